@@ -1,0 +1,156 @@
+"""The command line of `hanamictl`: docopt, and what all its commands have in common.
+
+Owns the common options and the parsing of numbers. Must not know any noun, nor the server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import docopt
+
+from hanami_cli.errors import UsageError
+from hanami_cli.usage import complaint, flags_of, is_group, scan
+from hanami_cli.views import FORMATS, Format
+
+__all__ = ["COMMON_OPTIONS", "Arguments", "parse"]
+
+COMMON_OPTIONS = """
+Common options:
+    -j, --json_output       print the answer as JSON, as --output json does
+    --insecure              do not verify the certificate of the server
+    --timeout SECONDS       give up when the server keeps silent for so long
+    -h, --help              show this text
+
+Every command also takes --output table, --output json or --output csv.
+
+The server and the login come from the environment:
+    HANAMI_ADDRESS          such as http://127.0.0.1:11418
+    HANAMI_USER             id of the user
+    HANAMI_PASSPHRASE       passphrase of the user (or HANAMI_PW)
+"""
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """A parsed command line.
+
+    :param values: what docopt found, by the names of the usage text.
+    :param form: the output format.
+    """
+
+    values: dict[str, Any]
+    form: Format
+
+    def text(self, name: str) -> str:
+        """Return an argument or option that has a value."""
+        return str(self.values[name])
+
+    def texts(self, name: str) -> list[str]:
+        """Return all values of a repeatable option."""
+        return list(self.values[name])
+
+    def optional(self, name: str) -> str | None:
+        """Return the value of an option that may be missing."""
+        value = self.values[name]
+        return None if value is None else str(value)
+
+    def is_set(self, name: str) -> bool:
+        """Tell whether an option without a value was given."""
+        return bool(self.values[name])
+
+    def integer(self, name: str) -> int:
+        """Return a whole number.
+
+        :raises UsageError: if it is none.
+        """
+        try:
+            return int(self.text(name))
+        except ValueError:
+            raise UsageError(f'invalid argument "{self.text(name)}" for "{name}": not a whole number') from None
+
+    def seconds(self, name: str) -> float | None:
+        """Return a time span, or None if the option was not given.
+
+        :raises UsageError: if it is no number above zero.
+        """
+        given = self.optional(name)
+        try:
+            span = None if given is None else float(given)
+        except ValueError:
+            span = -1.0
+        if span is not None and not 0 < span < float("inf"):
+            raise UsageError(f'invalid argument "{given}" for "{name}": not a number of seconds')
+        return span
+
+    def words(self) -> set[str]:
+        """Return the fixed words of the usage line that fits."""
+        return {name for name, value in self.values.items() if value and name[0].isalpha() and name.islower()}
+
+
+def parse(text: str, argv: Sequence[str]) -> Arguments:
+    """Parse `argv`, the command line without the program's name, by the usage in `text`.
+
+    :raises SystemExit: after the help was printed: asked for, or because only a group of commands was named.
+    :raises UsageError: if no usage line fits; says why.
+    """
+    form, rest = _take_format(_without_truth(argv, text))
+    try:
+        values = docopt.docopt(text, rest)
+    except docopt.DocoptExit:
+        _help_for_a_group(text, rest)
+        raise complaint(text, rest) from None
+    return Arguments(dict(values), form or ("json" if values["--json_output"] else "table"))
+
+
+def _help_for_a_group(text: str, argv: Sequence[str]) -> None:
+    try:
+        words = scan(argv, flags_of(text)).words
+    except UsageError:
+        return
+    if is_group(text, words):
+        print(text.strip("\n"))
+        raise SystemExit(0)
+
+
+def _take_format(argv: Sequence[str]) -> tuple[Format | None, list[str]]:
+    """Take `--output table|json|csv` out of `argv`.
+
+    It is done before docopt sees it because `--output` is also, in the released client, an output of a train task. The two
+    can not be mixed up: such an output contains colons.
+
+    :raises UsageError: if it is neither.
+    """
+    form, rest, place = None, list[str](), 0
+    while place < len(argv):
+        tokens = argv[place : place + (2 if argv[place] == "--output" else 1)]
+        name, _, value = "=".join(tokens).partition("=")
+        if name != "--output" or not value or ":" in value:
+            rest += tokens
+        else:
+            form = _format(value)
+        place += len(tokens)
+    return form, rest
+
+
+def _format(value: str) -> Format:
+    for known in FORMATS:
+        if value == known:
+            return known
+    raise UsageError(f'invalid argument "{value}" for "--output": use {", ".join(FORMATS)}')
+
+
+def _without_truth(argv: Sequence[str], text: str) -> list[str]:
+    """Return `argv` with `--flag=true` as `--flag` and without any `--flag=false`, for options that take no value."""
+    flags = flags_of(text)
+    switches = {name for name, flag in flags.items() if not flag.takes_value}
+    rest = []
+    for token in argv:
+        name, _, truth = token.partition("=")
+        if name in switches and truth in ("true", "false"):
+            rest += [name] if truth == "true" else []
+        else:
+            rest.append(token)
+    return rest

@@ -1,0 +1,41 @@
+"""Local files that a command sends to the server.
+
+Owns the wording for files that can not be read. Must not know what is in them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hanami_cli.errors import CliError
+
+__all__ = ["check_readable", "read_text"]
+
+
+def check_readable(path: str) -> str:
+    """Return `path` if a file can be read there.
+
+    :raises CliError: if not; found out before anything is sent.
+    """
+    try:
+        with Path(path).open("rb"):
+            return path
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def read_text(path: str) -> str:
+    """Return the text of a file.
+
+    :raises CliError: if it can not be read or is no UTF-8.
+    """
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    except UnicodeDecodeError as error:
+        raise CliError(f"read {path}: not a text file in UTF-8") from error
+
+
+def _unreadable(path: str, error: OSError) -> CliError:
+    return CliError(f"open {path}: {(error.strerror or str(error)).lower()}")

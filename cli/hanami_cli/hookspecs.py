@@ -1,0 +1,52 @@
+"""The hook by which an installed package adds commands to `hanami` and `hanamictl`.
+
+Owns the hook's specification. Must not know who implements it: the entry points of the group `hanami.cli` name the modules.
+"""
+
+from __future__ import annotations
+
+from hanami_cli.commands import Command, hookspec
+
+__all__ = ["GROUP", "hanami_cli_commands"]
+
+GROUP = "hanami.cli"
+
+# ---- client ----------------------------------------------------------------------------------------------------------
+
+
+@hookspec
+def hanami_cli_commands() -> list[Command]:
+    """Offer commands to `hanami` (operators) and `hanamictl` (users).
+
+    The hook is called at most once an invocation, and by `hanamictl` only for its `--help` and for a word that is none of
+    its own nouns. So the module and the hook should be quick: import what a command needs inside its `run`.
+
+    :returns: the commands, in the order in which `--help` shall list them; see `Command` for the rules of each field.
+
+    Failure policy: a module that can not be imported, that does not implement the hook or whose hook raises is skipped
+    with one line on stderr, and so is a single item that is no `Command` or whose name is already taken (the program's own
+    names first, then those of the entry point `server`, then entry points in the order of their names). All other commands
+    stay usable. What `run` raises later is the command's own affair and ends the program like any Python program.
+
+    Example, for `pip install hanami-backup` and then `hanami backup /mnt/nightly`::
+
+        # pyproject.toml of the plugin
+        [project.entry-points."hanami.cli"]
+        backup = "hanami_backup.commands"
+
+        # hanami_backup/commands.py
+        from hanami_cli import Command, hookimpl
+
+        def backup(argv: list[str]) -> int:
+            from hanami_backup.archive import write_archive
+
+            write_archive(argv[0])
+            return 0
+
+        @hookimpl
+        def hanami_cli_commands() -> list[Command]:
+            return [Command("hanami", "backup", "copy the data directory elsewhere", backup)]
+
+    .. versionadded:: 0.1
+    """
+    raise NotImplementedError

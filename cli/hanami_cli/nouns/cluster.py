@@ -1,0 +1,108 @@
+"""`hanamictl cluster`.
+
+Owns the commands for clusters. Must not know the wire, which is the SDK's, nor the grammar of templates.
+"""
+
+from __future__ import annotations
+
+import json
+
+from hanami_sdk import cluster, hanami_request
+
+from hanami_cli.arguments import COMMON_OPTIONS, Arguments
+from hanami_cli.connection import Connection
+from hanami_cli.errors import UsageError
+from hanami_cli.files import read_text
+from hanami_cli.nouns import run_noun
+from hanami_cli.views import Listing, Message, Record, View
+
+__all__ = ["HELP", "run"]
+
+HELP = f"""
+Clusters are growing networks, made from a template.
+
+Usage:
+    hanamictl cluster create NAME -t PATH [options]
+    hanamictl cluster get CLUSTER_UUID [options]
+    hanamictl cluster list [options]
+    hanamictl cluster delete CLUSTER_UUID [options]
+    hanamictl cluster save CLUSTER_UUID -n NAME [options]
+    hanamictl cluster restore CLUSTER_UUID -c CHECKPOINT_UUID [options]
+    hanamictl cluster mode CLUSTER_UUID MODE [options]
+    hanamictl cluster switch-host CLUSTER_UUID HOST_UUID [options]
+
+MODE is TASK, in which a cluster works on its tasks, or DIRECT, in which it talks to a websocket.
+
+Options:
+    -t PATH, --template PATH                            file with the template
+    -n NAME, --name NAME                                name of the checkpoint
+    -c CHECKPOINT_UUID, --checkpoint CHECKPOINT_UUID    checkpoint to load
+{COMMON_OPTIONS}
+Examples:
+    hanamictl cluster create -t ./digits.template digits
+    hanamictl cluster save -n before_holidays 12959485-51a7-45bc-84dd-aad1c9bfd510
+    hanamictl cluster mode 12959485-51a7-45bc-84dd-aad1c9bfd510 TASK
+"""
+
+FIELDS = ("uuid", "name", "visibility", "owner_id", "project_id", "created_at")
+FIELDS_WITH_SIZE = (*FIELDS[:4], "number_of_blocks", "number_of_sections", *FIELDS[4:])
+MODES = ("TASK", "DIRECT")
+
+
+def run(argv: list[str]) -> int:
+    """Run one command line for the noun `cluster`."""
+    actions = {
+        "create": _create,
+        "get": _get,
+        "list": _list,
+        "delete": _delete,
+        "save": _save,
+        "restore": _restore,
+        "mode": _mode,
+        "switch-host": _switch_host,
+    }
+    return run_noun(HELP, actions, argv)
+
+
+def _create(connection: Connection, arguments: Arguments) -> View:
+    template = read_text(arguments.text("--template"))
+    return Record(connection.ask(cluster.create_cluster, arguments.text("NAME"), template), FIELDS)
+
+
+def _get(connection: Connection, arguments: Arguments) -> View:
+    return Record(connection.ask(cluster.get_cluster, arguments.text("CLUSTER_UUID")), FIELDS_WITH_SIZE)
+
+
+def _list(connection: Connection, _: Arguments) -> View:
+    return Listing.from_answer(connection.ask(cluster.list_clusters), FIELDS)
+
+
+def _delete(connection: Connection, arguments: Arguments) -> View:
+    uuid = arguments.text("CLUSTER_UUID")
+    connection.call(cluster.delete_cluster, uuid)
+    return Message(f"successfully deleted cluster '{uuid}'")
+
+
+def _save(connection: Connection, arguments: Arguments) -> View:
+    answer = connection.ask(cluster.save_cluster, arguments.text("--name"), arguments.text("CLUSTER_UUID"))
+    return Record(answer, ("uuid", "name"))
+
+
+def _restore(connection: Connection, arguments: Arguments) -> View:
+    uuids = arguments.text("--checkpoint"), arguments.text("CLUSTER_UUID")
+    return Record(connection.ask(cluster.restore_cluster, *uuids), ("uuid",))
+
+
+def _mode(connection: Connection, arguments: Arguments) -> View:
+    """Set the mode by its request: the SDK's function for DIRECT would also open a websocket."""
+    mode = arguments.text("MODE").upper()
+    if mode not in MODES:
+        raise UsageError(f'invalid argument "{arguments.text("MODE")}" for MODE: use {" or ".join(MODES)}')
+    body = json.dumps({"uuid": arguments.text("CLUSTER_UUID"), "new_state": mode})
+    answer = connection.ask(hanami_request.send_put_request, "/v1.0alpha/cluster/set_mode", body)
+    return Record(answer, ("uuid", "name", "new_state"))
+
+
+def _switch_host(connection: Connection, arguments: Arguments) -> View:
+    uuids = arguments.text("CLUSTER_UUID"), arguments.text("HOST_UUID")
+    return Record(connection.ask(cluster.switch_host, *uuids), FIELDS)

@@ -1,0 +1,36 @@
+"""`hanamictl host`.
+
+Owns the commands for hosts. Must not know the wire, which is the SDK's.
+"""
+
+from __future__ import annotations
+
+from hanami_sdk import hosts
+
+from hanami_cli.arguments import COMMON_OPTIONS, Arguments
+from hanami_cli.connection import Connection
+from hanami_cli.nouns import run_noun
+from hanami_cli.views import Listing, View
+
+__all__ = ["HELP", "run"]
+
+HELP = f"""
+Hosts are the CPUs and GPUs of the server. Every cluster lives on one; `hanamictl cluster switch-host` moves it.
+
+Usage:
+    hanamictl host list [options]
+{COMMON_OPTIONS}
+Example:
+    hanamictl host list
+"""
+
+FIELDS = ("uuid", "type")
+
+
+def run(argv: list[str]) -> int:
+    """Run one command line for the noun `host`."""
+    return run_noun(HELP, {"list": _list}, argv)
+
+
+def _list(connection: Connection, _: Arguments) -> View:
+    return Listing.from_answer(connection.ask(hosts.list_hosts), FIELDS)

@@ -1,0 +1,97 @@
+"""`hanamictl user`.
+
+Owns the commands for users and for their membership in projects. Must not know the wire, which is the SDK's.
+"""
+
+from __future__ import annotations
+
+from hanami_sdk import user
+
+from hanami_cli.arguments import COMMON_OPTIONS, Arguments
+from hanami_cli.connection import Connection
+from hanami_cli.nouns import run_noun
+from hanami_cli.prompts import new_passphrase
+from hanami_cli.views import Listing, Message, Record, View
+
+__all__ = ["HELP", "run"]
+
+HELP = f"""
+Users, and the projects in which they work. Only admins may manage them.
+
+Usage:
+    hanamictl user create USER_ID -n NAME [-p PASSPHRASE] [--is_admin] [options]
+    hanamictl user get USER_ID [options]
+    hanamictl user list [options]
+    hanamictl user delete USER_ID [options]
+    hanamictl user project add USER_ID PROJECT_ID [--role ROLE] [--is_project_admin] [options]
+    hanamictl user project remove USER_ID PROJECT_ID [options]
+    hanamictl user project list [options]
+
+`user project list` shows your own projects.
+
+Options:
+    -n NAME, --name NAME                    name for people, may contain blanks
+    -p PASSPHRASE, --passphrase PASSPHRASE  for scripts; without it you are asked, which keeps it out of
+                                            the history of the shell and of the list of processes
+    --is_admin                              the user may manage users and projects, and see all
+    --role ROLE                             role in the policy of the server [default: member]
+    --is_project_admin                      the user sees what all members of the project own
+{COMMON_OPTIONS}
+Examples:
+    hanamictl user create -n "Ada Lovelace" ada
+    hanamictl user project add ada digits --role member
+    hanamictl user get ada -j
+"""
+
+FIELDS = ("id", "name", "is_admin", "projects", "creator_id", "created_at")
+MEMBERSHIP_FIELDS = ("project_id", "role", "is_project_admin")
+
+
+def run(argv: list[str]) -> int:
+    """Run one command line for the noun `user`."""
+    actions = {
+        "create": _create,
+        "get": _get,
+        "list": _list,
+        "delete": _delete,
+        "project add": _add_project,
+        "project remove": _remove_project,
+        "project list": _list_projects,
+    }
+    return run_noun(HELP, actions, argv)
+
+
+def _create(connection: Connection, arguments: Arguments) -> View:
+    passphrase = arguments.optional("--passphrase")
+    if passphrase is None:
+        passphrase = new_passphrase()
+    user_id, name, is_admin = arguments.text("USER_ID"), arguments.text("--name"), arguments.is_set("--is_admin")
+    return Record(connection.ask(user.create_user, user_id, name, passphrase, is_admin), FIELDS)
+
+
+def _get(connection: Connection, arguments: Arguments) -> View:
+    return Record(connection.ask(user.get_user, arguments.text("USER_ID")), FIELDS)
+
+
+def _list(connection: Connection, _: Arguments) -> View:
+    return Listing.from_answer(connection.ask(user.list_users), FIELDS)
+
+
+def _delete(connection: Connection, arguments: Arguments) -> View:
+    user_id = arguments.text("USER_ID")
+    connection.call(user.delete_user, user_id)
+    return Message(f"successfully deleted user '{user_id}'")
+
+
+def _add_project(connection: Connection, arguments: Arguments) -> View:
+    membership = arguments.text("PROJECT_ID"), arguments.text("--role"), arguments.is_set("--is_project_admin")
+    return Record(connection.ask(user.add_roject_to_user, arguments.text("USER_ID"), *membership), FIELDS)
+
+
+def _remove_project(connection: Connection, arguments: Arguments) -> View:
+    ids = arguments.text("USER_ID"), arguments.text("PROJECT_ID")
+    return Record(connection.ask(user.remove_project_fromUser, *ids), FIELDS)
+
+
+def _list_projects(connection: Connection, _: Arguments) -> View:
+    return Listing.from_objects(connection.ask(user.list_projects_of_user), "projects", MEMBERSHIP_FIELDS)

@@ -1,0 +1,34 @@
+"""Small helpers for text that goes to a terminal.
+
+Owns how foreign text is made harmless and how a mistyped word is put right. Must not know what the text is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+__all__ = ["one_line", "printable", "suggestion"]
+
+
+def printable(text: str) -> str:
+    """Return `text` with control characters escaped, so that a server can not steer the terminal; `\\n`, `\\t` become blanks."""
+    return "".join(_harmless(character) for character in text)
+
+
+def one_line(text: str) -> str:
+    """Return `text` harmless and on a single line, runs of white space as one blank."""
+    return printable(" ".join(text.split()))
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Return `, did you mean "…"?` with the known word nearest to `word`, or nothing if none is near."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, list(known), n=1)
+    return f', did you mean "{near[0]}"?' if near else ""
+
+
+def _harmless(character: str) -> str:
+    if character in "\n\t":
+        return " "
+    return character if character.isprintable() else ascii(character)[1:-1]

@@ -1,0 +1,188 @@
+"""Why a command line does not fit a help text that docopt can read.
+
+Owns the reading of such a text: its usage lines and its options. docopt says only *that* a command line does not fit, this
+module says why, in the words of the released client. Must not know any command.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from hanami_cli.errors import UsageError
+from hanami_cli.text import suggestion
+
+__all__ = ["Flag", "Line", "Scan", "complaint", "flags_of", "is_group", "lines_of", "scan"]
+
+Flags = Mapping[str, "Flag"]
+
+
+@dataclass(frozen=True)
+class Flag:
+    """An option: its long name without the dashes (or the short one) and whether a value follows it."""
+
+    name: str
+    takes_value: bool
+
+
+@dataclass(frozen=True)
+class Line:
+    """A usage line.
+
+    :param words: the fixed words after the program's name.
+    :param arguments: the positional arguments.
+    :param required: the options that must be given.
+    :param own: all options that the line names; those which no line names fit every line.
+    :param repeatable: the options that may be given more than once.
+    """
+
+    text: str
+    words: tuple[str, ...]
+    arguments: tuple[str, ...]
+    required: tuple[Flag, ...]
+    own: frozenset[Flag]
+    repeatable: frozenset[Flag]
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A command line taken apart: the words that are no options, and the options in their order."""
+
+    words: tuple[str, ...]
+    given: tuple[Flag, ...]
+
+
+def flags_of(text: str) -> dict[str, Flag]:
+    """Return every option that `text` describes, under its long and under its short name."""
+    found = {}
+    for described in re.findall(r"^\s+(-\S.*?)(?:  |$)", text, flags=re.M):
+        parts = described.replace(",", " ").replace("=", " ").split()
+        names = [part for part in parts if part.startswith("-")]
+        flag = Flag(names[-1].lstrip("-"), takes_value=len(parts) > len(names))
+        found.update(dict.fromkeys(names, flag))
+    return found
+
+
+def lines_of(text: str) -> list[Line]:
+    """Return the usage lines of `text`."""
+    usage = re.search(r"^Usage:\n((?:[ \t]+\S.*\n?)+)", text, flags=re.M)
+    flags = flags_of(text)
+    return [_line(line.strip(), flags) for line in usage[1].splitlines()] if usage else []
+
+
+def scan(argv: Sequence[str], flags: Flags) -> Scan:
+    """Take a command line apart.
+
+    :raises UsageError: if an option is unknown, lacks its value, or has one that it does not take.
+    """
+    words: list[str] = []
+    given: list[Flag] = []
+    tokens = iter(argv)
+    for token in tokens:
+        if token.startswith("--"):
+            given.append(_long(token, tokens, flags))
+        elif token.startswith("-") and token != "-":
+            given.extend(_short(token, tokens, flags))
+        else:
+            words.append(token)
+    return Scan(tuple(words), tuple(given))
+
+
+def is_group(text: str, words: Sequence[str]) -> bool:
+    """Tell whether `words` only begin a command of `text`, as `task create` does: then its help is what the user needs."""
+    lines = lines_of(text)
+    return any(_starts(line.words, words) and len(line.words) > len(words) for line in lines) and not any(
+        line.words == tuple(words) for line in lines
+    )
+
+
+def complaint(text: str, argv: Sequence[str]) -> UsageError:
+    """Return the reason why `argv`, without the program's name, fits no usage line of `text`."""
+    lines = lines_of(text)
+    try:
+        scanned = scan(argv, flags_of(text))
+    except UsageError as error:
+        return error
+    line = max((line for line in lines if _starts(scanned.words, line.words)), key=_length, default=None)
+    if line is None:
+        return _unknown_command(lines, scanned.words)
+    special = frozenset[Flag]().union(*(other.own for other in lines)) - line.own
+    return UsageError(f"{_misfit(line, scanned, special)}\nUsage: {line.text}")
+
+
+def _line(text: str, flags: Flags) -> Line:
+    program, *rest = re.sub(r"\[.*?\]|[().]", " ", text).split()
+    words, arguments, required = [], [], []
+    tokens = iter(rest)
+    for token in tokens:
+        if flag := flags.get(token):
+            required.append(flag)
+            if flag.takes_value:
+                next(tokens)
+        else:
+            (arguments if token.isupper() else words).append(token)
+    repeated = " ".join(re.findall(r"[\[(]([^])]*)[\])]\.\.\.", text))
+    return Line(text, tuple(words), tuple(arguments), tuple(required), _named(text, flags), _named(repeated, flags))
+
+
+def _named(text: str, flags: Flags) -> frozenset[Flag]:
+    return frozenset(flags[name] for name in re.findall(r"(?<!\S)-[\w-]+", re.sub(r"[\[\]()]", " ", text)) if name in flags)
+
+
+def _long(token: str, rest: Iterator[str], flags: Flags) -> Flag:
+    name, equals, _ = token.partition("=")
+    near = [known for known in flags if known.startswith(name)]
+    flag = flags.get(name) or (flags[near[0]] if len(near) == 1 else None)
+    if flag is None:
+        raise UsageError(f"unknown flag: {name}{suggestion(name, flags)}")
+    if equals and not flag.takes_value:
+        raise UsageError(f"flag takes no value: --{flag.name}")
+    if flag.takes_value and not equals and next(rest, None) is None:
+        raise UsageError(f"flag needs an argument: --{flag.name}")
+    return flag
+
+
+def _short(token: str, rest: Iterator[str], flags: Flags) -> Iterator[Flag]:
+    for place, letter in enumerate(token[1:], 1):
+        flag = flags.get("-" + letter)
+        if flag is None:
+            raise UsageError(f"unknown shorthand flag: {letter!r} in {token}")
+        yield flag
+        if flag.takes_value:
+            if place == len(token) - 1 and next(rest, None) is None:
+                raise UsageError(f"flag needs an argument: {letter!r} in {token}")
+            return
+
+
+def _starts(words: Sequence[str], beginning: Sequence[str]) -> bool:
+    return tuple(words[: len(beginning)]) == tuple(beginning)
+
+
+def _length(line: Line) -> int:
+    return len(line.words)
+
+
+def _unknown_command(lines: Sequence[Line], words: Sequence[str]) -> UsageError:
+    """Return which word is the first that no line has at its place."""
+    program = lines[0].text.split()[0]
+    known: list[str] = []
+    for depth, word in enumerate(words):
+        known = [line.words[depth] for line in lines if _starts(line.words, words[:depth]) and len(line.words) > depth]
+        if word not in known:
+            path = " ".join([program, *words[:depth]])
+            return UsageError(f'unknown command "{word}" for "{path}"{suggestion(word, known)}')
+    return UsageError(f"incomplete command, it goes on with one of: {', '.join(known)}")
+
+
+def _misfit(line: Line, scanned: Scan, special: frozenset[Flag]) -> str:
+    """Return what is wrong with a command line whose words belong to `line`; `special` options belong to other lines."""
+    count = len(scanned.words) - len(line.words)
+    if foreign := [flag.name for flag in scanned.given if flag in special]:
+        return f"unknown flag: --{foreign[0]}"
+    if count != len(line.arguments):
+        return f"accepts {len(line.arguments)} arg(s), received {count}"
+    if missing := [f'"{flag.name}"' for flag in line.required if flag not in scanned.given]:
+        return f"required flag(s) {', '.join(missing)} not set"
+    twice = [flag.name for flag in scanned.given if scanned.given.count(flag) > 1 and flag not in line.repeatable]
+    return f"flag given more than once: --{twice[0]}" if twice else "this does not fit together"

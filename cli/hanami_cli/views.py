@@ -1,0 +1,175 @@
+"""The four shapes of an answer, each as a table, as JSON and as CSV.
+
+Owns which shape looks how. Must not know commands, nor how the answer was fetched.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from hanami_cli.errors import CliError
+from hanami_cli.table import render, title
+from hanami_cli.values import as_cell, as_csv, as_json, as_text
+
+__all__ = ["FORMATS", "Content", "Format", "Listing", "Message", "Record", "View", "show"]
+
+Format = Literal["table", "json", "csv"]
+FORMATS: tuple[Format, ...] = ("table", "json", "csv")
+
+
+class View(Protocol):
+    """Something that a command puts out. No text ends with a newline."""
+
+    def table(self) -> str:
+        """Return the text for people."""
+
+    def json(self) -> str:
+        """Return JSON."""
+
+    def csv(self) -> str:
+        """Return CSV."""
+
+
+def show(view: View, form: Format) -> None:
+    """Print `view` in the given format."""
+    texts = {"table": view.table, "json": view.json, "csv": view.csv}
+    print(texts[form]())
+
+
+@dataclass(frozen=True)
+class Message:
+    """A sentence; it reads the same in every format."""
+
+    text: str
+
+    def table(self) -> str:
+        """Return the sentence."""
+        return self.text
+
+    json = table
+    csv = table
+
+
+@dataclass(frozen=True)
+class Record:
+    """A single object.
+
+    :param answer: the object of the server, put out whole as JSON.
+    :param fields: what tables and CSV show, in this order; absent ones as `<nil>` and as nothing.
+    """
+
+    answer: Mapping[str, Any]
+    fields: Sequence[str]
+
+    def table(self) -> str:
+        """Return two columns, without a header."""
+        return render([(title(field), as_cell(self.answer.get(field))) for field in self.fields])
+
+    def json(self) -> str:
+        """Return the whole answer."""
+        return as_json(self.answer)
+
+    def csv(self) -> str:
+        """Return a line of names and a line of values."""
+        return _csv([self.fields, [as_csv(self.answer.get(field)) for field in self.fields]])
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Many objects of one kind, one a row.
+
+    :param answer: the whole answer of the server, put out as JSON.
+    :param columns: the names above the columns.
+    :param rows: values in the order of `columns`.
+    """
+
+    answer: Mapping[str, Any]
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+    @classmethod
+    def from_answer(cls, answer: Mapping[str, Any], wanted: Sequence[str] = ()) -> Listing:
+        """Read the server's `header` and `body`.
+
+        :param wanted: the columns to show, in this order, as far as the server sends them; none for all that it sends.
+        :raises CliError: if the answer has another shape.
+        """
+        header, body = _header_and_body(answer)
+        columns = [name for name in wanted if name in header] if wanted else header
+        places = [header.index(name) for name in columns]
+        return cls(answer, columns, [[row[place] for place in places] for row in body])
+
+    @classmethod
+    def from_objects(cls, answer: Mapping[str, Any], key: str, columns: Sequence[str]) -> Listing:
+        """Read a list of objects that the answer holds under `key`.
+
+        Raises:
+            CliError: the answer has another shape.
+        """
+        objects = answer.get(key)
+        if not isinstance(objects, list) or not all(isinstance(item, dict) for item in objects):
+            raise CliError(f"unexpected answer of the server: no list of objects in '{key}'")
+        return cls(answer, columns, [[item.get(column) for column in columns] for item in objects])
+
+    def table(self) -> str:
+        """Return a table with a header."""
+        return render([list(map(as_text, row)) for row in self.rows], self.columns)
+
+    def json(self) -> str:
+        """Return the whole answer."""
+        return as_json(self.answer)
+
+    def csv(self) -> str:
+        """Return a line of names, then a line for each row."""
+        return _csv([self.columns, *(map(as_csv, row) for row in self.rows)])
+
+
+@dataclass(frozen=True)
+class Content:
+    """Rows of numbers out of a dataset.
+
+    :param rows: float values, as many in each row.
+    :param offset: the number of the first row.
+    """
+
+    rows: Sequence[Sequence[float]]
+    offset: int
+
+    def table(self) -> str:
+        """Return a table of six decimals, every row headed by its number."""
+        rows = [[number, *(f"{value:.6f}" for value in row)] for number, row in self._numbered()]
+        return render(rows, self._header(""))
+
+    def json(self) -> str:
+        """Return only the rows, an array of arrays."""
+        return as_json(self.rows)
+
+    def csv(self) -> str:
+        """Return a line of column numbers, then the rows in full precision."""
+        return _csv([self._header("row"), *([number, *map(as_csv, row)] for number, row in self._numbered())])
+
+    def _numbered(self) -> Iterable[tuple[str, Sequence[float]]]:
+        return ((str(number), row) for number, row in enumerate(self.rows, self.offset))
+
+    def _header(self, first: str) -> list[str]:
+        width = len(self.rows[0]) if self.rows else 0
+        return [first, *map(str, range(width))]
+
+
+def _header_and_body(answer: Mapping[str, Any]) -> tuple[list[str], list[list[Any]]]:
+    header, body = answer.get("header"), answer.get("body")
+    if not isinstance(header, list) or not isinstance(body, list):
+        raise CliError("unexpected answer of the server: no list with 'header' and 'body'")
+    if any(not isinstance(row, list) or len(row) != len(header) for row in body):
+        raise CliError("unexpected answer of the server: a row does not fit the header")
+    return header, body
+
+
+def _csv(rows: Iterable[Iterable[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().removesuffix("\n")

@@ -1,0 +1,11 @@
+"""Contracts of Hanami: what plugins and the server agree on. No feature lives here.
+
+A plugin is a module that is registered in the entry-point group ``hanami.plugins`` and marks its hooks with
+`hookimpl`. The hooks are listed and explained in `hanami_core.hookspecs`.
+"""
+
+import pluggy
+
+__all__ = ["hookimpl"]
+
+hookimpl = pluggy.HookimplMarker("hanami")

@@ -1,0 +1,108 @@
+"""Who may do what: actors, actions, rules, and the queries that rules become.
+
+"May I touch this row" and "list the rows that I may see" are the same query, because a rule about rows is a peewee
+expression. Plugins supply rules with the hook ``hanami_rules``; this module only combines them:
+
+* an action is allowed if at least one rule allows it and none denies it;
+* a row is visible if at least one rule's `where` matches it and no denying rule's `where` does;
+* what no rule mentions is denied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
+from typing import Any, Literal, TypeVar
+
+import peewee
+
+from hanami_core.database import OwnedRecord, Record
+from hanami_core.errors import NotFound, Unauthorized
+
+M = TypeVar("M", bound=Record)
+Verb = Literal["read", "write"]
+
+
+@dataclass(frozen=True)
+class Actor:
+    """A logged-in user in the context of one project."""
+
+    user_id: str
+    name: str
+    project_id: str
+    role: str
+    is_admin: bool = False
+    is_project_admin: bool = False
+
+
+@dataclass(frozen=True)
+class Action:
+    """What an actor wants to do.
+
+    `name` is ``noun.verb``; `endpoint` is the path without leading slash and `method` the HTTP method, as policy files
+    spell them; `roles` are those that the route suggests; `resource` is the model whose rows are asked for, or None for
+    the action itself.
+    """
+
+    name: str
+    method: str
+    endpoint: str
+    verb: Verb
+    roles: tuple[str, ...]
+    resource: type[Record] | None = None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One statement of a plugin. Without `where` it is about the action, with it about rows of `Action.resource`."""
+
+    allow: bool
+    reason: str = ""
+    where: Any = None
+
+
+RuleSource = Callable[[Actor, Action], Iterable[Rule]]
+
+
+class Access:
+    """What one actor may do in one request."""
+
+    def __init__(self, actor: Actor, action: Action, rules: RuleSource) -> None:
+        """Remember who asks; nothing is decided before it is asked."""
+        self.actor = actor
+        self.action = action
+        self._rules = rules
+
+    def require(self) -> None:
+        """Raise `Unauthorized` unless the action itself is allowed."""
+        rules = [rule for rule in self._rules(self.actor, self.action) if rule.where is None]
+        denied = next((rule for rule in rules if not rule.allow), None)
+        if denied is not None:
+            raise Unauthorized(denied.reason)
+        if not any(rule.allow for rule in rules):
+            raise Unauthorized("Access denied by policy")
+
+    def visible(self, model: type[M], verb: Verb | None = None) -> peewee.ModelSelect[M]:
+        """Select the active rows of `model` that the actor may read or write, oldest first."""
+        action = replace(self.action, resource=model, verb=verb or self.action.verb)
+        rules = [rule for rule in self._rules(self.actor, action) if rule.where is not None]
+        query = model.active().where(_any_of([rule.where for rule in rules if rule.allow]))
+        for rule in rules:
+            if not rule.allow:
+                query = query.where(~rule.where)
+        return query
+
+    def get(self, model: type[M], identity: str, missing: str, verb: Verb | None = None) -> M:
+        """Return one visible row, or raise `NotFound` with the text `missing`."""
+        field = getattr(model, model.identity)
+        wanted = identity.lower() if issubclass(model, OwnedRecord) else identity
+        row: M | None = self.visible(model, verb).where(field == wanted).first()
+        if row is None:
+            raise NotFound(missing)
+        return row
+
+
+def _any_of(conditions: Sequence[Any]) -> Any:
+    return reduce(or_, conditions) if conditions else peewee.SQL("0 = 1")

@@ -1,0 +1,138 @@
+"""Blobs: immutable files with a hash and a reference count, in step with the database.
+
+A blob is first a staged file. `Blobs.adopt` fsyncs it, renames it to its final, unique name and inserts its row; called
+inside of a transaction, both become durable together: a crash before the commit leaves a file without a row, which
+`Blobs.recover` removes, and never a row without a file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import peewee
+
+from hanami_core.database import BaseModel, after_commit, atomic
+from hanami_core.errors import CorruptFile
+from hanami_core.ids import new_uuid
+
+
+@runtime_checkable
+class BlobStore(Protocol):
+    """Where blobs lie. All names are made by the server; no request ever names one."""
+
+    def stage(self) -> Path:
+        """Return the path of a new, empty local file for content that is not complete yet."""
+
+    def commit(self, staged: Path, blob: str) -> None:
+        """Make a staged file durable under the name `blob`; when this returns it survives a power cut."""
+
+    def path(self, blob: str) -> Path:
+        """Return a local path to read a blob from."""
+
+    def delete(self, blob: str) -> None:
+        """Remove a blob; a missing one is fine."""
+
+    def blobs(self) -> Iterator[str]:
+        """Iterate over the names of all blobs."""
+
+    def staged(self) -> Iterator[Path]:
+        """Iterate over all staged files."""
+
+
+class Blob(BaseModel):
+    """Row of a blob. `references` counts the rows that point to it."""
+
+    uuid = peewee.CharField(36, primary_key=True)
+    size = peewee.BigIntegerField()
+    sha256 = peewee.CharField(64)
+    references = peewee.IntegerField()
+
+
+class Blobs:
+    """Blobs of one server."""
+
+    def __init__(self, store: BlobStore) -> None:
+        """Use a store; the database is the process' own."""
+        self.store = store
+        self._verified: set[str] = set()
+
+    @contextlib.contextmanager
+    def staging(self) -> Iterator[Path]:
+        """Provide a staged file that is gone afterwards unless it was adopted."""
+        path = self.store.stage()
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+    def adopt(self, staged: Path) -> str:
+        """Turn a staged file into a blob with one reference and return its name.
+
+        The caller's transaction must also store that reference.
+        """
+        blob, size, digest = new_uuid(), staged.stat().st_size, _sha256(staged)
+        self.store.commit(staged, blob)
+        try:
+            Blob.create(uuid=blob, size=size, sha256=digest, references=1)
+        except BaseException:
+            self.store.delete(blob)
+            raise
+        return blob
+
+    def retain(self, blob: str) -> str:
+        """Count one more reference, in the caller's transaction."""
+        Blob.update(references=Blob.references + 1).where(Blob.uuid == blob).execute()
+        return blob
+
+    def release(self, blob: str | None) -> None:
+        """Count one reference less, in the caller's transaction; the last one removes the blob after the commit."""
+        if not blob:
+            return
+        Blob.update(references=Blob.references - 1).where(Blob.uuid == blob).execute()
+        if Blob.delete().where((Blob.uuid == blob) & (Blob.references <= 0)).execute():
+            after_commit(lambda: self.store.delete(blob))
+
+    def open(self, blob: str) -> Path:
+        """Return the path of a blob after checking its hash, once for each process.
+
+        Raises:
+            CorruptFile: if the content is not what was stored.
+        """
+        path = self.store.path(blob)
+        if blob not in self._verified:
+            self.verify(blob)
+            self._verified.add(blob)
+        return path
+
+    def verify(self, blob: str) -> None:
+        """Compare a blob's content with its row and raise `CorruptFile` if they differ."""
+        row = Blob.get_or_none(Blob.uuid == blob)
+        path = self.store.path(blob)
+        if row is None or not path.exists():
+            raise CorruptFile(f"blob {blob} is missing")
+        if path.stat().st_size != row.size or _sha256(path) != row.sha256:
+            raise CorruptFile(f"blob {blob} was changed after it had been stored")
+
+    def recover(self, keep: set[Path]) -> list[str]:
+        """Remove blobs without a row and staged files that are not in `keep`; return what was removed.
+
+        Must only run while no other process writes.
+        """
+        with atomic():
+            known = {row.uuid for row in Blob.select(Blob.uuid)}
+        removed = [blob for blob in self.store.blobs() if blob not in known]
+        for blob in removed:
+            self.store.delete(blob)
+        stale = [path for path in self.store.staged() if path not in keep]
+        for path in stale:
+            path.unlink(missing_ok=True)
+        return removed + [path.name for path in stale]
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,101 @@
+"""The database as plugins see it: base models, transactions, migrations.
+
+Models bind to `proxy`; the plugin that implements ``hanami_database`` says which database stands behind it in this
+process. What a record looks like to a client is not known here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import peewee
+from playhouse.migrations import Runner
+
+from hanami_core.clock import stamp
+from hanami_core.ids import new_uuid
+
+proxy = peewee.DatabaseProxy()
+
+ACTIVE = "active"
+DELETED = "deleted"
+NOT_DELETED = "-"
+
+M = TypeVar("M", bound="Record")
+
+
+class BaseModel(peewee.Model):
+    """Base of every model."""
+
+    class Meta:
+        """Bind to the process' database."""
+
+        database = proxy
+        legacy_table_names = False
+
+
+def _now() -> str:
+    return stamp(time.time())
+
+
+class Record(BaseModel):
+    """A row that clients can see. Deleting marks it; its identifier may be used again at once."""
+
+    identity: ClassVar[str] = "id"
+    sequence = peewee.AutoField()
+    status = peewee.CharField(10, default=ACTIVE, index=True)
+    deleted_at = peewee.CharField(64, default=NOT_DELETED)
+    created_at = peewee.CharField(64, default=_now)
+
+    @classmethod
+    def active(cls: type[M], *fields: Any) -> peewee.ModelSelect[M]:
+        """Select rows that are not deleted, oldest first."""
+        return cls.select(*fields).where(cls.status == ACTIVE).order_by(cls.sequence)
+
+    def mark_deleted(self) -> None:
+        """Delete the row softly."""
+        self.status = DELETED
+        self.deleted_at = _now()
+        self.save(only=[type(self).status, type(self).deleted_at])
+
+
+class OwnedRecord(Record):
+    """A resource of a user in a project. Rules (`hanami_core.access`) decide who else sees it."""
+
+    identity: ClassVar[str] = "uuid"
+    uuid = peewee.CharField(36, unique=True, default=new_uuid)
+    project_id = peewee.CharField(256, index=True)
+    owner_id = peewee.CharField(256, index=True)
+    visibility = peewee.CharField(10, default="private")
+    name = peewee.CharField(256)
+
+
+def atomic() -> Any:
+    """Return a context manager for a transaction; nested ones become savepoints."""
+    return proxy.atomic()
+
+
+def after_commit(action: Callable[[], object]) -> None:
+    """Call `action` when the current transaction is durable; at once outside of a transaction."""
+    proxy.after_commit(action)
+
+
+def relaxed() -> Any:
+    """Return a context manager for a write that may be lost in a power cut, such as progress."""
+    context = getattr(proxy.obj, "relaxed", None)
+    return context() if context is not None else contextlib.nullcontext()
+
+
+def migrate(directory: Path | None, owner: str, models: Iterable[type[peewee.Model]]) -> list[str]:
+    """Bring the tables of one owner up to date and return the names of the steps that ran.
+
+    Each owner has its own history table. An owner without a directory of migrations gets missing tables created.
+    """
+    if directory is None or not directory.is_dir():
+        proxy.create_tables(list(models), safe=True)
+        return []
+    history = "migrations_" + owner.replace("-", "_").replace(".", "_")
+    return [str(name) for name in Runner(proxy.obj, str(directory), history).up() or ()]

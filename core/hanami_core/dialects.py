@@ -1,0 +1,26 @@
+"""Languages that templates are written in."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from hanami_core.network import Template
+
+
+@runtime_checkable
+class TemplateDialect(Protocol):
+    """One language."""
+
+    @property
+    def name(self) -> str:
+        """Unique name."""
+
+    def recognises(self, text: str) -> bool:
+        """Tell quickly whether a text is meant to be of this language, even if it has errors."""
+
+    def parse(self, text: str) -> Template:
+        """Return the checked template.
+
+        Raises:
+            TemplateError: with line, column and the broken rule.
+        """

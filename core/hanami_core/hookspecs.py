@@ -1,0 +1,321 @@
+"""Every hook of the server. A plugin implements the ones it needs and marks them with `hanami_core.hookimpl`.
+
+Hooks run at start-up and for requests, never for single frames or samples: what they return is gathered into registries
+once. The plugin host calls each implementation on its own, so that one that raises takes down nothing but itself; what
+happens to it stands in each hook as its failure policy.
+"""
+
+# mypy: disable-error-code="empty-body"
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+if TYPE_CHECKING:
+    import peewee
+
+    from hanami_core.access import Action, Actor, Rule
+    from hanami_core.blobs import BlobStore
+    from hanami_core.compute import ComputeHost, NetworkRules
+    from hanami_core.datasets import DatasetFormat
+    from hanami_core.dialects import TemplateDialect
+    from hanami_core.queue import TaskKind
+    from hanami_core.routes import Route
+    from hanami_core.runtime import Runtime
+    from hanami_core.settings import Setting, Settings
+    from hanami_core.sockets import SocketTarget
+
+hookspec = pluggy.HookspecMarker("hanami")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Lifecycle
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@hookspec
+def hanami_settings() -> Iterable[Setting]:
+    """Declare the plugin's settings.
+
+    :returns: settings whose names begin with the plugin's name and a dot.
+    :failure: the plugin is broken; if it is essential, the server refuses to start.
+
+    Example::
+
+        @hookimpl
+        def hanami_settings():
+            return [Setting("format_csv.delimiter", str, ",", "Character between two cells")]
+    """
+
+
+@hookspec
+def hanami_startup(runtime: Runtime) -> None:
+    """Prepare the plugin in a process that begins to work.
+
+    :param runtime: settings, database, blobs, queue and registries; ``runtime.role`` tells which process it is.
+    :failure: the plugin is broken; if it is essential, the server refuses to start.
+
+    Example::
+
+        @hookimpl
+        def hanami_startup(runtime):
+            runtime.stash[CACHE] = Cache(runtime.settings["clusters.cache"])
+    """
+
+
+@hookspec
+def hanami_shutdown(runtime: Runtime) -> None:
+    """Release what the plugin holds before the process ends.
+
+    :param runtime: the object that `hanami_startup` got.
+    :failure: logged; the shutdown goes on.
+
+    Example::
+
+        @hookimpl
+        def hanami_shutdown(runtime):
+            runtime.stash[CACHE].close()
+    """
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Storage
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@hookspec(firstresult=True)
+def hanami_database(settings: Settings) -> peewee.Database | None:
+    """Provide the database. The first plugin that returns one is used.
+
+    :param settings: all settings.
+    :returns: a peewee database, not connected yet, or None.
+    :failure: the server refuses to start.
+
+    Example::
+
+        @hookimpl
+        def hanami_database(settings):
+            return PostgresqlDatabase(settings["database_postgres.name"])
+    """
+
+
+@hookspec
+def hanami_models() -> Iterable[type[peewee.Model]]:
+    """Declare the plugin's tables.
+
+    Numbered migrations beside the plugin in ``migrations/`` create and change them; without that directory missing
+    tables are created.
+
+    :returns: models derived from `hanami_core.database.Record` or `OwnedRecord`.
+    :failure: the server refuses to start.
+
+    Example::
+
+        @hookimpl
+        def hanami_models():
+            return [Project]
+    """
+
+
+@hookspec(firstresult=True)
+def hanami_blob_store(settings: Settings) -> BlobStore | None:
+    """Provide the place for blobs. The first plugin that returns one is used.
+
+    :param settings: all settings.
+    :returns: a blob store, or None.
+    :failure: the server refuses to start.
+
+    Example::
+
+        @hookimpl
+        def hanami_blob_store(settings):
+            return FileBlobStore(settings.data_dir / "blobs")
+    """
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Auth
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@hookspec(firstresult=True)
+def hanami_authenticate(runtime: Runtime, token: str) -> Actor | None:
+    """Tell who stands behind a token. The first plugin that returns an actor is used.
+
+    :param runtime: the process' runtime.
+    :param token: value of the header ``X-Auth-Token`` or of ``token`` in a websocket's first message.
+    :returns: the actor, or None if the token is of another kind.
+    :failure: fail closed: the request is answered with 401. Raising `Unauthorized` is an answer, not a failure.
+
+    Example::
+
+        @hookimpl
+        def hanami_authenticate(runtime, token):
+            return runtime.stash[SESSIONS].get(token)
+    """
+
+
+@hookspec
+def hanami_rules(actor: Actor, action: Action) -> Iterable[Rule]:
+    """Say what an actor may do. See `hanami_core.access` for how rules combine.
+
+    :param actor: who asks.
+    :param action: what for. With ``action.resource`` the question is which rows of that model, else whether at all.
+    :returns: rules; a rule about rows carries a peewee expression as `where`.
+    :failure: fail closed: the action is denied, no row is visible.
+
+    Example::
+
+        @hookimpl
+        def hanami_rules(actor, action):
+            if action.resource is Note:
+                return [Rule(True, "own notes", Note.owner_id == actor.user_id)]
+            return []
+    """
+
+
+@hookspec(firstresult=True)
+def hanami_admin(runtime: Runtime, first: tuple[str, str, str] | None) -> bool | None:
+    """Tell whether a global admin exists, after creating `first` if there is none. The first plugin that knows decides.
+
+    :param runtime: the process' runtime.
+    :param first: identifier, name and passphrase of the admin to create, or None to only ask.
+    :returns: True if an admin exists now, False if not, None if the plugin keeps no users. Raising `BadRequest` names
+        the field of `first` and the rule that it breaks.
+    :failure: the server refuses to start.
+
+    Example::
+
+        @hookimpl
+        def hanami_admin(runtime, first):
+            return LDAP.has_member("hanami-admins")
+    """
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Data
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@hookspec
+def hanami_dataset_formats() -> Iterable[DatasetFormat]:
+    """Add formats that datasets can be uploaded in.
+
+    :returns: formats; each gets an upload path of its name.
+    :failure: the plugin's formats are off. A dataset that a format chokes on is refused with the reason.
+
+    Example::
+
+        @hookimpl
+        def hanami_dataset_formats():
+            return [ParquetFormat()]
+    """
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Compute
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@hookspec
+def hanami_compute_hosts(settings: Settings) -> Iterable[ComputeHost]:
+    """Add logical hosts. Each gets a sidecar process.
+
+    :param settings: all settings.
+    :returns: hosts that are not started; only their sidecar calls `ComputeHost.start`.
+    :failure: the plugin's hosts are off.
+
+    Example::
+
+        @hookimpl
+        def hanami_compute_hosts(settings):
+            return [CudaHost(i) for i in range(device_count())]
+    """
+
+
+@hookspec
+def hanami_network_rules() -> Iterable[NetworkRules]:
+    """Add rule sets for a kind of host.
+
+    :returns: rule sets; the pair of name and host kind is unique.
+    :failure: the plugin's rules are off; a task that needs them fails with the reason.
+
+    Example::
+
+        @hookimpl
+        def hanami_network_rules():
+            return [SectionRules()]
+    """
+
+
+@hookspec
+def hanami_template_dialects() -> Iterable[TemplateDialect]:
+    """Add languages that templates of clusters are written in.
+
+    :returns: dialects; the first one that recognises a text parses it.
+    :failure: the plugin's dialects are off.
+
+    Example::
+
+        @hookimpl
+        def hanami_template_dialects():
+            return [HexagonDialect()]
+    """
+
+
+@hookspec
+def hanami_task_kinds() -> Iterable[TaskKind]:
+    """Add kinds of tasks that the sidecars can run.
+
+    :returns: kinds with unique names.
+    :failure: the plugin's kinds are off; a task of such a kind fails with the reason.
+
+    Example::
+
+        @hookimpl
+        def hanami_task_kinds():
+            return [TaskKind("train", train)]
+    """
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Http
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@hookspec
+def hanami_routes(runtime: Runtime) -> Iterable[Route]:
+    """Add REST routes.
+
+    :param runtime: the process' runtime; registries are complete.
+    :returns: routes; the pair of method and path is unique.
+    :failure: the plugin is refused: none of its routes exists.
+
+    Example::
+
+        @hookimpl
+        def hanami_routes(runtime):
+            return [Route("GET", "/v1.0alpha/note", "notes.get", GetNote, NoteAnswer, get_note)]
+    """
+
+
+@hookspec
+def hanami_socket_targets() -> Iterable[SocketTarget]:
+    """Add what a websocket can be opened for.
+
+    :returns: targets with unique names.
+    :failure: the plugin is refused: none of its targets exists.
+
+    Example::
+
+        @hookimpl
+        def hanami_socket_targets():
+            return [UploadTarget()]
+    """
+
+
+def all_hooks() -> dict[str, Any]:
+    """Return every hook specification by name."""
+    return {name: value for name, value in globals().items() if name.startswith("hanami_")}

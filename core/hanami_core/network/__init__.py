@@ -1,0 +1,24 @@
+"""The network's definition: template, topology, state. No compute and no grammar."""
+
+from hanami_core.network.state import NetworkState, StateHead
+from hanami_core.network.template import (
+    Axon,
+    Input,
+    Output,
+    Position,
+    Settings,
+    Template,
+)
+from hanami_core.network.topology import Topology
+
+__all__ = [
+    "Axon",
+    "Input",
+    "NetworkState",
+    "Output",
+    "Position",
+    "Settings",
+    "StateHead",
+    "Template",
+    "Topology",
+]

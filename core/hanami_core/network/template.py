@@ -1,0 +1,127 @@
+"""The template of a cluster, independent of the text it was written in.
+
+A template dialect (see the hook ``hanami_template_dialects``) turns text into a `Template`; rule sets and the database
+read it. Hexagons are referred to by their index in `Template.hexagons`, which is also their processing order.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from hanami_core.errors import TemplateError
+
+MAX_NAME_BYTES = 254
+COORDINATE_LIMIT = 1 << 20
+
+
+class Position(NamedTuple):
+    """Integer coordinates of a hexagon."""
+
+    x: int
+    y: int
+    z: int
+
+    def __str__(self) -> str:
+        """Write the position the way templates do."""
+        return f"{self.x},{self.y},{self.z}"
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings block of a template; every value has the documented default."""
+
+    neuron_cooldown: float = 1e9
+    refractory_time: int = 1
+    max_connection_distance: int = 1
+    enable_reduction: bool = False
+    growth: Literal["section", "synapse"] | None = None
+    blocks: int | None = None
+
+
+class Input(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A named input: the hexagon that holds its values and how they are taken."""
+
+    name: str
+    hexagon: int
+    mode: Literal["plain", "binary", "match"] = "plain"
+
+
+class Output(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A named output: the hexagon that it reads and the type of its values."""
+
+    name: str
+    hexagon: int
+    type: Literal["plain", "bool", "int", "float"] = "plain"
+
+
+class Axon(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A bridge: the search for targets of `source` starts at `target`."""
+
+    source: int
+    target: int
+
+
+class Template(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Structure of a cluster. `check` must have passed before a network is built from it."""
+
+    settings: Settings
+    hexagons: tuple[Position, ...]
+    inputs: tuple[Input, ...]
+    outputs: tuple[Output, ...]
+    axons: tuple[Axon, ...] = ()
+
+    def check(self) -> None:
+        """Raise `TemplateError` for the first rule that the template breaks."""
+        _check_settings(self.settings)
+        _check_positions(self.hexagons)
+        _check_interfaces(self)
+        _check_axons(self)
+
+
+def _check_settings(settings: Settings) -> None:
+    rules = (
+        (settings.neuron_cooldown > 1, "neuron_cooldown must be bigger than 1"),
+        (settings.max_connection_distance >= 1, "max_connection_distance must be at least 1"),
+        (settings.max_connection_distance <= 1000, "max_connection_distance must be at most 1000"),
+        (1 <= settings.refractory_time <= 255, "refractory_time must be between 1 and 255"),
+        (settings.blocks is None or 1 <= settings.blocks <= 1024, "blocks must be between 1 and 1024"),
+    )
+    for holds, message in rules:
+        if not holds:
+            raise TemplateError(message)
+
+
+def _check_positions(hexagons: tuple[Position, ...]) -> None:
+    seen: set[Position] = set()
+    for position in hexagons:
+        if position in seen:
+            raise TemplateError(f"hexagon {position} is declared twice")
+        if any(not 0 <= value < COORDINATE_LIMIT for value in position):
+            raise TemplateError(f"hexagon {position}: coordinates must be between 0 and {COORDINATE_LIMIT - 1}")
+        seen.add(position)
+
+
+def _check_interfaces(template: Template) -> None:
+    interfaces: list[Input | Output] = [*template.inputs, *template.outputs]
+    if not template.inputs or not template.outputs:
+        raise TemplateError("a template needs at least one input and one output")
+    for interface in interfaces:
+        if len(interface.name.encode()) > MAX_NAME_BYTES:
+            raise TemplateError(f"name '{interface.name[:16]}…' is longer than {MAX_NAME_BYTES} characters")
+    for what, items in (("name", [i.name for i in interfaces]), ("hexagon", [i.hexagon for i in interfaces])):
+        item, count = Counter(items).most_common(1)[0]
+        if count > 1:
+            shown = template.hexagons[item] if isinstance(item, int) else item
+            raise TemplateError(f"{what} '{shown}' is used by {count} inputs or outputs, only one is allowed")
+
+
+def _check_axons(template: Template) -> None:
+    sources = Counter(axon.source for axon in template.axons)
+    for axon in template.axons:
+        where = template.hexagons[axon.source]
+        if axon.source == axon.target:
+            raise TemplateError(f"axon of hexagon {where} leads to itself")
+        if sources[axon.source] > 1:
+            raise TemplateError(f"hexagon {where} has {sources[axon.source]} axons, only one is allowed")

@@ -1,0 +1,160 @@
+"""One process of a server, put together: settings, plugins, database, blobs, queue, registries.
+
+`Runtime.open` is the only way to build one. Nothing is global, except that models are bound to the database of the
+process.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import peewee
+
+from hanami_core import database, localsocket
+from hanami_core.blobs import Blob, Blobs
+from hanami_core.clock import Clock, SystemClock
+from hanami_core.compute import ComputeHost, NetworkRules
+from hanami_core.dialects import TemplateDialect
+from hanami_core.errors import BadRequest, StartupError
+from hanami_core.network import Template
+from hanami_core.plugin_host import Contribution, PluginHost, installed_plugins, read_disabled
+from hanami_core.queue import Lane, Task, TaskKind, TaskQueue
+from hanami_core.settings import CORE_SETTINGS, Settings, load_settings
+from hanami_core.sockets import SocketTarget
+from hanami_core.stash import Stash
+
+Role = Literal["api", "sidecar", "tool"]
+CORE_MODELS: tuple[type[peewee.Model], ...] = (Lane, Task, Blob)
+
+
+@dataclass
+class Runtime:
+    """What a process of the server works with.
+
+    `compute` is the started compute host of a sidecar and None everywhere else.
+    """
+
+    role: Role
+    settings: Settings
+    plugins: PluginHost
+    database: peewee.Database
+    blobs: Blobs
+    clock: Clock
+    queue: TaskQueue
+    formats: dict[str, Contribution]
+    hosts: dict[str, ComputeHost]
+    rules: dict[tuple[str, str], NetworkRules]
+    dialects: dict[str, TemplateDialect]
+    kinds: dict[str, TaskKind]
+    targets: dict[str, SocketTarget]
+    stash: Stash = field(default_factory=Stash)
+    compute: ComputeHost | None = None
+
+    @classmethod
+    def open(
+        cls,
+        data_dir: Path,
+        role: Role,
+        flags: Mapping[str, object] | None = None,
+        environ: Mapping[str, str] | None = None,
+        plugins: PluginHost | None = None,
+    ) -> Runtime:
+        """Build the runtime of a process and let the plugins start.
+
+        Raises:
+            StartupError: if something essential is missing or fails; the text says what.
+            SettingsError: if a setting is wrong.
+        """
+        host = plugins or PluginHost(installed_plugins(), read_disabled(data_dir))
+        settings = resolve_settings(data_dir, host, flags or {}, environ)
+        if not host.implements("hanami_authenticate"):
+            raise StartupError("no plugin authenticates users; see 'hanami plugins'")
+        db = host.database(settings)
+        database.proxy.initialize(db)
+        clock = SystemClock()
+        runtime = cls(
+            role=role,
+            settings=settings,
+            plugins=host,
+            database=db,
+            blobs=Blobs(host.blob_store(settings)),
+            clock=clock,
+            queue=TaskQueue(clock, settings["queue.lease"], lambda name: localsocket.poke(poke_path(data_dir, name))),
+            formats=host.dataset_formats(),
+            hosts=host.compute_hosts(settings),
+            rules=host.network_rules(),
+            dialects=host.template_dialects(),
+            kinds=host.task_kinds(),
+            targets=host.socket_targets(),
+        )
+        if role == "tool":
+            runtime.migrate()
+        host.startup(runtime)
+        return runtime
+
+    def migrate(self) -> list[str]:
+        """Bring all tables up to date and return the steps that ran."""
+        steps = database.migrate(Path(__file__).parent / "migrations", "core", CORE_MODELS)
+        for name, models in self.plugins.models().items():
+            file = getattr(self.plugins.plugins[str(name)].module, "__file__", None)
+            directory = Path(file).parent / "migrations" if file else None
+            steps += database.migrate(directory, str(name), models)
+        return steps
+
+    def close(self) -> None:
+        """Let the plugins end and close this thread's database connection."""
+        self.plugins.shutdown(self)
+        self.database.close()
+
+    def parse_template(self, text: str) -> Template:
+        """Return the template that the first dialect which recognises `text` makes of it."""
+        for dialect in self.dialects.values():
+            if dialect.recognises(text):
+                return dialect.parse(text)
+        names = ", ".join(self.dialects) or "none"
+        raise BadRequest(f"Uploaded template is not a valid cluster-template: \nunknown language, known are: {names}")
+
+    def rules_for(self, template: Template, host_kind: str) -> NetworkRules:
+        """Return the rule set that runs a template on a kind of host.
+
+        A template that names its growth gets exactly that; else the first rule set that does not refuse it.
+
+        Raises:
+            BadRequest: with every rule set's reason, if none runs it.
+        """
+        wanted = template.settings.growth
+        reasons = []
+        for (name, kind), rules in self.rules.items():
+            if kind != host_kind or wanted not in (None, name):
+                continue
+            reason = rules.refuses(template)
+            if reason is None:
+                return rules
+            reasons.append(f"growth '{name}': {reason}")
+        if not reasons:
+            reasons.append(
+                f"no installed plugin has rules for growth '{wanted or 'any'}' on a host of type {host_kind}"
+            )
+        raise BadRequest("\n".join(reasons))
+
+
+def resolve_settings(
+    data_dir: Path, host: PluginHost, flags: Mapping[str, object], environ: Mapping[str, str] | None = None
+) -> Settings:
+    """Return the settings of core and plugins."""
+    specs = [*CORE_SETTINGS, *host.settings()]
+    return load_settings(data_dir, specs, os.environ if environ is None else environ, flags)
+
+
+def run_directory(data_dir: Path) -> Path:
+    """Return the directory of sockets and locks of a running server."""
+    return data_dir / "run"
+
+
+def poke_path(data_dir: Path, host: str) -> Path:
+    """Return the datagram socket that wakes the sidecar of a host."""
+    return run_directory(data_dir) / f"{host}.poke"

@@ -1,0 +1,166 @@
+"""All configuration. Values come from ``hanami.toml``, then the environment, then flags; the last one wins.
+
+Nothing outside of this module reads files or the environment for configuration. Plugins declare their settings with
+the hook ``hanami_settings`` and read them as ``settings["plugin.name"]``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hanami_core.errors import SettingsError
+
+Value = str | int | float | bool
+
+_BOOLEANS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A named value: ``section.key``, its type (str, int, float or bool), default, explanation and limits."""
+
+    name: str
+    type: type
+    default: Value
+    help: str
+    minimum: float | None = None
+    maximum: float | None = None
+    secret: bool = False
+
+    @property
+    def variable(self) -> str:
+        """Name of the environment variable that sets the value."""
+        return "HANAMI_" + self.name.upper().replace(".", "_").replace("-", "_")
+
+    def convert(self, value: object, source: str) -> Value:
+        """Return `value` in the setting's type; texts are parsed, except if the type is str."""
+        try:
+            result = self._parse(value)
+        except (TypeError, ValueError):
+            raise SettingsError(f"{source}: {self.name} must be of type {self.type.__name__}, not {value!r}") from None
+        if isinstance(result, (int, float)) and not self._in_limits(result):
+            raise SettingsError(f"{source}: {self.name} must be {self._limits()}, not {result}")
+        return result
+
+    def _parse(self, value: object) -> Value:
+        if isinstance(value, str) and self.type is bool:
+            return _BOOLEANS[value.lower()] if value.lower() in _BOOLEANS else self._mismatch()
+        if isinstance(value, str):
+            return self.type(value)  # type: ignore[no-any-return]
+        if self.type is float and type(value) is int:
+            return float(value)
+        if type(value) is not self.type:
+            return self._mismatch()
+        return value  # type: ignore[return-value]
+
+    def _mismatch(self) -> Value:
+        raise TypeError(self.name)
+
+    def _in_limits(self, value: float) -> bool:
+        low = self.minimum is None or value >= self.minimum
+        return low and (self.maximum is None or value <= self.maximum)
+
+    def _limits(self) -> str:
+        if self.maximum is None:
+            return f"at least {self.minimum}"
+        if self.minimum is None:
+            return f"at most {self.maximum}"
+        return f"between {self.minimum} and {self.maximum}"
+
+
+CORE_SETTINGS = (
+    Setting("http.host", str, "127.0.0.1", "Address to listen on"),
+    Setting("http.port", int, 11418, "Port of REST and websocket; 0 takes a free one", 0, 65535),
+    Setting("http.workers", int, 1, "Processes that answer REST requests", 1, 64),
+    Setting("http.threads", int, 16, "Threads in each of these processes", 1, 1024),
+    Setting("http.timeout", float, 30.0, "Seconds that a client has to send a request", 1.0, 3600.0),
+    Setting("http.max_body", int, 1 << 20, "Largest body of a REST request in bytes", 1024),
+    Setting("log.level", str, "info", "What is logged: debug, info, warning or error"),
+    Setting("queue.lease", float, 10.0, "Seconds after which a silent worker loses its task", 1.0, 3600.0),
+    Setting("queue.store", float, 5.0, "Seconds between two stored states of a running training", 0.05, 3600.0),
+    Setting("queue.workers", int, 0, "Tasks that a host runs at the same time; 0 means one for each core", 0, 1024),
+)
+
+
+class Settings(Mapping[str, Value]):
+    """Resolved settings: values by full name. `sources` tells for each name where its value comes from."""
+
+    def __init__(
+        self, data_dir: Path, specs: Mapping[str, Setting], values: Mapping[str, Value], sources: Mapping[str, str]
+    ) -> None:
+        """Freeze the given values."""
+        self.data_dir = data_dir
+        self.specs = dict(specs)
+        self.sources = dict(sources)
+        self._resolved = dict(values)
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a value by its full name."""
+        return self._resolved[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names."""
+        return iter(self._resolved)
+
+    def __len__(self) -> int:
+        """Return the number of settings."""
+        return len(self._resolved)
+
+
+def load_settings(
+    data_dir: Path, specs: Iterable[Setting], environ: Mapping[str, str], flags: Mapping[str, object]
+) -> Settings:
+    """Resolve all settings.
+
+    Args:
+        data_dir: data directory; ``hanami.toml`` is looked for there.
+        specs: every setting that core and plugins declare.
+        environ: environment of the process.
+        flags: values of command line flags by full name; None means not given.
+
+    Raises:
+        SettingsError: if a name is unknown, a value is wrong or the file can not be read.
+    """
+    known = {spec.name: spec for spec in specs}
+    values: dict[str, Value] = {name: spec.default for name, spec in known.items()}
+    sources = dict.fromkeys(known, "default")
+    file = data_dir / "hanami.toml"
+    variables = {spec.variable: environ[spec.variable] for spec in known.values() if spec.variable in environ}
+    by_variable = {spec.variable: name for name, spec in known.items()}
+    layers: list[tuple[str, Mapping[str, object]]] = [
+        (str(file), _read_toml(file)),
+        ("environment", {by_variable[key]: value for key, value in variables.items()}),
+        ("flag", {name: value for name, value in flags.items() if value is not None}),
+    ]
+    for source, layer in layers:
+        for name, value in layer.items():
+            if name not in known:
+                raise SettingsError(f"{source}: unknown setting {name}{_hint(name, known)}")
+            values[name] = known[name].convert(value, source)
+            sources[name] = f"{source} {known[name].variable}" if source == "environment" else source
+    return Settings(data_dir, known, values, sources)
+
+
+def _read_toml(file: Path) -> dict[str, object]:
+    if not file.exists():
+        return {}
+    try:
+        tree = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{file}: {error}") from error
+    flat: dict[str, object] = {}
+    for section, content in tree.items():
+        if not isinstance(content, dict):
+            raise SettingsError(f"{file}: '{section}' stands outside of a [section]")
+        flat.update({f"{section}.{key}": value for key, value in content.items()})
+    return flat
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, known, 1)
+    return f", did you mean {close[0]}?" if close else ""

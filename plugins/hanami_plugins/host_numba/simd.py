@@ -1,0 +1,290 @@
+"""Vectors of 16 float32 lanes for Numba kernels.
+
+LLVM rarely vectorises the short inner loops of a network; explicit vectors make the kernels about three times faster.
+The type is an LLVM ``<16 x float>`` and every operation is generic LLVM, so that any processor runs it: AVX-512 in one
+register, others in several, with the same results bit by bit. Nothing here knows about networks.
+
+Arrays are flat and contiguous, indices count elements. Nothing is checked against the array's end: whoever calls pads
+arrays to a multiple of 16 where a vector may reach over it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
+
+import numba
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.core.datamodel.models import PrimitiveModel
+from numba.extending import intrinsic, register_model
+
+LANES = 16
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Vector = Any
+"""A `Float32x16` inside of a kernel; Python code never sees one."""
+Emitter = Callable[[Any, Any, Any, Sequence[Any]], Any]
+
+_INT64 = ir.IntType(64)
+_INT32 = ir.IntType(32)
+_FLOAT = ir.FloatType()
+_FLOATS = ir.VectorType(_FLOAT, LANES)
+_INTS = ir.VectorType(_INT32, LANES)
+_BYTES = ir.VectorType(ir.IntType(8), LANES)
+_MASK = ir.VectorType(ir.IntType(1), LANES)
+_LANE_NUMBERS = ir.Constant(_INTS, list(range(LANES)))
+
+
+def kernel(function: Function) -> Function:
+    """Compile an entry point: runs without the GIL and is kept in the cache on disk."""
+    return cast(Function, numba.njit(nogil=True, cache=True, error_model="numpy")(function))
+
+
+def inlined(function: Function) -> Function:
+    """Compile a part of kernels that never stands alone."""
+    return cast(Function, numba.njit(forceinline=True, error_model="numpy")(function))
+
+
+def operation(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn a function that returns a Numba signature and an LLVM emitter into an operation of kernels."""
+    return cast(Callable[..., Any], intrinsic(function))
+
+
+class Float32x16(types.Type):  # type: ignore[misc]
+    """Numba's view of the vector type."""
+
+    def __init__(self) -> None:
+        """Name the type."""
+        super().__init__(name="Float32x16")
+
+
+float32x16 = Float32x16()
+
+
+@register_model(Float32x16)
+class _Float32x16Model(PrimitiveModel):  # type: ignore[misc]
+    def __init__(self, manager: Any, numba_type: Any) -> None:
+        super().__init__(manager, numba_type, _FLOATS)
+
+
+def _constant(value: float) -> ir.Constant:
+    return ir.Constant(_FLOATS, [float(value)] * LANES)
+
+
+def _call(builder: Any, name: str, result: Any, args: Sequence[Any], **options: Any) -> Any:
+    declared = ir.FunctionType(result, [arg.type for arg in args])
+    return builder.call(cgutils.get_or_insert_function(builder.module, declared, name), args, **options)
+
+
+def _spread(builder: Any, scalar: Any, vector_type: Any) -> Any:
+    undefined = ir.Constant(vector_type, ir.Undefined)
+    first = builder.insert_element(undefined, scalar, ir.Constant(_INT32, 0))
+    return builder.shuffle_vector(first, undefined, ir.Constant(_INTS, [0] * LANES))
+
+
+def element_pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
+    """Emit the address of an element of a flat array."""
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.gep(data, [index])
+
+
+def _load(builder: Any, pointer: Any, vector_type: Any, align: int) -> Any:
+    value = builder.load(builder.bitcast(pointer, vector_type.as_pointer()))
+    value.align = align
+    return value
+
+
+def _store(builder: Any, value: Any, pointer: Any) -> None:
+    builder.store(value, builder.bitcast(pointer, value.type.as_pointer())).align = 4
+
+
+@operation
+def load(typing: Any, array: Any, index: Any) -> tuple[Any, Emitter]:
+    """Return ``array[index:index + 16]`` of a float32 array."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Sequence[Any]) -> Any:
+        pointer = element_pointer(context, builder, signature.args[0], args[0], args[1])
+        return _load(builder, pointer, _FLOATS, 4)
+
+    return float32x16(array, types.int64), emit
+
+
+@operation
+def store(typing: Any, array: Any, index: Any, vector: Any) -> tuple[Any, Emitter]:
+    """Write the vector to ``array[index:index + 16]`` of a float32 array."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Sequence[Any]) -> Any:
+        _store(builder, args[2], element_pointer(context, builder, signature.args[0], args[0], args[1]))
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, float32x16), emit
+
+
+def _read_operation(vector_type: Any, align: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Build the two ways to read 16 values of a type from a raw address: all, or only the first ones."""
+
+    def convert(builder: Any, value: Any) -> Any:
+        return value if value.type == _FLOATS else builder.uitofp(value, _FLOATS)
+
+    def whole(typing: Any, address: Any) -> tuple[Any, Emitter]:
+        def emit(context: Any, builder: Any, signature: Any, args: Sequence[Any]) -> Any:
+            pointer = builder.inttoptr(args[0], vector_type.as_pointer())
+            return convert(builder, _load(builder, pointer, vector_type, align))
+
+        return float32x16(types.int64), emit
+
+    def first(typing: Any, address: Any, count: Any) -> tuple[Any, Emitter]:
+        def emit(context: Any, builder: Any, signature: Any, args: Sequence[Any]) -> Any:
+            limit = _spread(builder, builder.trunc(args[1], _INT32), _INTS)
+            mask = builder.icmp_signed("<", _LANE_NUMBERS, limit)
+            pointer = builder.inttoptr(args[0], vector_type.as_pointer())
+            name = "llvm.masked.load.v16" + ("f32" if vector_type is _FLOATS else "i8") + ".p0"
+            empty = ir.Constant(vector_type, None)
+            return convert(
+                builder, _call(builder, name, vector_type, [pointer, ir.Constant(_INT32, align), mask, empty])
+            )
+
+        return float32x16(types.int64, types.int64), emit
+
+    return operation(whole), operation(first)
+
+
+read_bytes, read_first_bytes = _read_operation(_BYTES, 1)
+"""Read 16 (or the first ``count``) uint8 values at an address as float32; lanes behind them are 0 and never touched."""
+read_floats, read_first_floats = _read_operation(_FLOATS, 1)
+"""The same for float32 values, which need no alignment."""
+
+
+@operation
+def splat(typing: Any, value: Any) -> tuple[Any, Emitter]:
+    """Return a vector with the value in every lane."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Sequence[Any]) -> Any:
+        return _spread(builder, args[0], _FLOATS)
+
+    return float32x16(types.float32), emit
+
+
+def _binary(emit_lanes: Callable[[Any, Any, Any], Any]) -> Callable[..., Any]:
+    def function(typing: Any, a: Any, b: Any) -> tuple[Any, Emitter]:
+        def emit(context: Any, builder: Any, signature: Any, args: Sequence[Any]) -> Any:
+            return emit_lanes(builder, args[0], args[1])
+
+        return float32x16(float32x16, float32x16), emit
+
+    return operation(function)
+
+
+add = _binary(lambda builder, a, b: builder.fadd(a, b))
+subtract = _binary(lambda builder, a, b: builder.fsub(a, b))
+multiply = _binary(lambda builder, a, b: builder.fmul(a, b))
+divide = _binary(lambda builder, a, b: builder.fdiv(a, b))
+maximum = _binary(lambda builder, a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b))
+"""The bigger value of each lane, the second one if they can not be compared."""
+minimum = _binary(lambda builder, a, b: builder.select(builder.fcmp_ordered("<", a, b), a, b))
+"""The smaller value of each lane, the second one if they can not be compared."""
+
+
+@operation
+def multiply_add(typing: Any, a: Any, b: Any, c: Any) -> tuple[Any, Emitter]:
+    """Return ``a * b + c`` with a single rounding."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Sequence[Any]) -> Any:
+        return _call(builder, "llvm.fma.v16f32", _FLOATS, args)
+
+    return float32x16(float32x16, float32x16, float32x16), emit
+
+
+@operation
+def where_positive(typing: Any, condition: Any, yes: Any, no: Any) -> tuple[Any, Emitter]:
+    """Return lanes of `yes` where `condition` is above 0, else of `no`."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Sequence[Any]) -> Any:
+        return builder.select(builder.fcmp_ordered(">", args[0], _constant(0)), args[1], args[2])
+
+    return float32x16(float32x16, float32x16, float32x16), emit
+
+
+@operation
+def lane_sum(typing: Any, vector: Any) -> tuple[Any, Emitter]:
+    """Return the sum of all lanes, halves first (8 + 8, 4 + 4, 2 + 2, 1 + 1)."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Sequence[Any]) -> Any:
+        start = ir.Constant(_FLOAT, -0.0)
+        return _call(
+            builder, "llvm.vector.reduce.fadd.v16f32", _FLOAT, [start, args[0]], fastmath=("reassoc",)
+        )
+
+    return types.float32(float32x16), emit
+
+
+@operation
+def lane_maximum(typing: Any, vector: Any) -> tuple[Any, Emitter]:
+    """Return the biggest lane; lanes that are not a number do not count."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Sequence[Any]) -> Any:
+        return _call(builder, "llvm.vector.reduce.fmax.v16f32", _FLOAT, args)
+
+    return types.float32(float32x16), emit
+
+
+@operation
+def append_positive(
+    typing: Any, vector: Any, labels: Any, source: Any, values: Any, marks: Any, count: Any
+) -> tuple[Any, Emitter]:
+    """Append the lanes above 0 to a list and return how many they are.
+
+    Value and label (int32, ``labels[source + lane]``) of each such lane go to ``values[count:]`` and
+    ``marks[count:]``. Both lists need room for 16 entries.
+    """
+
+    def emit(context: Any, builder: Any, signature: Any, args: Sequence[Any]) -> Any:
+        def pointer(array: int, index: int) -> Any:
+            return element_pointer(context, builder, signature.args[array], args[array], args[index])
+
+        def compress(vector: Any, name: str) -> Any:
+            empty = ir.Constant(vector.type, ir.Undefined)
+            return _call(builder, f"llvm.experimental.vector.compress.{name}", vector.type, [vector, mask, empty])
+
+        mask = builder.fcmp_ordered(">", args[0], _constant(0))
+        found = _load(builder, pointer(1, 2), _INTS, 4)
+        _store(builder, compress(args[0], "v16f32"), pointer(3, 5))
+        _store(builder, compress(found, "v16i32"), pointer(4, 5))
+        bits = builder.bitcast(mask, ir.IntType(16))
+        return builder.zext(_call(builder, "llvm.ctpop.i16", ir.IntType(16), [bits]), _INT64)
+
+    return types.int64(float32x16, labels, types.int64, values, marks, types.int64), emit
+
+
+# exp(x) = 2^n * e^r with n = round(x / ln 2); polynomial for e^r on [-ln2/2, ln2/2] and the two parts of ln 2 as in the
+# Cephes library (S. Moshier), expf.c
+_LOG2_E = 1.44269504088896341
+_LN2_HIGH = 0.693359375
+_LN2_LOW = -2.12194440e-4
+_EXP_POLYNOMIAL = (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
+_EXP_LIMIT = 87.0
+
+
+@operation
+def exponential(typing: Any, vector: Any) -> tuple[Any, Emitter]:
+    """Return e to the power of each lane, relative error about 1e-7; lanes are clipped to -87 .. 87 before."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Sequence[Any]) -> Any:
+        def fused(a: Any, b: Any, c: Any) -> Any:
+            return _call(builder, "llvm.fma.v16f32", _FLOATS, [a, b, c])
+
+        x = args[0]
+        for sign, limit in ((">", -_EXP_LIMIT), ("<", _EXP_LIMIT)):
+            x = builder.select(builder.fcmp_ordered(sign, x, _constant(limit)), x, _constant(limit))
+        n = _call(builder, "llvm.rint.v16f32", _FLOATS, [builder.fmul(x, _constant(_LOG2_E))])
+        r = fused(n, _constant(-_LN2_LOW), fused(n, _constant(-_LN2_HIGH), x))
+        p = _constant(_EXP_POLYNOMIAL[0])
+        for coefficient in _EXP_POLYNOMIAL[1:]:
+            p = fused(p, r, _constant(coefficient))
+        p = fused(p, builder.fmul(r, r), builder.fadd(r, _constant(1)))
+        exponent = builder.add(builder.fptosi(n, _INTS), ir.Constant(_INTS, [127] * LANES))
+        power = builder.bitcast(builder.shl(exponent, ir.Constant(_INTS, [23] * LANES)), _FLOATS)
+        return builder.fmul(p, power)
+
+    return float32x16(float32x16), emit

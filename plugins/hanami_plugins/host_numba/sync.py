@@ -1,0 +1,76 @@
+"""How threads inside of a kernel wait for each other. Needs no lock and no GIL.
+
+`sync` is a flat int64 array with one cache line (8 numbers) a thread; a thread's line holds the number of the barrier
+that it has reached and how often it gave up its processor while waiting.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba.core import types
+
+from hanami_plugins.host_numba.simd import Emitter, _call, element_pointer, inlined, operation
+
+LINE = 8
+"""Numbers of `sync` that belong to one thread."""
+YIELDS = 1
+"""Place in a thread's line where it counts how often it gave up its processor."""
+SPINS = 2000
+"""Rounds of waiting, about 20 µs, after which another thread of the machine must have taken the processor."""
+
+_INT64 = ir.IntType(64)
+_X86 = platform.machine().lower() in {"x86_64", "amd64"}
+_give_up_processor = types.ExternalFunction("sched_yield", types.int32())
+
+
+@operation
+def _read_acquire(typing: Any, array: Any, index: Any) -> tuple[Any, Emitter]:
+    def emit(context: Any, builder: Any, signature: Any, args: Sequence[Any]) -> Any:
+        pointer = element_pointer(context, builder, signature.args[0], args[0], args[1])
+        return builder.load_atomic(pointer, "acquire", 8)
+
+    return types.int64(array, types.int64), emit
+
+
+@operation
+def _write_release(typing: Any, array: Any, index: Any, value: Any) -> tuple[Any, Emitter]:
+    def emit(context: Any, builder: Any, signature: Any, args: Sequence[Any]) -> Any:
+        pointer = element_pointer(context, builder, signature.args[0], args[0], args[1])
+        builder.store_atomic(args[2], pointer, "release", 8)
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, types.int64), emit
+
+
+@operation
+def _relax(typing: Any) -> tuple[Any, Emitter]:
+    """Tell the processor that this is a waiting loop."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Sequence[Any]) -> Any:
+        if _X86:
+            _call(builder, "llvm.x86.sse2.pause", ir.VoidType(), [])
+        return context.get_dummy_value()
+
+    return types.void(), emit
+
+
+@inlined
+def wait_for_all(sync: Any, thread: int, threads: int) -> None:
+    """Return once all threads have come here as often as this one; what they wrote before is visible then."""
+    if threads == 1:
+        return
+    reached = sync[thread * LINE] + 1
+    _write_release(sync, thread * LINE, reached)
+    for other in range(threads):
+        rounds = 0
+        while _read_acquire(sync, other * LINE) < reached:
+            rounds += 1
+            if rounds < SPINS:
+                _relax()
+            else:
+                sync[thread * LINE + YIELDS] += 1
+                _give_up_processor()

@@ -1,0 +1,125 @@
+"""One HTTP request: headers, time-out, status. It knows no endpoint and keeps no login."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+from hanami_sdk.hanami_exceptions import ConnectionFailedException, HanamiException, from_status
+
+if TYPE_CHECKING:
+    import requests
+
+API = "/v1.0alpha"
+
+_default_timeout = 60.0
+
+
+def default_timeout() -> float:
+    """Return the time-out of the documented functions, in seconds."""
+    return _default_timeout
+
+
+def set_default_timeout(seconds: float) -> None:
+    """Set the time-out of the documented functions.
+
+    Args:
+        seconds: longest wait for a connection, for the next byte of an answer, and for the end of an upload.
+    """
+    global _default_timeout
+    if not seconds > 0:
+        raise ValueError("the time-out must be greater than 0 seconds")
+    _default_timeout = float(seconds)
+
+
+def query_text(values: Mapping[str, object]) -> str:
+    """Return `values` as a query; `@` stays as it is, for servers that do not decode user ids."""
+    return urlencode(values, safe="@", quote_via=quote)
+
+
+def json_text(body: object) -> str:
+    """Return `body` as compact JSON. NaN is refused because it is no JSON."""
+    return json.dumps(body, separators=(",", ":"), allow_nan=False)
+
+
+def parse(content: bytes) -> Any:
+    """Return the JSON value of an answer."""
+    try:
+        return json.loads(content)
+    except ValueError as error:
+        raise HanamiException(f"the answer is no JSON: {error}") from error
+
+
+def join(address: str, path: str) -> str:
+    """Return the URL of `path` at `address`, with or without a slash at the end of the address."""
+    return address.rstrip("/") + path
+
+
+def send(
+    method: str,
+    url: str,
+    *,
+    token: str = "",
+    body: str | None = None,
+    verify: bool | str = True,
+    timeout: float | None = None,
+    session: requests.Session | None = None,
+) -> bytes:
+    """Send one request and return the body of the answer.
+
+    Args:
+        method: HTTP method.
+        url: complete URL with query.
+        token: goes into `X-Auth-Token` if it is not empty.
+        body: JSON text of POST and PUT.
+        verify: check the certificate; a path names a file of trusted certificates.
+        timeout: seconds to wait for the connection and for each part of the answer; None takes the default.
+        session: connections to use again; None opens a new one.
+
+    Raises:
+        HanamiException: the status is not 200; the subclass tells which.
+        requests.RequestException: there was no answer.
+    """
+    import requests
+
+    response = (session or requests).request(
+        method,
+        url,
+        data=None if body is None else body.encode(),
+        headers=_headers(token, body),
+        verify=verify,
+        timeout=_default_timeout if timeout is None else timeout,
+        allow_redirects=False,  # a redirect would carry the token to another host
+    )
+    if response.is_redirect:
+        where = response.headers["location"]
+        raise HanamiException(f"the address has moved to {where}", response.status_code)
+    if response.status_code != 200:
+        raise from_status(response.status_code, response.content)
+    return response.content
+
+
+def _headers(token: str, body: str | None) -> dict[str, str]:
+    headers = {"X-Auth-Token": token} if token else {}
+    return headers if body is None else headers | {"Content-Type": "application/json"}
+
+
+def send_over(session: requests.Session, method: str, url: str, **options: Any) -> bytes:
+    """Send one request over `session`; no answer is a `ConnectionFailedException`.
+
+    A GET is repeated once when the connection broke off: the server may close an idle connection
+    at the very moment it is used again. Other methods are not, they may have been carried out.
+    """
+    import requests
+
+    try:
+        try:
+            return send(method, url, session=session, **options)
+        except requests.ConnectionError as error:
+            if method != "GET" or isinstance(error, requests.Timeout):
+                raise
+            return send(method, url, session=session, **options)
+    except requests.RequestException as error:
+        raise ConnectionFailedException(f"{method} {url}: {error}") from error

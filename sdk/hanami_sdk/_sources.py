@@ -1,0 +1,111 @@
+"""Where the bytes of an upload come from: paths, file objects, bytes, arrays. It knows no server.
+
+A source is read once, in order, and never held in memory as a whole unless the caller has it there.
+"""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any, Protocol, TypeAlias
+
+_BLOCK = 1 << 20
+
+
+class SupportsArray(Protocol):
+    """An array of NumPy, or what can give one."""
+
+    def __array__(self) -> Any:
+        """Return the NumPy array."""
+
+
+if TYPE_CHECKING:
+    Part: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | array[int] | IO[bytes] | SupportsArray
+
+
+@dataclass(frozen=True)
+class Source:
+    """Bytes of known length.
+
+    Attributes:
+        size: number of bytes.
+        read: returns at most the given number of bytes, none at the end.
+    """
+
+    size: int
+    read: Callable[[int], bytes]
+
+
+@contextmanager
+def open_sources(parts: Mapping[str, Part], *, idx: bool = False) -> Iterator[dict[str, Source]]:
+    """Open all parts of a dataset and close again those that were opened here.
+
+    Args:
+        parts: what to read, by the name of the part.
+        idx: the parts are IDX files: unpack a path that ends in `.gz`, and give an array the header of such a file.
+
+    Raises:
+        OSError: a file cannot be read.
+        TypeError: a part is nothing that bytes can be read from.
+        ValueError: a file is not the gzip file that its name says.
+    """
+    with ExitStack() as stack:
+        yield {name: _open(part, stack, idx) for name, part in parts.items()}
+
+
+def _open(part: Part, stack: ExitStack, idx: bool) -> Source:
+    if isinstance(part, (str, os.PathLike)):
+        file = stack.enter_context(open(part, "rb"))
+        return _from_file(_unpacked(file, stack) if idx and os.fspath(part).endswith(".gz") else file, stack)
+    if hasattr(part, "read"):
+        return _from_file(part, stack)
+    if idx and hasattr(part, "__array__"):
+        return _from_blocks(_idx_blocks(part.__array__()))
+    return _from_blocks([memoryview(part).cast("B")])
+
+
+def _from_file(file: IO[bytes], stack: ExitStack) -> Source:
+    """Take a file from where it stands; a pipe, whose length nobody knows, is copied to a temporary file first."""
+    if not file.seekable():
+        file = _spooled(file, stack)
+    start = file.tell()
+    size = file.seek(0, os.SEEK_END) - start
+    file.seek(start)
+    return Source(size, file.read)
+
+
+def _spooled(file: IO[bytes], stack: ExitStack) -> IO[bytes]:
+    import tempfile
+
+    copy = stack.enter_context(tempfile.TemporaryFile())
+    while block := file.read(_BLOCK):
+        copy.write(block)
+    copy.seek(0)
+    return copy
+
+
+def _unpacked(file: IO[bytes], stack: ExitStack) -> IO[bytes]:
+    """Unpack to a temporary file: the server wants the length before the first byte."""
+    import gzip
+    import zlib
+
+    try:
+        return _spooled(stack.enter_context(gzip.GzipFile(fileobj=file)), stack)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(f"{file.name} is not a complete gzip file: {error}") from error
+
+
+def _from_blocks(blocks: list[memoryview]) -> Source:
+    def pieces() -> Iterator[bytes]:
+        count = yield b""
+        for block in blocks:
+            position = 0
+            while position < len(block):
+                piece = bytes(block[position : position + count])
+                position += len(piece)
+                count = yield piece
+
+    ...

@@ -1,0 +1,105 @@
+"""One distribution, five import packages, each in its own source root."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOTS = ("core", "plugins", "server", "sdk", "cli")
+
+CLIENT = [
+    "docopt-ng>=0.9",  # the maintained docopt, same import name
+    "protobuf>=6.31,<8",  # messages of direct IO and uploads
+    "requests>=2.32",
+    "rich>=14",  # tables and progress bars
+    "websocket-client>=1.9",
+]
+
+SERVER = [
+    "argon2-cffi>=25.1",  # passphrase hashes
+    "falcon>=4.4,<5",
+    "gunicorn>=27,<28",
+    "lark>=1.3",  # grammars of the template and of the policy file
+    "msgspec>=0.22",  # request bodies: strict types, unknown fields refused
+    "numba>=0.61",
+    "numpy>=2.0",
+    "peewee>=4.5,<5",
+    "pluggy>=1.6",
+    "pyjwt>=2.15,<3",
+    "structlog>=25",  # one JSON line an event
+    "websockets>=15",  # the sidecar's side of a socket
+]
+
+DEV = [
+    "hypothesis>=6.130",
+    "import-linter>=2.4",
+    "mypy>=1.18",
+    "pytest>=8.4",
+    "pytest-timeout>=2.4",
+    "ruff>=0.14",
+    "tox>=4.25",
+    "types-docopt",
+    "types-protobuf",
+    "types-requests",
+]
+
+setup(
+    name="hanami",
+    version="0.1.0",
+    description="Neural networks as a service, where every feature is a plugin",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.11",
+    package_dir={
+        package: f"{root}/{package.replace('.', '/')}"
+        for root in ROOTS
+        for package in find_packages(root)
+    },
+    packages=[package for root in ROOTS for package in find_packages(root)],
+    package_data={
+        "hanami_core": ["py.typed", "migrations/*.py"],
+        "hanami_plugins": ["py.typed", "*/*.lark", "*/migrations/*.py"],
+        "hanami_server": ["py.typed", "sample/*"],
+        "hanami_sdk": ["py.typed"],
+        "hanami_cli": ["py.typed"],
+    },
+    install_requires=CLIENT,
+    extras_require={
+        "server": SERVER,
+        "cuda12": [*SERVER, "cupy-cuda12x>=13"],
+        "cuda13": [*SERVER, "cupy-cuda13x>=13"],
+        "dev": [*SERVER, *DEV],
+    },
+    entry_points={
+        "console_scripts": [
+            "hanami = hanami_cli.hanami:main",
+            "hanamictl = hanami_cli.hanamictl:main",
+        ],
+        "hanami.cli": [
+            "server = hanami_server.commands",
+        ],
+        "hanami.plugins": [
+            f"{name} = hanami_plugins.{name}"
+            for name in (
+                "auth_jwt",
+                "blobs_files",
+                "checkpoints",
+                "clusters",
+                "database_sqlite",
+                "datasets",
+                "direct_io",
+                "format_csv",
+                "format_mnist",
+                "host_numba",
+                "hosts",
+                "policy_file",
+                "projects",
+                "tasks",
+                "template_hexagons",
+                "uploads",
+                "users",
+            )
+        ],
+    },
+)
