@@ -7,6 +7,7 @@ from setuptools import find_packages, setup
 ROOTS = ("core", "plugins", "server", "sdk", "cli")
 
 CLIENT = [
+    "pluggy>=1.6",  # commands of installed packages
     "docopt-ng>=0.9",  # the maintained docopt, same import name
     "protobuf>=6.31,<8",  # messages of direct IO and uploads
     "requests>=2.32",
@@ -23,7 +24,6 @@ SERVER = [
     "numba>=0.61",
     "numpy>=2.0",
     "peewee>=4.5,<5",
-    "pluggy>=1.6",
     "pyjwt>=2.15,<3",
     "structlog>=25",  # one JSON line an event
     "websockets>=15",  # the sidecar's side of a socket

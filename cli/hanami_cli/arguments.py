@@ -37,8 +37,9 @@ The server and the login come from the environment:
 class Arguments:
     """A parsed command line.
 
-    :param values: what docopt found, by the names of the usage text.
-    :param form: the output format.
+    Attributes:
+        values: what docopt found, by the names of the usage text.
+        form: the output format.
     """
 
     values: dict[str, Any]
@@ -64,7 +65,8 @@ class Arguments:
     def integer(self, name: str) -> int:
         """Return a whole number.
 
-        :raises UsageError: if it is none.
+        Raises:
+            UsageError: it is none.
         """
         try:
             return int(self.text(name))
@@ -74,7 +76,8 @@ class Arguments:
     def seconds(self, name: str) -> float | None:
         """Return a time span, or None if the option was not given.
 
-        :raises UsageError: if it is no number above zero.
+        Raises:
+            UsageError: it is no number above zero.
         """
         given = self.optional(name)
         try:
@@ -93,8 +96,9 @@ class Arguments:
 def parse(text: str, argv: Sequence[str]) -> Arguments:
     """Parse `argv`, the command line without the program's name, by the usage in `text`.
 
-    :raises SystemExit: after the help was printed: asked for, or because only a group of commands was named.
-    :raises UsageError: if no usage line fits; says why.
+    Raises:
+        SystemExit: the help was printed; it was asked for, or only a group of commands was named.
+        UsageError: no usage line fits; says why.
     """
     form, rest = _take_format(_without_truth(argv, text))
     try:
@@ -118,10 +122,11 @@ def _help_for_a_group(text: str, argv: Sequence[str]) -> None:
 def _take_format(argv: Sequence[str]) -> tuple[Format | None, list[str]]:
     """Take `--output table|json|csv` out of `argv`.
 
-    It is done before docopt sees it because `--output` is also, in the released client, an output of a train task. The two
-    can not be mixed up: such an output contains colons.
+    It is done before docopt sees it because `--output` is also, in the released client, an output of a train task. The
+    two can not be mixed up: such an output contains colons.
 
-    :raises UsageError: if it is neither.
+    Raises:
+        UsageError: it is neither.
     """
     form, rest, place = None, list[str](), 0
     while place < len(argv):

@@ -27,12 +27,15 @@ NAME = re.compile(r"[a-z][a-z0-9_-]*")
 class Command:
     """One command of `hanami` or `hanamictl`, built in or from a plugin.
 
-    :param program: the program that gets the command, `"hanami"` or `"hanamictl"`.
-    :param name: the word that calls it; lower case letters, digits, `-` and `_`.
-    :param summary: one line for the program's `--help`.
-    :param run: gets the arguments without the command's own word (also options that stood before that word) and returns
-        the exit code: 0 done, 1 failed, 2 wrong usage. It answers `--help` itself; `docopt` does both.
-    :raises ValueError: if a field breaks one of these rules.
+    Args:
+        program: the program that gets the command, `"hanami"` or `"hanamictl"`.
+        name: the word that calls it; lower case letters, digits, `-` and `_`.
+        summary: one line for the program's `--help`.
+        run: gets the arguments without the command's own word (also options that stood before that word) and returns
+            the exit code: 0 done, 1 failed, 2 wrong usage. It answers `--help` itself; `docopt` does both.
+
+    Raises:
+        ValueError: a field breaks one of these rules.
     """
 
     program: Program

@@ -1,7 +1,6 @@
 """The connection of one invocation: who logs in where, and how errors of the SDK become one line.
 
-Owns the environment variables, the login and the wording of failures. Must not know any command. The SDK, and with it
-`requests`, is loaded with the first call, so that a wrong command line costs nothing.
+Owns the environment variables, the login and the wording of failures. Must not know any command.
 """
 
 from __future__ import annotations
@@ -9,78 +8,111 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from hanami_cli.errors import CliError
 from hanami_cli.text import one_line
+from hanami_sdk import Client, hanami_request, hanami_token
+from hanami_sdk.hanami_exceptions import HanamiException, UnauthorizedException
 
-if TYPE_CHECKING:
-    from hanami_sdk.hanami_exceptions import HanamiException
+__all__ = ["Connection", "as_object", "connect", "one_line_errors"]
 
-__all__ = ["Connection", "connect"]
+T = TypeVar("T")
 
 
 @dataclass
 class Connection:
     """A login that takes place with the first question.
 
-    :param address: `http://host:port` without a slash at the end.
-    :param user: id of the user.
-    :param passphrase: in plain text.
-    :param verify: whether the certificate of the server must be valid.
+    Attributes:
+        address: `http://host:port` without a slash at the end.
+        user: id of the user.
+        passphrase: in plain text.
+        verify: whether the certificate of the server must be valid.
+        timeout: seconds without a sign of the server after which to give up; None takes the SDK's.
     """
 
     address: str
     user: str
-    passphrase: str
+    passphrase: str = field(repr=False)
     verify: bool = True
+    timeout: float | None = None
+    _token: str = field(default="", init=False, repr=False)
+    _answered: bool = field(default=False, init=False, repr=False)
 
-    @cached_property
-    def token(self) -> str:
-        """The token of the user.
-
-        :raises CliError: if the login fails.
-        """
-        from hanami_sdk import hanami_token
-
-        try:
-            with _one_line_errors():
-                return hanami_token.request_token(self.address, self.user, self.passphrase, self.verify)
-        except CliError as error:
-            raise CliError(f"login of '{self.user}' failed: {error}") from error
-
-    def call(self, function: Callable[..., Any], *values: Any) -> Any:
+    def call(self, function: Callable[..., T], *values: Any) -> T:
         """Call a function of the SDK, such as `cluster.get_cluster`, and return what it returns.
 
-        :param values: its parameters between `address` and `verify_connection`.
-        :raises CliError: if the server refuses, or can not be reached.
+        Args:
+            function: a function whose first parameters are token and address.
+            values: its parameters between `address` and `verify_connection`.
+
+        Raises:
+            CliError: the login failed, the server refused, or it can not be reached.
         """
-        token = self.token
-        with _one_line_errors():
-            return function(token, self.address, *values, verify_connection=self.verify)
+        with one_line_errors():
+            try:
+                return self._call(function, values)
+            except UnauthorizedException:
+                if not self._answered:
+                    raise
+                self._token = ""  # it was good before, so it may be its time that is over
+                return self._call(function, values)
 
     def ask(self, function: Callable[..., bytes | str], *values: Any) -> dict[str, Any]:
         """Call a function of the SDK and return the JSON object that the server answered.
 
-        :raises CliError: as `call`, and if the answer is none.
+        Raises:
+            CliError: as `call`, or the answer is none.
         """
         try:
-            answer = json.loads(self.call(function, *values))
+            return as_object(json.loads(self.call(function, *values)))
         except ValueError:
-            answer = None
-        if not isinstance(answer, dict):
-            raise CliError("unexpected answer of the server: no JSON object")
+            return as_object(None)
+
+    @contextmanager
+    def client(self) -> Iterator[Client]:
+        """Lend a client of the SDK, which keeps its token fresh, for work that takes long.
+
+        Raises:
+            CliError: as `call`, also for what happens in the `with` block.
+        """
+        more = {} if self.timeout is None else {"timeout": self.timeout}
+        with one_line_errors(), Client(self.address, self.user, self.passphrase, verify=self.verify, **more) as client:
+            self._login(client.login)
+            yield client
+
+    def _call(self, function: Callable[..., T], values: Sequence[Any]) -> T:
+        self._token = self._token or self._login(
+            lambda: hanami_token.request_token(self.address, self.user, self.passphrase, self.verify)
+        )
+        answer = function(self._token, self.address, *values, verify_connection=self.verify)
+        self._answered = True
         return answer
 
+    def _login(self, login: Callable[[], T]) -> T:
+        try:
+            with one_line_errors():
+                return login()
+        except CliError as error:
+            raise CliError(f"login of '{self.user}' failed: {error}") from error
 
-def connect(environment: Mapping[str, str] = os.environ, verify: bool = True) -> Connection:
+
+def connect(
+    verify: bool = True, timeout: float | None = None, environment: Mapping[str, str] = os.environ
+) -> Connection:
     """Return the connection that the environment asks for; nothing is sent yet.
 
-    :raises CliError: if a variable is missing; they are checked in the order user, passphrase, address.
+    Args:
+        verify: whether the certificate of the server must be valid.
+        timeout: seconds without a sign of the server after which to give up; None takes the SDK's.
+        environment: where the variables are looked up.
+
+    Raises:
+        CliError: a variable is missing; they are checked in the order user, passphrase, address.
     """
     user = _variable(environment, "HANAMI_USER")
     passphrase = _variable(environment, "HANAMI_PASSPHRASE", "HANAMI_PW")
@@ -89,7 +121,48 @@ def connect(environment: Mapping[str, str] = os.environ, verify: bool = True) ->
         raise CliError("HANAMI_ADDRESS must begin with http:// or https://")
     if not verify:
         warnings.filterwarnings("ignore", message="Unverified HTTPS request")
-    return Connection(address, user, passphrase, verify)
+    if timeout is not None:
+        hanami_request.set_default_timeout(timeout)
+    return Connection(address, user, passphrase, verify, timeout)
+
+
+def as_object(answer: Any) -> dict[str, Any]:
+    """Return `answer` if it is a JSON object.
+
+    Raises:
+        CliError: it is none.
+    """
+    if not isinstance(answer, dict):
+        raise CliError("unexpected answer of the server: no JSON object")
+    return answer
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Turn errors of the SDK, and of what is below it, into a `CliError`."""
+    try:
+        yield
+    except HanamiException as error:
+        if error.status:
+            raise CliError(f"status {error.status}: err {one_line(str(error))}") from error
+        raise CliError(_cause(error)) from error
+    except (OSError, ValueError) as error:  # of requests, or because a file is not what its name says
+        raise CliError(_cause(error)) from error
+
+
+def _cause(error: BaseException) -> str:
+    """Return what the system said at the bottom of an error that was wrapped several times, and where."""
+    chain: list[BaseException] = []
+    while error not in chain:
+        chain.append(error)
+        error = error.__cause__ or error.__context__ or error
+    requests = [getattr(link, "request", None) for link in chain]
+    url = next((request.url for request in requests if request is not None), None)
+    said = [link.strerror for link in chain if isinstance(link, OSError) and link.strerror]
+    if any(isinstance(link, TimeoutError) for link in chain):
+        said.append("timed out")
+    text = said[-1] if said else str(chain[0])
+    return one_line(f"{url}: {text}" if url else text)
 
 
 def _variable(environment: Mapping[str, str], *names: str) -> str:
@@ -97,22 +170,3 @@ def _variable(environment: Mapping[str, str], *names: str) -> str:
         if value := environment.get(name):
             return value
     raise CliError(f"{names[0]} is not set")
-
-
-@contextmanager
-def _one_line_errors() -> Iterator[None]:
-    from hanami_sdk.hanami_exceptions import HanamiException
-
-    try:
-        yield
-    except HanamiException as error:
-        raise CliError(_wording(error)) from error
-    except FileNotFoundError as error:
-        raise CliError(f"open {error.filename}: no such file or directory") from error
-    except OSError as error:
-        raise CliError(one_line(str(error))) from error
-
-
-def _wording(error: HanamiException) -> str:
-    text = one_line(str(error))
-    return f"status {error.status}: err {text}" if error.status else text

@@ -18,6 +18,11 @@ class CliError(Exception):
 
 
 class UsageError(CliError):
-    """The command line is wrong."""
+    """The command line is wrong.
+
+    Attributes:
+        topic: the command whose `--help` tells more, nothing for that of the program.
+    """
 
     exit_code = 2
+    topic = ""

@@ -15,7 +15,8 @@ __all__ = ["check_readable", "read_text"]
 def check_readable(path: str) -> str:
     """Return `path` if a file can be read there.
 
-    :raises CliError: if not; found out before anything is sent.
+    Raises:
+        CliError: it can not be read; found out before anything is sent.
     """
     try:
         with Path(path).open("rb"):
@@ -27,7 +28,8 @@ def check_readable(path: str) -> str:
 def read_text(path: str) -> str:
     """Return the text of a file.
 
-    :raises CliError: if it can not be read or is no UTF-8.
+    Raises:
+        CliError: it can not be read or is no UTF-8.
     """
     try:
         return Path(path).read_text(encoding="utf-8")

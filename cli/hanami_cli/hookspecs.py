@@ -1,6 +1,7 @@
 """The hook by which an installed package adds commands to `hanami` and `hanamictl`.
 
-Owns the hook's specification. Must not know who implements it: the entry points of the group `hanami.cli` name the modules.
+Owns the hook's specification. Must not know who implements it: the entry points of the group `hanami.cli` name the
+modules.
 """
 
 from __future__ import annotations
@@ -18,15 +19,17 @@ GROUP = "hanami.cli"
 def hanami_cli_commands() -> list[Command]:
     """Offer commands to `hanami` (operators) and `hanamictl` (users).
 
-    The hook is called at most once an invocation, and by `hanamictl` only for its `--help` and for a word that is none of
-    its own nouns. So the module and the hook should be quick: import what a command needs inside its `run`.
+    The hook is called at most once an invocation, and by `hanamictl` only for its `--help` and for a word that is none
+    of its own nouns. The module and the hook should be quick: import what a command needs inside its `run`.
 
-    :returns: the commands, in the order in which `--help` shall list them; see `Command` for the rules of each field.
+    Returns:
+        The commands, in the order in which `--help` shall list them; see `Command` for the rules of each field.
 
     Failure policy: a module that can not be imported, that does not implement the hook or whose hook raises is skipped
-    with one line on stderr, and so is a single item that is no `Command` or whose name is already taken (the program's own
-    names first, then those of the entry point `server`, then entry points in the order of their names). All other commands
-    stay usable. What `run` raises later is the command's own affair and ends the program like any Python program.
+    with one line on stderr, and so is a single item that is no `Command` or whose name is already taken (first come the
+    program's own names, then those of the entry point `server`, then entry points in the order of their names). All
+    other commands stay usable. What `run` raises later ends the program as it would end any Python program, except that
+    an interrupt and a closed pipe end it quietly, and that wrong usage found by docopt gives exit code 2.
 
     Example, for `pip install hanami-backup` and then `hanami backup /mnt/nightly`::
 
@@ -47,6 +50,6 @@ def hanami_cli_commands() -> list[Command]:
         def hanami_cli_commands() -> list[Command]:
             return [Command("hanami", "backup", "copy the data directory elsewhere", backup)]
 
-    .. versionadded:: 0.1
+    Version added: 0.1
     """
     raise NotImplementedError

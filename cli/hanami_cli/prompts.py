@@ -16,7 +16,8 @@ __all__ = ["new_passphrase"]
 def new_passphrase() -> str:
     """Ask twice for a new passphrase, without echo.
 
-    :raises CliError: if there is no terminal, or if the two answers differ.
+    Raises:
+        CliError: there is no terminal, or the two answers differ.
     """
     if not sys.stdin.isatty():
         raise CliError("Failed to read passphrase input")

@@ -19,9 +19,12 @@ Lines = list[str]
 def render(rows: Sequence[Sequence[str]], header: Sequence[str] = ()) -> str:
     """Draw a table.
 
-    :param rows: the cells; every row has as many as the header, if there is one.
-    :param header: titles, drawn centred and in upper case; none for the two-column view of a single object.
-    :returns: the lines of the table, without a newline at the end.
+    Args:
+        rows: the cells; every row has as many as the header, if there is one.
+        header: titles, drawn centred and in upper case; none for the two-column view of a single object.
+
+    Returns:
+        The lines of the table, without a newline at the end.
     """
     head = [wrap(title(name)) for name in header]
     body = [[wrap(cell) for cell in row] for row in rows]
@@ -46,7 +49,7 @@ def display_width(text: str) -> int:
 def wrap(text: str, limit: int = WRAP_AT) -> Lines:
     """Break `text` at blanks into lines of at most `limit` columns, as evenly as possible.
 
-    The sum over all lines but the last of (limit - width)², is made minimal; of equal solutions the one with the shorter
+    The sum over all lines but the last of (limit - width)² is made minimal; of equal solutions the one with the shorter
     first line is taken. A word wider than `limit` is not broken but widens the limit for the whole text.
     """
     words = text.replace("\n", " ").split(" ")

@@ -11,7 +11,10 @@ __all__ = ["one_line", "printable", "suggestion"]
 
 
 def printable(text: str) -> str:
-    """Return `text` with control characters escaped, so that a server can not steer the terminal; `\\n`, `\\t` become blanks."""
+    """Return `text` with control characters escaped, so that a server can not steer the terminal.
+
+    Newlines and tabs become blanks.
+    """
     return "".join(_harmless(character) for character in text)
 
 

@@ -1,7 +1,7 @@
 """Why a command line does not fit a help text that docopt can read.
 
-Owns the reading of such a text: its usage lines and its options. docopt says only *that* a command line does not fit, this
-module says why, in the words of the released client. Must not know any command.
+Owns the reading of such a text: its usage lines and its options. docopt says only *that* a command line does not fit,
+this module says why, in the words of the released client. Must not know any command.
 """
 
 from __future__ import annotations
@@ -30,11 +30,13 @@ class Flag:
 class Line:
     """A usage line.
 
-    :param words: the fixed words after the program's name.
-    :param arguments: the positional arguments.
-    :param required: the options that must be given.
-    :param own: all options that the line names; those which no line names fit every line.
-    :param repeatable: the options that may be given more than once.
+    Attributes:
+        text: the line itself.
+        words: the fixed words after the program's name.
+        arguments: the positional arguments.
+        required: the options that must be given.
+        own: all options that the line names; those which no line names fit every line.
+        repeatable: the options that may be given more than once.
     """
 
     text: str
@@ -74,27 +76,26 @@ def lines_of(text: str) -> list[Line]:
 def scan(argv: Sequence[str], flags: Flags) -> Scan:
     """Take a command line apart.
 
-    :raises UsageError: if an option is unknown, lacks its value, or has one that it does not take.
+    Raises:
+        UsageError: an option is unknown, lacks its value, or has one that it does not take.
     """
     words: list[str] = []
     given: list[Flag] = []
-    tokens = iter(argv)
-    for token in tokens:
-        if token.startswith("--"):
-            given.append(_long(token, tokens, flags))
-        elif token.startswith("-") and token != "-":
-            given.extend(_short(token, tokens, flags))
+    rest = iter(argv)
+    for word in rest:
+        if word.startswith("--"):
+            given.append(_long(word, rest, flags))
+        elif len(word) > 1 and word.startswith("-"):
+            given.extend(_short(word, rest, flags))
         else:
-            words.append(token)
+            words.append(word)
     return Scan(tuple(words), tuple(given))
 
 
 def is_group(text: str, words: Sequence[str]) -> bool:
-    """Tell whether `words` only begin a command of `text`, as `task create` does: then its help is what the user needs."""
-    lines = lines_of(text)
-    return any(_starts(line.words, words) and len(line.words) > len(words) for line in lines) and not any(
-        line.words == tuple(words) for line in lines
-    )
+    """Tell whether `words` only begin a command of `text`, as `task create` does."""
+    begun = [line.words for line in lines_of(text) if _starts(line.words, words)]
+    return bool(begun) and tuple(words) not in begun
 
 
 def complaint(text: str, argv: Sequence[str]) -> UsageError:
@@ -112,8 +113,10 @@ def complaint(text: str, argv: Sequence[str]) -> UsageError:
 
 
 def _line(text: str, flags: Flags) -> Line:
-    program, *rest = re.sub(r"\[.*?\]|[().]", " ", text).split()
-    words, arguments, required = [], [], []
+    _, *rest = re.sub(r"\[.*?\]|[().]", " ", text).split()
+    words: list[str] = []
+    arguments: list[str] = []
+    required: list[Flag] = []
     tokens = iter(rest)
     for token in tokens:
         if flag := flags.get(token):
@@ -127,7 +130,8 @@ def _line(text: str, flags: Flags) -> Line:
 
 
 def _named(text: str, flags: Flags) -> frozenset[Flag]:
-    return frozenset(flags[name] for name in re.findall(r"(?<!\S)-[\w-]+", re.sub(r"[\[\]()]", " ", text)) if name in flags)
+    names = re.findall(r"(?<![\w-])-[\w-]+", text)
+    return frozenset(flags[name] for name in names if name in flags)
 
 
 def _long(token: str, rest: Iterator[str], flags: Flags) -> Flag:
@@ -166,17 +170,16 @@ def _length(line: Line) -> int:
 def _unknown_command(lines: Sequence[Line], words: Sequence[str]) -> UsageError:
     """Return which word is the first that no line has at its place."""
     program = lines[0].text.split()[0]
-    known: list[str] = []
     for depth, word in enumerate(words):
         known = [line.words[depth] for line in lines if _starts(line.words, words[:depth]) and len(line.words) > depth]
         if word not in known:
             path = " ".join([program, *words[:depth]])
             return UsageError(f'unknown command "{word}" for "{path}"{suggestion(word, known)}')
-    return UsageError(f"incomplete command, it goes on with one of: {', '.join(known)}")
+    return UsageError("incomplete command")
 
 
 def _misfit(line: Line, scanned: Scan, special: frozenset[Flag]) -> str:
-    """Return what is wrong with a command line whose words belong to `line`; `special` options belong to other lines."""
+    """Return what is wrong with a command line whose words belong to `line`; `special` options belong to others."""
     count = len(scanned.words) - len(line.words)
     if foreign := [flag.name for flag in scanned.given if flag in special]:
         return f"unknown flag: --{foreign[0]}"

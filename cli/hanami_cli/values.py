@@ -1,7 +1,7 @@
 """How a JSON value reads in a table, in JSON output and in CSV.
 
-Owns the notation: that of Go's `%v` in tables (`[a b]`, `map[k:v]`, `<nil>`), except that whole numbers stay whole and never
-become `1e+06`. Must not know tables, files or the server.
+Owns the notation: that of Go's `%v` in tables (`[a b]`, `map[k:v]`, `<nil>`), except that whole numbers stay whole and
+never become `1e+06`. Must not know tables, files or the server.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _compact(value: Any) -> str:
 
 
 def _whole(value: Any) -> Any:
-    """Return `value` with every float that is a whole number, below the 1e21 where Go changes notation, as an integer."""
+    """Return `value` with floats that are whole numbers as integers, up to 1e21 where Go changes notation."""
     match value:
         case float() if value.is_integer() and abs(value) < 1e21:
             return int(value)

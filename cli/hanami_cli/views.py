@@ -58,8 +58,9 @@ class Message:
 class Record:
     """A single object.
 
-    :param answer: the object of the server, put out whole as JSON.
-    :param fields: what tables and CSV show, in this order; absent ones as `<nil>` and as nothing.
+    Args:
+        answer: the object of the server, put out whole as JSON.
+        fields: what tables and CSV show, in this order; absent ones as `<nil>` and as nothing.
     """
 
     answer: Mapping[str, Any]
@@ -82,9 +83,10 @@ class Record:
 class Listing:
     """Many objects of one kind, one a row.
 
-    :param answer: the whole answer of the server, put out as JSON.
-    :param columns: the names above the columns.
-    :param rows: values in the order of `columns`.
+    Args:
+        answer: the whole answer of the server, put out as JSON.
+        columns: the names above the columns.
+        rows: values in the order of `columns`.
     """
 
     answer: Mapping[str, Any]
@@ -95,8 +97,12 @@ class Listing:
     def from_answer(cls, answer: Mapping[str, Any], wanted: Sequence[str] = ()) -> Listing:
         """Read the server's `header` and `body`.
 
-        :param wanted: the columns to show, in this order, as far as the server sends them; none for all that it sends.
-        :raises CliError: if the answer has another shape.
+        Args:
+            answer: the answer of the server.
+            wanted: the columns to show, in this order, as far as the server sends them; none for all that it sends.
+
+        Raises:
+            CliError: the answer has another shape.
         """
         header, body = _header_and_body(answer)
         columns = [name for name in wanted if name in header] if wanted else header
@@ -132,12 +138,28 @@ class Listing:
 class Content:
     """Rows of numbers out of a dataset.
 
-    :param rows: float values, as many in each row.
-    :param offset: the number of the first row.
+    Args:
+        rows: float values, as many in each row.
+        offset: the number of the first row.
     """
 
     rows: Sequence[Sequence[float]]
     offset: int
+
+    @classmethod
+    def from_answer(cls, answer: Mapping[str, Any], offset: int) -> Content:
+        """Read the server's `data`.
+
+        Raises:
+            CliError: the answer has another shape.
+        """
+        try:
+            rows = [[float(value) for value in row] for row in answer["data"]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise CliError("unexpected answer of the server: no rows of numbers in 'data'") from error
+        if len(set(map(len, rows))) > 1:
+            raise CliError("unexpected answer of the server: rows of different lengths in 'data'")
+        return cls(rows, offset)
 
     def table(self) -> str:
         """Return a table of six decimals, every row headed by its number."""

@@ -1,8 +1,8 @@
 """Blobs: immutable files with a hash and a reference count, in step with the database.
 
-A blob is first a staged file. `Blobs.adopt` fsyncs it, renames it to its final, unique name and inserts its row; called
-inside of a transaction, both become durable together: a crash before the commit leaves a file without a row, which
-`Blobs.recover` removes, and never a row without a file.
+A blob is first a staged file. `Blobs.seal` fsyncs it and renames it to its final, unique name; `Blobs.adopt`, called
+inside of the transaction that stores the reference, inserts its row. A crash before the commit leaves a file without a
+row, which `Blobs.recover` removes, and never a row without a file.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import peewee
 
@@ -52,6 +52,14 @@ class Blob(BaseModel):
     references = peewee.IntegerField()
 
 
+class Sealed(NamedTuple):
+    """A durable file that has no row yet."""
+
+    uuid: str
+    size: int
+    sha256: str
+
+
 class Blobs:
     """Blobs of one server."""
 
@@ -59,6 +67,7 @@ class Blobs:
         """Use a store; the database is the process' own."""
         self.store = store
         self._verified: set[str] = set()
+        self._sealed: dict[Path, Sealed] = {}
 
     @contextlib.contextmanager
     def staging(self) -> Iterator[Path]:
@@ -68,20 +77,28 @@ class Blobs:
             yield path
         finally:
             path.unlink(missing_ok=True)
+            sealed = self._sealed.pop(path, None)
+            if sealed is not None:
+                self.store.delete(sealed.uuid)
+
+    def seal(self, staged: Path) -> None:
+        """Hash a staged file and make it durable, so that `adopt` is quick inside of a transaction."""
+        sealed = Sealed(new_uuid(), staged.stat().st_size, _sha256(staged))
+        self.store.commit(staged, sealed.uuid)
+        self._sealed[staged] = sealed
 
     def adopt(self, staged: Path) -> str:
-        """Turn a staged file into a blob with one reference and return its name.
+        """Turn a staged file into a blob with one reference and return its name; seals it if that was not done.
 
-        The caller's transaction must also store that reference.
+        The caller's transaction must also store that reference. If the transaction fails, leaving `staging` removes
+        the file.
         """
-        blob, size, digest = new_uuid(), staged.stat().st_size, _sha256(staged)
-        self.store.commit(staged, blob)
-        try:
-            Blob.create(uuid=blob, size=size, sha256=digest, references=1)
-        except BaseException:
-            self.store.delete(blob)
-            raise
-        return blob
+        if staged not in self._sealed:
+            self.seal(staged)
+        sealed = self._sealed[staged]
+        Blob.create(uuid=sealed.uuid, size=sealed.size, sha256=sealed.sha256, references=1)
+        after_commit(lambda: self._sealed.pop(staged, None))
+        return sealed.uuid
 
     def retain(self, blob: str) -> str:
         """Count one more reference, in the caller's transaction."""

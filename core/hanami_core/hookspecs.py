@@ -158,9 +158,10 @@ def hanami_authenticate(runtime: Runtime, token: str) -> Actor | None:
 
 
 @hookspec
-def hanami_rules(actor: Actor, action: Action) -> Iterable[Rule]:
+def hanami_rules(runtime: Runtime, actor: Actor, action: Action) -> Iterable[Rule]:
     """Say what an actor may do. See `hanami_core.access` for how rules combine.
 
+    :param runtime: the process' runtime.
     :param actor: who asks.
     :param action: what for. With ``action.resource`` the question is which rows of that model, else whether at all.
     :returns: rules; a rule about rows carries a peewee expression as `where`.

@@ -113,8 +113,10 @@ class PluginHost:
         """Load every entry point that is not disabled; a broken one is listed with its reason."""
         self.plugins: dict[str, Plugin] = {}
         self.refused: list[Plugin] = []
+        self._order: dict[str, int] = {}
         self._manager = pluggy.PluginManager("hanami")
         self._manager.add_hookspecs(hookspecs)
+        self._runtime: Any = None
         self._calls: dict[str, list[tuple[Plugin, Callable[..., Any], tuple[str, ...]]]] = {}
         off = frozenset(disabled)
         for point in points:
@@ -131,6 +133,7 @@ class PluginHost:
             self.refused.append(plugin)
             return
         self.plugins[point.name] = plugin
+        self._order[point.name] = len(self._order)
         if point.name in disabled:
             plugin.state, plugin.reason = DISABLED, "disabled by the operator"
             return
@@ -157,9 +160,9 @@ class PluginHost:
     def _is_hook(module: ModuleType, name: str) -> bool:
         return getattr(getattr(module, name, None), "hanami_impl", None) is not None
 
-    def _break(self, plugin: Plugin, reason: str) -> None:
-        log.error("plugin broken", extra={"plugin": plugin.name, "reason": reason})
-        plugin.state, plugin.reason = BROKEN, reason
+    def _break(self, plugin: Plugin, reason: str, state: str = BROKEN) -> None:
+        log.error("plugin %s is %s: %s", plugin.name, state, reason)
+        plugin.state, plugin.reason = state, reason
         if plugin.module is not None and self._manager.is_registered(plugin.module):
             self._manager.unregister(plugin.module)
         self._calls.clear()
@@ -169,8 +172,7 @@ class PluginHost:
 
     def _switch_off(self, plugin: Plugin, missing: str) -> None:
         state = self.plugins[missing].state if missing in self.plugins else "not installed"
-        self._break(plugin, f"requires {missing}, which is {state}")
-        plugin.state = DISABLED
+        self._break(plugin, f"requires {missing}, which is {state}", DISABLED)
 
     def _resolve_requirements(self) -> None:
         for plugin in list(self.plugins.values()):
@@ -194,9 +196,15 @@ class PluginHost:
     # -- calling ------------------------------------------------------------------------------------------------------
 
     def _implementations(self, hook: str) -> list[tuple[Plugin, Callable[..., Any], tuple[str, ...]]]:
+        """Return what implements a hook: plugins in loading order, or for a first result the last one first."""
         if hook not in self._calls:
-            impls = reversed(getattr(self._manager.hook, hook).get_hookimpls())
-            self._calls[hook] = [(self.plugins[i.plugin_name], i.function, tuple(i.argnames)) for i in impls]
+            caller = getattr(self._manager.hook, hook)
+            found = [(self.plugins[i.plugin_name], i.function, tuple(i.argnames)) for i in caller.get_hookimpls()]
+            if caller.spec is not None and caller.spec.opts.get("firstresult"):
+                found.reverse()
+            else:
+                found.sort(key=lambda call: self._order[call[0].name])
+            self._calls[hook] = found
         return self._calls[hook]
 
     def _each(self, hook: str, failed: Callable[[Plugin, Exception], None], **arguments: Any) -> Iterator[Contribution]:
@@ -204,7 +212,7 @@ class PluginHost:
             try:
                 result = function(**{name: arguments[name] for name in names})
             except Exception as error:
-                log.exception("hook failed", extra={"plugin": plugin.name, "hook": hook})
+                log.exception("plugin %s failed in %s", plugin.name, hook)
                 failed(plugin, error)
             else:
                 yield Contribution(plugin, result)
@@ -236,7 +244,7 @@ class PluginHost:
         self._break(plugin, _describe(error))
 
     def _degrade(self, plugin: Plugin, error: Exception) -> None:
-        log.error("plugin degraded", extra={"plugin": plugin.name, "reason": _describe(error)})
+        log.error("plugin %s is degraded: %s", plugin.name, _describe(error))
         plugin.state, plugin.reason = DEGRADED, _describe(error)
 
     def _registry(
@@ -274,6 +282,7 @@ class PluginHost:
 
     def startup(self, runtime: Any) -> None:
         """Let every plugin prepare itself (`hanami_startup`)."""
+        self._runtime = runtime
         list(self._each("hanami_startup", self._break_or_refuse, runtime=runtime))
 
     def shutdown(self, runtime: Any) -> None:
@@ -327,7 +336,8 @@ class PluginHost:
     def rules(self, actor: Actor, action: Action) -> list[Rule]:
         """Return what all plugins say about an action (`hanami_rules`); a failure denies everything."""
         failures: list[Exception] = []
-        found = self._items("hanami_rules", Rule, lambda _, error: failures.append(error), actor=actor, action=action)
+        question = {"runtime": self._runtime, "actor": actor, "action": action}
+        found = self._items("hanami_rules", Rule, lambda _, error: failures.append(error), **question)
         rules = [contribution.item for contribution in found]
         if failures:
             everything = peewee.SQL("1 = 1") if action.resource is not None else None

@@ -8,9 +8,10 @@ nothing more. What a task does is known to its kind (hook ``hanami_task_kinds``)
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,6 +19,7 @@ import msgspec
 import peewee
 
 from hanami_core.access import Actor
+from hanami_core.blobs import Blobs
 from hanami_core.clock import NO_STAMP, Clock, stamp
 from hanami_core.database import BaseModel, OwnedRecord, after_commit, atomic, relaxed
 from hanami_core.errors import LeaseLost
@@ -42,7 +44,11 @@ class Lane(BaseModel):
 
 
 class Task(OwnedRecord):
-    """A task. `cursor` is the cycle that the stored state stands at; `lease_*` and `fence` belong to the claim."""
+    """A task.
+
+    `cursor` is the cycle that the stored state stands at; `blobs` lists what the task holds until it ends; `lease_*`
+    and `fence` belong to the claim.
+    """
 
     kind = peewee.CharField(32)
     lane = peewee.CharField(36, index=True)
@@ -54,6 +60,7 @@ class Task(OwnedRecord):
     started_at = peewee.CharField(64, default=NO_STAMP)
     ended_at = peewee.CharField(64, default=NO_STAMP)
     error = peewee.TextField(default="")
+    blobs = peewee.TextField(default="[]")
     lease_owner = peewee.CharField(64, default="")
     lease_boot = peewee.CharField(64, default="")
     lease_until = peewee.FloatField(default=0.0)
@@ -128,9 +135,10 @@ class Job:
 class TaskQueue:
     """The queue of one server, used by its api and its sidecars alike."""
 
-    def __init__(self, clock: Clock, lease: float, poke: Callable[[str], None]) -> None:
-        """Use a clock, the length of a lease in seconds, and a way to wake the sidecar of a host by its name."""
+    def __init__(self, clock: Clock, blobs: Blobs, lease: float, poke: Callable[[str], None]) -> None:
+        """Use a clock, the blobs, the length of a lease in seconds, and a way to wake a host's sidecar by its name."""
         self._clock = clock
+        self._blobs = blobs
         self._lease = lease
         self._poke = poke
 
@@ -143,8 +151,14 @@ class TaskQueue:
         payload: msgspec.Struct,
         total: int,
         uuid: str | None = None,
+        blobs: Sequence[str] = (),
     ) -> Task:
-        """Add a task in the caller's transaction; its host is woken after the commit."""
+        """Add a task in the caller's transaction; its host is woken after the commit.
+
+        `blobs` are kept until the task ends, even if what they were found through is deleted meanwhile.
+        """
+        for blob in blobs:
+            self._blobs.retain(blob)
         task = Task.create(
             uuid=uuid or new_uuid(),
             kind=kind,
@@ -154,6 +168,7 @@ class TaskQueue:
             total_cycles=total,
             owner_id=actor.user_id,
             project_id=actor.project_id,
+            blobs=json.dumps(list(blobs)),
         )
         self.wake(lane)
         return task
@@ -219,10 +234,18 @@ class TaskQueue:
             values |= {"state": FINISHED, "ended_at": stamp(self._clock.now())}
         if not self._fenced(task, ACTIVE, **values):
             raise LeaseLost(f"task {task.uuid} belongs to another worker or was aborted")
+        if final:
+            self._release(task)
 
     def fail(self, task: Task, reason: str) -> None:
         """End a task with a reason, unless it was aborted or taken away meanwhile."""
-        self._fenced(task, ACTIVE, state=FAILED, error=reason, ended_at=stamp(self._clock.now()))
+        with atomic():
+            if self._fenced(task, ACTIVE, state=FAILED, error=reason, ended_at=stamp(self._clock.now())):
+                self._release(task)
+
+    def _release(self, task: Task) -> None:
+        for blob in json.loads(task.blobs):
+            self._blobs.release(blob)
 
     def _fenced(self, task: Task, expected: str, **values: Any) -> int:
         condition = (Task.uuid == task.uuid) & (Task.fence == task.fence) & (Task.state == expected)
@@ -230,8 +253,11 @@ class TaskQueue:
 
     def abort(self, lane: str, uuids: list[str]) -> None:
         """Stop open tasks of a lane in the caller's transaction; a running one notices with its next step."""
-        mine = (Task.lane == lane) & Task.uuid.in_(uuids) & Task.state.in_(OPEN)
-        Task.update(state=ABORTED, ended_at=stamp(self._clock.now())).where(mine).execute()
+        for task in self.open_tasks(lane):
+            if task.uuid in uuids:
+                task.state, task.ended_at = ABORTED, stamp(self._clock.now())
+                task.save(only=["state", "ended_at"])
+                self._release(task)
         self.wake(lane)
 
     def open_tasks(self, lane: str) -> list[Task]:

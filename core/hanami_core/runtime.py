@@ -76,14 +76,17 @@ class Runtime:
         db = host.database(settings)
         database.proxy.initialize(db)
         clock = SystemClock()
+        blobs = Blobs(host.blob_store(settings))
         runtime = cls(
             role=role,
             settings=settings,
             plugins=host,
             database=db,
-            blobs=Blobs(host.blob_store(settings)),
+            blobs=blobs,
             clock=clock,
-            queue=TaskQueue(clock, settings["queue.lease"], lambda name: localsocket.poke(poke_path(data_dir, name))),
+            queue=TaskQueue(
+                clock, blobs, settings["queue.lease"], lambda name: localsocket.poke(poke_path(data_dir, name))
+            ),
             formats=host.dataset_formats(),
             hosts=host.compute_hosts(settings),
             rules=host.network_rules(),

@@ -45,7 +45,7 @@ def classes() -> _Classes:
     from google.protobuf.message_factory import GetMessageClass
 
     pool = DescriptorPool()
-    pool.Add(_file())  # type: ignore[no-untyped-call]
+    pool.Add(_file())
     names = ("ClusterIO_Message", "FileUpload_Message", "FileUploadResponse_Message")
     return _Classes(*(GetMessageClass(pool.FindMessageTypeByName(name)) for name in names))
 

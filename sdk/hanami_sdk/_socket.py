@@ -141,7 +141,7 @@ class Socket:
         self._closed.set()
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.shutdown()
+            connection.shutdown()  # type: ignore[no-untyped-call]
 
     def keep_alive(self) -> None:
         """Answer pings of the server from now on, also while nothing is sent."""
@@ -182,7 +182,7 @@ def _readable(connection: WebSocket) -> bool:
     if pending is not None and pending():
         return True
     with selectors.DefaultSelector() as selector:
-        selector.register(connection.sock, selectors.EVENT_READ)
+        selector.register(connection, selectors.EVENT_READ)
         return bool(selector.select(0))
 
 
@@ -216,10 +216,10 @@ def _tls_options(verify: bool | str) -> dict[str, Any]:
 
     if verify is False:
         return {"cert_reqs": ssl.CERT_NONE, "check_hostname": False}
-    from requests.certs import where
+    from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
     named = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-    trusted = verify if isinstance(verify, str) else named or where()
+    trusted = verify if isinstance(verify, str) else named or DEFAULT_CA_BUNDLE_PATH
     return {"ca_cert_path" if os.path.isdir(trusted) else "ca_certs": trusted}
 
 

@@ -5,12 +5,13 @@ A source is read once, in order, and never held in memory as a whole unless the 
 
 from __future__ import annotations
 
+import io
 import os
 from array import array
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 _BLOCK = 1 << 20
 
@@ -58,13 +59,15 @@ def open_sources(parts: Mapping[str, Part], *, idx: bool = False) -> Iterator[di
 
 def _open(part: Part, stack: ExitStack, idx: bool) -> Source:
     if isinstance(part, (str, os.PathLike)):
-        file = stack.enter_context(open(part, "rb"))
+        file: IO[bytes] = stack.enter_context(open(part, "rb"))  # noqa: SIM115 - the stack closes it
         return _from_file(_unpacked(file, stack) if idx and os.fspath(part).endswith(".gz") else file, stack)
+    if isinstance(part, io.TextIOBase):
+        raise TypeError("the file was opened as text, open it in binary mode")
     if hasattr(part, "read"):
-        return _from_file(part, stack)
+        return _from_file(cast("IO[bytes]", part), stack)
     if idx and hasattr(part, "__array__"):
-        return _from_blocks(_idx_blocks(part.__array__()))
-    return _from_blocks([memoryview(part).cast("B")])
+        return _from_memory(*_idx_blocks(part.__array__()))
+    return _from_memory(memoryview(cast("bytes", part)).cast("B"))
 
 
 def _from_file(file: IO[bytes], stack: ExitStack) -> Source:
@@ -80,7 +83,7 @@ def _from_file(file: IO[bytes], stack: ExitStack) -> Source:
 def _spooled(file: IO[bytes], stack: ExitStack) -> IO[bytes]:
     import tempfile
 
-    copy = stack.enter_context(tempfile.TemporaryFile())
+    copy = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
     while block := file.read(_BLOCK):
         copy.write(block)
     copy.seek(0)
@@ -93,19 +96,30 @@ def _unpacked(file: IO[bytes], stack: ExitStack) -> IO[bytes]:
     import zlib
 
     try:
-        return _spooled(stack.enter_context(gzip.GzipFile(fileobj=file)), stack)
+        with gzip.GzipFile(fileobj=file) as packed:
+            return _spooled(cast("IO[bytes]", packed), stack)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ValueError(f"{file.name} is not a complete gzip file: {error}") from error
 
 
-def _from_blocks(blocks: list[memoryview]) -> Source:
-    def pieces() -> Iterator[bytes]:
-        count = yield b""
-        for block in blocks:
-            position = 0
-            while position < len(block):
-                piece = bytes(block[position : position + count])
-                position += len(piece)
-                count = yield piece
+def _idx_blocks(values: Any) -> tuple[bytes, memoryview]:
+    """Return header and memory of an IDX file of bytes (http://yann.lecun.com/exdb/mnist, "The IDX file format")."""
+    if values.dtype.name != "uint8":
+        raise TypeError(f"images and labels must be arrays of uint8, not of {values.dtype.name}")
+    magic = bytes((0, 0, 0x08, values.ndim))
+    sizes = b"".join(size.to_bytes(4, "big") for size in values.shape)
+    return magic + sizes, memoryview(values.astype("u1", order="C", copy=False)).cast("B")
 
-    ...
+
+def _from_memory(*blocks: bytes | memoryview) -> Source:
+    left = [memoryview(block) for block in blocks]
+
+    def read(count: int) -> bytes:
+        while left and not left[0]:
+            del left[0]
+        if not left:
+            return b""
+        piece, left[0] = bytes(left[0][:count]), left[0][count:]
+        return piece
+
+    return Source(sum(map(len, left)), read)

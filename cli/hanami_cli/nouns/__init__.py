@@ -1,4 +1,4 @@
-"""The nouns of `hanamictl`, one module each: its help text, which docopt reads, and a function for each of its commands.
+"""The nouns of `hanamictl`, one module each: its help text, which docopt reads, and a function for each command.
 
 Owns how a noun is run. Must not know the single nouns.
 """

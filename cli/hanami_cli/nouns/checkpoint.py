@@ -5,12 +5,11 @@ Owns the commands for checkpoints. Must not know the wire, which is the SDK's.
 
 from __future__ import annotations
 
-from hanami_sdk import checkpoint
-
 from hanami_cli.arguments import COMMON_OPTIONS, Arguments
 from hanami_cli.connection import Connection
 from hanami_cli.nouns import run_noun
 from hanami_cli.views import Listing, Message, Record, View
+from hanami_sdk import checkpoint
 
 __all__ = ["HELP", "run"]
 

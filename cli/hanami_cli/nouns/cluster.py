@@ -5,16 +5,13 @@ Owns the commands for clusters. Must not know the wire, which is the SDK's, nor 
 
 from __future__ import annotations
 
-import json
-
-from hanami_sdk import cluster, hanami_request
-
 from hanami_cli.arguments import COMMON_OPTIONS, Arguments
-from hanami_cli.connection import Connection
+from hanami_cli.connection import Connection, as_object
 from hanami_cli.errors import UsageError
 from hanami_cli.files import read_text
 from hanami_cli.nouns import run_noun
 from hanami_cli.views import Listing, Message, Record, View
+from hanami_sdk import cluster
 
 __all__ = ["HELP", "run"]
 
@@ -94,13 +91,13 @@ def _restore(connection: Connection, arguments: Arguments) -> View:
 
 
 def _mode(connection: Connection, arguments: Arguments) -> View:
-    """Set the mode by its request: the SDK's function for DIRECT would also open a websocket."""
     mode = arguments.text("MODE").upper()
     if mode not in MODES:
         raise UsageError(f'invalid argument "{arguments.text("MODE")}" for MODE: use {" or ".join(MODES)}')
-    body = json.dumps({"uuid": arguments.text("CLUSTER_UUID"), "new_state": mode})
-    answer = connection.ask(hanami_request.send_put_request, "/v1.0alpha/cluster/set_mode", body)
-    return Record(answer, ("uuid", "name", "new_state"))
+    with connection.client() as client:  # the function for the mode DIRECT would also open a websocket
+        answer = client.put("/cluster/set_mode", {"uuid": arguments.text("CLUSTER_UUID"), "new_state": mode})
+
+    return Record(as_object(answer), ("uuid", "name", "new_state"))
 
 
 def _switch_host(connection: Connection, arguments: Arguments) -> View:

@@ -5,13 +5,12 @@ Owns the commands for users and for their membership in projects. Must not know 
 
 from __future__ import annotations
 
-from hanami_sdk import user
-
 from hanami_cli.arguments import COMMON_OPTIONS, Arguments
 from hanami_cli.connection import Connection
 from hanami_cli.nouns import run_noun
 from hanami_cli.prompts import new_passphrase
 from hanami_cli.views import Listing, Message, Record, View
+from hanami_sdk import user
 
 __all__ = ["HELP", "run"]
 

@@ -40,6 +40,7 @@ class Task(Base):
     started_at = peewee.CharField(64)
     ended_at = peewee.CharField(64)
     error = peewee.TextField()
+    blobs = peewee.TextField()
     lease_owner = peewee.CharField(64)
     lease_boot = peewee.CharField(64)
     lease_until = peewee.FloatField()

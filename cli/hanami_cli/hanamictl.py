@@ -1,0 +1,149 @@
+"""`hanamictl`, the program of users: everything that the server offers over the wire.
+
+Owns the way from a noun to its module, and the overview. Must not know what a noun can do.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from functools import partial
+from importlib import import_module
+
+from hanami_cli.commands import Command, Program
+from hanami_cli.errors import UsageError
+from hanami_cli.program import command_list, guarded, version, warn
+from hanami_cli.text import suggestion
+
+__all__ = ["SWITCHES", "main"]
+
+PROGRAM: Program = "hanamictl"
+
+NOUNS = {
+    "user": "users, and the projects in which they work",
+    "project": "projects, which separate the work of groups of users",
+    "dataset": "tables of numbers, made from uploaded files",
+    "cluster": "growing networks, made from a template",
+    "task": "training of clusters, and questions to them",
+    "checkpoint": "saved states of clusters",
+    "host": "CPUs and GPUs of the server",
+}
+
+# Options without a value. Any other option that stands before the noun takes the next word with it.
+SWITCHES = (
+    "--help",
+    "--insecure",
+    "--is_admin",
+    "--is_project_admin",
+    "--json_output",
+    "--version",
+    "--wait",
+    "-h",
+    "-j",
+)
+
+HELP = """
+Works with a Hanami server: upload datasets, create clusters, train them and ask them.
+
+Usage:
+    hanamictl NOUN ACTION [ARGUMENT...] [OPTION...]
+    hanamictl NOUN --help
+    hanamictl --help | --version
+
+Nouns:
+{nouns}
+
+The server and the login come from the environment:
+    HANAMI_ADDRESS       such as http://127.0.0.1:11418
+    HANAMI_USER          id of the user
+    HANAMI_PASSPHRASE    passphrase of the user (or HANAMI_PW)
+
+Examples:
+    hanamictl dataset create mnist -i train-images-idx3-ubyte -l train-labels-idx1-ubyte digits
+    hanamictl cluster create -t ./digits.template digits
+    hanamictl cluster list --output json
+
+All commands take -j (JSON), --output table|json|csv, --insecure and --timeout SECONDS.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `hanamictl`.
+
+    Args:
+        argv: the command line without the program's name; that of the process if left out.
+
+    Returns:
+        The exit code.
+    """
+    return guarded(PROGRAM, lambda: _run(list(sys.argv[1:] if argv is None else argv)))
+
+
+def _run(argv: list[str]) -> int:
+    place = _place_of_noun(argv)
+    if place is None:
+        return _without_noun(argv)
+    noun = argv[place]
+    if noun == "help":
+        rest = argv[place + 1 :]
+        return _run([*rest, "--help"])
+    if noun in NOUNS:
+        return _built_in(noun).run(argv)
+    command = _extra_commands().get(noun)
+    if command is None:
+        raise UsageError(f'unknown command "{noun}" for "{PROGRAM}"{suggestion(noun, NOUNS)}')
+    return command.run(argv[:place] + argv[place + 1 :])
+
+
+def _place_of_noun(argv: Sequence[str]) -> int | None:
+    """Return where the first word stands that is neither an option nor the value of one."""
+    place = 0
+    while place < len(argv):
+        token = argv[place]
+        if not token.startswith("-"):
+            return place
+        place += 1 if _stands_alone(token) else 2
+    return None
+
+
+def _stands_alone(option: str) -> bool:
+    if option.startswith("--"):
+        return "=" in option or any(switch.startswith(option) for switch in SWITCHES)
+    return len(option) > 2 or option in SWITCHES
+
+
+def _without_noun(argv: Sequence[str]) -> int:
+    if "--version" in argv:
+        print(f"{PROGRAM} {version()}")
+        return 0
+    if unknown := [token for token in argv if not _stands_alone(token)]:
+        raise UsageError(f"unknown flag: {unknown[0]}")
+    print(HELP.format(nouns=command_list(_all_commands())).strip("\n"))
+    return 0
+
+
+def _built_in(noun: str) -> Command:
+    return Command(PROGRAM, noun, NOUNS[noun], partial(_run_noun, noun))
+
+
+def _run_noun(noun: str, argv: list[str]) -> int:
+    try:
+        code: int = import_module(f"hanami_cli.nouns.{noun}").run(argv)
+    except UsageError as error:
+        error.topic = noun
+        raise
+    return code
+
+
+def _all_commands() -> list[Command]:
+    return [*map(_built_in, NOUNS), *_extra_commands().values()]
+
+
+def _extra_commands() -> dict[str, Command]:
+    """Return the commands of installed packages. Whether the server can be imported is no concern of a client."""
+    from hanami_cli.catalogue import load
+
+    catalogue = load(PROGRAM, (*NOUNS, "help"))
+    for line in catalogue.skipped:
+        warn(PROGRAM, line)
+    return catalogue.commands

@@ -1,0 +1,146 @@
+"""`hanamictl dataset`.
+
+Owns the commands for datasets. Must not know the wire, which is the SDK's, nor what is in the files: formats beyond
+those of the released client are named on the command line and judged by the server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from hanami_cli.arguments import COMMON_OPTIONS, Arguments
+from hanami_cli.connection import Connection, as_object
+from hanami_cli.errors import UsageError
+from hanami_cli.files import check_readable
+from hanami_cli.nouns import run_noun
+from hanami_cli.progress import progress
+from hanami_cli.views import Content, Listing, Message, Record, View
+from hanami_sdk import Client, dataset
+
+__all__ = ["HELP", "run"]
+
+HELP = f"""
+Datasets are tables of numbers with named groups of columns, made from uploaded files.
+
+Usage:
+    hanamictl dataset create FORMAT NAME -i PATH [-l PATH] [--part PART=PATH]... [options]
+    hanamictl dataset get DATASET_UUID [options]
+    hanamictl dataset list [options]
+    hanamictl dataset delete DATASET_UUID [options]
+    hanamictl dataset check DATASET_UUID -r DATASET_UUID [options]
+    hanamictl dataset content DATASET_UUID -c COLUMN -n COUNT [-o COUNT] [options]
+
+FORMAT is mnist (takes -i and -l, files may end in .gz), csv (takes -i), or another that the server has a plugin for.
+
+Options:
+    -i PATH, --input PATH                           file with the input
+    -l PATH, --label PATH                           file with the labels
+    --part PART=PATH                                file for another part of the format; may be repeated
+    -r DATASET_UUID, --reference DATASET_UUID       dataset with the right answers
+    -c COLUMN, --column COLUMN                      name of the column
+    -n COUNT, --rows COUNT                          number of rows
+    -o COUNT, --offset COUNT                        number of the first row [default: 0]
+{COMMON_OPTIONS}
+Examples:
+    hanamictl dataset create mnist -i train-images-idx3-ubyte.gz -l train-labels-idx1-ubyte.gz digits
+    hanamictl dataset check -r 6f2bbcd2-7081-4b08-ae1d-16e6cd6f54c4 d40c0c06-bd28-49a4-b872-6a70c4750bb9
+    hanamictl dataset content -c guess -o 100 -n 10 d40c0c06-bd28-49a4-b872-6a70c4750bb9 --output csv
+"""
+
+LIST_FIELDS = ("uuid", "name", "visibility", "owner_id", "project_id", "created_at")
+FIELDS = (
+    "uuid",
+    "name",
+    "version",
+    "number_of_columns",
+    "number_of_rows",
+    "description",
+    *LIST_FIELDS[2:],
+)
+
+# The formats of the released client: a part too few or too many is a wrong command line.
+KNOWN_PARTS = {"mnist": ("input", "label"), "csv": ("input",)}
+
+
+def run(argv: list[str]) -> int:
+    """Run one command line for the noun `dataset`."""
+    actions = {
+        "create": _create,
+        "get": _get,
+        "list": _list,
+        "delete": _delete,
+        "check": _check,
+        "content": _content,
+    }
+    return run_noun(HELP, actions, argv)
+
+
+def _create(connection: Connection, arguments: Arguments) -> View:
+    form, parts = arguments.text("FORMAT"), _parts(arguments)
+    with connection.client() as client, progress() as report:
+        uuid = _upload(client, form, arguments.text("NAME"), parts, partial(report, "uploading"))
+        answer = client.get("/dataset", uuid=uuid)
+    return Record(as_object(answer), FIELDS)
+
+
+def _upload(client: Client, form: str, name: str, parts: Mapping[str, str], report: Callable[[int, int], None]) -> str:
+    """Return the UUID of the new dataset. The SDK knows of mnist that its files may be compressed."""
+    if form == "mnist":
+        return client.upload_mnist(name, parts["input"], parts["label"], report).uuid
+    return client.upload(name, form, parts, report).uuid
+
+
+def _get(connection: Connection, arguments: Arguments) -> View:
+    return Record(connection.ask(dataset.get_dataset, arguments.text("DATASET_UUID")), FIELDS)
+
+
+def _list(connection: Connection, _: Arguments) -> View:
+    return Listing.from_answer(connection.ask(dataset.list_datasets), LIST_FIELDS)
+
+
+def _delete(connection: Connection, arguments: Arguments) -> View:
+    uuid = arguments.text("DATASET_UUID")
+    connection.call(dataset.delete_dataset, uuid)
+    return Message(f"successfully deleted dataset '{uuid}'")
+
+
+def _check(connection: Connection, arguments: Arguments) -> View:
+    uuids = arguments.text("DATASET_UUID"), arguments.text("--reference")
+    return Record(connection.ask(dataset.check_mnist_dataset, *uuids), ("accuracy",))
+
+
+def _content(connection: Connection, arguments: Arguments) -> View:
+    rows, offset = arguments.integer("--rows"), arguments.integer("--offset")
+    uuid, column = arguments.text("DATASET_UUID"), arguments.text("--column")
+    answer = connection.ask(dataset.download_dataset_content, uuid, column, rows, offset)
+    return Content.from_answer(answer, offset)
+
+
+def _parts(arguments: Arguments) -> dict[str, str]:
+    """Return the paths by the names of the parts.
+
+    Raises:
+        UsageError: a known format gets other parts than it has.
+        CliError: a file can not be read.
+    """
+    named = {"input": arguments.optional("--input"), "label": arguments.optional("--label")}
+    parts = {name: path for name, path in named.items() if path is not None}
+    parts.update(map(_part, arguments.texts("--part")))
+    _check_known(arguments.text("FORMAT"), tuple(parts))
+    return {name: check_readable(path) for name, path in parts.items()}
+
+
+def _part(text: str) -> tuple[str, str]:
+    name, _, path = text.partition("=")
+    if not name or not path:
+        raise UsageError(f'invalid argument "{text}" for "--part": use PART=PATH')
+    return name, path
+
+
+def _check_known(form: str, names: Sequence[str]) -> None:
+    known = KNOWN_PARTS.get(form, names)
+    if missing := [f'"{name}"' for name in known if name not in names]:
+        raise UsageError(f"required flag(s) {', '.join(missing)} not set")
+    if surplus := [name for name in names if name not in known]:
+        raise UsageError(f"the format {form} has no part '{surplus[0]}'")

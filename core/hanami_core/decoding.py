@@ -1,0 +1,183 @@
+"""Runs a dataset format in a process of its own, with limits on memory, time and disk.
+
+`decode` is the server's side. The other side is ``python -m hanami_core.decoding``: it reads one job from its standard
+input, imports the plugin of the format and no other one, and answers with one line. Neither side knows HTTP or the
+database. What a hostile file does to a format, be it a crash, a hang or a flood of memory, ends as a `BadRequest`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import importlib
+import json
+import logging
+import math
+import os
+import resource
+import signal
+import subprocess
+import sys
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hanami_core.datasets import Table, TableWriter
+from hanami_core.errors import BadRequest, CorruptFile
+
+_MAX_TEXT = 2000
+_ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+log = logging.getLogger("hanami.decoding")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What decoding may use.
+
+    `memory` is the address space of the process in bytes, interpreter included; `seconds` counts both on the clock and
+    in CPU time; `output` is the size of the table file in bytes.
+    """
+
+    memory: int = 1 << 30
+    seconds: float = 600.0
+    output: int = 20_000_000_000
+
+
+@dataclass(frozen=True)
+class DecodeResult:
+    """Shape of a decoded table. `columns` maps names to half-open ranges of values in a row."""
+
+    rows: int
+    columns: Mapping[str, tuple[int, int]]
+    dtype: str
+
+
+def decode(module: str, name: str, files: Mapping[str, Path], output: Path, limits: Limits) -> DecodeResult:
+    """Write the table that a format makes of `files` to `output`.
+
+    Args:
+        module: import name of the plugin that brings the format.
+        name: name of the format.
+        files: a file for each part of the format.
+        output: table file; it is overwritten.
+        limits: what the process may use.
+
+    Raises:
+        BadRequest: if the format refuses the files, fails, or needs more than it may use; the text says which.
+    """
+    job = {
+        "module": module,
+        "format": name,
+        "files": {part: str(path) for part, path in files.items()},
+        "output": str(output),
+        "memory": limits.memory,
+        "seconds": math.ceil(limits.seconds),
+        "size": limits.output,
+    }
+    answer = _run(job, limits.seconds)
+    if "refused" in answer:
+        raise BadRequest(answer["refused"])
+    if "failed" in answer:
+        log.error("format failed", extra={"module": module, "format": name, **answer})
+        raise BadRequest(f"the files could not be decoded: {answer['failed']}")
+    return _result(output)
+
+
+def _result(output: Path) -> DecodeResult:
+    try:
+        table = Table.open(output)
+    except CorruptFile as error:
+        raise BadRequest(f"the files could not be decoded: {error}") from error
+    return DecodeResult(len(table.values), table.columns, table.values.dtype.name)
+
+
+def _run(job: Mapping[str, Any], seconds: float) -> dict[str, str]:
+    command = [sys.executable, "-P", "-m", "hanami_core.decoding"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, **pipes, env=_environment(), start_new_session=True) as process:  # type: ignore[call-overload]
+        try:
+            line, _ = process.communicate(json.dumps(job).encode(), timeout=seconds)
+        except subprocess.TimeoutExpired:
+            return {"failed": _too_slow(seconds)}
+        finally:
+            if process.returncode is None:
+                os.killpg(process.pid, signal.SIGKILL)
+    if process.returncode == 0:
+        with contextlib.suppress(ValueError):
+            return dict(json.loads(line))
+    return {"failed": _death(process.returncode, seconds)}
+
+
+def _environment() -> dict[str, str]:
+    """Return this process' environment without settings, which may be secrets, and with its import path."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("HANAMI_")}
+    return kept | _ONE_THREAD | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
+def _too_slow(seconds: float) -> str:
+    return f"it took longer than {seconds:g} seconds"
+
+
+def _death(status: int, seconds: float) -> str:
+    if -status in (signal.SIGXCPU, signal.SIGALRM):
+        return _too_slow(seconds)
+    if status < 0:
+        return f"the process was ended by {signal.Signals(-status).name}"
+    return f"the process ended with status {status}"
+
+
+def main() -> int:
+    """Do the job that stands on the standard input; the answer is the only thing written to the standard output."""
+    answers = os.dup(1)
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)
+    job = json.load(sys.stdin)
+    _limit(job)
+    os.write(answers, json.dumps(_perform(job)).encode())
+    return 0
+
+
+def _limit(job: Mapping[str, Any]) -> None:
+    limits = (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, job["size"]),
+        (resource.RLIMIT_CPU, job["seconds"]),
+        (resource.RLIMIT_AS, job["memory"]),
+    )
+    for kind, value in limits:
+        resource.setrlimit(kind, (value, value))
+    # The server watches the clock; this is for the case that it dies meanwhile.
+    signal.alarm(job["seconds"] + 5)
+
+
+def _perform(job: Mapping[str, Any]) -> dict[str, str]:
+    try:
+        _decode(job)
+    except BadRequest as error:
+        return {"refused": str(error)[:_MAX_TEXT]}
+    except MemoryError:
+        return {"failed": f"it needs more than {job['memory'] >> 20} MiB of memory"}
+    except OSError as error:
+        if error.errno == errno.EFBIG:
+            return {"failed": f"the table would be bigger than {job['size']} bytes"}
+        return {"failed": f"{type(error).__name__}: {error.strerror}", "trace": traceback.format_exc()[-_MAX_TEXT:]}
+    except Exception as error:
+        text = f"{type(error).__name__}: {error}"[:_MAX_TEXT]
+        return {"failed": text, "trace": traceback.format_exc()[-_MAX_TEXT:]}
+    return {}
+
+
+def _decode(job: Mapping[str, Any]) -> None:
+    plugin = importlib.import_module(job["module"])
+    formats = {item.name: item for item in plugin.hanami_dataset_formats()}
+    with contextlib.ExitStack() as stack:
+        files = {part: stack.enter_context(open(path, "rb")) for part, path in job["files"].items()}
+        with TableWriter(Path(job["output"])) as table:
+            formats[job["format"]].decode(files, table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

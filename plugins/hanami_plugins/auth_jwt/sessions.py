@@ -1,0 +1,93 @@
+"""From a secret to a token, and from a token to an actor. Both ask the database, every time."""
+
+from __future__ import annotations
+
+import logging
+
+import msgspec
+
+from hanami_core.access import Actor
+from hanami_core.errors import Unauthorized
+from hanami_core.stash import StashKey
+from hanami_plugins.auth_jwt.throttle import Throttle
+from hanami_plugins.auth_jwt.tokens import Claims, Tokens, refusal
+from hanami_plugins.projects import contexts
+from hanami_plugins.users import Membership, User, find_user, verify
+
+DENIED = "ACCESS DENIED!\nUser or passphrase is incorrect."
+
+log = logging.getLogger("hanami.auth")
+
+
+class TokenAnswer(msgspec.Struct):
+    """A token and whom it is for."""
+
+    id: str
+    is_admin: bool
+    name: str
+    token: str
+
+
+class Sessions:
+    """Logins of one process."""
+
+    def __init__(self, tokens: Tokens, throttle: Throttle) -> None:
+        """Use the given tokens and limit of attempts."""
+        self._tokens, self._throttle = tokens, throttle
+
+    def login(self, user_id: str, secret: bytes) -> TokenAnswer:
+        """Return a token for the user's default project.
+
+        Raises:
+            Unauthorized: if the user or the secret is wrong, was tried too often, or the user has no project.
+        """
+        user = self._verified(user_id, secret)
+        place = next(iter(contexts(user)), None)
+        if place is None:
+            raise Unauthorized(f"User with id '{user_id}' has no project assigned.")
+        return self._answer(user, place)
+
+    def switch(self, user_id: str, project_id: str) -> TokenAnswer:
+        """Return a token for another project of a user.
+
+        Raises:
+            Unauthorized: if the user has no place in it.
+        """
+        user = find_user(user_id)
+        if user is None:
+            raise Unauthorized(DENIED)
+        place = next((place for place in contexts(user) if place.project_id == project_id), None)
+        if place is None:
+            raise Unauthorized(f"User with id '{user_id}' is not assigned to the project with id '{project_id}'.")
+        return self._answer(user, place)
+
+    def actor(self, token: str) -> Actor:
+        """Return whom a token stands for.
+
+        Raises:
+            Unauthorized: if the token is wrong, or what it was issued for is gone.
+        """
+        claims = self._tokens.read(token)
+        user = find_user(claims.sub)
+        if user is None or user.login_mark != claims.mark:
+            raise refusal()
+        same = (p for p in contexts(user) if (p.project_id, p.uuid) == (claims.project_id, claims.place))
+        place = next(same, None)
+        if place is None:
+            raise refusal()
+        return Actor(user.id, user.name, place.project_id, place.role, user.is_admin, place.is_project_admin)
+
+    def _verified(self, user_id: str, secret: bytes) -> User:
+        user = verify(user_id, secret) if self._throttle.take(user_id) else None
+        if user is None:
+            log.warning("login failed", extra={"user_id": user_id})
+            raise Unauthorized(DENIED)
+        self._throttle.give_back(user_id)
+        return user
+
+    def _answer(self, user: User, place: Membership) -> TokenAnswer:
+        token = self._tokens.issue(Claims(user.id, user.login_mark, place.project_id, place.uuid))
+        return TokenAnswer(user.id, user.is_admin, user.name, token)
+
+
+SESSIONS: StashKey[Sessions] = StashKey("auth_jwt.sessions")

@@ -1,0 +1,33 @@
+"""Checkpoints: saved states of clusters, and the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hanami_core import hookimpl
+from hanami_core.database import Record
+from hanami_core.queue import TaskKind
+from hanami_core.routes import Route
+from hanami_core.runtime import Runtime
+from hanami_plugins.checkpoints import kinds, routes
+from hanami_plugins.checkpoints.models import Checkpoint
+
+requires = ("clusters",)
+
+
+@hookimpl
+def hanami_models() -> Iterable[type[Record]]:
+    """Add the table of checkpoints."""
+    return [Checkpoint]
+
+
+@hookimpl
+def hanami_task_kinds() -> list[TaskKind]:
+    """Add saving and restoring; what was asked to be saved is saved even if its cluster is deleted meanwhile."""
+    return [TaskKind("save", kinds.save, survives_delete=True), TaskKind("restore", kinds.restore)]
+
+
+@hookimpl
+def hanami_routes(runtime: Runtime) -> list[Route]:
+    """Add the routes of checkpoints."""
+    return routes.routes()

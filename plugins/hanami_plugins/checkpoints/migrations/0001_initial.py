@@ -1,0 +1,29 @@
+"""Table of checkpoints."""
+
+import peewee
+
+
+class Checkpoint(peewee.Model):
+    sequence = peewee.AutoField()
+    status = peewee.CharField(10, index=True)
+    deleted_at = peewee.CharField(64)
+    created_at = peewee.CharField(64)
+    uuid = peewee.CharField(36, unique=True)
+    project_id = peewee.CharField(256, index=True)
+    owner_id = peewee.CharField(256, index=True)
+    visibility = peewee.CharField(10)
+    name = peewee.CharField(256)
+    blob = peewee.CharField(36)
+
+    class Meta:
+        legacy_table_names = False
+
+
+def up(migrator, db):
+    with db.bind_ctx([Checkpoint]):
+        db.create_tables([Checkpoint], safe=False)
+
+
+def down(migrator, db):
+    with db.bind_ctx([Checkpoint]):
+        db.drop_tables([Checkpoint])

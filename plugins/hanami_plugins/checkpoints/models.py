@@ -1,0 +1,13 @@
+"""Table of checkpoints."""
+
+from __future__ import annotations
+
+import peewee
+
+from hanami_core.database import OwnedRecord
+
+
+class Checkpoint(OwnedRecord):
+    """A saved state."""
+
+    blob = peewee.CharField(36)

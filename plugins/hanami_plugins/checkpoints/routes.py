@@ -1,0 +1,123 @@
+"""REST routes of checkpoints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from hanami_core.database import atomic
+from hanami_core.ids import Name, Uuid
+from hanami_core.queue import Task
+from hanami_core.routes import Call, Empty, Route, Table, table
+from hanami_plugins.checkpoints.kinds import Restore, Save
+from hanami_plugins.checkpoints.models import Checkpoint
+from hanami_plugins.clusters import MISSING, SETTLE_SECONDS, Cluster, template_of
+
+PREFIX = "/v1.0alpha/checkpoint"
+CLUSTER_PREFIX = "/v1.0alpha/cluster"
+LIST_HEADER = ("created_at", "uuid", "project_id", "owner_id", "visibility", "name")
+CHECKPOINT_MISSING = "Checkpoint with uuid '{}' not found"
+
+
+class SaveCluster(msgspec.Struct, forbid_unknown_fields=True):
+    """Fields of a new checkpoint."""
+
+    name: Name
+    cluster_uuid: Uuid
+
+
+class LoadCluster(msgspec.Struct, forbid_unknown_fields=True):
+    """Which checkpoint goes into which cluster."""
+
+    cluster_uuid: Uuid
+    checkpoint_uuid: Uuid
+
+
+class ByUuid(msgspec.Struct, forbid_unknown_fields=True):
+    """A checkpoint by its uuid."""
+
+    uuid: Uuid
+
+
+class SaveAnswer(msgspec.Struct):
+    """The checkpoint, whose uuid is also that of the task."""
+
+    name: str
+    uuid: str
+
+
+class TaskUuid(msgspec.Struct):
+    """A task."""
+
+    uuid: str
+
+
+class CheckpointAnswer(msgspec.Struct):
+    """A checkpoint."""
+
+    created_at: str
+    name: str
+    owner_id: str
+    project_id: str
+    uuid: str
+    visibility: str
+
+
+def routes() -> list[Route]:
+    """Return all routes."""
+    return [
+        Route("POST", f"{CLUSTER_PREFIX}/save", "checkpoints.save", SaveCluster, SaveAnswer, save),
+        Route("POST", f"{CLUSTER_PREFIX}/load", "checkpoints.load", LoadCluster, TaskUuid, load),
+        Route("GET", PREFIX, "checkpoints.get", ByUuid, CheckpointAnswer, get),
+        Route("DELETE", PREFIX, "checkpoints.delete", ByUuid, Empty, delete),
+        Route("GET", f"{PREFIX}/all", "checkpoints.list", Empty, Table, list_all),
+    ]
+
+
+def save(call: Call, request: SaveCluster) -> dict[str, Any]:
+    """Save a cluster. If it is idle, the checkpoint exists when this returns."""
+    cluster = call.get(Cluster, request.cluster_uuid, MISSING.format(request.cluster_uuid))
+    template_of(cluster)
+    task = _run(call, "save", cluster, request.name, Save(), [])
+    return {"name": request.name, "uuid": task.uuid}
+
+
+def load(call: Call, request: LoadCluster) -> dict[str, Any]:
+    """Restore a cluster. The state is kept for the task, so the checkpoint may be deleted at once."""
+    cluster = call.get(Cluster, request.cluster_uuid, MISSING.format(request.cluster_uuid))
+    missing = CHECKPOINT_MISSING.format(request.checkpoint_uuid)
+    checkpoint = call.get(Checkpoint, request.checkpoint_uuid, missing, "read")
+    task = _run(call, "restore", cluster, checkpoint.name, Restore(checkpoint.blob), [checkpoint.blob])
+    return {"uuid": task.uuid}
+
+
+def _run(call: Call, kind: str, cluster: Cluster, name: str, payload: msgspec.Struct, blobs: list[str]) -> Task:
+    queue = call.runtime.queue
+    with atomic():
+        idle = not queue.open_tasks(cluster.uuid)
+        task = queue.enqueue(kind, cluster.uuid, call.actor, name, payload, 1, blobs=blobs)
+    if idle and cluster.mode == "TASK":
+        queue.wait(task.uuid, SETTLE_SECONDS)
+    return task
+
+
+def get(call: Call, request: ByUuid) -> dict[str, Any]:
+    """Return a checkpoint."""
+    checkpoint = call.get(Checkpoint, request.uuid, CHECKPOINT_MISSING.format(request.uuid))
+    return {name: getattr(checkpoint, name) for name in CheckpointAnswer.__struct_fields__}
+
+
+def delete(call: Call, request: ByUuid) -> dict[str, Any]:
+    """Delete a checkpoint."""
+    checkpoint = call.get(Checkpoint, request.uuid, f"Chekckpoint with uuid '{request.uuid}' not found")
+    with atomic():
+        checkpoint.mark_deleted()
+        call.runtime.blobs.release(checkpoint.blob)
+    return {}
+
+
+def list_all(call: Call, request: Empty) -> dict[str, Any]:
+    """List the visible checkpoints."""
+    rows = [[getattr(row, name) for name in LIST_HEADER] for row in call.access.visible(Checkpoint)]
+    return table(LIST_HEADER, rows)

@@ -1,0 +1,83 @@
+"""Clusters: networks of users, from a template to a live network in the memory of a host.
+
+The database holds the last stored state of every cluster; a live network is a cache of it. Other plugins work with
+clusters through the names exported here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hanami_core import hookimpl
+from hanami_core.database import Record
+from hanami_core.queue import TaskKind
+from hanami_core.routes import Route
+from hanami_core.runtime import Runtime
+from hanami_core.settings import Setting
+from hanami_plugins.clusters import kinds, routes
+from hanami_plugins.clusters.live import LIVE, LiveCluster, LiveClusters
+from hanami_plugins.clusters.models import Cluster
+from hanami_plugins.clusters.service import (
+    MISSING,
+    SETTLE_SECONDS,
+    clean_up,
+    interfaces,
+    read_state,
+    replace_state,
+    template_of,
+)
+
+__all__ = [
+    "LIVE",
+    "MISSING",
+    "SETTLE_SECONDS",
+    "Cluster",
+    "LiveCluster",
+    "LiveClusters",
+    "clean_up",
+    "interfaces",
+    "read_state",
+    "replace_state",
+    "template_of",
+]
+
+
+@hookimpl
+def hanami_settings() -> list[Setting]:
+    """Declare how long live networks are kept."""
+    return [
+        Setting("clusters.idle", float, 300.0, "Seconds after which an unused network leaves the memory", 1.0),
+        Setting("clusters.store", float, 2.0, "Seconds between two stored states of a network in direct mode", 0.05),
+    ]
+
+
+@hookimpl
+def hanami_models() -> Iterable[type[Record]]:
+    """Add the table of clusters."""
+    return [Cluster]
+
+
+@hookimpl
+def hanami_startup(runtime: Runtime) -> None:
+    """In a sidecar, keep live networks."""
+    if runtime.role == "sidecar":
+        runtime.stash[LIVE] = LiveClusters(runtime)
+
+
+@hookimpl
+def hanami_shutdown(runtime: Runtime) -> None:
+    """Store what direct mode trained."""
+    if LIVE in runtime.stash:
+        runtime.stash[LIVE].close()
+
+
+@hookimpl
+def hanami_task_kinds() -> list[TaskKind]:
+    """Add the move between hosts and the return to task mode."""
+    return [TaskKind("switch_host", kinds.switch_host), TaskKind("settle", kinds.settle)]
+
+
+@hookimpl
+def hanami_routes(runtime: Runtime) -> list[Route]:
+    """Add the routes of clusters."""
+    return routes.routes()

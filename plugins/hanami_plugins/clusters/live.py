@@ -1,0 +1,184 @@
+"""Live networks of one sidecar: opened from stored states, stored again, forgotten when nobody needs them.
+
+A live network that was trained in direct mode knows more than its stored state; a background thread stores it every
+few seconds, and every task, save or shutdown stores it first.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from hanami_core.compute import LiveNetwork
+from hanami_core.database import atomic
+from hanami_core.errors import NotFound
+from hanami_core.queue import Job, Lane
+from hanami_core.runtime import Runtime
+from hanami_core.stash import StashKey
+from hanami_plugins.clusters.models import DIRECT_MODE, Cluster
+from hanami_plugins.clusters.service import MISSING, read_state, replace_state, template_of
+
+log = logging.getLogger("hanami.clusters")
+
+
+@dataclass
+class LiveCluster:
+    """A network in memory.
+
+    `lock` is held by whoever works with `network`: a task for its whole run, a frame for its moment. `direct` tells
+    whether frames are welcome. `unsaved` is set by frames that train.
+    """
+
+    uuid: str
+    network: LiveNetwork
+    version: int
+    direct: bool
+    unsaved: bool = False
+    sessions: int = 0
+    used: float = field(default_factory=time.monotonic)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class LiveClusters:
+    """All live networks of a sidecar. Every method may block; none is called from a frame."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        """Start the thread that stores and forgets."""
+        self._runtime = runtime
+        self._live: dict[str, LiveCluster] = {}
+        self._lock = threading.Lock()
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="live-clusters", daemon=True)
+        self._thread.start()
+
+    def attach(self, uuid: str) -> LiveCluster:
+        """Return the live cluster for a session and count the session; `detach` must follow."""
+        with self._lock:
+            live = self._current(uuid)
+            live.sessions += 1
+        return live
+
+    def detach(self, live: LiveCluster) -> None:
+        """End a session, storing what it trained."""
+        with self._lock:
+            live.sessions -= 1
+        with live.lock:
+            self.store(live)
+
+    def refresh(self, live: LiveCluster) -> bool:
+        """Look up whether frames are welcome now."""
+        row = self._row(live.uuid)
+        live.direct = row.mode == DIRECT_MODE and row.version == live.version
+        return live.direct
+
+    def reopen(self, live: LiveCluster) -> LiveCluster:
+        """Move a session to the newest live network of its cluster."""
+        with self._lock:
+            live.sessions -= 1
+        return self.attach(live.uuid)
+
+    @contextmanager
+    def working(self, uuid: str) -> Iterator[LiveCluster]:
+        """Lend a network to a task. If the task raises, the network is forgotten and the stored state counts."""
+        with self._lock:
+            live = self._current(uuid)
+        with live.lock:
+            live.direct = False
+            self.store(live)
+            try:
+                yield live
+            except BaseException:
+                self.forget(uuid)
+                raise
+            finally:
+                live.used = time.monotonic()
+
+    def forget(self, uuid: str) -> None:
+        """Drop a network without storing it."""
+        with self._lock:
+            live = self._live.pop(uuid, None)
+            if live is not None:
+                live.direct = live.unsaved = False
+                live.version = -1
+
+    def store(self, live: LiveCluster, job: Job | None = None, cursor: int = 0, *, final: bool = False) -> None:
+        """Make the network's state durable, together with the cursor or the end of a task; the caller holds the lock.
+
+        Without a job, nothing happens if there is nothing new.
+        """
+        if job is None and not (live.unsaved and self._wanted(live)):
+            return
+        network, metrics = live.network, live.network.metrics()
+        with self._runtime.blobs.staging() as path:
+            with path.open("wb") as file:
+                network.state().write(file)
+            self._runtime.blobs.seal(path)
+            with atomic() if job is None else job.commit(cursor, final=final):
+                blob = self._runtime.blobs.adopt(path)
+                version = replace_state(self._runtime, live.uuid, blob, network.head, metrics)
+        live.version, live.unsaved = version, False
+
+    @staticmethod
+    def _wanted(live: LiveCluster) -> bool:
+        return Lane.get_or_none(Lane.key == live.uuid) is not None
+
+    def _row(self, uuid: str) -> Cluster:
+        row = Cluster.get_or_none(Cluster.uuid == uuid)
+        if row is None:
+            raise NotFound(MISSING.format(uuid))
+        return row
+
+    def _current(self, uuid: str) -> LiveCluster:
+        row = self._row(uuid)
+        live = self._live.get(uuid)
+        if live is not None and (live.unsaved or live.version == row.version):
+            live.used = time.monotonic()
+            return live
+        compute = self._runtime.compute
+        assert compute is not None, "only a sidecar keeps live networks"
+        rules = self._runtime.rules_for(template_of(row), compute.kind)
+        network = rules.open(read_state(self._runtime, row), compute)
+        self._live[uuid] = LiveCluster(uuid, network, row.version, row.mode == DIRECT_MODE)
+        return self._live[uuid]
+
+    def _keep(self) -> None:
+        pause = min(self._runtime.settings["clusters.store"], self._runtime.settings["clusters.idle"])
+        while not self._end.wait(pause):
+            try:
+                self._store_unsaved()
+                self._forget_idle()
+            except Exception:
+                log.exception("storing live clusters failed")
+        self._runtime.database.close()
+
+    def _store_unsaved(self) -> None:
+        for live in [live for live in self._all() if live.unsaved]:
+            if live.lock.acquire(timeout=1.0):
+                try:
+                    self.store(live)
+                finally:
+                    live.lock.release()
+
+    def _forget_idle(self) -> None:
+        oldest = time.monotonic() - self._runtime.settings["clusters.idle"]
+        with self._lock:
+            for live in list(self._live.values()):
+                if live.used < oldest and not (live.sessions or live.unsaved or live.lock.locked()):
+                    del self._live[live.uuid]
+
+    def _all(self) -> list[LiveCluster]:
+        with self._lock:
+            return list(self._live.values())
+
+    def close(self) -> None:
+        """Store what direct mode trained and end the thread."""
+        self._end.set()
+        self._thread.join(5.0)
+        self._store_unsaved()
+
+
+LIVE: StashKey[LiveClusters] = StashKey("clusters.live")

@@ -1,0 +1,30 @@
+"""Table of clusters."""
+
+from __future__ import annotations
+
+import peewee
+
+from hanami_core.database import OwnedRecord
+
+TASK_MODE, DIRECT_MODE = "TASK", "DIRECT"
+
+
+class Cluster(OwnedRecord):
+    """A cluster and its last stored state.
+
+    `template` is the JSON of a `Template`, or empty for a cluster that waits for a checkpoint. `blob` is the stored
+    state, None while the network has seen nothing; `version` counts stored states. `inputs` and `outputs` are JSON maps
+    from interface names to numbers of values, empty until data came.
+    """
+
+    template = peewee.TextField()
+    seed = peewee.BigIntegerField()
+    host = peewee.CharField(64)
+    mode = peewee.CharField(10, default=TASK_MODE)
+    blob = peewee.CharField(36, null=True)
+    version = peewee.IntegerField(default=0)
+    inputs = peewee.TextField(default="{}")
+    outputs = peewee.TextField(default="{}")
+    cycles = peewee.BigIntegerField(default=0)
+    blocks = peewee.BigIntegerField(default=0)
+    sections = peewee.BigIntegerField(default=0)

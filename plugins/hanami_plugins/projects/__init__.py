@@ -1,0 +1,52 @@
+"""Projects: the rooms that users work in, and which resources somebody in a project sees.
+
+Who a user is belongs to the plugin `users`; which project a login stands in belongs to the plugin that issues tokens,
+which fills `TOKEN_ISSUER`.
+"""
+
+from __future__ import annotations
+
+import peewee
+
+from hanami_core import hookimpl
+from hanami_core.access import Action, Actor, Rule
+from hanami_core.routes import Route
+from hanami_plugins.projects import routes, visibility
+from hanami_plugins.projects.models import Project
+from hanami_plugins.projects.routes import TOKEN_ISSUER
+from hanami_plugins.projects.service import ADMIN_PROJECT, assign, contexts, create_project, find_project, unassign
+
+__all__ = [
+    "ADMIN_PROJECT",
+    "TOKEN_ISSUER",
+    "Project",
+    "assign",
+    "contexts",
+    "create_project",
+    "find_project",
+    "unassign",
+]
+
+requires = ("users",)
+essential = True
+
+
+@hookimpl
+def hanami_models() -> list[type[peewee.Model]]:
+    """Add the table of projects."""
+    return [Project]
+
+
+@hookimpl
+def hanami_rules(actor: Actor, action: Action) -> list[Rule]:
+    """Keep projects to admins, and say which resources an actor sees."""
+    if action.resource is not None:
+        return visibility.rules(actor, action.resource, action.verb)
+    admins_only = action.name.startswith("projects.") or action.name == "memberships.remove"
+    return [Rule(False)] if admins_only and not actor.is_admin else []
+
+
+@hookimpl
+def hanami_routes() -> list[Route]:
+    """Add the routes of projects and memberships."""
+    return routes.routes()

@@ -1,0 +1,18 @@
+"""Table of projects."""
+
+from __future__ import annotations
+
+import peewee
+
+from hanami_core.database import ACTIVE, Record
+
+
+class Project(Record):
+    """A project. `id` is unique among active rows."""
+
+    id = peewee.CharField(256)
+    name = peewee.CharField(256)
+    creator_id = peewee.CharField(256)
+
+
+Project.add_index(Project.id, unique=True, where=Project.status == ACTIVE)

@@ -1,0 +1,157 @@
+"""REST routes of projects, and of the places of users in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from hanami_core.errors import BadRequest, NotFound, Unauthorized
+from hanami_core.ids import Id, Name, UserId
+from hanami_core.routes import Call, Empty, Route, Table, table
+from hanami_core.stash import StashKey
+from hanami_plugins.projects import service
+from hanami_plugins.projects.models import Project
+from hanami_plugins.projects.service import MISSING
+from hanami_plugins.users import MISSING as USER_MISSING
+from hanami_plugins.users import MembershipAnswer, User, UserAnswer, find_user, membership_answers, user_answer
+
+PREFIX = "/v1.0alpha/project"
+USER_PREFIX = "/v1.0alpha/user/project"
+LIST_HEADER = ("created_at", "id", "name", "creator_id")
+ADMINS, ALL = ("admin",), ("admin", "member")
+
+TOKEN_ISSUER: StashKey[Callable[[str, str], Any]] = StashKey("projects.token_issuer")
+"""Called with the identifiers of a user and a project, returns the answer that carries a token for it."""
+
+
+class CreateProject(msgspec.Struct, forbid_unknown_fields=True):
+    """Fields of a new project."""
+
+    id: Id
+    name: Name
+
+
+class ById(msgspec.Struct, forbid_unknown_fields=True):
+    """A project by its identifier."""
+
+    id: Id
+
+
+class ProjectAnswer(msgspec.Struct):
+    """A project, as clients see it."""
+
+    created_at: str
+    creator_id: str
+    id: str
+    name: str
+
+
+class Assign(msgspec.Struct, forbid_unknown_fields=True):
+    """A new place of the user `id`; with `project_id` alone, a switch to that project."""
+
+    project_id: Id
+    id: UserId = ""
+    role: Id = ""
+    is_project_admin: bool = False
+
+
+class Unassign(msgspec.Struct, forbid_unknown_fields=True):
+    """A place of a user in a project."""
+
+    id: UserId
+    project_id: Id
+
+
+class OfUser(msgspec.Struct, forbid_unknown_fields=True):
+    """The user to list the projects of; oneself if not given."""
+
+    user_id: UserId = ""
+
+
+class ProjectsAnswer(msgspec.Struct):
+    """Projects of a user."""
+
+    projects: list[MembershipAnswer]
+
+
+def routes() -> list[Route]:
+    """Return all routes."""
+    return [
+        Route("POST", PREFIX, "projects.create", CreateProject, ProjectAnswer, create, ADMINS),
+        Route("GET", PREFIX, "projects.get", ById, ProjectAnswer, get, ADMINS),
+        Route("DELETE", PREFIX, "projects.delete", ById, Empty, delete, ADMINS),
+        Route("GET", f"{PREFIX}/all", "projects.list", Empty, Table, list_all, ADMINS),
+        Route("POST", USER_PREFIX, "memberships.add", Assign, UserAnswer, assign, ALL),
+        Route("DELETE", USER_PREFIX, "memberships.remove", Unassign, UserAnswer, unassign, ALL),
+        Route("GET", USER_PREFIX, "memberships.list", OfUser, ProjectsAnswer, list_of_user, ALL),
+    ]
+
+
+def create(call: Call, request: CreateProject) -> ProjectAnswer:
+    """Create a project."""
+    return _answer(service.create_project(request.id, request.name, call.actor.user_id))
+
+
+def get(call: Call, request: ById) -> ProjectAnswer:
+    """Return a project."""
+    return _answer(call.get(Project, request.id, MISSING.format(request.id)))
+
+
+def delete(call: Call, request: ById) -> dict[str, Any]:
+    """Delete a project that contains no resources."""
+    service.delete_project(call.runtime, call.get(Project, request.id, MISSING.format(request.id)))
+    return {}
+
+
+def list_all(call: Call, request: Empty) -> dict[str, Any]:
+    """List all projects."""
+    rows = [[getattr(row, name) for name in LIST_HEADER] for row in call.access.visible(Project)]
+    return table(LIST_HEADER, rows)
+
+
+def assign(call: Call, request: Assign) -> Any:
+    """Give a user a place in a project, or switch the caller to a project."""
+    if not (request.id or request.role or request.is_project_admin):
+        return _switch(call, request.project_id)
+    if not call.actor.is_admin:
+        raise Unauthorized
+    for name in ("id", "role"):
+        if not getattr(request, name):
+            raise BadRequest(f"Validation failed, because variable '{name}' is required, but is not set.")
+    user = _user(request.id)
+    service.assign(user, request.project_id, request.role, is_project_admin=request.is_project_admin)
+    return user_answer(user)
+
+
+def unassign(call: Call, request: Unassign) -> UserAnswer:
+    """Take a user's place in a project."""
+    user = _user(request.id)
+    service.unassign(user, request.project_id)
+    return user_answer(user)
+
+
+def list_of_user(call: Call, request: OfUser) -> ProjectsAnswer:
+    """List where a user can work; only an admin may ask about others."""
+    if request.user_id and not call.actor.is_admin:
+        raise Unauthorized
+    user = _user(request.user_id or call.actor.user_id)
+    return ProjectsAnswer(membership_answers(service.contexts(user)))
+
+
+def _switch(call: Call, project_id: str) -> Any:
+    if TOKEN_ISSUER not in call.runtime.stash:
+        raise BadRequest("Validation failed, because variable 'id' is required, but is not set.")
+    return call.runtime.stash[TOKEN_ISSUER](call.actor.user_id, project_id)
+
+
+def _user(user_id: str) -> User:
+    user = find_user(user_id)
+    if user is None:
+        raise NotFound(USER_MISSING.format(user_id))
+    return user
+
+
+def _answer(project: Project) -> ProjectAnswer:
+    return ProjectAnswer(project.created_at, project.creator_id, project.id, project.name)

@@ -1,0 +1,113 @@
+"""What train and request tasks do in the sidecar."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from hanami_core.compute import Columns, Rows, Run
+from hanami_core.datasets import Table, TableWriter
+from hanami_core.errors import BadRequest
+from hanami_core.queue import Job
+from hanami_core.runtime import Runtime
+from hanami_plugins.clusters import LIVE, LiveCluster
+from hanami_plugins.datasets import add_result
+from hanami_plugins.tasks.plan import Feed, Plan
+
+REQUEST_VALUES = 1 << 20
+"""Output values that a request holds in memory before they are written."""
+
+
+def train(job: Job) -> None:
+    """Train a cluster, storing its state and the cursor every few seconds."""
+    plan = job.payload(Plan)
+    rows = _rows(job.runtime, plan)
+    live_clusters = job.runtime.stash[LIVE]
+    with live_clusters.working(job.task.lane) as live:
+        live.network.resize(*rows.sizes())
+        keeper = _Keeper(job, live)
+        live.network.train(rows, Run(keeper.step, job.start))
+        if job.aborted:
+            live.unsaved = True
+            live_clusters.store(live)
+        elif job.interrupted and keeper.cycle < rows.cycles:
+            live_clusters.store(live, job, keeper.cycle)
+        else:
+            live_clusters.store(live, job, rows.cycles, final=True)
+
+
+class _Keeper:
+    """Reports progress and stores the state of a running training from time to time."""
+
+    def __init__(self, job: Job, live: LiveCluster) -> None:
+        self._job, self._live = job, live
+        self._interval = job.runtime.settings["queue.store"]
+        self._stored = time.monotonic()
+        self.cycle = job.start
+
+    def step(self, cycle: int) -> bool:
+        """Return whether to go on."""
+        self.cycle = cycle
+        go_on = self._job.step(cycle)
+        if go_on and time.monotonic() - self._stored >= self._interval:
+            self._job.runtime.stash[LIVE].store(self._live, self._job, cycle)
+            self._stored = time.monotonic()
+        return go_on
+
+
+def request(job: Job) -> None:
+    """Ask a cluster and write the answers to a new dataset with the task's uuid."""
+    plan, runtime = job.payload(Plan), job.runtime
+    rows = _rows(runtime, plan)
+    with runtime.stash[LIVE].working(job.task.lane) as live, runtime.blobs.staging() as path:
+        live.network.resize(rows.sizes()[0], {})
+        if _write_answers(job, plan, rows, live, path):
+            runtime.blobs.seal(path)
+            with job.commit(rows.cycles, final=True):
+                _add_result(job, plan, path)
+
+
+def _write_answers(job: Job, plan: Plan, rows: Rows, live: LiveCluster, path: Path) -> bool:
+    sizes = live.network.head.outputs
+    if not sizes:
+        raise BadRequest("the cluster was never trained")
+    widths = {result.column: sizes[result.interface] for result in plan.results}
+    chunk = max(1, REQUEST_VALUES // max(1, sum(widths.values())))
+    with TableWriter(path) as table:
+        table.begin(widths, np.float32)
+        for start in range(0, rows.cycles, chunk):
+            part = _slice(rows, start, min(chunk, rows.cycles - start))
+            results = {r.interface: np.zeros((part.cycles, sizes[r.interface]), np.float32) for r in plan.results}
+            live.network.request(part, results, Run(lambda done, start=start: job.step(start + done)))  # type: ignore[misc]
+            if job.aborted or job.interrupted:
+                return False
+            table.append(np.concatenate([results[r.interface] for r in plan.results], axis=1))
+    return True
+
+
+def _slice(rows: Rows, start: int, count: int) -> Rows:
+    end = start + count + rows.time_length - 1
+    return replace(rows, inputs=tuple(Columns(item.name, item.values[start:end]) for item in rows.inputs))
+
+
+def _add_result(job: Job, plan: Plan, path: Path) -> None:
+    task = job.task
+    add_result(
+        job.runtime,
+        uuid=task.uuid,
+        name=plan.dataset,
+        owner_id=task.owner_id,
+        project_id=task.project_id,
+        staged=path,
+    )
+
+
+def _rows(runtime: Runtime, plan: Plan) -> Rows:
+    return Rows(_columns(runtime, plan.inputs), _columns(runtime, plan.outputs), plan.time_length)
+
+
+def _columns(runtime: Runtime, feeds: tuple[Feed, ...]) -> tuple[Columns, ...]:
+    return tuple(Columns(f.interface, Table.open(runtime.blobs.open(f.blob)).column(f.column)) for f in feeds)

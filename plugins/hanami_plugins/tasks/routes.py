@@ -1,0 +1,161 @@
+"""REST routes of tasks."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from hanami_core.clock import NO_STAMP
+from hanami_core.database import atomic
+from hanami_core.errors import NotFound
+from hanami_core.ids import Name, Uuid
+from hanami_core.queue import ABORTED, OPEN, Task
+from hanami_core.routes import Call, Empty, Route, Table, table
+from hanami_plugins.clusters import MISSING, Cluster
+from hanami_plugins.tasks.plan import Plan, Source, plan_request, plan_training
+
+PREFIX = "/v1.0alpha/task"
+TASK_MISSING = "Task with UUID '{}'not found in Cluster with UUID '{}'"
+LIST_HEADER = ("uuid", "state", "percentage", "queued", "start", "end")
+
+TimeLength = Annotated[int, Meta(ge=1, le=1000)]
+
+
+class CreateTrain(msgspec.Struct, forbid_unknown_fields=True):
+    """Fields of a training. Entries of inputs and outputs name a dataset, one of its columns and a hexagon."""
+
+    name: Name
+    cluster_uuid: Uuid
+    inputs: Source
+    outputs: Source
+    time_length: TimeLength = 1
+
+
+class CreateRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Fields of a request. Entries of results name an output and the column of the new dataset."""
+
+    name: Name
+    cluster_uuid: Uuid
+    inputs: Source
+    results: Source
+    time_length: TimeLength = 1
+
+
+class TaskOfCluster(msgspec.Struct, forbid_unknown_fields=True):
+    """A task of a cluster."""
+
+    uuid: Uuid
+    cluster_uuid: Uuid
+
+
+class OfCluster(msgspec.Struct, forbid_unknown_fields=True):
+    """A cluster."""
+
+    cluster_uuid: Uuid
+
+
+class TaskAnswer(msgspec.Struct):
+    """A task; a moment that has not come is '-'."""
+
+    current_cycle: int
+    end_timestamp: str
+    name: str
+    queue_timestamp: str
+    start_timestamp: str
+    state: str
+    total_number_of_cycles: int
+    uuid: str
+    error: str = ""
+
+
+def routes() -> list[Route]:
+    """Return all routes."""
+    return [
+        Route("POST", f"{PREFIX}/train", "tasks.train", CreateTrain, TaskAnswer, create_train),
+        Route("POST", f"{PREFIX}/request", "tasks.request", CreateRequest, TaskAnswer, create_request),
+        Route("GET", PREFIX, "tasks.get", TaskOfCluster, TaskAnswer, get),
+        Route("DELETE", PREFIX, "tasks.delete", TaskOfCluster, Empty, delete),
+        Route("GET", f"{PREFIX}/all", "tasks.list", OfCluster, Table, list_all),
+    ]
+
+
+def create_train(call: Call, request: CreateTrain) -> dict[str, Any]:
+    """Queue a training."""
+    cluster = _cluster(call, request.cluster_uuid, "write")
+    plan, cycles = plan_training(call, cluster, request.inputs, request.outputs, request.time_length)
+    return _enqueue(call, "train", cluster, request.name, plan, cycles)
+
+
+def create_request(call: Call, request: CreateRequest) -> dict[str, Any]:
+    """Queue a request."""
+    cluster = _cluster(call, request.cluster_uuid, "write")
+    plan, cycles = plan_request(call, cluster, request.name, request.inputs, request.results, request.time_length)
+    return _enqueue(call, "request", cluster, request.name, plan, cycles)
+
+
+def _enqueue(call: Call, kind: str, cluster: Cluster, name: str, plan: Plan, cycles: int) -> dict[str, Any]:
+    with atomic():
+        task = call.runtime.queue.enqueue(kind, cluster.uuid, call.actor, name, plan, cycles, blobs=plan.blobs)
+    return answer(task)
+
+
+def get(call: Call, request: TaskOfCluster) -> dict[str, Any]:
+    """Return a task."""
+    return answer(_task(call, request))
+
+
+def delete(call: Call, request: TaskOfCluster) -> dict[str, Any]:
+    """Stop an open task, or remove an ended one from the list."""
+    _cluster(call, request.cluster_uuid, "write")
+    with atomic():
+        task = _task(call, request)
+        if task.state in OPEN:
+            was_queued = task.started_at == NO_STAMP
+            call.runtime.queue.abort(task.lane, [task.uuid])
+            if not was_queued:
+                return {}
+            task.state = ABORTED
+        task.mark_deleted()
+    return {}
+
+
+def list_all(call: Call, request: OfCluster) -> dict[str, Any]:
+    """List the tasks of a cluster, ordered by uuid."""
+    cluster = _cluster(call, request.cluster_uuid, "read")
+    found = sorted(Task.active().where(Task.lane == cluster.uuid), key=lambda task: task.uuid)
+    return table(LIST_HEADER, [_row(task) for task in found])
+
+
+def _row(task: Task) -> list[str]:
+    share = task.current_cycle / max(1, task.total_cycles)
+    return [task.uuid, task.state, f"{share:.6f}", task.created_at, task.started_at, task.ended_at]
+
+
+def _cluster(call: Call, uuid: str, verb: Any) -> Cluster:
+    return call.get(Cluster, uuid, MISSING.format(uuid), verb)
+
+
+def _task(call: Call, request: TaskOfCluster) -> Task:
+    cluster = _cluster(call, request.cluster_uuid, "read")
+    mine = (Task.lane == cluster.uuid) & (Task.uuid == request.uuid.lower())
+    task: Task | None = Task.active().where(mine).first()
+    if task is None:
+        raise NotFound(TASK_MISSING.format(request.uuid, request.cluster_uuid))
+    return task
+
+
+def answer(task: Task) -> dict[str, Any]:
+    """Return a task as clients see it."""
+    result = {
+        "current_cycle": task.current_cycle,
+        "end_timestamp": task.ended_at,
+        "name": task.name,
+        "queue_timestamp": task.created_at,
+        "start_timestamp": task.started_at,
+        "state": task.state,
+        "total_number_of_cycles": task.total_cycles,
+        "uuid": task.uuid,
+    }
+    return result | ({"error": task.error} if task.error else {})

@@ -1,0 +1,43 @@
+"""Tables of users and of their places in projects."""
+
+from __future__ import annotations
+
+import peewee
+
+from hanami_core.database import ACTIVE, BaseModel, Record
+from hanami_core.ids import new_uuid
+
+
+class User(Record):
+    """A user. `id` is unique among active rows; `passphrase_hash` never leaves the plugin."""
+
+    id = peewee.CharField(256)
+    name = peewee.CharField(256)
+    creator_id = peewee.CharField(256)
+    is_admin = peewee.BooleanField(default=False)
+    passphrase_hash = peewee.CharField(256)
+    token_epoch = peewee.IntegerField(default=0)
+
+    @property
+    def login_mark(self) -> str:
+        """What a login is bound to: this row, not a later user of the same id, and its current passphrase."""
+        return f"{self.sequence}.{self.token_epoch}"
+
+
+class Membership(BaseModel):
+    """A user's place in a project. `uuid` tells it from an earlier place in the same project."""
+
+    sequence = peewee.AutoField()
+    uuid = peewee.CharField(36, unique=True, default=new_uuid)
+    user_id = peewee.CharField(256)
+    project_id = peewee.CharField(256, index=True)
+    role = peewee.CharField(256)
+    is_project_admin = peewee.BooleanField(default=False)
+
+    class Meta:
+        """One place in each project."""
+
+        indexes = ((("user_id", "project_id"), True),)
+
+
+User.add_index(User.id, unique=True, where=User.status == ACTIVE)

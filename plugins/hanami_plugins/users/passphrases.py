@@ -1,0 +1,54 @@
+"""Hashes of passphrases: argon2id, at most two at once in a process. Knows no users."""
+
+from __future__ import annotations
+
+import base64
+import os
+import threading
+
+import argon2
+
+CONCURRENT_HASHES = 2
+"""A hash takes tens of MiB and all of a core; more at once would let logins starve everything else."""
+
+
+class Passphrases:
+    """Makes and checks hashes."""
+
+    def __init__(self) -> None:
+        """Start with the library's recommended cost."""
+        self._slots = threading.BoundedSemaphore(CONCURRENT_HASHES)
+        self.configure(argon2.DEFAULT_TIME_COST, argon2.DEFAULT_MEMORY_COST)
+
+    def configure(self, time_cost: int, memory_cost: int) -> None:
+        """Set what new hashes cost, in rounds and KiB."""
+        hasher = argon2.PasswordHasher(time_cost, memory_cost)
+        self._hasher, self._decoy = hasher, _decoy(hasher)
+
+    def hash(self, secret: bytes) -> str:
+        """Return a new salted hash."""
+        with self._slots:
+            return self._hasher.hash(secret)
+
+    def matches(self, stored: str | None, secret: bytes) -> bool:
+        """Tell whether `stored` is a hash of `secret`. None never is, which takes just as long to find out."""
+        with self._slots:
+            try:
+                return self._hasher.verify(stored or self._decoy, secret) and stored is not None
+            except argon2.exceptions.VerifyMismatchError:
+                return False
+
+    def outdated(self, stored: str) -> bool:
+        """Tell whether a hash was made at another cost than the current one."""
+        return self._hasher.check_needs_rehash(stored)
+
+
+def _decoy(hasher: argon2.PasswordHasher) -> str:
+    """Return a hash of nothing in particular; checking it costs what checking a real one costs."""
+    salt, digest = (base64.b64encode(os.urandom(size)).decode().rstrip("=") for size in (16, 32))
+    cost = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
+    return f"$argon2id$v=19${cost}${salt}${digest}"
+
+
+passphrases = Passphrases()
+"""The process' hashes; one object, because the limit of concurrent hashes is one for the process."""

@@ -1,0 +1,50 @@
+"""The secret of a user as requests carry it, in the two spellings of released clients."""
+
+from __future__ import annotations
+
+import base64
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from hanami_core.errors import BadRequest
+
+MINIMUM_BYTES, MAXIMUM_BYTES = 8, 4096
+
+BASE64_PATTERN = r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
+Base64Secret = Annotated[str, Meta(pattern=BASE64_PATTERN, min_length=MINIMUM_BYTES, max_length=MAXIMUM_BYTES)]
+PlainSecret = Annotated[str, Meta(min_length=MINIMUM_BYTES, max_length=MAXIMUM_BYTES)]
+
+
+class SecretFields(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Exactly one of `passphrase`, in base64, and `password`, in plain text; both give the same secret."""
+
+    passphrase: Base64Secret = ""
+    password: PlainSecret = ""
+
+    def __repr__(self) -> str:
+        """Show no field, because a representation may end up in a log."""
+        return f"{type(self).__name__}(...)"
+
+    def secret(self) -> bytes:
+        """Return the secret's bytes, whichever field they came in."""
+        if self.passphrase and self.password:
+            raise BadRequest("Validation failed, because only one of 'passphrase' and 'password' can be set.")
+        if self.password:
+            return secret_bytes(self.password)
+        if not self.passphrase:
+            raise BadRequest("Validation failed, because variable 'passphrase' is required, but is not set.")
+        return _long_enough(base64.b64decode(self.passphrase))
+
+
+def secret_bytes(text: str) -> bytes:
+    """Return the bytes of a plain secret."""
+    return text.encode(errors="surrogatepass")
+
+
+def _long_enough(secret: bytes) -> bytes:
+    # The limits of the field count base64 letters, eight of which can stand for a six byte secret.
+    if len(secret) < MINIMUM_BYTES:
+        raise BadRequest(f"Given item 'passphrase' is shorter than {MINIMUM_BYTES} characters")
+    return secret

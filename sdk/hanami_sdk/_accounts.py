@@ -1,0 +1,137 @@
+"""The part of `Client` about users, projects and logs."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from hanami_sdk._models import Membership, Project, User, build, memberships, rows
+from hanami_sdk._session import Session
+
+
+class AccountMethods(Session):
+    """Users, projects and who is in which; most of it is for administrators only."""
+
+    def create_user(self, user_id: str, name: str, passphrase: str, *, is_admin: bool = False) -> User:
+        """Create a user.
+
+        Args:
+            user_id: id, 4 to 254 letters, digits, `_` and `@`.
+            name: name, 4 to 254 letters, digits, `_`, `-` and blanks.
+            passphrase: secret of the login, at least 8 bytes.
+            is_admin: whether the user administers the whole server.
+
+        Raises:
+            ConflictException: the id is taken.
+            UnauthorizedException: only an administrator may do this.
+        """
+        secret = base64.b64encode(passphrase.encode()).decode()
+        body = {"id": user_id, "name": name, "passphrase": secret, "is_admin": is_admin}
+        return User.from_json(self.post("/user", body))
+
+    def users(self) -> list[User]:
+        """Return all users."""
+        return [User.from_json(row) for row in rows(self.get("/user/all"))]
+
+    def user(self, user_id: str) -> User:
+        """Return a user.
+
+        Raises:
+            NotFoundException: there is no such user.
+        """
+        return User.from_json(self.get("/user", id=user_id))
+
+    def delete_user(self, user_id: str) -> None:
+        """Delete a user.
+
+        Raises:
+            NotFoundException: there is no such user.
+            ConflictException: nobody can delete himself.
+        """
+        self.delete("/user", id=user_id)
+
+    def create_project(self, project_id: str, name: str) -> Project:
+        """Create a project.
+
+        Args:
+            project_id: id, 4 to 254 letters, digits and `_`.
+            name: name, 4 to 254 letters, digits, `_`, `-` and blanks.
+
+        Raises:
+            ConflictException: the id is taken.
+            UnauthorizedException: only an administrator may do this.
+        """
+        return build(Project, self.post("/project", {"id": project_id, "name": name}))
+
+    def projects(self) -> list[Project]:
+        """Return all projects."""
+        return [build(Project, row) for row in rows(self.get("/project/all"))]
+
+    def project(self, project_id: str) -> Project:
+        """Return a project.
+
+        Raises:
+            NotFoundException: there is no such project.
+        """
+        return build(Project, self.get("/project", id=project_id))
+
+    def delete_project(self, project_id: str) -> None:
+        """Delete a project.
+
+        Raises:
+            NotFoundException: there is no such project.
+        """
+        self.delete("/project", id=project_id)
+
+    def add_to_project(
+        self, user_id: str, project_id: str, role: str = "member", *, is_project_admin: bool = False
+    ) -> User:
+        """Assign a user to a project.
+
+        Args:
+            user_id: id of the user.
+            project_id: id of the project.
+            role: role of the policy of the server, such as `member` or `admin`.
+            is_project_admin: whether the user sees the things of all users of the project.
+
+        Raises:
+            NotFoundException: there is no such user or project.
+            ConflictException: the user is in the project already.
+        """
+        body = {"id": user_id, "project_id": project_id, "role": role, "is_project_admin": is_project_admin}
+        return User.from_json(self.post("/user/project", body))
+
+    def remove_from_project(self, user_id: str, project_id: str) -> User:
+        """Take a user out of a project.
+
+        Raises:
+            NotFoundException: there is no such user, or the user is not in the project.
+        """
+        return User.from_json(self.delete("/user/project", project_id=project_id, id=user_id))
+
+    def memberships(self, user_id: str | None = None) -> tuple[Membership, ...]:
+        """Return the projects of a user.
+
+        Args:
+            user_id: id of a user, for administrators only; None asks for the user who is logged in.
+        """
+        query = {} if user_id is None else {"user_id": user_id}
+        return memberships(self.get("/user/project", **query)["projects"])
+
+    def audit_log(self, page: int = 0, user_id: str | None = None) -> list[dict[str, Any]]:
+        """Return up to 100 calls that changed something.
+
+        Args:
+            page: which hundred, counted from 0.
+            user_id: id of a user, for administrators only; None asks for the user who is logged in.
+
+        Returns:
+            One dictionary for each call, by the names that the server gives.
+        """
+        query = {} if user_id is None else {"user_id": user_id}
+        return list(rows(self.get("/audit_log", **query, page=page)))
+
+    def error_log(self, page: int = 0, user_id: str | None = None) -> list[dict[str, Any]]:
+        """Return up to 100 errors of the server; arguments and result as for `audit_log`, for administrators only."""
+        query = {} if user_id is None else {"user_id": user_id}
+        return list(rows(self.get("/error_log", **query, page=page)))

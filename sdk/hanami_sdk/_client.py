@@ -1,0 +1,34 @@
+"""The `Client`: one login, all that the server can do."""
+
+from __future__ import annotations
+
+from hanami_sdk._accounts import AccountMethods
+from hanami_sdk._clusters import ClusterMethods
+from hanami_sdk._datasets import DatasetMethods
+
+
+class Client(DatasetMethods, ClusterMethods, AccountMethods):
+    """A server and a user.
+
+    It logs in with the first call and renews its token before it expires, or when the server refuses it. It may be used
+    from several threads. Methods take objects such as `Cluster`, or their UUIDs.
+
+    Args:
+        address: `http://HOST:PORT` or `https://HOST:PORT`.
+        user: id of the user.
+        passphrase: secret of the user.
+        verify: check the certificate of an https address; a path names a file of trusted certificates.
+        timeout: seconds to wait for a connection and for each part of an answer.
+
+    Raises:
+        ValueError: the address is no http address, or the time-out is not greater than 0.
+
+    All methods raise a `HanamiException`: `ConnectionFailedException` if there is no answer, `UnauthorizedException` if
+    user and passphrase are wrong or the user may not do it, and those that they name.
+
+    Example::
+
+        with Client("http://127.0.0.1:11418", "asdf", "asdfasdf") as client:
+            for dataset in client.datasets():
+                print(dataset.uuid, dataset.name)
+    """

@@ -1,0 +1,181 @@
+"""The part of `Client` about clusters, their checkpoints, hosts and direct IO."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from hanami_sdk._direct import DirectIO, open_direct, set_mode
+from hanami_sdk._models import (
+    Checkpoint,
+    CheckpointLike,
+    Cluster,
+    ClusterLike,
+    Host,
+    HostLike,
+    Task,
+    build,
+    rows,
+    uuid_of,
+)
+from hanami_sdk._tasks import TaskMethods
+
+
+class ClusterMethods(TaskMethods):
+    """Create, list, delete, save, restore and move clusters, and talk to them directly."""
+
+    def create_cluster(self, name: str, template: str) -> Cluster:
+        """Create a network.
+
+        Args:
+            name: name, 4 to 254 letters, digits, `_`, `-` and blanks; taken names are refused.
+            template: text of the cluster template.
+
+        Raises:
+            BadRequestException: the template is wrong; the text tells where.
+            ConflictException: the name is taken.
+        """
+        encoded = base64.b64encode(template.encode()).decode()
+        return build(Cluster, self.post("/cluster", {"name": name, "template": encoded}))
+
+    def clusters(self) -> list[Cluster]:
+        """Return all clusters that the user sees, without their sizes."""
+        return [build(Cluster, row) for row in rows(self.get("/cluster/all"))]
+
+    def cluster(self, cluster: ClusterLike) -> Cluster:
+        """Return a cluster with its size.
+
+        Args:
+            cluster: UUID, or an entry of `clusters`.
+
+        Raises:
+            NotFoundException: there is no such cluster for this user.
+        """
+        return build(Cluster, self.get("/cluster", uuid=uuid_of(cluster)))
+
+    def delete_cluster(self, cluster: ClusterLike) -> None:
+        """Delete a cluster and its tasks; checkpoints stay.
+
+        Raises:
+            NotFoundException: there is no such cluster for this user.
+        """
+        self.delete("/cluster", uuid=uuid_of(cluster))
+
+    def save(self, cluster: ClusterLike, name: str, *, timeout: float | None = None) -> Checkpoint:
+        """Save the state of a cluster, after the tasks that are queued before.
+
+        Args:
+            cluster: cluster or UUID.
+            name: name of the checkpoint.
+            timeout: seconds to wait for it; None waits without end.
+
+        Returns:
+            The checkpoint, which is complete.
+
+        Raises:
+            TaskFailedException: the state could not be stored.
+            WaitTimeoutException: the time is over.
+        """
+        answer = self.post("/cluster/save", {"name": name, "cluster_uuid": uuid_of(cluster)})
+        self.wait(Task(answer["uuid"], uuid_of(cluster), "queued"), timeout=timeout)
+        return self.checkpoint(answer["uuid"])
+
+    def restore(self, cluster: ClusterLike, checkpoint: CheckpointLike, *, timeout: float | None = None) -> Task:
+        """Reset a cluster to the state of a checkpoint, after the tasks that are queued before.
+
+        Args:
+            cluster: cluster or UUID.
+            checkpoint: checkpoint or UUID.
+            timeout: seconds to wait for it; None waits without end.
+
+        Returns:
+            The task that did so.
+
+        Raises:
+            NotFoundException: cluster or checkpoint does not exist for this user.
+            TaskFailedException: the checkpoint does not fit or is damaged.
+            WaitTimeoutException: the time is over.
+        """
+        body = {"cluster_uuid": uuid_of(cluster), "checkpoint_uuid": uuid_of(checkpoint)}
+        answer = self.post("/cluster/load", body)
+        return self.wait(Task(answer["uuid"], uuid_of(cluster), "queued"), timeout=timeout)
+
+    def checkpoints(self) -> list[Checkpoint]:
+        """Return all checkpoints that the user sees."""
+        return [build(Checkpoint, row) for row in rows(self.get("/checkpoint/all"))]
+
+    def checkpoint(self, checkpoint: CheckpointLike) -> Checkpoint:
+        """Return a checkpoint.
+
+        Raises:
+            NotFoundException: there is no such checkpoint for this user.
+        """
+        return build(Checkpoint, self.get("/checkpoint", uuid=uuid_of(checkpoint)))
+
+    def delete_checkpoint(self, checkpoint: CheckpointLike) -> None:
+        """Delete a checkpoint.
+
+        Raises:
+            NotFoundException: there is no such checkpoint for this user.
+        """
+        self.delete("/checkpoint", uuid=uuid_of(checkpoint))
+
+    def hosts(self) -> list[Host]:
+        """Return the CPUs and GPUs of the server."""
+        return [build(Host, row) for row in rows(self.get("/host/all"))]
+
+    def switch_host(self, cluster: ClusterLike, host: HostLike) -> Cluster:
+        """Move a cluster to another host.
+
+        Args:
+            cluster: cluster or UUID.
+            host: host of `hosts`, or its UUID.
+
+        Raises:
+            NotFoundException: cluster or host does not exist.
+            ConflictException: the host cannot run the rules of this cluster.
+        """
+        body = {"cluster_uuid": uuid_of(cluster), "host_uuid": uuid_of(host)}
+        return build(Cluster, self.put("/cluster/switch_host", body))
+
+    def set_mode(self, cluster: ClusterLike, mode: str) -> None:
+        """Switch a cluster between tasks and direct IO; `direct` does so by itself.
+
+        Args:
+            cluster: cluster or UUID.
+            mode: `TASK` or `DIRECT`.
+
+        Raises:
+            ConflictException: tasks are queued or running.
+        """
+        set_mode(self, uuid_of(cluster), mode)
+
+    @contextmanager
+    def direct(self, cluster: ClusterLike) -> Iterator[DirectIO]:
+        """Talk to a cluster over a websocket; tasks wait until the end of the block.
+
+        Example::
+
+            with client.direct(cluster) as live:
+                live.train({"picture_hex": pixels}, {"label_hex": expected})
+                answer = live.request({"picture_hex": pixels})
+
+        Args:
+            cluster: cluster or UUID.
+
+        Raises:
+            ConflictException: tasks are queued or running.
+            ConnectionFailedException: no websocket could be opened.
+        """
+        uuid = uuid_of(cluster)
+        socket = open_direct(self, uuid)
+        try:
+            yield DirectIO(socket)
+        except BaseException:
+            socket.close()
+            with suppress(Exception):  # the error of the block is what the user must see
+                set_mode(self, uuid, "TASK")
+            raise
+        socket.close()
+        set_mode(self, uuid, "TASK")

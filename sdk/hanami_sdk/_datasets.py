@@ -1,0 +1,151 @@
+"""The part of `Client` about datasets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from hanami_sdk._models import Dataset, DatasetLike, build, rows, uuid_of
+from hanami_sdk._session import Session
+from hanami_sdk._sources import open_sources
+from hanami_sdk._upload import Progress, Upload
+
+if TYPE_CHECKING:
+    from hanami_sdk._sources import Part
+
+
+class DatasetMethods(Session):
+    """Upload, list, read, compare and delete datasets."""
+
+    def upload_mnist(self, name: str, images: Part, labels: Part, progress: Progress | None = None) -> Dataset:
+        """Upload images and labels in the format of MNIST.
+
+        Args:
+            name: name of the dataset, 4 to 254 letters, digits, `_`, `-` and blanks.
+            images: path of an IDX file (`.gz` is unpacked), its bytes, an open binary file, or an array of uint8 of
+                shape (rows, height, width).
+            labels: the same for the labels, an array has shape (rows,).
+            progress: called with the bytes done and the bytes of all.
+
+        Returns:
+            The dataset, with the columns `picture` and `label`.
+
+        Raises:
+            BadRequestException: the server refused name, sizes or content.
+            UploadException: the server refused a chunk.
+            ConnectionFailedException: the connection broke off. What was uploaded is deleted again, as on all errors.
+        """
+        return self._upload(name, "mnist", {"input": images, "label": labels}, progress, idx=True)
+
+    def upload_csv(self, name: str, path: Part, progress: Progress | None = None) -> Dataset:
+        """Upload a CSV file whose first line names the columns.
+
+        Args:
+            name: name of the dataset.
+            path: path, bytes, or an open binary file.
+            progress: called with the bytes done and the bytes of all.
+
+        Returns:
+            The dataset, with one column for each of the file.
+
+        Raises:
+            HanamiException: as for `upload_mnist`.
+        """
+        return self._upload(name, "csv", {"input": path}, progress)
+
+    def upload(self, name: str, format: str, parts: Mapping[str, Part], progress: Progress | None = None) -> Dataset:
+        """Upload a dataset of any format that the server has.
+
+        Args:
+            name: name of the dataset.
+            format: name of the format, such as `parquet`.
+            parts: path, bytes, or open binary file by the name of the part, mostly `{"input": path}`.
+            progress: called with the bytes done and the bytes of all.
+
+        Returns:
+            The dataset.
+
+        Raises:
+            HanamiException: as for `upload_mnist`.
+        """
+        return self._upload(name, format, parts, progress)
+
+    def _upload(
+        self, name: str, format: str, parts: Mapping[str, Part], progress: Progress | None, idx: bool = False
+    ) -> Dataset:
+        with open_sources(parts, idx=idx) as sources:
+            upload = Upload.announce(self, name, format, sources)
+            try:
+                upload.run(sources, progress)
+            except BaseException:
+                with suppress(Exception):  # the reason of the failure is what the user must see
+                    self.delete_dataset(upload.uuid)
+                raise
+        return self.dataset(upload.uuid)
+
+    def datasets(self) -> list[Dataset]:
+        """Return all datasets that the user sees, without their columns."""
+        return [build(Dataset, row) for row in rows(self.get("/dataset/all"))]
+
+    def dataset(self, dataset: DatasetLike) -> Dataset:
+        """Return a dataset with its columns and sizes.
+
+        Args:
+            dataset: UUID, or an entry of `datasets`.
+
+        Raises:
+            NotFoundException: there is no such dataset for this user.
+        """
+        return Dataset.from_json(self.get("/dataset", uuid=uuid_of(dataset)))
+
+    def delete_dataset(self, dataset: DatasetLike) -> None:
+        """Delete a dataset.
+
+        Raises:
+            NotFoundException: there is no such dataset for this user.
+        """
+        self.delete("/dataset", uuid=uuid_of(dataset))
+
+    def dataset_content(self, dataset: DatasetLike, column: str, rows: int = 1, offset: int = 0) -> list[list[float]]:
+        """Return values of one column.
+
+        Args:
+            dataset: dataset or UUID; the result of a request task has the UUID of the task.
+            column: name of the column.
+            rows: how many rows, 1 to 10000.
+            offset: first row, counted from 0.
+
+        Returns:
+            One list for each row, as long as the column is wide.
+
+        Raises:
+            NotFoundException: there is no such dataset or column.
+            BadRequestException: the dataset has not that many rows.
+        """
+        answer = self.get(
+            "/dataset/content",
+            uuid=uuid_of(dataset),
+            column_name=column,
+            row_offset=offset,
+            number_of_rows=rows,
+        )
+        data: list[list[float]] = answer["data"]
+        return data
+
+    def check(self, result: DatasetLike, reference: DatasetLike) -> float:
+        """Compare the result of a request task with the labels of an MNIST dataset.
+
+        Args:
+            result: result, or its UUID, which is that of the task.
+            reference: dataset with the right labels.
+
+        Returns:
+            Percentage of right answers, 0.0 to 100.0.
+
+        Raises:
+            NotFoundException: one of the two does not exist.
+            BadRequestException: the two cannot be compared.
+        """
+        answer = self.get("/dataset/check", uuid=uuid_of(result), reference_uuid=uuid_of(reference))
+        return float(answer["accuracy"])

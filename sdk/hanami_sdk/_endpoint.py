@@ -1,0 +1,30 @@
+"""What uploads and direct IO need of a server, whoever keeps the login."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from hanami_sdk._socket import Socket
+    from hanami_sdk.hanami_exceptions import HanamiException
+
+
+class Endpoint(Protocol):
+    """A server and a login."""
+
+    @property
+    def timeout(self) -> float:
+        """Seconds to wait for the server."""
+
+    def get(self, path: str, **query: object) -> Any:
+        """Send a GET request and return its JSON value."""
+
+    def post(self, path: str, body: Mapping[str, object]) -> Any:
+        """Send a POST request and return its JSON value."""
+
+    def put(self, path: str, body: Mapping[str, object]) -> Any:
+        """Send a PUT request and return its JSON value."""
+
+    def open_socket(self, target: str, uuid: str, refusal: type[HanamiException]) -> Socket:
+        """Open a websocket to the thing `uuid`; `refusal` is raised for later answers that are errors."""

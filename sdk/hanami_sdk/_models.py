@@ -1,0 +1,290 @@
+"""What the server answers, as frozen objects. Fields that this release does not know are ignored.
+
+Times are UTC, `YYYY-MM-DD HH:MM:SS`, as the server gives them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, TypeAlias, TypeVar
+
+from hanami_sdk.hanami_exceptions import HanamiException
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a dataset.
+
+    Attributes:
+        dataset: UUID of the dataset.
+        name: name of the column.
+    """
+
+    dataset: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A dataset; `dataset["picture"]` names one of its columns.
+
+    Attributes:
+        uuid: UUID.
+        name: name, not unique.
+        owner_id: user who uploaded it.
+        project_id: project it belongs to.
+        visibility: `private`.
+        created_at: time of creation.
+        number_of_rows: rows, None in a list.
+        number_of_columns: values of a row, None in a list.
+        columns: values of a row that belong to a column, by its name; empty in a list.
+    """
+
+    uuid: str
+    name: str
+    owner_id: str = ""
+    project_id: str = ""
+    visibility: str = ""
+    created_at: str = ""
+    number_of_rows: int | None = None
+    number_of_columns: int | None = None
+    columns: Mapping[str, range] = field(default_factory=dict, hash=False)
+
+    def __getitem__(self, column: str) -> Column:
+        """Name a column.
+
+        Raises:
+            KeyError: the dataset has no such column.
+        """
+        if self.columns and column not in self.columns:
+            raise KeyError(f"dataset '{self.name}' has no column '{column}', only {', '.join(self.columns)}")
+        return Column(self.uuid, column)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Dataset:
+        """Return the dataset of an answer."""
+        columns = {name: _column_range(position) for name, position in (data.get("description") or {}).items()}
+        return build(cls, {**data, "columns": columns})
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A network.
+
+    Attributes:
+        uuid: UUID.
+        name: name.
+        owner_id: user who created it.
+        project_id: project it belongs to.
+        visibility: `private`.
+        created_at: time of creation.
+        number_of_blocks: size of the network, None in a list.
+        number_of_sections: size of the network, None in a list.
+    """
+
+    uuid: str
+    name: str
+    owner_id: str = ""
+    project_id: str = ""
+    visibility: str = ""
+    created_at: str = ""
+    number_of_blocks: int | None = None
+    number_of_sections: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A stored state of a cluster.
+
+    Attributes:
+        uuid: UUID.
+        name: name, not unique.
+        owner_id: user who saved it.
+        project_id: project it belongs to.
+        visibility: `private`.
+        created_at: time of creation.
+    """
+
+    uuid: str
+    name: str
+    owner_id: str = ""
+    project_id: str = ""
+    visibility: str = ""
+    created_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Work in the queue of a cluster.
+
+    Attributes:
+        uuid: UUID; the result of a request task is the dataset of the same UUID.
+        cluster_uuid: UUID of the cluster.
+        state: `queued`, `active`, `finished`, `aborted` or `failed`.
+        name: name, empty in a list.
+        current_cycle: cycles done, None in a list.
+        total_number_of_cycles: cycles to do, None in a list.
+        fraction: part that is done, 0.0 to 1.0.
+        queue_timestamp: time of creation.
+        start_timestamp: time of the first cycle, None if it has not begun.
+        end_timestamp: time of the end, None if it has not ended.
+        error: why it failed, None if it did not or the server does not say.
+    """
+
+    uuid: str
+    cluster_uuid: str
+    state: str
+    name: str = ""
+    current_cycle: int | None = None
+    total_number_of_cycles: int | None = None
+    fraction: float = 0.0
+    queue_timestamp: str | None = None
+    start_timestamp: str | None = None
+    end_timestamp: str | None = None
+    error: str | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the task has done all of its work."""
+        return self.state == "finished"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen: finished, aborted or failed."""
+        return self.state in ("finished", "aborted", "failed")
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], cluster_uuid: str) -> Task:
+        """Return the task of an answer, or of a row of a list."""
+        names = {"queued": "queue_timestamp", "start": "start_timestamp", "end": "end_timestamp"}
+        known = {names.get(name, name): None if value == "-" else value for name, value in data.items()}
+        return build(cls, {**known, "cluster_uuid": cluster_uuid, "fraction": _fraction(data)})
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A CPU or GPU that carries clusters.
+
+    Attributes:
+        uuid: UUID.
+        type: `cpu` or `cuda`.
+    """
+
+    uuid: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project, which separates the things of its users from those of others.
+
+    Attributes:
+        id: id.
+        name: name.
+        creator_id: user who created it.
+        created_at: time of creation.
+    """
+
+    id: str
+    name: str
+    creator_id: str = ""
+    created_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """What a user is in a project.
+
+    Attributes:
+        project_id: id of the project.
+        role: role of the policy, such as `member` or `admin`.
+        is_project_admin: whether the user sees the things of all users of the project.
+    """
+
+    project_id: str
+    role: str
+    is_project_admin: bool
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user.
+
+    Attributes:
+        id: id, which is also the login.
+        name: name.
+        is_admin: whether the user administers the whole server.
+        creator_id: user who created this one.
+        projects: projects of the user.
+        created_at: time of creation.
+    """
+
+    id: str
+    name: str
+    is_admin: bool = False
+    creator_id: str = ""
+    projects: tuple[Membership, ...] = ()
+    created_at: str = ""
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> User:
+        """Return the user of an answer."""
+        return build(cls, {**data, "projects": memberships(data.get("projects", ()))})
+
+
+ClusterLike: TypeAlias = Cluster | str
+DatasetLike: TypeAlias = Dataset | str
+CheckpointLike: TypeAlias = Checkpoint | str
+HostLike: TypeAlias = Host | str
+
+
+def uuid_of(thing: Any) -> str:
+    """Return the UUID of an object of this module, or the text itself."""
+    return thing.uuid if hasattr(thing, "uuid") else str(thing)
+
+
+def build(kind: type[T], data: Mapping[str, Any]) -> T:
+    """Make an object of `kind` from the fields of an answer.
+
+    Raises:
+        HanamiException: a field is missing that no answer may lack.
+    """
+    known = {item.name: data[item.name] for item in fields(kind) if item.name in data}  # type: ignore[arg-type]
+    missing = [item.name for item in fields(kind) if _is_required(item) and item.name not in known]  # type: ignore[arg-type]
+    if missing:
+        raise HanamiException(f"the answer lacks {', '.join(missing)}")
+    return kind(**known)
+
+
+def _is_required(item: Any) -> bool:
+    return item.default is MISSING and item.default_factory is MISSING
+
+
+def rows(table: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Return the rows of a list, each by the names of its header."""
+    try:
+        header, body = table["header"], table["body"]
+    except (KeyError, TypeError) as error:
+        raise HanamiException("the answer is no list") from error
+    return (dict(zip(header, row, strict=False)) for row in body)
+
+
+def memberships(entries: Any) -> tuple[Membership, ...]:
+    """Return the projects of a user."""
+    return tuple(build(Membership, entry) for entry in entries)
+
+
+def _column_range(position: Mapping[str, int]) -> range:
+    # v0.5.0 servers name the two the other way round
+    start = position.get("column_start", position.get("start_column", 0))
+    return range(start, position.get("column_end", position.get("end_column", start)))
+
+
+def _fraction(data: Mapping[str, Any]) -> float:
+    if "percentage" in data:
+        return float(data["percentage"])
+    total = data.get("total_number_of_cycles") or 0
+    return float(data.get("current_cycle", 0)) / total if total else 0.0

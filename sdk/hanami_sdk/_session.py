@@ -1,0 +1,180 @@
+"""The login of a `Client` and its requests. It knows no endpoint but that of the token."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from hanami_sdk import _http
+from hanami_sdk._http import API
+from hanami_sdk.hanami_exceptions import HanamiException, UnauthorizedException
+
+if TYPE_CHECKING:
+    import requests
+
+    from hanami_sdk._socket import Socket
+
+R = TypeVar("R")
+
+
+class Session:
+    """Requests with a token that is always fresh, over connections that are used again; safe to use from threads."""
+
+    def __init__(
+        self, address: str, user: str, passphrase: str, *, verify: bool | str = True, timeout: float = 60.0
+    ) -> None:
+        if not address.startswith(("http://", "https://")):
+            raise ValueError(f"the address must begin with http:// or https://, not be '{address}'")
+        if not timeout > 0:
+            raise ValueError("the time-out must be greater than 0 seconds")
+        self._address, self._verify, self._timeout = address, verify, float(timeout)
+        self._user, self._passphrase = user, passphrase
+        self._project: str | None = None
+        self._token, self._renew_at = "", 0.0
+        self._lock = threading.RLock()
+        self._connections: requests.Session | None = None
+
+    @property
+    def timeout(self) -> float:
+        """Seconds to wait for a connection and for each part of an answer."""
+        return self._timeout
+
+    def __enter__(self) -> Self:
+        """Return the object itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close all connections."""
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections. The next call opens new ones."""
+        with self._lock:
+            if self._connections is not None:
+                self._connections.close()
+                self._connections = None
+
+    def login(self) -> None:
+        """Log in now; otherwise the first call does so.
+
+        Raises:
+            UnauthorizedException: wrong user or passphrase, or a user without project.
+        """
+        with self._lock:
+            secret = base64.b64encode(self._passphrase.encode()).decode()
+            self._accept(self._send("POST", "/token", body={"id": self._user, "passphrase": secret}))
+            if self._project is not None:
+                self._accept(self._send("PUT", "/token", self._token, body={"project_id": self._project}))
+
+    def switch_project(self, project_id: str) -> None:
+        """Work in another project from now on, also after the token was renewed.
+
+        Args:
+            project_id: id of a project of the user; an administrator may also give `admin`.
+
+        Raises:
+            UnauthorizedException: the user is not assigned to the project.
+        """
+        with self._lock:
+            self._accept(self.put("/token", {"project_id": project_id}))
+            self._project = project_id
+
+    def get(self, path: str, **query: object) -> Any:
+        """Send a GET request.
+
+        Args:
+            path: path below `/v1.0alpha`, for endpoints that have no method of their own.
+            query: query parameters.
+
+        Returns:
+            JSON value of the answer.
+        """
+        return self._call("GET", path, query=query)
+
+    def post(self, path: str, body: Mapping[str, object]) -> Any:
+        """Send a POST request with a JSON body; result as for `get`."""
+        return self._call("POST", path, body=body)
+
+    def put(self, path: str, body: Mapping[str, object]) -> Any:
+        """Send a PUT request with a JSON body; result as for `get`."""
+        return self._call("PUT", path, body=body)
+
+    def delete(self, path: str, **query: object) -> Any:
+        """Send a DELETE request; arguments and result as for `get`."""
+        return self._call("DELETE", path, query=query)
+
+    def open_socket(self, target: str, uuid: str, refusal: type[HanamiException]) -> Socket:
+        """Open a websocket to the thing `uuid`; `refusal` is raised for later answers that are errors."""
+        from hanami_sdk._socket import Socket
+
+        return self._with_token(
+            lambda token: Socket.open(self._address, token, target, uuid, refusal, self._verify, self._timeout)
+        )
+
+    def _call(self, method: str, path: str, **content: Any) -> Any:
+        return self._with_token(lambda token: self._send(method, path, token, **content))
+
+    def _with_token(self, action: Callable[[str], R]) -> R:
+        """Run `action`; if the token is refused, log in and run it once more."""
+        token = self._fresh_token()
+        try:
+            return action(token)
+        except UnauthorizedException:
+            return action(self._fresh_token(refused=token))
+
+    def _fresh_token(self, refused: str = "") -> str:
+        with self._lock:  # of several threads only the first one logs in
+            if self._token == refused or time.monotonic() >= self._renew_at:
+                self.login()
+            return self._token
+
+    def _accept(self, answer: Any) -> None:
+        try:
+            self._token = str(answer["token"])
+        except (KeyError, TypeError) as error:
+            raise HanamiException("the answer to the login lacks the token") from error
+        self._renew_at = time.monotonic() + renewal_age(self._token)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        token: str = "",
+        *,
+        query: Mapping[str, object] | None = None,
+        body: Mapping[str, object] | None = None,
+    ) -> Any:
+        url = _http.join(self._address, API + path) + (f"?{_http.query_text(query)}" if query else "")
+        text = None if body is None else _http.json_text(body)
+        options = {"token": token, "body": text, "verify": self._verify, "timeout": self._timeout}
+        return _http.parse(_http.send_over(self._pool(), method, url, **options))
+
+    def _pool(self) -> requests.Session:
+        import requests
+
+        with self._lock:
+            if self._connections is None:
+                self._connections = requests.Session()
+            return self._connections
+
+
+def renewal_age(token: str) -> float:
+    """Return after how many seconds a token should be renewed; without end if it does not tell.
+
+    It is a hint only: a token that is refused is renewed anyway, whatever the clocks say.
+    """
+    try:
+        payload = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        lifetime = float(claims["exp"] - claims.get("iat", time.time()))
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return float("inf")
+    # A clock that is far off would otherwise cause a login before each call.
+    return lifetime - min(30.0, lifetime / 10) if lifetime > 1 else float("inf")

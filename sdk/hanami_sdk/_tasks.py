@@ -1,0 +1,203 @@
+"""The part of `Client` about tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+from hanami_sdk._models import ClusterLike, Column, Dataset, Task, rows, uuid_of
+from hanami_sdk._session import Session
+from hanami_sdk._upload import Progress
+from hanami_sdk._waiting import wait_until
+from hanami_sdk.hanami_exceptions import TaskFailedException
+
+Columns: TypeAlias = Mapping[str, "Column | Dataset | str | tuple[Dataset | str, str]"] | Sequence[Mapping[str, str]]
+"""Columns by the name of an input or output, or the entries of the REST interface as they are."""
+
+Results: TypeAlias = Mapping[str, str] | Sequence[Mapping[str, str]]
+"""Names of the new columns by the name of the output, or the entries of the REST interface as they are."""
+
+
+class TaskMethods(Session):
+    """Train and ask clusters with whole datasets."""
+
+    def train(
+        self,
+        cluster: ClusterLike,
+        inputs: Columns,
+        outputs: Columns,
+        *,
+        name: str | None = None,
+        time_length: int = 1,
+        wait: bool = True,
+        progress: Progress | None = None,
+        timeout: float | None = None,
+    ) -> Task:
+        """Train a cluster with one pass over the rows of datasets.
+
+        Args:
+            cluster: cluster or UUID.
+            inputs: column for each input, such as `{"picture_hex": dataset["picture"]}`. A dataset or UUID alone means
+                its column of the same name as the input, a pair is a dataset and the name of the column.
+            outputs: column with the expected values for each output.
+            name: name of the task.
+            time_length: consecutive rows that the network gets as one input, 1 to 1000.
+            wait: return when the task has ended; False returns when it is queued.
+            progress: called with the cycles done and the cycles of all.
+            timeout: seconds to wait; None waits without end.
+
+        Returns:
+            The task.
+
+        Raises:
+            NotFoundException: cluster, dataset or column does not exist for this user.
+            BadRequestException: names or widths do not fit the cluster.
+            TaskFailedException: the task was aborted or failed.
+            WaitTimeoutException: the time is over; the task goes on.
+        """
+        body = {
+            "name": name or "train",
+            "cluster_uuid": uuid_of(cluster),
+            "inputs": _sources(inputs),
+            "outputs": _sources(outputs),
+            "time_length": time_length,
+        }
+        task = Task.from_json(self.post("/task/train", body), uuid_of(cluster))
+        return self.wait(task, progress, timeout) if wait else task
+
+    def request(
+        self,
+        cluster: ClusterLike,
+        inputs: Columns,
+        results: Results,
+        *,
+        name: str | None = None,
+        time_length: int = 1,
+        wait: bool = True,
+        progress: Progress | None = None,
+        timeout: float | None = None,
+    ) -> Task:
+        """Ask a cluster with the rows of datasets; the answers become a dataset with the UUID of the task.
+
+        Args:
+            cluster: cluster or UUID.
+            inputs: column for each input, as for `train`.
+            results: name of the new column for each output, such as `{"label_hex": "answer"}`.
+            name: name of the task and of the new dataset.
+            time_length: consecutive rows that the network gets as one input, 1 to 1000.
+            wait: return when the task has ended; False returns when it is queued.
+            progress: called with the cycles done and the cycles of all.
+            timeout: seconds to wait; None waits without end.
+
+        Returns:
+            The task; `dataset_content(task, column)` reads the result.
+
+        Raises:
+            HanamiException: as for `train`.
+        """
+        body = {
+            "name": name or "request",
+            "cluster_uuid": uuid_of(cluster),
+            "inputs": _sources(inputs),
+            "results": _targets(results),
+            "time_length": time_length,
+        }
+        task = Task.from_json(self.post("/task/request", body), uuid_of(cluster))
+        return self.wait(task, progress, timeout) if wait else task
+
+    def task(self, task: Task | str, cluster: ClusterLike | None = None) -> Task:
+        """Return a task in its present state.
+
+        Args:
+            task: task or UUID.
+            cluster: cluster of the task; may be left out for a `Task`, which knows it.
+
+        Raises:
+            NotFoundException: there is no such task or cluster for this user.
+        """
+        cluster_uuid = _cluster_of(task, cluster)
+        return Task.from_json(self.get("/task", uuid=uuid_of(task), cluster_uuid=cluster_uuid), cluster_uuid)
+
+    def tasks(self, cluster: ClusterLike) -> list[Task]:
+        """Return all tasks of a cluster that were not deleted.
+
+        Raises:
+            NotFoundException: there is no such cluster for this user.
+        """
+        uuid = uuid_of(cluster)
+        return [Task.from_json(row, uuid) for row in rows(self.get("/task/all", cluster_uuid=uuid))]
+
+    def delete_task(self, task: Task | str, cluster: ClusterLike | None = None) -> None:
+        """Delete a task; one that is active is aborted. The dataset that a request task made stays.
+
+        Args:
+            task: task or UUID.
+            cluster: cluster of the task; may be left out for a `Task`, which knows it.
+
+        Raises:
+            NotFoundException: there is no such task or cluster for this user.
+        """
+        self.delete("/task", uuid=uuid_of(task), cluster_uuid=_cluster_of(task, cluster))
+
+    def wait(self, task: Task, progress: Progress | None = None, timeout: float | None = None) -> Task:
+        """Wait for the end of a task.
+
+        Args:
+            task: task in any state.
+            progress: called with the cycles done and the cycles of all whenever there are more.
+            timeout: seconds to wait; None waits without end.
+
+        Returns:
+            The finished task.
+
+        Raises:
+            TaskFailedException: the task was aborted or failed.
+            NotFoundException: the task was deleted.
+            WaitTimeoutException: the time is over; the task goes on.
+        """
+        last, reported = task, -1
+
+        def has_ended() -> bool:
+            nonlocal last, reported
+            last = self.task(task)
+            done, total = last.current_cycle or 0, last.total_number_of_cycles or 0
+            if progress is not None and total and done > reported:
+                reported = done
+                progress(done, total)
+            return last.ended
+
+        wait_until(has_ended, timeout, f"task {task.uuid}")
+        if not last.finished:
+            reason = f": {last.error}" if last.error else ""
+            raise TaskFailedException(f"task {task.uuid} is {last.state}{reason}", last)
+        return last
+
+
+def _cluster_of(task: Task | str, cluster: ClusterLike | None) -> str:
+    if cluster is not None:
+        return uuid_of(cluster)
+    if isinstance(task, Task):
+        return task.cluster_uuid
+    raise TypeError("the UUID of a task needs its cluster beside it")
+
+
+def _sources(columns: Columns) -> list[dict[str, str]]:
+    if not isinstance(columns, Mapping):
+        return [dict(entry) for entry in columns]
+    return [_source(hexagon, column) for hexagon, column in columns.items()]
+
+
+def _source(hexagon: str, column: Column | Dataset | str | tuple[Dataset | str, str]) -> dict[str, str]:
+    if isinstance(column, Column):
+        dataset, name = column.dataset, column.name
+    elif isinstance(column, tuple):
+        dataset, name = uuid_of(column[0]), column[1]
+    else:
+        dataset, name = uuid_of(column), hexagon
+    return {"dataset_uuid": dataset, "dataset_column": name, "hexagon_name": hexagon}
+
+
+def _targets(results: Results) -> list[dict[str, str]]:
+    if not isinstance(results, Mapping):
+        return [dict(entry) for entry in results]
+    return [{"dataset_column": column, "hexagon_name": hexagon} for hexagon, column in results.items()]

@@ -1,0 +1,116 @@
+"""An upload: announce the sizes, send each part in acknowledged chunks, wait, finish. It knows no dataset format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from hanami_sdk._endpoint import Endpoint
+from hanami_sdk._messages import decode_response, encode_chunk
+from hanami_sdk._sources import Source
+from hanami_sdk._waiting import wait_until
+from hanami_sdk.hanami_exceptions import UploadException
+
+CHUNK = 131_072  # the released clients send 128 KiB, and servers count in such pieces
+
+Progress = Callable[[int, int], None]
+"""Called with the amount done and the total: bytes of an upload, cycles of a task."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A dataset that is being uploaded.
+
+    Attributes:
+        endpoint: where to.
+        path: path of the format.
+        uuid: UUID of the dataset to be.
+        files: UUID of the file of each part.
+    """
+
+    endpoint: Endpoint
+    path: str
+    uuid: str
+    files: Mapping[str, str]
+
+    @classmethod
+    def announce(cls, endpoint: Endpoint, name: str, format: str, sources: Mapping[str, Source]) -> Upload:
+        """Tell the server name and sizes; it reserves the room."""
+        path = f"/dataset/upload/{quote(format, safe='')}"
+        sizes = {f"{part}_data_size": source.size for part, source in sources.items()}
+        answer = endpoint.post(path, {"name": name, **sizes})
+        try:
+            return cls(endpoint, path, answer["uuid"], {part: answer[f"uuid_{part}_file"] for part in sources})
+        except KeyError as error:
+            raise UploadException(f"the format '{format}' has other parts: the answer lacks {error}") from error
+
+    def run(self, sources: Mapping[str, Source], progress: Progress | None = None) -> None:
+        """Send all parts and finish the dataset.
+
+        Raises:
+            UploadException: the server refused a chunk.
+            WaitTimeoutException: the server does not report the files as complete.
+        """
+        total, done = sum(source.size for source in sources.values()), 0
+
+        def acknowledged(count: int) -> None:
+            nonlocal done
+            done += count
+            if progress is not None:
+                progress(done, total)
+
+        for part, source in sources.items():
+            send_source(self.endpoint, self.files[part], source, acknowledged)
+        wait_until_complete(self.endpoint, self.uuid)
+        self._finish()
+
+    def _finish(self) -> None:
+        files = {f"uuid_{part}_file": uuid for part, uuid in self.files.items()}
+        self.endpoint.put(self.path, {"uuid": self.uuid, **files})
+
+
+def send_source(endpoint: Endpoint, file_uuid: str, source: Source, acknowledged: Callable[[int], None]) -> None:
+    """Send one file over a websocket of its own, chunk by chunk.
+
+    Args:
+        endpoint: where to.
+        file_uuid: UUID of the file.
+        source: what to send.
+        acknowledged: called with the size of each chunk that the server has written.
+    """
+    socket = endpoint.open_socket("file_upload", file_uuid, UploadException)
+    try:
+        for position in range(0, source.size, CHUNK):
+            data = _read(source, min(CHUNK, source.size - position))
+            success, error = decode_response(socket.exchange(encode_chunk(position, data)))
+            if not success:
+                raise UploadException(error or f"the server refused the bytes from {position} on")
+            acknowledged(len(data))
+    finally:
+        socket.close()
+
+
+def _read(source: Source, count: int) -> bytes:
+    """Read exactly `count` bytes: raw files and pipes may give less at a time."""
+    data = source.read(count)
+    while len(data) < count:
+        piece = source.read(count - len(data))
+        if not piece:
+            raise UploadException("the file became shorter while it was sent")
+        data += piece
+    return data
+
+
+def wait_until_complete(endpoint: Endpoint, uuid: str) -> None:
+    """Wait until the server has all bytes of a dataset.
+
+    Raises:
+        NotFoundException: the upload does not exist any more.
+        WaitTimeoutException: the files are not complete within the time-out of `endpoint`.
+    """
+    wait_until(
+        lambda: endpoint.get("/dataset/progress", uuid=uuid)["complete"] is True,
+        endpoint.timeout,
+        f"the upload of dataset {uuid}",
+    )

@@ -1,0 +1,199 @@
+"""Clusters: networks, their modes, states and hosts.
+
+All functions take a token, the address `http://HOST:PORT`, and `verify_connection` (check the certificate of an https
+address). They return the body of the answer, JSON, and raise a `HanamiException` if the server refuses the request.
+
+A cluster is `{"created_at", "name", "owner_id", "project_id", "uuid", "visibility"}`.
+"""
+
+from __future__ import annotations
+
+import base64
+
+from hanami_sdk import _calls
+from hanami_sdk._direct import DirectSocket, in_thread, open_direct
+
+__all__ = [
+    "create_cluster",
+    "delete_cluster",
+    "get_cluster",
+    "list_clusters",
+    "restore_cluster",
+    "save_cluster",
+    "switch_host",
+    "switch_to_direct_mode",
+    "switch_to_task_mode",
+]
+
+
+def create_cluster(token: str, address: str, name: str, template: str, verify_connection: bool = True) -> bytes:
+    """Create a network.
+
+    Args:
+        token: token.
+        address: address of the server.
+        name: name, 4 to 254 letters, digits, `_`, `-` and blanks; taken names are refused.
+        template: text of the cluster template.
+        verify_connection: check the certificate.
+
+    Returns:
+        The cluster.
+
+    Raises:
+        BadRequestException: the template is wrong; the message tells where.
+        ConflictException: the name is taken.
+    """
+    encoded = base64.b64encode(template.encode()).decode()
+    return _calls.post(token, address, "/cluster", verify_connection, name=name, template=encoded)
+
+
+def get_cluster(token: str, address: str, cluster_uuid: str, verify_connection: bool = True) -> bytes:
+    """Return a cluster.
+
+    Args:
+        token: token.
+        address: address of the server.
+        cluster_uuid: UUID of the cluster.
+        verify_connection: check the certificate.
+
+    Returns:
+        The cluster, with its size as `number_of_blocks` and `number_of_sections`.
+
+    Raises:
+        NotFoundException: there is no such cluster for this user.
+    """
+    return _calls.get(token, address, "/cluster", verify_connection, uuid=cluster_uuid)
+
+
+def list_clusters(token: str, address: str, verify_connection: bool = True) -> bytes:
+    """List all clusters that the user sees.
+
+    Args:
+        token: token.
+        address: address of the server.
+        verify_connection: check the certificate.
+
+    Returns:
+        `{"header", "body"}` with the columns created_at, uuid, project_id, owner_id, visibility, name.
+    """
+    return _calls.get(token, address, "/cluster/all", verify_connection)
+
+
+def delete_cluster(token: str, address: str, cluster_uuid: str, verify_connection: bool = True) -> bytes:
+    """Delete a cluster and its tasks; checkpoints stay.
+
+    Args:
+        token: token.
+        address: address of the server.
+        cluster_uuid: UUID of the cluster.
+        verify_connection: check the certificate.
+
+    Returns:
+        `{}`
+
+    Raises:
+        NotFoundException: there is no such cluster for this user.
+    """
+    return _calls.delete(token, address, "/cluster", verify_connection, uuid=cluster_uuid)
+
+
+def save_cluster(token: str, address: str, name: str, cluster_uuid: str, verify_connection: bool = True) -> bytes:
+    """Save the state of a cluster as a checkpoint, after the tasks that are queued before.
+
+    Args:
+        token: token.
+        address: address of the server.
+        name: name of the checkpoint.
+        cluster_uuid: UUID of the cluster.
+        verify_connection: check the certificate.
+
+    Returns:
+        `{"name", "uuid"}`; the UUID is that of the checkpoint and of the task that makes it.
+
+    Raises:
+        NotFoundException: there is no such cluster for this user.
+    """
+    return _calls.post(token, address, "/cluster/save", verify_connection, name=name, cluster_uuid=cluster_uuid)
+
+
+def restore_cluster(
+    token: str, address: str, checkpoint_uuid: str, cluster_uuid: str, verify_connection: bool = True
+) -> bytes:
+    """Reset a cluster to the state of a checkpoint, after the tasks that are queued before.
+
+    Args:
+        token: token.
+        address: address of the server.
+        checkpoint_uuid: UUID of the checkpoint.
+        cluster_uuid: UUID of the cluster.
+        verify_connection: check the certificate.
+
+    Returns:
+        `{"uuid"}` of the task that does so.
+
+    Raises:
+        NotFoundException: cluster or checkpoint does not exist for this user.
+    """
+    body = {"cluster_uuid": cluster_uuid, "checkpoint_uuid": checkpoint_uuid}
+    return _calls.post(token, address, "/cluster/load", verify_connection, **body)
+
+
+def switch_host(token: str, address: str, cluster_uuid: str, host_uuid: str, verify_connection: bool = True) -> bytes:
+    """Move a whole cluster to another host.
+
+    Args:
+        token: token.
+        address: address of the server.
+        cluster_uuid: UUID of the cluster.
+        host_uuid: UUID of a host, from `hosts.list_hosts`.
+        verify_connection: check the certificate.
+
+    Returns:
+        The cluster.
+
+    Raises:
+        NotFoundException: cluster or host does not exist.
+        ConflictException: the host cannot run the rules of this cluster.
+    """
+    body = {"cluster_uuid": cluster_uuid, "host_uuid": host_uuid}
+    return _calls.put(token, address, "/cluster/switch_host", verify_connection, **body)
+
+
+def switch_to_task_mode(token: str, address: str, cluster_uuid: str, verify_connection: bool = True) -> bytes:
+    """Let a cluster work on its tasks again.
+
+    Args:
+        token: token.
+        address: address of the server.
+        cluster_uuid: UUID of the cluster.
+        verify_connection: check the certificate.
+
+    Returns:
+        `{"created_at", "name", "new_state", "uuid"}`
+
+    Raises:
+        NotFoundException: there is no such cluster for this user.
+    """
+    return _calls.put(token, address, "/cluster/set_mode", verify_connection, new_state="TASK", uuid=cluster_uuid)
+
+
+async def switch_to_direct_mode(
+    token: str, address: str, cluster_uuid: str, verify_connection: bool = True
+) -> DirectSocket:
+    """Connect to a cluster for the functions of `direct_io`; its tasks wait until `switch_to_task_mode`.
+
+    Args:
+        token: token.
+        address: address of the server.
+        cluster_uuid: UUID of the cluster.
+        verify_connection: check the certificate.
+
+    Returns:
+        The connection, to be closed with `await ws.close()`. It may be idle: pings are answered by a thread.
+
+    Raises:
+        ConflictException: tasks are queued or running.
+        ConnectionFailedException: no websocket could be opened; the cluster is in task mode.
+    """
+    endpoint = _calls.OneShot(token, address, verify_connection)
+    return DirectSocket(await in_thread(open_direct, endpoint, cluster_uuid))

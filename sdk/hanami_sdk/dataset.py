@@ -1,0 +1,293 @@
+"""Datasets: upload, list, read, compare, delete.
+
+All functions take a token, the address `http://HOST:PORT`, and `verify_connection` (check the certificate of an https
+address). Unless they say otherwise they return the body of the answer, JSON, and raise a `HanamiException` if the
+server refuses the request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from hanami_sdk import _calls
+from hanami_sdk._direct import in_thread
+from hanami_sdk._sources import open_sources
+from hanami_sdk._upload import Progress, Upload, send_source
+from hanami_sdk._upload import wait_until_complete as _wait_until_complete
+
+if TYPE_CHECKING:
+    from hanami_sdk._sources import Part
+
+__all__ = [
+    "check_mnist_dataset",
+    "delete_dataset",
+    "download_dataset_content",
+    "get_dataset",
+    "list_datasets",
+    "send_data",
+    "upload_csv_files",
+    "upload_files",
+    "upload_mnist_files",
+    "wait_until_upload_complete",
+]
+
+
+def upload_mnist_files(
+    token: str,
+    address: str,
+    name: str,
+    input_file_path: Part,
+    label_file_path: Part,
+    verify_connection: bool = True,
+) -> str:
+    """Upload images and labels in the format of MNIST.
+
+    Args:
+        token: token.
+        address: address of the server.
+        name: name of the dataset, 4 to 254 letters, digits, `_`, `-` and blanks.
+        input_file_path: path of the IDX file with the images; one that ends in `.gz` is unpacked.
+        label_file_path: path of the IDX file with the labels.
+        verify_connection: check the certificate.
+
+    Returns:
+        UUID of the dataset.
+
+    Raises:
+        OSError: a file cannot be read.
+        BadRequestException: the server refused name, sizes or content.
+        UploadException: the server refused a chunk.
+    """
+    parts = {"input": input_file_path, "label": label_file_path}
+    return _upload(_calls.OneShot(token, address, verify_connection), name, "mnist", parts, idx=True)
+
+
+def upload_csv_files(token: str, address: str, name: str, input_file_path: Part, verify_connection: bool = True) -> str:
+    """Upload a CSV file whose first line names the columns.
+
+    Args:
+        token: token.
+        address: address of the server.
+        name: name of the dataset.
+        input_file_path: path of the file.
+        verify_connection: check the certificate.
+
+    Returns:
+        UUID of the dataset.
+
+    Raises:
+        HanamiException: as for `upload_mnist_files`.
+    """
+    endpoint = _calls.OneShot(token, address, verify_connection)
+    return _upload(endpoint, name, "csv", {"input": input_file_path})
+
+
+def upload_files(
+    token: str,
+    address: str,
+    name: str,
+    format: str,
+    parts: Mapping[str, Part],
+    verify_connection: bool = True,
+    *,
+    progress: Progress | None = None,
+) -> str:
+    """Upload a dataset of any format that the server has.
+
+    Args:
+        token: token.
+        address: address of the server.
+        name: name of the dataset.
+        format: name of the format, such as `parquet`.
+        parts: path, bytes, or open binary file by the name of the part, mostly `{"input": path}`.
+        verify_connection: check the certificate.
+        progress: called with the bytes done and the bytes of all.
+
+    Returns:
+        UUID of the dataset.
+
+    Raises:
+        HanamiException: as for `upload_mnist_files`.
+    """
+    return _upload(_calls.OneShot(token, address, verify_connection), name, format, parts, progress)
+
+
+def _upload(
+    endpoint: _calls.OneShot,
+    name: str,
+    format: str,
+    parts: Mapping[str, Part],
+    progress: Progress | None = None,
+    idx: bool = False,
+) -> str:
+    with open_sources(parts, idx=idx) as sources:
+        upload = Upload.announce(endpoint, name, format, sources)
+        upload.run(sources, progress)
+    return upload.uuid
+
+
+async def send_data(
+    token: str, address: str, dataset_uuid: str, file_uuid: str, data: Part, verify_connection: bool = True
+) -> bool:
+    """Send one file of an upload that was announced by hand.
+
+    Args:
+        token: token.
+        address: address of the server.
+        dataset_uuid: has no effect, the file knows its dataset.
+        file_uuid: UUID of the file, from the answer to the announcement.
+        data: content of the file.
+        verify_connection: check the certificate.
+
+    Returns:
+        True.
+
+    Raises:
+        NotFoundException: there is no such file for this user.
+        UploadException: the server refused a chunk.
+    """
+    await in_thread(_send_data, _calls.OneShot(token, address, verify_connection), file_uuid, data)
+    return True
+
+
+def _send_data(endpoint: _calls.OneShot, file_uuid: str, data: Part) -> None:
+    with open_sources({"data": data}) as sources:
+        send_source(endpoint, file_uuid, sources["data"], lambda count: None)
+
+
+def wait_until_upload_complete(token: str, address: str, uuid: str, verify_connection: bool = True) -> bool:
+    """Wait until the server has all bytes of a dataset.
+
+    Args:
+        token: token.
+        address: address of the server.
+        uuid: UUID of the dataset.
+        verify_connection: check the certificate.
+
+    Returns:
+        True.
+
+    Raises:
+        NotFoundException: the upload does not exist any more.
+        WaitTimeoutException: not complete within the time-out, see `hanami_request.set_default_timeout`.
+    """
+    _wait_until_complete(_calls.OneShot(token, address, verify_connection), uuid)
+    return True
+
+
+def list_datasets(token: str, address: str, verify_connection: bool = True) -> bytes:
+    """List all datasets that the user sees.
+
+    Args:
+        token: token.
+        address: address of the server.
+        verify_connection: check the certificate.
+
+    Returns:
+        `{"header", "body"}` with the columns created_at, uuid, project_id, owner_id, visibility, name.
+    """
+    return _calls.get(token, address, "/dataset/all", verify_connection)
+
+
+def get_dataset(token: str, address: str, dataset_uuid: str, verify_connection: bool = True) -> bytes:
+    """Return a dataset.
+
+    Args:
+        token: token.
+        address: address of the server.
+        dataset_uuid: UUID of the dataset.
+        verify_connection: check the certificate.
+
+    Returns:
+        `{"created_at", "description", "name", "number_of_columns", "number_of_rows", "owner_id", "project_id", "uuid",
+        "version", "visibility"}`; the description has `{"column_start", "column_end"}` for each column.
+
+    Raises:
+        NotFoundException: there is no such dataset for this user.
+    """
+    return _calls.get(token, address, "/dataset", verify_connection, uuid=dataset_uuid)
+
+
+def delete_dataset(
+    token: str,
+    address: str,
+    checkpoint_uuid: str | None = None,
+    verify_connection: bool = True,
+    *,
+    dataset_uuid: str | None = None,
+) -> bytes:
+    """Delete a dataset.
+
+    Args:
+        token: token.
+        address: address of the server.
+        checkpoint_uuid: UUID of the dataset; the released SDKs call it so.
+        verify_connection: check the certificate.
+        dataset_uuid: the same under its right name; give one of the two.
+
+    Returns:
+        `{}`
+
+    Raises:
+        NotFoundException: there is no such dataset for this user.
+        TypeError: none of the two is given, or both.
+    """
+    if (checkpoint_uuid is None) == (dataset_uuid is None):
+        raise TypeError("delete_dataset() needs the UUID of the dataset, once")
+    return _calls.delete(token, address, "/dataset", verify_connection, uuid=checkpoint_uuid or dataset_uuid)
+
+
+def check_mnist_dataset(
+    token: str, address: str, dataset_uuid: str, reference_dataset_uuid: str, verify_connection: bool = True
+) -> bytes:
+    """Compare the result of a request task with the labels of an MNIST dataset.
+
+    Args:
+        token: token.
+        address: address of the server.
+        dataset_uuid: UUID of the result, which is that of the task.
+        reference_dataset_uuid: UUID of the dataset with the right labels.
+        verify_connection: check the certificate.
+
+    Returns:
+        `{"accuracy"}` in percent.
+
+    Raises:
+        NotFoundException: one of the two does not exist.
+        BadRequestException: the two cannot be compared.
+    """
+    query = {"uuid": dataset_uuid, "reference_uuid": reference_dataset_uuid}
+    return _calls.get(token, address, "/dataset/check", verify_connection, **query)
+
+
+def download_dataset_content(
+    token: str,
+    address: str,
+    dataset_uuid: str,
+    column_name: str,
+    number_of_rows: int,
+    row_offset: int = 0,
+    verify_connection: bool = True,
+) -> bytes:
+    """Return values of one column.
+
+    Args:
+        token: token.
+        address: address of the server.
+        dataset_uuid: UUID of the dataset; the result of a request task has the UUID of the task.
+        column_name: name of the column.
+        number_of_rows: how many rows, 1 to 10000.
+        row_offset: first row, counted from 0.
+        verify_connection: check the certificate.
+
+    Returns:
+        `{"data": [[…], …]}`, one inner list for each row, as long as the column is wide.
+
+    Raises:
+        NotFoundException: there is no such dataset or column.
+        BadRequestException: the dataset has not that many rows.
+    """
+    query: dict[str, object] = {"uuid": dataset_uuid, "column_name": column_name}
+    query |= {"row_offset": row_offset, "number_of_rows": number_of_rows}
+    return _calls.get(token, address, "/dataset/content", verify_connection, **query)

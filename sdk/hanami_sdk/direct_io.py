@@ -1,0 +1,64 @@
+"""Direct IO over the connection of `cluster.switch_to_direct_mode`.
+
+Each call sends one message and waits for its answer in a thread, so the event loop goes on.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hanami_sdk import _messages
+from hanami_sdk._direct import DirectSocket, in_thread
+from hanami_sdk._messages import Buffer, Process, Values
+
+__all__ = ["send_request_input", "send_train_input"]
+
+
+async def send_train_input(
+    ws: DirectSocket,
+    hexagon_name: str,
+    values: Values,
+    is_input: bool,
+    is_last: bool,
+    verify_connection: bool = True,
+) -> None:
+    """Send values to train with.
+
+    Args:
+        ws: connection of `cluster.switch_to_direct_mode`.
+        hexagon_name: name of the input or output.
+        values: numbers, an `array`, or an array of NumPy of any shape; all become float32.
+        is_input: True for an input, False for expected values of an output.
+        is_last: True starts the training with what was sent since the last time.
+        verify_connection: has no effect, the connection is open already.
+
+    Raises:
+        DirectIOException: the network refused the values, for example because of an unknown name.
+        ConnectionFailedException: the connection broke off, or no answer came in time.
+    """
+    target = Buffer.INPUT if is_input else Buffer.EXPECTED
+    await in_thread(ws.exchange, hexagon_name, values, is_last, Process.TRAIN, target)
+
+
+async def send_request_input(
+    ws: DirectSocket, hexagon_name: str, values: Values, is_last: bool, verify_connection: bool = True
+) -> Any:
+    """Send values to ask with.
+
+    Args:
+        ws: connection of `cluster.switch_to_direct_mode`.
+        hexagon_name: name of the input.
+        values: numbers, an `array`, or an array of NumPy of any shape; all become float32.
+        is_last: True starts the network with what was sent since the last time.
+        verify_connection: has no effect, the connection is open already.
+
+    Returns:
+        Sequence of the values of the output, several outputs one after another in the order of the template. None if
+        `is_last` is False.
+
+    Raises:
+        DirectIOException: the network refused the values, for example because of an unknown name.
+        ConnectionFailedException: the connection broke off, or no answer came in time.
+    """
+    answer = await in_thread(ws.exchange, hexagon_name, values, is_last, Process.REQUEST, Buffer.INPUT)
+    return _messages.decode_values(answer) if is_last else None

@@ -1,0 +1,141 @@
+"""From the bytes of a request to a mapping of field values.
+
+Owns the decoding of JSON bodies and of queries. Must not know what the fields mean; `hanami_core.validation` checks
+them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Protocol
+from urllib.parse import unquote
+
+import msgspec
+
+from hanami_core.errors import BadRequest
+
+__all__ = ["Readable", "decode_body", "merge", "parse_query", "read_body"]
+
+LARGEST_INTEGER = (1 << 63) - 1
+_INTEGER = re.compile(r"-?[0-9]+")
+_FLOAT = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+_LONGEST_NUMBER = 32
+_BROKEN = "Failed to parse input-values, because of json-parser error: "
+
+
+class Readable(Protocol):
+    """What a body is read from."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to `size` bytes, less only at the end of the body."""
+
+
+def read_body(stream: Readable, length: int | None, chunked: bool, limit: int) -> bytes:
+    """Return the body of a request.
+
+    Args:
+        stream: where it comes from; ends with the body if it is chunked.
+        length: value of the header ``Content-Length``.
+        chunked: whether the body has no announced length.
+        limit: the largest body that is accepted.
+
+    Raises:
+        BadRequest: if the body is larger than `limit` or shorter than announced.
+    """
+    if length is not None and length > limit:
+        raise BadRequest(f"Body is larger than {limit} bytes")
+    if length is None and not chunked:
+        return b""
+    body = stream.read(limit + 1 if length is None else length)
+    if len(body) > limit:
+        raise BadRequest(f"Body is larger than {limit} bytes")
+    if length is not None and len(body) < length:
+        raise BadRequest("Body is shorter than announced")
+    return body
+
+
+def decode_body(body: bytes) -> dict[str, Any]:
+    """Return the object that a JSON text describes.
+
+    Raises:
+        BadRequest: if it is none, is nested too deeply, or has a number that 64 bits can not hold.
+    """
+    try:
+        values = msgspec.json.decode(body)
+    except RecursionError:
+        raise BadRequest(f"{_BROKEN}nested too deeply") from None
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        raise BadRequest(f"{_BROKEN}{error}") from None
+    if not isinstance(values, dict):
+        raise BadRequest(f"{_BROKEN}the body must be a JSON object")
+    _check_integers(values)
+    return values
+
+
+def _check_integers(values: dict[str, Any]) -> None:
+    remaining: list[Any] = [values]
+    while remaining:
+        value = remaining.pop()
+        if isinstance(value, dict):
+            remaining.extend(value.values())
+        elif isinstance(value, list):
+            remaining.extend(value)
+        elif isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+            raise BadRequest(f"{_BROKEN}a number is out of range")
+
+
+def parse_query(query: str) -> dict[str, str]:
+    """Return the pairs of a query, percent-decoded once; a ``+`` stays one.
+
+    Raises:
+        BadRequest: if a name stands there twice or the decoded text is not UTF-8.
+    """
+    pairs: dict[str, str] = {}
+    for pair in filter(None, query.split("&")):
+        name, _, value = pair.partition("=")
+        name = _unquote(name)
+        if name in pairs:
+            raise BadRequest(f"Given item '{name}' is set more than once")
+        pairs[name] = _unquote(value)
+    return pairs
+
+
+def _unquote(text: str) -> str:
+    # WSGI hands over bytes as Latin-1.
+    try:
+        return unquote(text.encode("latin-1"), errors="strict") if "%" in text or not text.isascii() else text
+    except UnicodeError:
+        raise BadRequest("Query is not valid UTF-8") from None
+
+
+def merge(body: Mapping[str, Any], query: Mapping[str, str], types: Mapping[str, str]) -> dict[str, Any]:
+    """Return the fields of body and query, the query's winning, typed as the request wants them.
+
+    Args:
+        body: decoded body.
+        query: texts of the query.
+        types: name of each known field's JSON type, as `hanami_core.validation.field_types` gives it.
+
+    Raises:
+        BadRequest: if a number is out of range.
+    """
+    return {**body, **{name: _typed(name, text, types.get(name, "")) for name, text in query.items()}}
+
+
+def _typed(name: str, text: str, kind: str) -> Any:
+    if kind == "bool" and text in ("true", "false"):
+        return text == "true"
+    if kind == "int" and _INTEGER.fullmatch(text):
+        return _integer(name, text)
+    if kind == "float" and len(text) <= _LONGEST_NUMBER and _FLOAT.fullmatch(text):
+        return float(text)
+    return text
+
+
+def _integer(name: str, text: str) -> int:
+    value = int(text) if len(text) <= _LONGEST_NUMBER else None
+    if value is None or abs(value) > LARGEST_INTEGER:
+        limit = "smaller than -" if text.startswith("-") else "bigger than "
+        raise BadRequest(f"Given item '{name}' is {limit}{LARGEST_INTEGER}")
+    return value

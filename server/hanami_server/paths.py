@@ -1,0 +1,37 @@
+"""Where the processes of one server find each other, below the run directory of the data directory.
+
+Owns the file names. Must not know who listens there.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hanami_core.runtime import run_directory
+
+__all__ = ["adoption_path", "control_path", "host_lock_path", "server_lock_path", "state_path"]
+
+
+def adoption_path(data_dir: Path, host: str) -> Path:
+    """Return the Unix socket at which the sidecar of a host takes over connections."""
+    return run_directory(data_dir) / f"{host}.sock"
+
+
+def control_path(data_dir: Path, host: str) -> Path:
+    """Return the Unix socket at which the sidecar of a host answers questions about itself."""
+    return run_directory(data_dir) / f"{host}.control"
+
+
+def host_lock_path(data_dir: Path, host: str) -> Path:
+    """Return the file that the sidecar of a host holds locked."""
+    return run_directory(data_dir) / f"{host}.lock"
+
+
+def server_lock_path(data_dir: Path) -> Path:
+    """Return the file that the supervisor of a server holds locked."""
+    return data_dir / "lock"
+
+
+def state_path(data_dir: Path) -> Path:
+    """Return the file that tells address and processes of a running server."""
+    return run_directory(data_dir) / "server.json"

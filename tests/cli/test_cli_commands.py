@@ -1,0 +1,401 @@
+"""Every command of `hanamictl` against a server on a real socket: what it asks and what it prints."""
+
+import gzip
+import json
+import sys
+from textwrap import dedent
+
+import pytest
+
+UUID = "12959485-51a7-45bc-84dd-aad1c9bfd510"
+OTHER = "d28d72f0-f95f-42bd-b14d-b7e12d3b9d82"
+
+USER = {
+    "id": "ada1",
+    "name": "Ada Lovelace",
+    "is_admin": False,
+    "projects": [],
+    "creator_id": "asdf",
+    "created_at": "2026-11-21 19:51:42",
+}
+PROJECT = {"id": "proj", "name": "a project", "creator_id": "asdf", "created_at": "2026-11-21 19:51:42"}
+OWNED = {
+    "uuid": UUID,
+    "name": "thing",
+    "visibility": "private",
+    "owner_id": "asdf",
+    "project_id": "admin",
+    "created_at": "2026-11-21 19:51:42",
+}
+TASK = {
+    "uuid": UUID,
+    "name": "lesson",
+    "state": "active",
+    "current_cycle": 171,
+    "total_number_of_cycles": 60000,
+    "queue_timestamp": "2024-07-13 22:21:13",
+    "start_timestamp": "2024-07-13 22:21:13",
+    "end_timestamp": "-",
+}
+DATASET = {**OWNED, "version": "v1.0alpha", "number_of_columns": 2, "number_of_rows": 1723, "description": {"x": {}}}
+LINKS = ["-i", "d1:picture:in", "-o", "d2:label:out"]
+INPUTS = [{"dataset_uuid": "d1", "dataset_column": "picture", "hexagon_name": "in"}]
+OUTPUTS = [{"dataset_uuid": "d2", "dataset_column": "label", "hexagon_name": "out"}]
+RESULTS = [{"hexagon_name": "out", "dataset_column": "guess"}]
+
+
+def table_of(kind, *rows):
+    return {"header": list(kind), "body": [list(row.values()) for row in rows]}
+
+
+# command line, (method, path, query, body) of what it asks, the server's answer, titles of the table
+SINGLE = [
+    (
+        "user create ada1 --name=Ada -p secretsecret --is_admin",
+        ("POST", "/user", {}, {"id": "ada1", "name": "Ada", "passphrase": "c2VjcmV0c2VjcmV0", "is_admin": True}),
+        USER,
+        "ID NAME IS_ADMIN PROJECTS CREATOR_ID CREATED_AT",
+    ),
+    (
+        "user get ada@x.org",
+        ("GET", "/user", {"id": "ada@x.org"}, None),
+        USER,
+        "ID NAME IS_ADMIN PROJECTS CREATOR_ID CREATED_AT",
+    ),
+    (
+        "user project add ada1 proj --role=boss",
+        ("POST", "/user/project", {}, {"id": "ada1", "project_id": "proj", "role": "boss", "is_project_admin": False}),
+        USER,
+        "ID NAME IS_ADMIN PROJECTS CREATOR_ID CREATED_AT",
+    ),
+    (
+        "user project add ada1 proj --is_project_admin",
+        ("POST", "/user/project", {}, {"id": "ada1", "project_id": "proj", "role": "member", "is_project_admin": True}),
+        USER,
+        "ID NAME IS_ADMIN PROJECTS CREATOR_ID CREATED_AT",
+    ),
+    (
+        "user project remove ada1 proj",
+        ("DELETE", "/user/project", {"id": "ada1", "project_id": "proj"}, None),
+        USER,
+        "ID NAME IS_ADMIN PROJECTS CREATOR_ID CREATED_AT",
+    ),
+    (
+        "project create proj -n x",
+        ("POST", "/project", {}, {"id": "proj", "name": "x"}),
+        PROJECT,
+        "ID NAME CREATOR_ID CREATED_AT",
+    ),
+    ("project get proj", ("GET", "/project", {"id": "proj"}, None), PROJECT, "ID NAME CREATOR_ID CREATED_AT"),
+    (
+        f"checkpoint get {UUID}",
+        ("GET", "/checkpoint", {"uuid": UUID}, None),
+        OWNED,
+        "UUID NAME VISIBILITY OWNER_ID PROJECT_ID CREATED_AT",
+    ),
+    (
+        f"cluster get {UUID}",
+        ("GET", "/cluster", {"uuid": UUID}, None),
+        {**OWNED, "number_of_blocks": 3, "number_of_sections": 12},
+        "UUID NAME VISIBILITY OWNER_ID NUMBER_OF_BLOCKS NUMBER_OF_SECTIONS PROJECT_ID CREATED_AT",
+    ),
+    (
+        f"cluster save {UUID} -n before",
+        ("POST", "/cluster/save", {}, {"name": "before", "cluster_uuid": UUID}),
+        {"uuid": OTHER, "name": "before"},
+        "UUID NAME",
+    ),
+    (
+        f"cluster restore -c {OTHER} {UUID}",
+        ("POST", "/cluster/load", {}, {"cluster_uuid": UUID, "checkpoint_uuid": OTHER}),
+        {"uuid": OTHER},
+        "UUID",
+    ),
+    (
+        f"cluster mode {UUID} direct",
+        ("PUT", "/cluster/set_mode", {}, {"uuid": UUID, "new_state": "DIRECT"}),
+        {"uuid": UUID, "name": "thing", "new_state": "DIRECT", "created_at": "now"},
+        "UUID NAME NEW_STATE",
+    ),
+    (
+        f"cluster switch-host {UUID} {OTHER}",
+        ("PUT", "/cluster/switch_host", {}, {"cluster_uuid": UUID, "host_uuid": OTHER, "hexagon_id": 1}),
+        OWNED,
+        "UUID NAME VISIBILITY OWNER_ID PROJECT_ID CREATED_AT",
+    ),
+    (
+        f"dataset get {UUID}",
+        ("GET", "/dataset", {"uuid": UUID}, None),
+        DATASET,
+        "UUID NAME VERSION NUMBER_OF_COLUMNS NUMBER_OF_ROWS DESCRIPTION VISIBILITY OWNER_ID PROJECT_ID CREATED_AT",
+    ),
+    (
+        f"dataset check -r {OTHER} {UUID}",
+        ("GET", "/dataset/check", {"uuid": UUID, "reference_uuid": OTHER}, None),
+        {"accuracy": 91.22999572753906},
+        "ACCURACY",
+    ),
+    (
+        f"task create train lesson -c {UUID} -t 2 {' '.join(LINKS)}",
+        (
+            "POST",
+            "/task/train",
+            {},
+            {"name": "lesson", "cluster_uuid": UUID, "inputs": INPUTS, "outputs": OUTPUTS, "time_length": 2},
+        ),
+        TASK,
+        "UUID STATE CURRENT_CYCLE TOTAL_NUMBER_OF_CYCLES QUEUE_TIMESTAMP START_TIMESTAMP END_TIMESTAMP",
+    ),
+    (
+        f"task create request exam -c {UUID} -i d1:picture:in,d1:picture:in -r out:guess",
+        (
+            "POST",
+            "/task/request",
+            {},
+            {"name": "exam", "cluster_uuid": UUID, "inputs": INPUTS * 2, "results": RESULTS, "time_length": 1},
+        ),
+        TASK,
+        "UUID STATE CURRENT_CYCLE TOTAL_NUMBER_OF_CYCLES QUEUE_TIMESTAMP START_TIMESTAMP END_TIMESTAMP",
+    ),
+    (
+        f"task get {OTHER} -c {UUID}",
+        ("GET", "/task", {"uuid": OTHER, "cluster_uuid": UUID}, None),
+        TASK,
+        "UUID STATE CURRENT_CYCLE TOTAL_NUMBER_OF_CYCLES QUEUE_TIMESTAMP START_TIMESTAMP END_TIMESTAMP",
+    ),
+]
+
+LISTS = [
+    ("user list", "/user/all", {}, USER, "ID NAME IS_ADMIN PROJECTS CREATOR_ID CREATED_AT"),
+    ("project list", "/project/all", {}, PROJECT, "ID NAME CREATOR_ID CREATED_AT"),
+    ("checkpoint list", "/checkpoint/all", {}, OWNED, "UUID NAME VISIBILITY OWNER_ID PROJECT_ID CREATED_AT"),
+    ("cluster list", "/cluster/all", {}, OWNED, "UUID NAME VISIBILITY OWNER_ID PROJECT_ID CREATED_AT"),
+    ("dataset list", "/dataset/all", {}, OWNED, "UUID NAME VISIBILITY OWNER_ID PROJECT_ID CREATED_AT"),
+    ("host list", "/host/all", {}, {"uuid": UUID, "type": "cpu"}, "UUID TYPE"),
+    (
+        f"task list -c {UUID}",
+        "/task/all",
+        {"cluster_uuid": UUID},
+        {"uuid": OTHER, "state": "active", "percentage": "0.500000", "queued": "-", "start": "-", "end": "-"},
+        "UUID STATE PERCENTAGE QUEUED START END",
+    ),
+]
+
+DELETIONS = [
+    ("user", "ada1", "/user", {"id": "ada1"}),
+    ("project", "proj", "/project", {"id": "proj"}),
+    ("checkpoint", UUID, "/checkpoint", {"uuid": UUID}),
+    ("cluster", UUID, "/cluster", {"uuid": UUID}),
+    ("dataset", UUID, "/dataset", {"uuid": UUID}),
+    ("task", UUID, "/task", {"uuid": UUID, "cluster_uuid": OTHER}),
+]
+
+
+@pytest.mark.parametrize(("argv", "question", "answer", "titles"), SINGLE, ids=[case[0] for case in SINGLE])
+def test_single_object(argv, question, answer, titles, api, run):
+    method, path, query, body = question
+    api.answer(method, path, answer)
+    outcome = run(*argv.split())
+    assert (outcome.code, outcome.err) == (0, "")
+    assert api.asked(path) == [(method, query, body)]
+    rows = [line.split("|")[1].strip() for line in outcome.out.splitlines() if line.startswith("|")]
+    assert (
+        rows == titles.replace("_", " ").split(" ")
+        if "_" not in titles
+        else [t.replace("_", " ") for t in titles.split()]
+    )
+    assert json.loads(run(*argv.split(), "-j").out) == answer
+    fields = run(*argv.split(), "--output", "csv").out.splitlines()[0]
+    assert fields == titles.lower().replace(" ", ",")
+
+
+@pytest.mark.parametrize(("argv", "path", "query", "row", "titles"), LISTS, ids=[case[0] for case in LISTS])
+def test_list(argv, path, query, row, titles, api, run):
+    answer = table_of(sorted(row), dict(sorted(row.items()))) if "task" not in argv else table_of(row, row)
+    api.answer("GET", path, answer)
+    outcome = run(*argv.split())
+    assert (outcome.code, outcome.err) == (0, "")
+    assert api.asked(path) == [("GET", query, None)]
+    rule, header, again, _, end = outcome.out.splitlines()
+    assert rule == again == end
+    assert [cell.strip().replace(" ", "_") for cell in header.strip("|").split("|")] == titles.split()
+    assert json.loads(run("-j", *argv.split()).out) == answer
+    header, line = run("--output=csv", *argv.split()).out.splitlines()
+    assert header == titles.lower().replace(" ", ",")
+    assert line == ",".join(
+        str(row[name]).lower() if name == "is_admin" else str(row[name]) for name in header.split(",")
+    )
+
+
+@pytest.mark.parametrize(("noun", "name", "path", "query"), DELETIONS)
+@pytest.mark.parametrize("form", [[], ["-j"], ["--output", "csv"]])
+def test_delete(noun, name, path, query, form, api, run):
+    api.answer("DELETE", path, {})
+    cluster = ["-c", OTHER] if noun == "task" else []
+    outcome = run(noun, "delete", name, *cluster, *form)
+    assert (outcome.code, outcome.out, outcome.err) == (0, f"successfully deleted {noun} '{name}'\n", "")
+    assert api.asked(path) == [("DELETE", query, None)]
+
+
+def test_a_table_of_the_manual(api, run):
+    api.answer("POST", "/task/train", TASK)
+    assert run("task", "create", "train", *LINKS, "-c", UUID, "lesson").out == dedent(f"""
+        +------------------------+--------------------------------------+
+        | UUID                   | {UUID} |
+        | STATE                  | active                               |
+        | CURRENT CYCLE          | 171                                  |
+        | TOTAL NUMBER OF CYCLES | 60000                                |
+        | QUEUE TIMESTAMP        | 2024-07-13 22:21:13                  |
+        | START TIMESTAMP        | 2024-07-13 22:21:13                  |
+        | END TIMESTAMP          | -                                    |
+        +------------------------+--------------------------------------+
+    """).lstrip("\n")
+
+
+def test_login_comes_first_and_its_token_is_used(api, run):
+    api.answer("GET", "/user/all", {"header": [], "body": []})
+    run("user", "list")
+    (method, path, _, body, _), (*_, token) = api.requests
+    assert (method, path, body) == ("POST", "/token", {"id": "asdf", "passphrase": "YXNkZiBhc2Rm"})
+    assert token == "the token"
+
+
+def test_own_projects(api, run):
+    projects = {"projects": [{"project_id": "proj", "role": "member", "is_project_admin": True}]}
+    api.answer("GET", "/user/project", projects)
+    assert "| proj       | member | true             |" in run("user", "project", "list").out
+    assert json.loads(run("user", "project", "list", "-j").out) == projects
+
+
+def test_cluster_create_sends_the_template(api, run, tmp_path):
+    template = tmp_path / "template"
+    template.write_text("version: 1\nhexagons:\n    1,1,1\n")
+    api.answer("POST", "/cluster", OWNED)
+    assert run("cluster", "create", "-t", str(template), "thing").code == 0
+    encoded = "dmVyc2lvbjogMQpoZXhhZ29uczoKICAgIDEsMSwxCg=="
+    assert api.asked("/cluster") == [("POST", {}, {"name": "thing", "template": encoded})]
+
+
+def test_content(api, run):
+    api.answer("GET", "/dataset/content", {"data": [[0.016387, 1], [0.5, 2.25]]})
+    argv = ["dataset", "content", UUID, "-c", "my column", "-n", "2", "-o", "100"]
+    assert run(*argv).out.splitlines()[3:5] == ["| 100 | 0.016387 | 1.000000 |", "| 101 | 0.500000 | 2.250000 |"]
+    query = {"uuid": UUID, "column_name": "my column", "row_offset": "100", "number_of_rows": "2"}
+    assert api.asked("/dataset/content") == [("GET", query, None)]
+    assert json.loads(run(*argv, "-j").out) == [[0.016387, 1], [0.5, 2.25]]
+    assert run(*argv, "--output", "csv").out == "row,0,1\n100,0.016387,1\n101,0.5,2.25\n"
+
+
+@pytest.fixture
+def uploads(api):
+    """A server that takes uploads of any format."""
+    for form in ("mnist", "csv", "own"):
+        files = {f"uuid_{part}_file": f"file-{part}" for part in ("input", "label", "extra")}
+        api.answer("POST", f"/dataset/upload/{form}", {**OWNED, **files})
+        api.answer("PUT", f"/dataset/upload/{form}", {"uuid": UUID})
+    api.answer("GET", "/dataset/progress", {"complete": True, "uuid": UUID})
+    api.answer("GET", "/dataset", DATASET)
+    api.answer("DELETE", "/dataset", {})
+    return api
+
+
+@pytest.fixture
+def paths(tmp_path):
+    """An input of more than one chunk, and a label."""
+    (tmp_path / "input").write_bytes(bytes(range(256)) * 600)
+    (tmp_path / "label").write_bytes(b"label")
+    return str(tmp_path / "input"), str(tmp_path / "label")
+
+
+def test_upload_mnist(uploads, run, paths):
+    outcome = run("dataset", "create", "mnist", "-i", paths[0], "-l", paths[1], "digits")
+    assert outcome.code == 0
+    assert "| NUMBER OF ROWS    | 1723" in outcome.out
+    assert outcome.err.splitlines()[-1] == "uploading 100 %"
+    assert uploads.uploaded == {"file-input": bytes(range(256)) * 600, "file-label": b"label"}
+    sizes = {"name": "digits", "input_data_size": 153600, "label_data_size": 5}
+    files = {"uuid": UUID, "uuid_input_file": "file-input", "uuid_label_file": "file-label"}
+    assert uploads.asked("/dataset/upload/mnist") == [("POST", {}, sizes), ("PUT", {}, files)]
+
+
+def test_upload_of_compressed_mnist(uploads, run, paths, tmp_path):
+    packed = tmp_path / "input.gz"
+    packed.write_bytes(gzip.compress(b"images"))
+    assert run("dataset", "create", "mnist", "-i", str(packed), "-l", paths[1], "digits").code == 0
+    assert uploads.uploaded["file-input"] == b"images"
+
+
+def test_upload_csv(uploads, run, paths):
+    outcome = run("dataset", "create", "csv", "--input", paths[1], "numbers", "-j")
+    assert json.loads(outcome.out) == DATASET
+    assert uploads.uploaded == {"file-input": b"label"}
+
+
+def test_upload_of_a_format_of_a_plugin(uploads, run, paths):
+    parts = ["-i", paths[0], "--part", f"extra={paths[1]}"]
+    assert run("dataset", "create", "own", "things", *parts).code == 0
+    assert uploads.uploaded["file-extra"] == b"label"
+    sizes = {"name": "things", "input_data_size": 153600, "extra_data_size": 5}
+    assert uploads.asked("/dataset/upload/own")[0] == ("POST", {}, sizes)
+
+
+def test_upload_that_is_refused_is_reported_and_removed(uploads, run, paths):
+    uploads.refuse_chunks = True
+    outcome = run("dataset", "create", "csv", "-i", paths[0], "numbers")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err.splitlines()[-1] == "the disk is full"
+    assert uploads.asked("/dataset") == [("DELETE", {"uuid": UUID}, None)]
+
+
+def test_wait_for_a_task(api, run, monkeypatch):
+    pauses = []
+    monkeypatch.setattr("hanami_cli.nouns.task.sleep", pauses.append)
+    half = {**TASK, "current_cycle": 30000}
+    done = {**TASK, "state": "finished", "current_cycle": 60000}
+    api.answer("POST", "/task/train", {**TASK, "state": "queued"})
+    api.answer("GET", "/task", {**TASK, "state": "queued", "current_cycle": 0}, TASK, half, half, done)
+    outcome = run("task", "create", "train", *LINKS, "-c", UUID, "lesson", "--wait", "-j")
+    assert outcome.code == 0
+    assert json.loads(outcome.out) == done
+    assert outcome.err.splitlines() == ["queued 0 %", "active 0 %", "active 50 %", "finished 100 %"]
+    assert pauses == sorted(pauses)
+    assert len(pauses) == 4
+
+
+@pytest.mark.parametrize(
+    ("task", "reason"),
+    [
+        ({"state": "aborted"}, "task 'TASK' ended in the state 'aborted'"),
+        (
+            {"state": "failed", "error": "the host\nis gone"},
+            "task 'TASK' ended in the state 'failed': the host is gone",
+        ),
+    ],
+)
+def test_wait_for_a_task_that_fails(task, reason, api, run):
+    api.answer("POST", "/task/request", TASK)
+    api.answer("GET", "/task", {**TASK, **task})
+    argv = ["task", "create", "request", "-i", "a:b:c", "-r", "d:e", "-c", UUID, "exam", "--wait"]
+    outcome = run(*argv)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err.splitlines()[-1] == reason.replace("TASK", UUID)
+
+
+def test_a_token_that_expires_during_a_wait_is_renewed(api, run, monkeypatch):
+    monkeypatch.setattr("hanami_cli.nouns.task.sleep", lambda pause: None)
+    api.answer("POST", "/task/train", TASK)
+    api.answers["GET", "/task"] = [(200, TASK), (401, "Token is expired"), (200, {**TASK, "state": "finished"})]
+    assert run("task", "create", "train", *LINKS, "-c", UUID, "lesson", "--wait").code == 0
+    assert len(api.asked("/token")) == 2
+
+
+def test_progress_is_a_bar_on_a_terminal(api, run, monkeypatch):
+    monkeypatch.setattr("hanami_cli.nouns.task.sleep", lambda pause: None)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    api.answer("POST", "/task/train", TASK)
+    api.answer("GET", "/task", TASK, {**TASK, "state": "finished"})
+    outcome = run("task", "create", "train", *LINKS, "-c", UUID, "lesson", "--wait")
+    assert outcome.code == 0
+    assert "STATE                  | finished" in outcome.out
+    assert "━" in outcome.err

@@ -1,0 +1,61 @@
+"""The questions of `user create`, on a real terminal."""
+
+import os
+import pty
+import sys
+
+import pytest
+
+USER = {"id": "ada1", "name": "Ada"}
+START = "import sys; from hanami_cli.hanamictl import main; sys.exit(main())"
+
+
+def on_a_terminal(*answers):
+    """Run `user create` on a new terminal, give the answers, and return exit code and what the terminal showed."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execv(sys.executable, [sys.executable, "-W", "error", "-c", START, "user", "create", "ada1", "-n", "Ada"])
+    shown = b""
+    waiting = list(answers)
+    try:
+        while piece := os.read(terminal, 4096):
+            shown += piece
+            if waiting and shown.count(b": ") == len(answers) - len(waiting) + 1:
+                os.write(terminal, waiting.pop(0) + b"\n")
+    except OSError:  # how Linux reports that the other side is gone
+        pass
+    finally:
+        os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown.decode()
+
+
+def test_passphrase_is_asked_for_twice_and_not_shown(api):
+    api.answer("POST", "/user", USER)
+    code, shown = on_a_terminal(b"  secret secret ", b"secret secret")
+    assert code == 0
+    assert shown.startswith("Enter Passphrase: \r\nEnter Passphrase again: \r\n+----")
+    assert "secret" not in shown
+    body = {"id": "ada1", "name": "Ada", "passphrase": "c2VjcmV0IHNlY3JldA==", "is_admin": False}
+    assert api.asked("/user") == [("POST", {}, body)]
+
+
+def test_two_different_passphrases(api):
+    code, shown = on_a_terminal(b"secret one", b"secret two")
+    assert code == 1
+    assert shown.splitlines()[-1] == "Mismatch between the two entered passphrases"
+    assert api.requests == []
+
+
+def test_no_terminal(api, run, monkeypatch):
+    with open(os.devnull) as nothing:
+        monkeypatch.setattr(sys, "stdin", nothing)
+        outcome = run("user", "create", "ada1", "-n", "Ada")
+    assert (outcome.code, outcome.out, outcome.err) == (1, "", "Failed to read passphrase input\n")
+    assert api.requests == []
+
+
+@pytest.mark.parametrize("option", [["-p", ""], ["--passphrase="]])
+def test_an_empty_passphrase_on_the_command_line_is_the_servers_affair(option, api, run):
+    api.answer("POST", "/user", "passphrase is too short", status=400)
+    outcome = run("user", "create", "ada1", "-n", "Ada", *option)
+    assert outcome.err == "status 400: err passphrase is too short\n"

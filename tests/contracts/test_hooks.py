@@ -1,0 +1,74 @@
+"""Every hook is documented, tested and typed."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+from hanami_core import hookspecs
+from hanami_core.plugin_host import PluginHost
+
+ROOT = Path(__file__).parents[2]
+HOOKS = hookspecs.all_hooks()
+
+
+def render() -> str:
+    """Return the reference of all hooks as Markdown. ``python -m tests.contracts.test_hooks`` writes it."""
+    lines = [
+        "# Hooks",
+        "",
+        "The reference of every hook, made from `hanami_core/hookspecs.py`. How to write, package and test a plugin is told",
+        "in the [plugin guide](plugin_guide.md).",
+        "",
+    ]
+    for name, function in HOOKS.items():
+        lines += [f"## `{name}{signature(function)}`", "", *markdown(inspect.getdoc(function) or ""), ""]
+    return "\n".join(lines)
+
+
+def signature(function: object) -> str:
+    return str(inspect.signature(function)).replace("'", "")  # type: ignore[arg-type]
+
+
+def markdown(doc: str) -> list[str]:
+    text = re.sub(r"^:param (\w+):", r"* **\1**:", doc, flags=re.M)
+    text = re.sub(r"^:returns:", "* **returns**:", text, flags=re.M)
+    text = re.sub(r"^:failure:", "* **if it fails**:", text, flags=re.M)
+    head, _, example = text.partition("Example::")
+    code = [line[4:] for line in example.strip("\n").splitlines()]
+    return [*head.replace("``", "`").rstrip().splitlines(), "", "```python", *code, "```"]
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_a_hook_tells_arguments_returns_failure_and_an_example(name: str) -> None:
+    doc = inspect.getdoc(HOOKS[name]) or ""
+    parameters = inspect.signature(HOOKS[name]).parameters
+    assert re.findall(r"^:param (\w+):", doc, re.M) == list(parameters)
+    assert ":failure:" in doc
+    assert "Example::" in doc
+    compile(doc.partition("Example::")[2].replace("\n    ", "\n"), name, "exec")
+    assert (":returns:" in doc) == (inspect.signature(HOOKS[name]).return_annotation != "None")
+
+
+def test_the_reference_is_up_to_date() -> None:
+    assert (ROOT / "docs" / "hooks.md").read_text() == render()
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_a_hook_has_a_test(name: str) -> None:
+    tests = (ROOT / "tests" / "core" / "test_plugin_host.py").read_text()
+    group = f'"{name}"' in tests or f"def test_hook_{name}" in tests
+    assert group
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_a_hook_has_a_typed_method(name: str) -> None:
+    method = getattr(PluginHost, name.removeprefix("hanami_"))
+    assert inspect.signature(method).return_annotation is not inspect.Signature.empty
+
+
+if __name__ == "__main__":
+    (ROOT / "docs" / "hooks.md").write_text(render())
