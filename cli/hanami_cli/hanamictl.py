@@ -89,10 +89,10 @@ def _run(argv: list[str]) -> int:
         return _run([*rest, "--help"])
     if noun in NOUNS:
         return _built_in(noun).run(argv)
-    command = _extra_commands().get(noun)
-    if command is None:
-        raise UsageError(f'unknown command "{noun}" for "{PROGRAM}"{suggestion(noun, NOUNS)}')
-    return command.run(argv[:place] + argv[place + 1 :])
+    extra = _extra_commands()
+    if noun not in extra:
+        raise UsageError(f'unknown command "{noun}" for "{PROGRAM}"{suggestion(noun, (*NOUNS, *extra))}')
+    return extra[noun].run(argv[:place] + argv[place + 1 :])
 
 
 def _place_of_noun(argv: Sequence[str]) -> int | None:

@@ -22,20 +22,20 @@ def hanami_cli_commands() -> list[Command]:
     The hook is called at most once an invocation, and by `hanamictl` only for its `--help` and for a word that is none
     of its own nouns. The module and the hook should be quick: import what a command needs inside its `run`.
 
-    Returns:
-        The commands, in the order in which `--help` shall list them; see `Command` for the rules of each field.
+    :returns: the commands, in the order in which `--help` shall list them; see `Command` for the rules of each field.
+    :failure: a module that can not be imported, that does not implement the hook or whose hook raises is skipped with
+        one line on stderr, and so is a single item that is no `Command` or whose name is taken already (first come the
+        program's own names, then those of the entry point `server`, then entry points in the order of their names). All
+        other commands stay usable. What `run` raises later ends the program as it would end any Python program, except
+        that an interrupt and a closed pipe end it quietly, and that wrong usage found by docopt gives exit code 2.
 
-    Failure policy: a module that can not be imported, that does not implement the hook or whose hook raises is skipped
-    with one line on stderr, and so is a single item that is no `Command` or whose name is already taken (first come the
-    program's own names, then those of the entry point `server`, then entry points in the order of their names). All
-    other commands stay usable. What `run` raises later ends the program as it would end any Python program, except that
-    an interrupt and a closed pipe end it quietly, and that wrong usage found by docopt gives exit code 2.
+    .. versionadded:: 0.1
 
-    Example, for `pip install hanami-backup` and then `hanami backup /mnt/nightly`::
+    Example::
 
-        # pyproject.toml of the plugin
-        [project.entry-points."hanami.cli"]
-        backup = "hanami_backup.commands"
+        # pyproject.toml of the package: `hanami backup /mnt/nightly` works as soon as it is installed
+        #     [project.entry-points."hanami.cli"]
+        #     backup = "hanami_backup.commands"
 
         # hanami_backup/commands.py
         from hanami_cli import Command, hookimpl
@@ -49,7 +49,5 @@ def hanami_cli_commands() -> list[Command]:
         @hookimpl
         def hanami_cli_commands() -> list[Command]:
             return [Command("hanami", "backup", "copy the data directory elsewhere", backup)]
-
-    Version added: 0.1
     """
     raise NotImplementedError

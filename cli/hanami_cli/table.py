@@ -43,7 +43,7 @@ def title(name: str) -> str:
 
 def display_width(text: str) -> int:
     """Return how many columns of a terminal `text` takes."""
-    return sum(_character_width(character) for character in text)
+    return len(text) if text.isascii() else sum(map(_character_width, text))
 
 
 def wrap(text: str, limit: int = WRAP_AT) -> Lines:
@@ -53,6 +53,8 @@ def wrap(text: str, limit: int = WRAP_AT) -> Lines:
     first line is taken. A word wider than `limit` is not broken but widens the limit for the whole text.
     """
     words = text.replace("\n", " ").split(" ")
+    if len(words) == 1:
+        return words
     sizes = [display_width(word) for word in words]
     limit = max(min(limit, sum(sizes) + len(sizes) - 1), *sizes, 0)
     ends = _best_breaks(sizes, limit)

@@ -91,6 +91,11 @@ def _result(output: Path) -> DecodeResult:
         table = Table.open(output)
     except CorruptFile as error:
         raise BadRequest(f"the files could not be decoded: {error}") from error
+    return shape_of(table)
+
+
+def shape_of(table: Table) -> DecodeResult:
+    """Return the shape of a table."""
     return DecodeResult(len(table.values), table.columns, table.values.dtype.name)
 
 

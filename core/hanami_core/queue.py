@@ -187,7 +187,7 @@ class TaskQueue:
             host: name of the compute host.
             owner: identity of the worker process. A lease of another owner must have run out; the sidecar of a host is
                 unique, so it passes an owner of its own and takes over what its predecessor left.
-            running: uuids of tasks that this owner runs already.
+            running: uuids of tasks that this owner runs already, and lanes that it has not left yet.
         """
         first = Task.select(peewee.fn.MIN(Task.sequence)).where(Task.state.in_(OPEN)).group_by(Task.lane)
         with atomic():
@@ -197,7 +197,7 @@ class TaskQueue:
                 .where(Task.sequence.in_(first) & (Lane.host == host))
                 .order_by(Task.sequence)
             )
-            task = next((t for t in heads if t.uuid not in running and self._claimable(t, host, owner)), None)
+            task = next((t for t in heads if not {t.uuid, t.lane} & running and self._claimable(t, host, owner)), None)
             if task is not None:
                 self._take(task, owner)
         return task
@@ -226,6 +226,11 @@ class TaskQueue:
         if self._fenced(task, ABORTED, current_cycle=cycle):
             return False
         raise LeaseLost(f"task {task.uuid} belongs to another worker")
+
+    def renew(self, task: Task) -> bool:
+        """Renew the lease of a running task and tell whether it is still this worker's."""
+        with relaxed():
+            return bool(self._fenced(task, ACTIVE, lease_until=self._clock.monotonic() + self._lease))
 
     def advance(self, task: Task, cursor: int, *, final: bool = False) -> None:
         """Store the cursor, and the end if `final`, in the caller's transaction."""

@@ -80,9 +80,12 @@ CORE_SETTINGS = (
     Setting("http.threads", int, 16, "Threads in each of these processes", 1, 1024),
     Setting("http.timeout", float, 30.0, "Seconds that a client has to send a request", 1.0, 3600.0),
     Setting("http.max_body", int, 1 << 20, "Largest body of a REST request in bytes", 1024),
+    Setting("http.connections", int, 1000, "Connections that one of these processes keeps open", 32, 65536),
     Setting("log.level", str, "info", "What is logged: debug, info, warning or error"),
     Setting("queue.lease", float, 10.0, "Seconds after which a silent worker loses its task", 1.0, 3600.0),
     Setting("queue.store", float, 5.0, "Seconds between two stored states of a running training", 0.05, 3600.0),
+    Setting("sockets.limit", int, 1024, "Websockets that one host serves at the same time", 1, 65536),
+    Setting("sockets.timeout", float, 30.0, "Seconds that a websocket has for its first message", 0.1, 3600.0),
     Setting("queue.workers", int, 0, "Tasks that a host runs at the same time; 0 means one for each core", 0, 1024),
 )
 

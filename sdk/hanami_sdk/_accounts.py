@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+from hanami_sdk._http import item
 from hanami_sdk._models import Membership, Project, User, build, memberships, rows
 from hanami_sdk._session import Session
 
@@ -116,7 +117,7 @@ class AccountMethods(Session):
             user_id: id of a user, for administrators only; None asks for the user who is logged in.
         """
         query = {} if user_id is None else {"user_id": user_id}
-        return memberships(self.get("/user/project", **query)["projects"])
+        return memberships(item(self.get("/user/project", **query), "projects"))
 
     def audit_log(self, page: int = 0, user_id: str | None = None) -> list[dict[str, Any]]:
         """Return up to 100 calls that changed something.

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from hanami_sdk._direct import DirectIO, open_direct, set_mode
+from hanami_sdk._http import item
 from hanami_sdk._models import (
     Checkpoint,
     CheckpointLike,
@@ -77,9 +78,9 @@ class ClusterMethods(TaskMethods):
             TaskFailedException: the state could not be stored.
             WaitTimeoutException: the time is over.
         """
-        answer = self.post("/cluster/save", {"name": name, "cluster_uuid": uuid_of(cluster)})
-        self.wait(Task(answer["uuid"], uuid_of(cluster), "queued"), timeout=timeout)
-        return self.checkpoint(answer["uuid"])
+        uuid = item(self.post("/cluster/save", {"name": name, "cluster_uuid": uuid_of(cluster)}), "uuid")
+        self.wait(Task(uuid, uuid_of(cluster), "queued"), timeout=timeout)
+        return self.checkpoint(uuid)
 
     def restore(self, cluster: ClusterLike, checkpoint: CheckpointLike, *, timeout: float | None = None) -> Task:
         """Reset a cluster to the state of a checkpoint, after the tasks that are queued before.
@@ -98,8 +99,8 @@ class ClusterMethods(TaskMethods):
             WaitTimeoutException: the time is over.
         """
         body = {"cluster_uuid": uuid_of(cluster), "checkpoint_uuid": uuid_of(checkpoint)}
-        answer = self.post("/cluster/load", body)
-        return self.wait(Task(answer["uuid"], uuid_of(cluster), "queued"), timeout=timeout)
+        uuid = item(self.post("/cluster/load", body), "uuid")
+        return self.wait(Task(uuid, uuid_of(cluster), "queued"), timeout=timeout)
 
     def checkpoints(self) -> list[Checkpoint]:
         """Return all checkpoints that the user sees."""

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from hanami_sdk._models import Dataset, DatasetLike, build, rows, uuid_of
+from hanami_sdk._http import item
+from hanami_sdk._models import Dataset, DatasetLike, ResultLike, build, rows, uuid_of
 from hanami_sdk._session import Session
 from hanami_sdk._sources import open_sources
 from hanami_sdk._upload import Progress, Upload
@@ -107,11 +108,11 @@ class DatasetMethods(Session):
         """
         self.delete("/dataset", uuid=uuid_of(dataset))
 
-    def dataset_content(self, dataset: DatasetLike, column: str, rows: int = 1, offset: int = 0) -> list[list[float]]:
+    def dataset_content(self, dataset: ResultLike, column: str, rows: int = 1, offset: int = 0) -> list[list[float]]:
         """Return values of one column.
 
         Args:
-            dataset: dataset or UUID; the result of a request task has the UUID of the task.
+            dataset: dataset, request task that made it, or UUID.
             column: name of the column.
             rows: how many rows, 1 to 10000.
             offset: first row, counted from 0.
@@ -130,14 +131,14 @@ class DatasetMethods(Session):
             row_offset=offset,
             number_of_rows=rows,
         )
-        data: list[list[float]] = answer["data"]
+        data: list[list[float]] = item(answer, "data")
         return data
 
-    def check(self, result: DatasetLike, reference: DatasetLike) -> float:
+    def check(self, result: ResultLike, reference: DatasetLike) -> float:
         """Compare the result of a request task with the labels of an MNIST dataset.
 
         Args:
-            result: result, or its UUID, which is that of the task.
+            result: request task, its result, or the UUID, which is the same.
             reference: dataset with the right labels.
 
         Returns:
@@ -148,4 +149,4 @@ class DatasetMethods(Session):
             BadRequestException: the two cannot be compared.
         """
         answer = self.get("/dataset/check", uuid=uuid_of(result), reference_uuid=uuid_of(reference))
-        return float(answer["accuracy"])
+        return float(item(answer, "accuracy"))

@@ -52,6 +52,14 @@ def parse(content: bytes) -> Any:
         raise HanamiException(f"the answer is no JSON: {error}") from error
 
 
+def item(answer: Any, name: str) -> Any:
+    """Return a field of an answer that must be there."""
+    try:
+        return answer[name]
+    except (KeyError, TypeError, IndexError) as error:
+        raise HanamiException(f"the answer lacks {name}") from error
+
+
 def join(address: str, path: str) -> str:
     """Return the URL of `path` at `address`, with or without a slash at the end of the address."""
     return address.rstrip("/") + path

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, TypeAlias, TypeVar
 
+from hanami_sdk._http import item
 from hanami_sdk.hanami_exceptions import HanamiException
 
 T = TypeVar("T")
@@ -239,6 +240,7 @@ ClusterLike: TypeAlias = Cluster | str
 DatasetLike: TypeAlias = Dataset | str
 CheckpointLike: TypeAlias = Checkpoint | str
 HostLike: TypeAlias = Host | str
+ResultLike: TypeAlias = Dataset | Task | str
 
 
 def uuid_of(thing: Any) -> str:
@@ -252,23 +254,20 @@ def build(kind: type[T], data: Mapping[str, Any]) -> T:
     Raises:
         HanamiException: a field is missing that no answer may lack.
     """
-    known = {item.name: data[item.name] for item in fields(kind) if item.name in data}  # type: ignore[arg-type]
-    missing = [item.name for item in fields(kind) if _is_required(item) and item.name not in known]  # type: ignore[arg-type]
+    known = {entry.name: data[entry.name] for entry in fields(kind) if entry.name in data}  # type: ignore[arg-type]
+    missing = [entry.name for entry in fields(kind) if _is_required(entry) and entry.name not in known]  # type: ignore[arg-type]
     if missing:
         raise HanamiException(f"the answer lacks {', '.join(missing)}")
     return kind(**known)
 
 
-def _is_required(item: Any) -> bool:
-    return item.default is MISSING and item.default_factory is MISSING
+def _is_required(entry: Any) -> bool:
+    return entry.default is MISSING and entry.default_factory is MISSING
 
 
 def rows(table: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Return the rows of a list, each by the names of its header."""
-    try:
-        header, body = table["header"], table["body"]
-    except (KeyError, TypeError) as error:
-        raise HanamiException("the answer is no list") from error
+    header, body = item(table, "header"), item(table, "body")
     return (dict(zip(header, row, strict=False)) for row in body)
 
 

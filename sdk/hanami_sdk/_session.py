@@ -136,10 +136,7 @@ class Session:
             return self._token
 
     def _accept(self, answer: Any) -> None:
-        try:
-            self._token = str(answer["token"])
-        except (KeyError, TypeError) as error:
-            raise HanamiException("the answer to the login lacks the token") from error
+        self._token = str(_http.item(answer, "token"))
         self._renew_at = time.monotonic() + renewal_age(self._token)
 
     def _send(

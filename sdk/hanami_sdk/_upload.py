@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from hanami_sdk._endpoint import Endpoint
+from hanami_sdk._http import item
 from hanami_sdk._messages import decode_response, encode_chunk
 from hanami_sdk._sources import Source
 from hanami_sdk._waiting import wait_until
@@ -110,7 +111,7 @@ def wait_until_complete(endpoint: Endpoint, uuid: str) -> None:
         WaitTimeoutException: the files are not complete within the time-out of `endpoint`.
     """
     wait_until(
-        lambda: endpoint.get("/dataset/progress", uuid=uuid)["complete"] is True,
+        lambda: item(endpoint.get("/dataset/progress", uuid=uuid), "complete") is True,
         endpoint.timeout,
         f"the upload of dataset {uuid}",
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 
 from hanami_sdk import _calls, _http
-from hanami_sdk.hanami_exceptions import HanamiException
 
 __all__ = ["renew_token", "request_token"]
 
@@ -49,7 +48,4 @@ def renew_token(token: str, address: str, project_id: str, verify_connection: bo
 
 
 def _token(content: bytes) -> str:
-    try:
-        return str(_http.parse(content)["token"])
-    except (KeyError, TypeError) as error:
-        raise HanamiException("the answer to the login lacks the token") from error
+    return str(_http.item(_http.parse(content), "token"))

@@ -28,7 +28,8 @@ class FakeApi:
     requests: list = field(default_factory=list)
     uploaded: dict = field(default_factory=dict)
     refuse_chunks: bool = False
-    silence: threading.Event = field(default_factory=threading.Event)
+    asleep: threading.Event = field(default_factory=threading.Event)
+    wake_up: threading.Event = field(default_factory=threading.Event)
 
     def answer(self, method, path, *bodies, status=200):
         """Answer with each of `bodies` once, with the last one for ever."""
@@ -59,7 +60,8 @@ class Handler(BaseHTTPRequestHandler):
         api.requests.append((self.command, path, dict(parse_qsl(parts.query)), body, self.headers["X-Auth-Token"]))
         status, answer = api.take(self.command, path)
         if answer is SILENCE:
-            api.silence.wait(10)
+            api.asleep.set()
+            api.wake_up.wait(10)
             self.close_connection = True
             return None
         return self.reply(status, answer if isinstance(answer, str) else json.dumps(answer))
@@ -75,12 +77,9 @@ class Handler(BaseHTTPRequestHandler):
     def websocket(self, api):
         accept = base64.b64encode(hashlib.sha1(self.headers["Sec-WebSocket-Key"].encode() + GREETING).digest())
         self.send_response(101)
-        for name, value in {
-            "Upgrade": "websocket",
-            "Connection": "Upgrade",
-            "Sec-WebSocket-Accept": accept.decode(),
-        }.items():
-            self.send_header(name, value)
+        self.send_header("Upgrade", "websocket")
+        self.send_header("Connection", "Upgrade")
+        self.send_header("Sec-WebSocket-Accept", accept.decode())
         self.end_headers()
         self.close_connection = True
         target = json.loads(self.frame()[1])
@@ -139,7 +138,7 @@ def api(login, monkeypatch):
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield fake
-    fake.silence.set()
+    fake.wake_up.set()
     server.shutdown()
     server.server_close()
     thread.join()

@@ -41,6 +41,9 @@ DATASET = {**OWNED, "version": "v1.0alpha", "number_of_columns": 2, "number_of_r
 LINKS = ["-i", "d1:picture:in", "-o", "d2:label:out"]
 INPUTS = [{"dataset_uuid": "d1", "dataset_column": "picture", "hexagon_name": "in"}]
 OUTPUTS = [{"dataset_uuid": "d2", "dataset_column": "label", "hexagon_name": "out"}]
+USER_TITLES = "ID NAME IS_ADMIN PROJECTS CREATOR_ID CREATED_AT"
+OWNED_TITLES = "UUID NAME VISIBILITY OWNER_ID PROJECT_ID CREATED_AT"
+TASK_TITLES = "UUID STATE CURRENT_CYCLE TOTAL_NUMBER_OF_CYCLES QUEUE_TIMESTAMP START_TIMESTAMP END_TIMESTAMP"
 RESULTS = [{"hexagon_name": "out", "dataset_column": "guess"}]
 
 
@@ -54,31 +57,31 @@ SINGLE = [
         "user create ada1 --name=Ada -p secretsecret --is_admin",
         ("POST", "/user", {}, {"id": "ada1", "name": "Ada", "passphrase": "c2VjcmV0c2VjcmV0", "is_admin": True}),
         USER,
-        "ID NAME IS_ADMIN PROJECTS CREATOR_ID CREATED_AT",
+        USER_TITLES,
     ),
     (
         "user get ada@x.org",
         ("GET", "/user", {"id": "ada@x.org"}, None),
         USER,
-        "ID NAME IS_ADMIN PROJECTS CREATOR_ID CREATED_AT",
+        USER_TITLES,
     ),
     (
         "user project add ada1 proj --role=boss",
         ("POST", "/user/project", {}, {"id": "ada1", "project_id": "proj", "role": "boss", "is_project_admin": False}),
         USER,
-        "ID NAME IS_ADMIN PROJECTS CREATOR_ID CREATED_AT",
+        USER_TITLES,
     ),
     (
         "user project add ada1 proj --is_project_admin",
         ("POST", "/user/project", {}, {"id": "ada1", "project_id": "proj", "role": "member", "is_project_admin": True}),
         USER,
-        "ID NAME IS_ADMIN PROJECTS CREATOR_ID CREATED_AT",
+        USER_TITLES,
     ),
     (
         "user project remove ada1 proj",
         ("DELETE", "/user/project", {"id": "ada1", "project_id": "proj"}, None),
         USER,
-        "ID NAME IS_ADMIN PROJECTS CREATOR_ID CREATED_AT",
+        USER_TITLES,
     ),
     (
         "project create proj -n x",
@@ -91,7 +94,7 @@ SINGLE = [
         f"checkpoint get {UUID}",
         ("GET", "/checkpoint", {"uuid": UUID}, None),
         OWNED,
-        "UUID NAME VISIBILITY OWNER_ID PROJECT_ID CREATED_AT",
+        OWNED_TITLES,
     ),
     (
         f"cluster get {UUID}",
@@ -119,9 +122,9 @@ SINGLE = [
     ),
     (
         f"cluster switch-host {UUID} {OTHER}",
-        ("PUT", "/cluster/switch_host", {}, {"cluster_uuid": UUID, "host_uuid": OTHER, "hexagon_id": 1}),
+        ("PUT", "/cluster/switch_host", {}, {"cluster_uuid": UUID, "host_uuid": OTHER}),
         OWNED,
-        "UUID NAME VISIBILITY OWNER_ID PROJECT_ID CREATED_AT",
+        OWNED_TITLES,
     ),
     (
         f"dataset get {UUID}",
@@ -144,7 +147,7 @@ SINGLE = [
             {"name": "lesson", "cluster_uuid": UUID, "inputs": INPUTS, "outputs": OUTPUTS, "time_length": 2},
         ),
         TASK,
-        "UUID STATE CURRENT_CYCLE TOTAL_NUMBER_OF_CYCLES QUEUE_TIMESTAMP START_TIMESTAMP END_TIMESTAMP",
+        TASK_TITLES,
     ),
     (
         f"task create request exam -c {UUID} -i d1:picture:in,d1:picture:in -r out:guess",
@@ -155,22 +158,22 @@ SINGLE = [
             {"name": "exam", "cluster_uuid": UUID, "inputs": INPUTS * 2, "results": RESULTS, "time_length": 1},
         ),
         TASK,
-        "UUID STATE CURRENT_CYCLE TOTAL_NUMBER_OF_CYCLES QUEUE_TIMESTAMP START_TIMESTAMP END_TIMESTAMP",
+        TASK_TITLES,
     ),
     (
         f"task get {OTHER} -c {UUID}",
         ("GET", "/task", {"uuid": OTHER, "cluster_uuid": UUID}, None),
         TASK,
-        "UUID STATE CURRENT_CYCLE TOTAL_NUMBER_OF_CYCLES QUEUE_TIMESTAMP START_TIMESTAMP END_TIMESTAMP",
+        TASK_TITLES,
     ),
 ]
 
 LISTS = [
-    ("user list", "/user/all", {}, USER, "ID NAME IS_ADMIN PROJECTS CREATOR_ID CREATED_AT"),
+    ("user list", "/user/all", {}, USER, USER_TITLES),
     ("project list", "/project/all", {}, PROJECT, "ID NAME CREATOR_ID CREATED_AT"),
-    ("checkpoint list", "/checkpoint/all", {}, OWNED, "UUID NAME VISIBILITY OWNER_ID PROJECT_ID CREATED_AT"),
-    ("cluster list", "/cluster/all", {}, OWNED, "UUID NAME VISIBILITY OWNER_ID PROJECT_ID CREATED_AT"),
-    ("dataset list", "/dataset/all", {}, OWNED, "UUID NAME VISIBILITY OWNER_ID PROJECT_ID CREATED_AT"),
+    ("checkpoint list", "/checkpoint/all", {}, OWNED, OWNED_TITLES),
+    ("cluster list", "/cluster/all", {}, OWNED, OWNED_TITLES),
+    ("dataset list", "/dataset/all", {}, OWNED, OWNED_TITLES),
     ("host list", "/host/all", {}, {"uuid": UUID, "type": "cpu"}, "UUID TYPE"),
     (
         f"task list -c {UUID}",
@@ -199,11 +202,7 @@ def test_single_object(argv, question, answer, titles, api, run):
     assert (outcome.code, outcome.err) == (0, "")
     assert api.asked(path) == [(method, query, body)]
     rows = [line.split("|")[1].strip() for line in outcome.out.splitlines() if line.startswith("|")]
-    assert (
-        rows == titles.replace("_", " ").split(" ")
-        if "_" not in titles
-        else [t.replace("_", " ") for t in titles.split()]
-    )
+    assert rows == [title.replace("_", " ") for title in titles.split()]
     assert json.loads(run(*argv.split(), "-j").out) == answer
     fields = run(*argv.split(), "--output", "csv").out.splitlines()[0]
     assert fields == titles.lower().replace(" ", ",")
@@ -222,9 +221,7 @@ def test_list(argv, path, query, row, titles, api, run):
     assert json.loads(run("-j", *argv.split()).out) == answer
     header, line = run("--output=csv", *argv.split()).out.splitlines()
     assert header == titles.lower().replace(" ", ",")
-    assert line == ",".join(
-        str(row[name]).lower() if name == "is_admin" else str(row[name]) for name in header.split(",")
-    )
+    assert line == ",".join("false" if row[name] is False else str(row[name]) for name in header.split(","))
 
 
 @pytest.mark.parametrize(("noun", "name", "path", "query"), DELETIONS)

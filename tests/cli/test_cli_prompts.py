@@ -2,6 +2,7 @@
 
 import os
 import pty
+import subprocess
 import sys
 
 import pytest
@@ -12,21 +13,30 @@ START = "import sys; from hanami_cli.hanamictl import main; sys.exit(main())"
 
 def on_a_terminal(*answers):
     """Run `user create` on a new terminal, give the answers, and return exit code and what the terminal showed."""
-    child, terminal = pty.fork()
-    if child == 0:
-        os.execv(sys.executable, [sys.executable, "-W", "error", "-c", START, "user", "create", "ada1", "-n", "Ada"])
-    shown = b""
-    waiting = list(answers)
+    ours, theirs = pty.openpty()
+    argv = [sys.executable, "-W", "error", "-c", START, "user", "create", "ada1", "-n", "Ada"]
+    with subprocess.Popen(argv, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True) as process:
+        os.close(theirs)
+        shown = conversation(ours, answers)
+    os.close(ours)
+    return process.returncode, shown.decode()
+
+
+def conversation(terminal, answers):
+    shown, given = b"", 0
+    while piece := read(terminal):
+        shown += piece
+        if given < len(answers) and shown.count(b": ") > given:
+            os.write(terminal, answers[given] + b"\n")
+            given += 1
+    return shown
+
+
+def read(terminal):
     try:
-        while piece := os.read(terminal, 4096):
-            shown += piece
-            if waiting and shown.count(b": ") == len(answers) - len(waiting) + 1:
-                os.write(terminal, waiting.pop(0) + b"\n")
+        return os.read(terminal, 4096)
     except OSError:  # how Linux reports that the other side is gone
-        pass
-    finally:
-        os.close(terminal)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown.decode()
+        return b""
 
 
 def test_passphrase_is_asked_for_twice_and_not_shown(api):

@@ -149,6 +149,11 @@ class FakeServer:
     def _login(self, request: Request) -> Answer:
         return Answer(body={"id": "asdf", "is_admin": True, "name": "asdf", "token": f"token-{len(self.logins)}"})
 
+    def hold(self, request: Request) -> Answer:
+        """Answer when the test is over."""
+        self.released.wait(10)
+        return Answer()
+
     def answer(self, request: Request) -> Answer:
         (self.logins if request.path == f"{API}/token" else self.requests).append(request)
         answer = self.answers.get((request.method, request.path))
@@ -207,9 +212,11 @@ def _handler(server: FakeServer) -> type[BaseHTTPRequestHandler]:
         do_GET = do_POST = do_PUT = do_DELETE = do
 
         def head(self) -> bytes:
-            return f"{self.requestline}\r\n{self.headers.as_string()}".replace("\n", "\r\n").replace(
-                "\r\r\n", "\r\n"
-            ).encode()
+            return (
+                f"{self.requestline}\r\n{self.headers.as_string()}".replace("\n", "\r\n")
+                .replace("\r\r\n", "\r\n")
+                .encode()
+            )
 
         def reply(self, answer: Answer) -> None:
             content = _encoded(answer.body)

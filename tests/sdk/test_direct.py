@@ -131,7 +131,7 @@ def test_nothing_to_send(client: Client) -> None:
 
 def test_error_keeps_the_connection(server: FakeServer, client: Client) -> None:
     with client.direct("c") as live:
-        with pytest.raises(DirectIOException, match="^no such input$"):
+        with pytest.raises(DirectIOException, match=r"^no such input$"):
             live.train({"unknown": [1.0]}, {"label": [1.0]})
         assert live.request({"a": [1.0]}) == [2.0]
     assert len(server.frames) == 2, "after an error nothing more of the sample may be sent"
@@ -139,7 +139,7 @@ def test_error_keeps_the_connection(server: FakeServer, client: Client) -> None:
 
 def test_error_of_another_shape(server: FakeServer, client: Client) -> None:
     server.answer_frame = lambda message: "plain words"
-    with client.direct("c") as live, pytest.raises(DirectIOException, match="^plain words$"):
+    with client.direct("c") as live, pytest.raises(DirectIOException, match=r"^plain words$"):
         live.request({"a": [1.0]})
 
 
@@ -148,10 +148,15 @@ def test_mode_is_switched_back_after_an_error(server: FakeServer, client: Client
         raise KeyError
     assert modes(server) == ["DIRECT", "TASK"]
 
-    server.requests.clear()
-    with pytest.raises(KeyError), client.direct("c"):
-        server.on("PUT", "/cluster/set_mode", status=500)
-        raise KeyError
+
+def test_failure_to_switch_back_does_not_hide_an_error(server: FakeServer, client: Client) -> None:
+    def fail_twice() -> None:
+        with client.direct("c"):
+            server.on("PUT", "/cluster/set_mode", status=500)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail_twice()
     assert modes(server) == ["DIRECT", "TASK"]
 
 
@@ -173,9 +178,7 @@ def test_failure_to_switch_back_is_told(server: FakeServer, client: Client) -> N
         (b"\xff", ConnectionFailedException, "not understood"),
     ],
 )
-def test_refused_opening(
-    server: FakeServer, answer: bytes | str, kind: type[HanamiException], text: str
-) -> None:
+def test_refused_opening(server: FakeServer, answer: bytes | str, kind: type[HanamiException], text: str) -> None:
     server.opening_answer = answer
     with pytest.raises(kind, match=text) as caught:
         asyncio.run(cluster.switch_to_direct_mode("tok", server.address, "c"))
@@ -216,9 +219,7 @@ def test_interrupted_exchange_closes_the_connection(
             live.request({"a": [1.0]})
 
 
-def test_pings_are_answered_while_idle(
-    server: FakeServer, client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pings_are_answered_while_idle(server: FakeServer, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_socket, "KEEP_ALIVE_PERIOD", 0.005)
     pongs: list[bytes] = []
     answered = threading.Event()
@@ -258,9 +259,7 @@ def test_unasked_message_ends_an_idle_connection(
             live.request({"a": [1.0]})
 
 
-def test_forgotten_connection_needs_no_thread(
-    server: FakeServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_forgotten_connection_needs_no_thread(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_socket, "KEEP_ALIVE_PERIOD", 0.005)
     before = set(threading.enumerate())
     opened: Any = Socket.open(server.address, "tok", "cluster", "c", DirectIOException, True, 10)

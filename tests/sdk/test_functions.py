@@ -223,9 +223,9 @@ def test_delete_dataset_under_its_right_name(server: FakeServer) -> None:
     server.on("DELETE", "/dataset")
     dataset.delete_dataset("tok", server.address, dataset_uuid="d")
     assert server.requests[0].query == {"uuid": "d"}
-    for uuids in ({}, {"checkpoint_uuid": "a", "dataset_uuid": "b"}):
+    for uuids in [{}, {"checkpoint_uuid": "a", "dataset_uuid": "b"}]:
         with pytest.raises(TypeError, match="once"):
-            dataset.delete_dataset("tok", server.address, **uuids)
+            dataset.delete_dataset("tok", server.address, **uuids)  # type: ignore[arg-type]
 
 
 def test_low_level_requests(server: FakeServer) -> None:
@@ -273,7 +273,7 @@ def test_redirects_are_not_followed(server: FakeServer) -> None:
 def test_time_out(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hanami_sdk._http._default_timeout", 60.0)
     hanami_request.set_default_timeout(0.05)
-    server.answers["GET", f"{API}/host/all"] = lambda request: Answer() if server.released.wait(10) else Answer()
+    server.answers["GET", f"{API}/host/all"] = server.hold
     with pytest.raises(requests.Timeout):
         hosts.list_hosts("tok", server.address)
     for seconds in (0, -1, float("nan")):

@@ -15,7 +15,7 @@ from typing import Any
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 import hanami_sdk
 from hanami_sdk import ConnectionFailedException, _messages
@@ -58,6 +58,7 @@ def test_acknowledgement_of_the_reference(message: bytes) -> None:
     assert list(_messages.decode_values(message)) == [0.0]
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300), st.lists(FLOATS, max_size=200), st.booleans(), *map(st.sampled_from, (Process, Buffer)))
 def test_same_bytes_as_protobuf(
     name: str, values: list[float], is_last: bool, process: Process, target: Buffer
@@ -73,6 +74,7 @@ def test_same_bytes_as_protobuf(
     assert _messages.encode_values(name, values, is_last, process, target) == whole.SerializeToString()
 
 
+@settings(deadline=None)
 @given(st.lists(FLOATS, max_size=5000))
 def test_values_survive(values: list[float]) -> None:
     message = _messages.encode_values("x", values, False, Process.TRAIN, Buffer.INPUT)

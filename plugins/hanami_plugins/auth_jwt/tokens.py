@@ -47,7 +47,7 @@ class Tokens:
         """Return a new token."""
         now = int(self._clock.now())
         frame = {"iat": now, "exp": now + self._lifetime, "jti": new_uuid(), "aud": AUDIENCE}
-        return jwt.encode(msgspec.structs.asdict(claims) | frame, self._key, ALGORITHM, options=_OPTIONS)
+        return jwt.encode(msgspec.structs.asdict(claims) | frame, self._key, ALGORITHM)
 
     def read(self, token: str) -> Claims:
         """Return the claims of a valid token.

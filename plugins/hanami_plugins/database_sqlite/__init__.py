@@ -28,11 +28,11 @@ class HanamiSqlite(peewee.SqliteDatabase):
         if self.in_transaction():
             yield
             return
-        self.execute_sql("PRAGMA synchronous=NORMAL")
+        self.execute_sql("PRAGMA synchronous=NORMAL")  # type: ignore[no-untyped-call]
         try:
             yield
         finally:
-            self.execute_sql("PRAGMA synchronous=FULL")
+            self.execute_sql("PRAGMA synchronous=FULL")  # type: ignore[no-untyped-call]
 
 
 @hookimpl

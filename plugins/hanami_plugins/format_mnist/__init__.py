@@ -83,8 +83,8 @@ def _read(part: str, file: BinaryIO, count: int) -> npt.NDArray[np.uint8]:
     return np.frombuffer(content, np.uint8)
 
 
-def _labels(file: BinaryIO, start: int, count: int) -> npt.NDArray[np.uint8]:
-    labels = _read("label", file, count)
+def _labels(file: BinaryIO, start: int, count: int) -> npt.NDArray[np.intp]:
+    labels = _read("label", file, count).astype(np.intp)
     if labels.max() >= CLASSES:
         wrong = int(np.argmax(labels >= CLASSES))
         raise BadRequest(f"label: number {start + wrong} is {labels[wrong]}, labels go from 0 to {CLASSES - 1}")

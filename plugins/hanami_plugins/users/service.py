@@ -70,9 +70,12 @@ def create_first_admin(id: str, name: str, passphrase: str) -> bool:
         BadRequest: naming the field and the rule that it breaks.
         Conflict: if a user without admin rights has the identifier.
     """
+    if has_admin():
+        return True
     fields = validate(FirstAdmin, {"id": id, "name": name, "passphrase": passphrase})
-    if not has_admin():
-        create_user(fields.id, fields.name, fields.passphrase, is_admin=True, creator_id=FIRST_CREATOR)
+    with atomic():
+        if not has_admin():
+            create_user(fields.id, fields.name, fields.passphrase, is_admin=True, creator_id=FIRST_CREATOR)
     return True
 
 

@@ -1,0 +1,53 @@
+"""Datasets: tables of numbers that clients upload in some format, or that tasks write.
+
+Formats are plugins of their own; how the bytes of their files arrive is known to the plugin ``uploads``.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+
+from hanami_core import hookimpl
+from hanami_core.database import Record
+from hanami_core.routes import Route
+from hanami_core.runtime import Runtime
+from hanami_core.settings import Setting
+from hanami_plugins.datasets import routes
+from hanami_plugins.datasets.models import Dataset
+from hanami_plugins.datasets.service import DECODERS, add_result, description, open_table
+
+__all__ = ["Dataset", "add_result", "description", "open_table"]
+
+requires = ("uploads",)
+
+
+@hookimpl
+def hanami_settings() -> list[Setting]:
+    """Declare how big files and tables may be, and what decoding may cost."""
+    limit = 10_000_000_000
+    return [
+        Setting("datasets.max_upload", int, limit, "Biggest file of an upload in bytes", 1, limit),
+        Setting("datasets.max_table", int, 20_000_000_000, "Biggest table that a format may write in bytes", 1 << 20),
+        Setting("datasets.decode_memory", int, 1 << 30, "Memory of a decoding process in bytes", 1 << 28),
+        Setting("datasets.decode_time", float, 600.0, "Seconds that decoding a dataset may take", 1.0),
+        Setting("datasets.decoders", int, 2, "Datasets that one process decodes at the same time", 1, 64),
+    ]
+
+
+@hookimpl
+def hanami_models() -> Iterable[type[Record]]:
+    """Add the table of datasets."""
+    return [Dataset]
+
+
+@hookimpl
+def hanami_startup(runtime: Runtime) -> None:
+    """Prepare the turns of decoding."""
+    runtime.stash[DECODERS] = threading.BoundedSemaphore(runtime.settings["datasets.decoders"])
+
+
+@hookimpl
+def hanami_routes(runtime: Runtime) -> list[Route]:
+    """Add the routes of datasets and of each format."""
+    return routes.routes(runtime)

@@ -1,0 +1,210 @@
+"""REST routes of datasets. The routes of uploads are made for each format that is installed."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from hanami_core.datasets import DatasetFormat
+from hanami_core.errors import NotFound, PluginError
+from hanami_core.ids import Name, Uuid
+from hanami_core.plugin_host import DEGRADED, Contribution
+from hanami_core.routes import Call, Empty, Route, Table, table
+from hanami_core.runtime import Runtime
+from hanami_plugins.datasets import service, tables
+from hanami_plugins.datasets.models import Dataset
+from hanami_plugins.datasets.service import MISSING, open_table
+
+PREFIX = "/v1.0alpha/dataset"
+VERSION = "v1.0alpha"
+FIELDS = ("created_at", "name", "owner_id", "project_id", "uuid", "visibility")
+LIST_HEADER = ("created_at", "uuid", "project_id", "owner_id", "visibility", "name")
+MAX_EXCERPT = 10_000
+_WORD = re.compile(r"[a-z][a-z0-9_]*")
+
+log = logging.getLogger("hanami.datasets")
+
+
+class ByUuid(msgspec.Struct, forbid_unknown_fields=True):
+    """A dataset by its uuid."""
+
+    uuid: Uuid
+
+
+class Check(msgspec.Struct, forbid_unknown_fields=True):
+    """A result and the dataset that holds the right answers."""
+
+    uuid: Uuid
+    reference_uuid: Uuid
+
+
+class Content(msgspec.Struct, forbid_unknown_fields=True):
+    """Some rows of one column. Columns are named by files, so their names are not restricted."""
+
+    uuid: Uuid
+    column_name: Annotated[str, Meta(min_length=1, max_length=254)]
+    row_offset: Annotated[int, Meta(ge=0, le=1_000_000_000)] = 0
+    number_of_rows: Annotated[int, Meta(ge=1, le=MAX_EXCERPT)] = 1
+
+
+class DatasetAnswer(msgspec.Struct):
+    """A dataset; without columns and rows as long as its upload is not finalised."""
+
+    created_at: str
+    description: dict[str, dict[str, int]]
+    name: str
+    number_of_columns: int
+    number_of_rows: int
+    owner_id: str
+    project_id: str
+    uuid: str
+    version: str
+    visibility: str
+
+
+class UuidAnswer(msgspec.Struct):
+    """A dataset's uuid."""
+
+    uuid: str
+
+
+class Progress(msgspec.Struct):
+    """Whether all files of a dataset have arrived."""
+
+    complete: bool
+    uuid: str
+
+
+class Accuracy(msgspec.Struct):
+    """Share of right answers in percent."""
+
+    accuracy: float
+
+
+class Data(msgspec.Struct):
+    """Values, one list for each row."""
+
+    data: list[list[float]]
+
+
+def routes(runtime: Runtime) -> list[Route]:
+    """Return all routes."""
+    found = [
+        Route("GET", PREFIX, "datasets.get", ByUuid, DatasetAnswer, get),
+        Route("DELETE", PREFIX, "datasets.delete", ByUuid, Empty, delete),
+        Route("GET", f"{PREFIX}/all", "datasets.list", Empty, Table, list_all),
+        Route("GET", f"{PREFIX}/progress", "datasets.progress", ByUuid, Progress, progress),
+        Route("GET", f"{PREFIX}/check", "datasets.check", Check, Accuracy, check),
+        Route("GET", f"{PREFIX}/content", "datasets.content", Content, Data, content),
+    ]
+    for contribution in runtime.formats.values():
+        found += _routes_of(contribution, runtime.settings["datasets.max_upload"])
+    return found
+
+
+def _routes_of(contribution: Contribution, max_size: int) -> list[Route]:
+    """Return the routes of a format; one that can not have any is off, and the others stay."""
+    try:
+        return upload_routes(contribution.item, max_size)
+    except Exception as error:
+        plugin = contribution.plugin
+        plugin.state, plugin.reason = DEGRADED, f"{type(error).__name__}: {error}"
+        log.exception("format off", extra={"plugin": plugin.name, "reason": plugin.reason})
+        return []
+
+
+def upload_routes(dataset_format: DatasetFormat, max_size: int) -> list[Route]:
+    """Return the two routes of a format: announce an upload, and finalise it.
+
+    Args:
+        dataset_format: what the files are.
+        max_size: biggest file in bytes.
+
+    Raises:
+        PluginError: if the names of the format or its parts are of no use as names of fields.
+    """
+    name, parts = dataset_format.name, tuple(dataset_format.parts)
+    if not parts or len(set(parts)) < len(parts) or not all(map(_WORD.fullmatch, (name, *parts))):
+        raise PluginError(f"format {name!r}: name and parts {parts} must be different words in lower case")
+    size = Annotated[int, Meta(ge=1, le=max_size)]
+    title, path = name.title().replace("_", ""), f"{PREFIX}/upload/{name}"
+    announced = _request(f"Announce{title}", [("name", Name), *((f"{part}_data_size", size) for part in parts)])
+    finished = _request(f"Finish{title}", [("uuid", Uuid), *((f"uuid_{part}_file", Uuid) for part in parts)])
+    answered = msgspec.defstruct(f"{title}Upload", [(f, str) for f in (*FIELDS, *(f"uuid_{p}_file" for p in parts))])
+
+    def announce(call: Call, request: Any) -> dict[str, Any]:
+        sizes = {part: getattr(request, f"{part}_data_size") for part in parts}
+        dataset, files = service.create(call.runtime, call.access, name, request.name, sizes)
+        return _common(dataset) | {f"uuid_{part}_file": files[part].uuid for part in parts}
+
+    def finish(call: Call, request: Any) -> dict[str, Any]:
+        files = {part: getattr(request, f"uuid_{part}_file") for part in parts}
+        service.finalise(call.runtime, call.access, name, request.uuid, files)
+        return {"uuid": request.uuid.lower()}
+
+    return [
+        Route("POST", path, "datasets.create", announced, answered, announce),
+        Route("PUT", path, "datasets.finalise", finished, UuidAnswer, finish),
+    ]
+
+
+def _request(name: str, fields: list[tuple[str, Any]]) -> type[msgspec.Struct]:
+    return msgspec.defstruct(name, fields, forbid_unknown_fields=True, module=__name__)
+
+
+def _common(dataset: Dataset) -> dict[str, Any]:
+    return {field: getattr(dataset, field) for field in FIELDS}
+
+
+def get(call: Call, request: ByUuid) -> dict[str, Any]:
+    """Return a dataset."""
+    dataset = call.get(Dataset, request.uuid, MISSING.format(request.uuid))
+    shape = service.description(dataset)
+    return _common(dataset) | {
+        "description": shape,
+        "number_of_columns": max((column["column_end"] for column in shape.values()), default=0),
+        "number_of_rows": dataset.rows,
+        "version": VERSION,
+    }
+
+
+def list_all(call: Call, request: Empty) -> dict[str, Any]:
+    """List the visible datasets, also those that are still being uploaded."""
+    rows = [[getattr(row, name) for name in LIST_HEADER] for row in call.access.visible(Dataset)]
+    return table(LIST_HEADER, rows)
+
+
+def delete(call: Call, request: ByUuid) -> dict[str, Any]:
+    """Delete a dataset."""
+    service.delete(call.runtime, call.access, request.uuid)
+    return {}
+
+
+def progress(call: Call, request: ByUuid) -> dict[str, Any]:
+    """Tell whether all files have arrived."""
+    complete = service.received(call.runtime, call.access, request.uuid)
+    return {"complete": complete, "uuid": request.uuid.lower()}
+
+
+def check(call: Call, request: Check) -> dict[str, Any]:
+    """Compare a result with the right answers."""
+    result, reference = (
+        open_table(call.runtime, call.get(Dataset, uuid, f"Dataset with uuid '{uuid}' not found"))
+        for uuid in (request.uuid, request.reference_uuid)
+    )
+    return {"accuracy": tables.accuracy(result, reference)}
+
+
+def content(call: Call, request: Content) -> dict[str, Any]:
+    """Return some rows of one column."""
+    dataset = call.get(Dataset, request.uuid, MISSING.format(request.uuid))
+    opened = open_table(call.runtime, dataset)
+    if request.column_name not in opened.columns:
+        raise NotFound(
+            f"Column with name '{request.column_name}' was not found in dataset with UUID '{request.uuid}'"
+        )
+    return {"data": tables.excerpt(opened, request.column_name, request.row_offset, request.number_of_rows)}

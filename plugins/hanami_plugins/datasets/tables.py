@@ -1,0 +1,60 @@
+"""What clients read from tables: excerpts and accuracies. It knows neither the database nor HTTP."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hanami_core.datasets import Table
+from hanami_core.errors import BadRequest
+
+_CLASSES = "label"
+_BLOCK = 1 << 16
+
+
+def excerpt(table: Table, column: str, offset: int, count: int) -> list[list[float]]:
+    """Return `count` rows of a column from row `offset` on.
+
+    Raises:
+        BadRequest: if the table has fewer rows.
+    """
+    if offset + count > len(table.values):
+        raise BadRequest(
+            f"Rows {offset} to {offset + count - 1} are out of range, the data-set has {len(table.values)} rows"
+        )
+    rows = table.column(column)[offset : offset + count]
+    return rows.astype(np.float32).tolist()  # type: ignore[no-any-return]
+
+
+def accuracy(result: Table, reference: Table) -> float:
+    """Return for how many rows of two tables the biggest value stands at the same place, in percent.
+
+    Of equal values the first one counts. Rows that only one table has are left out.
+
+    Raises:
+        BadRequest: if the tables have no columns that can be compared.
+    """
+    given, expected = comparable(result, reference)
+    rows = min(len(result.values), len(reference.values))
+    left, right = result.column(given), reference.column(expected)
+    hits = 0
+    for start in range(0, rows, _BLOCK):
+        end = min(start + _BLOCK, rows)
+        hits += int(np.count_nonzero(left[start:end].argmax(axis=1) == right[start:end].argmax(axis=1)))
+    return 100.0 * hits / rows
+
+
+def comparable(result: Table, reference: Table) -> tuple[str, str]:
+    """Return a column of each table, of the same width: the first of the result that fits, and the classes.
+
+    The classes are the column ``label`` of the reference, else the last column of that width. A single value has no
+    biggest one, so columns of width 1 are left out.
+
+    Raises:
+        BadRequest: if no column of the result has the width of one of the reference.
+    """
+    widths = {name: end - start for name, (start, end) in reference.columns.items()}
+    for name, (start, end) in result.columns.items():
+        fitting = [other for other, width in widths.items() if width == end - start > 1]
+        if fitting:
+            return name, _CLASSES if _CLASSES in fitting else fitting[-1]
+    raise BadRequest("The data-sets can not be compared: no column of both has the same number of values above 1")

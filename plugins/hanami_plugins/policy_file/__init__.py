@@ -1,0 +1,56 @@
+"""Which role may call which endpoint: from a policy file, or, without one, as the routes suggest.
+
+Speaks about actions only. Which rows somebody sees, and what only a global admin may do, is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hanami_core import hookimpl
+from hanami_core.access import Action, Actor, Rule
+from hanami_core.errors import StartupError
+from hanami_core.runtime import Runtime
+from hanami_core.settings import Setting
+from hanami_core.stash import StashKey
+from hanami_plugins.policy_file.policy import Policy, PolicyError, parse_policy
+
+__all__ = ["Policy", "PolicyError", "parse_policy"]
+
+essential = True
+
+REFUSED = "Access denied by policy"
+POLICY: StashKey[Policy | None] = StashKey("policy_file.policy")
+
+
+@hookimpl
+def hanami_settings() -> list[Setting]:
+    """Declare where the policy file is."""
+    text = "Policy file, relative to the data directory; without one each route's own roles count"
+    return [Setting("policy_file.path", str, "", text)]
+
+
+@hookimpl
+def hanami_startup(runtime: Runtime) -> None:
+    """Read the policy file."""
+    path = runtime.settings["policy_file.path"]
+    runtime.stash[POLICY] = _read(runtime.settings.data_dir / path) if path else None
+
+
+@hookimpl
+def hanami_rules(runtime: Runtime, actor: Actor, action: Action) -> list[Rule]:
+    """Allow an action to the listed roles and to nobody else."""
+    if action.resource is not None:
+        return []
+    policy = runtime.stash[POLICY]
+    roles = action.roles if policy is None else policy.roles(action.endpoint, action.method)
+    return [Rule(True) if actor.role in roles else Rule(False, REFUSED)]
+
+
+def _read(file: Path) -> Policy:
+    try:
+        return parse_policy(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise StartupError(f"{file}: {error}") from error
+    except PolicyError as error:
+        raise StartupError(f"{file}: {error}") from error

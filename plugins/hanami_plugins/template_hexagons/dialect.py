@@ -1,0 +1,38 @@
+"""The language as the core sees it."""
+
+from __future__ import annotations
+
+import re
+
+from hanami_core.errors import TemplateError
+from hanami_core.network import Template
+from hanami_plugins.template_hexagons.build import build
+from hanami_plugins.template_hexagons.grammar import read
+
+LONGEST_TEXT = 1 << 16
+PREFIX = "Uploaded template is not a valid cluster-template: \n"
+
+_HEAD = re.compile(r"\s*version\b")
+
+
+class HexagonDialect:
+    """Version 1 of the template language."""
+
+    name = "hexagons"
+
+    def recognises(self, text: str) -> bool:
+        """Tell whether a text begins like a template."""
+        return _HEAD.match(text) is not None
+
+    def parse(self, text: str) -> Template:
+        """Return the checked template.
+
+        Raises:
+            TemplateError: with line, column and the broken rule.
+        """
+        try:
+            if len(text) > LONGEST_TEXT:
+                raise TemplateError(f"the text is longer than {LONGEST_TEXT} characters")
+            return build(read(text))
+        except TemplateError as error:
+            raise TemplateError(PREFIX + str(error)) from None

@@ -1,0 +1,63 @@
+"""Files that clients send in pieces over a websocket. What a file is for is known to the plugin that asked for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hanami_core import hookimpl
+from hanami_core.database import Record
+from hanami_core.runtime import Runtime
+from hanami_core.settings import Setting
+from hanami_core.sockets import SocketTarget
+from hanami_plugins.uploads.models import Upload
+from hanami_plugins.uploads.service import (
+    complete,
+    create_upload,
+    discard,
+    discard_idle,
+    missing,
+    path,
+    remove_orphans,
+    upload_for,
+    uploads_of,
+)
+from hanami_plugins.uploads.session import FileUploadTarget
+
+__all__ = [
+    "Upload",
+    "complete",
+    "create_upload",
+    "discard",
+    "discard_idle",
+    "missing",
+    "path",
+    "remove_orphans",
+    "upload_for",
+    "uploads_of",
+]
+
+
+@hookimpl
+def hanami_settings() -> list[Setting]:
+    """Declare how long an upload may pause."""
+    return [Setting("uploads.timeout", float, 86_400.0, "Seconds without data after which an upload is dropped", 1.0)]
+
+
+@hookimpl
+def hanami_models() -> Iterable[type[Record]]:
+    """Add the table of uploads."""
+    return [Upload]
+
+
+@hookimpl
+def hanami_startup(runtime: Runtime) -> None:
+    """Clean up after uploads that were abandoned or cut off."""
+    if runtime.role in ("sidecar", "tool"):
+        discard_idle(runtime)
+        remove_orphans(runtime)
+
+
+@hookimpl
+def hanami_socket_targets() -> list[SocketTarget]:
+    """Add the target ``file_upload``."""
+    return [FileUploadTarget()]

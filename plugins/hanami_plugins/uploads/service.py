@@ -1,0 +1,96 @@
+"""What other plugins do with uploads: create, look at, take over, discard; and the clean-up of abandoned ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hanami_core.access import Actor
+from hanami_core.clock import stamp
+from hanami_core.database import after_commit, atomic
+from hanami_core.runtime import Runtime
+from hanami_plugins.uploads.models import Upload
+from hanami_plugins.uploads.received import Place
+
+
+def create_upload(runtime: Runtime, actor: Actor, related_uuid: str, size: int, name: str) -> Upload:
+    """Add an upload of `size` bytes, in the caller's transaction.
+
+    Args:
+        runtime: the process' runtime.
+        actor: who alone may send the file.
+        related_uuid: the resource that the file is for.
+        size: size of the file in bytes.
+        name: name of the file among those of the resource.
+    """
+    return Upload.create(
+        name=name, owner_id=actor.user_id, project_id=actor.project_id, related_uuid=related_uuid, size=size
+    )
+
+
+def uploads_of(related_uuid: str) -> list[Upload]:
+    """Return the uploads of a resource, oldest first."""
+    return list(Upload.active().where(Upload.related_uuid == related_uuid))
+
+
+def upload_for(related_uuid: str, name: str, uuid: str) -> Upload | None:
+    """Return an upload if it is the one of that name for that resource."""
+    found = (Upload.uuid == uuid.lower()) & (Upload.related_uuid == related_uuid) & (Upload.name == name)
+    return Upload.active().where(found).first()
+
+
+def missing(runtime: Runtime, upload: Upload) -> int:
+    """Return the number of bytes that have not arrived."""
+    return place_of(runtime, upload).missing()
+
+
+def complete(runtime: Runtime, upload: Upload) -> bool:
+    """Tell whether every byte has arrived."""
+    return not missing(runtime, upload)
+
+
+def path(runtime: Runtime, upload: Upload) -> Path:
+    """Return where a complete upload can be read."""
+    return place_of(runtime, upload).data
+
+
+def discard(runtime: Runtime, related_uuid: str) -> None:
+    """Remove the uploads of a resource, in the caller's transaction; their files go after the commit."""
+    places = [place_of(runtime, upload) for upload in uploads_of(related_uuid)]
+    Upload.delete().where(Upload.related_uuid == related_uuid).execute()
+    for place in places:
+        after_commit(place.remove)
+
+
+def place_of(runtime: Runtime, upload: Upload) -> Place:
+    """Return where an upload lies."""
+    return Place(_folder(runtime), upload.uuid, upload.size, runtime.clock.boot())
+
+
+def discard_idle(runtime: Runtime) -> list[str]:
+    """Remove the uploads of resources for which nothing has arrived for too long, and return these resources."""
+    limit = runtime.clock.now() - runtime.settings["uploads.timeout"]
+    old = Upload.active().where(Upload.created_at < stamp(limit))
+    idle = {upload.related_uuid for upload in old}
+    idle -= {upload.related_uuid for upload in old if place_of(runtime, upload).touched() > limit}
+    for related_uuid in idle:
+        with atomic():
+            discard(runtime, related_uuid)
+    return sorted(idle)
+
+
+def remove_orphans(runtime: Runtime) -> list[str]:
+    """Remove files of uploads that do not exist, and return their names.
+
+    A row is always older than its files; so files are listed before rows, or those of a new upload would look like
+    orphans.
+    """
+    files = [file for file in _folder(runtime).glob("*") if file.is_file()]
+    known = {upload.uuid for upload in Upload.active()}
+    orphans = [file for file in files if file.name.partition(".")[0] not in known]
+    for file in orphans:
+        file.unlink(missing_ok=True)
+    return [file.name for file in orphans]
+
+
+def _folder(runtime: Runtime) -> Path:
+    return runtime.settings.data_dir / "uploads"

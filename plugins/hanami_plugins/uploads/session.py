@@ -1,0 +1,69 @@
+"""The websocket target ``file_upload``: a message for each piece of a file, an answer for each message."""
+
+from __future__ import annotations
+
+import logging
+
+from hanami_core.access import Actor
+from hanami_core.errors import NotFound
+from hanami_core.runtime import Runtime
+from hanami_plugins.uploads.messages import SUCCESS, failure, read_piece
+from hanami_plugins.uploads.models import Upload
+from hanami_plugins.uploads.received import Receiver
+from hanami_plugins.uploads.service import place_of
+
+INVALID = "Got invalid FileUpload-Message"
+NOT_WRITTEN = "Failed to write data to disc"
+
+log = logging.getLogger("hanami.uploads")
+
+
+class UploadSession:
+    """A socket that sends one file. A refused piece leaves the socket usable."""
+
+    def __init__(self, receiver: Receiver) -> None:
+        """Write to a receiver."""
+        self._receiver = receiver
+        self._reported = False
+
+    def receive(self, message: bytes | str) -> bytes:
+        """Write the piece in a message and acknowledge it."""
+        piece = read_piece(message)
+        if piece is None:
+            return failure(INVALID)
+        try:
+            self._receiver.write(piece.position, piece.data)
+        except ValueError:
+            return failure(NOT_WRITTEN)
+        except OSError as error:
+            self._report(error)
+            return failure(NOT_WRITTEN)
+        return SUCCESS
+
+    def _report(self, error: OSError) -> None:
+        """Log the first failure only: a client that goes on sending must not fill the log of a full disk."""
+        if not self._reported:
+            log.warning("piece not written", extra={"reason": str(error)})
+        self._reported = True
+
+    def close(self) -> None:
+        """Sync and close the file."""
+        self._receiver.close()
+
+
+class FileUploadTarget:
+    """Opens uploads for those who created them, in the project in which they did."""
+
+    name = "file_upload"
+
+    def host(self, runtime: Runtime, uuid: str) -> str | None:
+        """Let any sidecar receive an upload."""
+        return None
+
+    def open(self, runtime: Runtime, actor: Actor, uuid: str) -> UploadSession:
+        """Open the file of an upload."""
+        own = (Upload.owner_id == actor.user_id) & (Upload.project_id == actor.project_id)
+        upload = Upload.active().where(own & (Upload.uuid == uuid.lower())).first()
+        if upload is None:
+            raise NotFound(f"Tempfile with UUID '{uuid}' not found")
+        return UploadSession(Receiver(place_of(runtime, upload)))

@@ -1,0 +1,121 @@
+"""The process that answers REST: the application under gunicorn, on a listening socket that the supervisor made.
+
+Stateless: all that it knows is in the database. Must not know any route; must not load a compute library.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import gunicorn.http.wsgi
+from gunicorn.app.base import BaseApplication
+from gunicorn.errors import AppImportError
+from gunicorn.glogging import Logger
+
+from hanami_core.errors import HanamiError
+from hanami_core.runtime import Runtime
+from hanami_server import lifetime, logs
+from hanami_server.process import HttpLimits, Options, announce, parse
+from hanami_server.worker import Worker
+
+__all__ = ["Api", "main"]
+
+GRACE = 2
+KEEPALIVE = 75
+WORKER_TIMEOUT = 60
+MOST_FIELDS = 64
+LONGEST_FIELD = 8190
+
+log = logging.getLogger("hanami.api")
+
+
+class Log(Logger):  # type: ignore[misc]
+    """gunicorn's logger without handlers of its own: everything goes where the process logs."""
+
+    def setup(self, cfg: Any) -> None:
+        """Pass everything on."""
+        self.cfg = cfg
+        self._access_log_enabled = False
+        self.error_log.propagate = True
+        self.error_log.setLevel(logging.WARNING)
+
+
+class Api(BaseApplication):  # type: ignore[misc]
+    """gunicorn's view of the api. `limits` are read by its workers."""
+
+    def __init__(self, options: Options) -> None:
+        """Configure from the command line."""
+        assert options.http is not None
+        self.limits: HttpLimits = options.http
+        self._options = options
+        self._runtime: Runtime | None = None
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Set what differs from gunicorn's defaults."""
+        shared_memory = Path("/dev/shm")
+        values: dict[str, Any] = {
+            "bind": f"fd://{self._options.listener}",
+            "workers": self.limits.workers,
+            "threads": self.limits.threads,
+            "worker_class": Worker,
+            "worker_connections": self.limits.connections,
+            "worker_tmp_dir": str(shared_memory) if os.access(shared_memory, os.W_OK) else None,
+            "timeout": WORKER_TIMEOUT,
+            "graceful_timeout": GRACE,
+            "keepalive": KEEPALIVE,
+            "http_parser": "python",
+            "limit_request_line": LONGEST_FIELD,
+            "limit_request_fields": MOST_FIELDS,
+            "limit_request_field_size": LONGEST_FIELD,
+            "header_map": "refuse",
+            "forwarded_allow_ips": "",
+            "control_socket_disable": True,
+            "logger_class": Log,
+            "post_fork": self._forked,
+            "post_worker_init": self._ready,
+            "worker_exit": self._exit,
+        }
+        for name, value in values.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """Build the application in a worker."""
+        from hanami_server.app import create_app
+        from hanami_server.handover import Handover
+
+        try:
+            self._runtime = Runtime.open(self._options.data_dir, "api", self._options.flags)
+        except HanamiError as error:
+            log.error("api does not start", extra={"reason": str(error)})
+            raise AppImportError(str(error)) from error
+        return Handover(create_app(self._runtime), self._options.data_dir, self._runtime.hosts)
+
+    @staticmethod
+    def _forked(arbiter: Any, _worker: Any) -> None:
+        lifetime.die_with(arbiter.pid)
+
+    def _ready(self, _worker: Any) -> None:
+        announce(self._options)
+
+    def _exit(self, _arbiter: Any, _worker: Any) -> None:
+        if self._runtime is not None:
+            self._runtime.close()
+
+
+def main(argv: list[str]) -> None:
+    """Run the api; ends the process."""
+    options = parse(argv)
+    logs.configure(options.log_level, "api")
+    lifetime.raise_file_limit()
+    # gunicorn takes no other way to name the server in answers.
+    gunicorn.http.wsgi.SERVER = "Hanami"
+    Api(options).run()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

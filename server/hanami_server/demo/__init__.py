@@ -1,0 +1,140 @@
+"""``hanami demo``: the main job in one command, on a private server that is gone afterwards."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hanami_core.errors import HanamiError
+
+if TYPE_CHECKING:
+    from hanami_server.demo.local import LocalServer
+    from hanami_server.demo.story import Progress, Result
+
+USAGE = """Show what Hanami does: a private server, handwritten digits, a network that learns them.
+
+Usage:
+    hanami demo [--json] [--data DIR] [--epochs N] [--keep]
+    hanami demo --help
+
+Options:
+    --json      Print one line of JSON and nothing else.
+    --data DIR  Directory with the four MNIST files (idx, plain or .gz). Without it, a sample of 5,000 and 1,000 genuine
+                digits is used.
+    --epochs N  Passes over the training digits. Default: 1 with --data, 5 for the sample.
+    --keep      Leave the server running until Ctrl-C.
+    -h --help   Show this text.
+"""
+
+
+def run(argv: list[str]) -> int:
+    """Run the command and return its exit code."""
+    from docopt import docopt
+
+    arguments = docopt(USAGE, argv=argv)
+    try:
+        return _demo(arguments)
+    except HanamiError as error:
+        print(f"hanami demo: {error}", file=sys.stderr)
+        return 1
+
+
+def _demo(arguments: dict[str, Any]) -> int:
+    from hanami_sdk import Client
+    from hanami_sdk.hanami_exceptions import HanamiException
+    from hanami_server.demo import digits, story
+    from hanami_server.demo.local import LocalServer
+
+    quiet = bool(arguments["--json"])
+    epochs = _epochs(arguments)
+    files = digits.find(Path(arguments["--data"]) if arguments["--data"] else digits.SAMPLE)
+    with tempfile.TemporaryDirectory(prefix="hanami-demo-") as directory:
+        _say(quiet, "starting a private server …")
+        with LocalServer(Path(directory) / "data") as server:
+            _say(quiet, f"ready after {server.ready_seconds:.1f} s at {server.address}")
+            try:
+                with Client(server.address, server.user, server.passphrase) as client, _progress(quiet) as progress:
+                    result = story.run(client, files, epochs, progress)
+            except HanamiException as error:
+                print(f"hanami demo: {error}", file=sys.stderr)
+                return 1
+            _print_json(result) if quiet else _tell(result)
+            _keep(server, quiet) if arguments["--keep"] else _next_steps(quiet)
+    return 0
+
+
+def _epochs(arguments: dict[str, Any]) -> int:
+    text = arguments["--epochs"] or ("1" if arguments["--data"] else "5")
+    if not text.isdigit() or not 1 <= int(text) <= 1000:
+        raise HanamiError(f"--epochs must be a number from 1 to 1000, not '{text}'")
+    return int(text)
+
+
+def _say(quiet: bool, text: str) -> None:
+    if not quiet:
+        print(text, flush=True)
+
+
+class _progress:  # noqa: N801 - used like a function
+    """Shows one bar for each thing that is being done."""
+
+    def __init__(self, quiet: bool) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        text = TextColumn("{task.description:<18}")
+        console = Console(quiet=quiet)
+        self._bars = Progress(text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console)
+        self._ids: dict[str, Any] = {}
+
+    def __enter__(self) -> Progress:
+        self._bars.start()
+        return self._show
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def _show(self, title: str, done: int, total: int) -> None:
+        if title not in self._ids:
+            self._ids[title] = self._bars.add_task(title)
+        self._bars.update(self._ids[title], completed=done, total=total)
+
+
+def _print_json(result: Result) -> None:
+    names = ("accuracy", "train_seconds", "request_seconds", "direct_io_ms_p50")
+    print(json.dumps({name: round(getattr(result, name), 4) for name in names}))
+
+
+def _tell(result: Result) -> None:
+    from hanami_server.demo.digits import draw
+
+    pictures = [draw(pixels) for pixels, _, _ in result.samples]
+    print()
+    for line in zip(*pictures, strict=True):
+        print("  ".join(line).rstrip())
+    captions = [f"is {right}, reads {answer} {'✓' if right == answer else '✗'}" for _, right, answer in result.samples]
+    print("  ".join(caption.center(28) for caption in captions).rstrip())
+    print()
+    print(f"accuracy on digits it never saw   {result.accuracy:6.2f} %")
+    print(f"training                          {result.train_seconds:6.2f} s")
+    print(f"asking                            {result.request_seconds:6.2f} s")
+    print(f"direct IO, one digit and back     {result.direct_io_ms_p50:6.2f} ms (median)")
+
+
+def _keep(server: LocalServer, quiet: bool) -> None:
+    out = sys.stderr if quiet else sys.stdout
+    print("\nThe server keeps running until Ctrl-C. Talk to it from another terminal:\n", file=out)
+    print(f"  export HANAMI_ADDRESS={server.address}", file=out)
+    print(f"  export HANAMI_USER={server.user} HANAMI_PASSPHRASE={server.passphrase}", file=out)
+    print("  hanamictl cluster list", file=out, flush=True)
+    server.wait()
+
+
+def _next_steps(quiet: bool) -> None:
+    _say(quiet, "\nWhat to try next:")
+    _say(quiet, "  hanami demo --keep            the same, and the server stays for you to play with")
+    _say(quiet, "  hanami init --help            a server of your own")
+    _say(quiet, "  hanamictl --help              what users do with it")

@@ -1,0 +1,100 @@
+"""Hands websocket connections from a worker of the api to a sidecar.
+
+A WSGI middleware: it sees the request for an upgrade, writes its head down again, sends the connected socket to a sidecar
+and puts a dummy on the worker's descriptor, so that gunicorn closes that one. Must not know websocket itself.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from hanami_server.intake import LARGEST_HEAD
+from hanami_server.parcel import Parcel, deliver
+from hanami_server.paths import adoption_path
+
+__all__ = ["Handover", "request_head"]
+
+Environ = dict[str, Any]
+Application = Callable[[Environ, Any], Iterable[bytes]]
+
+
+class Handover:
+    """WSGI middleware around the application."""
+
+    def __init__(self, application: Application, data_dir: Path, hosts: Iterable[str]) -> None:
+        """Serve `application`; websockets go to the sidecars of `hosts`, which take turns."""
+        self._application = application
+        self._data_dir = data_dir
+        self._hosts = tuple(hosts)
+        self._turn = itertools.count()
+
+    def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        """Answer one request."""
+        if not _wants_websocket(environ):
+            return self._application(environ, start_response)
+        connection: socket.socket | None = environ.get("gunicorn.socket")
+        if connection is None:
+            return _unavailable(start_response)
+        head = request_head(environ)
+        if len(head) > LARGEST_HEAD:
+            return _plain(start_response, "400 Bad Request", b"Head of the request is too large")
+        parcel = Parcel(head + _read_ahead(environ))
+        if not any(deliver(path, connection.fileno(), parcel) for path in self._paths()):
+            return _unavailable(start_response)
+        start_response("200 OK", [("Content-Length", "0")])
+        return _Dummy(connection)
+
+    def _paths(self) -> Iterator[Path]:
+        first = next(self._turn)
+        count = len(self._hosts)
+        return (adoption_path(self._data_dir, self._hosts[(first + i) % count]) for i in range(count))
+
+
+class _Dummy:
+    """Empty response that goes to a dummy instead of the connection, which belongs to somebody else now."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        dummy, self._peer = socket.socketpair()
+        with dummy:
+            os.dup2(dummy.fileno(), connection.fileno(), inheritable=False)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(())
+
+    def close(self) -> None:
+        """End the dummy; called by the WSGI server after the response."""
+        self._peer.close()
+
+
+def _wants_websocket(environ: Mapping[str, Any]) -> bool:
+    return "websocket" in environ.get("HTTP_UPGRADE", "").lower()
+
+
+def request_head(environ: Mapping[str, Any]) -> bytes:
+    """Return the head of a request the way it stood on the wire, as far as WSGI keeps it."""
+    lines = [f"{environ['REQUEST_METHOD']} {environ['RAW_URI']} {environ['SERVER_PROTOCOL']}"]
+    for name, value in environ.items():
+        if name.startswith("HTTP_"):
+            lines.append(f"{name[5:].replace('_', '-').title()}: {value}")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+def _read_ahead(environ: Mapping[str, Any]) -> bytes:
+    """Return what the client sent right behind the head; gunicorn has read it already."""
+    reader = getattr(environ["wsgi.input"], "reader", None)
+    unreader = getattr(reader, "unreader", None)
+    return bytes(unreader.take_buffered()) if unreader is not None else b""
+
+
+def _unavailable(start_response: Any) -> Iterable[bytes]:
+    return _plain(start_response, "503 Service Unavailable", b"no compute host is ready")
+
+
+def _plain(start_response: Any, status: str, text: bytes) -> Iterable[bytes]:
+    start_response(status, [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(text)))])
+    return [text]

@@ -1,0 +1,57 @@
+"""The two resources that tell an operator's tools how the server is; they need no login.
+
+``live`` means that this process answers. ``ready`` means that a real request ran through every compute host just now.
+Must not know how a sidecar finds that out.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import falcon
+import msgspec
+
+from hanami_core.runtime import Runtime
+from hanami_server.control import Unreachable, ask
+from hanami_server.paths import control_path
+
+__all__ = ["LIVE_PATH", "READY_PATH", "Live", "Ready"]
+
+LIVE_PATH = "/health/live"
+READY_PATH = "/health/ready"
+
+
+class Live:
+    """``GET /health/live``."""
+
+    def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer that this process lives."""
+        _render(resp, 200, {"status": "live"})
+
+
+class Ready:
+    """``GET /health/ready``."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        """Watch the hosts of a runtime."""
+        self._runtime = runtime
+
+    def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer 200 if every host answers a request, else 503 with the reasons."""
+        with ThreadPoolExecutor(max_workers=8) as threads:
+            hosts = dict(zip(self._runtime.hosts, threads.map(self._host, self._runtime.hosts), strict=True))
+        ready = bool(hosts) and all(host["ready"] for host in hosts.values())
+        _render(resp, 200 if ready else 503, {"status": "ready" if ready else "unready", "hosts": hosts})
+
+    def _host(self, name: str) -> dict[str, Any]:
+        try:
+            return ask(control_path(self._runtime.settings.data_dir, name), "probe")
+        except Unreachable as error:
+            return {"ready": False, "reason": str(error)}
+
+
+def _render(resp: falcon.Response, status: int, content: Any) -> None:
+    resp.status = status
+    resp.content_type = falcon.MEDIA_JSON
+    resp.data = msgspec.json.encode(content)

@@ -1,0 +1,138 @@
+"""Tells when the bytes of an HTTP/1.1 request are all there, without any input or output of its own.
+
+The api's workers wait for slow clients in their poller, where waiting costs no thread; a thread gets a request only when
+it is whole. Owns the framing rules that this needs. Must not interpret a request otherwise: gunicorn's parser does that
+afterwards, and what looks odd here counts as whole, so that the parser refuses it.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+
+__all__ = ["LARGEST_HEAD", "Intake", "Stage"]
+
+LARGEST_HEAD = 1 << 15
+_LONGEST_CHUNK_LINE = 1 << 10
+_CRLF = b"\r\n"
+_HEAD_END = b"\r\n\r\n"
+_BARE_LF = re.compile(rb"(?<!\r)\n")
+_LENGTH = re.compile(rb"^content-length:[ \t]*([^\r\n]*?)[ \t]*\r$", re.IGNORECASE | re.MULTILINE)
+_CODING = re.compile(rb"^transfer-encoding:", re.IGNORECASE | re.MULTILINE)
+_EXPECT = re.compile(rb"^expect:[ \t]*100-continue[ \t]*\r\n", re.IGNORECASE | re.MULTILINE)
+
+
+class Stage(enum.Enum):
+    """How far a request has arrived."""
+
+    PARTIAL = "partial"
+    WHOLE = "whole"
+    REFUSED = "refused"
+
+
+class Intake:
+    """The bytes of one connection since the last request.
+
+    `reason` says why a request is refused. `expects` is set while the client waits for ``100 Continue``.
+    """
+
+    def __init__(self, largest_body: int) -> None:
+        """Start with nothing; bodies may have up to `largest_body` bytes."""
+        self.data = bytearray()
+        self.stage = Stage.PARTIAL
+        self.reason = ""
+        self.expects = False
+        self._limit = largest_body
+        self._searched = 0
+        self._body = 0
+        self._end: int | None = None
+        self._chunk = 0
+        self._decoded = 0
+
+    def feed(self, data: bytes) -> Stage:
+        """Add bytes that arrived and return the stage that they lead to."""
+        self.data += data
+        if self.stage is Stage.PARTIAL:
+            if not self._body:
+                self._find_head()
+            if self._body and self.stage is Stage.PARTIAL:
+                self._find_end()
+        return self.stage
+
+    def continued(self) -> None:
+        """Take note that ``100 Continue`` was sent; gunicorn must not send it once more."""
+        self.expects = False
+        head = _EXPECT.sub(b"", bytes(self.data[: self._body]))
+        shift = self._body - len(head)
+        self.data[: self._body] = head
+        self._body -= shift
+        self._chunk -= shift
+        if self._end is not None:
+            self._end -= shift
+
+    def _refuse(self, reason: str) -> None:
+        self.stage, self.reason = Stage.REFUSED, reason
+
+    def _find_head(self) -> None:
+        end = self.data.find(_HEAD_END, max(0, self._searched - 3))
+        if end > LARGEST_HEAD or (end < 0 and len(self.data) > LARGEST_HEAD):
+            self._refuse(f"Head of the request is larger than {LARGEST_HEAD} bytes")
+        elif end < 0 and _BARE_LF.search(self.data, max(0, self._searched - 1)):
+            self.stage = Stage.WHOLE
+        elif end < 0:
+            self._searched = len(self.data)
+        else:
+            self._body = end + len(_HEAD_END)
+            self._read_head(bytes(self.data[: self._body]))
+
+    def _read_head(self, head: bytes) -> None:
+        lengths, coded = _LENGTH.findall(head), _CODING.search(head)
+        if coded and not lengths:
+            self._chunk = self._body
+        elif len(lengths) != 1 or coded or not lengths[0].isdigit():
+            self.stage = Stage.WHOLE
+        elif len(lengths[0]) > len(str(self._limit)) or int(lengths[0]) > self._limit:
+            self._refuse(f"Body is larger than {self._limit} bytes")
+        else:
+            self._end = self._body + int(lengths[0])
+        self.expects = self.stage is Stage.PARTIAL and bool(_EXPECT.search(head))
+
+    def _find_end(self) -> None:
+        if self._end is None:
+            self._walk_chunks()
+        elif len(self.data) >= self._end:
+            self.stage = Stage.WHOLE
+
+    def _walk_chunks(self) -> None:
+        while self.stage is Stage.PARTIAL and self._chunk < len(self.data):
+            end = self.data.find(_CRLF, self._chunk, self._chunk + _LONGEST_CHUNK_LINE)
+            if end < 0:
+                if len(self.data) - self._chunk >= _LONGEST_CHUNK_LINE:
+                    self._refuse("Line of a chunk is too long")
+                return
+            self._step_over(end)
+            if self._chunk <= end:
+                return
+
+    def _step_over(self, end: int) -> None:
+        """Move past the chunk whose size line ends at `end`, or stop there if it is the last one."""
+        digits = bytes(self.data[self._chunk : end]).partition(b";")[0].strip(b" \t")
+        try:
+            size = int(digits, 16) if digits.isalnum() else -1
+        except ValueError:
+            size = -1
+        if size < 0:
+            self.stage = Stage.WHOLE
+        elif size == 0:
+            self._find_trailers(end)
+        elif self._decoded + size > self._limit:
+            self._refuse(f"Body is larger than {self._limit} bytes")
+        else:
+            self._decoded += size
+            self._chunk = end + len(_CRLF) + size + len(_CRLF)
+
+    def _find_trailers(self, end: int) -> None:
+        if self.data.find(_HEAD_END, end) >= 0:
+            self.stage = Stage.WHOLE
+        elif len(self.data) - end > LARGEST_HEAD:
+            self._refuse("Trailers are too long")

@@ -1,0 +1,95 @@
+"""The command line by which the supervisor starts the other processes of a server.
+
+Owns its options at both ends: `arguments` writes what `parse` reads. Must not know what the processes do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from hanami_server import lifetime
+
+__all__ = ["HttpLimits", "Options", "announce", "arguments", "parse"]
+
+
+class HttpLimits(msgspec.Struct, frozen=True):
+    """What the api needs to know before it loads any plugin."""
+
+    workers: int
+    threads: int
+    timeout: float
+    max_body: int
+    connections: int
+
+
+class Options(msgspec.Struct, frozen=True):
+    """How a process was started.
+
+    Attributes:
+        data_dir: the server's data directory.
+        log_level: what is logged.
+        flags: settings from the command line of the server.
+        parent: process without which this one ends, or None.
+        ready: descriptor to which a byte is written when the process is ready, or None.
+        host: compute host of a sidecar.
+        listener: descriptor of the listening socket of the api.
+        http: limits of the api.
+    """
+
+    data_dir: Path
+    log_level: str = "info"
+    flags: dict[str, str] = {}
+    parent: int | None = None
+    ready: int | None = None
+    host: str | None = None
+    listener: int | None = None
+    http: HttpLimits | None = None
+
+
+def arguments(options: Options) -> list[str]:
+    """Return `options` as a command line."""
+    texts = ["--data-dir", str(options.data_dir), "--log-level", options.log_level]
+    for name in ("parent", "ready", "host", "listener"):
+        value = getattr(options, name)
+        if value is not None:
+            texts += [f"--{name}", str(value)]
+    if options.http is not None:
+        texts += ["--http", msgspec.json.encode(options.http).decode()]
+    return texts + [f"--set={name}={value}" for name, value in options.flags.items()]
+
+
+def parse(argv: list[str]) -> Options:
+    """Return the options of this process and bind it to its parent."""
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("--data-dir", type=Path, required=True)
+    parser.add_argument("--log-level", default="info")
+    parser.add_argument("--parent", type=int)
+    parser.add_argument("--ready", type=int)
+    parser.add_argument("--host")
+    parser.add_argument("--listener", type=int)
+    parser.add_argument("--http", type=lambda text: msgspec.json.decode(text, type=HttpLimits))
+    parser.add_argument("--set", action="append", default=[], dest="flags")
+    found = parser.parse_args(argv)
+    if found.parent is not None:
+        lifetime.die_with(found.parent)
+    values = vars(found) | {"flags": split_flags(found.flags)}
+    return Options(**values)
+
+
+def split_flags(texts: list[str]) -> dict[str, str]:
+    """Return ``name=value`` texts as a mapping."""
+    pairs: Mapping[str, tuple[str, str, str]] = {text: text.partition("=") for text in texts}
+    return {name: value for name, _, value in pairs.values()}
+
+
+def announce(options: Options) -> None:
+    """Tell the supervisor that this process is ready."""
+    if options.ready is not None:
+        with contextlib.suppress(OSError):
+            os.write(options.ready, b"+")

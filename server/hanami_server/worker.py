@@ -1,0 +1,212 @@
+"""gunicorn's threaded worker, made safe against clients that are slow on purpose.
+
+The original gives a thread to every connection, also to one that sends nothing or a byte a second. Here the poller
+collects each request; threads get whole ones. Everything that a client can delay has a deadline. Must not know the
+application.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import selectors
+import socket
+import time
+from concurrent.futures import Future
+from functools import partial
+from typing import Any
+
+from gunicorn import http
+from gunicorn.http.errors import InvalidResponseHeader, InvalidResponseHeaderName, ParseException
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from hanami_server.intake import Intake, Stage
+
+__all__ = ["Peer", "Worker"]
+
+PIECE = 1 << 16
+LINGER = 2.0
+LARGEST_LINGER = 1 << 18
+MOST_HELD = 64 << 20
+
+log = logging.getLogger("hanami.http")
+
+
+class Peer(TConn):  # type: ignore[misc]
+    """A connection while the poller looks after it: the request that arrives on it, and until when that may take."""
+
+    def __init__(self, cfg: Any, sock: socket.socket, client: Any, server: Any, largest_body: int) -> None:
+        """Wrap an accepted socket."""
+        super().__init__(cfg, sock, client, server)
+        self.largest_body = largest_body
+        self.intake = Intake(largest_body)
+        self.deadline = 0.0
+        self.started = False
+        self.leaving = 0
+        self.held = 0
+
+    def hand_over(self, timeout: float) -> None:
+        """Prepare the socket for a thread, with all bytes that have arrived."""
+        self.sock.settimeout(timeout)
+        if self.parser is None:
+            self.initialized = True
+            self.parser = http.get_parser(self.cfg, self.sock, self.client)
+        self.parser.unreader.unread(bytes(self.intake.data))
+        self.intake = Intake(self.largest_body)
+
+    def take_back(self) -> Stage:
+        """Prepare the socket for the poller after a request was answered; a pipelined one may be there already."""
+        self.sock.setblocking(False)
+        rest = self.parser.unreader.take_buffered()
+        self.started = bool(rest)
+        return self.intake.feed(rest)
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """The worker class of the api."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Take the limits from the application."""
+        super().__init__(*args, **kwargs)
+        self._timeout: float = self.app.limits.timeout
+        self._largest_body: int = self.app.limits.max_body
+        self._waiting: set[Peer] = set()
+        self._held = 0
+
+    # -- poller -------------------------------------------------------------------------------------------------------
+
+    def accept(self, listener: Any) -> None:
+        """Accept a connection and let the poller collect its first request."""
+        try:
+            sock, client = listener.accept()
+        except OSError:
+            return
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.nr_conns += 1
+        if self.nr_conns >= self.worker_connections and self._waiting:
+            self._drop(min(self._waiting, key=lambda peer: peer.deadline))
+        self._watch(Peer(self.cfg, sock, client, listener.getsockname(), self._largest_body), self._timeout)
+
+    def _watch(self, peer: Peer, seconds: float) -> None:
+        peer.deadline = time.monotonic() + seconds
+        self._waiting.add(peer)
+        peer.held = len(peer.intake.data)
+        self._held += peer.held
+        self.poller.register(peer.sock, selectors.EVENT_READ, partial(self._readable, peer))
+
+    def _unwatch(self, peer: Peer) -> None:
+        self._waiting.discard(peer)
+        self._held -= peer.held
+        with contextlib.suppress(OSError, KeyError, ValueError):
+            self.poller.unregister(peer.sock)
+
+    def _drop(self, peer: Peer) -> None:
+        self._unwatch(peer)
+        self.nr_conns -= 1
+        peer.close()
+
+    def _readable(self, peer: Peer, _file: object) -> None:
+        if peer not in self._waiting:
+            return  # dropped by an earlier event of the same round
+        try:
+            data = peer.sock.recv(PIECE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._drop(peer)
+        elif peer.leaving:
+            peer.leaving += len(data)
+            if peer.leaving > LARGEST_LINGER:
+                self._drop(peer)
+        else:
+            self._received(peer, data)
+
+    def _received(self, peer: Peer, data: bytes) -> None:
+        if not peer.started:
+            peer.started = True
+            peer.deadline = time.monotonic() + self._timeout
+        peer.held += len(data)
+        self._held += len(data)
+        if self._held > MOST_HELD:
+            self._drop(peer)
+            return
+        self._proceed(peer, peer.intake.feed(data))
+
+    def _proceed(self, peer: Peer, stage: Stage) -> None:
+        if stage is Stage.PARTIAL:
+            if peer.intake.expects:
+                peer.intake.continued()
+                with contextlib.suppress(OSError):
+                    peer.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+            return
+        self._unwatch(peer)
+        if stage is Stage.WHOLE:
+            self.enqueue_req(peer)
+        else:
+            _refuse(peer.sock, peer.intake.reason)
+            self._leave(peer)
+
+    def _leave(self, peer: Peer) -> None:
+        """Say good-bye and read on for a moment, so that the kernel does not reset what the client has yet to read."""
+        try:
+            peer.sock.setblocking(False)
+            peer.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.nr_conns -= 1
+            peer.close()
+            return
+        peer.leaving = 1
+        peer.intake = Intake(0)
+        self._watch(peer, LINGER)
+
+    def murder_pending(self) -> None:
+        """Drop connections whose deadline is over; called by the main loop at least once a second."""
+        now = time.monotonic()
+        for peer in [peer for peer in self._waiting if peer.deadline < now or not (self.alive or peer.started)]:
+            self._drop(peer)
+
+    # -- threads ------------------------------------------------------------------------------------------------------
+
+    def enqueue_req(self, conn: Peer) -> None:
+        """Give a whole request to a thread."""
+        conn.hand_over(self._timeout)
+        super().enqueue_req(conn)
+
+    def handle(self, conn: Peer) -> bool:
+        """Answer one request in a thread and tell whether the connection stays open."""
+        request = None
+        try:
+            request = next(conn.parser)
+            return bool(self._keepalive_after(conn, self.handle_request(request, conn)))
+        except (StopIteration, http.errors.NoMoreData, OSError) as error:
+            log.debug("connection closed", extra={"reason": repr(error)})
+        except Exception as error:
+            self.handle_error(request, conn.sock, conn.client, error)
+        return False
+
+    def finish_request(self, conn: Peer, fs: Future[bool]) -> None:
+        """Take a connection back from a thread."""
+        if fs.cancelled() or fs.exception() is not None or not fs.result():
+            self._leave(conn)
+            return
+        stage = conn.take_back()
+        self._watch(conn, self._timeout if conn.started else self.cfg.keepalive)
+        self._proceed(conn, stage)
+
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
+        """Answer a request that the parser refuses with 400; released clients know no other status for it."""
+        if isinstance(exc, ParseException) and not isinstance(exc, InvalidResponseHeader | InvalidResponseHeaderName):
+            _refuse(client, str(exc))
+        else:
+            log.error("request failed outside of the application", exc_info=exc)
+            _refuse(client, "", "500 Internal Server Error")
+
+
+def _refuse(sock: socket.socket, text: str, status: str = "400 Bad Request") -> None:
+    body = text.encode(errors="replace")
+    head = f"HTTP/1.1 {status}\r\nServer: Hanami\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n"
+    with contextlib.suppress(OSError):
+        sock.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)

@@ -1,0 +1,228 @@
+"""The task queue: order, leases, fences, ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hanami_core.access import Actor
+from hanami_core.blobs import Blob, Blobs
+from hanami_core.database import atomic
+from hanami_core.errors import LeaseLost
+from hanami_core.queue import Lane, Task, TaskQueue
+
+ACTOR = Actor("alice", "Alice", "proj", "member")
+
+
+class Payload(msgspec.Struct):
+    """Nothing."""
+
+
+@dataclass
+class Clock:
+    """A clock that tests move."""
+
+    time: float = 1000.0
+    machine: str = "boot-1"
+
+    def now(self) -> float:
+        return self.time
+
+    def monotonic(self) -> float:
+        return self.time
+
+    def boot(self) -> str:
+        return self.machine
+
+
+@dataclass
+class Bench:
+    """A queue with a clock and a list of pokes."""
+
+    blobs: Blobs
+    clock: Clock = field(default_factory=Clock)
+    pokes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.queue = TaskQueue(self.clock, self.blobs, 10.0, self.pokes.append)
+        for lane, host in (("a", "cpu0"), ("b", "cpu0"), ("c", "gpu0")):
+            Lane.create(key=lane, host=host)
+
+    def add(self, lane: str, name: str = "task", blobs: tuple[str, ...] = ()) -> Task:
+        with atomic():
+            return self.queue.enqueue("train", lane, ACTOR, name, Payload(), 5, blobs=blobs)
+
+    def state(self, task: Task) -> str:
+        return str(Task.get(Task.uuid == task.uuid).state)
+
+
+@pytest.fixture
+def bench(blobs: Blobs) -> Bench:
+    return Bench(blobs)
+
+
+def finish(bench: Bench, task: Task) -> None:
+    with atomic():
+        bench.queue.advance(task, 5, final=True)
+
+
+def test_a_lane_is_a_fifo_and_lanes_run_side_by_side(bench: Bench) -> None:
+    first, second, other = bench.add("a"), bench.add("a"), bench.add("b")
+    claims = [bench.queue.claim("cpu0", "cpu0/1") for _ in range(3)]
+    assert [task and task.uuid for task in claims] == [first.uuid, other.uuid, None]
+    assert claims[0] is not None
+    finish(bench, claims[0])
+    task = bench.queue.claim("cpu0", "cpu0/1")
+    assert task is not None
+    assert task.uuid == second.uuid
+
+
+def test_a_host_sees_only_its_lanes(bench: Bench) -> None:
+    task = bench.add("c")
+    assert bench.queue.claim("cpu0", "cpu0/1") is None
+    claimed = bench.queue.claim("gpu0", "gpu0/1")
+    assert claimed is not None
+    assert claimed.uuid == task.uuid
+
+
+def test_pokes_come_after_the_commit(bench: Bench) -> None:
+    with pytest.raises(RuntimeError), atomic():
+        bench.queue.enqueue("train", "a", ACTOR, "task", Payload(), 1)
+        raise RuntimeError("rolled back")
+    assert bench.pokes == []
+    with atomic():
+        bench.queue.enqueue("train", "a", ACTOR, "task", Payload(), 1)
+        assert bench.pokes == []
+    assert bench.pokes == ["cpu0"]
+
+
+def test_a_held_lane_waits(bench: Bench) -> None:
+    bench.add("a")
+    Lane.update(held=True).where(Lane.key == "a").execute()
+    assert bench.queue.claim("cpu0", "cpu0/1") is None
+    Lane.update(held=False).where(Lane.key == "a").execute()
+    assert bench.queue.claim("cpu0", "cpu0/1") is not None
+
+
+def test_a_lost_lease_goes_to_another_worker_and_the_loser_writes_nothing(bench: Bench) -> None:
+    bench.add("a")
+    old = bench.queue.claim("cpu0", "other/1")
+    assert old is not None
+    assert bench.queue.claim("cpu0", "another/2") is None
+    bench.clock.time += 10.5
+    new = bench.queue.claim("cpu0", "another/2")
+    assert new is not None
+    assert (new.uuid, new.fence) == (old.uuid, old.fence + 1)
+    with pytest.raises(LeaseLost):
+        bench.queue.progress(old, 3)
+    with pytest.raises(LeaseLost), atomic():
+        bench.queue.advance(old, 5, final=True)
+    bench.queue.fail(old, "too late")
+    assert bench.state(new) == "active"
+    finish(bench, new)
+    assert bench.state(new) == "finished"
+
+
+def test_progress_renews_the_lease(bench: Bench) -> None:
+    bench.add("a")
+    task = bench.queue.claim("cpu0", "x/1")
+    assert task is not None
+    for cycle in range(4):
+        bench.clock.time += 8
+        assert bench.queue.progress(task, cycle)
+    assert bench.queue.claim("cpu0", "y/1") is None
+
+
+def test_the_next_process_of_a_host_takes_over_at_once(bench: Bench) -> None:
+    bench.add("a")
+    assert bench.queue.claim("cpu0", "cpu0/old") is not None
+    task = bench.queue.claim("cpu0", "cpu0/new")
+    assert task is not None
+    assert bench.queue.claim("cpu0", "cpu0/new", frozenset({task.uuid})) is None
+
+
+def test_a_restart_of_the_machine_ends_all_leases(bench: Bench) -> None:
+    bench.add("a")
+    assert bench.queue.claim("cpu0", "x/1") is not None
+    bench.clock.machine, bench.clock.time = "boot-2", 1.0
+    assert bench.queue.claim("cpu0", "y/1") is not None
+
+
+def test_an_aborted_task_stops_with_its_next_step(bench: Bench) -> None:
+    bench.add("a")
+    task = bench.queue.claim("cpu0", "cpu0/1")
+    assert task is not None
+    with atomic():
+        bench.queue.abort("a", [task.uuid])
+    assert not bench.queue.progress(task, 2)
+    with pytest.raises(LeaseLost), atomic():
+        bench.queue.advance(task, 5, final=True)
+    assert bench.state(task) == "aborted"
+    assert bench.queue.claim("cpu0", "cpu0/1") is None
+
+
+def test_a_task_keeps_its_blobs_until_it_ends(bench: Bench) -> None:
+    def blob() -> str:
+        with bench.blobs.staging() as path:
+            path.write_bytes(b"rows")
+            with atomic():
+                return bench.blobs.adopt(path)
+
+    names = [blob() for _ in range(3)]
+    tasks = [bench.add("a", blobs=(name,)) for name in names]
+    for name in names:
+        bench.blobs.release(name)
+    assert Blob.select().count() == 3
+    with atomic():
+        bench.queue.abort("a", [tasks[0].uuid])
+    claimed = bench.queue.claim("cpu0", "cpu0/1")
+    assert claimed is not None
+    finish(bench, claimed)
+    claimed = bench.queue.claim("cpu0", "cpu0/1")
+    assert claimed is not None
+    bench.queue.fail(claimed, "because")
+    assert Blob.select().count() == 0
+    assert list(bench.blobs.store.blobs()) == []
+
+
+def test_waiting_ends_with_the_task_or_with_the_time(bench: Bench) -> None:
+    task = bench.add("a")
+    assert bench.queue.wait(task.uuid, 0.01) == "queued"
+    claimed = bench.queue.claim("cpu0", "cpu0/1")
+    assert claimed is not None
+    finish(bench, claimed)
+    assert bench.queue.wait(task.uuid, 5.0) == "finished"
+    assert bench.queue.wait("no such task", 5.0) == "aborted"
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.sampled_from(["add", "claim", "finish", "abort", "expire"]), st.integers(0, 3)), max_size=25))
+def test_no_history_runs_a_task_twice_or_two_of_a_lane(bench: Bench, history: list[tuple[str, int]]) -> None:
+    Task.delete().execute()
+    running: dict[str, Task] = {}
+    ended: set[str] = set()
+    for verb, number in history:
+        if verb == "add":
+            bench.add("ab"[number % 2])
+        elif verb == "claim":
+            task = bench.queue.claim("cpu0", f"w/{number}")
+            if task is not None:
+                assert task.uuid not in ended
+                running[task.uuid] = task
+        elif verb == "expire":
+            bench.clock.time += 11
+        elif running:
+            uuid = sorted(running)[number % len(running)]
+            task = running.pop(uuid)
+            ended.add(uuid)
+            if verb == "finish":
+                finish(bench, task)
+            else:
+                with atomic():
+                    bench.queue.abort(task.lane, [uuid])
+        lanes = [task.lane for task in Task.select().where(Task.state == "active")]
+        assert len(lanes) == len(set(lanes))

@@ -1,0 +1,311 @@
+"""Methods of the client: what they send and which objects they return."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from hanami_sdk import (
+    Checkpoint,
+    Client,
+    Cluster,
+    Column,
+    Dataset,
+    HanamiException,
+    Host,
+    Membership,
+    NotFoundException,
+    Project,
+    Task,
+    TaskFailedException,
+    User,
+    WaitTimeoutException,
+)
+
+from .fake_server import API, Answer, FakeServer
+
+THING = {
+    "created_at": "2026-11-21 19:51:42",
+    "uuid": "u",
+    "project_id": "admin",
+    "owner_id": "asdf",
+    "visibility": "private",
+    "name": "thing",
+}
+THINGS = {"header": list(THING), "body": [list(THING.values())]}
+TASK: dict[str, Any] = {
+    "uuid": "t",
+    "name": "work",
+    "state": "finished",
+    "current_cycle": 4,
+    "total_number_of_cycles": 4,
+    "queue_timestamp": "2026-11-21 19:51:42",
+    "start_timestamp": "2026-11-21 19:51:43",
+    "end_timestamp": "2026-11-21 19:51:44",
+}
+USER = {
+    "created_at": "2026-11-21 19:51:42",
+    "creator_id": "asdf",
+    "id": "tsugumi",
+    "is_admin": False,
+    "name": "Tsugumi",
+    "projects": [{"is_project_admin": True, "project_id": "proj", "role": "member"}],
+}
+PROJECT = {"created_at": "2026-11-21 19:51:42", "creator_id": "asdf", "id": "proj", "name": "The Project"}
+TSUGUMI = User("tsugumi", "Tsugumi", False, "asdf", (Membership("proj", "member", True),), "2026-11-21 19:51:42")
+
+
+def last(server: FakeServer) -> tuple[str, str, Any]:
+    request = server.requests[-1]
+    return request.method, request.path.removeprefix(API), request.body or request.query
+
+
+def test_datasets(server: FakeServer, client: Client) -> None:
+    server.on("GET", "/dataset/all", THINGS)
+    (found,) = client.datasets()
+    assert found == Dataset("u", "thing", "asdf", "admin", "private", "2026-11-21 19:51:42")
+    description = {"picture": {"column_start": 0, "column_end": 784}, "label": {"start_column": 784, "end_column": 794}}
+    server.on("GET", "/dataset", {**THING, "description": description, "number_of_rows": 9, "number_of_columns": 794})
+    full = client.dataset(found)
+    assert full.columns == {"picture": range(784), "label": range(784, 794)}
+    assert (full.number_of_rows, full.number_of_columns) == (9, 794)
+    assert full["label"] == found["anything"].__class__("u", "label") == Column("u", "label")
+    with pytest.raises(KeyError, match="has no column 'x'"):
+        full["x"]
+    assert hash(full) == hash(client.dataset("u"))
+    server.on("DELETE", "/dataset")
+    client.delete_dataset(full)
+    assert last(server) == ("DELETE", "/dataset", {"uuid": "u"})
+
+
+def test_content_and_check(server: FakeServer, client: Client) -> None:
+    server.on("GET", "/dataset/content", {"data": [[0.5, 1.0]]})
+    task = Task("t", "c", "finished")
+    assert client.dataset_content(task, "answer", 1, offset=7) == [[0.5, 1.0]]
+    query = {"uuid": "t", "column_name": "answer", "row_offset": "7", "number_of_rows": "1"}
+    assert last(server) == ("GET", "/dataset/content", query)
+    server.on("GET", "/dataset/check", {"accuracy": 97})
+    accuracy = client.check(task, "reference")
+    assert accuracy == 97.0
+    assert isinstance(accuracy, float)
+    assert last(server)[2] == {"uuid": "t", "reference_uuid": "reference"}
+
+
+def test_clusters(server: FakeServer, client: Client) -> None:
+    server.on("POST", "/cluster", THING)
+    made = client.create_cluster("thing", "version: 1 ä")
+    assert made == Cluster("u", "thing", "asdf", "admin", "private", "2026-11-21 19:51:42")
+    encoded = base64.b64encode("version: 1 ä".encode()).decode()
+    assert last(server) == ("POST", "/cluster", {"name": "thing", "template": encoded})
+    server.on("GET", "/cluster/all", THINGS)
+    assert client.clusters() == [made]
+    server.on("GET", "/cluster", {**THING, "number_of_blocks": 3, "number_of_sections": 973, "added_later": 1})
+    assert client.cluster(made).number_of_sections == 973
+    server.on("DELETE", "/cluster")
+    client.delete_cluster(made)
+    assert last(server) == ("DELETE", "/cluster", {"uuid": "u"})
+    server.on("PUT", "/cluster/set_mode")
+    client.set_mode(made, "DIRECT")
+    assert last(server) == ("PUT", "/cluster/set_mode", {"new_state": "DIRECT", "uuid": "u"})
+
+
+def test_hosts(server: FakeServer, client: Client) -> None:
+    server.on("GET", "/host/all", {"header": ["uuid", "type"], "body": [["h1", "cpu"], ["h2", "cuda"]]})
+    hosts = client.hosts()
+    assert hosts == [Host("h1", "cpu"), Host("h2", "cuda")]
+    server.on("PUT", "/cluster/switch_host", THING)
+    assert client.switch_host("c", hosts[1]).uuid == "u"
+    assert last(server) == ("PUT", "/cluster/switch_host", {"cluster_uuid": "c", "host_uuid": "h2"})
+
+
+def test_checkpoints(server: FakeServer, client: Client) -> None:
+    server.on("POST", "/cluster/save", {"name": "thing", "uuid": "u"})
+    server.on("GET", "/task", {**TASK, "uuid": "u"})
+    server.on("GET", "/checkpoint", THING)
+    point = client.save(Cluster("c", "net"), "thing")
+    assert point == Checkpoint("u", "thing", "asdf", "admin", "private", "2026-11-21 19:51:42")
+    assert [request.path.removeprefix(API) for request in server.requests] == ["/cluster/save", "/task", "/checkpoint"]
+    assert server.requests[0].body == {"name": "thing", "cluster_uuid": "c"}
+    assert server.requests[1].query == {"uuid": "u", "cluster_uuid": "c"}
+    server.on("GET", "/checkpoint/all", THINGS)
+    assert client.checkpoints() == [point]
+    server.on("POST", "/cluster/load", {"uuid": "t"})
+    assert client.restore("c", point).finished
+    assert server.requests[-2].body == {"cluster_uuid": "c", "checkpoint_uuid": "u"}
+    server.on("DELETE", "/checkpoint")
+    client.delete_checkpoint(point)
+    assert last(server) == ("DELETE", "/checkpoint", {"uuid": "u"})
+
+
+def states(*changes: dict[str, Any]) -> Any:
+    """Answer with one state of a task after the other, the last one for ever."""
+    answers: Iterator[dict[str, Any]] = iter(changes)
+    present: dict[str, Any] = {}
+
+    def answer(request: Any) -> Answer:
+        present.update(TASK, **next(answers, present))
+        return Answer(body=present)
+
+    return answer
+
+
+def test_train(server: FakeServer, client: Client) -> None:
+    queued = {**TASK, "state": "queued", "current_cycle": 0, "start_timestamp": "-", "end_timestamp": "-"}
+    server.on("POST", "/task/train", queued)
+    server.answers["GET", f"{API}/task"] = states(
+        {"state": "active", "current_cycle": 0},
+        {"state": "active", "current_cycle": 2},
+        {"state": "active", "current_cycle": 2},
+        {"state": "finished", "current_cycle": 4},
+    )
+    seen: list[tuple[int, int]] = []
+    data = Dataset("d", "digits")
+    inputs: dict[str, Any] = {"a": data["picture"], "b": (data, "x"), "c": ("d2", "y"), "picture": data, "e": "d3"}
+    task = client.train("c", inputs, {"label_hex": data["label"]}, progress=lambda *step: seen.append(step))
+    assert task == Task("t", "c", "finished", "work", 4, 4, 1.0, *list(TASK.values())[-3:])
+    assert task.ended
+    assert seen == [(0, 4), (2, 4), (4, 4)]
+    body = server.requests[0].body
+    assert body["inputs"] == [
+        {"dataset_uuid": "d", "dataset_column": "picture", "hexagon_name": "a"},
+        {"dataset_uuid": "d", "dataset_column": "x", "hexagon_name": "b"},
+        {"dataset_uuid": "d2", "dataset_column": "y", "hexagon_name": "c"},
+        {"dataset_uuid": "d", "dataset_column": "picture", "hexagon_name": "picture"},
+        {"dataset_uuid": "d3", "dataset_column": "e", "hexagon_name": "e"},
+    ]
+    assert body["outputs"] == [{"dataset_uuid": "d", "dataset_column": "label", "hexagon_name": "label_hex"}]
+    assert (body["name"], body["time_length"], body["cluster_uuid"]) == ("train", 1, "c")
+
+
+def test_request_without_waiting(server: FakeServer, client: Client) -> None:
+    server.on("POST", "/task/request", {**TASK, "state": "queued", "current_cycle": 1, "start_timestamp": "-"})
+    entries = [{"dataset_uuid": "d", "dataset_column": "picture", "hexagon_name": "picture_hex"}]
+    task = client.request("c", entries, {"label_hex": "answer"}, name="asking", time_length=3, wait=False)
+    assert (task.state, task.fraction, task.start_timestamp) == ("queued", 0.25, None)
+    assert not task.ended
+    assert server.requests[0].body == {
+        "name": "asking",
+        "cluster_uuid": "c",
+        "inputs": entries,
+        "results": [{"dataset_column": "answer", "hexagon_name": "label_hex"}],
+        "time_length": 3,
+    }
+    results = [{"dataset_column": "answer", "hexagon_name": "label_hex"}]
+    client.request("c", entries, results, wait=False)
+    assert server.requests[1].body["results"] == results
+    assert server.requests[1].body["name"] == "request"
+
+
+def test_task_that_fails(server: FakeServer, client: Client) -> None:
+    server.answers["GET", f"{API}/task"] = states({"state": "failed", "error": "host is gone"})
+    with pytest.raises(TaskFailedException, match="task t is failed: host is gone") as caught:
+        client.wait(Task("t", "c", "queued"))
+    assert caught.value.task is not None
+    assert caught.value.task.state == "failed"
+    server.answers["GET", f"{API}/task"] = states({"state": "aborted"})
+    with pytest.raises(TaskFailedException, match=r"task t is aborted$"):
+        client.wait(Task("t", "c", "queued"))
+
+
+def test_waiting_has_an_end(server: FakeServer, client: Client) -> None:
+    server.answers["GET", f"{API}/task"] = states({"state": "active"})
+    with pytest.raises(WaitTimeoutException, match=r"task t did not end within 0\.03 s"):
+        client.wait(Task("t", "c", "queued"), timeout=0.03)
+    server.on("GET", "/task", "gone", status=404)
+    with pytest.raises(NotFoundException):
+        client.wait(Task("t", "c", "queued"))
+
+
+def test_tasks(server: FakeServer, client: Client) -> None:
+    header = ["uuid", "state", "percentage", "queued", "start", "end"]
+    server.on("GET", "/task/all", {"header": header, "body": [["t", "active", "0.250000", "2026", "2027", "-"]]})
+    (task,) = client.tasks("c")
+    assert task == Task("t", "c", "active", "", None, None, 0.25, "2026", "2027", None)
+    server.on("GET", "/task", TASK)
+    server.on("DELETE", "/task")
+    client.task(task)
+    client.task("t", Cluster("c", "net"))
+    client.delete_task(task)
+    client.delete_task("t", "c")
+    assert [request.query for request in server.requests[1:]] == [{"uuid": "t", "cluster_uuid": "c"}] * 4
+    with pytest.raises(TypeError, match="cluster"):
+        client.task("t")
+
+
+def test_users(server: FakeServer, client: Client) -> None:
+    for method, path in (("POST", "/user"), ("GET", "/user"), ("POST", "/user/project"), ("DELETE", "/user/project")):
+        server.on(method, path, USER)
+    secret = base64.b64encode(b"new passphrase").decode()
+    assert client.create_user("tsugumi", "Tsugumi", "new passphrase") == TSUGUMI
+    body = {"id": "tsugumi", "name": "Tsugumi", "passphrase": secret, "is_admin": False}
+    assert last(server) == ("POST", "/user", body)
+    assert client.user("tsugumi") == TSUGUMI
+    server.on("GET", "/user/all", {"header": list(USER), "body": [list(USER.values())]})
+    assert client.users() == [TSUGUMI]
+    assert client.add_to_project("tsugumi", "proj", is_project_admin=True) == TSUGUMI
+    body = {"id": "tsugumi", "project_id": "proj", "role": "member", "is_project_admin": True}
+    assert last(server) == ("POST", "/user/project", body)
+    assert client.remove_from_project("tsugumi", "proj") == TSUGUMI
+    assert last(server) == ("DELETE", "/user/project", {"project_id": "proj", "id": "tsugumi"})
+    server.on("DELETE", "/user")
+    client.delete_user("tsugumi")
+    assert last(server) == ("DELETE", "/user", {"id": "tsugumi"})
+
+
+def test_memberships(server: FakeServer, client: Client) -> None:
+    server.on("GET", "/user/project", {"projects": USER["projects"]})
+    assert client.memberships() == TSUGUMI.projects
+    assert last(server)[2] == {}
+    client.memberships("tsugumi")
+    assert last(server)[2] == {"user_id": "tsugumi"}
+
+
+def test_projects(server: FakeServer, client: Client) -> None:
+    server.on("POST", "/project", PROJECT)
+    server.on("GET", "/project", PROJECT)
+    server.on("GET", "/project/all", {"header": list(PROJECT), "body": [list(PROJECT.values())]})
+    server.on("DELETE", "/project")
+    expected = Project("proj", "The Project", "asdf", "2026-11-21 19:51:42")
+    assert client.create_project("proj", "The Project") == expected
+    assert last(server) == ("POST", "/project", {"id": "proj", "name": "The Project"})
+    assert client.project("proj") == expected
+    assert client.projects() == [expected]
+    client.delete_project("proj")
+    assert last(server) == ("DELETE", "/project", {"id": "proj"})
+
+
+def test_logs(server: FakeServer, client: Client) -> None:
+    log = {"header": ["user_id", "endpoint"], "body": [["asdf", "v1.0alpha/user"]]}
+    for path, read in (("/audit_log", client.audit_log), ("/error_log", client.error_log)):
+        server.on("GET", path, log)
+        assert read() == [{"user_id": "asdf", "endpoint": "v1.0alpha/user"}]
+        assert last(server)[2] == {"page": "0"}
+        read(3, "me@x")
+        assert server.requests[-1].raw_query == "user_id=me@x&page=3"
+
+
+@pytest.mark.parametrize("answer", ["{}", "[]", '{"header":[]}'])
+def test_answer_that_is_no_list(server: FakeServer, client: Client, answer: str) -> None:
+    server.on("GET", "/cluster/all", answer)
+    with pytest.raises(HanamiException, match=r"lacks (header|body)"):
+        client.clusters()
+
+
+def test_answer_that_lacks_fields(server: FakeServer, client: Client) -> None:
+    server.on("GET", "/cluster", {"name": "net"})
+    with pytest.raises(HanamiException, match="lacks uuid"):
+        client.cluster("c")
+    server.on("GET", "/cluster", "<html>")
+    with pytest.raises(HanamiException, match="no JSON"):
+        client.cluster("c")
+
+
+@pytest.mark.parametrize("model", [Dataset, Cluster, Checkpoint, Task, Host, Project, Membership, User, Column])
+def test_models_are_frozen(model: Any) -> None:
+    thing = model(**{f.name: "x" for f in dataclasses.fields(model)})
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(thing, dataclasses.fields(model)[0].name, "y")

@@ -1,0 +1,271 @@
+"""The login of the client, its connections and time-outs."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from hanami_sdk import (
+    BadRequestException,
+    Client,
+    ConnectionFailedException,
+    HanamiException,
+    UnauthorizedException,
+    _session,
+)
+
+from .fake_server import API, Answer, FakeServer, Request
+
+
+def jwt(**claims: Any) -> str:
+    payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
+    return f"head.{payload}.signature"
+
+
+def accept(*tokens: str) -> Any:
+    """Answer only requests that carry one of the tokens."""
+    return lambda request: (
+        Answer(body={"header": [], "body": []}) if request.token in tokens else Answer(401, "expired")
+    )
+
+
+HOSTS = f"{API}/host/all"
+
+
+def test_login_is_lazy_and_happens_once(server: FakeServer, client: Client) -> None:
+    server.on("GET", "/host/all", {"header": [], "body": []})
+    assert server.logins == []
+    client.hosts()
+    client.hosts()
+    (login,) = server.logins
+    assert login.body == {"id": "asdf", "passphrase": base64.b64encode(b"asdfasdf").decode()}
+    assert [request.token for request in server.requests] == ["token-1", "token-1"]
+    assert server.connections == 1, "connections are used again"
+
+
+def test_login_on_demand(server: FakeServer, client: Client) -> None:
+    client.login()
+    assert len(server.logins) == 1
+
+
+def test_wrong_passphrase(server: FakeServer, client: Client) -> None:
+    server.on("POST", "/token", "ACCESS DENIED!", status=401)
+    with pytest.raises(UnauthorizedException, match="ACCESS DENIED"):
+        client.hosts()
+    assert len(server.logins) == 1
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("answer", ["{}", "[]", "5"])
+def test_login_without_token(server: FakeServer, client: Client, answer: str) -> None:
+    server.on("POST", "/token", answer)
+    with pytest.raises(HanamiException, match="lacks token"):
+        client.hosts()
+
+
+def test_refused_token_is_renewed_once(server: FakeServer, client: Client) -> None:
+    server.answers["GET", HOSTS] = accept("token-2")
+    client.hosts()
+    assert [request.token for request in server.requests] == ["token-1", "token-2"]
+    server.answers["GET", HOSTS] = accept()
+    with pytest.raises(UnauthorizedException, match="expired"):
+        client.hosts()
+    assert [request.token for request in server.requests[2:]] == ["token-2", "token-3"]
+
+
+def test_body_is_sent_again_after_renewal(server: FakeServer, client: Client) -> None:
+    def answer(request: Request) -> Answer:
+        return Answer(body={"uuid": "c", "name": "net"}) if request.token == "token-2" else Answer(401)
+
+    server.answers["POST", f"{API}/cluster"] = answer
+    client.create_cluster("net", "version: 1")
+    assert server.requests[0].body == server.requests[1].body
+
+
+def test_refused_token_of_a_websocket_is_renewed(server: FakeServer, client: Client) -> None:
+    server.on("PUT", "/cluster/set_mode")
+    refused, accepted = '{"success":false,"error":"Token invalid"}', server.opening_answer
+    server.opening_answer = refused
+
+    def login(request: Request) -> Answer:
+        if len(server.logins) == 2:
+            server.opening_answer = accepted
+        return Answer(body={"token": f"token-{len(server.logins)}"})
+
+    server.answers["POST", f"{API}/token"] = login
+    with client.direct("c"):
+        pass
+    assert [opening["token"] for opening in server.openings] == ["token-1", "token-2"]
+
+
+def test_token_is_renewed_before_it_expires(
+    server: FakeServer, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("hanami_sdk._session.time.monotonic", lambda: now)
+    server.on("POST", "/token", {"token": jwt(exp=5_003_600, iat=5_000_000)})
+    server.on("GET", "/host/all", {"header": [], "body": []})
+    client.hosts()
+    now += 3569
+    client.hosts()
+    assert len(server.logins) == 1
+    now += 1
+    client.hosts()
+    assert len(server.logins) == 2
+
+
+@pytest.mark.parametrize(
+    ("token", "age"),
+    [
+        (jwt(exp=1100, iat=1000), 90.0),
+        (jwt(exp=4600, iat=1000), 3570.0),
+        (jwt(exp=1000, iat=1000), float("inf")),
+        (jwt(exp=900, iat=1000), float("inf")),
+        (jwt(iat=1000), float("inf")),
+        (jwt(exp="soon"), float("inf")),
+        (jwt(exp=None), float("inf")),
+        ("opaque", float("inf")),
+        ("a.###.c", float("inf")),
+        ("a.W10.c", float("inf")),
+        ("a._w.c", float("inf")),
+        ("", float("inf")),
+    ],
+)
+def test_age_of_renewal(token: str, age: float) -> None:
+    assert _session.renewal_age(token) == age
+
+
+def test_age_of_renewal_by_the_clock() -> None:
+    assert _session.renewal_age(jwt(exp=time.time() + 3600)) == pytest.approx(3570, abs=5)
+
+
+def test_project_survives_renewal(server: FakeServer, client: Client) -> None:
+    server.answers["PUT", f"{API}/token"] = lambda request: Answer(body={"token": f"{request.body['project_id']}!"})
+    server.answers["GET", HOSTS] = accept("proj!")
+    client.switch_project("proj")
+    client.hosts()
+    assert server.logins[-1].token == "token-1"
+    server.logins.clear()
+    client.login()
+    assert [(login.method, login.body.get("project_id")) for login in server.logins] == [
+        ("POST", None),
+        ("PUT", "proj"),
+    ]
+    client.hosts()
+    assert server.requests[-1].token == "proj!"
+
+
+def test_refused_project_changes_nothing(server: FakeServer, client: Client) -> None:
+    server.on("PUT", "/token", "not assigned", status=401)
+    with pytest.raises(UnauthorizedException, match="not assigned"):
+        client.switch_project("other")
+    server.logins.clear()
+    client.login()
+    assert [login.method for login in server.logins] == ["POST"]
+
+
+def test_many_threads_log_in_once(server: FakeServer, client: Client) -> None:
+    server.answers["GET", HOSTS] = accept("token-2")
+    client.login()
+    threads = [threading.Thread(target=client.hosts) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(server.logins) == 2
+
+
+def test_get_is_repeated_on_a_broken_connection(server: FakeServer, client: Client) -> None:
+    client.login()
+    fail = ConnectionResetError()
+
+    def answer(request: Request) -> Answer:
+        if len(server.requests) == 1:
+            raise fail
+        return Answer(body={"header": [], "body": []})
+
+    server.answers["GET", HOSTS] = answer
+    assert client.hosts() == []
+    assert len(server.requests) == 2
+
+
+def test_other_methods_are_not_repeated(server: FakeServer, client: Client) -> None:
+    client.login()
+
+    def answer(request: Request) -> Answer:
+        raise ConnectionResetError
+
+    server.answers["DELETE", f"{API}/cluster"] = answer
+    with pytest.raises(ConnectionFailedException, match="DELETE"):
+        client.delete_cluster("c")
+    assert len(server.requests) == 1
+
+
+def test_time_out(server: FakeServer) -> None:
+    server.answers["GET", HOSTS] = server.hold
+    with Client(server.address, "asdf", "asdfasdf", timeout=0.1) as client:
+        with pytest.raises(ConnectionFailedException, match="timed out"):
+            client.hosts()
+    assert len(server.requests) == 1, "what takes too long once is not tried again"
+
+
+def test_no_server() -> None:
+    with Client("http://127.0.0.1:9", "asdf", "asdfasdf") as client, pytest.raises(ConnectionFailedException):
+        client.hosts()
+
+
+def test_usable_after_close(server: FakeServer, client: Client) -> None:
+    server.on("GET", "/host/all", {"header": [], "body": []})
+    client.hosts()
+    client.close()
+    client.close()
+    assert client.hosts() == []
+    assert len(server.logins) == 1
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:11418", "ftp://host", ""])
+def test_wrong_address(address: str) -> None:
+    with pytest.raises(ValueError, match="http"):
+        Client(address, "asdf", "asdfasdf")
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan")])
+def test_wrong_time_out(timeout: float) -> None:
+    with pytest.raises(ValueError, match="time-out"):
+        Client("http://x", "asdf", "asdfasdf", timeout=timeout)
+
+
+def test_slash_at_the_end_of_the_address(server: FakeServer) -> None:
+    server.on("GET", "/host/all", {"header": [], "body": []})
+    with Client(server.address + "/", "asdf", "asdfasdf") as client:
+        assert client.hosts() == []
+
+
+def test_endpoints_of_plugins(server: FakeServer, client: Client) -> None:
+    for method in ("GET", "POST", "PUT", "DELETE"):
+        server.on(method, "/extra", {"method": method})
+    assert client.get("/extra", a=1) == {"method": "GET"}
+    assert client.post("/extra", {"a": 1}) == {"method": "POST"}
+    assert client.put("/extra", {"a": 1}) == {"method": "PUT"}
+    assert client.delete("/extra") == {"method": "DELETE"}
+
+
+def test_status_of_the_client(server: FakeServer, client: Client) -> None:
+    server.on("GET", "/cluster", "no uuid", status=400)
+    with pytest.raises(BadRequestException, match="no uuid"):
+        client.cluster("x")
+    server.on("GET", "/cluster", b"", status=418)
+    with pytest.raises(HanamiException, match="418") as caught:
+        client.cluster("x")
+    assert type(caught.value) is HanamiException
+
+
+def test_no_json_number_is_refused_before_it_is_sent(server: FakeServer, client: Client) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        client.post("/extra", {"a": float("nan")})
+    assert server.requests == []
