@@ -100,9 +100,14 @@ def shape_of(table: Table) -> DecodeResult:
 
 
 def _run(job: Mapping[str, Any], seconds: float) -> dict[str, str]:
-    command = [sys.executable, "-P", "-m", "hanami_core.decoding"]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, **pipes, env=_environment(), start_new_session=True) as process:  # type: ignore[call-overload]
+    with subprocess.Popen(
+        [sys.executable, "-P", "-m", "hanami_core.decoding"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=_environment(),
+        start_new_session=True,
+    ) as process:
         try:
             line, _ = process.communicate(json.dumps(job).encode(), timeout=seconds)
         except subprocess.TimeoutExpired:
@@ -117,9 +122,8 @@ def _run(job: Mapping[str, Any], seconds: float) -> dict[str, str]:
 
 
 def _environment() -> dict[str, str]:
-    """Return this process' environment without settings, which may be secrets, and with its import path."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("HANAMI_")}
-    return kept | _ONE_THREAD | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    """Return nothing of the server's environment, which may hold secrets, but its import path."""
+    return _ONE_THREAD | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
 def _too_slow(seconds: float) -> str:
@@ -152,7 +156,9 @@ def _limit(job: Mapping[str, Any]) -> None:
         (resource.RLIMIT_CPU, job["seconds"]),
         (resource.RLIMIT_AS, job["memory"]),
     )
-    for kind, value in limits:
+    for kind, wanted in limits:
+        allowed = resource.getrlimit(kind)[1]
+        value = wanted if allowed == resource.RLIM_INFINITY else min(wanted, allowed)
         resource.setrlimit(kind, (value, value))
     # The server watches the clock; this is for the case that it dies meanwhile.
     signal.alarm(job["seconds"] + 5)

@@ -12,6 +12,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 
+def run_directory(data_dir: Path) -> Path:
+    """Return the directory of sockets and locks of a running server."""
+    return data_dir / "run"
+
+
+def poke_path(data_dir: Path, host: str) -> Path:
+    """Return the datagram socket that wakes the sidecar of a host."""
+    return run_directory(data_dir) / f"{host}.poke"
+
+
 @contextlib.contextmanager
 def _short(path: Path) -> Iterator[str]:
     directory = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)

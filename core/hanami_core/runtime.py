@@ -85,7 +85,7 @@ class Runtime:
             blobs=blobs,
             clock=clock,
             queue=TaskQueue(
-                clock, blobs, settings["queue.lease"], lambda name: localsocket.poke(poke_path(data_dir, name))
+                clock, blobs, settings["queue.lease"], lambda name: localsocket.poke(localsocket.poke_path(data_dir, name))
             ),
             formats=host.dataset_formats(),
             hosts=host.compute_hosts(settings),
@@ -151,13 +151,3 @@ def resolve_settings(
     """Return the settings of core and plugins."""
     specs = [*CORE_SETTINGS, *host.settings()]
     return load_settings(data_dir, specs, os.environ if environ is None else environ, flags)
-
-
-def run_directory(data_dir: Path) -> Path:
-    """Return the directory of sockets and locks of a running server."""
-    return data_dir / "run"
-
-
-def poke_path(data_dir: Path, host: str) -> Path:
-    """Return the datagram socket that wakes the sidecar of a host."""
-    return run_directory(data_dir) / f"{host}.poke"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hanami_core.runtime import run_directory
+from hanami_core.localsocket import run_directory
 
 __all__ = ["adoption_path", "control_path", "host_lock_path", "server_lock_path", "state_path"]
 

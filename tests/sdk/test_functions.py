@@ -22,6 +22,7 @@ from hanami_sdk import (
     hosts,
     logs,
     project,
+    request_result,
     task,
     user,
 )
@@ -226,6 +227,10 @@ def test_delete_dataset_under_its_right_name(server: FakeServer) -> None:
     for uuids in [{}, {"checkpoint_uuid": "a", "dataset_uuid": "b"}]:
         with pytest.raises(TypeError, match="once"):
             dataset.delete_dataset("tok", server.address, **uuids)  # type: ignore[arg-type]
+
+
+def test_check_where_the_manual_has_it() -> None:
+    assert request_result.check_mnist_dataset is dataset.check_mnist_dataset
 
 
 def test_low_level_requests(server: FakeServer) -> None:

@@ -74,6 +74,13 @@ def test_same_bytes_as_protobuf(
     assert _messages.encode_values(name, values, is_last, process, target) == whole.SerializeToString()
 
 
+@pytest.mark.parametrize("count", [0, 1, 31, 32, 784, 4095, 4096, 600_000])
+def test_length_of_the_values(count: int) -> None:
+    values = array("f", range(count))
+    whole = _messages.classes().cluster_io(bufferName="x", numberOfValues=count, values=values)
+    assert _messages.encode_values("x", values, False, Process.REQUEST, Buffer.INPUT) == whole.SerializeToString()
+
+
 @settings(deadline=None)
 @given(st.lists(FLOATS, max_size=5000))
 def test_values_survive(values: list[float]) -> None:

@@ -53,9 +53,9 @@ def test_all_of_each_module(name: str) -> None:
         assert getattr(module, public).__doc__
 
 
-def test_modules_of_the_released_sdk() -> None:
+def test_modules_of_the_released_sdk_and_of_its_manual() -> None:
     expected = "checkpoint cluster dataset direct_io hanami_exceptions hanami_request hanami_token hosts logs"
-    assert [*expected.split(), "project", "task", "user"] == PUBLIC
+    assert [*expected.split(), "project", "request_result", "task", "user"] == PUBLIC
 
 
 def test_imports_nothing_heavy() -> None:

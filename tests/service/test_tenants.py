@@ -54,7 +54,7 @@ def stranger(server: LocalServer) -> Iterator[Client]:
     with Client(server.address, server.user, server.passphrase) as admin:
         admin.create_project("strange", "Strange")
         admin.create_user(STRANGER[0], "Stranger", STRANGER[1])
-        admin.add_project_to_user(STRANGER[0], "strange", "member")
+        admin.add_to_project(STRANGER[0], "strange", "member")
         with Client(server.address, *STRANGER) as other:
             yield other
 

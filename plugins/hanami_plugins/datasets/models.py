@@ -10,8 +10,8 @@ from hanami_core.database import OwnedRecord
 class Dataset(OwnedRecord):
     """A table of numbers, or the promise of one while its files are uploaded.
 
-    `blob` holds the table, None until the upload is finalised; `rows`, `columns` and `dtype` describe it. `columns` is a
-    JSON map from names to half-open ranges of values in a row.
+    `blob` holds the table, None until the upload is finalised; `rows`, `columns` and `dtype` describe it. `columns` is
+    a JSON map from names to half-open ranges of values in a row.
     """
 
     format = peewee.CharField(64)

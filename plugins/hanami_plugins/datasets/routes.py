@@ -204,7 +204,5 @@ def content(call: Call, request: Content) -> dict[str, Any]:
     dataset = call.get(Dataset, request.uuid, MISSING.format(request.uuid))
     opened = open_table(call.runtime, dataset)
     if request.column_name not in opened.columns:
-        raise NotFound(
-            f"Column with name '{request.column_name}' was not found in dataset with UUID '{request.uuid}'"
-        )
+        raise NotFound(f"Column with name '{request.column_name}' was not found in dataset with UUID '{request.uuid}'")
     return {"data": tables.excerpt(opened, request.column_name, request.row_offset, request.number_of_rows)}

@@ -1,4 +1,4 @@
-"""The protobuf messages of an upload, described here instead of generated, so that every protobuf release reads them."""
+"""The protobuf messages of an upload, described here instead of generated, so that every protobuf reads them."""
 
 from __future__ import annotations
 
@@ -48,6 +48,6 @@ def _classes() -> tuple[Any, Any]:
         for number, (field, kind) in enumerate(fields, 1):
             message.field.add(name=field, number=number, label=kinds.LABEL_OPTIONAL, type=kind)
     pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)  # type: ignore[no-untyped-call]
+    pool.Add(file)
     request, response = (pool.FindMessageTypeByName(message.name) for message in file.message_type)
     return message_factory.GetMessageClass(request), message_factory.GetMessageClass(response)

@@ -1,9 +1,9 @@
 """Files that arrive in pieces, and the journal of what has arrived. It knows neither rows nor messages.
 
-Beside the data of an upload lies its journal. It gets a record for each piece, after the piece was written and before it
-is acknowledged, so that nothing acknowledged is lost when the process is killed. A power cut is different: it may take
-the data and leave the journal. Therefore a record counts only during the boot of the machine that it names, until the
-data was synced to the disk; then records follow that count for ever.
+Beside the data of an upload lies its journal. It gets a record for each piece, after the piece was written and before
+it is acknowledged, so that nothing acknowledged is lost when the process is killed. A power cut is different: it may
+take the data and leave the journal. Therefore a record counts only during the boot of the machine that it names, until
+the data was synced to the disk; then records follow that count for ever.
 """
 
 from __future__ import annotations

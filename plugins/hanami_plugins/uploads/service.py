@@ -35,7 +35,8 @@ def uploads_of(related_uuid: str) -> list[Upload]:
 def upload_for(related_uuid: str, name: str, uuid: str) -> Upload | None:
     """Return an upload if it is the one of that name for that resource."""
     found = (Upload.uuid == uuid.lower()) & (Upload.related_uuid == related_uuid) & (Upload.name == name)
-    return Upload.active().where(found).first()
+    upload: Upload | None = Upload.active().where(found).first()
+    return upload
 
 
 def missing(runtime: Runtime, upload: Upload) -> int:

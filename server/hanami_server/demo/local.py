@@ -65,10 +65,11 @@ class LocalServer:
         )
         if done.returncode:
             raise StartupError(done.stderr.strip() or done.stdout.strip())
-        self._serve()
+        self.resume()
         return self
 
-    def _serve(self) -> None:
+    def resume(self) -> None:
+        """Serve what is in the data directory, and wait until the server is ready."""
         begin = time.monotonic()
         command = [
             sys.executable,

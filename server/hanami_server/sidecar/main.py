@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from hanami_core import localsocket
 from hanami_core.errors import HanamiError, StartupError
-from hanami_core.runtime import Runtime, poke_path
+from hanami_core.runtime import Runtime
 from hanami_server import lifetime, logs
 from hanami_server.paths import control_path, host_lock_path
 from hanami_server.process import Options, announce, parse
@@ -101,7 +101,7 @@ async def _stop(runner: Runner, reception: Reception) -> None:
 
 
 def _listen_for_pokes(loop: asyncio.AbstractEventLoop, runtime: Runtime, host: str, runner: Runner) -> socket.socket:
-    poked = localsocket.bind(socket.SOCK_DGRAM, poke_path(runtime.settings.data_dir, host))
+    poked = localsocket.bind(socket.SOCK_DGRAM, localsocket.poke_path(runtime.settings.data_dir, host))
     poked.setblocking(False)
 
     def wake() -> None:

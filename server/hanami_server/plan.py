@@ -1,0 +1,21 @@
+"""What the supervisor must know about a server before it starts the other processes.
+
+Kept apart from `hanami_server.preparation`, which loads every plugin to find it out.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from hanami_server.process import HttpLimits
+
+__all__ = ["Plan"]
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """Hosts that need a sidecar, address to listen on, and limits of the api."""
+
+    hosts: list[str]
+    address: tuple[str, int]
+    log_level: str
+    http: HttpLimits

@@ -1,0 +1,70 @@
+"""What must be done once before the processes of a server start: migrations, recovery, the check for an admin.
+
+Runs in a process of its own, so that the supervisor stays small; its answer is one line of JSON on stdout. Must not leave
+anything running.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import msgspec
+
+from hanami_core.errors import HanamiError, SettingsError, StartupError
+from hanami_core.runtime import Runtime
+from hanami_server import logs
+from hanami_server.plan import Plan
+from hanami_server.process import HttpLimits, Options, parse
+
+__all__ = ["main", "prepare"]
+
+LEVELS = ("debug", "info", "warning", "error")
+
+log = logging.getLogger("hanami.preparation")
+
+
+def prepare(options: Options) -> Plan:
+    """Make the data directory ready for a server and return what the server needs to know.
+
+    Raises:
+        HanamiError: if the server must not start; the text says why.
+    """
+    runtime = Runtime.open(options.data_dir, "tool", options.flags)
+    try:
+        if not runtime.plugins.admin(runtime, None):
+            raise StartupError("there is no admin yet, run 'hanami init' first")
+        removed = runtime.blobs.recover(set())
+        if removed:
+            log.info("unfinished blobs removed", extra={"count": len(removed)})
+        return _plan(runtime)
+    finally:
+        runtime.close()
+
+
+def _plan(runtime: Runtime) -> Plan:
+    settings = runtime.settings
+    if settings["log.level"] not in LEVELS:
+        raise SettingsError(f"log.level must be one of {', '.join(LEVELS)}, not {settings['log.level']}")
+    if not runtime.hosts:
+        log.warning("no plugin provides a compute host, no task will run")
+    http = HttpLimits(**{name: settings[f"http.{name}"] for name in HttpLimits.__struct_fields__})
+    address = settings["http.host"], settings["http.port"]
+    return Plan(hosts=list(runtime.hosts), address=address, log_level=settings["log.level"], http=http)
+
+
+def main(argv: list[str]) -> int:
+    """Prepare and print the plan; return the exit code."""
+    options = parse(argv)
+    logs.configure("warning", "preparation")
+    try:
+        plan = prepare(options)
+    except HanamiError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(msgspec.json.encode(plan).decode())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

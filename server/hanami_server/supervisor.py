@@ -1,0 +1,229 @@
+"""``hanami serve``: starts the api and one sidecar for each compute host, restarts what dies, ends all together.
+
+Small on purpose: it loads no plugin and outlives everything else. It owns the listening socket, so that connections wait
+in the backlog while the api restarts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import logging
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+
+from hanami_core.errors import StartupError
+from hanami_server import lifetime, logs
+from hanami_server.child import Child
+from hanami_server.paths import server_lock_path, state_path
+from hanami_server.plan import Plan
+from hanami_server.process import Options, arguments
+
+__all__ = ["State", "Supervisor", "bind", "serve"]
+
+BACKLOG = 2048
+PATIENCE = 4.0
+FINAL_PATIENCE = 0.5
+
+log = logging.getLogger("hanami.supervisor")
+
+
+class State(msgspec.Struct):
+    """Content of the state file: who runs where."""
+
+    pid: int
+    host: str
+    port: int
+    ready: bool
+    children: dict[str, int]
+
+
+def serve(data_dir: Path, flags: Mapping[str, str]) -> int:
+    """Run a server until it is told to stop, and return the exit code.
+
+    Raises:
+        StartupError: if the server can not start; the text says why.
+    """
+    if not data_dir.is_dir():
+        raise StartupError(f"there is no data directory {data_dir}, run 'hanami init' first")
+    with lifetime.hold(server_lock_path(data_dir), f"data directory {data_dir}"):
+        options = Options(data_dir, flags=dict(flags), parent=os.getpid())
+        plan = _prepare(options)
+        logs.configure(plan.log_level, "supervisor")
+        with bind(*plan.address) as listener:
+            Supervisor(options, plan, listener).run()
+    return 0
+
+
+def _prepare(options: Options) -> Plan:
+    command = [sys.executable, "-m", "hanami_server.preparation", *arguments(options)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise StartupError(done.stderr.strip() or f"preparation failed with exit code {done.returncode}")
+    sys.stderr.write(done.stderr)
+    return msgspec.json.decode(done.stdout, type=Plan)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return the listening socket of a server.
+
+    Raises:
+        StartupError: if the address can not be had.
+    """
+    try:
+        info = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    except OSError as error:
+        raise StartupError(f"http.host {host}: {error.strerror}") from error
+    listener = socket.socket(info[0], socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(info[4])
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise StartupError(f"can not listen on {host} port {port}: {error.strerror}") from error
+    if not ipaddress.ip_address(str(info[4][0])).is_loopback:
+        print(f"Warning: {host} can be reached from other machines, and nothing is encrypted.", file=sys.stderr)
+    return listener
+
+
+class Supervisor:
+    """The main loop: waits for ends, reports and signals, and for the moments of restarts."""
+
+    def __init__(self, options: Options, plan: Plan, listener: socket.socket) -> None:
+        """Prepare the processes of `plan`."""
+        self._options = msgspec.structs.replace(options, log_level=plan.log_level)
+        self._plan = plan
+        self._listener = listener
+        self._children = [self._sidecar(host) for host in plan.hosts] + [self._api()]
+        self._selector = selectors.DefaultSelector()
+        self._stopping = False
+        self._greeted = False
+
+    def _sidecar(self, host: str) -> Child:
+        return Child(f"sidecar {host}", self._command("hanami_server.sidecar", host=host))
+
+    def _api(self) -> Child:
+        number = self._listener.fileno()
+        return Child("api", self._command("hanami_server.api", listener=number, http=self._plan.http), [number])
+
+    def _command(self, module: str, **more: object) -> Callable[[int], list[str]]:
+        def command(ready: int) -> list[str]:
+            options = msgspec.structs.replace(self._options, ready=ready, **more)
+            return [sys.executable, "-m", module, *arguments(options)]
+
+        return command
+
+    def run(self) -> None:
+        """Keep all processes running until SIGTERM or SIGINT, then end them."""
+        with self._signals():
+            try:
+                while not self._stopping:
+                    self._start_due()
+                    self._wait(self._next_start())
+            finally:
+                self._end()
+
+    # -- signals ------------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Make signals readable, so that there is one thing to wait for."""
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            theirs.setblocking(False)
+            former = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+            handlers = {number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)}
+            self._selector.register(ours, selectors.EVENT_READ, lambda: ours.recv(64))
+            try:
+                yield
+            finally:
+                signal.set_wakeup_fd(former)
+                for number, handler in handlers.items():
+                    signal.signal(number, handler)
+
+    def _stop(self, _number: int, _frame: object) -> None:
+        self._stopping = True
+
+    # -- children -----------------------------------------------------------------------------------------------------
+
+    def _start_due(self) -> None:
+        for child in self._children:
+            if child.pid is None and child.due <= time.monotonic():
+                child.start()
+                self._watch(child)
+                self._save()
+
+    def _watch(self, child: Child) -> None:
+        self._selector.register(child.handle, selectors.EVENT_READ, lambda: self._ended(child))
+        self._selector.register(child.reports, selectors.EVENT_READ, lambda: self._reported(child))
+
+    def _next_start(self) -> float | None:
+        due = [child.due for child in self._children if child.pid is None]
+        return max(0.0, min(due) - time.monotonic()) if due else None
+
+    def _wait(self, timeout: float | None) -> None:
+        for key, _ in self._selector.select(timeout):
+            # An earlier event of the same round may have ended what this one is about.
+            if key.fd in self._selector.get_map():
+                key.data()
+
+    def _reported(self, child: Child) -> None:
+        if not child.reported():
+            self._selector.unregister(child.reports)
+        elif all(other.ready for other in self._children):
+            self._save()
+            self._greet()
+
+    def _ended(self, child: Child) -> None:
+        for descriptor in (child.handle, child.reports):
+            with contextlib.suppress(KeyError):
+                self._selector.unregister(descriptor)
+        code = child.ended()
+        if not self._stopping:
+            log.error("process ended, it will be restarted", extra={"child": child.name, "code": code})
+        self._save()
+
+    def _greet(self) -> None:
+        if not self._greeted:
+            self._greeted = True
+            host, port = self._listener.getsockname()[:2]
+            print(f"Hanami listens at http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)
+
+    def _save(self) -> None:
+        host, port = self._listener.getsockname()[:2]
+        children = {child.name: child.pid for child in self._children if child.pid is not None}
+        ready = all(child.ready for child in self._children)
+        path = state_path(self._options.data_dir)
+        temporary = path.with_suffix(".tmp")
+        temporary.write_bytes(msgspec.json.encode(State(os.getpid(), host, port, ready, children)))
+        temporary.replace(path)
+
+    # -- end ----------------------------------------------------------------------------------------------------------
+
+    def _end(self) -> None:
+        self._stopping = True
+        for child in self._children:
+            child.terminate()
+        self._wait_for_ends(PATIENCE)
+        for child in self._children:
+            if child.pid is not None:
+                log.warning("process does not end, it is killed", extra={"child": child.name})
+                child.kill()
+        self._wait_for_ends(FINAL_PATIENCE)
+        state_path(self._options.data_dir).unlink(missing_ok=True)
+        self._selector.close()
+
+    def _wait_for_ends(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while any(child.pid is not None for child in self._children) and (left := end - time.monotonic()) > 0:
+            self._wait(left)

@@ -1,0 +1,99 @@
+"""A server without HTTP: the identity plugins on a real database, called the way the server calls them."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import Any
+
+import msgspec
+import peewee
+
+from hanami_core import hookimpl
+from hanami_core.access import Access, Actor
+from hanami_core.database import OwnedRecord
+from hanami_core.plugin_host import EntryPoint, PluginHost
+from hanami_core.routes import Call, Route
+from hanami_core.runtime import Runtime
+from hanami_core.validation import validate
+from hanami_plugins.users import create_user
+
+PLUGINS = ("database_sqlite", "blobs_files", "users", "projects", "auth_jwt", "policy_file")
+CHEAP = {"users.argon2_time": 1, "users.argon2_memory": 1024}
+POLICY = Path(__file__).parents[2] / "docs" / "openhanami.policy"
+
+ADMIN = Actor("asdf", "asdf", "admin", "admin", is_admin=True, is_project_admin=True)
+MEMBER = Actor("tsugumi", "tsugumi", "test_project", "member")
+
+
+class Note(OwnedRecord):
+    """A resource of some other plugin."""
+
+
+def notes() -> ModuleType:
+    """Return a plugin that owns notes."""
+    module = ModuleType("notes")
+    vars(module)["hanami_models"] = hookimpl(lambda: [Note], specname="hanami_models")
+    return module
+
+
+def host(*more: EntryPoint) -> PluginHost:
+    """Load the identity plugins and the notes."""
+    points = [EntryPoint(n, "hanami", "0", lambda n=n: import_module(f"hanami_plugins.{n}")) for n in PLUGINS]
+    return PluginHost([*points, EntryPoint("notes", "notes", "0", notes), *more])
+
+
+class Site:
+    """An open runtime and its routes."""
+
+    def __init__(self, directory: Path, role: Any = "tool", **flags: object) -> None:
+        self.directory = directory
+        settings = CHEAP | {name.replace("__", "."): value for name, value in flags.items()}
+        self.runtime = Runtime.open(directory, role, settings, {}, host())
+        self.routes = {(r.method, r.path): r for r in self.runtime.plugins.routes(self.runtime)}
+
+    def __enter__(self) -> Site:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.runtime.close()
+
+    def call(self, actor: Actor, method: str, path: str, /, **fields: Any) -> Any:
+        """Return the answer of a route as plain JSON values, checked against what the route declares."""
+        route = self.routes[method, f"/v1.0alpha/{path}"]
+        access = Access(actor, route.permission, self.runtime.plugins.rules)
+        if not route.anonymous:
+            access.require()
+        answer = msgspec.to_builtins(route.handler(Call(self.runtime, access), validate(route.request, fields)))
+        switched = "token" in answer and route.path.endswith("user/project")
+        if not switched:
+            msgspec.convert(answer, route.response, strict=True)
+        return answer
+
+    def login(self, user_id: str, password: str = "asdfasdf") -> str:
+        """Return a token."""
+        token: str = self.call(MEMBER, "POST", "token", id=user_id, password=password)["token"]
+        return token
+
+    def actor(self, token: str) -> Actor:
+        """Return whom a token stands for."""
+        return self.runtime.plugins.authenticate(self.runtime, token)
+
+    def own(self, *prefixes: str) -> list[Route]:
+        """Return the routes with given actions."""
+        return [route for route in self.routes.values() if route.action.split(".")[0] in prefixes]
+
+
+def add_user(user_id: str, *, is_admin: bool = False, password: str = "asdfasdf") -> None:
+    """Create a user."""
+    create_user(user_id, user_id, password, is_admin=is_admin, creator_id="nobody")
+
+
+def schema(db: peewee.Database, tables: tuple[str, ...]) -> set[str]:
+    """Return the statements that tables and their indexes were made with."""
+    marks = ", ".join("?" * len(tables))
+    query = f"SELECT sql FROM sqlite_master WHERE tbl_name IN ({marks}) AND sql IS NOT NULL"
+    return {row[0] for row in db.execute_sql(query, tables)}

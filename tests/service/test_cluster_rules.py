@@ -1,0 +1,360 @@
+"""Clusters, tasks, checkpoints and direct IO at their edges."""
+
+from __future__ import annotations
+
+import base64
+import json
+import uuid as uuids
+from typing import Any
+
+import pytest
+import requests
+import websocket
+
+from hanami_sdk import Client, Cluster, Dataset, hanami_token
+from hanami_sdk.hanami_exceptions import (
+    BadRequestException,
+    ConflictException,
+    DirectIOException,
+    NotFoundException,
+    TaskFailedException,
+)
+from hanami_server.demo.local import LocalServer
+from hanami_server.demo.story import TEMPLATE
+
+NOBODY = "00000000-0000-4000-8000-000000000000"
+
+
+class Raw:
+    """Requests as any client may send them."""
+
+    def __init__(self, server: LocalServer) -> None:
+        self.address = server.address
+        self.token = hanami_token.request_token(server.address, server.user, server.passphrase)
+
+    def __call__(self, method: str, path: str, **kwargs: Any) -> tuple[int, str]:
+        headers = {"X-Auth-Token": self.token}
+        answer = requests.request(method, f"{self.address}/v1.0alpha/{path}", headers=headers, timeout=30, **kwargs)
+        return answer.status_code, answer.text
+
+
+@pytest.fixture
+def raw(server: LocalServer) -> Raw:
+    return Raw(server)
+
+
+def feeds(dataset: Dataset, **changes: Any) -> dict[str, Any]:
+    body = {
+        "name": "task",
+        "inputs": [{"dataset_uuid": dataset.uuid, "dataset_column": "picture", "hexagon_name": "picture_hex"}],
+        "outputs": [{"dataset_uuid": dataset.uuid, "dataset_column": "label", "hexagon_name": "label_hex"}],
+    }
+    return body | changes
+
+
+def train(client: Client, cluster: Cluster, dataset: Dataset) -> None:
+    client.train(cluster, {"picture_hex": dataset["picture"]}, {"label_hex": dataset["label"]})
+
+
+BAD_TASKS = [
+    ({"inputs": []}, 400, "must not be empty"),
+    ({"inputs": [{}]}, 400, "'hexagon_name' is missing"),
+    ({"inputs": [{"hexagon_name": "picture_hex"}]}, 400, "'dataset_uuid' is missing"),
+    ({"inputs": [{"hexagon_name": "picture_hex", "dataset_uuid": NOBODY}]}, 400, "'dataset_column' is missing"),
+    ({"inputs": ["picture"]}, 400, ""),
+    ({"inputs": 5}, 400, "false type"),
+    ({"time_length": 0}, 400, "smaller than 1"),
+    ({"time_length": 1001}, 400, "bigger than 1000"),
+    ({"time_length": 201}, 400, "only 200 rows"),
+    ({"time_length": True}, 400, "Exprect int-type"),
+    ({"name": "abc"}, 400, "shorter than 4"),
+    ({"surprise": 1}, 400, "'surprise' is not in the list of allowed keys"),
+]
+
+
+@pytest.mark.parametrize(("change", "status", "text"), BAD_TASKS)
+def test_a_wrong_task_is_refused_and_not_queued(
+    raw: Raw, client: Client, cluster: Cluster, dataset: Dataset, change: dict[str, Any], status: int, text: str
+) -> None:
+    answer = raw("POST", "task/train", json=feeds(dataset, cluster_uuid=cluster.uuid) | change)
+    assert answer[0] == status
+    assert text in answer[1]
+    assert client.tasks(cluster) == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "status", "text"),
+    [
+        ({"hexagon_name": "nothing"}, 400, "no hexagon with name 'nothing'"),
+        ({"dataset_column": "nothing"}, 404, "Column with name 'nothing' was not found"),
+        ({"dataset_uuid": NOBODY}, 404, f"Data-set with uuid '{NOBODY}' not found"),
+        ({"dataset_uuid": "x"}, 404, "not found"),
+        ({"dataset_uuid": 5}, 400, "'dataset_uuid' in 'inputs' must be a string"),
+        ({"more": "x"}, 400, "'more' is not allowed"),
+    ],
+)
+def test_a_wrong_entry_is_refused(
+    raw: Raw, cluster: Cluster, dataset: Dataset, entry: dict[str, Any], status: int, text: str
+) -> None:
+    body = feeds(dataset, cluster_uuid=cluster.uuid)
+    body["inputs"][0] |= entry
+    answer = raw("POST", "task/train", json=body)
+    assert answer[0] == status
+    assert text in answer[1]
+
+
+def test_older_bodies_with_maps_are_read(raw: Raw, client: Client, dataset: Dataset) -> None:
+    template = TEMPLATE.replace("picture_hex", "picture").replace("label_hex", "label")
+    cluster = client.create_cluster("older bodies", template)
+    maps = {"inputs": {"picture": dataset.uuid}, "outputs": {"label": dataset.uuid}}
+    status, text = raw("POST", "task/train", json={"name": "task", "cluster_uuid": cluster.uuid} | maps)
+    assert status == 200
+    client.wait(client.task(json.loads(text)["uuid"], cluster))
+    body = {"inputs": {"picture": dataset.uuid}, "results": {"label": "test_output"}}
+    status, text = raw("POST", "task/request", json={"name": "asked", "cluster_uuid": cluster.uuid} | body)
+    assert status == 200
+    done = client.wait(client.task(json.loads(text)["uuid"], cluster))
+    result = client.dataset(done.uuid)
+    assert (result.name, list(result.columns)) == ("test_output", ["test_output"])
+    client.delete_cluster(cluster)
+
+
+def test_a_request_needs_a_trained_cluster(client: Client, cluster: Cluster, dataset: Dataset) -> None:
+    with pytest.raises(ConflictException, match="never trained"):
+        client.request(cluster, {"picture_hex": dataset["picture"]}, {"label_hex": "answer"})
+
+
+def test_the_width_of_an_output_is_for_ever(client: Client, cluster: Cluster, dataset: Dataset) -> None:
+    train(client, cluster, dataset)
+    with pytest.raises(BadRequestException, match="was created with 10"):
+        client.train(cluster, {"picture_hex": dataset["picture"]}, {"label_hex": dataset["picture"]})
+
+
+def test_requests_change_nothing_and_repeat(client: Client, cluster: Cluster, dataset: Dataset) -> None:
+    train(client, cluster, dataset)
+    sections = client.cluster(cluster).number_of_sections
+    asked = [client.request(cluster, {"picture_hex": dataset["picture"]}, {"label_hex": "answer"}) for _ in range(2)]
+    contents = [client.dataset_content(task.uuid, "answer", 200) for task in asked]
+    assert contents[0] == contents[1]
+    assert client.cluster(cluster).number_of_sections == sections
+
+
+def test_windows_of_rows(client: Client, cluster: Cluster, dataset: Dataset) -> None:
+    inputs, outputs = {"picture_hex": dataset["picture"]}, {"label_hex": dataset["label"]}
+    task = client.train(cluster, inputs, outputs, time_length=3)
+    assert task.total_number_of_cycles == task.current_cycle == 198
+    answers = client.request(cluster, inputs, {"label_hex": "answer"}, time_length=3)
+    assert client.dataset(answers.uuid).number_of_rows == 198
+
+
+def test_unknown_things_are_404(client: Client, raw: Raw, cluster: Cluster) -> None:
+    for call in (
+        lambda: client.task(NOBODY, cluster),
+        lambda: client.delete_task(NOBODY, cluster),
+        lambda: client.cluster(NOBODY),
+        lambda: client.restore(cluster, NOBODY),
+        lambda: client.switch_host(cluster, NOBODY),
+        lambda: client.tasks(NOBODY),
+    ):
+        with pytest.raises(NotFoundException):
+            call()
+    assert raw("GET", "checkpoint", params={"uuid": NOBODY})[0] == 404
+
+
+def test_an_upper_case_uuid_is_the_same(client: Client, raw: Raw, cluster: Cluster) -> None:
+    assert raw("GET", "cluster", params={"uuid": cluster.uuid.upper()})[0] == 200
+
+
+def test_switching_to_the_own_host_keeps_everything(client: Client, cluster: Cluster, dataset: Dataset) -> None:
+    train(client, cluster, dataset)
+    sections = client.cluster(cluster).number_of_sections
+    client.switch_host(cluster, client.hosts()[0])
+    assert client.cluster(cluster).number_of_sections == sections
+
+
+def test_a_hexagon_that_does_not_exist_can_not_be_moved(raw: Raw, client: Client, cluster: Cluster) -> None:
+    body = {"cluster_uuid": cluster.uuid, "host_uuid": client.hosts()[0].uuid, "hexagon_id": 3}
+    assert raw("PUT", "cluster/switch_host", json=body)[0] == 404
+    assert raw("PUT", "cluster/switch_host", json=body | {"hexagon_id": 1})[0] == 200
+
+
+def test_modes(client: Client, raw: Raw, cluster: Cluster, dataset: Dataset) -> None:
+    client.set_mode(cluster, "TASK")
+    client.set_mode(cluster, "DIRECT")
+    with pytest.raises(ConflictException, match="Can not switch cluster to 'DIRECT'"):
+        client.set_mode(cluster, "DIRECT")
+    waiting = client.train(cluster, {"picture_hex": dataset["picture"]}, {"label_hex": dataset["label"]}, wait=False)
+    assert client.task(waiting).state == "queued"
+    client.set_mode(cluster, "TASK")
+    assert client.wait(waiting).finished
+    assert raw("PUT", "cluster/set_mode", json={"uuid": cluster.uuid, "new_state": "SLEEP"})[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("%%%", "not a valid base64-String"),
+        (base64.b64encode(b"version: 2\n").decode(), "version"),
+        (base64.b64encode(b"network: 1\n").decode(), "not a valid cluster-template"),
+        (base64.b64encode(TEMPLATE.replace("2,1,1", "2,1").encode()).decode(), "line"),
+        (base64.b64encode(TEMPLATE.replace("picture_hex: 1,1,1", "a: 9,9,9").encode()).decode(), "9,9,9"),
+        (base64.b64encode(TEMPLATE.replace("1,1,1\n    2", "1,1,1 (binary)\n    2").encode()).decode(), "line"),
+        (base64.b64encode(b"\xff\xfe").decode(), "not a valid base64-String"),
+    ],
+)
+def test_a_wrong_template_leaves_nothing_behind(raw: Raw, client: Client, template: str, text: str) -> None:
+    before = client.clusters()
+    status, answer = raw("POST", "cluster", json={"name": "wrong", "template": template})
+    assert status == 400
+    assert text in answer
+    assert client.clusters() == before
+
+
+def test_a_cluster_without_template_waits_for_a_checkpoint(
+    client: Client, raw: Raw, cluster: Cluster, dataset: Dataset
+) -> None:
+    train(client, cluster, dataset)
+    checkpoint = client.save(cluster, "full")
+    empty = json.loads(raw("POST", "cluster", json={"name": "empty one"})[1])["uuid"]
+    with pytest.raises(ConflictException, match="restore a checkpoint first"):
+        train(client, Cluster(empty, "empty one"), dataset)
+    client.restore(empty, checkpoint)
+    assert client.cluster(empty).number_of_sections == client.cluster(cluster).number_of_sections
+    client.delete_cluster(empty)
+
+
+def test_equal_cluster_names_are_refused_and_free_after_delete(client: Client) -> None:
+    first = client.create_cluster("same name", TEMPLATE)
+    with pytest.raises(ConflictException, match="Cluster with name 'same name' already exist"):
+        client.create_cluster("same name", TEMPLATE)
+    client.delete_cluster(first)
+    client.delete_cluster(client.create_cluster("same name", TEMPLATE))
+
+
+def test_saving_then_deleting_behind_a_long_queue_keeps_the_checkpoint(
+    client: Client, cluster: Cluster, dataset: Dataset
+) -> None:
+    for _ in range(30):
+        client.train(cluster, {"picture_hex": dataset["picture"]}, {"label_hex": dataset["label"]}, wait=False)
+    saved = client.post("/cluster/save", {"name": "busy", "cluster_uuid": cluster.uuid})["uuid"]
+    client.delete_cluster(cluster)
+    other = client.create_cluster("busy again", TEMPLATE)
+    deadline = 200
+    while saved not in {row.uuid for row in client.checkpoints()} and deadline:
+        deadline -= 1
+        client.hosts()
+    client.restore(other, saved)
+    assert client.cluster(other).number_of_blocks
+    client.delete_cluster(other)
+
+
+def test_deleting_a_running_task_stops_it(client: Client, cluster: Cluster, dataset: Dataset) -> None:
+    tasks = [
+        client.train(cluster, {"picture_hex": dataset["picture"]}, {"label_hex": dataset["label"]}, wait=False)
+        for _ in range(20)
+    ]
+    client.delete_task(tasks[-1])
+    with pytest.raises(NotFoundException):
+        client.task(tasks[-1])
+    for task in tasks[:-1]:
+        client.wait(task)
+
+
+def test_a_dataset_that_is_deleted_meanwhile_is_still_trained(
+    client: Client, cluster: Cluster, dataset: Dataset
+) -> None:
+    client.set_mode(cluster, "DIRECT")
+    task = client.train(cluster, {"picture_hex": dataset["picture"]}, {"label_hex": dataset["label"]}, wait=False)
+    client.delete_dataset(dataset)
+    client.set_mode(cluster, "TASK")
+    assert client.wait(task).finished
+
+
+def test_outputs_outside_of_their_range_fail_with_a_reason(client: Client, dataset: Dataset) -> None:
+    table = client.upload_csv("wide", b"a,b\n1,5\n2,7\n")
+    template = TEMPLATE.replace("picture_hex", "a").replace("label_hex", "b")
+    cluster = client.create_cluster("wide", template)
+    with pytest.raises(TaskFailedException) as caught:
+        client.train(cluster, {"a": table["a"]}, {"b": table["b"]})
+    assert caught.value.task.error
+    client.delete_cluster(cluster)
+
+
+# -- direct IO --------------------------------------------------------------------------------------------------------
+
+
+def test_direct_io_answers_errors_and_stays_usable(client: Client, cluster: Cluster) -> None:
+    with client.direct(cluster) as direct:
+        with pytest.raises(DirectIOException, match="bufferName 'nothing' is unknown"):
+            direct.request({"nothing": [1.0]})
+        with pytest.raises(DirectIOException, match="never trained"):
+            direct.request({"picture_hex": [1.0, 2.0]})
+        with pytest.raises(DirectIOException, match="finite"):
+            direct.request({"picture_hex": [float("nan")]})
+        direct.train({"picture_hex": [5.0, 0.0]}, {"label_hex": [1.0, 0.0]})
+        assert len(direct.request({"picture_hex": [5.0, 0.0]})) == 2
+
+
+def test_direct_io_learns(client: Client, cluster: Cluster) -> None:
+    rows = [([9.0, 0.0, 0.0], [1.0, 0.0]), ([0.0, 0.0, 9.0], [0.0, 1.0])]
+    with client.direct(cluster) as direct:
+        for _ in range(200):
+            for inputs, outputs in rows:
+                direct.train({"picture_hex": inputs}, {"label_hex": outputs})
+        answers = [direct.request({"picture_hex": inputs}) for inputs, _ in rows]
+    assert answers[0][0] > 0.8
+    assert answers[1][1] > 0.8
+
+
+def open_socket(server: LocalServer, first: object) -> tuple[websocket.WebSocket, dict[str, Any]]:
+    socket = websocket.create_connection(server.address.replace("http", "ws"), timeout=10)
+    socket.send(first if isinstance(first, str) else json.dumps(first))
+    return socket, json.loads(socket.recv())
+
+
+def test_a_broken_first_message_is_answered_and_another_may_follow(
+    server: LocalServer, raw: Raw, cluster: Cluster
+) -> None:
+    right = {"token": raw.token, "target": "cluster", "uuid": cluster.uuid}
+    wrong: list[Any] = [
+        "{",
+        "[]",
+        "5",
+        {},
+        {"target": "cluster"},
+        right | {"token": "x"},
+        right | {"uuid": NOBODY},
+        right | {"uuid": str(uuids.uuid4())},
+        right | {"target": "nothing"},
+    ]
+    socket, answer = open_socket(server, wrong[0])
+    assert answer["success"] is False
+    for message in wrong[1:]:
+        socket.send(message if isinstance(message, str) else json.dumps(message))
+        answer = json.loads(socket.recv())
+        assert answer["success"] is False, message
+        assert isinstance(answer["error"], str)
+    socket.send(json.dumps(right))
+    assert json.loads(socket.recv())["success"] is True
+    socket.close()
+
+
+@pytest.mark.parametrize("frame", ["text", b"\xff\xff\xff", b"", bytes.fromhex("2805")])
+def test_a_broken_frame_is_answered_and_another_may_follow(
+    server: LocalServer, client: Client, raw: Raw, cluster: Cluster, frame: str | bytes
+) -> None:
+    client.set_mode(cluster, "DIRECT")
+    socket, answer = open_socket(server, {"token": raw.token, "target": "cluster", "uuid": cluster.uuid})
+    assert answer["success"] is True
+    for _ in range(3):
+        socket.send(frame) if isinstance(frame, str) else socket.send_binary(frame)
+        assert json.loads(socket.recv())["success"] is False
+    socket.close()
+    client.set_mode(cluster, "TASK")
+
+
+def test_frames_are_refused_in_task_mode(server: LocalServer, raw: Raw, cluster: Cluster) -> None:
+    socket, _ = open_socket(server, {"token": raw.token, "target": "cluster", "uuid": cluster.uuid})
+    socket.send_binary(b"\x0a\x01a")
+    assert "not in direct mode" in json.loads(socket.recv())["error"]
+    socket.close()
