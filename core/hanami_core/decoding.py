@@ -81,7 +81,7 @@ def decode(module: str, name: str, files: Mapping[str, Path], output: Path, limi
     if "refused" in answer:
         raise BadRequest(answer["refused"])
     if "failed" in answer:
-        log.error("format failed", extra={"module": module, "format": name, **answer})
+        log.error("format failed", extra={"plugin": module, "format": name, **answer})
         raise BadRequest(f"the files could not be decoded: {answer['failed']}")
     return _result(output)
 

@@ -74,8 +74,9 @@ class Child:
     def ended(self) -> int:
         """Take note that the process has ended, decide when it may start again, and return its exit code."""
         assert self._process is not None
-        code = self._process.wait()
+        # Before the wait: from then on the number of the group could be somebody else's.
         self.kill()
+        code = self._process.wait()
         self._process = None
         self.ready = False
         self._close()

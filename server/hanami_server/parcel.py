@@ -32,7 +32,7 @@ class Parcel(msgspec.Struct):
     """
 
     data: bytes
-    first: bytes | str | None = None
+    first: bytes | None = None
     hops: int = 0
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 import msgspec
 
 from hanami_core.errors import StartupError
+from hanami_core.localsocket import run_directory
 from hanami_server import lifetime, logs
 from hanami_server.child import Child
 from hanami_server.paths import server_lock_path, state_path
@@ -57,6 +58,7 @@ def serve(data_dir: Path, flags: Mapping[str, str]) -> int:
         raise StartupError(f"there is no data directory {data_dir}, run 'hanami init' first")
     with lifetime.hold(server_lock_path(data_dir), f"data directory {data_dir}"):
         options = Options(data_dir, flags=dict(flags), parent=os.getpid())
+        run_directory(data_dir).mkdir(mode=0o700, exist_ok=True)
         plan = _prepare(options)
         logs.configure(plan.log_level, "supervisor")
         with bind(*plan.address) as listener:
@@ -65,7 +67,7 @@ def serve(data_dir: Path, flags: Mapping[str, str]) -> int:
 
 
 def _prepare(options: Options) -> Plan:
-    command = [sys.executable, "-m", "hanami_server.preparation", *arguments(options)]
+    command = [sys.executable, "-P", "-m", "hanami_server.preparation", *arguments(options)]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode:
         raise StartupError(done.stderr.strip() or f"preparation failed with exit code {done.returncode}")
@@ -119,7 +121,7 @@ class Supervisor:
     def _command(self, module: str, **more: object) -> Callable[[int], list[str]]:
         def command(ready: int) -> list[str]:
             options = msgspec.structs.replace(self._options, ready=ready, **more)
-            return [sys.executable, "-m", module, *arguments(options)]
+            return [sys.executable, "-P", "-m", module, *arguments(options)]
 
         return command
 

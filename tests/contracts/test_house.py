@@ -134,7 +134,9 @@ def test_every_function_is_typed_and_public_ones_are_documented() -> None:
 
 
 def test_no_plugin_host_lives_at_module_level() -> None:
-    found = [path.name for path in sources(*PACKAGES) if re.search(r"^\w+ = (PluginHost|Runtime)\(", path.read_text(), re.M)]
+    found = [
+        path.name for path in sources(*PACKAGES) if re.search(r"^\w+ = (PluginHost|Runtime)\(", path.read_text(), re.M)
+    ]
     assert found == []
 
 
@@ -174,7 +176,10 @@ def test_all_is_sorted_and_complete(package: str) -> None:
 
 
 def test_sdk_and_cli_start_light() -> None:
-    for module, heavy in (("hanami_sdk", "numpy falcon peewee numba"), ("hanami_cli.hanamictl", "requests rich google")):
+    for module, heavy in (
+        ("hanami_sdk", "numpy falcon peewee numba"),
+        ("hanami_cli.hanamictl", "requests rich google"),
+    ):
         code = f"import sys, {module}\nprint([n for n in {heavy.split()!r} if n in sys.modules])"
         done = subprocess.run(
             [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, env={**os.environ}

@@ -200,7 +200,9 @@ def test_waiting_ends_with_the_task_or_with_the_time(bench: Bench) -> None:
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(st.sampled_from(["add", "claim", "finish", "abort", "expire"]), st.integers(0, 3)), max_size=25))
+@given(
+    st.lists(st.tuples(st.sampled_from(["add", "claim", "finish", "abort", "expire"]), st.integers(0, 3)), max_size=25)
+)
 def test_no_history_runs_a_task_twice_or_two_of_a_lane(bench: Bench, history: list[tuple[str, int]]) -> None:
     Task.delete().execute()
     running: dict[str, Task] = {}

@@ -109,7 +109,7 @@ def test_only_admins_whatever_the_policy_says(tmp_path: Path) -> None:
     tmp_path.joinpath("own.policy").write_text(POLICY.read_text().replace(": admin\n", ": admin, member\n"))
     with Site(tmp_path, policy_file__path="own.policy") as site:
         for route in site.own("users"):
-            with pytest.raises(Unauthorized, match="^$"):
+            with pytest.raises(Unauthorized, match=r"^$"):
                 site.call(MEMBER, route.method, route.path.removeprefix("/v1.0alpha/"))
     with Site(tmp_path) as site:
         for route in site.own("users"):

@@ -59,4 +59,4 @@ def cluster(client: Client, request: pytest.FixtureRequest) -> Iterator[Cluster]
         client.delete_cluster(created)
 
 
-_PLAIN = str.maketrans({c: "_" for c in "[]./:-<>\\'\",=()*#%{}"})
+_PLAIN = str.maketrans(dict.fromkeys("[]./:-<>\\'\",=()*#%{}", "_"))

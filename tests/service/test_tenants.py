@@ -62,7 +62,9 @@ def stranger(server: LocalServer) -> Iterator[Client]:
 def snapshot(data_dir: Path) -> tuple[dict[str, str], set[str]]:
     with sqlite3.connect(data_dir / "hanami.db") as db:
         names = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type='table'")]
-        rows = {n: hashlib.sha256(repr(db.execute(f"SELECT * FROM {n}").fetchall()).encode()).hexdigest() for n in names}
+        rows = {
+            n: hashlib.sha256(repr(db.execute(f"SELECT * FROM {n}").fetchall()).encode()).hexdigest() for n in names
+        }
     return rows, {str(p) for p in data_dir.rglob("*") if p.is_file() and p.parent.parent.name in ("blobs", "uploads")}
 
 
@@ -98,7 +100,11 @@ def test_a_stranger_finds_and_changes_nothing(
         noun = path.split("/")[2] if path.count("/") > 1 else ""
         given = values | {"uuid": own.get(noun, cluster.uuid), "name": "stolen"}
         body = {key: given[key] for key in needs(method, path) if key in given}
-        if set(needs(method, path)) - set(given) or not body or path.endswith(("/cluster", "/token")) and method != "GET":
+        if (
+            set(needs(method, path)) - set(given)
+            or not body
+            or (path.endswith(("/cluster", "/token")) and method != "GET")
+        ):
             continue
         if not set(body) & {"uuid", "cluster_uuid"}:
             continue
@@ -142,5 +148,8 @@ def test_request_structs_hold_no_path_and_accept_no_unknown_field(tmp_path: Path
     for route in host.routes(runtime):
         assert route.request.__struct_config__.forbid_unknown_fields
         for name in route.request.__struct_fields__:
-            assert not {"path", "file", "url", "location", "directory"} & (set(name.split("_")) - {"file"}), (route.path, name)
+            assert not {"path", "file", "url", "location", "directory"} & (set(name.split("_")) - {"file"}), (
+                route.path,
+                name,
+            )
     runtime.close()

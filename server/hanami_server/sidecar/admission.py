@@ -64,7 +64,7 @@ class Admission:
         self._runtime = runtime
         self._host = host
 
-    def decide(self, message: bytes | str, hops: int) -> Outcome:
+    def decide(self, message: bytes, hops: int) -> Outcome:
         """Return what a first message leads to; `hops` tells how often the socket has moved already."""
         try:
             return self._decide(self._read(message), hops)
@@ -75,9 +75,8 @@ class Admission:
             return Refused("Internal error")
 
     @staticmethod
-    def _read(message: bytes | str) -> FirstMessage:
-        raw = message.encode(errors="surrogatepass") if isinstance(message, str) else message
-        values = decode_body(raw)
+    def _read(message: bytes) -> FirstMessage:
+        values = decode_body(message)
         # Released clients may send more than is needed.
         return validate(FirstMessage, {name: values[name] for name in FirstMessage.__struct_fields__ if name in values})
 

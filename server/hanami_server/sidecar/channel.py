@@ -52,7 +52,7 @@ class Limits(msgspec.Struct, frozen=True):
 class Desk(Protocol):
     """Who decides about first messages and takes care of ended channels."""
 
-    def introduce(self, channel: Channel, message: bytes | str, hops: int) -> None:
+    def introduce(self, channel: Channel, message: bytes, hops: int) -> None:
         """Begin to decide about a first message; ends in `Channel.open`, `Channel.refuse` or `Channel.detach`."""
 
     def left(self, channel: Channel, session: SocketSession | None) -> None:
@@ -199,15 +199,13 @@ class Channel(Connection):
             self._take(whole)
 
     def _take(self, data: bytes) -> None:
-        message: bytes | str = data
-        if self._text:
-            try:
-                message = data.decode()
-            except UnicodeDecodeError:
-                self.fail(CloseCode.INVALID_DATA, "text is not UTF-8")
-                return
         if self._session is None:
-            self._introduce(message)
+            self._introduce(data)
+            return
+        try:
+            message = data.decode() if self._text else data
+        except UnicodeDecodeError:
+            self.fail(CloseCode.INVALID_DATA, "text is not UTF-8")
         else:
             self._answer(self._session, message)
 
@@ -231,7 +229,7 @@ class Channel(Connection):
 
     # -- the first message --------------------------------------------------------------------------------------------
 
-    def _introduce(self, message: bytes | str) -> None:
+    def _introduce(self, message: bytes) -> None:
         self._introducing = True
         self._cancel_timer()
         self.transport.pause_reading()
@@ -261,7 +259,7 @@ class Channel(Connection):
         if not self._introducing:
             self._read_on()
 
-    def parcel(self, message: bytes | str) -> Parcel:
+    def parcel(self, message: bytes) -> Parcel:
         """Return what another process must know to go on with this connection."""
         return Parcel(bytes(self._held or b""), message, self._parcel.hops + 1)
 

@@ -125,7 +125,7 @@ class Reception:
 
     # -- what channels ask for ----------------------------------------------------------------------------------------
 
-    def introduce(self, channel: Channel, message: bytes | str, hops: int) -> None:
+    def introduce(self, channel: Channel, message: bytes, hops: int) -> None:
         """Begin to decide about a first message."""
         self._spawn(self._introduce(channel, message, hops))
 
@@ -138,7 +138,7 @@ class Reception:
     def _release(self, session: SocketSession) -> None:
         self._threads.submit(_close, session)
 
-    async def _introduce(self, channel: Channel, message: bytes | str, hops: int) -> None:
+    async def _introduce(self, channel: Channel, message: bytes, hops: int) -> None:
         outcome = await asyncio.get_running_loop().run_in_executor(
             self._threads, self._admission.decide, message, hops
         )
@@ -150,7 +150,7 @@ class Reception:
         else:
             await self._pass_on(channel, message, outcome)
 
-    async def _pass_on(self, channel: Channel, message: bytes | str, outcome: Elsewhere) -> None:
+    async def _pass_on(self, channel: Channel, message: bytes, outcome: Elsewhere) -> None:
         path = adoption_path(self._runtime.settings.data_dir, outcome.host)
         # A duplicate, because the channel's own descriptor may be closed, and its number reused, at any moment.
         descriptor = os.dup(channel.descriptor)

@@ -1,0 +1,87 @@
+"""What the commands have in common: the data directory, errors, tables.
+
+Must not know any command.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import docopt
+
+from hanami_core.errors import HanamiError
+
+__all__ = ["DATA_DIR_OPTION", "data_dir", "flags", "guarded", "parse", "print_json", "print_table", "quiet"]
+
+DATA_DIR_OPTION = "--data-dir DIR   data directory [default: $HANAMI_DATA_DIR or ./hanami-data]"
+_DEFAULT = Path("hanami-data")
+
+Arguments = Mapping[str, Any]
+
+
+def parse(usage: str, command: str, argv: Sequence[str]) -> Arguments:
+    """Return the arguments of a command that fit `usage`.
+
+    Raises:
+        docopt.DocoptExit: if they do not fit; the program prints it and ends with 2.
+    """
+    return dict(docopt.docopt(usage, [command, *argv]))
+
+
+def data_dir(arguments: Arguments) -> Path:
+    """Return the data directory that a command is about."""
+    given = arguments["--data-dir"] or os.environ.get("HANAMI_DATA_DIR")
+    return Path(given).absolute() if given else _DEFAULT.absolute()
+
+
+def flags(texts: Sequence[str]) -> dict[str, str]:
+    """Return ``name=value`` texts as a mapping.
+
+    Raises:
+        docopt.DocoptExit: if one has no ``=``.
+    """
+    for text in texts:
+        if "=" not in text:
+            raise docopt.DocoptExit(f"--set {text}: expected NAME=VALUE")
+    return {name: value for name, _, value in (text.partition("=") for text in texts)}
+
+
+def guarded(work: Callable[[], int]) -> int:
+    """Run `work`; an error that Hanami raises on purpose becomes one line and exit code 1."""
+    try:
+        return work()
+    except HanamiError as error:
+        print(error, file=sys.stderr)
+    except OSError as error:
+        print(f"{error.filename or 'system'}: {error.strerror or error}", file=sys.stderr)
+    return 1
+
+
+def quiet() -> None:
+    """Log errors only; what a command has to say, it prints itself."""
+    from hanami_server import logs
+
+    logs.configure("critical", "command")
+
+
+def print_json(content: Any) -> None:
+    """Print a value as indented JSON."""
+    print(json.dumps(content, indent=2))
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print rows as a table."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*header, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*map(str, row))
+    # Without a terminal nothing may be cut off, because another program reads it.
+    console = Console(soft_wrap=not sys.stdout.isatty(), markup=False, highlight=False)
+    console.print(table, crop=False)

@@ -1,0 +1,37 @@
+"""``hanami serve``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hanami_server.commands import common
+
+USAGE = """
+Run the server until it is told to stop.
+
+Usage:
+    hanami serve [options] [--set PAIR]...
+
+Options:
+    --data-dir DIR    data directory (default: $HANAMI_DATA_DIR, else ./hanami-data)
+    --host ADDRESS    address to listen on, the setting http.host
+    --port PORT       port to listen on, the setting http.port; 0 takes a free one
+    --set PAIR        NAME=VALUE of any setting; 'hanami config' lists them
+    -h --help         show this text
+"""
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the command and return the exit code."""
+    arguments = common.parse(USAGE, "serve", argv)
+    given = common.flags(arguments["--set"])
+    for option in ("host", "port"):
+        if arguments[f"--{option}"] is not None:
+            given[f"http.{option}"] = arguments[f"--{option}"]
+
+    def work() -> int:
+        from hanami_server.supervisor import serve
+
+        return serve(common.data_dir(arguments), given)
+
+    return common.guarded(work)

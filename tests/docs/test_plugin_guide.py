@@ -1,0 +1,62 @@
+"""The plugin of the guide is written to files, found, tested by its own suite, and used."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hanami_sdk import Client
+from hanami_server.demo.local import LocalServer
+
+ROOT = Path(__file__).parents[2]
+FILE = re.compile(r"^`(?P<name>[\w.]+\.py)`\n```python\n(?P<code>.*?)^```", re.M | re.S)
+
+
+@pytest.fixture
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The files of the guide, as if they were installed."""
+    directory = tmp_path / "site"
+    info = directory / "hanami_tsv-1.0.dist-info"
+    info.mkdir(parents=True)
+    for match in FILE.finditer((ROOT / "docs" / "plugin_guide.md").read_text(encoding="utf-8")):
+        (directory / match["name"]).write_text(match["code"], encoding="utf-8")
+    point = re.search(r'"(hanami\.plugins)": \["(.*?)"\]', (directory / "setup.py").read_text())
+    assert point is not None
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: hanami-tsv\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[{point[1]}]\n{point[2]}\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(directory), os.environ.get("PYTHONPATH", "")]).rstrip(":"))
+    return directory
+
+
+def test_its_own_suite_passes(plugin: Path) -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_hanami_tsv.py"]
+    done = subprocess.run(command, cwd=plugin, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert " passed" in done.stdout
+
+
+def test_it_is_listed_and_used_through_api_and_cli(plugin: Path, tmp_path: Path) -> None:
+    bin_directory = Path(sys.executable).parent
+    table = tmp_path / "table.tsv"
+    table.write_text("a\tb\n1\t0\n2\t1\n")
+    with LocalServer(tmp_path / "data") as server:
+        listing = subprocess.run(
+            [bin_directory / "hanami", "plugins", "--json", "--data-dir", server.data_dir],
+            capture_output=True,
+            text=True,
+        )
+        rows = {row["name"]: row for row in json.loads(listing.stdout)}
+        assert (rows["format_tsv"]["state"], rows["format_tsv"]["distribution"]) == ("active", "hanami-tsv")
+        login = {"HANAMI_ADDRESS": server.address, "HANAMI_USER": server.user, "HANAMI_PASSPHRASE": server.passphrase}
+        command = [bin_directory / "hanamictl", "dataset", "create", "tsv", "-i", table, "measurements"]
+        done = subprocess.run(command, env={**os.environ, **login}, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        with Client(server.address, server.user, server.passphrase) as client:
+            dataset = client.upload("more", "tsv", {"input": table})
+            assert client.dataset_content(dataset, "b", 2) == [[0.0], [1.0]]

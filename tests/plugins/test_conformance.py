@@ -1,0 +1,33 @@
+"""Our own plugins pass the suites that are shipped for those of others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hanami_core.compute import ComputeHost, NetworkRules
+from hanami_core.settings import Settings
+from hanami_core.testing.blob_stores import BlobStoreConformance
+from hanami_core.testing.networks import NetworkConformance
+from hanami_plugins import host_numba
+from hanami_plugins.blobs_files import FileBlobStore
+
+
+class TestFileBlobStore(BlobStoreConformance):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> FileBlobStore:
+        return FileBlobStore(tmp_path)
+
+
+class TestSectionGrowthOnNumba(NetworkConformance):
+    @pytest.fixture(scope="class")
+    def host(self, tmp_path_factory: pytest.TempPathFactory) -> ComputeHost:
+        settings = Settings(Path("/nowhere"), {}, {"host_numba.hosts": 1, "host_numba.threads": 2}, {})
+        host = next(iter(host_numba.hanami_compute_hosts(settings)))
+        host.start(tmp_path_factory.mktemp("cache"))
+        return host
+
+    @pytest.fixture
+    def rules(self) -> NetworkRules:
+        return next(iter(host_numba.hanami_network_rules()))

@@ -1,0 +1,216 @@
+"""The format `csv`."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hanami_core.datasets import DatasetFormat, Table
+from hanami_core.errors import BadRequest
+from hanami_core.testing.formats import FormatConformance, decode
+from hanami_plugins.format_csv import CsvFormat, reader
+
+GOOD = b"a,b,c\n1,-2.5,3e2\n.5,+4,5.\n"
+
+quick = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+class TestCsv(FormatConformance):
+    header_size = 6
+
+    @pytest.fixture
+    def dataset_format(self) -> DatasetFormat:
+        return CsvFormat()
+
+    @pytest.fixture
+    def good_files(self) -> Mapping[str, bytes]:
+        return {"input": GOOD}
+
+
+def table(tmp_path: Path, content: bytes) -> Table:
+    return decode(CsvFormat(), {"input": content}, tmp_path / "table")
+
+
+def values(tmp_path: Path, content: bytes) -> list[list[float]]:
+    rows: list[list[float]] = table(tmp_path, content).values.tolist()
+    return rows
+
+
+def refused(tmp_path: Path, content: bytes) -> str:
+    with pytest.raises(BadRequest) as caught:
+        table(tmp_path, content)
+    return str(caught.value)
+
+
+def test_a_column_for_each_name(tmp_path: Path) -> None:
+    read = table(tmp_path, GOOD)
+    assert read.columns == {"a": (0, 1), "b": (1, 2), "c": (2, 3)}
+    assert read.values.dtype == np.float32
+    assert read.values.tolist() == [[1, -2.5, 300], [0.5, 4, 5]]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"x\n1\n2\n", [[1], [2]]),
+        (b"x\n1\n2", [[1], [2]]),
+        (b"\xef\xbb\xbfx,y\r\n1,2\r\n3,4\r\n", [[1, 2], [3, 4]]),
+        (b"x,y\n1,2\r\n3,4\n", [[1, 2], [3, 4]]),
+        (b"x,y\n1,2\r", [[1, 2]]),
+        (b"\n\r\n  \nx,y\n\n1,2\n \t \n\r\n3,4\n\n", [[1, 2], [3, 4]]),
+        (b"x,y\n 1 ,\t2\t\n", [[1, 2]]),
+        (b"x,y,z\ntrue,FALSE,Null\n", [[1, 0, 0]]),
+        (b"x,y,z\n True , false\t,null\n", [[1, 0, 0]]),
+        (b"x,y\n1e3,1E-3\n", [[1000, np.float32(0.001)]]),
+        (b"x\n1e-400\n", [[0]]),
+        (b"x\n3.4028235e38\n", [[np.finfo(np.float32).max]]),
+        (b"x\n99999999999999999999\n", [[np.float32(1e20)]]),
+        (b'"x","y, z"\n"1",2\n', [[1, 2]]),
+        (b"x,y\n-0,007\n", [[0, 7]]),
+    ],
+)
+def test_what_the_rules_allow(tmp_path: Path, content: bytes, expected: list[list[float]]) -> None:
+    assert values(tmp_path, content) == expected
+
+
+def test_names_are_trimmed_and_may_be_any_text(tmp_path: Path) -> None:
+    read = table(tmp_path, ' a ,"b ""c"", d",größe,.x\n1,2,3,4\n'.encode())
+    assert list(read.columns) == ["a", 'b "c", d', "größe", ".x"]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "input: the file has no header"),
+        (b"\n \n", "input: the file has no header"),
+        (b"a,b\n", "the dataset has no rows"),
+        (b"a,b\n\n\r\n", "the dataset has no rows"),
+        (b"a,,c\n1,2,3\n", "input, line 1, column 2: the name is empty"),
+        (b"\na,b,a\n1,2,3\n", "input, line 2, column 3: the name 'a' stands there twice"),
+        (b"a\0b\n1\n", "input, line 1, column 1: the name holds a control character"),
+        (b"a" * 255 + b"\n1\n", "input, line 1, column 1: the name is longer than 254 bytes"),
+        ("ö".encode() * 128 + b"\n1\n", "input, line 1, column 1: the name is longer than 254 bytes"),
+        (b"a\xff\n1\n", "input, line 1: the text is not UTF-8"),
+        ("a,b\n1,2\n".encode("utf-16"), "input, line 1: the text is not UTF-8"),
+        ("a,b\n1,2\n".encode("utf-16-le"), "input, line 1, column 1: the name holds a control character"),
+        (b"a,b\n1,2\n3\n", "input, line 3: the line has 1 cells, the header 2"),
+        (b"a,b\n1,2\n3,4,5\n", "input, line 3: the line has 3 cells, the header 2"),
+        (b"a,b\n1,2,3\n3,4,5\n", "input, line 2: the line has 3 cells, the header 2"),
+        (b"a,b\n1,\n", "input, line 2, column 2 ('b'): '' is no number"),
+        (b"a,b\n\n1,x\n", "input, line 3, column 2 ('b'): 'x' is no number"),
+        (b"a\nnan\n", "input, line 2, column 1 ('a'): 'nan' is no number"),
+        (b"a\n-inf\n", "'-inf' is no number"),
+        (b"a\ninfinity\n", "'infinity' is no number"),
+        (b"a\n1e400\n", "'1e400' is too big for a number of 32 bits"),
+        (b"a\n-3.41e38\n", "'-3.41e38' is too big for a number of 32 bits"),
+        (b"a\n1_000\n", "'1_000' is no number"),
+        (b"a\n0x10\n", "'0x10' is no number"),
+        (b"a\n1 2\n", "'1 2' is no number"),
+        (b"a\n1\r2\n", "'1\\r2' is no number"),
+        (b"a\n.\n", "'.' is no number"),
+        (b"a\n1e\n", "'1e' is no number"),
+        (b"a\n--1\n", "'--1' is no number"),
+        (b"a\n-true\n", "'-true' is no number"),
+        (b"a\n1 true\n", "'1 true' is no number"),
+        ("a\n٣\n".encode(), "is no number"),
+        (b"a\n\xff\n", "input, line 2: the text is not UTF-8"),
+        (b"a\n1\n\0\n", "input, line 3, column 1 ('a'): '\\x00' is no number"),
+        (b'a\n"1\n2"\n', "input, line 2: unexpected end of data"),
+        (b'a,b\n"1"x,2\n', "input, line 2: ',' expected after '\"'"),
+        (b"a\n" + b"9" * 200_000 + b"\n", "is too big for a number of 32 bits"),
+        (b"a\n" + b"z" * 200_000 + b"\n", f"'{'z' * 40}...' is no number"),
+        (b'a\n"' + b"1" * 200_000 + b'"\n', "input, line 2: field larger than field limit"),
+        (b",".join(b"%d" % n for n in range(1_000_000)) + b"\n", "1 to 100000 named columns, got 1000000"),
+        (b"a;b\n1;2\n", "'1;2' is no number"),
+    ],
+)
+def test_what_breaks_a_rule_is_refused_with_its_place(tmp_path: Path, content: bytes, reason: str) -> None:
+    assert reason in refused(tmp_path, content)
+
+
+def test_an_endless_line_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "MAX_LINE", 3000)
+    monkeypatch.setattr(reader, "_BLOCK", 1000)
+    assert refused(tmp_path, b"a\n1\n" + b"1" * 5000) == "input, line 3: the line is longer than 3000 bytes"
+
+
+@pytest.mark.parametrize("block", [1, 2, 3, 7, 64])
+def test_blocks_may_end_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    lines = [f"{n},{n / 8}" for n in range(50)]
+    content = "\n\r\na,b\r\n" + "\r\n\n".join(lines)
+    monkeypatch.setattr(reader, "_BLOCK", block)
+    assert values(tmp_path, content.encode()) == [[n, n / 8] for n in range(50)]
+    assert refused(tmp_path, content.encode() + b"\n1,2,3").startswith(f"input, line {content.count(chr(10)) + 2}:")
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    tracemalloc.start()
+    try:
+        table(tmp_path, b"a\n" + b"1\n" * 2_000_000)
+        assert tracemalloc.get_traced_memory()[1] < 100 << 20
+    finally:
+        tracemalloc.stop()
+
+
+cells = st.one_of(
+    st.from_regex(r"[+-]?[0-9]{1,12}(\.[0-9]{0,9})?([eE][+-]?[0-9]{1,2})?", fullmatch=True),
+    st.from_regex(r"[0-9+\-.eE \t]{0,6}", fullmatch=True),
+    st.sampled_from(["true", "FALSE", "null", "nan", "inf", "", '"1"', "1e39", "-1e39", "3.4028236e38"]),
+)
+
+
+@quick
+@given(st.lists(st.lists(cells, min_size=2, max_size=2), min_size=1, max_size=4))
+def test_both_ways_of_reading_agree(rows: list[list[str]]) -> None:
+    """The quick way may give up, but it must never read what the careful one refuses, or read it differently."""
+    block = "\n".join(",".join(row) for row in rows).encode()
+    fast = reader._quick(block, 2)
+    try:
+        slow = reader._careful(1, block, ["a", "b"])
+    except BadRequest:
+        assert fast is None
+    else:
+        assert fast is None or np.array_equal(fast, slow)
+
+
+@quick
+@given(
+    st.lists(
+        st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=3, max_size=3),
+        min_size=1,
+        max_size=20,
+    )
+)
+def test_numbers_come_back_exactly(tmp_path: Path, rows: list[list[float]]) -> None:
+    content = "a,b,c\n" + "\n".join(",".join(map(repr, row)) for row in rows)
+    assert values(tmp_path, content.encode()) == rows
+
+
+@settings(quick, max_examples=300)
+@given(st.lists(st.tuples(st.integers(0, len(GOOD)), st.binary(max_size=4)), min_size=1, max_size=4))
+def test_every_mutation_is_handled(tmp_path: Path, changes: list[tuple[int, bytes]]) -> None:
+    content = bytearray(GOOD)
+    for place, data in changes:
+        content[place : place + len(data)] = data
+    try:
+        read = table(tmp_path, bytes(content))
+    except BadRequest:
+        return
+    assert np.isfinite(read.values).all()
+
+
+@quick
+@given(st.text(alphabet='ab01.,-e"\r\n\t \0ö', max_size=60))
+def test_random_texts_are_handled(tmp_path: Path, text: str) -> None:
+    try:
+        read = table(tmp_path, text.encode())
+    except BadRequest as error:
+        assert str(error)
+    else:
+        assert np.isfinite(read.values).all()

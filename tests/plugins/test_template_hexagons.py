@@ -1,0 +1,420 @@
+"""The plugin `template_hexagons`."""
+
+from __future__ import annotations
+
+import re
+import string
+import time
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from hanami_core.dialects import TemplateDialect
+from hanami_core.errors import TemplateError
+from hanami_core.network import Axon, Input, Output, Position, Settings, Template, Topology
+from hanami_plugins.template_hexagons import HexagonDialect, hanami_template_dialects
+from hanami_plugins.template_hexagons.dialect import LONGEST_TEXT, PREFIX
+from hanami_plugins.template_hexagons.reach import reachable
+
+DIALECT = HexagonDialect()
+
+# The template of the reference's own end-to-end test, with its blank lines.
+EXAMPLE = """version: 1
+settings:
+    neuron_cooldown: 10000000.0
+    refractory_time: 1
+    max_connection_distance: 1
+    enable_reduction: false
+hexagons:
+    1,1,1
+    3,1,1
+    4,1,1
+
+    \t
+axons:
+    1,1,1 -> 3,1,1
+inputs:
+    picture_hex: 1,1,1
+outputs:
+    label_hex: 4,1,1
+
+"""
+PARSED = Template(
+    Settings(neuron_cooldown=1e7),
+    (Position(1, 1, 1), Position(3, 1, 1), Position(4, 1, 1)),
+    (Input("picture_hex", 0),),
+    (Output("label_hex", 2),),
+    (Axon(0, 1),),
+)
+
+
+def changed(old: str, new: str) -> str:
+    assert old in EXAMPLE
+    return EXAMPLE.replace(old, new, 1)
+
+
+def refusal(text: str) -> str:
+    """Return the message of a text that is refused."""
+    with pytest.raises(TemplateError) as caught:
+        DIALECT.parse(text)
+    prefix, message = str(caught.value).split("\n", 1)
+    assert prefix + "\n" == PREFIX == "Uploaded template is not a valid cluster-template: \n"
+    return message
+
+
+def test_the_plugin_adds_the_dialect() -> None:
+    (dialect,) = hanami_template_dialects()
+    assert isinstance(dialect, TemplateDialect)
+    assert dialect.name == "hexagons"
+
+
+def test_the_example() -> None:
+    assert DIALECT.parse(EXAMPLE) == PARSED
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        EXAMPLE.replace("\n", "\r\n"),
+        EXAMPLE.replace("\n", " "),
+        EXAMPLE.replace("version: 1", "\n\t version:1"),
+        re.sub(r"([:,]|->)", r" \1 \n", EXAMPLE).replace("version :", "version:").replace("version: \n", "version:"),
+        EXAMPLE.replace(" -> ", "->"),
+        changed("10000000.0", "10000000"),
+        changed("enable_reduction: false", "enable_reduction: True enable_reduction: False"),
+        changed("picture_hex: 1,1,1", "picture_hex: 01,1,0000000000000000000000000001"),
+    ],
+)
+def test_other_ways_to_write_the_example(text: str) -> None:
+    assert DIALECT.parse(text) == PARSED
+
+
+def test_options() -> None:
+    text = changed("label_hex: 4,1,1", "label_hex: 4,1,1 (float)").replace(
+        "picture_hex: 1,1,1", "picture_hex:1,1,1(match)"
+    )
+    template = DIALECT.parse(text)
+    assert (template.inputs[0].mode, template.outputs[0].type) == ("match", "float")
+
+
+@pytest.mark.parametrize("block", ["settings:\n", ""])
+def test_all_settings_are_optional(block: str) -> None:
+    text = re.sub(r"settings:.*(?=hexagons)", block, EXAMPLE, flags=re.S)
+    assert DIALECT.parse(text) == msgspec.structs.replace(PARSED, settings=Settings())
+
+
+def test_own_settings() -> None:
+    template = DIALECT.parse(changed("settings:", "settings: growth: synapse blocks: 4"))
+    assert (template.settings.growth, template.settings.blocks) == ("synapse", 4)
+
+
+def test_words_of_settings_are_free_for_names() -> None:
+    for name in ("growth", "blocks", "section", "target", "bricks", "plain", "12abc", "_", "versions"):
+        assert DIALECT.parse(changed("label_hex", name)).outputs[0].name == name
+
+
+@pytest.mark.parametrize("text", ["version: 1", "  \n version:1 bla", "version: 2", "version", "version 7"])
+def test_it_recognises_its_own(text: str) -> None:
+    assert DIALECT.recognises(text)
+    refusal(text)
+
+
+@pytest.mark.parametrize("text", ["", " ", "{}", "versions: 1", "hexagons: 1,1,1", "# version: 1"])
+def test_it_leaves_other_texts_alone(text: str) -> None:
+    assert not DIALECT.recognises(text)
+
+
+# -- errors; the numbers are those of the reference's table ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        # 1
+        ("", "line 1, column 1: the text ends too early, expected 'version: 1'"),
+        ("version: 1", "line 1, column 1: the text ends too early, expected 'hexagons' or 'settings'"),
+        (changed("version: 1", "version:  1"), "line 1, column 1: unexpected 'version', expected 'version: 1'"),
+        (changed("settings:\n", ""), "line 2, column 5: unexpected 'neuron_cooldown', expected 'hexagons' or 'settings'"),
+        (changed("hexagons:\n", ""), "line 7, column 6: unexpected ',', expected 'hexagons' or a name"),
+        (
+            changed("    1,1,1\n    3,1,1\n    4,1,1\n", ""),
+            "line 10, column 1: unexpected 'axons', expected an integer",
+        ),
+        (changed("    1,1,1 ->", "    1,1,1"), "line 14, column 11: unexpected '3', expected '->'"),
+        (
+            changed("inputs:\n    picture_hex: 1,1,1\n", ""),
+            "line 15, column 1: unexpected 'outputs', expected 'inputs' or an integer",
+        ),
+        (changed("label_hex: 4,1,1", "label_hex"), "line 18, column 5: the text ends too early, expected ':'"),
+        (changed("label_hex", "5"), "line 18, column 5: unexpected '5', expected a name"),
+        (changed("label_hex", '"label"'), "line 18, column 5: invalid character '\"'"),
+        (changed("label_hex", "settings"), "line 18, column 5: unexpected 'settings', expected a name"),
+        (changed("label_hex", "match"), "line 18, column 5: 'match' is a word of the language and can not be a name"),
+        (
+            changed("refractory_time", "refractory_tim"),
+            "line 4, column 5: unknown setting 'refractory_tim', known are: neuron_cooldown, refractory_time, "
+            "max_connection_distance, enable_reduction, growth, blocks",
+        ),
+        (changed("refractory_time: 1", "refractory_time: 1.0"), "line 4, column 22: refractory_time must be an integer, not '1.0'"),
+        (changed("10000000.0", "1e7"), "line 3, column 22: neuron_cooldown must be a number, not '1e7'"),
+        (changed("false", "0"), "line 6, column 23: enable_reduction must be true or false, not '0'"),
+        (changed("settings:", "settings: growth: fast"), "line 2, column 19: growth must be section or synapse, not 'fast'"),
+        (changed("4,1,1\n\n", "4,1,1\n\n").replace("label_hex: 4,1,1", "label_hex: 4,1,1 (match)"),
+         "line 18, column 23: unknown option 'match', known are: bool, int, float"),
+        (changed("picture_hex: 1,1,1", "picture_hex: 1,1,1 (int)"), "line 16, column 25: unknown option 'int', known are: binary, match"),
+        # 2
+        (changed("version: 1", "version: 2"), "line 1, column 1: version 2 is unknown, only version 1 is known"),
+        (changed("version: 1", "version:11"), "line 1, column 1: version 11 is unknown, only version 1 is known"),
+        # 3
+        (changed("4,1,1\n\n", "4,1,9223372036854775808"), "line 10, column 9: '9223372036854775808' does not fit into 64 bits"),
+        (changed("refractory_time: 1", "refractory_time: -9223372036854775809"),
+         "line 4, column 22: '-9223372036854775809' does not fit into 64 bits"),
+        (changed("hexagons:", "hexagons: # comment"), "line 7, column 11: invalid character '#'"),
+        (changed("hexagons:", "hexagons:\r"), "line 7, column 10: invalid character '\\r'"),
+        (changed("10000000.0", "9" * 400 + ".0"), f"line 3, column 22: neuron_cooldown must be at most 3.4028e+38, not '{'9' * 32}…'"),
+        # 4
+        (changed("10000000.0", "1.0"), "line 3, column 5: neuron_cooldown must be bigger than 1"),
+        (changed("10000000.0", "-5"), "line 3, column 5: neuron_cooldown must be bigger than 1"),
+        (changed("distance: 1", "distance: 0"), "line 5, column 5: max_connection_distance must be at least 1"),
+        (changed("distance: 1", "distance: 1001"), "line 5, column 5: max_connection_distance must be at most 1000"),
+        (changed("refractory_time: 1", "refractory_time: 0"), "line 4, column 5: refractory_time must be between 1 and 255"),
+        (changed("refractory_time: 1", "refractory_time: 256"), "line 4, column 5: refractory_time must be between 1 and 255"),
+        (changed("settings:", "settings: blocks: 0"), "line 2, column 11: blocks must be between 1 and 1024"),
+        # 5
+        (changed("3,1,1", "1,1,1"), "line 9, column 5: hexagon 1,1,1 is declared twice"),
+        # 6
+        (changed("1,1,1 ->", "2,1,1 ->"), "line 14, column 5: hexagon 2,1,1 is not declared"),
+        (changed("-> 3,1,1", "-> 2,1,1"), "line 14, column 14: hexagon 2,1,1 is not declared"),
+        # 7
+        (changed("picture_hex: 1,1,1", "picture_hex: 1,1,2"), "line 16, column 18: hexagon 1,1,2 is not declared"),
+        (changed("label_hex: 4,1,1", "label_hex: 1,1,2"), "line 18, column 16: hexagon 1,1,2 is not declared"),
+        # 8
+        (changed("label_hex", "x" * 255), "line 18, column 5: name 'xxxxxxxxxxxxxxxx…' is longer than 254 characters"),
+        # what the reference does not look at
+        (changed("label_hex", "picture_hex"), "line 18, column 5: name 'picture_hex' is used by more than one input or output"),
+        (changed("label_hex: 4", "label_hex: 1"), "line 18, column 16: hexagon 1,1,1 is used by more than one input or output"),
+        (changed("-> 3,1,1", "-> 1,1,1"), "line 14, column 5: axon of hexagon 1,1,1 leads to itself"),
+        (changed("-> 3,1,1", "-> 3,1,1 1,1,1 -> 4,1,1"), "line 14, column 20: hexagon 1,1,1 has more than one axon"),
+        (changed("4,1,1\n\n", "4,1,-1"), "line 10, column 5: hexagon 4,1,-1: coordinates must be between 0 and 1048575"),
+        (changed("4,1,1\n\n", "4,1,1048576"), "line 10, column 5: hexagon 4,1,1048576: coordinates must be between 0 and 1048575"),
+        (changed("4,1,1\n\n", "4,1,1 9,9,9"), "line 10, column 11: hexagon 9,9,9 has no neighbour; add a hexagon beside it or an axon"),
+        (
+            changed("4,1,1\n\n", "4,1,1 5,1,1\n\n").replace("-> 3,1,1", "-> 5,1,1"),
+            "line 18, column 5: output 'label_hex' can not be reached from any input; "
+            "add a hexagon between them or an axon",
+        ),
+        # other languages
+        (
+            changed("picture_hex: 1,1,1", "picture_hex:\n target: 1,1,1\n number_of_inputs: 784"),
+            "line 17, column 2: 'target:' belongs to templates of OpenHanami 0.5; write 'name: x,y,z' instead",
+        ),
+        (
+            "version: 1\nsettings:\n    refractory_time: 1\nbricks:\n    1,1,1\n        input: test_input\n",
+            "line 5, column 6: 'bricks:' belongs to templates of OpenHanami 0.4; write 'hexagons:' instead",
+        ),
+    ],
+)  # fmt: skip
+def test_errors_name_the_place_and_the_rule(text: str, message: str) -> None:
+    assert refusal(text) == message
+
+
+def test_an_output_behind_an_input_is_not_reached() -> None:
+    text = "version: 1 hexagons: 1,1,1 2,1,1 inputs: a: {} outputs: b: {}"
+    DIALECT.parse(text.format("1,1,1", "2,1,1"))
+    assert "output 'b' can not be reached" in refusal(text.format("2,1,1", "1,1,1"))
+
+
+# -- any template ------------------------------------------------------------------------------------------------------
+
+NAMES = st.text(string.ascii_letters + string.digits + "_", min_size=1, max_size=12).filter(
+    lambda name: (
+        not name.isdigit()
+        and name
+        not in (
+            *(
+                "version",
+                "settings",
+                "hexagons",
+                "axons",
+                "inputs",
+                "outputs",
+                "binary",
+                "match",
+                "bool",
+                "int",
+                "float",
+            ),
+            *("true", "false", "True", "False", "neuron_cooldown", "max_connection_distance"),
+        )
+    )
+)
+POSITIONS = st.lists(st.builds(Position, *[st.integers(0, 3)] * 3), min_size=2, max_size=12, unique=True)
+SETTINGS = st.builds(
+    Settings,
+    neuron_cooldown=st.one_of(st.integers(2, 10**9).map(float), st.integers(11, 10**7).map(lambda n: n / 8 + 1)),
+    refractory_time=st.integers(1, 255),
+    max_connection_distance=st.integers(1, 5),
+    enable_reduction=st.booleans(),
+    growth=st.sampled_from(["section", "synapse", None]),
+    blocks=st.one_of(st.none(), st.integers(1, 1024)),
+)
+
+
+@st.composite
+def templates(draw: st.DrawFn) -> Template:
+    """Return a template that keeps all rules, except perhaps those of connection."""
+    hexagons = tuple(draw(POSITIONS))
+    ports = draw(st.permutations(range(len(hexagons))))[: draw(st.integers(2, len(hexagons)))]
+    names = draw(st.lists(NAMES, min_size=len(ports), max_size=len(ports), unique=True))
+    cut = draw(st.integers(1, len(ports) - 1))
+    modes, types = st.sampled_from(["plain", "binary", "match"]), st.sampled_from(["plain", "bool", "int", "float"])
+    inputs = [Input(name, port, draw(modes)) for name, port in zip(names[:cut], ports, strict=False)]  # type: ignore[arg-type]
+    outputs = [Output(name, port, draw(types)) for name, port in zip(names[cut:], ports[cut:], strict=True)]  # type: ignore[arg-type]
+    ends = st.integers(0, len(hexagons) - 1)
+    found = draw(st.dictionaries(ends, ends, max_size=4))
+    axons = tuple(Axon(source, target) for source, target in found.items() if source != target)
+    return Template(draw(SETTINGS), hexagons, tuple(inputs), tuple(outputs), axons)
+
+
+def connected(template: Template) -> bool:
+    """Tell whether each hexagon has company, and each output can be reached, by following all targets."""
+    topology = Topology(template)
+    bridged = {end for axon in template.axons for end in (axon.source, axon.target)}
+    alone = any(h not in bridged and not any(n is not None for n in ns) for h, ns in enumerate(topology.neighbours))
+    return not alone and {output.hexagon for output in template.outputs} <= closure(topology)
+
+
+def closure(topology: Topology) -> set[int]:
+    reached: set[int] = set()
+    edge = {item.hexagon for item in topology.template.inputs}
+    while edge:
+        edge = {target for hexagon in edge for target in topology.targets[hexagon]} - reached
+        reached |= edge
+    return reached
+
+
+def render(template: Template, blank: str) -> str:
+    """Write a template as text."""
+    words = ["version: 1", "settings", ":"]
+    for name, value in msgspec.structs.asdict(template.settings).items():
+        if value is not None:
+            words += [name, ":", str(value)]
+    words += ["hexagons", ":", *map(str, template.hexagons)]
+    if template.axons:
+        ends = [(template.hexagons[axon.source], template.hexagons[axon.target]) for axon in template.axons]
+        words += ["axons", ":", *(f"{source}->{target}" for source, target in ends)]
+    for block, items in (("inputs", template.inputs), ("outputs", template.outputs)):
+        words += [block, ":"]
+        for item in items:
+            option: str = getattr(item, "mode", None) or getattr(item, "type", "plain")
+            words += [item.name, ":", str(template.hexagons[item.hexagon]), *([f"({option})"] * (option != "plain"))]
+    return blank.join(words)
+
+
+@given(templates(), st.sampled_from([" ", "\n", "\r\n", "\n \t\n"]))
+@settings(max_examples=150)
+def test_a_written_template_is_read_again(template: Template, blank: str) -> None:
+    assume(connected(template))
+    assert DIALECT.parse(render(template, blank)) == template
+
+
+@given(templates())
+@settings(max_examples=150)
+def test_only_connected_templates_are_accepted(template: Template) -> None:
+    topology = Topology(template)
+    assert reachable(topology) == closure(topology)
+    try:
+        DIALECT.parse(render(template, " "))
+    except TemplateError as error:
+        message = str(error)
+        assert re.search("has no neighbour|can not be reached", message)
+        assert not connected(template)
+    else:
+        assert connected(template)
+
+
+WORDS = st.sampled_from(
+    [
+        "version: 1",
+        "settings",
+        "hexagons",
+        "axons",
+        "inputs",
+        "outputs",
+        ":",
+        ",",
+        "->",
+        "(",
+        ")",
+        "1",
+        "-1",
+        "1.5",
+        "a",
+    ]
+)
+
+
+@given(st.lists(WORDS, max_size=30).map(" ".join))
+def test_any_words_are_a_template_or_an_error_with_a_place(text: str) -> None:
+    try:
+        DIALECT.parse(text)
+    except TemplateError as error:
+        message = str(error)
+    else:
+        message = PREFIX + "line 1, column 1"
+    assert re.match(re.escape(PREFIX) + r"line \d+, column \d+", message)
+
+
+@given(st.text(max_size=60))
+def test_any_text_after_the_version_is_a_template_or_an_error(text: str) -> None:
+    try:
+        DIALECT.parse("version: 1\n" + text)
+    except TemplateError as error:
+        assert str(error).startswith(PREFIX + "line ")  # noqa: PT017
+
+
+# -- hostile texts -----------------------------------------------------------------------------------------------------
+
+LAYER = [f"{x},{y},0" for x in range(90) for y in range(90)]
+LINE = "version: 1 settings: max_connection_distance: {} hexagons: {} inputs: a: 0,0,0 outputs: b: 89,89,0"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        LINE.format(1000, " ".join(LAYER)),
+        LINE.format(1, " ".join(LAYER)),
+        "version: 1 hexagons: " + "1" * 65000,
+        "version: 1 hexagons: " + "1," * 32000,
+        "version: 1 hexagons: " + "1,1,1 " * 10000,
+        "version: 1 settings: " + "neuron_cooldown: " + "9" * 65000 + ".0",
+        "version: 1 settings: " + "refractory_time:1\n" * 3600,
+        "version: 1 hexagons: 1,1,1 inputs: " + "a: 1,1,1 " * 7000,
+        "version: 1 hexagons: " + " " * 65000,
+        "version: 1 hexagons: " + "\r\n" * 32000,
+        "version: " + "1" * 65000,
+        "version" + ":" * 65000,
+        " " * 65000 + "version: 1",
+        "version: 1 " + "x" * LONGEST_TEXT,
+    ],
+    ids=range(14),
+)
+def test_no_text_takes_long(text: str) -> None:
+    begin = time.process_time()
+    try:
+        DIALECT.parse(text)
+    except TemplateError as error:
+        assert len(str(error)) < 300  # noqa: PT017
+    assert time.process_time() - begin < 2
+
+
+def test_long_texts_are_refused_unread() -> None:
+    assert refusal(EXAMPLE + " " * LONGEST_TEXT) == "the text is longer than 65536 characters"
+
+
+def test_the_template_survives_json() -> None:
+    template: Any = msgspec.json.decode(msgspec.json.encode(DIALECT.parse(EXAMPLE)), type=Template)
+    assert template == PARSED
