@@ -33,9 +33,11 @@ DEV = [
     "hypothesis>=6.130",
     "import-linter>=2.4",
     "mypy>=1.18",
+    "pyarrow>=20",  # the example of a third-party plugin reads Parquet
     "pytest>=8.4",
     "pytest-timeout>=2.4",
     "ruff>=0.14",
+    "setuptools>=68",
     "tox>=4.25",
     "types-docopt",
     "types-protobuf",

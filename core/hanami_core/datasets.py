@@ -131,12 +131,13 @@ class Table:
         """
         values, metadata = tensorfile.open_array(path, "rows")
         try:
-            widths = json.loads(metadata["columns"])
-            ends = np.cumsum([int(width) for width in widths.values()]).tolist()
-            columns = {name: (end - int(width), end) for (name, width), end in zip(widths.items(), ends, strict=True)}
+            widths = {name: int(width) for name, width in json.loads(metadata["columns"]).items()}
+            ends = np.cumsum(list(widths.values())).tolist()
+            columns = {name: (end - width, end) for (name, width), end in zip(widths.items(), ends, strict=True)}
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise CorruptFile("the table's description is broken") from error
-        if values.ndim != 2 or values.dtype not in _TYPES or not ends or ends[-1] != values.shape[1]:
+        fits = values.ndim == 2 and ends and ends[-1] == values.shape[1] and min(widths.values()) > 0
+        if not fits or values.dtype not in _TYPES:
             raise CorruptFile("the table's description does not fit its values")
         return cls(values, columns)
 

@@ -67,7 +67,7 @@ def header_bytes(
 
 def write(file: BinaryIO, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
     """Write arrays and texts to a binary file."""
-    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     file.write(header_bytes({name: (a.dtype, a.shape) for name, a in contiguous.items()}, metadata))
     for array in contiguous.values():
         file.write(array.tobytes() if array.ndim == 0 else array.data)

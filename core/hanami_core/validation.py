@@ -51,8 +51,15 @@ def validate(struct: type[S], values: Mapping[str, Any]) -> S:
 
 
 def field_types(struct: type[msgspec.Struct]) -> dict[str, str]:
-    """Return for each field the name of its JSON type, or '' where several are allowed."""
-    return {name: _expected(field.type)[0] for name, field in _fields(struct).items()}
+    """Return for each field the name of its JSON type, or '' where several besides null are allowed."""
+    return {name: _expected(_without_null(field.type))[0] for name, field in _fields(struct).items()}
+
+
+def _without_null(kind: inspection.Type) -> inspection.Type:
+    if not isinstance(kind, inspection.UnionType):
+        return kind
+    members = [member for member in kind.types if not isinstance(member, inspection.NoneType)]
+    return members[0] if len(members) == 1 else kind
 
 
 @cache

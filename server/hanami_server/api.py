@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gunicorn.http.wsgi
 from gunicorn.app.base import BaseApplication
@@ -17,10 +17,12 @@ from gunicorn.errors import AppImportError
 from gunicorn.glogging import Logger
 
 from hanami_core.errors import HanamiError
-from hanami_core.runtime import Runtime
 from hanami_server import lifetime, logs
 from hanami_server.process import HttpLimits, Options, announce, parse
 from hanami_server.worker import Worker
+
+if TYPE_CHECKING:
+    from hanami_core.runtime import Runtime
 
 __all__ = ["Api", "main"]
 
@@ -57,7 +59,7 @@ class Api(BaseApplication):  # type: ignore[misc]
 
     def load_config(self) -> None:
         """Set what differs from gunicorn's defaults."""
-        shared_memory = Path("/dev/shm")
+        shared_memory = Path("/dev/shm")  # noqa: S108 - files that only tell that a worker is alive
         values: dict[str, Any] = {
             "bind": f"fd://{self._options.listener}",
             "workers": self.limits.workers,
@@ -84,7 +86,8 @@ class Api(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        """Build the application in a worker."""
+        """Build the application in a worker; the process that only watches the workers loads none of it."""
+        from hanami_core.runtime import Runtime
         from hanami_server.app import create_app
         from hanami_server.handover import Handover
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any, Protocol
 from urllib.parse import unquote
 
@@ -18,6 +19,7 @@ from hanami_core.errors import BadRequest
 __all__ = ["Readable", "decode_body", "merge", "parse_query", "read_body"]
 
 LARGEST_INTEGER = (1 << 63) - 1
+DEEPEST = 64
 _INTEGER = re.compile(r"-?[0-9]+")
 _FLOAT = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _LONGEST_NUMBER = 32
@@ -47,7 +49,10 @@ def read_body(stream: Readable, length: int | None, chunked: bool, limit: int) -
         raise BadRequest(f"Body is larger than {limit} bytes")
     if length is None and not chunked:
         return b""
-    body = stream.read(limit + 1 if length is None else length)
+    try:
+        body = stream.read(limit + 1 if length is None else length)
+    except Exception as error:  # of whatever kind the server's parser has; the framing is the client's
+        raise BadRequest(f"Body can not be read: {error}") from error
     if len(body) > limit:
         raise BadRequest(f"Body is larger than {limit} bytes")
     if length is not None and len(body) < length:
@@ -69,20 +74,22 @@ def decode_body(body: bytes) -> dict[str, Any]:
         raise BadRequest(f"{_BROKEN}{error}") from None
     if not isinstance(values, dict):
         raise BadRequest(f"{_BROKEN}the body must be a JSON object")
-    _check_integers(values)
+    _check(values)
     return values
 
 
-def _check_integers(values: dict[str, Any]) -> None:
-    remaining: list[Any] = [values]
-    while remaining:
-        value = remaining.pop()
-        if isinstance(value, dict):
-            remaining.extend(value.values())
-        elif isinstance(value, list):
-            remaining.extend(value)
-        elif isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+def _check(values: dict[str, Any]) -> None:
+    level: list[Any] = [values]
+    for _ in range(DEEPEST):
+        if any(type(value) is int and abs(value) > LARGEST_INTEGER for value in level):
             raise BadRequest(f"{_BROKEN}a number is out of range")
+        inner = [
+            value.values() if isinstance(value, dict) else value for value in level if isinstance(value, dict | list)
+        ]
+        level = list(chain.from_iterable(inner))
+        if not level:
+            return
+    raise BadRequest(f"{_BROKEN}nested too deeply")
 
 
 def parse_query(query: str) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Hands websocket connections from a worker of the api to a sidecar.
 
-A WSGI middleware: it sees the request for an upgrade, writes its head down again, sends the connected socket to a sidecar
-and puts a dummy on the worker's descriptor, so that gunicorn closes that one. Must not know websocket itself.
+A WSGI middleware: it sees the request for an upgrade, writes its head down again, sends the connected socket to a
+sidecar and puts a dummy on the worker's descriptor, so that gunicorn closes that one. Must not know websocket itself.
 """
 
 from __future__ import annotations

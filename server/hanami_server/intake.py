@@ -1,8 +1,8 @@
 """Tells when the bytes of an HTTP/1.1 request are all there, without any input or output of its own.
 
-The api's workers wait for slow clients in their poller, where waiting costs no thread; a thread gets a request only when
-it is whole. Owns the framing rules that this needs. Must not interpret a request otherwise: gunicorn's parser does that
-afterwards, and what looks odd here counts as whole, so that the parser refuses it.
+The api's workers wait for slow clients in their poller, where waiting costs no thread; a thread gets a request only
+when it is whole. Owns the framing rules that this needs. Must not interpret a request otherwise: gunicorn's parser does
+that afterwards, and what looks odd here counts as whole, so that the parser refuses it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the processes of a server write to stderr: one JSON line an event, or readable lines on a terminal.
 
-Owns the format and the removal of secrets. Must not know what is logged. Everything goes through the standard `logging`,
-so that core, plugins and libraries need not know structlog.
+Owns the format and the removal of secrets. Must not know what is logged. Everything goes through the standard
+`logging`, so that core, plugins and libraries need not know structlog.
 """
 
 from __future__ import annotations

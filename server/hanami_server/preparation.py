@@ -1,7 +1,7 @@
 """What must be done once before the processes of a server start: migrations, recovery, the check for an admin.
 
-Runs in a process of its own, so that the supervisor stays small; its answer is one line of JSON on stdout. Must not leave
-anything running.
+Runs in a process of its own, so that the supervisor stays small; its answer is one line of JSON on stdout. Must not
+leave anything running.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """``hanami serve``: starts the api and one sidecar for each compute host, restarts what dies, ends all together.
 
-Small on purpose: it loads no plugin and outlives everything else. It owns the listening socket, so that connections wait
-in the backlog while the api restarts.
+Small on purpose: it loads no plugin and outlives everything else. It owns the listening socket, so that connections
+wait in the backlog while the api restarts.
 """
 
 from __future__ import annotations

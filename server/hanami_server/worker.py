@@ -35,6 +35,8 @@ log = logging.getLogger("hanami.http")
 class Peer(TConn):  # type: ignore[misc]
     """A connection while the poller looks after it: the request that arrives on it, and until when that may take."""
 
+    parser: Any
+
     def __init__(self, cfg: Any, sock: socket.socket, client: Any, server: Any, largest_body: int) -> None:
         """Wrap an accepted socket."""
         super().__init__(cfg, sock, client, server)

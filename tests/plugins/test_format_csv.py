@@ -126,7 +126,10 @@ def test_names_are_trimmed_and_may_be_any_text(tmp_path: Path) -> None:
         (b"a\n" + b"9" * 200_000 + b"\n", "is too big for a number of 32 bits"),
         (b"a\n" + b"z" * 200_000 + b"\n", f"'{'z' * 40}...' is no number"),
         (b'a\n"' + b"1" * 200_000 + b'"\n', "input, line 2: field larger than field limit"),
-        (b",".join(b"%d" % n for n in range(1_000_000)) + b"\n", "1 to 100000 named columns, got 1000000"),
+        (
+            b",".join(b"%d" % n for n in range(1_000_000)) + b"\n",
+            "input, line 1: 1000000 columns, at most 100000 are possible",
+        ),
         (b"a;b\n1;2\n", "'1;2' is no number"),
     ],
 )
@@ -210,7 +213,6 @@ def test_every_mutation_is_handled(tmp_path: Path, changes: list[tuple[int, byte
 def test_random_texts_are_handled(tmp_path: Path, text: str) -> None:
     try:
         read = table(tmp_path, text.encode())
-    except BadRequest as error:
-        assert str(error)
-    else:
-        assert np.isfinite(read.values).all()
+    except BadRequest:
+        return
+    assert np.isfinite(read.values).all()

@@ -66,11 +66,17 @@ def test_any_size_of_image_up_to_the_width_of_a_table(tmp_path: Path, shape: tup
 @pytest.mark.parametrize(
     ("parts", "reason"),
     [
-        ({"input": struct.pack(">4I", 2052, 7, 4, 3)}, "input: the file begins with 2052, an idx file of this kind with 2051"),
+        (
+            {"input": struct.pack(">4I", 2052, 7, 4, 3)},
+            "input: the file begins with 2052, an idx file of this kind with 2051",
+        ),
         ({"label": GOOD["input"]}, "label: the file begins with 2051, an idx file of this kind with 2049"),
         ({"input": struct.pack(">4I", 2051, 60_000, 28, 28) + bytes(100)}, "a file of 47040016 bytes, not 116"),
         ({"input": struct.pack(">4I", 2051, *[0xFFFFFFFF] * 3) + bytes(100)}, "at most 99990 are possible"),
-        ({"input": struct.pack(">4I", 2051, 0xFFFFFFFF, 20, 20) + bytes(100)}, "a file of 1717986918016 bytes, not 116"),
+        (
+            {"input": struct.pack(">4I", 2051, 0xFFFFFFFF, 20, 20) + bytes(100)},
+            "a file of 1717986918016 bytes, not 116",
+        ),
         ({"input": struct.pack(">4I", 2051, 0, 28, 28)}, "none may be 0"),
         ({"input": struct.pack(">4I", 2051, 7, 0, 28)}, "none may be 0"),
         ({"input": struct.pack(">4I", 2051, 7, 1, 99_991)}, "an image has 99991 pixels"),
@@ -95,9 +101,7 @@ def test_what_breaks_a_rule_is_refused(tmp_path: Path, parts: dict[str, bytes], 
     cut=st.integers(0, 200),
     changes=st.lists(st.tuples(st.integers(0, 99), st.binary(min_size=1, max_size=5)), max_size=4),
 )
-def test_every_mutation_is_handled(
-    tmp_path: Path, part: str, cut: int, changes: list[tuple[int, bytes]]
-) -> None:
+def test_every_mutation_is_handled(tmp_path: Path, part: str, cut: int, changes: list[tuple[int, bytes]]) -> None:
     content = bytearray(GOOD[part])
     for place, data in changes:
         content[place : place + len(data)] = data

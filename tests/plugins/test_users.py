@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -265,7 +266,7 @@ def test_two_hashes_at_once_and_no_more() -> None:
 
 
 def test_the_first_admin_is_created_once(site: Site) -> None:
-    admin = lambda first: site.runtime.plugins.admin(site.runtime, first)  # noqa: E731
+    admin = partial(site.runtime.plugins.admin, site.runtime)
     add_user("member")
     assert admin(None) is False
     assert admin(("root@home", "Root", "asdfasdf")) is True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
-from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -100,11 +99,10 @@ def test_the_method_decides_which_rule_counts(site: Site) -> None:
         assert Access(MEMBER, action, site.runtime.plugins.rules).visible(Note).count() == count
 
 
-def test_users_and_projects_are_for_admins(tmp_path: Path) -> None:
-    with Site(tmp_path) as site:
-        add_user("tsugumi")
-        site.call(ADMIN, "POST", "project", id="test_project", name="test_project")
-        project_admin = Actor("tsugumi", "tsugumi", "test_project", "admin", is_project_admin=True)
-        for model, verb in product((User, Project), VERBS):
-            for actor, count in ((ADMIN, 1), (MEMBER, 0), (project_admin, 0)):
-                assert Access(actor, READ, site.runtime.plugins.rules).visible(model, verb).count() == count
+def test_users_and_projects_are_for_admins(site: Site) -> None:
+    add_user("tsugumi")
+    site.call(ADMIN, "POST", "project", id="test_project", name="test_project")
+    project_admin = Actor("tsugumi", "tsugumi", "test_project", "admin", is_project_admin=True)
+    for model, verb in product((User, Project), VERBS):
+        for actor, count in ((ADMIN, 1), (MEMBER, 0), (project_admin, 0)):
+            assert Access(actor, READ, site.runtime.plugins.rules).visible(model, verb).count() == count

@@ -1,7 +1,7 @@
 """Starts a real server for a test and ends it again, whatever happens in between.
 
-`ServerProcess` works with any set of installed plugins; `install` makes a distribution out of a folder, for plugins that
-are not installed.
+`ServerProcess` works with any set of installed plugins; `install` makes a distribution out of a folder, for plugins
+that are not installed.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ STOP_TIMEOUT = 10.0
 PAUSE = 0.01
 
 
-def install(folder: Path, entry_points: Mapping[str, Mapping[str, str]], name: str = "hanami", version: str = "0.1.0") -> Path:
+def install(folder: Path, entry_points: Mapping[str, Mapping[str, str]], name: str = "hanami") -> Path:
     """Make `folder` hold a distribution with entry points by group, and return it for PYTHONPATH."""
-    info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
+    info = folder / f"{name.replace('-', '_')}-0.1.0.dist-info"
     info.mkdir(parents=True, exist_ok=True)
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.1.0\n")
     lines = []
     for group, points in entry_points.items():
         lines += [f"[{group}]", *(f"{key} = {value}" for key, value in points.items()), ""]
@@ -48,7 +48,8 @@ PROGRAM = [sys.executable, "-P", "-c", "import sys; from hanami_cli.hanami impor
 
 def hanami(*argv: str, env: Mapping[str, str], timeout: float = 60.0) -> subprocess.CompletedProcess[str]:
     """Run a command of operators to its end."""
-    return subprocess.run([*PROGRAM, *argv], env=dict(env), capture_output=True, text=True, timeout=timeout, check=False)
+    command = [*PROGRAM, *argv]
+    return subprocess.run(command, env=dict(env), capture_output=True, text=True, timeout=timeout, check=False)
 
 
 def until(condition: Any, timeout: float = 20.0, what: str = "") -> Any:
@@ -82,7 +83,9 @@ def descendants(pid: int) -> set[int]:
 class ServerProcess:
     """A server: `start`, use `url` or `request`, `stop`. As a context manager it does the first and the last itself."""
 
-    def __init__(self, data_dir: Path, env: Mapping[str, str] | None = None, flags: Mapping[str, object] | None = None) -> None:
+    def __init__(
+        self, data_dir: Path, env: Mapping[str, str] | None = None, flags: Mapping[str, object] | None = None
+    ) -> None:
         self.data_dir = data_dir
         self.env = dict(os.environ if env is None else env)
         self.flags = {"http.port": 0, **(flags or {})}
@@ -98,7 +101,8 @@ class ServerProcess:
 
     def start(self) -> ServerProcess:
         """Start the server and wait until a request ran through every host."""
-        command = [*PROGRAM, "serve", "--data-dir", str(self.data_dir), *(f"--set={name}={value}" for name, value in self.flags.items())]
+        pairs = [f"--set={name}={value}" for name, value in self.flags.items()]
+        command = [*PROGRAM, "serve", "--data-dir", str(self.data_dir), *pairs]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         until(self._ready, START_TIMEOUT, "the server is not ready")

@@ -14,6 +14,7 @@ import msgspec
 from hanami_core.errors import TemplateError
 
 MAX_NAME_BYTES = 254
+MAX_HEXAGONS = 1000
 COORDINATE_LIMIT = 1 << 20
 
 
@@ -94,6 +95,8 @@ def _check_settings(settings: Settings) -> None:
 
 
 def _check_positions(hexagons: tuple[Position, ...]) -> None:
+    if len(hexagons) > MAX_HEXAGONS:
+        raise TemplateError(f"a template has at most {MAX_HEXAGONS} hexagons, not {len(hexagons)}")
     seen: set[Position] = set()
     for position in hexagons:
         if position in seen:

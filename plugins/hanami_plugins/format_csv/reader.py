@@ -16,7 +16,7 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from hanami_core.datasets import TableWriter
+from hanami_core.datasets import MAX_COLUMNS, TableWriter
 from hanami_core.errors import BadRequest
 
 MAX_LINE = 16 << 20
@@ -91,6 +91,8 @@ def _header(number: int, block: bytes) -> tuple[list[str], int]:
 
 
 def _check_names(number: int, names: Sequence[str]) -> None:
+    if len(names) > MAX_COLUMNS:
+        raise BadRequest(f"input, line {number}: {len(names)} columns, at most {MAX_COLUMNS} are possible")
     seen: set[str] = set()
     for column, name in enumerate(names, 1):
         rules = (

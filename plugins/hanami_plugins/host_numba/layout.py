@@ -18,31 +18,59 @@ WIDTH = 64
 """Hidden neurons of a block, and weights of a section."""
 LANES = 16
 """Values that a kernel handles at once."""
+
+# ---------------------------------------------------------------------------------------------------------------------
+# How a network learns
+# ---------------------------------------------------------------------------------------------------------------------
+
+CONFIDENT = 0.1
+"""A cycle is not learned if all outputs are closer than this to what is expected."""
+GRADED_FACTOR = 10.0
+"""How much more a distance counts where the expected value is neither 0 nor 1."""
+SMOOTHING = 0.1
+"""Share of a one-hot row that is spread over all classes: a class is learned up to 0.91 of 10, not up to 1."""
 CHUNK = 32
 """Most cycles that are answered before the first of them is learned."""
 CHUNK_FAILURES = 2.0
 """Failures to expect in a chunk: it has ``CHUNK_FAILURES / failure rate`` cycles."""
 FAILURE_DECAY = 0.01
 """Weight of a cycle in the moving average of failures."""
-CONFIDENT = 0.1
-"""A cycle is not learned if all outputs are closer than this to what is expected."""
-GRADED_FACTOR = 10.0
-"""How much more a distance counts where the expected value is neither 0 nor 1."""
-LARGEST = 3.4028235e38
-GOLDEN = 0x9E3779B9
+ENERGY_BASE = 20.0
+ENERGY_LOW = 70.0
+ENERGY_HIGH = 150.0
+"""The rate times ``ENERGY_BASE + sum of squared values`` is kept between these two, see `learning_rate`."""
 
-# How a segment of a row, or an output, is described by numbers: see `segments` and `groups` below.
+# ---------------------------------------------------------------------------------------------------------------------
+# Encodings
+# ---------------------------------------------------------------------------------------------------------------------
+
 SEGMENT = 5
-GROUP = 4
+"""Numbers that describe a segment, a run of values of a row: address in memory of cycle 0, bytes to the next cycle,
+number of values, bytes of a value (`BYTES` or `FLOATS`), source of the first value."""
 BYTES = 1
+"""A segment holds uint8."""
 FLOATS = 4
+"""A segment holds float32."""
+
+GROUP = 4
+"""Numbers that describe an output interface: first output, number of outputs, first lane, `SIGMOID` or `SOFTMAX`."""
 SIGMOID = 0
 SOFTMAX = 1
+
+NO_ROW = -1
+"""Row of a source that was never active."""
+UNUSED = -1e30
+"""Bias of a lane that belongs to no output: its probability is 0."""
+LARGEST = 3.4028235e38
+"""Biggest float32, instead of 1 / border for borders that are next to nothing."""
+GOLDEN = 0x9E3779B9
+"""Distance between the keys of a source's sections: 2^32 divided by the golden ratio."""
 
 # What a training kernel reports.
 DONE = 0
 FULL = 1
 BROKEN = 2
+CROWDED = 3
 
 
 class Net(NamedTuple):
@@ -52,11 +80,11 @@ class Net(NamedTuple):
         weights: (blocks, capacity, 64) sections; a row is the sections of one source in all blocks.
         bias: (blocks, 64).
         readout: (blocks, outputs, 64).
-        readout_bias: (lanes), a huge negative number in lanes without an output.
+        readout_bias: (lanes), `UNUSED` in lanes without an output.
         borders: (sources + 16) biggest value that a source ever had in training, 0 if it was never active.
-        inverse: (sources + 16) 1 / border, or 0.
-        row_of_source: (sources + 16) int32, -1 if the source has no row.
-        groups: for each output interface: first output, number of outputs, first lane, `SIGMOID` or `SOFTMAX`.
+        inverse: (sources + 16) 1 / border, 0 if the source was never active.
+        row_of_source: (sources + 16) int32, `NO_ROW` if the source was never active.
+        groups: numbers of each output interface, see `GROUP`.
         failure: (1) moving average of cycles that were not answered with confidence.
     """
 
@@ -91,13 +119,17 @@ class Scratch(NamedTuple):
     """Memory of a training kernel; nothing in it outlives a call.
 
     Attributes:
-        rows, values: (slice, sources + 16) active sources of each cycle: their rows (int32) and values.
-        counts, energy, flags: (slice) of each cycle: number of active sources, sum of squares, what is to be done.
+        rows: (slice, sources + 16) int32, the rows of each cycle's active sources.
+        values: (slice, sources + 16) their values.
+        counts: (slice) how many they are.
+        energy: (slice) sum of their squared values.
+        flags: (slice) what is to be done about a cycle.
         hidden: (CHUNK, blocks, 64) values of the hidden neurons.
         gradient: (blocks, 64).
-        partials: (2, CHUNK, blocks, lanes).
-        deltas, biases: (threads, lanes) each thread's own.
-        status: (2) result of growth, cycle that a status is about.
+        partials: (2, CHUNK, blocks, lanes) parts of the outputs that each block adds.
+        deltas: (threads, lanes).
+        biases: (threads, lanes) each thread's copy of the read-out biases.
+        status: (3) result of growth; cycle that the kernel's status is about; whether other threads wait too long.
     """
 
     rows: npt.NDArray[np.int32]
@@ -111,6 +143,24 @@ class Scratch(NamedTuple):
     deltas: Floats
     biases: Floats
     status: Ints
+
+
+class Answers(NamedTuple):
+    """Memory of an answering kernel.
+
+    Attributes:
+        rows: (sources + 16) int32, the rows of the cycle's active sources.
+        values: (sources + 16) their values.
+        hidden: (64) values of the hidden neurons of a block.
+        partials: (lanes) what a block adds to the outputs.
+        results: (cycles, lanes) probabilities.
+    """
+
+    rows: npt.NDArray[np.int32]
+    values: Floats
+    hidden: Floats
+    partials: Floats
+    results: Floats
 
 
 class Job(NamedTuple):

@@ -41,6 +41,11 @@ def kernel(function: Function) -> Function:
     return cast(Function, numba.njit(nogil=True, cache=True, error_model="numpy")(function))
 
 
+def compiled(function: Function) -> Function:
+    """Compile a part of kernels that is worth a call of its own."""
+    return cast(Function, numba.njit(nogil=True, error_model="numpy")(function))
+
+
 def inlined(function: Function) -> Function:
     """Compile a part of kernels that never stands alone."""
     return cast(Function, numba.njit(forceinline=True, error_model="numpy")(function))
@@ -72,7 +77,8 @@ def _constant(value: float) -> ir.Constant:
     return ir.Constant(_FLOATS, [float(value)] * LANES)
 
 
-def _call(builder: Any, name: str, result: Any, args: Sequence[Any], **options: Any) -> Any:
+def call_llvm(builder: Any, name: str, result: Any, args: Sequence[Any], **options: Any) -> Any:
+    """Emit a call of an LLVM intrinsic."""
     declared = ir.FunctionType(result, [arg.type for arg in args])
     return builder.call(cgutils.get_or_insert_function(builder.module, declared, name), args, **options)
 
@@ -142,7 +148,7 @@ def _read_operation(vector_type: Any, align: int) -> tuple[Callable[..., Any], C
             name = "llvm.masked.load.v16" + ("f32" if vector_type is _FLOATS else "i8") + ".p0"
             empty = ir.Constant(vector_type, None)
             return convert(
-                builder, _call(builder, name, vector_type, [pointer, ir.Constant(_INT32, align), mask, empty])
+                builder, call_llvm(builder, name, vector_type, [pointer, ir.Constant(_INT32, align), mask, empty])
             )
 
         return float32x16(types.int64, types.int64), emit
@@ -191,7 +197,7 @@ def multiply_add(typing: Any, a: Any, b: Any, c: Any) -> tuple[Any, Emitter]:
     """Return ``a * b + c`` with a single rounding."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Sequence[Any]) -> Any:
-        return _call(builder, "llvm.fma.v16f32", _FLOATS, args)
+        return call_llvm(builder, "llvm.fma.v16f32", _FLOATS, args)
 
     return float32x16(float32x16, float32x16, float32x16), emit
 
@@ -212,7 +218,7 @@ def lane_sum(typing: Any, vector: Any) -> tuple[Any, Emitter]:
 
     def emit(context: Any, builder: Any, signature: Any, args: Sequence[Any]) -> Any:
         start = ir.Constant(_FLOAT, -0.0)
-        return _call(
+        return call_llvm(
             builder, "llvm.vector.reduce.fadd.v16f32", _FLOAT, [start, args[0]], fastmath=("reassoc",)
         )
 
@@ -224,7 +230,7 @@ def lane_maximum(typing: Any, vector: Any) -> tuple[Any, Emitter]:
     """Return the biggest lane; lanes that are not a number do not count."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Sequence[Any]) -> Any:
-        return _call(builder, "llvm.vector.reduce.fmax.v16f32", _FLOAT, args)
+        return call_llvm(builder, "llvm.vector.reduce.fmax.v16f32", _FLOAT, args)
 
     return types.float32(float32x16), emit
 
@@ -245,14 +251,14 @@ def append_positive(
 
         def compress(vector: Any, name: str) -> Any:
             empty = ir.Constant(vector.type, ir.Undefined)
-            return _call(builder, f"llvm.experimental.vector.compress.{name}", vector.type, [vector, mask, empty])
+            return call_llvm(builder, f"llvm.experimental.vector.compress.{name}", vector.type, [vector, mask, empty])
 
         mask = builder.fcmp_ordered(">", args[0], _constant(0))
         found = _load(builder, pointer(1, 2), _INTS, 4)
         _store(builder, compress(args[0], "v16f32"), pointer(3, 5))
         _store(builder, compress(found, "v16i32"), pointer(4, 5))
         bits = builder.bitcast(mask, ir.IntType(16))
-        return builder.zext(_call(builder, "llvm.ctpop.i16", ir.IntType(16), [bits]), _INT64)
+        return builder.zext(call_llvm(builder, "llvm.ctpop.i16", ir.IntType(16), [bits]), _INT64)
 
     return types.int64(float32x16, labels, types.int64, values, marks, types.int64), emit
 
@@ -272,12 +278,12 @@ def exponential(typing: Any, vector: Any) -> tuple[Any, Emitter]:
 
     def emit(context: Any, builder: Any, signature: Any, args: Sequence[Any]) -> Any:
         def fused(a: Any, b: Any, c: Any) -> Any:
-            return _call(builder, "llvm.fma.v16f32", _FLOATS, [a, b, c])
+            return call_llvm(builder, "llvm.fma.v16f32", _FLOATS, [a, b, c])
 
         x = args[0]
         for sign, limit in ((">", -_EXP_LIMIT), ("<", _EXP_LIMIT)):
             x = builder.select(builder.fcmp_ordered(sign, x, _constant(limit)), x, _constant(limit))
-        n = _call(builder, "llvm.rint.v16f32", _FLOATS, [builder.fmul(x, _constant(_LOG2_E))])
+        n = call_llvm(builder, "llvm.rint.v16f32", _FLOATS, [builder.fmul(x, _constant(_LOG2_E))])
         r = fused(n, _constant(-_LN2_LOW), fused(n, _constant(-_LN2_HIGH), x))
         p = _constant(_EXP_POLYNOMIAL[0])
         for coefficient in _EXP_POLYNOMIAL[1:]:

@@ -13,12 +13,14 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
-from hanami_plugins.host_numba.simd import Emitter, _call, element_pointer, inlined, operation
+from hanami_plugins.host_numba.simd import Emitter, call_llvm, element_pointer, inlined, operation
 
 LINE = 8
 """Numbers of `sync` that belong to one thread."""
 YIELDS = 1
 """Place in a thread's line where it counts how often it gave up its processor."""
+NOTE = 2
+"""Place in a thread's line for a number that the others read after the next barrier."""
 SPINS = 2000
 """Rounds of waiting, about 20 µs, after which another thread of the machine must have taken the processor."""
 
@@ -52,7 +54,7 @@ def _relax(typing: Any) -> tuple[Any, Emitter]:
 
     def emit(context: Any, builder: Any, signature: Any, args: Sequence[Any]) -> Any:
         if _X86:
-            _call(builder, "llvm.x86.sse2.pause", ir.VoidType(), [])
+            call_llvm(builder, "llvm.x86.sse2.pause", ir.VoidType(), [])
         return context.get_dummy_value()
 
     return types.void(), emit
@@ -74,3 +76,12 @@ def wait_for_all(sync: Any, thread: int, threads: int) -> None:
             else:
                 sync[thread * LINE + YIELDS] += 1
                 _give_up_processor()
+
+
+@inlined
+def total_yields(sync: Any, threads: int) -> int:
+    """Return how often all threads together gave up their processor while waiting."""
+    total = 0
+    for thread in range(threads):
+        total += sync[thread * LINE + YIELDS]
+    return total

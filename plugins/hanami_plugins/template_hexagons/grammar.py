@@ -16,7 +16,6 @@ INTEGER_LIMIT = 1 << 63
 _SHOWN = 32
 _SPELLED = {
     "$END": "the end of the text",
-    "ARROW": "'->'",
     "AXONS": "'axons'",
     "COLON": "':'",
     "COMMA": "','",
@@ -30,6 +29,7 @@ _SPELLED = {
     "RPAR": "')'",
     "SETTINGS": "'settings'",
     "VERSION": "'version: 1'",
+    "_ARROW": "'->'",
 }
 _OTHER_LANGUAGES = (
     (re.compile(r"\btarget\s*:"), "'target:' belongs to templates of OpenHanami 0.5; write 'name: x,y,z' instead"),
@@ -140,6 +140,6 @@ def _explain(error: UnexpectedInput, text: str) -> TemplateError:
     else:
         assert isinstance(error, UnexpectedToken)
         found = "the text ends too early" if error.token.type == "$END" else f"unexpected '{shorten(error.token)}'"
-        expected = sorted(_SPELLED.get(name, name) for name in error.accepts or error.expected)
+        expected = sorted(_SPELLED[name] for name in error.accepts or error.expected)
         what = f"{found}, expected {' or '.join(expected)}"
     return TemplateError(f"line {error.line}, column {error.column}: {hint or what}")

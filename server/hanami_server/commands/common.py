@@ -16,9 +16,9 @@ import docopt
 
 from hanami_core.errors import HanamiError
 
-__all__ = ["DATA_DIR_OPTION", "data_dir", "flags", "guarded", "parse", "print_json", "print_table", "quiet"]
+__all__ = ["data_dir", "flags", "guarded", "parse", "print_json", "print_table", "quiet"]
 
-DATA_DIR_OPTION = "--data-dir DIR   data directory [default: $HANAMI_DATA_DIR or ./hanami-data]"
+WIDE = 1000
 _DEFAULT = Path("hanami-data")
 
 Arguments = Mapping[str, Any]
@@ -82,6 +82,6 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None
     table = Table(*header, box=None, pad_edge=False)
     for row in rows:
         table.add_row(*map(str, row))
-    # Without a terminal nothing may be cut off, because another program reads it.
-    console = Console(soft_wrap=not sys.stdout.isatty(), markup=False, highlight=False)
-    console.print(table, crop=False)
+    # Without a terminal nothing may be wrapped, because another program reads it.
+    console = Console(width=None if sys.stdout.isatty() else WIDE, markup=False, highlight=False)
+    console.print(table)

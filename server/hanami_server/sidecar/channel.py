@@ -1,15 +1,16 @@
 """One websocket: handshake, first message, and then one answer for each message.
 
-It is a `websockets` connection whose messages are answered at once in `data_received`, instead of by a task that waits for
-them: that saves two rounds of the event loop for every frame. Until the session is open, bytes are fed to the protocol
-frame by frame, so that the socket can move to another process without losing one. Must not know targets nor hosts.
+It is a `websockets` connection whose messages are answered at once in `data_received`, instead of by a task that waits
+for them: that saves two rounds of the event loop for every frame. Until the session is open, bytes are fed to the
+protocol frame by frame, so that the socket can move to another process without losing one. Must not know targets nor
+hosts.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Protocol, cast
+from typing import Protocol
 
 import msgspec
 from websockets.asyncio.connection import Connection
@@ -163,7 +164,9 @@ class Channel(Connection):
         """Take the request of the handshake, or a frame."""
         if isinstance(event, Request):
             self._shake(event)
-        elif event.opcode not in DATA_OPCODES:
+            return
+        assert isinstance(event, Frame)
+        if event.opcode not in DATA_OPCODES:
             super().process_event(event)
         elif self.protocol.state is OPEN:
             self._collect(event)
@@ -294,7 +297,7 @@ class Channel(Connection):
     @property
     def descriptor(self) -> int:
         """File descriptor of the connection."""
-        return int(cast("asyncio.trsock.TransportSocket", self.transport.get_extra_info("socket")).fileno())
+        return int(self.transport.get_extra_info("socket").fileno())
 
 
 def _failure(text: str) -> bytes:

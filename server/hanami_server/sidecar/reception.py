@@ -58,7 +58,8 @@ class Reception:
 
     def start(self) -> None:
         """Begin to take over connections."""
-        self._listener = localsocket.bind(socket.SOCK_STREAM, adoption_path(self._runtime.settings.data_dir, self._host))
+        path = adoption_path(self._runtime.settings.data_dir, self._host)
+        self._listener = localsocket.bind(socket.SOCK_STREAM, path)
         self._listener.listen(BACKLOG)
         self._listener.setblocking(False)
         asyncio.get_running_loop().add_reader(self._listener, self._accept, self._listener)
@@ -139,9 +140,7 @@ class Reception:
         self._threads.submit(_close, session)
 
     async def _introduce(self, channel: Channel, message: bytes, hops: int) -> None:
-        outcome = await asyncio.get_running_loop().run_in_executor(
-            self._threads, self._admission.decide, message, hops
-        )
+        outcome = await asyncio.get_running_loop().run_in_executor(self._threads, self._admission.decide, message, hops)
         if isinstance(outcome, Opened):
             if not channel.open(outcome.session):
                 self._release(outcome.session)

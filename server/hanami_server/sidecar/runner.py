@@ -57,7 +57,7 @@ class Runner:
             self._changed.notify_all()
 
     def stop(self, timeout: float) -> bool:
-        """Claim nothing more, let running tasks store their state, and tell whether all did within `timeout` seconds."""
+        """Claim nothing more, let running tasks store their state, and tell whether all did so in `timeout` seconds."""
         self._stop.set()
         self.poke()
         with self._changed:

@@ -1,0 +1,78 @@
+"""``hanami init``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from hanami_core.errors import StartupError
+from hanami_server.commands import common
+
+__all__ = ["run"]
+
+USAGE = """
+Make a data directory: database, keys, and the first admin if there is none yet. Doing it again changes nothing.
+
+Usage:
+    hanami init [--data-dir DIR]
+
+Options:
+    --data-dir DIR  data directory (default: $HANAMI_DATA_DIR, else ./hanami-data)
+    -h --help       show this text
+
+The first admin comes from HANAMI_ADMIN_ID, HANAMI_ADMIN_NAME and HANAMI_ADMIN_PASSPHRASE; what is missing is asked for.
+"""
+
+_VARIABLES = {
+    "Id of the first admin": ("HANAMI_ADMIN_ID", "HANAMI_ADMIN_USER_ID"),
+    "Name of the first admin": ("HANAMI_ADMIN_NAME", "HANAMI_ADMIN_USER_NAME"),
+    "Passphrase of the first admin": ("HANAMI_ADMIN_PASSPHRASE", "HANAMI_ADMIN_PASSWORD"),
+}
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the command and return the exit code."""
+    arguments = common.parse(USAGE, "init", argv)
+    return common.guarded(lambda: _init(common.data_dir(arguments)))
+
+
+def _init(data_dir: Path) -> int:
+    from hanami_core.runtime import Runtime
+
+    common.quiet()
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    runtime = Runtime.open(data_dir, "tool")
+    try:
+        if runtime.plugins.admin(runtime, None):
+            print(f"{data_dir} is ready")
+            return 0
+        first = _first_admin(os.environ)
+        if not runtime.plugins.admin(runtime, first):
+            raise StartupError("no plugin keeps users; see 'hanami plugins'")
+        print(f"{data_dir} is ready, the first admin is {first[0]}")
+    finally:
+        runtime.close()
+    return 0
+
+
+def _first_admin(environ: Mapping[str, str]) -> tuple[str, str, str]:
+    identity, name, passphrase = (
+        next((environ[variable] for variable in variables if environ.get(variable)), None) or _ask(what, variables[0])
+        for what, variables in _VARIABLES.items()
+    )
+    return identity, name, passphrase
+
+
+def _ask(what: str, variable: str) -> str:
+    if not sys.stdin.isatty():
+        raise StartupError(f"{what} is missing, set {variable}")
+    if "PASSPHRASE" not in variable:
+        return input(f"{what}: ")
+    from getpass import getpass
+
+    first = getpass(f"{what}: ")
+    if getpass("Once more: ") != first:
+        raise StartupError("the passphrases differ")
+    return first

@@ -1,0 +1,166 @@
+"""Decoding in a process of its own: what a format does there can not harm the server."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np  # noqa: F401 (the formats below use it)
+import pytest
+
+from hanami_core import hookimpl
+from hanami_core.datasets import DatasetFormat, Table, TableWriter
+from hanami_core.decoding import DecodeResult, Limits, decode
+from hanami_core.errors import BadRequest
+
+MODULE = __name__
+
+
+class Format:
+    """A format for one test."""
+
+    parts = ("input",)
+
+    def __init__(self, name: str, action: str) -> None:
+        self.name = name
+        self._action = action
+
+    def decode(self, files: Mapping[str, BinaryIO], table: TableWriter) -> None:
+        exec(self._action, globals() | {"files": files, "table": table})
+
+
+FORMATS = {
+    "bytes": "table.begin({'a': 1}, np.uint8); table.append(np.frombuffer(files['input'].read(), 'u1')[:, None])",
+    "refuses": "raise BadRequest('input: byte 7 is wrong')",
+    "fails": "{}['key']",
+    "opens": "open('/etc/no/such/secret')",
+    "floods": "bytearray(1 << 40)",
+    "hangs": "time.sleep(60)",
+    "spins": "while True: pass",
+    "crashes": "os.kill(os.getpid(), 11)",
+    "killed": "os.kill(os.getpid(), 9)",
+    "exits": "os._exit(3)",
+    "leaves": "sys.exit(0)",
+    "endless": "table.begin({'a': 1024}, np.uint8)\nwhile True: table.append(np.zeros((1024, 1024), np.uint8))",
+    "empty": "table.begin({'a': 1}, np.uint8)",
+    "idle": "pass",
+    "forgets": "table._file.write(bytes(100)); table.rows = 1; table._header = lambda rows: b'no header'",
+    "talks": "print('{\"refused\": \"no\"}', flush=True); exec(FORMATS['bytes'])",
+    "recurses": "def f(): f()\nf()",
+    "environment": "raise BadRequest(json.dumps(sorted(os.environ)))",
+    "modules": "raise BadRequest(json.dumps([m for m in sys.modules if m.startswith('hanami')]))",
+    "session": "import resource as r; raise BadRequest(f'{r.getrlimit(r.RLIMIT_CORE)} {os.getsid(0) == os.getpid()}')",
+    "helper": "subprocess.Popen(['sleep', '60']); time.sleep(60)",
+}
+
+
+@hookimpl
+def hanami_dataset_formats() -> list[DatasetFormat]:
+    return [Format(name, action) for name, action in FORMATS.items()]
+
+
+def run(tmp_path: Path, name: str, limits: Limits | None = None) -> DecodeResult:
+    source = tmp_path / "source"
+    source.write_bytes(b"\1\2\3")
+    return decode(MODULE, name, {"input": source}, tmp_path / "table", limits or Limits(seconds=20))
+
+
+def refused(tmp_path: Path, name: str, limits: Limits | None = None) -> str:
+    with pytest.raises(BadRequest) as caught:
+        run(tmp_path, name, limits)
+    return str(caught.value)
+
+
+def test_a_table_comes_out(tmp_path: Path) -> None:
+    assert run(tmp_path, "bytes") == DecodeResult(3, {"a": (0, 1)}, "uint8")
+    assert Table.open(tmp_path / "table").values.tolist() == [[1], [2], [3]]
+
+
+def test_what_a_format_prints_is_not_taken_for_the_answer(tmp_path: Path) -> None:
+    assert run(tmp_path, "talks").rows == 3
+
+
+def test_a_refusal_arrives_word_for_word(tmp_path: Path) -> None:
+    assert refused(tmp_path, "refuses") == "input: byte 7 is wrong"
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("fails", "the files could not be decoded: KeyError: 'key'"),
+        ("opens", "the files could not be decoded: FileNotFoundError: No such file or directory"),
+        ("floods", "the files could not be decoded: it needs more than 1024 MiB of memory"),
+        ("crashes", "the files could not be decoded: the process was ended by SIGSEGV"),
+        ("killed", "the files could not be decoded: the process was ended by SIGKILL"),
+        ("exits", "the files could not be decoded: the process ended with status 3"),
+        ("leaves", "the files could not be decoded: the process ended with status 0"),
+        ("recurses", "the files could not be decoded: RecursionError: maximum recursion depth exceeded"),
+        ("empty", "the dataset has no rows"),
+        ("idle", "the dataset has no rows"),
+        ("forgets", "the files could not be decoded: the file ends inside its header"),
+        ("unknown", "the files could not be decoded: KeyError: 'unknown'"),
+    ],
+)
+def test_every_end_becomes_a_reason(tmp_path: Path, name: str, reason: str) -> None:
+    assert refused(tmp_path, name) == reason
+
+
+def test_a_plugin_that_can_not_be_imported(tmp_path: Path) -> None:
+    with pytest.raises(BadRequest, match="ModuleNotFoundError: No module named 'no_such_plugin'"):
+        decode("no_such_plugin", "bytes", {}, tmp_path / "table", Limits())
+
+
+@pytest.mark.parametrize("name", ["hangs", "spins", "helper"])
+def test_time_is_limited(tmp_path: Path, name: str) -> None:
+    start = time.monotonic()
+    assert refused(tmp_path, name, Limits(seconds=1)) == "the files could not be decoded: it took longer than 1 seconds"
+    assert time.monotonic() - start < 5
+
+
+def test_the_table_is_limited(tmp_path: Path) -> None:
+    reason = refused(tmp_path, "endless", Limits(output=3_000_000))
+    assert reason == "the files could not be decoded: the table would be bigger than 3000000 bytes"
+    assert (tmp_path / "table").stat().st_size <= 3_000_000
+
+
+def test_nothing_of_the_server_is_handed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HANAMI_SOME_SECRET", "x")
+    names = json.loads(refused(tmp_path, "environment"))
+    assert set(names) <= {"PYTHONPATH", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "LC_CTYPE"}
+
+
+def test_no_core_is_dumped_and_the_process_leads_its_own_session(tmp_path: Path) -> None:
+    assert refused(tmp_path, "session") == "(0, 0) True"
+
+
+def test_a_limit_above_that_of_the_machine_is_fine(tmp_path: Path) -> None:
+    code = (
+        "import resource\nfrom pathlib import Path\nfrom hanami_core.decoding import *\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))\n"
+        f"files = {{'input': Path({str(tmp_path / 'in')!r})}}\n"
+        f"print(decode({MODULE!r}, 'bytes', files, Path({str(tmp_path / 'out')!r}), Limits()).rows)"
+    )
+    (tmp_path / "in").write_bytes(b"ab")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert done.stdout.strip() == "2", done.stderr
+
+
+def test_the_child_loads_little() -> None:
+    modules = ("numba", "falcon", "peewee", "msgspec")
+    code = f"import sys, hanami_core.decoding\nprint(*[m for m in {modules} if m in sys.modules])"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, env=environment)
+    assert (done.stdout.strip(), done.stderr) == ("", "")
+
+
+def test_only_the_plugin_of_the_format_is_imported(tmp_path: Path) -> None:
+    names = json.loads(refused(tmp_path, "modules"))
+    assert "hanami_core.datasets" in names
+    assert not [name for name in names if name.startswith(("hanami_plugins", "hanami_server"))]

@@ -1,0 +1,78 @@
+"""A runtime in this process, and real servers, both with the stub plugin of these tests."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from falcon import testing
+
+from hanami_core.plugin_host import EntryPoint, PluginHost
+from hanami_core.runtime import Runtime
+from tests.server import harness
+
+HERE = Path(__file__).parent
+PLUGINS = {
+    "database_sqlite": "hanami_plugins.database_sqlite",
+    "blobs_files": "hanami_plugins.blobs_files",
+    "server_stub": "server_stub",
+}
+GROUPS = {"hanami.plugins": PLUGINS, "hanami.cli": {"server": "hanami_server.commands"}}
+
+StartServer = Callable[..., harness.ServerProcess]
+
+
+@pytest.fixture(scope="session")
+def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Environment of programs that see the stub plugin."""
+    folder = harness.install(tmp_path_factory.mktemp("distribution"), GROUPS)
+    return harness.environment(folder, HERE)
+
+
+def open_runtime(data_dir: Path) -> Runtime:
+    """Open a runtime with the stub plugin in this process."""
+    names = PLUGINS | {"server_stub": "tests.server.server_stub"}
+    points = [
+        EntryPoint(name, "hanami", "0", lambda module=module: importlib.import_module(module))
+        for name, module in names.items()
+    ]
+    return Runtime.open(data_dir, "tool", plugins=PluginHost(points), environ={})
+
+
+@pytest.fixture
+def runtime(tmp_path: Path) -> Iterator[Runtime]:
+    opened = open_runtime(tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def client(runtime: Runtime) -> testing.TestClient:
+    from hanami_server.app import create_app
+
+    return testing.TestClient(create_app(runtime), headers={"X-Auth-Token": "good"})
+
+
+@pytest.fixture(scope="session")
+def start_server(env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer]:
+    """Start servers that end with the tests."""
+    started: list[harness.ServerProcess] = []
+
+    def start(data_dir: Path | None = None, **flags: object) -> harness.ServerProcess:
+        directory = data_dir or tmp_path_factory.mktemp("data")
+        names = {name.replace("__", "."): value for name, value in flags.items()}
+        server = harness.ServerProcess(directory, env, names)
+        started.append(server)
+        return server.start()
+
+    yield start
+    for server in started:
+        server.kill()
+
+
+@pytest.fixture(scope="session")
+def server(start_server: StartServer) -> harness.ServerProcess:
+    """Server that no test may harm."""
+    return start_server(server_stub__hosts="cpu0,cpu1", sockets__timeout=2, http__timeout=2)

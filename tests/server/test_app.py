@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import json
+import logging
+
+import falcon
+import falcon.inspect
+import pytest
+from falcon import testing
+
+from hanami_server.app import create_app
+
+BAD_TOKEN = "Failed to validate JWT-Token with error: invalid token supplied"
+DENIED = "Access denied by policy"
+
+
+def test_a_query_becomes_typed_fields(client):
+    answer = client.simulate_get("/v1/echo", query_string="name=5&count=-3&limit=7&ratio=2&flag=true")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json == {
+        "user": "admin", "name": "5", "count": -3, "limit": 7, "ratio": 2.0, "flag": True, "items": [],
+    }  # fmt: skip
+
+
+def test_the_query_is_merged_over_the_body(client):
+    answer = client.simulate_post("/v1/echo", body=b'{"name": "body", "count": 1}', query_string="count=2")
+    assert (answer.json["name"], answer.json["count"]) == ("body", 2)
+
+
+def test_a_body_needs_no_content_type_and_is_ignored_where_none_belongs(client):
+    assert client.simulate_post("/v1/echo", body=b'{"name": "x"}', headers={"Content-Type": "x/y"}).status_code == 200
+    assert client.simulate_get("/v1/echo", body=b"not json").status_code == 200
+    assert client.simulate_delete("/v1/echo", body=b"[1]", query_string="name=x").status_code == 200
+
+
+def test_repeated_slashes_are_one(client):
+    assert client.simulate_get("//v1///echo").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "options", "status", "text"),
+    [
+        ("GET", "/v1/../echo", {}, 400, ""),
+        ("GET", "/v1/%2e%2e/echo", {}, 400, ""),
+        ("HEAD", "/v1/echo", {}, 400, None),
+        ("OPTIONS", "/v1/echo", {}, 400, "Method 'OPTIONS' is not supported, only GET, POST, PUT, DELETE are"),
+        ("PATCH", "/v1/echo", {}, 400, None),
+        ("GET", "/", {}, 400, "Failed to pasre uri: /"),
+        ("GET", "/abcd", {}, 400, "Failed to pasre uri: /abcd"),
+        ("GET", "/v1/nothing", {}, 401, DENIED),
+        ("PUT", "/v1/echo", {"body": b"{}"}, 401, DENIED),
+        ("GET", "/v1/echo", {"token": None}, 401, BAD_TOKEN),
+        ("GET", "/v1/echo", {"token": ""}, 401, BAD_TOKEN),
+        ("GET", "/v1/echo", {"token": "bad"}, 401, BAD_TOKEN),
+        ("GET", "/v1/echo", {"token": "explode"}, 401, BAD_TOKEN),
+        ("GET", "/v1/nothing", {"token": "bad"}, 401, BAD_TOKEN),
+        ("DELETE", "/v1/echo", {"token": "member"}, 401, DENIED),
+        ("POST", "/v1/echo", {"body": b""}, 400, None),
+        ("POST", "/v1/echo", {"body": b"[]", "token": None}, 400, None),
+        ("POST", "/v1/echo", {"body": b"5", "token": None}, 400, None),
+        ("POST", "/v1/nothing", {"body": b"x", "token": None}, 400, None),
+        ("POST", "/v1/echo", {"body": b'{"a":' * 100_000}, 400, None),
+        ("POST", "/v1/echo", {"body": b'{"items":' + b"[" * 70 + b"]" * 70 + b"}"}, 400, None),
+        ("POST", "/v1/echo", {"body": b'{"x": 1, "a": 2}'}, 400,
+         "Validation failed, because item 'a' is not in the list of allowed keys"),
+        ("POST", "/v1/echo", {"body": b'{"count": "1"}'}, 400,
+         "Value-validation failed, because a item 'count'  has the false type: Exprect int-type."),
+        ("POST", "/v1/task", {"body": b"{}"}, 400,
+         "Validation failed, because variable 'cycles' is required, but is not set."),
+        ("GET", "/v1/echo", {"query": "name=a&name=b"}, 400, "Given item 'name' is set more than once"),
+        ("GET", "/v1/echo", {"query": "count=99999999999999999999"}, 400, None),
+        ("GET", "/v1/echo", {"query": "name=%ff"}, 400, "Query is not valid UTF-8"),
+        ("GET", "/v1/missing", {"query": "name=x"}, 404, "Note with name 'x' not found"),
+        ("POST", "/health/live", {"body": b"{}"}, 400, None),
+    ],
+)  # fmt: skip
+def test_bad_requests(client, method, path, options, status, text):
+    token = options.get("token", "good")
+    headers = {} if token is None else {"X-Auth-Token": token}
+    if token is None:
+        client = testing.TestClient(client.app)
+    answer = client.simulate_request(
+        method, path, body=options.get("body"), query_string=options.get("query"), headers=headers
+    )
+    assert answer.status_code == status
+    assert answer.headers["content-type"].startswith("text/plain")
+    if text is not None:
+        assert answer.text == text
+
+
+def test_an_anonymous_route_needs_no_token(runtime):
+    anonymous = testing.TestClient(create_app(runtime))
+    assert anonymous.simulate_post("/v1/token", body=b"{}").json == {"token": "good"}
+
+
+def test_the_body_limit_holds_before_the_token_is_looked_at(runtime):
+    anonymous = testing.TestClient(create_app(runtime))
+    answer = anonymous.simulate_post("/v1/echo", body=b" " * (runtime.settings["http.max_body"] + 1))
+    assert (answer.status_code, answer.text) == (400, "Body is larger than 1048576 bytes")
+
+
+def test_an_unexpected_error_is_logged_and_not_told(client, caplog):
+    with caplog.at_level(logging.ERROR):
+        answer = client.simulate_get("/v1/fail", query_string="name=abc")
+    identity = answer.text.removeprefix("internal error ")
+    assert answer.status_code == 500
+    assert len(identity) == 36
+    record = next(record for record in caplog.records if getattr(record, "id", None) == identity)
+    assert "secret detail abc" in str(record.exc_info[1])
+
+
+def test_health_needs_no_token(runtime):
+    anonymous = testing.TestClient(create_app(runtime))
+    assert anonymous.simulate_get("/health/live").json == {"status": "live"}
+    answer = anonymous.simulate_get("/health/ready")
+    assert answer.status_code == 503
+    assert answer.json["hosts"]["cpu0"]["ready"] is False
+
+
+def test_falcon_lists_every_route(runtime):
+    listed = {
+        (method.method, route.path)
+        for route in falcon.inspect.inspect_app(create_app(runtime)).routes
+        for method in route.methods
+        if not method.internal
+    }
+    declared = {(route.method, route.path) for route in runtime.plugins.routes(runtime)}
+    assert listed == declared | {("GET", "/health/live"), ("GET", "/health/ready")}
+
+
+def test_every_route_refuses_without_a_token(runtime):
+    anonymous = testing.TestClient(create_app(runtime))
+    for route in runtime.plugins.routes(runtime):
+        if not route.anonymous:
+            answer = anonymous.simulate_request(route.method, route.path, body=b"{}")
+            assert (answer.status_code, answer.text) == (401, BAD_TOKEN), route
+
+
+def test_an_answer_is_json_whatever_it_is(client):
+    answer = client.simulate_post("/v1/echo", body=json.dumps({"items": [1, "é", None, 0.1]}).encode())
+    assert answer.json["items"] == [1, "é", None, 0.1]
