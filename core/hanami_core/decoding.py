@@ -150,18 +150,18 @@ def main() -> int:
 
 
 def _limit(job: Mapping[str, Any]) -> None:
-    limits = (
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_FSIZE, job["size"]),
-        (resource.RLIMIT_CPU, job["seconds"]),
-        (resource.RLIMIT_AS, job["memory"]),
-    )
-    for kind, wanted in limits:
-        allowed = resource.getrlimit(kind)[1]
-        value = wanted if allowed == resource.RLIM_INFINITY else min(wanted, allowed)
-        resource.setrlimit(kind, (value, value))
+    _cap(resource.RLIMIT_CORE, 0)
+    _cap(resource.RLIMIT_FSIZE, job["size"])
+    _cap(resource.RLIMIT_CPU, job["seconds"], 5)  # SIGXCPU comes before SIGKILL, and tells what was too much
+    _cap(resource.RLIMIT_AS, job["memory"])
     # The server watches the clock; this is for the case that it dies meanwhile.
     signal.alarm(job["seconds"] + 5)
+
+
+def _cap(kind: int, soft: int, slack: int = 0) -> None:
+    allowed = resource.getrlimit(kind)[1]
+    hard = soft + slack if allowed == resource.RLIM_INFINITY else min(soft + slack, allowed)
+    resource.setrlimit(kind, (min(soft, hard), hard))
 
 
 def _perform(job: Mapping[str, Any]) -> dict[str, str]:

@@ -20,6 +20,7 @@ __all__ = ["LIVE_PATH", "READY_PATH", "Live", "Ready"]
 
 LIVE_PATH = "/health/live"
 READY_PATH = "/health/ready"
+PATIENCE = 3.0
 
 
 class Live:
@@ -46,7 +47,7 @@ class Ready:
 
     def _host(self, name: str) -> dict[str, Any]:
         try:
-            return ask(control_path(self._runtime.settings.data_dir, name), "probe")
+            return ask(control_path(self._runtime.settings.data_dir, name), "probe", PATIENCE)
         except Unreachable as error:
             return {"ready": False, "reason": str(error)}
 

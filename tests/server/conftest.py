@@ -56,16 +56,31 @@ def client(runtime: Runtime) -> testing.TestClient:
 
 
 @pytest.fixture(scope="session")
-def start_server(env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer]:
-    """Start servers that end with the tests."""
-    started: list[harness.ServerProcess] = []
+def launch(env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> StartServer:
+    """Start a server; the caller ends it."""
 
     def start(data_dir: Path | None = None, **flags: object) -> harness.ServerProcess:
         directory = data_dir or tmp_path_factory.mktemp("data")
-        names = {name.replace("__", "."): value for name, value in flags.items()}
-        server = harness.ServerProcess(directory, env, names)
-        started.append(server)
-        return server.start()
+        server = harness.ServerProcess(
+            directory, env, {name.replace("__", "."): value for name, value in flags.items()}
+        )
+        try:
+            return server.start()
+        except BaseException:
+            server.kill()
+            raise
+
+    return start
+
+
+@pytest.fixture
+def start_server(launch: StartServer) -> Iterator[StartServer]:
+    """Start servers that end with the test."""
+    started: list[harness.ServerProcess] = []
+
+    def start(data_dir: Path | None = None, **flags: object) -> harness.ServerProcess:
+        started.append(launch(data_dir, **flags))
+        return started[-1]
 
     yield start
     for server in started:
@@ -73,6 +88,7 @@ def start_server(env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture(scope="session")
-def server(start_server: StartServer) -> harness.ServerProcess:
+def server(launch: StartServer) -> Iterator[harness.ServerProcess]:
     """Server that no test may harm."""
-    return start_server(server_stub__hosts="cpu0,cpu1", sockets__timeout=2, http__timeout=2)
+    with launch(server_stub__hosts="cpu0,cpu1", sockets__timeout=2, http__timeout=2) as running:
+        yield running

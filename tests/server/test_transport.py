@@ -179,8 +179,10 @@ def test_a_client_that_drips_is_cut_off(server):
         assert 1.5 < time.monotonic() - begin < 5
 
 
-@pytest.mark.parametrize("begin", [b"", b"GET /v1", ECHO[:-2], b"POST /v1/echo HTTP/1.1\r\nContent-Length: 99\r\n\r\n{"])
-def test_slow_clients_do_not_keep_healthy_ones_waiting(start_server, begin, slow_server):
+@pytest.mark.parametrize(
+    "begin", [b"", b"GET /v1", ECHO[:-2], b"POST /v1/echo HTTP/1.1\r\nContent-Length: 99\r\n\r\n{"]
+)
+def test_slow_clients_do_not_keep_healthy_ones_waiting(begin, slow_server):
     """200 connections that send a little and then nothing; the api has 16 threads."""
     with contextlib.ExitStack() as stack:
         for _ in range(200):
@@ -194,8 +196,9 @@ def test_slow_clients_do_not_keep_healthy_ones_waiting(start_server, begin, slow
 
 
 @pytest.fixture(scope="module")
-def slow_server(start_server):
-    return start_server(http__timeout=30)
+def slow_server(launch):
+    with launch(http__timeout=30) as server:
+        yield server
 
 
 def test_many_idle_connections_make_room_for_new_ones(start_server):

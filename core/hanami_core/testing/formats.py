@@ -217,7 +217,8 @@ class _Watch:
 @contextmanager
 def _watched() -> Iterator[list[str]]:
     _Watch.install()
-    _Watch.opened = opened = []
+    opened: list[str] = []
+    _Watch.opened = opened
     try:
         yield opened
     finally:

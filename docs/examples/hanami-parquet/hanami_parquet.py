@@ -60,7 +60,7 @@ def _values(name: str, column: pa.Array) -> npt.NDArray[np.float32]:
         raise BadRequest(f"input: column '{name}' holds {column.type}, not numbers")
     _refuse_gaps(name, column)
     with np.errstate(over="ignore"):
-        values = column.to_numpy(zero_copy_only=False).astype(np.float32).reshape(rows, -1)
+        values: npt.NDArray[np.float32] = column.to_numpy(zero_copy_only=False).astype(np.float32).reshape(rows, -1)
     if not np.isfinite(values).all():
         raise BadRequest(f"input: column '{name}' holds a value that is no number of 32 bits")
     return values

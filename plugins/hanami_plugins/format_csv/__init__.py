@@ -2,8 +2,9 @@
 
 The rules: cells stand between commas, blanks and tabs around them do not count. A cell is a decimal number such as
 ``-7``, ``.5`` or ``1e-3``, or one of ``true`` (1), ``false`` (0) and ``null`` (0) in upper or lower case. A cell may be
-quoted, if the quotes end on its line. Lines end with LF or CRLF; those without anything but blanks do not count; a byte
-order mark may stand at the start. Everything else is refused with line and column.
+quoted, if the quotes end on its line. Lines have at most 4 MiB and end with LF or CRLF; those without anything but
+blanks do not count; a byte order mark may stand at the start. Names are different from each other and have 1 to 254
+bytes. Everything else is refused with line and column.
 """
 
 from __future__ import annotations

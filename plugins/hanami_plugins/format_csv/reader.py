@@ -19,7 +19,7 @@ import numpy.typing as npt
 from hanami_core.datasets import MAX_COLUMNS, TableWriter
 from hanami_core.errors import BadRequest
 
-MAX_LINE = 16 << 20
+MAX_LINE = 4 << 20
 MAX_NAME = 254
 _BLOCK = 1 << 20
 _SHOWN = 40

@@ -13,7 +13,7 @@ from lark import Token
 
 from hanami_core.errors import TemplateError
 from hanami_core.network import Axon, Input, Output, Position, Settings, Template, Topology
-from hanami_core.network.template import COORDINATE_LIMIT
+from hanami_core.network.template import COORDINATE_LIMIT, MAX_HEXAGONS
 from hanami_plugins.template_hexagons.grammar import Draft, Interface, Setting, Spot, error_at, integer, shorten
 from hanami_plugins.template_hexagons.reach import reachable
 
@@ -30,7 +30,8 @@ _WORDS: dict[str, tuple[dict[str, Any], str]] = {
     "growth": (_GROWTHS, "section or synapse"),
 }
 _INTEGERS = ("max_connection_distance", "refractory_time", "blocks")
-_PROBE = Template(Settings(), (Position(0, 0, 0), Position(1, 0, 0)), (Input("input", 0),), (Output("output", 1),))
+# Its names hold blanks, so that no name of a template is taken twice because of it.
+_PROBE = Template(Settings(), (Position(0, 0, 0), Position(1, 0, 0)), (Input("an input", 0),), (Output("an output", 1),))
 
 
 def build(draft: Draft) -> Template:
@@ -84,6 +85,8 @@ def _wrong(value: Token, key: str, expected: str) -> Any:
 def _index(hexagons: list[Spot]) -> dict[Position, int]:
     index: dict[Position, int] = {}
     for token, position in hexagons:
+        if len(index) == MAX_HEXAGONS:
+            raise error_at(token, f"a template has at most {MAX_HEXAGONS} hexagons")
         if position in index:
             raise error_at(token, f"hexagon {position} is declared twice")
         if not all(0 <= value < COORDINATE_LIMIT for value in position):

@@ -40,6 +40,12 @@ def _doctor(argv: list[str]) -> int:
     return run(argv)
 
 
+def _demo(argv: list[str]) -> int:
+    from hanami_server.demo import run
+
+    return run(argv)
+
+
 @hookimpl
 def hanami_cli_commands() -> list[Command]:
     """Offer the commands of the server."""
@@ -49,4 +55,5 @@ def hanami_cli_commands() -> list[Command]:
         Command("hanami", "config", "show all settings and where they come from", _config),
         Command("hanami", "plugins", "list, enable and disable plugins", _plugins),
         Command("hanami", "doctor", "check everything that is stored", _doctor),
+        Command("hanami", "demo", "show what it does, on a private server", _demo),
     ]

@@ -9,40 +9,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hanami_core.errors import HanamiError
+from hanami_server.commands import common
 
 if TYPE_CHECKING:
     from hanami_server.demo.local import LocalServer
     from hanami_server.demo.story import Progress, Result
 
-USAGE = """Show what Hanami does: a private server, handwritten digits, a network that learns them.
+USAGE = """
+Show what Hanami does: a private server, handwritten digits, a network that learns them.
 
 Usage:
     hanami demo [--json] [--data DIR] [--epochs N] [--keep]
-    hanami demo --help
 
 Options:
-    --json      Print one line of JSON and nothing else.
-    --data DIR  Directory with the four MNIST files (idx, plain or .gz). Without it, a sample of 5,000 and 1,000 genuine
-                digits is used.
-    --epochs N  Passes over the training digits. Default: 1 with --data, 5 for the sample.
-    --keep      Leave the server running until Ctrl-C.
-    -h --help   Show this text.
+    --json      print one line of JSON and nothing else
+    --data DIR  directory with the four MNIST files (idx, plain or .gz); without it, a sample of 5,000 and 1,000
+                genuine digits is used
+    --epochs N  passes over the training digits (default: 1 with --data, 5 for the sample)
+    --keep      leave the server running until Ctrl-C
+    -h --help   show this text
 """
 
 
 def run(argv: list[str]) -> int:
     """Run the command and return its exit code."""
-    from docopt import docopt
-
-    arguments = docopt(USAGE, argv=argv)
-    try:
-        return _demo(arguments)
-    except HanamiError as error:
-        print(f"hanami demo: {error}", file=sys.stderr)
-        return 1
+    arguments = common.parse(USAGE, "demo", argv)
+    return common.guarded(lambda: _demo(arguments))
 
 
-def _demo(arguments: dict[str, Any]) -> int:
+def _demo(arguments: common.Arguments) -> int:
     from hanami_sdk import Client
     from hanami_sdk.hanami_exceptions import HanamiException
     from hanami_server.demo import digits, story
@@ -59,14 +54,13 @@ def _demo(arguments: dict[str, Any]) -> int:
                 with Client(server.address, server.user, server.passphrase) as client, _progress(quiet) as progress:
                     result = story.run(client, files, epochs, progress)
             except HanamiException as error:
-                print(f"hanami demo: {error}", file=sys.stderr)
-                return 1
+                raise HanamiError(str(error)) from error
             _print_json(result) if quiet else _tell(result)
             _keep(server, quiet) if arguments["--keep"] else _next_steps(quiet)
     return 0
 
 
-def _epochs(arguments: dict[str, Any]) -> int:
+def _epochs(arguments: common.Arguments) -> int:
     text = arguments["--epochs"] or ("1" if arguments["--data"] else "5")
     if not text.isdigit() or not 1 <= int(text) <= 1000:
         raise HanamiError(f"--epochs must be a number from 1 to 1000, not '{text}'")

@@ -60,6 +60,9 @@ class Control:
     async def _answer(self, line: bytes) -> dict[str, Any]:
         try:
             name = msgspec.json.decode(line, type=dict[str, str]).get("op", "")
+        except (msgspec.MsgspecError, UnicodeError) as error:
+            return {"error": str(error)}
+        try:
             operation = self._operations.get(name)
             if operation is None:
                 return {"error": f"unknown operation '{name}', known are: {', '.join(self._operations)}"}

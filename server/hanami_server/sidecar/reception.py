@@ -30,7 +30,7 @@ __all__ = ["Reception"]
 
 THREADS = 8
 BACKLOG = 256
-DELIVERY_TIMEOUT = 5.0
+DELIVERY_TIMEOUT = 2.0
 FULL = b"-"
 
 log = logging.getLogger("hanami.sockets")

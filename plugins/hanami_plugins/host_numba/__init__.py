@@ -1,0 +1,35 @@
+"""The processor as a compute host, and section growth on it.
+
+Networks grow by sections (see `section`), kernels are compiled by Numba. Importing this package imports neither; only
+the sidecar of a host does, when it calls `CpuHost.start`.
+"""
+
+from __future__ import annotations
+
+from hanami_core import hookimpl
+from hanami_core.compute import ComputeHost, NetworkRules
+from hanami_core.settings import Setting, Settings
+from hanami_plugins.host_numba.host import CpuHost
+from hanami_plugins.host_numba.section import SectionRules
+
+
+@hookimpl
+def hanami_settings() -> list[Setting]:
+    """Declare how many hosts and threads there are."""
+    return [
+        Setting("host_numba.hosts", int, 1, "Logical hosts on the processor, each with a process of its own", 0, 64),
+        Setting("host_numba.threads", int, 0, "Threads of a host, 0 for one on each processor", 0, 1024),
+    ]
+
+
+@hookimpl
+def hanami_compute_hosts(settings: Settings) -> list[ComputeHost]:
+    """Add the hosts ``cpu0``, ``cpu1`` and so on."""
+    threads = settings["host_numba.threads"]
+    return [CpuHost(f"cpu{number}", threads) for number in range(settings["host_numba.hosts"])]
+
+
+@hookimpl
+def hanami_network_rules() -> list[NetworkRules]:
+    """Add section growth."""
+    return [SectionRules()]

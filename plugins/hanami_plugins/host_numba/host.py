@@ -1,0 +1,65 @@
+"""Logical hosts on the processor. Numba is imported by `CpuHost.start`, not before."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import socket
+import tempfile
+import uuid
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+
+from hanami_plugins.host_numba.team import Team, processors
+
+_NAMESPACE = uuid.UUID("6f1a3c5e-0f0b-5d0e-9d5c-7c1f6d0b8a42")
+
+
+class CpuHost:
+    """All processors of the machine, or some of them, under one name."""
+
+    kind = "cpu"
+
+    def __init__(self, name: str, threads: int) -> None:
+        """Describe a host; `threads` 0 means one for each processor."""
+        self.name = name
+        self.uuid = str(uuid.uuid5(_NAMESPACE, f"{socket.gethostname()}/{name}"))
+        self._threads = threads
+
+    @cached_property
+    def team(self) -> Team:
+        """Threads that the networks of this host share."""
+        return Team(self._threads or processors())
+
+    def start(self, cache: Path) -> None:
+        """Import Numba and load all kernels, from `cache` or by compiling them.
+
+        A cache that can not be written is not used; kernels are then compiled again with every start.
+        """
+        import numba
+
+        numba.config.CACHE_DIR = str(_writable(cache / _fingerprint()))
+        importlib.import_module("hanami_plugins.host_numba.warm").up()
+
+
+def _fingerprint() -> str:
+    """Name a directory for what compiled code depends on: Numba only looks at the file of the function itself."""
+    digest = hashlib.sha256(version("numba").encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return f"kernels-{digest.hexdigest()[:16]}"
+
+
+_temporary: list[tempfile.TemporaryDirectory[str]] = []
+"""Directories that live as long as the process, because Numba looks for compiled code at any time."""
+
+
+def _writable(directory: Path) -> Path:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            return directory
+    except OSError:
+        _temporary.append(tempfile.TemporaryDirectory(prefix="hanami-kernels-"))
+        return Path(_temporary[-1].name)

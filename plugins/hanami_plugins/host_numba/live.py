@@ -1,0 +1,330 @@
+"""A section network at work: `LiveNetwork` on the processor. Everything slow happens in kernels without the GIL."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from hanami_core.compute import Rows, Run, Values
+from hanami_core.errors import BadRequest
+from hanami_core.network import NetworkState, StateHead
+from hanami_plugins.host_numba import segments
+from hanami_plugins.host_numba.kernels import answer_rows, train_rows
+from hanami_plugins.host_numba.layout import (
+    BROKEN,
+    CHUNK,
+    CROWDED,
+    DONE,
+    FULL,
+    LANES,
+    WIDTH,
+    Answers,
+    Ints,
+    Job,
+    Net,
+    Scratch,
+)
+from hanami_plugins.host_numba.memory import LEARNED, Memory, aligned, lane_starts
+from hanami_plugins.host_numba.sync import LINE
+from hanami_plugins.host_numba.team import Pace, Team
+
+FIRST_RATE = 0.03
+LAST_RATE = 1e-4
+"""Learning rate at the begin and at the end of a network's first task."""
+OLDEST = 9.0
+"""Age from which on the first rate of a task stays at a third; age 1 is the first task, see `first_rate`."""
+STREAM_RATE = 0.02
+"""Learning rate of single cycles."""
+AVERAGE_PERIOD = 500
+"""Single cycles after which weights enter the average."""
+AVERAGE_SHARE = 0.1
+"""Share with which they enter it, once it is old enough."""
+
+SLICE = 64
+SLICE_WORK = 1 << 25
+"""A slice has up to `SLICE` cycles and about so many multiplications. Part of the definition, because a chunk of
+cycles ends with its slice; a run can be interrupted between two slices."""
+THREAD_WORK = 1 << 15
+"""Multiplications of a cycle for which a second thread pays."""
+RESULT_LANES = 1 << 20
+"""Values that an answering thread keeps before they are handed out."""
+
+
+def first_rate(cycles_before: int, total: int) -> np.float32:
+    """Return the rate at the begin of a task: it falls with the square root of the network's age in such tasks."""
+    age = min(1 + max(cycles_before, 0) / total, OLDEST)
+    return np.float32(FIRST_RATE / math.sqrt(age))
+
+
+def slice_length(work: int) -> int:
+    """Return the cycles of a slice, a power of two, for a network with so many weights in its rows."""
+    fitting = max(1, SLICE_WORK // max(work, 1))
+    return min(SLICE, 1 << fitting.bit_length() - 1)
+
+
+class SectionNetwork:
+    """A network that grows by sections. Results do not depend on threads, interruptions or the machine's load."""
+
+    def __init__(self, state: NetworkState, team: Team) -> None:
+        """Bring a checked state to life."""
+        self._team = team
+        self._use(Memory(state))
+
+    def _use(self, memory: Memory) -> None:
+        self._memory = memory
+        self._one = segments.OneRow(memory.inputs, memory.outputs)
+        self._one_scratch = self._scratch(1, 1)
+        self._one_sync = np.zeros(LINE, np.int64)
+        self._one_answers = self._answers(1)
+        lanes = lane_starts(memory.outputs)
+        self._ranges = {name: slice(lanes[name], lanes[name] + size) for name, size in memory.outputs.items()}
+
+    def _scratch(self, length: int, threads: int) -> Scratch:
+        memory = self._memory
+        entries, hidden, lanes = length * (memory.size + LANES), memory.blocks * WIDTH, memory.lanes
+        return Scratch(
+            rows=aligned(entries, np.int32),
+            values=aligned(entries),
+            counts=np.zeros(length, np.int64),
+            energy=aligned(length),
+            flags=np.zeros(length, np.int64),
+            hidden=aligned(CHUNK * hidden),
+            gradient=aligned(hidden),
+            partials=aligned(2 * CHUNK * memory.blocks * lanes),
+            deltas=aligned(threads * lanes),
+            biases=aligned(threads * lanes),
+            status=np.zeros(3, np.int64),
+        )
+
+    def _answers(self, rows: int) -> Answers:
+        memory = self._memory
+        return Answers(
+            rows=aligned(memory.size + LANES, np.int32),
+            values=aligned(memory.size + LANES),
+            hidden=aligned(WIDTH),
+            partials=aligned(memory.lanes),
+            results=aligned(rows * memory.lanes),
+        )
+
+    @property
+    def head(self) -> StateHead:
+        """Description of the network as it is now."""
+        return self._memory.head()
+
+    def state(self) -> NetworkState:
+        """Return a consistent copy of everything that the network is."""
+        return self._memory.state()
+
+    def metrics(self) -> dict[str, float]:
+        """Return sizes, and the moving average of cycles that training found not to be answered with confidence."""
+        memory = self._memory
+        sections = memory.rows * memory.blocks
+        outputs = sum(memory.outputs.values()) * memory.blocks
+        return {
+            "blocks": memory.blocks,
+            "sections": sections,
+            "synapses": (sections + outputs) * WIDTH,
+            "failure_rate": float(self._answering().failure[0]),
+        }
+
+    def resize(self, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> None:
+        """Fit the interfaces to numbers of values; an input grows and never shrinks, an output keeps its first size.
+
+        Raises:
+            BadRequest: if a name is unknown or a size is impossible; nothing has changed then.
+        """
+        memory = self._memory.resized(inputs, outputs)
+        if memory is not self._memory:
+            self._use(memory)
+
+    # Tasks
+
+    def train(self, rows: Rows, run: Run) -> None:
+        """Train all cycles from `run.start` on.
+
+        An output is squashed by softmax as long as all rows that it ever was trained with were one-hot, else each of
+        its values by a sigmoid.
+
+        Raises:
+            BadRequest: if the rows do not fit, or an expected value is not between 0 and 1; nothing has changed then.
+            FloatingPointError: if values of a cycle are not finite; the network is then what it was before the call.
+        """
+        memory = self._memory
+        plan = segments.plan(rows, memory.inputs, memory.outputs)
+        if not rows.outputs:
+            raise BadRequest("a training needs at least one output")
+        one_hot = segments.survey(rows, lambda: run.step(run.start))
+        if one_hot is None or run.start >= rows.cycles:
+            return
+        before = self.state()
+        self._end_stream()
+        self._set_squashing(one_hot)
+        try:
+            self._train(plan, run, rows.cycles)
+        except FloatingPointError:
+            self._use(Memory(before))
+            raise
+
+    def _set_squashing(self, one_hot: Mapping[str, bool]) -> None:
+        known = self._memory.extra.squashing
+        new = {
+            name: "softmax" if holds and known.get(name, "softmax") == "softmax" else "sigmoid"
+            for name, holds in one_hot.items()
+        }
+        if any(known.get(name) != squashing for name, squashing in new.items()):
+            self._memory.set_squashing(new)
+
+    def _train(self, plan: segments.Plan, run: Run, total: int) -> None:
+        memory, team = self._memory, self._team
+        work = memory.size * memory.blocks * WIDTH
+        length = slice_length(work)
+        scratch, sync = self._scratch(length, team.size), np.zeros(LINE * team.size, np.int64)
+        rate = first_rate(memory.cycles - run.start, total)
+        parts = memory.blocks if work >= THREAD_WORK else 1
+        pace = Pace(total)
+        done = run.start
+        while done < total:
+            last = min(total, (done // length + pace.units) * length)
+            job = Job(done, last, total, length, rate, np.float32(LAST_RATE))
+            sync[:] = 0
+            pace.start()
+            status = team.run(
+                parts, train_rows, sync, memory.net, memory.sources, scratch, plan.inputs, plan.outputs, job
+            )[0]
+            before, done = done, self._reached(status, scratch)
+            pace.stop(-(-(done - before) // length))
+            memory.cycles += done - before
+            if done > before and not run.step(done):
+                return
+
+    def _reached(self, status: int, scratch: Scratch) -> int:
+        """Do what a training kernel asks for and return the cycle that it has come to."""
+        cycle = int(scratch.status[1])
+        if status == BROKEN:
+            raise FloatingPointError(f"values of cycle {cycle} are not finite")
+        if status == FULL:
+            self._memory.make_room()
+        self._team.note(crowded=status == CROWDED)
+        return cycle
+
+    def request(self, rows: Rows, results: Mapping[str, Values], run: Run) -> None:
+        """Answer all cycles from `run.start` on into `results` and change nothing in the network.
+
+        Raises:
+            BadRequest: if rows or results do not fit.
+            FloatingPointError: if inputs of a cycle are not finite; later results may be missing then.
+        """
+        memory, total = self._memory, rows.cycles
+        plan = segments.plan(Rows(rows.inputs, (), rows.time_length), memory.inputs, memory.outputs)
+        for name, result in results.items():
+            if result.shape != (total, memory.outputs.get(name, 0)) or result.dtype != np.float32:
+                raise BadRequest(f"results of '{name}' must be a table of {total} rows that fits to the output")
+        pace = Pace(max(1, RESULT_LANES // max(1, memory.lanes) // SLICE))
+        answers: list[Answers] = []
+        done = run.start
+        while done < total:
+            last = min(total, done + pace.units * SLICE * self._team.size)
+            if not answers or answers[0].results.size < pace.units * SLICE * memory.lanes:
+                answers = [self._answers(pace.units * SLICE) for _ in range(self._team.size)]
+            pace.start()
+            self._answer(plan.inputs, answers, results, done, last)
+            pace.stop(-(-(last - done) // (SLICE * self._team.size)))
+            done = last
+            if not run.step(done):
+                return
+
+    def _answer(
+        self, inputs: Ints, answers: list[Answers], results: Mapping[str, Values], first: int, last: int
+    ) -> None:
+        net = self._answering()
+        # Each thread's share is what its memory has room for, so a thread that works alone takes one share at a time.
+        share = -(-(last - first) // self._team.size)
+        shares = [(begin, min(begin + share, last)) for begin in range(first, last, share)]
+
+        def work(thread: int, threads: int) -> None:
+            for number in range(thread, len(shares), threads):
+                begin, end = shares[number]
+                reached = answer_rows(net, answers[number], inputs, begin, end)
+                if reached != end:
+                    raise FloatingPointError(f"values of cycle {reached} are not finite")
+
+        self._team.run(len(shares), work)
+        for (begin, end), answer in zip(shares, answers, strict=False):
+            table = answer.results.reshape(-1, max(1, self._memory.lanes))
+            for name, result in results.items():
+                result[begin:end] = table[: end - begin, self._ranges[name]]
+
+    # Single cycles
+
+    def train_one(self, inputs: Mapping[str, Values], outputs: Mapping[str, Values]) -> None:
+        """Train a single cycle of an open-ended stream.
+
+        Raises:
+            BadRequest: if arrays do not fit, or an expected value is not between 0 and 1.
+            FloatingPointError: if an input is not finite; nothing has changed then.
+        """
+        memory, one = self._memory, self._one
+        one.set_inputs(inputs)
+        one_hot = one.set_outputs(outputs)
+        if not one_hot:
+            raise BadRequest("a training needs at least one output")
+        self._set_squashing(one_hot)
+        rows_before = memory.rows
+        while (status := self._train_single(memory.net, STREAM_RATE)) == FULL:
+            memory.make_room()
+        if status != DONE:
+            raise FloatingPointError(f"values of cycle {memory.cycles} are not finite")
+        memory.cycles += 1
+        memory.extra.stream += 1
+        if memory.average is not None:
+            memory.share_rows(rows_before)
+            # A rate of 0 changes no weight: the call measures how often the average fails.
+            self._train_single(memory.average, 0.0)
+        if memory.extra.stream % AVERAGE_PERIOD == 0:
+            self._move_average()
+
+    def _train_single(self, net: Net, rate: float) -> int:
+        job = Job(0, 1, 1, 1, np.float32(rate), np.float32(rate))
+        one, sources = self._one, self._memory.sources
+        self._one_sync[:] = 0
+        return train_rows(0, 1, self._one_sync, net, sources, self._one_scratch, one.inputs, one.outputs, job)
+
+    def _move_average(self) -> None:
+        memory = self._memory
+        if memory.average is None:
+            memory.start_average()
+            return
+        share = np.float32(max(AVERAGE_PERIOD / memory.extra.stream, AVERAGE_SHARE))
+        for name in LEARNED:
+            average, present = getattr(memory.average, name), getattr(memory.net, name)
+            average += share * (present - average)
+
+    def _end_stream(self) -> None:
+        """Go on with whatever answered better, the present weights or their average."""
+        memory = self._memory
+        memory.net = self._answering()
+        memory.average = None
+        memory.extra.stream = 0
+
+    def _answering(self) -> Net:
+        """Return the weights that have failed less of late.
+
+        Averages are better in the long run; the present weights are if the stream has just become another one.
+        """
+        average, present = self._memory.average, self._memory.net
+        return average if average is not None and average.failure[0] < present.failure[0] else present
+
+    def request_one(self, inputs: Mapping[str, Values]) -> dict[str, Values]:
+        """Answer a single cycle and change nothing; an output that was never trained has no values.
+
+        Raises:
+            BadRequest: if arrays do not fit.
+            FloatingPointError: if an input is not finite.
+        """
+        self._one.set_inputs(inputs)
+        results = self._one_answers.results
+        if answer_rows(self._answering(), self._one_answers, self._one.inputs, 0, 1) != 1:
+            raise FloatingPointError("values of cycle 0 are not finite")
+        return {name: results[values].copy() for name, values in self._ranges.items()}

@@ -1,0 +1,397 @@
+"""A section network in memory: from and to a `NetworkState`, and making room. Plain NumPy, no compute library.
+
+The state holds rows without spare room, so two networks with the same content have the same state whatever their
+capacity. Arrays of a state, with S sources (values of all inputs), R rows, B blocks and Q outputs:
+
+=================  =============  =====================================================================
+``weights``        (B, R, 64)     sections, float32
+``bias``           (B, 64)        float32
+``readout``        (B, Q, 64)     float32
+``readout_bias``   (Q,)           float32
+``borders``        (S,)           float32, 0 for a source without a row
+``row_of_source``  (S,)           int32, -1 for a source without a row
+``average_…``                     weights, bias, readout, readout_bias averaged over a stream, if there is one
+=================  =============  =====================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from hanami_core.errors import BadRequest, CorruptFile
+from hanami_core.network import NetworkState, StateHead, Template
+from hanami_plugins.host_numba import initial
+from hanami_plugins.host_numba.layout import (
+    GROUP,
+    LANES,
+    LARGEST,
+    NO_ROW,
+    SIGMOID,
+    SOFTMAX,
+    UNUSED,
+    WIDTH,
+    Floats,
+    Ints,
+    Net,
+    Sources,
+)
+
+NAME = "section"
+DEFAULT_BLOCKS = 2
+MAX_INPUTS = 1 << 24
+MAX_OUTPUTS = 1 << 16
+MIN_CAPACITY = 64
+LEARNED = ("weights", "bias", "readout", "readout_bias")
+"""Arrays that learning changes, as opposed to growing."""
+
+_CACHE_LINE = 64
+
+
+class Extra(msgspec.Struct, forbid_unknown_fields=True):
+    """What a section network notes in the head of its state.
+
+    `squashing` tells for each trained output whether its values are classes that exclude each other. `stream` counts
+    the cycles of the present stream.
+    """
+
+    squashing: dict[str, str] = msgspec.field(default_factory=dict)
+    failure: float = 1.0
+    average_failure: float = 1.0
+    stream: int = 0
+
+
+def aligned(size: int, dtype: npt.DTypeLike = np.float32, fill: float = 0) -> npt.NDArray[Any]:
+    """Return a flat array that begins at a cache line."""
+    bytes_needed = size * np.dtype(dtype).itemsize
+    memory = np.empty(bytes_needed + _CACHE_LINE, np.uint8)
+    start = -memory.ctypes.data % _CACHE_LINE
+    array = memory[start : start + bytes_needed].view(dtype)
+    array.fill(fill)
+    return array
+
+
+def starts(sizes: Mapping[str, int]) -> dict[str, int]:
+    """Return where each interface begins among the values of all of them."""
+    result, position = {}, 0
+    for name, size in sizes.items():
+        result[name] = position
+        position += size
+    return result
+
+
+def lane_starts(sizes: Mapping[str, int]) -> dict[str, int]:
+    """Return the first lane of each output interface."""
+    return starts({name: size + -size % LANES for name, size in sizes.items()})
+
+
+def blocks_of(template: Template) -> int:
+    """Return the number of blocks that a template asks for."""
+    return template.settings.blocks or DEFAULT_BLOCKS
+
+
+def empty_state(template: Template, seed: int) -> NetworkState:
+    """Return the state of a network that has seen nothing."""
+    blocks = blocks_of(template)
+    arrays = {
+        "weights": np.zeros((blocks, 0, WIDTH), np.float32),
+        "bias": np.zeros((blocks, WIDTH), np.float32),
+        "readout": np.zeros((blocks, 0, WIDTH), np.float32),
+        "readout_bias": np.zeros(0, np.float32),
+        "borders": np.zeros(0, np.float32),
+        "row_of_source": np.zeros(0, np.int32),
+    }
+    return NetworkState(StateHead(NAME, template, seed, extra=msgspec.to_builtins(Extra())), arrays)
+
+
+class Memory:
+    """Arrays of a network for the kernels, and what else the network is.
+
+    Attributes:
+        net: what answers and learns.
+        average: the same with weights averaged over a stream, or None. Shares all that only growth changes.
+        sources: what growth needs.
+    """
+
+    def __init__(self, state: NetworkState) -> None:
+        """Copy a state that `check` accepts."""
+        head, arrays = state.head, state.arrays
+        self.template, self.seed, self.cycles = head.template, head.seed, head.cycles
+        self.blocks = blocks_of(head.template)
+        self.inputs, self.outputs = dict(head.inputs), dict(head.outputs)
+        self.extra = msgspec.convert(head.extra, Extra)
+        self.net = self._build(arrays)
+        self.sources = self._build_sources(arrays["weights"].shape[1])
+        self.average: Net | None = None
+        if "average_weights" in arrays:
+            learned = {name: arrays[f"average_{name}"] for name in LEARNED}
+            self.average = self._learned(self.net, learned, self.extra.average_failure)
+
+    # Sizes
+
+    @property
+    def size(self) -> int:
+        """Number of sources."""
+        return sum(self.inputs.values())
+
+    @property
+    def rows(self) -> int:
+        """Number of sources that were active in training."""
+        return int(self.sources.count[0])
+
+    @property
+    def lanes(self) -> int:
+        """Number of lanes of the outputs."""
+        return self.net.readout_bias.size
+
+    @property
+    def capacity(self) -> int:
+        """Number of rows that there is room for."""
+        return self.net.weights.size // (self.blocks * WIDTH)
+
+    # Building
+
+    def _build(self, arrays: Mapping[str, npt.NDArray[Any]]) -> Net:
+        borders = _padded(arrays["borders"], np.float32)
+        with np.errstate(divide="ignore", over="ignore"):
+            inverse = np.minimum(np.float32(1) / borders, np.float32(LARGEST))
+        inverse[borders == 0] = 0
+        empty = aligned(0)
+        frame = Net(
+            *(empty, empty, empty, empty),
+            borders=borders,
+            inverse=inverse,
+            row_of_source=_padded(arrays["row_of_source"], np.int32, NO_ROW),
+            groups=self._groups(),
+            failure=aligned(1),
+        )
+        return self._learned(frame, {name: arrays[name] for name in LEARNED}, self.extra.failure)
+
+    def _learned(self, frame: Net, arrays: Mapping[str, npt.NDArray[Any]], failure: float) -> Net:
+        """Return `frame` with these weights, given in the shapes of a state."""
+        rows = arrays["weights"].shape[1]
+        capacity = max(MIN_CAPACITY, 1 << max(rows - 1, 0).bit_length())
+        weights = aligned(self.blocks * capacity * WIDTH)
+        weights.reshape(self.blocks, capacity, WIDTH)[:, :rows] = arrays["weights"]
+        lanes = lane_starts(self.outputs)
+        bias = aligned(sum(size + -size % LANES for size in self.outputs.values()), fill=UNUSED)
+        for name, start in starts(self.outputs).items():
+            size = self.outputs[name]
+            bias[lanes[name] : lanes[name] + size] = arrays["readout_bias"][start : start + size]
+        return frame._replace(
+            weights=weights,
+            bias=_padded(arrays["bias"], np.float32, padding=0),
+            readout=_padded(arrays["readout"], np.float32, padding=0),
+            readout_bias=bias,
+            failure=np.array([failure], np.float32),
+        )
+
+    def _build_sources(self, rows: int) -> Sources:
+        places = {item.name: number for number, item in enumerate(self.template.inputs)}
+        parts = [initial.keys(self.seed, initial.INPUT, places[name], size) for name, size in self.inputs.items()]
+        return Sources(
+            keys=np.concatenate([np.zeros(0, np.uint32), *parts]),
+            scale=np.array([initial.row_scale(self.size)], np.float32),
+            count=np.array([rows], np.int64),
+            lanes=aligned(LANES),
+        )
+
+    def _groups(self) -> Ints:
+        lanes = lane_starts(self.outputs)
+        groups = np.zeros((len(self.outputs), GROUP), np.int64)
+        for row, (name, start) in zip(groups, starts(self.outputs).items(), strict=True):
+            squashing = SOFTMAX if self.extra.squashing.get(name) == "softmax" else SIGMOID
+            row[:] = start, self.outputs[name], lanes[name], squashing
+        return groups.reshape(-1)
+
+    # Changing
+
+    def set_squashing(self, squashing: Mapping[str, str]) -> None:
+        """Note how outputs are squashed."""
+        self.extra.squashing.update(squashing)
+        groups = self._groups()
+        self.net.groups[:] = groups
+
+    def make_room(self) -> None:
+        """Double the capacity."""
+        capacity = 2 * self.capacity
+        self.net = self._moved(self.net, capacity)
+        if self.average is not None:
+            self.average = self._moved(self.average, capacity)
+
+    def _moved(self, net: Net, capacity: int) -> Net:
+        weights = aligned(self.blocks * capacity * WIDTH)
+        old = net.weights.reshape(self.blocks, -1, WIDTH)
+        weights.reshape(self.blocks, capacity, WIDTH)[:, : old.shape[1]] = old
+        return net._replace(weights=weights)
+
+    def start_average(self) -> None:
+        """Let the average begin at what the network is now."""
+        learned = {name: getattr(self.net, name).copy() for name in LEARNED}
+        self.average = self.net._replace(**learned, failure=self.net.failure.copy())
+
+    def share_rows(self, first: int) -> None:
+        """Give the average the rows that were born since there were `first`."""
+        if self.average is not None and first < self.rows:
+            old, new = (net.weights.reshape(self.blocks, -1, WIDTH) for net in (self.average, self.net))
+            old[:, first : self.rows] = new[:, first : self.rows]
+
+    def resized(self, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> Memory:
+        """Return the network with its interfaces fitted to numbers of values, see `LiveNetwork.resize`."""
+        new_inputs = self._sizes("input", [item.name for item in self.template.inputs], self.inputs, inputs)
+        new_outputs = self._sizes("output", [item.name for item in self.template.outputs], self.outputs, outputs)
+        if new_inputs == self.inputs and new_outputs == self.outputs:
+            return self
+        state = self.state()
+        arrays = state.arrays
+        for name, empty in (("borders", 0), ("row_of_source", NO_ROW)):
+            arrays[name] = _spread(arrays[name], self.inputs, new_inputs, np.full(sum(new_inputs.values()), empty))
+        readout = self._initial_readout(new_outputs)
+        for prefix in ("", "average_") if self.average is not None else ("",):
+            weights, bias = prefix + "readout", prefix + "readout_bias"
+            arrays[weights] = _spread(arrays[weights], self.outputs, new_outputs, readout, axis=1)
+            arrays[bias] = _spread(arrays[bias], self.outputs, new_outputs, np.zeros(sum(new_outputs.values())))
+        state.head.inputs, state.head.outputs = new_inputs, new_outputs
+        return Memory(state)
+
+    def _sizes(self, what: str, names: list[str], old: dict[str, int], new: Mapping[str, int]) -> dict[str, int]:
+        limit = MAX_INPUTS if what == "input" else MAX_OUTPUTS
+        for name, size in new.items():
+            if name not in names:
+                raise BadRequest(f"the cluster has no {what} '{name}', only {', '.join(names)}")
+            if not 1 <= size <= limit:
+                raise BadRequest(f"{what} '{name}' can not have {size} values, only 1 to {limit}")
+            if what == "output" and old.get(name, size) != size:
+                raise BadRequest(f"output '{name}' has {old[name]} values and can not have {size}")
+        sizes = {name: max(old.get(name, 0), new.get(name, 0)) for name in names}
+        if sum(sizes.values()) > limit:
+            raise BadRequest(f"all {what}s together can not have more than {limit} values")
+        return {name: size for name, size in sizes.items() if size}
+
+    def _initial_readout(self, outputs: Mapping[str, int]) -> Floats:
+        places = {item.name: number for number, item in enumerate(self.template.outputs)}
+        parts = [initial.keys(self.seed, initial.OUTPUT, places[name], size) for name, size in outputs.items()]
+        key = np.concatenate([np.zeros(0, np.uint32), *parts])
+        return initial.sections(key, self.blocks, initial.readout_scale(self.blocks))
+
+    # Reading
+
+    def head(self) -> StateHead:
+        """Return the description of the network as it is now."""
+        self.extra.failure = float(self.net.failure[0])
+        if self.average is not None:
+            self.extra.average_failure = float(self.average.failure[0])
+        extra = msgspec.to_builtins(self.extra)
+        return StateHead(
+            NAME, self.template, self.seed, self.cycles, dict(self.inputs), dict(self.outputs), extra
+        )
+
+    def state(self) -> NetworkState:
+        """Return a copy of everything."""
+        size = self.size
+        arrays = {
+            **self._copies(self.net, ""),
+            "borders": self.net.borders[:size].copy(),
+            "row_of_source": self.net.row_of_source[:size].copy(),
+        }
+        if self.average is not None:
+            arrays |= self._copies(self.average, "average_")
+        return NetworkState(self.head(), arrays)
+
+    def _copies(self, net: Net, prefix: str) -> dict[str, npt.NDArray[Any]]:
+        lanes = lane_starts(self.outputs)
+        used = [net.readout_bias[lanes[name] : lanes[name] + size] for name, size in self.outputs.items()]
+        return {
+            f"{prefix}weights": net.weights.reshape(self.blocks, -1, WIDTH)[:, : self.rows].copy(),
+            f"{prefix}bias": net.bias.reshape(self.blocks, WIDTH).copy(),
+            f"{prefix}readout": net.readout.reshape(self.blocks, -1, WIDTH).copy(),
+            f"{prefix}readout_bias": np.concatenate([np.zeros(0, np.float32), *used]),
+        }
+
+
+def _padded(array: npt.NDArray[Any], dtype: npt.DTypeLike, fill: float = 0, padding: int = LANES) -> npt.NDArray[Any]:
+    result = aligned(array.size + padding, dtype, fill)
+    result[: array.size] = array.reshape(-1)
+    return result
+
+
+def _spread(
+    array: npt.NDArray[Any],
+    old: Mapping[str, int],
+    new: Mapping[str, int],
+    empty: npt.NDArray[Any],
+    axis: int = 0,
+) -> npt.NDArray[Any]:
+    """Return `empty` with the values of each interface at their new place."""
+    result = np.moveaxis(empty.astype(array.dtype), axis, 0)
+    values = np.moveaxis(array, axis, 0)
+    old_starts, new_starts = starts(old), starts(new)
+    for name, size in old.items():
+        begin = new_starts[name]
+        result[begin : begin + size] = values[old_starts[name] : old_starts[name] + size]
+    return np.ascontiguousarray(np.moveaxis(result, 0, axis))
+
+
+def check(state: NetworkState) -> None:
+    """Raise `CorruptFile` if the arrays of a state contradict its head."""
+    head, arrays = state.head, state.arrays
+    if head.rules != NAME:
+        raise CorruptFile(f"the network has the rules '{head.rules}', not '{NAME}'")
+    try:
+        extra = msgspec.convert(head.extra, Extra)
+    except msgspec.ValidationError as error:
+        raise CorruptFile(f"the network's head is broken: {error}") from error
+    _check_head(head, extra)
+    for name, dtype, shape in _expected_arrays(head, arrays):
+        array = arrays.get(name)
+        if array is None or array.dtype != dtype or array.shape != shape:
+            raise CorruptFile(f"the network's array '{name}' has not the type and shape that the head asks for")
+        if dtype == np.float32 and not np.isfinite(array).all():
+            raise CorruptFile(f"the network's array '{name}' holds values that are no numbers")
+    _check_growth(arrays)
+
+
+def _check_head(head: StateHead, extra: Extra) -> None:
+    for sizes, names, limit in (
+        (head.inputs, [item.name for item in head.template.inputs], MAX_INPUTS),
+        (head.outputs, [item.name for item in head.template.outputs], MAX_OUTPUTS),
+    ):
+        in_order = [name for name in names if name in sizes] == list(sizes)
+        if not in_order or min(sizes.values(), default=1) < 1 or sum(sizes.values()) > limit:
+            raise CorruptFile("the network's inputs or outputs are not those of its template")
+    numbers = (extra.failure, extra.average_failure)
+    if not all(0 <= number <= 1 for number in numbers) or extra.stream < 0 or head.cycles < 0:
+        raise CorruptFile("the network's counters are out of range")
+
+
+def _expected_arrays(
+    head: StateHead, arrays: Mapping[str, npt.NDArray[Any]]
+) -> list[tuple[str, npt.DTypeLike, tuple[int, ...]]]:
+    blocks, sources, outputs = blocks_of(head.template), sum(head.inputs.values()), sum(head.outputs.values())
+    weights = arrays.get("weights")
+    rows = weights.shape[1] if weights is not None and weights.ndim == 3 else NO_ROW
+    learned: dict[str, tuple[int, ...]] = {
+        "weights": (blocks, rows, WIDTH),
+        "bias": (blocks, WIDTH),
+        "readout": (blocks, outputs, WIDTH),
+        "readout_bias": (outputs,),
+    }
+    expected: list[tuple[str, npt.DTypeLike, tuple[int, ...]]] = [
+        ("borders", np.float32, (sources,)),
+        ("row_of_source", np.int32, (sources,)),
+    ]
+    prefixes = ("", "average_") if any(name.startswith("average_") for name in arrays) else ("",)
+    return expected + [(p + name, np.float32, shape) for p in prefixes for name, shape in learned.items()]
+
+
+def _check_growth(arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    borders, row_of_source = arrays["borders"], arrays["row_of_source"]
+    used = np.sort(row_of_source[row_of_source != NO_ROW])
+    if not np.array_equal(used, np.arange(arrays["weights"].shape[1])):
+        raise CorruptFile("the network's rows do not belong to one source each")
+    if (borders < 0).any() or not np.array_equal(borders > 0, row_of_source != NO_ROW):
+        raise CorruptFile("the network's borders do not fit to its rows")

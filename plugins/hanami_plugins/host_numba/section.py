@@ -1,0 +1,78 @@
+"""The rule set ``section`` on the processor: which templates it runs, and new networks. Imports no compute library."""
+
+from __future__ import annotations
+
+from hanami_core.compute import ComputeHost, LiveNetwork
+from hanami_core.network import NetworkState, Template, Topology
+from hanami_plugins.host_numba import memory
+from hanami_plugins.host_numba.host import CpuHost
+
+LEAST_COOLDOWN = 1e6
+"""Cool-down from which on a neuron keeps nothing of the cycle before."""
+
+
+class SectionRules:
+    """Growth by sections: a source that becomes active gets its weights to all neurons of the hidden hexagon at once.
+
+    Two layers whatever the shape of the cluster: the hexagons decide whether an output can be reached, blocks are
+    shared by all outputs.
+    """
+
+    name = memory.NAME
+    host_kind = "cpu"
+
+    def refuses(self, template: Template) -> str | None:
+        """Return why the rules can not run a template, or None if they can."""
+        settings = template.settings
+        reasons = (
+            (settings.growth not in (None, self.name), f"the template asks for growth: {settings.growth}"),
+            (settings.enable_reduction, "section growth has no reduction"),
+            (settings.neuron_cooldown < LEAST_COOLDOWN, "section growth has no memory, neuron_cooldown must be 1e6 or more"),
+            (settings.refractory_time > 1, "section growth has no refractory_time"),
+        )
+        for holds, reason in reasons:
+            if holds:
+                return reason
+        return _refused_interface(template) or _refused_path(template)
+
+    def create(self, template: Template, seed: int) -> NetworkState:
+        """Return the state of a network that has seen nothing."""
+        return memory.empty_state(template, seed)
+
+    def open(self, state: NetworkState, host: ComputeHost) -> LiveNetwork:
+        """Bring a state to life on a started host.
+
+        Raises:
+            CorruptFile: if sizes or index ranges of the arrays contradict the head.
+        """
+        memory.check(state)
+        from hanami_plugins.host_numba.live import SectionNetwork
+        from hanami_plugins.host_numba.team import Team
+
+        return SectionNetwork(state, host.team if isinstance(host, CpuHost) else Team(1))
+
+
+def _refused_interface(template: Template) -> str | None:
+    for item in template.inputs:
+        if item.mode != "plain":
+            return f"section growth takes plain inputs only, '{item.name}' is {item.mode}"
+    for output in template.outputs:
+        if output.type != "plain":
+            return f"section growth has plain outputs only, '{output.name}' is {output.type}"
+    return None
+
+
+def _refused_path(template: Template) -> str | None:
+    """Say which output can not be reached from which input, over one hidden hexagon or directly."""
+    targets = Topology(template).targets
+    outputs = {output.hexagon for output in template.outputs}
+    for item in template.inputs:
+        direct = targets[item.hexagon]
+        reached = direct.union(*(targets[hexagon] for hexagon in direct - outputs))
+        for output in template.outputs:
+            if output.hexagon not in reached:
+                return (
+                    f"section growth needs a path from input '{item.name}' to output '{output.name}' "
+                    "with one hidden hexagon between them at most"
+                )
+    return None

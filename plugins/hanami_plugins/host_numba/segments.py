@@ -1,0 +1,175 @@
+"""Tell kernels where the values of a task lie in memory, without copying them, and refuse what they must not see.
+
+Imports no compute library. The tables hold raw addresses: a `Plan` keeps the arrays behind them alive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hanami_core.compute import Columns, Rows, Values
+from hanami_core.errors import BadRequest
+from hanami_plugins.host_numba.layout import FLOATS, LANES, SEGMENT, Floats, Ints
+from hanami_plugins.host_numba.memory import aligned, starts
+
+SURVEYED_VALUES = 1 << 20
+"""Expected values that are checked at once."""
+TYPES = (np.dtype(np.uint8), np.dtype(np.float32))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Segments of the inputs and outputs of a task, and the arrays that they point to."""
+
+    inputs: Ints
+    outputs: Ints
+    arrays: tuple[npt.NDArray[Any], ...]
+
+
+def plan(rows: Rows, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> Plan:
+    """Return the segments of a task for a network with these numbers of values.
+
+    An input may be shorter than the network's, its missing values count as zero. An output without columns is not
+    trained. A window of ``time_length`` rows becomes one segment for each of its rows.
+
+    Raises:
+        BadRequest: if a name is unknown or used twice, or the values do not fit.
+    """
+    sizes = rows.sizes()
+    _check_sizes("input", rows.inputs, sizes[0], inputs)
+    _check_sizes("output", rows.outputs, sizes[1], outputs)
+    begins = starts(inputs)
+    arrays = {columns.name: _readable(columns) for columns in (*rows.inputs, *rows.outputs)}
+    table = [
+        (*_segment(array, moment), begins[columns.name] + moment * array.shape[1])
+        for columns in rows.inputs
+        for moment in range(rows.time_length)
+        for array in (arrays[columns.name],)
+    ]
+    trained = {columns.name for columns in rows.outputs}
+    expected = [(*_segment(arrays[name]), 0) if name in trained else (0,) * SEGMENT for name in outputs]
+    return Plan(_table(table), _table(expected), tuple(arrays.values()))
+
+
+def _table(rows: list[tuple[int, ...]]) -> Ints:
+    return np.array(rows, np.int64).reshape(-1)
+
+
+def _segment(array: npt.NDArray[Any], first_row: int = 0) -> tuple[int, int, int, int]:
+    stride = array.strides[0]
+    return array.ctypes.data + first_row * stride, stride, array.shape[1], array.itemsize
+
+
+def _check_sizes(
+    what: str, columns: tuple[Columns, ...], sizes: Mapping[str, int], known: Mapping[str, int]
+) -> None:
+    if len(sizes) != len(columns):
+        raise BadRequest(f"an {what} is used twice")
+    for name, size in sizes.items():
+        if name not in known:
+            raise BadRequest(f"the network has no {what} '{name}', or was not resized for it")
+        if size > known[name] or (what == "output" and size != known[name]):
+            raise BadRequest(f"{what} '{name}' has {known[name]} values, not {size}")
+
+
+def _readable(columns: Columns) -> npt.NDArray[Any]:
+    values = columns.values
+    if values.ndim != 2 or values.dtype not in TYPES:
+        raise BadRequest(f"values of '{columns.name}' must be a table of uint8 or float32")
+    if values.shape[1] > 1 and values.strides[1] != values.itemsize:
+        # Kernels read the values of a row as a block, so columns picked one by one need a copy.
+        return np.ascontiguousarray(values)
+    return values
+
+
+def survey(rows: Rows, tick: Callable[[], bool]) -> dict[str, bool] | None:
+    """Return for each output whether all rows that are trained are one-hot: a single 1, all others 0.
+
+    Args:
+        rows: what is to be trained.
+        tick: called now and then if there is much to look at; False ends the survey, None is returned then.
+
+    Raises:
+        BadRequest: if an expected value is not between 0 and 1.
+    """
+    result = {}
+    for columns in rows.outputs:
+        values, one_hot = columns.values[: rows.cycles], True
+        step = max(1, SURVEYED_VALUES // max(1, values.shape[1]))
+        for first in range(0, len(values), step):
+            if first and not tick():
+                return None
+            one_hot &= is_one_hot(values[first : first + step], columns.name, first)
+        result[columns.name] = one_hot
+    return result
+
+
+def is_one_hot(values: npt.NDArray[Any], name: str, first: int) -> bool:
+    """Tell whether all rows have a single 1 and else 0; refuse values that are not between 0 and 1.
+
+    Args:
+        values: shape (rows, columns), uint8 or float32.
+        name: name of the output, for the error.
+        first: cycle of the first row, for the error.
+    """
+    # A comparison with NaN is false, so it has to hold for what is allowed.
+    if not bool(values.min() >= 0 and values.max() <= 1):
+        cycle = first + int(np.argmin(((values >= 0) & (values <= 1)).all(axis=1)))
+        raise BadRequest(f"output '{name}' has a value that is not between 0 and 1 in cycle {cycle}")
+    if values.shape[1] < 2:
+        return False
+    ones = np.count_nonzero(values == 1)
+    return bool(ones == len(values) == np.count_nonzero(values) and values.sum(axis=1).min() == 1)
+
+
+class OneRow:
+    """Buffers for a single cycle, and the segments that point to them."""
+
+    def __init__(self, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> None:
+        """Make buffers for a network with these numbers of values."""
+        self._inputs, self._outputs = dict(inputs), dict(outputs)
+        self._input_starts, self._output_starts = starts(inputs), starts(outputs)
+        self._values: Floats = aligned(sum(inputs.values()) + LANES)
+        self._expected: Floats = aligned(sum(outputs.values()) + LANES)
+        size = sum(inputs.values())
+        self.inputs = _table([(self._values.ctypes.data, 0, size, FLOATS, 0)])
+        self.outputs = _table([(0,) * SEGMENT for _ in outputs])
+
+    def set_inputs(self, inputs: Mapping[str, Values]) -> None:
+        """Take over the inputs of a cycle; what is missing counts as zero."""
+        for name in inputs:
+            if name not in self._inputs:
+                raise BadRequest(f"the network has no input '{name}', or was not resized for it")
+        for name, size in self._inputs.items():
+            start = self._input_starts[name]
+            values = inputs.get(name, ())
+            count = len(values)
+            if count > size:
+                raise BadRequest(f"input '{name}' has {size} values, not {count}")
+            self._values[start : start + count] = values
+            self._values[start + count : start + size] = 0
+
+    def set_outputs(self, outputs: Mapping[str, Values]) -> dict[str, bool]:
+        """Take over what is expected of a cycle; return for each output whether its values are one-hot."""
+        sizes = self._outputs
+        for name, values in outputs.items():
+            if sizes.get(name) != len(values):
+                raise BadRequest(f"output '{name}' has {sizes.get(name, 0)} values, not {len(values)}")
+        result = {}
+        for number, name in enumerate(sizes):
+            self.outputs[number * SEGMENT : (number + 1) * SEGMENT] = 0
+            if name in outputs:
+                result[name] = self._set_output(number, name, outputs[name])
+        return result
+
+    def _set_output(self, number: int, name: str, values: Values) -> bool:
+        start, size = self._output_starts[name], self._outputs[name]
+        self._expected[start : start + size] = values
+        address = self._expected.ctypes.data + start * FLOATS
+        self.outputs[number * SEGMENT : (number + 1) * SEGMENT] = address, 0, size, FLOATS, 0
+        return is_one_hot(self._expected[None, start : start + size], name, 0)

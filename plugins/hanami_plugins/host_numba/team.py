@@ -1,0 +1,79 @@
+"""How much a kernel is given to do at once, and on how many threads. Results do not depend on either."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+from time import monotonic, perf_counter
+from typing import Any
+
+CALL_SECONDS = 0.01
+"""Time that a call of a kernel should take: long against a call's cost, short against what a caller waits for."""
+LONGEST_LEAP = 4
+"""Most that the work of a call grows from one to the next."""
+ALONE_SECONDS = 0.25
+ALONE_LIMIT = 8.0
+"""Time for which a thread works alone once others took the processors; doubles up to the limit."""
+
+
+def processors() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+class Pace:
+    """Finds the amount of work that takes `CALL_SECONDS`."""
+
+    def __init__(self, most: int) -> None:
+        """Begin with one unit of work; a call never has more than `most`."""
+        self.units = 1
+        self._most = most
+        self._begin = 0.0
+
+    def start(self) -> None:
+        """Note that a call begins."""
+        self._begin = perf_counter()
+
+    def stop(self, units: int) -> None:
+        """Note that a call ended after so many units."""
+        seconds = max(perf_counter() - self._begin, 1e-6)
+        fitting = int(units * CALL_SECONDS / seconds)
+        self.units = max(1, min(fitting, self.units * LONGEST_LEAP, self._most))
+
+
+class Team:
+    """Threads that run the same function together, the caller's thread being one of them.
+
+    Networks of a host share its team. Only one of them at a time uses more than its own thread: members wait for each
+    other inside of kernels, so two half teams would wait for ever.
+    """
+
+    def __init__(self, size: int) -> None:
+        """Keep `size - 1` threads in reserve; none is started before it is needed."""
+        self.size = max(1, size)
+        self._pool = ThreadPoolExecutor(max(1, self.size - 1), "kernel")
+        self._lock = Lock()
+        self._alone_until = 0.0
+        self._alone = ALONE_SECONDS
+
+    def run(self, parts: int, function: Callable[..., Any], *args: Any) -> list[Any]:
+        """Call ``function(thread, threads, *args)`` on each of some threads and return the results in their order.
+
+        `parts` is the number of threads that the work can be split to.
+        """
+        threads = min(self.size, parts)
+        if threads < 2 or monotonic() < self._alone_until or not self._lock.acquire(blocking=False):
+            return [function(0, 1, *args)]
+        try:
+            others = [self._pool.submit(function, thread, threads, *args) for thread in range(1, threads)]
+            return [function(0, threads, *args), *(other.result() for other in others)]
+        finally:
+            self._lock.release()
+
+    def note(self, crowded: bool) -> None:
+        """Note whether threads waited too long for each other, which is when another process uses the processors."""
+        if crowded:
+            self._alone_until = monotonic() + self._alone
+        self._alone = min(2 * self._alone, ALONE_LIMIT) if crowded else ALONE_SECONDS

@@ -1,0 +1,97 @@
+"""A channel over a socket pair, with limits short enough to be waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hanami_server.parcel import Parcel
+from hanami_server.sidecar.channel import Channel, Limits
+from hanami_server.sidecar.frames import frame_length
+from tests.server.test_sockets import frame, head, read_head
+
+
+class Desk:
+    def __init__(self) -> None:
+        self.messages: list[bytes] = []
+        self.gone = asyncio.Event()
+        self.session = None
+
+    def introduce(self, channel, message, hops):
+        self.messages.append(message)
+        if message == b"open":
+            channel.open(Session())
+
+    def left(self, channel, session):
+        self.session = session
+        self.gone.set()
+
+
+class Session:
+    def receive(self, message):
+        return b"x" * (1 << 20)
+
+    def close(self):
+        pass
+
+
+async def connect(desk, parcel, **limits):
+    """Return a channel and the client's end of its socket."""
+    theirs, ours = socket.socketpair()
+    ours.setblocking(False)
+    loop = asyncio.get_running_loop()
+    _, channel = await loop.connect_accepted_socket(lambda: Channel(parcel, desk, Limits(**limits)), ours)
+    return channel, theirs
+
+
+@pytest.mark.parametrize(
+    ("limits", "sent"),
+    [
+        ({"first": 0.05}, []),
+        ({"stall": 0.05}, [b"open"] + [b"more"] * 20),
+        ({"ping": 0.05}, [b"open"]),
+    ],
+    ids=["says nothing", "reads nothing", "answers no ping"],
+)
+def test_a_client_that_does_not_do_its_part_is_cut_off(limits, sent):
+    async def scenario():
+        desk = Desk()
+        _, client = await connect(desk, Parcel(head()), **limits)
+        await asyncio.to_thread(read_head, client)
+        client.sendall(b"".join(map(frame, sent)))
+        # The client never closes its end: the server must not wait for it longer than its own time-out.
+        await asyncio.wait_for(desk.gone.wait(), 8)
+        client.close()
+        return desk
+
+    desk = asyncio.run(scenario())
+    assert (desk.session is not None) == bool(sent)
+
+
+def test_a_channel_that_moves_says_what_is_left():
+    async def scenario():
+        desk = Desk()
+        channel, client = await connect(desk, Parcel(head() + frame(b"first") + frame(b"second")[:5], hops=1))
+        await asyncio.to_thread(read_head, client)
+        parcel = channel.parcel(b"first")
+        channel.detach()
+        await desk.gone.wait()
+        client.close()
+        return parcel, desk.messages
+
+    parcel, messages = asyncio.run(scenario())
+    assert messages == [b"first"]
+    assert (parcel.first, parcel.hops) == (b"first", 2)
+    assert len(parcel.data) == 5
+
+
+@given(st.binary(max_size=70_000), st.booleans(), st.integers(0, 20))
+def test_the_length_of_a_frame_is_known_from_its_header(payload, fin, cut):
+    data = frame(payload, fin=int(fin))
+    length = frame_length(data[:14])
+    assert length == len(data)
+    assert frame_length(data[:cut]) in (None, length)
