@@ -81,6 +81,7 @@ CORE_SETTINGS = (
     Setting("http.timeout", float, 30.0, "Seconds that a client has to send a request", 1.0, 3600.0),
     Setting("http.max_body", int, 1 << 20, "Largest body of a REST request in bytes", 1024),
     Setting("http.connections", int, 1000, "Connections that one of these processes keeps open", 32, 65536),
+    Setting("compute.cache", str, "", "Directory for compiled code; empty means the user's cache directory"),
     Setting("log.level", str, "info", "What is logged: debug, info, warning or error"),
     Setting("queue.lease", float, 10.0, "Seconds after which a silent worker loses its task", 1.0, 3600.0),
     Setting("queue.store", float, 5.0, "Seconds between two stored states of a running training", 0.05, 3600.0),
@@ -147,6 +148,14 @@ def load_settings(
             values[name] = known[name].convert(value, source)
             sources[name] = f"{source} {known[name].variable}" if source == "environment" else source
     return Settings(data_dir, known, values, sources)
+
+
+def cache_directory(settings: Mapping[str, Value], environ: Mapping[str, str]) -> Path:
+    """Return where compiled code is kept: it outlives a data directory, so that a second server starts quickly."""
+    given = str(settings["compute.cache"])
+    if given:
+        return Path(given).absolute()
+    return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "hanami"
 
 
 def _read_toml(file: Path) -> dict[str, object]:

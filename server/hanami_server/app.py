@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import falcon
 import msgspec
+import peewee
 
 from hanami_core.errors import BadRequest, ClientError
 from hanami_core.ids import new_uuid
 from hanami_core.routes import Route
 from hanami_core.runtime import Runtime
 from hanami_core.validation import field_types, validate
+from hanami_server.connections import reset
 from hanami_server.fields import merge
 from hanami_server.gate import Gate, Passed
 from hanami_server.health import LIVE_PATH, READY_PATH, Live, Ready
@@ -34,7 +37,7 @@ def create_app(runtime: Runtime) -> falcon.App[falcon.Request, falcon.Response]:
     routes = {(route.method, route.path): route for route in runtime.plugins.routes(runtime)}
     open_resources = {LIVE_PATH: Live(), READY_PATH: Ready(runtime)}
     app = falcon.App(middleware=[Gate(runtime, routes, frozenset(open_resources))])
-    app.add_error_handler(Exception, _answer_failure)
+    app.add_error_handler(Exception, partial(_answer_failure, runtime))
     app.add_error_handler(falcon.HTTPError, _answer_http_error)
     app.add_error_handler(ClientError, _answer_client_error)
     for path in dict.fromkeys(path for _, path in routes):
@@ -92,7 +95,11 @@ def _answer_http_error(
     _answer(resp, 400, error.description or error.title or "")
 
 
-def _answer_failure(req: falcon.Request, resp: falcon.Response, error: Exception, _params: dict[str, Any]) -> None:
+def _answer_failure(
+    runtime: Runtime, req: falcon.Request, resp: falcon.Response, error: Exception, _params: dict[str, Any]
+) -> None:
+    if isinstance(error, peewee.PeeweeException):
+        reset(runtime.database)
     identity = new_uuid()
     log.error("request failed", exc_info=error, extra={"id": identity, "method": req.method, "path": req.path})
     _answer(resp, 500, f"internal error {identity}")

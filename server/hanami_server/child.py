@@ -50,19 +50,28 @@ class Child:
         return self._process.pid if self._process is not None else None
 
     def start(self) -> None:
-        """Start the process; `handle` and `reports` become readable when it ends and when it is ready."""
+        """Start the process; `handle` and `reports` become readable when it ends and when it is ready.
+
+        Raises:
+            OSError: if the system has no room for it; `due` says when to try again.
+        """
+        self.due = time.monotonic() + LONGEST_PAUSE
         self.reports, ready = os.pipe2(os.O_CLOEXEC)
         try:
-            self._process = subprocess.Popen(
+            process = subprocess.Popen(
                 self._command(ready),
                 stdin=subprocess.DEVNULL,
                 pass_fds=(*self._descriptors, ready),
                 # Signals of the terminal reach the supervisor alone, which then ends its children in order.
                 process_group=0,
             )
+        except OSError:
+            self._close()
+            raise
         finally:
             os.close(ready)
-        self.handle = os.pidfd_open(self._process.pid)
+        self.handle = os.pidfd_open(process.pid)
+        self._process = process
         self._started = time.monotonic()
 
     def reported(self) -> bool:

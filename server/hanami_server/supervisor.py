@@ -32,6 +32,7 @@ from hanami_server.process import Options, arguments
 __all__ = ["State", "Supervisor", "bind", "serve"]
 
 BACKLOG = 2048
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 PATIENCE = 4.0
 FINAL_PATIENCE = 0.5
 
@@ -59,6 +60,7 @@ def serve(data_dir: Path, flags: Mapping[str, str]) -> int:
     with lifetime.hold(server_lock_path(data_dir), f"data directory {data_dir}"):
         options = Options(data_dir, flags=dict(flags), parent=os.getpid())
         run_directory(data_dir).mkdir(mode=0o700, exist_ok=True)
+        state_path(data_dir).unlink(missing_ok=True)
         plan = _prepare(options)
         logs.configure(plan.log_level, "supervisor")
         with bind(*plan.address) as listener:
@@ -126,7 +128,7 @@ class Supervisor:
         return command
 
     def run(self) -> None:
-        """Keep all processes running until SIGTERM or SIGINT, then end them."""
+        """Keep all processes running until a signal asks for the end, then end them."""
         with self._signals():
             try:
                 while not self._stopping:
@@ -144,7 +146,9 @@ class Supervisor:
         with ours, theirs:
             theirs.setblocking(False)
             former = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
-            handlers = {number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)}
+            handlers = {
+                number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+            }
             self._selector.register(ours, selectors.EVENT_READ, lambda: ours.recv(64))
             try:
                 yield
@@ -161,9 +165,16 @@ class Supervisor:
     def _start_due(self) -> None:
         for child in self._children:
             if child.pid is None and child.due <= time.monotonic():
-                child.start()
-                self._watch(child)
+                self._start(child)
                 self._save()
+
+    def _start(self, child: Child) -> None:
+        try:
+            child.start()
+        except OSError as error:
+            log.error("process could not be started", extra={"child": child.name, "reason": str(error)})
+        else:
+            self._watch(child)
 
     def _watch(self, child: Child) -> None:
         self._selector.register(child.handle, selectors.EVENT_READ, lambda: self._ended(child))
@@ -199,7 +210,8 @@ class Supervisor:
         if not self._greeted:
             self._greeted = True
             host, port = self._listener.getsockname()[:2]
-            print(f"Hanami listens at http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)
+            with contextlib.suppress(OSError):  # nobody may be reading
+                print(f"Hanami listens at http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)
 
     def _save(self) -> None:
         host, port = self._listener.getsockname()[:2]
@@ -207,8 +219,11 @@ class Supervisor:
         ready = all(child.ready for child in self._children)
         path = state_path(self._options.data_dir)
         temporary = path.with_suffix(".tmp")
-        temporary.write_bytes(msgspec.json.encode(State(os.getpid(), host, port, ready, children)))
-        temporary.replace(path)
+        try:
+            temporary.write_bytes(msgspec.json.encode(State(os.getpid(), host, port, ready, children)))
+            temporary.replace(path)
+        except OSError as error:  # a full disk must not end what still works
+            log.warning("state file could not be written", extra={"reason": str(error)})
 
     # -- end ----------------------------------------------------------------------------------------------------------
 

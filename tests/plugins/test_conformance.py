@@ -20,13 +20,18 @@ class TestFileBlobStore(BlobStoreConformance):
         return FileBlobStore(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def numba_host(tmp_path_factory: pytest.TempPathFactory) -> ComputeHost:
+    settings = Settings(Path("/nowhere"), {}, {"host_numba.hosts": 1, "host_numba.threads": 2}, {})
+    host = next(iter(host_numba.hanami_compute_hosts(settings)))
+    host.start(tmp_path_factory.mktemp("cache"))
+    return host
+
+
 class TestSectionGrowthOnNumba(NetworkConformance):
-    @pytest.fixture(scope="class")
-    def host(self, tmp_path_factory: pytest.TempPathFactory) -> ComputeHost:
-        settings = Settings(Path("/nowhere"), {}, {"host_numba.hosts": 1, "host_numba.threads": 2}, {})
-        host = next(iter(host_numba.hanami_compute_hosts(settings)))
-        host.start(tmp_path_factory.mktemp("cache"))
-        return host
+    @pytest.fixture
+    def host(self, numba_host: ComputeHost) -> ComputeHost:
+        return numba_host
 
     @pytest.fixture
     def rules(self) -> NetworkRules:

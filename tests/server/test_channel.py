@@ -44,7 +44,7 @@ async def connect(desk, parcel, **limits):
     theirs, ours = socket.socketpair()
     ours.setblocking(False)
     loop = asyncio.get_running_loop()
-    _, channel = await loop.connect_accepted_socket(lambda: Channel(parcel, desk, Limits(**limits)), ours)
+    _, channel = await loop.connect_accepted_socket(lambda: Channel(parcel, desk, Limits(close=0.1, **limits)), ours)
     return channel, theirs
 
 
@@ -64,7 +64,7 @@ def test_a_client_that_does_not_do_its_part_is_cut_off(limits, sent):
         await asyncio.to_thread(read_head, client)
         client.sendall(b"".join(map(frame, sent)))
         # The client never closes its end: the server must not wait for it longer than its own time-out.
-        await asyncio.wait_for(desk.gone.wait(), 8)
+        await asyncio.wait_for(desk.gone.wait(), 3)
         client.close()
         return desk
 

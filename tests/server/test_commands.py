@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
+import docopt
 import pytest
 
+from hanami_server.commands import hanami_cli_commands
 from tests.server.conftest import GROUPS, HERE, PLUGINS
 from tests.server.harness import environment, hanami, install
 
@@ -155,9 +159,6 @@ def patient(env, data_dir) -> Path:
         "        runtime.blobs.adopt(path)\n"
         "runtime.close()\n"
     )
-    import subprocess
-    import sys
-
     subprocess.run([sys.executable, "-P", "-c", code, str(data_dir)], env=env, check=True)
     return data_dir
 
@@ -210,12 +211,20 @@ def test_doctor_wants_a_directory(env, data_dir):
 # -- usage -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", ["init", "serve", "config", "plugins", "doctor"])
-def test_usage(env, command):
-    done = hanami(command, "--help", env=env)
-    assert done.returncode == 0
-    assert f"hanami {command}" in done.stdout
-    wrong = hanami(command, "--no-such-option", env=env)
-    assert wrong.returncode == 2
-    assert "Usage:" in wrong.stderr
-    assert "Traceback" not in wrong.stderr
+@pytest.mark.parametrize("name", ["init", "serve", "config", "plugins", "doctor"])
+def test_usage(capsys, name):
+    command = next(command for command in hanami_cli_commands() if command.name == name)
+    with pytest.raises(SystemExit) as asked:
+        command.run(["--help"])
+    assert asked.value.code in (0, None)
+    assert f"hanami {name}" in capsys.readouterr().out
+    with pytest.raises(docopt.DocoptExit):
+        command.run(["--no-such-option"])
+
+
+def test_a_wrong_command_line_ends_with_2(env):
+    for argv in (["serve", "--no-such-option"], ["config", "--set", "x"], ["plugins", "disable"]):
+        wrong = hanami(*argv, env=env)
+        assert wrong.returncode == 2
+        assert "Usage:" in wrong.stderr
+        assert "Traceback" not in wrong.stderr

@@ -88,7 +88,10 @@ def healthy(server: ServerProcess) -> bool:
 
 def test_requests_wait_while_the_api_starts_again(start_server):
     server = start_server()
-    os.kill(server.child("api"), signal.SIGKILL)
+    api = server.child("api")
+    workers = descendants(api)
+    os.kill(api, signal.SIGKILL)
+    until(lambda: not any(map(alive, workers)))
     assert server.request("GET", "/health/live", timeout=10)[0] == 200
 
 

@@ -162,6 +162,17 @@ def test_too_many_sockets_are_503(start_server):
     until(lambda: opens(server))
 
 
+def test_sockets_without_a_session_make_room(start_server):
+    server = start_server(sockets__limit=3)
+    with session(server) as first, contextlib.ExitStack() as stack:
+        for _ in range(5):
+            stack.enter_context(opened(server))
+        with session(server) as second:
+            for client in (first, second):
+                client.send_binary(b"still here")
+                assert client.recv() == b"still here"
+
+
 def opens(server: ServerProcess) -> bool:
     try:
         with session(server):

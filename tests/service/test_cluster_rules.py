@@ -194,7 +194,7 @@ def test_modes(client: Client, raw: Raw, cluster: Cluster, dataset: Dataset) -> 
     ("template", "text"),
     [
         ("%%%", "not a valid base64-String"),
-        (base64.b64encode(b"version: 2\n").decode(), "version"),
+        (base64.b64encode(TEMPLATE.replace("version: 1", "version: 2").encode()).decode(), "version 2 is unknown"),
         (base64.b64encode(b"network: 1\n").decode(), "not a valid cluster-template"),
         (base64.b64encode(TEMPLATE.replace("2,1,1", "2,1").encode()).decode(), "line"),
         (base64.b64encode(TEMPLATE.replace("picture_hex: 1,1,1", "a: 9,9,9").encode()).decode(), "9,9,9"),

@@ -184,6 +184,8 @@ def train_rows(
         if status == DONE:
             status, failure = learn_slice(thread, threads, sync, net, scratch, outputs, job, cycle, end, failure)
             cycle = end
+            # The rows of this slice may be overwritten by the next one only when no thread learns from them any more.
+            wait_for_all(sync, thread, threads)
     wait_for_all(sync, thread, threads)
     if thread == 0:
         if status != BROKEN:

@@ -28,7 +28,6 @@ from hanami_server.sidecar.frames import frame_length
 __all__ = ["Channel", "Desk", "Limits"]
 
 FIRST_MESSAGE_LIMIT = 1 << 16
-CLOSE_TIMEOUT = 5.0
 HEAD_END = b"\r\n\r\n"
 
 log = logging.getLogger("hanami.sockets")
@@ -42,12 +41,14 @@ class Limits(msgspec.Struct, frozen=True):
         stall: seconds that a client may leave its answers unread.
         message: largest message in bytes.
         ping: seconds between two pings, and until a pong must follow.
+        close: seconds that a client has to go after it was told so.
     """
 
     first: float = 30.0
     stall: float = 30.0
     message: int = 1 << 24
     ping: float = 20.0
+    close: float = 5.0
 
 
 class Desk(Protocol):
@@ -68,7 +69,7 @@ class Channel(Connection):
         state = OPEN if parcel.first is not None else State.CONNECTING
         protocol = ServerProtocol(state=state, max_size=limits.message)
         super().__init__(
-            protocol, ping_interval=limits.ping, ping_timeout=limits.ping, close_timeout=CLOSE_TIMEOUT, max_queue=None
+            protocol, ping_interval=limits.ping, ping_timeout=limits.ping, close_timeout=limits.close, max_queue=None
         )
         self._server = protocol
         self._parcel = parcel
@@ -126,7 +127,7 @@ class Channel(Connection):
             self._ending = True
             self._cancel_timer()
             self._read_on()
-            self._timer = self.loop.call_later(CLOSE_TIMEOUT, self.transport.abort)
+            self._timer = self.loop.call_later(self._limits.close, self.transport.abort)
 
     # -- receiving ----------------------------------------------------------------------------------------------------
 
@@ -267,7 +268,7 @@ class Channel(Connection):
         return Parcel(bytes(self._held or b""), message, self._parcel.hops + 1)
 
     def detach(self) -> None:
-        """Let go of the connection without a word, because another process has it now."""
+        """Let go of the connection without a word."""
         self.transport.abort()
 
     def _read_on(self) -> None:
@@ -293,6 +294,11 @@ class Channel(Connection):
         if self._stalled is not None:
             self._stalled.cancel()
             self._stalled = None
+
+    @property
+    def busy(self) -> bool:
+        """Tell whether there is a session, or one is about to begin."""
+        return self._session is not None or self._introducing
 
     @property
     def descriptor(self) -> int:

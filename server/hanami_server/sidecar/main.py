@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from hanami_core import localsocket
 from hanami_core.errors import HanamiError, StartupError
 from hanami_core.runtime import Runtime
+from hanami_core.settings import cache_directory
 from hanami_server import lifetime, logs
 from hanami_server.paths import control_path, host_lock_path
 from hanami_server.process import Options, announce, parse
@@ -55,7 +56,7 @@ def _run(options: Options, host: str) -> int:
     if host not in runtime.hosts:
         raise StartupError(f"no plugin provides the host {host}")
     runtime.compute = runtime.hosts[host]
-    runtime.compute.start(options.data_dir / "cache")
+    runtime.compute.start(cache_directory(runtime.settings, os.environ))
     # What lives until the end need not be looked at by the collector; the event loop waits for every run of it.
     gc.collect()
     gc.freeze()
@@ -93,9 +94,9 @@ async def _serve(runtime: Runtime, host: str, options: Options) -> None:
 async def _stop(runner: Runner, reception: Reception) -> None:
     tasks = asyncio.create_task(asyncio.to_thread(runner.stop, STOP_TASKS))
     try:
-        await asyncio.wait_for(reception.stop(), STOP_SOCKETS)
+        await asyncio.wait_for(reception.stop(STOP_SOCKETS), STOP_TASKS)
     except TimeoutError:
-        log.warning("sockets were cut", extra={"sockets": reception.count})
+        log.warning("sessions were cut")
     if not await tasks:
         log.warning("tasks were cut", extra={"tasks": runner.count})
 

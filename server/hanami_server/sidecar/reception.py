@@ -29,6 +29,7 @@ from hanami_server.sidecar.channel import Channel, Limits
 __all__ = ["Reception"]
 
 THREADS = 8
+COURIERS = 4
 BACKLOG = 256
 DELIVERY_TIMEOUT = 2.0
 FULL = b"-"
@@ -47,8 +48,12 @@ class Reception:
         self._limits = Limits(first=runtime.settings["sockets.timeout"])
         self._most: int = runtime.settings["sockets.limit"]
         self._threads = ThreadPoolExecutor(THREADS, "admission")
-        self._channels: set[Channel] = set()
+        # Apart from the other pool, so that slow sessions do not keep connections waiting for their owner.
+        self._couriers = ThreadPoolExecutor(COURIERS, "courier")
+        self._channels: dict[Channel, None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._emptied = asyncio.Event()
+        self._emptied.set()
         self._listener: socket.socket | None = None
 
     @property
@@ -64,15 +69,20 @@ class Reception:
         self._listener.setblocking(False)
         asyncio.get_running_loop().add_reader(self._listener, self._accept, self._listener)
 
-    async def stop(self) -> None:
-        """Send all clients away and release their sessions."""
+    async def stop(self, grace: float) -> None:
+        """Send all clients away, cut off those that have not gone after `grace` seconds, and release their sessions."""
         if self._listener is not None:
             asyncio.get_running_loop().remove_reader(self._listener)
             self._listener.close()
         for channel in list(self._channels):
             channel.fail(CloseCode.GOING_AWAY, "the server stops")
-        while self._channels or self._tasks:
-            await asyncio.sleep(0.01)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                await self._emptied.wait()
+        for channel in list(self._channels):
+            channel.detach()
+        await self._emptied.wait()
+        await asyncio.gather(*self._tasks)
         await asyncio.to_thread(self._threads.shutdown)
 
     def _accept(self, listener: socket.socket) -> None:
@@ -94,35 +104,45 @@ class Reception:
     async def _take_over(self, stream: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         try:
-            descriptor, parcel = await loop.run_in_executor(self._threads, self._receive, stream)
+            with stream:
+                descriptor, parcel = await loop.run_in_executor(self._couriers, unpack, stream)
+                connection = socket.socket(fileno=descriptor)
+                self._reply(stream, connection)
+            connection.setblocking(False)
+            await loop.connect_accepted_socket(partial(self._channel, parcel), connection)
         except (OSError, msgspec.MsgspecError) as error:
             log.warning("connection was not taken over", extra={"reason": str(error)})
-            return
-        connection = socket.socket(fileno=descriptor)
-        connection.setblocking(False)
+
+    def _reply(self, stream: socket.socket, connection: socket.socket) -> None:
+        """Tell the sender whether this sidecar takes the connection; only from then on it is the sidecar's."""
         try:
-            await loop.connect_accepted_socket(partial(self._channel, parcel), connection)
+            stream.sendall(TAKEN if self._make_room() else FULL)
         except OSError:
             connection.close()
+            raise
+        if self.count >= self._most:
+            connection.close()
+            raise ConnectionRefusedError("too many sockets")
 
-    def _receive(self, stream: socket.socket) -> tuple[int, Parcel]:
-        """Receive a connection; the sender keeps it unless it gets the answer, so that comes first."""
-        with stream:
-            descriptor, parcel = unpack(stream)
-            try:
-                if len(self._channels) >= self._most:
-                    stream.sendall(FULL)
-                    raise ConnectionRefusedError("too many sockets")
-                stream.sendall(TAKEN)
-            except OSError:
-                os.close(descriptor)
-                raise
-            return descriptor, parcel
+    def _make_room(self) -> bool:
+        """Tell whether one more socket fits, after sending the oldest one away that has no session if it must be."""
+        if self.count >= self._most:
+            idle = next((channel for channel in self._channels if not channel.busy), None)
+            if idle is not None:
+                idle.detach()
+                self._forget(idle)
+        return self.count < self._most
 
     def _channel(self, parcel: Parcel) -> Channel:
         channel = Channel(parcel, self, self._limits)
-        self._channels.add(channel)
+        self._channels[channel] = None
+        self._emptied.clear()
         return channel
+
+    def _forget(self, channel: Channel) -> None:
+        self._channels.pop(channel, None)
+        if not self._channels:
+            self._emptied.set()
 
     # -- what channels ask for ----------------------------------------------------------------------------------------
 
@@ -132,7 +152,7 @@ class Reception:
 
     def left(self, channel: Channel, session: SocketSession | None) -> None:
         """Forget a channel and release its session."""
-        self._channels.discard(channel)
+        self._forget(channel)
         if session is not None:
             self._release(session)
 
@@ -155,7 +175,7 @@ class Reception:
         descriptor = os.dup(channel.descriptor)
         try:
             moved = await asyncio.get_running_loop().run_in_executor(
-                self._threads, deliver, path, descriptor, channel.parcel(message), DELIVERY_TIMEOUT
+                self._couriers, deliver, path, descriptor, channel.parcel(message), DELIVERY_TIMEOUT
             )
         finally:
             os.close(descriptor)

@@ -15,6 +15,7 @@ from hanami_core.errors import LeaseLost
 from hanami_core.ids import new_uuid
 from hanami_core.queue import Job, Task
 from hanami_core.runtime import Runtime
+from hanami_server.connections import reset
 
 __all__ = ["Runner"]
 
@@ -82,7 +83,13 @@ class Runner:
                     self._changed.wait_for(lambda seen=seen: self._pokes != seen, POLL)  # type: ignore[misc]
 
     def _claim(self) -> bool:
-        task = self._runtime.queue.claim(self._host, self._owner, self._busy())
+        try:
+            task = self._runtime.queue.claim(self._host, self._owner, self._busy())
+        except Exception:
+            # A full disk or a database that restarts; the next poll tries again, with a new connection.
+            log.exception("no task could be claimed")
+            reset(self._runtime.database)
+            return False
         if task is None:
             return False
         with self._changed:
@@ -123,7 +130,14 @@ class Runner:
             log.warning("task was taken away", extra=fields | {"reason": str(error)})
         except Exception as error:
             log.exception("task failed", extra=fields)
-            self._runtime.queue.fail(task, _reason(error))
+            self._note_failure(task, _reason(error))
+
+    def _note_failure(self, task: Task, reason: str) -> None:
+        try:
+            self._runtime.queue.fail(task, reason)
+        except Exception:
+            log.exception("failure could not be stored, the task is run again when its lease is over")
+            reset(self._runtime.database)
 
     def _renew(self) -> None:
         """Keep the leases of tasks that take long between two steps."""
@@ -131,7 +145,14 @@ class Runner:
             with self._changed:
                 tasks = list(self._running.values())
             for task in tasks:
-                self._runtime.queue.renew(task)
+                self._renew_one(task)
+
+    def _renew_one(self, task: Task) -> None:
+        try:
+            self._runtime.queue.renew(task)
+        except Exception:
+            log.exception("lease could not be renewed", extra={"task": task.uuid})
+            reset(self._runtime.database)
 
 
 def _step_back() -> None:
