@@ -53,11 +53,7 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     python_requires=">=3.11",
-    package_dir={
-        package: f"{root}/{package.replace('.', '/')}"
-        for root in ROOTS
-        for package in find_packages(root)
-    },
+    package_dir={package: f"{root}/{package.replace('.', '/')}" for root in ROOTS for package in find_packages(root)},
     packages=[package for root in ROOTS for package in find_packages(root)],
     package_data={
         "hanami_core": ["py.typed", "migrations/*.py"],

@@ -23,7 +23,7 @@ from hanami_core.blobs import BlobStore
 from hanami_core.compute import ComputeHost, NetworkRules
 from hanami_core.datasets import DatasetFormat
 from hanami_core.dialects import TemplateDialect
-from hanami_core.errors import BadRequest, PluginError, SettingsError, StartupError, Unauthorized
+from hanami_core.errors import BadRequest, ClientError, PluginError, SettingsError, StartupError, Unauthorized
 from hanami_core.queue import TaskKind
 from hanami_core.routes import Route
 from hanami_core.settings import Setting, Settings
@@ -212,7 +212,8 @@ class PluginHost:
             try:
                 result = function(**{name: arguments[name] for name in names})
             except Exception as error:
-                log.exception("plugin %s failed in %s", plugin.name, hook)
+                if not isinstance(error, ClientError):  # that one is an answer: a bad token, a field of the first admin
+                    log.exception("plugin %s failed in %s", plugin.name, hook)
                 failed(plugin, error)
             else:
                 yield Contribution(plugin, result)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -84,9 +85,7 @@ class Runtime:
             database=db,
             blobs=blobs,
             clock=clock,
-            queue=TaskQueue(
-                clock, blobs, settings["queue.lease"], lambda name: localsocket.poke(localsocket.poke_path(data_dir, name))
-            ),
+            queue=TaskQueue(clock, blobs, settings["queue.lease"], partial(_poke, data_dir)),
             formats=host.dataset_formats(),
             hosts=host.compute_hosts(settings),
             rules=host.network_rules(),
@@ -143,6 +142,10 @@ class Runtime:
                 f"no installed plugin has rules for growth '{wanted or 'any'}' on a host of type {host_kind}"
             )
         raise BadRequest("\n".join(reasons))
+
+
+def _poke(data_dir: Path, host: str) -> None:
+    localsocket.poke(localsocket.poke_path(data_dir, host))
 
 
 def resolve_settings(

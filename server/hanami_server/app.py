@@ -25,7 +25,7 @@ from hanami_server.fields import merge
 from hanami_server.gate import Gate, Passed
 from hanami_server.health import LIVE_PATH, READY_PATH, Live, Ready
 
-__all__ = ["Endpoint", "create_app"]
+__all__ = ["Endpoint", "Journal", "create_app"]
 
 Responder = Callable[[falcon.Request, falcon.Response], None]
 
@@ -36,7 +36,9 @@ def create_app(runtime: Runtime) -> falcon.App[falcon.Request, falcon.Response]:
     """Return the application that serves the routes of all plugins of a runtime."""
     routes = {(route.method, route.path): route for route in runtime.plugins.routes(runtime)}
     open_resources = {LIVE_PATH: Live(), READY_PATH: Ready(runtime)}
-    app = falcon.App(middleware=[Gate(runtime, routes, frozenset(open_resources))])
+    app = falcon.App()
+    app.add_middleware(Journal())
+    app.add_middleware(Gate(runtime, routes, frozenset(open_resources)))
     app.add_error_handler(Exception, partial(_answer_failure, runtime))
     app.add_error_handler(falcon.HTTPError, _answer_http_error)
     app.add_error_handler(ClientError, _answer_client_error)
@@ -45,6 +47,18 @@ def create_app(runtime: Runtime) -> falcon.App[falcon.Request, falcon.Response]:
     for path, resource in open_resources.items():
         app.add_route(path, resource)
     return app
+
+
+class Journal:
+    """Falcon middleware that logs every request, if the level is debug."""
+
+    def process_response(self, req: falcon.Request, resp: falcon.Response, _resource: object, _done: bool) -> None:
+        """Log who asked for what, and what came of it."""
+        if log.isEnabledFor(logging.DEBUG):
+            passed: Passed | None = getattr(req.context, "passed", None)
+            user = passed.call.actor.user_id if passed is not None else ""
+            fields = {"method": req.method, "path": req.path, "status": resp.status_code, "user": user}
+            log.debug("request", extra=fields)
 
 
 class Endpoint:

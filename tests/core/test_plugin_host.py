@@ -39,12 +39,16 @@ def boom(**arguments: Any) -> Any:
     raise ValueError("boom\nsecond line")
 
 
+def nothing() -> list[Any]:
+    return []
+
+
 def state(host: PluginHost, name: str) -> tuple[str, str]:
     return host.plugins[name].state, host.plugins[name].reason
 
 
 def test_a_plugin_that_raises_on_import_is_listed_and_the_rest_works() -> None:
-    host = PluginHost([EntryPoint("bad", "third", "1", broken_import), plugin("good", hanami_task_kinds=list)])
+    host = PluginHost([EntryPoint("bad", "third", "1", broken_import), plugin("good", hanami_task_kinds=nothing)])
     assert state(host, "bad") == ("broken", "ImportError: no module named parquet")
     assert state(host, "good") == ("active", "")
 
@@ -382,6 +386,6 @@ def test_a_route_can_not_be_built_without_an_action() -> None:
 
 
 def test_plugins_tell_where_they_come_from() -> None:
-    host = PluginHost([plugin("a", hanami_task_kinds=list, hanami_models=list)])
+    host = PluginHost([plugin("a", hanami_task_kinds=nothing, hanami_models=nothing)])
     found: Plugin = host.plugins["a"]
     assert (found.distribution, found.version, found.hooks) == ("third", "1.0", ("hanami_models", "hanami_task_kinds"))

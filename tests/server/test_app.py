@@ -118,6 +118,14 @@ def test_health_needs_no_token(runtime):
     assert answer.json["hosts"]["cpu0"]["ready"] is False
 
 
+def test_every_request_is_logged_for_who_wants_to_know(client, caplog):
+    with caplog.at_level(logging.DEBUG, "hanami.http"):
+        client.simulate_get("/v1/echo")
+        client.simulate_get("/v1/nothing")
+    lines = [(r.method, r.path, r.status, r.user) for r in caplog.records if r.message == "request"]
+    assert lines == [("GET", "/v1/echo", 200, "admin"), ("GET", "/v1/nothing", 401, "")]
+
+
 def test_falcon_lists_every_route(runtime):
     listed = {
         (method.method, route.path)

@@ -91,9 +91,7 @@ def sum_outputs(net: Net, scratch: Scratch, partials: int, mine: int) -> None:
 
 
 @compiled
-def learn_cycle(
-    net: Net, scratch: Scratch, c: int, k: int, mine: int, low: int, high: int, rate: float
-) -> None:
+def learn_cycle(net: Net, scratch: Scratch, c: int, k: int, mine: int, low: int, high: int, rate: float) -> None:
     """Learn cycle `c` of the chunk, row `k` of the slice, in the blocks ``low .. high - 1`` of a thread."""
     length = scratch.rows.size // scratch.counts.size
     for i in range(mine, mine + net.readout_bias.size, LANES):
@@ -184,6 +182,8 @@ def train_rows(
         if status == DONE:
             status, failure = learn_slice(thread, threads, sync, net, scratch, outputs, job, cycle, end, failure)
             cycle = end
+            # The memory of this slice is used again for the next one, but a slower thread may still read it.
+            wait_for_all(sync, thread, threads)
             # The rows of this slice may be overwritten by the next one only when no thread learns from them any more.
             wait_for_all(sync, thread, threads)
     wait_for_all(sync, thread, threads)

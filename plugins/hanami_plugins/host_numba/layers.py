@@ -174,9 +174,7 @@ def learning_rate(job: Job, cycle: int, energy: float) -> float:
 
 
 @inlined
-def learn_readout(
-    net: Net, block: int, steps: Array, at: int, hidden: Array, h: int, gradient: Array, to: int
-) -> None:
+def learn_readout(net: Net, block: int, steps: Array, at: int, hidden: Array, h: int, gradient: Array, to: int) -> None:
     """Move a block's read-out weights and biases; leave the steps of its rows in ``gradient[to:to + 64]``.
 
     ``steps[at:]`` holds ``-rate * gradient`` of the outputs.
@@ -200,9 +198,7 @@ def learn_readout(
 
 
 @inlined
-def learn_rows(
-    net: Net, block: int, rows: Array, values: Array, at: int, count: int, gradient: Array, g: int
-) -> None:
+def learn_rows(net: Net, block: int, rows: Array, values: Array, at: int, count: int, gradient: Array, g: int) -> None:
     """Add ``value * gradient[g:g + 64]`` to the rows of a block."""
     base = block * (net.weights.size // net.bias.size) * WIDTH
     g0, g1, g2, g3 = load(gradient, g), load(gradient, g + 16), load(gradient, g + 32), load(gradient, g + 48)

@@ -239,18 +239,19 @@ class SectionNetwork:
         self, inputs: Ints, answers: list[Answers], results: Mapping[str, Values], first: int, last: int
     ) -> None:
         net = self._answering()
-        # Each thread's share is what its memory has room for, so a thread that works alone takes one share at a time.
+        # A share is what the memory of a thread has room for; a thread that works alone takes one after the other.
         share = -(-(last - first) // self._team.size)
         shares = [(begin, min(begin + share, last)) for begin in range(first, last, share)]
+        reached = [0] * len(shares)
 
         def work(thread: int, threads: int) -> None:
             for number in range(thread, len(shares), threads):
-                begin, end = shares[number]
-                reached = answer_rows(net, answers[number], inputs, begin, end)
-                if reached != end:
-                    raise FloatingPointError(f"values of cycle {reached} are not finite")
+                reached[number] = answer_rows(net, answers[number], inputs, *shares[number])
 
         self._team.run(len(shares), work)
+        for cycle, (_, end) in zip(reached, shares, strict=True):
+            if cycle != end:
+                raise FloatingPointError(f"values of cycle {cycle} are not finite")
         for (begin, end), answer in zip(shares, answers, strict=False):
             table = answer.results.reshape(-1, max(1, self._memory.lanes))
             for name, result in results.items():

@@ -286,9 +286,7 @@ class Memory:
         if self.average is not None:
             self.extra.average_failure = float(self.average.failure[0])
         extra = msgspec.to_builtins(self.extra)
-        return StateHead(
-            NAME, self.template, self.seed, self.cycles, dict(self.inputs), dict(self.outputs), extra
-        )
+        return StateHead(NAME, self.template, self.seed, self.cycles, dict(self.inputs), dict(self.outputs), extra)
 
     def state(self) -> NetworkState:
         """Return a copy of everything."""

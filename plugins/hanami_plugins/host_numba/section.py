@@ -27,7 +27,10 @@ class SectionRules:
         reasons = (
             (settings.growth not in (None, self.name), f"the template asks for growth: {settings.growth}"),
             (settings.enable_reduction, "section growth has no reduction"),
-            (settings.neuron_cooldown < LEAST_COOLDOWN, "section growth has no memory, neuron_cooldown must be 1e6 or more"),
+            (
+                settings.neuron_cooldown < LEAST_COOLDOWN,
+                "section growth has no memory, neuron_cooldown must be 1e6 or more",
+            ),
             (settings.refractory_time > 1, "section growth has no refractory_time"),
         )
         for holds, reason in reasons:

@@ -65,9 +65,7 @@ def _segment(array: npt.NDArray[Any], first_row: int = 0) -> tuple[int, int, int
     return array.ctypes.data + first_row * stride, stride, array.shape[1], array.itemsize
 
 
-def _check_sizes(
-    what: str, columns: tuple[Columns, ...], sizes: Mapping[str, int], known: Mapping[str, int]
-) -> None:
+def _check_sizes(what: str, columns: tuple[Columns, ...], sizes: Mapping[str, int], known: Mapping[str, int]) -> None:
     if len(sizes) != len(columns):
         raise BadRequest(f"an {what} is used twice")
     for name, size in sizes.items():

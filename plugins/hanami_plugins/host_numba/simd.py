@@ -218,9 +218,7 @@ def lane_sum(typing: Any, vector: Any) -> tuple[Any, Emitter]:
 
     def emit(context: Any, builder: Any, signature: Any, args: Sequence[Any]) -> Any:
         start = ir.Constant(_FLOAT, -0.0)
-        return call_llvm(
-            builder, "llvm.vector.reduce.fadd.v16f32", _FLOAT, [start, args[0]], fastmath=("reassoc",)
-        )
+        return call_llvm(builder, "llvm.vector.reduce.fadd.v16f32", _FLOAT, [start, args[0]], fastmath=("reassoc",))
 
     return types.float32(float32x16), emit
 

@@ -31,7 +31,9 @@ _WORDS: dict[str, tuple[dict[str, Any], str]] = {
 }
 _INTEGERS = ("max_connection_distance", "refractory_time", "blocks")
 # Its names hold blanks, so that no name of a template is taken twice because of it.
-_PROBE = Template(Settings(), (Position(0, 0, 0), Position(1, 0, 0)), (Input("an input", 0),), (Output("an output", 1),))
+_PROBE = Template(
+    Settings(), (Position(0, 0, 0), Position(1, 0, 0)), (Input("an input", 0),), (Output("an output", 1),)
+)
 
 
 def build(draft: Draft) -> Template:

@@ -1,0 +1,176 @@
+"""Section growth in plain NumPy, cycle by cycle: the definition that the kernels are tested against. Slow on purpose.
+
+Only `train` and `answer` of one table of inputs and one of outputs are here; how tables come together, streams and
+resizing belong to `segments`, `live` and `memory`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from hanami_plugins.host_numba import initial
+from hanami_plugins.host_numba.layout import (
+    CHUNK,
+    CHUNK_FAILURES,
+    CONFIDENT,
+    ENERGY_BASE,
+    ENERGY_HIGH,
+    ENERGY_LOW,
+    FAILURE_DECAY,
+    GRADED_FACTOR,
+    LARGEST,
+    NO_ROW,
+    SMOOTHING,
+    WIDTH,
+    Floats,
+)
+
+f32 = np.float32
+
+
+class ReferenceNetwork:
+    """A network of one input and some outputs.
+
+    Attributes:
+        outputs: size of each output, and whether it is squashed by softmax.
+        weights: (blocks, rows, 64).
+        bias: (blocks, 64).
+        readout: (blocks, outputs, 64).
+        readout_bias: (outputs).
+        borders: (sources).
+        row_of_source: (sources).
+        failure: moving average of cycles that were not answered with confidence.
+    """
+
+    def __init__(self, seed: int, sources: int, outputs: Sequence[tuple[int, bool]], blocks: int) -> None:
+        """Make a network that has seen nothing."""
+        self.outputs = tuple(outputs)
+        self.weights = np.zeros((blocks, 0, WIDTH), f32)
+        self.bias = np.zeros((blocks, WIDTH), f32)
+        keys = [initial.keys(seed, initial.OUTPUT, number, size) for number, (size, _) in enumerate(outputs)]
+        self.readout = initial.sections(np.concatenate(keys), blocks, initial.readout_scale(blocks))
+        self.readout_bias = np.zeros(self.readout.shape[1], f32)
+        self.borders = np.zeros(sources, f32)
+        self.row_of_source = np.full(sources, NO_ROW, np.int32)
+        self.failure = f32(1)
+        self._keys = initial.keys(seed, initial.INPUT, 0, sources)
+        self._scale = initial.row_scale(sources)
+
+    # Forward
+
+    def sources(self, values: Floats) -> tuple[npt.NDArray[np.int32], Floats]:
+        """Return the rows of the active sources of a cycle and their values, divided by the border and clipped."""
+        with np.errstate(divide="ignore", over="ignore"):
+            inverse = np.minimum(f32(1) / self.borders, f32(LARGEST))
+            scaled = np.where(self.borders > 0, np.clip(values * inverse, 0, 1), f32(0)).astype(f32)
+        active = scaled > 0
+        return self.row_of_source[active], scaled[active]
+
+    def hidden(self, rows: npt.NDArray[np.int32], values: Floats) -> Floats:
+        """Return the hidden neurons, shape (blocks, 64)."""
+        return np.maximum(self.bias + np.einsum("r,brw->bw", values, self.weights[:, rows]), f32(0))
+
+    def probabilities(self, hidden: Floats) -> Floats:
+        """Return the outputs, each value between 0 and 1."""
+        sums = self.readout_bias + np.einsum("bw,bqw->q", hidden, self.readout)
+        result = np.empty_like(sums)
+        for part, _, softmax in self._parts():
+            e = np.exp(sums[part] - sums[part].max()) if softmax else np.exp(sums[part])
+            result[part] = e / e.sum() if softmax else e / (f32(1) + e)
+        return result
+
+    def answer(self, table: npt.NDArray[np.generic]) -> Floats:
+        """Return the outputs of all rows of a table."""
+        return np.array([self.probabilities(self.hidden(*self.sources(row))) for row in table.astype(f32)], f32)
+
+    def _parts(self) -> list[tuple[slice, int, bool]]:
+        ends = np.cumsum([size for size, _ in self.outputs])
+        return [
+            (slice(end - size, end), size, softmax)
+            for end, (size, softmax) in zip(ends.tolist(), self.outputs, strict=True)
+        ]
+
+    # Growth
+
+    def grow(self, values: Floats) -> None:
+        """Give birth to the rows of sources that are active for the first time, and raise borders."""
+        self.give_birth(values)
+        np.maximum(self.borders, values, out=self.borders)
+
+    def give_birth(self, values: Floats) -> None:
+        """Give birth to rows, in the order of the sources."""
+        for source in np.flatnonzero((values > 0) & (self.row_of_source == NO_ROW)):
+            self.row_of_source[source] = self.weights.shape[1]
+            row = initial.sections(self._keys[[source]], len(self.bias), self._scale)
+            self.weights = np.concatenate([self.weights, row], axis=1)
+
+    # Learning
+
+    def train(
+        self,
+        inputs: npt.NDArray[np.generic],
+        expected: npt.NDArray[np.generic],
+        slice_length: int,
+        rates: tuple[float, float],
+    ) -> None:
+        """Train all cycles of a task."""
+        table, targets = inputs.astype(f32), expected.astype(f32)
+        for first in range(0, len(table), slice_length):
+            last = min(first + slice_length, len(table))
+            known = []
+            for values in table[first:last]:
+                self.grow(values)
+                known.append(self.sources(values))
+            cycle = first
+            while cycle < last:
+                size = int(min(f32(CHUNK), max(f32(1), f32(CHUNK_FAILURES) / max(self.failure, f32(0.001)))))
+                chunk = range(cycle, min(cycle + size, last))
+                hidden = [self.hidden(*known[c - first]) for c in chunk]
+                sums = [np.einsum("bw,bqw->bq", h, self.readout) for h in hidden]
+                for c, h, parts in zip(chunk, hidden, sums, strict=True):
+                    rows, values = known[c - first]
+                    rate = self.rate(c, len(table), values, rates)
+                    self._learn(h, parts, rows, values, targets[c], rate)
+                cycle = chunk.stop
+
+    @staticmethod
+    def rate(cycle: int, total: int, values: Floats, rates: tuple[float, float]) -> np.float32:
+        """Return the learning rate of a cycle."""
+        falling = f32(rates[0]) + (f32(rates[1]) - f32(rates[0])) * (f32(cycle) / f32(total))
+        base = f32(ENERGY_BASE) + np.square(values).sum(dtype=f32)
+        return f32(falling * min(max(f32(1), f32(ENERGY_LOW) / base), f32(ENERGY_HIGH) / base))
+
+    def _learn(
+        self,
+        hidden: Floats,
+        sums: Floats,
+        rows: npt.NDArray[np.int32],
+        values: Floats,
+        expected: Floats,
+        rate: np.float32,
+    ) -> None:
+        gradient = np.empty_like(expected)
+        sums = self.readout_bias + sums.sum(axis=0)
+        worst = f32(0)
+        for part, size, softmax in self._parts():
+            e = np.exp(sums[part] - sums[part].max()) if softmax else np.exp(sums[part])
+            answer = e / e.sum() if softmax else e / (f32(1) + e)
+            smoothing = f32(SMOOTHING) if softmax else f32(0)
+            target = expected[part]
+            gradient[part] = answer - (target * (f32(1) - smoothing) + smoothing / f32(size))
+            graded = np.where(target * (f32(1) - target) > 0, f32(GRADED_FACTOR), f32(1))
+            worst = max(worst, (np.abs(answer - target) * graded).max())
+        failed = worst >= f32(CONFIDENT)
+        self.failure += f32(FAILURE_DECAY) * (f32(failed) - self.failure)
+        if failed:
+            self._move(hidden, rows, values, -rate * gradient)
+
+    def _move(self, hidden: Floats, rows: npt.NDArray[np.int32], values: Floats, step: Floats) -> None:
+        back = np.where(hidden > 0, np.einsum("q,bqw->bw", step, self.readout), f32(0))
+        self.readout_bias += step
+        self.readout += step[None, :, None] * hidden[:, None, :]
+        self.bias += back
+        self.weights[:, rows] += values[None, :, None] * back[:, None, :]
