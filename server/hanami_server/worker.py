@@ -8,6 +8,7 @@ application.
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import selectors
 import socket
@@ -28,6 +29,7 @@ PIECE = 1 << 16
 LINGER = 2.0
 LARGEST_LINGER = 1 << 18
 MOST_HELD = 64 << 20
+SLOWEST_READER = 10
 
 log = logging.getLogger("hanami.http")
 
@@ -81,14 +83,21 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Accept a connection and let the poller collect its first request."""
         try:
             sock, client = listener.accept()
-        except OSError:
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                self._make_room()
             return
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(self._timeout * 1000))
         self.nr_conns += 1
-        if self.nr_conns >= self.worker_connections and self._waiting:
-            self._drop(min(self._waiting, key=lambda peer: peer.deadline))
+        if self.nr_conns >= self.worker_connections:
+            self._make_room()
         self._watch(Peer(self.cfg, sock, client, listener.getsockname(), self._largest_body), self._timeout)
+
+    def _make_room(self) -> None:
+        if self._waiting:
+            self._drop(min(self._waiting, key=lambda peer: peer.deadline))
 
     def _watch(self, peer: Peer, seconds: float) -> None:
         peer.deadline = time.monotonic() + seconds
@@ -174,7 +183,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def enqueue_req(self, conn: Peer) -> None:
         """Give a whole request to a thread."""
-        conn.hand_over(self._timeout)
+        # The kernel ends a connection whose client reads nothing; this is for one that reads a byte now and then.
+        conn.hand_over(self._timeout * SLOWEST_READER)
         super().enqueue_req(conn)
 
     def handle(self, conn: Peer) -> bool:

@@ -20,8 +20,8 @@ def render() -> str:
     lines = [
         "# Hooks",
         "",
-        "The reference of every hook, made from `hanami_core/hookspecs.py`. How to write, package and test a plugin is told",
-        "in the [plugin guide](plugin_guide.md).",
+        "The reference of every hook, made from `hanami_core/hookspecs.py`. How to write, package and test a plugin is",
+        "told in the [plugin guide](plugin_guide.md).",
         "",
     ]
     for name, function in HOOKS.items():

@@ -114,6 +114,10 @@ def wait(call, request):
     return {}
 
 
+def large(call, request):
+    return {"text": "x" * request.count}
+
+
 def start(call, request):
     with atomic():
         Lane.insert(key=request.lane, host=request.host).on_conflict_replace().execute()
@@ -149,6 +153,7 @@ def hanami_routes(runtime):
         Route("GET", "/v1/missing", "missing.get", Fields, dict, missing),
         Route("GET", "/v1/modules", "modules.get", Empty, dict, modules),
         Route("GET", "/v1/wait", "wait.get", Fields, dict, wait),
+        Route("GET", "/v1/large", "large.get", Fields, dict, large),
         Route("POST", "/v1/task", "task.create", Start, dict, start),
         Route("GET", "/v1/task", "task.get", One, dict, state),
         Route("DELETE", "/v1/task", "task.delete", One, dict, abort),

@@ -220,6 +220,21 @@ def test_threads_that_are_busy_let_others_wait_and_no_more(start_server):
             assert b"200 OK" in connection.recv(1000)
 
 
+def test_clients_that_do_not_read_their_answer_lose_it(start_server):
+    server = start_server(http__threads=2, http__timeout=1)
+    with contextlib.ExitStack() as stack:
+        for _ in range(4):
+            greedy = stack.enter_context(socket.socket())
+            greedy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            greedy.connect(("127.0.0.1", server.port))
+            greedy.sendall(ECHO.replace(b"/v1/echo", b"/v1/large?count=30000000"))
+        assert server.request("GET", "/v1/echo", token="good", timeout=15)[0] == 200
+
+
+def test_a_large_answer_arrives(server):
+    assert len(server.request("GET", "/v1/large?count=30000000", token="good")[1]["text"]) == 30_000_000
+
+
 def test_the_api_loads_no_compute_library(server):
     assert server.request("GET", "/v1/modules", token="good")[1]["numba"] is False
 
