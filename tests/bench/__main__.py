@@ -48,14 +48,15 @@ def mnist_directory(given: str | None) -> Path:
 def measure_service(directory: Path) -> dict[str, Any]:
     """Return what a user meets: each run is a new server, dataset and network."""
     files = digits.find(directory)
-    epochs = 5 if directory == digits.SAMPLE else 1
+    sample = directory == digits.SAMPLE
+    epochs, template = (8, story.WIDE_TEMPLATE) if sample else (1, story.TEMPLATE)
     results, ready, memory = [], [], []
     with tempfile.TemporaryDirectory(prefix="hanami-bench-") as base:
         for number in range(SEEDS):
             with LocalServer(Path(base) / f"data{number}") as server:
                 ready.append(server.ready_seconds)
                 with Client(server.address, server.user, server.passphrase) as client:
-                    results.append(story.run(client, files, epochs, lambda *_: None, shown=0))
+                    results.append(story.run(client, files, epochs, lambda *_: None, template, shown=0))
                 memory.append(server.memory())
                 server.stop()
                 server.resume()

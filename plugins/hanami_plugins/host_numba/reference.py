@@ -73,9 +73,12 @@ class ReferenceNetwork:
         """Return the hidden neurons, shape (blocks, 64)."""
         return np.maximum(self.bias + np.einsum("r,brw->bw", values, self.weights[:, rows]), f32(0))
 
-    def probabilities(self, hidden: Floats) -> Floats:
-        """Return the outputs, each value between 0 and 1."""
-        sums = self.readout_bias + np.einsum("bw,bqw->q", hidden, self.readout)
+    def read_out(self, hidden: Floats) -> Floats:
+        """Return what the hidden neurons say to each output."""
+        return np.einsum("bw,bqw->q", hidden, self.readout)
+
+    def squash(self, sums: Floats) -> Floats:
+        """Return probabilities for the sums of the outputs."""
         result = np.empty_like(sums)
         for part, _, softmax in self._parts():
             e = np.exp(sums[part] - sums[part].max()) if softmax else np.exp(sums[part])
@@ -84,7 +87,8 @@ class ReferenceNetwork:
 
     def answer(self, table: npt.NDArray[np.generic]) -> Floats:
         """Return the outputs of all rows of a table."""
-        return np.array([self.probabilities(self.hidden(*self.sources(row))) for row in table.astype(f32)], f32)
+        hidden = [self.hidden(*self.sources(row)) for row in table.astype(f32)]
+        return np.array([self.squash(self.readout_bias + self.read_out(h)) for h in hidden], f32)
 
     def _parts(self) -> list[tuple[slice, int, bool]]:
         ends = np.cumsum([size for size, _ in self.outputs])
@@ -129,11 +133,14 @@ class ReferenceNetwork:
                 size = int(min(f32(CHUNK), max(f32(1), f32(CHUNK_FAILURES) / max(self.failure, f32(0.001)))))
                 chunk = range(cycle, min(cycle + size, last))
                 hidden = [self.hidden(*known[c - first]) for c in chunk]
-                sums = [np.einsum("bw,bqw->bq", h, self.readout) for h in hidden]
-                for c, h, parts in zip(chunk, hidden, sums, strict=True):
-                    rows, values = known[c - first]
-                    rate = self.rate(c, len(table), values, rates)
-                    self._learn(h, parts, rows, values, targets[c], rate)
+                sums = [self.read_out(h) for h in hidden]
+                for c, h, sum_ in zip(chunk, hidden, sums, strict=True):
+                    gradient, failed = self.gradient(self.squash(self.readout_bias + sum_), targets[c])
+                    self.failure += f32(FAILURE_DECAY) * (f32(failed) - self.failure)
+                    if failed:
+                        rows, values = known[c - first]
+                        step = -self.rate(c, len(table), values, rates) * gradient
+                        self._move(h, rows, values, step)
                 cycle = chunk.stop
 
     @staticmethod
@@ -143,30 +150,14 @@ class ReferenceNetwork:
         base = f32(ENERGY_BASE) + np.square(values).sum(dtype=f32)
         return f32(falling * min(max(f32(1), f32(ENERGY_LOW) / base), f32(ENERGY_HIGH) / base))
 
-    def _learn(
-        self,
-        hidden: Floats,
-        sums: Floats,
-        rows: npt.NDArray[np.int32],
-        values: Floats,
-        expected: Floats,
-        rate: np.float32,
-    ) -> None:
-        gradient = np.empty_like(expected)
-        sums = self.readout_bias + sums.sum(axis=0)
-        worst = f32(0)
+    def gradient(self, answer: Floats, expected: Floats) -> tuple[Floats, bool]:
+        """Return the gradient of the cross-entropy, and whether the answer is not yet good enough."""
+        result = np.empty_like(expected)
         for part, size, softmax in self._parts():
-            e = np.exp(sums[part] - sums[part].max()) if softmax else np.exp(sums[part])
-            answer = e / e.sum() if softmax else e / (f32(1) + e)
             smoothing = f32(SMOOTHING) if softmax else f32(0)
-            target = expected[part]
-            gradient[part] = answer - (target * (f32(1) - smoothing) + smoothing / f32(size))
-            graded = np.where(target * (f32(1) - target) > 0, f32(GRADED_FACTOR), f32(1))
-            worst = max(worst, (np.abs(answer - target) * graded).max())
-        failed = worst >= f32(CONFIDENT)
-        self.failure += f32(FAILURE_DECAY) * (f32(failed) - self.failure)
-        if failed:
-            self._move(hidden, rows, values, -rate * gradient)
+            result[part] = answer[part] - (expected[part] * (f32(1) - smoothing) + smoothing / f32(size))
+        graded = np.where(expected * (f32(1) - expected) > 0, f32(GRADED_FACTOR), f32(1))
+        return result, bool((np.abs(answer - expected) * graded).max() >= f32(CONFIDENT))
 
     def _move(self, hidden: Floats, rows: npt.NDArray[np.int32], values: Floats, step: Floats) -> None:
         back = np.where(hidden > 0, np.einsum("q,bqw->bw", step, self.readout), f32(0))

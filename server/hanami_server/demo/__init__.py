@@ -25,7 +25,7 @@ Options:
     --json      print one line of JSON and nothing else
     --data DIR  directory with the four MNIST files (idx, plain or .gz); without it, a sample of 5,000 and 1,000
                 genuine digits is used
-    --epochs N  passes over the training digits (default: 1 with --data, 5 for the sample)
+    --epochs N  passes over the training digits (default: 1 with --data, 8 for the sample)
     --keep      leave the server running until Ctrl-C
     -h --help   show this text
 """
@@ -45,14 +45,16 @@ def _demo(arguments: common.Arguments) -> int:
 
     quiet = bool(arguments["--json"])
     epochs = _epochs(arguments)
-    files = digits.find(Path(arguments["--data"]) if arguments["--data"] else digits.SAMPLE)
+    given = arguments["--data"]
+    files = digits.find(Path(given) if given else digits.SAMPLE)
+    template = story.TEMPLATE if given else story.WIDE_TEMPLATE
     with tempfile.TemporaryDirectory(prefix="hanami-demo-") as directory:
         _say(quiet, "starting a private server …")
         with LocalServer(Path(directory) / "data") as server:
             _say(quiet, f"ready after {server.ready_seconds:.1f} s at {server.address}")
             try:
                 with Client(server.address, server.user, server.passphrase) as client, _progress(quiet) as progress:
-                    result = story.run(client, files, epochs, progress)
+                    result = story.run(client, files, epochs, progress, template)
             except HanamiException as error:
                 raise HanamiError(str(error)) from error
             _print_json(result) if quiet else _tell(result)
@@ -61,7 +63,7 @@ def _demo(arguments: common.Arguments) -> int:
 
 
 def _epochs(arguments: common.Arguments) -> int:
-    text = arguments["--epochs"] or ("1" if arguments["--data"] else "5")
+    text = arguments["--epochs"] or ("1" if arguments["--data"] else "8")
     if not text.isdigit() or not 1 <= int(text) <= 1000:
         raise HanamiError(f"--epochs must be a number from 1 to 1000, not '{text}'")
     return int(text)

@@ -1,0 +1,82 @@
+"""Small networks and data for the tests of the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from hanami_core.compute import Columns, LiveNetwork, Rows, Run, Values
+from hanami_core.network import Input, NetworkState, Output, Position, Settings, Template
+from hanami_plugins.host_numba.host import CpuHost
+from hanami_plugins.host_numba.section import SectionRules
+
+ALWAYS = Run(lambda cycle: True)
+RULES = SectionRules()
+
+
+def chain(inputs: Sequence[str] = ("in",), outputs: Sequence[str] = ("out",), blocks: int | None = None) -> Template:
+    """Return inputs and outputs around one hidden hexagon."""
+    around = [*(Input(name, 1 + i) for i, name in enumerate(inputs))]
+    read = [*(Output(name, 1 + len(inputs) + i) for i, name in enumerate(outputs))]
+    count = 1 + len(inputs) + len(outputs)
+    hexagons = tuple(Position(2 * i, 0, 0) for i in range(count))
+    axons = tuple((item.hexagon, 0) for item in around)
+    from hanami_core.network import Axon
+
+    last = Axon(0, read[0].hexagon)
+    return Template(
+        Settings(blocks=blocks), hexagons, tuple(around), tuple(read), (*(Axon(a, b) for a, b in axons), last)
+    )
+
+
+def network(
+    host: CpuHost, inputs: dict[str, int], outputs: dict[str, int], seed: int = 1, blocks: int | None = None
+) -> LiveNetwork:
+    """Return a network that fits to these numbers of values."""
+    live = RULES.open(RULES.create(chain(tuple(inputs), tuple(outputs), blocks), seed), host)
+    live.resize(inputs, outputs)
+    return live
+
+
+def one_hot(classes: Any, count: int) -> np.ndarray:
+    """Return rows with a single 1."""
+    return np.eye(count, dtype=np.uint8)[np.asarray(classes)]
+
+
+def blobs(rows: int, seed: int = 1, width: int = 40, classes: int = 5) -> tuple[np.ndarray, np.ndarray]:
+    """Return noisy bytes around one pattern a class, and the classes one-hot."""
+    random = np.random.default_rng(seed)
+    patterns = np.random.default_rng(99).integers(0, 2, (classes, width)) * 150
+    kinds = random.integers(0, classes, rows)
+    noise = random.integers(0, 100, (rows, width))
+    values = np.where(random.random((rows, width)) < 0.3, 0, patterns[kinds] + noise)
+    return values.astype(np.uint8), one_hot(kinds, classes)
+
+
+def rows(inputs: np.ndarray, outputs: np.ndarray | None = None, time_length: int = 1) -> Rows:
+    """Return rows for a network with one input ``in`` and one output ``out``."""
+    return Rows((Columns("in", inputs),), () if outputs is None else (Columns("out", outputs),), time_length)
+
+
+def answers(live: LiveNetwork, inputs: np.ndarray | Rows, name: str = "out") -> np.ndarray:
+    """Return what a network says to rows."""
+    asked = inputs if isinstance(inputs, Rows) else rows(inputs)
+    result: Values = np.zeros((asked.cycles, live.head.outputs[name]), np.float32)
+    live.request(asked, {name: result}, ALWAYS)
+    return result
+
+
+def accuracy(live: LiveNetwork, inputs: np.ndarray, outputs: np.ndarray) -> float:
+    """Return the share of right answers."""
+    return float((answers(live, inputs).argmax(1) == outputs.argmax(1)).mean())
+
+
+def reopened(live: LiveNetwork, host: CpuHost) -> LiveNetwork:
+    """Return a second network with the state of another one."""
+    import io
+
+    file = io.BytesIO()
+    live.state().write(file)
+    return RULES.open(NetworkState.read(file), host)

@@ -1,0 +1,72 @@
+"""The main job in one command."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import requests
+
+HANAMI = str(Path(sys.executable).with_name("hanami"))
+
+
+def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([HANAMI, "demo", *arguments], capture_output=True, text=True, timeout=110)
+
+
+def test_it_reads_digits_that_it_never_saw() -> None:
+    done = demo("--json")
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 1
+    result = json.loads(done.stdout)
+    assert list(result) == ["accuracy", "train_seconds", "request_seconds", "direct_io_ms_p50"]
+    assert result["accuracy"] >= 93.0
+    assert all(value > 0 for value in result.values())
+
+
+def test_it_shows_digits_progress_and_what_to_try_next() -> None:
+    done = demo("--epochs", "2")
+    assert done.returncode == 0, done.stderr
+    for text in ("train 2/2", "5000/5000", "█", "reads", "accuracy", "ms", "What to try next"):
+        assert text in done.stdout, text
+
+
+def test_missing_files_and_wrong_numbers_are_told_in_one_line(tmp_path: Path) -> None:
+    done = demo("--data", str(tmp_path))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "holds no file train-images-idx3-ubyte" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    done = demo("--epochs", "many")
+    assert done.returncode == 1
+    assert "--epochs" in done.stderr
+
+
+def test_keep_leaves_the_server_running_until_interrupted() -> None:
+    with subprocess.Popen(
+        [HANAMI, "demo", "--keep", "--epochs", "1"], stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        values = {}
+        for line in process.stdout:
+            values |= dict(re.findall(r"(HANAMI_\w+)=(\S+)", line))
+            if "hanamictl" in line:
+                break
+        listing = subprocess.run(
+            [HANAMI + "ctl", "cluster", "list", "--output", "csv"],
+            env={**os.environ, **values},
+            capture_output=True,
+            text=True,
+        )
+        assert "demo" in listing.stdout, listing.stderr
+        process.send_signal(signal.SIGINT)
+        process.stdout.read()
+    try:
+        requests.get(values["HANAMI_ADDRESS"] + "/health/live", timeout=5)
+    except requests.ConnectionError:
+        return
+    raise AssertionError("the server is still there")
