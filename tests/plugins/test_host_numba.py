@@ -165,7 +165,7 @@ def retyped(name: str) -> Callable[[NetworkState], None]:
 
 
 def without(name: str) -> Callable[[NetworkState], None]:
-    return lambda state: state.arrays.pop(name) and None
+    return lambda state: state.arrays.__delitem__(name)
 
 
 @pytest.mark.parametrize(

@@ -214,4 +214,4 @@ def prepare_slice(
     if thread == 0:
         scratch.status[0] = grow(net, sources, scratch, segments, first, last)
     wait_for_all(sync, thread, threads)
-    return scratch.status[0]
+    return int(scratch.status[0])

@@ -10,6 +10,7 @@ import uuid
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from hanami_plugins.host_numba.team import Team, processors
 
@@ -37,9 +38,8 @@ class CpuHost:
 
         A cache that can not be written is not used; kernels are then compiled again with every start.
         """
-        import numba
-
-        numba.config.CACHE_DIR = str(_writable(cache / _fingerprint()))
+        config: Any = importlib.import_module("numba.core.config")
+        config.CACHE_DIR = str(_writable(cache / _fingerprint()))
         importlib.import_module("hanami_plugins.host_numba.warm").up()
 
 

@@ -105,7 +105,7 @@ def learn_cycle(net: Net, scratch: Scratch, c: int, k: int, mine: int, low: int,
 
 
 @inlined
-def chunk_size(failure: float) -> int:
+def chunk_size(failure: Any) -> int:
     """Return how many cycles may be answered before the first of them is learned."""
     return int(min(f32(CHUNK), max(f32(1), f32(CHUNK_FAILURES) / max(failure, f32(0.001)))))
 

@@ -30,11 +30,12 @@ from hanami_plugins.host_numba.memory import LEARNED, Memory, aligned, lane_star
 from hanami_plugins.host_numba.sync import LINE
 from hanami_plugins.host_numba.team import Pace, Team
 
-FIRST_RATE = 0.03
+YOUTH_RATE = 0.05
+YOUTH = 20_000
+AGE_RATE = 0.01
+"""Learning rate at the begin of a task: highest, up to how many cycles, and lowest, see `first_rate`."""
 LAST_RATE = 1e-4
-"""Learning rate at the begin and at the end of a network's first task."""
-OLDEST = 9.0
-"""Age from which on the first rate of a task stays at a third; age 1 is the first task, see `first_rate`."""
+"""Learning rate at the end of a task."""
 STREAM_RATE = 0.02
 """Learning rate of single cycles."""
 AVERAGE_PERIOD = 500
@@ -52,10 +53,12 @@ RESULT_LANES = 1 << 20
 """Values that an answering thread keeps before they are handed out."""
 
 
-def first_rate(cycles_before: int, total: int) -> np.float32:
-    """Return the rate at the begin of a task: it falls with the square root of the network's age in such tasks."""
-    age = min(1 + max(cycles_before, 0) / total, OLDEST)
-    return np.float32(FIRST_RATE / math.sqrt(age))
+def first_rate(cycles: int) -> np.float32:
+    """Return the rate at the begin of a task for the cycles that the network will have seen at its end.
+
+    It falls with their square root, so that another pass over the same rows refines what the first one found.
+    """
+    return np.float32(max(AGE_RATE, YOUTH_RATE * math.sqrt(YOUTH / max(cycles, YOUTH))))
 
 
 def slice_length(work: int) -> int:
@@ -181,7 +184,7 @@ class SectionNetwork:
         work = memory.size * memory.blocks * WIDTH
         length = slice_length(work)
         scratch, sync = self._scratch(length, team.size), np.zeros(LINE * team.size, np.int64)
-        rate = first_rate(memory.cycles - run.start, total)
+        rate = first_rate(memory.cycles - run.start + total)
         parts = memory.blocks if work >= THREAD_WORK else 1
         pace = Pace(total)
         done = run.start
@@ -219,7 +222,7 @@ class SectionNetwork:
         memory, total = self._memory, rows.cycles
         plan = segments.plan(Rows(rows.inputs, (), rows.time_length), memory.inputs, memory.outputs)
         for name, result in results.items():
-            if result.shape != (total, memory.outputs.get(name, 0)) or result.dtype != np.float32:
+            if result.shape != (total, memory.outputs.get(name)) or result.dtype != np.float32:
                 raise BadRequest(f"results of '{name}' must be a table of {total} rows that fits to the output")
         pace = Pace(max(1, RESULT_LANES // max(1, memory.lanes) // SLICE))
         answers: list[Answers] = []

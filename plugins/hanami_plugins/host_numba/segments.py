@@ -5,7 +5,7 @@ Imports no compute library. The tables hold raw addresses: a `Plan` keeps the ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +56,7 @@ def plan(rows: Rows, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> P
     return Plan(_table(table), _table(expected), tuple(arrays.values()))
 
 
-def _table(rows: list[tuple[int, ...]]) -> Ints:
+def _table(rows: Sequence[tuple[int, ...]]) -> Ints:
     return np.array(rows, np.int64).reshape(-1)
 
 
