@@ -193,10 +193,12 @@ class SectionNetwork:
             job = Job(done, last, total, length, rate, np.float32(LAST_RATE))
             sync[:] = 0
             pace.start()
-            status = team.run(
+            statuses = team.run(
                 parts, train_rows, sync, memory.net, memory.sources, scratch, plan.inputs, plan.outputs, job
-            )[0]
-            before, done = done, self._reached(status, scratch)
+            )
+            if len(statuses) > 1:
+                team.note(crowded=statuses[0] == CROWDED)
+            before, done = done, self._reached(statuses[0], scratch)
             pace.stop(-(-(done - before) // length))
             memory.cycles += done - before
             if done > before and not run.step(done):
@@ -209,7 +211,6 @@ class SectionNetwork:
             raise FloatingPointError(f"values of cycle {cycle} are not finite")
         if status == FULL:
             self._memory.make_room()
-        self._team.note(crowded=status == CROWDED)
         return cycle
 
     def request(self, rows: Rows, results: Mapping[str, Values], run: Run) -> None:
