@@ -22,9 +22,9 @@ def render() -> str:
     lines = [
         "# Hooks",
         "",
-        "The reference of every hook, made from `hanami_core/hookspecs.py`; the last one is of the command line programs,",
-        "has the entry-point group `hanami.cli` and stands in `hanami_cli/hookspecs.py`. How to write, package and test a",
-        "plugin is told in the [plugin guide](plugin_guide.md).",
+        "The reference of every hook, made from `hanami_core/hookspecs.py`; the last one is of the command line",
+        "programs, has the entry-point group `hanami.cli` and stands in `hanami_cli/hookspecs.py`. How to write,",
+        "package and test a plugin is told in the [plugin guide](plugin_guide.md).",
         "",
     ]
     for name, function in HOOKS.items():

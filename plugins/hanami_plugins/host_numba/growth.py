@@ -44,7 +44,7 @@ from hanami_plugins.host_numba.simd import (
     store,
     subtract,
 )
-from hanami_plugins.host_numba.sync import LINE, NOTE, total_waiting, wait_for_all
+from hanami_plugins.host_numba.sync import LINE, NOTE, is_crowded, wait_for_all
 
 f32 = np.float32
 u32 = np.uint32
@@ -54,8 +54,6 @@ EXCESS = 1
 """A value is above its border, or its source was never active."""
 UNREADABLE = 2
 """A value is not finite."""
-LONG_WAIT = 2_000_000
-"""Nanoseconds of waiting in a call after which it is better finished by a single thread."""
 
 
 @inlined
@@ -196,7 +194,7 @@ def prepare_slice(
     Whether the threads wait too long for each other is decided by one of them, before anything has changed.
     """
     if thread == 0:
-        scratch.status[2] = total_waiting(sync, threads) > LONG_WAIT
+        scratch.status[2] = is_crowded(sync, threads)
     found = 0
     for cycle in range(first + thread, last, threads):
         found |= keep_row(net, scratch, segments, cycle, cycle - first)

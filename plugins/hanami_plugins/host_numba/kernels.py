@@ -36,7 +36,7 @@ from hanami_plugins.host_numba.layout import (
     Sources,
 )
 from hanami_plugins.host_numba.simd import LANES, add, compiled, inlined, kernel, load, multiply, splat, store
-from hanami_plugins.host_numba.sync import wait_for_all
+from hanami_plugins.host_numba.sync import start_clock, wait_for_all
 
 f32 = np.float32
 Array = Any
@@ -171,6 +171,8 @@ def train_rows(
     done and room for rows is needed, or threads wait for each other too long; `BROKEN` if values of that cycle are not
     finite, which leaves the network in between.
     """
+    if thread == 0:
+        start_clock(sync)
     lanes = net.readout_bias.size
     for i in range(lanes):
         scratch.biases[thread * lanes + i] = net.readout_bias[i]

@@ -22,8 +22,12 @@ WAITED = 1
 """Place in a thread's line for the nanoseconds that it waited since it lost patience."""
 NOTE = 2
 """Place in a thread's line for a number that the others read after the next barrier."""
+BEGIN = 3
+"""Place in the first thread's line for the time at which a call began."""
 CLOCK = 4
 """Place in a thread's line for two numbers of the system's clock, seconds and nanoseconds."""
+LONG_WAIT = 2_000_000
+"""Nanoseconds of waiting in a call below which nobody complains."""
 SPINS = 2000
 """Rounds of waiting, about 20 µs, after which a thread loses patience and lets other programs run."""
 
@@ -95,9 +99,21 @@ def wait_for_all(sync: Any, thread: int, threads: int) -> None:
 
 
 @inlined
-def total_waiting(sync: Any, threads: int) -> int:
-    """Return the nanoseconds that all threads together have waited without patience."""
-    total = 0
+def start_clock(sync: Any) -> None:
+    """Note the time at which a call begins."""
+    sync[BEGIN] = _nanoseconds(sync, 0)
+
+
+@inlined
+def is_crowded(sync: Any, threads: int) -> bool:
+    """Tell whether threads wait for each other so much that one of them alone would not be slower.
+
+    That is when some other program uses the processors: a thread that should work does not get one.
+    """
+    waited = 0
     for thread in range(threads):
-        total += sync[thread * LINE + WAITED]
-    return total
+        waited += sync[thread * LINE + WAITED]
+    if waited < LONG_WAIT:
+        return False
+    passed = _nanoseconds(sync, 0) - sync[BEGIN]
+    return bool(waited * 10 > passed * (threads - 1) * 8)
