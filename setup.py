@@ -26,7 +26,7 @@ SERVER = [
     "peewee>=4.5,<5",
     "pyjwt>=2.15,<3",
     "structlog>=25",  # one JSON line an event
-    "websockets>=15",  # the sidecar's side of a socket
+    "websockets>=17,<18",  # the sidecar's side of a socket; it overrides parts that may change
 ]
 
 DEV = [

@@ -213,8 +213,10 @@ def test_the_seed_decides(host: CpuHost) -> None:
 def test_any_number_of_threads_makes_the_same_network(monkeypatch: pytest.MonkeyPatch, blocks: int) -> None:
     monkeypatch.setattr(live_module, "THREAD_WORK", 0)
     digests, said = set(), []
+    host = CpuHost("cpu0", 1)
     for threads in (1, 2, 3, 4):
-        live = trained(CpuHost("cpu0", threads), 3000, blocks=blocks)
+        host.team = team_module.Team(threads)
+        live = trained(host, 3000, blocks=blocks)
         digests.add(live.state().digest())
         said.append(answers(live, blobs(999, seed=2)[0]))
     assert len(digests) == 1

@@ -23,7 +23,7 @@ class CpuHost:
     kind = "cpu"
 
     def __init__(self, name: str, threads: int) -> None:
-        """Describe a host; `threads` 0 means one for each processor."""
+        """Describe a host; `threads` 0 means one for each processor, which is also the most there are."""
         self.name = name
         self.uuid = str(uuid.uuid5(_NAMESPACE, f"{socket.gethostname()}/{name}"))
         self._threads = threads
@@ -31,7 +31,7 @@ class CpuHost:
     @cached_property
     def team(self) -> Team:
         """Threads that the networks of this host share."""
-        return Team(self._threads or processors())
+        return Team(min(self._threads or processors(), processors()))
 
     def start(self, cache: Path) -> None:
         """Import Numba and load all kernels, from `cache` or by compiling them.

@@ -79,7 +79,7 @@ class SectionNetwork:
         self._memory = memory
         self._one = segments.OneRow(memory.inputs, memory.outputs)
         self._one_scratch = self._scratch(1, 1)
-        self._one_sync = np.zeros(LINE, np.int64)
+        self._one_sync = aligned(LINE, np.int64)
         self._one_answers = self._answers(1)
         lanes = lane_starts(memory.outputs)
         self._ranges = {name: slice(lanes[name], lanes[name] + size) for name, size in memory.outputs.items()}
@@ -183,7 +183,7 @@ class SectionNetwork:
         memory, team = self._memory, self._team
         work = memory.size * memory.blocks * WIDTH
         length = slice_length(work)
-        scratch, sync = self._scratch(length, team.size), np.zeros(LINE * team.size, np.int64)
+        scratch, sync = self._scratch(length, team.size), aligned(LINE * team.size, np.int64)
         rate = first_rate(memory.cycles - run.start + total)
         parts = memory.blocks if work >= THREAD_WORK else 1
         pace = Pace(total)

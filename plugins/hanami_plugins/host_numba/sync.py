@@ -31,13 +31,12 @@ LONG_WAIT = 2_000_000
 SPINS = 2000
 """Rounds of waiting, about 20 µs, after which a thread loses patience and lets other programs run."""
 
-_INT64 = ir.IntType(64)
 _X86 = platform.machine().lower() in {"x86_64", "amd64"}
 _MONOTONIC = time.CLOCK_MONOTONIC
 
 # Functions of the C library, which Numba finds by their names, also in code that comes from its cache.
-_sched_yield = types.ExternalFunction("sched_yield", types.int32())
-_clock_gettime = types.ExternalFunction("clock_gettime", types.int32(types.int32, types.intp))
+_sched_yield: Any = types.ExternalFunction("sched_yield", types.int32())
+_clock_gettime: Any = types.ExternalFunction("clock_gettime", types.int32(types.int32, types.intp))
 
 
 @operation
@@ -76,7 +75,7 @@ def _nanoseconds(sync: Any, thread: int) -> int:
     """Read the system's clock."""
     place = thread * LINE + CLOCK
     _clock_gettime(_MONOTONIC, sync.ctypes.data + 8 * place)
-    return sync[place] * 1_000_000_000 + sync[place + 1]
+    return int(sync[place] * 1_000_000_000 + sync[place + 1])
 
 
 @inlined
