@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -38,6 +39,41 @@ class Session:
         self._token, self._renew_at = "", 0.0
         self._lock = threading.RLock()
         self._connections: requests.Session | None = None
+
+    @classmethod
+    def from_environment(
+        cls, *, address: str | None = None, user: str | None = None, passphrase: str | None = None, **options: Any
+    ) -> Self:
+        """Take what is not given from the variables HANAMI_ADDRESS, HANAMI_USER and HANAMI_PASSPHRASE.
+
+        Args:
+            address: address of the server.
+            user: id of the user.
+            passphrase: secret of the user.
+            options: `verify` and `timeout`, as for the class.
+
+        Raises:
+            ValueError: a variable is missing, or as for the class.
+        """
+        return cls(
+            address or _variable("HANAMI_ADDRESS"),
+            user or _variable("HANAMI_USER"),
+            passphrase or _variable("HANAMI_PASSPHRASE"),
+            **options,
+        )
+
+    def __repr__(self) -> str:
+        """Return address and user; the passphrase and the token are nobody's business."""
+        project = "" if self._project is None else f", project {self._project!r}"
+        return f"<{type(self).__name__} {self._address!r}, user {self._user!r}{project}>"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Return the object itself: copies of what holds a client share the login."""
+        return self
+
+    def __reduce__(self) -> Any:
+        """Refuse to be stored: the passphrase would lie in the file."""
+        raise TypeError("a Client holds a login and can not be stored; make a new one, as with Client.from_environment")
 
     @property
     def timeout(self) -> float:
@@ -160,6 +196,13 @@ class Session:
             if self._connections is None:
                 self._connections = requests.Session()
             return self._connections
+
+
+def _variable(name: str) -> str:
+    value = os.environ.get(name)
+    if not value:
+        raise ValueError(f"{name} is not set")
+    return value
 
 
 def renewal_age(token: str) -> float:
