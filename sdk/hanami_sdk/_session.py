@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from hanami_sdk import _http
 from hanami_sdk._http import API
+from hanami_sdk._retry import DEFAULT_SECONDS
 from hanami_sdk.hanami_exceptions import HanamiException, UnauthorizedException
 
 if TYPE_CHECKING:
@@ -27,13 +28,22 @@ class Session:
     """Requests with a token that is always fresh, over connections that are used again; safe to use from threads."""
 
     def __init__(
-        self, address: str, user: str, passphrase: str, *, verify: bool | str = True, timeout: float = 60.0
+        self,
+        address: str,
+        user: str,
+        passphrase: str,
+        *,
+        verify: bool | str = True,
+        timeout: float = 60.0,
+        retry: float = DEFAULT_SECONDS,
     ) -> None:
         if not address.startswith(("http://", "https://")):
             raise ValueError(f"the address must begin with http:// or https://, not be '{address}'")
         if not timeout > 0:
             raise ValueError("the time-out must be greater than 0 seconds")
-        self._address, self._verify, self._timeout = address, verify, float(timeout)
+        if not retry >= 0:
+            raise ValueError("there is no trying again for less than 0 seconds")
+        self._address, self._verify, self._timeout, self._retry = address, verify, float(timeout), float(retry)
         self._user, self._passphrase = user, passphrase
         self._project: str | None = None
         self._token, self._renew_at = "", 0.0
@@ -50,7 +60,7 @@ class Session:
             address: address of the server.
             user: id of the user.
             passphrase: secret of the user.
-            options: `verify` and `timeout`, as for the class.
+            options: `verify`, `timeout` and `retry`, as for the class.
 
         Raises:
             ValueError: a variable is missing, or as for the class.
@@ -79,6 +89,11 @@ class Session:
     def timeout(self) -> float:
         """Seconds to wait for a connection and for each part of an answer."""
         return self._timeout
+
+    @property
+    def retry(self) -> float:
+        """Seconds to go on trying when a connection broke off."""
+        return self._retry
 
     def __enter__(self) -> Self:
         """Return the object itself."""
@@ -187,7 +202,7 @@ class Session:
         url = _http.join(self._address, API + path) + (f"?{_http.query_text(query)}" if query else "")
         text = None if body is None else _http.json_text(body)
         options = {"token": token, "body": text, "verify": self._verify, "timeout": self._timeout}
-        return _http.parse(_http.send_over(self._pool(), method, url, **options))
+        return _http.parse(_http.send_over(self._pool(), method, url, self._retry, **options))
 
     def _pool(self) -> requests.Session:
         import requests

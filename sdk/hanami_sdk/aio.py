@@ -28,6 +28,7 @@ from hanami_sdk._client import Client
 from hanami_sdk._direct import DirectIO
 from hanami_sdk._messages import Values
 from hanami_sdk._models import ClusterLike, Task
+from hanami_sdk._retry import DEFAULT_SECONDS
 from hanami_sdk._tasks import Columns, Results, Watch
 from hanami_sdk._upload import Progress
 from hanami_sdk._waiting import pauses
@@ -74,18 +75,26 @@ class AsyncClient:
         passphrase: secret of the user.
         verify: check the certificate of an https address; a path names a file of trusted certificates.
         timeout: seconds to wait for a connection and for each part of an answer.
+        retry: seconds to go on when a connection broke off.
 
     Attributes:
         client: the `Client` that does the work.
 
     Raises:
-        ValueError: the address is no http address, or the time-out is not greater than 0.
+        ValueError: the address is no http address, or a number of seconds is too small.
     """
 
     def __init__(
-        self, address: str, user: str, passphrase: str, *, verify: bool | str = True, timeout: float = 60.0
+        self,
+        address: str,
+        user: str,
+        passphrase: str,
+        *,
+        verify: bool | str = True,
+        timeout: float = 60.0,
+        retry: float = DEFAULT_SECONDS,
     ) -> None:
-        self.client = Client(address, user, passphrase, verify=verify, timeout=timeout)
+        self.client = Client(address, user, passphrase, verify=verify, timeout=timeout, retry=retry)
 
     @classmethod
     def from_environment(cls, **options: Any) -> Self:
