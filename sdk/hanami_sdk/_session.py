@@ -47,6 +47,7 @@ class Session:
         self._user, self._passphrase = user, passphrase
         self._project: str | None = None
         self._token, self._renew_at = "", 0.0
+        self._identity: Mapping[str, Any] = {}
         self._lock = threading.RLock()
         self._connections: requests.Session | None = None
 
@@ -161,6 +162,11 @@ class Session:
         """Send a DELETE request; arguments and result as for `get`."""
         return self._call("DELETE", path, query=query)
 
+    def identity(self) -> Mapping[str, Any]:
+        """Return what the server said about the user at the last login: `id`, `name` and `is_admin`."""
+        self._fresh_token()
+        return {name: self._identity[name] for name in ("id", "name", "is_admin") if name in self._identity}
+
     def open_socket(self, target: str, uuid: str, refusal: type[HanamiException]) -> Socket:
         """Open a websocket to the thing `uuid`; `refusal` is raised for later answers that are errors."""
         from hanami_sdk._socket import Socket
@@ -187,7 +193,7 @@ class Session:
             return self._token
 
     def _accept(self, answer: Any) -> None:
-        self._token = str(_http.item(answer, "token"))
+        self._token, self._identity = str(_http.item(answer, "token")), answer
         self._renew_at = time.monotonic() + renewal_age(self._token)
 
     def _send(

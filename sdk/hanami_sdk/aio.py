@@ -222,6 +222,8 @@ class AsyncClient:
     delete_project = _coroutine(Client.delete_project)
     add_to_project = _coroutine(Client.add_to_project)
     remove_from_project = _coroutine(Client.remove_from_project)
+    identity = _coroutine(Client.identity)
+    whoami = _coroutine(Client.whoami)
     memberships = _coroutine(Client.memberships)
     audit_log = _coroutine(Client.audit_log)
     error_log = _coroutine(Client.error_log)
