@@ -91,6 +91,7 @@ setup(
                 "format_mnist",
                 "host_numba",
                 "hosts",
+                "logs",
                 "policy_file",
                 "projects",
                 "tasks",

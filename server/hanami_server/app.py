@@ -16,6 +16,7 @@ import msgspec
 import peewee
 
 from hanami_core.errors import BadRequest, ClientError
+from hanami_core.events import CallFailed
 from hanami_core.ids import new_uuid
 from hanami_core.routes import Route
 from hanami_core.runtime import Runtime
@@ -24,6 +25,7 @@ from hanami_server.connections import reset
 from hanami_server.fields import merge
 from hanami_server.gate import Gate, Passed
 from hanami_server.health import LIVE_PATH, READY_PATH, Live, Ready
+from hanami_server.logs import hide_secrets, without_secrets
 
 __all__ = ["Endpoint", "Journal", "create_app"]
 
@@ -116,4 +118,16 @@ def _answer_failure(
         reset(runtime.database)
     identity = new_uuid()
     log.error("request failed", exc_info=error, extra={"id": identity, "method": req.method, "path": req.path})
+    runtime.plugins.event(runtime, _failed(req, f"internal error {identity}: {type(error).__name__}: {error}"))
     _answer(resp, 500, f"internal error {identity}")
+
+
+def _failed(req: falcon.Request, message: str) -> CallFailed:
+    passed: Passed | None = getattr(req.context, "passed", None)
+    return CallFailed(
+        actor=None if passed is None else passed.call.actor,
+        component="" if passed is None else passed.call.access.action.name,
+        context=f"{req.method} {req.path.lstrip('/')}",
+        input_values={} if passed is None else without_secrets({**passed.body, **passed.query}),
+        message=hide_secrets(message),
+    )
