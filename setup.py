@@ -92,6 +92,7 @@ setup(
                 "host_numba",
                 "hosts",
                 "logs",
+                "measurements",
                 "policy_file",
                 "projects",
                 "tasks",

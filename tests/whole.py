@@ -22,6 +22,7 @@ class Whole:
 
     def __init__(self, directory: Path, *more: EntryPoint, **flags: object) -> None:
         settings = CHEAP | {name.replace("__", "."): value for name, value in flags.items()}
+        directory.mkdir(exist_ok=True)
         plugins = PluginHost([*installed_plugins(), *more])
         self.runtime = Runtime.open(directory, "tool", settings, {}, plugins)
         plugins.admin(self.runtime, ADMIN)
