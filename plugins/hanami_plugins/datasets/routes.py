@@ -13,7 +13,7 @@ from hanami_core.datasets import DatasetFormat
 from hanami_core.errors import NotFound, PluginError
 from hanami_core.ids import Name, Uuid
 from hanami_core.plugin_host import DEGRADED, Contribution
-from hanami_core.routes import Call, Empty, Route, Table, table
+from hanami_core.routes import Call, Empty, Listing, Paging, Route, listing
 from hanami_core.runtime import Runtime
 from hanami_plugins.datasets import service, tables
 from hanami_plugins.datasets.models import Dataset
@@ -96,7 +96,7 @@ def routes(runtime: Runtime) -> list[Route]:
     found = [
         Route("GET", PREFIX, "datasets.get", ByUuid, DatasetAnswer, get),
         Route("DELETE", PREFIX, "datasets.delete", ByUuid, Empty, delete),
-        Route("GET", f"{PREFIX}/all", "datasets.list", Empty, Table, list_all),
+        Route("GET", f"{PREFIX}/all", "datasets.list", Paging, Listing, list_all),
         Route("GET", f"{PREFIX}/progress", "datasets.progress", ByUuid, Progress, progress),
         Route("GET", f"{PREFIX}/check", "datasets.check", Check, Accuracy, check),
         Route("GET", f"{PREFIX}/content", "datasets.content", Content, Data, content),
@@ -172,10 +172,9 @@ def get(call: Call, request: ByUuid) -> dict[str, Any]:
     }
 
 
-def list_all(call: Call, request: Empty) -> dict[str, Any]:
+def list_all(call: Call, request: Paging) -> dict[str, Any]:
     """List the visible datasets, also those that are still being uploaded."""
-    rows = [[getattr(row, name) for name in LIST_HEADER] for row in call.access.visible(Dataset)]
-    return table(LIST_HEADER, rows)
+    return listing(LIST_HEADER, call.access.visible(Dataset), request)
 
 
 def delete(call: Call, request: ByUuid) -> dict[str, Any]:
