@@ -31,6 +31,14 @@ class Empty(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True)
+class Page:
+    """An answer that is no JSON: something to look at, sent as it is."""
+
+    body: bytes
+    content_type: str = "text/html; charset=utf-8"
+
+
+@dataclass(frozen=True)
 class Call:
     """One authenticated request, as a handler sees it."""
 
@@ -59,8 +67,9 @@ class Route:
         path: absolute path, for example ``/v1.0alpha/cluster``.
         action: ``noun.verb``; what rules refer to.
         request: struct of the fields; query fields for GET and DELETE, else the JSON body merged with the query.
-        response: struct or other type of the answer, for documentation and checks.
-        handler: called as ``handler(call, request)``; returns a struct, a mapping or an instance of `response`.
+        response: struct or other type of the answer, for documentation and checks; `Page` for what is no JSON.
+        handler: called as ``handler(call, request)``; returns a struct, a mapping or an instance of `response`. The
+            first line of its docstring is the summary of the route.
         roles: roles that may use the route where no policy file decides.
         anonymous: needs no login; the handler gets ``call.access`` of nobody and must not use it.
     """

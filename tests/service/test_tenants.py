@@ -18,7 +18,13 @@ from hanami_sdk import Client, Cluster, Dataset
 from hanami_server.app import create_app
 from hanami_server.demo.local import LocalServer
 
-ANONYMOUS = {("POST", "/v1.0alpha/token"), ("GET", "/health/live"), ("GET", "/health/ready")}
+ANONYMOUS = {
+    ("POST", "/v1.0alpha/token"),
+    ("GET", "/health/live"),
+    ("GET", "/health/ready"),
+    ("GET", "/openapi.json"),
+    ("GET", "/docs"),
+}
 STRANGER = ("stranger", "a long passphrase")
 
 

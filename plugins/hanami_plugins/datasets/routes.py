@@ -137,11 +137,13 @@ def upload_routes(dataset_format: DatasetFormat, max_size: int) -> list[Route]:
     answered = msgspec.defstruct(f"{title}Upload", [(f, str) for f in (*FIELDS, *(f"uuid_{p}_file" for p in parts))])
 
     def announce(call: Call, request: Any) -> dict[str, Any]:
+        """Announce the upload of a dataset; its files are then sent over websockets."""
         sizes = {part: getattr(request, f"{part}_data_size") for part in parts}
         dataset, files = service.create(call.runtime, call.access, name, request.name, sizes)
         return _common(dataset) | {f"uuid_{part}_file": files[part].uuid for part in parts}
 
     def finish(call: Call, request: Any) -> dict[str, Any]:
+        """Finalise an upload: the files become the dataset's table."""
         files = {part: getattr(request, f"uuid_{part}_file") for part in parts}
         service.finalise(call.runtime, call.access, name, request.uuid, files)
         return {"uuid": request.uuid.lower()}
