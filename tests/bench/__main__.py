@@ -21,7 +21,7 @@ from rich.table import Table
 from hanami_sdk import Client
 from hanami_server.demo import digits, story
 from hanami_server.demo.local import LocalServer
-from tests.bench import engine
+from tests.bench import engine, rest
 
 ROOT = Path(__file__).parents[2]
 SEEDS = 3
@@ -33,6 +33,7 @@ TARGETS = {
     "direct_io_ms_p50": ("≤", 0.5),
     "ready_seconds": ("≤", 4.0),
     "memory_mb": ("≤", 600.0),
+    "rest_requests_per_second": ("≥", 2500.0),
 }
 
 
@@ -97,12 +98,16 @@ def main() -> None:
     directory = mnist_directory(arguments.data)
     service = measure_service(directory)
     show(f"service, {'genuine MNIST' if directory != digits.SAMPLE else 'sample of MNIST'}", service)
+    lists = rest.run()
+    show("lists, 8 clients", lists)
     kernels = engine.run(directory) if directory != digits.SAMPLE else {}
     show("engine", kernels)
     target = Path(arguments.json)
     target.parent.mkdir(parents=True, exist_ok=True)
     machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
-    target.write_text(json.dumps({"machine": machine, "service": service, "engine": kernels}, indent=2) + "\n")
+    target.write_text(
+        json.dumps({"machine": machine, "service": service, "rest": lists, "engine": kernels}, indent=2) + "\n"
+    )
     print(f"written to {target}")
 
 
