@@ -21,12 +21,12 @@ SERVER = [
     "gunicorn>=27,<28",
     "lark>=1.3",  # grammars of the template and of the policy file
     "msgspec>=0.22",  # request bodies: strict types, unknown fields refused
-    "numba>=0.61",
+    "numba>=0.62",
     "numpy>=2.0",
     "peewee>=4.5,<5",
     "pyjwt>=2.15,<3",
     "structlog>=25",  # one JSON line an event
-    "websockets>=15",  # the sidecar's side of a socket
+    "websockets>=17,<18",  # the sidecar's side of a socket; it overrides parts that may change
 ]
 
 DEV = [

@@ -78,11 +78,11 @@ def parse(argv: list[str]) -> Options:
     found = parser.parse_args(argv)
     if found.parent is not None:
         lifetime.die_with(found.parent)
-    values = vars(found) | {"flags": split_flags(found.flags)}
+    values = vars(found) | {"flags": _split(found.flags)}
     return Options(**values)
 
 
-def split_flags(texts: list[str]) -> dict[str, str]:
+def _split(texts: list[str]) -> dict[str, str]:
     """Return ``name=value`` texts as a mapping."""
     pairs: Mapping[str, tuple[str, str, str]] = {text: text.partition("=") for text in texts}
     return {name: value for name, _, value in pairs.values()}

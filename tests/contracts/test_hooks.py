@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from hanami_cli.hookspecs import hanami_cli_commands
 from hanami_core import hookspecs
 from hanami_core.plugin_host import PluginHost
 
 ROOT = Path(__file__).parents[2]
-HOOKS = hookspecs.all_hooks()
+SERVER_HOOKS = hookspecs.all_hooks()
+HOOKS = SERVER_HOOKS | {"hanami_cli_commands": hanami_cli_commands}
 
 
 def render() -> str:
@@ -20,8 +22,9 @@ def render() -> str:
     lines = [
         "# Hooks",
         "",
-        "The reference of every hook, made from `hanami_core/hookspecs.py`. How to write, package and test a plugin is",
-        "told in the [plugin guide](plugin_guide.md).",
+        "The reference of every hook, made from `hanami_core/hookspecs.py`; the last one is of the command line",
+        "programs, has the entry-point group `hanami.cli` and stands in `hanami_cli/hookspecs.py`. How to write,",
+        "package and test a plugin is told in the [plugin guide](plugin_guide.md).",
         "",
     ]
     for name, function in HOOKS.items():
@@ -37,6 +40,7 @@ def markdown(doc: str) -> list[str]:
     text = re.sub(r"^:param (\w+):", r"* **\1**:", doc, flags=re.M)
     text = re.sub(r"^:returns:", "* **returns**:", text, flags=re.M)
     text = re.sub(r"^:failure:", "* **if it fails**:", text, flags=re.M)
+    text = re.sub(r"^\.\. versionadded:: (.+)", r"*Added in \1.*", text, flags=re.M)
     head, _, example = text.partition("Example::")
     code = [line[4:] for line in example.strip("\n").splitlines()]
     return [*head.replace("``", "`").rstrip().splitlines(), "", "```python", *code, "```"]
@@ -59,12 +63,13 @@ def test_the_reference_is_up_to_date() -> None:
 
 @pytest.mark.parametrize("name", HOOKS)
 def test_a_hook_has_a_test(name: str) -> None:
-    tests = (ROOT / "tests" / "core" / "test_plugin_host.py").read_text()
+    files = ROOT / "tests" / "core" / "test_plugin_host.py", ROOT / "tests" / "cli" / "test_cli_hooks.py"
+    tests = "".join(file.read_text() for file in files)
     group = f'"{name}"' in tests or f"def test_hook_{name}" in tests
     assert group
 
 
-@pytest.mark.parametrize("name", HOOKS)
+@pytest.mark.parametrize("name", SERVER_HOOKS)
 def test_a_hook_has_a_typed_method(name: str) -> None:
     method = getattr(PluginHost, name.removeprefix("hanami_"))
     assert inspect.signature(method).return_annotation is not inspect.Signature.empty

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from hanami_core.compute import Columns, LiveNetwork, Rows, Run, Values
-from hanami_core.network import Input, NetworkState, Output, Position, Settings, Template
+from hanami_core.network import Axon, Input, NetworkState, Output, Position, Settings, Template
+from hanami_core.network.topology import WALKED_SIDES, neighbour
 from hanami_plugins.host_numba.host import CpuHost
 from hanami_plugins.host_numba.section import SectionRules
 
@@ -17,17 +19,16 @@ RULES = SectionRules()
 
 
 def chain(inputs: Sequence[str] = ("in",), outputs: Sequence[str] = ("out",), blocks: int | None = None) -> Template:
-    """Return inputs and outputs around one hidden hexagon."""
-    around = [*(Input(name, 1 + i) for i, name in enumerate(inputs))]
-    read = [*(Output(name, 1 + len(inputs) + i) for i, name in enumerate(outputs))]
-    count = 1 + len(inputs) + len(outputs)
-    hexagons = tuple(Position(2 * i, 0, 0) for i in range(count))
-    axons = tuple((item.hexagon, 0) for item in around)
-    from hanami_core.network import Axon
-
-    last = Axon(0, read[0].hexagon)
+    """Return inputs that lead to one hidden hexagon, and outputs around it."""
+    hidden = Position(10, 10, 5)
+    around = [neighbour(hidden, side) for side, _ in zip(WALKED_SIDES, outputs, strict=False)]
+    away = [Position(i, 0, 0) for i, _ in enumerate(inputs)]
     return Template(
-        Settings(blocks=blocks), hexagons, tuple(around), tuple(read), (*(Axon(a, b) for a, b in axons), last)
+        Settings(blocks=blocks),
+        (hidden, *around, *away),
+        tuple(Input(name, 1 + len(outputs) + i) for i, name in enumerate(inputs)),
+        tuple(Output(name, 1 + i) for i, name in enumerate(outputs)),
+        tuple(Axon(1 + len(outputs) + i, 0) for i, _ in enumerate(inputs)),
     )
 
 
@@ -75,8 +76,6 @@ def accuracy(live: LiveNetwork, inputs: np.ndarray, outputs: np.ndarray) -> floa
 
 def reopened(live: LiveNetwork, host: CpuHost) -> LiveNetwork:
     """Return a second network with the state of another one."""
-    import io
-
     file = io.BytesIO()
     live.state().write(file)
     return RULES.open(NetworkState.read(file), host)

@@ -15,6 +15,7 @@ from hanami_core.errors import CorruptFile
 from hanami_core.network import Axon, Input, NetworkState, Output, Position, Settings, Template
 from hanami_core.settings import Settings as ServerSettings
 from hanami_plugins import host_numba
+from hanami_plugins.host_numba import host as host_module
 from hanami_plugins.host_numba import memory
 from hanami_plugins.host_numba.host import CpuHost
 from hanami_plugins.host_numba.section import SectionRules
@@ -45,13 +46,14 @@ def test_settings_are_declared_with_defaults() -> None:
     assert defaults == {"host_numba.hosts": 1, "host_numba.threads": 0}
 
 
-def test_threads_are_those_of_the_setting_or_all() -> None:
-    (some,) = hosts(1, 3)
-    (every,) = hosts(1, 0)
-    assert isinstance(some, CpuHost)
-    assert isinstance(every, CpuHost)
-    assert some.team.size == 3
-    assert every.team.size >= 1
+@pytest.mark.parametrize(("setting", "size"), [(0, 4), (1, 1), (3, 3), (100, 4)])
+def test_threads_are_those_of_the_setting_but_not_more_than_processors(
+    monkeypatch: pytest.MonkeyPatch, setting: int, size: int
+) -> None:
+    monkeypatch.setattr(host_module, "processors", lambda: 4)
+    (host,) = hosts(1, setting)
+    assert isinstance(host, CpuHost)
+    assert host.team.size == size
 
 
 def test_contracts_are_kept() -> None:
@@ -165,7 +167,7 @@ def retyped(name: str) -> Callable[[NetworkState], None]:
 
 
 def without(name: str) -> Callable[[NetworkState], None]:
-    return lambda state: state.arrays.pop(name) and None
+    return lambda state: state.arrays.__delitem__(name)
 
 
 @pytest.mark.parametrize(

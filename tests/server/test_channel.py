@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hanami_server.parcel import Parcel
 from hanami_server.sidecar.channel import Channel, Limits
 from hanami_server.sidecar.frames import frame_length
-from tests.server.test_sockets import frame, head, read_head
+from tests.server.test_sockets import frame, head, read_frame, read_head
 
 
 class Desk:
@@ -70,6 +70,38 @@ def test_a_client_that_does_not_do_its_part_is_cut_off(limits, sent):
 
     desk = asyncio.run(scenario())
     assert (desk.session is not None) == bool(sent)
+
+
+def test_answers_wait_for_a_client_that_reads_slowly():
+    """200 small frames whose answers have a megabyte each."""
+
+    async def scenario():
+        desk = Desk()
+        channel, client = await connect(desk, Parcel(head()))
+        await asyncio.to_thread(read_head, client)
+        client.sendall(frame(b"open"))
+        await asyncio.to_thread(read_frame, client)
+        client.sendall(frame(b"more") * 200)
+        while not channel.paused:
+            await asyncio.sleep(0)
+        held = channel.transport.get_write_buffer_size()
+        total = 200 * ((1 << 20) + 10)
+        read = await asyncio.to_thread(drain, client, total)
+        channel.detach()
+        await desk.gone.wait()
+        client.close()
+        return held, read == total
+
+    held, complete = asyncio.run(scenario())
+    assert held < 4 << 20
+    assert complete
+
+
+def drain(client, total):
+    read = 0
+    while read < total:
+        read += len(client.recv(1 << 20))
+    return read
 
 
 def test_a_channel_that_moves_says_what_is_left():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 import subprocess
@@ -194,9 +195,8 @@ def test_doctor_finds_changed_and_missing_and_unknown_files(env, patient):
 
 
 def test_doctor_finds_a_damaged_table(env, patient):
-    with sqlite3.connect(patient / "hanami.db") as database:
+    with contextlib.closing(sqlite3.connect(patient / "hanami.db")) as database:
         database.execute("alter table note rename column value to worth")
-    database.close()
     code, found = findings(env, patient)
     assert code == 1
     assert [where for where, _ in found] == ["table note"]

@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from hanami_core import localsocket
 from hanami_server.paths import control_path
 from tests.server.harness import PROGRAM, ServerProcess, alive, descendants, hanami, until
 
@@ -207,9 +208,7 @@ def test_a_long_path_is_no_problem(start_server, tmp_path):
 
 
 def test_a_sidecar_answers_questions(server):
-    with socket.socket(socket.AF_UNIX) as stream:
-        stream.settimeout(5)
-        stream.connect(str(control_path(server.data_dir, "cpu0")))
+    with localsocket.connect(socket.SOCK_STREAM, control_path(server.data_dir, "cpu0")) as stream:
         reader = stream.makefile("rb")
         stream.sendall(b'{"op": "metrics"}\n{"op": "nothing"}\nrubbish\n')
         metrics, unknown, rubbish = (json.loads(reader.readline()) for _ in range(3))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sqlite3
@@ -46,13 +47,15 @@ def test_a_task_begins_at_once(workshop):
 
 
 def test_tasks_of_one_lane_run_one_after_the_other(workshop):
-    uuids = [create(workshop, 30, lane="row") for _ in range(4)]
-    while True:
-        states = [look(workshop, uuid)["state"] for uuid in uuids]
-        assert states.count("active") <= 1
-        assert states == sorted(states, key=["finished", "active", "queued"].index)
-        if set(states) == {"finished"}:
-            break
+    for _ in range(4):
+        create(workshop, 30, lane="row")
+    states = [""]
+    with contextlib.closing(sqlite3.connect(workshop.data_dir / "hanami.db")) as database:
+        while set(states) != {"finished"}:
+            rows = database.execute("select state from task where lane = 'row' order by sequence")
+            states = [state for (state,) in rows]
+            assert states.count("active") <= 1
+            assert states == sorted(states, key=["finished", "active", "queued"].index)
 
 
 def test_tasks_of_several_lanes_run_together(workshop):
@@ -118,10 +121,9 @@ def test_a_task_that_is_stopped_with_the_server_goes_on_with_the_next(start_serv
     uuid = create(server, 2000)
     until(lambda: look(server, uuid)["cursor"] >= 20)
     assert server.stop() == 0
-    with sqlite3.connect(server.data_dir / "hanami.db") as database:
+    with contextlib.closing(sqlite3.connect(server.data_dir / "hanami.db")) as database, database:
         state, cursor = database.execute("select state, cursor from task where uuid = ?", (uuid,)).fetchone()
         database.execute("update task set total_cycles = ? where uuid = ?", (cursor + 20, uuid))
-    database.close()
     assert state == "active"
     assert cursor % 20 or cursor > 20, "the state of the last moment was not stored"
     again = start_server(server.data_dir)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -59,10 +60,15 @@ class ClusterAnswer(msgspec.Struct):
 
 
 class ClusterMetrics(ClusterAnswer):
-    """A cluster with its size."""
+    """A cluster with its size, what it has seen, and what its rule set tells of it."""
 
     number_of_blocks: int
     number_of_sections: int
+    host: str
+    mode: str
+    seed: int
+    cycles: int
+    metrics: dict[str, float]
 
 
 class ModeAnswer(msgspec.Struct):
@@ -94,8 +100,15 @@ def create(call: Call, request: CreateCluster) -> dict[str, Any]:
 def get(call: Call, request: ByUuid) -> dict[str, Any]:
     """Return a cluster with its metrics."""
     cluster = call.get(Cluster, request.uuid, MISSING.format(request.uuid))
-    metrics = {"number_of_blocks": cluster.blocks, "number_of_sections": cluster.sections}
-    return service.answer(cluster) | metrics
+    return service.answer(cluster) | {
+        "number_of_blocks": cluster.blocks,
+        "number_of_sections": cluster.sections,
+        "host": cluster.host,
+        "mode": cluster.mode,
+        "seed": cluster.seed,
+        "cycles": cluster.cycles,
+        "metrics": json.loads(cluster.metrics),
+    }
 
 
 def list_all(call: Call, request: Paging) -> dict[str, Any]:

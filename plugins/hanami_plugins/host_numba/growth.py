@@ -44,7 +44,7 @@ from hanami_plugins.host_numba.simd import (
     store,
     subtract,
 )
-from hanami_plugins.host_numba.sync import LINE, NOTE, total_yields, wait_for_all
+from hanami_plugins.host_numba.sync import LINE, NOTE, is_crowded, wait_for_all
 
 f32 = np.float32
 u32 = np.uint32
@@ -54,8 +54,6 @@ EXCESS = 1
 """A value is above its border, or its source was never active."""
 UNREADABLE = 2
 """A value is not finite."""
-MANY_YIELDS = 2000
-"""Waiting rounds, about a millisecond, after which a call is better finished by a single thread."""
 
 
 @inlined
@@ -196,7 +194,7 @@ def prepare_slice(
     Whether the threads wait too long for each other is decided by one of them, before anything has changed.
     """
     if thread == 0:
-        scratch.status[2] = total_yields(sync, threads) > MANY_YIELDS
+        scratch.status[2] = is_crowded(sync, threads)
     found = 0
     for cycle in range(first + thread, last, threads):
         found |= keep_row(net, scratch, segments, cycle, cycle - first)
@@ -214,4 +212,4 @@ def prepare_slice(
     if thread == 0:
         scratch.status[0] = grow(net, sources, scratch, segments, first, last)
     wait_for_all(sync, thread, threads)
-    return scratch.status[0]
+    return int(scratch.status[0])

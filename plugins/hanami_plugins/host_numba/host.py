@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import importlib
+import shutil
 import socket
 import tempfile
 import uuid
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from hanami_plugins.host_numba.team import Team, processors
 
@@ -22,7 +25,7 @@ class CpuHost:
     kind = "cpu"
 
     def __init__(self, name: str, threads: int) -> None:
-        """Describe a host; `threads` 0 means one for each processor."""
+        """Describe a host; `threads` 0 means one for each processor, which is also the most there are."""
         self.name = name
         self.uuid = str(uuid.uuid5(_NAMESPACE, f"{socket.gethostname()}/{name}"))
         self._threads = threads
@@ -30,16 +33,15 @@ class CpuHost:
     @cached_property
     def team(self) -> Team:
         """Threads that the networks of this host share."""
-        return Team(self._threads or processors())
+        return Team(min(self._threads or processors(), processors()))
 
     def start(self, cache: Path) -> None:
         """Import Numba and load all kernels, from `cache` or by compiling them.
 
         A cache that can not be written is not used; kernels are then compiled again with every start.
         """
-        import numba
-
-        numba.config.CACHE_DIR = str(_writable(cache / _fingerprint()))
+        config: Any = importlib.import_module("numba.core.config")
+        config.CACHE_DIR = str(_writable(cache / _fingerprint()))
         importlib.import_module("hanami_plugins.host_numba.warm").up()
 
 
@@ -51,15 +53,13 @@ def _fingerprint() -> str:
     return f"kernels-{digest.hexdigest()[:16]}"
 
 
-_temporary: list[tempfile.TemporaryDirectory[str]] = []
-"""Directories that live as long as the process, because Numba looks for compiled code at any time."""
-
-
 def _writable(directory: Path) -> Path:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=directory):
             return directory
     except OSError:
-        _temporary.append(tempfile.TemporaryDirectory(prefix="hanami-kernels-"))
-        return Path(_temporary[-1].name)
+        # Numba looks for compiled code at any time, so the directory lives as long as the process.
+        temporary = tempfile.mkdtemp(prefix="hanami-kernels-")
+        atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+        return Path(temporary)

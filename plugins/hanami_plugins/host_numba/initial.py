@@ -6,6 +6,7 @@ There is no random generator with a state, so it does not matter in which order,
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +24,8 @@ READOUT_GAIN = 0.3
 """Standard deviation of initial read-out weights, in units of ``sqrt(1 / hidden neurons)``."""
 
 
-def mix(x: Words) -> Words:
-    """Scramble 32 bits (PCG-RXS-M-XS, O'Neill 2014)."""
+def mix(x: Any) -> Any:
+    """Scramble uint32 values (PCG-RXS-M-XS, O'Neill 2014)."""
     state = x * np.uint32(747796405) + np.uint32(2891336453)
     word = ((state >> ((state >> np.uint32(28)) + np.uint32(4))) ^ state) * np.uint32(277803737)
     return (word >> np.uint32(22)) ^ word
@@ -42,7 +43,8 @@ def keys(seed: int, side: int, interface: int, size: int) -> Words:
     key = np.zeros(1, np.uint32)
     for word in (seed & 0xFFFFFFFF, seed >> 32 & 0xFFFFFFFF, side, interface):
         key = mix(key ^ np.uint32(word))
-    return mix(key ^ np.arange(size, dtype=np.uint32))
+    result: Words = mix(key ^ np.arange(size, dtype=np.uint32))
+    return result
 
 
 def sections(key: Words, blocks: int, scale: np.float32) -> Floats:
@@ -50,7 +52,7 @@ def sections(key: Words, blocks: int, scale: np.float32) -> Floats:
     steps = np.arange(blocks, dtype=np.uint32) * np.uint32(GOLDEN)
     starts = mix(key[None, :] + steps[:, None])
     words = mix(starts[:, :, None] + np.arange(WIDTH, dtype=np.uint32))
-    uniform = (words >> np.uint32(8)).astype(np.float32) * np.float32(2.0**-23) - np.float32(1)
+    uniform: Floats = (words >> np.uint32(8)).astype(np.float32) * np.float32(2.0**-23) - np.float32(1)
     return uniform * scale
 
 

@@ -36,7 +36,7 @@ from hanami_plugins.host_numba.layout import (
     Sources,
 )
 from hanami_plugins.host_numba.simd import LANES, add, compiled, inlined, kernel, load, multiply, splat, store
-from hanami_plugins.host_numba.sync import wait_for_all
+from hanami_plugins.host_numba.sync import start_clock, wait_for_all
 
 f32 = np.float32
 Array = Any
@@ -105,7 +105,7 @@ def learn_cycle(net: Net, scratch: Scratch, c: int, k: int, mine: int, low: int,
 
 
 @inlined
-def chunk_size(failure: float) -> int:
+def chunk_size(failure: Any) -> int:
     """Return how many cycles may be answered before the first of them is learned."""
     return int(min(f32(CHUNK), max(f32(1), f32(CHUNK_FAILURES) / max(failure, f32(0.001)))))
 
@@ -171,6 +171,8 @@ def train_rows(
     done and room for rows is needed, or threads wait for each other too long; `BROKEN` if values of that cycle are not
     finite, which leaves the network in between.
     """
+    if thread == 0:
+        start_clock(sync)
     lanes = net.readout_bias.size
     for i in range(lanes):
         scratch.biases[thread * lanes + i] = net.readout_bias[i]

@@ -128,7 +128,7 @@ def is_finite(x: Array, at: int, count: int) -> bool:
     total = zero
     for i in range(at, at + count, LANES):
         total = multiply_add(load(x, i), zero, total)
-    return lane_sum(total) == f32(0)
+    return bool(lane_sum(total) == f32(0))
 
 
 @compiled

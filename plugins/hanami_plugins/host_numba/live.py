@@ -30,11 +30,12 @@ from hanami_plugins.host_numba.memory import LEARNED, Memory, aligned, lane_star
 from hanami_plugins.host_numba.sync import LINE
 from hanami_plugins.host_numba.team import Pace, Team
 
-FIRST_RATE = 0.03
+YOUTH_RATE = 0.05
+YOUTH = 20_000
+AGE_RATE = 0.01
+"""Learning rate at the begin of a task: highest, up to how many cycles, and lowest, see `first_rate`."""
 LAST_RATE = 1e-4
-"""Learning rate at the begin and at the end of a network's first task."""
-OLDEST = 9.0
-"""Age from which on the first rate of a task stays at a third; age 1 is the first task, see `first_rate`."""
+"""Learning rate at the end of a task."""
 STREAM_RATE = 0.02
 """Learning rate of single cycles."""
 AVERAGE_PERIOD = 500
@@ -52,10 +53,12 @@ RESULT_LANES = 1 << 20
 """Values that an answering thread keeps before they are handed out."""
 
 
-def first_rate(cycles_before: int, total: int) -> np.float32:
-    """Return the rate at the begin of a task: it falls with the square root of the network's age in such tasks."""
-    age = min(1 + max(cycles_before, 0) / total, OLDEST)
-    return np.float32(FIRST_RATE / math.sqrt(age))
+def first_rate(cycles: int) -> np.float32:
+    """Return the rate at the begin of a task for the cycles that the network will have seen at its end.
+
+    It falls with their square root, so that another pass over the same rows refines what the first one found.
+    """
+    return np.float32(max(AGE_RATE, YOUTH_RATE * math.sqrt(YOUTH / max(cycles, YOUTH))))
 
 
 def slice_length(work: int) -> int:
@@ -76,7 +79,7 @@ class SectionNetwork:
         self._memory = memory
         self._one = segments.OneRow(memory.inputs, memory.outputs)
         self._one_scratch = self._scratch(1, 1)
-        self._one_sync = np.zeros(LINE, np.int64)
+        self._one_sync = aligned(LINE, np.int64)
         self._one_answers = self._answers(1)
         lanes = lane_starts(memory.outputs)
         self._ranges = {name: slice(lanes[name], lanes[name] + size) for name, size in memory.outputs.items()}
@@ -180,8 +183,8 @@ class SectionNetwork:
         memory, team = self._memory, self._team
         work = memory.size * memory.blocks * WIDTH
         length = slice_length(work)
-        scratch, sync = self._scratch(length, team.size), np.zeros(LINE * team.size, np.int64)
-        rate = first_rate(memory.cycles - run.start, total)
+        scratch, sync = self._scratch(length, team.size), aligned(LINE * team.size, np.int64)
+        rate = first_rate(memory.cycles - run.start + total)
         parts = memory.blocks if work >= THREAD_WORK else 1
         pace = Pace(total)
         done = run.start
@@ -190,10 +193,12 @@ class SectionNetwork:
             job = Job(done, last, total, length, rate, np.float32(LAST_RATE))
             sync[:] = 0
             pace.start()
-            status = team.run(
+            statuses = team.run(
                 parts, train_rows, sync, memory.net, memory.sources, scratch, plan.inputs, plan.outputs, job
-            )[0]
-            before, done = done, self._reached(status, scratch)
+            )
+            if len(statuses) > 1:
+                team.note(crowded=statuses[0] == CROWDED)
+            before, done = done, self._reached(statuses[0], scratch)
             pace.stop(-(-(done - before) // length))
             memory.cycles += done - before
             if done > before and not run.step(done):
@@ -206,7 +211,6 @@ class SectionNetwork:
             raise FloatingPointError(f"values of cycle {cycle} are not finite")
         if status == FULL:
             self._memory.make_room()
-        self._team.note(crowded=status == CROWDED)
         return cycle
 
     def request(self, rows: Rows, results: Mapping[str, Values], run: Run) -> None:
@@ -219,7 +223,7 @@ class SectionNetwork:
         memory, total = self._memory, rows.cycles
         plan = segments.plan(Rows(rows.inputs, (), rows.time_length), memory.inputs, memory.outputs)
         for name, result in results.items():
-            if result.shape != (total, memory.outputs.get(name, 0)) or result.dtype != np.float32:
+            if result.shape != (total, memory.outputs.get(name)) or result.dtype != np.float32:
                 raise BadRequest(f"results of '{name}' must be a table of {total} rows that fits to the output")
         pace = Pace(max(1, RESULT_LANES // max(1, memory.lanes) // SLICE))
         answers: list[Answers] = []

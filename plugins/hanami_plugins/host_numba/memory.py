@@ -43,7 +43,7 @@ from hanami_plugins.host_numba.layout import (
 
 NAME = "section"
 DEFAULT_BLOCKS = 2
-MAX_INPUTS = 1 << 24
+MAX_INPUTS = 1 << 22
 MAX_OUTPUTS = 1 << 16
 MIN_CAPACITY = 64
 LEARNED = ("weights", "bias", "readout", "readout_bias")

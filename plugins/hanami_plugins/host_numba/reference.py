@@ -71,11 +71,13 @@ class ReferenceNetwork:
 
     def hidden(self, rows: npt.NDArray[np.int32], values: Floats) -> Floats:
         """Return the hidden neurons, shape (blocks, 64)."""
-        return np.maximum(self.bias + np.einsum("r,brw->bw", values, self.weights[:, rows]), f32(0))
+        result: Floats = np.maximum(self.bias + np.einsum("r,brw->bw", values, self.weights[:, rows]), f32(0))
+        return result
 
     def read_out(self, hidden: Floats) -> Floats:
         """Return what the hidden neurons say to each output."""
-        return np.einsum("bw,bqw->q", hidden, self.readout)
+        result: Floats = np.einsum("bw,bqw->q", hidden, self.readout)
+        return result
 
     def squash(self, sums: Floats) -> Floats:
         """Return probabilities for the sums of the outputs."""

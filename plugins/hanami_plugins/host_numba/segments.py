@@ -5,7 +5,7 @@ Imports no compute library. The tables hold raw addresses: a `Plan` keeps the ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +56,7 @@ def plan(rows: Rows, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> P
     return Plan(_table(table), _table(expected), tuple(arrays.values()))
 
 
-def _table(rows: list[tuple[int, ...]]) -> Ints:
+def _table(rows: Sequence[tuple[int, ...]]) -> Ints:
     return np.array(rows, np.int64).reshape(-1)
 
 
@@ -115,14 +115,17 @@ def is_one_hot(values: npt.NDArray[Any], name: str, first: int) -> bool:
         name: name of the output, for the error.
         first: cycle of the first row, for the error.
     """
+    # NumPy is several times faster along rows of memory than across them.
+    columns = np.ascontiguousarray(values.T)
     # A comparison with NaN is false, so it has to hold for what is allowed.
-    if not bool(values.min() >= 0 and values.max() <= 1):
+    if not bool(columns.min() >= 0 and columns.max() <= 1):
         cycle = first + int(np.argmin(((values >= 0) & (values <= 1)).all(axis=1)))
         raise BadRequest(f"output '{name}' has a value that is not between 0 and 1 in cycle {cycle}")
-    if values.shape[1] < 2:
-        return False
-    ones = np.count_nonzero(values == 1)
-    return bool(ones == len(values) == np.count_nonzero(values) and values.sum(axis=1).min() == 1)
+    # As many ones as rows, nothing else but zeros, and a one in every row.
+    ones = np.count_nonzero(columns == 1)
+    return bool(
+        len(columns) > 1 and ones == len(values) == np.count_nonzero(columns) and columns.max(axis=0).min() == 1
+    )
 
 
 class OneRow:

@@ -58,7 +58,7 @@ class LocalServer:
             "HANAMI_ADMIN_PASSPHRASE": self.passphrase,
         }
         done = subprocess.run(
-            [sys.executable, "-c", _PROGRAM, "init", "--data-dir", str(self.data_dir)],
+            [sys.executable, "-P", "-c", _PROGRAM, "init", "--data-dir", str(self.data_dir)],
             env={**os.environ, **admin},
             capture_output=True,
             text=True,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from typing import Protocol
 
 import msgspec
@@ -81,6 +82,7 @@ class Channel(Connection):
         self._ending = False
         self._pieces = bytearray()
         self._text = False
+        self._backlog: deque[bytes | str] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
 
@@ -101,7 +103,7 @@ class Channel(Connection):
     def connection_lost(self, exc: Exception | None) -> None:
         """Release everything."""
         self._cancel_timer()
-        self._resume_timer()
+        self._cancel_stall()
         super().connection_lost(exc)
         session, self._session = self._session, None
         self._desk.left(self, session)
@@ -211,7 +213,13 @@ class Channel(Connection):
         except UnicodeDecodeError:
             self.fail(CloseCode.INVALID_DATA, "text is not UTF-8")
         else:
-            self._answer(self._session, message)
+            self._backlog.append(message)
+            self._work()
+
+    def _work(self) -> None:
+        """Answer what has arrived, as long as the client takes the answers."""
+        while self._backlog and self._session is not None and not self.paused and self.protocol.state is OPEN:
+            self._answer(self._session, self._backlog.popleft())
 
     def _answer(self, session: SocketSession, message: bytes | str) -> None:
         try:
@@ -286,11 +294,12 @@ class Channel(Connection):
     def resume_writing(self) -> None:
         """Read on."""
         super().resume_writing()
-        self._resume_timer()
+        self._cancel_stall()
+        self._work()
         if not self._introducing:
             self._read_on()
 
-    def _resume_timer(self) -> None:
+    def _cancel_stall(self) -> None:
         if self._stalled is not None:
             self._stalled.cancel()
             self._stalled = None

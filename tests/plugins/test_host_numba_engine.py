@@ -1,0 +1,609 @@
+"""What a section network does, seen through `LiveNetwork` only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import pytest
+
+from hanami_core.compute import Columns, LiveNetwork, Rows, Run
+from hanami_core.errors import BadRequest
+from hanami_plugins.host_numba import live as live_module
+from hanami_plugins.host_numba import team as team_module
+from hanami_plugins.host_numba.host import CpuHost
+from tests.plugins.engine_kit import (
+    ALWAYS,
+    RULES,
+    accuracy,
+    answers,
+    blobs,
+    chain,
+    network,
+    one_hot,
+    reopened,
+    rows,
+)
+
+WIDTH, CLASSES = 40, 5
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> CpuHost:
+    host = CpuHost("cpu0", 1)
+    host.start(tmp_path_factory.mktemp("kernels"))
+    return host
+
+
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Call `step` after every slice."""
+    monkeypatch.setattr(team_module, "CALL_SECONDS", 0.0)
+
+
+@pytest.fixture
+def live(host: CpuHost) -> LiveNetwork:
+    return network(host, {"in": WIDTH}, {"out": CLASSES})
+
+
+def trained(host: CpuHost, cycles: int = 600, **options: int) -> LiveNetwork:
+    result = network(host, {"in": WIDTH}, {"out": CLASSES}, **options)
+    result.train(rows(*blobs(cycles)), ALWAYS)
+    return result
+
+
+# Learning
+
+
+def test_an_easy_problem_is_learned_in_one_pass(host: CpuHost) -> None:
+    live = trained(host, 3000)
+    assert accuracy(live, *blobs(500, seed=2)) > 0.97
+
+
+def test_answers_of_classes_are_probabilities(host: CpuHost) -> None:
+    said = answers(trained(host), blobs(100, seed=2)[0])
+    assert said.min() >= 0
+    np.testing.assert_allclose(said.sum(axis=1), 1, atol=1e-5)
+
+
+def test_more_passes_make_better_networks(host: CpuHost) -> None:
+    random = np.random.default_rng(3)
+    values = random.integers(0, 255, (800, 30), dtype=np.uint8)
+    hidden_rule = one_hot((values.astype(int) @ random.standard_normal((30, 4))).argmax(1), 4)
+    live = network(host, {"in": 30}, {"out": 4})
+    found = []
+    for _ in range(15):
+        live.train(rows(values, hidden_rule), ALWAYS)
+        found.append(accuracy(live, values, hidden_rule))
+    assert found[-1] > max(0.95, found[0])
+
+
+def test_a_network_learns_new_data_after_old(host: CpuHost) -> None:
+    live = trained(host, 3000)
+    values, labels = blobs(3000, seed=5)
+    turned = np.roll(labels, 1, axis=1)
+    for _ in range(3):
+        live.train(rows(values, turned), ALWAYS)
+    assert accuracy(live, values, turned) > 0.97
+
+
+def test_several_classes_at_once_are_learned_independently(host: CpuHost) -> None:
+    random = np.random.default_rng(4)
+    bits = random.integers(0, 2, (2000, 3), dtype=np.uint8)
+    values = np.repeat(bits * 200, 10, axis=1) + random.integers(0, 40, (2000, 30), dtype=np.uint8)
+    live = network(host, {"in": 30}, {"out": 3})
+    for _ in range(3):
+        live.train(rows(values, bits), ALWAYS)
+    assert ((answers(live, values) > 0.5) == bits).mean() > 0.99
+    assert live.head.extra["squashing"] == {"out": "sigmoid"}
+
+
+def test_values_between_0_and_1_are_learned_as_such(host: CpuHost) -> None:
+    random = np.random.default_rng(4)
+    x = random.random((2000, 1), np.float32)
+    values = np.hstack([x, 1 - x, np.maximum(0, x - 0.5), np.maximum(0, 0.5 - x)])
+    expected = (0.5 + 0.4 * np.sin(6 * x)).astype(np.float32)
+    live = network(host, {"in": 4}, {"out": 1})
+    for _ in range(20):
+        live.train(rows(values, expected), ALWAYS)
+    assert np.sqrt(np.square(answers(live, values) - expected).mean()) < 0.04
+
+
+def test_rows_of_several_classes_end_softmax_for_good(host: CpuHost) -> None:
+    live = trained(host)
+    assert live.head.extra["squashing"] == {"out": "softmax"}
+    values, labels = blobs(10)
+    both = labels.copy()
+    both[4] = 1
+    live.train(rows(values, both), ALWAYS)
+    assert live.head.extra["squashing"] == {"out": "sigmoid"}
+    live.train(rows(values, labels), ALWAYS)
+    assert live.head.extra["squashing"] == {"out": "sigmoid"}
+
+
+def test_many_outputs_need_more_than_one_vector(host: CpuHost) -> None:
+    values = one_hot(np.arange(1000) % 40, 40) * np.uint8(7)
+    live = network(host, {"in": 40}, {"out": 40})
+    for _ in range(5):
+        live.train(rows(values, one_hot(np.arange(1000) % 40, 40)), ALWAYS)
+    said = answers(live, values[:40])
+    assert (said.argmax(1) == np.arange(40)).all()
+    np.testing.assert_allclose(said.sum(axis=1), 1, atol=1e-5)
+
+
+# Growth
+
+
+def test_only_active_sources_get_rows(live: LiveNetwork) -> None:
+    values = np.zeros((6, WIDTH), np.float32)
+    values[0, 3], values[2, 7], values[4, 3] = 5, 0.25, 9
+    values[:, 20] = -4
+    live.train(rows(values, one_hot(np.arange(6) % CLASSES, CLASSES)), ALWAYS)
+    arrays = live.state().arrays
+    assert np.flatnonzero(arrays["row_of_source"] >= 0).tolist() == [3, 7]
+    assert arrays["row_of_source"][[3, 7]].tolist() == [0, 1]
+    assert arrays["borders"][[3, 7, 20]].tolist() == [9, 0.25, 0]
+    assert live.metrics()["sections"] == 2 * 2
+
+
+def test_values_of_0_and_below_are_off(host: CpuHost) -> None:
+    values, labels = blobs(300)
+    shifted = np.where(values == 0, -1.0, values).astype(np.float32)
+    plain, negative = (network(host, {"in": WIDTH}, {"out": CLASSES}) for _ in range(2))
+    plain.train(rows(values, labels), ALWAYS)
+    negative.train(rows(shifted, labels), ALWAYS)
+    assert plain.state().digest() == negative.state().digest()
+
+
+def test_inputs_need_no_normalisation(host: CpuHost) -> None:
+    values, labels = blobs(2000)
+    for factor in (1e-20, 1 / 255, 1e20):
+        live = network(host, {"in": WIDTH}, {"out": CLASSES})
+        scaled = (values * factor).astype(np.float32)
+        live.train(rows(scaled, labels), ALWAYS)
+        assert accuracy(live, scaled, labels) > 0.95
+
+
+def test_values_next_to_nothing_break_nothing(host: CpuHost) -> None:
+    values, labels = blobs(200)
+    tiny = (values * 1e-42).astype(np.float32)
+    live = network(host, {"in": WIDTH}, {"out": CLASSES})
+    live.train(rows(tiny, labels), ALWAYS)
+    assert np.isfinite(answers(live, tiny)).all()
+    live.train(rows((values * 1e36).astype(np.float32), labels), ALWAYS)
+    assert np.isfinite(answers(live, tiny)).all()
+
+
+def test_a_stronger_value_answers_like_the_border(host: CpuHost) -> None:
+    live = trained(host)
+    values = blobs(50, seed=2)[0].astype(np.float32)
+    border = live.state().arrays["borders"]
+    at_border = np.where(values > 0, border, 0)
+    np.testing.assert_allclose(answers(live, values * 1e6), answers(live, at_border), atol=1e-5)
+
+
+def test_unknown_sources_do_not_answer(live: LiveNetwork) -> None:
+    values, labels = blobs(300)
+    values[:, 30:] = 0
+    live.train(rows(values, labels), ALWAYS)
+    stranger = values.copy()
+    stranger[:, 30:] = 200
+    np.testing.assert_array_equal(answers(live, stranger), answers(live, values))
+
+
+@pytest.mark.parametrize("sources", [1, 15, 16, 17, 300])
+def test_any_number_of_sources(host: CpuHost, sources: int) -> None:
+    values = np.random.default_rng(1).integers(1, 255, (100, sources), dtype=np.uint8)
+    live = network(host, {"in": sources}, {"out": 2})
+    live.train(rows(values, one_hot(np.arange(100) % 2, 2)), ALWAYS)
+    assert live.metrics()["sections"] == 2 * sources
+    assert np.isfinite(answers(live, values)).all()
+
+
+# Determinism
+
+
+def test_the_seed_decides(host: CpuHost) -> None:
+    first, again, other = (trained(host, seed=seed).state().digest() for seed in (1, 1, 2))
+    assert first == again != other
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 5])
+def test_any_number_of_threads_makes_the_same_network(monkeypatch: pytest.MonkeyPatch, blocks: int) -> None:
+    monkeypatch.setattr(live_module, "THREAD_WORK", 0)
+    digests, said = set(), []
+    host = CpuHost("cpu0", 1)
+    for threads in (1, 2, 3, 4):
+        host.team = team_module.Team(threads)
+        live = trained(host, 3000, blocks=blocks)
+        digests.add(live.state().digest())
+        said.append(answers(live, blobs(999, seed=2)[0]))
+    assert len(digests) == 1
+    assert all((said[0] == other).all() for other in said)
+
+
+def test_it_does_not_matter_how_much_a_call_does(host: CpuHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    digests = set()
+    for seconds in (0.0, 0.0003, 10.0):
+        monkeypatch.setattr(team_module, "CALL_SECONDS", seconds)
+        digests.add(trained(host, 2000).state().digest())
+    assert len(digests) == 1
+
+
+class Crowded(team_module.Team):
+    """A team whose threads find each other waiting too long every other time."""
+
+    def __init__(self) -> None:
+        super().__init__(2)
+        self.calls = 0
+        self.notes: list[bool] = []
+
+    def run(self, parts: int, function, sync, *args):  # type: ignore[no-untyped-def]
+        self.calls += 1
+        sync[1] = 10**9 * (self.calls % 2)
+        return super().run(parts, function, sync, *args)
+
+    def note(self, crowded: bool) -> None:
+        self.notes.append(crowded)
+
+
+@pytest.mark.usefixtures("often")
+def test_crowded_threads_give_up_without_a_trace(host: CpuHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_module, "THREAD_WORK", 0)
+    live, team = network(host, {"in": WIDTH}, {"out": CLASSES}), Crowded()
+    monkeypatch.setattr(live, "_team", team)
+    live.train(rows(*blobs(600)), ALWAYS)
+    assert live.state().digest() == trained(host).state().digest()
+    assert sum(team.notes) == len(team.notes) // 2 == 10
+
+
+def test_a_crowded_team_leaves_work_to_one_thread_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    team = team_module.Team(2)
+    assert team.run(2, lambda thread, threads: (thread, threads)) == [(0, 2), (1, 2)]
+    team.note(crowded=True)
+    assert team.run(2, lambda thread, threads: (thread, threads)) == [(0, 1)]
+    monkeypatch.setattr(team_module, "monotonic", lambda: 1e9)
+    assert len(team.run(2, lambda thread, threads: thread)) == 2
+
+
+def test_two_users_of_a_team_never_wait_for_each_other() -> None:
+    team = team_module.Team(2)
+    inner: list[int] = []
+    outer = team.run(2, lambda thread, threads: inner.append(len(team.run(2, lambda *_: 0))) or threads)
+    assert outer == [2, 2]
+    assert inner == [1, 1]
+
+
+# Interruption
+
+
+@pytest.mark.usefixtures("often")
+def test_a_run_stopped_at_any_step_ends_the_same(host: CpuHost) -> None:
+    data = rows(*blobs(64 * 9 + 10))
+    whole = network(host, {"in": WIDTH}, {"out": CLASSES})
+    steps: list[int] = []
+    whole.train(data, Run(lambda cycle: steps.append(cycle) is None))
+    assert steps == [*range(64, 64 * 10, 64), 64 * 9 + 10]
+    for stop in steps:
+        part = network(host, {"in": WIDTH}, {"out": CLASSES})
+        part.train(data, Run(lambda cycle, stop=stop: cycle < stop))  # type: ignore[misc]
+        assert part.head.cycles == stop
+        rest = reopened(part, host)
+        rest.train(data, Run(lambda cycle: True, stop))
+        assert rest.state().digest() == whole.state().digest()
+
+
+@pytest.mark.usefixtures("often")
+def test_a_snapshot_taken_in_a_step_can_be_continued(host: CpuHost) -> None:
+    data = rows(*blobs(500))
+    live = trained(host, 200)
+    snapshots = {}
+    live.train(data, Run(lambda cycle: snapshots.update({cycle: reopened(live, host)}) is None))
+    for cycle, snapshot in snapshots.items():
+        snapshot.train(data, Run(lambda cycle: True, cycle))
+        assert snapshot.state().digest() == live.state().digest()
+
+
+@pytest.mark.usefixtures("often")
+def test_an_error_in_a_step_leaves_a_sound_network(host: CpuHost) -> None:
+    def step(cycle: int) -> bool:
+        raise RuntimeError("no lease")
+
+    live = network(host, {"in": WIDTH}, {"out": CLASSES})
+    with pytest.raises(RuntimeError, match="no lease"):
+        live.train(rows(*blobs(500)), Run(step))
+    live.train(rows(*blobs(500)), Run(lambda cycle: True, live.head.cycles))
+    assert live.state().digest() == trained(host, 500).state().digest()
+
+
+def test_a_stored_network_goes_on_like_the_one_in_memory(host: CpuHost) -> None:
+    live = trained(host)
+    other = reopened(live, host)
+    for network_ in (live, other):
+        network_.train(rows(*blobs(300, seed=3)), ALWAYS)
+    assert live.state().digest() == other.state().digest()
+
+
+@pytest.mark.usefixtures("often")
+def test_a_request_can_be_stopped_and_continued(host: CpuHost) -> None:
+    live = trained(host)
+    values = blobs(1000, seed=2)[0]
+    whole, parts = answers(live, values), np.zeros((1000, CLASSES), np.float32)
+    steps: list[int] = []
+    live.request(rows(values), {"out": parts}, Run(lambda cycle: bool(steps.append(cycle))))
+    assert 0 < steps[0] < 1000
+    assert not parts[steps[0] :].any()
+    live.request(rows(values), {"out": parts}, Run(lambda cycle: True, steps[0]))
+    np.testing.assert_array_equal(parts, whole)
+
+
+def test_steps_come_often(host: CpuHost) -> None:
+    random = np.random.default_rng(1)
+    values = random.integers(0, 255, (6000, 1500), dtype=np.uint8)
+    live = network(host, {"in": 1500}, {"out": 2}, blocks=4)
+    moments = [perf_counter()]
+    live.train(
+        rows(values, one_hot(random.integers(0, 2, 6000), 2)), Run(lambda cycle: moments.append(perf_counter()) is None)
+    )
+    live.request(rows(values), {}, Run(lambda cycle: moments.append(perf_counter()) is None))
+    assert max(np.diff(moments)) < 0.25
+
+
+def test_a_run_that_is_already_done_does_nothing(host: CpuHost) -> None:
+    live = trained(host)
+    before = live.state().digest()
+    live.train(rows(*blobs(600)), Run(lambda cycle: True, 600))
+    live.train(rows(*blobs(0)), ALWAYS)
+    assert live.state().digest() == before
+    assert answers(live, blobs(0)[0]).shape == (0, CLASSES)
+
+
+# Data
+
+
+def test_requests_change_nothing(host: CpuHost) -> None:
+    live = trained(host)
+    before = live.state().digest()
+    answers(live, blobs(500, seed=2)[0])
+    answers(live, np.full((20, WIDTH), 1e30, np.float32))
+    live.request_one({"in": np.full(WIDTH, 1e30, np.float32)})
+    assert live.state().digest() == before
+
+
+def test_bytes_floats_views_and_files_are_the_same(host: CpuHost, tmp_path: Path) -> None:
+    values, labels = blobs(300)
+    table = np.hstack([labels, values, labels])
+    (tmp_path / "table").write_bytes(table.tobytes())
+    mapped = np.memmap(tmp_path / "table", np.uint8, "r", shape=table.shape)
+    floats = np.asfortranarray(values.astype(np.float32))
+    digests = set()
+    for inputs, outputs in (
+        (values, labels),
+        (values.astype(np.float32), labels.astype(np.float32)),
+        (table[:, 5:-5], table[:, :5]),
+        (mapped[:, 5:-5], mapped[:, -5:]),
+        (floats, labels[::-1][::-1]),
+        (np.repeat(values, 2, axis=1)[:, ::2], labels),
+    ):
+        live = network(host, {"in": WIDTH}, {"out": CLASSES})
+        live.train(rows(inputs, outputs), ALWAYS)
+        digests.add((live.state().digest(), answers(live, inputs).tobytes()))
+    assert len(digests) == 1
+
+
+def test_nothing_is_read_behind_the_last_value(host: CpuHost, tmp_path: Path) -> None:
+    """The table ends exactly at the end of a page of memory; one byte more would end the process."""
+    values, labels = blobs(4096 * 5 // 5, width=WIDTH)
+    table = np.hstack([labels, values])[:, :37]
+    (tmp_path / "table").write_bytes(table.tobytes())
+    mapped = np.memmap(tmp_path / "table", np.uint8, "r", shape=table.shape)
+    live = network(host, {"in": 32}, {"out": 5})
+    live.train(rows(mapped[:, 5:], mapped[:, :5]), ALWAYS)
+    assert answers(live, mapped[:, 5:]).shape == (4096, 5)
+    live = network(host, {"in": 37}, {"out": 5})
+    live.train(rows(mapped, mapped[:, :5]), ALWAYS)
+
+
+def test_several_inputs_are_one_wide_input(host: CpuHost) -> None:
+    values, labels = blobs(500)
+    wide = trained(host, 500)
+    live = network(host, {"a": 15, "b": 25}, {"out": CLASSES})
+    data = Rows((Columns("b", values[:, 15:]), Columns("a", values[:, :15])), (Columns("out", labels),))
+    live.train(data, ALWAYS)
+    # Initial weights differ, because they depend on the interface; what is learned does not.
+    assert accuracy(wide, values, labels) > 0.9
+    assert (answers(live, Rows(data.inputs)).argmax(1) == labels.argmax(1)).mean() > 0.9
+    assert live.state().arrays["borders"].tolist() == wide.state().arrays["borders"].tolist()
+
+
+def test_an_input_that_is_not_given_is_off(host: CpuHost) -> None:
+    values, labels = blobs(300)
+    live = network(host, {"a": WIDTH, "b": 7}, {"out": CLASSES})
+    live.train(Rows((Columns("a", values),), (Columns("out", labels),)), ALWAYS)
+    zeros = np.zeros((300, 7), np.uint8)
+    np.testing.assert_array_equal(
+        answers(live, Rows((Columns("a", values),))), answers(live, Rows((Columns("a", values), Columns("b", zeros))))
+    )
+    assert live.metrics()["sections"] == 2 * WIDTH
+
+
+def test_several_outputs_learn_side_by_side(host: CpuHost) -> None:
+    values, labels = blobs(2000)
+    odd = (labels.argmax(1) % 2).astype(np.float32)[:, None]
+    live = network(host, {"in": WIDTH}, {"kind": CLASSES, "odd": 1})
+    data = Rows((Columns("in", values),), (Columns("odd", odd), Columns("kind", labels)))
+    for _ in range(2):
+        live.train(data, ALWAYS)
+    assert live.head.extra["squashing"] == {"kind": "softmax", "odd": "sigmoid"}
+    assert (answers(live, rows(values), "kind").argmax(1) == labels.argmax(1)).mean() > 0.95
+    assert ((answers(live, rows(values), "odd") > 0.5) == odd).mean() > 0.95
+    single = live.request_one({"in": values[0].astype(np.float32)})
+    assert {name: len(values) for name, values in single.items()} == {"kind": CLASSES, "odd": 1}
+
+
+def test_an_output_that_a_task_leaves_out_keeps_its_weights(host: CpuHost) -> None:
+    values, labels = blobs(300)
+    live = network(host, {"in": WIDTH}, {"a": CLASSES, "b": 2})
+    before = live.state().arrays["readout"]
+    live.train(Rows((Columns("in", values),), (Columns("a", labels),)), ALWAYS)
+    after = live.state().arrays["readout"]
+    np.testing.assert_array_equal(after[:, CLASSES:], before[:, CLASSES:])
+    assert (after[:, :CLASSES] != before[:, :CLASSES]).any()
+
+
+@pytest.mark.parametrize("length", [2, 5])
+def test_windows_of_rows_are_time_major(host: CpuHost, length: int) -> None:
+    values, labels = blobs(300)
+    cycles = 300 - length + 1
+    flat = np.hstack([values[t : t + cycles] for t in range(length)])
+    windows, plain = (network(host, {"in": WIDTH * length}, {"out": CLASSES}) for _ in range(2))
+    windows.train(rows(values, labels, length), ALWAYS)
+    plain.train(rows(flat, labels[:cycles]), ALWAYS)
+    assert windows.head.cycles == cycles
+    for name in ("borders", "row_of_source"):
+        np.testing.assert_array_equal(windows.state().arrays[name], plain.state().arrays[name])
+    np.testing.assert_allclose(answers(windows, rows(values, None, length)), answers(plain, flat), atol=1e-3)
+
+
+# Bad data
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("cycle", [0, 37, 299])
+@pytest.mark.usefixtures("often")
+def test_inputs_that_are_no_numbers_are_refused_and_change_nothing(host: CpuHost, bad: float, cycle: int) -> None:
+    live = trained(host)
+    before = live.state().digest()
+    values = blobs(300, seed=2)[0].astype(np.float32)
+    values[cycle, 33] = bad
+    with pytest.raises(FloatingPointError, match=f"cycle {cycle} "):
+        live.train(rows(values, blobs(300)[1]), ALWAYS)
+    with pytest.raises(FloatingPointError, match=f"cycle {cycle} "):
+        answers(live, values)
+    assert live.state().digest() == before
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -0.5, 1.5])
+def test_expected_values_outside_of_0_and_1_are_refused_before_training(
+    host: CpuHost, monkeypatch: pytest.MonkeyPatch, bad: float
+) -> None:
+    monkeypatch.setattr(live_module.segments, "SURVEYED_VALUES", 100)
+    live = trained(host)
+    before = live.state().digest()
+    values, labels = blobs(300)
+    expected = labels.astype(np.float32)
+    expected[170, 3] = bad
+    with pytest.raises(BadRequest, match=r"'out' .* cycle 170"):
+        live.train(rows(values, expected), ALWAYS)
+    with pytest.raises(BadRequest, match="'out'"):
+        live.train(rows(values, labels * np.uint8(2)), ALWAYS)
+    assert live.state().digest() == before
+
+
+def test_a_long_survey_can_be_stopped(host: CpuHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_module.segments, "SURVEYED_VALUES", 100)
+    live = trained(host)
+    before = live.state().digest()
+    live.train(rows(*blobs(300)), Run(lambda cycle: False))
+    assert live.state().digest() == before
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        rows(np.zeros((5, WIDTH + 1), np.uint8), np.zeros((5, CLASSES), np.uint8)),
+        rows(np.zeros((5, WIDTH), np.uint8), np.zeros((5, CLASSES - 1), np.uint8)),
+        rows(np.zeros((5, WIDTH), np.float64), np.zeros((5, CLASSES), np.uint8)),  # type: ignore[arg-type]
+        rows(np.zeros((5, WIDTH), ">f4"), np.zeros((5, CLASSES), np.uint8)),
+        rows(np.zeros(5, np.uint8)[:, None], None),
+        rows(np.zeros((5, WIDTH), np.uint8), np.zeros((5, CLASSES), np.uint8), 2),
+        Rows((Columns("other", np.zeros((5, 2), np.uint8)),), (Columns("out", np.zeros((5, CLASSES), np.uint8)),)),
+        Rows((Columns("in", np.zeros((5, 2), np.uint8)),) * 2, (Columns("out", np.zeros((5, CLASSES), np.uint8)),)),
+    ],
+)
+def test_rows_that_do_not_fit_are_refused(live: LiveNetwork, bad: Rows) -> None:
+    before = live.state().digest()
+    with pytest.raises(BadRequest):
+        live.train(bad, ALWAYS)
+    assert live.state().digest() == before
+
+
+def test_results_that_do_not_fit_are_refused(host: CpuHost) -> None:
+    live = trained(host)
+    values = rows(blobs(10)[0])
+    for results in (
+        {"out": np.zeros((10, CLASSES + 1), np.float32)},
+        {"out": np.zeros((9, CLASSES), np.float32)},
+        {"out": np.zeros((10, CLASSES), np.float64)},
+        {"other": np.zeros((10, 1), np.float32)},
+    ):
+        with pytest.raises(BadRequest):
+            live.request(values, results, ALWAYS)  # type: ignore[arg-type]
+
+
+# Sizes
+
+
+def test_an_input_grows_and_answers_stay(host: CpuHost) -> None:
+    values, labels = blobs(500)
+    live = network(host, {"a": WIDTH, "b": 5}, {"out": CLASSES})
+    both = np.full((500, 5), 3, np.uint8)
+    data = Rows((Columns("a", values), Columns("b", both)), (Columns("out", labels),))
+    live.train(data, ALWAYS)
+    before = answers(live, Rows(data.inputs))
+    live.resize({"a": WIDTH + 30}, {})
+    assert live.head.inputs == {"a": WIDTH + 30, "b": 5}
+    np.testing.assert_array_equal(answers(live, Rows(data.inputs)), before)
+    live.resize({"a": 3}, {"out": CLASSES})
+    assert live.head.inputs == {"a": WIDTH + 30, "b": 5}
+
+
+def test_outputs_can_come_one_after_the_other(host: CpuHost) -> None:
+    values, labels = blobs(500)
+    live = RULES.open(RULES.create(chain(("in",), ("a", "b")), 1), host)
+    live.resize({"in": WIDTH}, {"b": CLASSES})
+    data = Rows((Columns("in", values),), (Columns("b", labels),))
+    live.train(data, ALWAYS)
+    before = answers(live, rows(values), "b")
+    live.resize({}, {"a": 2})
+    assert live.head.outputs == {"a": 2, "b": CLASSES}
+    np.testing.assert_array_equal(answers(live, rows(values), "b"), before)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs"),
+    [({"in": 0}, {}), ({"in": -1}, {}), ({"in": 1 << 40}, {}), ({"x": 1}, {}), ({}, {"out": 4}), ({}, {"x": 1})],
+)
+def test_impossible_sizes_are_refused(live: LiveNetwork, inputs: dict[str, int], outputs: dict[str, int]) -> None:
+    before = live.state().digest()
+    with pytest.raises(BadRequest):
+        live.resize(inputs, outputs)
+    assert live.state().digest() == before
+
+
+def test_more_sources_than_there_was_room_for(host: CpuHost) -> None:
+    """Births run out of room in the middle of a slice, and the network is the same as with room from the begin."""
+    random = np.random.default_rng(1)
+    values = np.where(random.random((300, 900)) < 0.02, random.integers(1, 255, (300, 900)), 0).astype(np.uint8)
+    labels = one_hot(random.integers(0, 3, 300), 3)
+    small, large = (network(host, {"in": 900}, {"out": 3}) for _ in range(2))
+    for _ in range(5):
+        large._memory.make_room()  # type: ignore[attr-defined]
+    small.train(rows(values, labels), ALWAYS)
+    large.train(rows(values, labels), ALWAYS)
+    assert small.metrics()["sections"] > 2 * 700
+    assert small.state().digest() == large.state().digest()
+
+
+# Rates
+
+
+def test_the_rate_falls_with_what_the_network_has_seen() -> None:
+    rates = [float(live_module.first_rate(cycles)) for cycles in (1, 20_000, 60_000, 300_000, 10**9)]
+    assert rates == pytest.approx([0.05, 0.05, 0.0289, 0.0129, 0.01], abs=1e-4)
+
+
+@pytest.mark.parametrize(("weights", "length"), [(1, 64), (784 * 128, 64), (1 << 24, 2), (1 << 30, 1)])
+def test_slices_get_short_for_wide_networks(weights: int, length: int) -> None:
+    assert live_module.slice_length(weights) == length
