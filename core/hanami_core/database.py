@@ -89,11 +89,17 @@ class Prepared(Generic[Q]):
         """Return all rows for the given values."""
         kind = type(proxy.obj)
         if kind not in self._texts:
-            query = self._build(*map(_Blank, range(len(values))))
-            self._texts[kind] = (query.model, *query.sql())
+            self._texts[kind] = self._prepare(len(values))
         model, text, parameters = self._texts[kind]
         given = (values[p.number] if isinstance(p, _Blank) else p for p in parameters)
         return list(model.raw(text, *given))
+
+    def _prepare(self, count: int) -> tuple[type[Q], str, list[Any]]:
+        query = self._build(*map(_Blank, range(count)))
+        text, parameters = query.sql()
+        if {p.number for p in parameters if isinstance(p, _Blank)} != set(range(count)):
+            raise TypeError(f"a value of a prepared query is not compared with a column of texts: {text}")
+        return query.model, text, parameters
 
     def first(self, *values: str) -> Q | None:
         """Return the first row for the given values."""

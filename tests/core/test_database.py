@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import peewee
 import pytest
@@ -53,6 +54,19 @@ def test_a_value_is_never_part_of_the_text() -> None:
     query = Prepared(lambda name: Person.active().where(Person.id == name))
     assert query.all("' OR 1 = 1 --") == []
     assert query.first("") is None
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda name: Person.active(),
+        lambda name: Person.active().where(Person.grown == name),
+        lambda name: Person.active().where(Person.id == name.upper()),
+    ],
+)
+def test_a_value_that_gets_lost_is_noticed(build: Any) -> None:
+    with pytest.raises(TypeError, match="a value of a prepared query"):
+        Prepared(build).all("ada")
 
 
 def test_rows_are_models_that_can_be_changed() -> None:
