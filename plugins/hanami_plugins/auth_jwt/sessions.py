@@ -12,7 +12,7 @@ from hanami_core.stash import StashKey
 from hanami_plugins.auth_jwt.throttle import Throttle
 from hanami_plugins.auth_jwt.tokens import Claims, Tokens, refusal
 from hanami_plugins.projects import contexts
-from hanami_plugins.users import Membership, User, find_user, verify
+from hanami_plugins.users import Membership, User, find_user, set_passphrase, verify
 
 DENIED = "ACCESS DENIED!\nUser or passphrase is incorrect."
 
@@ -60,6 +60,15 @@ class Sessions:
         if place is None:
             raise Unauthorized(f"User with id '{user_id}' is not assigned to the project with id '{project_id}'.")
         return self._answer(user, place)
+
+    def change_passphrase(self, actor: Actor, current: bytes, new: bytes) -> TokenAnswer:
+        """Change the passphrase of a user who knows the current one; all tokens end, but for the one returned.
+
+        Raises:
+            Unauthorized: if the current passphrase is wrong or was tried too often.
+        """
+        set_passphrase(self._verified(actor.user_id, current), new)
+        return self.switch(actor.user_id, actor.project_id)
 
     def actor(self, token: str) -> Actor:
         """Return whom a token stands for.
