@@ -1,0 +1,117 @@
+"""Tables of the user as CSV files that a network can learn from. Takes lists, tuples or arrays; needs no NumPy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+Numbers: TypeAlias = Iterable[Any]
+"""Rows of numbers: a list of lists, an array of two dimensions, ..."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Brings columns of numbers into the range from 0 to 1, in which outputs of a network are, and back.
+
+    Attributes:
+        lows: smallest value of each column; becomes 0.
+        highs: biggest value of each column; becomes 1.
+    """
+
+    lows: tuple[float, ...]
+    highs: tuple[float, ...]
+
+    @classmethod
+    def of(cls, rows: Numbers) -> Scale:
+        """Return the scale of a table.
+
+        Raises:
+            ValueError: there are no rows, or they differ in length.
+        """
+        columns = list(zip(*_checked(rows), strict=True))
+        if not columns:
+            raise ValueError("a scale needs at least one row")
+        return cls(tuple(map(min, columns)), tuple(map(max, columns)))
+
+    def apply(self, rows: Numbers) -> list[list[float]]:
+        """Return rows with values from 0 to 1; values beyond those of the scale are cut off, 0 if all were equal."""
+        return [[_share(*column) for column in zip(row, self.lows, self.highs, strict=True)] for row in _checked(rows)]
+
+    def restore(self, rows: Numbers) -> list[list[float]]:
+        """Return rows with the values that `apply` was given, such as answers in their own units."""
+        return [
+            [low + value * (high - low) for value, low, high in zip(row, self.lows, self.highs, strict=True)]
+            for row in _checked(rows)
+        ]
+
+
+def csv_table(
+    values: Numbers,
+    labels: Iterable[Any] | None = None,
+    *,
+    classes: Sequence[Any] | None = None,
+    targets: Numbers | None = None,
+) -> bytes:
+    """Return a CSV file for `Client.upload_csv`.
+
+    Args:
+        values: rows of numbers; they become the column `input`.
+        labels: class of each row; they become the column `label` with one value for each class, one of them 1.
+        classes: all classes, in the order of the values of `label`; if not given, those of `labels`, sorted. Give it
+            if not every table holds all classes.
+        targets: rows of numbers from 0 to 1, see `Scale`; they become the column `target`.
+
+    Raises:
+        ValueError: rows differ in length or number, a number is not finite, a label is none of the classes, a target
+            is not between 0 and 1.
+    """
+    parts = [("input", _checked(values))]
+    if labels is not None:
+        parts.append(("label", _one_hot(labels, classes)))
+    if targets is not None:
+        parts.append(("target", _targets(targets)))
+    for name, rows in parts:
+        if len(rows) != len(parts[0][1]) or not rows:
+            raise ValueError(f"there are {len(parts[0][1])} rows of values, but {len(rows)} of column '{name}'")
+    header = [f"{name}[{number}]" for name, rows in parts for number in range(len(rows[0]))]
+    lines = (",".join(_cells(pieces)) for pieces in zip(*(rows for _, rows in parts), strict=True))
+    return "\n".join([",".join(header), *lines, ""]).encode()
+
+
+def _cells(pieces: tuple[Sequence[float], ...]) -> Iterator[str]:
+    # Nine digits are enough to get the same number of 32 bits back.
+    return (f"{value:.9g}" for piece in pieces for value in piece)
+
+
+def _checked(rows: Numbers) -> list[list[float]]:
+    result = [[float(value) for value in row] for row in rows]
+    for number, row in enumerate(result):
+        if len(row) != len(result[0]) or not row:
+            raise ValueError(f"row {number} has {len(row)} values, row 0 has {len(result[0])}")
+        if not all(map(math.isfinite, row)):
+            raise ValueError(f"row {number} has a value that is not finite")
+    return result
+
+
+def _one_hot(labels: Iterable[Hashable], classes: Sequence[Hashable] | None) -> list[list[float]]:
+    given = list(labels)
+    known: Sequence[Any] = sorted(set[Any](given)) if classes is None else classes
+    places = {label: place for place, label in enumerate(known)}
+    for number, label in enumerate(given):
+        if label not in places:
+            raise ValueError(f"label {label!r} of row {number} is none of the classes")
+    return [[float(place == places[label]) for place in range(len(known))] for label in given]
+
+
+def _targets(rows: Numbers) -> list[list[float]]:
+    result = _checked(rows)
+    for number, row in enumerate(result):
+        if not 0 <= min(row) <= max(row) <= 1:
+            raise ValueError(f"row {number} has a target that is not between 0 and 1, see Scale")
+    return result
+
+
+def _share(value: float, low: float, high: float) -> float:
+    return min(1.0, max(0.0, (value - low) / (high - low))) if high > low else 0.0
