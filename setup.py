@@ -21,7 +21,7 @@ SERVER = [
     "gunicorn>=27,<28",
     "lark>=1.3",  # grammars of the template and of the policy file
     "msgspec>=0.22",  # request bodies: strict types, unknown fields refused
-    "numba>=0.61",
+    "numba>=0.62",
     "numpy>=2.0",
     "peewee>=4.5,<5",
     "pyjwt>=2.15,<3",
@@ -37,6 +37,7 @@ DEV = [
     "pytest>=8.4",
     "pytest-timeout>=2.4",
     "ruff>=0.14",
+    "schemathesis>=4.5",  # requests made of the API's own description
     "scikit-learn>=1.6",
     "setuptools>=68",
     "tox>=4.25",
@@ -58,7 +59,7 @@ setup(
     packages=[package for root in ROOTS for package in find_packages(root)],
     package_data={
         "hanami_core": ["py.typed", "migrations/*.py"],
-        "hanami_plugins": ["py.typed", "*/*.lark", "*/migrations/*.py"],
+        "hanami_plugins": ["py.typed", "*/*.html", "*/*.lark", "*/migrations/*.py"],
         "hanami_server": ["py.typed", "sample/*"],
         "hanami_sdk": ["py.typed"],
         "hanami_cli": ["py.typed"],
@@ -93,6 +94,9 @@ setup(
                 "format_mnist",
                 "host_numba",
                 "hosts",
+                "logs",
+                "measurements",
+                "openapi",
                 "policy_file",
                 "projects",
                 "tasks",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hanami_core.compute import ComputeHost, NetworkRules
     from hanami_core.datasets import DatasetFormat
     from hanami_core.dialects import TemplateDialect
+    from hanami_core.events import Event
     from hanami_core.queue import TaskKind
     from hanami_core.routes import Route
     from hanami_core.runtime import Runtime
@@ -314,6 +315,30 @@ def hanami_socket_targets() -> Iterable[SocketTarget]:
         @hookimpl
         def hanami_socket_targets():
             return [UploadTarget()]
+    """
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Observe
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@hookspec
+def hanami_event(runtime: Runtime, event: Event) -> None:
+    """Observe what happened. See `hanami_core.events` for the events that there are.
+
+    Called in the thread of the request, so it must be quick; a call that may change something waits for it.
+
+    :param runtime: the process' runtime.
+    :param event: what happened, an instance of a subclass of `hanami_core.events.Event`.
+    :failure: logged and counted; the request and other observers go on.
+
+    Example::
+
+        @hookimpl
+        def hanami_event(event):
+            if isinstance(event, CallFailed):
+                PAGER.send(event.message)
     """
 
 

@@ -24,6 +24,7 @@ from hanami_core.compute import ComputeHost, NetworkRules
 from hanami_core.datasets import DatasetFormat
 from hanami_core.dialects import TemplateDialect
 from hanami_core.errors import BadRequest, ClientError, PluginError, SettingsError, StartupError, Unauthorized
+from hanami_core.events import Event
 from hanami_core.queue import TaskKind
 from hanami_core.routes import Route
 from hanami_core.settings import Setting, Settings
@@ -40,7 +41,10 @@ log = logging.getLogger("hanami.plugins")
 
 @dataclass
 class Plugin:
-    """What is known of one plugin. `state` is active, degraded, disabled or broken; `reason` says why."""
+    """What is known of one plugin. `state` is active, degraded, disabled or broken; `reason` says why.
+
+    `missed` counts the events that it failed to observe in this process.
+    """
 
     name: str
     distribution: str
@@ -51,6 +55,7 @@ class Plugin:
     hooks: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
     essential: bool = False
+    missed: int = 0
 
     @property
     def works(self) -> bool:
@@ -379,6 +384,11 @@ class PluginHost:
         """Return the websocket targets by name (`hanami_socket_targets`)."""
         return _plain(self._registry("hanami_socket_targets", SocketTarget, _name, self._refuse_plugin))
 
+    def event(self, runtime: Any, event: Event) -> None:
+        """Tell every plugin what happened (`hanami_event`)."""
+        for _ in self._each("hanami_event", _count_missed, runtime=runtime, event=event):
+            pass
+
     def _refuse_plugin(self, plugin: Plugin, error: Exception) -> None:
         if plugin.essential:
             self._refuse_start(plugin, error)
@@ -391,6 +401,10 @@ class PluginHost:
     def implements(self, hook: str) -> bool:
         """Tell whether any working plugin implements a hook."""
         return bool(self._implementations(hook))
+
+
+def _count_missed(plugin: Plugin, _error: Exception) -> None:
+    plugin.missed += 1
 
 
 def _fail_closed(plugin: Plugin, error: Exception) -> None:

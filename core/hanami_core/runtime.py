@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +24,7 @@ from hanami_core.errors import BadRequest, StartupError
 from hanami_core.network import Template
 from hanami_core.plugin_host import Contribution, PluginHost, installed_plugins, read_disabled
 from hanami_core.queue import Lane, Task, TaskKind, TaskQueue
+from hanami_core.routes import Route
 from hanami_core.settings import CORE_SETTINGS, Settings, load_settings
 from hanami_core.sockets import SocketTarget
 from hanami_core.stash import Stash
@@ -97,6 +98,11 @@ class Runtime:
             runtime.migrate()
         host.startup(runtime)
         return runtime
+
+    @cached_property
+    def routes(self) -> dict[tuple[str, str], Route]:
+        """All REST routes by method and path."""
+        return {(route.method, route.path): route for route in self.plugins.routes(self)}
 
     def migrate(self) -> list[str]:
         """Bring all tables up to date and return the steps that ran."""

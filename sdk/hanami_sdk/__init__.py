@@ -26,6 +26,7 @@ from typing import Any
 from hanami_sdk._client import Client
 from hanami_sdk._direct import DirectIO
 from hanami_sdk._models import Checkpoint, Cluster, Column, Dataset, Host, Membership, Project, Task, User
+from hanami_sdk._tables import Scale, csv_table
 from hanami_sdk.hanami_exceptions import (
     BadRequestException,
     ConflictException,
@@ -57,6 +58,7 @@ __all__ = [
     "Membership",
     "NotFoundException",
     "Project",
+    "Scale",
     "Task",
     "TaskFailedException",
     "UnauthorizedException",
@@ -64,6 +66,7 @@ __all__ = [
     "User",
     "WaitTimeoutException",
     "__version__",
+    "csv_table",
 ]
 
 

@@ -51,6 +51,30 @@ class AccountMethods(Session):
         """
         self.delete("/user", id=user_id)
 
+    def change_passphrase(self, passphrase: str, user_id: str | None = None) -> None:
+        """Change a passphrase; all other logins of the user end at once.
+
+        Args:
+            passphrase: new secret, at least 8 bytes.
+            user_id: id of another user, for administrators only; None means the user who is logged in.
+
+        Raises:
+            NotFoundException: there is no such user.
+            UnauthorizedException: only an administrator may change the passphrase of others.
+        """
+        secret = base64.b64encode(passphrase.encode()).decode()
+        if user_id is None:
+            self._change_own_passphrase(passphrase, secret)
+        else:
+            self.put("/user/passphrase", {"id": user_id, "passphrase": secret})
+
+    def _change_own_passphrase(self, passphrase: str, secret: str) -> None:
+        with self._lock:  # no other thread may log in with the old one meanwhile
+            current = base64.b64encode(self._passphrase.encode()).decode()
+            answer = self.put("/user/passphrase", {"passphrase": secret, "current_passphrase": current})
+            self._passphrase = passphrase
+            self._accept(answer)
+
     def create_project(self, project_id: str, name: str) -> Project:
         """Create a project.
 

@@ -85,6 +85,11 @@ class Cluster(Shown):
         created_at: time of creation.
         number_of_blocks: size of the network, None in a list.
         number_of_sections: size of the network, None in a list.
+        host: name of the compute host it lives on, empty in a list.
+        mode: `TASK` or `DIRECT`, empty in a list.
+        seed: what all its random numbers come from, None in a list.
+        cycles: training cycles since it was created, as far as they are stored, None in a list.
+        metrics: what its rule set tells of it, such as `synapses`; empty in a list.
     """
 
     uuid: str
@@ -95,6 +100,11 @@ class Cluster(Shown):
     created_at: str = ""
     number_of_blocks: int | None = None
     number_of_sections: int | None = None
+    host: str = ""
+    mode: str = ""
+    seed: int | None = None
+    cycles: int | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,195 +1,117 @@
-"""How features and targets of scikit-learn become datasets that a network learns from. It knows no estimator.
-
-A network takes values from 0 on and ignores those below, and it answers with values from 0 to 1. So features are
-scaled into 0 to 1 here, in a way in which negative ones still count, and so are the targets of a regression.
-
-The server reads two kinds of files. `mnist` holds images of single bytes, so that features are rounded to 256 steps.
-`csv` has 32-bit numbers, and the cells `x[0]`, `x[1]`, … of its header form one column `x`.
-"""
+"""Tables of the user as CSV files that a network can learn from. Takes lists, tuples or arrays; needs no NumPy."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+import math
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
-
-from hanami_sdk.hanami_exceptions import HanamiException
-
-if TYPE_CHECKING:
-    from hanami_sdk._client import Client
-    from hanami_sdk._models import Column, Dataset
-
-Floats = npt.NDArray[np.float64]
-Values = npt.NDArray[Any]
-
-SCALES = ("shift", "split", None)
-STEPS = 255
-MNIST_CLASSES = 10
-MARGIN = 0.1
-"""Part of the range of answers that stays free on each side: a sigmoid comes near to 0 and 1 only slowly."""
+Numbers: TypeAlias = Iterable[Any]
+"""Rows of numbers: a list of lists, an array of two dimensions, ..."""
 
 
 @dataclass(frozen=True)
-class FeatureScale:
-    """Brings features into 0 to 1, by what `learn` saw; later values outside of that are clipped.
+class Scale:
+    """Brings columns of numbers into the range from 0 to 1, in which outputs of a network are, and back.
 
     Attributes:
-        kind: `"shift"`: the smallest becomes 0, the biggest 1. `"split"`: a value for what is above the mean of a
-            feature and one for what is below. None: values are bytes already.
-        zero: what becomes 0, for each feature.
-        spread: the distance from there that becomes 1, for each feature.
+        lows: smallest value of each column; becomes 0.
+        highs: biggest value of each column; becomes 1.
     """
 
-    kind: str | None
-    zero: Floats
-    spread: Floats
+    lows: tuple[float, ...]
+    highs: tuple[float, ...]
 
     @classmethod
-    def learn(cls, features: Floats, kind: str | None) -> FeatureScale:
-        """Look at features, shape (rows, features)."""
-        if kind is None:
-            width = features.shape[1]
-            return cls(kind, np.zeros(width), np.full(width, float(STEPS)))
-        zero = features.mean(axis=0) if kind == "split" else features.min(axis=0)
-        spread = np.abs(features - zero).max(axis=0)
-        return cls(kind, zero, np.where(spread > 0, spread, 1.0))
-
-    def apply(self, features: Floats) -> Floats:
-        """Return values from 0 to 1, shape (rows, values).
+    def of(cls, rows: Numbers) -> Scale:
+        """Return the scale of a table.
 
         Raises:
-            ValueError: there is no scaling, and a value is no byte.
+            ValueError: there are no rows, or they differ in length.
         """
-        if self.kind is None and (features.min() < 0 or features.max() > STEPS):
-            raise ValueError(f"without scaling, values must lie between 0 and {STEPS}; use scale='shift' or 'split'")
-        scaled = (features - self.zero) / self.spread
-        if self.kind == "split":
-            scaled = np.hstack([scaled, -scaled])
-        return np.clip(scaled, 0.0, 1.0)
+        columns = list(zip(*_checked(rows), strict=True))
+        if not columns:
+            raise ValueError("a scale needs at least one row")
+        return cls(tuple(map(min, columns)), tuple(map(max, columns)))
+
+    def apply(self, rows: Numbers) -> list[list[float]]:
+        """Return rows with values from 0 to 1; values beyond those of the scale are cut off, 0 if all were equal."""
+        return [[_share(*column) for column in zip(row, self.lows, self.highs, strict=True)] for row in _checked(rows)]
+
+    def restore(self, rows: Numbers) -> list[list[float]]:
+        """Return rows with the values that `apply` was given, such as answers in their own units."""
+        return [
+            [low + value * (high - low) for value, low, high in zip(row, self.lows, self.highs, strict=True)]
+            for row in _checked(rows)
+        ]
 
 
-@dataclass(frozen=True)
-class TargetScale:
-    """Brings the targets of a regression into 0 to 1, and answers back."""
+def csv_table(
+    values: Numbers,
+    labels: Iterable[Any] | None = None,
+    *,
+    classes: Sequence[Any] | None = None,
+    targets: Numbers | None = None,
+) -> bytes:
+    """Return a CSV file for `Client.upload_csv`.
 
-    low: float
-    high: float
+    Args:
+        values: rows of numbers; they become the column `input`.
+        labels: class of each row; they become the column `label` with one value for each class, one of them 1.
+        classes: all classes, in the order of the values of `label`; if not given, those of `labels`, sorted. Give it
+            if not every table holds all classes.
+        targets: rows of numbers from 0 to 1, see `Scale`; they become the column `target`.
 
-    @classmethod
-    def learn(cls, targets: Floats) -> TargetScale:
-        """Look at targets, shape (rows,)."""
-        return cls(float(targets.min()), float(targets.max()))
-
-    def apply(self, targets: Floats) -> Floats:
-        """Return what the network has to answer, shape (rows, 1)."""
-        share = (targets - self.low) / ((self.high - self.low) or 1.0)
-        return np.clip(MARGIN + (1 - 2 * MARGIN) * share, 0.0, 1.0).reshape(-1, 1)
-
-    def undo(self, answers: Floats) -> Floats:
-        """Return the targets that belong to answers."""
-        return self.low + (answers - MARGIN) / (1 - 2 * MARGIN) * (self.high - self.low)
-
-
-class Tables(Protocol):
-    """A kind of file."""
-
-    def encode(self, features: Floats) -> Values:
-        """Return scaled features in the precision of the file."""
-
-    @contextmanager
-    def features(self, client: Client, values: Values) -> Iterator[Column]:
-        """Lend the column of a dataset that holds encoded features."""
-
-    @contextmanager
-    def lesson(self, client: Client, values: Values, expected: Values) -> Iterator[tuple[Column, Column]]:
-        """Lend a column of encoded features and one of what is expected for them."""
+    Raises:
+        ValueError: rows differ in length or number, a number is not finite, a label is none of the classes, a target
+            is not between 0 and 1.
+    """
+    parts = [("input", _checked(values))]
+    if labels is not None:
+        parts.append(("label", _one_hot(labels, classes)))
+    if targets is not None:
+        parts.append(("target", _targets(targets)))
+    for name, rows in parts:
+        if len(rows) != len(parts[0][1]) or not rows:
+            raise ValueError(f"there are {len(parts[0][1])} rows of values, but {len(rows)} of column '{name}'")
+    header = [f"{name}[{number}]" for name, rows in parts for number in range(len(rows[0]))]
+    lines = (",".join(_cells(pieces)) for pieces in zip(*(rows for _, rows in parts), strict=True))
+    return "\n".join([",".join(header), *lines, ""]).encode()
 
 
-class MnistTables:
-    """Files of bytes. They take least room, and each server reads them."""
-
-    def encode(self, features: Floats) -> Values:
-        """Round to bytes."""
-        return np.rint(features * STEPS).astype(np.uint8)
-
-    @contextmanager
-    def features(self, client: Client, values: Values) -> Iterator[Column]:
-        """Lend the pixels of images that are a row high."""
-        with self._images(client, values) as dataset:
-            yield dataset["picture"]
-
-    @contextmanager
-    def lesson(self, client: Client, values: Values, expected: Values) -> Iterator[tuple[Column, Column]]:
-        """Lend pixels, and labels as far as MNIST has labels; else what is expected is a file of its own."""
-        if expected.shape[1] == 1:
-            with self._images(client, values) as inputs, _csv(client, ["y"], expected) as outputs:
-                yield inputs["picture"], outputs["y"]
-        elif expected.shape[1] <= MNIST_CLASSES:
-            with self._images(client, values, expected.argmax(axis=1)) as dataset:
-                yield dataset["picture"], dataset["label"]
-        else:
-            with self._images(client, values) as inputs, self._images(client, expected) as outputs:
-                yield inputs["picture"], outputs["picture"]
-
-    @contextmanager
-    def _images(self, client: Client, values: Values, labels: Values | None = None) -> Iterator[Dataset]:
-        labels = np.zeros(len(values)) if labels is None else labels
-        images = values.astype(np.uint8)[:, None, :]
-        dataset = client.upload_mnist("scikit-learn", images, labels.astype(np.uint8))
-        with _lent(client, dataset):
-            yield dataset
+def _cells(pieces: tuple[Sequence[float], ...]) -> Iterator[str]:
+    # Nine digits are enough to get the same number of 32 bits back.
+    return (f"{value:.9g}" for piece in pieces for value in piece)
 
 
-class CsvTables:
-    """Files of 32-bit numbers, for servers that join the cells `x[0]`, `x[1]`, … into a column `x`."""
-
-    def encode(self, features: Floats) -> Values:
-        """Round to 32 bits."""
-        return features.astype(np.float32)
-
-    @contextmanager
-    def features(self, client: Client, values: Values) -> Iterator[Column]:
-        """Lend the column `x`."""
-        with _csv(client, _cells("x", values), values) as dataset:
-            yield _joined(dataset, "x", values)
-
-    @contextmanager
-    def lesson(self, client: Client, values: Values, expected: Values) -> Iterator[tuple[Column, Column]]:
-        """Lend the columns `x` and `y`."""
-        header = [*_cells("x", values), *_cells("y", expected)]
-        with _csv(client, header, np.hstack([values, expected])) as dataset:
-            yield _joined(dataset, "x", values), _joined(dataset, "y", expected)
+def _checked(rows: Numbers) -> list[list[float]]:
+    result = [[float(value) for value in row] for row in rows]
+    for number, row in enumerate(result):
+        if len(row) != len(result[0]) or not row:
+            raise ValueError(f"row {number} has {len(row)} values, row 0 has {len(result[0])}")
+        if not all(map(math.isfinite, row)):
+            raise ValueError(f"row {number} has a value that is not finite")
+    return result
 
 
-TABLES: dict[str, Tables] = {"mnist": MnistTables(), "csv": CsvTables()}
+def _one_hot(labels: Iterable[Hashable], classes: Sequence[Hashable] | None) -> list[list[float]]:
+    given = list(labels)
+    known: Sequence[Any] = sorted(set[Any](given)) if classes is None else classes
+    places = {label: place for place, label in enumerate(known)}
+    for number, label in enumerate(given):
+        if label not in places:
+            raise ValueError(f"label {label!r} of row {number} is none of the classes")
+    return [[float(place == places[label]) for place in range(len(known))] for label in given]
 
 
-def _cells(name: str, values: Values) -> list[str]:
-    return [f"{name}[{number}]" for number in range(values.shape[1])]
+def _targets(rows: Numbers) -> list[list[float]]:
+    result = _checked(rows)
+    for number, row in enumerate(result):
+        if not 0 <= min(row) <= max(row) <= 1:
+            raise ValueError(f"row {number} has a target that is not between 0 and 1, see Scale")
+    return result
 
 
-def _joined(dataset: Dataset, name: str, values: Values) -> Column:
-    if len(dataset.columns.get(name, ())) != values.shape[1]:
-        raise HanamiException("the server does not join the cells of a CSV header into columns; use format='mnist'")
-    return dataset[name]
-
-
-@contextmanager
-def _csv(client: Client, header: Sequence[str], values: Values) -> Iterator[Dataset]:
-    lines = (",".join(map(repr, row)) for row in values.astype(np.float32).astype(float).tolist())
-    dataset = client.upload_csv("scikit-learn", "\n".join([",".join(header), *lines, ""]).encode())
-    with _lent(client, dataset):
-        yield dataset
-
-
-@contextmanager
-def _lent(client: Client, dataset: Dataset) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        with suppress(HanamiException):  # the dataset has done its duty, and what happened meanwhile matters more
-            client.delete_dataset(dataset)
+def _share(value: float, low: float, high: float) -> float:
+    return min(1.0, max(0.0, (value - low) / (high - low))) if high > low else 0.0

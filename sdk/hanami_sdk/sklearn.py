@@ -27,7 +27,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from hanami_sdk._client import Client
-from hanami_sdk._tables import SCALES, TABLES, FeatureScale, Floats, Tables, TargetScale, Values
+from hanami_sdk._features import SCALES, TABLES, FeatureScale, Floats, Tables, TargetScale, Values
 from hanami_sdk.hanami_exceptions import ConflictException
 
 __all__ = ["HanamiClassifier", "HanamiRegressor"]

@@ -1,7 +1,7 @@
 """The WSGI application: routes of plugins bound to Falcon, and the one place where errors become answers.
 
-Success is always 200 with JSON. A `ClientError` is its own text with its own status. Anything else is logged under a
-random identifier, and the client gets that identifier and never a traceback.
+Success is always 200, with JSON unless a route answers a `Page`. A `ClientError` is its own text with its own status.
+Anything else is logged under a random identifier, and the client gets that identifier and never a traceback.
 """
 
 from __future__ import annotations
@@ -16,14 +16,16 @@ import msgspec
 import peewee
 
 from hanami_core.errors import BadRequest, ClientError
+from hanami_core.events import CallFailed
 from hanami_core.ids import new_uuid
-from hanami_core.routes import Route
+from hanami_core.routes import Page, Route
 from hanami_core.runtime import Runtime
 from hanami_core.validation import field_types, validate
 from hanami_server.connections import reset
 from hanami_server.fields import merge
 from hanami_server.gate import Gate, Passed
 from hanami_server.health import LIVE_PATH, READY_PATH, Live, Ready
+from hanami_server.logs import hide_secrets, without_secrets
 
 __all__ = ["Endpoint", "Journal", "create_app"]
 
@@ -34,7 +36,7 @@ log = logging.getLogger("hanami.http")
 
 def create_app(runtime: Runtime) -> falcon.App[falcon.Request, falcon.Response]:
     """Return the application that serves the routes of all plugins of a runtime."""
-    routes = {(route.method, route.path): route for route in runtime.plugins.routes(runtime)}
+    routes = runtime.routes
     open_resources = {LIVE_PATH: Live(), READY_PATH: Ready(runtime)}
     app = falcon.App()
     app.add_middleware(Journal())
@@ -76,8 +78,11 @@ def _responder(route: Route) -> Responder:
     def respond(req: falcon.Request, resp: falcon.Response) -> None:
         passed: Passed = req.context.passed
         request = _request(route, merge(passed.body, passed.query, types))
-        resp.data = msgspec.json.encode(route.handler(passed.call, request))
-        resp.content_type = falcon.MEDIA_JSON
+        answer = route.handler(passed.call, request)
+        if isinstance(answer, Page):
+            resp.data, resp.content_type = answer.body, answer.content_type
+        else:
+            resp.data, resp.content_type = msgspec.json.encode(answer), falcon.MEDIA_JSON
 
     return respond
 
@@ -116,4 +121,16 @@ def _answer_failure(
         reset(runtime.database)
     identity = new_uuid()
     log.error("request failed", exc_info=error, extra={"id": identity, "method": req.method, "path": req.path})
+    runtime.plugins.event(runtime, _failed(req, f"internal error {identity}: {type(error).__name__}: {error}"))
     _answer(resp, 500, f"internal error {identity}")
+
+
+def _failed(req: falcon.Request, message: str) -> CallFailed:
+    passed: Passed | None = getattr(req.context, "passed", None)
+    return CallFailed(
+        actor=None if passed is None else passed.call.actor,
+        component="" if passed is None else passed.call.access.action.name,
+        context=f"{req.method} {req.path.lstrip('/')}",
+        input_values={} if passed is None else without_secrets({**passed.body, **passed.query}),
+        message=hide_secrets(message),
+    )

@@ -1,7 +1,8 @@
 """What every REST request passes before its handler: path, method, body, login, permission, in this order.
 
-The order decides which of several errors a client sees, so it is part of the interface. Owns that order. Must not know
-any route in particular, nor how an error is rendered.
+The order decides which of several errors a client sees, so it is part of the interface. Owns that order. Whatever got
+so far and may change something is an event, even if its fields turn out to be wrong. Must not know any route in
+particular, nor how an error is rendered.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import falcon
 
 from hanami_core.access import Access, Action, Actor, Rule
 from hanami_core.errors import BadRequest, Unauthorized
+from hanami_core.events import CallMade
 from hanami_core.routes import METHODS, Call, Route
 from hanami_core.runtime import Runtime
 from hanami_server.fields import decode_body, parse_query, read_body
@@ -92,6 +94,9 @@ class Gate:
             raise Unauthorized("Access denied by policy")
         access = Access(actor, route.permission, self._runtime.plugins.rules)
         access.require()
+        if req.method != "GET":
+            event = CallMade(actor=actor, endpoint=access.action.endpoint, method=req.method)
+            self._runtime.plugins.event(self._runtime, event)
         return access
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import structlog
 
-__all__ = ["configure", "redact"]
+__all__ = ["configure", "hide_secrets", "redact", "without_secrets"]
 
 HIDDEN = "***"
 _SECRET_NAME = re.compile(r"token|passphrase|password|secret|authorization", re.IGNORECASE)
@@ -70,6 +70,16 @@ def _clean(name: str, value: Any) -> Any:
         return HIDDEN
     if isinstance(value, dict):
         return {key: _clean(str(key), item) for key, item in value.items()}
-    if isinstance(value, str):
-        return _SECRET_TEXT.sub(rf"\1\2{HIDDEN}", value)
-    return value
+    if isinstance(value, list):
+        return [_clean("", item) for item in value]
+    return hide_secrets(value) if isinstance(value, str) else value
+
+
+def hide_secrets(text: str) -> str:
+    """Replace what looks like a secret inside of a text."""
+    return _SECRET_TEXT.sub(rf"\1\2{HIDDEN}", text)
+
+
+def without_secrets(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values without those whose name tells that they are secret."""
+    return {name: _clean(name, value) for name, value in values.items() if not _SECRET_NAME.search(name)}

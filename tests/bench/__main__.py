@@ -1,7 +1,8 @@
 """Accuracy and speed of the whole service, measured through its public doors.
 
-``python -m tests.bench [--json FILE] [--data DIR]`` prints a table and writes JSON. The machine may be busy: of several
-times the best one counts, of accuracies the mean.
+``python -m tests.bench`` prints tables and writes JSON and a plot: the service as its users meet it, the engine alone,
+and the engine beside other libraries. The machine may be busy: of several times the best one counts, of accuracies the
+mean.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import os
 import platform
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -21,10 +23,12 @@ from rich.table import Table
 from hanami_sdk import Client
 from hanami_server.demo import digits, story
 from hanami_server.demo.local import LocalServer
-from tests.bench import engine
+from tests.bench import engine, rest
+from tests.bench.contest import report, result
 
 ROOT = Path(__file__).parents[2]
 SEEDS = 3
+PARTS = ("service", "rest", "engine", "contest")
 
 TARGETS = {
     "accuracy_percent": ("≥", 97.0),
@@ -33,6 +37,7 @@ TARGETS = {
     "direct_io_ms_p50": ("≤", 0.5),
     "ready_seconds": ("≤", 4.0),
     "memory_mb": ("≤", 600.0),
+    "rest_requests_per_second": ("≥", 2500.0),
 }
 
 
@@ -88,21 +93,55 @@ def show(title: str, figures: dict[str, Any]) -> None:
     Console(width=100).print(table)
 
 
+def measure_contest(directory: Path, rounds: int, plot: Path) -> list[result.Result]:
+    """Compare section growth with others, and draw the outcome."""
+    results = result.run(directory, rounds, print)
+    report.print_table(results)
+    print(f"drawn to {plot}" if report.plot(results, plot) else "matplotlib is missing, nothing is drawn")
+    return results
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench")
+    parser.add_argument("--json", default="bench-results/bench.json", help="file to write")
+    parser.add_argument("--data", help="directory with the MNIST files")
+    parser.add_argument("--only", choices=PARTS, action="append", help="what to measure, all if not given")
+    parser.add_argument("--rounds", type=int, default=result.ROUNDS, help="rounds of the contest")
+    parser.add_argument("--docs", action="store_true", help="write the outcome of the contest to the documents")
+    return parser.parse_args()
+
+
 def main() -> None:
     """Measure, print, write."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench")
-    parser.add_argument("--json", default="bench-results/service.json", help="file to write")
-    parser.add_argument("--data", help="directory with the MNIST files")
-    arguments = parser.parse_args()
+    arguments = parse_arguments()
     directory = mnist_directory(arguments.data)
-    service = measure_service(directory)
-    show(f"service, {'genuine MNIST' if directory != digits.SAMPLE else 'sample of MNIST'}", service)
-    kernels = engine.run(directory) if directory != digits.SAMPLE else {}
-    show("engine", kernels)
+    genuine = directory != digits.SAMPLE
+    parts = arguments.only or PARTS
     target = Path(arguments.json)
     target.parent.mkdir(parents=True, exist_ok=True)
-    machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
-    target.write_text(json.dumps({"machine": machine, "service": service, "engine": kernels}, indent=2) + "\n")
+    figures: dict[str, Any] = {
+        "machine": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
+    }
+    if "service" in parts:
+        figures["service"] = measure_service(directory)
+        show(f"service, {'genuine MNIST' if genuine else 'sample of MNIST'}", figures["service"])
+    if "rest" in parts:
+        figures["rest"] = rest.run()
+        show("lists, 8 clients", figures["rest"])
+    if "engine" in parts and genuine:
+        figures["engine"] = engine.run(directory)
+        show("engine", figures["engine"])
+    if "contest" in parts and genuine:
+        results = measure_contest(directory, arguments.rounds, target.with_name("benchmarks.png"))
+        figures["contest"] = [asdict(one) | {"seconds_to_goal": one.seconds_to_goal} for one in results]
+        figures["ratios"] = result.ratios(results)
+        if arguments.docs:
+            report.write_docs(results, ROOT / "docs", arguments.rounds, os.cpu_count() or 0)
+            report.plot(results, ROOT / "docs" / "benchmarks.png")
+    if not genuine:
+        print("engine and contest are left out: they need the genuine MNIST files, see --data")
+    target.write_text(json.dumps(figures, indent=2) + "\n")
     print(f"written to {target}")
 
 

@@ -104,6 +104,12 @@ SINGLE = [
         "UUID NAME VISIBILITY OWNER_ID NUMBER_OF_BLOCKS NUMBER_OF_SECTIONS PROJECT_ID CREATED_AT",
     ),
     (
+        f"cluster get {UUID}",
+        ("GET", "/cluster", {"uuid": UUID}, None),
+        {**OWNED, "number_of_blocks": 3, "number_of_sections": 12, "host": "cpu0", "mode": "TASK", "metrics": {"x": 1}},
+        "UUID NAME VISIBILITY OWNER_ID NUMBER_OF_BLOCKS NUMBER_OF_SECTIONS PROJECT_ID CREATED_AT HOST MODE METRICS",
+    ),
+    (
         f"cluster save {UUID} -n before",
         ("POST", "/cluster/save", {}, {"name": "before", "cluster_uuid": UUID}),
         {"uuid": OTHER, "name": "before"},

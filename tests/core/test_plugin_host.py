@@ -13,6 +13,7 @@ import pytest
 from hanami_core import hookimpl
 from hanami_core.access import Action, Actor, Rule
 from hanami_core.errors import BadRequest, SettingsError, StartupError, Unauthorized
+from hanami_core.events import CallMade, Event
 from hanami_core.plugin_host import EntryPoint, Plugin, PluginHost, read_disabled, write_disabled
 from hanami_core.queue import TaskKind
 from hanami_core.routes import Empty, Route
@@ -350,6 +351,25 @@ def test_hook_hanami_socket_targets() -> None:
     )
     assert list(host.socket_targets()) == ["echo"]
     assert state(host, "b")[0] == state(host, "c")[0] == "broken"
+
+
+def test_hook_hanami_event() -> None:
+    seen: list[Event] = []
+    points = [
+        plugin("bad", hanami_event=lambda event: boom()),
+        plugin("good", hanami_event=lambda event: seen.append(event)),
+    ]
+    host, event = PluginHost(points), CallMade(actor=ACTOR, endpoint="v1/note", method="POST")
+    host.event(None, event)
+    host.event(None, event)
+    assert seen == [event, event]
+    assert (host.plugins["bad"].missed, host.plugins["good"].missed) == (2, 0)
+    assert state(host, "bad") == ("active", "")
+
+
+def test_events_have_different_names() -> None:
+    kinds = Event.__subclasses__()
+    assert len({kind.name for kind in kinds}) == len(kinds) == 2
 
 
 def test_hook_hanami_admin() -> None:

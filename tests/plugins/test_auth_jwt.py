@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hanami_core.access import Actor
-from hanami_core.errors import StartupError, Unauthorized
+from hanami_core.errors import BadRequest, NotFound, StartupError, Unauthorized
 from hanami_plugins.auth_jwt.keys import KEY_BYTES, KEY_FILE, create_key, read_key
 from hanami_plugins.auth_jwt.throttle import CAPACITY, Throttle
 from hanami_plugins.auth_jwt.tokens import AUDIENCE, Claims, Tokens
@@ -179,6 +179,80 @@ def test_a_token_ends_with_its_passphrase(site: Site) -> None:
     with pytest.raises(Unauthorized):
         site.login("asdf")
     assert site.actor(site.login("asdf", "another one")) == ADMIN
+
+
+# -- changing a passphrase ---------------------------------------------------------------------------------------------
+
+
+def encoded(secret: str) -> str:
+    return base64.b64encode(secret.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"password": "another one", "current_password": "asdfasdf"},
+        {"passphrase": encoded("another one"), "current_passphrase": encoded("asdfasdf"), "id": "tsugumi"},
+    ],
+)
+def test_everybody_changes_the_own_passphrase(site: Site, fields: dict[str, Any]) -> None:
+    give(site, "proj_a")
+    give(site, "proj_b")
+    old = site.call(site.actor(site.login("tsugumi")), "PUT", "token", project_id="proj_b")["token"]
+    other = site.login("tsugumi")
+    answer = site.call(site.actor(old), "PUT", "user/passphrase", **fields)
+    assert answer["id"] == "tsugumi"
+    assert site.actor(answer["token"]).project_id == "proj_b"
+    assert refused(site, old) == refused(site, other) == INVALID
+    assert site.actor(site.login("tsugumi", "another one")).user_id == "tsugumi"
+
+
+@pytest.mark.parametrize("actor", [ADMIN, MEMBER], ids=["admin", "member"])
+def test_the_own_passphrase_needs_the_current_one(site: Site, actor: Actor) -> None:
+    give(site, "proj_a")
+    token = site.login(actor.user_id)
+    with pytest.raises(Unauthorized) as caught:
+        site.call(actor, "PUT", "user/passphrase", password="another one", current_password="wrong one")
+    assert str(caught.value) == DENIED
+    with pytest.raises(BadRequest, match="'current_passphrase' is required"):
+        site.call(actor, "PUT", "user/passphrase", password="another one")
+    with pytest.raises(BadRequest, match="only one of 'current_passphrase' and 'current_password'"):
+        both = {"current_password": "asdfasdf", "current_passphrase": encoded("asdfasdf")}
+        site.call(actor, "PUT", "user/passphrase", password="another one", **both)
+    assert site.actor(token).user_id == actor.user_id
+
+
+def test_a_new_passphrase_is_checked_first(site: Site) -> None:
+    for fields in ({}, {"password": "short"}, {"passphrase": "c2hvcnQx"}, {"passphrase": "not base64"}):
+        with pytest.raises(BadRequest):
+            site.call(ADMIN, "PUT", "user/passphrase", current_password="asdfasdf", **fields)
+    site.login("asdf")
+
+
+def test_an_admin_changes_the_passphrase_of_others(site: Site) -> None:
+    give(site, "proj_a")
+    token, own = site.login("tsugumi"), site.login("asdf")
+    answer = site.call(ADMIN, "PUT", "user/passphrase", id="tsugumi", password="another one")
+    assert answer == {"id": "tsugumi", "token": ""}
+    assert refused(site, token) == INVALID
+    assert site.actor(own) == ADMIN
+    site.login("tsugumi", "another one")
+    with pytest.raises(NotFound, match="User with id 'nobody' not found"):
+        site.call(ADMIN, "PUT", "user/passphrase", id="nobody", password="another one")
+
+
+def test_nobody_else_changes_the_passphrase_of_others(site: Site) -> None:
+    with pytest.raises(Unauthorized, match="only an admin can change the passphrase of another user"):
+        site.call(MEMBER, "PUT", "user/passphrase", id="asdf", password="another one", current_password="asdfasdf")
+    site.login("asdf")
+
+
+def test_guessing_the_current_passphrase_is_slowed_down(tmp_path: Path) -> None:
+    with Site(tmp_path, auth_jwt__attempts=2) as site:
+        add_user("asdf", is_admin=True)
+        for secret in ("wrong one", "wrong two", "asdfasdf"):
+            with pytest.raises(Unauthorized):
+                site.call(ADMIN, "PUT", "user/passphrase", password="another one", current_password=secret)
 
 
 def test_a_member_can_not_claim_the_project_of_the_admins(site: Site) -> None:

@@ -85,6 +85,43 @@ def test_names_are_trimmed_and_may_be_any_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("header", "columns"),
+    [
+        ("a[0],a[1],a[2],b", {"a": (0, 3), "b": (3, 4)}),
+        ("b,a[0],a[1]", {"b": (0, 1), "a": (1, 3)}),
+        ("a[0],b[0],b[1]", {"a": (0, 1), "b": (1, 3)}),
+        (' a [0], "a[1]"', {"a": (0, 2)}),
+        ("[0],a[],a[x],[1]", {"[0]": (0, 1), "a[]": (1, 2), "a[x]": (2, 3), "[1]": (3, 4)}),
+        ("m[0][0],m[0][1],m[1][0]", {"m[0]": (0, 2), "m[1]": (2, 3)}),
+        (",".join(f"a[{n}]" for n in range(1000)), {"a": (0, 1000)}),
+    ],
+)
+def test_numbered_names_make_one_column(tmp_path: Path, header: str, columns: dict[str, tuple[int, int]]) -> None:
+    width = max(end for _, end in columns.values())
+    read = table(tmp_path, f"{header}\n{','.join(map(str, range(width)))}\n".encode())
+    assert read.columns == columns
+    assert read.values.tolist() == [list(range(width))]
+
+
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [
+        ("a[1]", "column 1: 'a[1]' does not continue a column"),
+        ("a[0],a[2]", "column 2: 'a[2]' does not continue a column"),
+        ("a[0],a[01]", "column 2: 'a[01]' does not continue a column"),
+        ("a[0],b,a[1]", "column 3: 'a[1]' does not continue a column"),
+        ("a[0],b,a[0]", "column 3: the name 'a[0]' stands there twice"),
+        ("a[0],a[1],a", "column 3: the name 'a' stands there twice"),
+        ("a,a[0]", "column 2: the name 'a' stands there twice"),
+        ("a,a[1]", "column 2: 'a[1]' does not continue a column"),
+    ],
+)
+def test_numbered_names_out_of_order_are_refused(tmp_path: Path, header: str, reason: str) -> None:
+    for end in ("", "\n", "\n1,2,3\n"):
+        assert f"input, line 2, {reason}" in refused(tmp_path, f"\n{header}{end}".encode())
+
+
+@pytest.mark.parametrize(
     ("content", "reason"),
     [
         (b"", "input: the file has no header"),

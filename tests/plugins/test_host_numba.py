@@ -175,7 +175,7 @@ def without(name: str) -> Callable[[NetworkState], None]:
     [
         *(
             make(name)
-            for name in ("weights", "bias", "readout", "readout_bias", "borders", "row_of_source")
+            for name in ("weights", "bias", "readout", "readout_bias", "floors", "borders", "row_of_source")
             for make in (reshaped, retyped, without)
         ),
         set_value("weights", (0, 0, 0), np.nan),

@@ -147,15 +147,6 @@ def test_only_active_sources_get_rows(live: LiveNetwork) -> None:
     assert live.metrics()["sections"] == 2 * 2
 
 
-def test_values_of_0_and_below_are_off(host: CpuHost) -> None:
-    values, labels = blobs(300)
-    shifted = np.where(values == 0, -1.0, values).astype(np.float32)
-    plain, negative = (network(host, {"in": WIDTH}, {"out": CLASSES}) for _ in range(2))
-    plain.train(rows(values, labels), ALWAYS)
-    negative.train(rows(shifted, labels), ALWAYS)
-    assert plain.state().digest() == negative.state().digest()
-
-
 def test_inputs_need_no_normalisation(host: CpuHost) -> None:
     values, labels = blobs(2000)
     for factor in (1e-20, 1 / 255, 1e20):

@@ -73,6 +73,7 @@ def test_the_kernels_do_what_the_reference_says(
         reference.train(inputs, np.hstack(outputs), length, (rate, live_module.LAST_RATE))
     state = live.state()
     np.testing.assert_array_equal(state.arrays["row_of_source"], reference.row_of_source)
+    np.testing.assert_array_equal(state.arrays["floors"], reference.floors)
     np.testing.assert_array_equal(state.arrays["borders"], reference.borders)
     assert state.head.extra["failure"] == pytest.approx(reference.failure, abs=1e-6)
     np.testing.assert_allclose(state.arrays["weights"], reference.weights, atol=1e-4)

@@ -266,6 +266,17 @@ def test_memberships(server: FakeServer, client: Client) -> None:
     assert last(server)[2] == {"user_id": "tsugumi"}
 
 
+def test_passphrases(server: FakeServer, client: Client) -> None:
+    server.on("PUT", "/user/passphrase", {"id": "asdf", "token": "a.b.c"})
+    client.change_passphrase("new passphrase")
+    secrets = [base64.b64encode(text.encode()).decode() for text in ("new passphrase", "asdfasdf")]
+    assert last(server)[:2] == ("PUT", "/user/passphrase")
+    assert last(server)[2]["passphrase"] == secrets[0]
+    assert set(last(server)[2]) == {"passphrase", "current_passphrase"}
+    client.change_passphrase("new passphrase", "tsugumi")
+    assert last(server) == ("PUT", "/user/passphrase", {"id": "tsugumi", "passphrase": secrets[0]})
+
+
 def test_projects(server: FakeServer, client: Client) -> None:
     server.on("POST", "/project", PROJECT)
     server.on("GET", "/project", PROJECT)

@@ -358,3 +358,18 @@ def test_frames_are_refused_in_task_mode(server: LocalServer, raw: Raw, cluster:
     socket.send_binary(b"\x0a\x01a")
     assert "not in direct mode" in json.loads(socket.recv())["error"]
     socket.close()
+
+
+# -- metrics ----------------------------------------------------------------------------------------------------------
+
+
+def test_growth_can_be_seen(client: Client, cluster: Cluster, dataset: Dataset) -> None:
+    fresh = client.cluster(cluster)
+    assert (fresh.number_of_blocks, fresh.cycles, fresh.metrics) == (0, 0, {})
+    train(client, cluster, dataset)
+    grown = client.cluster(cluster)
+    assert grown.cycles == 200
+    assert grown.seed == fresh.seed
+    assert (grown.host, grown.mode) == ("cpu0", "TASK")
+    assert grown.metrics["blocks"] == grown.number_of_blocks == 2
+    assert grown.metrics["synapses"] > grown.metrics["sections"] == grown.number_of_sections

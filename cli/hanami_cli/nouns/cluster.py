@@ -49,6 +49,7 @@ Examples:
 
 FIELDS = ("uuid", "name", "visibility", "owner_id", "project_id", "created_at")
 FIELDS_WITH_SIZE = (*FIELDS[:4], "number_of_blocks", "number_of_sections", *FIELDS[4:])
+FIELDS_OF_GROWTH = ("host", "mode", "cycles", "seed", "metrics")
 MODES = ("TASK", "DIRECT")
 
 
@@ -74,7 +75,10 @@ def _create(connection: Connection, arguments: Arguments) -> View:
 
 
 def _get(connection: Connection, arguments: Arguments) -> View:
-    return Record(connection.ask(cluster.get_cluster, arguments.text("CLUSTER_UUID")), FIELDS_WITH_SIZE)
+    answer = connection.ask(cluster.get_cluster, arguments.text("CLUSTER_UUID"))
+    # A server of OpenHanami does not tell them.
+    growth = tuple(field for field in FIELDS_OF_GROWTH if field in answer)
+    return Record(answer, (*FIELDS_WITH_SIZE, *growth))
 
 
 def _list(connection: Connection, _: Arguments) -> View:

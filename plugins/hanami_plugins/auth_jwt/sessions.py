@@ -11,8 +11,8 @@ from hanami_core.errors import Unauthorized
 from hanami_core.stash import StashKey
 from hanami_plugins.auth_jwt.throttle import Throttle
 from hanami_plugins.auth_jwt.tokens import Claims, Tokens, refusal
-from hanami_plugins.projects import contexts
-from hanami_plugins.users import Membership, User, find_user, verify
+from hanami_plugins.projects import context, contexts
+from hanami_plugins.users import Membership, User, find_user, set_passphrase, verify
 
 DENIED = "ACCESS DENIED!\nUser or passphrase is incorrect."
 
@@ -61,6 +61,15 @@ class Sessions:
             raise Unauthorized(f"User with id '{user_id}' is not assigned to the project with id '{project_id}'.")
         return self._answer(user, place)
 
+    def change_passphrase(self, actor: Actor, current: bytes, new: bytes) -> TokenAnswer:
+        """Change the passphrase of a user who knows the current one; all tokens end, but for the one returned.
+
+        Raises:
+            Unauthorized: if the current passphrase is wrong or was tried too often.
+        """
+        set_passphrase(self._verified(actor.user_id, current), new)
+        return self.switch(actor.user_id, actor.project_id)
+
     def actor(self, token: str) -> Actor:
         """Return whom a token stands for.
 
@@ -71,8 +80,7 @@ class Sessions:
         user = find_user(claims.sub)
         if user is None or user.login_mark != claims.mark:
             raise refusal()
-        same = (p for p in contexts(user) if (p.project_id, p.uuid) == (claims.project_id, claims.place))
-        place = next(same, None)
+        place = context(user, claims.project_id, claims.place)
         if place is None:
             raise refusal()
         return Actor(user.id, user.name, place.project_id, place.role, user.is_admin, place.is_project_admin)

@@ -9,7 +9,7 @@ import msgspec
 from hanami_core.database import atomic
 from hanami_core.ids import Name, Uuid
 from hanami_core.queue import Task
-from hanami_core.routes import Call, Empty, Route, Table, table
+from hanami_core.routes import Call, Empty, Listing, Paging, Route, listing
 from hanami_plugins.checkpoints.kinds import Restore, Save
 from hanami_plugins.checkpoints.models import Checkpoint
 from hanami_plugins.clusters import MISSING, SETTLE_SECONDS, Cluster, template_of
@@ -71,7 +71,7 @@ def routes() -> list[Route]:
         Route("POST", f"{CLUSTER_PREFIX}/load", "checkpoints.load", LoadCluster, TaskUuid, load),
         Route("GET", PREFIX, "checkpoints.get", ByUuid, CheckpointAnswer, get),
         Route("DELETE", PREFIX, "checkpoints.delete", ByUuid, Empty, delete),
-        Route("GET", f"{PREFIX}/all", "checkpoints.list", Empty, Table, list_all),
+        Route("GET", f"{PREFIX}/all", "checkpoints.list", Paging, Listing, list_all),
     ]
 
 
@@ -117,7 +117,6 @@ def delete(call: Call, request: ByUuid) -> dict[str, Any]:
     return {}
 
 
-def list_all(call: Call, request: Empty) -> dict[str, Any]:
+def list_all(call: Call, request: Paging) -> dict[str, Any]:
     """List the visible checkpoints."""
-    rows = [[getattr(row, name) for name in LIST_HEADER] for row in call.access.visible(Checkpoint)]
-    return table(LIST_HEADER, rows)
+    return listing(LIST_HEADER, call.access.visible(Checkpoint), request)

@@ -24,6 +24,7 @@ from hanami_plugins.clusters.service import (
     interfaces,
     read_state,
     replace_state,
+    report_metrics,
     template_of,
 )
 
@@ -38,6 +39,7 @@ __all__ = [
     "interfaces",
     "read_state",
     "replace_state",
+    "report_metrics",
     "template_of",
 ]
 

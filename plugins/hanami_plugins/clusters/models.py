@@ -14,7 +14,8 @@ class Cluster(OwnedRecord):
 
     `template` is the JSON of a `Template`, or empty for a cluster that waits for a checkpoint. `blob` is the stored
     state, None while the network has seen nothing; `version` counts stored states. `inputs` and `outputs` are JSON maps
-    from interface names to numbers of values, empty until data came.
+    from interface names to numbers of values, empty until data came. `metrics` is a JSON map of what the rule set tells
+    of its network, as fresh as the last report of a running training.
     """
 
     template = peewee.TextField()
@@ -28,3 +29,4 @@ class Cluster(OwnedRecord):
     cycles = peewee.BigIntegerField(default=0)
     blocks = peewee.BigIntegerField(default=0)
     sections = peewee.BigIntegerField(default=0)
+    metrics = peewee.TextField(default="{}")

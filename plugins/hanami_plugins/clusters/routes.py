@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -9,7 +10,7 @@ from msgspec import Meta
 
 from hanami_core.errors import NotFound
 from hanami_core.ids import Name, Uuid
-from hanami_core.routes import Call, Empty, Route, Table, table
+from hanami_core.routes import Call, Empty, Listing, Paging, Route, listing
 from hanami_plugins.clusters import service
 from hanami_plugins.clusters.models import DIRECT_MODE, TASK_MODE, Cluster
 from hanami_plugins.clusters.service import MISSING
@@ -59,10 +60,15 @@ class ClusterAnswer(msgspec.Struct):
 
 
 class ClusterMetrics(ClusterAnswer):
-    """A cluster with its size."""
+    """A cluster with its size, what it has seen, and what its rule set tells of it."""
 
     number_of_blocks: int
     number_of_sections: int
+    host: str
+    mode: str
+    seed: int
+    cycles: int
+    metrics: dict[str, float]
 
 
 class ModeAnswer(msgspec.Struct):
@@ -80,7 +86,7 @@ def routes() -> list[Route]:
         Route("POST", PREFIX, "clusters.create", CreateCluster, ClusterAnswer, create),
         Route("GET", PREFIX, "clusters.get", ByUuid, ClusterMetrics, get),
         Route("DELETE", PREFIX, "clusters.delete", ByUuid, Empty, delete),
-        Route("GET", f"{PREFIX}/all", "clusters.list", Empty, Table, list_all),
+        Route("GET", f"{PREFIX}/all", "clusters.list", Paging, Listing, list_all),
         Route("PUT", f"{PREFIX}/set_mode", "clusters.set_mode", SetMode, ModeAnswer, set_mode),
         Route("PUT", f"{PREFIX}/switch_host", "clusters.switch_host", SwitchHost, ClusterAnswer, switch_host),
     ]
@@ -94,14 +100,20 @@ def create(call: Call, request: CreateCluster) -> dict[str, Any]:
 def get(call: Call, request: ByUuid) -> dict[str, Any]:
     """Return a cluster with its metrics."""
     cluster = call.get(Cluster, request.uuid, MISSING.format(request.uuid))
-    metrics = {"number_of_blocks": cluster.blocks, "number_of_sections": cluster.sections}
-    return service.answer(cluster) | metrics
+    return service.answer(cluster) | {
+        "number_of_blocks": cluster.blocks,
+        "number_of_sections": cluster.sections,
+        "host": cluster.host,
+        "mode": cluster.mode,
+        "seed": cluster.seed,
+        "cycles": cluster.cycles,
+        "metrics": json.loads(cluster.metrics),
+    }
 
 
-def list_all(call: Call, request: Empty) -> dict[str, Any]:
+def list_all(call: Call, request: Paging) -> dict[str, Any]:
     """List the visible clusters."""
-    rows = [[getattr(row, name) for name in LIST_HEADER] for row in call.access.visible(Cluster)]
-    return table(LIST_HEADER, rows)
+    return listing(LIST_HEADER, call.access.visible(Cluster), request)
 
 
 def delete(call: Call, request: ByUuid) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import msgspec
 
 from hanami_core.access import Access
 from hanami_core.compute import ComputeHost
-from hanami_core.database import ACTIVE, atomic
+from hanami_core.database import ACTIVE, atomic, relaxed
 from hanami_core.errors import BadRequest, ClientError, Conflict, NotFound, TemplateError
 from hanami_core.network import NetworkState, StateHead, Template
 from hanami_core.queue import Lane, Task
@@ -123,11 +123,19 @@ def replace_state(runtime: Runtime, uuid: str, blob: str, head: StateHead, metri
     cluster.template = msgspec.json.encode(head.template).decode()
     cluster.inputs, cluster.outputs = json.dumps(head.inputs), json.dumps(head.outputs)
     cluster.cycles, cluster.blocks, cluster.sections = head.cycles, int(metrics["blocks"]), int(metrics["sections"])
+    cluster.metrics = json.dumps(dict(metrics))
     cluster.save(only=_STATE_FIELDS)
     return cluster.version
 
 
-_STATE_FIELDS = ["blob", "version", "template", "inputs", "outputs", "cycles", "blocks", "sections"]
+_STATE_FIELDS = ["blob", "version", "template", "inputs", "outputs", "cycles", "blocks", "sections", "metrics"]
+
+
+def report_metrics(uuid: str, metrics: Mapping[str, float]) -> None:
+    """Tell how a training goes; may be lost in a power cut."""
+    values = {"metrics": json.dumps(dict(metrics)), "blocks": int(metrics["blocks"])}
+    with relaxed():
+        Cluster.update(**values, sections=int(metrics["sections"])).where(Cluster.uuid == uuid).execute()
 
 
 def delete(runtime: Runtime, cluster: Cluster) -> None:

@@ -13,7 +13,7 @@ from hanami_core.datasets import DatasetFormat
 from hanami_core.errors import NotFound, PluginError
 from hanami_core.ids import Name, Uuid
 from hanami_core.plugin_host import DEGRADED, Contribution
-from hanami_core.routes import Call, Empty, Route, Table, table
+from hanami_core.routes import Call, Empty, Listing, Paging, Route, listing
 from hanami_core.runtime import Runtime
 from hanami_plugins.datasets import service, tables
 from hanami_plugins.datasets.models import Dataset
@@ -101,7 +101,7 @@ def routes(runtime: Runtime) -> list[Route]:
     found = [
         Route("GET", PREFIX, "datasets.get", ByUuid, DatasetAnswer, get),
         Route("DELETE", PREFIX, "datasets.delete", ByUuid, Empty, delete),
-        Route("GET", f"{PREFIX}/all", "datasets.list", Empty, Table, list_all),
+        Route("GET", f"{PREFIX}/all", "datasets.list", Paging, Listing, list_all),
         Route("GET", f"{PREFIX}/progress", "datasets.progress", ByUuid, Progress, progress),
         Route("GET", f"{PREFIX}/check", "datasets.check", Check, Accuracy, check),
         Route("GET", f"{PREFIX}/content", "datasets.content", Content, Data, content),
@@ -142,11 +142,13 @@ def upload_routes(dataset_format: DatasetFormat, max_size: int) -> list[Route]:
     answered = msgspec.defstruct(f"{title}Upload", [(f, str) for f in (*FIELDS, *(f"uuid_{p}_file" for p in parts))])
 
     def announce(call: Call, request: Any) -> dict[str, Any]:
+        """Announce the upload of a dataset; its files are then sent over websockets."""
         sizes = {part: getattr(request, f"{part}_data_size") for part in parts}
         dataset, files = service.create(call.runtime, call.access, name, request.name, sizes)
         return _common(dataset) | {f"uuid_{part}_file": files[part].uuid for part in parts}
 
     def finish(call: Call, request: Any) -> dict[str, Any]:
+        """Finalise an upload: the files become the dataset's table."""
         files = {part: getattr(request, f"uuid_{part}_file") for part in parts}
         service.finalise(call.runtime, call.access, name, request.uuid, files)
         return {"uuid": request.uuid.lower()}
@@ -177,10 +179,9 @@ def get(call: Call, request: ByUuid) -> dict[str, Any]:
     }
 
 
-def list_all(call: Call, request: Empty) -> dict[str, Any]:
+def list_all(call: Call, request: Paging) -> dict[str, Any]:
     """List the visible datasets, also those that are still being uploaded."""
-    rows = [[getattr(row, name) for name in LIST_HEADER] for row in call.access.visible(Dataset)]
-    return table(LIST_HEADER, rows)
+    return listing(LIST_HEADER, call.access.visible(Dataset), request)
 
 
 def delete(call: Call, request: ByUuid) -> dict[str, Any]:

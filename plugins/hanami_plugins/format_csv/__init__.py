@@ -1,5 +1,8 @@
 """Tables of numbers as comma-separated values: UTF-8, names in the first line, one column for each, float32.
 
+Names such as ``pixel[0]``, ``pixel[1]``, ``pixel[2]``, side by side and counted from 0, make one column ``pixel`` of
+three values. This is how a table feeds many values to one input of a network.
+
 The rules: cells stand between commas, blanks and tabs around them do not count. A cell is a decimal number such as
 ``-7``, ``.5`` or ``1e-3``, or one of ``true`` (1), ``false`` (0) and ``null`` (0) in upper or lower case. A cell may be
 quoted, if the quotes end on its line. Lines have at most 4 MiB and end with LF or CRLF; those without anything but

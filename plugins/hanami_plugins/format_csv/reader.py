@@ -29,6 +29,7 @@ _CONTENT = re.compile(rb"[^ \t\r\n]")
 _WORDS = {"true": 1.0, "false": 0.0, "null": 0.0}
 _TRUE = re.compile(rb"(?<![^,\s])true(?![^,\s])")
 _ZERO = re.compile(rb"(?<![^,\s])(?:false|null)(?![^,\s])")
+_PART = re.compile(r"(.+)\[(\d+)\]", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _TOO_BIG = float(np.finfo(np.float32).max) + 2.0**103  # from here on float32 rounds to infinity
 
@@ -46,11 +47,11 @@ class CsvFormat:
         names: list[str] = []
         for number, block in _blocks(files["input"]):
             if not names:
-                names, end = _header(number, block)
+                names, widths, end = _header(number, block)
                 number, block = number + block.count(b"\n", 0, end), block[end:]
                 if not names:
                     continue
-                table.begin(dict.fromkeys(names, 1), np.float32)
+                table.begin(widths, np.float32)
             rows = _quick(block, len(names))
             table.append(_careful(number, block, names) if rows is None else rows)
         if not names:
@@ -77,17 +78,20 @@ def _blocks(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
         yield number, rest
 
 
-def _header(number: int, block: bytes) -> tuple[list[str], int]:
-    """Return the names in the first line with content and where the lines after it start; no names if there is none."""
+def _header(number: int, block: bytes) -> tuple[list[str], dict[str, int], int]:
+    """Return what stands in the first line with content: its cells, the widths of the columns that they name, its end.
+
+    If there is no such line, there are no cells.
+    """
     content = _CONTENT.search(block)
     if content is None:
-        return [], len(block)
+        return [], {}, len(block)
     start = block.rfind(b"\n", 0, content.start()) + 1
     end = block.find(b"\n", start) + 1 or len(block)
     number += block.count(b"\n", 0, start)
     names = _cells(number, block[start:end].rstrip(b"\r\n"))
     _check_names(number, names)
-    return names, end
+    return names, _columns(number, names), end
 
 
 def _check_names(number: int, names: Sequence[str]) -> None:
@@ -105,6 +109,26 @@ def _check_names(number: int, names: Sequence[str]) -> None:
             if not holds:
                 raise BadRequest(f"input, line {number}, column {column}: {message}")
         seen.add(name)
+
+
+def _columns(number: int, names: Sequence[str]) -> dict[str, int]:
+    """Return the widths of the columns: cells ``a[0]``, ``a[1]`` and so on, side by side, are one column ``a``."""
+    widths: dict[str, int] = {}
+    last = ""
+    for place, cell in enumerate(names, 1):
+        part = _PART.fullmatch(cell)
+        name, index = (part[1].rstrip(_BLANKS), part[2]) if part else (cell, "0")
+        continues = name == last and part is not None
+        if index != str(widths[name] if continues else 0):
+            raise BadRequest(
+                f"input, line {number}, column {place}: {_shown(cell)} does not continue a column, "
+                "its parts are numbered from 0 on and stand side by side"
+            )
+        if not continues and name in widths:
+            raise BadRequest(f"input, line {number}, column {place}: the name {_shown(name)} stands there twice")
+        widths[name] = widths.get(name, 0) + 1
+        last = name if part else ""
+    return widths
 
 
 def _quick(block: bytes, width: int) -> Rows | None:

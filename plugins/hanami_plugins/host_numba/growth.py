@@ -14,6 +14,7 @@ from hanami_plugins.host_numba.layout import (
     BYTES,
     CROWDED,
     DONE,
+    FLOATS,
     FULL,
     GOLDEN,
     LARGEST,
@@ -68,12 +69,19 @@ def read_lanes(address: int, kind: int, left: int) -> Vector:
     return read_first_floats(address, left)
 
 
+@inlined
+def read_above_floors(net: Net, address: int, kind: int, source: int, left: int) -> Vector:
+    """Return values as `read_lanes` does, each less the floor of its source; lanes from `left` on are 0."""
+    floors = read_lanes(net.floors.ctypes.data + source * FLOATS, FLOATS, left)
+    return subtract(read_lanes(address, kind, left), floors)
+
+
 @compiled
 def read_row(net: Net, segments: Array, cycle: int, rows: Array, values: Array, at: int) -> tuple[int, float, int]:
     """Write the active sources of a cycle to ``rows[at:]`` and ``values[at:]``.
 
-    Values are divided by the source's border and clipped at 1. Returns the number of active sources, the sum of their
-    squared values, and flags.
+    Values are counted from the source's floor, divided by its border and clipped at 1. Returns the number of active
+    sources, the sum of their squared values, and flags.
     """
     one, zero = splat(f32(1)), splat(f32(0))
     over, energy, broken = zero, zero, zero
@@ -82,7 +90,7 @@ def read_row(net: Net, segments: Array, cycle: int, rows: Array, values: Array, 
         count, kind, source = segments[s + 2], segments[s + 3], segments[s + 4]
         address = segments[s] + cycle * segments[s + 1]
         for i in range(0, count, LANES):
-            raw = read_lanes(address + i * kind, kind, count - i)
+            raw = read_above_floors(net, address + i * kind, kind, source + i, count - i)
             over = maximum(over, subtract(raw, load(net.borders, source + i)))
             broken = multiply_add(raw, zero, broken)
             value = maximum(minimum(multiply(raw, load(net.inverse, source + i)), one), zero)
@@ -127,7 +135,7 @@ def visit_sources(net: Net, sources: Sources, segments: Array, cycle: int, raise
         count, kind, source = segments[s + 2], segments[s + 3], segments[s + 4]
         address = segments[s] + cycle * segments[s + 1]
         for i in range(0, count, LANES):
-            store(sources.lanes, 0, read_lanes(address + i * kind, kind, count - i))
+            store(sources.lanes, 0, read_above_floors(net, address + i * kind, kind, source + i, count - i))
             for lane in range(min(LANES, count - i)):
                 value, one = sources.lanes[lane], source + i + lane
                 if value <= net.borders[one]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import importlib
+import shutil
 import socket
 import tempfile
 import uuid
@@ -51,15 +53,13 @@ def _fingerprint() -> str:
     return f"kernels-{digest.hexdigest()[:16]}"
 
 
-_temporary: list[tempfile.TemporaryDirectory[str]] = []
-"""Directories that live as long as the process, because Numba looks for compiled code at any time."""
-
-
 def _writable(directory: Path) -> Path:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=directory):
             return directory
     except OSError:
-        _temporary.append(tempfile.TemporaryDirectory(prefix="hanami-kernels-"))
-        return Path(_temporary[-1].name)
+        # Numba looks for compiled code at any time, so the directory lives as long as the process.
+        temporary = tempfile.mkdtemp(prefix="hanami-kernels-")
+        atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+        return Path(temporary)

@@ -81,7 +81,9 @@ class Net(NamedTuple):
         bias: (blocks, 64).
         readout: (blocks, outputs, 64).
         readout_bias: (lanes), `UNUSED` in lanes without an output.
-        borders: (sources + 16) biggest value that a source ever had in training, 0 if it was never active.
+        floors: (sources + 16) value from which those of a source are counted, see `floors`.
+        borders: (sources + 16) biggest value above its floor that a source ever had in training, 0 if it was never
+            active.
         inverse: (sources + 16) 1 / border, 0 if the source was never active.
         row_of_source: (sources + 16) int32, `NO_ROW` if the source was never active.
         groups: numbers of each output interface, see `GROUP`.
@@ -92,6 +94,7 @@ class Net(NamedTuple):
     bias: Floats
     readout: Floats
     readout_bias: Floats
+    floors: Floats
     borders: Floats
     inverse: Floats
     row_of_source: npt.NDArray[np.int32]

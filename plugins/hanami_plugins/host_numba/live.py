@@ -10,7 +10,7 @@ import numpy as np
 from hanami_core.compute import Rows, Run, Values
 from hanami_core.errors import BadRequest
 from hanami_core.network import NetworkState, StateHead
-from hanami_plugins.host_numba import segments
+from hanami_plugins.host_numba import floors, segments
 from hanami_plugins.host_numba.kernels import answer_rows, train_rows
 from hanami_plugins.host_numba.layout import (
     BROKEN,
@@ -159,9 +159,11 @@ class SectionNetwork:
         if not rows.outputs:
             raise BadRequest("a training needs at least one output")
         one_hot = segments.survey(rows, lambda: run.step(run.start))
-        if one_hot is None or run.start >= rows.cycles:
+        found = floors.survey(rows, memory.inputs, lambda: run.step(run.start))
+        if one_hot is None or found is None or run.start >= rows.cycles:
             return
         before = self.state()
+        memory.lower_floors(*found)
         self._end_stream()
         self._set_squashing(one_hot)
         try:
@@ -276,6 +278,8 @@ class SectionNetwork:
         if not one_hot:
             raise BadRequest("a training needs at least one output")
         self._set_squashing(one_hot)
+        if (one.values < memory.net.floors[: memory.size]).any():
+            memory.lower_floors(one.values)
         rows_before = memory.rows
         while (status := self._train_single(memory.net, STREAM_RATE)) == FULL:
             memory.make_room()

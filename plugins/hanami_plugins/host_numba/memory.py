@@ -8,6 +8,7 @@ capacity. Arrays of a state, with S sources (values of all inputs), R rows, B bl
 ``bias``           (B, 64)        float32
 ``readout``        (B, Q, 64)     float32
 ``readout_bias``   (Q,)           float32
+``floors``         (S,)           float32, see `floors`
 ``borders``        (S,)           float32, 0 for a source without a row
 ``row_of_source``  (S,)           int32, -1 for a source without a row
 ``average_…``                     weights, bias, readout, readout_bias averaged over a stream, if there is one
@@ -26,6 +27,7 @@ import numpy.typing as npt
 from hanami_core.errors import BadRequest, CorruptFile
 from hanami_core.network import NetworkState, StateHead, Template
 from hanami_plugins.host_numba import initial
+from hanami_plugins.host_numba.floors import lowered
 from hanami_plugins.host_numba.layout import (
     GROUP,
     LANES,
@@ -102,6 +104,7 @@ def empty_state(template: Template, seed: int) -> NetworkState:
         "bias": np.zeros((blocks, WIDTH), np.float32),
         "readout": np.zeros((blocks, 0, WIDTH), np.float32),
         "readout_bias": np.zeros(0, np.float32),
+        "floors": np.zeros(0, np.float32),
         "borders": np.zeros(0, np.float32),
         "row_of_source": np.zeros(0, np.int32),
     }
@@ -157,14 +160,12 @@ class Memory:
 
     def _build(self, arrays: Mapping[str, npt.NDArray[Any]]) -> Net:
         borders = _padded(arrays["borders"], np.float32)
-        with np.errstate(divide="ignore", over="ignore"):
-            inverse = np.minimum(np.float32(1) / borders, np.float32(LARGEST))
-        inverse[borders == 0] = 0
         empty = aligned(0)
         frame = Net(
             *(empty, empty, empty, empty),
+            floors=_padded(arrays["floors"], np.float32),
             borders=borders,
-            inverse=inverse,
+            inverse=_inverse(borders),
             row_of_source=_padded(arrays["row_of_source"], np.int32, NO_ROW),
             groups=self._groups(),
             failure=aligned(1),
@@ -216,6 +217,15 @@ class Memory:
         groups = self._groups()
         self.net.groups[:] = groups
 
+    def lower_floors(self, smallest: Floats, varies: npt.NDArray[np.bool_] | None = None) -> None:
+        """Lower the floors to values of the sources, see `floors.lowered`."""
+        net, size = self.net, self.size
+        old, borders = net.floors[:size], net.borders[:size]
+        new = lowered(old, borders > 0, smallest, varies)
+        borders += np.where(borders > 0, old - new, np.float32(0))
+        old[:] = new
+        net.inverse[:] = _inverse(net.borders)
+
     def make_room(self) -> None:
         """Double the capacity."""
         capacity = 2 * self.capacity
@@ -248,7 +258,7 @@ class Memory:
             return self
         state = self.state()
         arrays = state.arrays
-        for name, empty in (("borders", 0), ("row_of_source", NO_ROW)):
+        for name, empty in (("floors", 0), ("borders", 0), ("row_of_source", NO_ROW)):
             arrays[name] = _spread(arrays[name], self.inputs, new_inputs, np.full(sum(new_inputs.values()), empty))
         readout = self._initial_readout(new_outputs)
         for prefix in ("", "average_") if self.average is not None else ("",):
@@ -293,6 +303,7 @@ class Memory:
         size = self.size
         arrays = {
             **self._copies(self.net, ""),
+            "floors": self.net.floors[:size].copy(),
             "borders": self.net.borders[:size].copy(),
             "row_of_source": self.net.row_of_source[:size].copy(),
         }
@@ -309,6 +320,13 @@ class Memory:
             f"{prefix}readout": net.readout.reshape(self.blocks, -1, WIDTH).copy(),
             f"{prefix}readout_bias": np.concatenate([np.zeros(0, np.float32), *used]),
         }
+
+
+def _inverse(borders: Floats) -> Floats:
+    with np.errstate(divide="ignore", over="ignore"):
+        inverse: Floats = np.minimum(np.float32(1) / borders, np.float32(LARGEST))
+    inverse[borders == 0] = 0
+    return inverse
 
 
 def _padded(array: npt.NDArray[Any], dtype: npt.DTypeLike, fill: float = 0, padding: int = LANES) -> npt.NDArray[Any]:
@@ -379,6 +397,7 @@ def _expected_arrays(
         "readout_bias": (outputs,),
     }
     expected: list[tuple[str, npt.DTypeLike, tuple[int, ...]]] = [
+        ("floors", np.float32, (sources,)),
         ("borders", np.float32, (sources,)),
         ("row_of_source", np.int32, (sources,)),
     ]

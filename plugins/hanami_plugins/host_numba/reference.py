@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hanami_plugins.host_numba import initial
+from hanami_plugins.host_numba.floors import lowered
 from hanami_plugins.host_numba.layout import (
     CHUNK,
     CHUNK_FAILURES,
@@ -40,6 +41,7 @@ class ReferenceNetwork:
         bias: (blocks, 64).
         readout: (blocks, outputs, 64).
         readout_bias: (outputs).
+        floors: (sources).
         borders: (sources).
         row_of_source: (sources).
         failure: moving average of cycles that were not answered with confidence.
@@ -53,6 +55,7 @@ class ReferenceNetwork:
         keys = [initial.keys(seed, initial.OUTPUT, number, size) for number, (size, _) in enumerate(outputs)]
         self.readout = initial.sections(np.concatenate(keys), blocks, initial.readout_scale(blocks))
         self.readout_bias = np.zeros(self.readout.shape[1], f32)
+        self.floors = np.zeros(sources, f32)
         self.borders = np.zeros(sources, f32)
         self.row_of_source = np.full(sources, NO_ROW, np.int32)
         self.failure = f32(1)
@@ -65,7 +68,8 @@ class ReferenceNetwork:
         """Return the rows of the active sources of a cycle and their values, divided by the border and clipped."""
         with np.errstate(divide="ignore", over="ignore"):
             inverse = np.minimum(f32(1) / self.borders, f32(LARGEST))
-            scaled = np.where(self.borders > 0, np.clip(values * inverse, 0, 1), f32(0)).astype(f32)
+            above = (values - self.floors) * inverse
+            scaled = np.where(self.borders > 0, np.clip(above, 0, 1), f32(0)).astype(f32)
         active = scaled > 0
         return self.row_of_source[active], scaled[active]
 
@@ -103,8 +107,19 @@ class ReferenceNetwork:
 
     def grow(self, values: Floats) -> None:
         """Give birth to the rows of sources that are active for the first time, and raise borders."""
-        self.give_birth(values)
-        np.maximum(self.borders, values, out=self.borders)
+        above = values - self.floors
+        self.give_birth(above)
+        np.maximum(self.borders, above, out=self.borders)
+
+    def lower_floors(self, table: npt.NDArray[np.generic]) -> None:
+        """Lower the floors to what the rows of a task hold; bytes always begin at 0."""
+        if table.dtype == np.uint8:
+            smallest, varies = np.zeros(self.floors.shape, f32), np.zeros(self.floors.shape, bool)
+        else:
+            smallest, varies = table.min(axis=0), table.min(axis=0) < table.max(axis=0)
+        new = lowered(self.floors, self.borders > 0, smallest, varies)
+        self.borders += np.where(self.borders > 0, self.floors - new, f32(0))
+        self.floors = new
 
     def give_birth(self, values: Floats) -> None:
         """Give birth to rows, in the order of the sources."""
@@ -123,6 +138,7 @@ class ReferenceNetwork:
         rates: tuple[float, float],
     ) -> None:
         """Train all cycles of a task."""
+        self.lower_floors(inputs)
         table, targets = inputs.astype(f32), expected.astype(f32)
         for first in range(0, len(table), slice_length):
             last = min(first + slice_length, len(table))

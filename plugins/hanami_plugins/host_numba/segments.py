@@ -138,6 +138,7 @@ class OneRow:
         self._values: Floats = aligned(sum(inputs.values()) + LANES)
         self._expected: Floats = aligned(sum(outputs.values()) + LANES)
         size = sum(inputs.values())
+        self.values = self._values[:size]
         self.inputs = _table([(self._values.ctypes.data, 0, size, FLOATS, 0)])
         self.outputs = _table([(0,) * SEGMENT for _ in outputs])
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from hanami_core import hookimpl
-from hanami_core.routes import Call, Empty, Route, Table, table
+from hanami_core.routes import Call, Listing, Paging, Route, paged
 from hanami_core.runtime import Runtime
 
 
 @hookimpl
 def hanami_routes(runtime: Runtime) -> list[Route]:
     """Add the list of hosts."""
-    return [Route("GET", "/v1.0alpha/host/all", "hosts.list", Empty, Table, list_all)]
+    return [Route("GET", "/v1.0alpha/host/all", "hosts.list", Paging, Listing, list_all)]
 
 
-def list_all(call: Call, request: Empty) -> dict[str, Any]:
+def list_all(call: Call, request: Paging) -> dict[str, Any]:
     """List all hosts: identity and kind."""
-    return table(("uuid", "type"), [[host.uuid, host.kind] for host in call.runtime.hosts.values()])
+    rows = ([host.uuid, host.kind] for host in call.runtime.hosts.values())
+    return paged(("uuid", "type"), enumerate(rows, 1), request)

@@ -9,7 +9,7 @@ import msgspec
 
 from hanami_core.errors import BadRequest, NotFound, Unauthorized
 from hanami_core.ids import Id, Name, UserId
-from hanami_core.routes import Call, Empty, Route, Table, table
+from hanami_core.routes import Call, Empty, Listing, Paging, Route, listing
 from hanami_core.stash import StashKey
 from hanami_plugins.projects import service
 from hanami_plugins.projects.models import Project
@@ -82,7 +82,7 @@ def routes() -> list[Route]:
         Route("POST", PREFIX, "projects.create", CreateProject, ProjectAnswer, create, ADMINS),
         Route("GET", PREFIX, "projects.get", ById, ProjectAnswer, get, ADMINS),
         Route("DELETE", PREFIX, "projects.delete", ById, Empty, delete, ADMINS),
-        Route("GET", f"{PREFIX}/all", "projects.list", Empty, Table, list_all, ADMINS),
+        Route("GET", f"{PREFIX}/all", "projects.list", Paging, Listing, list_all, ADMINS),
         Route("POST", USER_PREFIX, "memberships.add", Assign, UserAnswer, assign, ALL),
         Route("DELETE", USER_PREFIX, "memberships.remove", Unassign, UserAnswer, unassign, ALL),
         Route("GET", USER_PREFIX, "memberships.list", OfUser, ProjectsAnswer, list_of_user, ALL),
@@ -105,10 +105,9 @@ def delete(call: Call, request: ById) -> dict[str, Any]:
     return {}
 
 
-def list_all(call: Call, request: Empty) -> dict[str, Any]:
+def list_all(call: Call, request: Paging) -> dict[str, Any]:
     """List all projects."""
-    rows = [[getattr(row, name) for name in LIST_HEADER] for row in call.access.visible(Project)]
-    return table(LIST_HEADER, rows)
+    return listing(LIST_HEADER, call.access.visible(Project), request)
 
 
 def assign(call: Call, request: Assign) -> Any:

@@ -13,10 +13,12 @@ from hanami_core.datasets import Table, TableWriter
 from hanami_core.errors import BadRequest
 from hanami_core.queue import Job
 from hanami_core.runtime import Runtime
-from hanami_plugins.clusters import LIVE, LiveCluster
+from hanami_plugins.clusters import LIVE, LiveCluster, report_metrics
 from hanami_plugins.datasets import add_result
 from hanami_plugins.tasks.plan import Feed, Plan
 
+REPORT_SECONDS = 0.5
+"""Time between two reports of metrics of a running training."""
 REQUEST_VALUES = 1 << 20
 """Output values that a request holds in memory before they are written."""
 
@@ -40,18 +42,21 @@ def train(job: Job) -> None:
 
 
 class _Keeper:
-    """Reports progress and stores the state of a running training from time to time."""
+    """Reports progress and metrics and stores the state of a running training from time to time."""
 
     def __init__(self, job: Job, live: LiveCluster) -> None:
         self._job, self._live = job, live
         self._interval = job.runtime.settings["queue.store"]
-        self._stored = time.monotonic()
+        self._stored = self._reported = time.monotonic()
         self.cycle = job.start
 
     def step(self, cycle: int) -> bool:
         """Return whether to go on."""
         self.cycle = cycle
         go_on = self._job.step(cycle)
+        if time.monotonic() - self._reported >= REPORT_SECONDS:
+            report_metrics(self._live.uuid, self._live.network.metrics())
+            self._reported = time.monotonic()
         if go_on and time.monotonic() - self._stored >= self._interval:
             self._job.runtime.stash[LIVE].store(self._live, self._job, cycle)
             self._stored = time.monotonic()

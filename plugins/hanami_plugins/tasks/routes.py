@@ -12,7 +12,7 @@ from hanami_core.database import atomic
 from hanami_core.errors import NotFound
 from hanami_core.ids import Name, Uuid
 from hanami_core.queue import ABORTED, OPEN, Task
-from hanami_core.routes import Call, Empty, Route, Table, table
+from hanami_core.routes import Call, Empty, Listing, Paging, Route, listing
 from hanami_plugins.clusters import MISSING, Cluster
 from hanami_plugins.tasks.plan import Plan, Source, plan_request, plan_training
 
@@ -50,8 +50,8 @@ class TaskOfCluster(msgspec.Struct, forbid_unknown_fields=True):
     cluster_uuid: Uuid
 
 
-class OfCluster(msgspec.Struct, forbid_unknown_fields=True):
-    """A cluster."""
+class OfCluster(Paging, forbid_unknown_fields=True, kw_only=True):
+    """A cluster, and which part of its tasks is wanted."""
 
     cluster_uuid: Uuid
 
@@ -77,7 +77,7 @@ def routes() -> list[Route]:
         Route("POST", f"{PREFIX}/request", "tasks.request", CreateRequest, TaskAnswer, create_request),
         Route("GET", PREFIX, "tasks.get", TaskOfCluster, TaskAnswer, get),
         Route("DELETE", PREFIX, "tasks.delete", TaskOfCluster, Empty, delete),
-        Route("GET", f"{PREFIX}/all", "tasks.list", OfCluster, Table, list_all),
+        Route("GET", f"{PREFIX}/all", "tasks.list", OfCluster, Listing, list_all),
     ]
 
 
@@ -122,10 +122,12 @@ def delete(call: Call, request: TaskOfCluster) -> dict[str, Any]:
 
 
 def list_all(call: Call, request: OfCluster) -> dict[str, Any]:
-    """List the tasks of a cluster, ordered by uuid."""
+    """List the tasks of a cluster, ordered by uuid; pages are ordered by age."""
     cluster = _cluster(call, request.cluster_uuid, "read")
-    found = sorted(Task.active().where(Task.lane == cluster.uuid), key=lambda task: task.uuid)
-    return table(LIST_HEADER, [_row(task) for task in found])
+    answer = listing(LIST_HEADER, Task.active().where(Task.lane == cluster.uuid), request, _row)
+    if not request.wanted:
+        answer["body"].sort()
+    return answer
 
 
 def _row(task: Task) -> list[str]:

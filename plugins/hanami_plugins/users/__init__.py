@@ -15,7 +15,7 @@ from hanami_core.settings import Setting
 from hanami_plugins.users import routes
 from hanami_plugins.users.models import Membership, User
 from hanami_plugins.users.passphrases import passphrases
-from hanami_plugins.users.secret import SecretFields
+from hanami_plugins.users.secret import ChangedSecretFields, SecretFields
 from hanami_plugins.users.service import (
     MISSING,
     MembershipAnswer,
@@ -34,6 +34,7 @@ from hanami_plugins.users.service import (
 
 __all__ = [
     "MISSING",
+    "ChangedSecretFields",
     "Membership",
     "MembershipAnswer",
     "SecretFields",

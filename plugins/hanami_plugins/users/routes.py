@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from hanami_core.errors import Conflict
 from hanami_core.ids import USER_ID_PATTERN, Name, UserId
-from hanami_core.routes import Call, Empty, Route, Table, table
+from hanami_core.routes import MOST_ROWS, Call, Empty, Listing, Paging, Route, listing
 from hanami_plugins.users import service
 from hanami_plugins.users.models import Membership, User
 from hanami_plugins.users.secret import SecretFields
@@ -17,6 +17,7 @@ from hanami_plugins.users.service import MISSING, UserAnswer
 
 PREFIX = "/v1.0alpha/user"
 LIST_HEADER = ("created_at", "id", "name", "creator_id", "projects", "is_admin")
+ID, PROJECTS = LIST_HEADER.index("id"), LIST_HEADER.index("projects")
 ROLES = ("admin",)
 
 
@@ -40,7 +41,7 @@ def routes() -> list[Route]:
         Route("POST", PREFIX, "users.create", CreateUser, UserAnswer, create, ROLES),
         Route("GET", PREFIX, "users.get", ById, UserAnswer, get, ROLES),
         Route("DELETE", PREFIX, "users.delete", ById, Empty, delete, ROLES),
-        Route("GET", f"{PREFIX}/all", "users.list", Empty, Table, list_all, ROLES),
+        Route("GET", f"{PREFIX}/all", "users.list", Paging, Listing, list_all, ROLES),
     ]
 
 
@@ -70,14 +71,23 @@ def delete(call: Call, request: ById) -> dict[str, Any]:
     return {}
 
 
-def list_all(call: Call, request: Empty) -> dict[str, Any]:
+def list_all(call: Call, request: Paging) -> dict[str, Any]:
     """List all users."""
+    answer = listing(LIST_HEADER, call.access.visible(User), request, _row)
+    _fill_projects(answer["body"])
+    return answer
+
+
+def _row(user: User) -> list[Any]:
+    return [getattr(user, name, None) for name in LIST_HEADER]
+
+
+def _fill_projects(rows: list[list[Any]]) -> None:
+    found = Membership.select().order_by(Membership.sequence)
+    if len(rows) <= MOST_ROWS:
+        found = found.where(Membership.user_id.in_([row[ID] for row in rows]))
     places: dict[str, list[Membership]] = {}
-    for place in Membership.select().order_by(Membership.sequence):
+    for place in found:
         places.setdefault(place.user_id, []).append(place)
-    return table(LIST_HEADER, [_row(user, places.get(user.id, [])) for user in call.access.visible(User)])
-
-
-def _row(user: User, places: list[Membership]) -> list[Any]:
-    cells = {"projects": service.membership_answers(places)}
-    return [cells.get(name, getattr(user, name, None)) for name in LIST_HEADER]
+    for row in rows:
+        row[PROJECTS] = service.membership_answers(places.get(row[ID], []))

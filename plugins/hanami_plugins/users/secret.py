@@ -29,13 +29,18 @@ class SecretFields(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     def secret(self) -> bytes:
         """Return the secret's bytes, whichever field they came in."""
-        if self.passphrase and self.password:
-            raise BadRequest("Validation failed, because only one of 'passphrase' and 'password' can be set.")
-        if self.password:
-            return secret_bytes(self.password)
-        if not self.passphrase:
-            raise BadRequest("Validation failed, because variable 'passphrase' is required, but is not set.")
-        return _long_enough(base64.b64decode(self.passphrase))
+        return _one_of(self.passphrase, self.password)
+
+
+class ChangedSecretFields(SecretFields, forbid_unknown_fields=True, kw_only=True):
+    """A new secret, and the current one in either spelling."""
+
+    current_passphrase: Base64Secret = ""
+    current_password: PlainSecret = ""
+
+    def current_secret(self) -> bytes:
+        """Return the bytes of the current secret, whichever field they came in."""
+        return _one_of(self.current_passphrase, self.current_password, "current_")
 
 
 def secret_bytes(text: str) -> bytes:
@@ -43,8 +48,16 @@ def secret_bytes(text: str) -> bytes:
     return text.encode(errors="surrogatepass")
 
 
-def _long_enough(secret: bytes) -> bytes:
+def _one_of(passphrase: str, password: str, prefix: str = "") -> bytes:
+    encoded, plain = f"{prefix}passphrase", f"{prefix}password"
+    if passphrase and password:
+        raise BadRequest(f"Validation failed, because only one of '{encoded}' and '{plain}' can be set.")
+    if password:
+        return secret_bytes(password)
+    if not passphrase:
+        raise BadRequest(f"Validation failed, because variable '{encoded}' is required, but is not set.")
+    secret = base64.b64decode(passphrase)
     # The limits of the field count base64 letters, eight of which can stand for a six byte secret.
     if len(secret) < MINIMUM_BYTES:
-        raise BadRequest(f"Given item 'passphrase' is shorter than {MINIMUM_BYTES} characters")
+        raise BadRequest(f"Given item '{encoded}' is shorter than {MINIMUM_BYTES} characters")
     return secret

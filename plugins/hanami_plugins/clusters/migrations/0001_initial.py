@@ -24,6 +24,7 @@ class Cluster(peewee.Model):
     cycles = peewee.BigIntegerField()
     blocks = peewee.BigIntegerField()
     sections = peewee.BigIntegerField()
+    metrics = peewee.TextField()
 
     class Meta:
         legacy_table_names = False

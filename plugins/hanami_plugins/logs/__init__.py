@@ -1,0 +1,48 @@
+"""Logs that clients can read: who called what, and which calls ended with an internal error.
+
+They are made of events. What a process writes to stderr is another thing and not known here.
+"""
+
+from __future__ import annotations
+
+import peewee
+
+from hanami_core import hookimpl
+from hanami_core.events import CallFailed, CallMade, Event
+from hanami_core.routes import Route
+from hanami_core.runtime import Runtime
+from hanami_core.settings import Setting
+from hanami_plugins.logs import routes, service
+from hanami_plugins.logs.models import AuditLog, ErrorLog
+
+__all__: list[str] = []
+
+
+@hookimpl
+def hanami_settings() -> list[Setting]:
+    """Declare how long the logs may grow."""
+    return [
+        Setting("logs.audit_rows", int, 1_000_000, "Rows of the audit log that are kept, the latest ones", 100),
+        Setting("logs.error_rows", int, 10_000, "Rows of the error log that are kept, the latest ones", 100),
+    ]
+
+
+@hookimpl
+def hanami_models() -> list[type[peewee.Model]]:
+    """Add the tables of both logs."""
+    return [AuditLog, ErrorLog]
+
+
+@hookimpl
+def hanami_event(runtime: Runtime, event: Event) -> None:
+    """Write what happened into the log that it belongs to."""
+    if isinstance(event, CallMade):
+        service.write_audit(event, runtime.settings["logs.audit_rows"])
+    elif isinstance(event, CallFailed):
+        service.write_error(event, runtime.settings["logs.error_rows"])
+
+
+@hookimpl
+def hanami_routes() -> list[Route]:
+    """Add the routes of both logs."""
+    return routes.routes()

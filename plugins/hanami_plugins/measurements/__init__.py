@@ -1,0 +1,39 @@
+"""What the machine does: power, temperature and speed of its processors over time, and what they are.
+
+A thread in one of the sidecars measures once a second and keeps the values in a file; the api, which knows nothing that
+is not stored, answers from that file. What a tool for operators would collect about the server itself is not here.
+"""
+
+from __future__ import annotations
+
+from hanami_core import hookimpl
+from hanami_core.routes import Route
+from hanami_core.runtime import Runtime
+from hanami_core.stash import StashKey
+from hanami_plugins.measurements import routes
+from hanami_plugins.measurements.sampler import Sampler
+
+__all__: list[str] = []
+
+SAMPLER: StashKey[Sampler] = StashKey("measurements.sampler")
+
+
+@hookimpl
+def hanami_startup(runtime: Runtime) -> None:
+    """In a sidecar, measure."""
+    if runtime.role == "sidecar":
+        runtime.stash[SAMPLER] = Sampler(runtime)
+        runtime.stash[SAMPLER].start()
+
+
+@hookimpl
+def hanami_shutdown(runtime: Runtime) -> None:
+    """Stop measuring."""
+    if SAMPLER in runtime.stash:
+        runtime.stash[SAMPLER].stop()
+
+
+@hookimpl
+def hanami_routes() -> list[Route]:
+    """Add the routes of measurements."""
+    return routes.routes()

@@ -1,0 +1,48 @@
+"""The threads of the server's processes and the cores that each may use."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+ThreadMap = dict[str, list[int]]
+
+_TASKS = Path("/proc/self/task")
+
+
+def own(process: str) -> ThreadMap:
+    """Return the threads of this process by name, with the name of the process before each."""
+    names = {thread.native_id: thread.name for thread in threading.enumerate()}
+    found: ThreadMap = {}
+    for task in sorted(int(entry.name) for entry in _TASKS.iterdir()):
+        with contextlib.suppress(OSError):  # it may have ended meanwhile
+            name = names.get(task) or (_TASKS / str(task) / "comm").read_text().strip()
+            key = f"{process}/{name}"
+            found[f"{key}_{task}" if key in found else key] = sorted(os.sched_getaffinity(task))
+    return found
+
+
+def store(directory: Path, host: str) -> None:
+    """Leave a note about the threads of this process, the sidecar of a host."""
+    file = _file(directory, host)
+    temporary = file.with_suffix(".tmp")
+    temporary.write_bytes(msgspec.json.encode(own(host)))
+    temporary.replace(file)
+
+
+def load(directory: Path, hosts: Iterable[str]) -> ThreadMap:
+    """Return what the sidecars of the given hosts have noted."""
+    found: ThreadMap = {}
+    for host in hosts:
+        with contextlib.suppress(OSError, msgspec.MsgspecError):
+            found |= msgspec.json.decode(_file(directory, host).read_bytes(), type=ThreadMap)
+    return found
+
+
+def _file(directory: Path, host: str) -> Path:
+    return directory / f"{host}.threads"

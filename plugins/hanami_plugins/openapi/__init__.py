@@ -1,0 +1,19 @@
+"""The API's description of itself: an OpenAPI document made of the routes, and a page to read and try it.
+
+Both are for everybody, and say nothing that is not the same on every server with the same plugins.
+"""
+
+from __future__ import annotations
+
+from hanami_core import hookimpl
+from hanami_core.routes import Route
+from hanami_plugins.openapi import routes
+from hanami_plugins.openapi.document import describe
+
+__all__ = ["describe"]
+
+
+@hookimpl
+def hanami_routes() -> list[Route]:
+    """Add the document and the page."""
+    return routes.routes()

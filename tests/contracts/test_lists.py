@@ -1,0 +1,153 @@
+"""Every list can be read page by page, and is what it always was if no page is asked for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pytest
+
+from hanami_core.database import atomic
+from hanami_core.ids import new_uuid
+from hanami_core.queue import Task
+from hanami_core.routes import Listing, Paging, Route, paged
+from hanami_plugins.checkpoints.models import Checkpoint
+from hanami_plugins.clusters import Cluster
+from hanami_plugins.datasets import Dataset
+from hanami_plugins.projects import Project
+from hanami_plugins.users import User
+from tests.whole import Whole
+
+COUNT = 7
+ROWS_OF_BENCHMARK = 100_000
+SECONDS_A_PAGE = 0.05
+OWNED = {"owner_id": "asdf", "project_id": "admin"}
+
+
+def fill(whole: Whole, model: Any, count: int, **fields: Any) -> None:
+    rows = [{name: value(n) if callable(value) else value for name, value in fields.items()} for n in range(count)]
+    with atomic():
+        for start in range(0, count, 1000):
+            model.insert_many(rows[start : start + 1000]).execute()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
+    """Return an application with some rows in every list, the fourth of which was deleted."""
+    with Whole(tmp_path_factory.mktemp("lists")) as whole:
+        owned = OWNED | {"name": lambda n: f"row {n}", "uuid": lambda _: new_uuid()}
+        fill(whole, Dataset, COUNT, **owned, format="csv")
+        fill(whole, Cluster, COUNT, **owned, template="", seed=1, host="cpu0")
+        fill(whole, Checkpoint, COUNT, **owned, blob="")
+        lane = Cluster.get().uuid
+        fill(whole, Task, COUNT, **owned, kind="train", lane=lane, payload="{}", total_cycles=1)
+        fill(whole, Project, COUNT, id=lambda n: f"project{n}", name="name", creator_id="asdf")
+        fill(whole, User, COUNT - 1, id=lambda n: f"user{n}", name="name", creator_id="asdf", passphrase_hash="")
+        for model in (Dataset, Cluster, Checkpoint, Task, Project, User):
+            list(model.active())[3].mark_deleted()
+        yield whole
+
+
+def lists(whole: Whole) -> list[Route]:
+    return [route for route in whole.runtime.plugins.routes(whole.runtime) if route.path.endswith("/all")]
+
+
+def needs(route: Route) -> dict[str, str]:
+    return {"cluster_uuid": Cluster.get().uuid} if "cluster_uuid" in route.request.__struct_fields__ else {}
+
+
+def get(whole: Whole, route: Route, **fields: Any) -> Any:
+    answer = whole.call("GET", route.path, **needs(route), **fields)
+    assert answer.status_code == 200, answer.text
+    return answer.json
+
+
+def pages(whole: Whole, route: Route, limit: int) -> list[Any]:
+    answers = [get(whole, route, limit=limit)]
+    while answers[-1]["next"] is not None:
+        answers.append(get(whole, route, limit=limit, after=answers[-1]["next"]))
+    return answers
+
+
+def test_every_list_declares_pages(whole: Whole) -> None:
+    found = lists(whole)
+    assert len(found) == 7
+    for route in found:
+        assert issubclass(route.request, Paging), route.path
+        assert route.response is Listing
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 6, 7, 10_000])
+def test_the_pages_of_a_list_are_the_list(whole: Whole, limit: int) -> None:
+    for route in lists(whole):
+        everything = get(whole, route)
+        assert "next" not in everything
+        found = pages(whole, route, limit)
+        assert all(answer["header"] == everything["header"] for answer in found)
+        rows = [row for answer in found for row in answer["body"]]
+        assert sorted(map(str, rows)) == sorted(map(str, everything["body"])), route.path
+        assert all(len(answer["body"]) == limit for answer in found[:-1])
+        if not route.path.endswith("host/all"):
+            assert len(rows) == COUNT - 1
+        if not route.path.endswith("task/all"):
+            assert rows == everything["body"]
+
+
+@pytest.mark.parametrize(
+    "fields", [{"limit": 0}, {"limit": 10_001}, {"limit": "x"}, {"after": ""}, {"after": "-1"}, {"after": "9" * 19}]
+)
+def test_wrong_pages_are_refused(whole: Whole, fields: dict[str, Any]) -> None:
+    for route in lists(whole):
+        assert whole.call("GET", route.path, **needs(route), **fields).status_code == 400
+
+
+def test_rows_that_come_and_go_between_two_pages_disturb_nothing(whole: Whole) -> None:
+    route = next(route for route in lists(whole) if route.path.endswith("dataset/all"))
+    first = get(whole, route, limit=2)
+    Dataset.get(Dataset.uuid == first["body"][1][1]).mark_deleted()
+    second = get(whole, route, limit=2, after=first["next"])
+    assert [row[-1] for row in first["body"] + second["body"]] == ["row 0", "row 1", "row 2", "row 4"]
+    Dataset.update(status="active").where(Dataset.uuid == first["body"][1][1]).execute()
+
+
+def test_a_place_behind_the_end_is_an_empty_last_page(whole: Whole) -> None:
+    for route in lists(whole):
+        answer = get(whole, route, after="999999999999999999")
+        assert (answer["body"], answer["next"]) == ([], None)
+
+
+def test_a_page_of_rows_from_anywhere() -> None:
+    rows = [(place, [place]) for place in (2, 3, 5)]
+    assert paged(("n",), rows, Paging()) == {"header": ["n"], "body": [[2], [3], [5]]}
+    assert paged(("n",), rows, Paging(limit=2)) == {"header": ["n"], "body": [[2], [3]], "next": "3"}
+    assert paged(("n",), rows, Paging(after="3")) == {"header": ["n"], "body": [[5]], "next": None}
+
+
+def test_a_page_of_a_long_list_costs_the_same_anywhere(tmp_path: Path) -> None:
+    half = ROWS_OF_BENCHMARK // 2
+    owned = {"owner_id": "tsugumi", "project_id": "test_project", "name": "row", "uuid": lambda _: new_uuid()}
+    with Whole(tmp_path) as whole:
+        member = whole.member("tsugumi")
+        fill(whole, Dataset, half, **owned | {"owner_id": "somebody"}, format="csv")
+        fill(whole, Dataset, half, **owned, format="csv")
+        for token, expected in ((whole.token, 2 * half), (member, half)):
+            count, times = walk(whole, token)
+            assert count == expected
+            assert median(times) <= SECONDS_A_PAGE
+
+
+def walk(whole: Whole, token: str) -> tuple[int, list[float]]:
+    """Read all datasets page by page, and return how many there are and what each page took."""
+    times: list[float] = []
+    after: dict[str, str] | None = {}
+    count = 0
+    while after is not None:
+        begin = time.perf_counter()
+        answer = whole.call("GET", "dataset/all", token=token, limit=1000, **after).json
+        times.append(time.perf_counter() - begin)
+        count += len(answer["body"])
+        after = {"after": answer["next"]} if answer["next"] else None
+    return count, times
