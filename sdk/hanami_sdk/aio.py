@@ -216,6 +216,7 @@ class AsyncClient:
     users = _coroutine(Client.users)
     user = _coroutine(Client.user)
     delete_user = _coroutine(Client.delete_user)
+    change_passphrase = _coroutine(Client.change_passphrase)
     create_project = _coroutine(Client.create_project)
     projects = _coroutine(Client.projects)
     project = _coroutine(Client.project)

@@ -23,7 +23,7 @@ from hanami_sdk import hanami_exceptions
 ROOT = Path(hanami_sdk.__file__).parent
 MODULES = sorted(module.name for module in pkgutil.iter_modules([str(ROOT)]))
 PUBLIC = [name for name in MODULES if not name.startswith("_")]
-WITH_NUMPY = ("_tables", "sklearn")
+WITH_NUMPY = ("_features", "sklearn")
 """Modules that are imported on demand, by those who have scikit-learn."""
 
 
