@@ -335,12 +335,13 @@ def test_a_cluster_with_the_command_line(ctl: Ctl, server: LocalServer, digits: 
     assert list(created) == OWNED
     check_owned(created, "cli_test_cluster", server)
     uuid = created["UUID"]
-    # The sizes came to the program after the manual was written.
-    sizes = {"NUMBER OF BLOCKS": "0", "NUMBER OF SECTIONS": "0"}
-    assert record(ctl("cluster", "get", uuid)) == created | sizes
-    titles, found = listing(ctl("cluster", "list"))
+    # The sizes came to the program after the manual was written; how the network grows is told by this server only.
+    found = record(ctl("cluster", "get", uuid))
+    assert [title for title in found if title in OWNED] == OWNED
+    assert found.items() >= (created | {"NUMBER OF BLOCKS": "0", "NUMBER OF SECTIONS": "0"}).items()
+    titles, clusters = listing(ctl("cluster", "list"))
     assert titles == OWNED
-    assert created in found
+    assert created in clusters
 
     train_on_the_command_line(ctl, digits, uuid)
     ask_on_the_command_line(ctl, digits, uuid)
@@ -352,9 +353,9 @@ def test_a_cluster_with_the_command_line(ctl: Ctl, server: LocalServer, digits: 
     assert list(restored) == ["UUID"]
     assert UUID.fullmatch(restored["UUID"])
 
-    titles, found = listing(ctl("checkpoint", "list"))
+    titles, checkpoints = listing(ctl("checkpoint", "list"))
     assert titles == OWNED
-    check_owned(next(row for row in found if row["UUID"] == saved["UUID"]), "cli_test_checkpoint", server)
+    check_owned(next(row for row in checkpoints if row["UUID"] == saved["UUID"]), "cli_test_checkpoint", server)
     deleted = ctl("checkpoint", "delete", saved["UUID"])
     assert deleted == f"successfully deleted checkpoint '{saved['UUID']}'\n"
     assert ctl("cluster", "delete", uuid) == f"successfully deleted cluster '{uuid}'\n"
