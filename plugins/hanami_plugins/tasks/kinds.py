@@ -28,7 +28,7 @@ def train(job: Job) -> None:
     plan = job.payload(Plan)
     rows = _rows(job.runtime, plan)
     live_clusters = job.runtime.stash[LIVE]
-    with live_clusters.working(job.task.lane) as live:
+    with live_clusters.working(job.task.lane, plan.template) as live:
         live.network.resize(*rows.sizes())
         keeper = _Keeper(job, live)
         live.network.train(rows, Run(keeper.step, job.start))
