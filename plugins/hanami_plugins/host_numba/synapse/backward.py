@@ -10,8 +10,6 @@ from hanami_plugins.host_numba.layout import SEGMENT
 from hanami_plugins.host_numba.simd import (
     LANES,
     Vector,
-    compiled,
-    inlined,
     lane_sum,
     load,
     multiply,
@@ -51,7 +49,7 @@ from hanami_plugins.host_numba.synapse.layout import (
     Net,
     Neurons,
 )
-from hanami_plugins.host_numba.synapse.vectors import all_below, bigger_magnitude, fetch, where_above
+from hanami_plugins.host_numba.synapse.vectors import all_below, bigger_magnitude, compiled, fetch, inlined, where_above
 
 f32 = np.float32
 Array = Any

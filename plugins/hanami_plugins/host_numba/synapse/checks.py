@@ -119,9 +119,7 @@ def _places(head: StateHead, arrays: Arrays) -> list[tuple[str, bool]]:
     ]
 
 
-def _sound_origins(
-    head: StateHead, origins: npt.NDArray[Any], owners: npt.NDArray[Any], outputs: list[int]
-) -> bool:
+def _sound_origins(head: StateHead, origins: npt.NDArray[Any], owners: npt.NDArray[Any], outputs: list[int]) -> bool:
     sizes = np.array([head.inputs.get(item.name, 0) for item in head.template.inputs])
     places, numbers = origins[:, 0], origins[:, 1]
     if not _within(places, -len(sizes), len(owners) - 1):

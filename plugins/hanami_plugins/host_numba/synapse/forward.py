@@ -12,10 +12,8 @@ from hanami_plugins.host_numba.simd import (
     LANES,
     Vector,
     add,
-    compiled,
     divide,
     exponential,
-    inlined,
     lane_maximum,
     lane_sum,
     load,
@@ -63,7 +61,9 @@ from hanami_plugins.host_numba.synapse.layout import (
 )
 from hanami_plugins.host_numba.synapse.vectors import (
     any_between,
+    compiled,
     fetch,
+    inlined,
     logarithm,
     where_above,
     where_not_zero,
@@ -122,6 +122,8 @@ def read_expected(net: Net, neurons: Neurons, feed: Feed, cycle: int) -> bool:
         lane, s = net.outputs[number * FACE + 1], number * SEGMENT
         size, kind = feed.expected[s + 2], feed.expected[s + 3]
         address = feed.expected[s] + cycle * feed.expected[s + 1]
+        if size == 0:
+            neurons.expected[lane : lane + net.outputs[number * FACE + 2]] = f32(0)
         for i in range(0, size, LANES):
             values = read_lanes(address + i * kind, kind, size - i)
             broken = multiply_add(values, zero, broken)

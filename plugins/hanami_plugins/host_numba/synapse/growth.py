@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from hanami_plugins.host_numba.simd import compiled, inlined
 from hanami_plugins.host_numba.synapse.layout import (
     ABLE,
     ALWAYS,
@@ -62,6 +61,7 @@ from hanami_plugins.host_numba.synapse.layout import (
     Net,
     Neurons,
 )
+from hanami_plugins.host_numba.synapse.vectors import compiled, inlined
 
 f32 = np.float32
 u32 = np.uint32
@@ -88,7 +88,7 @@ def derive(key: Any, a: int, b: int, c: int) -> Any:
 
 @inlined
 def cell(row: int, i: int) -> int:
-    """Return where the begin of synapse `i` of a row is in `Net.synapses`; 1 / border and weight follow 16 and 32 later."""
+    """Return where the begin of synapse `i` of a row is; 1 / border is 16 and the weight 32 numbers later."""
     return row * ROW + (i >> 4) * GROUP + (i & 15)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from hanami_plugins.host_numba.simd import compiled, kernel
 from hanami_plugins.host_numba.synapse.backward import backward
 from hanami_plugins.host_numba.synapse.forward import (
     UNREADABLE,
@@ -47,6 +46,7 @@ from hanami_plugins.host_numba.synapse.layout import (
     Neurons,
 )
 from hanami_plugins.host_numba.synapse.reduction import reduce
+from hanami_plugins.host_numba.synapse.vectors import compiled, kernel
 
 f32 = np.float32
 

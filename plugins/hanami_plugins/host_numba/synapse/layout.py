@@ -3,11 +3,11 @@
 A hexagon holds blocks of 128 neurons. A *section* belongs to one source neuron and lies in one of the 512 slots of a
 block; its up to 128 synapses point to consecutive neurons of that block, beginning at a random one and going round. The
 potential of the source runs through them: each consumes its *border* of it. With ``c`` the sum of the borders before a
-synapse and ``q`` what the source has to give, the synapse is reached if ``q - c`` is above `EPSILON`, and adds its weight
-times ``min(1, (q - c) / border)`` to its neuron.
+synapse and ``q`` what the source has to give, the synapse is reached if ``q - c`` is above `EPSILON`, and adds its
+weight times ``min(1, (q - c) / border)`` to its neuron.
 
-All arrays are flat. A *source* is a place in the potentials: first all input values, then from `Net.base` on the neurons
-of all blocks. A *row* is where a section is kept.
+All arrays are flat. A *source* is a place in the potentials: first all input values, then from `Net.base` on the
+neurons of all blocks. A *row* is where a section is kept.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ LINK_CHANCE = 50
 EPSILON = 1e-5
 """Potential that is not worth a synapse."""
 TOLERANCE = 0.49
-"""Tolerance of a new section: a synapse shrinks if the potential ends in it between 0.5 - tolerance and 0.5 + tolerance."""
+"""Tolerance of a new section: a synapse shrinks if the part of it that is covered is within 0.5 ± tolerance."""
 TOLERANCE_DIVISOR = 1.2
 SHRINK_DIVISOR = 1.5
 RATE = 0.1
@@ -174,7 +174,7 @@ class Net(NamedTuple):
         links: (lanes, LINKS) neuron counted over all blocks, or `NONE`.
         link_weights: (lanes, LINKS).
         keys: (PURPOSES) keys of random numbers.
-        counts: how many rows, free rows, blocks and synapses there are; whether inner sources may grow; training cycles.
+        counts: how many rows, free rows, blocks and synapses there are; whether inner sources may grow; cycles trained.
         base: source of the first neuron.
         cooldown: divisor of the potential between two cycles, 0 if nothing is kept.
         refractory: see `forward.take_inputs`.

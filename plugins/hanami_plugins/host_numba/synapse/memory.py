@@ -1,12 +1,12 @@
 """A synapse network in memory: from and to a `NetworkState`, and making room. Plain NumPy, no compute library.
 
-The state holds no spare room and lists sections by their place, so that two networks which behave the same have the same
-state. Arrays of a state with S sections, N synapses, B blocks, K input values and Q inner outputs:
+The state holds no spare room and lists sections by their place, so that two networks which behave the same have the
+same state. Arrays of a state with S sections, N synapses, B blocks, K input values and Q inner outputs:
 
 ======================  ========  ===================================================================================
 ``block_hexagon``       (B,)      int32, hexagon of each block in the order of their creation
 ``section_place``       (S,)      int32, block * 512 + slot, ascending
-``section_origin``      (S, 2)    int32, block and neuron of the source, or -1 - input (number in the template) and value
+``section_origin``      (S, 2)    int32, block and neuron of the source, or -1 - number of the input and value
 ``section_start``       (S,)      uint8, neuron of the first synapse
 ``section_size``        (S,)      uint8, number of synapses
 ``section_span``        (S, 2)    float32, lower bound and range of the potential

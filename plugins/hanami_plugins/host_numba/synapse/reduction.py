@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from hanami_plugins.host_numba.simd import compiled
 from hanami_plugins.host_numba.synapse.growth import cell
 from hanami_plugins.host_numba.synapse.layout import (
     COUNT,
@@ -30,6 +29,7 @@ from hanami_plugins.host_numba.synapse.layout import (
     Net,
     Neurons,
 )
+from hanami_plugins.host_numba.synapse.vectors import compiled
 
 f32 = np.float32
 

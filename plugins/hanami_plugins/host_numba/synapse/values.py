@@ -1,7 +1,7 @@
 """Between what users see of an output and its inner outputs, which are numbers between 0 and 1.
 
-A plain or bool value has one inner output, a float 32 (its IEEE 754 bits, sign first) and an int 64 (an unsigned integer,
-most significant bit first).
+A plain or bool value has one inner output, a float 32 (its IEEE 754 bits, sign first) and an int 64 (an unsigned
+integer, most significant bit first).
 """
 
 from __future__ import annotations
