@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hanami_core.network import Axon, Input, Output, Position, Settings, Template
+from hanami_core.network import Axon, Input, Output, Position, Settings, Template, Topology
 from hanami_plugins.host_numba.synapse import arithmetic, draws
 from hanami_plugins.host_numba.synapse.layout import MATCH, PLAIN
 from hanami_plugins.host_numba.synapse.reference import Section
@@ -72,30 +73,37 @@ def test_arithmetic() -> None:
 
 @st.composite
 def templates(draw: st.DrawFn) -> Template:
-    """Hexagons near each other in three layers, with one or two inputs and outputs and perhaps an axon."""
-    hexagons = draw(
-        st.lists(st.builds(Position, *[st.integers(1, 3)] * 3), min_size=3, max_size=6, unique=True).map(tuple)
-    )
+    """Hexagons near each other in two layers, most of them connected, with one or two inputs and outputs."""
+    places = st.builds(Position, *[st.integers(1, 2)] * 3)
+    hexagons = draw(st.lists(places, min_size=3, max_size=6, unique=True).map(tuple))
     order = draw(st.permutations(range(len(hexagons))))
-    count = draw(st.integers(1, len(hexagons) - 2)) if len(hexagons) > 3 else 1
-    inputs = order[: min(2, count)]
-    outputs = order[len(inputs) : len(inputs) + draw(st.integers(1, min(2, len(hexagons) - len(inputs) - 1)))]
-    sources = draw(st.sets(st.sampled_from(range(len(hexagons))), max_size=2))
-    axons = tuple(Axon(s, t) for s in sorted(sources) if (t := draw(st.sampled_from(range(len(hexagons))))) != s)
+    inputs = order[: 1 if len(hexagons) == 3 else draw(st.integers(1, 2))]
+    outputs = order[len(inputs) : len(inputs) + (1 if len(hexagons) < 5 else draw(st.integers(1, 2)))]
+    modes, kinds = st.sampled_from(["plain", "plain", "binary", "match"]), st.sampled_from(["plain", "bool", "int", "float"])
     template = Template(
         Settings(
-            neuron_cooldown=draw(st.sampled_from([1e9, 1e9, 1.1, 3.0])),
-            refractory_time=draw(st.sampled_from([1, 1, 2, 5])),
+            neuron_cooldown=draw(st.sampled_from([1e9, 1.1, 3.0])),
+            refractory_time=draw(st.sampled_from([1, 2, 5])),
             max_connection_distance=draw(st.integers(1, 3)),
             enable_reduction=draw(st.booleans()),
         ),
         hexagons,
-        tuple(Input(f"in{h}", h, draw(st.sampled_from(["plain", "plain", "binary", "match"]))) for h in inputs),
-        tuple(Output(f"out{h}", h, draw(st.sampled_from(["plain", "bool", "int", "float"]))) for h in outputs),
-        axons,
+        tuple(Input(f"in{hexagon}", hexagon, draw(modes)) for hexagon in inputs),
+        tuple(Output(f"out{hexagon}", hexagon, draw(kinds)) for hexagon in outputs),
     )
-    template.check()
-    return template
+    return msgspec.structs.replace(template, axons=draw(axons(template)))
+
+
+@st.composite
+def axons(draw: st.DrawFn, template: Template) -> tuple[Axon, ...]:
+    """Help hexagons that reach nothing, and sometimes others."""
+    inputs, outputs = ({item.hexagon for item in items} for items in (template.inputs, template.outputs))
+    found = []
+    for hexagon, targets in enumerate(Topology(template).targets):
+        others = [other for other in range(len(template.hexagons)) if other not in inputs | {hexagon}]
+        if hexagon not in outputs and (not targets or draw(st.integers(0, 3)) == 0):
+            found.append(Axon(hexagon, draw(st.sampled_from(others))))
+    return tuple(found)
 
 
 @settings(
