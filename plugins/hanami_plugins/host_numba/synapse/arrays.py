@@ -11,9 +11,9 @@ import numpy.typing as npt
 from hanami_plugins.host_numba.synapse.layout import (
     ALWAYS,
     BINARY,
+    BLOCK,
     COUNT,
-    DOUBLE,
-    GROUP,
+    GROUPS,
     HEAD,
     HEXAGON,
     KIND,
@@ -24,8 +24,10 @@ from hanami_plugins.host_numba.synapse.layout import (
     NONE,
     ROW,
     SLOTS,
+    START,
     SYNAPSES,
     TOTAL,
+    WALKS,
     WIDTH,
     Floats,
     Ints32,
@@ -68,32 +70,27 @@ def for_blocks(blocks: int, base: int) -> Arrays:
     return {
         "slot_rows": np.full(blocks * SLOTS, NONE, np.int32),
         "slot_sources": np.full(blocks * SLOTS, base - 1, np.int32),
-        "tops": np.zeros(blocks, np.int32),
-        "next_blocks": np.full(blocks, NONE, np.int32),
-        "numbers": np.zeros(blocks, np.int32),
-        "owners": np.zeros(blocks, np.int32),
+        "blocks": zeros(blocks * BLOCK, np.int32),
     }
 
 
 def for_neurons(net: Net) -> Neurons:
     """Return memory for the cycles of a network."""
-    rows, blocks, lanes = net.marks.size // MARK, net.owners.size, net.links.size // LINKS
+    rows, blocks, lanes = net.marks.size // MARK, net.blocks.size // BLOCK, net.links.size // LINKS
     sources = net.base + blocks * WIDTH + LANES
     return Neurons(
         potentials=zeros(sources),
         fresh=zeros(sources),
         refractory=np.ones(blocks * WIDTH, np.uint8),
         slopes=zeros(blocks * WIDTH),
-        sums=zeros(blocks * DOUBLE),
-        deltas=zeros(blocks * DOUBLE),
+        sums=zeros(blocks * WIDTH),
+        deltas=zeros(blocks * WIDTH),
         values=zeros(lanes),
         expected=zeros(lanes),
         walk_rows=zeros(rows + LANES, np.int32),
         walk_potentials=zeros(rows + LANES),
-        walks=zeros(2 * net.hexagons.size // HEXAGON, np.int64),
         splits=zeros(rows, np.int32),
-        cursor=zeros(8, np.int64),
-        scratch=zeros(2 * LANES),
+        cursor=zeros(WALKS + 2 * (net.hexagons.size // HEXAGON), np.int64),
     )
 
 
@@ -115,14 +112,21 @@ def load_synapses(net: Net, arrays: Mapping[str, npt.NDArray[Any]], marks: Ints3
         activity = net.activity.reshape(-1, SYNAPSES)[:sections]
         activity[used] = arrays["synapse_activity"]
         alive &= activity > 0
-    groups = net.synapses.reshape(-1, ROW // GROUP, 3, LANES)[:sections]
+    groups = net.synapses.reshape(-1, GROUPS, 3, LANES)[:sections]
     begins, total = _begins(borders, used, kinds)
     net.heads.reshape(-1, HEAD)[:sections, TOTAL] = total
     weights = np.zeros_like(borders)
     weights[used] = arrays["synapse_weight"]
+    order = _by_neuron(marks)
     for part, values in enumerate((begins, _shares(borders, alive, kinds), weights)):
-        groups[:, :, part] = values.reshape(sections, ROW // GROUP, LANES)
+        by_neuron = np.take_along_axis(values, order, axis=1)
+        groups[:, :, part] = by_neuron.reshape(sections, GROUPS, LANES)
     return int(np.count_nonzero(alive))
+
+
+def _by_neuron(marks: Ints32) -> npt.NDArray[np.int64]:
+    """Return for each section and neuron the number of the synapse that points to it."""
+    return (np.arange(SYNAPSES) - marks[:, START, None].astype(np.int64)) % SYNAPSES
 
 
 def _begins(borders: Floats, used: npt.NDArray[np.bool_], kinds: Ints32) -> tuple[Floats, Floats]:
@@ -146,13 +150,15 @@ def _shares(borders: Floats, alive: npt.NDArray[np.bool_], kinds: Ints32) -> Flo
     return shares
 
 
-def save_synapses(net: Net, rows: Ints32, counts: Ints32) -> Arrays:
+def save_synapses(net: Net, rows: Ints32) -> Arrays:
     """Return the arrays of a state that hold the synapses of some rows."""
-    used = np.arange(SYNAPSES) < counts[:, None]
-    weights = net.synapses.reshape(-1, ROW // GROUP, 3, LANES)[rows, :, 2].reshape(len(rows), SYNAPSES)
+    marks = net.marks.reshape(-1, MARK)[rows]
+    used = np.arange(SYNAPSES) < marks[:, COUNT, None]
+    by_neuron = net.synapses.reshape(-1, GROUPS, 3, LANES)[rows, :, 2].reshape(len(rows), SYNAPSES)
+    order = (np.arange(SYNAPSES) + marks[:, START, None].astype(np.int64)) % SYNAPSES
     found: Arrays = {
         "synapse_border": net.borders.reshape(-1, SYNAPSES)[rows][used],
-        "synapse_weight": weights[used],
+        "synapse_weight": np.take_along_axis(by_neuron, order, axis=1)[used],
     }
     if net.activity.size:
         found["synapse_activity"] = net.activity.reshape(-1, SYNAPSES)[rows][used]

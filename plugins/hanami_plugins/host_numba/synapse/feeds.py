@@ -14,7 +14,7 @@ from hanami_core.errors import BadRequest
 from hanami_core.network import Template
 from hanami_plugins.host_numba import segments
 from hanami_plugins.host_numba.layout import FLOATS, SEGMENT
-from hanami_plugins.host_numba.memory import starts
+from hanami_plugins.host_numba.memory import lane_starts, starts
 from hanami_plugins.host_numba.synapse.arrays import LANES, zeros
 from hanami_plugins.host_numba.synapse.layout import Feed, Ints
 from hanami_plugins.host_numba.synapse.values import INNER, encode
@@ -60,13 +60,15 @@ def source(rows: Rows, inputs: Mapping[str, int], outputs: Mapping[str, int], te
 
 
 def by_input(table: Ints, inputs: Mapping[str, int]) -> tuple[Ints, Ints]:
-    """Return segments in the order of the inputs, and the range of each input in it."""
+    """Return segments in the order of the inputs and with the kernels' sources, and the range of each input in it."""
     rows = table.reshape(-1, SEGMENT)
-    ends = np.cumsum(np.array(list(inputs.values()), np.int64))
-    numbers = np.searchsorted(ends, rows[:, 4], side="right")
+    begins, places = (np.array(list(found(inputs).values()), np.int64) for found in (starts, lane_starts))
+    numbers = np.searchsorted(begins, rows[:, 4], side="right") - 1
     order = np.argsort(numbers, kind="stable")
+    rows = rows[order]
+    rows[:, 4] += (places - begins)[numbers[order]]
     bounds = np.searchsorted(numbers[order], np.arange(len(inputs) + 1))
-    return rows[order].reshape(-1), np.stack([bounds[:-1], bounds[1:]], axis=1).astype(np.int64).reshape(-1)
+    return rows.reshape(-1), np.stack([bounds[:-1], bounds[1:]], axis=1).astype(np.int64).reshape(-1)
 
 
 class OneCycle:

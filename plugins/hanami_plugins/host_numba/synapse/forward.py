@@ -28,15 +28,15 @@ from hanami_plugins.host_numba.simd import (
 from hanami_plugins.host_numba.synapse.growth import derive, extend, scramble, shrink
 from hanami_plugins.host_numba.synapse.layout import (
     ABLE,
+    BLOCK,
     BLOCKS,
-    COUNT,
     CYCLES,
-    DOUBLE,
     EPSILON,
     FACE,
     FIRST_BLOCK,
     FOR_LINK,
     GROUP,
+    GROUPS,
     HEAD,
     HEXAGON,
     HIDDEN,
@@ -46,13 +46,15 @@ from hanami_plugins.host_numba.synapse.layout import (
     LINKS,
     LOWER,
     MARK,
+    NEXT,
     NONE,
-    OFFSET,
     RANGE,
     ROW,
     SLOPE,
     SLOTS,
+    START,
     TOLERATED,
+    TOP,
     TOTAL,
     WIDTH,
     Feed,
@@ -61,6 +63,7 @@ from hanami_plugins.host_numba.synapse.layout import (
 )
 from hanami_plugins.host_numba.synapse.vectors import (
     any_between,
+    append_active,
     compiled,
     fetch,
     inlined,
@@ -75,7 +78,7 @@ Array = Any
 
 UNREADABLE = -1
 """Instead of whether a hexagon wants sections: an input is not finite."""
-AHEAD = 2
+AHEAD = 4
 """Sections that are fetched before they are needed."""
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -102,12 +105,8 @@ def read_input(net: Net, neurons: Neurons, feed: Feed, interface: int, cycle: in
             broken = multiply_add(raw, zero, broken)
             value = maximum(raw, zero)
             wanted = maximum(multiply(value, load(neurons.fresh, source + i)), wanted)
-            if size - i >= LANES:
-                store(neurons.potentials, source + i, value)
-            else:
-                store(neurons.scratch, 0, value)
-                for lane in range(size - i):
-                    neurons.potentials[source + i + lane] = neurons.scratch[lane]
+            # Lanes behind the last value are 0: the next segment or the padding of the input comes there.
+            store(neurons.potentials, source + i, value)
     if lane_sum(broken) != f32(0):
         return UNREADABLE
     return np.int64(lane_maximum(wanted) > f32(0))
@@ -140,19 +139,18 @@ def read_expected(net: Net, neurons: Neurons, feed: Feed, cycle: int) -> bool:
 def gather(net: Net, neurons: Neurons, block: int, end: int) -> int:
     """Append the sections of a block whose sources have a potential to the walk; return where it ends."""
     first = block * SLOTS
-    for place in range(first, first + net.tops[block]):
-        potential = neurons.potentials[net.slot_sources[place]]
-        neurons.walk_rows[end] = net.slot_rows[place]
-        neurons.walk_potentials[end] = potential
-        end += np.int64(potential > f32(0))
+    for place in range(first, first + net.blocks[block * BLOCK + TOP], LANES):
+        end += append_active(
+            neurons.potentials, net.slot_sources, net.slot_rows, place, neurons.walk_potentials, neurons.walk_rows, end
+        )
     return end
 
 
 @inlined
-def reach(net: Net, row: int, potential: float) -> float:
+def reach(heads: Array, row: int, potential: float) -> float:
     """Return how much of its source's potential a section has to spend."""
-    lower, limit = net.heads[row * HEAD + LOWER], net.heads[row * HEAD + RANGE]
-    q = potential - lower
+    q = potential - heads[row * HEAD + LOWER]
+    limit = heads[row * HEAD + RANGE]
     return q if q < limit else limit
 
 
@@ -171,23 +169,28 @@ def contribute(synapses: Array, sums: Array, at: int, to: int, covered: Vector) 
 
 
 @inlined
-def walk(net: Net, neurons: Neurons, row: int, q: float) -> None:
-    """Let a potential run through a section."""
+def walk(synapses: Array, sums: Array, row: int, first: int, to: int, q: float) -> None:
+    """Let a potential run through a section, beginning with the group `first` of its block's neurons.
+
+    The first group is also where the last synapses are, if the section goes all the way round.
+    """
     vector = splat(q)
-    at, to = row * ROW, np.int64(net.marks[row * MARK + OFFSET])
-    end = to + net.marks[row * MARK + COUNT]
-    while to < end and q - net.synapses[at] > f32(EPSILON):
-        contribute(net.synapses, neurons.sums, at, to, coverage(net.synapses, at, vector))
-        at += GROUP
-        to += LANES
+    group = first
+    while True:
+        at = row * ROW + group * GROUP
+        contribute(synapses, sums, at, to + group * LANES, coverage(synapses, at, vector))
+        group = (group + 1) & (GROUPS - 1)
+        if group == first or q - synapses[row * ROW + group * GROUP] <= f32(EPSILON):
+            break
 
 
 @inlined
-def walk_and_grow(net: Net, neurons: Neurons, row: int, q: float) -> None:
+def walk_and_grow(net: Net, neurons: Neurons, row: int, first: int, to: int, q: float) -> None:
     """Let a potential run through a section that may grow by it.
 
     A synapse can only be covered in part where the potential ends, so at most one of them shrinks at first; what comes
-    before it stays as it was.
+    before it stays as it was. Only the last synapses, in the first group, can be reached thereby after that group had
+    its turn.
     """
     vector = splat(q)
     looking = True
@@ -196,36 +199,52 @@ def walk_and_grow(net: Net, neurons: Neurons, row: int, q: float) -> None:
         looking = False
     tolerance = net.heads[row * HEAD + TOLERATED]
     low, high = splat(f32(0.5) - tolerance), splat(f32(0.5) + tolerance)
-    at, begin = row * ROW, np.int64(net.marks[row * MARK + OFFSET])
-    to = begin
-    while to - begin < net.marks[row * MARK + COUNT] and q - net.synapses[at] > f32(EPSILON):
+    begin = row * ROW + first * GROUP
+    before = splat(f32(0))
+    group = first
+    while True:
+        at = row * ROW + group * GROUP
         covered = coverage(net.synapses, at, vector)
         if looking and any_between(covered, low, high):
             shrink(net, neurons, row, q)
             looking = False
             covered = coverage(net.synapses, at, vector)
-        contribute(net.synapses, neurons.sums, at, to, covered)
-        at += GROUP
-        to += LANES
+            if group != first:
+                late = subtract(coverage(net.synapses, begin, vector), before)
+                contribute(net.synapses, neurons.sums, begin, to + first * LANES, late)
+        if group == first:
+            before = covered
+        contribute(net.synapses, neurons.sums, at, to + group * LANES, covered)
+        group = (group + 1) & (GROUPS - 1)
+        if group == first or q - net.synapses[row * ROW + group * GROUP] <= f32(EPSILON):
+            break
+
+
+@inlined
+def fetch_row(net: Net, neurons: Neurons, k: int) -> None:
+    """Ask for what a step of the walk will need first."""
+    row = np.int64(neurons.walk_rows[k])
+    begin = row * ROW + (net.marks[row * MARK + START] >> 4) * GROUP
+    fetch(net.synapses, begin)
+    fetch(net.synapses, begin + 16)
+    fetch(net.synapses, begin + 32)
 
 
 @compiled
-def walk_all(net: Net, neurons: Neurons, begin: int, end: int, train: bool) -> None:
-    """Let potentials run through a part of the walk."""
+def walk_all(net: Net, neurons: Neurons, block: int, begin: int, end: int, train: bool) -> None:
+    """Let potentials run through a part of the walk, which lies in a block."""
+    to = block * WIDTH
     for k in range(begin, end):
-        # The list is longer than the walk; what is fetched in vain does no harm.
-        soon = np.int64(neurons.walk_rows[min(k + AHEAD, end - 1)]) * ROW
-        fetch(net.synapses, soon)
-        fetch(net.synapses, soon + 16)
-        fetch(net.synapses, soon + 32)
+        fetch_row(net, neurons, min(k + AHEAD, end - 1))
         row = np.int64(neurons.walk_rows[k])
-        q = reach(net, row, neurons.walk_potentials[k])
+        q = reach(net.heads, row, neurons.walk_potentials[k])
         if q <= f32(EPSILON):
             continue
+        first = np.int64(net.marks[row * MARK + START]) >> 4
         if train and (net.marks[row * MARK + KIND] != HIDDEN or net.counts[ABLE] != 0):
-            walk_and_grow(net, neurons, row, q)
+            walk_and_grow(net, neurons, row, first, to, q)
         else:
-            walk(net, neurons, row, q)
+            walk(net.synapses, neurons.sums, row, first, to, q)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -244,8 +263,7 @@ def take_inputs(net: Net, neurons: Neurons, block: int) -> None:
         if left == 0:
             left = net.refractory
         else:
-            neurons.sums[block * DOUBLE + n] = f32(0)
-            neurons.sums[block * DOUBLE + WIDTH + n] = f32(0)
+            neurons.sums[block * WIDTH + n] = f32(0)
         neurons.refractory[block * WIDTH + n] = left
 
 
@@ -257,7 +275,7 @@ def fire(net: Net, neurons: Neurons, block: int) -> int:
     if net.refractory > 1:
         take_inputs(net, neurons, block)
     for n in range(0, WIDTH, LANES):
-        total = add(load(neurons.sums, block * DOUBLE + n), load(neurons.sums, block * DOUBLE + WIDTH + n))
+        total = load(neurons.sums, block * WIDTH + n)
         source = net.base + block * WIDTH + n
         if net.cooldown > f32(0):
             total = add(divide(load(neurons.potentials, source), splat(net.cooldown)), total)
@@ -280,7 +298,7 @@ def sigmoid(x: Vector) -> Vector:
 def squash(net: Net, neurons: Neurons, block: int) -> None:
     """Squash the input of a block of an output hexagon."""
     for n in range(0, WIDTH, LANES):
-        total = add(load(neurons.sums, block * DOUBLE + n), load(neurons.sums, block * DOUBLE + WIDTH + n))
+        total = load(neurons.sums, block * WIDTH + n)
         store(neurons.potentials, net.base + block * WIDTH + n, sigmoid(total))
 
 
@@ -298,7 +316,7 @@ def try_link(net: Net, neurons: Neurons, hexagon: int, interface: int, output: i
     draw = scramble(draw)
     block = net.hexagons[hexagon * HEXAGON + FIRST_BLOCK]
     for _ in range(np.int64(draw % u32(net.hexagons[hexagon * HEXAGON + BLOCKS]))):
-        block = net.next_blocks[block]
+        block = np.int64(net.blocks[block * BLOCK + NEXT])
     draw = scramble(draw)
     neuron = block * WIDTH + np.int64(draw % u32(WIDTH))
     potential = neurons.potentials[net.base + neuron]

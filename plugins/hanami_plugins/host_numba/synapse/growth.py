@@ -10,11 +10,11 @@ from hanami_plugins.host_numba.synapse.layout import (
     ABLE,
     ALWAYS,
     BINARY,
+    BLOCK,
     BLOCKS,
     COUNT,
     CYCLES,
     DONE,
-    DOUBLE,
     ENTRIES,
     EPSILON,
     FACE,
@@ -37,9 +37,10 @@ from hanami_plugins.host_numba.synapse.layout import (
     MARK,
     MATCH,
     NEW_ACTIVITY,
+    NEXT,
     NO_LIMIT,
     NONE,
-    OFFSET,
+    OWNER,
     PLACE,
     RANGE,
     ROLE,
@@ -49,10 +50,13 @@ from hanami_plugins.host_numba.synapse.layout import (
     SLOTS,
     SOURCE,
     SPLITS,
+    START,
     SYNAPSES,
+    TARGETS,
     TOLERANCE,
     TOLERANCE_DIVISOR,
     TOLERATED,
+    TOP,
     TOTAL,
     USED_BLOCKS,
     USED_ROWS,
@@ -65,6 +69,7 @@ from hanami_plugins.host_numba.synapse.vectors import compiled, inlined
 
 f32 = np.float32
 u32 = np.uint32
+Array = Any
 
 
 @inlined
@@ -87,9 +92,10 @@ def derive(key: Any, a: int, b: int, c: int) -> Any:
 
 
 @inlined
-def cell(row: int, i: int) -> int:
+def cell(marks: Array, row: int, i: int) -> int:
     """Return where the begin of synapse `i` of a row is; 1 / border is 16 and the weight 32 numbers later."""
-    return row * ROW + (i >> 4) * GROUP + (i & 15)
+    neuron = (marks[row * MARK + START] + i) & (WIDTH - 1)
+    return row * ROW + (neuron >> 4) * GROUP + (neuron & 15)
 
 
 @compiled
@@ -105,7 +111,7 @@ def new_weight(net: Net, row: int, i: int) -> float:
 def add_synapse(net: Net, row: int, begin: float, border: float, share: float) -> None:
     """Append a synapse with a border and its `share`, which is 1 / border."""
     i = net.marks[row * MARK + COUNT]
-    at = cell(row, i)
+    at = cell(net.marks, row, i)
     net.synapses[at] = begin
     net.synapses[at + 16] = share
     net.synapses[at + 32] = new_weight(net, row, i)
@@ -158,7 +164,7 @@ def learn_value(net: Net, neurons: Neurons, row: int, q: float) -> None:
     else:
         net.borders[row * SYNAPSES + i] = q
         if i + 1 < count:
-            net.synapses[cell(row, i + 1)] = q
+            net.synapses[cell(net.marks, row, i + 1)] = q
 
 
 @compiled
@@ -174,7 +180,7 @@ def shrink(net: Net, neurons: Neurons, row: int, q: float) -> None:
                 add_synapse(net, row, begin, left, f32(1) / left)
                 begin += left
             break
-        at = cell(row, i)
+        at = cell(net.marks, row, i)
         net.synapses[at] = begin
         covered = left * net.synapses[at + 16]
         if left > f32(EPSILON) and f32(0.5) - tolerance < covered < f32(0.5) + tolerance:
@@ -202,14 +208,13 @@ def add_block(net: Net, hexagon: int) -> None:
     block = net.counts[USED_BLOCKS]
     net.counts[USED_BLOCKS] = block + 1
     about = hexagon * HEXAGON
-    net.owners[block] = hexagon
-    net.numbers[block] = net.hexagons[about + BLOCKS]
-    net.next_blocks[block] = NONE
+    net.blocks[block * BLOCK + OWNER] = hexagon
+    net.blocks[block * BLOCK + NEXT] = NONE
     last = net.hexagons[about + LAST_BLOCK]
     if last == NONE:
         net.hexagons[about + FIRST_BLOCK] = block
     else:
-        net.next_blocks[last] = block
+        net.blocks[last * BLOCK + NEXT] = block
     net.hexagons[about + LAST_BLOCK] = block
     net.hexagons[about + BLOCKS] += 1
     net.hexagons[about + FREE] += SLOTS
@@ -220,7 +225,7 @@ def has_room(net: Net, blocks: int) -> bool:
     """Tell whether the arrays have room for another section and some blocks."""
     rows = net.marks.size // MARK
     no_row = net.counts[USED_ROWS] == rows and net.counts[FREE_ROWS] == 0
-    return not no_row and net.counts[USED_BLOCKS] + blocks <= net.owners.size
+    return not no_row and net.counts[USED_BLOCKS] + blocks <= net.blocks.size // BLOCK
 
 
 @compiled
@@ -228,12 +233,12 @@ def free_slot(net: Net, hexagon: int, number: int) -> int:
     """Return the lowest free slot (block * SLOTS + slot) from a block of a hexagon on, going round; one is free."""
     block = net.hexagons[hexagon * HEXAGON + FIRST_BLOCK]
     for _ in range(number):
-        block = net.next_blocks[block]
+        block = np.int64(net.blocks[block * BLOCK + NEXT])
     while True:
         for slot in range(SLOTS):
             if net.slot_rows[block * SLOTS + slot] == NONE:
                 return block * SLOTS + slot
-        block = net.next_blocks[block]
+        block = np.int64(net.blocks[block * BLOCK + NEXT])
         if block == NONE:
             block = net.hexagons[hexagon * HEXAGON + FIRST_BLOCK]
 
@@ -252,10 +257,10 @@ def place_section(net: Net, hexagon: int, source: int, kind: int, draw: Any) -> 
     block = place // SLOTS
     net.slot_rows[place] = row
     net.slot_sources[place] = source
-    net.tops[block] = max(net.tops[block], place % SLOTS + 1)
+    net.blocks[block * BLOCK + TOP] = max(net.blocks[block * BLOCK + TOP], place % SLOTS + 1)
     net.hexagons[hexagon * HEXAGON + FREE] -= 1
     mark = row * MARK
-    net.marks[mark + OFFSET] = block * DOUBLE + np.int64(scramble(draw) % u32(WIDTH))
+    net.marks[mark + START] = np.int64(scramble(draw) % u32(WIDTH))
     net.marks[mark + COUNT] = 0
     net.marks[mark + SOURCE] = source
     net.marks[mark + KIND] = kind
@@ -273,7 +278,7 @@ def clear_row(net: Net, row: int, kind: int) -> None:
     net.heads[head + TOLERATED] = f32(TOLERANCE)
     net.heads[head + TOTAL] = f32(0)
     for i in range(SYNAPSES):
-        at = cell(row, i)
+        at = cell(net.marks, row, i)
         net.synapses[at] = f32(NO_LIMIT)
         net.synapses[at + 16] = f32(0)
         net.synapses[at + 32] = f32(0)
@@ -291,7 +296,7 @@ def clear_row(net: Net, row: int, kind: int) -> None:
 def give_section(net: Net, neurons: Neurons, hexagon: int, number: int, source: int, kind: int) -> int:
     """Give a source its first section; `number` is the source's number in its hexagon."""
     draw = derive(net.keys[FOR_SECTION], net.counts[CYCLES], hexagon, number)
-    target = np.int64(net.targets[hexagon * ENTRIES + np.int64(draw % u32(ENTRIES))])
+    target = net.hexagons[hexagon * HEXAGON + TARGETS + np.int64(draw % u32(ENTRIES))]
     lacks = net.hexagons[target * HEXAGON + FREE] < ROOM
     if not has_room(net, np.int64(lacks)):
         return FULL
@@ -308,7 +313,7 @@ def give_section(net: Net, neurons: Neurons, hexagon: int, number: int, source: 
 def wake_block(net: Net, neurons: Neurons, hexagon: int, block: int) -> None:
     """Let the neurons of a new block wait for their first section, if their hexagon can have any."""
     begin = net.base + block * WIDTH
-    value = f32(0) if net.targets[hexagon * ENTRIES] == NONE else f32(1)
+    value = f32(0) if net.hexagons[hexagon * HEXAGON + TARGETS] == NONE else f32(1)
     neurons.fresh[begin : begin + WIDTH] = value
 
 
@@ -326,7 +331,7 @@ def give_sections(net: Net, neurons: Neurons, hexagon: int) -> int:
         if serve(net, neurons, hexagon, number, net.base + block * WIDTH, WIDTH, HIDDEN) == FULL:
             return FULL
         number += WIDTH
-        block = net.next_blocks[block]
+        block = np.int64(net.blocks[block * BLOCK + NEXT])
     return DONE
 
 
@@ -345,7 +350,7 @@ def serve(net: Net, neurons: Neurons, hexagon: int, number: int, begin: int, cou
 def hexagon_of(net: Net, source: int) -> int:
     """Return the hexagon of a source."""
     if source >= net.base:
-        return np.int64(net.owners[(source - net.base) // WIDTH])
+        return np.int64(net.blocks[(source - net.base) // WIDTH * BLOCK + OWNER])
     face = 0
     while source >= net.inputs[face + 1] + net.inputs[face + 2]:
         face += FACE
@@ -359,12 +364,12 @@ def split_section(net: Net, neurons: Neurons, row: int) -> int:
     source, kind, place = net.marks[mark + SOURCE], net.marks[mark + KIND], net.marks[mark + PLACE]
     hexagon = hexagon_of(net, np.int64(source))
     draw = derive(net.keys[FOR_SPLIT], net.counts[CYCLES], place // SLOTS, place % SLOTS)
-    target = np.int64(net.targets[hexagon * ENTRIES + np.int64(draw % u32(ENTRIES))])
+    target = net.hexagons[hexagon * HEXAGON + TARGETS + np.int64(draw % u32(ENTRIES))]
     if net.hexagons[target * HEXAGON + FREE] == 0:
         return DONE
     if not has_room(net, 1):
         return FULL
-    half = net.synapses[cell(row, SYNAPSES // 2)]
+    half = net.synapses[cell(net.marks, row, SYNAPSES // 2)]
     new = place_section(net, target, source, kind, draw)
     net.heads[new * HEAD + LOWER] = net.heads[head + LOWER] + half
     net.heads[new * HEAD + RANGE] = net.heads[head + RANGE] - half

@@ -21,11 +21,11 @@ from hanami_plugins.host_numba.synapse.layout import (
     AT_HEXAGON,
     AT_PHASE,
     AT_SPLIT,
+    BLOCK,
     BROKEN,
     CYCLES,
     DIVERGED,
     DONE,
-    DOUBLE,
     FACE,
     FIRST_BLOCK,
     FULL,
@@ -33,11 +33,13 @@ from hanami_plugins.host_numba.synapse.layout import (
     INNER,
     INPUT,
     INTERFACE,
+    NEXT,
     NONE,
     OUTPUT,
     REDUCTION_PERIOD,
     ROLE,
     SPLITS,
+    WALKS,
     WANTED,
     WIDTH,
     Feed,
@@ -54,21 +56,21 @@ f32 = np.float32
 @compiled
 def visit_blocks(net: Net, neurons: Neurons, hexagon: int, role: int, train: bool) -> int:
     """Let a hexagon take its input; return whether one of its neurons wants its first section."""
-    end = neurons.walks[2 * hexagon]
+    end = neurons.cursor[WALKS + 2 * hexagon]
     block = net.hexagons[hexagon * HEXAGON + FIRST_BLOCK]
     wanted = 0
     while block != NONE:
-        neurons.sums[block * DOUBLE : (block + 1) * DOUBLE] = f32(0)
+        neurons.sums[block * WIDTH : (block + 1) * WIDTH] = f32(0)
         begin, end = end, gather(net, neurons, block, end)
-        walk_all(net, neurons, begin, end, train)
+        walk_all(net, neurons, block, begin, end, train)
         if role == INNER:
             wanted |= fire(net, neurons, block)
             if train:
-                neurons.deltas[block * DOUBLE : block * DOUBLE + WIDTH] = f32(0)
+                neurons.deltas[block * WIDTH : (block + 1) * WIDTH] = f32(0)
         else:
             squash(net, neurons, block)
-        block = net.next_blocks[block]
-    neurons.walks[2 * hexagon + 1] = end
+        block = np.int64(net.blocks[block * BLOCK + NEXT])
+    neurons.cursor[WALKS + 2 * hexagon + 1] = end
     return wanted
 
 
@@ -77,8 +79,9 @@ def visit(net: Net, neurons: Neurons, feed: Feed, hexagon: int, cycle: int, trai
     """Let a hexagon have its turn; return whether one of its sources wants its first section, or `UNREADABLE`."""
     about = hexagon * HEXAGON
     role, block = net.hexagons[about + ROLE], net.hexagons[about + FIRST_BLOCK]
-    neurons.walks[2 * hexagon] = neurons.walks[2 * hexagon - 1] if hexagon > 0 else 0
-    neurons.walks[2 * hexagon + 1] = neurons.walks[2 * hexagon]
+    walk = WALKS + 2 * hexagon
+    neurons.cursor[walk] = neurons.cursor[walk - 1] if hexagon > 0 else 0
+    neurons.cursor[walk + 1] = neurons.cursor[walk]
     if role == INPUT:
         interface = net.hexagons[about + INTERFACE]
         return read_input(net, neurons, feed, interface, cycle) if interface != NONE else 0

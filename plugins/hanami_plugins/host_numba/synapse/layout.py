@@ -6,8 +6,8 @@ potential of the source runs through them: each consumes its *border* of it. Wit
 synapse and ``q`` what the source has to give, the synapse is reached if ``q - c`` is above `EPSILON`, and adds its
 weight times ``min(1, (q - c) / border)`` to its neuron.
 
-All arrays are flat. A *source* is a place in the potentials: first all input values, then from `Net.base` on the
-neurons of all blocks. A *row* is where a section is kept.
+All arrays are flat. A *source* is a place in the potentials: first the values of all inputs, each input beginning at a
+multiple of 16, then from `Net.base` on the neurons of all blocks. A *row* is where a section is kept.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ ENTRIES = 86
 """Entries in a hexagon's list of possible targets."""
 LINKS = 7
 """Links of an output."""
-LINK_CHANCE = 50
-"""A free link is made in one of so many cycles."""
+LINK_CHANCE = 10
+"""A free link is tried in one of so many cycles; 50 in OpenHanami, which ends the same but begins later."""
 EPSILON = 1e-5
 """Potential that is not worth a synapse."""
 TOLERANCE = 0.49
@@ -88,10 +88,13 @@ PURPOSES = 5
 # ---------------------------------------------------------------------------------------------------------------------
 
 GROUP = 48
-"""Numbers of 16 synapses in `Net.synapses`: 16 begins (sums of the borders before), 16 times 1 / border, 16 weights."""
-ROW = SYNAPSES // 16 * GROUP
-DOUBLE = 2 * WIDTH
-"""Sums and deltas of a block are kept twice as wide, so that a section needs not go round."""
+"""Numbers of 16 synapses in `Net.synapses`: 16 begins (sums of the borders before), 16 times 1 / border, 16 weights.
+
+Synapses are kept by the neuron that they point to, so a section begins somewhere in its row and goes round.
+"""
+GROUPS = SYNAPSES // 16
+"""Groups of a row."""
+ROW = GROUPS * GROUP
 NONE = -1
 
 # Numbers of `Net.heads`.
@@ -103,20 +106,27 @@ TOLERATED = 3
 
 # Numbers of `Net.marks`.
 MARK = 8
-OFFSET = 0
+START = 0
 COUNT = 1
 SOURCE = 2
 KIND = 3
 PLACE = 4
 
-# Numbers of `Net.hexagons`.
-HEXAGON = 8
+# Numbers of `Net.blocks`.
+BLOCK = 4
+NEXT = 0
+OWNER = 1
+TOP = 2
+
+# Numbers of `Net.hexagons`; the list of targets comes last.
+HEXAGON = 8 + ENTRIES
 ROLE = 0
 INTERFACE = 1
 FIRST_BLOCK = 2
 LAST_BLOCK = 3
 BLOCKS = 4
 FREE = 5
+TARGETS = 8
 
 # Roles of hexagons.
 INNER = 0
@@ -135,13 +145,14 @@ USED_SYNAPSES = 3
 ABLE = 4
 CYCLES = 5
 
-# Numbers of `Neurons.cursor`.
+# Numbers of `Neurons.cursor`; the range of each hexagon in the walk comes last.
 AT_HEXAGON = 0
 AT_PHASE = 1
 SPLITS = 2
 AT_SPLIT = 3
 AT_CYCLE = 4
 WANTED = 5
+WALKS = 8
 
 # What a training kernel reports.
 DONE = 0
@@ -156,19 +167,15 @@ class Net(NamedTuple):
     Attributes:
         heads: (rows, HEAD) lower bound and range of the potential that belongs to a section, sum of its borders,
             tolerance.
-        marks: (rows, MARK) first place in the doubled sums, number of synapses, source, kind, block * SLOTS + slot.
+        marks: (rows, MARK) neuron of the first synapse, number of synapses, source, kind, block * SLOTS + slot.
         synapses: (rows, 8, GROUP).
-        borders: (rows, SYNAPSES).
-        activity: (rows, SYNAPSES), empty without reduction; 0 is a synapse that was removed.
+        borders: (rows, SYNAPSES) in the order of the synapses.
+        activity: (rows, SYNAPSES) in their order, empty without reduction; 0 is a synapse that was removed.
         free_rows: (rows) rows that were given back.
         slot_rows: (blocks, SLOTS) row or `NONE`.
         slot_sources: (blocks, SLOTS) source; a place that always is 0 for free slots.
-        tops: (blocks) slots that were ever used.
-        next_blocks: (blocks) next block of the same hexagon or `NONE`.
-        numbers: (blocks) number of the block in its hexagon.
-        owners: (blocks) hexagon.
-        hexagons: (hexagons, HEXAGON) role, number of the interface, first and last block, blocks, free slots.
-        targets: (hexagons, ENTRIES) hexagon or `NONE`.
+        blocks: (blocks, BLOCK) next block of the same hexagon or `NONE`, hexagon, slots that were ever used.
+        hexagons: (hexagons, HEXAGON) role, number of the interface, first and last block, blocks, free slots, targets.
         inputs: (inputs, FACE).
         outputs: (outputs, FACE).
         links: (lanes, LINKS) neuron counted over all blocks, or `NONE`.
@@ -188,12 +195,8 @@ class Net(NamedTuple):
     free_rows: Ints32
     slot_rows: Ints32
     slot_sources: Ints32
-    tops: Ints32
-    next_blocks: Ints32
-    numbers: Ints32
-    owners: Ints32
+    blocks: Ints32
     hexagons: Ints
-    targets: Ints32
     inputs: Ints
     outputs: Ints
     links: Ints32
@@ -213,16 +216,14 @@ class Neurons(NamedTuple):
         fresh: (base + neurons) 1 for sources that wait for their first section, else 0.
         refractory: (neurons) counters of the refractory time.
         slopes: (neurons) derivative of the compressed potential, 0 if not active.
-        sums: (blocks, DOUBLE) input of neurons.
-        deltas: (blocks, DOUBLE) gradients.
+        sums: (neurons) input.
+        deltas: (neurons) gradients.
         values: (lanes) outputs.
         expected: (lanes) what they should be.
         walk_rows: (rows) sections that have a potential in this cycle, hexagon by hexagon.
         walk_potentials: (rows) potential of their sources.
-        walks: (hexagons, 2) range of each hexagon in these lists.
         splits: (rows) sections that are full.
-        cursor: where a cycle goes on after there was no room.
-        scratch: (32).
+        cursor: where a cycle goes on after there was no room, and where each hexagon's part of the walk is.
     """
 
     potentials: Floats
@@ -235,10 +236,8 @@ class Neurons(NamedTuple):
     expected: Floats
     walk_rows: Ints32
     walk_potentials: Floats
-    walks: Ints
     splits: Ints32
     cursor: Ints
-    scratch: Floats
 
 
 class Feed(NamedTuple):

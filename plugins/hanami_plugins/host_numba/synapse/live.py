@@ -21,9 +21,10 @@ from hanami_plugins.host_numba.synapse.layout import (
     AT_CYCLE,
     BROKEN,
     DIVERGED,
-    ENTRIES,
     FULL,
+    HEXAGON,
     NONE,
+    TARGETS,
     USED_BLOCKS,
     USED_SYNAPSES,
     Feed,
@@ -182,7 +183,7 @@ class SynapseNetwork:
     def _forgetful(self) -> bool:
         """Tell whether a cycle depends on nothing that the one before has left."""
         net = self._memory.net
-        targets = net.targets.reshape(-1, ENTRIES)
+        targets = net.hexagons.reshape(-1, HEXAGON)[:, TARGETS:]
         onwards = (targets == NONE) | (targets > np.arange(len(targets))[:, None])
         return bool(net.cooldown == 0 and net.refractory == 1 and onwards.all())
 

@@ -38,10 +38,10 @@ from hanami_plugins.host_numba.synapse import arrays as allocate
 from hanami_plugins.host_numba.synapse import draws
 from hanami_plugins.host_numba.synapse.layout import (
     ABLE,
+    BLOCK,
     BLOCKS,
     COUNT,
     CYCLES,
-    DOUBLE,
     FACE,
     FIRST_BLOCK,
     FREE,
@@ -57,16 +57,20 @@ from hanami_plugins.host_numba.synapse.layout import (
     LOWER,
     MARK,
     MAX_SECTIONS,
+    NEXT,
     NO_MEMORY,
     NONE,
-    OFFSET,
     OUTPUT,
+    OWNER,
     PLACE,
     RANGE,
     ROLE,
     SLOTS,
     SOURCE,
+    START,
+    TARGETS,
     TOLERATED,
+    TOP,
     USED_BLOCKS,
     USED_ROWS,
     USED_SYNAPSES,
@@ -124,6 +128,7 @@ class Memory:
     Attributes:
         net: structure and weights.
         neurons: what cycles change; there is memory for all sections that `net` has room for.
+        places: source of the first value of each input.
     """
 
     def __init__(self, state: NetworkState) -> None:
@@ -132,7 +137,8 @@ class Memory:
         self.template, self.seed = head.template, head.seed
         self.inputs, self.outputs = dict(head.inputs), dict(head.outputs)
         self.inner = inner_sizes(head.template, head.outputs)
-        self.base = sum(head.inputs.values()) // LANES * LANES + 2 * LANES
+        self.places = lane_starts(head.inputs)
+        self.base = sum(size + -size % LANES for size in head.inputs.values()) + LANES
         sections, blocks = len(arrays["section_place"]), len(arrays["block_hexagon"])
         self.net = self._empty_net(allocate.room(FEWEST_ROWS, sections), allocate.room(FEWEST_BLOCKS, blocks))
         self.net.counts[CYCLES] = head.cycles
@@ -165,12 +171,12 @@ class Memory:
     def _empty_net(self, rows: int, blocks: int) -> Net:
         settings = self.template.settings
         hexagons, inputs, outputs = self._faces()
+        hexagons[:, TARGETS:] = draws.target_lists(self.template, self.seed)
         cooldown = 0 if settings.neuron_cooldown >= NO_MEMORY else settings.neuron_cooldown
         return Net(
             **allocate.for_rows(rows, settings.enable_reduction),
             **allocate.for_blocks(blocks, self.base),
             hexagons=hexagons.reshape(-1),
-            targets=draws.target_lists(self.template, self.seed).reshape(-1),
             inputs=inputs.reshape(-1),
             outputs=outputs.reshape(-1),
             links=np.full(self.lanes * LINKS, NONE, np.int32),
@@ -186,14 +192,14 @@ class Memory:
         hexagons = np.zeros((len(self.template.hexagons), HEXAGON), np.int64)
         hexagons[:, [INTERFACE, FIRST_BLOCK, LAST_BLOCK]] = NONE
         hexagons[:, ROLE] = INNER
-        begins, lanes = starts(self.inputs), lane_starts(self.inner)
+        lanes = lane_starts(self.inner)
         inputs, outputs = np.zeros((len(self.inputs), FACE), np.int64), np.zeros((len(self.outputs), FACE), np.int64)
         for item in self.template.inputs:
             hexagons[item.hexagon, ROLE] = INPUT
             if item.name in self.inputs:
                 number = list(self.inputs).index(item.name)
                 hexagons[item.hexagon, INTERFACE] = number
-                inputs[number] = item.hexagon, begins[item.name], self.inputs[item.name], KINDS[item.mode]
+                inputs[number] = item.hexagon, self.places[item.name], self.inputs[item.name], KINDS[item.mode]
         for place, output in enumerate(self.template.outputs):
             hexagons[output.hexagon, ROLE] = OUTPUT
             if output.name in self.outputs:
@@ -203,29 +209,29 @@ class Memory:
         return hexagons, inputs, outputs
 
     def _load_blocks(self, owners: npt.NDArray[np.int32]) -> None:
-        net, hexagons = self.net, self.net.hexagons.reshape(-1, HEXAGON)
+        hexagons, blocks = self.net.hexagons.reshape(-1, HEXAGON), self.net.blocks.reshape(-1, BLOCK)
         for block, hexagon in enumerate(owners):
             about = hexagons[hexagon]
-            net.owners[block], net.numbers[block] = hexagon, about[BLOCKS]
+            blocks[block, NEXT], blocks[block, OWNER] = NONE, hexagon
             if about[BLOCKS]:
-                net.next_blocks[about[LAST_BLOCK]] = block
+                blocks[about[LAST_BLOCK], NEXT] = block
             else:
                 about[FIRST_BLOCK] = block
             about[LAST_BLOCK] = block
             about[BLOCKS] += 1
             about[FREE] += SLOTS
-        net.counts[USED_BLOCKS] = len(owners)
+        self.net.counts[USED_BLOCKS] = len(owners)
 
     def _load_sections(self, arrays: Arrays) -> None:
         net, count = self.net, len(arrays["section_place"])
         places, rows = arrays["section_place"], np.arange(count)
         sources = self._sources(arrays["section_origin"])
         net.slot_rows[places], net.slot_sources[places] = rows, sources
-        blocks = places // SLOTS
-        np.maximum.at(net.tops, blocks, places % SLOTS + 1)
-        np.subtract.at(net.hexagons.reshape(-1, HEXAGON)[:, FREE], net.owners[blocks], 1)
+        blocks, about = places // SLOTS, net.blocks.reshape(-1, BLOCK)
+        np.maximum.at(about[:, TOP], blocks, places % SLOTS + 1)
+        np.subtract.at(net.hexagons.reshape(-1, HEXAGON)[:, FREE], about[blocks, OWNER], 1)
         heads, marks = net.heads.reshape(-1, HEAD)[:count], net.marks.reshape(-1, MARK)[:count]
-        marks[:, OFFSET] = blocks * DOUBLE + arrays["section_start"]
+        marks[:, START] = arrays["section_start"]
         marks[:, COUNT], marks[:, PLACE] = arrays["section_size"], places
         marks[:, SOURCE], marks[:, KIND] = sources, self._kinds(sources)
         heads[:, [LOWER, RANGE]], heads[:, TOLERATED] = arrays["section_span"], arrays["section_tolerance"]
@@ -234,8 +240,7 @@ class Memory:
 
     def _sources(self, origins: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
         """Return the sources that origins of a state stand for."""
-        begins = starts(self.inputs)
-        firsts = np.array([begins.get(item.name, 0) for item in self.template.inputs], np.int64)
+        firsts = np.array([self.places.get(item.name, 0) for item in self.template.inputs], np.int64)
         places, numbers = origins[:, 0].astype(np.int64), origins[:, 1].astype(np.int64)
         inputs = np.maximum(-1 - places, 0)
         return np.where(places >= 0, self.base + places * WIDTH, firsts[inputs]) + numbers
@@ -252,21 +257,21 @@ class Memory:
         self.net.link_weights.reshape(-1, LINKS)[where] = arrays["link_weight"]
 
     def _lanes_used(self) -> Ints:
-        lanes = lane_starts(self.inner)
-        parts = [np.arange(lanes[name], lanes[name] + size) for name, size in self.inner.items()]
-        return np.concatenate([np.zeros(0, np.int64), *parts])
+        return _spans(lane_starts(self.inner), self.inner)
+
+    def _values_used(self) -> Ints:
+        return _spans(self.places, self.inputs)
 
     def _load_neurons(self, arrays: Arrays) -> None:
         net, neurons = self.net, self.neurons
         blocks = int(net.counts[USED_BLOCKS])
-        values = arrays["input_potential"]
-        neurons.potentials[: values.size] = values
+        neurons.potentials[self._values_used()] = arrays["input_potential"]
         neurons.potentials[self.base : self.base + blocks * WIDTH] = arrays["neuron_potential"].reshape(-1)
         neurons.refractory[: blocks * WIDTH] = arrays["neuron_refractory"].reshape(-1)
-        growing = net.targets.reshape(len(self.template.hexagons), -1)[:, 0] != NONE
+        growing = net.hexagons.reshape(-1, HEXAGON)[:, TARGETS] != NONE
         for hexagon, begin, count, _ in net.inputs.reshape(-1, FACE):
             neurons.fresh[begin : begin + count] = growing[hexagon]
-        owners = np.repeat(net.owners[:blocks], WIDTH)
+        owners = np.repeat(net.blocks.reshape(-1, BLOCK)[:blocks, OWNER], WIDTH)
         neurons.fresh[self.base : self.base + blocks * WIDTH] = growing[owners]
         neurons.fresh[net.slot_sources] = 0
 
@@ -279,7 +284,7 @@ class Memory:
             BadRequest: if the network has as many sections as are allowed.
         """
         net, cycle = self.net, self.cycles
-        rows, blocks = net.marks.size // MARK, net.owners.size
+        rows, blocks = net.marks.size // MARK, net.blocks.size // BLOCK
         if net.counts[USED_ROWS] == rows:
             if rows >= MAX_SECTIONS:
                 raise BadRequest(f"the network has {rows} sections in cycle {cycle}, which is the most that is allowed")
@@ -343,17 +348,17 @@ class Memory:
         marks, heads = net.marks.reshape(-1, MARK)[rows], net.heads.reshape(-1, HEAD)[rows]
         where = self._lanes_used()
         arrays: Arrays = {
-            "block_hexagon": net.owners[:blocks].copy(),
+            "block_hexagon": net.blocks.reshape(-1, BLOCK)[:blocks, OWNER].copy(),
             "section_place": places.astype(np.int32),
             "section_origin": self._origins(marks[:, SOURCE]),
-            "section_start": (marks[:, OFFSET] % DOUBLE).astype(np.uint8),
+            "section_start": marks[:, START].astype(np.uint8),
             "section_size": marks[:, COUNT].astype(np.uint8),
             "section_span": heads[:, [LOWER, RANGE]],
             "section_tolerance": heads[:, TOLERATED],
-            **allocate.save_synapses(net, rows, marks[:, COUNT]),
+            **allocate.save_synapses(net, rows),
             "neuron_potential": neurons.potentials[self.base :][: blocks * WIDTH].reshape(blocks, WIDTH).copy(),
             "neuron_refractory": neurons.refractory[: blocks * WIDTH].reshape(blocks, WIDTH).copy(),
-            "input_potential": neurons.potentials[: sum(self.inputs.values())].copy(),
+            "input_potential": neurons.potentials[self._values_used()],
             "link_neuron": net.links.reshape(-1, LINKS)[where],
             "link_weight": net.link_weights.reshape(-1, LINKS)[where],
         }
@@ -363,10 +368,16 @@ class Memory:
         neurons = sources - self.base
         origins = np.stack([neurons // WIDTH, neurons % WIDTH], axis=1)
         places = {item.name: number for number, item in enumerate(self.template.inputs)}
-        for name, begin in starts(self.inputs).items():
+        for name, begin in self.places.items():
             here = (sources >= begin) & (sources < begin + self.inputs[name])
             origins[here, 0], origins[here, 1] = -1 - places[name], sources[here] - begin
         return origins.astype(np.int32)
+
+
+def _spans(begins: Mapping[str, int], sizes: Mapping[str, int]) -> Ints:
+    """Return all places of interfaces that begin at the given ones."""
+    parts = [np.arange(begins[name], begins[name] + size) for name, size in sizes.items()]
+    return np.concatenate([np.zeros(0, np.int64), *parts])
 
 
 def _spread(array: npt.NDArray[Any], old: Mapping[str, int], new: Mapping[str, int], fill: float) -> npt.NDArray[Any]:

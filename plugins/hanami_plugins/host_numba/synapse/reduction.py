@@ -6,8 +6,8 @@ import numpy as np
 
 from hanami_plugins.host_numba.synapse.growth import cell
 from hanami_plugins.host_numba.synapse.layout import (
+    BLOCK,
     COUNT,
-    DOUBLE,
     FREE,
     FREE_ROWS,
     HEAD,
@@ -18,11 +18,12 @@ from hanami_plugins.host_numba.synapse.layout import (
     MATCH,
     NO_LIMIT,
     NONE,
-    OFFSET,
+    OWNER,
     PLACE,
     SLOTS,
     SOURCE,
     SYNAPSES,
+    TOP,
     TOTAL,
     USED_BLOCKS,
     USED_SYNAPSES,
@@ -38,7 +39,7 @@ f32 = np.float32
 def reduce(net: Net, neurons: Neurons) -> None:
     """Lower the activity of all synapses that are not there to stay, and remove those that come to 0."""
     for block in range(net.counts[USED_BLOCKS]):
-        for place in range(block * SLOTS, block * SLOTS + net.tops[block]):
+        for place in range(block * SLOTS, block * SLOTS + net.blocks[block * BLOCK + TOP]):
             row = np.int64(net.slot_rows[place])
             if row != NONE and lower_activity(net, row) and drop_end(net, row) == 0:
                 drop_section(net, neurons, row)
@@ -59,8 +60,8 @@ def lower_activity(net: Net, row: int) -> bool:
         if activity == 1:
             removed = True
             net.counts[USED_SYNAPSES] -= 1
-            net.synapses[cell(row, i) + 16] = f32(0)
-            net.synapses[cell(row, i) + 32] = f32(0)
+            net.synapses[cell(net.marks, row, i) + 16] = f32(0)
+            net.synapses[cell(net.marks, row, i) + 32] = f32(0)
             if net.marks[row * MARK + KIND] != MATCH:
                 net.borders[row * SYNAPSES + i] = f32(0)
     return removed
@@ -72,13 +73,13 @@ def drop_end(net: Net, row: int) -> int:
     count = net.marks[row * MARK + COUNT]
     while count > 0 and net.activity[row * SYNAPSES + count - 1] == 0:
         count -= 1
-        net.synapses[cell(row, count)] = f32(NO_LIMIT)
+        net.synapses[cell(net.marks, row, count)] = f32(NO_LIMIT)
         net.borders[row * SYNAPSES + count] = f32(0)
     net.marks[row * MARK + COUNT] = count
     if net.marks[row * MARK + KIND] < 2:
         begin = f32(0)
         for i in range(count):
-            net.synapses[cell(row, i)] = begin
+            net.synapses[cell(net.marks, row, i)] = begin
             begin += net.borders[row * SYNAPSES + i]
         net.heads[row * HEAD + TOTAL] = begin
     return count
@@ -91,7 +92,7 @@ def drop_section(net: Net, neurons: Neurons, row: int) -> None:
     place, source = net.marks[mark + PLACE], net.marks[mark + SOURCE]
     net.slot_rows[place] = NONE
     net.slot_sources[place] = net.base - 1
-    net.hexagons[net.owners[net.marks[mark + OFFSET] // DOUBLE] * HEXAGON + FREE] += 1
+    net.hexagons[net.blocks[place // SLOTS * BLOCK + OWNER] * HEXAGON + FREE] += 1
     net.free_rows[net.counts[FREE_ROWS]] = row
     net.counts[FREE_ROWS] += 1
     if not has_sections(net, source):
@@ -102,7 +103,7 @@ def drop_section(net: Net, neurons: Neurons, row: int) -> None:
 def has_sections(net: Net, source: int) -> bool:
     """Tell whether a source has sections."""
     for block in range(net.counts[USED_BLOCKS]):
-        for place in range(block * SLOTS, block * SLOTS + net.tops[block]):
+        for place in range(block * SLOTS, block * SLOTS + net.blocks[block * BLOCK + TOP]):
             if net.slot_sources[place] == source:
                 return True
     return False

@@ -82,6 +82,10 @@ class Section:
         """Return how much of its source's potential the section has to spend."""
         return min(potential - self.lower, self.range)
 
+    def neurons(self) -> npt.NDArray[np.int64]:
+        """Return the neuron of its block that each synapse points to."""
+        return (self.start + np.arange(len(self.synapses))) % WIDTH
+
     def begins(self) -> Floats:
         """Return what a potential must exceed to get to each synapse."""
         borders = np.array([synapse.border for synapse in self.synapses], f32)
@@ -90,10 +94,6 @@ class Section:
         if self.kind == MATCH:
             return np.concatenate([np.array([-np.inf], f32), borders])[:-1]
         return np.concatenate([np.zeros(1, f32), np.add.accumulate(borders, dtype=f32)])[:-1]
-
-    def end(self) -> np.float32:
-        """Return the sum of the borders."""
-        return np.add.accumulate(np.array([f32(0), *(synapse.border for synapse in self.synapses)], f32), dtype=f32)[-1]
 
     def reached(self, q: np.float32) -> npt.NDArray[np.bool_]:
         """Return for each synapse whether a potential gets there."""
@@ -254,7 +254,7 @@ class Reference:
 
     def _walk(self, block: Block, walk: list[tuple[Section, np.float32]], train: bool) -> Floats:
         """Let potentials run through the sections of a block, grow, and return the sums of its neurons."""
-        sums = np.zeros(2 * WIDTH, f32)
+        sums = np.zeros(WIDTH, f32)
         for section, potential in walk:
             q = section.reach(potential)
             if not q > f32(EPSILON):
@@ -264,10 +264,9 @@ class Reference:
                 if section.full:
                     section.full = False
                     self.full.append(section)
-            here = slice(section.start, section.start + len(section.synapses))
             weights = np.array([synapse.weight for synapse in section.synapses], f32)
-            sums[here] = fused(section.covered(q), weights, sums[here])
-        return sums[:WIDTH] + sums[WIDTH:]
+            sums[section.neurons()] = fused(section.covered(q), weights, sums[section.neurons()])
+        return sums
 
     def _new_weights(self, section: Section) -> Iterator[np.float32]:
         while True:
@@ -401,20 +400,17 @@ class Reference:
 
     def _learn(self, hexagon: int, block: Block, section: Section, q: np.float32) -> None:
         """Move the weights that a potential reached, and send the gradient on to the source."""
-        reached = np.zeros(SYNAPSES, bool)
-        reached[: len(section.synapses)] = section.reached(q)
-        weights = np.zeros(SYNAPSES, f32)
-        weights[: len(section.synapses)] = [synapse.weight for synapse in section.synapses]
-        targets = (section.start + np.arange(SYNAPSES)) % WIDTH
-        delta = np.where(reached, block.delta[targets], f32(0))
-        self._rate(section, reached, block.potential[targets] > (0.5 if hexagon in self.outputs else 0))
-        learned = fused(delta, -RATE, weights)
-        for i, synapse in enumerate(section.synapses):
-            synapse.weight = learned[i]
+        reached, neurons = section.reached(q), section.neurons()
+        self._rate(section, reached, block.potential[neurons] > (0.5 if hexagon in self.outputs else 0))
+        delta, weights = np.zeros(WIDTH, f32), np.zeros(WIDTH, f32)
+        delta[neurons] = np.where(reached, block.delta[neurons], f32(0))
+        weights[neurons] = [synapse.weight for synapse in section.synapses]
+        for synapse, weight in zip(section.synapses, fused(delta, -RATE, weights)[neurons], strict=True):
+            synapse.weight = weight
         if section.kind == HIDDEN:
             flow = np.zeros(16, f32)
-            for group in range(0, SYNAPSES, 16):
-                flow = fused(delta[group : group + 16], weights[group : group + 16], flow)
+            for group in np.roll(np.arange(WIDTH).reshape(-1, 16), -(section.start // 16), axis=0):
+                flow = fused(delta[group], weights[group], flow)
             source, number = section.source
             self.blocks_of[source][number // WIDTH].delta[number % WIDTH] += lane_sum(flow)
 

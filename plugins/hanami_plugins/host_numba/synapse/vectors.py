@@ -19,6 +19,10 @@ from hanami_plugins.host_numba.synapse.arithmetic import LN_POLYNOMIAL, LOG2_E, 
 _INT32 = ir.IntType(32)
 _FLOATS = ir.VectorType(ir.FloatType(), LANES)
 _INTS = ir.VectorType(_INT32, LANES)
+_INT64 = ir.IntType(64)
+_INT64_ZERO = ir.Constant(_INT64, 0)
+_LONGS = ir.VectorType(_INT64, LANES)
+_MASK = ir.VectorType(ir.IntType(1), LANES)
 
 _UNCOUNTED = {"nogil": True, "error_model": "numpy", "_nrt": False}
 
@@ -116,6 +120,52 @@ def fetch(typing: Any, array: Any, index: Any) -> tuple[Any, Emitter]:
         return context.get_dummy_value()
 
     return types.void(array, types.int64), emit
+
+
+@operation
+def append_active(
+    typing: Any, values: Any, places: Any, labels: Any, first: Any, found: Any, marks: Any, count: Any
+) -> tuple[Any, Emitter]:
+    """Append those of 16 values to a list that are above 0 and return how many they are.
+
+    The values are ``values[places[first:first + 16]]``. Each and its label (``labels[first + lane]``) go to
+    ``found[count:]`` and ``marks[count:]``. Both lists need room for 16 entries.
+    """
+
+    def emit(context: Any, builder: Any, signature: Any, args: Sequence[Any]) -> Any:
+        def vector(array: int, index: int, kind: Any) -> Any:
+            pointer = element_pointer(context, builder, signature.args[array], args[array], args[index])
+            return builder.bitcast(pointer, kind.as_pointer())
+
+        def read(array: int) -> Any:
+            value = builder.load(vector(array, 3, _INTS))
+            value.align = 4
+            return value
+
+        def append(value: Any, name: str, array: int) -> None:
+            empty = ir.Constant(value.type, ir.Undefined)
+            packed = call_llvm(builder, f"llvm.experimental.vector.compress.{name}", value.type, [value, mask, empty])
+            builder.store(packed, vector(array, 6, value.type)).align = 4
+
+        base = builder.ptrtoint(element_pointer(context, builder, signature.args[0], args[0], _INT64_ZERO), _INT64)
+        offsets = builder.shl(builder.sext(read(1), _LONGS), ir.Constant(_LONGS, [2] * LANES))
+        bases = builder.insert_element(ir.Constant(_LONGS, ir.Undefined), base, ir.Constant(_INT32, 0))
+        bases = builder.shuffle_vector(bases, ir.Constant(_LONGS, ir.Undefined), _ints(0))
+        pointers = builder.inttoptr(builder.add(bases, offsets), ir.VectorType(ir.FloatType().as_pointer(), LANES))
+        everywhere = ir.Constant(_MASK, [1] * LANES)
+        gathered = call_llvm(
+            builder,
+            "llvm.masked.gather.v16f32.v16p0",
+            _FLOATS,
+            [pointers, ir.Constant(_INT32, 4), everywhere, _floats(0)],
+        )
+        mask = builder.fcmp_ordered(">", gathered, _floats(0))
+        append(gathered, "v16f32", 4)
+        append(read(2), "v16i32", 5)
+        bits = builder.bitcast(mask, ir.IntType(LANES))
+        return builder.zext(call_llvm(builder, "llvm.ctpop.i16", ir.IntType(LANES), [bits]), _INT64)
+
+    return types.int64(values, places, labels, types.int64, found, marks, types.int64), emit
 
 
 @operation
