@@ -353,7 +353,7 @@ class Memory:
             "section_origin": self._origins(marks[:, SOURCE]),
             "section_start": marks[:, START].astype(np.uint8),
             "section_size": marks[:, COUNT].astype(np.uint8),
-            "section_span": heads[:, [LOWER, RANGE]],
+            "section_span": np.ascontiguousarray(heads[:, [LOWER, RANGE]]),
             "section_tolerance": heads[:, TOLERATED],
             **allocate.save_synapses(net, rows),
             "neuron_potential": neurons.potentials[self.base :][: blocks * WIDTH].reshape(blocks, WIDTH).copy(),
