@@ -132,6 +132,43 @@ def test_many_outputs_need_more_than_one_vector(host: CpuHost) -> None:
     np.testing.assert_allclose(said.sum(axis=1), 1, atol=1e-5)
 
 
+# Metrics
+
+
+def test_metrics_tell_how_training_goes(host: CpuHost) -> None:
+    live = trained(host, 3000)
+    early = trained(host, 100).metrics()
+    metrics = live.metrics()
+    assert metrics["cycles"] == 3000
+    assert metrics["synapses"] == (metrics["sections"] + 2 * CLASSES) * 64
+    assert metrics["memory"] > metrics["synapses"] * 4
+    assert metrics["accuracy"] > 0.97 > early["accuracy"]
+    assert 0 < metrics["loss"] < 0.2 < early["loss"]
+    again = reopened(live, host)
+    assert {"loss", "accuracy"}.isdisjoint(again.metrics())
+    again.train_one({"in": np.ones(WIDTH, np.float32)}, {"out": np.eye(CLASSES, dtype=np.float32)[0]})
+    assert {"loss", "accuracy"} <= set(again.metrics())
+
+
+@pytest.mark.parametrize("softmax", [True, False])
+def test_loss_and_accuracy_are_those_of_the_answers(host: CpuHost, softmax: bool) -> None:
+    values, labels = blobs(50, seed=6)
+    if not softmax:
+        labels[:, 0] = 1
+    live = network(host, {"in": WIDTH}, {"out": CLASSES})
+    live.train(rows(*blobs(200) if softmax else (values, labels)), ALWAYS)
+    losses, right = [], []
+    for one, expected in zip(values.astype(np.float32), labels.astype(np.float32), strict=True):
+        live = reopened(live, host)
+        said = live.request_one({"in": one})["out"]
+        live.train_one({"in": one}, {"out": expected})
+        losses.append(live.metrics()["loss"] + np.log(1 - np.abs(said - expected).max()))
+        as_expected = said.argmax() == expected.argmax() if softmax else ((said > 0.5) == (expected > 0.5)).all()
+        right.append(live.metrics()["accuracy"] == as_expected)
+    np.testing.assert_allclose(losses, 0, atol=1e-3)
+    assert all(right)
+
+
 # Growth
 
 

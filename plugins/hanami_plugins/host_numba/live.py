@@ -13,12 +13,16 @@ from hanami_core.network import NetworkState, StateHead
 from hanami_plugins.host_numba import floors, segments
 from hanami_plugins.host_numba.kernels import answer_rows, train_rows
 from hanami_plugins.host_numba.layout import (
+    ACCURACY,
     BROKEN,
     CHUNK,
     CROWDED,
     DONE,
+    FAILURE,
     FULL,
     LANES,
+    LOSS,
+    SCORED,
     WIDTH,
     Answers,
     Ints,
@@ -121,16 +125,23 @@ class SectionNetwork:
         return self._memory.state()
 
     def metrics(self) -> dict[str, float]:
-        """Return sizes, and the moving average of cycles that training found not to be answered with confidence."""
-        memory = self._memory
+        """Return sizes, and moving averages over the last few hundred cycles of training.
+
+        ``memory`` is in bytes. ``failure_rate`` is the share of cycles that were not answered with confidence,
+        ``accuracy`` that of cycles answered right, ``loss`` the cross-entropy in nats of the output that was farthest
+        from what was expected. Loss and accuracy are there once the network has trained in this process.
+        """
+        memory, record = self._memory, self._answering().record
         sections = memory.rows * memory.blocks
         outputs = sum(memory.outputs.values()) * memory.blocks
         return {
             "blocks": memory.blocks,
             "sections": sections,
             "synapses": (sections + outputs) * WIDTH,
-            "failure_rate": float(self._answering().failure[0]),
-        }
+            "cycles": memory.cycles,
+            "memory": memory.bytes,
+            "failure_rate": float(record[FAILURE]),
+        } | ({"loss": float(record[LOSS]), "accuracy": float(record[ACCURACY])} if record[SCORED] else {})
 
     def resize(self, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> None:
         """Fit the interfaces to numbers of values; an input grows and never shrinks, an output keeps its first size.
@@ -324,7 +335,7 @@ class SectionNetwork:
         Averages are better in the long run; the present weights are if the stream has just become another one.
         """
         average, present = self._memory.average, self._memory.net
-        return average if average is not None and average.failure[0] < present.failure[0] else present
+        return average if average is not None and average.record[FAILURE] < present.record[FAILURE] else present
 
     def request_one(self, inputs: Mapping[str, Values]) -> dict[str, Values]:
         """Answer a single cycle and change nothing; an output that was never trained has no values.
