@@ -110,6 +110,13 @@ def test_a_regression(client: Client) -> None:
         assert y.min() - 60 < estimator.predict(X).min() < estimator.predict(X).max() < y.max() + 60
 
 
+def test_no_secret_is_shown(server: LocalServer, client: Client) -> None:
+    estimator = HanamiClassifier(client=client)
+    for shown in (repr(estimator), repr(make_pipeline(estimator)), estimator._repr_html_()):
+        assert server.user in shown
+        assert server.passphrase not in shown
+
+
 def test_pipelines_and_searches_clone_it(client: Client) -> None:
     before = things(client)
     train, test, train_y, test_y = IRIS
