@@ -26,12 +26,13 @@ from hanami_sdk._tasks import TaskMethods
 class ClusterMethods(TaskMethods):
     """Create, list, delete, save, restore and move clusters, and talk to them directly."""
 
-    def create_cluster(self, name: str, template: str) -> Cluster:
+    def create_cluster(self, name: str, template: str = "") -> Cluster:
         """Create a network.
 
         Args:
             name: name, 4 to 254 letters, digits, `_`, `-` and blanks; taken names are refused.
-            template: text of the cluster template.
+            template: text of the cluster template. Without one, the first training makes a network with the names of
+                its inputs and outputs.
 
         Raises:
             BadRequestException: the template is wrong; the text tells where.

@@ -337,6 +337,12 @@ def test_cluster_create_sends_the_template(api, run, tmp_path):
     assert api.asked("/cluster") == [("POST", {}, {"name": "thing", "template": encoded})]
 
 
+def test_cluster_create_without_a_template(api, run):
+    api.answer("POST", "/cluster", OWNED)
+    assert run("cluster", "create", "thing").code == 0
+    assert api.asked("/cluster") == [("POST", {}, {"name": "thing", "template": ""})]
+
+
 def test_content(api, run):
     api.answer("GET", "/dataset/content", {"data": [[0.016387, 1], [0.5, 2.25]]})
     argv = ["dataset", "content", UUID, "-c", "my column", "-n", "2", "-o", "100"]

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hanami_core.network import Axon, Input, Output, Position, Settings, Template, Topology
+from hanami_core.errors import TemplateError
+from hanami_core.network import Axon, Input, Output, Position, Settings, Template, Topology, in_a_line
 from hanami_core.network.topology import SIDES, WALKED_SIDES, neighbour
 
 POSITIONS = st.builds(Position, *[st.integers(0, 1000)] * 3)
@@ -137,3 +138,37 @@ def test_growth_flows_to_the_right() -> None:
 
 def test_a_gap_is_not_jumped() -> None:
     assert topology([(0, 1, 1), (1, 1, 1), (3, 1, 1)], 10).targets == ({1}, set(), set())
+
+
+@given(st.integers(1, 12), st.integers(1, 12))
+def test_a_line_connects_all_inputs_with_all_outputs_over_one_hexagon(inputs: int, outputs: int) -> None:
+    template = in_a_line([f"in{n}" for n in range(inputs)], [f"out{n}" for n in range(outputs)])
+    targets = Topology(template).targets
+    hidden = inputs
+    assert all(hidden in targets[item.hexagon] for item in template.inputs)
+    assert targets[hidden] == {output.hexagon for output in template.outputs}
+
+
+def test_a_line_of_two_names_is_the_template_of_the_guide() -> None:
+    template = in_a_line(["picture_hex"], ["label_hex"])
+    assert template.hexagons == (Position(1, 1, 1), Position(2, 1, 1), Position(3, 1, 1))
+    assert template.settings == Settings()
+    assert template.axons == ()
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "reason"),
+    [
+        ([], ["a"], "at least one input and one output"),
+        (["a"], [], "at least one input and one output"),
+        (["a"], ["a"], "used by 2"),
+        (["a", "a"], ["b"], "used by 2"),
+        ([""], ["b"], "is empty"),
+        (["a"], ["ö" * 128], "longer than 254"),
+        (["a"], [str(n) for n in range(999)], "at most 1000 hexagons"),
+        ([str(n) for n in range(2000)], ["a"], "at most 1000 hexagons"),
+    ],
+)
+def test_names_that_make_no_line(inputs: list[str], outputs: list[str], reason: str) -> None:
+    with pytest.raises(TemplateError, match=reason):
+        in_a_line(inputs, outputs)

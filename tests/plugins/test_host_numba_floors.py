@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hanami_core.compute import Columns, LiveNetwork, Rows, Run
+from hanami_core.errors import BadRequest
 from hanami_plugins.host_numba import floors
 from hanami_plugins.host_numba.host import CpuHost
 from tests.plugins.engine_kit import ALWAYS, accuracy, answers, blobs, network, one_hot, reopened, rows
@@ -145,6 +146,16 @@ def test_values_that_are_not_finite_leave_the_floors_alone(host: CpuHost) -> Non
         with pytest.raises(FloatingPointError, match="cycle 7"):
             live.train(rows(broken, labels), ALWAYS)
         assert live.state().digest() == digest
+
+
+def test_values_that_are_too_far_apart_are_refused(host: CpuHost) -> None:
+    live = new(host)
+    digest = live.state().digest()
+    values = np.zeros((2, WIDTH), np.float32)
+    values[:, 5] = 3e38, -3e38
+    with pytest.raises(BadRequest, match="too far apart"):
+        live.train(rows(values, one_hot([0, 1], CLASSES)), ALWAYS)
+    assert live.state().digest() == digest
 
 
 def test_a_long_survey_can_be_ended(host: CpuHost, monkeypatch: pytest.MonkeyPatch) -> None:

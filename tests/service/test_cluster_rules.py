@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import uuid as uuids
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -210,17 +211,100 @@ def test_a_wrong_template_leaves_nothing_behind(raw: Raw, client: Client, templa
     assert client.clusters() == before
 
 
-def test_a_cluster_without_template_waits_for_a_checkpoint(
-    client: Client, raw: Raw, cluster: Cluster, dataset: Dataset
+@pytest.fixture
+def empty(client: Client) -> Iterator[Cluster]:
+    """A cluster without a network."""
+    created = client.create_cluster("empty one")
+    yield created
+    client.delete_cluster(created)
+
+
+def test_a_cluster_without_template_takes_a_checkpoint(
+    client: Client, raw: Raw, cluster: Cluster, empty: Cluster, dataset: Dataset
 ) -> None:
     train(client, cluster, dataset)
-    checkpoint = client.save(cluster, "full")
-    empty = json.loads(raw("POST", "cluster", json={"name": "empty one"})[1])["uuid"]
-    with pytest.raises(ConflictException, match="restore a checkpoint first"):
-        train(client, Cluster(empty, "empty one"), dataset)
-    client.restore(empty, checkpoint)
+    client.restore(empty, client.save(cluster, "full"))
     assert client.cluster(empty).number_of_sections == client.cluster(cluster).number_of_sections
-    client.delete_cluster(empty)
+    other = json.loads(raw("POST", "cluster", json={"name": "no template"})[1])["uuid"]
+    client.delete_cluster(other)
+
+
+def test_a_cluster_without_network_can_only_be_trained_or_restored(
+    client: Client, raw: Raw, empty: Cluster, dataset: Dataset
+) -> None:
+    for call in (
+        lambda: client.request(empty, {"picture_hex": dataset["picture"]}, {"label_hex": "answer"}),
+        lambda: client.save(empty, "nothing"),
+        lambda: client.set_mode(empty, "DIRECT"),
+        lambda: client.switch_host(empty, client.hosts()[0]),
+    ):
+        with pytest.raises(ConflictException, match="has no network, train it or restore a checkpoint first"):
+            call()
+    assert client.tasks(empty) == []
+
+
+def test_the_first_training_makes_a_network(client: Client, empty: Cluster, dataset: Dataset) -> None:
+    for _ in range(20):
+        client.train(empty, {"picture": dataset["picture"]}, {"label": dataset["label"]}, wait=False)
+    client.wait(client.train(empty, {"picture": dataset["picture"]}, {"label": dataset["label"]}, wait=False))
+    answers = client.request(empty, {"picture": dataset["picture"]}, {"label": "answer"})
+    assert client.check(answers, dataset) > 90
+    with pytest.raises(BadRequestException, match="no hexagon with name 'picture_hex', known are: picture"):
+        train(client, empty, dataset)
+    checkpoint = client.save(empty, "made by training")
+    copy = client.create_cluster("made again")
+    client.restore(copy, checkpoint)
+    again = client.request(copy, {"picture": dataset["picture"]}, {"label": "answer"})
+    assert client.dataset_content(again, "answer", 200) == client.dataset_content(answers, "answer", 200)
+    client.delete_cluster(copy)
+
+
+def test_the_first_training_may_have_many_inputs_and_outputs(client: Client, empty: Cluster, dataset: Dataset) -> None:
+    inputs = {f"in{number}": dataset["picture"] for number in range(3)}
+    outputs = {"label": dataset["label"], "again": dataset["label"], "picture": dataset["label"]}
+    for _ in range(20):
+        client.train(empty, inputs, outputs)
+    answers = client.request(empty, inputs, {"again": "answer"})
+    assert client.check(answers, dataset) > 90
+
+
+def test_a_first_training_that_fails_leaves_no_network(client: Client, empty: Cluster, dataset: Dataset) -> None:
+    with pytest.raises(TaskFailedException, match="not between 0 and 1"):
+        client.train(empty, {"a": dataset["label"]}, {"b": dataset["picture"]})
+    with pytest.raises(ConflictException, match="has no network"):
+        client.request(empty, {"a": dataset["picture"]}, {"b": "answer"})
+    client.train(empty, {"c": dataset["picture"]}, {"d": dataset["label"]})
+    assert client.cluster(empty).cycles == 200
+
+
+def test_of_two_queued_first_trainings_the_first_one_counts(client: Client, empty: Cluster, dataset: Dataset) -> None:
+    picture, label = dataset["picture"], dataset["label"]
+    first = client.train(empty, {"a": picture}, {"b": label}, wait=False)
+    # Refused at once if the first one has already been stored, else when its turn comes.
+    with pytest.raises((TaskFailedException, BadRequestException), match=r"no (input|hexagon with name) 'x'"):
+        client.train(empty, {"x": picture}, {"b": label})
+    assert client.wait(first).finished
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"inputs": []}, "'inputs' must not be empty"),
+        ({"outputs": {}}, "'outputs' must not be empty"),
+        ({"inputs": {"a": NOBODY}, "outputs": {"a": NOBODY}}, "name 'a' is used by 2 inputs or outputs"),
+        ({"inputs": {"": NOBODY}, "outputs": {"a": NOBODY}}, "is empty"),
+        ({"inputs": {"a" * 255: NOBODY}, "outputs": {"a": NOBODY}}, "longer than 254"),
+        ({"inputs": {str(n): NOBODY for n in range(1000)}, "outputs": {"a": NOBODY}}, "at most 1000 hexagons"),
+        ({"outputs": {str(n): NOBODY for n in range(1000)}}, "at most 1000 hexagons"),
+    ],
+)
+def test_names_that_make_no_network_are_refused(
+    client: Client, raw: Raw, empty: Cluster, dataset: Dataset, change: dict[str, Any], text: str
+) -> None:
+    status, answer = raw("POST", "task/train", json=feeds(dataset, cluster_uuid=empty.uuid) | change)
+    assert status == 400
+    assert text in answer
+    assert client.tasks(empty) == []
 
 
 def test_equal_cluster_names_are_refused_and_free_after_delete(client: Client) -> None:

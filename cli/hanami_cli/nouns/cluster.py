@@ -17,10 +17,10 @@ from hanami_sdk import cluster
 __all__ = ["HELP", "run"]
 
 HELP = f"""
-Clusters are growing networks, made from a template.
+Clusters are growing networks, made from a template or, without one, by their first training.
 
 Usage:
-    hanamictl cluster create NAME -t PATH [options]
+    hanamictl cluster create NAME [-t PATH] [options]
     hanamictl cluster get CLUSTER_UUID [options]
     hanamictl cluster list [options]
     hanamictl cluster delete CLUSTER_UUID [options]
@@ -70,7 +70,8 @@ def run(argv: list[str]) -> int:
 
 
 def _create(connection: Connection, arguments: Arguments) -> View:
-    template = read_text(arguments.text("--template"))
+    path = arguments.optional("--template")
+    template = "" if path is None else read_text(path)
     return Record(connection.ask(cluster.create_cluster, arguments.text("NAME"), template), FIELDS)
 
 

@@ -8,6 +8,7 @@ from hanami_core.network.template import (
     Position,
     Settings,
     Template,
+    in_a_line,
 )
 from hanami_core.network.topology import Topology
 
@@ -21,4 +22,5 @@ __all__ = [
     "StateHead",
     "Template",
     "Topology",
+    "in_a_line",
 ]

@@ -7,6 +7,7 @@ read it. Hexagons are referred to by their index in `Template.hexagons`, which i
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -79,6 +80,31 @@ class Template(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         _check_positions(self.hexagons)
         _check_interfaces(self)
         _check_axons(self)
+
+
+def in_a_line(inputs: Sequence[str], outputs: Sequence[str]) -> Template:
+    """Return the template that fits to nothing but names: inputs, one hidden hexagon and outputs along the x-axis.
+
+    One input and one output are neighbours of the hidden hexagon. Of more than one, axons lead all inputs to it, and
+    connections are long enough for it to reach all outputs.
+
+    Raises:
+        TemplateError: if a name is empty, too long or used twice, there are too many, or none on one side.
+    """
+    if "" in (*inputs, *outputs):
+        raise TemplateError("a name of an input or output is empty")
+    count, hidden = len(inputs) + 1 + len(outputs), len(inputs)
+    template = Template(
+        Settings(max_connection_distance=max(1, len(outputs))),
+        tuple(Position(x, 1, 1) for x in range(1, count + 1)),
+        tuple(Input(name, number) for number, name in enumerate(inputs)),
+        tuple(Output(name, hidden + number) for number, name in enumerate(outputs, 1)),
+        tuple(Axon(number, hidden) for number in range(hidden)) if hidden > 1 else (),
+    )
+    # Positions come first: a thousand outputs would also make connections too long.
+    _check_positions(template.hexagons)
+    template.check()
+    return template
 
 
 def _check_settings(settings: Settings) -> None:

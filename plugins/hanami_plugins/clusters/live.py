@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from hanami_core.compute import LiveNetwork
 from hanami_core.database import atomic
 from hanami_core.errors import NotFound
+from hanami_core.network import Template
 from hanami_core.queue import Job, Lane
 from hanami_core.runtime import Runtime
 from hanami_core.stash import StashKey
@@ -82,10 +83,13 @@ class LiveClusters:
         return self.attach(live.uuid)
 
     @contextmanager
-    def working(self, uuid: str) -> Iterator[LiveCluster]:
-        """Lend a network to a task. If the task raises, the network is forgotten and the stored state counts."""
+    def working(self, uuid: str, template: Template | None = None) -> Iterator[LiveCluster]:
+        """Lend a network to a task. If the task raises, the network is forgotten and the stored state counts.
+
+        A cluster without a template gets the given one when its state is stored for the first time.
+        """
         with self._lock:
-            live = self._current(uuid)
+            live = self._current(uuid, template)
         with live.lock:
             live.direct = False
             self.store(live)
@@ -132,7 +136,7 @@ class LiveClusters:
             raise NotFound(MISSING.format(uuid))
         return row
 
-    def _current(self, uuid: str) -> LiveCluster:
+    def _current(self, uuid: str, template: Template | None = None) -> LiveCluster:
         row = self._row(uuid)
         live = self._live.get(uuid)
         if live is not None and (live.unsaved or live.version == row.version):
@@ -140,8 +144,9 @@ class LiveClusters:
             return live
         compute = self._runtime.compute
         assert compute is not None, "only a sidecar keeps live networks"
-        rules = self._runtime.rules_for(template_of(row), compute.kind)
-        network = rules.open(read_state(self._runtime, row), compute)
+        own = template if template is not None and not row.template else template_of(row)
+        rules = self._runtime.rules_for(own, compute.kind)
+        network = rules.open(read_state(self._runtime, row, own), compute)
         self._live[uuid] = LiveCluster(uuid, network, row.version, row.mode == DIRECT_MODE)
         return self._live[uuid]
 

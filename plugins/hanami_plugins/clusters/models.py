@@ -12,10 +12,10 @@ TASK_MODE, DIRECT_MODE = "TASK", "DIRECT"
 class Cluster(OwnedRecord):
     """A cluster and its last stored state.
 
-    `template` is the JSON of a `Template`, or empty for a cluster that waits for a checkpoint. `blob` is the stored
-    state, None while the network has seen nothing; `version` counts stored states. `inputs` and `outputs` are JSON maps
-    from interface names to numbers of values, empty until data came. `metrics` is a JSON map of what the rule set tells
-    of its network, as fresh as the last report of a running training.
+    `template` is the JSON of a `Template`, or empty for a cluster that waits for its first training or a checkpoint.
+    `blob` is the stored state, None while the network has seen nothing; `version` counts stored states. `inputs` and
+    `outputs` are JSON maps from interface names to numbers of values, empty until data came. `metrics` is a JSON map of
+    what the rule set tells of its network, as fresh as the last report of a running training.
     """
 
     template = peewee.TextField()

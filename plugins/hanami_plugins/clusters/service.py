@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -15,7 +15,7 @@ from hanami_core.access import Access
 from hanami_core.compute import ComputeHost
 from hanami_core.database import ACTIVE, atomic, relaxed
 from hanami_core.errors import BadRequest, ClientError, Conflict, NotFound, TemplateError
-from hanami_core.network import NetworkState, StateHead, Template
+from hanami_core.network import NetworkState, StateHead, Template, in_a_line
 from hanami_core.queue import Lane, Task
 from hanami_core.runtime import Runtime
 from hanami_plugins.clusters.models import DIRECT_MODE, TASK_MODE, Cluster
@@ -36,7 +36,7 @@ class Nothing(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def create(runtime: Runtime, access: Access, name: str, encoded: str) -> Cluster:
-    """Create a cluster from a template in base64; an empty one waits for a checkpoint.
+    """Create a cluster from a template in base64; without one it waits for its first training or a checkpoint.
 
     Raises:
         BadRequest: if the template breaks a rule or no rule set runs it.
@@ -92,8 +92,20 @@ def template_of(cluster: Cluster) -> Template:
         Conflict: if the cluster has none.
     """
     if not cluster.template:
-        raise Conflict(f"Cluster with uuid '{cluster.uuid}' has no network, restore a checkpoint first")
+        raise Conflict(f"Cluster with uuid '{cluster.uuid}' has no network, train it or restore a checkpoint first")
     return msgspec.json.decode(cluster.template, type=Template)
+
+
+def first_template(runtime: Runtime, cluster: Cluster, inputs: Sequence[str], outputs: Sequence[str]) -> Template:
+    """Return the template that a training with these names gives to a cluster without one.
+
+    Raises:
+        BadRequest: if the names can not be those of a network.
+    """
+    template = in_a_line(inputs, outputs)
+    host = runtime.hosts.get(cluster.host, default_host(runtime))
+    runtime.rules_for(template, host.kind)
+    return template
 
 
 def interfaces(cluster: Cluster) -> tuple[dict[str, int], dict[str, int]]:
@@ -101,7 +113,7 @@ def interfaces(cluster: Cluster) -> tuple[dict[str, int], dict[str, int]]:
     return json.loads(cluster.inputs), json.loads(cluster.outputs)
 
 
-def read_state(runtime: Runtime, cluster: Cluster) -> NetworkState:
+def read_state(runtime: Runtime, cluster: Cluster, template: Template) -> NetworkState:
     """Return the stored state, or that of a network that has seen nothing.
 
     Raises:
@@ -109,7 +121,6 @@ def read_state(runtime: Runtime, cluster: Cluster) -> NetworkState:
     """
     if cluster.blob is None:
         host = runtime.hosts[cluster.host]
-        template = template_of(cluster)
         return runtime.rules_for(template, host.kind).create(template, cluster.seed)
     with runtime.blobs.open(cluster.blob).open("rb") as file:
         return NetworkState.read(file)

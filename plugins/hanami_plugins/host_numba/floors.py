@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hanami_core.compute import Rows
+from hanami_core.errors import BadRequest
 from hanami_plugins.host_numba.layout import Floats
 
 Flags = npt.NDArray[np.bool_]
@@ -45,6 +46,9 @@ def survey(rows: Rows, sizes: Mapping[str, int], tick: Callable[[], bool]) -> tu
         rows: what is to be trained.
         sizes: number of values of each input.
         tick: called now and then if there is much to look at; False ends the survey, None is returned then.
+
+    Raises:
+        BadRequest: if the values of a source are so far apart that their distance is no number of 32 bits.
     """
     given = {columns.name: columns.values for columns in rows.inputs}
     smallest, varies = [], []
@@ -55,11 +59,20 @@ def survey(rows: Rows, sizes: Mapping[str, int], tick: Callable[[], bool]) -> tu
             found = _range(given[name], tick)
             if found is None:
                 return None
+            _check_distance(name, *found)
             width = given[name].shape[1] * rows.time_length
             low[:width], high[:width] = (np.tile(values, rows.time_length) for values in found)
         smallest.append(low)
         varies.append(low < high)
     return np.concatenate(smallest), np.concatenate(varies)
+
+
+def _check_distance(name: str, low: Floats, high: Floats) -> None:
+    with np.errstate(over="ignore", invalid="ignore"):
+        far = np.isinf(high - low) & np.isfinite(low) & np.isfinite(high)
+    if far.any():
+        value = int(far.argmax())
+        raise BadRequest(f"input '{name}' has values that are too far apart: {low[value]} and {high[value]}")
 
 
 def _range(values: npt.NDArray[Any], tick: Callable[[], bool]) -> tuple[Floats, Floats] | None:

@@ -151,7 +151,8 @@ class SectionNetwork:
         its values by a sigmoid.
 
         Raises:
-            BadRequest: if the rows do not fit, or an expected value is not between 0 and 1; nothing has changed then.
+            BadRequest: if the rows do not fit, an expected value is not between 0 and 1, or values of a source are too
+                far apart; nothing has changed then.
             FloatingPointError: if values of a cycle are not finite; the network is then what it was before the call.
         """
         memory = self._memory

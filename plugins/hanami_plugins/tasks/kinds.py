@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def train(job: Job) -> None:
     plan = job.payload(Plan)
     rows = _rows(job.runtime, plan)
     live_clusters = job.runtime.stash[LIVE]
-    with live_clusters.working(job.task.lane) as live:
+    with live_clusters.working(job.task.lane, plan.template) as live:
         live.network.resize(*rows.sizes())
         keeper = _Keeper(job, live)
         live.network.train(rows, Run(keeper.step, job.start))
@@ -111,8 +112,9 @@ def _add_result(job: Job, plan: Plan, path: Path) -> None:
 
 
 def _rows(runtime: Runtime, plan: Plan) -> Rows:
-    return Rows(_columns(runtime, plan.inputs), _columns(runtime, plan.outputs), plan.time_length)
+    tables = {blob: Table.open(runtime.blobs.open(blob)) for blob in plan.blobs}
+    return Rows(_columns(tables, plan.inputs), _columns(tables, plan.outputs), plan.time_length)
 
 
-def _columns(runtime: Runtime, feeds: tuple[Feed, ...]) -> tuple[Columns, ...]:
-    return tuple(Columns(f.interface, Table.open(runtime.blobs.open(f.blob)).column(f.column)) for f in feeds)
+def _columns(tables: Mapping[str, Table], feeds: tuple[Feed, ...]) -> tuple[Columns, ...]:
+    return tuple(Columns(feed.interface, tables[feed.blob].column(feed.column)) for feed in feeds)

@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 
 from hanami_core.errors import BadRequest, Conflict, NotFound
+from hanami_core.network import Template
 from hanami_core.routes import Call
-from hanami_plugins.clusters import Cluster, interfaces, template_of
+from hanami_plugins.clusters import Cluster, first_template, interfaces, template_of
 from hanami_plugins.datasets import Dataset, open_table
 
 Source = list[dict[str, Any]] | dict[str, str]
@@ -36,13 +37,18 @@ class Result(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Payload of a train or request task. `dataset` is the name of the dataset that a request writes."""
+    """Payload of a train or request task.
+
+    `dataset` is the name of the dataset that a request writes. `template` is that of a cluster which gets its network
+    from this training.
+    """
 
     inputs: tuple[Feed, ...]
     outputs: tuple[Feed, ...] = ()
     results: tuple[Result, ...] = ()
     time_length: int = 1
     dataset: str = ""
+    template: Template | None = None
 
     @property
     def blobs(self) -> list[str]:
@@ -60,13 +66,24 @@ class _Checked(msgspec.Struct, frozen=True):
 
 def plan_training(call: Call, cluster: Cluster, inputs: Source, outputs: Source, time_length: int) -> tuple[Plan, int]:
     """Return the plan of a training and its number of cycles, or raise what is wrong with the body."""
-    template = template_of(cluster)
+    new = None if cluster.template else _new_template(call, cluster, inputs, outputs)
+    template = new or template_of(cluster)
     given = _feeds(call, inputs, "inputs", [item.name for item in template.inputs])
     expected = _feeds(call, outputs, "outputs", [item.name for item in template.outputs])
     _check_widths(expected, interfaces(cluster)[1])
     cycles = _cycles([*given, *expected], time_length)
     feeds, targets = tuple(item.feed for item in given), tuple(item.feed for item in expected)
-    return Plan(feeds, targets, time_length=time_length), cycles
+    return Plan(feeds, targets, time_length=time_length, template=new), cycles
+
+
+def _new_template(call: Call, cluster: Cluster, inputs: Source, outputs: Source) -> Template:
+    return first_template(call.runtime, cluster, _names(inputs, "inputs"), _names(outputs, "outputs"))
+
+
+def _names(source: Source, field: str) -> list[str]:
+    names = [item["hexagon_name"] for item in _triples(source, field)]
+    _check_names(names, field, names)
+    return names
 
 
 def plan_request(
