@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +22,14 @@ RULES = SynapseRules()
 HOST = CpuHost("cpu0", 1)
 
 
+@cache
+def start_once() -> tempfile.TemporaryDirectory[str]:
+    """Start the host with a cache of its own: Numba's default one does not see changes of imported files."""
+    directory = tempfile.TemporaryDirectory(prefix="hanami-kernels-")
+    HOST.start(Path(directory.name))
+    return directory
+
+
 def line(
     length: int = 3, settings: Settings | None = None, mode: Any = "plain", kind: Any = "plain", z: int = 1
 ) -> Template:
@@ -31,6 +42,7 @@ def network(
     template: Template, inputs: Mapping[str, int], outputs: Mapping[str, int], seed: int = 7, host: CpuHost = HOST
 ) -> LiveNetwork:
     """Return a live network of some size."""
+    start_once()
     live = RULES.open(RULES.create(template, seed), host)
     live.resize(inputs, outputs)
     return live

@@ -57,8 +57,9 @@ def test_threads_are_those_of_the_setting_but_not_more_than_processors(
 
 
 def test_contracts_are_kept() -> None:
-    (rules,) = host_numba.hanami_network_rules()
-    assert isinstance(rules, NetworkRules)
+    rules = host_numba.hanami_network_rules()
+    assert [(item.name, item.host_kind) for item in rules] == [("section", "cpu"), ("synapse", "cpu")]
+    assert all(isinstance(item, NetworkRules) for item in rules)
     assert isinstance(hosts(1, 1)[0], ComputeHost)
 
 

@@ -8,19 +8,14 @@ from hanami_core.compute import ComputeHost, NetworkRules
 from hanami_core.testing.networks import NetworkConformance
 from hanami_plugins.host_numba.host import CpuHost
 from hanami_plugins.host_numba.synapse import SynapseRules
-
-
-@pytest.fixture(scope="module")
-def numba_host(tmp_path_factory: pytest.TempPathFactory) -> ComputeHost:
-    host = CpuHost("cpu0", 2)
-    host.start(tmp_path_factory.mktemp("cache"))
-    return host
+from tests.plugins.synapse import start_once
 
 
 class TestSynapseGrowthOnNumba(NetworkConformance):
     @pytest.fixture
-    def host(self, numba_host: ComputeHost) -> ComputeHost:
-        return numba_host
+    def host(self) -> ComputeHost:
+        start_once()
+        return CpuHost("cpu0", 2)
 
     @pytest.fixture
     def rules(self) -> NetworkRules:

@@ -36,7 +36,7 @@ def lane_sum(values: Floats) -> np.float32:
     """Return the sum of 16 values, halves first."""
     while len(values) > 1:
         values = values[: len(values) // 2] + values[len(values) // 2 :]
-    return values[0]
+    return np.float32(values[0])
 
 
 def logarithm(x: Floats) -> Floats:
@@ -59,7 +59,8 @@ def exponential(x: Floats) -> Floats:
     p: Floats = np.full_like(x, EXP_POLYNOMIAL[0])
     for coefficient in EXP_POLYNOMIAL[1:]:
         p = fused(p, r, coefficient)
-    return fused(p, r * r, r + f32(1)) * np.ldexp(f32(1), n.astype(np.int32))
+    power: Floats = np.ldexp(f32(1), n.astype(np.int32))
+    return fused(p, r * r, r + f32(1)) * power
 
 
 def compress(x: Floats) -> Floats:

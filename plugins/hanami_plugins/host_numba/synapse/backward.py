@@ -44,6 +44,7 @@ from hanami_plugins.host_numba.synapse.layout import (
     RATE,
     ROLE,
     ROW,
+    SLOT_BITS,
     SLOTS,
     SOURCE,
     START,
@@ -54,9 +55,10 @@ from hanami_plugins.host_numba.synapse.layout import (
     Net,
     Neurons,
 )
-from hanami_plugins.host_numba.synapse.vectors import all_below, bigger_magnitude, compiled, inlined, where_above
+from hanami_plugins.host_numba.synapse.vectors import all_below, bigger_magnitude, compiled, inlined, peek, where_above
 
 f32 = np.float32
+i64: Any = np.int64
 Array = Any
 
 
@@ -72,7 +74,7 @@ def learn_links(net: Net, neurons: Neurons, interface: int) -> bool:
         value = neurons.values[output]
         step = (value - neurons.expected[output]) * value * (f32(1) - value)
         for place in range(output * LINKS, output * LINKS + LINKS):
-            neuron = np.int64(net.links[place])
+            neuron = i64(net.links[place])
             if neuron == NONE:
                 continue
             weight = net.link_weights[place]
@@ -90,7 +92,7 @@ def error(net: Net, neurons: Neurons, feed: Feed, hexagon: int) -> bool:
     block = net.hexagons[hexagon * HEXAGON + FIRST_BLOCK]
     while block != NONE:
         neurons.deltas[block * WIDTH : block * WIDTH + WIDTH] = f32(0)
-        block = np.int64(net.blocks[block * BLOCK + NEXT])
+        block = i64(net.blocks[block * BLOCK + NEXT])
     interface = net.hexagons[hexagon * HEXAGON + INTERFACE]
     if interface != NONE and feed.expected[interface * SEGMENT + 2] > 0:
         sound = learn_links(net, neurons, interface)
@@ -130,7 +132,7 @@ def learn_section(synapses: Array, deltas: Array, row: int, first: int, to: int,
         store(synapses, at + 32, weight)
         largest = bigger_magnitude(largest, weight)
         group = (group + 1) & (GROUPS - 1)
-        if group == first or q - synapses[row * ROW + group * GROUP] <= f32(EPSILON):
+        if group == first or q - peek(synapses, row * ROW + group * GROUP) <= f32(EPSILON):
             return flow, largest
 
 
@@ -161,23 +163,24 @@ def clear_removed(net: Net, row: int) -> None:
 def learn_sections(net: Net, neurons: Neurons, begin: int, end: int, output: bool) -> bool:
     """Move the weights of all sections of a hexagon that had a potential; return whether all weights are sound."""
     largest = splat(f32(0))
+    rating = net.activity.size > 0
     for k in range(begin, end):
         fetch_row(net, neurons, min(k + AHEAD, end - 1))
-        row = np.int64(neurons.walk_rows[k])
-        q = reach(net.heads, row, neurons.walk_potentials[k])
+        row = peek(neurons.walk_rows, k)
+        q = reach(net.heads, row, peek(neurons.walk_potentials, k))
         if q <= f32(EPSILON):
             continue
         mark = row * MARK
-        if net.activity.size:
+        if rating:
             rate_section(net, neurons, row, q, output)
-        first, to = np.int64(net.marks[mark + START]) >> 4, np.int64(net.marks[mark + PLACE]) // SLOTS * WIDTH
+        first, to = peek(net.marks, mark + START) >> 4, (peek(net.marks, mark + PLACE) >> SLOT_BITS) * WIDTH
         flow, size = learn_section(net.synapses, neurons.deltas, row, first, to, q)
         largest = bigger_magnitude(largest, size)
-        if net.marks[mark + KIND] == HIDDEN:
-            neurons.deltas[net.marks[mark + SOURCE] - net.base] += lane_sum(flow)
-        if net.activity.size:
+        if peek(net.marks, mark + KIND) == HIDDEN:
+            neurons.deltas[peek(net.marks, mark + SOURCE) - net.base] += lane_sum(flow)
+        if rating:
             clear_removed(net, row)
-    return all_below(largest, splat(f32(LARGEST_WEIGHT)))
+    return bool(all_below(largest, splat(f32(LARGEST_WEIGHT))))
 
 
 @compiled
@@ -193,7 +196,7 @@ def backward(net: Net, neurons: Neurons, feed: Feed) -> bool:
             sound = error(net, neurons, feed, hexagon) and sound
         while block != NONE:
             scale(net, neurons, block, role == OUTPUT)
-            block = np.int64(net.blocks[block * BLOCK + NEXT])
+            block = i64(net.blocks[block * BLOCK + NEXT])
         begin, end = neurons.cursor[WALKS + 2 * hexagon], neurons.cursor[WALKS + 2 * hexagon + 1]
         sound = learn_sections(net, neurons, begin, end, role == OUTPUT) and sound
     return sound

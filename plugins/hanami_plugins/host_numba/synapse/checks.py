@@ -147,7 +147,7 @@ def _numbers(arrays: Arrays) -> list[tuple[str, bool]]:
         ("section_start", _within(arrays["section_start"], 0, WIDTH - 1)),
         ("section_size", _within(arrays["section_size"], 0, SYNAPSES)),
         ("section_span", bool((span >= 0).all())),
-        ("section_tolerance", _within(arrays["section_tolerance"], 0, np.float32(TOLERANCE))),
+        ("section_tolerance", _within(arrays["section_tolerance"], 0, float(np.float32(TOLERANCE)))),
         ("synapse_border", bool((arrays["synapse_border"] >= 0).all())),
         ("synapse_weight", _within(arrays["synapse_weight"], -LARGEST_WEIGHT, LARGEST_WEIGHT)),
         ("link_weight", _within(arrays["link_weight"], -LARGEST_WEIGHT, LARGEST_WEIGHT)),

@@ -68,12 +68,14 @@ from hanami_plugins.host_numba.synapse.vectors import (
     fetch,
     inlined,
     logarithm,
+    peek,
     where_above,
     where_not_zero,
 )
 
 f32 = np.float32
 u32 = np.uint32
+i64: Any = np.int64
 Array = Any
 
 UNREADABLE = -1
@@ -109,7 +111,7 @@ def read_input(net: Net, neurons: Neurons, feed: Feed, interface: int, cycle: in
             store(neurons.potentials, source + i, value)
     if lane_sum(broken) != f32(0):
         return UNREADABLE
-    return np.int64(lane_maximum(wanted) > f32(0))
+    return i64(lane_maximum(wanted) > f32(0))
 
 
 @compiled
@@ -139,7 +141,7 @@ def read_expected(net: Net, neurons: Neurons, feed: Feed, cycle: int) -> bool:
 def gather(net: Net, neurons: Neurons, block: int, end: int) -> int:
     """Append the sections of a block whose sources have a potential to the walk; return where it ends."""
     first = block * SLOTS
-    for place in range(first, first + net.blocks[block * BLOCK + TOP], LANES):
+    for place in range(first, first + peek(net.blocks, block * BLOCK + TOP), LANES):
         end += append_active(
             neurons.potentials, net.slot_sources, net.slot_rows, place, neurons.walk_potentials, neurons.walk_rows, end
         )
@@ -149,8 +151,8 @@ def gather(net: Net, neurons: Neurons, block: int, end: int) -> int:
 @inlined
 def reach(heads: Array, row: int, potential: float) -> float:
     """Return how much of its source's potential a section has to spend."""
-    q = potential - heads[row * HEAD + LOWER]
-    limit = heads[row * HEAD + RANGE]
+    q = potential - peek(heads, row * HEAD + LOWER)
+    limit = peek(heads, row * HEAD + RANGE)
     return q if q < limit else limit
 
 
@@ -180,7 +182,7 @@ def walk(synapses: Array, sums: Array, row: int, first: int, to: int, q: float) 
         at = row * ROW + group * GROUP
         contribute(synapses, sums, at, to + group * LANES, coverage(synapses, at, vector))
         group = (group + 1) & (GROUPS - 1)
-        if group == first or q - synapses[row * ROW + group * GROUP] <= f32(EPSILON):
+        if group == first or q - peek(synapses, row * ROW + group * GROUP) <= f32(EPSILON):
             break
 
 
@@ -194,10 +196,10 @@ def walk_and_grow(net: Net, neurons: Neurons, row: int, first: int, to: int, q: 
     """
     vector = splat(q)
     looking = True
-    if q - net.heads[row * HEAD + TOTAL] > f32(EPSILON):
+    if q - peek(net.heads, row * HEAD + TOTAL) > f32(EPSILON):
         extend(net, neurons, row, q)
         looking = False
-    tolerance = net.heads[row * HEAD + TOLERATED]
+    tolerance = peek(net.heads, row * HEAD + TOLERATED)
     low, high = splat(f32(0.5) - tolerance), splat(f32(0.5) + tolerance)
     begin = row * ROW + first * GROUP
     before = splat(f32(0))
@@ -216,15 +218,15 @@ def walk_and_grow(net: Net, neurons: Neurons, row: int, first: int, to: int, q: 
             before = covered
         contribute(net.synapses, neurons.sums, at, to + group * LANES, covered)
         group = (group + 1) & (GROUPS - 1)
-        if group == first or q - net.synapses[row * ROW + group * GROUP] <= f32(EPSILON):
+        if group == first or q - peek(net.synapses, row * ROW + group * GROUP) <= f32(EPSILON):
             break
 
 
 @inlined
 def fetch_row(net: Net, neurons: Neurons, k: int) -> None:
     """Ask for what a step of the walk will need first."""
-    row = np.int64(neurons.walk_rows[k])
-    begin = row * ROW + (net.marks[row * MARK + START] >> 4) * GROUP
+    row = peek(neurons.walk_rows, k)
+    begin = row * ROW + (peek(net.marks, row * MARK + START) >> 4) * GROUP
     fetch(net.synapses, begin)
     fetch(net.synapses, begin + 16)
     fetch(net.synapses, begin + 32)
@@ -236,12 +238,12 @@ def walk_all(net: Net, neurons: Neurons, block: int, begin: int, end: int, train
     to = block * WIDTH
     for k in range(begin, end):
         fetch_row(net, neurons, min(k + AHEAD, end - 1))
-        row = np.int64(neurons.walk_rows[k])
-        q = reach(net.heads, row, neurons.walk_potentials[k])
+        row = peek(neurons.walk_rows, k)
+        q = reach(net.heads, row, peek(neurons.walk_potentials, k))
         if q <= f32(EPSILON):
             continue
-        first = np.int64(net.marks[row * MARK + START]) >> 4
-        if train and (net.marks[row * MARK + KIND] != HIDDEN or net.counts[ABLE] != 0):
+        first = peek(net.marks, row * MARK + START) >> 4
+        if train and (peek(net.marks, row * MARK + KIND) != HIDDEN or peek(net.counts, ABLE) != 0):
             walk_and_grow(net, neurons, row, first, to, q)
         else:
             walk(net.synapses, neurons.sums, row, first, to, q)
@@ -284,7 +286,7 @@ def fire(net: Net, neurons: Neurons, block: int) -> int:
         store(neurons.potentials, source, potential)
         store(neurons.slopes, block * WIDTH + n, where_above(total, zero, divide(slope, raised)))
         wanted = maximum(multiply(potential, load(neurons.fresh, source)), wanted)
-    return np.int64(lane_maximum(wanted) > f32(0))
+    return i64(lane_maximum(wanted) > f32(0))
 
 
 @inlined
@@ -315,10 +317,10 @@ def try_link(net: Net, neurons: Neurons, hexagon: int, interface: int, output: i
         return
     draw = scramble(draw)
     block = net.hexagons[hexagon * HEXAGON + FIRST_BLOCK]
-    for _ in range(np.int64(draw % u32(net.hexagons[hexagon * HEXAGON + BLOCKS]))):
-        block = np.int64(net.blocks[block * BLOCK + NEXT])
+    for _ in range(i64(draw % u32(net.hexagons[hexagon * HEXAGON + BLOCKS]))):
+        block = i64(net.blocks[block * BLOCK + NEXT])
     draw = scramble(draw)
-    neuron = block * WIDTH + np.int64(draw % u32(WIDTH))
+    neuron = block * WIDTH + i64(draw % u32(WIDTH))
     potential = neurons.potentials[net.base + neuron]
     if potential != f32(0.5):
         weight = f32(scramble(draw)) * f32(2.0**-31)

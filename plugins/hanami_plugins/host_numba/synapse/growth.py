@@ -68,6 +68,7 @@ from hanami_plugins.host_numba.synapse.layout import (
 from hanami_plugins.host_numba.synapse.vectors import compiled, inlined
 
 f32 = np.float32
+i64: Any = np.int64
 u32 = np.uint32
 Array = Any
 
@@ -233,12 +234,12 @@ def free_slot(net: Net, hexagon: int, number: int) -> int:
     """Return the lowest free slot (block * SLOTS + slot) from a block of a hexagon on, going round; one is free."""
     block = net.hexagons[hexagon * HEXAGON + FIRST_BLOCK]
     for _ in range(number):
-        block = np.int64(net.blocks[block * BLOCK + NEXT])
+        block = i64(net.blocks[block * BLOCK + NEXT])
     while True:
         for slot in range(SLOTS):
             if net.slot_rows[block * SLOTS + slot] == NONE:
                 return block * SLOTS + slot
-        block = np.int64(net.blocks[block * BLOCK + NEXT])
+        block = i64(net.blocks[block * BLOCK + NEXT])
         if block == NONE:
             block = net.hexagons[hexagon * HEXAGON + FIRST_BLOCK]
 
@@ -247,10 +248,10 @@ def free_slot(net: Net, hexagon: int, number: int) -> int:
 def place_section(net: Net, hexagon: int, source: int, kind: int, draw: Any) -> int:
     """Put an empty section into a random block of a hexagon and return its row."""
     draw = scramble(draw)
-    place = free_slot(net, hexagon, np.int64(draw % u32(net.hexagons[hexagon * HEXAGON + BLOCKS])))
+    place = free_slot(net, hexagon, i64(draw % u32(net.hexagons[hexagon * HEXAGON + BLOCKS])))
     if net.counts[FREE_ROWS] > 0:
         net.counts[FREE_ROWS] -= 1
-        row = np.int64(net.free_rows[net.counts[FREE_ROWS]])
+        row = i64(net.free_rows[net.counts[FREE_ROWS]])
     else:
         row = net.counts[USED_ROWS]
         net.counts[USED_ROWS] += 1
@@ -260,7 +261,7 @@ def place_section(net: Net, hexagon: int, source: int, kind: int, draw: Any) -> 
     net.blocks[block * BLOCK + TOP] = max(net.blocks[block * BLOCK + TOP], place % SLOTS + 1)
     net.hexagons[hexagon * HEXAGON + FREE] -= 1
     mark = row * MARK
-    net.marks[mark + START] = np.int64(scramble(draw) % u32(WIDTH))
+    net.marks[mark + START] = i64(scramble(draw) % u32(WIDTH))
     net.marks[mark + COUNT] = 0
     net.marks[mark + SOURCE] = source
     net.marks[mark + KIND] = kind
@@ -296,9 +297,9 @@ def clear_row(net: Net, row: int, kind: int) -> None:
 def give_section(net: Net, neurons: Neurons, hexagon: int, number: int, source: int, kind: int) -> int:
     """Give a source its first section; `number` is the source's number in its hexagon."""
     draw = derive(net.keys[FOR_SECTION], net.counts[CYCLES], hexagon, number)
-    target = net.hexagons[hexagon * HEXAGON + TARGETS + np.int64(draw % u32(ENTRIES))]
+    target = net.hexagons[hexagon * HEXAGON + TARGETS + i64(draw % u32(ENTRIES))]
     lacks = net.hexagons[target * HEXAGON + FREE] < ROOM
-    if not has_room(net, np.int64(lacks)):
+    if not has_room(net, i64(lacks)):
         return FULL
     if lacks:
         add_block(net, target)
@@ -331,7 +332,7 @@ def give_sections(net: Net, neurons: Neurons, hexagon: int) -> int:
         if serve(net, neurons, hexagon, number, net.base + block * WIDTH, WIDTH, HIDDEN) == FULL:
             return FULL
         number += WIDTH
-        block = np.int64(net.blocks[block * BLOCK + NEXT])
+        block = i64(net.blocks[block * BLOCK + NEXT])
     return DONE
 
 
@@ -350,7 +351,7 @@ def serve(net: Net, neurons: Neurons, hexagon: int, number: int, begin: int, cou
 def hexagon_of(net: Net, source: int) -> int:
     """Return the hexagon of a source."""
     if source >= net.base:
-        return np.int64(net.blocks[(source - net.base) // WIDTH * BLOCK + OWNER])
+        return i64(net.blocks[(source - net.base) // WIDTH * BLOCK + OWNER])
     face = 0
     while source >= net.inputs[face + 1] + net.inputs[face + 2]:
         face += FACE
@@ -362,9 +363,9 @@ def split_section(net: Net, neurons: Neurons, row: int) -> int:
     """Give the upper part of a full section's range to a new section of the same source, if there is a place for it."""
     mark, head = row * MARK, row * HEAD
     source, kind, place = net.marks[mark + SOURCE], net.marks[mark + KIND], net.marks[mark + PLACE]
-    hexagon = hexagon_of(net, np.int64(source))
+    hexagon = hexagon_of(net, i64(source))
     draw = derive(net.keys[FOR_SPLIT], net.counts[CYCLES], place // SLOTS, place % SLOTS)
-    target = net.hexagons[hexagon * HEXAGON + TARGETS + np.int64(draw % u32(ENTRIES))]
+    target = net.hexagons[hexagon * HEXAGON + TARGETS + i64(draw % u32(ENTRIES))]
     if net.hexagons[target * HEXAGON + FREE] == 0:
         return DONE
     if not has_room(net, 1):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from hanami_plugins.host_numba.synapse.backward import backward
@@ -51,6 +53,7 @@ from hanami_plugins.host_numba.synapse.reduction import reduce
 from hanami_plugins.host_numba.synapse.vectors import compiled, kernel
 
 f32 = np.float32
+i64: Any = np.int64
 
 
 @compiled
@@ -69,7 +72,7 @@ def visit_blocks(net: Net, neurons: Neurons, hexagon: int, role: int, train: boo
                 neurons.deltas[block * WIDTH : (block + 1) * WIDTH] = f32(0)
         else:
             squash(net, neurons, block)
-        block = np.int64(net.blocks[block * BLOCK + NEXT])
+        block = i64(net.blocks[block * BLOCK + NEXT])
     neurons.cursor[WALKS + 2 * hexagon + 1] = end
     return wanted
 
@@ -113,7 +116,7 @@ def forward(net: Net, neurons: Neurons, feed: Feed, cycle: int) -> int:
     cursor[AT_HEXAGON] = net.hexagons.size // HEXAGON
     for split in range(cursor[AT_SPLIT], cursor[SPLITS]):
         cursor[AT_SPLIT] = split
-        if split_section(net, neurons, np.int64(neurons.splits[split])) == FULL:
+        if split_section(net, neurons, i64(neurons.splits[split])) == FULL:
             return FULL
     cursor[AT_HEXAGON] = cursor[AT_SPLIT] = cursor[SPLITS] = 0
     return DONE

@@ -30,6 +30,8 @@ WIDTH = 128
 """Neurons of a block."""
 SLOTS = 512
 """Sections of a block."""
+SLOT_BITS = 9
+"""Bits of a slot's number."""
 SYNAPSES = 128
 """Most synapses of a section."""
 ROOM = 256

@@ -77,6 +77,7 @@ from hanami_plugins.host_numba.synapse.layout import (
     WIDTH,
     Ints,
     Net,
+    Neurons,
 )
 from hanami_plugins.host_numba.synapse.values import INNER as INNER_OUTPUTS
 
@@ -291,13 +292,14 @@ class Memory:
             rows = min(2 * rows, MAX_SECTIONS)
         else:
             blocks *= 2
-        fresh = {**allocate.for_rows(rows, bool(net.activity.size)), **allocate.for_blocks(blocks, self.base)}
+        fresh: Any = {**allocate.for_rows(rows, bool(net.activity.size)), **allocate.for_blocks(blocks, self.base)}
         for name, array in fresh.items():
             old = getattr(net, name)
             array[: old.size] = old
         self.net = net._replace(**fresh)
         before, self.neurons = self.neurons, allocate.for_neurons(self.net)
-        for old, new in zip(before, self.neurons, strict=True):
+        for name in Neurons._fields:
+            old, new = getattr(before, name), getattr(self.neurons, name)
             new[: old.size] = old
 
     def resized(self, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> Memory:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from hanami_plugins.host_numba.synapse.growth import cell
@@ -33,6 +35,7 @@ from hanami_plugins.host_numba.synapse.layout import (
 from hanami_plugins.host_numba.synapse.vectors import compiled
 
 f32 = np.float32
+i64: Any = np.int64
 
 
 @compiled
@@ -40,7 +43,7 @@ def reduce(net: Net, neurons: Neurons) -> None:
     """Lower the activity of all synapses that are not there to stay, and remove those that come to 0."""
     for block in range(net.counts[USED_BLOCKS]):
         for place in range(block * SLOTS, block * SLOTS + net.blocks[block * BLOCK + TOP]):
-            row = np.int64(net.slot_rows[place])
+            row = i64(net.slot_rows[place])
             if row != NONE and lower_activity(net, row) and drop_end(net, row) == 0:
                 drop_section(net, neurons, row)
 

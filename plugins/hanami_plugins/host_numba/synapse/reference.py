@@ -49,6 +49,8 @@ from hanami_plugins.host_numba.synapse.values import INNER, decode, encode
 f32 = np.float32
 NOTHING, UNLIMITED, WIDEST = f32(0), f32(NO_LIMIT), f32(TOLERANCE)
 Values = Mapping[str, npt.NDArray[np.float32]]
+Wanted = Mapping[int, Floats]
+Walks = dict[int, list[tuple["Block", "Section", np.float32]]]
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Structure
@@ -98,7 +100,7 @@ class Section:
     def reached(self, q: np.float32) -> npt.NDArray[np.bool_]:
         """Return for each synapse whether a potential gets there."""
         there = np.array([synapse.activity > 0 for synapse in self.synapses], bool)
-        return (q - self.begins() > f32(EPSILON)) & there
+        return np.asarray((q - self.begins() > f32(EPSILON)) & there)
 
     def covered(self, q: np.float32) -> Floats:
         """Return for each synapse how far a potential covers it, 0 to 1."""
@@ -224,14 +226,14 @@ class Reference:
     def potential(self, hexagon: int, number: int) -> np.float32:
         """Return the potential of a source."""
         if hexagon in self.inputs:
-            return self.values[hexagon][number]
-        return self.blocks_of[hexagon][number // WIDTH].potential[number % WIDTH]
+            return f32(self.values[hexagon][number])
+        return f32(self.blocks_of[hexagon][number // WIDTH].potential[number % WIDTH])
 
     # Forward
 
-    def _forward(self, inputs: Values, wanted: Values | None) -> dict[int, list[tuple[Block, Section, np.float32]]]:
+    def _forward(self, inputs: Values, wanted: Wanted | None) -> Walks:
         """Run all hexagons in their order; return for each the sections that had a potential."""
-        walks: dict[int, list[tuple[Block, Section, np.float32]]] = {}
+        walks: Walks = {}
         train = wanted is not None
         for hexagon in self.hexagons:
             if hexagon in self.inputs:
@@ -372,7 +374,7 @@ class Reference:
 
     # Backward
 
-    def _backward(self, walks: dict[int, list[tuple[Block, Section, np.float32]]], wanted: Values) -> None:
+    def _backward(self, walks: Walks, wanted: Wanted) -> None:
         for hexagon in reversed(self.hexagons):
             if hexagon in self.outputs:
                 self._error(hexagon, wanted.get(hexagon))

@@ -24,7 +24,7 @@ _INT64_ZERO = ir.Constant(_INT64, 0)
 _LONGS = ir.VectorType(_INT64, LANES)
 _MASK = ir.VectorType(ir.IntType(1), LANES)
 
-_UNCOUNTED = {"nogil": True, "error_model": "numpy", "_nrt": False}
+_UNCOUNTED: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
 
 
 def kernel(function: Function) -> Function:
@@ -105,6 +105,18 @@ def all_below(typing: Any, vector: Any, limit: Any) -> tuple[Any, Emitter]:
         )
 
     return types.boolean(float32x16, float32x16), emit
+
+
+@operation
+def peek(typing: Any, array: Any, index: Any) -> tuple[Any, Emitter]:
+    """Return an element; int32 becomes int64. Unlike Numba's own it takes no index below 0, which spares a test."""
+    result = types.int64 if array.dtype == types.int32 else array.dtype
+
+    def emit(context: Any, builder: Any, signature: Any, args: Sequence[Any]) -> Any:
+        value = builder.load(element_pointer(context, builder, signature.args[0], args[0], args[1]))
+        return builder.sext(value, _INT64) if array.dtype == types.int32 else value
+
+    return result(array, types.int64), emit
 
 
 @operation
