@@ -65,7 +65,6 @@ class _Remote(BaseEstimator):
         random_state: Any = None,
         address: str | None = None,
         user: str | None = None,
-        passphrase: str | None = None,
         client: Client | None = None,
         cluster_name: str | None = None,
         keep: bool = False,
@@ -78,7 +77,6 @@ class _Remote(BaseEstimator):
         self.random_state = random_state
         self.address = address
         self.user = user
-        self.passphrase = passphrase
         self.client = client
         self.cluster_name = cluster_name
         self.keep = keep
@@ -103,7 +101,7 @@ class _Remote(BaseEstimator):
         return {name: value for name, value in super().__getstate__().items() if name != "_finalizer"}
 
     def _server(self) -> Client:
-        return self.client or _shared_client(os.getpid(), self.address, self.user, self.passphrase)
+        return self.client or _shared_client(os.getpid(), self.address, self.user)
 
     def _tables(self) -> Tables:
         if self.format not in TABLES:
@@ -178,8 +176,8 @@ class HanamiClassifier(ClassifierMixin, _Remote):
         random_state: decides in which order the rows come. The cluster starts with random numbers of its own.
         address: address of the server; None takes the variable HANAMI_ADDRESS of the environment.
         user: id of the user; None takes HANAMI_USER.
-        passphrase: passphrase of the user; None takes HANAMI_PASSPHRASE.
-        client: a `Client` to use instead of the three.
+        client: a `Client` to use instead. Without one the passphrase is HANAMI_PASSPHRASE of the environment:
+            scikit-learn prints and stores parameters, so none of them is a secret.
         cluster_name: name of the cluster, which must not be taken; None makes one up.
         keep: leave the cluster on the server when this estimator goes.
 
@@ -333,6 +331,6 @@ def _delete_cluster(client: Client, cluster: str) -> None:
 
 
 @lru_cache(maxsize=8)
-def _shared_client(process: int, address: str | None, user: str | None, passphrase: str | None) -> Client:
+def _shared_client(process: int, address: str | None, user: str | None) -> Client:
     """Log in once for all estimators of a process: a search makes hundreds of them."""
-    return Client.from_environment(address=address, user=user, passphrase=passphrase)
+    return Client.from_environment(address=address, user=user)

@@ -9,13 +9,12 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hanami_cli import hanamictl
 from hanami_sdk import (
     checkpoint,
     cluster,
@@ -30,6 +29,7 @@ from hanami_sdk import (
     user,
 )
 from hanami_server.demo.local import LocalServer
+from tests.service.conftest import Ctl
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
@@ -62,25 +62,7 @@ outputs:
     label: 3,1,1
 """
 
-Ctl = Callable[..., str]
 Login = tuple[str, str]
-
-
-@pytest.fixture
-def ctl(server: LocalServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ctl:
-    """`hanamictl`, logged in by the three variables; returns what it prints."""
-    monkeypatch.setenv("HANAMI_ADDRESS", server.address)
-    monkeypatch.setenv("HANAMI_USER", server.user)
-    monkeypatch.setenv("HANAMI_PASSPHRASE", server.passphrase)
-
-    def run(*argv: str) -> str:
-        capsys.readouterr()
-        code = hanamictl.main(argv)
-        out, err = capsys.readouterr()
-        assert code == 0, err
-        return out
-
-    return run
 
 
 @pytest.fixture

@@ -110,6 +110,13 @@ def test_a_regression(client: Client) -> None:
         assert y.min() - 60 < estimator.predict(X).min() < estimator.predict(X).max() < y.max() + 60
 
 
+def test_no_secret_is_shown(server: LocalServer, client: Client) -> None:
+    estimator = HanamiClassifier(client=client)
+    for shown in (repr(estimator), repr(make_pipeline(estimator)), estimator._repr_html_()):
+        assert server.user in shown
+        assert server.passphrase not in shown
+
+
 def test_pipelines_and_searches_clone_it(client: Client) -> None:
     before = things(client)
     train, test, train_y, test_y = IRIS
@@ -195,13 +202,17 @@ def test_without_a_login(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("kind", [HanamiClassifier, HanamiRegressor])
 def test_csv_with_columns_of_several_cells(client: Client, kind: type[HanamiClassifier | HanamiRegressor]) -> None:
-    probe = client.upload_csv("probe of wide columns", b"x[0],x[1]\n1,2\n")
-    joins = "x" in probe.columns
-    client.delete_dataset(probe)
     train, test, train_y, test_y = IRIS
-    estimator = kind(client=client, format="csv", random_state=0)
-    if joins:
-        assert estimator.fit(train, train_y).score(test, test_y) > 0.8
-    else:
+    with kind(client=client, format="csv", random_state=0).fit(train, train_y) as estimator:
+        assert estimator.score(test, test_y) > 0.8
+
+
+def test_csv_and_a_server_that_joins_no_cells(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "hanami_sdk._features._cells", lambda name, values: [f"{name}{n}" for n in range(len(values[0]))]
+    )
+    before = things(client)
+    with HanamiClassifier(client=client, format="csv") as estimator:
         with pytest.raises(HanamiException, match="use format='mnist'"):
-            estimator.fit(train, train_y)
+            estimator.fit(*IRIS[::2])
+    assert things(client) == before
