@@ -67,13 +67,17 @@ def run(directory: Path, rounds: int, say: Say) -> list[Result]:
             say(f"round {round_ + 1} of {rounds}, {entry.title}: {figures['trained_per_second']:,.0f} images/s")
     for key, found in accuracies.items():
         results[key].accuracy = _means(found)
+    for key, result in results.items():
+        twin = results.get(f"{key[:-1]}1")
+        if not result.accuracy and twin is not None:
+            result.accuracy = twin.accuracy
     return [*results.values(), *synapse_growth(directory)]
 
 
 def _measure(entry: Entry, directory: Path, round_: int) -> dict[str, Any] | str:
-    # More than one epoch takes long, and varies little from seed to seed.
+    # More than one epoch takes long, and varies little from seed to seed. What is learned does not depend on threads.
     epochs = EPOCHS if round_ == 0 else EPOCHS[:1]
-    return in_own_process(entry, directory, round_, list(epochs))
+    return in_own_process(entry, directory, round_, list(epochs) if entry.threads == 1 else [])
 
 
 def _means(found: list[dict[str, float]]) -> dict[str, float]:
