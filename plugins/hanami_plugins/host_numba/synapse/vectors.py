@@ -25,13 +25,14 @@ _LONGS = ir.VectorType(_INT64, LANES)
 _MASK = ir.VectorType(ir.IntType(1), LANES)
 
 _UNCOUNTED: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
+_ENTRY: dict[str, Any] = _UNCOUNTED | {"cache": True, "no_cfunc_wrapper": True}
 _INNER: dict[str, Any] = _UNCOUNTED | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 """Parts of kernels are never called from Python; ways to do so would take most of the time to compile."""
 
 
 def kernel(function: Function) -> Function:
     """Compile an entry point: runs without the GIL and is kept in the cache on disk."""
-    return cast(Function, numba.njit(cache=True, no_cfunc_wrapper=True, **_UNCOUNTED)(function))
+    return cast(Function, numba.njit(**_ENTRY)(function))
 
 
 def compiled(function: Function) -> Function:
