@@ -6,9 +6,9 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 
 from hanami_core.compute import Columns, LiveNetwork, Rows, Run
@@ -24,9 +24,9 @@ HOST = CpuHost("cpu0", 1)
 
 @cache
 def start_once() -> tempfile.TemporaryDirectory[str]:
-    """Start the host with a cache of its own: Numba's default one does not see changes of imported files."""
+    """Give Numba a cache of its own: the one beside the files does not see changes of what they import."""
     directory = tempfile.TemporaryDirectory(prefix="hanami-kernels-")
-    HOST.start(Path(directory.name))
+    numba.config.CACHE_DIR = directory.name
     return directory
 
 

@@ -256,6 +256,22 @@ def test_a_network_that_diverges_is_reported() -> None:
     assert live.state().digest() == before
 
 
+def test_a_stream_that_diverges_leaves_a_sound_network() -> None:
+    live = network(line(), {"in": 30}, {"out": 1})
+    values = {"in": np.full(30, 9, np.float32)}
+    for _ in range(20):
+        live.train_one(values, {"out": np.ones(1, np.float32)})
+
+    def learn_nonsense() -> None:
+        for _ in range(500):
+            live.train_one(values, {"out": np.full(1, 1e9, np.float32)})
+
+    with pytest.raises(FloatingPointError, match="diverges"):
+        learn_nonsense()
+    RULES.open(live.state(), HOST)
+    live.train_one(values, {"out": np.ones(1, np.float32)})
+
+
 def test_damaged_numbers_are_refused() -> None:
     live = network(line(settings=Settings(enable_reduction=True)), {"in": 5}, {"out": 2})
     live.train(random_rows(100, 5), ALWAYS)

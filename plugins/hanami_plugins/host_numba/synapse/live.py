@@ -40,6 +40,8 @@ UNIT = 16
 """Cycles in which work is dealt out."""
 MOST_VALUES = 1 << 22
 """Inner values of all outputs that a call of a kernel needs at most."""
+SAVE_PERIOD = 1024
+"""Single training cycles between two copies of a network, of which one is needed should the next cycles ruin it."""
 
 
 class SynapseNetwork:
@@ -54,6 +56,8 @@ class SynapseNetwork:
         self._memory = memory
         self._one = OneCycle(memory.inputs, memory.outputs, memory.template)
         self._one_result = zeros(memory.lanes)
+        self._saved: NetworkState | None = None
+        self._unsaved = 0
         self._asked: list[Neurons] = []
         self._asked_net: Net | None = None
         self._kinds = output_kinds(memory.template)
@@ -105,7 +109,7 @@ class SynapseNetwork:
             raise BadRequest("a training needs at least one output")
         if run.start >= rows.cycles:
             return
-        before = self.state()
+        before, self._saved = self.state(), None
         try:
             self._train(data, run, rows.cycles)
         except (FloatingPointError, BadRequest):
@@ -141,13 +145,21 @@ class SynapseNetwork:
 
         Raises:
             BadRequest: if arrays do not fit.
-            FloatingPointError: if a value is not finite, nothing has changed then; or if the network diverges.
+            FloatingPointError: if a value is not finite, nothing has changed then; or if the network diverges, it is
+                then what it was up to `SAVE_PERIOD` cycles before.
         """
         self._one.set_inputs(inputs)
         self._one.set_outputs(outputs)
         if not outputs:
             raise BadRequest("a training needs at least one output")
-        self._train_cycles(self._one.feed, 0, 1)
+        if self._saved is None or self._unsaved >= SAVE_PERIOD:
+            self._saved, self._unsaved = self.state(), 0
+        self._unsaved += 1
+        try:
+            self._train_cycles(self._one.feed, 0, 1)
+        except (FloatingPointError, BadRequest):
+            self._use(Memory(self._saved))
+            raise
 
     # Asking
 
@@ -163,7 +175,11 @@ class SynapseNetwork:
         memory, total = self._memory, rows.cycles
         data = source(Rows(rows.inputs, (), rows.time_length), memory.inputs, memory.outputs, memory.template)
         for name, result in results.items():
-            if result.shape != (total, memory.outputs.get(name, 0)) or result.dtype != np.float32:
+            if (
+                name not in memory.outputs
+                or result.shape != (total, memory.outputs[name])
+                or result.dtype != np.float32
+            ):
                 raise BadRequest(f"results of '{name}' must be a table of {total} rows that fits to the output")
         feed, _kept = data.feed(0, 0)
         pace, threads = Pace(self._most), self._team.size if self._forgetful() else 1
