@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Thread
 from time import perf_counter
 
 import numpy as np
@@ -301,6 +302,46 @@ def test_two_users_of_a_team_never_wait_for_each_other() -> None:
     outer = team.run(2, lambda thread, threads: inner.append(len(team.run(2, lambda *_: 0))) or threads)
     assert outer == [2, 2]
     assert inner == [1, 1]
+
+
+def test_networks_at_work_share_the_threads() -> None:
+    team = team_module.Team(4)
+    sizes = []
+    with team.joined():
+        sizes.append(team.run(8, lambda thread, threads: threads)[0])
+        with team.joined():
+            sizes.append(team.run(8, lambda thread, threads: threads)[0])
+            with team.joined(), team.joined(), team.joined():
+                sizes.append(team.run(8, lambda thread, threads: threads)[0])
+    sizes.append(team.run(3, lambda thread, threads: threads)[0])
+    assert sizes == [4, 2, 1, 3]
+
+
+def test_a_call_gets_threads_that_nobody_has() -> None:
+    team = team_module.Team(4)
+    inner: list[int] = []
+    with team.joined(), team.joined():
+        outer = team.run(2, lambda thread, threads: inner.append(len(team.run(4, lambda *_: 0))) or threads)
+    assert outer == [2, 2]
+    assert sorted(inner) in ([1, 2], [2, 2])
+    assert len(team.run(4, lambda *_: 0)) == 4
+
+
+@pytest.mark.parametrize("blocks", [1, 3])
+def test_networks_that_train_side_by_side_are_those_that_train_alone(
+    host: CpuHost, monkeypatch: pytest.MonkeyPatch, blocks: int
+) -> None:
+    monkeypatch.setattr(live_module, "THREAD_WORK", 0)
+    shared = CpuHost("cpu0", 1)
+    shared.team = team_module.Team(4)
+    lives = [network(shared, {"in": WIDTH}, {"out": CLASSES}, seed, blocks) for seed in range(6)]
+    threads = [Thread(target=live.train, args=(rows(*blobs(2000)), ALWAYS)) for live in lives]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for seed, live in enumerate(lives):
+        assert live.state().digest() == trained(host, 2000, seed=seed, blocks=blocks).state().digest()
 
 
 # Interruption

@@ -179,7 +179,8 @@ class SectionNetwork:
         self._end_stream()
         self._set_squashing(one_hot)
         try:
-            self._train(plan, run, rows.cycles)
+            with self._team.joined():
+                self._train(plan, run, rows.cycles)
         except FloatingPointError:
             self._use(Memory(before))
             raise
@@ -239,15 +240,19 @@ class SectionNetwork:
         for name, result in results.items():
             if result.shape != (total, memory.outputs.get(name)) or result.dtype != np.float32:
                 raise BadRequest(f"results of '{name}' must be a table of {total} rows that fits to the output")
-        pace = Pace(max(1, RESULT_LANES // max(1, memory.lanes) // SLICE))
+        with self._team.joined():
+            self._request(plan.inputs, results, run, total)
+
+    def _request(self, inputs: Ints, results: Mapping[str, Values], run: Run, total: int) -> None:
+        pace = Pace(max(1, RESULT_LANES // max(1, self._memory.lanes) // SLICE))
         answers: list[Answers] = []
         done = run.start
         while done < total:
             last = min(total, done + pace.units * SLICE * self._team.size)
-            if not answers or answers[0].results.size < pace.units * SLICE * memory.lanes:
+            if not answers or answers[0].results.size < pace.units * SLICE * self._memory.lanes:
                 answers = [self._answers(pace.units * SLICE) for _ in range(self._team.size)]
             pace.start()
-            self._answer(plan.inputs, answers, results, done, last)
+            self._answer(inputs, answers, results, done, last)
             pace.stop(-(-(last - done) // (SLICE * self._team.size)))
             done = last
             if not run.step(done):
