@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import requests
 
 HANAMI = str(Path(sys.executable).with_name("hanami"))
@@ -46,7 +47,8 @@ def test_missing_files_and_wrong_numbers_are_told_in_one_line(tmp_path: Path) ->
     assert "--epochs" in done.stderr
 
 
-def test_keep_leaves_the_server_running_until_interrupted() -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_keep_leaves_the_server_running_until_interrupted(number: signal.Signals) -> None:
     with subprocess.Popen(
         [HANAMI, "demo", "--keep", "--epochs", "1"], stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
@@ -63,7 +65,7 @@ def test_keep_leaves_the_server_running_until_interrupted() -> None:
             text=True,
         )
         assert "demo" in listing.stdout, listing.stderr
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         process.stdout.read()
     try:
         requests.get(values["HANAMI_ADDRESS"] + "/health/live", timeout=5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -34,6 +35,9 @@ Options:
 def run(argv: list[str]) -> int:
     """Run the command and return its exit code."""
     arguments = common.parse(USAGE, "demo", argv)
+    # Either signal ends the server too, also where the demonstration was started with interrupts ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     return common.guarded(lambda: _demo(arguments))
 
 
