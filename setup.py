@@ -38,6 +38,7 @@ DEV = [
     "pytest-timeout>=2.4",
     "ruff>=0.14",
     "schemathesis>=4.5",  # requests made of the API's own description
+    "scikit-learn>=1.6",
     "setuptools>=68",
     "tox>=4.25",
     "types-docopt",
@@ -66,6 +67,7 @@ setup(
     install_requires=CLIENT,
     extras_require={
         "server": SERVER,
+        "sklearn": ["numpy>=2.0", "scikit-learn>=1.6"],
         "cuda12": [*SERVER, "cupy-cuda12x>=13"],
         "cuda13": [*SERVER, "cupy-cuda13x>=13"],
         "dev": [*SERVER, *DEV],

@@ -5,6 +5,7 @@ Owns the wording for files that can not be read. Must not know what is in them.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from hanami_cli.errors import CliError
@@ -26,12 +27,14 @@ def check_readable(path: str) -> str:
 
 
 def read_text(path: str) -> str:
-    """Return the text of a file.
+    """Return the text of a file; the path `-` is the standard input.
 
     Raises:
         CliError: it can not be read or is no UTF-8.
     """
     try:
+        if path == "-":
+            return sys.stdin.read()
         return Path(path).read_text(encoding="utf-8")
     except OSError as error:
         raise _unreadable(path, error) from error

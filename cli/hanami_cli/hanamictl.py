@@ -15,7 +15,7 @@ from hanami_cli.errors import UsageError
 from hanami_cli.program import command_list, guarded, version, warn
 from hanami_cli.text import suggestion
 
-__all__ = ["SWITCHES", "main"]
+__all__ = ["LOCAL", "NOUNS", "PROGRAM", "SWITCHES", "main"]
 
 PROGRAM: Program = "hanamictl"
 
@@ -27,7 +27,13 @@ NOUNS = {
     "task": "training of clusters, and questions to them",
     "checkpoint": "saved states of clusters",
     "host": "CPUs and GPUs of the server",
+    "logs": "who changed what, and what went wrong",
+    "token": "tokens for other programs",
+    "whoami": "your own login",
 }
+
+# What needs no server; each is a module of its own.
+LOCAL = {"completion": "completion of command lines for your shell"}
 
 # Options without a value. Any other option that stands before the noun takes the next word with it.
 SWITCHES = (
@@ -87,11 +93,11 @@ def _run(argv: list[str]) -> int:
     if noun == "help":
         rest = argv[place + 1 :]
         return _run([*rest, "--help"])
-    if noun in NOUNS:
+    if noun in NOUNS or noun in LOCAL:
         return _built_in(noun).run(argv)
     extra = _extra_commands()
     if noun not in extra:
-        raise UsageError(f'unknown command "{noun}" for "{PROGRAM}"{suggestion(noun, (*NOUNS, *extra))}')
+        raise UsageError(f'unknown command "{noun}" for "{PROGRAM}"{suggestion(noun, (*NOUNS, *LOCAL, *extra))}')
     return extra[noun].run(argv[:place] + argv[place + 1 :])
 
 
@@ -123,12 +129,13 @@ def _without_noun(argv: Sequence[str]) -> int:
 
 
 def _built_in(noun: str) -> Command:
-    return Command(PROGRAM, noun, NOUNS[noun], partial(_run_noun, noun))
+    module = f"hanami_cli.nouns.{noun}" if noun in NOUNS else f"hanami_cli.{noun}"
+    return Command(PROGRAM, noun, (NOUNS | LOCAL)[noun], partial(_run_noun, noun, module))
 
 
-def _run_noun(noun: str, argv: list[str]) -> int:
+def _run_noun(noun: str, module: str, argv: list[str]) -> int:
     try:
-        code: int = import_module(f"hanami_cli.nouns.{noun}").run(argv)
+        code: int = import_module(module).run(argv)
     except UsageError as error:
         error.topic = noun
         raise
@@ -136,14 +143,14 @@ def _run_noun(noun: str, argv: list[str]) -> int:
 
 
 def _all_commands() -> list[Command]:
-    return [*map(_built_in, NOUNS), *_extra_commands().values()]
+    return [*map(_built_in, NOUNS | LOCAL), *_extra_commands().values()]
 
 
 def _extra_commands() -> dict[str, Command]:
     """Return the commands of installed packages. Whether the server can be imported is no concern of a client."""
     from hanami_cli.catalogue import load
 
-    catalogue = load(PROGRAM, (*NOUNS, "help"))
+    catalogue = load(PROGRAM, (*NOUNS, *LOCAL, "help"))
     for line in catalogue.skipped:
         warn(PROGRAM, line)
     return catalogue.commands

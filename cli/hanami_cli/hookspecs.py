@@ -40,11 +40,13 @@ def hanami_cli_commands() -> list[Command]:
         # hanami_backup/commands.py
         from hanami_cli import Command, hookimpl
 
+
         def backup(argv: list[str]) -> int:
             from hanami_backup.archive import write_archive
 
             write_archive(argv[0])
             return 0
+
 
         @hookimpl
         def hanami_cli_commands() -> list[Command]:

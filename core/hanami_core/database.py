@@ -10,7 +10,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import peewee
 from playhouse.migrations import Runner
@@ -25,6 +25,7 @@ DELETED = "deleted"
 NOT_DELETED = "-"
 
 M = TypeVar("M", bound="Record")
+Q = TypeVar("Q", bound=peewee.Model)
 
 
 class BaseModel(peewee.Model):
@@ -71,6 +72,49 @@ class OwnedRecord(Record):
     owner_id = peewee.CharField(256, index=True)
     visibility = peewee.CharField(10, default="private")
     name = peewee.CharField(256)
+
+
+class Prepared(Generic[Q]):
+    """A query of every request: its text is kept, because making it takes longer than answering it.
+
+    Args:
+        build: returns the query for given values, which must be texts; called once for a kind of database.
+    """
+
+    def __init__(self, build: Callable[..., peewee.ModelSelect[Q]]) -> None:
+        self._build = build
+        self._texts: dict[type, tuple[type[Q], str, list[Any]]] = {}
+
+    def all(self, *values: str) -> list[Q]:
+        """Return all rows for the given values."""
+        kind = type(proxy.obj)
+        if kind not in self._texts:
+            self._texts[kind] = self._prepare(len(values))
+        model, text, parameters = self._texts[kind]
+        given = (values[p.number] if isinstance(p, _Blank) else p for p in parameters)
+        return list(model.raw(text, *given))
+
+    def _prepare(self, count: int) -> tuple[type[Q], str, list[Any]]:
+        query = self._build(*map(_Blank, range(count)))
+        text, parameters = query.sql()
+        if {p.number for p in parameters if isinstance(p, _Blank)} != set(range(count)):
+            raise TypeError(f"a value of a prepared query is not compared with a column of texts: {text}")
+        return query.model, text, parameters
+
+    def first(self, *values: str) -> Q | None:
+        """Return the first row for the given values."""
+        return next(iter(self.all(*values)), None)
+
+
+class _Blank(str):
+    """Stands for a value in a query that is not asked yet; a text, so that columns of texts take it as it is."""
+
+    number: int
+
+    def __new__(cls, number: int) -> _Blank:
+        blank = super().__new__(cls)
+        blank.number = number
+        return blank
 
 
 def atomic() -> Any:

@@ -8,6 +8,7 @@ nothing more. What a task does is known to its kind (hook ``hanami_task_kinds``)
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import threading
 import time
@@ -33,6 +34,8 @@ T = TypeVar("T")
 QUEUED, ACTIVE, FINISHED, ABORTED, FAILED = "queued", "active", "finished", "aborted", "failed"
 OPEN = (QUEUED, ACTIVE)
 PROGRESS_INTERVAL = 0.25
+REMEMBERED_LANES = 4096
+"""Lanes of which a worker knows when they were served."""
 
 
 class Lane(BaseModel):
@@ -141,6 +144,8 @@ class TaskQueue:
         self._blobs = blobs
         self._lease = lease
         self._poke = poke
+        self._turns = itertools.count(1)
+        self._served: dict[str, int] = {}
 
     def enqueue(
         self,
@@ -183,6 +188,9 @@ class TaskQueue:
     def claim(self, host: str, owner: str, running: frozenset[str] = frozenset()) -> Task | None:
         """Take the oldest runnable task of a host, or None.
 
+        Lanes take turns: one that was just served waits until the others were, so that a long queue of one user does
+        not keep all others from theirs. Turns are remembered by the process, which is the only one to serve its host.
+
         Args:
             host: name of the compute host.
             owner: identity of the worker process. A lease of another owner must have run out; the sidecar of a host is
@@ -197,10 +205,20 @@ class TaskQueue:
                 .where(Task.sequence.in_(first) & (Lane.host == host))
                 .order_by(Task.sequence)
             )
-            task = next((t for t in heads if not {t.uuid, t.lane} & running and self._claimable(t, host, owner)), None)
+            free = [t for t in heads if not {t.uuid, t.lane} & running and self._claimable(t, host, owner)]
+            # The order of the query decides among lanes that were never served.
+            task = min(free, key=lambda t: self._served.get(t.lane, 0), default=None)
             if task is not None:
                 self._take(task, owner)
+                self._note_turn(str(task.lane))
         return task
+
+    def _note_turn(self, lane: str) -> None:
+        """Remember when a lane was served, also after it ran empty: who comes back at once waits like all others."""
+        self._served.pop(lane, None)
+        self._served[lane] = next(self._turns)
+        if len(self._served) > REMEMBERED_LANES:
+            del self._served[next(iter(self._served))]
 
     def _claimable(self, task: Task, host: str, owner: str) -> bool:
         if task.state == QUEUED:

@@ -143,6 +143,10 @@ class AccountMethods(Session):
         query = {} if user_id is None else {"user_id": user_id}
         return memberships(item(self.get("/user/project", **query), "projects"))
 
+    def whoami(self) -> User:
+        """Return the user who is logged in, with the projects; who created him, only administrators may know."""
+        return build(User, {**self.identity(), "projects": self.memberships()})
+
     def audit_log(self, page: int = 0, user_id: str | None = None) -> list[dict[str, Any]]:
         """Return up to 100 calls that changed something.
 

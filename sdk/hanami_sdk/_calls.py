@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from hanami_sdk import _http, hanami_request
 from hanami_sdk._http import API
+from hanami_sdk._retry import DEFAULT_SECONDS
 from hanami_sdk.hanami_exceptions import HanamiException
 
 if TYPE_CHECKING:
@@ -50,6 +51,11 @@ class OneShot:
     def timeout(self) -> float:
         """Seconds to wait for the server."""
         return _http.default_timeout()
+
+    @property
+    def retry(self) -> float:
+        """Seconds to go on with an upload when its connection broke off."""
+        return DEFAULT_SECONDS
 
     def get(self, path: str, **query: object) -> Any:
         """Send a GET request and return its JSON value."""

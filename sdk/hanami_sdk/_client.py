@@ -19,9 +19,11 @@ class Client(DatasetMethods, ClusterMethods, AccountMethods):
         passphrase: secret of the user.
         verify: check the certificate of an https address; a path names a file of trusted certificates.
         timeout: seconds to wait for a connection and for each part of an answer.
+        retry: seconds to go on when a connection broke off, with growing pauses; 0 gives up at once. Only what does no
+            harm is repeated: questions, and the parts of an upload that the server does not have yet.
 
     Raises:
-        ValueError: the address is no http address, or the time-out is not greater than 0.
+        ValueError: the address is no http address, or a number of seconds is too small.
 
     All methods raise a `HanamiException`: `ConnectionFailedException` if there is no answer, `UnauthorizedException` if
     user and passphrase are wrong or the user may not do it, and those that they name.

@@ -17,6 +17,10 @@ class Endpoint(Protocol):
     def timeout(self) -> float:
         """Seconds to wait for the server."""
 
+    @property
+    def retry(self) -> float:
+        """Seconds to go on trying when a connection broke off."""
+
     def get(self, path: str, **query: object) -> Any:
         """Send a GET request and return its JSON value."""
 

@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
+from hanami_sdk._retry import persist
 from hanami_sdk.hanami_exceptions import ConnectionFailedException, HanamiException, from_status
 
 if TYPE_CHECKING:
     import requests
 
 API = "/v1.0alpha"
+
+_NO_SERVER = (502, 503, 504)  # what a proxy says while the server behind it starts
 
 _default_timeout = 60.0
 
@@ -114,20 +117,30 @@ def _headers(token: str, body: str | None) -> dict[str, str]:
     return headers if body is None else headers | {"Content-Type": "application/json"}
 
 
-def send_over(session: requests.Session, method: str, url: str, **options: Any) -> bytes:
+def send_over(session: requests.Session, method: str, url: str, retry: float, **options: Any) -> bytes:
     """Send one request over `session`; no answer is a `ConnectionFailedException`.
 
-    A GET is repeated once when the connection broke off: the server may close an idle connection
-    at the very moment it is used again. Other methods are not, they may have been carried out.
+    A GET is repeated for `retry` seconds when the connection broke off or a proxy found no server, at first at once:
+    the server may close an idle connection at the very moment it is used again. Other methods are not, they may have
+    been carried out, and neither is what took too long.
     """
     import requests
 
     try:
-        try:
-            return send(method, url, session=session, **options)
-        except requests.ConnectionError as error:
-            if method != "GET" or isinstance(error, requests.Timeout):
-                raise
-            return send(method, url, session=session, **options)
+        return persist(
+            lambda: send(method, url, session=session, **options),
+            lambda error: method == "GET" and _is_passing(error),
+            retry,
+        )
     except requests.RequestException as error:
         raise ConnectionFailedException(f"{method} {url}: {error}") from error
+
+
+def _is_passing(error: Exception) -> bool:
+    """Tell whether an error may be over in a moment."""
+    from requests import ConnectionError, Timeout
+    from requests.exceptions import ChunkedEncodingError, SSLError
+
+    if isinstance(error, HanamiException):
+        return error.status in _NO_SERVER
+    return isinstance(error, ConnectionError | ChunkedEncodingError) and not isinstance(error, Timeout | SSLError)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, TypeAlias, TypeVar
 
+from hanami_sdk._html import Shown
 from hanami_sdk._http import item
 from hanami_sdk.hanami_exceptions import HanamiException
 
@@ -16,7 +17,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class Column(Shown):
     """A column of a dataset.
 
     Attributes:
@@ -29,7 +30,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Dataset:
+class Dataset(Shown):
     """A dataset; `dataset["picture"]` names one of its columns.
 
     Attributes:
@@ -72,7 +73,7 @@ class Dataset:
 
 
 @dataclass(frozen=True, slots=True)
-class Cluster:
+class Cluster(Shown):
     """A network.
 
     Attributes:
@@ -107,7 +108,7 @@ class Cluster:
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(Shown):
     """A stored state of a cluster.
 
     Attributes:
@@ -128,7 +129,7 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class Task(Shown):
     """Work in the queue of a cluster.
 
     Attributes:
@@ -176,7 +177,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Host:
+class Host(Shown):
     """A CPU or GPU that carries clusters.
 
     Attributes:
@@ -189,7 +190,7 @@ class Host:
 
 
 @dataclass(frozen=True, slots=True)
-class Project:
+class Project(Shown):
     """A project, which separates the things of its users from those of others.
 
     Attributes:
@@ -206,7 +207,7 @@ class Project:
 
 
 @dataclass(frozen=True, slots=True)
-class Membership:
+class Membership(Shown):
     """What a user is in a project.
 
     Attributes:
@@ -221,7 +222,7 @@ class Membership:
 
 
 @dataclass(frozen=True, slots=True)
-class User:
+class User(Shown):
     """A user.
 
     Attributes:

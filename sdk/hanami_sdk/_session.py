@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from hanami_sdk import _http
 from hanami_sdk._http import API
+from hanami_sdk._retry import DEFAULT_SECONDS
 from hanami_sdk.hanami_exceptions import HanamiException, UnauthorizedException
 
 if TYPE_CHECKING:
@@ -26,23 +28,73 @@ class Session:
     """Requests with a token that is always fresh, over connections that are used again; safe to use from threads."""
 
     def __init__(
-        self, address: str, user: str, passphrase: str, *, verify: bool | str = True, timeout: float = 60.0
+        self,
+        address: str,
+        user: str,
+        passphrase: str,
+        *,
+        verify: bool | str = True,
+        timeout: float = 60.0,
+        retry: float = DEFAULT_SECONDS,
     ) -> None:
         if not address.startswith(("http://", "https://")):
             raise ValueError(f"the address must begin with http:// or https://, not be '{address}'")
         if not timeout > 0:
             raise ValueError("the time-out must be greater than 0 seconds")
-        self._address, self._verify, self._timeout = address, verify, float(timeout)
+        if not retry >= 0:
+            raise ValueError("there is no trying again for less than 0 seconds")
+        self._address, self._verify, self._timeout, self._retry = address, verify, float(timeout), float(retry)
         self._user, self._passphrase = user, passphrase
         self._project: str | None = None
         self._token, self._renew_at = "", 0.0
+        self._identity: Mapping[str, Any] = {}
         self._lock = threading.RLock()
         self._connections: requests.Session | None = None
+
+    @classmethod
+    def from_environment(
+        cls, *, address: str | None = None, user: str | None = None, passphrase: str | None = None, **options: Any
+    ) -> Self:
+        """Take what is not given from the variables HANAMI_ADDRESS, HANAMI_USER and HANAMI_PASSPHRASE.
+
+        Args:
+            address: address of the server.
+            user: id of the user.
+            passphrase: secret of the user.
+            options: `verify`, `timeout` and `retry`, as for the class.
+
+        Raises:
+            ValueError: a variable is missing, or as for the class.
+        """
+        return cls(
+            address or _variable("HANAMI_ADDRESS"),
+            user or _variable("HANAMI_USER"),
+            passphrase or _variable("HANAMI_PASSPHRASE"),
+            **options,
+        )
+
+    def __repr__(self) -> str:
+        """Return address and user; the passphrase and the token are nobody's business."""
+        project = "" if self._project is None else f", project {self._project!r}"
+        return f"<{type(self).__name__} {self._address!r}, user {self._user!r}{project}>"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Return the object itself: copies of what holds a client share the login."""
+        return self
+
+    def __reduce__(self) -> Any:
+        """Refuse to be stored: the passphrase would lie in the file."""
+        raise TypeError("a Client holds a login and can not be stored; make a new one, as with Client.from_environment")
 
     @property
     def timeout(self) -> float:
         """Seconds to wait for a connection and for each part of an answer."""
         return self._timeout
+
+    @property
+    def retry(self) -> float:
+        """Seconds to go on trying when a connection broke off."""
+        return self._retry
 
     def __enter__(self) -> Self:
         """Return the object itself."""
@@ -110,6 +162,11 @@ class Session:
         """Send a DELETE request; arguments and result as for `get`."""
         return self._call("DELETE", path, query=query)
 
+    def identity(self) -> Mapping[str, Any]:
+        """Return what the server said about the user at the last login: `id`, `name` and `is_admin`."""
+        self._fresh_token()
+        return {name: self._identity[name] for name in ("id", "name", "is_admin") if name in self._identity}
+
     def open_socket(self, target: str, uuid: str, refusal: type[HanamiException]) -> Socket:
         """Open a websocket to the thing `uuid`; `refusal` is raised for later answers that are errors."""
         from hanami_sdk._socket import Socket
@@ -136,7 +193,7 @@ class Session:
             return self._token
 
     def _accept(self, answer: Any) -> None:
-        self._token = str(_http.item(answer, "token"))
+        self._token, self._identity = str(_http.item(answer, "token")), answer
         self._renew_at = time.monotonic() + renewal_age(self._token)
 
     def _send(
@@ -151,7 +208,7 @@ class Session:
         url = _http.join(self._address, API + path) + (f"?{_http.query_text(query)}" if query else "")
         text = None if body is None else _http.json_text(body)
         options = {"token": token, "body": text, "verify": self._verify, "timeout": self._timeout}
-        return _http.parse(_http.send_over(self._pool(), method, url, **options))
+        return _http.parse(_http.send_over(self._pool(), method, url, self._retry, **options))
 
     def _pool(self) -> requests.Session:
         import requests
@@ -160,6 +217,13 @@ class Session:
             if self._connections is None:
                 self._connections = requests.Session()
             return self._connections
+
+
+def _variable(name: str) -> str:
+    value = os.environ.get(name)
+    if not value:
+        raise ValueError(f"{name} is not set")
+    return value
 
 
 def renewal_age(token: str) -> float:

@@ -1,6 +1,7 @@
 """Where the bytes of an upload come from: paths, file objects, bytes, arrays. It knows no server.
 
-A source is read once, in order, and never held in memory as a whole unless the caller has it there.
+A source is read at any position, because an upload may have to go back; it is never held in memory as a whole unless
+the caller has it there.
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ class Source:
 
     Attributes:
         size: number of bytes.
-        read: returns at most the given number of bytes, none at the end.
+        read: returns at most the given number of bytes from a position on, none at the end.
     """
 
     size: int
-    read: Callable[[int], bytes]
+    read: Callable[[int, int], bytes]
 
 
 @contextmanager
@@ -76,8 +77,12 @@ def _from_file(file: IO[bytes], stack: ExitStack) -> Source:
         file = _spooled(file, stack)
     start = file.tell()
     size = file.seek(0, os.SEEK_END) - start
-    file.seek(start)
-    return Source(size, file.read)
+
+    def read(position: int, count: int) -> bytes:
+        file.seek(start + position)
+        return file.read(count)
+
+    return Source(size, read)
 
 
 def _spooled(file: IO[bytes], stack: ExitStack) -> IO[bytes]:
@@ -112,14 +117,13 @@ def _idx_blocks(values: Any) -> tuple[bytes, memoryview]:
 
 
 def _from_memory(*blocks: bytes | memoryview) -> Source:
-    left = [memoryview(block) for block in blocks]
+    views = [memoryview(block) for block in blocks]
 
-    def read(count: int) -> bytes:
-        while left and not left[0]:
-            del left[0]
-        if not left:
-            return b""
-        piece, left[0] = bytes(left[0][:count]), left[0][count:]
-        return piece
+    def read(position: int, count: int) -> bytes:
+        for view in views:
+            if position < len(view):
+                return bytes(view[position : position + count])
+            position -= len(view)
+        return b""
 
-    return Source(sum(map(len, left)), read)
+    return Source(sum(map(len, views)), read)

@@ -155,22 +155,42 @@ class TaskMethods(Session):
             NotFoundException: the task was deleted.
             WaitTimeoutException: the time is over; the task goes on.
         """
-        last, reported = task, -1
+        watch = Watch(task, progress)
+        wait_until(lambda: watch.see(self.task(task)), timeout, watch.title)
+        return watch.result()
 
-        def has_ended() -> bool:
-            nonlocal last, reported
-            last = self.task(task)
-            done, total = last.current_cycle or 0, last.total_number_of_cycles or 0
-            if progress is not None and total and done > reported:
-                reported = done
-                progress(done, total)
-            return last.ended
 
-        wait_until(has_ended, timeout, f"task {task.uuid}")
-        if not last.finished:
-            reason = f": {last.error}" if last.error else ""
-            raise TaskFailedException(f"task {task.uuid} is {last.state}{reason}", last)
-        return last
+class Watch:
+    """What somebody who waits for a task has seen of it, whoever asks the server.
+
+    Args:
+        task: the task.
+        progress: called with the cycles done and the cycles of all whenever there are more.
+    """
+
+    def __init__(self, task: Task, progress: Progress | None = None) -> None:
+        self.title = f"task {task.uuid}"
+        self._last, self._progress, self._reported = task, progress, -1
+
+    def see(self, task: Task) -> bool:
+        """Take note of the present state and tell whether it is the last one."""
+        self._last = task
+        done, total = task.current_cycle or 0, task.total_number_of_cycles or 0
+        if self._progress is not None and total and done > self._reported:
+            self._reported = done
+            self._progress(done, total)
+        return task.ended
+
+    def result(self) -> Task:
+        """Return the finished task.
+
+        Raises:
+            TaskFailedException: the task was aborted or failed.
+        """
+        if not self._last.finished:
+            reason = f": {self._last.error}" if self._last.error else ""
+            raise TaskFailedException(f"{self.title} is {self._last.state}{reason}", self._last)
+        return self._last
 
 
 def _cluster_of(task: Task | str, cluster: ClusterLike | None) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from hanami_sdk._endpoint import Endpoint
 from hanami_sdk._http import item
 from hanami_sdk._messages import decode_response, encode_chunk
+from hanami_sdk._retry import Patience
 from hanami_sdk._sources import Source
 from hanami_sdk._waiting import wait_until
-from hanami_sdk.hanami_exceptions import UploadException
+from hanami_sdk.hanami_exceptions import ConnectionFailedException, UploadException
 
 CHUNK = 131_072  # the released clients send 128 KiB, and servers count in such pieces
 
@@ -54,15 +56,15 @@ class Upload:
             WaitTimeoutException: the server does not report the files as complete.
         """
         total, done = sum(source.size for source in sources.values()), 0
-
-        def acknowledged(count: int) -> None:
-            nonlocal done
-            done += count
-            if progress is not None:
-                progress(done, total)
-
         for part, source in sources.items():
-            send_source(self.endpoint, self.files[part], source, acknowledged)
+            before = done
+
+            def reached(position: int, before: int = before) -> None:
+                if progress is not None:
+                    progress(before + position, total)
+
+            send_file(self.endpoint, self.uuid, self.files[part], source, reached)
+            done += source.size
         wait_until_complete(self.endpoint, self.uuid)
         self._finish()
 
@@ -71,32 +73,83 @@ class Upload:
         self.endpoint.put(self.path, {"uuid": self.uuid, **files})
 
 
-def send_source(endpoint: Endpoint, file_uuid: str, source: Source, acknowledged: Callable[[int], None]) -> None:
-    """Send one file over a websocket of its own, chunk by chunk.
+def send_file(endpoint: Endpoint, uuid: str, file_uuid: str, source: Source, reached: Callable[[int], None]) -> None:
+    """Send one file. When the connection breaks off, go on with another one behind what the server has.
+
+    Args:
+        endpoint: where to.
+        uuid: UUID of the dataset.
+        file_uuid: UUID of the file.
+        source: what to send.
+        reached: called with the position behind each chunk that the server has written.
+
+    Raises:
+        ConnectionFailedException: there was no connection for too long, or the server does not tell what it has.
+        UploadException: the server refused a chunk.
+    """
+    patience, position = Patience(endpoint.retry), 0
+
+    def advance(to: int) -> None:
+        nonlocal position
+        position = to
+        patience.renew()
+        reached(to)
+
+    while True:
+        try:
+            return send_source(endpoint, file_uuid, source, advance, position)
+        except ConnectionFailedException as error:
+            position = _position_after(error, endpoint, uuid, file_uuid, patience)
+
+
+def _position_after(
+    error: ConnectionFailedException, endpoint: Endpoint, uuid: str, file_uuid: str, patience: Patience
+) -> int:
+    """Return how much of a file the server has after the connection broke off with `error`."""
+    while patience.pause():
+        with suppress(*_failures()):
+            received = endpoint.get("/dataset/progress", uuid=uuid).get("received")
+            if received is None:  # a server of another make
+                break
+            return int(item(received, file_uuid))
+    raise error
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    from requests import RequestException  # what the documented functions raise
+
+    return ConnectionFailedException, RequestException
+
+
+def send_source(
+    endpoint: Endpoint, file_uuid: str, source: Source, reached: Callable[[int], None], start: int = 0
+) -> None:
+    """Send the rest of a file over a websocket of its own, chunk by chunk.
 
     Args:
         endpoint: where to.
         file_uuid: UUID of the file.
         source: what to send.
-        acknowledged: called with the size of each chunk that the server has written.
+        reached: called with the position behind each chunk that the server has written.
+        start: position of the first chunk.
     """
     socket = endpoint.open_socket("file_upload", file_uuid, UploadException)
     try:
-        for position in range(0, source.size, CHUNK):
-            data = _read(source, min(CHUNK, source.size - position))
+        for position in range(start, source.size, CHUNK):
+            data = _read(source, position, min(CHUNK, source.size - position))
             success, error = decode_response(socket.exchange(encode_chunk(position, data)))
             if not success:
                 raise UploadException(error or f"the server refused the bytes from {position} on")
-            acknowledged(len(data))
+            reached(position + len(data))
     finally:
         socket.close()
 
 
-def _read(source: Source, count: int) -> bytes:
+def _read(source: Source, position: int, count: int) -> bytes:
     """Read exactly `count` bytes: raw files and pipes may give less at a time."""
-    data = source.read(count)
+    data = source.read(position, count)
     while len(data) < count:
-        piece = source.read(count - len(data))
+        piece = source.read(position + len(data), count - len(data))
         if not piece:
             raise UploadException("the file became shorter while it was sent")
         data += piece

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from hanami_sdk.hanami_exceptions import WaitTimeoutException
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.5
 
 
-def wait_until(done: Callable[[], bool], timeout: float | None, what: str) -> None:
-    """Call `done` until it is true.
+def pauses(timeout: float | None, what: str) -> Iterator[float]:
+    """Yield how many seconds to sleep before the next question.
 
     Args:
-        done: question to the server.
-        timeout: seconds; None waits without end.
+        timeout: seconds; None yields without end.
         what: subject of the error text.
 
     Raises:
@@ -23,8 +22,16 @@ def wait_until(done: Callable[[], bool], timeout: float | None, what: str) -> No
     """
     end = None if timeout is None else time.monotonic() + timeout
     pause = _FIRST_PAUSE
-    while not done():
+    while True:
+        yield pause if end is None else max(0.0, min(pause, end - time.monotonic()))
         if end is not None and time.monotonic() >= end:
             raise WaitTimeoutException(f"{what} did not end within {timeout:g} s")
-        time.sleep(pause if end is None else max(0.0, min(pause, end - time.monotonic())))
         pause = min(1.5 * pause, _LONGEST_PAUSE)
+
+
+def wait_until(done: Callable[[], bool], timeout: float | None, what: str) -> None:
+    """Call `done` until it is true; `timeout`, `what` and errors are those of `pauses`."""
+    for pause in pauses(timeout, what):
+        if done():
+            return
+        time.sleep(pause)

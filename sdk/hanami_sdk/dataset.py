@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from hanami_sdk import _calls
 from hanami_sdk._direct import in_thread
 from hanami_sdk._sources import open_sources
-from hanami_sdk._upload import Progress, Upload, send_source
+from hanami_sdk._upload import Progress, Upload, send_file
 from hanami_sdk._upload import wait_until_complete as _wait_until_complete
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ async def send_data(
     Args:
         token: token.
         address: address of the server.
-        dataset_uuid: has no effect, the file knows its dataset.
+        dataset_uuid: UUID of the dataset.
         file_uuid: UUID of the file, from the answer to the announcement.
         data: content of the file.
         verify_connection: check the certificate.
@@ -147,13 +147,13 @@ async def send_data(
         NotFoundException: there is no such file for this user.
         UploadException: the server refused a chunk.
     """
-    await in_thread(_send_data, _calls.OneShot(token, address, verify_connection), file_uuid, data)
+    await in_thread(_send_data, _calls.OneShot(token, address, verify_connection), dataset_uuid, file_uuid, data)
     return True
 
 
-def _send_data(endpoint: _calls.OneShot, file_uuid: str, data: Part) -> None:
+def _send_data(endpoint: _calls.OneShot, dataset_uuid: str, file_uuid: str, data: Part) -> None:
     with open_sources({"data": data}) as sources:
-        send_source(endpoint, file_uuid, sources["data"], lambda count: None)
+        send_file(endpoint, dataset_uuid, file_uuid, sources["data"], lambda position: None)
 
 
 def wait_until_upload_complete(token: str, address: str, uuid: str, verify_connection: bool = True) -> bool:

@@ -23,12 +23,12 @@ from rich.table import Table
 from hanami_sdk import Client
 from hanami_server.demo import digits, story
 from hanami_server.demo.local import LocalServer
-from tests.bench import engine
+from tests.bench import engine, rest
 from tests.bench.contest import report, result
 
 ROOT = Path(__file__).parents[2]
 SEEDS = 3
-PARTS = ("service", "engine", "contest")
+PARTS = ("service", "rest", "engine", "contest")
 
 TARGETS = {
     "accuracy_percent": ("≥", 97.0),
@@ -37,6 +37,7 @@ TARGETS = {
     "direct_io_ms_p50": ("≤", 0.5),
     "ready_seconds": ("≤", 4.0),
     "memory_mb": ("≤", 600.0),
+    "rest_requests_per_second": ("≥", 2500.0),
 }
 
 
@@ -125,6 +126,9 @@ def main() -> None:
     if "service" in parts:
         figures["service"] = measure_service(directory)
         show(f"service, {'genuine MNIST' if genuine else 'sample of MNIST'}", figures["service"])
+    if "rest" in parts:
+        figures["rest"] = rest.run()
+        show("lists, 8 clients", figures["rest"])
     if "engine" in parts and genuine:
         figures["engine"] = engine.run(directory)
         show("engine", figures["engine"])

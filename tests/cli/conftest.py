@@ -12,7 +12,7 @@ import pytest
 
 from hanami_cli import hanamictl
 from hanami_sdk import hanami_request
-from hanami_sdk._messages import classes
+from hanami_sdk._messages import Buffer, Process, classes, encode_values
 
 API = "/v1.0alpha"
 LOGIN = {"HANAMI_USER": "asdf", "HANAMI_PASSPHRASE": "asdf asdf", "HANAMI_ADDRESS": "http://127.0.0.1:9"}
@@ -84,12 +84,23 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         target = json.loads(self.frame()[1])
         self.send_frame(1, b'{"success": true}')
+        if target["target"] == "cluster":
+            self.network(api)
+            return
         file = api.uploaded.setdefault(target["uuid"], bytearray())
         while (frame := self.frame())[0] == 2:
             message = classes().upload.FromString(frame[1])
             file[message.position :] = message.data
             response = classes().upload_response(success=not api.refuse_chunks, errorMessage="the disk is full")
             self.send_frame(2, response.SerializeToString())
+
+    def network(self, api):
+        """Answer with the double of what comes in last."""
+        while (frame := self.frame())[0] == 2:
+            message = classes().cluster_io.FromString(frame[1])
+            api.uploaded[message.bufferName] = list(message.values)
+            answer = encode_values("out", [2 * value for value in message.values], False, Process.REQUEST, Buffer.INPUT)
+            self.send_frame(2, answer)
 
     def frame(self):
         head = self.rfile.read(2)

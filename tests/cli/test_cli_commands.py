@@ -1,6 +1,7 @@
 """Every command of `hanamictl` against a server on a real socket: what it asks and what it prints."""
 
 import gzip
+import io
 import json
 import sys
 from textwrap import dedent
@@ -268,6 +269,63 @@ def test_own_projects(api, run):
     api.answer("GET", "/user/project", projects)
     assert "| proj       | member | true             |" in run("user", "project", "list").out
     assert json.loads(run("user", "project", "list", "-j").out) == projects
+
+
+def test_whoami(api, run):
+    api.answer("POST", "/token", {"id": "asdf", "is_admin": False, "name": "As Df", "token": "secret"})
+    api.answer("GET", "/user/project", {"projects": [{"project_id": "p", "role": "member", "is_project_admin": True}]})
+    outcome = run("whoami")
+    assert outcome.code == 0
+    assert [line.split("|")[1].strip() for line in outcome.out.splitlines() if "|" in line if line[2] != " "] == [
+        "ADDRESS",
+        "ID",
+        "NAME",
+        "IS ADMIN",
+        "PROJECTS",
+    ]
+    assert "secret" not in outcome.out
+    assert json.loads(run("whoami", "-j").out) == {
+        "address": api.address,
+        "id": "asdf",
+        "name": "As Df",
+        "is_admin": False,
+        "projects": [{"project_id": "p", "role": "member", "is_project_admin": True}],
+    }
+
+
+def test_token(api, run):
+    assert run("token", "renew").out == "the token\n"
+    assert json.loads(run("token", "renew", "-j").out) == {"token": "the token"}
+    api.answer("PUT", "/token", {"token": "another"})
+    assert run("token", "renew", "--project", "proj", "--output", "csv").out == "another\n"
+    assert api.asked("/token")[-1] == ("PUT", {}, {"project_id": "proj"})
+
+
+@pytest.mark.parametrize(("noun", "path"), [("audit", "/audit_log"), ("error", "/error_log")])
+def test_logs(api, run, noun, path):
+    row = {"created_at": "2026-11-21 19:51:42", "user_id": "asdf"}
+    api.answer("GET", path, table_of(row, row))
+    outcome = run("logs", noun, "--user", "asdf", "--page", "2")
+    assert outcome.out.splitlines()[1:4:2] == [
+        "|     CREATED AT      | USER ID |",
+        "| 2026-11-21 19:51:42 | asdf    |",
+    ]
+    run("logs", noun)
+    assert api.asked(path) == [("GET", {"user_id": "asdf", "page": "2"}, None), ("GET", {"page": "0"}, None)]
+
+
+def test_direct(api, run, tmp_path, monkeypatch):
+    api.answer("PUT", "/cluster/set_mode", {"uuid": UUID})
+    file = tmp_path / "values"
+    file.write_text("1, 2\n3\n")
+    outcome = run("cluster", "direct", UUID, "-v", "first=-1,0.5", "--values", f"second=@{file}")
+    assert outcome.out.splitlines()[3] == "| 0 | 2.000000 | 4.000000 | 6.000000 |"
+    assert api.uploaded == {"first": [-1, 0.5], "second": [1, 2, 3]}
+    modes = [body["new_state"] for _, _, body in api.asked("/cluster/set_mode")]
+    assert modes == ["DIRECT", "TASK"]
+    monkeypatch.setattr(sys, "stdin", io.StringIO("4"))
+    assert json.loads(run("cluster", "direct", UUID, "-v", "first=@-", "-j").out) == [[8]]
+    assert run("cluster", "direct", UUID, "-v", "first=@/nowhere").code == 1
 
 
 def test_cluster_create_sends_the_template(api, run, tmp_path):

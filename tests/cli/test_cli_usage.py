@@ -111,6 +111,10 @@ def test_all_missing_options_are_named(noun, line, capsys):
         ("dataset create csv x -i /dev/null -l /dev/null", "the format csv has no part 'label'"),
         ("dataset create own x -i /dev/null --part y", 'invalid argument "y" for "--part": use PART=PATH'),
         ("dataset content x -c y -n many", 'invalid argument "many" for "--rows": not a whole number'),
+        ("completion tcsh", 'unknown command "tcsh" for "hanamictl completion"'),
+        ("logs audit --page first", 'invalid argument "first" for "--page": not a whole number'),
+        ("cluster direct x -v 1,2", 'invalid argument "1,2" for "--values": use HEXAGON=NUMBERS or HEXAGON=@PATH'),
+        ("cluster direct x -v in=1,a", "invalid argument for \"--values\": in: could not convert string to float: 'a'"),
         ("cluster mode x WILD", 'invalid argument "WILD" for MODE: use TASK or DIRECT'),
         ("task create train x -c c -i abc -o a:b:c", "Required separators ':' are missing in 'abc'"),
         ("task create train x -c c -i a:b -o a:b:c", "Invalid format before or after ':' in 'a:b'"),
@@ -166,6 +170,8 @@ def test_overview(argv, capsys):
 @pytest.mark.parametrize("noun", NOUNS)
 @pytest.mark.parametrize("form", ["{}", "{} --help", "-h {}", "help {}", "{} list --help", "{} list -c x -h"])
 def test_help_of_a_noun(noun, form, capsys):
+    if (noun, form) == ("whoami", "{}"):
+        pytest.skip("it is a command by itself")
     assert main(form.format(noun).split()) == 0
     assert capsys.readouterr().out == HELPS[noun].strip("\n") + "\n"
 

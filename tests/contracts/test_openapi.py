@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from falcon import inspect as falcon_inspect
 
-from hanami_core.routes import METHODS, Page
+from hanami_core.routes import METHODS, Empty, Page, Route
+from hanami_plugins.openapi import describe
 from hanami_server.health import LIVE_PATH, READY_PATH
 from tests.whole import Whole
 
@@ -147,3 +148,16 @@ def test_the_page_needs_no_token_and_nothing_from_elsewhere(whole: Whole) -> Non
     assert not re.search(r"https?://|//cdn|innerHTML|<link|<img|\ssrc=", answer.text)
     assert "connect-src 'self'" in answer.text
     assert whole.runtime.routes["GET", "/docs"].response is Page
+
+
+def test_an_answer_of_an_unknown_type_costs_nothing_but_its_schema() -> None:
+    class Strange:
+        """A type that no schema can be made of."""
+
+    def handler(call: Any, request: Any) -> Any:
+        """Return something strange."""
+
+    routes = [Route("GET", "/v1/strange", "strange.get", Empty, Strange, handler)]
+    operation = describe(routes, "1.0")["paths"]["/v1/strange"]["get"]
+    assert operation["summary"] == "Return something strange"
+    assert operation["responses"]["200"]["content"] == {"application/json": {"schema": {}}}

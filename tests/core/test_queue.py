@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hanami_core import queue as queue_module
 from hanami_core.access import Actor
 from hanami_core.blobs import Blob, Blobs
 from hanami_core.database import atomic
@@ -79,6 +80,34 @@ def test_a_lane_is_a_fifo_and_lanes_run_side_by_side(bench: Bench) -> None:
     task = bench.queue.claim("cpu0", "cpu0/1")
     assert task is not None
     assert task.uuid == second.uuid
+
+
+def test_lanes_take_turns(bench: Bench) -> None:
+    for name in ("a1", "a2", "a3"):
+        bench.add("a", name)
+    bench.add("b", "b1")
+    served = []
+    for number in range(6):
+        task = bench.queue.claim("cpu0", "cpu0/1")
+        assert task is not None
+        served.append(task.name)
+        bench.queue.fail(task, "done")
+        if number == 1:
+            # A lane that ran empty and comes back has no advantage.
+            bench.add("b", "b2")
+        if number == 2:
+            bench.add("b", "b3")
+    assert served == ["a1", "b1", "a2", "b2", "a3", "b3"]
+
+
+def test_the_queue_forgets_lanes_that_were_served_long_ago(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue_module, "REMEMBERED_LANES", 2)
+    for number in range(5):
+        Lane.create(key=f"lane{number}", host="cpu0")
+        bench.add(f"lane{number}", f"task{number}")
+    names = [task.name for _ in range(5) if (task := bench.queue.claim("cpu0", "cpu0/1"))]
+    assert names == [f"task{number}" for number in range(5)]
+    assert len(bench.queue._served) == 2
 
 
 def test_a_host_sees_only_its_lanes(bench: Bench) -> None:

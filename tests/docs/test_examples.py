@@ -66,6 +66,7 @@ def test_the_user_guide_runs(desk: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "5000 {" in output
     assert "'picture': range(0, 784)" in output
     assert "is what it reads" in output
+    assert float(output.partition(" of the points")[0].split()[-1]) > 0.8
     assert "line" in output
     assert "not found" in output
 

@@ -73,10 +73,12 @@ def test_mnist_from_announcement_to_table(site: Site, tmp_path: Path) -> None:
     parts = {name: announced[name] for name in ("uuid_input_file", "uuid_label_file")}
     assert announced == common | parts | {"created_at": created, "uuid": uuid}
 
+    arrived = dict.fromkeys(parts.values(), 0)
     for part, content in files.items():
-        assert site.call("GET", "/progress", uuid=uuid) == {"complete": False, "uuid": uuid}
+        assert site.call("GET", "/progress", uuid=uuid) == {"complete": False, "received": arrived, "uuid": uuid}
         site.send(announced[f"uuid_{part}_file"], content)
-    assert site.call("GET", "/progress", uuid=uuid) == {"complete": True, "uuid": uuid}
+        arrived[announced[f"uuid_{part}_file"]] = len(content)
+    assert site.call("GET", "/progress", uuid=uuid) == {"complete": True, "received": arrived, "uuid": uuid}
     assert site.finish("mnist", announced) == {"uuid": uuid}
     assert site.call("GET", "/progress", uuid=uuid)["complete"] is True
 
@@ -388,7 +390,8 @@ def test_upper_case_finds_the_dataset(site: Site) -> None:
     site.send(announced["uuid_input_file"], CSV)
     upper = {name: value.upper() if name.startswith("uuid") else value for name, value in announced.items()}
     assert site.finish("csv", upper) == {"uuid": announced["uuid"]}
-    assert site.call("GET", "/progress", uuid=upper["uuid"]) == {"complete": True, "uuid": announced["uuid"]}
+    progress = {"complete": True, "received": {}, "uuid": announced["uuid"]}
+    assert site.call("GET", "/progress", uuid=upper["uuid"]) == progress
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Thread
 from time import perf_counter
 
 import numpy as np
@@ -130,6 +131,43 @@ def test_many_outputs_need_more_than_one_vector(host: CpuHost) -> None:
     said = answers(live, values[:40])
     assert (said.argmax(1) == np.arange(40)).all()
     np.testing.assert_allclose(said.sum(axis=1), 1, atol=1e-5)
+
+
+# Metrics
+
+
+def test_metrics_tell_how_training_goes(host: CpuHost) -> None:
+    live = trained(host, 3000)
+    early = trained(host, 100).metrics()
+    metrics = live.metrics()
+    assert metrics["cycles"] == 3000
+    assert metrics["synapses"] == (metrics["sections"] + 2 * CLASSES) * 64
+    assert metrics["memory"] > metrics["synapses"] * 4
+    assert metrics["accuracy"] > 0.97 > early["accuracy"]
+    assert 0 < metrics["loss"] < 0.2 < early["loss"]
+    again = reopened(live, host)
+    assert {"loss", "accuracy"}.isdisjoint(again.metrics())
+    again.train_one({"in": np.ones(WIDTH, np.float32)}, {"out": np.eye(CLASSES, dtype=np.float32)[0]})
+    assert {"loss", "accuracy"} <= set(again.metrics())
+
+
+@pytest.mark.parametrize("softmax", [True, False])
+def test_loss_and_accuracy_are_those_of_the_answers(host: CpuHost, softmax: bool) -> None:
+    values, labels = blobs(50, seed=6)
+    if not softmax:
+        labels[:, 0] = 1
+    live = network(host, {"in": WIDTH}, {"out": CLASSES})
+    live.train(rows(*blobs(200) if softmax else (values, labels)), ALWAYS)
+    losses, right = [], []
+    for one, expected in zip(values.astype(np.float32), labels.astype(np.float32), strict=True):
+        live = reopened(live, host)
+        said = live.request_one({"in": one})["out"]
+        live.train_one({"in": one}, {"out": expected})
+        losses.append(live.metrics()["loss"] + np.log(1 - np.abs(said - expected).max()))
+        as_expected = said.argmax() == expected.argmax() if softmax else ((said > 0.5) == (expected > 0.5)).all()
+        right.append(live.metrics()["accuracy"] == as_expected)
+    np.testing.assert_allclose(losses, 0, atol=1e-3)
+    assert all(right)
 
 
 # Growth
@@ -264,6 +302,46 @@ def test_two_users_of_a_team_never_wait_for_each_other() -> None:
     outer = team.run(2, lambda thread, threads: inner.append(len(team.run(2, lambda *_: 0))) or threads)
     assert outer == [2, 2]
     assert inner == [1, 1]
+
+
+def test_networks_at_work_share_the_threads() -> None:
+    team = team_module.Team(4)
+    sizes = []
+    with team.joined():
+        sizes.append(team.run(8, lambda thread, threads: threads)[0])
+        with team.joined():
+            sizes.append(team.run(8, lambda thread, threads: threads)[0])
+            with team.joined(), team.joined(), team.joined():
+                sizes.append(team.run(8, lambda thread, threads: threads)[0])
+    sizes.append(team.run(3, lambda thread, threads: threads)[0])
+    assert sizes == [4, 2, 1, 3]
+
+
+def test_a_call_gets_threads_that_nobody_has() -> None:
+    team = team_module.Team(4)
+    inner: list[int] = []
+    with team.joined(), team.joined():
+        outer = team.run(2, lambda thread, threads: inner.append(len(team.run(4, lambda *_: 0))) or threads)
+    assert outer == [2, 2]
+    assert sorted(inner) in ([1, 2], [2, 2])
+    assert len(team.run(4, lambda *_: 0)) == 4
+
+
+@pytest.mark.parametrize("blocks", [1, 3])
+def test_networks_that_train_side_by_side_are_those_that_train_alone(
+    host: CpuHost, monkeypatch: pytest.MonkeyPatch, blocks: int
+) -> None:
+    monkeypatch.setattr(live_module, "THREAD_WORK", 0)
+    shared = CpuHost("cpu0", 1)
+    shared.team = team_module.Team(4)
+    lives = [network(shared, {"in": WIDTH}, {"out": CLASSES}, seed, blocks) for seed in range(6)]
+    threads = [Thread(target=live.train, args=(rows(*blobs(2000)), ALWAYS)) for live in lives]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for seed, live in enumerate(lives):
+        assert live.state().digest() == trained(host, 2000, seed=seed, blocks=blocks).state().digest()
 
 
 # Interruption

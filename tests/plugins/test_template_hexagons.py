@@ -85,6 +85,9 @@ def test_the_example() -> None:
         re.sub(r"([:,]|->)", r" \1 \n", EXAMPLE).replace("version :", "version:").replace("version: \n", "version:"),
         EXAMPLE.replace(" -> ", "->"),
         changed("10000000.0", "10000000"),
+        changed("picture_hex: 1,1,1", "picture_hex:\n target: 1,1,1\n number_of_inputs: 784").replace(
+            "label_hex: 4,1,1", "label_hex:\n target: 4,1,1\n number_of_outputs: 10"
+        ),
         changed("enable_reduction: false", "enable_reduction: True enable_reduction: False"),
         changed("picture_hex: 1,1,1", "picture_hex: 01,1,0000000000000000000000000001"),
     ],
@@ -208,8 +211,16 @@ def test_errors_name_the_place_and_the_rule(old: str, new: str, message: str) ->
             "add a hexagon between them or an axon",
         ),
         (
-            changed("picture_hex: 1,1,1", "picture_hex:\n target: 1,1,1\n number_of_inputs: 784"),
-            "line 17, column 2: 'target:' belongs to templates of OpenHanami 0.5; write 'name: x,y,z' instead",
+            changed("picture_hex: 1,1,1", "picture_hex:\n goal: 1,1,1\n number_of_inputs: 784"),
+            "line 17, column 2: expected 'target', not 'goal'",
+        ),
+        (
+            changed("picture_hex: 1,1,1", "picture_hex:\n target: 1,1,1\n number_of_outputs: 784"),
+            "line 18, column 2: expected 'number_of_inputs', not 'number_of_outputs'",
+        ),
+        (
+            changed("label_hex: 4,1,1", "label_hex:\n target: 4,1,1\n number_of_outputs: 0"),
+            "line 20, column 21: number_of_outputs must be at least 1",
         ),
         (
             "version: 1\nsettings:\n    refractory_time: 1\nbricks:\n    1,1,1\n        input: test_input\n",

@@ -238,6 +238,16 @@ def test_a_steady_upload_needs_one_record(place: Place) -> None:
     assert place.journal.stat().st_size == 64
 
 
+def test_what_has_arrived_counts_up_to_the_first_gap(site: Site) -> None:
+    upload = create(site, 300)
+    session = site.socket(upload.uuid)
+    steps = ((100, 0), (250, 0), (0, 200), (200, 300))
+    for start, leading in steps:
+        session.receive(message(start, bytes(100 if start < 250 else 50)))
+        assert uploads.leading(site.runtime, upload) == leading
+    session.close()
+
+
 def test_a_scattered_upload_is_refused_in_the_end(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(received, "MAX_RECORDS", 3)
     receiver = Receiver(place)

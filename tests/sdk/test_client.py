@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import copy
 import dataclasses
+import pickle
 from collections.abc import Iterator
 from typing import Any
 
@@ -320,3 +322,45 @@ def test_models_are_frozen(model: Any) -> None:
     thing = model(**{f.name: "x" for f in dataclasses.fields(model)})
     with pytest.raises(dataclasses.FrozenInstanceError):
         setattr(thing, dataclasses.fields(model)[0].name, "y")
+
+
+def test_models_show_themselves_in_notebooks() -> None:
+    task = Task("t", "c", "active", name="<script>", current_cycle=3, total_number_of_cycles=12, fraction=0.25)
+    shown = task._repr_html_()
+    assert "<caption>Task</caption>" in shown
+    assert "&lt;script&gt;" in shown
+    assert "<script>" not in shown
+    assert '<progress max="1" value="0.2500"></progress> 25%' in shown
+    assert "error" not in shown, "what is not known is not shown"
+    assert "784 values from 0 on" in Dataset("d", "digits", columns={"<b>": range(784)})._repr_html_()
+    assert "<b>" not in Dataset("d", "digits", columns={"<b>": range(784)})._repr_html_()
+    assert "room, member, False" in User("ada_", "Ada", projects=(Membership("room", "member", False),))._repr_html_()
+
+
+def test_a_client_shows_no_secrets(server: FakeServer, client: Client) -> None:
+    server.on("PUT", "/token", {"token": "token-2"})
+    client.switch_project("room")
+    assert repr(client) == f"<Client '{server.address}', user 'asdf', project 'room'>"
+    for text in (repr(client), str(client)):
+        assert "asdfasdf" not in text
+        assert "token" not in text
+
+
+def test_a_client_is_shared_by_copies_and_not_stored(client: Client) -> None:
+    assert copy.deepcopy([client]) == [client]
+    with pytest.raises(TypeError, match="holds a login"):
+        pickle.dumps(client)
+
+
+def test_a_login_of_the_environment(monkeypatch: pytest.MonkeyPatch, server: FakeServer) -> None:
+    login = {"HANAMI_ADDRESS": server.address, "HANAMI_USER": "asdf", "HANAMI_PASSPHRASE": "asdf asdf"}
+    for missing in login:
+        for name, value in login.items():
+            monkeypatch.setenv(name, "" if name == missing else value)
+        with pytest.raises(ValueError, match=f"{missing} is not set"):
+            Client.from_environment()
+    monkeypatch.setenv(missing, login[missing])
+    with Client.from_environment(user="ada_", timeout=5) as found:
+        found.login()
+    assert found.timeout == 5
+    assert server.logins[0].body["id"] == "ada_"

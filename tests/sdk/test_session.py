@@ -16,6 +16,7 @@ from hanami_sdk import (
     ConnectionFailedException,
     HanamiException,
     UnauthorizedException,
+    _retry,
     _session,
 )
 
@@ -194,6 +195,43 @@ def test_get_is_repeated_on_a_broken_connection(server: FakeServer, client: Clie
     assert len(server.requests) == 2
 
 
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_get_is_repeated_while_a_proxy_finds_no_server(server: FakeServer, client: Client, status: int) -> None:
+    body = {"header": [], "body": []}
+    server.answers["GET", HOSTS] = lambda request: Answer(200 if len(server.requests) > 3 else status, body)
+    assert client.hosts() == []
+    assert len(server.requests) == 4
+
+
+def test_get_gives_up_at_the_deadline(server: FakeServer) -> None:
+    server.on("GET", "/host/all", "starting", status=503)
+    with Client(server.address, "asdf", "asdfasdf", retry=0.3) as client:
+        begin = time.monotonic()
+        with pytest.raises(HanamiException, match="starting"):
+            client.hosts()
+        assert 0.3 <= time.monotonic() - begin < 2
+    assert len(server.requests) > 2
+
+
+def test_get_is_not_repeated_without_patience(server: FakeServer) -> None:
+    server.on("GET", "/host/all", "starting", status=503)
+    with Client(server.address, "asdf", "asdfasdf", retry=0) as client, pytest.raises(HanamiException):
+        client.hosts()
+    assert len(server.requests) == 1
+
+
+def test_pauses_grow_and_begin_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("hanami_sdk._retry.time.sleep", slept.append)
+    monkeypatch.setattr("hanami_sdk._retry.random.uniform", lambda low, high: high)
+    patience = _retry.Patience(60)
+    assert all(patience.pause() for _ in range(8))
+    assert slept == [0.0, 0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0]
+    patience.renew()
+    assert patience.pause()
+    assert slept[-1] == 0.0
+
+
 def test_other_methods_are_not_repeated(server: FakeServer, client: Client) -> None:
     client.login()
 
@@ -238,6 +276,12 @@ def test_wrong_address(address: str) -> None:
 def test_wrong_time_out(timeout: float) -> None:
     with pytest.raises(ValueError, match="time-out"):
         Client("http://x", "asdf", "asdfasdf", timeout=timeout)
+
+
+@pytest.mark.parametrize("retry", [-1, float("nan")])
+def test_wrong_patience(retry: float) -> None:
+    with pytest.raises(ValueError, match="trying again"):
+        Client("http://x", "asdf", "asdfasdf", retry=retry)
 
 
 def test_slash_at_the_end_of_the_address(server: FakeServer) -> None:

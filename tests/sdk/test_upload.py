@@ -29,7 +29,7 @@ from hanami_sdk import (
     hanami_request,
 )
 
-from .fake_server import ACK, Answer, FakeServer, Peer
+from .fake_server import ACK, Answer, FakeServer, Peer, Request
 
 CHUNK = 131_072
 IMAGES = os.urandom(3 * CHUNK + 5)
@@ -270,6 +270,81 @@ def test_connection_breaks(server: FakeServer, client: Client) -> None:
         client.upload_csv("numbers", IMAGES)
 
 
+class Flaky:
+    """Takes some chunks on each connection, the last of which it does not acknowledge, and tells what it has."""
+
+    def __init__(self, server: FakeServer, *takes: int, lost: int = 0) -> None:
+        self.server, self.takes, self.lost, self.size = server, list(takes), lost, 0
+        server.talk = self.talk
+        server.on("GET", "/dataset/progress", self.progress)
+
+    def talk(self, peer: Peer) -> None:
+        take = self.takes.pop(0) if self.takes else 1000
+        for number in range(take):
+            message = peer.receive()
+            if message is None:
+                return
+            self.server.frames.append(message)
+            ((position, data),) = received(self.server)[-1:]
+            self.size = position + len(data) - self.lost
+            if number < take - 1:
+                peer.send(ACK)
+
+    def progress(self, request: Request) -> Answer:
+        return Answer(body={"uuid": "d", "complete": True, "received": {"file-i": self.size, "file-l": 0}})
+
+
+def written(server: FakeServer) -> bytes:
+    file = bytearray()
+    for position, data in received(server):
+        file[position : position + len(data)] = data
+    return bytes(file)
+
+
+def test_upload_goes_on_after_broken_connections(server: FakeServer, client: Client) -> None:
+    Flaky(server, 2, 1)
+    seen: list[int] = []
+    client.upload_csv("numbers", io.BytesIO(IMAGES), lambda done, total: seen.append(done))
+    assert len(server.openings) == 3
+    assert [position // CHUNK for position, _ in received(server)] == [0, 1, 2, 3]
+    assert written(server) == IMAGES
+    assert seen[-1] == len(IMAGES)
+    assert ("DELETE", "/dataset") not in calls(server)
+
+
+def test_upload_goes_back_to_what_the_server_has(server: FakeServer, client: Client) -> None:
+    Flaky(server, 3, lost=CHUNK + 7)
+    client.upload_csv("numbers", IMAGES)
+    assert [position for position, _ in received(server)][:4] == [0, CHUNK, 2 * CHUNK, 2 * CHUNK - 7]
+    assert written(server) == IMAGES
+
+
+def test_documented_functions_go_on_too(server: FakeServer) -> None:
+    Flaky(server, 2)
+    dataset.upload_csv_files("tok", server.address, "numbers", IMAGES)
+    assert written(server) == IMAGES
+    Flaky(server, 2)
+    asyncio.run(dataset.send_data("tok", server.address, "d", "file-i", IMAGES))
+    assert written(server) == IMAGES
+
+
+def test_upload_gives_up_when_nothing_arrives_any_more(server: FakeServer) -> None:
+    Flaky(server, *[0] * 1000)
+    with Client(server.address, "asdf", "asdfasdf", retry=0.3) as client:
+        with pytest.raises(ConnectionFailedException):
+            client.upload_csv("numbers", IMAGES)
+    assert len(server.openings) > 2
+    assert calls(server)[-1] == ("DELETE", "/dataset")
+
+
+def test_upload_does_not_go_on_without_patience(server: FakeServer) -> None:
+    Flaky(server, 1)
+    with Client(server.address, "asdf", "asdfasdf", retry=0) as client:
+        with pytest.raises(ConnectionFailedException):
+            client.upload_csv("numbers", IMAGES)
+    assert len(server.openings) == 1
+
+
 def test_clean_up_does_not_hide_the_reason(server: FakeServer, client: Client) -> None:
     server.on("PUT", "/dataset/upload/csv", "ragged", status=400)
     server.on("DELETE", "/dataset", status=500)
@@ -325,11 +400,11 @@ def test_large_sources_are_not_held_in_memory() -> None:
         def close(self) -> None:
             pass
 
-    source = _sources.Source(64 * CHUNK, lambda count: bytes(count))
+    source = _sources.Source(64 * CHUNK, lambda position, count: bytes(count))
     _messages.encode_chunk(0, b"")
     tracemalloc.start()
     try:
-        _upload.send_source(Nowhere(), "file", source, lambda count: None)  # type: ignore[arg-type]
+        _upload.send_source(Nowhere(), "file", source, lambda position: None)  # type: ignore[arg-type]
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

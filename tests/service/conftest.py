@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import gzip
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from hanami_cli import hanamictl
 from hanami_sdk import Client, Cluster, Dataset
 from hanami_server.demo import digits
 from hanami_server.demo.local import LocalServer
 from hanami_server.demo.story import TEMPLATE
+
+Ctl = Callable[..., str]
 
 SAMPLE = digits.find(digits.SAMPLE)
 
@@ -29,6 +32,23 @@ def client(server: LocalServer) -> Iterator[Client]:
     """The admin's client."""
     with Client(server.address, server.user, server.passphrase) as admin:
         yield admin
+
+
+@pytest.fixture
+def ctl(server: LocalServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ctl:
+    """`hanamictl`, logged in by the three variables; returns what it prints."""
+    monkeypatch.setenv("HANAMI_ADDRESS", server.address)
+    monkeypatch.setenv("HANAMI_USER", server.user)
+    monkeypatch.setenv("HANAMI_PASSPHRASE", server.passphrase)
+
+    def run(*argv: str) -> str:
+        capsys.readouterr()
+        code = hanamictl.main(argv)
+        out, err = capsys.readouterr()
+        assert code == 0, err
+        return out
+
+    return run
 
 
 @pytest.fixture(scope="session")

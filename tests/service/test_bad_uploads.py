@@ -106,7 +106,7 @@ def test_finalising_before_the_upload_is_refused(server: LocalServer, client: Cl
     status, text = post(server, "dataset/upload/mnist", json.dumps(final), "PUT")
     assert (status, "missing" in text) == (400, True)
     progress = client.get("/dataset/progress", uuid=created["uuid"])
-    assert progress == {"complete": False, "uuid": created["uuid"]}
+    assert (progress["complete"], progress["uuid"]) == (False, created["uuid"])
     client.delete_dataset(created["uuid"])
 
 

@@ -10,7 +10,8 @@ from hanami_cli.connection import Connection, as_object
 from hanami_cli.errors import UsageError
 from hanami_cli.files import read_text
 from hanami_cli.nouns import run_noun
-from hanami_cli.views import Listing, Message, Record, View
+from hanami_cli.text import one_line
+from hanami_cli.views import Content, Listing, Message, Record, View
 from hanami_sdk import cluster
 
 __all__ = ["HELP", "run"]
@@ -27,18 +28,23 @@ Usage:
     hanamictl cluster restore CLUSTER_UUID -c CHECKPOINT_UUID [options]
     hanamictl cluster mode CLUSTER_UUID MODE [options]
     hanamictl cluster switch-host CLUSTER_UUID HOST_UUID [options]
+    hanamictl cluster direct CLUSTER_UUID (-v VALUES)... [options]
 
 MODE is TASK, in which a cluster works on its tasks, or DIRECT, in which it talks to a websocket.
+`direct` asks a cluster for one row, without dataset and task; its tasks wait meanwhile. VALUES is HEXAGON=NUMBERS or
+HEXAGON=@PATH, with NUMBERS parted by commas, and in the file also by blanks and line ends; the path - is the input.
 
 Options:
     -t PATH, --template PATH                            file with the template
     -n NAME, --name NAME                                name of the checkpoint
     -c CHECKPOINT_UUID, --checkpoint CHECKPOINT_UUID    checkpoint to load
+    -v VALUES, --values VALUES                          what goes into an input; repeat it for several inputs
 {COMMON_OPTIONS}
 Examples:
     hanamictl cluster create -t ./digits.template digits
     hanamictl cluster save -n before_holidays 12959485-51a7-45bc-84dd-aad1c9bfd510
     hanamictl cluster mode 12959485-51a7-45bc-84dd-aad1c9bfd510 TASK
+    hanamictl cluster direct 12959485-51a7-45bc-84dd-aad1c9bfd510 -v flower=5.1,3.5,1.4,0.2
 """
 
 FIELDS = ("uuid", "name", "visibility", "owner_id", "project_id", "created_at")
@@ -58,6 +64,7 @@ def run(argv: list[str]) -> int:
         "restore": _restore,
         "mode": _mode,
         "switch-host": _switch_host,
+        "direct": _direct,
     }
     return run_noun(HELP, actions, argv)
 
@@ -108,3 +115,20 @@ def _mode(connection: Connection, arguments: Arguments) -> View:
 def _switch_host(connection: Connection, arguments: Arguments) -> View:
     uuids = arguments.text("CLUSTER_UUID"), arguments.text("HOST_UUID")
     return Record(connection.ask(cluster.switch_host, *uuids), FIELDS)
+
+
+def _direct(connection: Connection, arguments: Arguments) -> View:
+    inputs = dict(map(_values, arguments.texts("--values")))
+    with connection.client() as client, client.direct(arguments.text("CLUSTER_UUID")) as live:
+        return Content([live.request(inputs)], 0)
+
+
+def _values(text: str) -> tuple[str, list[float]]:
+    hexagon, _, given = text.partition("=")
+    if not hexagon or not given:
+        raise UsageError(f'invalid argument "{text}" for "--values": use HEXAGON=NUMBERS or HEXAGON=@PATH')
+    numbers = read_text(given[1:]) if given.startswith("@") else given
+    try:
+        return hexagon, [float(number) for number in numbers.replace(",", " ").split()]
+    except ValueError as error:
+        raise UsageError(f'invalid argument for "--values": {hexagon}: {one_line(str(error))}') from None

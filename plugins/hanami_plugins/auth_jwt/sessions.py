@@ -11,7 +11,7 @@ from hanami_core.errors import Unauthorized
 from hanami_core.stash import StashKey
 from hanami_plugins.auth_jwt.throttle import Throttle
 from hanami_plugins.auth_jwt.tokens import Claims, Tokens, refusal
-from hanami_plugins.projects import contexts
+from hanami_plugins.projects import context, contexts
 from hanami_plugins.users import Membership, User, find_user, set_passphrase, verify
 
 DENIED = "ACCESS DENIED!\nUser or passphrase is incorrect."
@@ -80,8 +80,7 @@ class Sessions:
         user = find_user(claims.sub)
         if user is None or user.login_mark != claims.mark:
             raise refusal()
-        same = (p for p in contexts(user) if (p.project_id, p.uuid) == (claims.project_id, claims.place))
-        place = next(same, None)
+        place = context(user, claims.project_id, claims.place)
         if place is None:
             raise refusal()
         return Actor(user.id, user.name, place.project_id, place.role, user.is_admin, place.is_project_admin)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from hanami_core.compute import LiveNetwork
 from hanami_core.database import atomic
@@ -22,6 +23,8 @@ from hanami_core.runtime import Runtime
 from hanami_core.stash import StashKey
 from hanami_plugins.clusters.models import DIRECT_MODE, Cluster
 from hanami_plugins.clusters.service import MISSING, read_state, replace_state, template_of
+
+DOORS = 64
 
 log = logging.getLogger("hanami.clusters")
 
@@ -52,16 +55,14 @@ class LiveClusters:
         self._runtime = runtime
         self._live: dict[str, LiveCluster] = {}
         self._lock = threading.Lock()
+        self._doors = tuple(threading.Lock() for _ in range(DOORS))
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="live-clusters", daemon=True)
         self._thread.start()
 
     def attach(self, uuid: str) -> LiveCluster:
         """Return the live cluster for a session and count the session; `detach` must follow."""
-        with self._lock:
-            live = self._current(uuid)
-            live.sessions += 1
-        return live
+        return self._current(uuid, sessions=1)
 
     def detach(self, live: LiveCluster) -> None:
         """End a session, storing what it trained."""
@@ -88,8 +89,7 @@ class LiveClusters:
 
         A cluster without a template gets the given one when its state is stored for the first time.
         """
-        with self._lock:
-            live = self._current(uuid, template)
+        live = self._current(uuid, template)
         with live.lock:
             live.direct = False
             self.store(live)
@@ -136,19 +136,33 @@ class LiveClusters:
             raise NotFound(MISSING.format(uuid))
         return row
 
-    def _current(self, uuid: str, template: Template | None = None) -> LiveCluster:
-        row = self._row(uuid)
-        live = self._live.get(uuid)
-        if live is not None and (live.unsaved or live.version == row.version):
-            live.used = time.monotonic()
+    def _current(self, uuid: str, template: Template | None = None, sessions: int = 0) -> LiveCluster:
+        """Return the live cluster with so many sessions more, opened from its stored state if need be.
+
+        Opening may take long. Only who asks for the same cluster, or by chance for one with the same door, waits.
+        """
+        with self._doors[hash(uuid) % DOORS]:
+            row = self._row(uuid)
+            with self._lock:
+                live = self._live.get(uuid)
+                if live is not None and (live.unsaved or live.version == row.version):
+                    live.used = time.monotonic()
+                    live.sessions += sessions
+                    return live
+            live = self._open(row, template)
+            live.sessions = sessions
+            with self._lock:
+                self._live[uuid] = live
             return live
+
+    def _open(self, row: Cluster, template: Template | None) -> LiveCluster:
         compute = self._runtime.compute
         assert compute is not None, "only a sidecar keeps live networks"
         own = template if template is not None and not row.template else template_of(row)
         rules = self._runtime.rules_for(own, compute.kind)
         network = rules.open(read_state(self._runtime, row, own), compute)
-        self._live[uuid] = LiveCluster(uuid, network, row.version, row.mode == DIRECT_MODE)
-        return self._live[uuid]
+        log.info("cluster enters the memory", extra=_figures(str(row.uuid), network))
+        return LiveCluster(str(row.uuid), network, row.version, row.mode == DIRECT_MODE)
 
     def _keep(self) -> None:
         pause = min(self._runtime.settings["clusters.store"], self._runtime.settings["clusters.idle"])
@@ -174,6 +188,7 @@ class LiveClusters:
             for live in list(self._live.values()):
                 if live.used < oldest and not (live.sessions or live.unsaved or live.lock.locked()):
                     del self._live[live.uuid]
+                    log.info("cluster leaves the memory", extra=_figures(live.uuid, live.network))
 
     def _all(self) -> list[LiveCluster]:
         with self._lock:
@@ -184,6 +199,11 @@ class LiveClusters:
         self._end.set()
         self._thread.join(5.0)
         self._store_unsaved()
+
+
+def _figures(uuid: str, network: LiveNetwork) -> dict[str, Any]:
+    metrics = network.metrics()
+    return {"cluster": uuid, "cycles": metrics.get("cycles", 0), "bytes": metrics.get("memory", 0)}
 
 
 LIVE: StashKey[LiveClusters] = StashKey("clusters.live")

@@ -73,9 +73,14 @@ class UuidAnswer(msgspec.Struct):
 
 
 class Progress(msgspec.Struct):
-    """Whether all files of a dataset have arrived."""
+    """Whether all files of a dataset have arrived.
+
+    Until the upload is finalised, `received` tells for the uuid of each file how many bytes have arrived from its start
+    on, up to the first gap: a client whose connection broke off goes on from there.
+    """
 
     complete: bool
+    received: dict[str, int]
     uuid: str
 
 
@@ -187,8 +192,8 @@ def delete(call: Call, request: ByUuid) -> dict[str, Any]:
 
 def progress(call: Call, request: ByUuid) -> dict[str, Any]:
     """Tell whether all files have arrived."""
-    complete = service.received(call.runtime, call.access, request.uuid)
-    return {"complete": complete, "uuid": request.uuid.lower()}
+    complete, received = service.received(call.runtime, call.access, request.uuid)
+    return {"complete": complete, "received": received, "uuid": request.uuid.lower()}
 
 
 def check(call: Call, request: Check) -> dict[str, Any]:

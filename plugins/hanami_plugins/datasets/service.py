@@ -123,8 +123,8 @@ def delete(runtime: Runtime, access: Access, uuid: str) -> None:
         dataset.mark_deleted()
 
 
-def received(runtime: Runtime, access: Access, uuid: str) -> bool:
-    """Tell whether all files of a dataset have arrived.
+def received(runtime: Runtime, access: Access, uuid: str) -> tuple[bool, dict[str, int]]:
+    """Tell whether all files of a dataset have arrived, and of each how many bytes from its start on.
 
     Raises:
         NotFound: if the dataset does not exist, or its upload was dropped.
@@ -134,7 +134,8 @@ def received(runtime: Runtime, access: Access, uuid: str) -> bool:
     dataset = access.get(Dataset, uuid, MISSING.format(uuid))
     if not dataset.complete and not files:
         raise NotFound(f"The upload of data-set with uuid '{uuid}' was dropped")
-    return dataset.complete or all(uploads.complete(runtime, file) for file in files)
+    complete = dataset.complete or all(uploads.complete(runtime, file) for file in files)
+    return complete, {file.uuid: uploads.leading(runtime, file) for file in files}
 
 
 def open_table(runtime: Runtime, dataset: Dataset) -> Table:

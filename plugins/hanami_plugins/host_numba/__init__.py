@@ -1,7 +1,7 @@
-"""The processor as a compute host, and section growth on it.
+"""The processor as a compute host, with section growth and synapse growth on it.
 
-Networks grow by sections (see `section`), kernels are compiled by Numba. Importing this package imports neither; only
-the sidecar of a host does, when it calls `CpuHost.start`.
+Networks grow by sections (see `section`) or by synapses (see `synapse`), kernels are compiled by Numba. Importing this
+package imports none of that; only the sidecar of a host does, when it calls `CpuHost.start` or opens a network.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from hanami_core.compute import ComputeHost, NetworkRules
 from hanami_core.settings import Setting, Settings
 from hanami_plugins.host_numba.host import CpuHost
 from hanami_plugins.host_numba.section import SectionRules
+from hanami_plugins.host_numba.synapse import SynapseRules
 
 
 @hookimpl
@@ -31,5 +32,5 @@ def hanami_compute_hosts(settings: Settings) -> list[ComputeHost]:
 
 @hookimpl
 def hanami_network_rules() -> list[NetworkRules]:
-    """Add section growth."""
-    return [SectionRules()]
+    """Add section growth, which goes first for templates that name no growth, and synapse growth."""
+    return [SectionRules(), SynapseRules()]

@@ -48,7 +48,7 @@ class CpuHost:
 def _fingerprint() -> str:
     """Name a directory for what compiled code depends on: Numba only looks at the file of the function itself."""
     digest = hashlib.sha256(version("numba").encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())
     return f"kernels-{digest.hexdigest()[:16]}"
 

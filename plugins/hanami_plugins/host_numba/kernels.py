@@ -14,6 +14,8 @@ from hanami_plugins.host_numba.growth import UNREADABLE, prepare_slice, read_row
 from hanami_plugins.host_numba.layers import (
     forward_block,
     is_finite,
+    is_right,
+    keep_score,
     learn_readout,
     learn_rows,
     learning_rate,
@@ -27,8 +29,11 @@ from hanami_plugins.host_numba.layout import (
     CHUNK_FAILURES,
     CONFIDENT,
     DONE,
+    FAILURE,
     FAILURE_DECAY,
+    FARTHEST,
     WIDTH,
+    WRONG,
     Answers,
     Job,
     Net,
@@ -136,18 +141,24 @@ def learn_slice(
         size = min(chunk_size(failure), last - cycle)
         forward_chunk(net, scratch, cycle - first, size, turn, low, high)
         wait_for_all(sync, thread, threads)
+        likelihood, right = 1.0, 0
         for c in range(size):
             sum_outputs(net, scratch, (turn * CHUNK + c) * blocks * lanes, mine)
             if not is_finite(scratch.deltas, mine, lanes):
                 scratch.status[1] = cycle + c
                 return BROKEN, failure
             squash(net.groups, scratch.deltas, mine)
-            failed = subtract_expected(net.groups, outputs, cycle + c, scratch.deltas, mine) >= f32(CONFIDENT)
+            distance = subtract_expected(net.groups, outputs, cycle + c, scratch.deltas, mine)
+            failed = distance >= f32(CONFIDENT)
+            likelihood *= 1.0 - float(min(distance, FARTHEST))
+            right += distance < f32(WRONG) or is_right(net.groups, scratch.deltas, mine)
             failure += f32(FAILURE_DECAY) * ((f32(1) if failed else f32(0)) - failure)
             if failed:
                 k = cycle + c - first
                 rate = learning_rate(job, cycle + c, scratch.energy[k])
                 learn_cycle(net, scratch, c, k, mine, low, high, rate)
+        if thread == 0:
+            keep_score(net.record, size, likelihood, right)
         turn = 1 - turn
         cycle += size
     return DONE, failure
@@ -176,7 +187,7 @@ def train_rows(
     lanes = net.readout_bias.size
     for i in range(lanes):
         scratch.biases[thread * lanes + i] = net.readout_bias[i]
-    failure = net.failure[0]
+    failure = net.record[FAILURE]
     status, cycle = DONE, job.first
     while cycle < job.last and status == DONE:
         end = min(job.last, (cycle // job.slice + 1) * job.slice)
@@ -192,7 +203,7 @@ def train_rows(
     if thread == 0:
         if status != BROKEN:
             scratch.status[1] = cycle
-        net.failure[0] = failure
+        net.record[FAILURE] = failure
         for i in range(lanes):
             net.readout_bias[i] = scratch.biases[i]
     return status

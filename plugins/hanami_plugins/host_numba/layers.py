@@ -6,21 +6,27 @@ not matter which thread works on which block.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from hanami_plugins.host_numba.growth import read_lanes
 from hanami_plugins.host_numba.layout import (
+    ACCURACY,
     ENERGY_BASE,
     ENERGY_HIGH,
     ENERGY_LOW,
     GRADED_FACTOR,
     GROUP,
+    LOSS,
+    SCORE_DECAY,
+    SCORED,
     SEGMENT,
     SMOOTHING,
     SOFTMAX,
     WIDTH,
+    WRONG,
     Job,
     Net,
 )
@@ -159,6 +165,44 @@ def subtract_expected(groups: Array, outputs: Array, cycle: int, x: Array, at: i
             graded = multiply(expected, subtract(one, expected))
             worst = max(worst, lane_maximum(where_positive(graded, multiply(distance, factor), distance)))
     return worst
+
+
+@compiled
+def is_right(groups: Array, x: Array, at: int) -> bool:
+    """Tell from the gradients of a cycle whether its answer was right: the likeliest class, else on the right side.
+
+    Where a class has lost most of its probability, its gradient is the lowest one and ``1 - SMOOTHING`` below what the
+    gradient of another class with the same probability is.
+    """
+    zero = splat(f32(0))
+    for g in range(0, groups.size, GROUP):
+        start = at + groups[g + 2]
+        highest, lowest = load(x, start), subtract(zero, load(x, start))
+        for i in range(start + LANES, start + groups[g + 1], LANES):
+            highest, lowest = maximum(highest, load(x, i)), maximum(lowest, subtract(zero, load(x, i)))
+        high, low = lane_maximum(highest), lane_maximum(lowest)
+        softmax_ = groups[g + 3] == SOFTMAX
+        if (softmax_ and high + low > f32(1 - SMOOTHING)) or (not softmax_ and max(high, low) >= f32(WRONG)):
+            return False
+    return True
+
+
+@compiled
+def keep_score(record: Array, cycles: int, likelihood: float, right: int) -> None:
+    """Take some cycles into the moving averages of loss and accuracy.
+
+    Args:
+        record: of the network.
+        cycles: how many there were.
+        likelihood: product of ``1 - distance`` over the cycles, with the distance of the output that is farthest from
+            what is expected; ``-ln`` of it is the cross-entropy where outputs are classes. One logarithm for all
+            cycles costs next to nothing.
+        right: how many of them were answered right.
+    """
+    record[SCORED] = min(record[SCORED] + f32(cycles), f32(1 / SCORE_DECAY))
+    share = f32(1) / record[SCORED]
+    record[LOSS] += share * (f32(-math.log(likelihood)) - f32(cycles) * record[LOSS])
+    record[ACCURACY] += share * (f32(right) - f32(cycles) * record[ACCURACY])
 
 
 @inlined

@@ -35,6 +35,12 @@ CHUNK_FAILURES = 2.0
 """Failures to expect in a chunk: it has ``CHUNK_FAILURES / failure rate`` cycles."""
 FAILURE_DECAY = 0.01
 """Weight of a cycle in the moving average of failures."""
+SCORE_DECAY = 0.002
+"""Weight of a cycle in the moving averages of loss and accuracy, which change nothing."""
+WRONG = 0.5
+"""Distance from what is expected below which an answer is right without a closer look."""
+FARTHEST = 0.9999
+"""Distance that the loss is cut at, so that one hopeless cycle does not hide all others."""
 ENERGY_BASE = 20.0
 ENERGY_LOW = 70.0
 ENERGY_HIGH = 150.0
@@ -66,6 +72,13 @@ LARGEST = 3.4028235e38
 GOLDEN = 0x9E3779B9
 """Distance between the keys of a source's sections: 2^32 divided by the golden ratio."""
 
+# Places in a network's record.
+FAILURE = 0
+SCORED = 1
+LOSS = 2
+ACCURACY = 3
+RECORD = 4
+
 # What a training kernel reports.
 DONE = 0
 FULL = 1
@@ -87,7 +100,8 @@ class Net(NamedTuple):
         inverse: (sources + 16) 1 / border, 0 if the source was never active.
         row_of_source: (sources + 16) int32, `NO_ROW` if the source was never active.
         groups: numbers of each output interface, see `GROUP`.
-        failure: (1) moving average of cycles that were not answered with confidence.
+        record: `FAILURE`, the moving average of cycles that were not answered with confidence, which learning goes by;
+            for people, and in no state: how many cycles count, and moving averages of `LOSS` and `ACCURACY`.
     """
 
     weights: Floats
@@ -99,7 +113,7 @@ class Net(NamedTuple):
     inverse: Floats
     row_of_source: npt.NDArray[np.int32]
     groups: Ints
-    failure: Floats
+    record: Floats
 
 
 class Sources(NamedTuple):

@@ -13,12 +13,16 @@ from hanami_core.network import NetworkState, StateHead
 from hanami_plugins.host_numba import floors, segments
 from hanami_plugins.host_numba.kernels import answer_rows, train_rows
 from hanami_plugins.host_numba.layout import (
+    ACCURACY,
     BROKEN,
     CHUNK,
     CROWDED,
     DONE,
+    FAILURE,
     FULL,
     LANES,
+    LOSS,
+    SCORED,
     WIDTH,
     Answers,
     Ints,
@@ -121,16 +125,23 @@ class SectionNetwork:
         return self._memory.state()
 
     def metrics(self) -> dict[str, float]:
-        """Return sizes, and the moving average of cycles that training found not to be answered with confidence."""
-        memory = self._memory
+        """Return sizes, and moving averages over the last few hundred cycles of training.
+
+        ``memory`` is in bytes. ``failure_rate`` is the share of cycles that were not answered with confidence,
+        ``accuracy`` that of cycles answered right, ``loss`` the cross-entropy in nats of the output that was farthest
+        from what was expected. Loss and accuracy are there once the network has trained in this process.
+        """
+        memory, record = self._memory, self._answering().record
         sections = memory.rows * memory.blocks
         outputs = sum(memory.outputs.values()) * memory.blocks
         return {
             "blocks": memory.blocks,
             "sections": sections,
             "synapses": (sections + outputs) * WIDTH,
-            "failure_rate": float(self._answering().failure[0]),
-        }
+            "cycles": memory.cycles,
+            "memory": memory.bytes,
+            "failure_rate": float(record[FAILURE]),
+        } | ({"loss": float(record[LOSS]), "accuracy": float(record[ACCURACY])} if record[SCORED] else {})
 
     def resize(self, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> None:
         """Fit the interfaces to numbers of values; an input grows and never shrinks, an output keeps its first size.
@@ -168,7 +179,8 @@ class SectionNetwork:
         self._end_stream()
         self._set_squashing(one_hot)
         try:
-            self._train(plan, run, rows.cycles)
+            with self._team.joined():
+                self._train(plan, run, rows.cycles)
         except FloatingPointError:
             self._use(Memory(before))
             raise
@@ -228,15 +240,19 @@ class SectionNetwork:
         for name, result in results.items():
             if result.shape != (total, memory.outputs.get(name)) or result.dtype != np.float32:
                 raise BadRequest(f"results of '{name}' must be a table of {total} rows that fits to the output")
-        pace = Pace(max(1, RESULT_LANES // max(1, memory.lanes) // SLICE))
+        with self._team.joined():
+            self._request(plan.inputs, results, run, total)
+
+    def _request(self, inputs: Ints, results: Mapping[str, Values], run: Run, total: int) -> None:
+        pace = Pace(max(1, RESULT_LANES // max(1, self._memory.lanes) // SLICE))
         answers: list[Answers] = []
         done = run.start
         while done < total:
             last = min(total, done + pace.units * SLICE * self._team.size)
-            if not answers or answers[0].results.size < pace.units * SLICE * memory.lanes:
+            if not answers or answers[0].results.size < pace.units * SLICE * self._memory.lanes:
                 answers = [self._answers(pace.units * SLICE) for _ in range(self._team.size)]
             pace.start()
-            self._answer(plan.inputs, answers, results, done, last)
+            self._answer(inputs, answers, results, done, last)
             pace.stop(-(-(last - done) // (SLICE * self._team.size)))
             done = last
             if not run.step(done):
@@ -324,7 +340,7 @@ class SectionNetwork:
         Averages are better in the long run; the present weights are if the stream has just become another one.
         """
         average, present = self._memory.average, self._memory.net
-        return average if average is not None and average.failure[0] < present.failure[0] else present
+        return average if average is not None and average.record[FAILURE] < present.record[FAILURE] else present
 
     def request_one(self, inputs: Mapping[str, Values]) -> dict[str, Values]:
         """Answer a single cycle and change nothing; an output that was never trained has no values.

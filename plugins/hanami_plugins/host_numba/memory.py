@@ -29,10 +29,12 @@ from hanami_core.network import NetworkState, StateHead, Template
 from hanami_plugins.host_numba import initial
 from hanami_plugins.host_numba.floors import lowered
 from hanami_plugins.host_numba.layout import (
+    FAILURE,
     GROUP,
     LANES,
     LARGEST,
     NO_ROW,
+    RECORD,
     SIGMOID,
     SOFTMAX,
     UNUSED,
@@ -89,6 +91,13 @@ def starts(sizes: Mapping[str, int]) -> dict[str, int]:
 def lane_starts(sizes: Mapping[str, int]) -> dict[str, int]:
     """Return the first lane of each output interface."""
     return starts({name: size + -size % LANES for name, size in sizes.items()})
+
+
+def new_record(failure: float) -> Floats:
+    """Return the moving averages of a network of which only the failures are known."""
+    record: Floats = np.zeros(RECORD, np.float32)
+    record[FAILURE] = failure
+    return record
 
 
 def blocks_of(template: Template) -> int:
@@ -156,6 +165,12 @@ class Memory:
         """Number of rows that there is room for."""
         return self.net.weights.size // (self.blocks * WIDTH)
 
+    @property
+    def bytes(self) -> int:
+        """Memory that all arrays take."""
+        parts = (*self.net, *self.sources, *(self.average or ()))
+        return sum({id(part): part.nbytes for part in parts}.values())
+
     # Building
 
     def _build(self, arrays: Mapping[str, npt.NDArray[Any]]) -> Net:
@@ -168,7 +183,7 @@ class Memory:
             inverse=_inverse(borders),
             row_of_source=_padded(arrays["row_of_source"], np.int32, NO_ROW),
             groups=self._groups(),
-            failure=aligned(1),
+            record=aligned(RECORD),
         )
         return self._learned(frame, {name: arrays[name] for name in LEARNED}, self.extra.failure)
 
@@ -188,7 +203,7 @@ class Memory:
             bias=_padded(arrays["bias"], np.float32, padding=0),
             readout=_padded(arrays["readout"], np.float32, padding=0),
             readout_bias=bias,
-            failure=np.array([failure], np.float32),
+            record=new_record(failure),
         )
 
     def _build_sources(self, rows: int) -> Sources:
@@ -242,7 +257,7 @@ class Memory:
     def start_average(self) -> None:
         """Let the average begin at what the network is now."""
         learned = {name: getattr(self.net, name).copy() for name in LEARNED}
-        self.average = self.net._replace(**learned, failure=self.net.failure.copy())
+        self.average = self.net._replace(**learned, record=self.net.record.copy())
 
     def share_rows(self, first: int) -> None:
         """Give the average the rows that were born since there were `first`."""
@@ -292,9 +307,9 @@ class Memory:
 
     def head(self) -> StateHead:
         """Return the description of the network as it is now."""
-        self.extra.failure = float(self.net.failure[0])
+        self.extra.failure = float(self.net.record[FAILURE])
         if self.average is not None:
-            self.extra.average_failure = float(self.average.failure[0])
+            self.extra.average_failure = float(self.average.record[FAILURE])
         extra = msgspec.to_builtins(self.extra)
         return StateHead(NAME, self.template, self.seed, self.cycles, dict(self.inputs), dict(self.outputs), extra)
 

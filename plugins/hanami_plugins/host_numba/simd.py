@@ -36,19 +36,25 @@ _MASK = ir.VectorType(ir.IntType(1), LANES)
 _LANE_NUMBERS = ir.Constant(_INTS, list(range(LANES)))
 
 
+_UNCOUNTED: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
+_ENTRY: dict[str, Any] = _UNCOUNTED | {"cache": True, "no_cfunc_wrapper": True}
+_INNER: dict[str, Any] = _UNCOUNTED | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+"""Parts of kernels are never called from Python; ways to do so would take most of the time to compile."""
+
+
 def kernel(function: Function) -> Function:
     """Compile an entry point: runs without the GIL and is kept in the cache on disk."""
-    return cast(Function, numba.njit(nogil=True, cache=True, error_model="numpy")(function))
+    return cast(Function, numba.njit(**_ENTRY)(function))
 
 
 def compiled(function: Function) -> Function:
     """Compile a part of kernels that is worth a call of its own."""
-    return cast(Function, numba.njit(nogil=True, error_model="numpy")(function))
+    return cast(Function, numba.njit(**_INNER)(function))
 
 
 def inlined(function: Function) -> Function:
     """Compile a part of kernels that never stands alone."""
-    return cast(Function, numba.njit(forceinline=True, error_model="numpy")(function))
+    return cast(Function, numba.njit(**_INNER, forceinline=True)(function))
 
 
 def operation(function: Callable[..., Any]) -> Callable[..., Any]:

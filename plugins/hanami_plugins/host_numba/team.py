@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Lock
 from time import monotonic, perf_counter
 from typing import Any
@@ -46,8 +47,8 @@ class Pace:
 class Team:
     """Threads that run the same function together, the caller's thread being one of them.
 
-    Networks of a host share its team. Only one of them at a time uses more than its own thread: members wait for each
-    other inside of kernels, so two half teams would wait for ever.
+    Networks of a host share its team, each one that is at work gets an equal part of its threads. Members wait for each
+    other inside of kernels, so a call only gets threads that nobody else has: two half teams would wait for ever.
     """
 
     def __init__(self, size: int) -> None:
@@ -55,6 +56,8 @@ class Team:
         self.size = max(1, size)
         self._pool = ThreadPoolExecutor(max(1, self.size - 1), "kernel")
         self._lock = Lock()
+        self._free = self.size - 1
+        self._users = 0
         self._alone_until = 0.0
         self._alone = ALONE_SECONDS
 
@@ -63,14 +66,31 @@ class Team:
 
         `parts` is the number of threads that the work can be split to.
         """
-        threads = min(self.size, parts)
-        if threads < 2 or monotonic() < self._alone_until or not self._lock.acquire(blocking=False):
-            return [function(0, 1, *args)]
+        helpers = self._take(parts)
         try:
-            others = [self._pool.submit(function, thread, threads, *args) for thread in range(1, threads)]
-            return [function(0, threads, *args), *(other.result() for other in others)]
+            others = [self._pool.submit(function, thread, 1 + helpers, *args) for thread in range(1, 1 + helpers)]
+            return [function(0, 1 + helpers, *args), *(other.result() for other in others)]
         finally:
-            self._lock.release()
+            with self._lock:
+                self._free += helpers
+
+    def _take(self, parts: int) -> int:
+        with self._lock:
+            share = 1 if monotonic() < self._alone_until else self.size // max(1, self._users)
+            helpers = max(0, min(share, parts, 1 + self._free) - 1)
+            self._free -= helpers
+        return helpers
+
+    @contextmanager
+    def joined(self) -> Iterator[None]:
+        """Count a network that is at work for the length of a task."""
+        with self._lock:
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
 
     def note(self, crowded: bool) -> None:
         """Note whether threads waited too long for each other, which is when another process uses the processors."""

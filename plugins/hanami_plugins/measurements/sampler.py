@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import logging
-import os
 import threading
 import time
 from pathlib import Path
@@ -94,7 +93,6 @@ class Sampler:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return False
-            os.set_inheritable(file.fileno(), False)
             stack.pop_all()
             self._lock = file
         return True

@@ -64,7 +64,16 @@ def _roles(route: Route) -> list[str]:
 
 
 def _types(route: Route) -> list[Any]:
-    return [getattr(route, role) for role in _roles(route)]
+    return [kind if _describable(kind) else Any for kind in (getattr(route, role) for role in _roles(route))]
+
+
+def _describable(kind: Any) -> bool:
+    # One route of some plugin with a type of its own must not cost the document of all others.
+    try:
+        msgspec.json.schema(kind)
+    except TypeError:
+        return False
+    return True
 
 
 def _has_body(route: Route) -> bool:
@@ -93,7 +102,8 @@ def _operation(route: Route, schemas: Mapping[str, Schema]) -> Schema:
 
 
 def _parameters(request: type[msgspec.Struct]) -> list[Schema]:
-    schema = msgspec.json.schema(request)["$defs"][request.__name__]
+    document = msgspec.json.schema(request)
+    schema = document["$defs"][document["$ref"].rpartition("/")[2]]
     return [
         {"name": name, "in": "query", "required": name in schema["required"], "schema": _without_null(field)}
         for name, field in schema["properties"].items()

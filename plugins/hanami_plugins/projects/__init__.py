@@ -14,13 +14,22 @@ from hanami_core.routes import Route
 from hanami_plugins.projects import routes, visibility
 from hanami_plugins.projects.models import Project
 from hanami_plugins.projects.routes import TOKEN_ISSUER
-from hanami_plugins.projects.service import ADMIN_PROJECT, assign, contexts, create_project, find_project, unassign
+from hanami_plugins.projects.service import (
+    ADMIN_PROJECT,
+    assign,
+    context,
+    contexts,
+    create_project,
+    find_project,
+    unassign,
+)
 
 __all__ = [
     "ADMIN_PROJECT",
     "TOKEN_ISSUER",
     "Project",
     "assign",
+    "context",
     "contexts",
     "create_project",
     "find_project",

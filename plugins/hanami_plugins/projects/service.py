@@ -53,8 +53,17 @@ def delete_project(runtime: Runtime, project: Project) -> None:
 
 def contexts(user: User) -> list[Membership]:
     """Return the places that a user can work in, the default one first; a global admin's default is not stored."""
-    virtual = Membership(uuid="", user_id=user.id, project_id=ADMIN_PROJECT, role=ADMIN_PROJECT, is_project_admin=True)
-    return [virtual, *memberships(user.id)] if user.is_admin else memberships(user.id)
+    return [_virtual(user), *memberships(user.id)] if user.is_admin else memberships(user.id)
+
+
+def context(user: User, project_id: str, uuid: str) -> Membership | None:
+    """Return the one of a user's `contexts` that has the given project and uuid."""
+    found = [_virtual(user)] if user.is_admin and not uuid else memberships(user.id)
+    return next((place for place in found if (place.project_id, place.uuid) == (project_id, uuid)), None)
+
+
+def _virtual(user: User) -> Membership:
+    return Membership(uuid="", user_id=user.id, project_id=ADMIN_PROJECT, role=ADMIN_PROJECT, is_project_admin=True)
 
 
 def assign(user: User, project_id: str, role: str, *, is_project_admin: bool) -> Membership:

@@ -49,6 +49,8 @@ def build(draft: Draft) -> Template:
     index = _index(draft.hexagons)
     axons = _axons(draft.axons, index)
     taken: set[object] = set()
+    for items, word in ((draft.inputs, "number_of_inputs"), (draft.outputs, "number_of_outputs")):
+        _check_older(items, word)
     inputs = tuple(Input(*_interface(item, index, taken, _INPUT_OPTIONS)) for item in draft.inputs)
     outputs = tuple(Output(*_interface(item, index, taken, _OUTPUT_OPTIONS)) for item in draft.outputs)
     template = Template(settings, tuple(index), inputs, outputs, axons)
@@ -130,6 +132,19 @@ def _interface(
         raise error_at(item.option, f"unknown option '{shorten(item.option)}', known are: {', '.join(options)}")
     taken |= {name, hexagon}
     return name, hexagon, "plain" if item.option is None else str(item.option)
+
+
+def _check_older(items: list[Interface], word: str) -> None:
+    """Check the words of the older form. Its numbers are not needed: sizes are those of the data."""
+    for item in items:
+        if item.older is None:
+            continue
+        target, size_of, size = item.older
+        for token, expected in ((target, "target"), (size_of, word)):
+            if token != expected:
+                raise error_at(token, f"expected '{expected}', not '{shorten(token)}'")
+        if integer(size) < 1:
+            raise error_at(size, f"{word} must be at least 1")
 
 
 def _check_piece(token: Token, **piece: Any) -> None:

@@ -32,7 +32,6 @@ _SPELLED = {
     "_ARROW": "'->'",
 }
 _OTHER_LANGUAGES = (
-    (re.compile(r"\btarget\s*:"), "'target:' belongs to templates of OpenHanami 0.5; write 'name: x,y,z' instead"),
     (re.compile(r"\bbricks\s*:"), "'bricks:' belongs to templates of OpenHanami 0.4; write 'hexagons:' instead"),
 )
 
@@ -51,12 +50,21 @@ class Setting(NamedTuple):
     value: Token
 
 
+class Older(NamedTuple):
+    """What the form of OpenHanami 0.5 has besides: ``name: target: x,y,z number_of_inputs: 784``."""
+
+    target: Token
+    size_of: Token
+    size: Token
+
+
 class Interface(NamedTuple):
     """An input or output as written; `option` stood in brackets."""
 
     name: Token
     spot: Spot
     option: Token | None
+    older: Older | None = None
 
 
 class Draft(NamedTuple):
@@ -124,6 +132,10 @@ class _Parts(Transformer[Token, Any]):
 
     def interface(self, parts: list[Any]) -> Interface:
         return Interface(*parts)
+
+    def older_interface(self, parts: list[Any]) -> Interface:
+        name, target, spot, size_of, size = parts
+        return Interface(name, spot, None, Older(target, size_of, size))
 
 
 @cache

@@ -51,6 +51,11 @@ class Place:
         """Return the number of bytes that have not arrived."""
         return self.size - int(np.diff(self.received()).sum())
 
+    def leading(self) -> int:
+        """Return the number of bytes that have arrived from the start of the file on, up to the first gap."""
+        pieces = self.received()
+        return int(pieces[0, 1]) if len(pieces) and not pieces[0, 0] else 0
+
     def touched(self) -> float:
         """Return when the last piece arrived, in seconds since 1970; 0 if none has."""
         try:

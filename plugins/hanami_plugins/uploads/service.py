@@ -49,6 +49,11 @@ def complete(runtime: Runtime, upload: Upload) -> bool:
     return not missing(runtime, upload)
 
 
+def leading(runtime: Runtime, upload: Upload) -> int:
+    """Return the number of bytes that have arrived from the start of the file on, up to the first gap."""
+    return place_of(runtime, upload).leading()
+
+
 def path(runtime: Runtime, upload: Upload) -> Path:
     """Return where a complete upload can be read."""
     return place_of(runtime, upload).data

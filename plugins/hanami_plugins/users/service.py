@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 import peewee
 
-from hanami_core.database import OwnedRecord, atomic
+from hanami_core.database import OwnedRecord, Prepared, atomic
 from hanami_core.errors import Conflict
 from hanami_core.ids import Name, UserId
 from hanami_core.runtime import Runtime
@@ -18,6 +18,11 @@ from hanami_plugins.users.secret import PlainSecret, secret_bytes
 
 MISSING = "User with id '{}' not found"
 FIRST_CREATOR = "HANAMI_INIT"
+
+_ACTIVE = Prepared(lambda user_id: User.active().where(User.id == user_id))
+_PLACES = Prepared(
+    lambda user_id: Membership.select().where(Membership.user_id == user_id).order_by(Membership.sequence)
+)
 
 
 class MembershipAnswer(msgspec.Struct):
@@ -86,8 +91,7 @@ def has_admin() -> bool:
 
 def find_user(user_id: str) -> User | None:
     """Return an active user."""
-    user: User | None = User.active().where(User.id == user_id).first()
-    return user
+    return _ACTIVE.first(user_id)
 
 
 def verify(user_id: str, secret: str | bytes) -> User | None:
@@ -116,7 +120,7 @@ def delete_user(user: User) -> None:
 
 def memberships(user_id: str) -> list[Membership]:
     """Return the places of a user in projects, oldest first."""
-    return list(Membership.select().where(Membership.user_id == user_id).order_by(Membership.sequence))
+    return _PLACES.all(user_id)
 
 
 def membership_answers(found: Iterable[Membership]) -> list[MembershipAnswer]:

@@ -131,6 +131,10 @@ class LocalServer:
         """Return the resident memory of all processes in bytes."""
         return sum(_resident(pid) for pid in _family(self.pid))
 
+    def processor_seconds(self) -> float:
+        """Return how long all processes have been running on a core."""
+        return sum(_ticks(pid) for pid in _family(self.pid)) / os.sysconf("SC_CLK_TCK")
+
     def __enter__(self) -> Self:
         """Start."""
         return self.start()
@@ -156,3 +160,12 @@ def _resident(pid: int) -> int:
     except OSError:
         return 0
     return next((int(line.split()[1]) << 10 for line in rollup.splitlines() if line.startswith("Pss:")), 0)
+
+
+def _ticks(pid: int) -> int:
+    """Return user and system time of a process, in ticks of the clock."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return int(fields[11]) + int(fields[12])

@@ -1,0 +1,39 @@
+"""`hanamictl whoami`.
+
+Owns the view of the own login. Must not know the wire, which is the SDK's.
+"""
+
+from __future__ import annotations
+
+from hanami_cli.arguments import COMMON_OPTIONS, Arguments
+from hanami_cli.connection import Connection
+from hanami_cli.nouns import run_noun
+from hanami_cli.views import Record, View
+
+__all__ = ["HELP", "run"]
+
+HELP = f"""
+Who you are to the server, and in which projects. Also a quick way to see whether address and login are right.
+
+Usage:
+    hanamictl whoami [options]
+{COMMON_OPTIONS}
+Example:
+    hanamictl whoami -j
+"""
+
+FIELDS = ("address", "id", "name", "is_admin", "projects")
+MEMBERSHIP_FIELDS = ("project_id", "role", "is_project_admin")
+
+
+def run(argv: list[str]) -> int:
+    """Run one command line for the noun `whoami`."""
+    return run_noun(HELP, {"": _whoami}, argv)
+
+
+def _whoami(connection: Connection, _: Arguments) -> View:
+    with connection.client() as client:
+        user = client.whoami()
+    projects = [{field: getattr(entry, field) for field in MEMBERSHIP_FIELDS} for entry in user.projects]
+    known = {"id": user.id, "name": user.name, "is_admin": user.is_admin, "projects": projects}
+    return Record({"address": connection.address, **known}, FIELDS)

@@ -1,0 +1,165 @@
+"""Arrays for the kernels: making them, and packing the synapses of a state into rows. Plain NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hanami_plugins.host_numba.synapse.layout import (
+    ALWAYS,
+    BINARY,
+    BLOCK,
+    COUNT,
+    GROUPS,
+    HEAD,
+    HEXAGON,
+    KIND,
+    LINKS,
+    MARK,
+    MATCH,
+    NO_LIMIT,
+    NONE,
+    ROW,
+    SLOTS,
+    START,
+    SYNAPSES,
+    TOTAL,
+    WALKS,
+    WIDTH,
+    Floats,
+    Ints32,
+    Net,
+    Neurons,
+)
+
+Arrays = dict[str, npt.NDArray[Any]]
+LANES = 16
+_CACHE_LINE = 64
+
+
+def zeros(size: int, dtype: npt.DTypeLike = np.float32) -> npt.NDArray[Any]:
+    """Return a flat array that begins at a cache line. Memory that is never written takes no room."""
+    needed = size * np.dtype(dtype).itemsize
+    memory = np.zeros(needed + _CACHE_LINE, np.uint8)
+    start = -memory.ctypes.data % _CACHE_LINE
+    return memory[start : start + needed].view(dtype)
+
+
+def room(least: int, used: int) -> int:
+    """Return a power of two that is not below either number."""
+    return max(least, 1 << max(used - 1, 0).bit_length())
+
+
+def for_rows(rows: int, reduction: bool) -> Arrays:
+    """Return the arrays of `Net` that hold sections."""
+    return {
+        "heads": zeros(rows * HEAD),
+        "marks": zeros(rows * MARK, np.int32),
+        "synapses": zeros(rows * ROW),
+        "borders": zeros(rows * SYNAPSES),
+        "activity": zeros(rows * SYNAPSES if reduction else 0, np.uint8),
+        "free_rows": zeros(rows, np.int32),
+    }
+
+
+def for_blocks(blocks: int, base: int) -> Arrays:
+    """Return the arrays of `Net` that hold blocks; the source before `base` never has a potential."""
+    return {
+        "slot_rows": np.full(blocks * SLOTS, NONE, np.int32),
+        "slot_sources": np.full(blocks * SLOTS, base - 1, np.int32),
+        "blocks": zeros(blocks * BLOCK, np.int32),
+    }
+
+
+def for_neurons(net: Net) -> Neurons:
+    """Return memory for the cycles of a network."""
+    rows, blocks, lanes = net.marks.size // MARK, net.blocks.size // BLOCK, net.links.size // LINKS
+    sources = net.base + blocks * WIDTH + LANES
+    return Neurons(
+        potentials=zeros(sources),
+        fresh=zeros(sources),
+        refractory=np.ones(blocks * WIDTH, np.uint8),
+        slopes=zeros(blocks * WIDTH),
+        sums=zeros(blocks * WIDTH),
+        deltas=zeros(blocks * WIDTH),
+        values=zeros(lanes),
+        expected=zeros(lanes),
+        walk_rows=zeros(rows + LANES, np.int32),
+        walk_potentials=zeros(rows + LANES),
+        splits=zeros(rows, np.int32),
+        cursor=zeros(WALKS + 2 * (net.hexagons.size // HEXAGON), np.int64),
+    )
+
+
+def load_synapses(net: Net, arrays: Mapping[str, npt.NDArray[Any]], marks: Ints32) -> int:
+    """Fill the first rows of a network with the synapses of a state; return how many were not removed.
+
+    Args:
+        net: has the sections in its first rows; their synapses are empty.
+        arrays: of the state.
+        marks: shape (sections, `MARK`).
+    """
+    counts, kinds = marks[:, COUNT], marks[:, KIND]
+    sections = len(counts)
+    used = np.arange(SYNAPSES) < counts[:, None]
+    borders = net.borders.reshape(-1, SYNAPSES)[:sections]
+    borders[used] = arrays["synapse_border"]
+    alive = used.copy()
+    if net.activity.size:
+        activity = net.activity.reshape(-1, SYNAPSES)[:sections]
+        activity[used] = arrays["synapse_activity"]
+        alive &= activity > 0
+    groups = net.synapses.reshape(-1, GROUPS, 3, LANES)[:sections]
+    begins, total = _begins(borders, used, kinds)
+    net.heads.reshape(-1, HEAD)[:sections, TOTAL] = total
+    weights = np.zeros_like(borders)
+    weights[used] = arrays["synapse_weight"]
+    order = _by_neuron(marks)
+    for part, values in enumerate((begins, _shares(borders, alive, kinds), weights)):
+        by_neuron = np.take_along_axis(values, order, axis=1)
+        groups[:, :, part] = by_neuron.reshape(sections, GROUPS, LANES)
+    return int(np.count_nonzero(alive))
+
+
+def _by_neuron(marks: Ints32) -> npt.NDArray[np.int64]:
+    """Return for each section and neuron the number of the synapse that points to it."""
+    return (np.arange(SYNAPSES) - marks[:, START, None].astype(np.int64)) % SYNAPSES
+
+
+def _begins(borders: Floats, used: npt.NDArray[np.bool_], kinds: Ints32) -> tuple[Floats, Floats]:
+    """Return where each synapse begins and the total of each section, summed one by one as the kernels do."""
+    sums = np.add.accumulate(borders, axis=1, dtype=np.float32)
+    begins = np.concatenate([np.zeros((len(sums), 1), np.float32), sums[:, :-1]], axis=1)
+    total = sums[:, -1].copy()
+    match, binary = kinds == MATCH, kinds == BINARY
+    begins[match, 0], begins[match, 1:] = -ALWAYS, borders[match, :-1]
+    begins[binary] = -ALWAYS
+    begins[~used] = NO_LIMIT
+    total[match], total[binary] = -ALWAYS, NO_LIMIT
+    return begins, total
+
+
+def _shares(borders: Floats, alive: npt.NDArray[np.bool_], kinds: Ints32) -> Floats:
+    shares = np.zeros_like(borders)
+    shares[alive] = ALWAYS
+    graded = alive & (kinds < BINARY)[:, None]
+    shares[graded] = np.float32(1) / borders[graded]
+    return shares
+
+
+def save_synapses(net: Net, rows: Ints32) -> Arrays:
+    """Return the arrays of a state that hold the synapses of some rows."""
+    marks = net.marks.reshape(-1, MARK)[rows]
+    used = np.arange(SYNAPSES) < marks[:, COUNT, None]
+    by_neuron = net.synapses.reshape(-1, GROUPS, 3, LANES)[rows, :, 2].reshape(len(rows), SYNAPSES)
+    order = (np.arange(SYNAPSES) + marks[:, START, None].astype(np.int64)) % SYNAPSES
+    found: Arrays = {
+        "synapse_border": net.borders.reshape(-1, SYNAPSES)[rows][used],
+        "synapse_weight": np.take_along_axis(by_neuron, order, axis=1)[used],
+    }
+    if net.activity.size:
+        found["synapse_activity"] = net.activity.reshape(-1, SYNAPSES)[rows][used]
+    return found

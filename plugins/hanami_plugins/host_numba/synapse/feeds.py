@@ -1,0 +1,128 @@
+"""Tell the kernels where the values of a task or of a single cycle lie in memory. Imports no compute library."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hanami_core.compute import Rows, Values
+from hanami_core.errors import BadRequest
+from hanami_core.network import Template
+from hanami_plugins.host_numba import segments
+from hanami_plugins.host_numba.layout import FLOATS, SEGMENT
+from hanami_plugins.host_numba.memory import lane_starts, starts
+from hanami_plugins.host_numba.synapse.arrays import LANES, zeros
+from hanami_plugins.host_numba.synapse.layout import Feed, Ints
+from hanami_plugins.host_numba.synapse.values import INNER, encode
+
+
+def output_kinds(template: Template) -> dict[str, str]:
+    """Return the type of the values of each output."""
+    return {item.name: item.type for item in template.outputs}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Data of a task. The feeds that come from it hold raw addresses: `plan` keeps the arrays behind them alive."""
+
+    rows: Rows
+    plan: segments.Plan
+    inputs: Mapping[str, int]
+    kinds: Mapping[str, str]
+
+    def feed(self, first: int, last: int) -> tuple[Feed, list[npt.NDArray[Any]]]:
+        """Return the feed for some cycles, and arrays that it needs as long as it is used."""
+        expected, kept = self.plan.outputs.reshape(-1, SEGMENT).copy(), []
+        values = {columns.name: columns.values for columns in self.rows.outputs}
+        for segment, (name, kind) in zip(expected, self.kinds.items(), strict=True):
+            if name in values and kind != "plain":
+                inner = encode(values[name][first:last], kind)
+                # A kernel adds the cycle's number in the task times the stride to the address.
+                segment[0] = inner.ctypes.data - first * inner.strides[0]
+                segment[1:4] = inner.strides[0], inner.shape[1], inner.itemsize
+                kept.append(inner)
+        table, ranges = by_input(self.plan.inputs, self.inputs)
+        return Feed(table, ranges, expected.reshape(-1)), kept
+
+
+def source(rows: Rows, inputs: Mapping[str, int], outputs: Mapping[str, int], template: Template) -> Source:
+    """Return the data of a task for a network with these numbers of values.
+
+    Raises:
+        BadRequest: if a name is unknown or used twice, or the values do not fit.
+    """
+    kinds = output_kinds(template)
+    return Source(rows, segments.plan(rows, inputs, outputs), inputs, {name: kinds[name] for name in outputs})
+
+
+def by_input(table: Ints, inputs: Mapping[str, int]) -> tuple[Ints, Ints]:
+    """Return segments in the order of the inputs and with the kernels' sources, and the range of each input in it."""
+    rows = table.reshape(-1, SEGMENT)
+    begins, places = (np.array(list(found(inputs).values()), np.int64) for found in (starts, lane_starts))
+    numbers = np.searchsorted(begins, rows[:, 4], side="right") - 1
+    order = np.argsort(numbers, kind="stable")
+    rows = rows[order]
+    rows[:, 4] += (places - begins)[numbers[order]]
+    bounds = np.searchsorted(numbers[order], np.arange(len(inputs) + 1))
+    return rows.reshape(-1), np.stack([bounds[:-1], bounds[1:]], axis=1).astype(np.int64).reshape(-1)
+
+
+class OneCycle:
+    """Buffers for a single cycle, and the feed that points to them."""
+
+    def __init__(self, inputs: Mapping[str, int], outputs: Mapping[str, int], template: Template) -> None:
+        """Make buffers for a network with these numbers of values."""
+        self._inputs, self._outputs = dict(inputs), dict(outputs)
+        self._kinds, self._starts = output_kinds(template), starts(inputs)
+        self._values = zeros(sum(inputs.values()) + LANES)
+        self._expected = {name: zeros(size * INNER[self._kinds[name]] + LANES) for name, size in outputs.items()}
+        table = [
+            (self._values.ctypes.data + start * FLOATS, 0, inputs[name], FLOATS, start)
+            for name, start in self._starts.items()
+        ]
+        segments_, ranges = by_input(np.array(table, np.int64).reshape(-1), inputs)
+        self.feed = Feed(segments_, ranges, np.zeros(len(outputs) * SEGMENT, np.int64))
+
+    def set_inputs(self, inputs: Mapping[str, Values]) -> None:
+        """Take over the inputs of a cycle; what is missing counts as zero.
+
+        Raises:
+            BadRequest: if a name is unknown, or there are more values than the input has.
+            FloatingPointError: if a value is not finite.
+        """
+        for name in inputs:
+            if name not in self._inputs:
+                raise BadRequest(f"the network has no input '{name}', or was not resized for it")
+        for name, size in self._inputs.items():
+            values, start = np.asarray(inputs.get(name, ()), np.float32), self._starts[name]
+            if len(values) > size:
+                raise BadRequest(f"input '{name}' has {size} values, not {len(values)}")
+            if not np.isfinite(values).all():
+                raise FloatingPointError(f"values of input '{name}' are not finite")
+            self._values[start : start + len(values)] = values
+            self._values[start + len(values) : start + size] = 0
+
+    def set_outputs(self, outputs: Mapping[str, Values]) -> None:
+        """Take over what is expected of a cycle; an output without values is not trained.
+
+        Raises:
+            BadRequest: if a name is unknown, or an output has another number of values.
+            FloatingPointError: if a value is not finite.
+        """
+        arrays = {name: np.asarray(values, np.float32) for name, values in outputs.items()}
+        for name, values in arrays.items():
+            if self._outputs.get(name) != len(values):
+                raise BadRequest(f"output '{name}' has {self._outputs.get(name, 0)} values, not {len(values)}")
+            if not np.isfinite(values).all():
+                raise FloatingPointError(f"values of output '{name}' are not finite")
+        table = self.feed.expected.reshape(-1, SEGMENT)
+        table[:] = 0
+        for segment, name in zip(table, self._outputs, strict=True):
+            if name in arrays:
+                inner = encode(arrays[name][None], self._kinds[name])[0]
+                self._expected[name][: len(inner)] = inner
+                segment[:] = self._expected[name].ctypes.data, 0, len(inner), FLOATS, 0

@@ -1,0 +1,157 @@
+"""Compiled: the entry points. Each works on as many cycles as it is told and returns what stopped it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from hanami_plugins.host_numba.synapse.backward import backward
+from hanami_plugins.host_numba.synapse.forward import (
+    UNREADABLE,
+    answer,
+    fire,
+    gather,
+    read_expected,
+    read_input,
+    squash,
+    walk_all,
+)
+from hanami_plugins.host_numba.synapse.growth import give_sections, split_section
+from hanami_plugins.host_numba.synapse.layout import (
+    AT_CYCLE,
+    AT_HEXAGON,
+    AT_PHASE,
+    AT_SPLIT,
+    BLOCK,
+    BROKEN,
+    CYCLES,
+    DIVERGED,
+    DONE,
+    FACE,
+    FIRST_BLOCK,
+    FULL,
+    HEXAGON,
+    INNER,
+    INPUT,
+    INTERFACE,
+    NEXT,
+    NONE,
+    OUTPUT,
+    REDUCTION_PERIOD,
+    ROLE,
+    SPLITS,
+    WALKS,
+    WANTED,
+    WIDTH,
+    Feed,
+    Floats,
+    Net,
+    Neurons,
+)
+from hanami_plugins.host_numba.synapse.reduction import reduce
+from hanami_plugins.host_numba.synapse.vectors import compiled, kernel
+
+f32 = np.float32
+i64: Any = np.int64
+
+
+@compiled
+def visit_blocks(net: Net, neurons: Neurons, hexagon: int, role: int, train: bool) -> int:
+    """Let a hexagon take its input; return whether one of its neurons wants its first section."""
+    end = neurons.cursor[WALKS + 2 * hexagon]
+    block = net.hexagons[hexagon * HEXAGON + FIRST_BLOCK]
+    wanted = 0
+    while block != NONE:
+        neurons.sums[block * WIDTH : (block + 1) * WIDTH] = f32(0)
+        begin, end = end, gather(net, neurons, block, end)
+        walk_all(net, neurons, block, begin, end, train)
+        if role == INNER:
+            wanted |= fire(net, neurons, block)
+            if train:
+                neurons.deltas[block * WIDTH : (block + 1) * WIDTH] = f32(0)
+        else:
+            squash(net, neurons, block)
+        block = i64(net.blocks[block * BLOCK + NEXT])
+    neurons.cursor[WALKS + 2 * hexagon + 1] = end
+    return wanted
+
+
+@compiled
+def visit(net: Net, neurons: Neurons, feed: Feed, hexagon: int, cycle: int, train: bool) -> int:
+    """Let a hexagon have its turn; return whether one of its sources wants its first section, or `UNREADABLE`."""
+    about = hexagon * HEXAGON
+    role, block = net.hexagons[about + ROLE], net.hexagons[about + FIRST_BLOCK]
+    walk = WALKS + 2 * hexagon
+    neurons.cursor[walk] = neurons.cursor[walk - 1] if hexagon > 0 else 0
+    neurons.cursor[walk + 1] = neurons.cursor[walk]
+    if role == INPUT:
+        interface = net.hexagons[about + INTERFACE]
+        return read_input(net, neurons, feed, interface, cycle) if interface != NONE else 0
+    if block == NONE:
+        return 0
+    wanted = visit_blocks(net, neurons, hexagon, role, train)
+    if role == OUTPUT:
+        answer(net, neurons, hexagon, train)
+    return wanted
+
+
+@compiled
+def forward(net: Net, neurons: Neurons, feed: Feed, cycle: int) -> int:
+    """Run a training cycle up to its outputs and let the network grow.
+
+    The cursor tells where to go on if there was no room for a section.
+    """
+    cursor = neurons.cursor
+    for hexagon in range(cursor[AT_HEXAGON], net.hexagons.size // HEXAGON):
+        cursor[AT_HEXAGON] = hexagon
+        if cursor[AT_PHASE] == 0:
+            cursor[WANTED] = visit(net, neurons, feed, hexagon, cycle, True)
+            if cursor[WANTED] == UNREADABLE:
+                return BROKEN
+            cursor[AT_PHASE] = 1
+        if cursor[WANTED] != 0 and give_sections(net, neurons, hexagon) == FULL:
+            return FULL
+        cursor[AT_PHASE] = 0
+    cursor[AT_HEXAGON] = net.hexagons.size // HEXAGON
+    for split in range(cursor[AT_SPLIT], cursor[SPLITS]):
+        cursor[AT_SPLIT] = split
+        if split_section(net, neurons, i64(neurons.splits[split])) == FULL:
+            return FULL
+    cursor[AT_HEXAGON] = cursor[AT_SPLIT] = cursor[SPLITS] = 0
+    return DONE
+
+
+@kernel
+def train_cycles(net: Net, neurons: Neurons, feed: Feed, first: int, last: int) -> int:
+    """Train cycles of a task; `AT_CYCLE` of the cursor is the one that the result is about."""
+    reducing = net.activity.size > 0
+    for cycle in range(first, last):
+        neurons.cursor[AT_CYCLE] = cycle
+        if not read_expected(net, neurons, feed, cycle):
+            return BROKEN
+        status = forward(net, neurons, feed, cycle)
+        if status != DONE:
+            return status
+        if not backward(net, neurons, feed):
+            return DIVERGED
+        net.counts[CYCLES] += 1
+        if reducing and net.counts[CYCLES] % REDUCTION_PERIOD == 0:
+            reduce(net, neurons)
+    neurons.cursor[AT_CYCLE] = last
+    return DONE
+
+
+@kernel
+def answer_cycles(net: Net, neurons: Neurons, feed: Feed, first: int, last: int, results: Floats) -> int:
+    """Answer cycles of a task into `results` (cycles, lanes); return the cycle that was reached."""
+    lanes = 0
+    for number in range(net.outputs.size // FACE):
+        lanes = net.outputs[number * FACE + 1] + net.outputs[number * FACE + 2]
+    for cycle in range(first, last):
+        for hexagon in range(net.hexagons.size // HEXAGON):
+            if visit(net, neurons, feed, hexagon, cycle, False) == UNREADABLE:
+                return cycle
+        for lane in range(lanes):
+            results[(cycle - first) * neurons.values.size + lane] = neurons.values[lane]
+    return last

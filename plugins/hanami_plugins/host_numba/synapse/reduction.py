@@ -1,0 +1,112 @@
+"""Compiled: synapses that were of no use are removed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from hanami_plugins.host_numba.synapse.growth import cell
+from hanami_plugins.host_numba.synapse.layout import (
+    BLOCK,
+    COUNT,
+    FREE,
+    FREE_ROWS,
+    HEAD,
+    HEXAGON,
+    KIND,
+    LASTING_ACTIVITY,
+    MARK,
+    MATCH,
+    NO_LIMIT,
+    NONE,
+    OWNER,
+    PLACE,
+    SLOTS,
+    SOURCE,
+    SYNAPSES,
+    TOP,
+    TOTAL,
+    USED_BLOCKS,
+    USED_SYNAPSES,
+    Net,
+    Neurons,
+)
+from hanami_plugins.host_numba.synapse.vectors import compiled
+
+f32 = np.float32
+i64: Any = np.int64
+
+
+@compiled
+def reduce(net: Net, neurons: Neurons) -> None:
+    """Lower the activity of all synapses that are not there to stay, and remove those that come to 0."""
+    for block in range(net.counts[USED_BLOCKS]):
+        for place in range(block * SLOTS, block * SLOTS + net.blocks[block * BLOCK + TOP]):
+            row = i64(net.slot_rows[place])
+            if row != NONE and lower_activity(net, row) and drop_end(net, row) == 0:
+                drop_section(net, neurons, row)
+
+
+@compiled
+def lower_activity(net: Net, row: int) -> bool:
+    """Age the synapses of a section; return whether some were removed.
+
+    A removed synapse keeps its place among the neurons, so that the others keep theirs, but consumes and adds nothing.
+    """
+    removed = False
+    for i in range(net.marks[row * MARK + COUNT]):
+        activity = net.activity[row * SYNAPSES + i]
+        if activity == 0 or activity >= LASTING_ACTIVITY:
+            continue
+        net.activity[row * SYNAPSES + i] = activity - 1
+        if activity == 1:
+            removed = True
+            net.counts[USED_SYNAPSES] -= 1
+            net.synapses[cell(net.marks, row, i) + 16] = f32(0)
+            net.synapses[cell(net.marks, row, i) + 32] = f32(0)
+            if net.marks[row * MARK + KIND] != MATCH:
+                net.borders[row * SYNAPSES + i] = f32(0)
+    return removed
+
+
+@compiled
+def drop_end(net: Net, row: int) -> int:
+    """Give back the places of removed synapses at a section's end; return how many synapses it has now."""
+    count = net.marks[row * MARK + COUNT]
+    while count > 0 and net.activity[row * SYNAPSES + count - 1] == 0:
+        count -= 1
+        net.synapses[cell(net.marks, row, count)] = f32(NO_LIMIT)
+        net.borders[row * SYNAPSES + count] = f32(0)
+    net.marks[row * MARK + COUNT] = count
+    if net.marks[row * MARK + KIND] < 2:
+        begin = f32(0)
+        for i in range(count):
+            net.synapses[cell(net.marks, row, i)] = begin
+            begin += net.borders[row * SYNAPSES + i]
+        net.heads[row * HEAD + TOTAL] = begin
+    return count
+
+
+@compiled
+def drop_section(net: Net, neurons: Neurons, row: int) -> None:
+    """Give back an empty section; a source that has no other one may get a new one."""
+    mark = row * MARK
+    place, source = net.marks[mark + PLACE], net.marks[mark + SOURCE]
+    net.slot_rows[place] = NONE
+    net.slot_sources[place] = net.base - 1
+    net.hexagons[net.blocks[place // SLOTS * BLOCK + OWNER] * HEXAGON + FREE] += 1
+    net.free_rows[net.counts[FREE_ROWS]] = row
+    net.counts[FREE_ROWS] += 1
+    if not has_sections(net, source):
+        neurons.fresh[source] = f32(1)
+
+
+@compiled
+def has_sections(net: Net, source: int) -> bool:
+    """Tell whether a source has sections."""
+    for block in range(net.counts[USED_BLOCKS]):
+        for place in range(block * SLOTS, block * SLOTS + net.blocks[block * BLOCK + TOP]):
+            if net.slot_sources[place] == source:
+                return True
+    return False

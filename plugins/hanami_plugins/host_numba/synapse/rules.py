@@ -1,0 +1,41 @@
+"""The rule set ``synapse`` on the processor: which templates it runs, and new networks. Imports no compute library."""
+
+from __future__ import annotations
+
+from hanami_core.compute import ComputeHost, LiveNetwork
+from hanami_core.network import NetworkState, Template
+from hanami_plugins.host_numba.host import CpuHost
+from hanami_plugins.host_numba.synapse import checks, memory
+
+
+class SynapseRules:
+    """Growth by synapses: every potential that is more than a section knows adds a synapse to it.
+
+    The rules of OpenHanami with their defects mended: whatever a template may say is run.
+    """
+
+    name = memory.NAME
+    host_kind = "cpu"
+
+    def refuses(self, template: Template) -> str | None:
+        """Return why the rules can not run a template, or None if they can."""
+        growth = template.settings.growth
+        return None if growth in (None, self.name) else f"the template asks for growth: {growth}"
+
+    def create(self, template: Template, seed: int) -> NetworkState:
+        """Return the state of a network that has seen nothing."""
+        return memory.empty_state(template, seed)
+
+    def open(self, state: NetworkState, host: ComputeHost) -> LiveNetwork:
+        """Bring a state to life on a started host. The first call loads the kernels or compiles them.
+
+        Raises:
+            CorruptFile: if sizes or index ranges of the arrays contradict the head.
+        """
+        checks.check(state)
+        from hanami_plugins.host_numba.synapse import warm
+        from hanami_plugins.host_numba.synapse.live import SynapseNetwork
+        from hanami_plugins.host_numba.team import Team
+
+        warm.up()
+        return SynapseNetwork(state, host.team if isinstance(host, CpuHost) else Team(1))

@@ -1,0 +1,195 @@
+"""How features and targets of scikit-learn become datasets that a network learns from. It knows no estimator.
+
+A network takes values from 0 on and ignores those below, and it answers with values from 0 to 1. So features are
+scaled into 0 to 1 here, in a way in which negative ones still count, and so are the targets of a regression.
+
+The server reads two kinds of files. `mnist` holds images of single bytes, so that features are rounded to 256 steps.
+`csv` has 32-bit numbers, and the cells `x[0]`, `x[1]`, … of its header form one column `x`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from hanami_sdk.hanami_exceptions import HanamiException
+
+if TYPE_CHECKING:
+    from hanami_sdk._client import Client
+    from hanami_sdk._models import Column, Dataset
+
+Floats = npt.NDArray[np.float64]
+Values = npt.NDArray[Any]
+
+SCALES = ("shift", "split", None)
+STEPS = 255
+MNIST_CLASSES = 10
+MARGIN = 0.1
+"""Part of the range of answers that stays free on each side: a sigmoid comes near to 0 and 1 only slowly."""
+
+
+@dataclass(frozen=True)
+class FeatureScale:
+    """Brings features into 0 to 1, by what `learn` saw; later values outside of that are clipped.
+
+    Attributes:
+        kind: `"shift"`: the smallest becomes 0, the biggest 1. `"split"`: a value for what is above the mean of a
+            feature and one for what is below. None: values are bytes already.
+        zero: what becomes 0, for each feature.
+        spread: the distance from there that becomes 1, for each feature.
+    """
+
+    kind: str | None
+    zero: Floats
+    spread: Floats
+
+    @classmethod
+    def learn(cls, features: Floats, kind: str | None) -> FeatureScale:
+        """Look at features, shape (rows, features)."""
+        if kind is None:
+            width = features.shape[1]
+            return cls(kind, np.zeros(width), np.full(width, float(STEPS)))
+        zero = features.mean(axis=0) if kind == "split" else features.min(axis=0)
+        spread = np.abs(features - zero).max(axis=0)
+        return cls(kind, zero, np.where(spread > 0, spread, 1.0))
+
+    def apply(self, features: Floats) -> Floats:
+        """Return values from 0 to 1, shape (rows, values).
+
+        Raises:
+            ValueError: there is no scaling, and a value is no byte.
+        """
+        if self.kind is None and (features.min() < 0 or features.max() > STEPS):
+            raise ValueError(f"without scaling, values must lie between 0 and {STEPS}; use scale='shift' or 'split'")
+        scaled = (features - self.zero) / self.spread
+        if self.kind == "split":
+            scaled = np.hstack([scaled, -scaled])
+        return np.clip(scaled, 0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class TargetScale:
+    """Brings the targets of a regression into 0 to 1, and answers back."""
+
+    low: float
+    high: float
+
+    @classmethod
+    def learn(cls, targets: Floats) -> TargetScale:
+        """Look at targets, shape (rows,)."""
+        return cls(float(targets.min()), float(targets.max()))
+
+    def apply(self, targets: Floats) -> Floats:
+        """Return what the network has to answer, shape (rows, 1)."""
+        share = (targets - self.low) / ((self.high - self.low) or 1.0)
+        return np.clip(MARGIN + (1 - 2 * MARGIN) * share, 0.0, 1.0).reshape(-1, 1)
+
+    def undo(self, answers: Floats) -> Floats:
+        """Return the targets that belong to answers."""
+        return self.low + (answers - MARGIN) / (1 - 2 * MARGIN) * (self.high - self.low)
+
+
+class Tables(Protocol):
+    """A kind of file."""
+
+    def encode(self, features: Floats) -> Values:
+        """Return scaled features in the precision of the file."""
+
+    @contextmanager
+    def features(self, client: Client, values: Values) -> Iterator[Column]:
+        """Lend the column of a dataset that holds encoded features."""
+
+    @contextmanager
+    def lesson(self, client: Client, values: Values, expected: Values) -> Iterator[tuple[Column, Column]]:
+        """Lend a column of encoded features and one of what is expected for them."""
+
+
+class MnistTables:
+    """Files of bytes. They take least room, and each server reads them."""
+
+    def encode(self, features: Floats) -> Values:
+        """Round to bytes."""
+        return np.rint(features * STEPS).astype(np.uint8)
+
+    @contextmanager
+    def features(self, client: Client, values: Values) -> Iterator[Column]:
+        """Lend the pixels of images that are a row high."""
+        with self._images(client, values) as dataset:
+            yield dataset["picture"]
+
+    @contextmanager
+    def lesson(self, client: Client, values: Values, expected: Values) -> Iterator[tuple[Column, Column]]:
+        """Lend pixels, and labels as far as MNIST has labels; else what is expected is a file of its own."""
+        if expected.shape[1] == 1:
+            with self._images(client, values) as inputs, _csv(client, ["y"], expected) as outputs:
+                yield inputs["picture"], outputs["y"]
+        elif expected.shape[1] <= MNIST_CLASSES:
+            with self._images(client, values, expected.argmax(axis=1)) as dataset:
+                yield dataset["picture"], dataset["label"]
+        else:
+            with self._images(client, values) as inputs, self._images(client, expected) as outputs:
+                yield inputs["picture"], outputs["picture"]
+
+    @contextmanager
+    def _images(self, client: Client, values: Values, labels: Values | None = None) -> Iterator[Dataset]:
+        labels = np.zeros(len(values)) if labels is None else labels
+        images = values.astype(np.uint8)[:, None, :]
+        dataset = client.upload_mnist("scikit-learn", images, labels.astype(np.uint8))
+        with _lent(client, dataset):
+            yield dataset
+
+
+class CsvTables:
+    """Files of 32-bit numbers, for servers that join the cells `x[0]`, `x[1]`, … into a column `x`."""
+
+    def encode(self, features: Floats) -> Values:
+        """Round to 32 bits."""
+        return features.astype(np.float32)
+
+    @contextmanager
+    def features(self, client: Client, values: Values) -> Iterator[Column]:
+        """Lend the column `x`."""
+        with _csv(client, _cells("x", values), values) as dataset:
+            yield _joined(dataset, "x", values)
+
+    @contextmanager
+    def lesson(self, client: Client, values: Values, expected: Values) -> Iterator[tuple[Column, Column]]:
+        """Lend the columns `x` and `y`."""
+        header = [*_cells("x", values), *_cells("y", expected)]
+        with _csv(client, header, np.hstack([values, expected])) as dataset:
+            yield _joined(dataset, "x", values), _joined(dataset, "y", expected)
+
+
+TABLES: dict[str, Tables] = {"mnist": MnistTables(), "csv": CsvTables()}
+
+
+def _cells(name: str, values: Values) -> list[str]:
+    return [f"{name}[{number}]" for number in range(values.shape[1])]
+
+
+def _joined(dataset: Dataset, name: str, values: Values) -> Column:
+    if len(dataset.columns.get(name, ())) != values.shape[1]:
+        raise HanamiException("the server does not join the cells of a CSV header into columns; use format='mnist'")
+    return dataset[name]
+
+
+@contextmanager
+def _csv(client: Client, header: Sequence[str], values: Values) -> Iterator[Dataset]:
+    lines = (",".join(map(repr, row)) for row in values.astype(np.float32).astype(float).tolist())
+    dataset = client.upload_csv("scikit-learn", "\n".join([",".join(header), *lines, ""]).encode())
+    with _lent(client, dataset):
+        yield dataset
+
+
+@contextmanager
+def _lent(client: Client, dataset: Dataset) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        with suppress(HanamiException):  # the dataset has done its duty, and what happened meanwhile matters more
+            client.delete_dataset(dataset)

@@ -1,0 +1,242 @@
+"""The client for programs with an event loop: the same methods, as coroutines.
+
+Example::
+
+    from hanami_sdk.aio import AsyncClient
+
+    async with AsyncClient("http://127.0.0.1:11418", "asdf", "asdfasdf") as client:
+        data = await client.upload_mnist("digits", "train-images.gz", "train-labels.gz")
+        cluster = await client.create_cluster("digits", template)
+        await client.train(cluster, {"picture_hex": data["picture"]}, {"label_hex": data["label"]})
+        async with client.direct(cluster) as live:
+            answer = await live.request({"picture_hex": pixels})
+
+Each call runs in a thread, so the loop goes on. A call that is cancelled is not undone: its thread goes on to the end,
+only nobody waits for it. Waiting for tasks takes no thread, and ends when it is cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+from hanami_sdk._client import Client
+from hanami_sdk._direct import DirectIO
+from hanami_sdk._messages import Values
+from hanami_sdk._models import ClusterLike, Task
+from hanami_sdk._retry import DEFAULT_SECONDS
+from hanami_sdk._tasks import Columns, Results, Watch
+from hanami_sdk._upload import Progress
+from hanami_sdk._waiting import pauses
+
+__all__ = ["AsyncClient", "AsyncDirectIO"]
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def _coroutine(
+    method: Callable[Concatenate[Client, _P], _R],
+) -> Callable[Concatenate[AsyncClient, _P], Coroutine[Any, Any, _R]]:
+    """Return a method of the client as a coroutine with the same parameters and the same documentation."""
+
+    @functools.wraps(method)
+    async def call(self: AsyncClient, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        return await asyncio.to_thread(method, self.client, *args, **kwargs)
+
+    return call
+
+
+class AsyncDirectIO:
+    """A cluster in direct mode; `AsyncClient.direct` gives one. Messages of several coroutines take turns."""
+
+    def __init__(self, direct: DirectIO) -> None:
+        self._direct = direct
+
+    async def train(self, inputs: Mapping[str, Values], outputs: Mapping[str, Values]) -> None:
+        """Train the network with one sample; arguments and errors are those of `DirectIO.train`."""
+        await asyncio.to_thread(self._direct.train, inputs, outputs)
+
+    async def request(self, inputs: Mapping[str, Values]) -> list[float]:
+        """Ask the network; arguments, result and errors are those of `DirectIO.request`."""
+        return await asyncio.to_thread(self._direct.request, inputs)
+
+
+class AsyncClient:
+    """A server and a user, for coroutines.
+
+    Args:
+        address: `http://HOST:PORT` or `https://HOST:PORT`.
+        user: id of the user.
+        passphrase: secret of the user.
+        verify: check the certificate of an https address; a path names a file of trusted certificates.
+        timeout: seconds to wait for a connection and for each part of an answer.
+        retry: seconds to go on when a connection broke off.
+
+    Attributes:
+        client: the `Client` that does the work.
+
+    Raises:
+        ValueError: the address is no http address, or a number of seconds is too small.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        user: str,
+        passphrase: str,
+        *,
+        verify: bool | str = True,
+        timeout: float = 60.0,
+        retry: float = DEFAULT_SECONDS,
+    ) -> None:
+        self.client = Client(address, user, passphrase, verify=verify, timeout=timeout, retry=retry)
+
+    @classmethod
+    def from_environment(cls, **options: Any) -> Self:
+        """Take what is not given from the environment, as `Client.from_environment` does."""
+        made = cls.__new__(cls)
+        made.client = Client.from_environment(**options)
+        return made
+
+    def __repr__(self) -> str:
+        """Return address and user."""
+        return repr(self.client).replace("<Client", f"<{type(self).__name__}", 1)
+
+    async def __aenter__(self) -> Self:
+        """Return the object itself."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close all connections."""
+        await self.close()
+
+    async def get(self, path: str, **query: object) -> Any:
+        """Send a GET request; arguments and result are those of `Client.get`."""
+        return await asyncio.to_thread(self.client.get, path, **query)
+
+    async def delete(self, path: str, **query: object) -> Any:
+        """Send a DELETE request; arguments and result are those of `Client.get`."""
+        return await asyncio.to_thread(self.client.delete, path, **query)
+
+    async def train(
+        self,
+        cluster: ClusterLike,
+        inputs: Columns,
+        outputs: Columns,
+        *,
+        name: str | None = None,
+        time_length: int = 1,
+        wait: bool = True,
+        progress: Progress | None = None,
+        timeout: float | None = None,
+    ) -> Task:
+        """Train a cluster; arguments, result and errors are those of `Client.train`."""
+        call = functools.partial(self.client.train, name=name, time_length=time_length, wait=False)
+        task = await asyncio.to_thread(call, cluster, inputs, outputs)
+        return await self.wait(task, progress, timeout) if wait else task
+
+    async def request(
+        self,
+        cluster: ClusterLike,
+        inputs: Columns,
+        results: Results,
+        *,
+        name: str | None = None,
+        time_length: int = 1,
+        wait: bool = True,
+        progress: Progress | None = None,
+        timeout: float | None = None,
+    ) -> Task:
+        """Ask a cluster; arguments, result and errors are those of `Client.request`."""
+        call = functools.partial(self.client.request, name=name, time_length=time_length, wait=False)
+        task = await asyncio.to_thread(call, cluster, inputs, results)
+        return await self.wait(task, progress, timeout) if wait else task
+
+    async def wait(self, task: Task, progress: Progress | None = None, timeout: float | None = None) -> Task:
+        """Wait for the end of a task; arguments, result and errors are those of `Client.wait`."""
+        watch = Watch(task, progress)
+        for pause in pauses(timeout, watch.title):
+            if watch.see(await self.task(task)):
+                break
+            await asyncio.sleep(pause)
+        return watch.result()
+
+    @asynccontextmanager
+    async def direct(self, cluster: ClusterLike) -> AsyncIterator[AsyncDirectIO]:
+        """Talk to a cluster over a websocket; tasks wait until the end of the block. Errors as for `Client.direct`."""
+        manager = self.client.direct(cluster)
+        direct = await _entered(manager)
+        try:
+            yield AsyncDirectIO(direct)
+        except BaseException as error:
+            await asyncio.to_thread(manager.__exit__, type(error), error, error.__traceback__)
+            raise
+        await asyncio.to_thread(manager.__exit__, None, None, None)
+
+    login = _coroutine(Client.login)
+    close = _coroutine(Client.close)
+    switch_project = _coroutine(Client.switch_project)
+    post = _coroutine(Client.post)
+    put = _coroutine(Client.put)
+
+    upload = _coroutine(Client.upload)
+    upload_mnist = _coroutine(Client.upload_mnist)
+    upload_csv = _coroutine(Client.upload_csv)
+    datasets = _coroutine(Client.datasets)
+    dataset = _coroutine(Client.dataset)
+    delete_dataset = _coroutine(Client.delete_dataset)
+    dataset_content = _coroutine(Client.dataset_content)
+    check = _coroutine(Client.check)
+
+    create_cluster = _coroutine(Client.create_cluster)
+    clusters = _coroutine(Client.clusters)
+    cluster = _coroutine(Client.cluster)
+    delete_cluster = _coroutine(Client.delete_cluster)
+    save = _coroutine(Client.save)
+    restore = _coroutine(Client.restore)
+    checkpoints = _coroutine(Client.checkpoints)
+    checkpoint = _coroutine(Client.checkpoint)
+    delete_checkpoint = _coroutine(Client.delete_checkpoint)
+    hosts = _coroutine(Client.hosts)
+    switch_host = _coroutine(Client.switch_host)
+    set_mode = _coroutine(Client.set_mode)
+
+    task = _coroutine(Client.task)
+    tasks = _coroutine(Client.tasks)
+    delete_task = _coroutine(Client.delete_task)
+
+    create_user = _coroutine(Client.create_user)
+    users = _coroutine(Client.users)
+    user = _coroutine(Client.user)
+    delete_user = _coroutine(Client.delete_user)
+    change_passphrase = _coroutine(Client.change_passphrase)
+    create_project = _coroutine(Client.create_project)
+    projects = _coroutine(Client.projects)
+    project = _coroutine(Client.project)
+    delete_project = _coroutine(Client.delete_project)
+    add_to_project = _coroutine(Client.add_to_project)
+    remove_from_project = _coroutine(Client.remove_from_project)
+    identity = _coroutine(Client.identity)
+    whoami = _coroutine(Client.whoami)
+    memberships = _coroutine(Client.memberships)
+    audit_log = _coroutine(Client.audit_log)
+    error_log = _coroutine(Client.error_log)
+
+
+async def _entered(manager: AbstractContextManager[_R]) -> _R:
+    """Enter in a thread. If this is cancelled, leave again what the thread enters: the cluster must not stay direct."""
+    entering = asyncio.ensure_future(asyncio.to_thread(manager.__enter__))
+    try:
+        return await asyncio.shield(entering)
+    except asyncio.CancelledError:
+        await asyncio.wait([entering])
+        if entering.exception() is None:
+            await asyncio.to_thread(manager.__exit__, None, None, None)
+        raise

@@ -1,0 +1,336 @@
+"""Estimators of scikit-learn that learn on a Hanami server. `pip install 'hanami[sklearn]'` brings what they need.
+
+Example::
+
+    from sklearn.model_selection import cross_val_score
+    from hanami_sdk.sklearn import HanamiClassifier
+
+    cross_val_score(HanamiClassifier(epochs=20), X, y)
+
+Each fitted estimator has a cluster on the server. It goes when the estimator is closed, fitted anew or not used any
+more, unless `keep` is set. A copy that another process gets needs `keep=True`, because it shares the cluster.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+import weakref
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+
+from hanami_sdk._client import Client
+from hanami_sdk._features import SCALES, TABLES, FeatureScale, Floats, Tables, TargetScale, Values
+from hanami_sdk.hanami_exceptions import ConflictException
+
+__all__ = ["HanamiClassifier", "HanamiRegressor"]
+
+TEMPLATE = """version: 1
+settings:
+    blocks: {blocks}
+hexagons:
+    1,1,1
+    2,1,1
+    3,1,1
+inputs:
+    x: 1,1,1
+outputs:
+    y: 3,1,1
+"""
+FEW_ROWS = 256
+"""Up to here, asking row by row over a websocket is quicker than a dataset and a task."""
+PAGE = 10_000
+REPEATED_VALUES = 1 << 22
+"""Small tables are uploaded with a copy for each epoch, up to this size: one task is quicker than many."""
+
+
+class _Remote(BaseEstimator):
+    """What both estimators have in common: the parameters, the cluster, and the way to it."""
+
+    def __init__(
+        self,
+        *,
+        epochs: int = 20,
+        blocks: int = 2,
+        template: str | None = None,
+        scale: str | None = "shift",
+        format: str = "mnist",
+        random_state: Any = None,
+        address: str | None = None,
+        user: str | None = None,
+        client: Client | None = None,
+        cluster_name: str | None = None,
+        keep: bool = False,
+    ) -> None:
+        self.epochs = epochs
+        self.blocks = blocks
+        self.template = template
+        self.scale = scale
+        self.format = format
+        self.random_state = random_state
+        self.address = address
+        self.user = user
+        self.client = client
+        self.cluster_name = cluster_name
+        self.keep = keep
+
+    def close(self) -> None:
+        """Delete the cluster now, unless `keep` is set. The estimator is then as if it had never been fitted."""
+        finalizer = self.__dict__.pop("_finalizer", None)
+        if finalizer is not None:
+            finalizer()
+        self.__dict__.pop("cluster_", None)
+
+    def __enter__(self) -> Self:
+        """Return the estimator itself."""
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        """Delete the cluster, unless `keep` is set."""
+        self.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what only the original may do, which is to delete the cluster."""
+        return {name: value for name, value in super().__getstate__().items() if name != "_finalizer"}
+
+    def _server(self) -> Client:
+        return self.client or _shared_client(os.getpid(), self.address, self.user)
+
+    def _tables(self) -> Tables:
+        if self.format not in TABLES:
+            raise ValueError(f"format must be one of {', '.join(TABLES)}, not {self.format!r}")
+        return TABLES[self.format]
+
+    def _begin(self, features: Floats) -> None:
+        """Make a cluster that has seen nothing."""
+        if self.scale not in SCALES:
+            raise ValueError(f"scale must be one of {SCALES}, not {self.scale!r}")
+        if not isinstance(self.epochs, int | np.integer) or self.epochs < 1:
+            raise ValueError(f"epochs must be a whole number above 0, not {self.epochs!r}")
+        self._tables()
+        self.close()
+        client = self._server()
+        template = TEMPLATE.format(blocks=self.blocks) if self.template is None else self.template
+        self.feature_scale_ = FeatureScale.learn(features, self.scale)
+        self.cluster_ = client.create_cluster(self.cluster_name or f"scikit-learn {uuid.uuid4().hex}", template).uuid
+        if not self.keep:
+            self._finalizer = weakref.finalize(self, _delete_cluster, client, self.cluster_)
+
+    def _learn(self, features: Floats, expected: Values, epochs: int) -> None:
+        """Train with all rows, in a new order for each epoch."""
+        client, tables, random = self._server(), self._tables(), check_random_state(self.random_state)
+        values = tables.encode(self.feature_scale_.apply(features))
+        copies = _copies(epochs, values.size)
+        order = np.concatenate([random.permutation(len(values)) for _ in range(copies)])
+        with tables.lesson(client, values[order], expected[order]) as (inputs, outputs):
+            columns = {"x": inputs}, {"y": outputs}
+            tasks = [client.train(self.cluster_, *columns, wait=False) for _ in range(epochs // copies)]
+            for task in tasks:
+                client.wait(task)
+
+    def _answers(self, X: Any) -> Floats:
+        """Return what the network says, shape (rows, outputs)."""
+        check_is_fitted(self, "cluster_")
+        features = validate_data(self, X, reset=False, dtype=np.float64)
+        values = self._tables().encode(self.feature_scale_.apply(features))
+        if len(values) <= FEW_ROWS:
+            with suppress(ConflictException):  # somebody else has the connection, or tasks are queued
+                return self._ask_directly(values)
+        return self._ask_with_a_task(values)
+
+    def _ask_directly(self, values: Values) -> Floats:
+        with self._server().direct(self.cluster_) as direct:
+            return np.array([direct.request({"x": row.astype(np.float32)}) for row in values])
+
+    def _ask_with_a_task(self, values: Values) -> Floats:
+        client = self._server()
+        with self._tables().features(client, values) as column:
+            task = client.request(self.cluster_, {"x": column}, {"y": "answer"}, name="scikit-learn")
+        try:
+            starts = range(0, len(values), PAGE)
+            pages = [client.dataset_content(task, "answer", min(PAGE, len(values) - s), s) for s in starts]
+        finally:
+            client.delete_dataset(task.uuid)
+        return np.concatenate([np.array(page) for page in pages])
+
+
+class HanamiClassifier(ClassifierMixin, _Remote):
+    """A network on a Hanami server that tells classes apart.
+
+    Args:
+        epochs: passes over the rows in `fit`.
+        blocks: size of the network, in blocks of 64 hidden neurons.
+        template: text of a cluster template with the input `x` and the output `y`; None takes a plain one.
+        scale: how features become values that a network takes. `"shift"`: the smallest of each becomes 0, the biggest
+            1. `"split"`: each gives two values, what is above its mean and what is below. None: as they are, for bytes
+            such as pixels.
+        format: `"mnist"` uploads features rounded to 256 steps, `"csv"` 32-bit numbers; the latter needs a server that
+            joins the cells `x[0]`, `x[1]`, … of a CSV header into one column.
+        random_state: decides in which order the rows come. The cluster starts with random numbers of its own.
+        address: address of the server; None takes the variable HANAMI_ADDRESS of the environment.
+        user: id of the user; None takes HANAMI_USER.
+        client: a `Client` to use instead. Without one the passphrase is HANAMI_PASSPHRASE of the environment:
+            scikit-learn prints and stores parameters, so none of them is a secret.
+        cluster_name: name of the cluster, which must not be taken; None makes one up.
+        keep: leave the cluster on the server when this estimator goes.
+
+    Attributes:
+        cluster_: UUID of the cluster.
+        classes_: the classes, sorted.
+        n_features_in_: number of features.
+        feature_scale_: how features are scaled.
+
+    All methods raise a `HanamiException` if the server can not do it.
+    """
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Learn in a new cluster.
+
+        Args:
+            X: features, shape (rows, features).
+            y: class of each row, shape (rows,).
+
+        Raises:
+            ValueError: features or classes are none that scikit-learn takes.
+        """
+        X, y = validate_data(self, X, y, dtype=np.float64)
+        check_classification_targets(y)
+        y = column_or_1d(y, warn=True)
+        self.classes_ = np.unique(y)
+        self._begin(X)
+        self._learn(X, self._one_hot(y), self.epochs)
+        return self
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
+        """Learn with one pass more; features keep the scale of the first call.
+
+        Args:
+            X: features, shape (rows, features).
+            y: class of each row, shape (rows,).
+            classes: all classes that there will be; needed for the first call.
+
+        Raises:
+            ValueError: the first call does not tell the classes, or there is one that is none of them.
+        """
+        first = not hasattr(self, "cluster_")
+        if first and classes is None:
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        X, y = validate_data(self, X, y, dtype=np.float64, reset=first)
+        if first:
+            self.classes_ = np.unique(classes)
+        expected = self._one_hot(column_or_1d(y, warn=True))
+        if first:
+            self._begin(X)
+        self._learn(X, expected, 1)
+        return self
+
+    def predict_proba(self, X: Any) -> Floats:
+        """Return the probability of each class, shape (rows, classes)."""
+        answers = self._answers(X)[:, : len(self.classes_)]
+        total = answers.sum(axis=1, keepdims=True)
+        even = np.full_like(answers, 1 / len(self.classes_))
+        return np.asarray(np.divide(answers, total, out=even, where=total > 0))
+
+    def predict(self, X: Any) -> Values:
+        """Return the most probable class of each row, shape (rows,)."""
+        winners = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[winners])
+
+    def _one_hot(self, y: Values) -> Values:
+        if unknown := set(np.unique(y).tolist()) - set(self.classes_.tolist()):
+            raise ValueError(f"there are classes that the first call did not name: {sorted(unknown)}")
+        return np.eye(len(self.classes_), dtype=np.uint8)[np.searchsorted(self.classes_, y)]
+
+    def __sklearn_tags__(self) -> Any:
+        """Tell scikit-learn that two fits give two networks."""
+        tags = super().__sklearn_tags__()
+        tags.non_deterministic = True
+        return tags
+
+
+class HanamiRegressor(RegressorMixin, _Remote):
+    """A network on a Hanami server that estimates a number.
+
+    Arguments are those of `HanamiClassifier`. Targets are scaled into the range of answers, so that no estimate lies
+    far outside of what `fit` saw.
+
+    Attributes:
+        cluster_: UUID of the cluster.
+        n_features_in_: number of features.
+        feature_scale_: how features are scaled.
+        target_scale_: how targets are scaled.
+
+    All methods raise a `HanamiException` if the server can not do it.
+    """
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Learn in a new cluster.
+
+        Args:
+            X: features, shape (rows, features).
+            y: target of each row, shape (rows,).
+
+        Raises:
+            ValueError: features or targets are none that scikit-learn takes.
+        """
+        X, y = self._checked(X, y, reset=True)
+        self.target_scale_ = TargetScale.learn(y)
+        self._begin(X)
+        self._learn(X, self.target_scale_.apply(y), self.epochs)
+        return self
+
+    def partial_fit(self, X: Any, y: Any) -> Self:
+        """Learn with one pass more; features and targets keep the scale of the first call.
+
+        Args:
+            X: features, shape (rows, features).
+            y: target of each row, shape (rows,).
+
+        Raises:
+            ValueError: features or targets are none that scikit-learn takes.
+        """
+        first = not hasattr(self, "cluster_")
+        X, y = self._checked(X, y, reset=first)
+        if first:
+            self.target_scale_ = TargetScale.learn(y)
+            self._begin(X)
+        self._learn(X, self.target_scale_.apply(y), 1)
+        return self
+
+    def predict(self, X: Any) -> Floats:
+        """Return the estimate for each row, shape (rows,)."""
+        answers = self._answers(X)[:, 0]
+        return self.target_scale_.undo(answers)
+
+    def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Floats, Floats]:
+        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, reset=reset)
+        return X, column_or_1d(y, dtype=np.float64, warn=True)
+
+    def __sklearn_tags__(self) -> Any:
+        """Tell scikit-learn that two fits give two networks."""
+        tags = super().__sklearn_tags__()
+        tags.non_deterministic = True
+        return tags
+
+
+def _copies(epochs: int, values: int) -> int:
+    """Return how many epochs one upload holds, a divisor of all."""
+    return max(n for n in range(1, epochs + 1) if epochs % n == 0 and (n == 1 or n * values <= REPEATED_VALUES))
+
+
+def _delete_cluster(client: Client, cluster: str) -> None:
+    with suppress(Exception):  # nobody is there to be told, often Python itself is about to end
+        client.delete_cluster(cluster)
+
+
+@lru_cache(maxsize=8)
+def _shared_client(process: int, address: str | None, user: str | None) -> Client:
+    """Log in once for all estimators of a process: a search makes hundreds of them."""
+    return Client.from_environment(address=address, user=user)

@@ -1,0 +1,107 @@
+"""How many list requests a server answers in a second, each with its token, its policy and its rows looked up."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import time
+from pathlib import Path
+from statistics import quantiles
+from tempfile import TemporaryDirectory
+from typing import Any
+from urllib.parse import urlsplit
+
+from hanami_sdk import Client, hanami_token
+from hanami_server.demo.local import LocalServer
+from hanami_server.demo.story import TEMPLATE
+
+CLIENTS = 8
+WARM_UP, SECONDS, REPEATS = 0.5, 3.0, 3
+CLUSTERS = 10
+FLAGS = ("--set", "http.workers=2")
+PIECE = 1 << 16
+
+
+class Browser:
+    """One client on one connection: sends a request, waits for the whole answer, sends the next."""
+
+    def __init__(self, address: tuple[str, int], request: bytes) -> None:
+        self.socket = socket.create_connection(address)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._request, self._data = request, b""
+        self.begin = 0.0
+
+    def send(self) -> None:
+        """Begin a request."""
+        self._data, self.begin = b"", time.perf_counter()
+        self.socket.sendall(self._request)
+
+    def receive(self) -> bool:
+        """Read what is there and tell whether the answer is whole."""
+        piece = self.socket.recv(PIECE)
+        if not piece:
+            raise ConnectionError("the server closed a connection that was to stay open")
+        self._data += piece
+        head, mark, body = self._data.partition(b"\r\n\r\n")
+        if not mark:
+            return False
+        if not head.startswith(b"HTTP/1.1 200 "):
+            raise RuntimeError(head.decode())
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        return len(body) >= length
+
+
+def load(address: tuple[str, int], request: bytes, seconds: float) -> list[float]:
+    """Send the same request from all clients for some seconds, and return how long each answer took."""
+    with selectors.DefaultSelector() as selector:
+        browsers = [Browser(address, request) for _ in range(CLIENTS)]
+        for browser in browsers:
+            selector.register(browser.socket, selectors.EVENT_READ, browser)
+            browser.send()
+        times: list[float] = []
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            for key, _ in selector.select(1.0):
+                if key.data.receive():
+                    times.append(time.perf_counter() - key.data.begin)
+                    key.data.send()
+        for browser in browsers:
+            browser.socket.close()
+    return times
+
+
+def measure(server: LocalServer, path: str) -> dict[str, float]:
+    """Return the figures of one path of a running server.
+
+    The processor time of a request tells more than the rate where others use the machine, too.
+    """
+    place = urlsplit(server.address)
+    token = hanami_token.request_token(server.address, server.user, server.passphrase)
+    request = f"GET {path} HTTP/1.1\r\nHost: {place.netloc}\r\nX-Auth-Token: {token}\r\n\r\n".encode()
+    address = (str(place.hostname), int(place.port or 0))
+    load(address, request, WARM_UP)
+    before = server.processor_seconds()
+    times = load(address, request, SECONDS)
+    used = server.processor_seconds() - before
+    cuts = quantiles(times, n=100)
+    return {
+        "requests_per_second": len(times) / SECONDS,
+        "ms_p50": cuts[49] * 1e3,
+        "ms_p99": cuts[98] * 1e3,
+        "processor_ms": used / len(times) * 1e3,
+    }
+
+
+def run() -> dict[str, Any]:
+    """Measure a server of its own with a process for each of two cores; of several times the best one counts."""
+    with TemporaryDirectory() as directory, LocalServer(Path(directory) / "data", *FLAGS) as server:
+        with Client(server.address, server.user, server.passphrase) as client:
+            for number in range(CLUSTERS):
+                client.create_cluster(f"cluster {number}", TEMPLATE)
+        found = [measure(server, "/v1.0alpha/cluster/all") for _ in range(REPEATS)]
+    best = max(found, key=lambda figures: figures["requests_per_second"])
+    return {f"rest_{name}": value for name, value in best.items()}
+
+
+if __name__ == "__main__":
+    print(run())

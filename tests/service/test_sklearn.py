@@ -1,0 +1,218 @@
+"""The estimators of scikit-learn against a real server."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_diabetes, load_digits, load_iris
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from hanami_sdk import Client, NotFoundException
+from hanami_sdk.hanami_exceptions import BadRequestException, ConflictException, HanamiException
+from hanami_sdk.sklearn import HanamiClassifier, HanamiRegressor
+from hanami_server.demo.local import LocalServer
+
+IRIS = train_test_split(*load_iris(return_X_y=True), random_state=0, stratify=load_iris().target)
+
+
+@pytest.fixture(autouse=True)
+def login(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an estimator without an address takes."""
+    monkeypatch.setenv("HANAMI_ADDRESS", server.address)
+    monkeypatch.setenv("HANAMI_USER", server.user)
+    monkeypatch.setenv("HANAMI_PASSPHRASE", server.passphrase)
+
+
+@pytest.fixture(autouse=True)
+def own_login() -> Iterator[None]:
+    """The shared login of one test must not be that of the next."""
+    from hanami_sdk.sklearn import _shared_client
+
+    _shared_client.cache_clear()
+    yield
+    _shared_client.cache_clear()
+
+
+def expected_failures(estimator: Any) -> dict[str, str]:
+    reason = "it compares two fits, and each cluster starts with random numbers of its own"
+    names = ["check_fit_idempotent", "check_supervised_y_2d"]
+    if isinstance(estimator, HanamiRegressor):
+        names += ["check_regressor_data_not_an_array", "check_regressors_int"]
+    return dict.fromkeys(names, reason)
+
+
+@parametrize_with_checks(
+    [HanamiClassifier(epochs=10), HanamiRegressor(epochs=10)], expected_failed_checks=expected_failures
+)
+def test_what_scikit_learn_asks_of_estimators(estimator: Any, check: Any) -> None:
+    check(estimator)
+
+
+def things(client: Client) -> tuple[set[str], set[str]]:
+    return {row.uuid for row in client.clusters()}, {row.uuid for row in client.datasets()}
+
+
+@pytest.mark.parametrize("scale", ["shift", "split"])
+def test_it_learns_and_leaves_nothing_behind(client: Client, scale: str) -> None:
+    before = things(client)
+    train, test, train_y, test_y = IRIS
+    with HanamiClassifier(scale=scale, random_state=0) as estimator:
+        assert estimator.fit(train, train_y).score(test, test_y) > 0.85
+        assert estimator.predict_proba(test).sum(axis=1) == pytest.approx(1)
+        assert things(client)[0] - before[0] == {estimator.cluster_}
+    assert things(client) == before
+    with pytest.raises(NotFittedError):
+        estimator.predict(test)
+
+
+def test_names_as_classes_and_more_than_ten_of_them(client: Client) -> None:
+    random = np.random.default_rng(0)
+    names = np.array([f"kind {number}" for number in range(12)])
+    y = names.repeat(20)
+    X = np.eye(12).repeat(20, axis=0) + random.normal(0, 0.05, (240, 12))
+    estimator = HanamiClassifier(client=client, random_state=0).fit(X, y)
+    assert estimator.score(X, y) > 0.95
+    assert set(estimator.predict(X)) <= set(names)
+
+
+def test_many_rows_are_asked_with_a_task_and_give_the_same(client: Client) -> None:
+    X, y = load_digits(return_X_y=True)
+    X = X / 16 * 255
+    estimator = HanamiClassifier(client=client, scale=None, epochs=3, random_state=0).fit(X, y)
+    assert estimator.score(X, y) > 0.9
+    assert estimator.predict_proba(X)[:100] == pytest.approx(estimator.predict_proba(X[:100]), abs=1e-5)
+    with pytest.raises(ValueError, match="between 0 and 255"):
+        estimator.predict(X - 1)
+
+
+def test_a_big_table_is_trained_with_a_task_for_each_epoch(monkeypatch: pytest.MonkeyPatch, client: Client) -> None:
+    monkeypatch.setattr("hanami_sdk.sklearn.REPEATED_VALUES", 1000)
+    train, test, train_y, test_y = IRIS
+    estimator = HanamiClassifier(client=client, epochs=6, random_state=0).fit(train, train_y)
+    assert len(client.tasks(estimator.cluster_)) == 3
+    assert estimator.score(test, test_y) > 0.8
+
+
+def test_a_regression(client: Client) -> None:
+    X, y = load_diabetes(return_X_y=True)
+    with HanamiRegressor(client=client, random_state=0).fit(X, y) as estimator:
+        assert estimator.score(X, y) > 0.3
+        assert y.min() - 60 < estimator.predict(X).min() < estimator.predict(X).max() < y.max() + 60
+
+
+def test_no_secret_is_shown(server: LocalServer, client: Client) -> None:
+    estimator = HanamiClassifier(client=client)
+    for shown in (repr(estimator), repr(make_pipeline(estimator)), estimator._repr_html_()):
+        assert server.user in shown
+        assert server.passphrase not in shown
+
+
+def test_pipelines_and_searches_clone_it(client: Client) -> None:
+    before = things(client)
+    train, test, train_y, test_y = IRIS
+    pipeline = make_pipeline(StandardScaler(), HanamiClassifier(client=client, epochs=5, random_state=0))
+    search = GridSearchCV(pipeline, {"hanamiclassifier__blocks": [1, 2]}, cv=2).fit(train, train_y)
+    assert search.score(test, test_y) > 0.8
+    assert cross_val_score(HanamiClassifier(epochs=5), train, train_y, cv=2).min() > 0.6
+    assert clone(pipeline)[-1].client is client
+    search.best_estimator_[-1].close()
+    assert things(client) == before
+
+
+def test_partial_fit_goes_on(client: Client) -> None:
+    train, test, train_y, test_y = IRIS
+    estimator = HanamiClassifier(client=client, random_state=0)
+    with pytest.raises(ValueError, match="classes must be passed"):
+        estimator.partial_fit(train, train_y)
+    for _ in range(10):
+        estimator.partial_fit(train, train_y, classes=[0, 1, 2])
+    assert estimator.score(test, test_y) > 0.8
+    with pytest.raises(ValueError, match=r"\[7\]"):
+        estimator.partial_fit(train[:2], [7, 7])
+
+
+def test_a_kept_cluster_outlives_the_estimator_and_serves_copies(client: Client) -> None:
+    train, test, train_y, _ = IRIS
+    estimator = HanamiClassifier(epochs=3, keep=True, cluster_name="kept flowers").fit(train, train_y)
+    twin = pickle.loads(pickle.dumps(estimator))
+    predicted = estimator.predict(test)
+    estimator.close()
+    assert (twin.predict(test) == predicted).all()
+    assert client.cluster(twin.cluster_).name == "kept flowers"
+    with pytest.raises(ConflictException):
+        clone(estimator).fit(train, train_y)
+    client.delete_cluster(twin.cluster_)
+
+
+def test_a_copy_shares_the_cluster(client: Client) -> None:
+    train, test, train_y, _ = IRIS
+    estimator = HanamiClassifier(client=client, epochs=1).fit(train, train_y)
+    twin = copy.deepcopy(estimator)
+    assert (twin.predict(test) == estimator.predict(test)).all()
+    with pytest.raises(TypeError, match="holds a login"):
+        pickle.dumps(estimator)
+    cluster = estimator.cluster_
+    del estimator
+    with pytest.raises(NotFoundException):
+        twin.predict(test)
+    assert cluster not in things(client)[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"scale": "log"}, "scale must be one of"),
+        ({"epochs": 0}, "epochs must be"),
+        ({"epochs": 1.5}, "epochs must be"),
+        ({"format": "parquet"}, "format must be one of mnist, csv"),
+    ],
+)
+def test_wrong_parameters(client: Client, options: dict[str, Any], message: str) -> None:
+    train, _, train_y, _ = IRIS
+    before = things(client)
+    with pytest.raises(ValueError, match=message):
+        HanamiClassifier(client=client, **options).fit(train, train_y)
+    assert things(client) == before
+
+
+def test_a_template_of_ones_own(client: Client) -> None:
+    train, test, train_y, test_y = IRIS
+    template = "version: 1\nhexagons:\n 1,1,1\n 2,1,1\ninputs:\n x: 1,1,1\noutputs:\n y: 2,1,1\n"
+    estimator = HanamiClassifier(client=client, template=template, random_state=0).fit(train, train_y)
+    assert estimator.score(test, test_y) > 0.6
+    with pytest.raises(BadRequestException):
+        HanamiClassifier(client=client, template="version: 1").fit(train, train_y)
+
+
+def test_without_a_login(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HANAMI_USER")
+    with pytest.raises(ValueError, match="HANAMI_USER is not set"):
+        HanamiClassifier().fit(*IRIS[::2])
+
+
+@pytest.mark.parametrize("kind", [HanamiClassifier, HanamiRegressor])
+def test_csv_with_columns_of_several_cells(client: Client, kind: type[HanamiClassifier | HanamiRegressor]) -> None:
+    train, test, train_y, test_y = IRIS
+    with kind(client=client, format="csv", random_state=0).fit(train, train_y) as estimator:
+        assert estimator.score(test, test_y) > 0.8
+
+
+def test_csv_and_a_server_that_joins_no_cells(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "hanami_sdk._features._cells", lambda name, values: [f"{name}{n}" for n in range(len(values[0]))]
+    )
+    before = things(client)
+    with HanamiClassifier(client=client, format="csv") as estimator:
+        with pytest.raises(HanamiException, match="use format='mnist'"):
+            estimator.fit(*IRIS[::2])
+    assert things(client) == before
