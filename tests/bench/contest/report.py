@@ -57,7 +57,7 @@ def cells(result: Result, results: list[Result]) -> list[str]:
         f"{result.answered_per_second:,.0f}",
         *(f"{result.accuracy[str(number)]:.2f}" if str(number) in result.accuracy else "–" for number in EPOCHS),
         "–" if seconds is None else f"{seconds:.2f}",
-        f"{result.memory_mb:,.0f}" if result.memory_mb < float("inf") else "–",
+        f"{result.memory_mb:,.0f}",
         f"{ours.trained_per_second / result.trained_per_second:,.1f}" if ours else "–",
     ]
 
