@@ -44,7 +44,6 @@ def test_a_missing_library_leaves_its_contender_out(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(result, "ENTRIES", (Entry("nobody-1", "nobody", "missing"),))
-    monkeypatch.setattr(result, "synapse_growth", lambda directory: [])
     monkeypatch.setattr(result, "in_own_process", lambda entry, *_: f"ModuleNotFoundError: no module of {entry.title}")
     assert result.run(tmp_path, 2, print) == []
     assert capsys.readouterr().out == "nobody is left out: ModuleNotFoundError: no module of nobody\n"

@@ -46,11 +46,6 @@ class Entry:
     images: int = ALL
     threads: int = 1
 
-    @property
-    def family(self) -> str:
-        """What the entries of one library have in common."""
-        return self.key.split("-")[0]
-
     def make(self, directory: Path) -> Contender:
         """Import the library and load the data.
 
@@ -70,8 +65,9 @@ def _torch(optimizer: str, batch: int, rate: float, threads: int, images: int = 
 
 # Rates are those with the best accuracy after one epoch, of a dozen that were tried for each batch size.
 ENTRIES = (
-    Entry("section-1", "section growth, 1 thread", "section", {"threads": 1}),
-    Entry("section-2", "section growth, 2 threads", "section", {"threads": 2}, threads=2),
+    Entry("section-1", "section growth, 1 thread", "growing", {"growth": "section", "threads": 1}),
+    Entry("section-2", "section growth, 2 threads", "growing", {"growth": "section", "threads": 2}, threads=2),
+    Entry("synapse-1", "synapse growth, 1 thread", "growing", {"growth": "synapse", "threads": 1}),
     Entry("dense-1", "dense Numba loops, batch 1", "dense"),
     *(_torch("sgd", 1, 0.03, threads, images=3000) for threads in (1, 2)),
     *(_torch("sgd", 32, 0.08, threads) for threads in (1, 2)),

@@ -38,7 +38,8 @@ between 0 and 1, which is not timed; section growth gets the bytes of the file. 
 one epoch and, except for scikit-learn, fall linearly to 0. Batch 1 of torch learned 3,000 images, from which its speed
 is taken. Memory is what a process needs beyond Python and NumPy: library, data and network. "Times slower" is measured
 against the fastest run of section growth, which learns image by image, as a service does whose data arrive one after
-the other.
+the other. Other programs took turns on both cores: a library that splits every small product over two threads suffers
+from that far more than it would on a machine of its own, so look at its runs with one thread.
 
 | section growth learns as fast as | measured | target |
 |---|--:|--:|
@@ -56,7 +57,7 @@ def cells(result: Result, results: list[Result]) -> list[str]:
         f"{result.answered_per_second:,.0f}",
         *(f"{result.accuracy[str(number)]:.2f}" if str(number) in result.accuracy else "–" for number in EPOCHS),
         "–" if seconds is None else f"{seconds:.2f}",
-        f"{result.memory_mb:,.0f}" if result.memory_mb < float("inf") else "–",
+        f"{result.memory_mb:,.0f}",
         f"{ours.trained_per_second / result.trained_per_second:,.1f}" if ours else "–",
     ]
 
@@ -123,8 +124,8 @@ def _draw_accuracy(axes: Any, results: list[Result]) -> None:
         # Two runs that differ in their threads learn the same.
         if numbers and result.threads == 1:
             values = [result.accuracy[str(number)] for number in numbers]
-            ours = result.key.startswith("section")
-            axes.plot(numbers, values, marker="o", label=result.title, linewidth=3 if ours else 1)
+            ours = {"linewidth": 3, "color": _colour(result)} if result.key.startswith("section") else {"linewidth": 1}
+            axes.plot(numbers, values, marker="o", label=result.title, **ours)
     axes.set_xticks(EPOCHS)
     axes.set_title("accuracy in percent, after epochs", fontsize=10)
     axes.legend(fontsize=7)

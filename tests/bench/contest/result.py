@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,7 +70,7 @@ def run(directory: Path, rounds: int, say: Say) -> list[Result]:
         twin = results.get(f"{key[:-1]}1")
         if not result.accuracy and twin is not None:
             result.accuracy = twin.accuracy
-    return [*results.values(), *synapse_growth(directory)]
+    return list(results.values())
 
 
 def _measure(entry: Entry, directory: Path, round_: int) -> dict[str, Any] | str:
@@ -83,18 +82,6 @@ def _measure(entry: Entry, directory: Path, round_: int) -> dict[str, Any] | str
 def _means(found: list[dict[str, float]]) -> dict[str, float]:
     numbers = sorted({number for accuracies in found for number in accuracies})
     return {number: mean(a[number] for a in found if number in a) for number in numbers}
-
-
-def synapse_growth(directory: Path) -> list[Result]:
-    """Return the figures of the other rule set, if its benchmark is installed."""
-    try:
-        module = importlib.import_module("tests.bench.synapse")
-    except ImportError:
-        return []
-    figures = module.run_synapse(directory)
-    names = Result.__dataclass_fields__
-    known = {name: value for name, value in figures.items() if name in names}
-    return [Result(**({"key": "synapse-1", "title": "synapse growth", "threads": 1} | known))]
 
 
 def fastest(results: Iterable[Result]) -> Result | None:
