@@ -1,5 +1,6 @@
 """What happens when things go wrong: one clear line on stderr, and the right exit code."""
 
+import functools
 import os
 import signal
 import socket
@@ -210,7 +211,9 @@ def test_a_closed_pipe_ends_quietly():
 
 def test_an_interrupt_ends_quietly(api, silence):
     api.answer("GET", "/host/all", silence)
-    with started("host", "list", stdout=subprocess.PIPE) as process:
+    # A test run in the background may have interrupts ignored, which the child would inherit.
+    default = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with started("host", "list", stdout=subprocess.PIPE, preexec_fn=default) as process:
         assert api.asleep.wait(10)
         process.send_signal(signal.SIGINT)
         assert process.communicate() == (b"", b"")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,11 +25,11 @@ HOST = CpuHost("cpu0", 1)
 
 
 @cache
-def start_once() -> tempfile.TemporaryDirectory[str]:
+def start_once() -> None:
     """Give Numba a cache of its own: the one beside the files does not see changes of what they import."""
-    directory = tempfile.TemporaryDirectory(prefix="hanami-kernels-")
-    numba.config.CACHE_DIR = directory.name
-    return directory
+    directory = tempfile.mkdtemp(prefix="hanami-kernels-")
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    numba.config.CACHE_DIR = directory
 
 
 def line(
