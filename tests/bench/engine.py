@@ -27,6 +27,8 @@ REPEATS = 5
 SEEDS = 3
 EPOCHS = (1, 3, 5)
 SINGLES = 5000
+DEEP = ((2, 1), (3, 1), (2, 2), (3, 2))
+"""Numbers of hidden hexagons in a row, and how far each one grows."""
 
 RUN = Run(lambda cycle: True)
 
@@ -47,10 +49,13 @@ def digits(directory: Path, part: str) -> tuple[Rows, npt.NDArray[np.uint8]]:
     return Rows((Columns("in", table[:, :PIXELS]),), (Columns("out", table[:, PIXELS:]),)), labels
 
 
-def new_network(host: CpuHost, seed: int = 0, blocks: int | None = None) -> LiveNetwork:
-    """Return a network for digits: input, hidden and output hexagon in a row."""
-    hexagons = (Position(1, 1, 1), Position(2, 1, 1), Position(3, 1, 1))
-    template = Template(Settings(blocks=blocks), hexagons, (Input("in", 0),), (Output("out", 2),))
+def new_network(
+    host: CpuHost, seed: int = 0, blocks: int | None = None, hidden: int = 1, distance: int = 1
+) -> LiveNetwork:
+    """Return a network for digits: an input, some hidden and an output hexagon in a row."""
+    hexagons = tuple(Position(1 + x, 1, 1) for x in range(hidden + 2))
+    options = Settings(blocks=blocks, max_connection_distance=distance)
+    template = Template(options, hexagons, (Input("in", 0),), (Output("out", hidden + 1),))
     rules = SectionRules()
     network = rules.open(rules.create(template, seed), host)
     network.resize({"in": PIXELS}, {"out": CLASSES})
@@ -115,6 +120,21 @@ def epochs(host: CpuHost, train: Rows, test: Rows, labels: npt.NDArray[np.uint8]
     return {f"accuracy_{number}_epochs_percent": mean(values) for number, values in found.items()}
 
 
+def deep(host: CpuHost, train: Rows, test: Rows, labels: npt.NDArray[np.uint8]) -> dict[str, float]:
+    """Return speed and mean accuracy after an epoch with several hidden hexagons in a row."""
+    figures = {}
+    for hidden, distance in DEEP:
+        times, found = [], []
+        for seed in range(SEEDS):
+            network = new_network(host, seed, hidden=hidden, distance=distance)
+            times.append(seconds(lambda network=network: network.train(train, RUN)))
+            found.append(accuracy(network, test, labels))
+        name = f"{hidden}_hidden_distance_{distance}"
+        figures[f"accuracy_{name}_percent"] = mean(found)
+        figures[f"train_{name}_images_per_second"] = train.cycles / min(times)
+    return figures
+
+
 def stream(host: CpuHost, train: Rows, test: Rows, labels: npt.NDArray[np.uint8]) -> dict[str, float]:
     """Return the accuracy after the first epoch as an open-ended stream of single cycles."""
     network = new_network(host)
@@ -136,6 +156,7 @@ def run(directory: Path) -> dict[str, Any]:
             figures[f"train_images_per_second_{threads}_threads"] = trained
             figures[f"request_images_per_second_{threads}_threads"] = answered
         figures |= epochs(one, train, test, labels)
+        figures |= deep(one, train, test, labels)
         figures |= stream(one, train, test, labels)
         network = new_network(one)
         network.train(train, RUN)

@@ -99,6 +99,7 @@ def template(**changes: object) -> Template:
 
 
 FAR = (Position(1, 1, 1), Position(2, 1, 1), Position(3, 1, 1), Position(4, 1, 1))
+GAP = (Position(1, 1, 1), Position(2, 1, 1), Position(3, 1, 1), Position(5, 1, 1))
 
 
 @pytest.mark.parametrize(
@@ -112,7 +113,7 @@ FAR = (Position(1, 1, 1), Position(2, 1, 1), Position(3, 1, 1), Position(4, 1, 1
         (template(inputs=(Input("a", 0, "match"),)), "'a' is match"),
         (template(outputs=(Output("b", 2, "float"),)), "'b' is float"),
         (template(outputs=(Output("b", 2, "int"),)), "'b' is int"),
-        (template(hexagons=FAR, outputs=(Output("b", 3),)), "path from input 'a' to output 'b'"),
+        (template(hexagons=GAP, outputs=(Output("b", 3),)), "path from input 'a' to output 'b'"),
         (template(hexagons=(Position(1, 1, 1), Position(5, 1, 1), Position(6, 1, 1))), "path from"),
         (template(hexagons=FAR, outputs=(Output("b", 1), Output("c", 3))), "output 'c'"),
     ],
@@ -129,6 +130,7 @@ def test_what_the_rules_can_not_do_is_refused_with_a_reason(bad: Template, reaso
         template(settings=Settings(growth="section")),
         template(outputs=(Output("b", 1),), hexagons=(Position(1, 1, 1), Position(2, 1, 1))),
         template(hexagons=(Position(1, 1, 1), Position(3, 1, 1), Position(4, 1, 1)), axons=(Axon(0, 1),)),
+        template(hexagons=FAR, outputs=(Output("b", 3),)),
         template(settings=Settings(max_connection_distance=3), hexagons=FAR, outputs=(Output("b", 3),)),
     ],
 )

@@ -53,6 +53,13 @@ def test_one_epoch_three_and_five(host: CpuHost, train: Digits, test: Digits) ->
     assert found["accuracy_5_epochs_percent"] >= 97.9
 
 
+def test_several_hidden_hexagons_in_a_row(host: CpuHost, train: Digits, test: Digits) -> None:
+    found = engine.deep(host, train[0], *test)
+    assert found["accuracy_2_hidden_distance_1_percent"] >= 97.0
+    assert found["accuracy_3_hidden_distance_1_percent"] >= 96.8
+    assert found["accuracy_3_hidden_distance_2_percent"] >= 97.3
+
+
 def test_a_sample_of_5000_digits_is_enough_for_93_percent(host: CpuHost, train: Digits, test: Digits) -> None:
     network = engine.new_network(host)
     sample, few = first(train, 5000)[0], first(test, 1000)

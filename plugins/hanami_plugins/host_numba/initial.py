@@ -17,6 +17,7 @@ Words = npt.NDArray[np.uint32]
 
 INPUT = 0
 OUTPUT = 1
+HIDDEN = 2
 
 ROW_GAIN = 0.7
 """Standard deviation of initial row weights, in units of ``sqrt(2 / sources)`` (He et al. 2015)."""
@@ -31,17 +32,18 @@ def mix(x: Any) -> Any:
     return (word >> np.uint32(22)) ^ word
 
 
-def keys(seed: int, side: int, interface: int, size: int) -> Words:
+def keys(seed: int, side: int, interface: int, size: int, *target: int) -> Words:
     """Return the keys of all values of an interface.
 
     Args:
         seed: seed of the cluster, 64 bits count.
-        side: `INPUT` or `OUTPUT`.
-        interface: number of the interface in the template.
+        side: `INPUT`, `OUTPUT` or `HIDDEN`.
+        interface: number of the interface in the template, or of the hidden hexagon.
         size: number of values.
+        target: number of the hexagon that sections grow into, if there are several.
     """
     key = np.zeros(1, np.uint32)
-    for word in (seed & 0xFFFFFFFF, seed >> 32 & 0xFFFFFFFF, side, interface):
+    for word in (seed & 0xFFFFFFFF, seed >> 32 & 0xFFFFFFFF, side, interface, *target):
         key = mix(key ^ np.uint32(word))
     result: Words = mix(key ^ np.arange(size, dtype=np.uint32))
     return result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -72,21 +73,36 @@ def slice_length(work: int) -> int:
 
 
 class SectionNetwork:
-    """A network that grows by sections. Results do not depend on threads, interruptions or the machine's load."""
+    """A network that grows by sections. Results do not depend on threads, interruptions or the machine's load.
+
+    Memory, kernels and what they are given are those of a single hidden hexagon; `deep.live` replaces them.
+    """
+
+    _answer_kernel: Any = staticmethod(answer_rows)
 
     def __init__(self, state: NetworkState, team: Team) -> None:
         """Bring a checked state to life."""
         self._team = team
-        self._use(Memory(state))
+        self._use(self._load(state))
 
     def _use(self, memory: Memory) -> None:
         self._memory = memory
         self._one = segments.OneRow(memory.inputs, memory.outputs)
+        self._one_inputs = self._one_table()
         self._one_scratch = self._scratch(1, 1)
         self._one_sync = aligned(LINE, np.int64)
         self._one_answers = self._answers(1)
         lanes = lane_starts(memory.outputs)
         self._ranges = {name: slice(lanes[name], lanes[name] + size) for name, size in memory.outputs.items()}
+
+    def _load(self, state: NetworkState) -> Memory:
+        return Memory(state)
+
+    def _one_table(self) -> Ints:
+        return self._one.inputs
+
+    def _plan(self, rows: Rows) -> segments.Plan:
+        return segments.plan(rows, self._memory.inputs, self._memory.outputs)
 
     def _scratch(self, length: int, threads: int) -> Scratch:
         memory = self._memory
@@ -133,11 +149,10 @@ class SectionNetwork:
         """
         memory, record = self._memory, self._answering().record
         sections = memory.rows * memory.blocks
-        outputs = sum(memory.outputs.values()) * memory.blocks
         return {
-            "blocks": memory.blocks,
+            "blocks": memory.net.bias.size // WIDTH,
             "sections": sections,
-            "synapses": (sections + outputs) * WIDTH,
+            "synapses": sections * WIDTH + memory.net.readout.size,
             "cycles": memory.cycles,
             "memory": memory.bytes,
             "failure_rate": float(record[FAILURE]),
@@ -166,8 +181,7 @@ class SectionNetwork:
                 far apart; nothing has changed then.
             FloatingPointError: if values of a cycle are not finite; the network is then what it was before the call.
         """
-        memory = self._memory
-        plan = segments.plan(rows, memory.inputs, memory.outputs)
+        memory, plan = self._memory, self._plan(rows)
         if not rows.outputs:
             raise BadRequest("a training needs at least one output")
         one_hot = segments.survey(rows, lambda: run.step(run.start))
@@ -182,7 +196,7 @@ class SectionNetwork:
             with self._team.joined():
                 self._train(plan, run, rows.cycles)
         except FloatingPointError:
-            self._use(Memory(before))
+            self._use(self._load(before))
             raise
 
     def _set_squashing(self, one_hot: Mapping[str, bool]) -> None:
@@ -195,29 +209,33 @@ class SectionNetwork:
             self._memory.set_squashing(new)
 
     def _train(self, plan: segments.Plan, run: Run, total: int) -> None:
-        memory, team = self._memory, self._team
-        work = memory.size * memory.blocks * WIDTH
-        length = slice_length(work)
-        scratch, sync = self._scratch(length, team.size), aligned(LINE * team.size, np.int64)
+        memory = self._memory
+        length = slice_length(memory.work)
+        scratch, sync = self._scratch(length, self._team.size), aligned(LINE * self._team.size, np.int64)
         rate = first_rate(memory.cycles - run.start + total)
-        parts = memory.blocks if work >= THREAD_WORK else 1
         pace = Pace(total)
         done = run.start
         while done < total:
             last = min(total, (done // length + pace.units) * length)
             job = Job(done, last, total, length, rate, np.float32(LAST_RATE))
-            sync[:] = 0
             pace.start()
-            statuses = team.run(
-                parts, train_rows, sync, memory.net, memory.sources, scratch, plan.inputs, plan.outputs, job
-            )
-            if len(statuses) > 1:
-                team.note(crowded=statuses[0] == CROWDED)
-            before, done = done, self._reached(statuses[0], scratch)
+            status = self._train_cycles(scratch, sync, plan, job)
+            before, done = done, self._reached(status, scratch)
             pace.stop(-(-(done - before) // length))
             memory.cycles += done - before
             if done > before and not run.step(done):
                 return
+
+    def _train_cycles(self, scratch: Scratch, sync: Ints, plan: segments.Plan, job: Job) -> int:
+        memory, team = self._memory, self._team
+        parts = memory.blocks if memory.work >= THREAD_WORK else 1
+        sync[:] = 0
+        statuses: list[int] = team.run(
+            parts, train_rows, sync, memory.net, memory.sources, scratch, plan.inputs, plan.outputs, job
+        )
+        if len(statuses) > 1:
+            team.note(crowded=statuses[0] == CROWDED)
+        return statuses[0]
 
     def _reached(self, status: int, scratch: Scratch) -> int:
         """Do what a training kernel asks for and return the cycle that it has come to."""
@@ -236,7 +254,7 @@ class SectionNetwork:
             FloatingPointError: if inputs of a cycle are not finite; later results may be missing then.
         """
         memory, total = self._memory, rows.cycles
-        plan = segments.plan(Rows(rows.inputs, (), rows.time_length), memory.inputs, memory.outputs)
+        plan = self._plan(Rows(rows.inputs, (), rows.time_length))
         for name, result in results.items():
             if result.shape != (total, memory.outputs.get(name)) or result.dtype != np.float32:
                 raise BadRequest(f"results of '{name}' must be a table of {total} rows that fits to the output")
@@ -269,7 +287,7 @@ class SectionNetwork:
 
         def work(thread: int, threads: int) -> None:
             for number in range(thread, len(shares), threads):
-                reached[number] = answer_rows(net, answers[number], inputs, *shares[number])
+                reached[number] = self._answer_kernel(net, answers[number], inputs, *shares[number])
 
         self._team.run(len(shares), work)
         for cycle, (_, end) in zip(reached, shares, strict=True):
@@ -295,9 +313,9 @@ class SectionNetwork:
         if not one_hot:
             raise BadRequest("a training needs at least one output")
         self._set_squashing(one_hot)
-        if (one.values < memory.net.floors[: memory.size]).any():
+        if memory.is_below_floors(one.values):
             memory.lower_floors(one.values)
-        rows_before = memory.rows
+        rows_before = memory.sources.count.copy()
         while (status := self._train_single(memory.net, STREAM_RATE)) == FULL:
             memory.make_room()
         if status != DONE:
@@ -315,7 +333,7 @@ class SectionNetwork:
         job = Job(0, 1, 1, 1, np.float32(rate), np.float32(rate))
         one, sources = self._one, self._memory.sources
         self._one_sync[:] = 0
-        return train_rows(0, 1, self._one_sync, net, sources, self._one_scratch, one.inputs, one.outputs, job)
+        return train_rows(0, 1, self._one_sync, net, sources, self._one_scratch, self._one_inputs, one.outputs, job)
 
     def _move_average(self) -> None:
         memory = self._memory
@@ -351,6 +369,6 @@ class SectionNetwork:
         """
         self._one.set_inputs(inputs)
         results = self._one_answers.results
-        if answer_rows(self._answering(), self._one_answers, self._one.inputs, 0, 1) != 1:
+        if self._answer_kernel(self._answering(), self._one_answers, self._one_inputs, 0, 1) != 1:
             raise FloatingPointError("values of cycle 0 are not finite")
         return {name: results[values].copy() for name, values in self._ranges.items()}

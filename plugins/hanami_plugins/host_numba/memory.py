@@ -17,7 +17,7 @@ capacity. Arrays of a state, with S sources (values of all inputs), R rows, B bl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hanami_core.errors import BadRequest, CorruptFile
-from hanami_core.network import NetworkState, StateHead, Template
+from hanami_core.network import Input, NetworkState, Output, StateHead, Template
 from hanami_plugins.host_numba import initial
 from hanami_plugins.host_numba.floors import lowered
 from hanami_plugins.host_numba.layout import (
@@ -52,6 +52,11 @@ MAX_OUTPUTS = 1 << 16
 MIN_CAPACITY = 64
 LEARNED = ("weights", "bias", "readout", "readout_bias")
 """Arrays that learning changes, as opposed to growing."""
+
+AVERAGE = "average_"
+"""What names of averages in a state begin with."""
+Expected = tuple[str, npt.DTypeLike, tuple[int, ...]]
+"""Name, type and shape of an array."""
 
 _CACHE_LINE = 64
 
@@ -137,11 +142,11 @@ class Memory:
         self.inputs, self.outputs = dict(head.inputs), dict(head.outputs)
         self.extra = msgspec.convert(head.extra, Extra)
         self.net = self._build(arrays)
-        self.sources = self._build_sources(arrays["weights"].shape[1])
+        self.sources = self._build_sources(arrays)
+        averages = averages_of(arrays)
         self.average: Net | None = None
-        if "average_weights" in arrays:
-            learned = {name: arrays[f"average_{name}"] for name in LEARNED}
-            self.average = self._learned(self.net, learned, self.extra.average_failure)
+        if averages:
+            self.average = self._learned(self.net, averages, self.extra.average_failure)
 
     # Sizes
 
@@ -151,9 +156,14 @@ class Memory:
         return sum(self.inputs.values())
 
     @property
+    def work(self) -> int:
+        """Multiplications of a cycle in which all sources are active."""
+        return self.size * self.blocks * WIDTH
+
+    @property
     def rows(self) -> int:
-        """Number of sources that were active in training."""
-        return int(self.sources.count[0])
+        """Number of rows, each of which is a section in every block of its hexagon."""
+        return int(self.sources.count.sum())
 
     @property
     def lanes(self) -> int:
@@ -174,47 +184,64 @@ class Memory:
     # Building
 
     def _build(self, arrays: Mapping[str, npt.NDArray[Any]]) -> Net:
-        borders = _padded(arrays["borders"], np.float32)
+        borders = padded(arrays["borders"], np.float32)
         empty = aligned(0)
         frame = Net(
             *(empty, empty, empty, empty),
-            floors=_padded(arrays["floors"], np.float32),
+            floors=padded(arrays["floors"], np.float32),
             borders=borders,
-            inverse=_inverse(borders),
-            row_of_source=_padded(arrays["row_of_source"], np.int32, NO_ROW),
+            inverse=inverse_of(borders),
+            row_of_source=padded(arrays["row_of_source"], np.int32, NO_ROW),
             groups=self._groups(),
             record=aligned(RECORD),
         )
-        return self._learned(frame, {name: arrays[name] for name in LEARNED}, self.extra.failure)
+        return self._learned(frame, arrays, self.extra.failure)
 
     def _learned(self, frame: Net, arrays: Mapping[str, npt.NDArray[Any]], failure: float) -> Net:
-        """Return `frame` with these weights, given in the shapes of a state."""
+        """Return `frame` with the arrays that are `LEARNED`, given in the shapes of a state."""
         rows = arrays["weights"].shape[1]
         capacity = max(MIN_CAPACITY, 1 << max(rows - 1, 0).bit_length())
         weights = aligned(self.blocks * capacity * WIDTH)
         weights.reshape(self.blocks, capacity, WIDTH)[:, :rows] = arrays["weights"]
-        lanes = lane_starts(self.outputs)
-        bias = aligned(sum(size + -size % LANES for size in self.outputs.values()), fill=UNUSED)
-        for name, start in starts(self.outputs).items():
-            size = self.outputs[name]
-            bias[lanes[name] : lanes[name] + size] = arrays["readout_bias"][start : start + size]
         return frame._replace(
             weights=weights,
-            bias=_padded(arrays["bias"], np.float32, padding=0),
-            readout=_padded(arrays["readout"], np.float32, padding=0),
-            readout_bias=bias,
+            bias=padded(arrays["bias"], np.float32, padding=0),
+            readout=padded(arrays["readout"], np.float32, padding=0),
+            readout_bias=self._in_lanes(arrays["readout_bias"]),
             record=new_record(failure),
         )
 
-    def _build_sources(self, rows: int) -> Sources:
-        places = {item.name: number for number, item in enumerate(self.template.inputs)}
-        parts = [initial.keys(self.seed, initial.INPUT, places[name], size) for name, size in self.inputs.items()]
+    def _in_lanes(self, values: npt.NDArray[Any]) -> Floats:
+        """Return the biases of the outputs with each output interface at its lanes."""
+        lanes = lane_starts(self.outputs)
+        result: Floats = aligned(sum(size + -size % LANES for size in self.outputs.values()), fill=UNUSED)
+        for name, start in starts(self.outputs).items():
+            size = self.outputs[name]
+            result[lanes[name] : lanes[name] + size] = values[start : start + size]
+        return result
+
+    def _out_of_lanes(self, values: Floats) -> Floats:
+        """Return what `_in_lanes` was given."""
+        lanes = lane_starts(self.outputs)
+        used = [values[lanes[name] : lanes[name] + size] for name, size in self.outputs.items()]
+        return np.concatenate([np.zeros(0, np.float32), *used])
+
+    def _build_sources(self, arrays: Mapping[str, npt.NDArray[Any]]) -> Sources:
         return Sources(
-            keys=np.concatenate([np.zeros(0, np.uint32), *parts]),
+            keys=self._keys(initial.INPUT, self.inputs),
             scale=np.array([initial.row_scale(self.size)], np.float32),
-            count=np.array([rows], np.int64),
+            count=np.array([arrays["weights"].shape[1]], np.int64),
             lanes=aligned(LANES),
         )
+
+    def _keys(self, side: int, sizes: Mapping[str, int], *target: int) -> npt.NDArray[np.uint32]:
+        """Return the keys of all values of some inputs or outputs."""
+        interfaces: tuple[Input | Output, ...] = (
+            self.template.inputs if side == initial.INPUT else self.template.outputs
+        )
+        places = {item.name: number for number, item in enumerate(interfaces)}
+        parts = [initial.keys(self.seed, side, places[name], size, *target) for name, size in sizes.items()]
+        return np.concatenate([np.zeros(0, np.uint32), *parts])
 
     def _groups(self) -> Ints:
         lanes = lane_starts(self.outputs)
@@ -234,12 +261,11 @@ class Memory:
 
     def lower_floors(self, smallest: Floats, varies: npt.NDArray[np.bool_] | None = None) -> None:
         """Lower the floors to values of the sources, see `floors.lowered`."""
-        net, size = self.net, self.size
-        old, borders = net.floors[:size], net.borders[:size]
-        new = lowered(old, borders > 0, smallest, varies)
-        borders += np.where(borders > 0, old - new, np.float32(0))
-        old[:] = new
-        net.inverse[:] = _inverse(net.borders)
+        lower(self.net, smallest, varies)
+
+    def is_below_floors(self, values: Floats) -> bool:
+        """Tell whether one of the sources' values is below its floor."""
+        return bool((values < self.net.floors[: self.size]).any())
 
     def make_room(self) -> None:
         """Double the capacity."""
@@ -259,8 +285,9 @@ class Memory:
         learned = {name: getattr(self.net, name).copy() for name in LEARNED}
         self.average = self.net._replace(**learned, record=self.net.record.copy())
 
-    def share_rows(self, first: int) -> None:
-        """Give the average the rows that were born since there were `first`."""
+    def share_rows(self, before: Ints) -> None:
+        """Give the average the rows that were born since `Sources.count` was `before`."""
+        first = int(before[0])
         if self.average is not None and first < self.rows:
             old, new = (net.weights.reshape(self.blocks, -1, WIDTH) for net in (self.average, self.net))
             old[:, first : self.rows] = new[:, first : self.rows]
@@ -274,12 +301,12 @@ class Memory:
         state = self.state()
         arrays = state.arrays
         for name, empty in (("floors", 0), ("borders", 0), ("row_of_source", NO_ROW)):
-            arrays[name] = _spread(arrays[name], self.inputs, new_inputs, np.full(sum(new_inputs.values()), empty))
+            arrays[name] = spread(arrays[name], self.inputs, new_inputs, np.full(sum(new_inputs.values()), empty))
         readout = self._initial_readout(new_outputs)
-        for prefix in ("", "average_") if self.average is not None else ("",):
+        for prefix in ("", AVERAGE) if self.average is not None else ("",):
             weights, bias = prefix + "readout", prefix + "readout_bias"
-            arrays[weights] = _spread(arrays[weights], self.outputs, new_outputs, readout, axis=1)
-            arrays[bias] = _spread(arrays[bias], self.outputs, new_outputs, np.zeros(sum(new_outputs.values())))
+            arrays[weights] = spread(arrays[weights], self.outputs, new_outputs, readout, axis=1)
+            arrays[bias] = spread(arrays[bias], self.outputs, new_outputs, np.zeros(sum(new_outputs.values())))
         state.head.inputs, state.head.outputs = new_inputs, new_outputs
         return Memory(state)
 
@@ -298,10 +325,7 @@ class Memory:
         return {name: size for name, size in sizes.items() if size}
 
     def _initial_readout(self, outputs: Mapping[str, int]) -> Floats:
-        places = {item.name: number for number, item in enumerate(self.template.outputs)}
-        parts = [initial.keys(self.seed, initial.OUTPUT, places[name], size) for name, size in outputs.items()]
-        key = np.concatenate([np.zeros(0, np.uint32), *parts])
-        return initial.sections(key, self.blocks, initial.readout_scale(self.blocks))
+        return initial.sections(self._keys(initial.OUTPUT, outputs), self.blocks, initial.readout_scale(self.blocks))
 
     # Reading
 
@@ -323,34 +347,43 @@ class Memory:
             "row_of_source": self.net.row_of_source[:size].copy(),
         }
         if self.average is not None:
-            arrays |= self._copies(self.average, "average_")
+            arrays |= self._copies(self.average, AVERAGE)
         return NetworkState(self.head(), arrays)
 
     def _copies(self, net: Net, prefix: str) -> dict[str, npt.NDArray[Any]]:
-        lanes = lane_starts(self.outputs)
-        used = [net.readout_bias[lanes[name] : lanes[name] + size] for name, size in self.outputs.items()]
         return {
             f"{prefix}weights": net.weights.reshape(self.blocks, -1, WIDTH)[:, : self.rows].copy(),
             f"{prefix}bias": net.bias.reshape(self.blocks, WIDTH).copy(),
             f"{prefix}readout": net.readout.reshape(self.blocks, -1, WIDTH).copy(),
-            f"{prefix}readout_bias": np.concatenate([np.zeros(0, np.float32), *used]),
+            f"{prefix}readout_bias": self._out_of_lanes(net.readout_bias),
         }
 
 
-def _inverse(borders: Floats) -> Floats:
+def lower(net: Net, smallest: Floats, varies: npt.NDArray[np.bool_] | None) -> None:
+    """Lower the floors of a network, or of a part of one, and move the borders with them, see `floors.lowered`."""
+    old, borders = net.floors[: smallest.size], net.borders[: smallest.size]
+    new = lowered(old, borders > 0, smallest, varies)
+    borders += np.where(borders > 0, old - new, np.float32(0))
+    old[:] = new
+    net.inverse[:] = inverse_of(net.borders)
+
+
+def inverse_of(borders: Floats) -> Floats:
+    """Return 1 / border, 0 for a source that was never active."""
     with np.errstate(divide="ignore", over="ignore"):
         inverse: Floats = np.minimum(np.float32(1) / borders, np.float32(LARGEST))
     inverse[borders == 0] = 0
     return inverse
 
 
-def _padded(array: npt.NDArray[Any], dtype: npt.DTypeLike, fill: float = 0, padding: int = LANES) -> npt.NDArray[Any]:
+def padded(array: npt.NDArray[Any], dtype: npt.DTypeLike, fill: float = 0, padding: int = LANES) -> npt.NDArray[Any]:
+    """Return a flat aligned copy with some more elements at its end."""
     result = aligned(array.size + padding, dtype, fill)
     result[: array.size] = array.reshape(-1)
     return result
 
 
-def _spread(
+def spread(
     array: npt.NDArray[Any],
     old: Mapping[str, int],
     new: Mapping[str, int],
@@ -367,8 +400,20 @@ def _spread(
     return np.ascontiguousarray(np.moveaxis(result, 0, axis))
 
 
+def averages_of(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+    """Return the averages of a state under the names of what they are averages of."""
+    return {name.removeprefix(AVERAGE): array for name, array in arrays.items() if name.startswith(AVERAGE)}
+
+
 def check(state: NetworkState) -> None:
     """Raise `CorruptFile` if the arrays of a state contradict its head."""
+    check_arrays(state, _expected_arrays(state.head, state.arrays))
+    arrays = state.arrays
+    check_growth(arrays["borders"], arrays["row_of_source"], 0, arrays["weights"].shape[1])
+
+
+def check_arrays(state: NetworkState, expected: Iterable[Expected]) -> None:
+    """Raise `CorruptFile` if the head is broken or one of the expected arrays is not there."""
     head, arrays = state.head, state.arrays
     if head.rules != NAME:
         raise CorruptFile(f"the network has the rules '{head.rules}', not '{NAME}'")
@@ -377,13 +422,12 @@ def check(state: NetworkState) -> None:
     except msgspec.ValidationError as error:
         raise CorruptFile(f"the network's head is broken: {error}") from error
     _check_head(head, extra)
-    for name, dtype, shape in _expected_arrays(head, arrays):
+    for name, dtype, shape in expected:
         array = arrays.get(name)
         if array is None or array.dtype != dtype or array.shape != shape:
             raise CorruptFile(f"the network's array '{name}' has not the type and shape that the head asks for")
         if dtype == np.float32 and not np.isfinite(array).all():
             raise CorruptFile(f"the network's array '{name}' holds values that are no numbers")
-    _check_growth(arrays)
 
 
 def _check_head(head: StateHead, extra: Extra) -> None:
@@ -399,31 +443,34 @@ def _check_head(head: StateHead, extra: Extra) -> None:
         raise CorruptFile("the network's counters are out of range")
 
 
-def _expected_arrays(
-    head: StateHead, arrays: Mapping[str, npt.NDArray[Any]]
-) -> list[tuple[str, npt.DTypeLike, tuple[int, ...]]]:
+def rows_of(arrays: Mapping[str, npt.NDArray[Any]], name: str) -> int:
+    """Return the number of rows of an array of weights that may not be one."""
+    weights = arrays.get(name)
+    return weights.shape[1] if weights is not None and weights.ndim == 3 else NO_ROW
+
+
+def _expected_arrays(head: StateHead, arrays: Mapping[str, npt.NDArray[Any]]) -> list[Expected]:
     blocks, sources, outputs = blocks_of(head.template), sum(head.inputs.values()), sum(head.outputs.values())
-    weights = arrays.get("weights")
-    rows = weights.shape[1] if weights is not None and weights.ndim == 3 else NO_ROW
+    rows = rows_of(arrays, "weights")
     learned: dict[str, tuple[int, ...]] = {
         "weights": (blocks, rows, WIDTH),
         "bias": (blocks, WIDTH),
         "readout": (blocks, outputs, WIDTH),
         "readout_bias": (outputs,),
     }
-    expected: list[tuple[str, npt.DTypeLike, tuple[int, ...]]] = [
+    expected: list[Expected] = [
         ("floors", np.float32, (sources,)),
         ("borders", np.float32, (sources,)),
         ("row_of_source", np.int32, (sources,)),
     ]
-    prefixes = ("", "average_") if any(name.startswith("average_") for name in arrays) else ("",)
+    prefixes = ("", AVERAGE) if averages_of(arrays) else ("",)
     return expected + [(p + name, np.float32, shape) for p in prefixes for name, shape in learned.items()]
 
 
-def _check_growth(arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-    borders, row_of_source = arrays["borders"], arrays["row_of_source"]
+def check_growth(borders: Floats, row_of_source: npt.NDArray[np.int32], first: int, last: int) -> None:
+    """Raise `CorruptFile` if the rows ``first .. last - 1`` do not belong to one source each."""
     used = np.sort(row_of_source[row_of_source != NO_ROW])
-    if not np.array_equal(used, np.arange(arrays["weights"].shape[1])):
+    if not np.array_equal(used, np.arange(first, last)):
         raise CorruptFile("the network's rows do not belong to one source each")
     if (borders < 0).any() or not np.array_equal(borders > 0, row_of_source != NO_ROW):
         raise CorruptFile("the network's borders do not fit to its rows")

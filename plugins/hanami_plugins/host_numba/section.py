@@ -5,17 +5,20 @@ from __future__ import annotations
 from hanami_core.compute import ComputeHost, LiveNetwork
 from hanami_core.network import NetworkState, Template, Topology
 from hanami_plugins.host_numba import memory
+from hanami_plugins.host_numba.deep import graph
+from hanami_plugins.host_numba.deep import memory as deep
 from hanami_plugins.host_numba.host import CpuHost
+from hanami_plugins.host_numba.team import Team
 
 LEAST_COOLDOWN = 1e6
 """Cool-down from which on a neuron keeps nothing of the cycle before."""
 
 
 class SectionRules:
-    """Growth by sections: a source that becomes active gets its weights to all neurons of the hidden hexagon at once.
+    """Growth by sections: a source that becomes active gets its weights to all neurons of a hexagon at once.
 
-    Two layers whatever the shape of the cluster: the hexagons decide whether an output can be reached, blocks are
-    shared by all outputs.
+    One hidden hexagon between inputs and outputs, or none, makes a network of two layers, whose blocks are shared by
+    all outputs. Several hidden hexagons make a deep network, see `deep`.
     """
 
     name = memory.NAME
@@ -36,11 +39,12 @@ class SectionRules:
         for holds, reason in reasons:
             if holds:
                 return reason
-        return _refused_interface(template) or _refused_path(template)
+        refused_path = graph.refused if graph.is_deep(template) else _refused_path
+        return _refused_interface(template) or refused_path(template)
 
     def create(self, template: Template, seed: int) -> NetworkState:
         """Return the state of a network that has seen nothing."""
-        return memory.empty_state(template, seed)
+        return deep.empty_state(template, seed) if graph.is_deep(template) else memory.empty_state(template, seed)
 
     def open(self, state: NetworkState, host: ComputeHost) -> LiveNetwork:
         """Bring a state to life on a started host.
@@ -48,11 +52,16 @@ class SectionRules:
         Raises:
             CorruptFile: if sizes or index ranges of the arrays contradict the head.
         """
+        team = host.team if isinstance(host, CpuHost) else Team(1)
+        if graph.is_deep(state.head.template):
+            deep.check(state)
+            from hanami_plugins.host_numba.deep.live import DeepNetwork
+
+            return DeepNetwork(state, team)
         memory.check(state)
         from hanami_plugins.host_numba.live import SectionNetwork
-        from hanami_plugins.host_numba.team import Team
 
-        return SectionNetwork(state, host.team if isinstance(host, CpuHost) else Team(1))
+        return SectionNetwork(state, team)
 
 
 def _refused_interface(template: Template) -> str | None:
@@ -76,6 +85,6 @@ def _refused_path(template: Template) -> str | None:
             if output.hexagon not in reached:
                 return (
                     f"section growth needs a path from input '{item.name}' to output '{output.name}' "
-                    "with one hidden hexagon between them at most"
+                    "that leads over hidden hexagons only"
                 )
     return None

@@ -142,6 +142,15 @@ class OneRow:
         self.inputs = _table([(self._values.ctypes.data, 0, size, FLOATS, 0)])
         self.outputs = _table([(0,) * SEGMENT for _ in outputs])
 
+    def segments(self, names: Sequence[str]) -> list[tuple[int, ...]]:
+        """Return segments of some inputs, whose values are counted from the first of them on."""
+        sizes = {name: self._inputs[name] for name in names}
+        address = self._values.ctypes.data
+        return [
+            (address + self._input_starts[name] * FLOATS, 0, sizes[name], FLOATS, start)
+            for name, start in starts(sizes).items()
+        ]
+
     def set_inputs(self, inputs: Mapping[str, Values]) -> None:
         """Take over the inputs of a cycle; what is missing counts as zero."""
         for name in inputs:
