@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from hanami_plugins.host_numba.layout import (
+    BIRTHS,
+    BORDERS,
     BROKEN,
     BYTES,
     CROWDED,
@@ -128,8 +130,8 @@ def give_birth(net: Net, sources: Sources, source: int) -> None:
 
 
 @compiled
-def visit_sources(net: Net, sources: Sources, segments: Array, cycle: int, raise_borders: bool) -> int:
-    """Give birth to the rows of a cycle's new sources, or raise the borders to the values of the cycle."""
+def visit_sources(net: Net, sources: Sources, segments: Array, cycle: int, step: int) -> int:
+    """Give birth to the rows of a cycle's new sources, or raise the borders to its values: `BIRTHS` or `BORDERS`."""
     capacity = net.weights.size // net.bias.size
     for s in range(0, segments.size, SEGMENT):
         count, kind, source = segments[s + 2], segments[s + 3], segments[s + 4]
@@ -140,7 +142,7 @@ def visit_sources(net: Net, sources: Sources, segments: Array, cycle: int, raise
                 value, one = sources.lanes[lane], source + i + lane
                 if value <= net.borders[one]:
                     continue
-                if raise_borders:
+                if step == BORDERS:
                     net.borders[one] = value
                     net.inverse[one] = min(f32(1) / value, f32(LARGEST))
                 elif net.row_of_source[one] < 0:
@@ -167,11 +169,11 @@ def grow(net: Net, sources: Sources, scratch: Scratch, segments: Array, first: i
     slice again, and nothing of its order is lost.
     """
     for cycle in range(first, last):
-        if scratch.flags[cycle - first] != 0 and visit_sources(net, sources, segments, cycle, False) == FULL:
+        if scratch.flags[cycle - first] != 0 and visit_sources(net, sources, segments, cycle, BIRTHS) == FULL:
             return FULL
     for cycle in range(first, last):
         if keep_row(net, scratch, segments, cycle, cycle - first) != 0:
-            visit_sources(net, sources, segments, cycle, True)
+            visit_sources(net, sources, segments, cycle, BORDERS)
             keep_row(net, scratch, segments, cycle, cycle - first)
     return DONE
 

@@ -34,6 +34,7 @@ from hanami_plugins.host_numba.layout import (
     FARTHEST,
     WIDTH,
     WRONG,
+    ZERO,
     Answers,
     Job,
     Net,
@@ -56,14 +57,14 @@ def answer_rows(net: Net, answers: Answers, segments: Array, first: int, last: i
     lanes = net.readout_bias.size
     for cycle in range(first, last):
         to = (cycle - first) * lanes
-        count, _, flags = read_row(net, segments, cycle, answers.rows, answers.values, 0)
+        count, _, flags = read_row(net, segments, cycle, answers.rows, answers.values, ZERO)
         if flags & UNREADABLE:
             return cycle
         for i in range(0, lanes, LANES):
             store(answers.results, to + i, load(net.readout_bias, i))
         for block in range(net.bias.size // WIDTH):
-            forward_block(net, block, answers.rows, answers.values, 0, count, answers.hidden, 0)
-            read_out_block(net, block, answers.hidden, 0, answers.partials, 0)
+            forward_block(net, block, answers.rows, answers.values, ZERO, count, answers.hidden, ZERO)
+            read_out_block(net, block, answers.hidden, ZERO, answers.partials, ZERO)
             for i in range(0, lanes, LANES):
                 store(answers.results, to + i, add(load(answers.results, to + i), load(answers.partials, i)))
         squash(net.groups, answers.results, to)
@@ -136,12 +137,12 @@ def learn_slice(
     lanes, blocks = net.readout_bias.size, net.bias.size // WIDTH
     low, high = blocks * thread // threads, blocks * (thread + 1) // threads
     mine = thread * lanes
-    turn, cycle = 0, first
+    turn, cycle = ZERO, first
     while cycle < last:
         size = min(chunk_size(failure), last - cycle)
         forward_chunk(net, scratch, cycle - first, size, turn, low, high)
         wait_for_all(sync, thread, threads)
-        likelihood, right = 1.0, 0
+        likelihood, right = 1.0, ZERO
         for c in range(size):
             sum_outputs(net, scratch, (turn * CHUNK + c) * blocks * lanes, mine)
             if not is_finite(scratch.deltas, mine, lanes):

@@ -6,7 +6,7 @@ All arrays are flat. "lanes" is the number of outputs with each output interface
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -71,6 +71,11 @@ LARGEST = 3.4028235e38
 """Biggest float32, instead of 1 / border for borders that are next to nothing."""
 GOLDEN = 0x9E3779B9
 """Distance between the keys of a source's sections: 2^32 divided by the golden ratio."""
+
+# Numbers that kernels pass to each other. Numba would compile a function once more for each literal that it is given.
+ZERO: Any = np.int64(0)
+BIRTHS: Any = np.int64(0)
+BORDERS: Any = np.int64(1)
 
 # Places in a network's record.
 FAILURE = 0

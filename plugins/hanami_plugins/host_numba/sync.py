@@ -14,6 +14,7 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
+from hanami_plugins.host_numba.layout import ZERO
 from hanami_plugins.host_numba.simd import Emitter, call_llvm, element_pointer, inlined, operation
 
 LINE = 8
@@ -100,7 +101,7 @@ def wait_for_all(sync: Any, thread: int, threads: int) -> None:
 @inlined
 def start_clock(sync: Any) -> None:
     """Note the time at which a call begins."""
-    sync[BEGIN] = _nanoseconds(sync, 0)
+    sync[BEGIN] = _nanoseconds(sync, ZERO)
 
 
 @inlined
@@ -114,5 +115,5 @@ def is_crowded(sync: Any, threads: int) -> bool:
         waited += sync[thread * LINE + WAITED]
     if waited < LONG_WAIT:
         return False
-    passed = _nanoseconds(sync, 0) - sync[BEGIN]
+    passed = _nanoseconds(sync, ZERO) - sync[BEGIN]
     return bool(waited * 10 > passed * (threads - 1) * 8)

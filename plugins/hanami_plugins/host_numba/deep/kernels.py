@@ -34,6 +34,8 @@ from hanami_plugins.host_numba.layers import (
     subtract_expected,
 )
 from hanami_plugins.host_numba.layout import (
+    BIRTHS,
+    BORDERS,
     BROKEN,
     CONFIDENT,
     DONE,
@@ -44,6 +46,7 @@ from hanami_plugins.host_numba.layout import (
     GROUP,
     WIDTH,
     WRONG,
+    ZERO,
     Job,
     Net,
     Sources,
@@ -117,12 +120,12 @@ def answer_deep(net: DeepNet, answers: DeepAnswers, inputs: Array, first: int, l
             mine, segments = part(net, k), inputs[inputs[k] : inputs[k + 1]]
             for cycle in range(begin, min(begin + BATCH, last)):
                 h, to = (cycle - begin) * net.bias.size, (cycle - first) * lanes
-                count, _, flags = read_row(mine, segments, cycle, answers.rows, answers.values, 0)
+                count, _, flags = read_row(mine, segments, cycle, answers.rows, answers.values, ZERO)
                 if flags & UNREADABLE:
                     return cycle
                 count = append_hidden(net, k, answers.hidden, h, answers.rows, answers.values, count)
                 h, p = h + k * width, 2 * k * lanes
-                run_hexagon(mine, answers.rows, answers.values, 0, count, answers.hidden, h, answers.partials, p)
+                run_hexagon(mine, answers.rows, answers.values, ZERO, count, answers.hidden, h, answers.partials, p)
                 add_lanes(answers.results, to, answers.partials, p, lanes)
     for cycle in range(last - first):
         squash(net.groups, answers.results, cycle * lanes)
@@ -152,12 +155,12 @@ def read_cycle(net: DeepNet, scratch: DeepScratch, inputs: Array, cycle: int) ->
 
 
 @compiled
-def visit_inputs(net: DeepNet, sources: Sources, inputs: Array, cycle: int, raise_borders: bool) -> int:
-    """Give birth to the rows of a cycle's new sources in all hexagons, or raise borders."""
+def visit_inputs(net: DeepNet, sources: Sources, inputs: Array, cycle: int, step: int) -> int:
+    """Give birth to the rows of a cycle's new sources in all hexagons, or raise borders: `BIRTHS` or `BORDERS`."""
     for k in range(net.places.size // PLACE):
         begin, end = net.places[k * PLACE + SOURCES], net.places[k * PLACE + SOURCES + 1]
         mine = Sources(sources.keys[begin:end], sources.scale[k : k + 1], sources.count[k : k + 1], sources.lanes)
-        if visit_sources(part(net, k), mine, inputs[inputs[k] : inputs[k + 1]], cycle, raise_borders) == FULL:
+        if visit_sources(part(net, k), mine, inputs[inputs[k] : inputs[k + 1]], cycle, step) == FULL:
             return FULL
     return DONE
 
@@ -171,13 +174,13 @@ def forward_cycle(net: DeepNet, scratch: DeepScratch) -> None:
         store(scratch.deltas, i, load(net.readout_bias, i))
     for k in range(hexagons):
         at = net.places[k * PLACE + ENTRIES]
-        end = append_hidden(net, k, scratch.hidden, 0, scratch.rows, scratch.values, at + scratch.counts[2 * k])
+        end = append_hidden(net, k, scratch.hidden, ZERO, scratch.rows, scratch.values, at + scratch.counts[2 * k])
         scratch.counts[2 * k + 1] = end - at
         p = 2 * k * lanes
         run_hexagon(
             part(net, k), scratch.rows, scratch.values, at, end - at, scratch.hidden, k * width, scratch.partials, p
         )
-        add_lanes(scratch.deltas, 0, scratch.partials, p, lanes)
+        add_lanes(scratch.deltas, ZERO, scratch.partials, p, lanes)
 
 
 @inlined
@@ -259,9 +262,9 @@ def grow_cycle(net: DeepNet, sources: Sources, scratch: DeepScratch, inputs: Arr
     if flags & UNREADABLE:
         return energy, BROKEN
     if flags != 0:
-        if visit_inputs(net, sources, inputs, cycle, False) == FULL:
+        if visit_inputs(net, sources, inputs, cycle, BIRTHS) == FULL:
             return energy, FULL
-        visit_inputs(net, sources, inputs, cycle, True)
+        visit_inputs(net, sources, inputs, cycle, BORDERS)
         energy, _ = read_cycle(net, scratch, inputs, cycle)
     return energy, DONE
 
@@ -280,12 +283,12 @@ def train_deep(net: DeepNet, sources: Sources, scratch: DeepScratch, inputs: Arr
         if status != DONE:
             break
         forward_cycle(net, scratch)
-        if not is_finite(scratch.deltas, 0, lanes):
+        if not is_finite(scratch.deltas, ZERO, lanes):
             status = BROKEN
             break
-        squash(net.groups, scratch.deltas, 0)
-        distance = subtract_expected(net.groups, outputs, cycle, scratch.deltas, 0)
-        right = distance < f32(WRONG) or is_right(net.groups, scratch.deltas, 0)
+        squash(net.groups, scratch.deltas, ZERO)
+        distance = subtract_expected(net.groups, outputs, cycle, scratch.deltas, ZERO)
+        right = distance < f32(WRONG) or is_right(net.groups, scratch.deltas, ZERO)
         keep_score(net.record, 1, 1.0 - float(min(distance, FARTHEST)), int(right))
         failed = distance >= f32(CONFIDENT)
         net.record[FAILURE] += f32(FAILURE_DECAY) * ((f32(1) if failed else f32(0)) - net.record[FAILURE])
