@@ -84,6 +84,19 @@ def test_a_host_starts_even_if_its_cache_can_not_be_written(tmp_path: Path, plac
     CpuHost("cpu0", 1).start(tmp_path / place)
 
 
+def test_a_cache_that_can_only_be_read_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(dir: Path) -> None:
+        raise PermissionError("read-only")
+
+    (tmp_path / "kernels").mkdir()
+    (tmp_path / "kernels" / "index").write_text("compiled")
+    assert host_module._writable(tmp_path) == tmp_path
+    monkeypatch.setattr(host_module.tempfile, "TemporaryFile", refuse)
+    copy = host_module._writable(tmp_path)
+    assert copy != tmp_path
+    assert (copy / "kernels" / "index").read_text() == "compiled"
+
+
 # Templates
 
 

@@ -38,7 +38,7 @@ class CpuHost:
     def start(self, cache: Path) -> None:
         """Import Numba and load all kernels, from `cache` or by compiling them.
 
-        A cache that can not be written is not used; kernels are then compiled again with every start.
+        A cache that can not be written is copied to a temporary directory, so that what was compiled into it is used.
         """
         config: Any = importlib.import_module("numba.core.config")
         config.CACHE_DIR = str(_writable(cache / _fingerprint()))
@@ -62,4 +62,6 @@ def _writable(directory: Path) -> Path:
         # Numba looks for compiled code at any time, so the directory lives as long as the process.
         temporary = tempfile.mkdtemp(prefix="hanami-kernels-")
         atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+        if directory.is_dir():
+            shutil.copytree(directory, temporary, dirs_exist_ok=True)
         return Path(temporary)

@@ -1,0 +1,63 @@
+"""Other processors than this one: kernels compile for them and compute the same, bit by bit."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hanami_plugins.host_numba.host import CpuHost
+from tests.plugins.engine_kit import ALWAYS, RULES, blobs, chain, rows
+from tests.plugins.test_host_numba_deep import line
+
+ROOT = Path(__file__).parents[2]
+
+PROCESSORS = {
+    "any": {"NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": ""},
+    "avx2": {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": ""},
+}
+"""The least that 64 bits promise, and a processor of 2013."""
+
+
+def digests(cache: Path) -> list[str]:
+    """Return what a flat and a deep network are after some training, and what they answer."""
+    host = CpuHost("cpu0", 1)
+    host.start(cache)
+    found = []
+    for template in (chain(blocks=3), line(4, 2)):
+        live = RULES.open(RULES.create(template, 1), host)
+        live.resize({"in": 40}, {"out": 5})
+        live.train(rows(*blobs(2000)), ALWAYS)
+        asked = blobs(1, seed=2)[0][0].astype(np.float32)
+        found += [live.state().digest(), live.request_one({"in": asked})["out"].tobytes().hex()]
+    return found
+
+
+@pytest.mark.skipif("x86_64" not in os.uname().machine, reason="names of processors are those of one family")
+def test_other_processors_compute_the_same(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from tests.plugins.test_host_numba_processors import digests\n"
+        "print('\\n'.join(digests(Path(sys.argv[1]))))\n"
+    )
+    running = {
+        name: subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path / name)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, **processor, "NUMBA_CACHE_DIR": str(tmp_path / name)},
+        )
+        for name, processor in PROCESSORS.items()
+    }
+    expected = digests(tmp_path / "this")
+    for name, process in running.items():
+        said, errors = process.communicate()
+        assert process.returncode == 0, errors
+        assert said.split() == expected, name
