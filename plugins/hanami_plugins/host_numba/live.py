@@ -33,7 +33,7 @@ from hanami_plugins.host_numba.layout import (
 )
 from hanami_plugins.host_numba.memory import LEARNED, Memory, aligned, lane_starts
 from hanami_plugins.host_numba.sync import LINE
-from hanami_plugins.host_numba.team import Pace, Team
+from hanami_plugins.host_numba.team import Pace, Team, Trial
 
 YOUTH_RATE = 0.05
 YOUTH = 20_000
@@ -83,6 +83,7 @@ class SectionNetwork:
     def __init__(self, state: NetworkState, team: Team) -> None:
         """Bring a checked state to life."""
         self._team = team
+        self._trial = Trial()
         self._use(self._load(state))
 
     def _use(self, memory: Memory) -> None:
@@ -219,23 +220,34 @@ class SectionNetwork:
             last = min(total, (done // length + pace.units) * length)
             job = Job(done, last, total, length, rate, np.float32(LAST_RATE))
             pace.start()
-            status = self._train_cycles(scratch, sync, plan, job)
+            threads, status = self._train_cycles(scratch, sync, plan, job)
             before, done = done, self._reached(status, scratch)
-            pace.stop(-(-(done - before) // length))
+            seconds = pace.stop(-(-(done - before) // length))
+            if done > before:
+                self._trial.note(threads > 1, seconds / (done - before))
             memory.cycles += done - before
             if done > before and not run.step(done):
                 return
 
-    def _train_cycles(self, scratch: Scratch, sync: Ints, plan: segments.Plan, job: Job) -> int:
+    def _train_cycles(self, scratch: Scratch, sync: Ints, plan: segments.Plan, job: Job) -> tuple[int, int]:
+        """Run a training kernel; returns the number of its threads and its status."""
         memory, team = self._memory, self._team
         parts = memory.blocks if memory.work >= THREAD_WORK else 1
         sync[:] = 0
         statuses: list[int] = team.run(
-            parts, train_rows, sync, memory.net, memory.sources, scratch, plan.inputs, plan.outputs, job
+            self._trial.parts(parts),
+            train_rows,
+            sync,
+            memory.net,
+            memory.sources,
+            scratch,
+            plan.inputs,
+            plan.outputs,
+            job,
         )
         if len(statuses) > 1:
             team.note(crowded=statuses[0] == CROWDED)
-        return statuses[0]
+        return len(statuses), statuses[0]
 
     def _reached(self, status: int, scratch: Scratch) -> int:
         """Do what a training kernel asks for and return the cycle that it has come to."""
