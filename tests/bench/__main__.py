@@ -33,14 +33,22 @@ PARTS = ("service", "rest", "many", "engine", "contest")
 
 TARGETS = {
     "accuracy_percent": ("≥", 97.0),
-    "train_seconds": ("≤", 2.0),
-    "request_seconds": ("≤", 0.5),
-    "direct_io_ms_p50": ("≤", 0.5),
+    "train_seconds": ("≤", 0.4),
+    "request_seconds": ("≤", 0.12),
+    "direct_io_ms_p50": ("≤", 0.25),
     "ready_seconds": ("≤", 4.0),
     "memory_mb": ("≤", 600.0),
+    "direct_io_ms_p99": ("≤", 0.6),
     "rest_requests_per_second": ("≥", 2500.0),
     "first_training_ms": ("≤", 500.0),
     "clusters_by_cores_percent": ("≥", 90.0),
+    "train_images_per_second_1_threads": ("≥", 400_000),
+    "request_images_per_second_1_threads": ("≥", 800_000),
+    "request_one_us": ("≤", 5.0),
+    "accuracy_1_epochs_percent": ("≥", 97.0),
+    "accuracy_3_epochs_percent": ("≥", 97.8),
+    "accuracy_5_epochs_percent": ("≥", 98.0),
+    "accuracy_8_blocks_5_epochs_percent": ("≥", 98.3),
 }
 
 

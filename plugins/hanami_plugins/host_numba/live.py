@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,6 +33,9 @@ from hanami_plugins.host_numba.layout import (
     Scratch,
 )
 from hanami_plugins.host_numba.memory import LEARNED, Memory, aligned, lane_starts
+from hanami_plugins.host_numba.snapshot.kernel import answer_quads
+from hanami_plugins.host_numba.snapshot.take import answers as quad_answers
+from hanami_plugins.host_numba.snapshot.take import take
 from hanami_plugins.host_numba.sync import LINE
 from hanami_plugins.host_numba.team import Pace, Team, Trial
 
@@ -70,6 +74,14 @@ def slice_length(work: int) -> int:
     """Return the cycles of a slice, a power of two, for a network with so many weights in its rows."""
     fitting = max(1, SLICE_WORK // max(work, 1))
     return min(SLICE, 1 << fitting.bit_length() - 1)
+
+
+class Way(NamedTuple):
+    """How a request is answered: the kernel, what it is given, and what makes its memory for so many cycles."""
+
+    kernel: Callable[..., int]
+    net: Any
+    memory: Callable[[int], Any]
 
 
 class SectionNetwork:
@@ -273,25 +285,33 @@ class SectionNetwork:
         with self._team.joined():
             self._request(plan.inputs, results, run, total)
 
+    def _way_to_answer(self, inputs: Ints) -> Way:
+        memory, net = self._memory, self._answering()
+        if memory.template.settings.precision == "int8":
+            snapshot = take(net, memory.size, inputs)
+            if snapshot is not None:
+                return Way(answer_quads, snapshot, partial(quad_answers, snapshot))
+        return Way(self._answer_kernel, net, self._answers)
+
     def _request(self, inputs: Ints, results: Mapping[str, Values], run: Run, total: int) -> None:
         pace = Pace(max(1, RESULT_LANES // max(1, self._memory.lanes) // SLICE))
-        answers: list[Answers] = []
+        way = self._way_to_answer(inputs)
+        answers: list[Any] = []
         done = run.start
         while done < total:
             last = min(total, done + pace.units * SLICE * self._team.size)
             if not answers or answers[0].results.size < pace.units * SLICE * self._memory.lanes:
-                answers = [self._answers(pace.units * SLICE) for _ in range(self._team.size)]
+                answers = [way.memory(pace.units * SLICE) for _ in range(self._team.size)]
             pace.start()
-            self._answer(inputs, answers, results, done, last)
+            self._answer(way, inputs, answers, results, done, last)
             pace.stop(-(-(last - done) // (SLICE * self._team.size)))
             done = last
             if not run.step(done):
                 return
 
     def _answer(
-        self, inputs: Ints, answers: list[Answers], results: Mapping[str, Values], first: int, last: int
+        self, way: Way, inputs: Ints, answers: list[Any], results: Mapping[str, Values], first: int, last: int
     ) -> None:
-        net = self._answering()
         # A share is what the memory of a thread has room for; a thread that works alone takes one after the other.
         share = -(-(last - first) // self._team.size)
         shares = [(begin, min(begin + share, last)) for begin in range(first, last, share)]
@@ -299,7 +319,7 @@ class SectionNetwork:
 
         def work(thread: int, threads: int) -> None:
             for number in range(thread, len(shares), threads):
-                reached[number] = self._answer_kernel(net, answers[number], inputs, *shares[number])
+                reached[number] = way.kernel(way.net, answers[number], inputs, *shares[number])
 
         self._team.run(len(shares), work)
         for cycle, (_, end) in zip(reached, shares, strict=True):
