@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from hanami_plugins.host_numba.ahead import Ahead
 from hanami_plugins.host_numba.team import Team, processors
 
 _NAMESPACE = uuid.UUID("6f1a3c5e-0f0b-5d0e-9d5c-7c1f6d0b8a42")
@@ -29,6 +30,8 @@ class CpuHost:
         self.name = name
         self.uuid = str(uuid.uuid5(_NAMESPACE, f"{socket.gethostname()}/{name}"))
         self._threads = threads
+        self._compiles_ahead = False
+        self._ahead: Ahead | None = None
 
     @cached_property
     def team(self) -> Team:
@@ -41,8 +44,26 @@ class CpuHost:
         A cache that can not be written is copied to a temporary directory, so that what was compiled into it is used.
         """
         config: Any = importlib.import_module("numba.core.config")
-        config.CACHE_DIR = str(_writable(cache / _fingerprint()))
+        known = cache / _fingerprint()
+        used = _writable(known)
+        config.CACHE_DIR = str(used)
         importlib.import_module("hanami_plugins.host_numba.warm").up()
+        if self._compiles_ahead and used == known:
+            self._ahead = Ahead(known)
+
+    def compile_ahead(self) -> None:
+        """Let `start` go on with the other kernels in a process of its own, until `stop`, see `ahead`."""
+        self._compiles_ahead = True
+
+    def wait_for(self, part: str) -> None:
+        """Return when kernels that were to be compiled ahead are in the cache."""
+        if self._ahead:
+            self._ahead.wait(part)
+
+    def stop(self) -> None:
+        """Stop compiling."""
+        if self._ahead:
+            self._ahead.stop()
 
 
 def _fingerprint() -> str:

@@ -57,6 +57,8 @@ class SectionRules:
         team = host.team if isinstance(host, CpuHost) else Team(1)
         if graph.is_deep(state.head.template):
             deep.check(state)
+            if isinstance(host, CpuHost):
+                host.wait_for("deep")
             from hanami_plugins.host_numba.deep.live import DeepNetwork
 
             return DeepNetwork(state, team)

@@ -39,5 +39,7 @@ class SynapseRules:
         from hanami_plugins.host_numba.synapse.live import SynapseNetwork
         from hanami_plugins.host_numba.team import Team
 
+        if isinstance(host, CpuHost):
+            host.wait_for(self.name)
         warm.up()
         return SynapseNetwork(state, host.team if isinstance(host, CpuHost) else Team(1))

@@ -1,0 +1,83 @@
+"""Kernels that not every cluster needs are compiled by a process of their own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from hanami_plugins.host_numba import ahead
+from hanami_plugins.host_numba.ahead import Ahead
+
+COUNT_COMPILED = """
+import sys
+from pathlib import Path
+from hanami_plugins.host_numba.host import CpuHost
+from tests.plugins.engine_kit import ALWAYS, RULES, blobs, rows
+from tests.plugins.test_host_numba_deep import line
+host = CpuHost("cpu0", 1)
+host.start(Path(sys.argv[1]))
+live = RULES.open(RULES.create(line(4, 2), 1), host)
+live.resize({"in": 40}, {"out": 5})
+live.train(rows(*blobs(100)), ALWAYS)
+from hanami_plugins.host_numba.deep.kernels import train_deep
+print(sum(train_deep.stats.cache_misses.values()), sum(train_deep.stats.cache_hits.values()))
+"""
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    (tmp_path / "kernels").mkdir()
+    return tmp_path / "kernels"
+
+
+def test_what_was_compiled_ahead_is_not_compiled_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hanami_plugins.host_numba import host as host_module
+
+    monkeypatch.setattr(host_module, "Ahead", lambda cache: Ahead(cache, ["deep"]))
+    host = host_module.CpuHost("cpu0", 1)
+    host.compile_ahead()
+    host.start(tmp_path)
+    host.wait_for("deep")
+    again = [sys.executable, "-c", COUNT_COMPILED, str(tmp_path)]
+    said = subprocess.run(again, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2]).stdout
+    assert said.split() == ["0", "1"]
+    host.stop()
+
+
+def test_what_is_there_needs_no_process(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for part in ahead.PARTS:
+        (cache / f"{part}.compiled").touch()
+    monkeypatch.setattr(subprocess, "Popen", None)
+    done = Ahead(cache)
+    done.wait("deep")
+    done.stop()
+
+
+def test_it_stops_at_once(cache: Path) -> None:
+    busy = Ahead(cache)
+    assert busy._process is not None
+    process = busy._process
+    busy.stop()
+    assert process.poll() is not None
+    busy.wait("synapse")
+
+
+def test_it_ends_with_the_process_that_started_it(cache: Path) -> None:
+    busy = Ahead(cache)
+    assert busy._process is not None
+    assert busy._process.stdin is not None
+    busy._process.stdin.close()
+    assert busy._process.wait(20) == 0
+    assert not list(cache.glob("*.compiled"))
+
+
+def test_one_that_can_not_compile_keeps_nobody_waiting(cache: Path) -> None:
+    begin = time.monotonic()
+    broken = Ahead(cache, ["nonsense"])
+    broken.wait("nonsense")
+    assert time.monotonic() - begin < 60
+    broken.stop()
