@@ -36,6 +36,7 @@ MASKS = (
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"), "<time>"),
     (re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+|eyJ\S*…"), "<token>"),
     (re.compile(r"127\.0\.0\.1:\d+"), "<server>"),
+    (re.compile(r"[\w./-]*/hanami-data"), "<data>"),
     (re.compile(r"\d+\.\d{3,}|\d{12,}"), "<number>"),
     (re.compile(r"\b\d+\.\d+(?= %)"), "<percent>"),
     (re.compile(r'(?<="memory":)\d+'), "<number>"),
@@ -152,7 +153,7 @@ class Reader:
     def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
         self.shell = Shell(directory, environment)
         self.names: dict[str, Any] = {}
-        self.address = environment["HANAMI_ADDRESS"]
+        self.address = environment.get("HANAMI_ADDRESS", "")
 
     def __enter__(self) -> Self:
         """Return the object itself."""
