@@ -1,7 +1,7 @@
 """How the documents are read: their blocks of code are run in order, and what they show is compared with what came.
 
-A block of `json` or `text` right behind a block of `sh` or `python` is its output. Identifiers, times, tokens, ports and
-measured numbers differ from run to run and are compared as such; the width of tables is not compared.
+A block of `json` or `text` right behind a block of `sh` or `python` is its output. Identifiers, times, tokens, ports
+and measured numbers differ from run to run and are compared as such; the width of tables is not compared.
 """
 
 from __future__ import annotations
@@ -37,8 +37,9 @@ MASKS = (
     (re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+|eyJ\S*…"), "<token>"),
     (re.compile(r"127\.0\.0\.1:\d+"), "<server>"),
     (re.compile(r"[\w./-]*/hanami-data"), "<data>"),
-    (re.compile(r"\d+\.\d{3,}|\d{12,}"), "<number>"),
+    (re.compile(r"\d+\.\d{3,}(?:e-?\d+)?|\d{12,}"), "<number>"),
     (re.compile(r"\b\d+\.\d+(?= %)"), "<percent>"),
+    (re.compile(r"\b\d\.\d+(?= of the)"), "<share>"),
     (re.compile(r'(?<="memory":)\d+'), "<number>"),
     (re.compile(r" {2,}"), " "),
     (re.compile(r"-{2,}"), "-"),
