@@ -9,6 +9,7 @@ from typing import Any
 
 from falcon import testing
 
+from hanami_core.database import atomic
 from hanami_core.plugin_host import EntryPoint, PluginHost, installed_plugins
 from hanami_core.runtime import Runtime
 from hanami_server.app import create_app
@@ -58,3 +59,11 @@ class Whole:
         given = {"id": user_id, "project_id": project_id, "role": "member"} | place
         assert self.call("POST", "user/project", **given).status_code == 200
         return self.login(user_id)
+
+
+def fill(whole: Whole, model: Any, count: int, **fields: Any) -> None:
+    """Add rows; a value that is a function is called with the row's number."""
+    rows = [{name: value(n) if callable(value) else value for name, value in fields.items()} for n in range(count)]
+    with atomic():
+        for start in range(0, count, 1000):
+            model.insert_many(rows[start : start + 1000]).execute()

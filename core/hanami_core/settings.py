@@ -87,7 +87,7 @@ CORE_SETTINGS = (
     Setting("queue.store", float, 5.0, "Seconds between two stored states of a running training", 0.05, 3600.0),
     Setting("sockets.limit", int, 1024, "Websockets that one host serves at the same time", 1, 65536),
     Setting("sockets.timeout", float, 30.0, "Seconds that a websocket has for its first message", 0.1, 3600.0),
-    Setting("queue.workers", int, 0, "Tasks that a host runs at the same time; 0 means one for each core", 0, 1024),
+    Setting("queue.workers", int, 0, "Tasks that a host runs at the same time; 0 means one more than cores", 0, 1024),
 )
 
 

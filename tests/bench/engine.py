@@ -27,6 +27,8 @@ REPEATS = 5
 SEEDS = 3
 EPOCHS = (1, 3, 5)
 SINGLES = 5000
+BLOCKS = (4, 8, 16)
+"""Blocks of 64 hidden neurons of wider networks."""
 DEEP = ((2, 1), (3, 1), (2, 2), (3, 2))
 """Numbers of hidden hexagons in a row, and how far each one grows."""
 
@@ -49,12 +51,10 @@ def digits(directory: Path, part: str) -> tuple[Rows, npt.NDArray[np.uint8]]:
     return Rows((Columns("in", table[:, :PIXELS]),), (Columns("out", table[:, PIXELS:]),)), labels
 
 
-def new_network(
-    host: CpuHost, seed: int = 0, blocks: int | None = None, hidden: int = 1, distance: int = 1
-) -> LiveNetwork:
+def new_network(host: CpuHost, seed: int = 0, options: Settings | None = None, hidden: int = 1) -> LiveNetwork:
     """Return a network for digits: an input, some hidden and an output hexagon in a row."""
     hexagons = tuple(Position(1 + x, 1, 1) for x in range(hidden + 2))
-    options = Settings(blocks=blocks, max_connection_distance=distance)
+    options = options or Settings()
     template = Template(options, hexagons, (Input("in", 0),), (Output("out", hidden + 1),))
     rules = SectionRules()
     network = rules.open(rules.create(template, seed), host)
@@ -81,11 +81,11 @@ def seconds(function: Callable[[], Any]) -> float:
     return perf_counter() - begin
 
 
-def speed(host: CpuHost, train: Rows, test: Rows, blocks: int | None = None) -> tuple[float, float]:
+def speed(host: CpuHost, train: Rows, test: Rows, options: Settings | None = None) -> tuple[float, float]:
     """Return images trained and images answered a second, in a network's first epoch and after it."""
     trained, answered = [], []
     for _ in range(REPEATS):
-        network = new_network(host, blocks=blocks)
+        network = new_network(host, 0, options)
         trained.append(seconds(lambda network=network: network.train(train, RUN)))
         answered.append(seconds(lambda network=network: answer(network, test)))
     return train.cycles / min(trained), test.cycles / min(answered)
@@ -108,16 +108,46 @@ def single_cycles(network: LiveNetwork, test: Rows, labels: npt.NDArray[np.uint8
     return {"request_one_us": 1e6 * asked / SINGLES, "train_one_us": 1e6 * seconds(learn) / SINGLES}
 
 
-def epochs(host: CpuHost, train: Rows, test: Rows, labels: npt.NDArray[np.uint8]) -> dict[str, float]:
+def epochs(
+    host: CpuHost, train: Rows, test: Rows, labels: npt.NDArray[np.uint8], options: Settings | None = None
+) -> dict[int, float]:
     """Return the mean accuracy after some numbers of epochs, each epoch a task of its own."""
     found: dict[int, list[float]] = {number: [] for number in EPOCHS}
     for seed in range(SEEDS):
-        network = new_network(host, seed)
+        network = new_network(host, seed, options)
         for number in range(1, max(EPOCHS) + 1):
             network.train(train, RUN)
             if number in found:
                 found[number].append(accuracy(network, test, labels))
-    return {f"accuracy_{number}_epochs_percent": mean(values) for number, values in found.items()}
+    return {number: mean(values) for number, values in found.items()}
+
+
+def wide(host: CpuHost, train: Rows, test: Rows, labels: npt.NDArray[np.uint8]) -> dict[str, float]:
+    """Return speed and accuracy of wider networks than usual."""
+    figures = {}
+    for blocks in BLOCKS:
+        options = Settings(blocks=blocks)
+        name = f"{blocks}_blocks"
+        figures[f"train_{name}_images_per_second"], figures[f"request_{name}_images_per_second"] = speed(
+            host, train, test, options
+        )
+        for number, found in epochs(host, train, test, labels, options).items():
+            figures[f"accuracy_{name}_{number}_epochs_percent"] = found
+    return figures
+
+
+def small(host: CpuHost, train: Rows, test: Rows, labels: npt.NDArray[np.uint8]) -> dict[str, float]:
+    """Return speed and accuracy of answers from weights of 8 bits, and how many of them are those of all bits."""
+    exact, rounded = new_network(host), new_network(host, 0, Settings(precision="int8"))
+    for network in (exact, rounded):
+        network.train(train, RUN)
+    times = [seconds(lambda: answer(rounded, test)) for _ in range(REPEATS)]
+    same = answer(rounded, test).argmax(1) == answer(exact, test).argmax(1)
+    return {
+        "request_int8_images_per_second": test.cycles / min(times),
+        "accuracy_int8_percent": accuracy(rounded, test, labels),
+        "int8_answers_like_float_percent": 100 * float(same.mean()),
+    }
 
 
 def deep(host: CpuHost, train: Rows, test: Rows, labels: npt.NDArray[np.uint8]) -> dict[str, float]:
@@ -126,7 +156,7 @@ def deep(host: CpuHost, train: Rows, test: Rows, labels: npt.NDArray[np.uint8]) 
     for hidden, distance in DEEP:
         times, found = [], []
         for seed in range(SEEDS):
-            network = new_network(host, seed, hidden=hidden, distance=distance)
+            network = new_network(host, seed, Settings(max_connection_distance=distance), hidden)
             times.append(seconds(lambda network=network: network.train(train, RUN)))
             found.append(accuracy(network, test, labels))
         name = f"{hidden}_hidden_distance_{distance}"
@@ -155,7 +185,10 @@ def run(directory: Path) -> dict[str, Any]:
             trained, answered = speed(host, train, test)
             figures[f"train_images_per_second_{threads}_threads"] = trained
             figures[f"request_images_per_second_{threads}_threads"] = answered
-        figures |= epochs(one, train, test, labels)
+        for number, found in epochs(one, train, test, labels).items():
+            figures[f"accuracy_{number}_epochs_percent"] = found
+        figures |= wide(one, train, test, labels)
+        figures |= small(one, train, test, labels)
         figures |= deep(one, train, test, labels)
         figures |= stream(one, train, test, labels)
         network = new_network(one)

@@ -6,6 +6,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from hanami_core.compute import Columns, LiveNetwork, Rows, Run, Values
@@ -30,6 +31,12 @@ def chain(inputs: Sequence[str] = ("in",), outputs: Sequence[str] = ("out",), bl
         tuple(Output(name, 1 + i) for i, name in enumerate(outputs)),
         tuple(Axon(1 + len(outputs) + i, 0) for i, _ in enumerate(inputs)),
     )
+
+
+def with_int8(template: Template, **options: Any) -> Template:
+    """Return a template that asks for answers from weights of 8 bits."""
+    changed = msgspec.structs.replace(template.settings, precision="int8", **options)
+    return msgspec.structs.replace(template, settings=changed)
 
 
 def network(

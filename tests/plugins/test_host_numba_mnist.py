@@ -48,9 +48,15 @@ def first(digits: Digits, count: int) -> Digits:
 
 def test_one_epoch_three_and_five(host: CpuHost, train: Digits, test: Digits) -> None:
     found = engine.epochs(host, train[0], *test)
-    assert found["accuracy_1_epochs_percent"] >= 97.0
-    assert found["accuracy_3_epochs_percent"] >= 97.8
-    assert found["accuracy_5_epochs_percent"] >= 97.9
+    assert found[1] >= 97.0
+    assert found[3] >= 97.8
+    assert found[5] >= 97.9
+
+
+def test_weights_of_8_bits_answer_as_well(host: CpuHost, train: Digits, test: Digits) -> None:
+    found = engine.small(host, train[0], *test)
+    assert found["accuracy_int8_percent"] >= 97.0
+    assert found["int8_answers_like_float_percent"] >= 99.7
 
 
 def test_several_hidden_hexagons_in_a_row(host: CpuHost, train: Digits, test: Digits) -> None:

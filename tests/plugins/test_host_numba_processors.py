@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from hanami_plugins.host_numba.host import CpuHost
-from tests.plugins.engine_kit import ALWAYS, RULES, blobs, chain, rows
+from tests.plugins.engine_kit import ALWAYS, RULES, answers, blobs, chain, rows, with_int8
 from tests.plugins.test_host_numba_deep import line
 
 ROOT = Path(__file__).parents[2]
@@ -28,12 +28,14 @@ def digests(cache: Path) -> list[str]:
     host = CpuHost("cpu0", 1)
     host.start(cache)
     found = []
-    for template in (chain(blocks=3), line(4, 2)):
+    for template in (with_int8(chain(blocks=3)), line(4, 2)):
         live = RULES.open(RULES.create(template, 1), host)
         live.resize({"in": 40}, {"out": 5})
         live.train(rows(*blobs(2000)), ALWAYS)
         asked = blobs(1, seed=2)[0][0].astype(np.float32)
         found += [live.state().digest(), live.request_one({"in": asked})["out"].tobytes().hex()]
+        if template.settings.precision == "int8":
+            found.append(answers(live, blobs(50, seed=2)[0]).tobytes().hex())
     return found
 
 

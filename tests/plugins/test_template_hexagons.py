@@ -111,8 +111,9 @@ def test_all_settings_are_optional(block: str) -> None:
 
 
 def test_own_settings() -> None:
-    template = DIALECT.parse(changed("settings:", "settings: growth: synapse blocks: 4"))
+    template = DIALECT.parse(changed("settings:", "settings: growth: synapse blocks: 4 precision: int8"))
     assert (template.settings.growth, template.settings.blocks) == ("synapse", 4)
+    assert template.settings.precision == "int8"
 
 
 def test_words_of_settings_are_free_for_names() -> None:
@@ -150,6 +151,7 @@ ERRORS = """
 1   refractory_time: 1 | refractory_time: 1.0 | line 4, column 22: refractory_time must be an integer, not '1.0'
 1   10000000.0 | 1e7 | line 3, column 22: neuron_cooldown must be a number, not '1e7'
 1   false | 0 | line 6, column 23: enable_reduction must be true or false, not '0'
+1   settings: | settings: precision: half | line 2, column 22: precision must be float or int8, not 'half'
 1   settings: | settings: growth: fast | line 2, column 19: growth must be section or synapse, not 'fast'
 1   label_hex: 4,1,1 | a: 4,1,1 (match) | line 18, column 15: unknown option 'match', known are: bool, int, float
 1   picture_hex: 1,1,1 | a: 1,1,1 (int) | line 16, column 15: unknown option 'int', known are: binary, match
@@ -199,7 +201,7 @@ def test_errors_name_the_place_and_the_rule(old: str, new: str, message: str) ->
         (
             changed("refractory_time", "refractory_tim"),
             "line 4, column 5: unknown setting 'refractory_tim', known are: neuron_cooldown, refractory_time, "
-            "max_connection_distance, enable_reduction, growth, blocks",
+            "max_connection_distance, enable_reduction, growth, blocks, precision",
         ),
         (
             changed("4,1,1\n", "4,1,1 9,9,9\n"),

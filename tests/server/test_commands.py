@@ -222,9 +222,14 @@ def test_usage(capsys, name):
         command.run(["--no-such-option"])
 
 
-def test_a_wrong_command_line_ends_with_2(env):
-    for argv in (["serve", "--no-such-option"], ["config", "--set", "x"], ["plugins", "disable"]):
+def test_a_wrong_command_line_ends_with_2_and_says_what_is_wrong(env):
+    for argv, complaint in (
+        (["serve", "--no-such-option"], "unknown flag: --no-such-option"),
+        (["init", "--admin=me"], "unknown flag: --admin=me"),
+        (["config", "--set", "x"], "--set x: expected NAME=VALUE"),
+        (["plugins", "disable"], "these arguments do not fit: disable"),
+    ):
         wrong = hanami(*argv, env=env)
         assert wrong.returncode == 2
-        assert "Usage:" in wrong.stderr
+        assert wrong.stderr.startswith(f"Error: {complaint}\nUsage:\n")
         assert "Traceback" not in wrong.stderr

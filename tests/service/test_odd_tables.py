@@ -93,6 +93,36 @@ def test_what_can_not_be_learned_fails_with_the_reason(
     assert client.cluster(network).cycles == 0
 
 
+SYNAPSES = """version: 1
+settings:
+    growth: synapse
+hexagons:
+    1,1,1
+    2,1,1
+    3,1,1
+inputs:
+    in: 1,1,1
+outputs:
+    out: 3,1,1
+"""
+
+
+def test_a_training_that_diverges_fails_and_leaves_the_network_as_it_was(client: Client) -> None:
+    network = client.create_cluster("odd table", SYNAPSES)
+    nines = [[9, 9, 9, 9]] * 500
+    sound = client.upload_csv("odd table", csv_table(nines, targets=[[n % 2] for n in range(500)]))
+    wild = client.upload_csv(
+        "odd table", b"input[0],input[1],input[2],input[3],target\n" + b"9,9,9,9,1000000000\n" * 500
+    )
+    client.train(network, {"in": sound["input"]}, {"out": sound["target"]})
+    before, cycles = ask(client, network, sound, 500), client.cluster(network).cycles
+    with pytest.raises(TaskFailedException, match=r"the network diverges in cycle \d+"):
+        client.train(network, {"in": wild["input"]}, {"out": wild["target"]})
+    assert ask(client, network, sound, 500) == before
+    assert client.cluster(network).cycles == cycles == 500
+    client.delete_cluster(network)
+
+
 # -- fine -------------------------------------------------------------------------------------------------------------
 
 

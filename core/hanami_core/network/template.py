@@ -40,6 +40,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     enable_reduction: bool = False
     growth: Literal["section", "synapse"] | None = None
     blocks: int | None = None
+    precision: Literal["float", "int8"] = "float"
 
 
 class Input(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -196,8 +196,6 @@ def train_rows(
         if status == DONE:
             status, failure = learn_slice(thread, threads, sync, net, scratch, outputs, job, cycle, end, failure)
             cycle = end
-            # The memory of this slice is used again for the next one, but a slower thread may still read it.
-            wait_for_all(sync, thread, threads)
             # The rows of this slice may be overwritten by the next one only when no thread learns from them any more.
             wait_for_all(sync, thread, threads)
     wait_for_all(sync, thread, threads)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,8 +33,11 @@ from hanami_plugins.host_numba.layout import (
     Scratch,
 )
 from hanami_plugins.host_numba.memory import LEARNED, Memory, aligned, lane_starts
+from hanami_plugins.host_numba.snapshot.kernel import answer_quads
+from hanami_plugins.host_numba.snapshot.take import answers as quad_answers
+from hanami_plugins.host_numba.snapshot.take import take
 from hanami_plugins.host_numba.sync import LINE
-from hanami_plugins.host_numba.team import Pace, Team
+from hanami_plugins.host_numba.team import Pace, Team, Trial
 
 YOUTH_RATE = 0.05
 YOUTH = 20_000
@@ -72,6 +76,14 @@ def slice_length(work: int) -> int:
     return min(SLICE, 1 << fitting.bit_length() - 1)
 
 
+class Way(NamedTuple):
+    """How a request is answered: the kernel, what it is given, and what makes its memory for so many cycles."""
+
+    kernel: Callable[..., int]
+    net: Any
+    memory: Callable[[int], Any]
+
+
 class SectionNetwork:
     """A network that grows by sections. Results do not depend on threads, interruptions or the machine's load.
 
@@ -83,6 +95,7 @@ class SectionNetwork:
     def __init__(self, state: NetworkState, team: Team) -> None:
         """Bring a checked state to life."""
         self._team = team
+        self._trial = Trial()
         self._use(self._load(state))
 
     def _use(self, memory: Memory) -> None:
@@ -219,23 +232,34 @@ class SectionNetwork:
             last = min(total, (done // length + pace.units) * length)
             job = Job(done, last, total, length, rate, np.float32(LAST_RATE))
             pace.start()
-            status = self._train_cycles(scratch, sync, plan, job)
+            threads, status = self._train_cycles(scratch, sync, plan, job)
             before, done = done, self._reached(status, scratch)
-            pace.stop(-(-(done - before) // length))
+            seconds = pace.stop(-(-(done - before) // length))
+            if done > before:
+                self._trial.note(threads > 1, seconds / (done - before))
             memory.cycles += done - before
             if done > before and not run.step(done):
                 return
 
-    def _train_cycles(self, scratch: Scratch, sync: Ints, plan: segments.Plan, job: Job) -> int:
+    def _train_cycles(self, scratch: Scratch, sync: Ints, plan: segments.Plan, job: Job) -> tuple[int, int]:
+        """Run a training kernel; returns the number of its threads and its status."""
         memory, team = self._memory, self._team
         parts = memory.blocks if memory.work >= THREAD_WORK else 1
         sync[:] = 0
         statuses: list[int] = team.run(
-            parts, train_rows, sync, memory.net, memory.sources, scratch, plan.inputs, plan.outputs, job
+            self._trial.parts(parts),
+            train_rows,
+            sync,
+            memory.net,
+            memory.sources,
+            scratch,
+            plan.inputs,
+            plan.outputs,
+            job,
         )
         if len(statuses) > 1:
             team.note(crowded=statuses[0] == CROWDED)
-        return statuses[0]
+        return len(statuses), statuses[0]
 
     def _reached(self, status: int, scratch: Scratch) -> int:
         """Do what a training kernel asks for and return the cycle that it has come to."""
@@ -261,25 +285,33 @@ class SectionNetwork:
         with self._team.joined():
             self._request(plan.inputs, results, run, total)
 
+    def _way_to_answer(self, inputs: Ints) -> Way:
+        memory, net = self._memory, self._answering()
+        if memory.template.settings.precision == "int8":
+            snapshot = take(net, memory.size, inputs)
+            if snapshot is not None:
+                return Way(answer_quads, snapshot, partial(quad_answers, snapshot))
+        return Way(self._answer_kernel, net, self._answers)
+
     def _request(self, inputs: Ints, results: Mapping[str, Values], run: Run, total: int) -> None:
         pace = Pace(max(1, RESULT_LANES // max(1, self._memory.lanes) // SLICE))
-        answers: list[Answers] = []
+        way = self._way_to_answer(inputs)
+        answers: list[Any] = []
         done = run.start
         while done < total:
             last = min(total, done + pace.units * SLICE * self._team.size)
             if not answers or answers[0].results.size < pace.units * SLICE * self._memory.lanes:
-                answers = [self._answers(pace.units * SLICE) for _ in range(self._team.size)]
+                answers = [way.memory(pace.units * SLICE) for _ in range(self._team.size)]
             pace.start()
-            self._answer(inputs, answers, results, done, last)
+            self._answer(way, inputs, answers, results, done, last)
             pace.stop(-(-(last - done) // (SLICE * self._team.size)))
             done = last
             if not run.step(done):
                 return
 
     def _answer(
-        self, inputs: Ints, answers: list[Answers], results: Mapping[str, Values], first: int, last: int
+        self, way: Way, inputs: Ints, answers: list[Any], results: Mapping[str, Values], first: int, last: int
     ) -> None:
-        net = self._answering()
         # A share is what the memory of a thread has room for; a thread that works alone takes one after the other.
         share = -(-(last - first) // self._team.size)
         shares = [(begin, min(begin + share, last)) for begin in range(first, last, share)]
@@ -287,7 +319,7 @@ class SectionNetwork:
 
         def work(thread: int, threads: int) -> None:
             for number in range(thread, len(shares), threads):
-                reached[number] = self._answer_kernel(net, answers[number], inputs, *shares[number])
+                reached[number] = way.kernel(way.net, answers[number], inputs, *shares[number])
 
         self._team.run(len(shares), work)
         for cycle, (_, end) in zip(reached, shares, strict=True):

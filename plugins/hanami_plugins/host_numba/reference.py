@@ -28,6 +28,7 @@ from hanami_plugins.host_numba.layout import (
     WIDTH,
     Floats,
 )
+from hanami_plugins.host_numba.memory import inverse_of
 
 f32 = np.float32
 
@@ -94,6 +95,18 @@ class ReferenceNetwork:
     def answer(self, table: npt.NDArray[np.generic]) -> Floats:
         """Return the outputs of all rows of a table."""
         hidden = [self.hidden(*self.sources(row)) for row in table.astype(f32)]
+        return np.array([self.squash(self.readout_bias + self.read_out(h)) for h in hidden], f32)
+
+    def answer_bytes(self, table: npt.NDArray[np.uint8]) -> Floats:
+        """Return the outputs of all rows of a table from weights of 8 bits, see `snapshot`."""
+        # `NO_ROW` is the last one.
+        weights = np.concatenate([self.weights, np.zeros((len(self.bias), 1, WIDTH), f32)], axis=1)
+        exact = weights[:, self.row_of_source] * inverse_of(self.borders)[None, :, None]
+        scale = np.abs(exact).max(axis=1) / f32(127)
+        steps = np.divide(f32(1), scale, out=np.zeros_like(scale), where=scale > 0)
+        rounded = np.rint(exact * steps[:, None])
+        sums = np.einsum("cr,brw->cbw", np.minimum(table, self.borders).astype(np.int64), rounded.astype(np.int64))
+        hidden = np.maximum(sums.astype(f32) * scale + self.bias, f32(0))
         return np.array([self.squash(self.readout_bias + self.read_out(h)) for h in hidden], f32)
 
     def _parts(self) -> list[tuple[slice, int, bool]]:

@@ -39,6 +39,8 @@ class SectionRules:
         for holds, reason in reasons:
             if holds:
                 return reason
+        if settings.precision != "float" and graph.is_deep(template):
+            return "section growth answers with precision: int8 with one hidden hexagon only"
         refused_path = graph.refused if graph.is_deep(template) else _refused_path
         return _refused_interface(template) or refused_path(template)
 

@@ -89,7 +89,8 @@ def call_llvm(builder: Any, name: str, result: Any, args: Sequence[Any], **optio
     return builder.call(cgutils.get_or_insert_function(builder.module, declared, name), args, **options)
 
 
-def _spread(builder: Any, scalar: Any, vector_type: Any) -> Any:
+def spread(builder: Any, scalar: Any, vector_type: Any) -> Any:
+    """Emit a vector with the scalar in every lane."""
     undefined = ir.Constant(vector_type, ir.Undefined)
     first = builder.insert_element(undefined, scalar, ir.Constant(_INT32, 0))
     return builder.shuffle_vector(first, undefined, ir.Constant(_INTS, [0] * LANES))
@@ -101,7 +102,8 @@ def element_pointer(context: Any, builder: Any, array_type: Any, array: Any, ind
     return builder.gep(data, [index])
 
 
-def _load(builder: Any, pointer: Any, vector_type: Any, align: int) -> Any:
+def load_vector(builder: Any, pointer: Any, vector_type: Any, align: int) -> Any:
+    """Emit a vector that is read from memory."""
     value = builder.load(builder.bitcast(pointer, vector_type.as_pointer()))
     value.align = align
     return value
@@ -117,7 +119,7 @@ def load(typing: Any, array: Any, index: Any) -> tuple[Any, Emitter]:
 
     def emit(context: Any, builder: Any, signature: Any, args: Sequence[Any]) -> Any:
         pointer = element_pointer(context, builder, signature.args[0], args[0], args[1])
-        return _load(builder, pointer, _FLOATS, 4)
+        return load_vector(builder, pointer, _FLOATS, 4)
 
     return float32x16(array, types.int64), emit
 
@@ -142,13 +144,13 @@ def _read_operation(vector_type: Any, align: int) -> tuple[Callable[..., Any], C
     def whole(typing: Any, address: Any) -> tuple[Any, Emitter]:
         def emit(context: Any, builder: Any, signature: Any, args: Sequence[Any]) -> Any:
             pointer = builder.inttoptr(args[0], vector_type.as_pointer())
-            return convert(builder, _load(builder, pointer, vector_type, align))
+            return convert(builder, load_vector(builder, pointer, vector_type, align))
 
         return float32x16(types.int64), emit
 
     def first(typing: Any, address: Any, count: Any) -> tuple[Any, Emitter]:
         def emit(context: Any, builder: Any, signature: Any, args: Sequence[Any]) -> Any:
-            limit = _spread(builder, builder.trunc(args[1], _INT32), _INTS)
+            limit = spread(builder, builder.trunc(args[1], _INT32), _INTS)
             mask = builder.icmp_signed("<", _LANE_NUMBERS, limit)
             pointer = builder.inttoptr(args[0], vector_type.as_pointer())
             name = "llvm.masked.load.v16" + ("f32" if vector_type is _FLOATS else "i8") + ".p0"
@@ -173,7 +175,7 @@ def splat(typing: Any, value: Any) -> tuple[Any, Emitter]:
     """Return a vector with the value in every lane."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Sequence[Any]) -> Any:
-        return _spread(builder, args[0], _FLOATS)
+        return spread(builder, args[0], _FLOATS)
 
     return float32x16(types.float32), emit
 
@@ -258,7 +260,7 @@ def append_positive(
             return call_llvm(builder, f"llvm.experimental.vector.compress.{name}", vector.type, [vector, mask, empty])
 
         mask = builder.fcmp_ordered(">", args[0], _constant(0))
-        found = _load(builder, pointer(1, 2), _INTS, 4)
+        found = load_vector(builder, pointer(1, 2), _INTS, 4)
         _store(builder, compress(args[0], "v16f32"), pointer(3, 5))
         _store(builder, compress(found, "v16i32"), pointer(4, 5))
         bits = builder.bitcast(mask, ir.IntType(16))

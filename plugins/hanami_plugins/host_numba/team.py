@@ -17,6 +17,11 @@ LONGEST_LEAP = 4
 ALONE_SECONDS = 0.25
 ALONE_LIMIT = 8.0
 """Time for which a thread works alone once others took the processors; doubles up to the limit."""
+TRIAL_CALLS = 16
+TRIAL = 4
+"""One of so many calls is tried the other way, with several threads or without, and its place among them."""
+WORTH = 0.95
+"""Part of the time that a call must take at most to make its way the usual one."""
 
 
 def processors() -> int:
@@ -37,11 +42,46 @@ class Pace:
         """Note that a call begins."""
         self._begin = perf_counter()
 
-    def stop(self, units: int) -> None:
-        """Note that a call ended after so many units."""
+    def stop(self, units: int) -> float:
+        """Note that a call ended after so many units; return the seconds that it took."""
         seconds = max(perf_counter() - self._begin, 1e-6)
         fitting = int(units * CALL_SECONDS / seconds)
         self.units = max(1, min(fitting, self.units * LONGEST_LEAP, self._most))
+        return seconds
+
+
+class Trial:
+    """Finds out whether a network's cycles take less time if several threads share each of them.
+
+    That depends on the network, and on how long processors take to exchange what one of them has written, which is ten
+    times as long if they share no cache. A call that is made the other way is compared with those before and after it.
+    """
+
+    def __init__(self) -> None:
+        """Begin with several threads."""
+        self._shared = True
+        self._calls = 0
+        self._seconds: list[float] = []
+
+    def parts(self, parts: int) -> int:
+        """Return the number of threads to ask for if there is work for so many."""
+        return parts if self._wanted() else 1
+
+    def note(self, shared: bool, seconds: float) -> None:
+        """Note how a call was made and how long a cycle of it took."""
+        if shared == self._wanted():
+            self._seconds.append(seconds)
+        else:
+            self._seconds.clear()
+        if self._calls % TRIAL_CALLS == TRIAL + 1 and len(self._seconds) > 2:
+            before, other, after = self._seconds[-3:]
+            if other < WORTH * (before + after) / 2:
+                self._shared = not self._shared
+            self._seconds.clear()
+        self._calls += 1
+
+    def _wanted(self) -> bool:
+        return self._shared != (self._calls % TRIAL_CALLS == TRIAL)
 
 
 class Team:

@@ -23,11 +23,13 @@ BIGGEST_FLOAT = 3.4028234663852886e38
 _INPUT_OPTIONS, _OUTPUT_OPTIONS = ("binary", "match"), ("bool", "int", "float")
 _BOOLEANS = {"true": True, "True": True, "false": False, "False": False}
 _GROWTHS: Final = {"section": "section", "synapse": "synapse"}
+_PRECISIONS: Final = {"float": "float", "int8": "int8"}
 _REFERENCE_SETTINGS = ("neuron_cooldown", "max_connection_distance", "refractory_time", "enable_reduction")
 _RESERVED = frozenset({*_INPUT_OPTIONS, *_OUTPUT_OPTIONS, *_BOOLEANS, *_REFERENCE_SETTINGS})
 _WORDS: dict[str, tuple[dict[str, Any], str]] = {
     "enable_reduction": (_BOOLEANS, "true or false"),
     "growth": (_GROWTHS, "section or synapse"),
+    "precision": (_PRECISIONS, "float or int8"),
 }
 _INTEGERS = ("max_connection_distance", "refractory_time", "blocks")
 # Its names hold blanks, so that no name of a template is taken twice because of it.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ __all__ = ["data_dir", "flags", "guarded", "parse", "print_json", "print_table",
 
 WIDE = 1000
 _DEFAULT = Path("hanami-data")
+_FLAG = re.compile(r"--?[a-z][a-z-]*")
 
 Arguments = Mapping[str, Any]
 
@@ -30,7 +32,18 @@ def parse(usage: str, command: str, argv: Sequence[str]) -> Arguments:
     Raises:
         docopt.DocoptExit: if they do not fit; the program prints it and ends with 2.
     """
-    return dict(docopt.docopt(usage, [command, *argv]))
+    try:
+        return dict(docopt.docopt(usage, [command, *argv]))
+    except docopt.DocoptExit:
+        raise docopt.DocoptExit(f"Error: {_complaint(usage, argv)}") from None
+
+
+def _complaint(usage: str, argv: Sequence[str]) -> str:
+    known = set(_FLAG.findall(usage))
+    for word in argv:
+        if word.startswith("-") and word.partition("=")[0] not in known:
+            return f"unknown flag: {word}"
+    return f"these arguments do not fit: {' '.join(argv)}" if argv else "arguments are missing"
 
 
 def data_dir(arguments: Arguments) -> Path:
@@ -47,7 +60,7 @@ def flags(texts: Sequence[str]) -> dict[str, str]:
     """
     for text in texts:
         if "=" not in text:
-            raise docopt.DocoptExit(f"--set {text}: expected NAME=VALUE")
+            raise docopt.DocoptExit(f"Error: --set {text}: expected NAME=VALUE")
     return {name: value for name, _, value in (text.partition("=") for text in texts)}
 
 

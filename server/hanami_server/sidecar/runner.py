@@ -34,7 +34,8 @@ class Runner:
         self._host = host
         self._broken = broken
         self._owner = f"{host}/{new_uuid()}"
-        self._slots: int = runtime.settings["queue.workers"] or len(os.sched_getaffinity(0))
+        # One more than cores: while a task waits for the disk, another one computes.
+        self._slots: int = runtime.settings["queue.workers"] or len(os.sched_getaffinity(0)) + 1
         self._threads = ThreadPoolExecutor(self._slots, "task", _step_back)
         self._changed = threading.Condition()
         self._pokes = 0

@@ -68,6 +68,7 @@ ENTRIES = (
     Entry("section-1", "section growth, 1 thread", "growing", {"growth": "section", "threads": 1}),
     Entry("section-2", "section growth, 2 threads", "growing", {"growth": "section", "threads": 2}, threads=2),
     Entry("synapse-1", "synapse growth, 1 thread", "growing", {"growth": "synapse", "threads": 1}),
+    Entry("synapse-2", "synapse growth, 2 threads", "growing", {"growth": "synapse", "threads": 2}, threads=2),
     Entry("dense-1", "dense Numba loops, batch 1", "dense"),
     *(_torch("sgd", 1, 0.03, threads, images=3000) for threads in (1, 2)),
     *(_torch("sgd", 32, 0.08, threads) for threads in (1, 2)),

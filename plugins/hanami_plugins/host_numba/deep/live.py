@@ -70,9 +70,9 @@ class DeepNetwork(SectionNetwork):
             results=aligned(rows * net.readout_bias.size),
         )
 
-    def _train_cycles(self, scratch: Any, sync: Ints, plan: segments.Plan, job: Job) -> int:
+    def _train_cycles(self, scratch: Any, sync: Ints, plan: segments.Plan, job: Job) -> tuple[int, int]:
         memory = self._memory
-        return train_deep(memory.net, memory.sources, scratch, plan.inputs, plan.outputs, job)
+        return 1, train_deep(memory.net, memory.sources, scratch, plan.inputs, plan.outputs, job)
 
     def _train_single(self, net: Any, rate: float) -> int:
         assert isinstance(net, DeepNet)

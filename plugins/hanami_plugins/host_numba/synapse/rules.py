@@ -20,6 +20,8 @@ class SynapseRules:
     def refuses(self, template: Template) -> str | None:
         """Return why the rules can not run a template, or None if they can."""
         growth = template.settings.growth
+        if template.settings.precision != "float":
+            return "synapse growth has no precision: int8"
         return None if growth in (None, self.name) else f"the template asks for growth: {growth}"
 
     def create(self, template: Template, seed: int) -> NetworkState:
