@@ -80,7 +80,7 @@ class Connection:
         Raises:
             CliError: as `call`, also for what happens in the `with` block.
         """
-        more = {} if self.timeout is None else {"timeout": self.timeout}
+        more: dict[str, Any] = {} if self.timeout is None else {"timeout": self.timeout}
         with one_line_errors(), Client(self.address, self.user, self.passphrase, verify=self.verify, **more) as client:
             self._login(client.login)
             yield client

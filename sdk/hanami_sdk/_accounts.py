@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from hanami_sdk._http import item
-from hanami_sdk._models import Membership, Project, User, build, memberships, rows
+from hanami_sdk._http import item, rows
+from hanami_sdk._models import Membership, Project, User, build, memberships
 from hanami_sdk._session import Session
 
 

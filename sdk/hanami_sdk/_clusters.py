@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from hanami_sdk._direct import DirectIO, open_direct, set_mode
-from hanami_sdk._http import item
+from hanami_sdk._http import item, rows
 from hanami_sdk._models import (
     Checkpoint,
     CheckpointLike,
@@ -17,7 +17,6 @@ from hanami_sdk._models import (
     HostLike,
     Task,
     build,
-    rows,
     uuid_of,
 )
 from hanami_sdk._tasks import TaskMethods

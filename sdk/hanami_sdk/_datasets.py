@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from hanami_sdk._http import item
-from hanami_sdk._models import Dataset, DatasetLike, ResultLike, build, rows, uuid_of
+from hanami_sdk._http import item, rows
+from hanami_sdk._models import Dataset, DatasetLike, ResultLike, build, uuid_of
 from hanami_sdk._session import Session
 from hanami_sdk._sources import open_sources
 from hanami_sdk._upload import Progress, Upload

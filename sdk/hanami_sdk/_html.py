@@ -7,6 +7,7 @@ from dataclasses import fields
 from html import escape
 from typing import Any
 
+_FEW = 32  # more numbers than that are no use in a cell
 _CELL = '<td style="text-align:left">'
 
 
@@ -31,6 +32,8 @@ def _cell(name: str, value: Any) -> str:
         return f'<progress max="1" value="{float(value):.4f}"></progress> {float(value):.0%}'
     if isinstance(value, Mapping):
         return "<br>".join(f"{escape(str(key))}: {escape(_text(item))}" for key, item in value.items())
+    if isinstance(value, tuple) and len(value) > _FEW and isinstance(value[-1], int | float):
+        return f"{len(value)} values, the last one is {value[-1]:g}"
     if isinstance(value, tuple):
         return "<br>".join(escape(_text(item)) for item in value)
     return escape(_text(value))

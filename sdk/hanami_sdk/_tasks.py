@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from hanami_sdk._models import ClusterLike, Column, Dataset, Task, rows, uuid_of
+from hanami_sdk._http import rows
+from hanami_sdk._models import ClusterLike, Column, Dataset, Task, uuid_of
 from hanami_sdk._session import Session
 from hanami_sdk._upload import Progress
 from hanami_sdk._waiting import wait_until
