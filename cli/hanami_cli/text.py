@@ -27,8 +27,9 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     """Return `, did you mean "…"?` with the known word nearest to `word`, or nothing if none is near."""
     from difflib import get_close_matches
 
-    near = get_close_matches(word, list(known), n=1)
-    return f', did you mean "{near[0]}"?' if near else ""
+    names = {name.lstrip("-"): name for name in known}
+    near = get_close_matches(word.lstrip("-"), names, n=1)
+    return f', did you mean "{names[near[0]]}"?' if near else ""
 
 
 def _harmless(character: str) -> str:

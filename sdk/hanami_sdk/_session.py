@@ -213,7 +213,8 @@ class Session:
             return self._token
 
     def _accept(self, answer: Any) -> None:
-        self._token, self._identity = str(_http.item(answer, "token")), answer
+        self._token = str(_http.item(answer, "token"))
+        self._identity = {**self._identity, **answer}  # not every answer with a token tells all of the user
         self._renew_at = time.monotonic() + renewal_age(self._token)
 
     def _send(

@@ -273,6 +273,7 @@ def test_passphrases(server: FakeServer, client: Client) -> None:
     assert last(server)[:2] == ("PUT", "/user/passphrase")
     assert last(server)[2]["passphrase"] == secrets[0]
     assert set(last(server)[2]) == {"passphrase", "current_passphrase"}
+    assert client.identity() == {"id": "asdf", "name": "asdf", "is_admin": True}
     client.change_passphrase("new passphrase", "tsugumi")
     assert last(server) == ("PUT", "/user/passphrase", {"id": "tsugumi", "passphrase": secrets[0]})
 

@@ -5,6 +5,9 @@ Owns the commands for clusters. Must not know the wire, which is the SDK's, nor 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from hanami_cli.arguments import COMMON_OPTIONS, Arguments
 from hanami_cli.connection import Connection, as_object
 from hanami_cli.errors import UsageError
@@ -12,6 +15,7 @@ from hanami_cli.files import read_text
 from hanami_cli.nouns import run_noun
 from hanami_cli.text import one_line
 from hanami_cli.views import Content, Listing, Message, Record, View
+from hanami_cli.waiting import wait_for_task
 from hanami_sdk import cluster
 
 __all__ = ["HELP", "run"]
@@ -24,8 +28,8 @@ Usage:
     hanamictl cluster get CLUSTER_UUID [options]
     hanamictl cluster list [options]
     hanamictl cluster delete CLUSTER_UUID [options]
-    hanamictl cluster save CLUSTER_UUID -n NAME [options]
-    hanamictl cluster restore CLUSTER_UUID -c CHECKPOINT_UUID [options]
+    hanamictl cluster save CLUSTER_UUID -n NAME [--wait] [options]
+    hanamictl cluster restore CLUSTER_UUID -c CHECKPOINT_UUID [--wait] [options]
     hanamictl cluster mode CLUSTER_UUID MODE [options]
     hanamictl cluster switch-host CLUSTER_UUID HOST_UUID [options]
     hanamictl cluster direct CLUSTER_UUID (-v VALUES)... [options]
@@ -39,6 +43,7 @@ Options:
     -n NAME, --name NAME                                name of the checkpoint
     -c CHECKPOINT_UUID, --checkpoint CHECKPOINT_UUID    checkpoint to load
     -v VALUES, --values VALUES                          what goes into an input; repeat it for several inputs
+    --wait                                              wait until it is done, after the tasks before it
 {COMMON_OPTIONS}
 Examples:
     hanamictl cluster create -t ./digits.template digits
@@ -94,12 +99,20 @@ def _delete(connection: Connection, arguments: Arguments) -> View:
 
 def _save(connection: Connection, arguments: Arguments) -> View:
     answer = connection.ask(cluster.save_cluster, arguments.text("--name"), arguments.text("CLUSTER_UUID"))
+    _wait(connection, arguments, answer)
     return Record(answer, ("uuid", "name"))
 
 
 def _restore(connection: Connection, arguments: Arguments) -> View:
     uuids = arguments.text("--checkpoint"), arguments.text("CLUSTER_UUID")
-    return Record(connection.ask(cluster.restore_cluster, *uuids), ("uuid",))
+    answer = connection.ask(cluster.restore_cluster, *uuids)
+    _wait(connection, arguments, answer)
+    return Record(answer, ("uuid",))
+
+
+def _wait(connection: Connection, arguments: Arguments, answer: Mapping[str, Any]) -> None:
+    if arguments.is_set("--wait"):
+        wait_for_task(connection, str(answer.get("uuid")), arguments.text("CLUSTER_UUID"))
 
 
 def _mode(connection: Connection, arguments: Arguments) -> View:

@@ -6,7 +6,8 @@ those of the released client are named on the command line and judged by the ser
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 from hanami_cli.arguments import COMMON_OPTIONS, Arguments
@@ -15,8 +16,10 @@ from hanami_cli.errors import UsageError
 from hanami_cli.files import check_readable
 from hanami_cli.nouns import run_noun
 from hanami_cli.progress import progress
+from hanami_cli.text import suggestion
 from hanami_cli.views import Content, Listing, Message, Record, View
 from hanami_sdk import Client, dataset
+from hanami_sdk.hanami_exceptions import HanamiException
 
 __all__ = ["HELP", "run"]
 
@@ -78,10 +81,21 @@ def run(argv: list[str]) -> int:
 
 def _create(connection: Connection, arguments: Arguments) -> View:
     form, parts = arguments.text("FORMAT"), _parts(arguments)
-    with connection.client() as client, progress() as report:
+    with connection.client() as client, progress(lines=False) as report, _hint(form):
         uuid = _upload(client, form, arguments.text("NAME"), parts, partial(report, "uploading"))
         answer = client.get("/dataset", uuid=uuid)
     return Record(as_object(answer), FIELDS)
+
+
+@contextmanager
+def _hint(form: str) -> Iterator[None]:
+    """Add to an error what may be meant by a format that is not known here."""
+    try:
+        yield
+    except HanamiException as error:
+        if meant := suggestion(form, () if form in KNOWN_PARTS else KNOWN_PARTS):
+            raise HanamiException(f"{error} (format '{form}'{meant})", error.status) from error
+        raise
 
 
 def _upload(client: Client, form: str, name: str, parts: Mapping[str, str], report: Callable[[int, int], None]) -> str:

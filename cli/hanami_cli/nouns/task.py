@@ -6,17 +6,15 @@ wire, which is the SDK's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from time import sleep
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 from hanami_cli.arguments import COMMON_OPTIONS, Arguments
 from hanami_cli.connection import Connection
-from hanami_cli.errors import CliError, UsageError
+from hanami_cli.errors import UsageError
 from hanami_cli.nouns import run_noun
-from hanami_cli.progress import Report, progress
-from hanami_cli.text import one_line
 from hanami_cli.views import Listing, Message, Record, View
+from hanami_cli.waiting import wait_for_task
 from hanami_sdk import task
 
 __all__ = ["HELP", "run"]
@@ -27,12 +25,13 @@ Tasks train a cluster with datasets, or ask it. A cluster works on its tasks one
 Usage:
     hanamictl task create train NAME -c CLUSTER_UUID (-i INPUT)... (-o OUTPUT)... [-t STEPS] [--wait] [options]
     hanamictl task create request NAME -c CLUSTER_UUID (-i INPUT)... (-r RESULT)... [-t STEPS] [--wait] [options]
-    hanamictl task get TASK_UUID -c CLUSTER_UUID [options]
+    hanamictl task get TASK_UUID -c CLUSTER_UUID [--wait] [options]
     hanamictl task list -c CLUSTER_UUID [options]
     hanamictl task delete TASK_UUID -c CLUSTER_UUID [options]
 
 INPUT and OUTPUT are DATASET_UUID:COLUMN:HEXAGON, RESULT is HEXAGON:COLUMN. The results of a request become a dataset
-with the name and the UUID of the task.
+with the name and the UUID of the task. As in v0.5.0, all of INPUT and OUTPUT may also be HEXAGON:DATASET_UUID, for a
+column with the name of the hexagon; then RESULT is HEXAGON:NAME, and NAME is that of the dataset and of its column.
 
 Options:
     -c CLUSTER_UUID, --cluster CLUSTER_UUID     cluster that works on the task
@@ -57,11 +56,10 @@ FIELDS = (
     "start_timestamp",
     "end_timestamp",
 )
+Links: TypeAlias = list[dict[str, str]] | dict[str, str]
+
 INPUT_KEYS = ("dataset_uuid", "dataset_column", "hexagon_name")
 RESULT_KEYS = ("hexagon_name", "dataset_column")
-
-UNFINISHED_STATES = ("queued", "active")
-FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds between two questions whether a task has ended
 
 
 def run(argv: list[str]) -> int:
@@ -77,28 +75,34 @@ def run(argv: list[str]) -> int:
 
 
 def _create_train(connection: Connection, arguments: Arguments) -> View:
-    inputs = _links(arguments.texts("--input"), INPUT_KEYS)
-    outputs = _links(arguments.texts("--output"), INPUT_KEYS)
-    return _create(connection, arguments, task.create_train_task, inputs, outputs)
+    inputs, outputs = arguments.texts("--input"), arguments.texts("--output")
+    if _are_pairs(inputs) and _are_pairs(outputs):
+        return _create(connection, arguments, task.create_train_task, _pairs(inputs), _pairs(outputs))
+    links = _links(inputs, INPUT_KEYS), _links(outputs, INPUT_KEYS)
+    return _create(connection, arguments, task.create_train_task, *links)
 
 
 def _create_request(connection: Connection, arguments: Arguments) -> View:
-    inputs = _links(arguments.texts("--input"), INPUT_KEYS)
-    results = _links(arguments.texts("--result"), RESULT_KEYS)
-    return _create(connection, arguments, task.create_request_task, inputs, results)
+    inputs, results = arguments.texts("--input"), arguments.texts("--result")
+    if _are_pairs(inputs) and _are_pairs(results):
+        return _create(connection, arguments, task.create_request_task, _pairs(inputs), _pairs(results))
+    links = _links(inputs, INPUT_KEYS), _links(results, RESULT_KEYS)
+    return _create(connection, arguments, task.create_request_task, *links)
 
 
-def _create(connection: Connection, arguments: Arguments, function: Any, *links: list[dict[str, str]]) -> View:
+def _create(connection: Connection, arguments: Arguments, function: Any, *links: Links) -> View:
     cluster_uuid = arguments.text("--cluster")
     steps = arguments.integer("--time")
     answer = connection.ask(function, arguments.text("NAME"), cluster_uuid, *links, steps)
     if arguments.is_set("--wait"):
-        answer = _wait(connection, str(answer.get("uuid")), cluster_uuid)
+        answer = wait_for_task(connection, str(answer.get("uuid")), cluster_uuid)
     return Record(answer, FIELDS)
 
 
 def _get(connection: Connection, arguments: Arguments) -> View:
     uuids = arguments.text("TASK_UUID"), arguments.text("--cluster")
+    if arguments.is_set("--wait"):
+        return Record(wait_for_task(connection, *uuids), FIELDS)
     return Record(connection.ask(task.get_task, *uuids), FIELDS)
 
 
@@ -112,9 +116,23 @@ def _delete(connection: Connection, arguments: Arguments) -> View:
     return Message(f"successfully deleted task '{uuid}'")
 
 
+def _are_pairs(values: Sequence[str]) -> bool:
+    """Tell whether all of `values` are written as v0.5.0 wrote them."""
+    return all(text.count(":") == 1 and all(text.split(":")) for text in _split(values))
+
+
+def _pairs(values: Sequence[str]) -> dict[str, str]:
+    """Return the values of v0.5.0: what belongs to a hexagon, by its name."""
+    return dict(text.split(":") for text in _split(values))
+
+
+def _split(values: Sequence[str]) -> list[str]:
+    return [text for value in values for text in value.split(",")]
+
+
 def _links(values: Sequence[str], keys: Sequence[str]) -> list[dict[str, str]]:
     """Return what `values`, each of which may hold several parted by commas, say under `keys`."""
-    return [_link(text, keys) for value in values for text in value.split(",")]
+    return [_link(text, keys) for text in _split(values)]
 
 
 def _link(text: str, keys: Sequence[str]) -> dict[str, str]:
@@ -124,27 +142,3 @@ def _link(text: str, keys: Sequence[str]) -> dict[str, str]:
     if len(parts) != len(keys) or not all(parts):
         raise UsageError(f"Invalid format before or after ':' in '{text}'")
     return dict(zip(keys, parts, strict=True))
-
-
-def _wait(connection: Connection, uuid: str, cluster_uuid: str) -> dict[str, Any]:
-    """Return the task as soon as it is finished.
-
-    Raises:
-        CliError: the task ended in any other way.
-    """
-    pause = FIRST_PAUSE
-    with progress() as report:
-        while _report(report, answer := connection.ask(task.get_task, uuid, cluster_uuid)) in UNFINISHED_STATES:
-            sleep(pause)
-            pause = min(1.5 * pause, LONGEST_PAUSE)
-    if answer.get("state") != "finished":
-        reason = f": {answer['error']}" if answer.get("error") else ""
-        raise CliError(one_line(f"task '{uuid}' ended in the state '{answer.get('state')}'{reason}"))
-    return answer
-
-
-def _report(report: Report, answer: Mapping[str, Any]) -> str:
-    """Show how far a task has come, and return its state."""
-    state = one_line(str(answer.get("state")))
-    report(state, int(answer.get("current_cycle") or 0), int(answer.get("total_number_of_cycles") or 0))
-    return state
