@@ -2,10 +2,14 @@
 
 import functools
 import os
+import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 
 import pytest
 
@@ -111,6 +115,50 @@ def test_a_server_that_keeps_silent(argv, api, run, silence):
     outcome = run(*argv.split(), "--timeout", "0.05")
     line = f"login of 'asdf' failed: {api.address}/v1.0alpha/token: timed out\n"
     assert (outcome.code, outcome.out, outcome.err) == (1, "", line)
+
+
+@pytest.fixture
+def self_signed(tmp_path, login, monkeypatch):
+    """A server whose certificate nobody has signed."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("needs the openssl command")
+    files = ["-keyout", str(tmp_path / "key"), "-out", str(tmp_path / "certificate")]
+    options = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=x"]
+    subprocess.run([openssl, "req", *options, *files], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "certificate", tmp_path / "key")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address = "https://{}:{}".format(*listening.getsockname())
+        monkeypatch.setenv("HANAMI_ADDRESS", address)
+        thread = threading.Thread(target=greet, args=(listening, context))
+        thread.start()
+        yield address
+        listening.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def greet(listening, context):
+    """Take connections and answer each request with 404."""
+    while True:
+        try:
+            connection, _ = listening.accept()
+        except OSError:
+            return
+        with connection, suppress(OSError), context.wrap_socket(connection, server_side=True) as secure:
+            secure.recv(65536)
+            secure.sendall(b"HTTP/1.1 404 no\r\nContent-Length: 3\r\nConnection: close\r\n\r\nno!")
+
+
+@pytest.mark.parametrize("argv", ["user list", "cluster mode x TASK"])
+def test_an_unknown_certificate_is_refused_unless_one_asks_for_it(argv, self_signed, run):
+    outcome = run(*argv.split())
+    begin, end = f"login of 'asdf' failed: {self_signed}/v1.0alpha/token: ", " (--insecure skips this check)\n"
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err.startswith(begin)
+    assert "certificate verify failed" in outcome.err
+    assert outcome.err.endswith(end)
+    assert run(*argv.split(), "--insecure").err == "login of 'asdf' failed: status 404: err no!\n"
 
 
 def test_insecure_reaches_the_sdk(login, run, monkeypatch):

@@ -1,5 +1,6 @@
 """Every usage line of every noun, in every order of its parts, and what is said about lines that do not fit."""
 
+import re
 from importlib import import_module
 from itertools import chain
 
@@ -10,6 +11,7 @@ from hanami_cli.arguments import parse
 from hanami_cli.errors import UsageError
 from hanami_cli.hanamictl import NOUNS, SWITCHES, main
 from hanami_cli.usage import Line, complaint, flags_of, lines_of
+from tests.cli.test_cli_reference import EXIT_CODES
 
 HELPS = {noun: import_module(f"hanami_cli.nouns.{noun}").HELP for noun in NOUNS}
 LINES = [pytest.param(noun, line, id=" ".join(line.words)) for noun in NOUNS for line in lines_of(HELPS[noun])]
@@ -174,6 +176,12 @@ def test_overview(argv, capsys):
     assert main(argv) == 0
     out = capsys.readouterr().out
     assert all(f"    {noun}" in out for noun in NOUNS)
+
+
+def test_overview_tells_all_exit_codes(capsys):
+    main([])
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Exit codes")]
+    assert sorted(map(int, re.findall(r"\d+", line))) == sorted(EXIT_CODES)
 
 
 @pytest.mark.parametrize("noun", NOUNS)
