@@ -33,7 +33,7 @@ def new_passphrase() -> str:
     from getpass import getpass
 
     if not at_a_terminal():
-        raise CliError("Failed to read passphrase input")
+        raise CliError("Failed to read passphrase input: there is no terminal, use --passphrase-file")
     first = getpass("Enter Passphrase: ").strip()
     if getpass("Enter Passphrase again: ").strip() != first:
         raise CliError("Mismatch between the two entered passphrases")

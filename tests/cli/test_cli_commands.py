@@ -339,6 +339,9 @@ def test_whoami(api, run):
         "is_admin": False,
         "projects": [{"project_id": "p", "role": "member", "is_project_admin": True}],
     }
+    api.answer("PUT", "/token", {"token": "of the project"})
+    assert json.loads(run("whoami", "-j", "--project", "p").out)["project"] == "p"
+    assert "| PROJECT  | p " in run("whoami", "--project", "p").out
 
 
 def test_token(api, run):

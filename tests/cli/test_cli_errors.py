@@ -9,13 +9,14 @@ import ssl
 import subprocess
 import sys
 import threading
-from contextlib import suppress
+from http.server import ThreadingHTTPServer
 
 import pytest
 
 from hanami_cli import program
 from hanami_cli.errors import CliError, UsageError
 from hanami_cli.program import guarded
+from tests.cli.conftest import FakeApi, Handler
 
 
 @pytest.mark.parametrize(
@@ -128,26 +129,16 @@ def self_signed(tmp_path, login, monkeypatch):
     subprocess.run([openssl, "req", *options, *files], check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "certificate", tmp_path / "key")
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        address = "https://{}:{}".format(*listening.getsockname())
-        monkeypatch.setenv("HANAMI_ADDRESS", address)
-        thread = threading.Thread(target=greet, args=(listening, context))
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        server.api, server.daemon_threads = FakeApi(), True
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
+        address = f"https://127.0.0.1:{server.server_port}"
+        monkeypatch.setenv("HANAMI_ADDRESS", address)
         yield address
-        listening.shutdown(socket.SHUT_RDWR)
+        server.shutdown()
         thread.join()
-
-
-def greet(listening, context):
-    """Take connections and answer each request with 404."""
-    while True:
-        try:
-            connection, _ = listening.accept()
-        except OSError:
-            return
-        with connection, suppress(OSError), context.wrap_socket(connection, server_side=True) as secure:
-            secure.recv(65536)
-            secure.sendall(b"HTTP/1.1 404 no\r\nContent-Length: 3\r\nConnection: close\r\n\r\nno!")
 
 
 @pytest.mark.parametrize("argv", ["user list", "cluster mode x TASK"])
@@ -158,7 +149,7 @@ def test_an_unknown_certificate_is_refused_unless_one_asks_for_it(argv, self_sig
     assert outcome.err.startswith(begin)
     assert "certificate verify failed" in outcome.err
     assert outcome.err.endswith(end)
-    assert run(*argv.split(), "--insecure").err == "login of 'asdf' failed: status 404: err no!\n"
+    assert run(*argv.split(), "--insecure").err == "login of 'asdf' failed: status 404: err no such endpoint\n"
 
 
 def test_insecure_reaches_the_sdk(login, run, monkeypatch):

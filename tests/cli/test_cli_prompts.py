@@ -98,7 +98,11 @@ def test_no_terminal(api, run, monkeypatch):
     with open(os.devnull) as nothing:
         monkeypatch.setattr(sys, "stdin", nothing)
         outcome = run("user", "create", "ada1", "-n", "Ada")
-    assert (outcome.code, outcome.out, outcome.err) == (1, "", "Failed to read passphrase input\n")
+    assert (outcome.code, outcome.out, outcome.err) == (
+        1,
+        "",
+        "Failed to read passphrase input: there is no terminal, use --passphrase-file\n",
+    )
     assert api.requests == []
 
 

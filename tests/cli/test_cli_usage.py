@@ -88,6 +88,7 @@ def test_all_missing_options_are_named(noun, line, capsys):
     ("argv", "message"),
     [
         ("usr list", 'unknown command "usr" for "hanamictl", did you mean "user"?'),
+        ("meas speed", 'unknown command "meas" for "hanamictl", did you mean "measurements"?'),
         ("xyzzy", 'unknown command "xyzzy" for "hanamictl"'),
         ("user lst", 'unknown command "lst" for "hanamictl user", did you mean "list"?'),
         ("-j user --insecure lst", 'unknown command "lst" for "hanamictl user", did you mean "list"?'),
