@@ -45,6 +45,7 @@ OUTPUTS = [{"dataset_uuid": "d2", "dataset_column": "label", "hexagon_name": "ou
 USER_TITLES = "ID NAME IS_ADMIN PROJECTS CREATOR_ID CREATED_AT"
 OWNED_TITLES = "UUID NAME VISIBILITY OWNER_ID PROJECT_ID CREATED_AT"
 TASK_TITLES = "UUID STATE CURRENT_CYCLE TOTAL_NUMBER_OF_CYCLES QUEUE_TIMESTAMP START_TIMESTAMP END_TIMESTAMP"
+METRICS = {"loss": 0.25, "cycles": 3, "blocks": 3, "sections": 12}
 RESULTS = [{"hexagon_name": "out", "dataset_column": "guess"}]
 
 
@@ -118,8 +119,8 @@ SINGLE = [
     (
         f"cluster get {UUID}",
         ("GET", "/cluster", {"uuid": UUID}, None),
-        {**OWNED, "number_of_blocks": 3, "number_of_sections": 12, "host": "cpu0", "mode": "TASK", "metrics": {"x": 1}},
-        "UUID NAME VISIBILITY OWNER_ID NUMBER_OF_BLOCKS NUMBER_OF_SECTIONS PROJECT_ID CREATED_AT HOST MODE METRICS",
+        {**OWNED, "number_of_blocks": 3, "number_of_sections": 12, "host": "cpu0", "cycles": 4, "metrics": METRICS},
+        "UUID NAME VISIBILITY OWNER_ID NUMBER_OF_BLOCKS NUMBER_OF_SECTIONS PROJECT_ID CREATED_AT HOST CYCLES LOSS",
     ),
     (
         f"cluster save {UUID} -n before",
@@ -555,7 +556,7 @@ def test_upload_shows_its_progress_on_a_terminal(uploads, run, paths, monkeypatc
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     outcome = run("dataset", "create", "csv", "-i", paths[0], "numbers", "-j")
     assert json.loads(outcome.out) == DATASET
-    assert "uploading" in outcome.err
+    assert "storing" in outcome.err
     assert "━" in outcome.err
 
 

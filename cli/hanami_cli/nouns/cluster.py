@@ -54,7 +54,7 @@ Examples:
 
 FIELDS = ("uuid", "name", "visibility", "owner_id", "project_id", "created_at")
 FIELDS_WITH_SIZE = (*FIELDS[:4], "number_of_blocks", "number_of_sections", *FIELDS[4:])
-FIELDS_OF_GROWTH = ("host", "mode", "cycles", "seed", "metrics")
+FIELDS_OF_GROWTH = ("host", "mode", "cycles", "seed")
 MODES = ("TASK", "DIRECT")
 
 
@@ -82,9 +82,16 @@ def _create(connection: Connection, arguments: Arguments) -> View:
 
 def _get(connection: Connection, arguments: Arguments) -> View:
     answer = connection.ask(cluster.get_cluster, arguments.text("CLUSTER_UUID"))
-    # A server of OpenHanami does not tell them.
-    growth = tuple(field for field in FIELDS_OF_GROWTH if field in answer)
-    return Record(answer, (*FIELDS_WITH_SIZE, *growth))
+    # A server of OpenHanami does not tell them. Which metrics there are is the affair of the cluster's rules.
+    growth = [field for field in FIELDS_OF_GROWTH if field in answer]
+    metrics = {name: value for name, value in _metrics(answer).items() if f"number_of_{name}" not in answer}
+    growth += [name for name in metrics if name not in answer]
+    return Record(answer, (*FIELDS_WITH_SIZE, *growth), {**metrics, **answer})
+
+
+def _metrics(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    metrics = answer.get("metrics")
+    return metrics if isinstance(metrics, dict) else {}
 
 
 def _list(connection: Connection, _: Arguments) -> View:

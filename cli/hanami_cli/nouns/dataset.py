@@ -15,7 +15,7 @@ from hanami_cli.connection import Connection, as_object
 from hanami_cli.errors import UsageError
 from hanami_cli.files import check_readable
 from hanami_cli.nouns import run_noun
-from hanami_cli.progress import progress
+from hanami_cli.progress import Report, progress
 from hanami_cli.text import suggestion
 from hanami_cli.views import Content, Listing, Message, Record, View
 from hanami_sdk import Client, dataset
@@ -82,9 +82,14 @@ def run(argv: list[str]) -> int:
 def _create(connection: Connection, arguments: Arguments) -> View:
     form, parts = arguments.text("FORMAT"), _parts(arguments)
     with connection.client() as client, progress(lines=False) as report, _hint(form):
-        uuid = _upload(client, form, arguments.text("NAME"), parts, partial(report, "uploading"))
+        uuid = _upload(client, form, arguments.text("NAME"), parts, partial(_report, report))
         answer = client.get("/dataset", uuid=uuid)
     return Record(as_object(answer), FIELDS)
+
+
+def _report(report: Report, done: int, total: int) -> None:
+    """Show how far an upload is. What follows its last byte is the server's work, which may take as long."""
+    report("uploading" if done < total else "storing", done, total)
 
 
 @contextmanager
