@@ -153,15 +153,17 @@ def _format(value: str) -> Format:
 def _plain(argv: Sequence[str], text: str) -> list[str]:
     """Return `argv` as docopt can read it.
 
-    An option has the last of its names, and one that takes no value has none: `--flag=true` becomes `--flag`, and
-    `--flag=false` goes away.
+    A long option has the last of its names, and one that takes no value has none: `--flag=true` becomes `--flag`, and
+    `--flag=false` goes away. `-n=name` is `-n name`.
     """
-    flags, rest = flags_of(text), []
+    flags, rest = flags_of(text), list[str]()
     for token in argv:
         name, equals, value = token.partition("=")
-        flag = flags.get(name) if name.startswith("--") else None
+        flag = flags.get(name)
         if flag and not flag.takes_value and value in ("true", "false"):
-            rest += [f"--{flag.name}"] if value == "true" else []
+            rest += [name] if value == "true" else []
+        elif flag and name.startswith("--"):
+            rest.append(f"--{flag.name}{equals}{value}")
         else:
-            rest.append(f"--{flag.name}{equals}{value}" if flag else token)
+            rest += [name, value] if flag and flag.takes_value and equals else [token]
     return rest

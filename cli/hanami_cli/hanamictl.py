@@ -39,6 +39,7 @@ LOCAL = {"completion": "completion of command lines for your shell"}
 
 # Options without a value. Any other option that stands before the noun takes the next word with it.
 SWITCHES = (
+    "--all",
     "--help",
     "--insecure",
     "--is_admin",

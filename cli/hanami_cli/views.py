@@ -131,6 +131,11 @@ class Listing:
             raise CliError(f"unexpected answer of the server: no list of objects in '{key}'")
         return cls(answer, columns, [[item.get(column) for column in columns] for item in objects])
 
+    def followed_by(self, more: Listing) -> Listing:
+        """Return the rows of both, which have the same columns; in JSON all else is that of the first."""
+        body = [*self.answer["body"], *more.answer["body"]]
+        return Listing({**self.answer, "body": body}, self.columns, [*self.rows, *more.rows])
+
     def table(self) -> str:
         """Return a table with a header."""
         return render([list(map(as_text, row)) for row in self.rows], self.columns)

@@ -480,6 +480,21 @@ def test_logs(api, run, noun, path):
     assert api.asked(path) == [("GET", {"user_id": "asdf", "page": "2"}, None), ("GET", {"page": "0"}, None)]
 
 
+@pytest.mark.parametrize(("noun", "path"), [("audit", "/audit_log"), ("error", "/error_log")])
+def test_a_whole_log(noun, path, api, run):
+    pages = [{"header": ["n"], "body": [[100 * page + row] for row in range(count)]} for page, count in PAGES]
+    api.answer("GET", path, *pages)
+    assert run("logs", noun, "--all", "--output", "csv").out.split() == ["n", *map(str, range(207))]
+    assert [query["page"] for _, query, _ in api.asked(path)] == ["0", "1", "2"]
+    api.answer("GET", path, *pages)
+    assert json.loads(run("logs", noun, "--all", "-j").out) == {"header": ["n"], "body": [[n] for n in range(207)]}
+    api.answer("GET", path, *pages)
+    assert len(run("logs", noun, "--output", "csv").out.split()) == 101
+
+
+PAGES = ((0, 100), (1, 100), (2, 7))
+
+
 def test_direct(api, run, tmp_path, monkeypatch):
     api.answer("PUT", "/cluster/set_mode", {"uuid": UUID})
     file = tmp_path / "values"

@@ -227,6 +227,27 @@ def test_arguments_that_docopt_does_not_understand_are_wrong_usage(capsys):
     assert capsys.readouterr().err == "Usage: hanami backup PATH\n"
 
 
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["backup", "a", "b"], "Error: the command line does not fit"),
+        (["backup"], "Error: the command line does not fit"),
+        (["backup", "a", "--fsat"], 'Error: unknown flag: --fsat, did you mean "--fast"?'),
+        (["backup", "a", "--xyzzy", "b"], "Error: unknown flag: --xyzzy"),
+        (["backup", "a", "-x"], "Error: unknown flag: -x"),
+    ],
+)
+def test_what_docopt_says_is_made_readable(argv, said, capsys):
+    import docopt
+
+    def run():
+        docopt.docopt("Usage:\n    hanami backup PATH [--fast]\n", argv)
+        return 0
+
+    assert guarded("hanami", run) == 2
+    assert capsys.readouterr() == ("", f"{said}\nUsage:\n    hanami backup PATH [--fast]\n")
+
+
 def test_other_errors_are_not_hidden():
     with pytest.raises(ZeroDivisionError):
         guarded("hanami", raising(ZeroDivisionError()))

@@ -30,13 +30,13 @@ def spellings(text, flag):
         elif name.startswith("--"):
             yield from ([name, value], [f"{name}={value}"])
         else:
-            yield from ([name, value], [name + value])
+            yield from ([name, value], [name + value], [f"{name}={value}"])
 
 
 def arrangements(text, line):
     """Return the line with its required options behind, before and between the words, in all spellings."""
     words = [*line.words, *(f"the-{name}" for name in line.arguments)]
-    for place in range(3):
+    for place in range(5):
         variants = [list(spellings(text, flag)) for flag in line.required]
         options = list(chain.from_iterable(variant[place % len(variant)] for variant in variants))
         yield [*words, *options]
@@ -156,6 +156,8 @@ def test_wrong_command_lines(argv, message, capsys, login):
         ("--json_output user list", "json"),
         ("user list --json_output=true", "json"),
         ("user list --json_output=false", "table"),
+        ("user list -j=true", "json"),
+        ("user list -j=false", "table"),
         ("user --output csv list", "csv"),
         ("user list --output=json", "json"),
         ("user list -j --output table", "table"),
