@@ -10,6 +10,8 @@ import pytest
 
 UUID = "12959485-51a7-45bc-84dd-aad1c9bfd510"
 OTHER = "d28d72f0-f95f-42bd-b14d-b7e12d3b9d82"
+D1 = "6f2bbcd2-7081-4b08-ae1d-16e6cd6f54c4"
+D2 = "d40c0c06-bd28-49a4-b872-6a70c4750bb9"
 
 USER = {
     "id": "ada1",
@@ -39,9 +41,9 @@ TASK = {
     "end_timestamp": "-",
 }
 DATASET = {**OWNED, "version": "v1.0alpha", "number_of_columns": 2, "number_of_rows": 1723, "description": {"x": {}}}
-LINKS = ["-i", "d1:picture:in", "-o", "d2:label:out"]
-INPUTS = [{"dataset_uuid": "d1", "dataset_column": "picture", "hexagon_name": "in"}]
-OUTPUTS = [{"dataset_uuid": "d2", "dataset_column": "label", "hexagon_name": "out"}]
+LINKS = ["-i", f"{D1}:picture:in", "-o", f"{D2}:label:out"]
+INPUTS = [{"dataset_uuid": D1, "dataset_column": "picture", "hexagon_name": "in"}]
+OUTPUTS = [{"dataset_uuid": D2, "dataset_column": "label", "hexagon_name": "out"}]
 USER_TITLES = "ID NAME IS_ADMIN PROJECTS CREATOR_ID CREATED_AT"
 OWNED_TITLES = "UUID NAME VISIBILITY OWNER_ID PROJECT_ID CREATED_AT"
 TASK_TITLES = "UUID STATE CURRENT_CYCLE TOTAL_NUMBER_OF_CYCLES QUEUE_TIMESTAMP START_TIMESTAMP END_TIMESTAMP"
@@ -170,7 +172,7 @@ SINGLE = [
         TASK_TITLES,
     ),
     (
-        f"task create request exam -c {UUID} -i d1:picture:in,d1:picture:in -r out:guess",
+        f"task create request exam -c {UUID} -i {D1}:picture:in,{D1}:picture:in -r out:guess",
         (
             "POST",
             "/task/request",
@@ -181,7 +183,7 @@ SINGLE = [
         TASK_TITLES,
     ),
     (
-        f"task create train lesson -c {UUID} -i in:d1 -i more:d2,other:d3 -o out:d1",
+        f"task create train lesson -c {UUID} -i in:{D1} -i more:{D2},other:{D1} -o out:{D1}",
         (
             "POST",
             "/task/train",
@@ -189,8 +191,8 @@ SINGLE = [
             {
                 "name": "lesson",
                 "cluster_uuid": UUID,
-                "inputs": {"in": "d1", "more": "d2", "other": "d3"},
-                "outputs": {"out": "d1"},
+                "inputs": {"in": D1, "more": D2, "other": D1},
+                "outputs": {"out": D1},
                 "time_length": 1,
             },
         ),
@@ -198,7 +200,7 @@ SINGLE = [
         TASK_TITLES,
     ),
     (
-        f"task create request exam -c {UUID} -i in:d1 -r out:guesses",
+        f"task create request exam -c {UUID} -i in:{D1} -r out:guesses",
         (
             "POST",
             "/task/request",
@@ -206,7 +208,7 @@ SINGLE = [
             {
                 "name": "exam",
                 "cluster_uuid": UUID,
-                "inputs": {"in": "d1"},
+                "inputs": {"in": D1},
                 "results": {"out": "guesses"},
                 "time_length": 1,
             },
@@ -661,7 +663,7 @@ def test_wait_for_what_is_queued(argv, path, answer, api, run, monkeypatch):
 def test_wait_for_a_task_that_fails(task, reason, api, run):
     api.answer("POST", "/task/request", TASK)
     api.answer("GET", "/task", {**TASK, **task})
-    argv = ["task", "create", "request", "-i", "a:b:c", "-r", "d:e", "-c", UUID, "exam", "--wait"]
+    argv = ["task", "create", "request", "-i", f"{D1}:b:c", "-r", "d:e", "-c", UUID, "exam", "--wait"]
     outcome = run(*argv)
     assert (outcome.code, outcome.out) == (1, "")
     assert outcome.err.splitlines()[-1] == reason.replace("TASK", UUID)

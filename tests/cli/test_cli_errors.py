@@ -79,10 +79,11 @@ def test_a_refused_login_is_reported_as_such(argv, api, run):
     [
         ("user get x", "[]"),
         ("user get x", "no json"),
-        ("cluster mode x TASK", "[]"),
+        ("cluster mode 12959485-51a7-45bc-84dd-aad1c9bfd510 TASK", "[]"),
+        ("cluster get digits", "{}"),
         ("user list", "{}"),
         ("user project list", "{}"),
-        ("dataset content x -c y -n 1", "{}"),
+        ("dataset content 12959485-51a7-45bc-84dd-aad1c9bfd510 -c y -n 1", "{}"),
     ],
 )
 def test_an_answer_of_another_shape(argv, answer, api, run):
@@ -90,6 +91,7 @@ def test_an_answer_of_another_shape(argv, answer, api, run):
         ("GET", "/user"),
         ("PUT", "/cluster/set_mode"),
         ("GET", "/user/all"),
+        ("GET", "/cluster/all"),
         ("GET", "/user/project"),
         ("GET", "/dataset/content"),
     ]:

@@ -121,6 +121,7 @@ def test_all_missing_options_are_named(noun, line, capsys):
         ("cluster mode x WILD", 'invalid argument "WILD" for MODE: use TASK or DIRECT'),
         ("task create train x -c c -i abc -o a:b:c", "Required separators ':' are missing in 'abc'"),
         ("task create train x -c c -i a:b -o a:b:c", "Invalid format before or after ':' in 'a:b'"),
+        ("task create train x -c c -i a:b,a:c -o d:e", "'a' is given twice"),
         ("task create train x -c c -i a:b -o a:", "Invalid format before or after ':' in 'a:b'"),
         ("measurements speed --span weeks", 'invalid argument "weeks" for "--span": use seconds, minutes, hours, days'),
         ("user get x --password y", "unknown flag: --passphrase"),

@@ -6,12 +6,15 @@ wire, which is the SDK's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+from itertools import chain
 from typing import Any, TypeAlias
 
 from hanami_cli.arguments import COMMON_OPTIONS, Arguments
 from hanami_cli.connection import Connection
 from hanami_cli.errors import UsageError
+from hanami_cli.names import uuid_of
 from hanami_cli.nouns import run_noun
 from hanami_cli.views import Listing, Message, Record, View
 from hanami_cli.waiting import wait_for_task
@@ -23,18 +26,19 @@ HELP = f"""
 Tasks train a cluster with datasets, or ask it. A cluster works on its tasks one after another.
 
 Usage:
-    hanamictl task create train NAME -c CLUSTER_UUID (-i INPUT)... (-o OUTPUT)... [-t STEPS] [--wait] [options]
-    hanamictl task create request NAME -c CLUSTER_UUID (-i INPUT)... (-r RESULT)... [-t STEPS] [--wait] [options]
-    hanamictl task get TASK_UUID -c CLUSTER_UUID [--wait] [options]
-    hanamictl task list -c CLUSTER_UUID [options]
-    hanamictl task delete TASK_UUID -c CLUSTER_UUID [options]
+    hanamictl task create train NAME -c CLUSTER (-i INPUT)... (-o OUTPUT)... [-t STEPS] [--wait] [options]
+    hanamictl task create request NAME -c CLUSTER (-i INPUT)... (-r RESULT)... [-t STEPS] [--wait] [options]
+    hanamictl task get TASK_UUID -c CLUSTER [--wait] [options]
+    hanamictl task list -c CLUSTER [options]
+    hanamictl task delete TASK_UUID -c CLUSTER [options]
 
-INPUT and OUTPUT are DATASET_UUID:COLUMN:HEXAGON, RESULT is HEXAGON:COLUMN. The results of a request become a dataset
-with the name and the UUID of the task. As in v0.5.0, all of INPUT and OUTPUT may also be HEXAGON:DATASET_UUID, for a
-column with the name of the hexagon; then RESULT is HEXAGON:NAME, and NAME is that of the dataset and of its column.
+INPUT and OUTPUT are DATASET:COLUMN:HEXAGON, RESULT is HEXAGON:COLUMN. The results of a request become a dataset with
+the name and the UUID of the task. CLUSTER and DATASET are UUIDs, or names that only one of them has.
+As in v0.5.0, all of INPUT and OUTPUT may also be HEXAGON:DATASET, for a column with the name of the hexagon; then
+RESULT is HEXAGON:NAME, and NAME is that of the new dataset and of its column.
 
 Options:
-    -c CLUSTER_UUID, --cluster CLUSTER_UUID     cluster that works on the task
+    -c CLUSTER, --cluster CLUSTER               cluster that works on the task
     -i INPUT, --input INPUT                     what goes into a hexagon; repeat it, or separate by commas
     -o OUTPUT, --output OUTPUT                  what is expected at a hexagon; likewise
     -r RESULT, --result RESULT                  column for what comes out of a hexagon; likewise
@@ -42,8 +46,8 @@ Options:
     --wait                                      wait for the end of the task and show its progress
 {COMMON_OPTIONS}
 Examples:
-    hanamictl task create train -i DATASET:picture:picture_hex -o DATASET:label:label_hex -c CLUSTER --wait lesson
-    hanamictl task create request -i DATASET:picture:picture_hex -r label_hex:guess -c CLUSTER -j exam
+    hanamictl task create train -i digits:picture:picture_hex -o digits:label:label_hex -c reader --wait lesson
+    hanamictl task create request -i tests:picture:picture_hex -r label_hex:guess -c reader -j exam
     hanamictl task list -c 49d50999-c47f-48cb-906b-211218f897e4
 """
 
@@ -75,24 +79,21 @@ def run(argv: list[str]) -> int:
 
 
 def _create_train(connection: Connection, arguments: Arguments) -> View:
-    inputs, outputs = arguments.texts("--input"), arguments.texts("--output")
-    if _are_pairs(inputs) and _are_pairs(outputs):
-        return _create(connection, arguments, task.create_train_task, _pairs(inputs), _pairs(outputs))
-    links = _links(inputs, INPUT_KEYS), _links(outputs, INPUT_KEYS)
-    return _create(connection, arguments, task.create_train_task, *links)
+    inputs, outputs = _links(arguments.texts("--input"), arguments.texts("--output"), INPUT_KEYS)
+    return _create(connection, arguments, task.create_train_task, [inputs, outputs], [])
 
 
 def _create_request(connection: Connection, arguments: Arguments) -> View:
-    inputs, results = arguments.texts("--input"), arguments.texts("--result")
-    if _are_pairs(inputs) and _are_pairs(results):
-        return _create(connection, arguments, task.create_request_task, _pairs(inputs), _pairs(results))
-    links = _links(inputs, INPUT_KEYS), _links(results, RESULT_KEYS)
-    return _create(connection, arguments, task.create_request_task, *links)
+    inputs, results = _links(arguments.texts("--input"), arguments.texts("--result"), RESULT_KEYS)
+    return _create(connection, arguments, task.create_request_task, [inputs], [results])
 
 
-def _create(connection: Connection, arguments: Arguments, function: Any, *links: Links) -> View:
-    cluster_uuid = arguments.text("--cluster")
-    steps = arguments.integer("--time")
+def _create(
+    connection: Connection, arguments: Arguments, function: Any, sources: Sequence[Links], targets: Sequence[Links]
+) -> View:
+    steps, cluster_uuid = arguments.integer("--time"), _cluster(connection, arguments)
+    uuid = cache(partial(uuid_of, connection, "dataset"))
+    links = [*(_with_uuids(links, uuid) for links in sources), *targets]
     answer = connection.ask(function, arguments.text("NAME"), cluster_uuid, *links, steps)
     if arguments.is_set("--wait"):
         answer = wait_for_task(connection, str(answer.get("uuid")), cluster_uuid)
@@ -100,39 +101,50 @@ def _create(connection: Connection, arguments: Arguments, function: Any, *links:
 
 
 def _get(connection: Connection, arguments: Arguments) -> View:
-    uuids = arguments.text("TASK_UUID"), arguments.text("--cluster")
+    uuids = arguments.text("TASK_UUID"), _cluster(connection, arguments)
     if arguments.is_set("--wait"):
         return Record(wait_for_task(connection, *uuids), FIELDS)
     return Record(connection.ask(task.get_task, *uuids), FIELDS)
 
 
 def _list(connection: Connection, arguments: Arguments) -> View:
-    return Listing.from_answer(connection.ask(task.list_tasks, arguments.text("--cluster")))
+    return Listing.from_answer(connection.ask(task.list_tasks, _cluster(connection, arguments)))
 
 
 def _delete(connection: Connection, arguments: Arguments) -> View:
     uuid = arguments.text("TASK_UUID")
-    connection.call(task.delete_task, uuid, arguments.text("--cluster"))
+    connection.call(task.delete_task, uuid, _cluster(connection, arguments))
     return Message(f"successfully deleted task '{uuid}'")
 
 
-def _are_pairs(values: Sequence[str]) -> bool:
-    """Tell whether all of `values` are written as v0.5.0 wrote them."""
-    return all(text.count(":") == 1 and all(text.split(":")) for text in _split(values))
+def _cluster(connection: Connection, arguments: Arguments) -> str:
+    return uuid_of(connection, "cluster", arguments.text("--cluster"))
 
 
-def _pairs(values: Sequence[str]) -> dict[str, str]:
-    """Return the values of v0.5.0: what belongs to a hexagon, by its name."""
-    return dict(text.split(":") for text in _split(values))
+def _links(inputs: Sequence[str], others: Sequence[str], keys: Sequence[str]) -> tuple[Links, Links]:
+    """Return what goes in and what is expected or comes out, in the shape of the request.
+
+    Args:
+        inputs: values of the command line, each of which may hold several parted by commas.
+        others: likewise; `keys` are the names of their parts.
+        keys: as it says.
+    """
+    pairs = [[text.split(":") for text in _split(values)] for values in (inputs, others)]
+    if all(len(parts) == 2 and all(parts) for parts in chain(*pairs)):  # the notation of v0.5.0
+        return _by_hexagon(pairs[0]), _by_hexagon(pairs[1])
+    return [_link(text, INPUT_KEYS) for text in _split(inputs)], [_link(text, keys) for text in _split(others)]
 
 
 def _split(values: Sequence[str]) -> list[str]:
     return [text for value in values for text in value.split(",")]
 
 
-def _links(values: Sequence[str], keys: Sequence[str]) -> list[dict[str, str]]:
-    """Return what `values`, each of which may hold several parted by commas, say under `keys`."""
-    return [_link(text, keys) for text in _split(values)]
+def _by_hexagon(pairs: Sequence[Sequence[str]]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for hexagon, other in pairs:
+        if found.setdefault(hexagon, other) != other:
+            raise UsageError(f"'{hexagon}' is given twice")
+    return found
 
 
 def _link(text: str, keys: Sequence[str]) -> dict[str, str]:
@@ -142,3 +154,10 @@ def _link(text: str, keys: Sequence[str]) -> dict[str, str]:
     if len(parts) != len(keys) or not all(parts):
         raise UsageError(f"Invalid format before or after ':' in '{text}'")
     return dict(zip(keys, parts, strict=True))
+
+
+def _with_uuids(links: Links, uuid: Callable[[str], str]) -> Links:
+    """Return `links` with UUIDs where datasets have names."""
+    if isinstance(links, dict):
+        return {hexagon: uuid(given) for hexagon, given in links.items()}
+    return [{**link, "dataset_uuid": uuid(link["dataset_uuid"])} for link in links]
