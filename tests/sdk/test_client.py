@@ -387,6 +387,23 @@ def test_models_show_themselves_in_notebooks() -> None:
     assert "room, member, False" in User("ada_", "Ada", projects=(Membership("room", "member", False),))._repr_html_()
 
 
+def test_lists_show_themselves_in_notebooks(server: FakeServer, client: Client) -> None:
+    header = ["uuid", "state", "percentage", "queued", "start", "end"]
+    body = [["t<1>", "active", "0.5", "now", "now", "-"], ["t2", "queued", "0", "now", "-", "-"]]
+    server.on("GET", "/task/all", {"header": header, "body": body})
+    tasks = client.tasks("c")
+    assert tasks == list(tasks)
+    shown = tasks._repr_html_()  # type: ignore[attr-defined]
+    assert "<caption>2 × Task</caption>" in shown
+    assert shown.count("<tr>") == 3
+    assert "t&lt;1&gt;" in shown
+    assert '<progress max="1" value="0.5000"></progress> 50%' in shown
+    assert "end timestamp" not in shown, "what is known of none is not shown"
+    assert shown.count("<th ") * 3 == shown.count("<th ") + shown.count("<td ")
+    server.on("GET", "/task/all", {"header": header, "body": []})
+    assert "0 × nothing" in client.tasks("c")._repr_html_()  # type: ignore[attr-defined]
+
+
 def test_a_client_shows_no_secrets(server: FakeServer, client: Client) -> None:
     server.on("PUT", "/token", {"token": "token-2"})
     client.switch_project("room")
