@@ -393,6 +393,10 @@ def test_project_switch(api, run, monkeypatch):
     api.answer("PUT", "/token", "not yours", status=401)
     outcome = run("project", "switch", "other; rm")
     assert (outcome.code, outcome.out, outcome.err) == (1, "", "status 401: err not yours\n")
+    api.answers["PUT", "/token"] = [(200, {"token": "another"}), (401, "not yours")]
+    monkeypatch.setenv("HANAMI_PROJECT", "left")
+    assert run("project", "switch", "o'k").out == "export HANAMI_PROJECT='o'\"'\"'k'\n"
+    assert api.asked("/token")[-1][2] == {"project_id": "o'k"}
 
 
 @pytest.mark.parametrize("argv", ["host list", "whoami"])

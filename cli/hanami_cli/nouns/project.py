@@ -6,7 +6,7 @@ Owns the commands for projects. Must not know the wire, which is the SDK's.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from shlex import quote
 
 from hanami_cli.arguments import COMMON_OPTIONS, Arguments
@@ -69,7 +69,8 @@ def _delete(connection: Connection, arguments: Arguments) -> View:
 
 def _switch(connection: Connection, arguments: Arguments) -> View:
     project_id = arguments.text("PROJECT_ID")
-    connection.call(hanami_token.renew_token, project_id)
+    # The project until now may be one that the user has left.
+    replace(connection, project=None).call(hanami_token.renew_token, project_id)
     if sys.stdout.isatty() and arguments.form == "table":
         print(f'To switch, run: eval "$(hanamictl project switch {quote(project_id)})"', file=sys.stderr)
     return Switch(project_id)
