@@ -20,6 +20,7 @@ __all__ = ["COMMON_OPTIONS", "Arguments", "parse"]
 COMMON_OPTIONS = """
 Common options:
     -j, --json_output       print the answer as JSON, as --output json does
+    --project PROJECT_ID    work in this project; without it, in HANAMI_PROJECT or the one of every login
     --insecure              do not verify the certificate of the server
     --timeout SECONDS       give up when the server keeps silent for so long
     -h, --help              show this text
@@ -29,7 +30,9 @@ Every command also takes --output table, --output json or --output csv.
 The server and the login come from the environment:
     HANAMI_ADDRESS          such as http://127.0.0.1:11418
     HANAMI_USER             id of the user
-    HANAMI_PASSPHRASE       passphrase of the user (or HANAMI_PW)
+    HANAMI_PASSPHRASE       passphrase of the user (or HANAMI_PW); without it you are asked on a terminal
+    HANAMI_PASSPHRASE_FILE  file with the passphrase, instead of the passphrase
+    HANAMI_PROJECT          project to work in, if it is not the one of every login
 """
 
 
@@ -100,7 +103,7 @@ def parse(text: str, argv: Sequence[str]) -> Arguments:
         SystemExit: the help was printed; it was asked for, or only a group of commands was named.
         UsageError: no usage line fits; says why.
     """
-    form, rest = _take_format(_without_truth(argv, text))
+    form, rest = _take_format(_plain(argv, text))
     try:
         values = docopt.docopt(text, rest)
     except docopt.DocoptExit:
@@ -147,15 +150,20 @@ def _format(value: str) -> Format:
     raise UsageError(f'invalid argument "{value}" for "--output": use {", ".join(FORMATS)}')
 
 
-def _without_truth(argv: Sequence[str], text: str) -> list[str]:
-    """Return `argv` with `--flag=true` as `--flag` and without any `--flag=false`, for options that take no value."""
-    flags = flags_of(text)
-    switches = {name for name, flag in flags.items() if not flag.takes_value}
-    rest = []
+def _plain(argv: Sequence[str], text: str) -> list[str]:
+    """Return `argv` as docopt can read it.
+
+    A long option has the last of its names, and one that takes no value has none: `--flag=true` becomes `--flag`, and
+    `--flag=false` goes away. `-n=name` is `-n name`.
+    """
+    flags, rest = flags_of(text), list[str]()
     for token in argv:
-        name, _, truth = token.partition("=")
-        if name in switches and truth in ("true", "false"):
-            rest += [name] if truth == "true" else []
+        name, equals, value = token.partition("=")
+        flag = flags.get(name)
+        if flag and not flag.takes_value and value in ("true", "false"):
+            rest += [name] if value == "true" else []
+        elif flag and name.startswith("--"):
+            rest.append(f"--{flag.name}{equals}{value}")
         else:
-            rest.append(token)
+            rest += [name, value] if flag and flag.takes_value and equals else [token]
     return rest

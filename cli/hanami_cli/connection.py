@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from hanami_cli.errors import CliError
+from hanami_cli.files import read_secret
+from hanami_cli.prompts import ask_passphrase, at_a_terminal
 from hanami_cli.text import one_line
 from hanami_sdk import Client, hanami_request, hanami_token
 from hanami_sdk.hanami_exceptions import HanamiException, UnauthorizedException
@@ -21,6 +23,8 @@ from hanami_sdk.hanami_exceptions import HanamiException, UnauthorizedException
 __all__ = ["Connection", "as_object", "connect", "one_line_errors"]
 
 T = TypeVar("T")
+
+PASSPHRASES = ("HANAMI_PASSPHRASE", "HANAMI_PW")
 
 
 @dataclass
@@ -33,6 +37,7 @@ class Connection:
         passphrase: in plain text.
         verify: whether the certificate of the server must be valid.
         timeout: seconds without a sign of the server after which to give up; None takes the SDK's.
+        project: project to work in; None takes the one of every login.
     """
 
     address: str
@@ -40,6 +45,7 @@ class Connection:
     passphrase: str = field(repr=False)
     verify: bool = True
     timeout: float | None = None
+    project: str | None = None
     _token: str = field(default="", init=False, repr=False)
     _answered: bool = field(default=False, init=False, repr=False)
 
@@ -80,42 +86,53 @@ class Connection:
         Raises:
             CliError: as `call`, also for what happens in the `with` block.
         """
-        more = {} if self.timeout is None else {"timeout": self.timeout}
-        with one_line_errors(), Client(self.address, self.user, self.passphrase, verify=self.verify, **more) as client:
+        more: dict[str, Any] = {} if self.timeout is None else {"timeout": self.timeout}
+        login = Client(self.address, self.user, self.passphrase, verify=self.verify, project=self.project, **more)
+        with one_line_errors(), login as client:
             self._login(client.login)
             yield client
 
     def _call(self, function: Callable[..., T], values: Sequence[Any]) -> T:
-        self._token = self._token or self._login(
-            lambda: hanami_token.request_token(self.address, self.user, self.passphrase, self.verify)
-        )
+        self._token = self._token or self._login(self._new_token)
         answer = function(self._token, self.address, *values, verify_connection=self.verify)
         self._answered = True
         return answer
+
+    def _new_token(self) -> str:
+        token = hanami_token.request_token(self.address, self.user, self.passphrase, self.verify)
+        if self.project is None:
+            return token
+        return hanami_token.renew_token(token, self.address, self.project, self.verify)
 
     def _login(self, login: Callable[[], T]) -> T:
         try:
             with one_line_errors():
                 return login()
         except CliError as error:
-            raise CliError(f"login of '{self.user}' failed: {error}") from error
+            where = "" if self.project is None else f" in project '{self.project}'"
+            raise CliError(f"login of '{self.user}'{where} failed: {error}") from error
 
 
 def connect(
-    verify: bool = True, timeout: float | None = None, environment: Mapping[str, str] = os.environ
+    verify: bool = True,
+    timeout: float | None = None,
+    project: str | None = None,
+    environment: Mapping[str, str] = os.environ,
 ) -> Connection:
     """Return the connection that the environment asks for; nothing is sent yet.
 
     Args:
         verify: whether the certificate of the server must be valid.
         timeout: seconds without a sign of the server after which to give up; None takes the SDK's.
+        project: project to work in; None takes that of the environment, which may name none.
         environment: where the variables are looked up.
 
     Raises:
-        CliError: a variable is missing; they are checked in the order user, passphrase, address.
+        CliError: a variable is missing, and a passphrase that is missing can not be asked for. They are checked in the
+            order user, passphrase, address.
     """
     user = _variable(environment, "HANAMI_USER")
-    passphrase = _variable(environment, "HANAMI_PASSPHRASE", "HANAMI_PW")
+    passphrase = _passphrase(environment)
     address = _variable(environment, "HANAMI_ADDRESS").rstrip("/")
     if not address.startswith(("http://", "https://")):
         raise CliError("HANAMI_ADDRESS must begin with http:// or https://")
@@ -123,7 +140,9 @@ def connect(
         warnings.filterwarnings("ignore", message="Unverified HTTPS request")
     if timeout is not None:
         hanami_request.set_default_timeout(timeout)
-    return Connection(address, user, passphrase, verify, timeout)
+    if passphrase is None:
+        passphrase = ask_passphrase(user)
+    return Connection(address, user, passphrase, verify, timeout, project or environment.get("HANAMI_PROJECT") or None)
 
 
 def as_object(answer: Any) -> dict[str, Any]:
@@ -152,6 +171,8 @@ def one_line_errors() -> Iterator[None]:
 
 def _cause(error: BaseException) -> str:
     """Return what the system said at the bottom of an error that was wrapped several times, and where."""
+    from ssl import SSLCertVerificationError  # loaded by then, and not worth it before
+
     chain: list[BaseException] = []
     while error not in chain:
         chain.append(error)
@@ -162,7 +183,18 @@ def _cause(error: BaseException) -> str:
     if any(isinstance(link, TimeoutError) for link in chain):
         said.append("timed out")
     text = said[-1] if said else str(chain[0])
+    if any(isinstance(link, SSLCertVerificationError) for link in chain):
+        text += " (--insecure skips this check)"
     return one_line(f"{url}: {text}" if url else text)
+
+
+def _passphrase(environment: Mapping[str, str]) -> str | None:
+    """Return the passphrase, None if it is to be asked for."""
+    path = environment.get("HANAMI_PASSPHRASE_FILE")
+    known = any(environment.get(name) for name in PASSPHRASES)
+    if path and not known:
+        return read_secret(path)
+    return None if not known and at_a_terminal() else _variable(environment, *PASSPHRASES)
 
 
 def _variable(environment: Mapping[str, str], *names: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hanami_cli.errors import CliError
 
-__all__ = ["check_readable", "read_text"]
+__all__ = ["check_readable", "read_secret", "read_text"]
 
 
 def check_readable(path: str) -> str:
@@ -40,6 +40,18 @@ def read_text(path: str) -> str:
         raise _unreadable(path, error) from error
     except UnicodeDecodeError as error:
         raise CliError(f"read {path}: not a text file in UTF-8") from error
+
+
+def read_secret(path: str) -> str:
+    """Return the first line of a file without its end; the path `-` is the standard input.
+
+    Raises:
+        CliError: it can not be read, is no UTF-8, or that line is empty.
+    """
+    secret, *_ = read_text(path).split("\n", 1)
+    if not secret.strip():
+        raise CliError(f"read {path}: there is no passphrase in the first line")
+    return secret.rstrip("\r")
 
 
 def _unreadable(path: str, error: OSError) -> CliError:

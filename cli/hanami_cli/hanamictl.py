@@ -28,6 +28,8 @@ NOUNS = {
     "checkpoint": "saved states of clusters",
     "host": "CPUs and GPUs of the server",
     "logs": "who changed what, and what went wrong",
+    "measurements": "power, temperature and speed of the server",
+    "system": "processors and threads of the server",
     "token": "tokens for other programs",
     "whoami": "your own login",
 }
@@ -37,6 +39,7 @@ LOCAL = {"completion": "completion of command lines for your shell"}
 
 # Options without a value. Any other option that stands before the noun takes the next word with it.
 SWITCHES = (
+    "--all",
     "--help",
     "--insecure",
     "--is_admin",
@@ -62,14 +65,17 @@ Nouns:
 The server and the login come from the environment:
     HANAMI_ADDRESS       such as http://127.0.0.1:11418
     HANAMI_USER          id of the user
-    HANAMI_PASSPHRASE    passphrase of the user (or HANAMI_PW)
+    HANAMI_PASSPHRASE    passphrase of the user (or HANAMI_PW, or HANAMI_PASSPHRASE_FILE)
+    HANAMI_PROJECT       project to work in, if it is not the one of every login
 
 Examples:
     hanamictl dataset create mnist -i train-images-idx3-ubyte -l train-labels-idx1-ubyte digits
     hanamictl cluster create -t ./digits.template digits
     hanamictl cluster list --output json
 
-All commands take -j (JSON), --output table|json|csv, --insecure and --timeout SECONDS.
+All commands take -j (JSON), --output table|json|csv, --project PROJECT_ID, --insecure and --timeout SECONDS.
+
+Exit codes: 0 done, 1 refused or failed, 2 wrong command line, 130 interrupted, 141 nobody reads the output.
 """
 
 
@@ -123,7 +129,7 @@ def _without_noun(argv: Sequence[str]) -> int:
         print(f"{PROGRAM} {version()}")
         return 0
     if unknown := [token for token in argv if not _stands_alone(token)]:
-        raise UsageError(f"unknown flag: {unknown[0]}")
+        raise UsageError(f"unknown flag: {unknown[0]}{suggestion(unknown[0], SWITCHES)}")
     print(HELP.format(nouns=command_list(_all_commands())).strip("\n"))
     return 0
 

@@ -6,11 +6,13 @@ Owns the exit codes beyond those of `errors`. Must not know any command.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable
 
 from hanami_cli.commands import Command
 from hanami_cli.errors import CliError, UsageError
+from hanami_cli.text import suggestion
 
 __all__ = ["INTERRUPTED", "PIPE_CLOSED", "command_list", "guarded", "version", "warn"]
 
@@ -78,5 +80,20 @@ def _stopped(stop: SystemExit) -> int:
 
     if stop.code is None or isinstance(stop.code, int):
         return stop.code or 0
+    if isinstance(stop, DocoptExit):
+        print(_plain(stop.code), file=sys.stderr)
+        return UsageError.exit_code
     print(stop.code, file=sys.stderr)
-    return UsageError.exit_code if isinstance(stop, DocoptExit) else CliError.exit_code
+    return CliError.exit_code
+
+
+def _plain(complaint: str) -> str:
+    """Return what docopt says about a command line, without the objects that it thinks in."""
+    first, _, usage = complaint.partition("\n")
+    if not first.startswith("Warning: found unmatched"):
+        return complaint
+    flags = re.findall(r"(?<!\w)--?[a-z][\w-]*", usage)
+    given = re.findall(r"\bOption\((?:None, )?'([^']*)'", first)
+    if unknown := [flag for flag in given if flag not in flags]:
+        return f"Error: unknown flag: {unknown[0]}{suggestion(unknown[0], flags)}\n{usage}"
+    return f"Error: the command line does not fit\n{usage}"

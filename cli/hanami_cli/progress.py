@@ -1,4 +1,4 @@
-"""How long-lasting work shows that it goes on: a bar on a terminal, a line now and then elsewhere. Always on stderr.
+"""How long-lasting work shows that it goes on: a bar on a terminal, at most a line now and then elsewhere. On stderr.
 
 Owns the drawing. Must not know what the work is.
 """
@@ -16,13 +16,17 @@ Report = Callable[[str, int, int], None]
 
 
 @contextmanager
-def progress() -> Iterator[Report]:
-    """Show the progress of the work in the `with` block, which reports it with the function that this yields."""
+def progress(lines: bool = True) -> Iterator[Report]:
+    """Show the progress of the work in the `with` block, which reports it with the function that this yields.
+
+    Args:
+        lines: whether to print lines where no bar can be drawn.
+    """
     if sys.stderr.isatty():
         with _bar() as report:
             yield report
     else:
-        yield _Lines().report
+        yield _Lines().report if lines else _nothing
 
 
 @contextmanager
@@ -38,6 +42,10 @@ def _bar() -> Iterator[Report]:
             bar.update(task, description=state, completed=done, total=total or None)
 
         yield report
+
+
+def _nothing(state: str, done: int, total: int) -> None:
+    pass
 
 
 class _Lines:

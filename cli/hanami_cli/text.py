@@ -24,11 +24,14 @@ def one_line(text: str) -> str:
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """Return `, did you mean "…"?` with the known word nearest to `word`, or nothing if none is near."""
+    """Return `, did you mean "…"?` with the known word that begins with `word` or is nearest to it, or nothing."""
     from difflib import get_close_matches
 
-    near = get_close_matches(word, list(known), n=1)
-    return f', did you mean "{near[0]}"?' if near else ""
+    names = {name.lstrip("-"): name for name in known}
+    meant = word.lstrip("-")
+    longer = [name for name in names if meant and name.startswith(meant)]
+    near = longer if len(longer) == 1 else get_close_matches(meant, names, n=1)
+    return f', did you mean "{names[near[0]]}"?' if near else ""
 
 
 def _harmless(character: str) -> str:

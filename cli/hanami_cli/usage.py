@@ -37,6 +37,7 @@ class Line:
         required: the options that must be given.
         own: all options that the line names; those which no line names fit every line.
         repeatable: the options that may be given more than once.
+        rivals: the sets of options of which only one may be given.
     """
 
     text: str
@@ -45,6 +46,7 @@ class Line:
     required: tuple[Flag, ...]
     own: frozenset[Flag]
     repeatable: frozenset[Flag]
+    rivals: tuple[frozenset[Flag], ...]
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,9 @@ def _line(text: str, flags: Flags) -> Line:
         else:
             (arguments if token.isupper() else words).append(token)
     repeated = " ".join(re.findall(r"[\[(]([^])]*)[\])]\.\.\.", text))
-    return Line(text, tuple(words), tuple(arguments), tuple(required), _named(text, flags), _named(repeated, flags))
+    rivals = tuple(_named(group, flags) for group in re.findall(r"\[([^]]*\|[^]]*)\]", text))
+    options = _named(text, flags), _named(repeated, flags), rivals
+    return Line(text, tuple(words), tuple(arguments), tuple(required), *options)
 
 
 def _named(text: str, flags: Flags) -> frozenset[Flag]:
@@ -187,5 +191,8 @@ def _misfit(line: Line, scanned: Scan, special: frozenset[Flag]) -> str:
         return f"accepts {len(line.arguments)} arg(s), received {count}"
     if missing := [f'"{flag.name}"' for flag in line.required if flag not in scanned.given]:
         return f"required flag(s) {', '.join(missing)} not set"
+    for rivals in line.rivals:
+        if len(chosen := dict.fromkeys(f"--{flag.name}" for flag in scanned.given if flag in rivals)) > 1:
+            return f"only one of these flags may be given: {', '.join(chosen)}"
     twice = [flag.name for flag in scanned.given if scanned.given.count(flag) > 1 and flag not in line.repeatable]
     return f"flag given more than once: --{twice[0]}" if twice else "this does not fit together"

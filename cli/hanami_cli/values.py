@@ -7,6 +7,7 @@ never become `1e+06`. Must not know tables, files or the server.
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from hanami_cli.text import printable
@@ -46,9 +47,40 @@ def as_csv(value: Any) -> str:
 
 
 def as_json(value: Any) -> str:
-    """Return `value` as indented JSON with sorted keys, without a newline at the end."""
-    text = json.dumps(_whole(value), indent=4, sort_keys=True, ensure_ascii=False)
-    return text.translate(HTML_ESCAPES)
+    """Return `value` as indented JSON with sorted keys, without a newline at the end; the notation is that of Go."""
+    return _indented(value, "\n").translate(HTML_ESCAPES)
+
+
+def _indented(value: Any, line: str) -> str:
+    """Return JSON; `line` is a line end and the blanks before the bracket that closes the value."""
+    inner = line + 4 * " "
+    match value:
+        case dict() if value:
+            pairs = (f"{_quoted(key)}: {_indented(value[key], inner)}" for key in sorted(value))
+            return f"{{{inner}{f',{inner}'.join(pairs)}{line}}}"
+        case list() | tuple() if value:
+            return f"[{inner}{f',{inner}'.join(_indented(item, inner) for item in value)}{line}]"
+        case float():
+            return _number(value)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _quoted(text: Any) -> str:
+    return json.dumps(str(text), ensure_ascii=False)
+
+
+def _number(value: float) -> str:
+    """Return a number as Go's encoder writes it: an exponent only below 1e-6 and from 1e21 on, without zeros before."""
+    if not math.isfinite(value):
+        return json.dumps(value)
+    whole = _whole(value)
+    text = repr(whole)
+    if "e-" not in text:
+        return text
+    digits, exponent = text.split("e-")
+    if int(exponent) > 6:
+        return f"{digits}e-{int(exponent)}"
+    return f"{value:.{int(exponent) + len(digits.partition('.')[2])}f}"
 
 
 def _compact(value: Any) -> str:

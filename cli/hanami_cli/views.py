@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from shutil import get_terminal_size
 from typing import Any, Literal, Protocol
 
 from hanami_cli.errors import CliError
-from hanami_cli.table import render, title
+from hanami_cli.table import display_width, render, title
 from hanami_cli.values import as_cell, as_csv, as_json, as_text
 
 __all__ = ["FORMATS", "Content", "Format", "Listing", "Message", "Record", "View", "show"]
@@ -36,6 +38,9 @@ class View(Protocol):
 
 def show(view: View, form: Format) -> None:
     """Print `view` in the given format."""
+    if form == "table" and isinstance(view, Listing) and sys.stdout.isatty():
+        print(view.table_within(get_terminal_size().columns))
+        return
     texts = {"table": view.table, "json": view.json, "csv": view.csv}
     print(texts[form]())
 
@@ -61,14 +66,16 @@ class Record:
     Args:
         answer: the object of the server, put out whole as JSON.
         fields: what tables and CSV show, in this order; absent ones as `<nil>` and as nothing.
+        shown: where tables and CSV take the fields from; None takes the answer.
     """
 
     answer: Mapping[str, Any]
     fields: Sequence[str]
+    shown: Mapping[str, Any] | None = None
 
     def table(self) -> str:
         """Return two columns, without a header."""
-        return render([(title(field), as_cell(self.answer.get(field))) for field in self.fields])
+        return render([(title(field), as_cell(self._get(field))) for field in self.fields])
 
     def json(self) -> str:
         """Return the whole answer."""
@@ -76,7 +83,10 @@ class Record:
 
     def csv(self) -> str:
         """Return a line of names and a line of values."""
-        return _csv([self.fields, [as_csv(self.answer.get(field)) for field in self.fields]])
+        return _csv([self.fields, [as_csv(self._get(field)) for field in self.fields]])
+
+    def _get(self, field: str) -> Any:
+        return (self.answer if self.shown is None else self.shown).get(field)
 
 
 @dataclass(frozen=True)
@@ -121,9 +131,22 @@ class Listing:
             raise CliError(f"unexpected answer of the server: no list of objects in '{key}'")
         return cls(answer, columns, [[item.get(column) for column in columns] for item in objects])
 
+    def followed_by(self, more: Listing) -> Listing:
+        """Return the rows of both, which have the same columns; in JSON all else is that of the first."""
+        body = [*self.answer["body"], *more.answer["body"]]
+        return Listing({**self.answer, "body": body}, self.columns, [*self.rows, *more.rows])
+
     def table(self) -> str:
         """Return a table with a header."""
         return render([list(map(as_text, row)) for row in self.rows], self.columns)
+
+    def table_within(self, width: int) -> str:
+        """Return a table with a header, or one for each row if that is wider than a terminal of `width` columns."""
+        table = self.table()
+        if not self.rows or display_width(table.split("\n", 1)[0]) <= width:
+            return table
+        titles = [title(column) for column in self.columns]
+        return "\n".join(render(list(zip(titles, map(as_text, row), strict=True))) for row in self.rows)
 
     def json(self) -> str:
         """Return the whole answer."""

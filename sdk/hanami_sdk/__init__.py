@@ -25,6 +25,7 @@ from typing import Any
 
 from hanami_sdk._client import Client
 from hanami_sdk._direct import DirectIO
+from hanami_sdk._machine import Machine, Measurement, Processor, ProcessorCore
 from hanami_sdk._models import Checkpoint, Cluster, Column, Dataset, Host, Membership, Project, Task, User
 from hanami_sdk._tables import Scale, csv_table
 from hanami_sdk.hanami_exceptions import (
@@ -55,8 +56,12 @@ __all__ = [
     "HanamiException",
     "Host",
     "InternalServerErrorException",
+    "Machine",
+    "Measurement",
     "Membership",
     "NotFoundException",
+    "Processor",
+    "ProcessorCore",
     "Project",
     "Scale",
     "Task",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from hanami_sdk._http import item
-from hanami_sdk._models import Membership, Project, User, build, memberships, rows
+from hanami_sdk._html import ShownList
+from hanami_sdk._http import item, rows
+from hanami_sdk._models import Membership, Project, User, build, memberships
 from hanami_sdk._session import Session
 
 
@@ -32,7 +33,7 @@ class AccountMethods(Session):
 
     def users(self) -> list[User]:
         """Return all users."""
-        return [User.from_json(row) for row in rows(self.get("/user/all"))]
+        return ShownList(User.from_json(row) for row in rows(self.get("/user/all")))
 
     def user(self, user_id: str) -> User:
         """Return a user.
@@ -90,7 +91,7 @@ class AccountMethods(Session):
 
     def projects(self) -> list[Project]:
         """Return all projects."""
-        return [build(Project, row) for row in rows(self.get("/project/all"))]
+        return ShownList(build(Project, row) for row in rows(self.get("/project/all")))
 
     def project(self, project_id: str) -> Project:
         """Return a project.

@@ -5,9 +5,10 @@ from __future__ import annotations
 from hanami_sdk._accounts import AccountMethods
 from hanami_sdk._clusters import ClusterMethods
 from hanami_sdk._datasets import DatasetMethods
+from hanami_sdk._machine import MachineMethods
 
 
-class Client(DatasetMethods, ClusterMethods, AccountMethods):
+class Client(DatasetMethods, ClusterMethods, AccountMethods, MachineMethods):
     """A server and a user.
 
     It logs in with the first call and renews its token before it expires, or when the server refuses it. It may be used
@@ -18,6 +19,7 @@ class Client(DatasetMethods, ClusterMethods, AccountMethods):
         user: id of the user.
         passphrase: secret of the user.
         verify: check the certificate of an https address; a path names a file of trusted certificates.
+        project: id of the project to work in; None takes the one that the server gives with a login.
         timeout: seconds to wait for a connection and for each part of an answer.
         retry: seconds to go on when a connection broke off, with growing pauses; 0 gives up at once. Only what does no
             harm is repeated: questions, and the parts of an upload that the server does not have yet.

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from hanami_sdk._direct import DirectIO, open_direct, set_mode
-from hanami_sdk._http import item
+from hanami_sdk._html import ShownList
+from hanami_sdk._http import item, rows
 from hanami_sdk._models import (
     Checkpoint,
     CheckpointLike,
@@ -17,7 +18,6 @@ from hanami_sdk._models import (
     HostLike,
     Task,
     build,
-    rows,
     uuid_of,
 )
 from hanami_sdk._tasks import TaskMethods
@@ -43,7 +43,7 @@ class ClusterMethods(TaskMethods):
 
     def clusters(self) -> list[Cluster]:
         """Return all clusters that the user sees, without their sizes."""
-        return [build(Cluster, row) for row in rows(self.get("/cluster/all"))]
+        return ShownList(build(Cluster, row) for row in rows(self.get("/cluster/all")))
 
     def cluster(self, cluster: ClusterLike) -> Cluster:
         """Return a cluster with its size.
@@ -105,7 +105,7 @@ class ClusterMethods(TaskMethods):
 
     def checkpoints(self) -> list[Checkpoint]:
         """Return all checkpoints that the user sees."""
-        return [build(Checkpoint, row) for row in rows(self.get("/checkpoint/all"))]
+        return ShownList(build(Checkpoint, row) for row in rows(self.get("/checkpoint/all")))
 
     def checkpoint(self, checkpoint: CheckpointLike) -> Checkpoint:
         """Return a checkpoint.
@@ -125,7 +125,7 @@ class ClusterMethods(TaskMethods):
 
     def hosts(self) -> list[Host]:
         """Return the CPUs and GPUs of the server."""
-        return [build(Host, row) for row in rows(self.get("/host/all"))]
+        return ShownList(build(Host, row) for row in rows(self.get("/host/all")))
 
     def switch_host(self, cluster: ClusterLike, host: HostLike) -> Cluster:
         """Move a cluster to another host.

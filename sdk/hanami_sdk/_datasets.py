@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from hanami_sdk._http import item
-from hanami_sdk._models import Dataset, DatasetLike, ResultLike, build, rows, uuid_of
+from hanami_sdk._html import ShownList
+from hanami_sdk._http import item, rows
+from hanami_sdk._models import Dataset, DatasetLike, ResultLike, build, uuid_of
 from hanami_sdk._session import Session
 from hanami_sdk._sources import open_sources
 from hanami_sdk._upload import Progress, Upload
@@ -87,7 +88,7 @@ class DatasetMethods(Session):
 
     def datasets(self) -> list[Dataset]:
         """Return all datasets that the user sees, without their columns."""
-        return [build(Dataset, row) for row in rows(self.get("/dataset/all"))]
+        return ShownList(build(Dataset, row) for row in rows(self.get("/dataset/all")))
 
     def dataset(self, dataset: DatasetLike) -> Dataset:
         """Return a dataset with its columns and sizes.

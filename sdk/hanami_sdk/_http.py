@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
@@ -61,6 +61,12 @@ def item(answer: Any, name: str) -> Any:
         return answer[name]
     except (KeyError, TypeError, IndexError) as error:
         raise HanamiException(f"the answer lacks {name}") from error
+
+
+def rows(table: Any) -> Iterator[dict[str, Any]]:
+    """Return the rows of a list, each by the names of its header."""
+    header, body = item(table, "header"), item(table, "body")
+    return (dict(zip(header, row, strict=False)) for row in body)
 
 
 def join(address: str, path: str) -> str:

@@ -5,12 +5,11 @@ Times are UTC, `YYYY-MM-DD HH:MM:SS`, as the server gives them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, TypeAlias, TypeVar
 
 from hanami_sdk._html import Shown
-from hanami_sdk._http import item
 from hanami_sdk.hanami_exceptions import HanamiException
 
 T = TypeVar("T")
@@ -274,12 +273,6 @@ def build(kind: type[T], data: Mapping[str, Any]) -> T:
 
 def _is_required(entry: Any) -> bool:
     return entry.default is MISSING and entry.default_factory is MISSING
-
-
-def rows(table: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Return the rows of a list, each by the names of its header."""
-    header, body = item(table, "header"), item(table, "body")
-    return (dict(zip(header, row, strict=False)) for row in body)
 
 
 def memberships(entries: Any) -> tuple[Membership, ...]:

@@ -7,7 +7,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -34,6 +34,7 @@ class Session:
         passphrase: str,
         *,
         verify: bool | str = True,
+        project: str | None = None,
         timeout: float = 60.0,
         retry: float = DEFAULT_SECONDS,
     ) -> None:
@@ -45,7 +46,7 @@ class Session:
             raise ValueError("there is no trying again for less than 0 seconds")
         self._address, self._verify, self._timeout, self._retry = address, verify, float(timeout), float(retry)
         self._user, self._passphrase = user, passphrase
-        self._project: str | None = None
+        self._project = project
         self._token, self._renew_at = "", 0.0
         self._identity: Mapping[str, Any] = {}
         self._lock = threading.RLock()
@@ -55,22 +56,22 @@ class Session:
     def from_environment(
         cls, *, address: str | None = None, user: str | None = None, passphrase: str | None = None, **options: Any
     ) -> Self:
-        """Take what is not given from the variables HANAMI_ADDRESS, HANAMI_USER and HANAMI_PASSPHRASE.
+        """Take what is not given from the variables HANAMI_ADDRESS, HANAMI_USER, HANAMI_PASSPHRASE and HANAMI_PROJECT.
 
         Args:
             address: address of the server.
             user: id of the user.
             passphrase: secret of the user.
-            options: `verify`, `timeout` and `retry`, as for the class.
+            options: `verify`, `project`, `timeout` and `retry`, as for the class.
 
         Raises:
-            ValueError: a variable is missing, or as for the class.
+            ValueError: a variable is missing, or as for the class. Only HANAMI_PROJECT may be.
         """
         return cls(
             address or _variable("HANAMI_ADDRESS"),
             user or _variable("HANAMI_USER"),
             passphrase or _variable("HANAMI_PASSPHRASE"),
-            **options,
+            **{"project": os.environ.get("HANAMI_PROJECT") or None, **options},
         )
 
     def __repr__(self) -> str:
@@ -117,7 +118,7 @@ class Session:
         """Log in now; otherwise the first call does so.
 
         Raises:
-            UnauthorizedException: wrong user or passphrase, or a user without project.
+            UnauthorizedException: wrong user or passphrase, a user without project, or the user is not in `project`.
         """
         with self._lock:
             secret = base64.b64encode(self._passphrase.encode()).decode()
@@ -162,6 +163,25 @@ class Session:
         """Send a DELETE request; arguments and result as for `get`."""
         return self._call("DELETE", path, query=query)
 
+    def rows(self, path: str, page: int = 1000, **query: object) -> Iterator[dict[str, Any]]:
+        """Yield the rows of a list, which is read page by page: no answer grows with the list.
+
+        Args:
+            path: path below `/v1.0alpha`, such as `/dataset/all`.
+            page: rows of a page, 1 to 10000.
+            query: what else the list wants, such as `cluster_uuid` of `/task/all`.
+
+        Yields:
+            One dictionary for each row, by the names that the server gives.
+        """
+        after: dict[str, object] = {}
+        while True:
+            answer = self.get(path, **query, limit=page, **after)
+            yield from _http.rows(answer)
+            if answer.get("next") is None:
+                return
+            after = {"after": answer["next"]}
+
     def identity(self) -> Mapping[str, Any]:
         """Return what the server said about the user at the last login: `id`, `name` and `is_admin`."""
         self._fresh_token()
@@ -193,7 +213,8 @@ class Session:
             return self._token
 
     def _accept(self, answer: Any) -> None:
-        self._token, self._identity = str(_http.item(answer, "token")), answer
+        self._token = str(_http.item(answer, "token"))
+        self._identity = {**self._identity, **answer}  # not every answer with a token tells all of the user
         self._renew_at = time.monotonic() + renewal_age(self._token)
 
     def _send(

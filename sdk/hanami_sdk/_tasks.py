@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from hanami_sdk._models import ClusterLike, Column, Dataset, Task, rows, uuid_of
+from hanami_sdk._html import ShownList
+from hanami_sdk._http import rows
+from hanami_sdk._models import ClusterLike, Column, Dataset, Task, uuid_of
 from hanami_sdk._session import Session
 from hanami_sdk._upload import Progress
 from hanami_sdk._waiting import wait_until
@@ -125,7 +127,7 @@ class TaskMethods(Session):
             NotFoundException: there is no such cluster for this user.
         """
         uuid = uuid_of(cluster)
-        return [Task.from_json(row, uuid) for row in rows(self.get("/task/all", cluster_uuid=uuid))]
+        return ShownList(Task.from_json(row, uuid) for row in rows(self.get("/task/all", cluster_uuid=uuid)))
 
     def delete_task(self, task: Task | str, cluster: ClusterLike | None = None) -> None:
         """Delete a task; one that is active is aborted. The dataset that a request task made stays.

@@ -74,6 +74,7 @@ class AsyncClient:
         user: id of the user.
         passphrase: secret of the user.
         verify: check the certificate of an https address; a path names a file of trusted certificates.
+        project: id of the project to work in; None takes the one that the server gives with a login.
         timeout: seconds to wait for a connection and for each part of an answer.
         retry: seconds to go on when a connection broke off.
 
@@ -91,10 +92,11 @@ class AsyncClient:
         passphrase: str,
         *,
         verify: bool | str = True,
+        project: str | None = None,
         timeout: float = 60.0,
         retry: float = DEFAULT_SECONDS,
     ) -> None:
-        self.client = Client(address, user, passphrase, verify=verify, timeout=timeout, retry=retry)
+        self.client = Client(address, user, passphrase, verify=verify, project=project, timeout=timeout, retry=retry)
 
     @classmethod
     def from_environment(cls, **options: Any) -> Self:
@@ -124,6 +126,12 @@ class AsyncClient:
     async def delete(self, path: str, **query: object) -> Any:
         """Send a DELETE request; arguments and result are those of `Client.get`."""
         return await asyncio.to_thread(self.client.delete, path, **query)
+
+    async def rows(self, path: str, page: int = 1000, **query: object) -> AsyncIterator[dict[str, Any]]:
+        """Yield the rows of a list, page by page; arguments and rows are those of `Client.rows`."""
+        found = self.client.rows(path, page, **query)
+        while (row := await asyncio.to_thread(next, found, None)) is not None:
+            yield row
 
     async def train(
         self,
@@ -228,6 +236,12 @@ class AsyncClient:
     memberships = _coroutine(Client.memberships)
     audit_log = _coroutine(Client.audit_log)
     error_log = _coroutine(Client.error_log)
+
+    power_consumption = _coroutine(Client.power_consumption)
+    temperature = _coroutine(Client.temperature)
+    speed = _coroutine(Client.speed)
+    system_info = _coroutine(Client.system_info)
+    threading = _coroutine(Client.threading)
 
 
 async def _entered(manager: AbstractContextManager[_R]) -> _R:

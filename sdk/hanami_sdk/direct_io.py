@@ -19,7 +19,7 @@ async def send_train_input(
     hexagon_name: str,
     values: Values,
     is_input: bool,
-    is_last: bool,
+    is_last: bool | None = None,
     verify_connection: bool = True,
 ) -> None:
     """Send values to train with.
@@ -29,13 +29,16 @@ async def send_train_input(
         hexagon_name: name of the input or output.
         values: numbers, an `array`, or an array of NumPy of any shape; all become float32.
         is_input: True for an input, False for expected values of an output.
-        is_last: True starts the training with what was sent since the last time.
+        is_last: True starts the training with what was sent since the last time. If it is left out, the argument before
+            it is taken for it, as the manual of OpenHanami has it: inputs first, then one output, which is the last.
         verify_connection: has no effect, the connection is open already.
 
     Raises:
         DirectIOException: the network refused the values, for example because of an unknown name.
         ConnectionFailedException: the connection broke off, or no answer came in time.
     """
+    if is_last is None:
+        is_input, is_last = not is_input, is_input
     target = Buffer.INPUT if is_input else Buffer.EXPECTED
     await in_thread(ws.exchange, hexagon_name, values, is_last, Process.TRAIN, target)
 

@@ -13,6 +13,7 @@ from hanami_sdk import _calls
 __all__ = [
     "add_project_to_user",
     "add_roject_to_user",
+    "change_passphrase",
     "create_user",
     "delete_user",
     "get_user",
@@ -56,6 +57,37 @@ def create_user(
     return _calls.post(
         token, address, "/user", verify_connection, id=user_id, name=user_name, passphrase=secret, is_admin=is_admin
     )
+
+
+def change_passphrase(
+    token: str,
+    address: str,
+    passphrase: str,
+    current_passphrase: str | None = None,
+    user_id: str | None = None,
+    verify_connection: bool = True,
+) -> bytes:
+    """Change a passphrase; all tokens of the user end.
+
+    Args:
+        token: token.
+        address: address of the server.
+        passphrase: new secret, at least 8 bytes.
+        current_passphrase: secret until now; only the owner of the token needs it.
+        user_id: id of another user, for administrators only; None means the owner of the token.
+        verify_connection: check the certificate.
+
+    Returns:
+        `{"id", "token"}`; the owner of the token gets a new one, for others it is empty.
+
+    Raises:
+        NotFoundException: there is no such user.
+        UnauthorizedException: the current passphrase is wrong, or only an administrator may do this.
+    """
+    secrets = {"passphrase": passphrase, "current_passphrase": current_passphrase}
+    body = {name: base64.b64encode(text.encode()).decode() for name, text in secrets.items() if text is not None}
+    body |= {} if user_id is None else {"id": user_id}
+    return _calls.put(token, address, "/user/passphrase", verify_connection, **body)
 
 
 def get_user(token: str, address: str, user_id: str, verify_connection: bool = True) -> bytes:

@@ -123,7 +123,7 @@ SILENCE = object()
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch):
-    for name in (*LOGIN, "HANAMI_PW"):
+    for name in (*LOGIN, "HANAMI_PW", "HANAMI_PASSPHRASE_FILE", "HANAMI_PROJECT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "120")
     yield

@@ -10,6 +10,8 @@ import pytest
 
 UUID = "12959485-51a7-45bc-84dd-aad1c9bfd510"
 OTHER = "d28d72f0-f95f-42bd-b14d-b7e12d3b9d82"
+D1 = "6f2bbcd2-7081-4b08-ae1d-16e6cd6f54c4"
+D2 = "d40c0c06-bd28-49a4-b872-6a70c4750bb9"
 
 USER = {
     "id": "ada1",
@@ -39,12 +41,13 @@ TASK = {
     "end_timestamp": "-",
 }
 DATASET = {**OWNED, "version": "v1.0alpha", "number_of_columns": 2, "number_of_rows": 1723, "description": {"x": {}}}
-LINKS = ["-i", "d1:picture:in", "-o", "d2:label:out"]
-INPUTS = [{"dataset_uuid": "d1", "dataset_column": "picture", "hexagon_name": "in"}]
-OUTPUTS = [{"dataset_uuid": "d2", "dataset_column": "label", "hexagon_name": "out"}]
+LINKS = ["-i", f"{D1}:picture:in", "-o", f"{D2}:label:out"]
+INPUTS = [{"dataset_uuid": D1, "dataset_column": "picture", "hexagon_name": "in"}]
+OUTPUTS = [{"dataset_uuid": D2, "dataset_column": "label", "hexagon_name": "out"}]
 USER_TITLES = "ID NAME IS_ADMIN PROJECTS CREATOR_ID CREATED_AT"
 OWNED_TITLES = "UUID NAME VISIBILITY OWNER_ID PROJECT_ID CREATED_AT"
 TASK_TITLES = "UUID STATE CURRENT_CYCLE TOTAL_NUMBER_OF_CYCLES QUEUE_TIMESTAMP START_TIMESTAMP END_TIMESTAMP"
+METRICS = {"loss": 0.25, "cycles": 3, "blocks": 3, "sections": 12}
 RESULTS = [{"hexagon_name": "out", "dataset_column": "guess"}]
 
 
@@ -56,6 +59,18 @@ def table_of(kind, *rows):
 SINGLE = [
     (
         "user create ada1 --name=Ada -p secretsecret --is_admin",
+        ("POST", "/user", {}, {"id": "ada1", "name": "Ada", "passphrase": "c2VjcmV0c2VjcmV0", "is_admin": True}),
+        USER,
+        USER_TITLES,
+    ),
+    (
+        "user create ada1 --name=Ada --password secretsecret",
+        ("POST", "/user", {}, {"id": "ada1", "name": "Ada", "passphrase": "c2VjcmV0c2VjcmV0", "is_admin": False}),
+        USER,
+        USER_TITLES,
+    ),
+    (
+        "user create ada1 --name=Ada --password=secretsecret --is_admin=true",
         ("POST", "/user", {}, {"id": "ada1", "name": "Ada", "passphrase": "c2VjcmV0c2VjcmV0", "is_admin": True}),
         USER,
         USER_TITLES,
@@ -106,8 +121,8 @@ SINGLE = [
     (
         f"cluster get {UUID}",
         ("GET", "/cluster", {"uuid": UUID}, None),
-        {**OWNED, "number_of_blocks": 3, "number_of_sections": 12, "host": "cpu0", "mode": "TASK", "metrics": {"x": 1}},
-        "UUID NAME VISIBILITY OWNER_ID NUMBER_OF_BLOCKS NUMBER_OF_SECTIONS PROJECT_ID CREATED_AT HOST MODE METRICS",
+        {**OWNED, "number_of_blocks": 3, "number_of_sections": 12, "host": "cpu0", "cycles": 4, "metrics": METRICS},
+        "UUID NAME VISIBILITY OWNER_ID NUMBER_OF_BLOCKS NUMBER_OF_SECTIONS PROJECT_ID CREATED_AT HOST CYCLES LOSS",
     ),
     (
         f"cluster save {UUID} -n before",
@@ -157,12 +172,46 @@ SINGLE = [
         TASK_TITLES,
     ),
     (
-        f"task create request exam -c {UUID} -i d1:picture:in,d1:picture:in -r out:guess",
+        f"task create request exam -c {UUID} -i {D1}:picture:in,{D1}:picture:in -r out:guess",
         (
             "POST",
             "/task/request",
             {},
             {"name": "exam", "cluster_uuid": UUID, "inputs": INPUTS * 2, "results": RESULTS, "time_length": 1},
+        ),
+        TASK,
+        TASK_TITLES,
+    ),
+    (
+        f"task create train lesson -c {UUID} -i in:{D1} -i more:{D2},other:{D1} -o out:{D1}",
+        (
+            "POST",
+            "/task/train",
+            {},
+            {
+                "name": "lesson",
+                "cluster_uuid": UUID,
+                "inputs": {"in": D1, "more": D2, "other": D1},
+                "outputs": {"out": D1},
+                "time_length": 1,
+            },
+        ),
+        TASK,
+        TASK_TITLES,
+    ),
+    (
+        f"task create request exam -c {UUID} -i in:{D1} -r out:guesses",
+        (
+            "POST",
+            "/task/request",
+            {},
+            {
+                "name": "exam",
+                "cluster_uuid": UUID,
+                "inputs": {"in": D1},
+                "results": {"out": "guesses"},
+                "time_length": 1,
+            },
         ),
         TASK,
         TASK_TITLES,
@@ -269,6 +318,8 @@ def test_own_projects(api, run):
     api.answer("GET", "/user/project", projects)
     assert "| proj       | member | true             |" in run("user", "project", "list").out
     assert json.loads(run("user", "project", "list", "-j").out) == projects
+    assert run("user", "project", "list", "--user", "ada1").code == 0
+    assert [query for _, query, _ in api.asked("/user/project")] == [{}, {}, {"user_id": "ada1"}]
 
 
 def test_whoami(api, run):
@@ -291,6 +342,9 @@ def test_whoami(api, run):
         "is_admin": False,
         "projects": [{"project_id": "p", "role": "member", "is_project_admin": True}],
     }
+    api.answer("PUT", "/token", {"token": "of the project"})
+    assert json.loads(run("whoami", "-j", "--project", "p").out)["project"] == "p"
+    assert "| PROJECT  | p " in run("whoami", "--project", "p").out
 
 
 def test_token(api, run):
@@ -299,6 +353,124 @@ def test_token(api, run):
     api.answer("PUT", "/token", {"token": "another"})
     assert run("token", "renew", "--project", "proj", "--output", "csv").out == "another\n"
     assert api.asked("/token")[-1] == ("PUT", {}, {"project_id": "proj"})
+
+
+NEW_SECRET, OLD_SECRET = "c2VjcmV0c2VjcmV0", "YXNkZiBhc2Rm"
+
+
+@pytest.mark.parametrize("option", [["-p", "secretsecret"], ["--password=secretsecret"], ["--passphrase-file", "-"]])
+def test_own_passphrase(option, api, run, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("secretsecret\nanother line\n"))
+    api.answer("PUT", "/user/passphrase", {"id": "asdf", "token": "another"})
+    outcome = run("user", "passphrase", *option)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out == "successfully changed the passphrase of user 'asdf'\n"
+    secrets = {"passphrase": NEW_SECRET, "current_passphrase": OLD_SECRET}
+    assert api.asked("/user/passphrase") == [("PUT", {}, secrets)]
+
+
+def test_passphrase_of_somebody_else(api, run, tmp_path):
+    (tmp_path / "secret").write_text("secretsecret\r\n")
+    api.answer("PUT", "/user/passphrase", {"id": "ada1", "token": ""})
+    outcome = run("user", "passphrase", "--user", "ada1", "--passphrase-file", str(tmp_path / "secret"))
+    assert outcome.out == "successfully changed the passphrase of user 'ada1'\n"
+    assert api.asked("/user/passphrase") == [("PUT", {}, {"id": "ada1", "passphrase": NEW_SECRET})]
+    (tmp_path / "secret").write_text("\nsecretsecret")
+    outcome = run("user", "create", "ada1", "-n", "Ada", "--passphrase-file", str(tmp_path / "secret"))
+    assert (outcome.code, outcome.err) == (
+        1,
+        f"read {tmp_path}/secret: there is no passphrase in the first line\n",
+    )
+
+
+def test_project_switch(api, run, monkeypatch):
+    api.answer("PUT", "/token", {"token": "another"})
+    outcome = run("project", "switch", "proj")
+    assert (outcome.code, outcome.out, outcome.err) == (0, "export HANAMI_PROJECT=proj\n", "")
+    assert json.loads(run("project", "switch", "proj", "-j").out) == {"project_id": "proj"}
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    assert "eval" in run("project", "switch", "proj").err
+    api.answer("PUT", "/token", "not yours", status=401)
+    outcome = run("project", "switch", "other; rm")
+    assert (outcome.code, outcome.out, outcome.err) == (1, "", "status 401: err not yours\n")
+    api.answers["PUT", "/token"] = [(200, {"token": "another"}), (401, "not yours")]
+    monkeypatch.setenv("HANAMI_PROJECT", "left")
+    assert run("project", "switch", "o'k").out == "export HANAMI_PROJECT='o'\"'\"'k'\n"
+    assert api.asked("/token")[-1][2] == {"project_id": "o'k"}
+
+
+@pytest.mark.parametrize("argv", ["host list", "whoami"])
+def test_another_project(argv, api, run, monkeypatch):
+    api.answer("GET", "/host/all", {"header": ["uuid"], "body": []})
+    api.answer("GET", "/user/project", {"projects": []})
+    api.answer("PUT", "/token", {"token": "of the project"})
+    assert run(*argv.split(), "--project", "proj").code == 0
+    monkeypatch.setenv("HANAMI_PROJECT", "other")
+    assert run(*argv.split()).code == 0
+    assert run("--project=proj", *argv.split()).code == 0
+    switches = [(token, body["project_id"]) for method, path, _, body, token in api.requests if method == "PUT"]
+    assert switches == [("the token", "proj"), ("the token", "other"), ("the token", "proj")]
+    assert [token for method, *_, token in api.requests if method == "GET"] == ["of the project"] * 3
+    api.answer("PUT", "/token", "not yours", status=401)
+    assert run(*argv.split()).err == "login of 'asdf' in project 'other' failed: status 401: err not yours\n"
+
+
+RINGS = {"seconds": [0.0, 2.0, 4.0], "minutes": [3.14159], "hours": [0.0] * 24, "days": []}
+
+
+@pytest.mark.parametrize(
+    ("what", "path", "key", "unit"),
+    [
+        ("power", "/power_consumption", "power", "W"),
+        ("temperature", "/temperature_production", "temperature", "°C"),
+        ("speed", "/speed", "current_speed", "MHz"),
+    ],
+)
+def test_measurements(what, path, key, unit, api, run):
+    api.answer("GET", path, {key: RINGS})
+    assert run("measurements", what, "--output", "csv").out.splitlines() == [
+        "span,values,newest,mean,lowest,highest,unit",
+        f"seconds,2,4,3,2,4,{unit}",
+        f"minutes,1,3.14,3.14,3.14,3.14,{unit}",
+        f"hours,0,-,-,-,-,{unit}",
+        f"days,0,-,-,-,-,{unit}",
+    ]
+    assert json.loads(run("measurements", what, "-j").out) == {key: RINGS}
+    lines = run("measurements", what, "--span", "seconds").out.splitlines()
+    assert lines[1].split("|")[1].strip() == "SECONDS AGO"
+    assert [line.split("|")[1:3] for line in lines[3:-1]] == [
+        [" 0           ", " 4     "],
+        [" 1           ", " 2     "],
+    ]
+    api.answer("GET", path, {key: {"seconds": None}})
+    assert run("measurements", what).err == f"unexpected answer of the server: no numbers in '{key}' 'seconds'\n"
+
+
+def test_system_info(api, run):
+    cores = [{"id": 0, "current_speed": 2600000, "maximum_speed": 3100000, "threads": [{"id": 0}, {"id": 1}]}] * 2
+    package = {"id": 0, "thermal_spec": 65.0, "power": 12.5, "cores": cores}
+    answer = {"info": {"hostname": "vm", "has_hyperthreading": True, "packages": [package]}}
+    api.answer("GET", "/system_info", answer)
+    assert run("system", "info", "--output", "csv").out.splitlines() == [
+        "hostname,has_hyperthreading,packages,cores,threads,thermal_spec,power,current_speed,maximum_speed",
+        "vm,true,1,2,4,65,12.5,2600,3100",
+    ]
+    assert "| HAS HYPERTHREADING | true" in run("system", "info").out
+    assert json.loads(run("system", "info", "-j").out) == answer
+    api.answer("GET", "/system_info", {"info": {}})
+    assert run("system", "info").err == "unexpected answer of the server: no machine in 'info'\n"
+
+
+def test_threading(api, run):
+    answer = {"thread_map": {"cpu0/main": [0, 1], "api/main": [0]}}
+    api.answer("GET", "/threading", answer)
+    assert run("system", "threading").out.splitlines()[1:5:2] == [
+        "|  THREAD   | PROCESSORS |",
+        "| api/main  | [0]        |",
+    ]
+    assert json.loads(run("system", "threading", "-j").out) == answer
+    api.answer("GET", "/threading", {})
+    assert run("system", "threading").err == "unexpected answer of the server: no threads in 'thread_map'\n"
 
 
 @pytest.mark.parametrize(("noun", "path"), [("audit", "/audit_log"), ("error", "/error_log")])
@@ -312,6 +484,21 @@ def test_logs(api, run, noun, path):
     ]
     run("logs", noun)
     assert api.asked(path) == [("GET", {"user_id": "asdf", "page": "2"}, None), ("GET", {"page": "0"}, None)]
+
+
+@pytest.mark.parametrize(("noun", "path"), [("audit", "/audit_log"), ("error", "/error_log")])
+def test_a_whole_log(noun, path, api, run):
+    pages = [{"header": ["n"], "body": [[100 * page + row] for row in range(count)]} for page, count in PAGES]
+    api.answer("GET", path, *pages)
+    assert run("logs", noun, "--all", "--output", "csv").out.split() == ["n", *map(str, range(207))]
+    assert [query["page"] for _, query, _ in api.asked(path)] == ["0", "1", "2"]
+    api.answer("GET", path, *pages)
+    assert json.loads(run("logs", noun, "--all", "-j").out) == {"header": ["n"], "body": [[n] for n in range(207)]}
+    api.answer("GET", path, *pages)
+    assert len(run("logs", noun, "--output", "csv").out.split()) == 101
+
+
+PAGES = ((0, 100), (1, 100), (2, 7))
 
 
 def test_direct(api, run, tmp_path, monkeypatch):
@@ -378,11 +565,27 @@ def test_upload_mnist(uploads, run, paths):
     outcome = run("dataset", "create", "mnist", "-i", paths[0], "-l", paths[1], "digits")
     assert outcome.code == 0
     assert "| NUMBER OF ROWS    | 1723" in outcome.out
-    assert outcome.err.splitlines()[-1] == "uploading 100 %"
+    assert outcome.err == "", "nobody watches"
     assert uploads.uploaded == {"file-input": bytes(range(256)) * 600, "file-label": b"label"}
     sizes = {"name": "digits", "input_data_size": 153600, "label_data_size": 5}
     files = {"uuid": UUID, "uuid_input_file": "file-input", "uuid_label_file": "file-label"}
     assert uploads.asked("/dataset/upload/mnist") == [("POST", {}, sizes), ("PUT", {}, files)]
+
+
+def test_upload_shows_its_progress_on_a_terminal(uploads, run, paths, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    outcome = run("dataset", "create", "csv", "-i", paths[0], "numbers", "-j")
+    assert json.loads(outcome.out) == DATASET
+    assert "storing" in outcome.err
+    assert "━" in outcome.err
+
+
+def test_a_mistyped_format(api, run, paths):
+    api.answer("POST", "/dataset/upload/mnst", "Access denied by policy", status=401)
+    outcome = run("dataset", "create", "mnst", "-i", paths[0], "-l", paths[1], "digits")
+    line = "status 401: err Access denied by policy (format 'mnst', did you mean \"mnist\"?)\n"
+    assert (outcome.code, outcome.out, outcome.err) == (1, "", line)
 
 
 def test_upload_of_compressed_mnist(uploads, run, paths, tmp_path):
@@ -416,7 +619,7 @@ def test_upload_that_is_refused_is_reported_and_removed(uploads, run, paths):
 
 def test_wait_for_a_task(api, run, monkeypatch):
     pauses = []
-    monkeypatch.setattr("hanami_cli.nouns.task.sleep", pauses.append)
+    monkeypatch.setattr("hanami_cli.waiting.sleep", pauses.append)
     half = {**TASK, "current_cycle": 30000}
     done = {**TASK, "state": "finished", "current_cycle": 60000}
     api.answer("POST", "/task/train", {**TASK, "state": "queued"})
@@ -427,6 +630,28 @@ def test_wait_for_a_task(api, run, monkeypatch):
     assert outcome.err.splitlines() == ["queued 0 %", "active 0 %", "active 50 %", "finished 100 %"]
     assert pauses == sorted(pauses)
     assert len(pauses) == 4
+
+
+@pytest.mark.parametrize(
+    ("argv", "path", "answer"),
+    [
+        (f"task get {OTHER} -c {UUID}", "/task", TASK),
+        (f"cluster save {UUID} -n before", "/cluster/save", {"uuid": OTHER, "name": "before"}),
+        (f"cluster restore {UUID} -c {UUID}", "/cluster/load", {"uuid": OTHER}),
+    ],
+)
+def test_wait_for_what_is_queued(argv, path, answer, api, run, monkeypatch):
+    monkeypatch.setattr("hanami_cli.waiting.sleep", lambda pause: None)
+    api.answer("POST", path, answer)
+    done = {**TASK, "state": "finished"}
+    api.answer("GET", "/task", TASK, done)
+    outcome = run(*argv.split(), "--wait", "-j")
+    assert (outcome.code, json.loads(outcome.out)) == (0, done if path == "/task" else answer)
+    assert api.asked("/task") == [("GET", {"uuid": OTHER, "cluster_uuid": UUID}, None)] * 2
+    api.answer("GET", "/task", {**TASK, "state": "failed"})
+    outcome = run(*argv.split(), "--wait")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err.splitlines()[-1] == f"task '{OTHER}' ended in the state 'failed'"
 
 
 @pytest.mark.parametrize(
@@ -442,14 +667,14 @@ def test_wait_for_a_task(api, run, monkeypatch):
 def test_wait_for_a_task_that_fails(task, reason, api, run):
     api.answer("POST", "/task/request", TASK)
     api.answer("GET", "/task", {**TASK, **task})
-    argv = ["task", "create", "request", "-i", "a:b:c", "-r", "d:e", "-c", UUID, "exam", "--wait"]
+    argv = ["task", "create", "request", "-i", f"{D1}:b:c", "-r", "d:e", "-c", UUID, "exam", "--wait"]
     outcome = run(*argv)
     assert (outcome.code, outcome.out) == (1, "")
     assert outcome.err.splitlines()[-1] == reason.replace("TASK", UUID)
 
 
 def test_a_token_that_expires_during_a_wait_is_renewed(api, run, monkeypatch):
-    monkeypatch.setattr("hanami_cli.nouns.task.sleep", lambda pause: None)
+    monkeypatch.setattr("hanami_cli.waiting.sleep", lambda pause: None)
     api.answer("POST", "/task/train", TASK)
     api.answers["GET", "/task"] = [(200, TASK), (401, "Token is expired"), (200, {**TASK, "state": "finished"})]
     assert run("task", "create", "train", *LINKS, "-c", UUID, "lesson", "--wait").code == 0
@@ -457,7 +682,7 @@ def test_a_token_that_expires_during_a_wait_is_renewed(api, run, monkeypatch):
 
 
 def test_progress_is_a_bar_on_a_terminal(api, run, monkeypatch):
-    monkeypatch.setattr("hanami_cli.nouns.task.sleep", lambda pause: None)
+    monkeypatch.setattr("hanami_cli.waiting.sleep", lambda pause: None)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     api.answer("POST", "/task/train", TASK)

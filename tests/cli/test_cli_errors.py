@@ -2,16 +2,21 @@
 
 import functools
 import os
+import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
+import threading
+from http.server import ThreadingHTTPServer
 
 import pytest
 
 from hanami_cli import program
 from hanami_cli.errors import CliError, UsageError
 from hanami_cli.program import guarded
+from tests.cli.conftest import FakeApi, Handler
 
 
 @pytest.mark.parametrize(
@@ -74,10 +79,11 @@ def test_a_refused_login_is_reported_as_such(argv, api, run):
     [
         ("user get x", "[]"),
         ("user get x", "no json"),
-        ("cluster mode x TASK", "[]"),
+        ("cluster mode 12959485-51a7-45bc-84dd-aad1c9bfd510 TASK", "[]"),
+        ("cluster get digits", "{}"),
         ("user list", "{}"),
         ("user project list", "{}"),
-        ("dataset content x -c y -n 1", "{}"),
+        ("dataset content 12959485-51a7-45bc-84dd-aad1c9bfd510 -c y -n 1", "{}"),
     ],
 )
 def test_an_answer_of_another_shape(argv, answer, api, run):
@@ -85,6 +91,7 @@ def test_an_answer_of_another_shape(argv, answer, api, run):
         ("GET", "/user"),
         ("PUT", "/cluster/set_mode"),
         ("GET", "/user/all"),
+        ("GET", "/cluster/all"),
         ("GET", "/user/project"),
         ("GET", "/dataset/content"),
     ]:
@@ -111,6 +118,40 @@ def test_a_server_that_keeps_silent(argv, api, run, silence):
     outcome = run(*argv.split(), "--timeout", "0.05")
     line = f"login of 'asdf' failed: {api.address}/v1.0alpha/token: timed out\n"
     assert (outcome.code, outcome.out, outcome.err) == (1, "", line)
+
+
+@pytest.fixture
+def self_signed(tmp_path, login, monkeypatch):
+    """A server whose certificate nobody has signed."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("needs the openssl command")
+    files = ["-keyout", str(tmp_path / "key"), "-out", str(tmp_path / "certificate")]
+    options = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=x"]
+    subprocess.run([openssl, "req", *options, *files], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "certificate", tmp_path / "key")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        server.api, server.daemon_threads = FakeApi(), True
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        address = f"https://127.0.0.1:{server.server_port}"
+        monkeypatch.setenv("HANAMI_ADDRESS", address)
+        yield address
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("argv", ["user list", "cluster mode x TASK"])
+def test_an_unknown_certificate_is_refused_unless_one_asks_for_it(argv, self_signed, run):
+    outcome = run(*argv.split())
+    begin, end = f"login of 'asdf' failed: {self_signed}/v1.0alpha/token: ", " (--insecure skips this check)\n"
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err.startswith(begin)
+    assert "certificate verify failed" in outcome.err
+    assert outcome.err.endswith(end)
+    assert run(*argv.split(), "--insecure").err == "login of 'asdf' failed: status 404: err no such endpoint\n"
 
 
 def test_insecure_reaches_the_sdk(login, run, monkeypatch):
@@ -186,6 +227,27 @@ def test_arguments_that_docopt_does_not_understand_are_wrong_usage(capsys):
     docopt.DocoptExit.usage = "Usage: hanami backup PATH"
     assert guarded("hanami", raising(docopt.DocoptExit())) == 2
     assert capsys.readouterr().err == "Usage: hanami backup PATH\n"
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["backup", "a", "b"], "Error: the command line does not fit"),
+        (["backup"], "Error: the command line does not fit"),
+        (["backup", "a", "--fsat"], 'Error: unknown flag: --fsat, did you mean "--fast"?'),
+        (["backup", "a", "--xyzzy", "b"], "Error: unknown flag: --xyzzy"),
+        (["backup", "a", "-x"], "Error: unknown flag: -x"),
+    ],
+)
+def test_what_docopt_says_is_made_readable(argv, said, capsys):
+    import docopt
+
+    def run():
+        docopt.docopt("Usage:\n    hanami backup PATH [--fast]\n", argv)
+        return 0
+
+    assert guarded("hanami", run) == 2
+    assert capsys.readouterr() == ("", f"{said}\nUsage:\n    hanami backup PATH [--fast]\n")
 
 
 def test_other_errors_are_not_hidden():

@@ -1,4 +1,4 @@
-"""The questions of `user create`, on a real terminal."""
+"""Questions for a passphrase, on a real terminal."""
 
 import os
 import pty
@@ -11,10 +11,13 @@ USER = {"id": "ada1", "name": "Ada"}
 START = "import sys; from hanami_cli.hanamictl import main; sys.exit(main())"
 
 
-def on_a_terminal(*answers):
-    """Run `user create` on a new terminal, give the answers, and return exit code and what the terminal showed."""
+CREATE = ("user", "create", "ada1", "-n", "Ada")
+
+
+def on_a_terminal(*answers, command=CREATE):
+    """Run a command on a new terminal, give the answers, and return exit code and what the terminal showed."""
     ours, theirs = pty.openpty()
-    argv = [sys.executable, "-W", "error", "-c", START, "user", "create", "ada1", "-n", "Ada"]
+    argv = [sys.executable, "-W", "error", "-c", START, *command]
     with subprocess.Popen(argv, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True) as process:
         os.close(theirs)
         shown = conversation(ours, answers)
@@ -56,11 +59,50 @@ def test_two_different_passphrases(api):
     assert api.requests == []
 
 
+def test_a_new_passphrase_of_ones_own(api):
+    api.answer("PUT", "/user/passphrase", {"id": "asdf", "token": "another"})
+    code, shown = on_a_terminal(b"secretsecret", b"secretsecret", command=("user", "passphrase"))
+    assert code == 0
+    assert shown.splitlines()[-1] == "successfully changed the passphrase of user 'asdf'"
+    assert "secretsecret" not in shown
+
+
+def test_the_passphrase_of_the_login_is_asked_for(api, monkeypatch):
+    monkeypatch.delenv("HANAMI_PASSPHRASE")
+    api.answer("GET", "/host/all", {"header": ["uuid", "type"], "body": []})
+    code, shown = on_a_terminal(b" secret ", command=("host", "list"))
+    assert (code, shown.splitlines()[0]) == (0, "Passphrase of 'asdf': ")
+    assert "secret" not in shown
+    assert api.asked("/token")[0][2]["passphrase"] == "IHNlY3JldCA="
+
+
+def test_nobody_is_asked_in_vain(monkeypatch, login):
+    """What is wrong with the address is said before the question."""
+    monkeypatch.delenv("HANAMI_PASSPHRASE")
+    monkeypatch.delenv("HANAMI_ADDRESS")
+    assert on_a_terminal(command=("host", "list")) == (1, "HANAMI_ADDRESS is not set\r\n")
+
+
+def test_the_passphrase_of_the_login_in_a_file(api, run, monkeypatch, tmp_path):
+    api.answer("GET", "/host/all", {"header": ["uuid", "type"], "body": []})
+    monkeypatch.setenv("HANAMI_PASSPHRASE_FILE", str(tmp_path / "secret"))
+    assert run("host", "list").code == 0, "the variable goes before the file"
+    monkeypatch.delenv("HANAMI_PASSPHRASE")
+    assert run("host", "list").err == f"open {tmp_path}/secret: no such file or directory\n"
+    (tmp_path / "secret").write_text("from a file\n")
+    assert run("host", "list").code == 0
+    assert [body["passphrase"] for _, _, body in api.asked("/token")] == ["YXNkZiBhc2Rm", "ZnJvbSBhIGZpbGU="]
+
+
 def test_no_terminal(api, run, monkeypatch):
     with open(os.devnull) as nothing:
         monkeypatch.setattr(sys, "stdin", nothing)
         outcome = run("user", "create", "ada1", "-n", "Ada")
-    assert (outcome.code, outcome.out, outcome.err) == (1, "", "Failed to read passphrase input\n")
+    assert (outcome.code, outcome.out, outcome.err) == (
+        1,
+        "",
+        "Failed to read passphrase input: there is no terminal, use --passphrase-file\n",
+    )
     assert api.requests == []
 
 

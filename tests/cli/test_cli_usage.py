@@ -1,5 +1,6 @@
 """Every usage line of every noun, in every order of its parts, and what is said about lines that do not fit."""
 
+import re
 from importlib import import_module
 from itertools import chain
 
@@ -10,6 +11,7 @@ from hanami_cli.arguments import parse
 from hanami_cli.errors import UsageError
 from hanami_cli.hanamictl import NOUNS, SWITCHES, main
 from hanami_cli.usage import Line, complaint, flags_of, lines_of
+from tests.cli.test_cli_reference import EXIT_CODES
 
 HELPS = {noun: import_module(f"hanami_cli.nouns.{noun}").HELP for noun in NOUNS}
 LINES = [pytest.param(noun, line, id=" ".join(line.words)) for noun in NOUNS for line in lines_of(HELPS[noun])]
@@ -28,13 +30,13 @@ def spellings(text, flag):
         elif name.startswith("--"):
             yield from ([name, value], [f"{name}={value}"])
         else:
-            yield from ([name, value], [name + value])
+            yield from ([name, value], [name + value], [f"{name}={value}"])
 
 
 def arrangements(text, line):
     """Return the line with its required options behind, before and between the words, in all spellings."""
     words = [*line.words, *(f"the-{name}" for name in line.arguments)]
-    for place in range(3):
+    for place in range(5):
         variants = [list(spellings(text, flag)) for flag in line.required]
         options = list(chain.from_iterable(variant[place % len(variant)] for variant in variants))
         yield [*words, *options]
@@ -86,6 +88,7 @@ def test_all_missing_options_are_named(noun, line, capsys):
     ("argv", "message"),
     [
         ("usr list", 'unknown command "usr" for "hanamictl", did you mean "user"?'),
+        ("meas speed", 'unknown command "meas" for "hanamictl", did you mean "measurements"?'),
         ("xyzzy", 'unknown command "xyzzy" for "hanamictl"'),
         ("user lst", 'unknown command "lst" for "hanamictl user", did you mean "list"?'),
         ("-j user --insecure lst", 'unknown command "lst" for "hanamictl user", did you mean "list"?'),
@@ -118,6 +121,16 @@ def test_all_missing_options_are_named(noun, line, capsys):
         ("cluster mode x WILD", 'invalid argument "WILD" for MODE: use TASK or DIRECT'),
         ("task create train x -c c -i abc -o a:b:c", "Required separators ':' are missing in 'abc'"),
         ("task create train x -c c -i a:b -o a:b:c", "Invalid format before or after ':' in 'a:b'"),
+        ("task create train x -c c -i a:b,a:c -o d:e", "'a' is given twice"),
+        ("task create train x -c c -i a:b -o a:", "Invalid format before or after ':' in 'a:b'"),
+        ("measurements speed --span weeks", 'invalid argument "weeks" for "--span": use seconds, minutes, hours, days'),
+        ("user get x --password y", "unknown flag: --passphrase"),
+        ("user create x -n y -p z --password z", "flag given more than once: --passphrase"),
+        (
+            "user create x -n y -p z --passphrase-file z",
+            "only one of these flags may be given: --passphrase, --passphrase-file",
+        ),
+        ("--insecrue", 'unknown flag: --insecrue, did you mean "--insecure"?'),
         ("task create train x -c c -i a:b:c,d::f -o a:b:c", "Invalid format before or after ':' in 'd::f'"),
         ("task create request x -c c -i a:b:c -r a:b:c", "Invalid format before or after ':' in 'a:b:c'"),
         ("task create request x -c c -i a:b:c -r a", "Required separators ':' are missing in 'a'"),
@@ -144,6 +157,8 @@ def test_wrong_command_lines(argv, message, capsys, login):
         ("--json_output user list", "json"),
         ("user list --json_output=true", "json"),
         ("user list --json_output=false", "table"),
+        ("user list -j=true", "json"),
+        ("user list -j=false", "table"),
         ("user --output csv list", "csv"),
         ("user list --output=json", "json"),
         ("user list -j --output table", "table"),
@@ -165,6 +180,12 @@ def test_overview(argv, capsys):
     assert main(argv) == 0
     out = capsys.readouterr().out
     assert all(f"    {noun}" in out for noun in NOUNS)
+
+
+def test_overview_tells_all_exit_codes(capsys):
+    main([])
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Exit codes")]
+    assert sorted(map(int, re.findall(r"\d+", line))) == sorted(EXIT_CODES)
 
 
 @pytest.mark.parametrize("noun", NOUNS)

@@ -1,6 +1,7 @@
 """JSON and CSV output, and answers that have not the shape they should have."""
 
 import json
+import sys
 
 import pytest
 
@@ -15,6 +16,31 @@ def test_json_is_indented_sorted_and_whole():
     assert Record(answer, ("b",)).json() == (
         '{\n    "a": [\n        {\n            "y": 0.5,\n            "z": null\n        }\n    ],\n    "b": 1\n}'
     )
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (1e6, "1000000"),
+        (-3.0, "-3"),
+        (92.07999420166016, "92.07999420166016"),
+        (1e20, "100000000000000000000"),
+        (1e21, "1e+21"),
+        (2.5e-05, "0.000025"),
+        (-1.2345e-06, "-0.0000012345"),
+        (1e-06, "0.000001"),
+        (1e-07, "1e-7"),
+        (1.25e-10, "1.25e-10"),
+        (5e-324, "5e-324"),
+        (True, "true"),
+        (None, "null"),
+        ([], "[]"),
+        ({}, "{}"),
+    ],
+)
+def test_json_has_the_numbers_of_go(number, text):
+    assert Record({"n": number}, ()).json() == f'{{\n    "n": {text}\n}}'
+    assert json.loads(text) == number
 
 
 def test_json_escapes_what_html_would_read():
@@ -63,6 +89,43 @@ def test_output_ends_with_one_newline(form, capsys):
     out = capsys.readouterr().out
     assert out.endswith("\n")
     assert not out.endswith("\n\n")
+
+
+LISTING = Listing.from_answer(TABLE, ("uuid", "name"))
+NARROW = """\
++------+-----+
+| UUID | u1  |
+| NAME | a,b |
++------+-----+
++------+-------+
+| UUID | u2    |
+| NAME | <nil> |
++------+-------+
+"""
+
+
+@pytest.fixture
+def shown(monkeypatch, capsys):
+    """Show a view on a terminal of so many columns, or where there is none."""
+
+    def shown(view, form="table", columns=0):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: columns > 0, raising=False)
+        show(view, form)
+        return capsys.readouterr().out.removesuffix("\n")
+
+    return shown
+
+
+def test_a_list_that_is_wider_than_the_terminal_is_shown_row_by_row(shown):
+    table = LISTING.table()
+    width = len(table.splitlines()[0])
+    assert shown(LISTING, columns=width) == table
+    assert shown(LISTING, columns=width - 1) == NARROW.removesuffix("\n")
+    assert shown(LISTING, columns=0) == table, "a pipe has no width"
+    assert shown(LISTING, "csv", width - 1) == LISTING.csv()
+    empty = Listing.from_answer({"header": TABLE["header"], "body": []})
+    assert shown(empty, columns=width - 1) == empty.table()
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def test_it_has_all_methods_of_the_client_with_the_same_parameters() -> None:
         if name in NOT_MIRRORED:
             continue
         assert list(inspect.signature(known[name]).parameters) == list(inspect.signature(method).parameters), name
-        assert inspect.iscoroutinefunction(known[name]) or name == "direct"
+        assert inspect.iscoroutinefunction(known[name]) or name in ("direct", "rows")
         assert known[name].__doc__
     assert set(known) == set(public(Client)) - NOT_MIRRORED | {"from_environment"}
 
@@ -69,6 +69,17 @@ def test_calls_run_at_the_same_time(server: FakeServer) -> None:
 
     assert [hosts[0].type for hosts in run(server, story)] == ["cpu"] * 3
     assert len(server.logins) == 1
+
+
+def test_rows_come_page_by_page(server: FakeServer) -> None:
+    pages = [{"header": ["uuid"], "body": [["a"], ["b"]], "next": "2"}, {"header": ["uuid"], "body": [], "next": None}]
+    server.on("GET", "/dataset/all", lambda request: Answer(body=pages[request.query.get("after") == "2"]))
+
+    async def story(client: AsyncClient) -> Any:
+        return [row["uuid"] async for row in client.rows("/dataset/all", 2)]
+
+    assert run(server, story) == ["a", "b"]
+    assert [request.query for request in server.requests] == [{"limit": "2"}, {"limit": "2", "after": "2"}]
 
 
 def test_errors_are_those_of_the_client(server: FakeServer) -> None:

@@ -28,7 +28,7 @@ from hanami_sdk import (
     WaitTimeoutException,
 )
 
-from .fake_server import API, Answer, FakeServer
+from .fake_server import API, Answer, FakeServer, Request
 
 THING = {
     "created_at": "2026-11-21 19:51:42",
@@ -273,6 +273,7 @@ def test_passphrases(server: FakeServer, client: Client) -> None:
     assert last(server)[:2] == ("PUT", "/user/passphrase")
     assert last(server)[2]["passphrase"] == secrets[0]
     assert set(last(server)[2]) == {"passphrase", "current_passphrase"}
+    assert client.identity() == {"id": "asdf", "name": "asdf", "is_admin": True}
     client.change_passphrase("new passphrase", "tsugumi")
     assert last(server) == ("PUT", "/user/passphrase", {"id": "tsugumi", "passphrase": secrets[0]})
 
@@ -299,6 +300,55 @@ def test_logs(server: FakeServer, client: Client) -> None:
         assert last(server)[2] == {"page": "0"}
         read(3, "me@x")
         assert server.requests[-1].raw_query == "user_id=me@x&page=3"
+
+
+RINGS = {"seconds": [0.0, 45.5], "minutes": [0.0] * 60, "hours": [0.0], "days": []}
+
+
+def test_measurements(server: FakeServer, client: Client) -> None:
+    for path, name, read in (
+        ("/power_consumption", "power", client.power_consumption),
+        ("/temperature_production", "temperature", client.temperature),
+        ("/speed", "current_speed", client.speed),
+    ):
+        server.on("GET", path, {name: RINGS})
+        found = read()
+        assert (found.now, found.seconds, len(found.minutes), found.days) == (45.5, (0.0, 45.5), 60, ())
+    assert "60 values, the last one is 0" in found._repr_html_()
+    server.on("GET", "/speed", "Speed is not available on this machine", status=404)
+    with pytest.raises(NotFoundException, match="not available"):
+        client.speed()
+
+
+def test_the_machine(server: FakeServer, client: Client) -> None:
+    core = {"id": 1, "current_speed": 2600000, "maximum_speed": 3000000, "threads": [{"id": 2}, {"id": 3}]}
+    package = {"id": 0, "thermal_spec": 65.0, "power": 12.5, "cores": [core]}
+    server.on("GET", "/system_info", {"info": {"hostname": "h", "has_hyperthreading": True, "packages": [package]}})
+    machine = client.system_info()
+    assert (machine.hostname, machine.has_hyperthreading) == ("h", True)
+    (processor,) = machine.packages
+    assert (processor.thermal_spec, processor.power, processor.cores[0].threads) == (65.0, 12.5, (2, 3))
+    assert processor.cores[0].current_minimum_speed == 0
+    server.on("GET", "/threading", {"thread_map": {"api/main": [0, 1]}})
+    assert client.threading() == {"api/main": (0, 1)}
+
+
+def test_rows_come_page_by_page(server: FakeServer, client: Client) -> None:
+    pages = {None: (["a", "b"], "7"), "7": (["c"], None)}
+
+    def answer(request: Request) -> Answer:
+        names, following = pages[request.query.get("after")]
+        return Answer(body={"header": ["uuid"], "body": [[name] for name in names], "next": following})
+
+    server.on("GET", "/task/all", answer)
+    found = client.rows("/task/all", 2, cluster_uuid="c")
+    assert next(found) == {"uuid": "a"}
+    assert len(server.requests) == 1, "a page is asked for when it is needed"
+    assert [row["uuid"] for row in found] == ["b", "c"]
+    assert [request.query for request in server.requests] == [
+        {"cluster_uuid": "c", "limit": "2"},
+        {"cluster_uuid": "c", "limit": "2", "after": "7"},
+    ]
 
 
 @pytest.mark.parametrize("answer", ["{}", "[]", '{"header":[]}'])
@@ -337,6 +387,23 @@ def test_models_show_themselves_in_notebooks() -> None:
     assert "room, member, False" in User("ada_", "Ada", projects=(Membership("room", "member", False),))._repr_html_()
 
 
+def test_lists_show_themselves_in_notebooks(server: FakeServer, client: Client) -> None:
+    header = ["uuid", "state", "percentage", "queued", "start", "end"]
+    body = [["t<1>", "active", "0.5", "now", "now", "-"], ["t2", "queued", "0", "now", "-", "-"]]
+    server.on("GET", "/task/all", {"header": header, "body": body})
+    tasks = client.tasks("c")
+    assert tasks == list(tasks)
+    shown = tasks._repr_html_()  # type: ignore[attr-defined]
+    assert "<caption>2 × Task</caption>" in shown
+    assert shown.count("<tr>") == 3
+    assert "t&lt;1&gt;" in shown
+    assert '<progress max="1" value="0.5000"></progress> 50%' in shown
+    assert "end timestamp" not in shown, "what is known of none is not shown"
+    assert shown.count("<th ") * 3 == shown.count("<th ") + shown.count("<td ")
+    server.on("GET", "/task/all", {"header": header, "body": []})
+    assert "0 × nothing" in client.tasks("c")._repr_html_()  # type: ignore[attr-defined]
+
+
 def test_a_client_shows_no_secrets(server: FakeServer, client: Client) -> None:
     server.on("PUT", "/token", {"token": "token-2"})
     client.switch_project("room")
@@ -364,3 +431,21 @@ def test_a_login_of_the_environment(monkeypatch: pytest.MonkeyPatch, server: Fak
         found.login()
     assert found.timeout == 5
     assert server.logins[0].body["id"] == "ada_"
+
+
+def test_a_project_from_the_first_call_on(monkeypatch: pytest.MonkeyPatch, server: FakeServer) -> None:
+    server.on("PUT", "/token", {"token": "of the room"})
+    server.on("GET", "/host/all", {"header": [], "body": []})
+    login = {"HANAMI_ADDRESS": server.address, "HANAMI_USER": "asdf", "HANAMI_PASSPHRASE": "asdf asdf"}
+    for name, value in login.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("HANAMI_PROJECT", "room")
+    for given in ({}, {"project": "cellar"}):
+        with Client.from_environment(**given) as client:
+            client.hosts()
+    switches = [login for login in server.logins if login.method == "PUT"]
+    assert [(switch.token, switch.body["project_id"]) for switch in switches] == [
+        ("token-1", "room"),
+        ("token-3", "cellar"),
+    ]
+    assert [request.token for request in server.requests] == ["of the room"] * 2

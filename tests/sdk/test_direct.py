@@ -78,6 +78,26 @@ def test_script_of_the_manual(server: FakeServer) -> None:
     ]
 
 
+def test_training_as_the_manual_prints_it(server: FakeServer) -> None:
+    """The manual gives four arguments: without `is_input`, the one before the last is `is_last`."""
+
+    async def main() -> None:
+        ws = await cluster.switch_to_direct_mode("tok", server.address, "c")
+        await direct_io.send_train_input(ws, "test_input", [0.0, 2.0], False)
+        await direct_io.send_train_input(ws, "test_output", [1.0], True)
+        await ws.close()
+
+    asyncio.run(main())
+    given, wanted = [_messages.classes().cluster_io.FromString(frame) for frame in server.frames]
+    assert (given.bufferName, given.isLast, given.processType, given.targetBufferType) == ("test_input", False, 1, 0)
+    assert (wanted.bufferName, wanted.isLast, wanted.processType, wanted.targetBufferType) == (
+        "test_output",
+        True,
+        1,
+        2,
+    )
+
+
 def test_event_loop_goes_on_while_the_network_works(server: FakeServer) -> None:
     began = threading.Event()
 

@@ -21,6 +21,7 @@ from hanami_sdk import (
     hanami_token,
     hosts,
     logs,
+    measurements,
     project,
     request_result,
     task,
@@ -66,6 +67,14 @@ GETS: list[tuple[Any, tuple[Any, ...], str, str]] = [
     (logs.list_audit_logs, (None, 0), "/audit_log", "page=0"),
     (logs.list_error_logs, ("asdf", 2), "/error_log", "user_id=asdf&page=2"),
     (logs.list_error_logs, ("", 0), "/error_log", "page=0"),
+    (measurements.get_power_consumption, (), "/power_consumption", ""),
+    (measurements.get_temperature_production, (), "/temperature_production", ""),
+    (measurements.get_speed, (), "/speed", ""),
+    (measurements.get_system_info, (), "/system_info", ""),
+    (measurements.get_threading, (), "/threading", ""),
+    (request_result.get_request_result, ("d",), "/dataset", "uuid=d"),
+    (request_result.list_request_results, (), "/dataset/all", ""),
+    (request_result.check_against_dataset, ("result", "ref"), "/dataset/check", "uuid=result&reference_uuid=ref"),
 ]
 
 DELETES: list[tuple[Any, tuple[Any, ...], str, str]] = [
@@ -77,6 +86,7 @@ DELETES: list[tuple[Any, tuple[Any, ...], str, str]] = [
     (cluster.delete_cluster, ("c",), "/cluster", "uuid=c"),
     (task.delete_task, ("t", "c"), "/task", "uuid=t&cluster_uuid=c"),
     (checkpoint.delete_checkpoint, ("p",), "/checkpoint", "uuid=p"),
+    (request_result.delete_request_result, ("d",), "/dataset", "uuid=d"),
 ]
 
 BODIES: list[tuple[Any, tuple[Any, ...], str, str, dict[str, Any]]] = [
@@ -103,6 +113,20 @@ BODIES: list[tuple[Any, tuple[Any, ...], str, str, dict[str, Any]]] = [
         {"id": "asdf", "project_id": "proj", "role": "member", "is_project_admin": False},
     ),
     (user.switch_project, ("proj",), "PUT", "/token", {"project_id": "proj"}),
+    (
+        user.change_passphrase,
+        ("ÄsdfÄsdf", "x"),
+        "PUT",
+        "/user/passphrase",
+        {"passphrase": SECRET, "current_passphrase": "eA=="},
+    ),
+    (
+        user.change_passphrase,
+        ("ÄsdfÄsdf", None, "ada_"),
+        "PUT",
+        "/user/passphrase",
+        {"passphrase": SECRET, "id": "ada_"},
+    ),
     (
         cluster.create_cluster,
         ("net", "version: 1\n# ä\n"),
@@ -333,6 +357,10 @@ SIGNATURES: dict[Any, str] = {
     checkpoint.list_checkpoints: "token address verify_connection",
     checkpoint.delete_checkpoint: "token address checkpoint_uuid verify_connection",
     hosts.list_hosts: "token address verify_connection",
+    request_result.get_request_result: "token address request_result_uuid verify_connection",
+    request_result.delete_request_result: "token address request_result_uuid verify_connection",
+    request_result.list_request_results: "token address verify_connection",
+    request_result.check_against_dataset: "token address result_uuid dataset_uuid verify_connection",
     logs.list_audit_logs: "token address user_id page verify_connection",
     logs.list_error_logs: "token address user_id page verify_connection",
     direct_io.send_train_input: "ws hexagon_name values is_input is_last verify_connection",
@@ -359,8 +387,17 @@ def test_signature_is_that_of_the_released_sdk(function: Any) -> None:
 
 
 def test_every_function_is_tested() -> None:
-    modules = (checkpoint, cluster, dataset, direct_io, hanami_request, hanami_token, hosts, logs, project, task, user)
+    modules = (checkpoint, cluster, dataset, direct_io, hanami_request, hanami_token, hosts, logs, measurements)
+    modules += (project, request_result, task, user)
     public = {getattr(module, name) for module in modules for name in module.__all__}
     new = {checkpoint.get_checkpoint, hanami_token.renew_token, dataset.upload_files}
     new |= {user.add_project_to_user, user.remove_project_from_user, hanami_request.set_default_timeout}
+    new |= {user.change_passphrase, *(getattr(measurements, name) for name in measurements.__all__)}
     assert public == set(SIGNATURES) | new
+
+
+def test_every_function_has_one_case_at_least() -> None:
+    cases = {case[0] for case in (*GETS, *DELETES, *BODIES)}
+    elsewhere = {name for name in SIGNATURES if inspect.getmodule(name) in (hanami_request, direct_io)} | COROUTINES
+    uploads = {dataset.upload_mnist_files, dataset.upload_csv_files, dataset.wait_until_upload_complete}
+    assert set(SIGNATURES) == cases & set(SIGNATURES) | elsewhere | uploads | {hanami_token.request_token}

@@ -33,6 +33,7 @@ def run_noun(text: str, actions: Mapping[str, Action], argv: Sequence[str]) -> i
     arguments = parse(text, argv)
     noun, *_ = [word for word in argv if word in arguments.words()]
     action = next(action for words, action in actions.items() if {noun, *words.split()} == arguments.words())
-    connection = connect(verify=not arguments.is_set("--insecure"), timeout=arguments.seconds("--timeout"))
+    verify, timeout = not arguments.is_set("--insecure"), arguments.seconds("--timeout")
+    connection = connect(verify, timeout, arguments.optional("--project"))
     show(action(connection, arguments), arguments.form)
     return 0

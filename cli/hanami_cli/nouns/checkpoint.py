@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from hanami_cli.arguments import COMMON_OPTIONS, Arguments
 from hanami_cli.connection import Connection
+from hanami_cli.names import uuid_of
 from hanami_cli.nouns import run_noun
 from hanami_cli.views import Listing, Message, Record, View
 from hanami_sdk import checkpoint
@@ -17,9 +18,11 @@ HELP = f"""
 Checkpoints are saved states of clusters. `hanamictl cluster save` makes one, `cluster restore` loads it.
 
 Usage:
-    hanamictl checkpoint get CHECKPOINT_UUID [options]
+    hanamictl checkpoint get CHECKPOINT [options]
     hanamictl checkpoint list [options]
-    hanamictl checkpoint delete CHECKPOINT_UUID [options]
+    hanamictl checkpoint delete CHECKPOINT [options]
+
+CHECKPOINT is a UUID, or a name that only one checkpoint has.
 {COMMON_OPTIONS}
 Examples:
     hanamictl checkpoint list
@@ -35,7 +38,8 @@ def run(argv: list[str]) -> int:
 
 
 def _get(connection: Connection, arguments: Arguments) -> View:
-    return Record(connection.ask(checkpoint.get_checkpoint, arguments.text("CHECKPOINT_UUID")), FIELDS)
+    uuid = uuid_of(connection, "checkpoint", arguments.text("CHECKPOINT"))
+    return Record(connection.ask(checkpoint.get_checkpoint, uuid), FIELDS)
 
 
 def _list(connection: Connection, _: Arguments) -> View:
@@ -43,6 +47,6 @@ def _list(connection: Connection, _: Arguments) -> View:
 
 
 def _delete(connection: Connection, arguments: Arguments) -> View:
-    uuid = arguments.text("CHECKPOINT_UUID")
-    connection.call(checkpoint.delete_checkpoint, uuid)
-    return Message(f"successfully deleted checkpoint '{uuid}'")
+    given = arguments.text("CHECKPOINT")
+    connection.call(checkpoint.delete_checkpoint, uuid_of(connection, "checkpoint", given))
+    return Message(f"successfully deleted checkpoint '{given}'")

@@ -5,13 +5,18 @@ Owns the commands for clusters. Must not know the wire, which is the SDK's, nor 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from hanami_cli.arguments import COMMON_OPTIONS, Arguments
 from hanami_cli.connection import Connection, as_object
 from hanami_cli.errors import UsageError
 from hanami_cli.files import read_text
+from hanami_cli.names import uuid_of
 from hanami_cli.nouns import run_noun
 from hanami_cli.text import one_line
 from hanami_cli.views import Content, Listing, Message, Record, View
+from hanami_cli.waiting import wait_for_task
 from hanami_sdk import cluster
 
 __all__ = ["HELP", "run"]
@@ -21,35 +26,37 @@ Clusters are growing networks, made from a template or, without one, by their fi
 
 Usage:
     hanamictl cluster create NAME [-t PATH] [options]
-    hanamictl cluster get CLUSTER_UUID [options]
+    hanamictl cluster get CLUSTER [options]
     hanamictl cluster list [options]
-    hanamictl cluster delete CLUSTER_UUID [options]
-    hanamictl cluster save CLUSTER_UUID -n NAME [options]
-    hanamictl cluster restore CLUSTER_UUID -c CHECKPOINT_UUID [options]
-    hanamictl cluster mode CLUSTER_UUID MODE [options]
-    hanamictl cluster switch-host CLUSTER_UUID HOST_UUID [options]
-    hanamictl cluster direct CLUSTER_UUID (-v VALUES)... [options]
+    hanamictl cluster delete CLUSTER [options]
+    hanamictl cluster save CLUSTER -n NAME [--wait] [options]
+    hanamictl cluster restore CLUSTER -c CHECKPOINT [--wait] [options]
+    hanamictl cluster mode CLUSTER MODE [options]
+    hanamictl cluster switch-host CLUSTER HOST_UUID [options]
+    hanamictl cluster direct CLUSTER (-v VALUES)... [options]
 
+CLUSTER and CHECKPOINT are UUIDs, or names that only one of them has.
 MODE is TASK, in which a cluster works on its tasks, or DIRECT, in which it talks to a websocket.
 `direct` asks a cluster for one row, without dataset and task; its tasks wait meanwhile. VALUES is HEXAGON=NUMBERS or
 HEXAGON=@PATH, with NUMBERS parted by commas, and in the file also by blanks and line ends; the path - is the input.
 
 Options:
-    -t PATH, --template PATH                            file with the template
-    -n NAME, --name NAME                                name of the checkpoint
-    -c CHECKPOINT_UUID, --checkpoint CHECKPOINT_UUID    checkpoint to load
-    -v VALUES, --values VALUES                          what goes into an input; repeat it for several inputs
+    -t PATH, --template PATH                  file with the template
+    -n NAME, --name NAME                      name of the checkpoint
+    -c CHECKPOINT, --checkpoint CHECKPOINT    checkpoint to load
+    -v VALUES, --values VALUES                what goes into an input; repeat it for several inputs
+    --wait                                    wait until it is done, after the tasks before it
 {COMMON_OPTIONS}
 Examples:
     hanamictl cluster create -t ./digits.template digits
     hanamictl cluster save -n before_holidays 12959485-51a7-45bc-84dd-aad1c9bfd510
-    hanamictl cluster mode 12959485-51a7-45bc-84dd-aad1c9bfd510 TASK
-    hanamictl cluster direct 12959485-51a7-45bc-84dd-aad1c9bfd510 -v flower=5.1,3.5,1.4,0.2
+    hanamictl cluster mode digits TASK
+    hanamictl cluster direct flowers -v flower=5.1,3.5,1.4,0.2
 """
 
 FIELDS = ("uuid", "name", "visibility", "owner_id", "project_id", "created_at")
 FIELDS_WITH_SIZE = (*FIELDS[:4], "number_of_blocks", "number_of_sections", *FIELDS[4:])
-FIELDS_OF_GROWTH = ("host", "mode", "cycles", "seed", "metrics")
+FIELDS_OF_GROWTH = ("host", "mode", "cycles", "seed")
 MODES = ("TASK", "DIRECT")
 
 
@@ -76,10 +83,17 @@ def _create(connection: Connection, arguments: Arguments) -> View:
 
 
 def _get(connection: Connection, arguments: Arguments) -> View:
-    answer = connection.ask(cluster.get_cluster, arguments.text("CLUSTER_UUID"))
-    # A server of OpenHanami does not tell them.
-    growth = tuple(field for field in FIELDS_OF_GROWTH if field in answer)
-    return Record(answer, (*FIELDS_WITH_SIZE, *growth))
+    answer = connection.ask(cluster.get_cluster, _cluster(connection, arguments))
+    # A server of OpenHanami does not tell them. Which metrics there are is the affair of the cluster's rules.
+    growth = [field for field in FIELDS_OF_GROWTH if field in answer]
+    metrics = {name: value for name, value in _metrics(answer).items() if f"number_of_{name}" not in answer}
+    growth += [name for name in metrics if name not in answer]
+    return Record(answer, (*FIELDS_WITH_SIZE, *growth), {**metrics, **answer})
+
+
+def _metrics(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    metrics = answer.get("metrics")
+    return metrics if isinstance(metrics, dict) else {}
 
 
 def _list(connection: Connection, _: Arguments) -> View:
@@ -87,39 +101,53 @@ def _list(connection: Connection, _: Arguments) -> View:
 
 
 def _delete(connection: Connection, arguments: Arguments) -> View:
-    uuid = arguments.text("CLUSTER_UUID")
-    connection.call(cluster.delete_cluster, uuid)
-    return Message(f"successfully deleted cluster '{uuid}'")
+    connection.call(cluster.delete_cluster, _cluster(connection, arguments))
+    return Message(f"successfully deleted cluster '{arguments.text('CLUSTER')}'")
 
 
 def _save(connection: Connection, arguments: Arguments) -> View:
-    answer = connection.ask(cluster.save_cluster, arguments.text("--name"), arguments.text("CLUSTER_UUID"))
+    uuid = _cluster(connection, arguments)
+    answer = connection.ask(cluster.save_cluster, arguments.text("--name"), uuid)
+    _wait(connection, arguments, answer, uuid)
     return Record(answer, ("uuid", "name"))
 
 
 def _restore(connection: Connection, arguments: Arguments) -> View:
-    uuids = arguments.text("--checkpoint"), arguments.text("CLUSTER_UUID")
-    return Record(connection.ask(cluster.restore_cluster, *uuids), ("uuid",))
+    checkpoint = uuid_of(connection, "checkpoint", arguments.text("--checkpoint"))
+    uuid = _cluster(connection, arguments)
+    answer = connection.ask(cluster.restore_cluster, checkpoint, uuid)
+    _wait(connection, arguments, answer, uuid)
+    return Record(answer, ("uuid",))
+
+
+def _cluster(connection: Connection, arguments: Arguments) -> str:
+    return uuid_of(connection, "cluster", arguments.text("CLUSTER"))
+
+
+def _wait(connection: Connection, arguments: Arguments, answer: Mapping[str, Any], uuid: str) -> None:
+    if arguments.is_set("--wait"):
+        wait_for_task(connection, str(answer.get("uuid")), uuid)
 
 
 def _mode(connection: Connection, arguments: Arguments) -> View:
     mode = arguments.text("MODE").upper()
     if mode not in MODES:
         raise UsageError(f'invalid argument "{arguments.text("MODE")}" for MODE: use {" or ".join(MODES)}')
+    uuid = _cluster(connection, arguments)
     with connection.client() as client:  # the function for the mode DIRECT would also open a websocket
-        answer = client.put("/cluster/set_mode", {"uuid": arguments.text("CLUSTER_UUID"), "new_state": mode})
-
+        answer = client.put("/cluster/set_mode", {"uuid": uuid, "new_state": mode})
     return Record(as_object(answer), ("uuid", "name", "new_state"))
 
 
 def _switch_host(connection: Connection, arguments: Arguments) -> View:
-    uuids = arguments.text("CLUSTER_UUID"), arguments.text("HOST_UUID")
+    uuids = _cluster(connection, arguments), arguments.text("HOST_UUID")
     return Record(connection.ask(cluster.switch_host, *uuids), FIELDS)
 
 
 def _direct(connection: Connection, arguments: Arguments) -> View:
     inputs = dict(map(_values, arguments.texts("--values")))
-    with connection.client() as client, client.direct(arguments.text("CLUSTER_UUID")) as live:
+    uuid = _cluster(connection, arguments)
+    with connection.client() as client, client.direct(uuid) as live:
         return Content([live.request(inputs)], 0)
 
 

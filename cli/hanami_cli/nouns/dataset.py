@@ -6,17 +6,21 @@ those of the released client are named on the command line and judged by the ser
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 from hanami_cli.arguments import COMMON_OPTIONS, Arguments
 from hanami_cli.connection import Connection, as_object
 from hanami_cli.errors import UsageError
 from hanami_cli.files import check_readable
+from hanami_cli.names import uuid_of
 from hanami_cli.nouns import run_noun
-from hanami_cli.progress import progress
+from hanami_cli.progress import Report, progress
+from hanami_cli.text import suggestion
 from hanami_cli.views import Content, Listing, Message, Record, View
 from hanami_sdk import Client, dataset
+from hanami_sdk.hanami_exceptions import HanamiException
 
 __all__ = ["HELP", "run"]
 
@@ -25,19 +29,20 @@ Datasets are tables of numbers with named groups of columns, made from uploaded 
 
 Usage:
     hanamictl dataset create FORMAT NAME -i PATH [-l PATH] [--part PART=PATH]... [options]
-    hanamictl dataset get DATASET_UUID [options]
+    hanamictl dataset get DATASET [options]
     hanamictl dataset list [options]
-    hanamictl dataset delete DATASET_UUID [options]
-    hanamictl dataset check DATASET_UUID -r DATASET_UUID [options]
-    hanamictl dataset content DATASET_UUID -c COLUMN -n COUNT [-o COUNT] [options]
+    hanamictl dataset delete DATASET [options]
+    hanamictl dataset check DATASET -r DATASET [options]
+    hanamictl dataset content DATASET -c COLUMN -n COUNT [-o COUNT] [options]
 
+DATASET is a UUID, or a name that only one dataset has.
 FORMAT is mnist (takes -i and -l, files may end in .gz), csv (takes -i), or another that the server has a plugin for.
 
 Options:
     -i PATH, --input PATH                           file with the input
     -l PATH, --label PATH                           file with the labels
     --part PART=PATH                                file for another part of the format; may be repeated
-    -r DATASET_UUID, --reference DATASET_UUID       dataset with the right answers
+    -r DATASET, --reference DATASET                 dataset with the right answers
     -c COLUMN, --column COLUMN                      name of the column
     -n COUNT, --rows COUNT                          number of rows
     -o COUNT, --offset COUNT                        number of the first row [default: 0]
@@ -45,7 +50,7 @@ Options:
 Examples:
     hanamictl dataset create mnist -i train-images-idx3-ubyte.gz -l train-labels-idx1-ubyte.gz digits
     hanamictl dataset check -r 6f2bbcd2-7081-4b08-ae1d-16e6cd6f54c4 d40c0c06-bd28-49a4-b872-6a70c4750bb9
-    hanamictl dataset content -c guess -o 100 -n 10 d40c0c06-bd28-49a4-b872-6a70c4750bb9 --output csv
+    hanamictl dataset content -c guess -o 100 -n 10 exam --output csv
 """
 
 LIST_FIELDS = ("uuid", "name", "visibility", "owner_id", "project_id", "created_at")
@@ -78,10 +83,26 @@ def run(argv: list[str]) -> int:
 
 def _create(connection: Connection, arguments: Arguments) -> View:
     form, parts = arguments.text("FORMAT"), _parts(arguments)
-    with connection.client() as client, progress() as report:
-        uuid = _upload(client, form, arguments.text("NAME"), parts, partial(report, "uploading"))
+    with connection.client() as client, progress(lines=False) as report, _hint(form):
+        uuid = _upload(client, form, arguments.text("NAME"), parts, partial(_report, report))
         answer = client.get("/dataset", uuid=uuid)
     return Record(as_object(answer), FIELDS)
+
+
+def _report(report: Report, done: int, total: int) -> None:
+    """Show how far an upload is. What follows its last byte is the server's work, which may take as long."""
+    report("uploading" if done < total else "storing", done, total)
+
+
+@contextmanager
+def _hint(form: str) -> Iterator[None]:
+    """Add to an error what may be meant by a format that is not known here."""
+    try:
+        yield
+    except HanamiException as error:
+        if meant := suggestion(form, () if form in KNOWN_PARTS else KNOWN_PARTS):
+            raise HanamiException(f"{error} (format '{form}'{meant})", error.status) from error
+        raise
 
 
 def _upload(client: Client, form: str, name: str, parts: Mapping[str, str], report: Callable[[int, int], None]) -> str:
@@ -92,7 +113,7 @@ def _upload(client: Client, form: str, name: str, parts: Mapping[str, str], repo
 
 
 def _get(connection: Connection, arguments: Arguments) -> View:
-    return Record(connection.ask(dataset.get_dataset, arguments.text("DATASET_UUID")), FIELDS)
+    return Record(connection.ask(dataset.get_dataset, _dataset(connection, arguments)), FIELDS)
 
 
 def _list(connection: Connection, _: Arguments) -> View:
@@ -100,21 +121,24 @@ def _list(connection: Connection, _: Arguments) -> View:
 
 
 def _delete(connection: Connection, arguments: Arguments) -> View:
-    uuid = arguments.text("DATASET_UUID")
-    connection.call(dataset.delete_dataset, uuid)
-    return Message(f"successfully deleted dataset '{uuid}'")
+    connection.call(dataset.delete_dataset, _dataset(connection, arguments))
+    return Message(f"successfully deleted dataset '{arguments.text('DATASET')}'")
 
 
 def _check(connection: Connection, arguments: Arguments) -> View:
-    uuids = arguments.text("DATASET_UUID"), arguments.text("--reference")
+    uuids = _dataset(connection, arguments), _dataset(connection, arguments, "--reference")
     return Record(connection.ask(dataset.check_mnist_dataset, *uuids), ("accuracy",))
 
 
 def _content(connection: Connection, arguments: Arguments) -> View:
     rows, offset = arguments.integer("--rows"), arguments.integer("--offset")
-    uuid, column = arguments.text("DATASET_UUID"), arguments.text("--column")
+    uuid, column = _dataset(connection, arguments), arguments.text("--column")
     answer = connection.ask(dataset.download_dataset_content, uuid, column, rows, offset)
     return Content.from_answer(answer, offset)
+
+
+def _dataset(connection: Connection, arguments: Arguments, name: str = "DATASET") -> str:
+    return uuid_of(connection, "dataset", arguments.text(name))
 
 
 def _parts(arguments: Arguments) -> dict[str, str]:

@@ -5,6 +5,9 @@ Owns the commands for the logs of the server. Must not know the wire, which is t
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from hanami_cli.arguments import COMMON_OPTIONS, Arguments
 from hanami_cli.connection import Connection
 from hanami_cli.nouns import run_noun
@@ -13,35 +16,41 @@ from hanami_sdk import logs
 
 __all__ = ["HELP", "run"]
 
+PAGE = 100  # rows, fixed by the server
+
 HELP = f"""
 Logs tell who changed what, and what went wrong inside of the server; a hundred rows at a time.
 
 Usage:
-    hanamictl logs audit [--user USER_ID] [--page PAGE] [options]
-    hanamictl logs error [--user USER_ID] [--page PAGE] [options]
+    hanamictl logs audit [--user USER_ID] [--page PAGE] [--all] [options]
+    hanamictl logs error [--user USER_ID] [--page PAGE] [--all] [options]
 
 `audit` shows your own calls, `error` the errors of all users. Only admins may ask for others, and for errors at all.
 
 Options:
     --user USER_ID    id of the user whose calls or errors are wanted
-    --page PAGE       which hundred, counted from 0 [default: 0]
+    --page PAGE       which hundred, the oldest is 0 [default: 0]
+    --all             all from that page on
 {COMMON_OPTIONS}
 Examples:
     hanamictl logs audit
     hanamictl logs error --user ada --page 1 --output csv
+    hanamictl logs audit --all --output csv
 """
 
 
 def run(argv: list[str]) -> int:
     """Run one command line for the noun `logs`."""
-    return run_noun(HELP, {"audit": _audit, "error": _error}, argv)
+    actions = {"audit": partial(_list, logs.list_audit_logs), "error": partial(_list, logs.list_error_logs)}
+    return run_noun(HELP, actions, argv)
 
 
-def _audit(connection: Connection, arguments: Arguments) -> View:
+def _list(function: Callable[..., bytes], connection: Connection, arguments: Arguments) -> View:
     user, page = arguments.optional("--user"), arguments.integer("--page")
-    return Listing.from_answer(connection.ask(logs.list_audit_logs, user, page))
-
-
-def _error(connection: Connection, arguments: Arguments) -> View:
-    user, page = arguments.optional("--user"), arguments.integer("--page")
-    return Listing.from_answer(connection.ask(logs.list_error_logs, user, page))
+    listing = Listing.from_answer(connection.ask(function, user, page))
+    rows = len(listing.rows)
+    while arguments.is_set("--all") and rows == PAGE:
+        page += 1
+        more = Listing.from_answer(connection.ask(function, user, page), listing.columns)
+        rows, listing = len(more.rows), listing.followed_by(more)
+    return listing

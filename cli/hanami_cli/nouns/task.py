@@ -6,17 +6,18 @@ wire, which is the SDK's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from time import sleep
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+from itertools import chain
+from typing import Any, TypeAlias
 
 from hanami_cli.arguments import COMMON_OPTIONS, Arguments
 from hanami_cli.connection import Connection
-from hanami_cli.errors import CliError, UsageError
+from hanami_cli.errors import UsageError
+from hanami_cli.names import uuid_of
 from hanami_cli.nouns import run_noun
-from hanami_cli.progress import Report, progress
-from hanami_cli.text import one_line
 from hanami_cli.views import Listing, Message, Record, View
+from hanami_cli.waiting import wait_for_task
 from hanami_sdk import task
 
 __all__ = ["HELP", "run"]
@@ -25,17 +26,19 @@ HELP = f"""
 Tasks train a cluster with datasets, or ask it. A cluster works on its tasks one after another.
 
 Usage:
-    hanamictl task create train NAME -c CLUSTER_UUID (-i INPUT)... (-o OUTPUT)... [-t STEPS] [--wait] [options]
-    hanamictl task create request NAME -c CLUSTER_UUID (-i INPUT)... (-r RESULT)... [-t STEPS] [--wait] [options]
-    hanamictl task get TASK_UUID -c CLUSTER_UUID [options]
-    hanamictl task list -c CLUSTER_UUID [options]
-    hanamictl task delete TASK_UUID -c CLUSTER_UUID [options]
+    hanamictl task create train NAME -c CLUSTER (-i INPUT)... (-o OUTPUT)... [-t STEPS] [--wait] [options]
+    hanamictl task create request NAME -c CLUSTER (-i INPUT)... (-r RESULT)... [-t STEPS] [--wait] [options]
+    hanamictl task get TASK_UUID -c CLUSTER [--wait] [options]
+    hanamictl task list -c CLUSTER [options]
+    hanamictl task delete TASK_UUID -c CLUSTER [options]
 
-INPUT and OUTPUT are DATASET_UUID:COLUMN:HEXAGON, RESULT is HEXAGON:COLUMN. The results of a request become a dataset
-with the name and the UUID of the task.
+INPUT and OUTPUT are DATASET:COLUMN:HEXAGON, RESULT is HEXAGON:COLUMN. The results of a request become a dataset with
+the name and the UUID of the task. CLUSTER and DATASET are UUIDs, or names that only one of them has.
+As in v0.5.0, all of INPUT and OUTPUT may also be HEXAGON:DATASET, for a column with the name of the hexagon; then
+RESULT is HEXAGON:NAME, and NAME is that of the new dataset and of its column.
 
 Options:
-    -c CLUSTER_UUID, --cluster CLUSTER_UUID     cluster that works on the task
+    -c CLUSTER, --cluster CLUSTER               cluster that works on the task
     -i INPUT, --input INPUT                     what goes into a hexagon; repeat it, or separate by commas
     -o OUTPUT, --output OUTPUT                  what is expected at a hexagon; likewise
     -r RESULT, --result RESULT                  column for what comes out of a hexagon; likewise
@@ -43,8 +46,8 @@ Options:
     --wait                                      wait for the end of the task and show its progress
 {COMMON_OPTIONS}
 Examples:
-    hanamictl task create train -i DATASET:picture:picture_hex -o DATASET:label:label_hex -c CLUSTER --wait lesson
-    hanamictl task create request -i DATASET:picture:picture_hex -r label_hex:guess -c CLUSTER -j exam
+    hanamictl task create train -i digits:picture:picture_hex -o digits:label:label_hex -c reader --wait lesson
+    hanamictl task create request -i tests:picture:picture_hex -r label_hex:guess -c reader -j exam
     hanamictl task list -c 49d50999-c47f-48cb-906b-211218f897e4
 """
 
@@ -57,11 +60,10 @@ FIELDS = (
     "start_timestamp",
     "end_timestamp",
 )
+Links: TypeAlias = list[dict[str, str]] | dict[str, str]
+
 INPUT_KEYS = ("dataset_uuid", "dataset_column", "hexagon_name")
 RESULT_KEYS = ("hexagon_name", "dataset_column")
-
-UNFINISHED_STATES = ("queued", "active")
-FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds between two questions whether a task has ended
 
 
 def run(argv: list[str]) -> int:
@@ -77,44 +79,72 @@ def run(argv: list[str]) -> int:
 
 
 def _create_train(connection: Connection, arguments: Arguments) -> View:
-    inputs = _links(arguments.texts("--input"), INPUT_KEYS)
-    outputs = _links(arguments.texts("--output"), INPUT_KEYS)
-    return _create(connection, arguments, task.create_train_task, inputs, outputs)
+    inputs, outputs = _links(arguments.texts("--input"), arguments.texts("--output"), INPUT_KEYS)
+    return _create(connection, arguments, task.create_train_task, [inputs, outputs], [])
 
 
 def _create_request(connection: Connection, arguments: Arguments) -> View:
-    inputs = _links(arguments.texts("--input"), INPUT_KEYS)
-    results = _links(arguments.texts("--result"), RESULT_KEYS)
-    return _create(connection, arguments, task.create_request_task, inputs, results)
+    inputs, results = _links(arguments.texts("--input"), arguments.texts("--result"), RESULT_KEYS)
+    return _create(connection, arguments, task.create_request_task, [inputs], [results])
 
 
-def _create(connection: Connection, arguments: Arguments, function: Any, *links: list[dict[str, str]]) -> View:
-    cluster_uuid = arguments.text("--cluster")
-    steps = arguments.integer("--time")
+def _create(
+    connection: Connection, arguments: Arguments, function: Any, sources: Sequence[Links], targets: Sequence[Links]
+) -> View:
+    steps, cluster_uuid = arguments.integer("--time"), _cluster(connection, arguments)
+    uuid = cache(partial(uuid_of, connection, "dataset"))
+    links = [*(_with_uuids(links, uuid) for links in sources), *targets]
     answer = connection.ask(function, arguments.text("NAME"), cluster_uuid, *links, steps)
     if arguments.is_set("--wait"):
-        answer = _wait(connection, str(answer.get("uuid")), cluster_uuid)
+        answer = wait_for_task(connection, str(answer.get("uuid")), cluster_uuid)
     return Record(answer, FIELDS)
 
 
 def _get(connection: Connection, arguments: Arguments) -> View:
-    uuids = arguments.text("TASK_UUID"), arguments.text("--cluster")
+    uuids = arguments.text("TASK_UUID"), _cluster(connection, arguments)
+    if arguments.is_set("--wait"):
+        return Record(wait_for_task(connection, *uuids), FIELDS)
     return Record(connection.ask(task.get_task, *uuids), FIELDS)
 
 
 def _list(connection: Connection, arguments: Arguments) -> View:
-    return Listing.from_answer(connection.ask(task.list_tasks, arguments.text("--cluster")))
+    return Listing.from_answer(connection.ask(task.list_tasks, _cluster(connection, arguments)))
 
 
 def _delete(connection: Connection, arguments: Arguments) -> View:
     uuid = arguments.text("TASK_UUID")
-    connection.call(task.delete_task, uuid, arguments.text("--cluster"))
+    connection.call(task.delete_task, uuid, _cluster(connection, arguments))
     return Message(f"successfully deleted task '{uuid}'")
 
 
-def _links(values: Sequence[str], keys: Sequence[str]) -> list[dict[str, str]]:
-    """Return what `values`, each of which may hold several parted by commas, say under `keys`."""
-    return [_link(text, keys) for value in values for text in value.split(",")]
+def _cluster(connection: Connection, arguments: Arguments) -> str:
+    return uuid_of(connection, "cluster", arguments.text("--cluster"))
+
+
+def _links(inputs: Sequence[str], others: Sequence[str], keys: Sequence[str]) -> tuple[Links, Links]:
+    """Return what goes in and what is expected or comes out, in the shape of the request.
+
+    Args:
+        inputs: values of the command line, each of which may hold several parted by commas.
+        others: likewise; `keys` are the names of their parts.
+        keys: as it says.
+    """
+    pairs = [[text.split(":") for text in _split(values)] for values in (inputs, others)]
+    if all(len(parts) == 2 and all(parts) for parts in chain(*pairs)):  # the notation of v0.5.0
+        return _by_hexagon(pairs[0]), _by_hexagon(pairs[1])
+    return [_link(text, INPUT_KEYS) for text in _split(inputs)], [_link(text, keys) for text in _split(others)]
+
+
+def _split(values: Sequence[str]) -> list[str]:
+    return [text for value in values for text in value.split(",")]
+
+
+def _by_hexagon(pairs: Sequence[Sequence[str]]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for hexagon, other in pairs:
+        if found.setdefault(hexagon, other) != other:
+            raise UsageError(f"'{hexagon}' is given twice")
+    return found
 
 
 def _link(text: str, keys: Sequence[str]) -> dict[str, str]:
@@ -126,25 +156,8 @@ def _link(text: str, keys: Sequence[str]) -> dict[str, str]:
     return dict(zip(keys, parts, strict=True))
 
 
-def _wait(connection: Connection, uuid: str, cluster_uuid: str) -> dict[str, Any]:
-    """Return the task as soon as it is finished.
-
-    Raises:
-        CliError: the task ended in any other way.
-    """
-    pause = FIRST_PAUSE
-    with progress() as report:
-        while _report(report, answer := connection.ask(task.get_task, uuid, cluster_uuid)) in UNFINISHED_STATES:
-            sleep(pause)
-            pause = min(1.5 * pause, LONGEST_PAUSE)
-    if answer.get("state") != "finished":
-        reason = f": {answer['error']}" if answer.get("error") else ""
-        raise CliError(one_line(f"task '{uuid}' ended in the state '{answer.get('state')}'{reason}"))
-    return answer
-
-
-def _report(report: Report, answer: Mapping[str, Any]) -> str:
-    """Show how far a task has come, and return its state."""
-    state = one_line(str(answer.get("state")))
-    report(state, int(answer.get("current_cycle") or 0), int(answer.get("total_number_of_cycles") or 0))
-    return state
+def _with_uuids(links: Links, uuid: Callable[[str], str]) -> Links:
+    """Return `links` with UUIDs where datasets have names."""
+    if isinstance(links, dict):
+        return {hexagon: uuid(given) for hexagon, given in links.items()}
+    return [{**link, "dataset_uuid": uuid(link["dataset_uuid"])} for link in links]

@@ -13,7 +13,6 @@ from hanami_cli.nouns import run_noun
 from hanami_cli.text import printable
 from hanami_cli.values import as_json
 from hanami_cli.views import View
-from hanami_sdk import hanami_token
 
 __all__ = ["HELP", "Token", "run"]
 
@@ -21,14 +20,12 @@ HELP = f"""
 Tokens are what programs without a login of their own send as `X-Auth-Token`. They expire.
 
 Usage:
-    hanamictl token renew [--project PROJECT_ID] [options]
+    hanamictl token renew [options]
 
 It prints nothing but a new token. Whoever has it acts as you, so keep it out of files and of the history.
-
-Options:
-    --project PROJECT_ID    project to work in; without it, the one of every login
 {COMMON_OPTIONS}
-Example:
+Examples:
+    hanamictl token renew --project digits
     curl -H "X-Auth-Token: $(hanamictl token renew)" "$HANAMI_ADDRESS/v1.0alpha/host/all"
 """
 
@@ -55,11 +52,8 @@ def run(argv: list[str]) -> int:
     return run_noun(HELP, {"renew": _renew}, argv)
 
 
-def _renew(connection: Connection, arguments: Arguments) -> View:
-    project = arguments.optional("--project")
-    if project is None:
-        return Token(connection.call(_own_token))
-    return Token(connection.call(hanami_token.renew_token, project))
+def _renew(connection: Connection, _: Arguments) -> View:
+    return Token(connection.call(_own_token))
 
 
 def _own_token(token: str, address: str, verify_connection: bool) -> str:

@@ -5,8 +5,11 @@ Owns the commands for users and for their membership in projects. Must not know 
 
 from __future__ import annotations
 
+from functools import partial
+
 from hanami_cli.arguments import COMMON_OPTIONS, Arguments
 from hanami_cli.connection import Connection
+from hanami_cli.files import read_secret
 from hanami_cli.nouns import run_noun
 from hanami_cli.prompts import new_passphrase
 from hanami_cli.views import Listing, Message, Record, View
@@ -15,31 +18,37 @@ from hanami_sdk import user
 __all__ = ["HELP", "run"]
 
 HELP = f"""
-Users, and the projects in which they work. Only admins may manage them.
+Users, and the projects in which they work. Only admins may manage others than themselves.
 
 Usage:
-    hanamictl user create USER_ID -n NAME [-p PASSPHRASE] [--is_admin] [options]
+    hanamictl user create USER_ID -n NAME [-p PASSPHRASE | --passphrase-file PATH] [--is_admin] [options]
     hanamictl user get USER_ID [options]
     hanamictl user list [options]
     hanamictl user delete USER_ID [options]
+    hanamictl user passphrase [--user USER_ID] [-p PASSPHRASE | --passphrase-file PATH] [options]
     hanamictl user project add USER_ID PROJECT_ID [--role ROLE] [--is_project_admin] [options]
     hanamictl user project remove USER_ID PROJECT_ID [options]
-    hanamictl user project list [options]
+    hanamictl user project list [--user USER_ID] [options]
 
+`user passphrase` changes a passphrase, which ends all logins of the user. Without --user it is your own, and
 `user project list` shows your own projects.
 
 Options:
-    -n NAME, --name NAME                    name for people, may contain blanks
-    -p PASSPHRASE, --passphrase PASSPHRASE  for scripts; without it you are asked, which keeps it out of
-                                            the history of the shell and of the list of processes
-    --is_admin                              the user may manage users and projects, and see all
-    --role ROLE                             role in the policy of the server [default: member]
-    --is_project_admin                      the user sees what all members of the project own
+    -n NAME, --name NAME      name for people, may contain blanks
+    -p PASSPHRASE, --password PASSPHRASE, --passphrase PASSPHRASE
+                              for scripts; without it you are asked, which keeps it out of the history of the
+                              shell and of the list of processes
+    --passphrase-file PATH    file with the passphrase in its first line; - is the standard input
+    --user USER_ID            id of another user, for admins only
+    --is_admin                the user may manage users and projects, and see all
+    --role ROLE               role in the policy of the server [default: member]
+    --is_project_admin        the user sees what all members of the project own
 {COMMON_OPTIONS}
 Examples:
     hanamictl user create -n "Ada Lovelace" ada
     hanamictl user project add ada digits --role member
     hanamictl user get ada -j
+    hanamictl user passphrase
 """
 
 FIELDS = ("id", "name", "is_admin", "projects", "creator_id", "created_at")
@@ -53,6 +62,7 @@ def run(argv: list[str]) -> int:
         "get": _get,
         "list": _list,
         "delete": _delete,
+        "passphrase": _passphrase,
         "project add": _add_project,
         "project remove": _remove_project,
         "project list": _list_projects,
@@ -61,9 +71,7 @@ def run(argv: list[str]) -> int:
 
 
 def _create(connection: Connection, arguments: Arguments) -> View:
-    passphrase = arguments.optional("--passphrase")
-    if passphrase is None:
-        passphrase = new_passphrase()
+    passphrase = _new_passphrase(arguments)
     user_id, name, is_admin = arguments.text("USER_ID"), arguments.text("--name"), arguments.is_set("--is_admin")
     return Record(connection.ask(user.create_user, user_id, name, passphrase, is_admin), FIELDS)
 
@@ -82,6 +90,21 @@ def _delete(connection: Connection, arguments: Arguments) -> View:
     return Message(f"successfully deleted user '{user_id}'")
 
 
+def _passphrase(connection: Connection, arguments: Arguments) -> View:
+    passphrase, user_id = _new_passphrase(arguments), arguments.optional("--user") or connection.user
+    with connection.client() as client:
+        client.change_passphrase(passphrase, None if user_id == connection.user else user_id)
+    return Message(f"successfully changed the passphrase of user '{user_id}'")
+
+
+def _new_passphrase(arguments: Arguments) -> str:
+    """Return what the command line or its file says, or ask."""
+    if (path := arguments.optional("--passphrase-file")) is not None:
+        return read_secret(path)
+    passphrase = arguments.optional("--passphrase")
+    return new_passphrase() if passphrase is None else passphrase
+
+
 def _add_project(connection: Connection, arguments: Arguments) -> View:
     membership = arguments.text("PROJECT_ID"), arguments.text("--role"), arguments.is_set("--is_project_admin")
     return Record(connection.ask(user.add_roject_to_user, arguments.text("USER_ID"), *membership), FIELDS)
@@ -92,5 +115,6 @@ def _remove_project(connection: Connection, arguments: Arguments) -> View:
     return Record(connection.ask(user.remove_project_fromUser, *ids), FIELDS)
 
 
-def _list_projects(connection: Connection, _: Arguments) -> View:
-    return Listing.from_objects(connection.ask(user.list_projects_of_user), "projects", MEMBERSHIP_FIELDS)
+def _list_projects(connection: Connection, arguments: Arguments) -> View:
+    function = partial(user.list_projects_of_user, user_id=arguments.optional("--user"))
+    return Listing.from_objects(connection.ask(function), "projects", MEMBERSHIP_FIELDS)

@@ -22,7 +22,7 @@ Example:
     hanamictl whoami -j
 """
 
-FIELDS = ("address", "id", "name", "is_admin", "projects")
+FIELDS = ("address", "id", "name", "is_admin")
 MEMBERSHIP_FIELDS = ("project_id", "role", "is_project_admin")
 
 
@@ -35,5 +35,6 @@ def _whoami(connection: Connection, _: Arguments) -> View:
     with connection.client() as client:
         user = client.whoami()
     projects = [{field: getattr(entry, field) for field in MEMBERSHIP_FIELDS} for entry in user.projects]
-    known = {"id": user.id, "name": user.name, "is_admin": user.is_admin, "projects": projects}
-    return Record({"address": connection.address, **known}, FIELDS)
+    known = {"address": connection.address, "id": user.id, "name": user.name, "is_admin": user.is_admin}
+    chosen = {} if connection.project is None else {"project": connection.project}
+    return Record({**known, **chosen, "projects": projects}, (*FIELDS, *chosen, "projects"))

@@ -1,0 +1,86 @@
+"""`hanamictl measurements`.
+
+Owns the commands for what the machine of the server does over time. Must not know the wire, which is the SDK's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from statistics import fmean
+from typing import Any
+
+from hanami_cli.arguments import COMMON_OPTIONS, Arguments
+from hanami_cli.connection import Connection
+from hanami_cli.errors import CliError, UsageError
+from hanami_cli.nouns import run_noun
+from hanami_cli.views import Listing, View
+from hanami_sdk import measurements
+
+__all__ = ["HELP", "run"]
+
+HELP = f"""
+Measurements tell what the processors of the server do: their power, their temperature and their speed over time.
+
+Usage:
+    hanamictl measurements power [--span SPAN] [options]
+    hanamictl measurements temperature [--span SPAN] [options]
+    hanamictl measurements speed [--span SPAN] [options]
+
+Without --span there is a line for each span, with the mean, the lowest and the highest of its values. What was not
+measured, a server that is down included, does not count. Many virtual machines have no sensors.
+
+Options:
+    --span SPAN    show the single values, the newest first: seconds (60), minutes (60), hours (24) or days (365)
+{COMMON_OPTIONS}
+Examples:
+    hanamictl measurements power
+    hanamictl measurements speed --span minutes --output csv
+"""
+
+SPANS = ("seconds", "minutes", "hours", "days")
+SUMMARY = ("span", "values", "newest", "mean", "lowest", "highest", "unit")
+
+
+def run(argv: list[str]) -> int:
+    """Run one command line for the noun `measurements`."""
+    actions = {
+        "power": partial(_measured, measurements.get_power_consumption, "power", "W"),
+        "temperature": partial(_measured, measurements.get_temperature_production, "temperature", "°C"),
+        "speed": partial(_measured, measurements.get_speed, "current_speed", "MHz"),
+    }
+    return run_noun(HELP, actions, argv)
+
+
+def _measured(
+    function: Callable[..., bytes], key: str, unit: str, connection: Connection, arguments: Arguments
+) -> View:
+    span = arguments.optional("--span")
+    if span is not None and span not in SPANS:
+        raise UsageError(f'invalid argument "{span}" for "--span": use {", ".join(SPANS)}')
+    answer = connection.ask(function)
+    if span is not None:
+        return Listing(answer, (f"{span}_ago", "value", "unit"), _single(_values(answer, key, span), unit))
+    return Listing(answer, SUMMARY, [_summary(name, _values(answer, key, name), unit) for name in SPANS])
+
+
+def _values(answer: Mapping[str, Any], key: str, span: str) -> list[float]:
+    try:
+        return [float(value) for value in answer[key][span]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise CliError(f"unexpected answer of the server: no numbers in '{key}' '{span}'") from error
+
+
+def _single(values: Sequence[float], unit: str) -> list[list[Any]]:
+    return [[ago, _rounded(value), unit] for ago, value in enumerate(reversed(values)) if value]
+
+
+def _summary(span: str, values: Sequence[float], unit: str) -> list[Any]:
+    known = [value for value in values if value]
+    if not known:
+        return [span, 0, "-", "-", "-", "-", unit]
+    return [span, len(known), *map(_rounded, (known[-1], fmean(known), min(known), max(known))), unit]
+
+
+def _rounded(value: float) -> float:
+    return round(value, 2)

@@ -1,0 +1,61 @@
+"""`hanamictl` offers what the server offers: every call of the description of the API is made by some command."""
+
+from importlib import import_module
+
+import pytest
+
+from hanami_cli.hanamictl import NOUNS
+from hanami_cli.usage import lines_of
+from tests.cli.test_cli_commands import DELETIONS, LISTS, SINGLE
+from tests.whole import Whole
+
+API = "/v1.0alpha"
+
+# Calls whose commands have tests of their own, in test_cli_commands.
+ELSEWHERE = {
+    ("GET", "/audit_log"): "logs audit",
+    ("GET", "/dataset/content"): "dataset content",
+    ("GET", "/dataset/progress"): "dataset create",
+    ("POST", "/dataset/upload/csv"): "dataset create",
+    ("PUT", "/dataset/upload/csv"): "dataset create",
+    ("POST", "/dataset/upload/mnist"): "dataset create",
+    ("PUT", "/dataset/upload/mnist"): "dataset create",
+    ("GET", "/error_log"): "logs error",
+    ("GET", "/power_consumption"): "measurements power",
+    ("GET", "/speed"): "measurements speed",
+    ("GET", "/system_info"): "system info",
+    ("GET", "/temperature_production"): "measurements temperature",
+    ("GET", "/threading"): "system threading",
+    ("POST", "/cluster"): "cluster create",
+    ("POST", "/token"): "every command",
+    ("PUT", "/token"): "project switch",
+    ("PUT", "/user/passphrase"): "user passphrase",
+    ("GET", "/user/project"): "user project list",
+}
+
+ABOUT_THE_API = {("GET", "/openapi.json"), ("GET", "/docs")}
+
+
+@pytest.fixture(scope="module")
+def offered(tmp_path_factory):
+    with Whole(tmp_path_factory.mktemp("routes")) as whole:
+        return {(method, path.removeprefix(API)) for method, path in whole.runtime.routes}
+
+
+def test_every_call_of_the_server_has_a_command(offered):
+    asked = {case[1][:2] for case in SINGLE} | {("GET", case[1]) for case in LISTS}
+    asked |= {("DELETE", case[2]) for case in DELETIONS} | set(ELSEWHERE)
+    assert len(offered) > 45
+    assert asked == offered - ABOUT_THE_API
+
+
+def test_the_commands_are_there():
+    known = {
+        " ".join(line.words) for noun in NOUNS for line in lines_of(import_module(f"hanami_cli.nouns.{noun}").HELP)
+    }
+    assert set(ELSEWHERE.values()) <= known | {"every command"}
+
+
+def test_each_is_listed_once():
+    tabled = {case[1][:2] for case in SINGLE} | {("GET", case[1]) for case in LISTS}
+    assert not tabled & set(ELSEWHERE)

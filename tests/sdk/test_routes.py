@@ -1,0 +1,200 @@
+"""The client offers what the server offers: every call and every field of the description of the API."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from hanami_sdk import Client
+from tests.whole import Whole
+
+API = "/v1.0alpha"
+LIST = {"header": [], "body": [], "next": None}
+WHOLE = {
+    "accuracy": 1.0,
+    "cluster_uuid": "c",
+    "complete": True,
+    "current_speed": {"seconds": [], "minutes": [], "hours": [], "days": []},
+    "data": [],
+    "id": "x",
+    "info": {"hostname": "h"},
+    "name": "x",
+    "power": {"seconds": [], "minutes": [], "hours": [], "days": []},
+    "projects": [],
+    "state": "finished",
+    "temperature": {"seconds": [], "minutes": [], "hours": [], "days": []},
+    "thread_map": {},
+    "token": "t",
+    "type": "cpu",
+    "uuid": "x",
+    "uuid_input_file": "f",
+    "uuid_label_file": "f",
+    **LIST,
+}
+"""An answer that has whatever any call looks for."""
+
+Calls = dict[tuple[str, str], set[str]]
+
+
+class Recorder(Client):
+    """A client that notes what it would send. A list is asked for twice, page by page."""
+
+    def __init__(self) -> None:
+        super().__init__("http://nowhere", "asdf", "asdfasdf")
+        self.sent: Calls = {}
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        token: str = "",
+        *,
+        query: Mapping[str, object] | None = None,
+        body: Mapping[str, object] | None = None,
+    ) -> Any:
+        given = {**(query or {}), **(body or {})}
+        self.sent.setdefault((method, API + path), set()).update(given)
+        return WHOLE | {"next": "1" if "limit" in given and "after" not in given else None}
+
+    def open_socket(self, *_: Any) -> Any:
+        return _Socket()
+
+
+class _Socket:
+    """A websocket that takes everything."""
+
+    def exchange(self, message: bytes) -> bytes:
+        return b"\x08\x01"
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def keep_alive(self) -> None:
+        """Do nothing."""
+
+
+LINKS = {"x": ("d", "x")}
+
+CALLS: dict[str, Callable[[Client], Any]] = {
+    "add_to_project": lambda client: client.add_to_project("ada_", "proj", "member", is_project_admin=True),
+    "audit_log": lambda client: client.audit_log(1, "ada_"),
+    "change_passphrase": lambda client: (client.change_passphrase("x"), client.change_passphrase("x", "ada_")),
+    "check": lambda client: client.check("t", "d"),
+    "checkpoint": lambda client: client.checkpoint("p"),
+    "checkpoints": lambda client: client.checkpoints(),
+    "close": lambda client: client.close(),
+    "cluster": lambda client: client.cluster("c"),
+    "clusters": lambda client: client.clusters(),
+    "create_cluster": lambda client: client.create_cluster("net", "version: 1"),
+    "create_project": lambda client: client.create_project("proj", "Proj"),
+    "create_user": lambda client: client.create_user("ada_", "Ada", "x", is_admin=True),
+    "dataset": lambda client: client.dataset("d"),
+    "dataset_content": lambda client: client.dataset_content("d", "x", 2, 3),
+    "datasets": lambda client: client.datasets(),
+    "delete": lambda client: None,
+    "delete_checkpoint": lambda client: client.delete_checkpoint("p"),
+    "delete_cluster": lambda client: client.delete_cluster("c"),
+    "delete_dataset": lambda client: client.delete_dataset("d"),
+    "delete_project": lambda client: client.delete_project("proj"),
+    "delete_task": lambda client: client.delete_task("t", "c"),
+    "delete_user": lambda client: client.delete_user("ada_"),
+    "direct": lambda client: client.direct("c").__enter__(),
+    "error_log": lambda client: client.error_log(1, "ada_"),
+    "get": lambda client: None,
+    "hosts": lambda client: client.hosts(),
+    "identity": lambda client: client.identity(),
+    "login": lambda client: client.login(),
+    "memberships": lambda client: client.memberships("ada_"),
+    "open_socket": lambda client: None,
+    "post": lambda client: None,
+    "power_consumption": lambda client: client.power_consumption(),
+    "project": lambda client: client.project("proj"),
+    "projects": lambda client: client.projects(),
+    "put": lambda client: None,
+    "remove_from_project": lambda client: client.remove_from_project("ada_", "proj"),
+    "request": lambda client: client.request("c", LINKS, {"y": "answer"}, time_length=2),
+    "restore": lambda client: client.restore("c", "p"),
+    "rows": lambda client: [
+        list(client.rows(f"/{noun}/all", 2, **({"cluster_uuid": "c"} if noun == "task" else {})))
+        for noun in ("checkpoint", "cluster", "dataset", "host", "project", "task", "user")
+    ],
+    "save": lambda client: client.save("c", "point"),
+    "set_mode": lambda client: client.set_mode("c", "TASK"),
+    "speed": lambda client: client.speed(),
+    "switch_host": lambda client: client.switch_host("c", "h"),
+    "switch_project": lambda client: client.switch_project("proj"),
+    "system_info": lambda client: client.system_info(),
+    "task": lambda client: client.task("t", "c"),
+    "tasks": lambda client: client.tasks("c"),
+    "temperature": lambda client: client.temperature(),
+    "threading": lambda client: client.threading(),
+    "train": lambda client: client.train("c", LINKS, LINKS, time_length=2),
+    "upload": lambda client: client.upload("numbers", "csv", {"input": b"1"}),
+    "upload_csv": lambda client: client.upload_csv("numbers", b"1"),
+    "upload_mnist": lambda client: client.upload_mnist("digits", b"1", b"1"),
+    "user": lambda client: client.user("ada_"),
+    "users": lambda client: client.users(),
+    "wait": lambda client: client.wait(client.task("t", "c")),
+    "whoami": lambda client: client.whoami(),
+}
+
+ABOUT_THE_API = {("GET", "/openapi.json"), ("GET", "/docs")}
+"""For people, and for programs that have no client."""
+
+NOT_SENT = {
+    "connection_uuid": "what released clients send to be ignored",
+    "hexagon_id": "what released clients send, a constant",
+    "password": "the passphrase as older clients send it",
+    "current_password": "likewise",
+}
+
+
+@pytest.fixture(scope="module")
+def offered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Calls]:
+    """Return the fields of each call that the server describes."""
+    with Whole(tmp_path_factory.mktemp("routes")) as whole:
+        document = whole.call("GET", "/openapi.json", token="").json
+        yield {
+            (method.upper(), path): set(_fields(document, operation))
+            for path, methods in document["paths"].items()
+            for method, operation in methods.items()
+        }
+
+
+def _fields(document: dict[str, Any], operation: dict[str, Any]) -> Iterator[str]:
+    yield from (parameter["name"] for parameter in operation.get("parameters", ()))
+    if "requestBody" in operation:
+        reference = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+        yield from document["components"]["schemas"][reference.rpartition("/")[2]]["properties"]
+
+
+@pytest.fixture(scope="module")
+def sent() -> Calls:
+    recorder = Recorder()
+    for call in CALLS.values():
+        call(recorder)
+    return recorder.sent
+
+
+def test_all_methods_are_called() -> None:
+    methods = inspect.getmembers(Client, inspect.isfunction)
+    assert set(CALLS) == {name for name, _ in methods if not name.startswith("_")}
+
+
+def test_each_call_of_the_server_has_a_method_and_no_method_calls_others(offered: Calls, sent: Calls) -> None:
+    assert len(offered) > 45
+    assert set(sent) == set(offered) - ABOUT_THE_API
+
+
+def test_each_field_can_be_given(offered: Calls, sent: Calls) -> None:
+    for call, fields in offered.items():
+        if call not in ABOUT_THE_API:
+            assert fields - sent[call] <= set(NOT_SENT), call
+            assert sent[call] <= fields, call
+
+
+def test_what_is_not_sent_is_still_there(offered: Calls) -> None:
+    assert set(NOT_SENT) <= set().union(*offered.values())
