@@ -64,6 +64,19 @@ class ClusterMethods(TaskMethods):
         """
         self.delete("/cluster", uuid=uuid_of(cluster))
 
+    def set_cluster_visibility(self, cluster: ClusterLike, visibility: str) -> None:
+        """Say who may see and ask a cluster besides its owner.
+
+        Args:
+            cluster: cluster or UUID.
+            visibility: `private` (nobody but admins), `shared` (all in its project) or `public` (everybody).
+
+        Raises:
+            BadRequestException: the visibility is another word.
+            NotFoundException: there is no such cluster that this user may change.
+        """
+        self.put("/cluster/visibility", {"uuid": uuid_of(cluster), "visibility": visibility})
+
     def save(self, cluster: ClusterLike, name: str, *, timeout: float | None = None) -> Checkpoint:
         """Save the state of a cluster, after the tasks that are queued before.
 
@@ -122,6 +135,19 @@ class ClusterMethods(TaskMethods):
             NotFoundException: there is no such checkpoint for this user.
         """
         self.delete("/checkpoint", uuid=uuid_of(checkpoint))
+
+    def set_checkpoint_visibility(self, checkpoint: CheckpointLike, visibility: str) -> None:
+        """Say who may load a checkpoint besides its owner.
+
+        Args:
+            checkpoint: checkpoint or UUID.
+            visibility: `private` (nobody but admins), `shared` (all in its project) or `public` (everybody).
+
+        Raises:
+            BadRequestException: the visibility is another word.
+            NotFoundException: there is no such checkpoint that this user may change.
+        """
+        self.put("/checkpoint/visibility", {"uuid": uuid_of(checkpoint), "visibility": visibility})
 
     def hosts(self) -> list[Host]:
         """Return the CPUs and GPUs of the server."""

@@ -109,6 +109,19 @@ class DatasetMethods(Session):
         """
         self.delete("/dataset", uuid=uuid_of(dataset))
 
+    def set_dataset_visibility(self, dataset: DatasetLike, visibility: str) -> None:
+        """Say who may read a dataset besides its owner.
+
+        Args:
+            dataset: dataset or UUID.
+            visibility: `private` (nobody but admins), `shared` (all in its project) or `public` (everybody).
+
+        Raises:
+            BadRequestException: the visibility is another word.
+            NotFoundException: there is no such dataset that this user may change.
+        """
+        self.put("/dataset/visibility", {"uuid": uuid_of(dataset), "visibility": visibility})
+
     def dataset_content(self, dataset: ResultLike, column: str, rows: int = 1, offset: int = 0) -> list[list[float]]:
         """Return values of one column.
 

@@ -213,6 +213,9 @@ class AsyncClient:
     checkpoint = _coroutine(Client.checkpoint)
     delete_checkpoint = _coroutine(Client.delete_checkpoint)
     hosts = _coroutine(Client.hosts)
+    set_checkpoint_visibility = _coroutine(Client.set_checkpoint_visibility)
+    set_cluster_visibility = _coroutine(Client.set_cluster_visibility)
+    set_dataset_visibility = _coroutine(Client.set_dataset_visibility)
     switch_host = _coroutine(Client.switch_host)
     set_mode = _coroutine(Client.set_mode)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from hanami_sdk import _calls
 
-__all__ = ["delete_checkpoint", "get_checkpoint", "list_checkpoints"]
+__all__ = ["delete_checkpoint", "get_checkpoint", "list_checkpoints", "set_visibility"]
 
 
 def get_checkpoint(token: str, address: str, checkpoint_uuid: str, verify_connection: bool = True) -> bytes:
@@ -59,3 +59,26 @@ def delete_checkpoint(token: str, address: str, checkpoint_uuid: str, verify_con
         NotFoundException: there is no such checkpoint for this user.
     """
     return _calls.delete(token, address, "/checkpoint", verify_connection, uuid=checkpoint_uuid)
+
+
+def set_visibility(
+    token: str, address: str, checkpoint_uuid: str, visibility: str, verify_connection: bool = True
+) -> bytes:
+    """Say who may load a checkpoint besides its owner.
+
+    Args:
+        token: token.
+        address: address of the server.
+        checkpoint_uuid: UUID of the checkpoint.
+        visibility: `private` (nobody but admins), `shared` (all in its project) or `public` (everybody).
+        verify_connection: check the certificate.
+
+    Returns:
+        `{"created_at", "name", "owner_id", "project_id", "uuid", "visibility"}`
+
+    Raises:
+        BadRequestException: the visibility is another word.
+        NotFoundException: there is no such checkpoint that this user may change.
+    """
+    body = {"uuid": checkpoint_uuid, "visibility": visibility}
+    return _calls.put(token, address, "/checkpoint/visibility", verify_connection, **body)

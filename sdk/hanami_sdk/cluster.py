@@ -20,6 +20,7 @@ __all__ = [
     "list_clusters",
     "restore_cluster",
     "save_cluster",
+    "set_visibility",
     "switch_host",
     "switch_to_direct_mode",
     "switch_to_task_mode",
@@ -197,3 +198,26 @@ async def switch_to_direct_mode(
     """
     endpoint = _calls.OneShot(token, address, verify_connection)
     return DirectSocket(await in_thread(open_direct, endpoint, cluster_uuid))
+
+
+def set_visibility(
+    token: str, address: str, cluster_uuid: str, visibility: str, verify_connection: bool = True
+) -> bytes:
+    """Say who may see and ask a cluster besides its owner.
+
+    Args:
+        token: token.
+        address: address of the server.
+        cluster_uuid: UUID of the cluster.
+        visibility: `private` (nobody but admins), `shared` (all in its project) or `public` (everybody).
+        verify_connection: check the certificate.
+
+    Returns:
+        `{"created_at", "name", "owner_id", "project_id", "uuid", "visibility"}`
+
+    Raises:
+        BadRequestException: the visibility is another word.
+        NotFoundException: there is no such cluster that this user may change.
+    """
+    body = {"uuid": cluster_uuid, "visibility": visibility}
+    return _calls.put(token, address, "/cluster/visibility", verify_connection, **body)

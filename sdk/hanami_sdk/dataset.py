@@ -26,6 +26,7 @@ __all__ = [
     "get_dataset",
     "list_datasets",
     "send_data",
+    "set_visibility",
     "upload_csv_files",
     "upload_files",
     "upload_mnist_files",
@@ -291,3 +292,26 @@ def download_dataset_content(
     query: dict[str, object] = {"uuid": dataset_uuid, "column_name": column_name}
     query |= {"row_offset": row_offset, "number_of_rows": number_of_rows}
     return _calls.get(token, address, "/dataset/content", verify_connection, **query)
+
+
+def set_visibility(
+    token: str, address: str, dataset_uuid: str, visibility: str, verify_connection: bool = True
+) -> bytes:
+    """Say who may read a dataset besides its owner.
+
+    Args:
+        token: token.
+        address: address of the server.
+        dataset_uuid: UUID of the dataset.
+        visibility: `private` (nobody but admins), `shared` (all in its project) or `public` (everybody).
+        verify_connection: check the certificate.
+
+    Returns:
+        `{"created_at", "name", "owner_id", "project_id", "uuid", "visibility"}`
+
+    Raises:
+        BadRequestException: the visibility is another word.
+        NotFoundException: there is no such dataset that this user may change.
+    """
+    body = {"uuid": dataset_uuid, "visibility": visibility}
+    return _calls.put(token, address, "/dataset/visibility", verify_connection, **body)

@@ -143,6 +143,24 @@ SINGLE = [
         "UUID NAME NEW_STATE",
     ),
     (
+        f"checkpoint visibility {UUID} shared",
+        ("PUT", "/checkpoint/visibility", {}, {"uuid": UUID, "visibility": "shared"}),
+        OWNED,
+        OWNED_TITLES,
+    ),
+    (
+        f"cluster visibility {UUID} shared",
+        ("PUT", "/cluster/visibility", {}, {"uuid": UUID, "visibility": "shared"}),
+        OWNED,
+        OWNED_TITLES,
+    ),
+    (
+        f"dataset visibility {UUID} shared",
+        ("PUT", "/dataset/visibility", {}, {"uuid": UUID, "visibility": "shared"}),
+        OWNED,
+        OWNED_TITLES,
+    ),
+    (
         f"cluster switch-host {UUID} {OTHER}",
         ("PUT", "/cluster/switch_host", {}, {"cluster_uuid": UUID, "host_uuid": OTHER}),
         OWNED,

@@ -143,6 +143,27 @@ BODIES: list[tuple[Any, tuple[Any, ...], str, str, dict[str, Any]]] = [
         {"checkpoint_uuid": "p", "cluster_uuid": "c"},
     ),
     (cluster.switch_to_task_mode, ("c",), "PUT", "/cluster/set_mode", {"new_state": "TASK", "uuid": "c"}),
+    (
+        cluster.set_visibility,
+        ("c", "shared"),
+        "PUT",
+        "/cluster/visibility",
+        {"uuid": "c", "visibility": "shared"},
+    ),
+    (
+        dataset.set_visibility,
+        ("d", "public"),
+        "PUT",
+        "/dataset/visibility",
+        {"uuid": "d", "visibility": "public"},
+    ),
+    (
+        checkpoint.set_visibility,
+        ("p", "private"),
+        "PUT",
+        "/checkpoint/visibility",
+        {"uuid": "p", "visibility": "private"},
+    ),
     (cluster.switch_host, ("c", "h"), "PUT", "/cluster/switch_host", {"cluster_uuid": "c", "host_uuid": "h"}),
     (
         task.create_train_task,
@@ -393,6 +414,7 @@ def test_every_function_is_tested() -> None:
     new = {checkpoint.get_checkpoint, hanami_token.renew_token, dataset.upload_files}
     new |= {user.add_project_to_user, user.remove_project_from_user, hanami_request.set_default_timeout}
     new |= {user.change_passphrase, *(getattr(measurements, name) for name in measurements.__all__)}
+    new |= {module.set_visibility for module in (checkpoint, cluster, dataset)}
     assert public == set(SIGNATURES) | new
 
 

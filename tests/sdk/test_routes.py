@@ -122,6 +122,9 @@ CALLS: dict[str, Callable[[Client], Any]] = {
         for noun in ("checkpoint", "cluster", "dataset", "host", "project", "task", "user")
     ],
     "save": lambda client: client.save("c", "point"),
+    "set_checkpoint_visibility": lambda client: client.set_checkpoint_visibility("p", "shared"),
+    "set_cluster_visibility": lambda client: client.set_cluster_visibility("c", "shared"),
+    "set_dataset_visibility": lambda client: client.set_dataset_visibility("d", "shared"),
     "set_mode": lambda client: client.set_mode("c", "TASK"),
     "speed": lambda client: client.speed(),
     "switch_host": lambda client: client.switch_host("c", "h"),

@@ -21,8 +21,10 @@ Usage:
     hanamictl checkpoint get CHECKPOINT [options]
     hanamictl checkpoint list [options]
     hanamictl checkpoint delete CHECKPOINT [options]
+    hanamictl checkpoint visibility CHECKPOINT VISIBILITY [options]
 
 CHECKPOINT is a UUID, or a name that only one checkpoint has.
+VISIBILITY is private (only the owner and admins see it), shared (all in its project) or public (everybody).
 {COMMON_OPTIONS}
 Examples:
     hanamictl checkpoint list
@@ -34,7 +36,7 @@ FIELDS = ("uuid", "name", "visibility", "owner_id", "project_id", "created_at")
 
 def run(argv: list[str]) -> int:
     """Run one command line for the noun `checkpoint`."""
-    return run_noun(HELP, {"get": _get, "list": _list, "delete": _delete}, argv)
+    return run_noun(HELP, {"get": _get, "list": _list, "delete": _delete, "visibility": _visibility}, argv)
 
 
 def _get(connection: Connection, arguments: Arguments) -> View:
@@ -50,3 +52,8 @@ def _delete(connection: Connection, arguments: Arguments) -> View:
     given = arguments.text("CHECKPOINT")
     connection.call(checkpoint.delete_checkpoint, uuid_of(connection, "checkpoint", given))
     return Message(f"successfully deleted checkpoint '{given}'")
+
+
+def _visibility(connection: Connection, arguments: Arguments) -> View:
+    uuid = uuid_of(connection, "checkpoint", arguments.text("CHECKPOINT"))
+    return Record(connection.ask(checkpoint.set_visibility, uuid, arguments.text("VISIBILITY")), FIELDS)

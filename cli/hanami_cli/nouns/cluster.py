@@ -33,10 +33,13 @@ Usage:
     hanamictl cluster restore CLUSTER -c CHECKPOINT [--wait] [options]
     hanamictl cluster mode CLUSTER MODE [options]
     hanamictl cluster switch-host CLUSTER HOST_UUID [options]
+    hanamictl cluster visibility CLUSTER VISIBILITY [options]
     hanamictl cluster direct CLUSTER (-v VALUES)... [options]
 
 CLUSTER and CHECKPOINT are UUIDs, or names that only one of them has.
 MODE is TASK, in which a cluster works on its tasks, or DIRECT, in which it talks to a websocket.
+VISIBILITY is private (only the owner and admins see it), shared (all in its project) or public (everybody).
+Whoever sees a cluster may ask it.
 `direct` asks a cluster for one row, without dataset and task; its tasks wait meanwhile. VALUES is HEXAGON=NUMBERS or
 HEXAGON=@PATH, with NUMBERS parted by commas, and in the file also by blanks and line ends; the path - is the input.
 
@@ -71,6 +74,7 @@ def run(argv: list[str]) -> int:
         "restore": _restore,
         "mode": _mode,
         "switch-host": _switch_host,
+        "visibility": _visibility,
         "direct": _direct,
     }
     return run_noun(HELP, actions, argv)
@@ -142,6 +146,11 @@ def _mode(connection: Connection, arguments: Arguments) -> View:
 def _switch_host(connection: Connection, arguments: Arguments) -> View:
     uuids = _cluster(connection, arguments), arguments.text("HOST_UUID")
     return Record(connection.ask(cluster.switch_host, *uuids), FIELDS)
+
+
+def _visibility(connection: Connection, arguments: Arguments) -> View:
+    uuid = _cluster(connection, arguments)
+    return Record(connection.ask(cluster.set_visibility, uuid, arguments.text("VISIBILITY")), FIELDS)
 
 
 def _direct(connection: Connection, arguments: Arguments) -> View:

@@ -33,9 +33,11 @@ Usage:
     hanamictl dataset list [options]
     hanamictl dataset delete DATASET [options]
     hanamictl dataset check DATASET -r DATASET [options]
+    hanamictl dataset visibility DATASET VISIBILITY [options]
     hanamictl dataset content DATASET -c COLUMN -n COUNT [-o COUNT] [options]
 
 DATASET is a UUID, or a name that only one dataset has.
+VISIBILITY is private (only the owner and admins see it), shared (all in its project) or public (everybody).
 FORMAT is mnist (takes -i and -l, files may end in .gz), csv (takes -i), or another that the server has a plugin for.
 
 Options:
@@ -77,6 +79,7 @@ def run(argv: list[str]) -> int:
         "delete": _delete,
         "check": _check,
         "content": _content,
+        "visibility": _visibility,
     }
     return run_noun(HELP, actions, argv)
 
@@ -123,6 +126,11 @@ def _list(connection: Connection, _: Arguments) -> View:
 def _delete(connection: Connection, arguments: Arguments) -> View:
     connection.call(dataset.delete_dataset, _dataset(connection, arguments))
     return Message(f"successfully deleted dataset '{arguments.text('DATASET')}'")
+
+
+def _visibility(connection: Connection, arguments: Arguments) -> View:
+    uuid = _dataset(connection, arguments)
+    return Record(connection.ask(dataset.set_visibility, uuid, arguments.text("VISIBILITY")), LIST_FIELDS)
 
 
 def _check(connection: Connection, arguments: Arguments) -> View:

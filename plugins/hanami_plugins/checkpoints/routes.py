@@ -10,6 +10,7 @@ from hanami_core.database import atomic
 from hanami_core.ids import Name, Uuid
 from hanami_core.queue import Task
 from hanami_core.routes import Call, Empty, Listing, Paging, Route, listing
+from hanami_core.sharing import visibility_route
 from hanami_plugins.checkpoints.kinds import Restore, Save
 from hanami_plugins.checkpoints.models import Checkpoint
 from hanami_plugins.clusters import MISSING, SETTLE_SECONDS, Cluster, template_of
@@ -72,6 +73,7 @@ def routes() -> list[Route]:
         Route("GET", PREFIX, "checkpoints.get", ByUuid, CheckpointAnswer, get),
         Route("DELETE", PREFIX, "checkpoints.delete", ByUuid, Empty, delete),
         Route("GET", f"{PREFIX}/all", "checkpoints.list", Paging, Listing, list_all),
+        visibility_route(PREFIX, "checkpoints", Checkpoint, CHECKPOINT_MISSING),
     ]
 
 

@@ -11,6 +11,7 @@ from msgspec import Meta
 from hanami_core.errors import NotFound
 from hanami_core.ids import Name, Uuid
 from hanami_core.routes import Call, Empty, Listing, Paging, Route, listing
+from hanami_core.sharing import visibility_route
 from hanami_plugins.clusters import service
 from hanami_plugins.clusters.models import DIRECT_MODE, TASK_MODE, Cluster
 from hanami_plugins.clusters.service import MISSING
@@ -89,6 +90,7 @@ def routes() -> list[Route]:
         Route("GET", f"{PREFIX}/all", "clusters.list", Paging, Listing, list_all),
         Route("PUT", f"{PREFIX}/set_mode", "clusters.set_mode", SetMode, ModeAnswer, set_mode),
         Route("PUT", f"{PREFIX}/switch_host", "clusters.switch_host", SwitchHost, ClusterAnswer, switch_host),
+        visibility_route(PREFIX, "clusters", Cluster, MISSING),
     ]
 
 

@@ -15,6 +15,7 @@ from hanami_core.ids import Name, Uuid
 from hanami_core.plugin_host import DEGRADED, Contribution
 from hanami_core.routes import Call, Empty, Listing, Paging, Route, listing
 from hanami_core.runtime import Runtime
+from hanami_core.sharing import visibility_route
 from hanami_plugins.datasets import service, tables
 from hanami_plugins.datasets.models import Dataset
 from hanami_plugins.datasets.service import MISSING, open_table
@@ -105,6 +106,7 @@ def routes(runtime: Runtime) -> list[Route]:
         Route("GET", f"{PREFIX}/progress", "datasets.progress", ByUuid, Progress, progress),
         Route("GET", f"{PREFIX}/check", "datasets.check", Check, Accuracy, check),
         Route("GET", f"{PREFIX}/content", "datasets.content", Content, Data, content),
+        visibility_route(PREFIX, "datasets", Dataset, MISSING),
     ]
     for contribution in runtime.formats.values():
         found += _routes_of(contribution, runtime.settings["datasets.max_upload"])

@@ -1,0 +1,60 @@
+"""The route that says who may read a row besides its owner; plugins with such rows add it to their own routes.
+
+What the words mean is for rules to decide (see `hanami_core.access`).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from hanami_core.database import OwnedRecord, atomic
+from hanami_core.ids import Uuid
+from hanami_core.routes import Call, Route
+
+FIELDS = ("created_at", "name", "owner_id", "project_id", "uuid", "visibility")
+
+
+class SetVisibility(msgspec.Struct, forbid_unknown_fields=True):
+    """Fields of a change of visibility.
+
+    `private` rows are read by their owner and by admins, `shared` ones by all in their project, `public` ones by
+    everybody. Who may change or delete them stays the same.
+    """
+
+    uuid: Uuid
+    visibility: Annotated[str, Meta(pattern="^(private|shared|public)$")]
+
+
+class OwnedAnswer(msgspec.Struct):
+    """What all rows with an owner have."""
+
+    created_at: str
+    name: str
+    owner_id: str
+    project_id: str
+    uuid: str
+    visibility: str
+
+
+def visibility_route(prefix: str, resource: str, model: type[OwnedRecord], missing: str) -> Route:
+    """Return the route ``PUT <prefix>/visibility``.
+
+    Args:
+        prefix: path of the noun.
+        resource: what policies call it, such as ``datasets``.
+        model: rows that have a name, too.
+        missing: text for a row that is not there, with ``{}`` for its uuid.
+    """
+
+    def set_visibility(call: Call, request: SetVisibility) -> dict[str, Any]:
+        """Say who may read it besides its owner."""
+        row = call.get(model, request.uuid, missing.format(request.uuid), "write")
+        with atomic():
+            row.visibility = request.visibility
+            row.save(only=["visibility"])
+        return {name: getattr(row, name) for name in FIELDS}
+
+    return Route("PUT", f"{prefix}/visibility", f"{resource}.share", SetVisibility, OwnedAnswer, set_visibility)
