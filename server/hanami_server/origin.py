@@ -33,17 +33,21 @@ class Origin:
         """Return the address of the client, as far as it can be believed."""
         address = str(environ.get("REMOTE_ADDR", ""))
         for further in reversed(_split(str(environ.get("HTTP_X_FORWARDED_FOR", "")))):
-            if not self._is_proxy(address):
+            if not self._is_proxy(address) or _parsed(further) is None:
                 break
             address = further
         return address
 
     def _is_proxy(self, address: str) -> bool:
-        try:
-            found = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        return any(found in network for network in self._proxies)
+        found = _parsed(address)
+        return found is not None and any(found in network for network in self._proxies)
+
+
+def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(address)
+    except ValueError:
+        return None
 
 
 def _split(text: str) -> list[str]:

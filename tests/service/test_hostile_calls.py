@@ -208,7 +208,24 @@ def test_tasks_take_uuids_in_upper_case(wire: Wire, things: dict[str, str], clie
     assert all(client.wait(task).finished for task in client.tasks(things["cluster"]))
 
 
-@pytest.fixture(scope="module")
+def test_nobody_announces_uploads_without_end(wire: Wire, member: str) -> None:
+    announced: list[str] = []
+    while (answer := wire.body("POST", "dataset/upload/csv", {"name": "many", "input_data_size": 5}, member))[0] == 200:
+        announced.append(answer.json["uuid"])
+        assert len(announced) <= 100
+    text = "User with id 'plain_member' has 100 unfinished uploads already, finalise one or delete its data-set first"
+    assert answer == (409, text)
+    sizes = {"input_data_size": 5, "label_data_size": 5}
+    assert wire.query("DELETE", "dataset", member, uuid=announced.pop()).status == 200
+    before = wire.query("GET", "dataset/all", member)
+    assert wire.body("POST", "dataset/upload/mnist", {"name": "many"} | sizes, member) == (409, text)
+    assert wire.query("GET", "dataset/all", member) == before
+    assert wire.body("POST", "dataset/upload/csv", {"name": "others", "input_data_size": 5}).status == 200
+    for uuid in announced:
+        assert wire.query("DELETE", "dataset", member, uuid=uuid).status == 200
+
+
+@pytest.fixture(scope="session")
 def long_digits(server: LocalServer, small_digits: tuple[Path, Path]) -> str:
     """Return the uuid of a dataset with which a training takes seconds."""
     images, labels = (file.read_bytes() for file in small_digits)
