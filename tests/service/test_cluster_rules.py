@@ -54,22 +54,6 @@ def train(client: Client, cluster: Cluster, dataset: Dataset) -> None:
     client.train(cluster, {"picture_hex": dataset["picture"]}, {"label_hex": dataset["label"]})
 
 
-def test_older_bodies_with_maps_are_read(raw: Raw, client: Client, dataset: Dataset) -> None:
-    template = TEMPLATE.replace("picture_hex", "picture").replace("label_hex", "label")
-    cluster = client.create_cluster("older bodies", template)
-    maps = {"inputs": {"picture": dataset.uuid}, "outputs": {"label": dataset.uuid}}
-    status, text = raw("POST", "task/train", json={"name": "task", "cluster_uuid": cluster.uuid} | maps)
-    assert status == 200
-    client.wait(client.task(json.loads(text)["uuid"], cluster))
-    body = {"inputs": {"picture": dataset.uuid}, "results": {"label": "test_output"}}
-    status, text = raw("POST", "task/request", json={"name": "asked", "cluster_uuid": cluster.uuid} | body)
-    assert status == 200
-    done = client.wait(client.task(json.loads(text)["uuid"], cluster))
-    result = client.dataset(done.uuid)
-    assert (result.name, list(result.columns)) == ("test_output", ["test_output"])
-    client.delete_cluster(cluster)
-
-
 def test_a_request_needs_a_trained_cluster(client: Client, cluster: Cluster, dataset: Dataset) -> None:
     with pytest.raises(ConflictException, match="never trained"):
         client.request(cluster, {"picture_hex": dataset["picture"]}, {"label_hex": "answer"})

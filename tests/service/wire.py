@@ -69,7 +69,7 @@ class Wire:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         return self.send(self.head(method, path, f"Content-Length: {len(content)}", token=token) + content)
 
-    def query(self, method: str, path: str, token: str | None = None, **fields: Any) -> Answer:
+    def query(self, method: str, path: str, token: str | None = None, /, **fields: Any) -> Answer:
         """Send fields in the query, percent-encoded."""
         pairs = "&".join(f"{name}={quote(str(value), safe='')}" for name, value in fields.items())
         return self.send(self.head(method, f"{path}?{pairs}" if pairs else path, token=token))
