@@ -390,46 +390,47 @@ HOME, AWAY = "192.0.2.1", "192.0.2.2"
 def test_failures_use_up_attempts_and_time_brings_them_back() -> None:
     clock = HandClock()
     throttle = Throttle(clock, 6, 100)
-    assert [throttle.take("asdf", HOME) for _ in range(8)] == [0] * 6 + [10] * 2
-    assert throttle.take("other", HOME) == 0
+    assert [throttle.take("asdf", HOME).wait for _ in range(8)] == [0] * 6 + [10] * 2
+    assert throttle.take("other", HOME).wait == 0
     clock.time += 4
-    assert throttle.take("asdf", HOME) == 6
+    assert throttle.take("asdf", HOME).wait == 6
     clock.time += 6
-    assert [throttle.take("asdf", HOME), throttle.take("asdf", HOME)] == [0, 10]
+    assert [throttle.take("asdf", HOME).wait, throttle.take("asdf", HOME).wait] == [0, 10]
     clock.time += 3600
-    assert [throttle.take("asdf", HOME) for _ in range(7)] == [0] * 6 + [10]
+    assert [throttle.take("asdf", HOME).wait for _ in range(7)] == [0] * 6 + [10]
 
 
 def test_an_address_uses_up_its_attempts_whatever_users_it_tries() -> None:
     throttle = Throttle(HandClock(), 6, 3)
-    assert [throttle.take(f"user{number}", HOME) for number in range(5)] == [0] * 3 + [20] * 2
-    assert throttle.take("user1", AWAY) == 0
+    assert [throttle.take(f"user{number}", HOME).wait for number in range(5)] == [0] * 3 + [20] * 2
+    assert throttle.take("user1", AWAY).wait == 0
 
 
 def test_whoever_fails_in_the_name_of_a_user_does_not_lock_it_out() -> None:
-    clock = HandClock()
-    throttle = Throttle(clock, 6, 60)
+    throttle = Throttle(HandClock(), 6, 60)
     for _ in range(10):
         throttle.take("asdf", HOME)
     for _ in range(3):
-        assert throttle.take("asdf", AWAY) == 0
-        throttle.give_back("asdf", AWAY)
-        throttle.take("asdf", HOME)
+        attempt = throttle.take("asdf", AWAY)
+        assert attempt.wait == 0
+        throttle.give_back(attempt)
+        assert throttle.take("asdf", HOME).wait == 10
 
 
 def test_many_addresses_have_one_attempt_each_once_those_of_the_user_are_used_up() -> None:
     throttle = Throttle(HandClock(), 6, 60)
-    allowed = [address for address in range(100) for _ in range(3) if not throttle.take("asdf", f"192.0.2.{address}")]
+    addresses = [f"192.0.2.{number}" for number in range(100) for _ in range(3)]
+    allowed = [address for address in addresses if not throttle.take("asdf", address).wait]
     assert len(allowed) == 6 + 98
 
 
-def test_successes_use_up_nothing() -> None:
+def test_successes_use_up_nothing_and_give_nothing() -> None:
     throttle = Throttle(HandClock(), 2, 3)
     for _ in range(10):
-        assert throttle.take("asdf", HOME) == 0
-        throttle.give_back("asdf", HOME)
-    throttle.give_back("asdf", HOME)
-    assert [throttle.take("asdf", HOME) for _ in range(3)] == [0, 0, 30]
+        attempt = throttle.take("asdf", HOME)
+        assert attempt.wait == 0
+        throttle.give_back(attempt)
+    assert [throttle.take("asdf", HOME).wait for _ in range(3)] == [0, 0, 30]
 
 
 @pytest.mark.parametrize(

@@ -77,12 +77,12 @@ class Sessions:
 
     def _verified(self, user_id: str, secret: bytes, address: str) -> User:
         # The same for users that do not exist, so that nobody learns which ones do.
-        wait = self._throttle.take(user_id, address)
-        user = None if wait else verify(user_id, secret)
+        attempt = self._throttle.take(user_id, address)
+        user = None if attempt.wait else verify(user_id, secret)
         if user is None:
-            log.warning("login failed", extra={"user_id": user_id, "address": address, "too_many": wait > 0})
-            raise Unauthorized(TOO_MANY.format(wait) if wait else DENIED)
-        self._throttle.give_back(user_id, address)
+            log.warning("login failed", extra={"user_id": user_id, "address": address, "wait": attempt.wait})
+            raise Unauthorized(TOO_MANY.format(attempt.wait) if attempt.wait else DENIED)
+        self._throttle.give_back(attempt)
         return user
 
     def _answer(self, user: User, place: Membership) -> TokenAnswer:

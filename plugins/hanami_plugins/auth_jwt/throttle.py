@@ -12,6 +12,7 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable
+from dataclasses import dataclass
 
 from hanami_core.clock import Clock
 
@@ -39,15 +40,29 @@ class Buckets:
         return min(left + (self._clock.monotonic() - then) * self._size / 60, self._size)
 
     def add(self, key: Hashable, attempts: float) -> None:
-        """Put attempts into a bucket, or with a negative number take them out; it never holds less than none."""
-        self._buckets[key] = max(0.0, min(self.left(key) + attempts, self._size)), self._clock.monotonic()
+        """Put attempts into a bucket; what does not fit is lost."""
+        self._buckets[key] = min(self.left(key) + attempts, self._size), self._clock.monotonic()
         self._buckets.move_to_end(key)
         if len(self._buckets) > CAPACITY:
             self._buckets.popitem(last=False)
 
+    def take(self, key: Hashable) -> float:
+        """Take out one attempt, or what there is if that is less, and return how much."""
+        taken = min(1.0, self.left(key))
+        self.add(key, -taken)
+        return taken
+
     def seconds(self, key: Hashable) -> int:
         """Return after how many whole seconds there is an attempt."""
         return math.ceil(max(0.0, 1 - self.left(key)) * 60 / self._size)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt. It is not allowed if `wait` is not 0: the seconds until one is. `taken` says what it cost."""
+
+    wait: int
+    taken: tuple[tuple[Buckets, Hashable, float], ...] = ()
 
 
 class Throttle:
@@ -59,25 +74,23 @@ class Throttle:
         self._pairs = Buckets(clock, 1)
         self._lock = threading.Lock()
 
-    def take(self, user_id: str, address: str) -> int:
-        """Use up one attempt and return 0; if none is left, return after how many seconds there is one."""
+    def take(self, user_id: str, address: str) -> Attempt:
+        """Use up one attempt, if there is one."""
         place = network(address)
+        pair = user_id, place
         with self._lock:
-            wait = self._addresses.seconds(place)
-            wait = max(wait, min(self._users.seconds(user_id), self._pairs.seconds((user_id, place))))
-            if not wait:
-                self._move(user_id, place, -1)
-            return wait
+            of_user = min(self._users.seconds(user_id), self._pairs.seconds(pair))
+            wait = max(self._addresses.seconds(place), of_user)
+            if wait:
+                return Attempt(wait)
+            kinds = (self._addresses, place), (self._users, user_id), (self._pairs, pair)
+            return Attempt(0, tuple((buckets, key, buckets.take(key)) for buckets, key in kinds))
 
-    def give_back(self, user_id: str, address: str) -> None:
+    def give_back(self, attempt: Attempt) -> None:
         """Return an attempt that succeeded."""
         with self._lock:
-            self._move(user_id, network(address), 1)
-
-    def _move(self, user_id: str, place: str, attempts: int) -> None:
-        self._addresses.add(place, attempts)
-        self._users.add(user_id, attempts)
-        self._pairs.add((user_id, place), attempts)
+            for buckets, key, taken in attempt.taken:
+                buckets.add(key, taken)
 
 
 def network(address: str) -> str:
