@@ -127,6 +127,32 @@ def test_permission_comes_before_fields(wire: Wire, member: str) -> None:
 
 
 @pytest.mark.usefixtures("unchanged")
+@pytest.mark.parametrize(
+    ("path", "same"),
+    [
+        ("/v1.0alpha/us%65r/all", True),
+        ("/v1.0alpha%2fuser%2Fall", True),
+        ("//v1.0alpha///user/all", True),
+        ("/v1.0alpha/user/all?", True),
+        ("/v1.0alpha/user/all/", False),
+        ("/V1.0alpha/user/all", False),
+        ("/v1.0alpha/User/all", False),
+        ("/v1.0alpha/./user/all", False),
+        ("/v1.0alpha/us%2565r/all", False),
+        ("/v1.0alpha/user/all%00", False),
+        ("/v1.0alpha/user/all%20", False),
+        ("/v1.0alpha/user/all;x", False),
+        ("/v1.0alpha/user/\xff", False),
+        ("/v1.0alpha/%ff", False),
+    ],
+)
+def test_no_spelling_of_a_path_goes_around_permission(wire: Wire, member: str, path: str, same: bool) -> None:
+    assert wire.query("GET", path).status == (200 if same else 400 if "\xff" in path else 401)
+    assert wire.query("GET", path, member).status == (400 if "\xff" in path else 401)
+    assert wire.query("GET", path, "").status == (400 if "\xff" in path else 401)
+
+
+@pytest.mark.usefixtures("unchanged")
 def test_what_only_admins_may_is_refused_without_a_word(wire: Wire, member: str) -> None:
     assert wire.query("GET", "user/project", member, user_id="demo") == (401, "")
     assert wire.query("DELETE", "user/project", member, id="demo", project_id="plain") == (401, "")
