@@ -215,6 +215,8 @@ def test_nobody_announces_uploads_without_end(wire: Wire, member: str) -> None:
         assert len(announced) <= 100
     text = "User with id 'plain_member' has 100 unfinished uploads already, finalise one or delete its data-set first"
     assert answer == (409, text)
+    progress = wire.query("GET", "dataset/progress", uuid=announced[0]).json  # that of somebody else
+    assert (progress["complete"], list(progress["received"].values())) == (False, [0])
     sizes = {"input_data_size": 5, "label_data_size": 5}
     assert wire.query("DELETE", "dataset", member, uuid=announced.pop()).status == 200
     before = wire.query("GET", "dataset/all", member)

@@ -206,6 +206,18 @@ def test_a_body_that_is_too_large_is_refused(wire: Wire) -> None:
 
 
 @pytest.mark.usefixtures("unchanged")
+@pytest.mark.parametrize("character", ["a", "é", "_", " ", "'", "\x00", "\\", "\U0001f41d"])
+def test_a_very_long_text_is_refused_at_once(wire: Wire, character: str) -> None:
+    text = "a" + character * 40_000
+    begin = time.monotonic()
+    for path, fields in (("token", {"id": text, "password": text}), ("project", {"id": "abcd", "name": text})):
+        answer = wire.body("POST", path, fields)
+        assert (answer.status, "is longer than 254 characters" in answer.text) == (400, True)
+        assert len(answer.text) < 100
+    assert time.monotonic() - begin < 2
+
+
+@pytest.mark.usefixtures("unchanged")
 @pytest.mark.parametrize(
     ("chunks", "status"),
     [

@@ -12,6 +12,7 @@ import pytest
 import websocket
 
 from hanami_plugins.direct_io.messages import cluster_io
+from hanami_sdk import Client, Cluster
 from tests.service.wire import NO_OBJECT, NOBODY, Wire
 
 
@@ -130,6 +131,13 @@ def test_a_frame_that_is_wrong_is_answered_and_another_may_follow(
             assert error in answer["error"]
         socket.send_binary(Io(bufferName="picture_hex", numberOfValues=1, values=[1.0]).SerializeToString())
         assert socket.recv() == bytes.fromhex("18012801320400000000")
+
+
+def test_a_long_answer_is_one_message(client: Client, cluster: Cluster) -> None:
+    """The reference's buffer holds 128 KiB; 50,000 values take 200 kB."""
+    with client.direct(cluster) as direct:
+        direct.train({"picture_hex": [1.0]}, {"label_hex": [0.0, 1.0] * 25_000})
+        assert len(direct.request({"picture_hex": [1.0]})) == 50_000
 
 
 @pytest.mark.usefixtures("unchanged")
