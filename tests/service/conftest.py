@@ -14,7 +14,7 @@ from hanami_sdk import Client, Cluster, Dataset
 from hanami_server.demo import digits
 from hanami_server.demo.local import LocalServer
 from hanami_server.demo.story import TEMPLATE
-from tests.service.wire import Wire, holdings
+from tests.service.wire import Wire, holdings, settled
 
 Ctl = Callable[..., str]
 
@@ -44,7 +44,7 @@ def wire(server: LocalServer) -> Wire:
 @pytest.fixture
 def unchanged(server: LocalServer, wire: Wire) -> Iterator[None]:
     """Whatever the test does, afterwards everything is as before, and the server answers."""
-    before = holdings(server.data_dir)
+    before = settled(server.data_dir)
     yield
     assert holdings(server.data_dir) == before
     assert wire.query("GET", "/health/ready").status == wire.query("GET", "host/all").status == 200

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import re
-import struct
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hanami_sdk import Client, Cluster
-from hanami_server.demo.local import LocalServer
-from tests.server.harness import until
+from hanami_sdk import Client
 from tests.service.wire import NOBODY, Wire
 
 
@@ -225,44 +221,3 @@ def test_nobody_announces_uploads_without_end(wire: Wire, member: str) -> None:
     assert wire.body("POST", "dataset/upload/csv", {"name": "others", "input_data_size": 5}).status == 200
     for uuid in announced:
         assert wire.query("DELETE", "dataset", member, uuid=uuid).status == 200
-
-
-@pytest.fixture(scope="session")
-def long_digits(server: LocalServer, small_digits: tuple[Path, Path]) -> str:
-    """Return the uuid of a dataset with which a training takes seconds."""
-    images, labels = (file.read_bytes() for file in small_digits)
-    count = struct.pack(">I", 10_000)
-    files = images[:4] + count + images[8:16] + images[16:] * 50, labels[:4] + count + labels[8:] * 50
-    with Client(server.address, server.user, server.passphrase) as admin:
-        return admin.upload_mnist("long digits", *files).uuid
-
-
-@pytest.fixture
-def busy(wire: Wire, cluster: Cluster, long_digits: str) -> dict[str, str]:
-    """Return the query for a task that runs."""
-    uuids = {"dataset": long_digits, "cluster": cluster.uuid}
-    task = wire.body("POST", "task/train", fill(train(time_length=500), uuids)).json["uuid"]
-    query = {"uuid": task, "cluster_uuid": cluster.uuid}
-    until(lambda: wire.query("GET", "task", **query).json["state"] == "active", what="the task does not start")
-    return query
-
-
-def test_a_running_task_that_is_deleted_stops(wire: Wire, busy: dict[str, str], long_digits: str) -> None:
-    assert wire.query("DELETE", "task", **busy) == (200, "{}")
-    task = wire.query("GET", "task", **busy).json
-    assert task["state"] == "aborted"
-    assert task["current_cycle"] < task["total_number_of_cycles"]
-    fields = {"dataset": long_digits, "cluster": busy["cluster_uuid"]}
-    following = wire.body("POST", "task/train", fill(train(time_length=500), fields)).json["uuid"]
-    query = busy | {"uuid": following}
-    until(lambda: wire.query("GET", "task", **query).json["state"] == "active", 5, "the deleted task goes on")
-    assert wire.query("DELETE", "task", **busy) == (200, "{}")
-    assert wire.query("GET", "task", **busy).status == 404
-
-
-def test_a_cluster_that_trains_can_be_deleted(wire: Wire, busy: dict[str, str]) -> None:
-    uuid = busy["cluster_uuid"]
-    assert wire.query("DELETE", "cluster", uuid=uuid) == (200, "{}")
-    assert wire.query("GET", "cluster", uuid=uuid) == (404, f"Cluster with uuid '{uuid}' not found")
-    assert wire.query("GET", "task", **busy).status == 404
-    assert wire.query("GET", "/health/ready").status == 200

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
+from tests.server.harness import until
+
 PREFIX = "/v1.0alpha/"
 NO_OBJECT = "Failed to parse input-values, because of json-parser error: "
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -102,6 +104,19 @@ def holdings(data_dir: Path) -> tuple[dict[str, str], dict[str, int]]:
     kept = [top for top in data_dir.iterdir() if top.name not in RESTLESS and not top.name.startswith("hanami.db")]
     files = [file for top in kept for file in (top, *top.rglob("*")) if file.is_file()]
     return rows, {str(file.relative_to(data_dir)): file.stat().st_size for file in files}
+
+
+def settled(data_dir: Path) -> tuple[dict[str, str], dict[str, int]]:
+    """Return what there is as soon as nothing changes any more: a file goes a moment after the row that named it."""
+    last = holdings(data_dir)
+
+    def unchanged() -> bool:
+        nonlocal last
+        before, last = last, holdings(data_dir)
+        return before == last
+
+    until(unchanged, what="the server does not come to rest")
+    return last
 
 
 def _digest(db: sqlite3.Connection, table: str) -> str:
