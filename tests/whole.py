@@ -39,9 +39,9 @@ class Whole:
     ) -> None:
         self.runtime.close()
 
-    def call(self, method: str, path: str, /, token: str | None = None, **fields: Any) -> testing.Result:
-        """Send a request with the admin's token or another one; a path without slash is below the API's prefix."""
-        headers = {"X-Auth-Token": self.token if token is None else token}
+    def call(self, method: str, path: str, /, as_token: str | None = None, **fields: Any) -> testing.Result:
+        """Send a request with the admin's token or `as_token`; a path without slash is below the API's prefix."""
+        headers = {"X-Auth-Token": self.token if as_token is None else as_token}
         target = path if path.startswith("/") else f"/v1.0alpha/{path}"
         if method in ("GET", "DELETE"):
             return self.http.simulate_request(method, target, params=fields, headers=headers)

@@ -41,9 +41,9 @@ class Actor:
 class Action:
     """What an actor wants to do.
 
-    `name` is ``noun.verb``; `endpoint` is the path without leading slash and `method` the HTTP method, as policy files
-    spell them; `roles` are those that the route suggests; `resource` is the model whose rows are asked for, or None for
-    the action itself.
+    `name` is ``noun.verb``, empty for an endpoint that no route serves; `endpoint` is the path without leading slash
+    and `method` the HTTP method, as policy files spell them; `roles` are those that the route suggests; `resource` is
+    the model whose rows are asked for, or None for the action itself.
     """
 
     name: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -40,10 +40,11 @@ class Page:
 
 @dataclass(frozen=True)
 class Call:
-    """One authenticated request, as a handler sees it."""
+    """One request, as a handler sees it. `address` is the network address that it came from, empty if unknown."""
 
     runtime: Runtime
     access: Access
+    address: str = ""
 
     @property
     def actor(self) -> Actor:
@@ -67,7 +68,8 @@ class Route:
         path: absolute path, for example ``/v1.0alpha/cluster``.
         action: ``noun.verb``; what rules refer to.
         request: struct of the fields; query fields for GET and DELETE, else the JSON body merged with the query.
-        response: struct or other type of the answer, for documentation and checks; `Page` for what is no JSON.
+        response: struct or other type of the answer, for documentation and checks, or a union if there are several
+            kinds of answers; `Page` for what is no JSON.
         handler: called as ``handler(call, request)``; returns a struct, a mapping or an instance of `response`. The
             first line of its docstring is the summary of the route.
         roles: roles that may use the route where no policy file decides.
@@ -105,6 +107,20 @@ class Route:
         """The action that a caller needs."""
         verb: Verb = "read" if self.method == "GET" else "write"
         return Action(self.action, self.method, self.path.lstrip("/"), verb, self.roles)
+
+
+RouteTable = Mapping[tuple[str, str], Route]
+
+
+def permission(routes: RouteTable, method: str, endpoint: str) -> Action:
+    """Return the action that a call of an endpoint, a path without leading slash, needs.
+
+    Rules are asked about endpoints that no route serves, too: without them only a policy that lists one allows it.
+    """
+    route = routes.get((method, f"/{endpoint}"))
+    if route is not None:
+        return route.permission
+    return Action("", method, endpoint, "read" if method == "GET" else "write", ())
 
 
 # -- lists ------------------------------------------------------------------------------------------------------------

@@ -81,6 +81,7 @@ CORE_SETTINGS = (
     Setting("http.timeout", float, 30.0, "Seconds that a client has to send a request", 1.0, 3600.0),
     Setting("http.max_body", int, 1 << 20, "Largest body of a REST request in bytes", 1024),
     Setting("http.connections", int, 1000, "Connections that one of these processes keeps open", 32, 65536),
+    Setting("http.proxies", str, "127.0.0.1,::1", "Proxies whose X-Forwarded-For is believed; addresses or networks"),
     Setting("compute.cache", str, "", "Directory for compiled code; empty means the user's cache directory"),
     Setting("log.level", str, "info", "What is logged: debug, info, warning or error"),
     Setting("queue.lease", float, 10.0, "Seconds after which a silent worker loses its task", 1.0, 3600.0),

@@ -79,6 +79,8 @@ def _expected(kind: inspection.Type) -> tuple[str, type | None]:
 
 def _check(name: str, value: Any, kind: inspection.Type) -> None:
     if isinstance(kind, inspection.UnionType):
+        if value is None and any(isinstance(member, inspection.NoneType) for member in kind.types):
+            return
         kind = _member_for(value, kind)
     expected, python = _expected(kind)
     if python is not None and type(value) is not python:

@@ -8,7 +8,6 @@ particular, nor how an error is rendered.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,13 +16,13 @@ import falcon
 from hanami_core.access import Access, Action, Actor, Rule
 from hanami_core.errors import BadRequest, Unauthorized
 from hanami_core.events import CallMade
-from hanami_core.routes import METHODS, Call, Route
+from hanami_core.routes import METHODS, Call, RouteTable, permission
 from hanami_core.runtime import Runtime
 from hanami_server.fields import decode_body, parse_query, read_body
+from hanami_server.origin import Origin
 
-__all__ = ["Gate", "Passed", "RouteTable"]
+__all__ = ["Gate", "Passed"]
 
-RouteTable = Mapping[tuple[str, str], Route]
 SHORTEST_PATH = 6
 _SLASHES = re.compile(r"/{2,}")
 
@@ -47,6 +46,7 @@ class Gate:
         self._paths = open_paths | {path for _, path in routes}
         self._open = open_paths
         self._limit: int = runtime.settings["http.max_body"]
+        self._origin = Origin(runtime.settings["http.proxies"])
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Check one request and leave a `Passed` in its context.
@@ -63,9 +63,10 @@ class Gate:
         body = self._body(req)
         if req.path in self._open:
             if req.method != "GET":
-                raise BadRequest(f"No endpoint found for path '{req.path.lstrip('/')}' and type {req.method}")
+                raise _no_endpoint(req)
             return
-        req.context.passed = Passed(Call(self._runtime, self._access(req)), body, query)
+        call = Call(self._runtime, self._access(req), self._origin.address(req.env))
+        req.context.passed = Passed(call, body, query)
 
     @staticmethod
     def _path(req: falcon.Request) -> str:
@@ -89,15 +90,20 @@ class Gate:
         if not token:
             raise Unauthorized("Failed to validate JWT-Token with error: invalid token supplied")
         actor = self._runtime.plugins.authenticate(self._runtime, token)
-        if route is None:
-            # The same answer as for a forbidden path, so that nobody learns which paths exist.
-            raise Unauthorized("Access denied by policy")
-        access = Access(actor, route.permission, self._runtime.plugins.rules)
+        # An unknown path is refused like a forbidden one, so that nobody learns which paths exist.
+        action = permission(self._routes, req.method, req.path.lstrip("/"))
+        access = Access(actor, action, self._runtime.plugins.rules)
         access.require()
         if req.method != "GET":
-            event = CallMade(actor=actor, endpoint=access.action.endpoint, method=req.method)
+            event = CallMade(actor=actor, endpoint=action.endpoint, method=req.method)
             self._runtime.plugins.event(self._runtime, event)
+        if route is None:
+            raise _no_endpoint(req)
         return access
+
+
+def _no_endpoint(req: falcon.Request) -> BadRequest:
+    return BadRequest(f"No endpoint found for path '{req.path.lstrip('/')}' and type {req.method}")
 
 
 _NOBODY = Actor(user_id="", name="", project_id="", role="")

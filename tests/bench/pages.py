@@ -23,7 +23,7 @@ def walk(whole: Whole, token: str) -> tuple[int, list[float]]:
     count = 0
     while after is not None:
         begin = time.perf_counter()
-        answer = whole.call("GET", "dataset/all", token=token, limit=LIMIT, **after).json
+        answer = whole.call("GET", "dataset/all", as_token=token, limit=LIMIT, **after).json
         times.append(time.perf_counter() - begin)
         count += len(answer["body"])
         after = {"after": answer["next"]} if answer["next"] else None

@@ -123,7 +123,7 @@ def test_the_pages_of_a_member_are_full_of_what_he_may_see(tmp_path: Path) -> No
         found: list[list[str]] = []
         after: dict[str, str] | None = {}
         while after is not None:
-            answer = whole.call("GET", "dataset/all", token=member, limit=6, **after).json
+            answer = whole.call("GET", "dataset/all", as_token=member, limit=6, **after).json
             found.append([row[-1] for row in answer["body"]])
             after = {"after": answer["next"]} if answer["next"] else None
     assert [row for page in found for row in page] == [f"row {n}" for n in range(1, 60, 3)]

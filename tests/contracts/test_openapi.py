@@ -28,7 +28,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
 
 @pytest.fixture(scope="module")
 def document(whole: Whole) -> dict[str, Any]:
-    answer = whole.call("GET", "/openapi.json", token="")
+    answer = whole.call("GET", "/openapi.json", as_token="")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
     return dict(answer.json)
 
@@ -143,7 +143,7 @@ def test_limits_are_those_that_are_checked(whole: Whole, document: dict[str, Any
 
 
 def test_the_page_needs_no_token_and_nothing_from_elsewhere(whole: Whole) -> None:
-    answer = whole.call("GET", "/docs", token="")
+    answer = whole.call("GET", "/docs", as_token="")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert not re.search(r"https?://|//cdn|innerHTML|<link|<img|\ssrc=", answer.text)
     assert "connect-src 'self'" in answer.text
@@ -161,3 +161,13 @@ def test_an_answer_of_an_unknown_type_costs_nothing_but_its_schema() -> None:
     operation = describe(routes, "1.0")["paths"]["/v1/strange"]["get"]
     assert operation["summary"] == "Return something strange"
     assert operation["responses"]["200"]["content"] == {"application/json": {"schema": {}}}
+
+
+def test_a_route_with_two_kinds_of_answers_shows_both(document: dict[str, Any]) -> None:
+    answered = document["paths"]["/v1.0alpha/user/project"]["post"]["responses"]["200"]["content"]["application/json"]
+    names = [kind["$ref"].rpartition("/")[2] for kind in answered["schema"]["anyOf"]]
+    fields_of = [set(document["components"]["schemas"][name]["properties"]) for name in names]
+    assert fields_of == [
+        {"created_at", "creator_id", "id", "is_admin", "name", "projects"},
+        {"id", "is_admin", "name", "token"},
+    ]

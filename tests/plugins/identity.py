@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType, TracebackType
-from typing import Any
+from types import ModuleType, TracebackType, UnionType
+from typing import Any, get_args
 
 import msgspec
 import peewee
@@ -68,9 +68,9 @@ class Site:
         if not route.anonymous:
             access.require()
         answer = msgspec.to_builtins(route.handler(Call(self.runtime, access), validate(route.request, fields)))
-        switched = "token" in answer and route.path.endswith("user/project")
-        if not switched:
-            msgspec.convert(answer, route.response, strict=True)
+        kinds = get_args(route.response) if isinstance(route.response, UnionType) else ()
+        fitting = [kind for kind in kinds if set(answer) == set(kind.__struct_fields__)]
+        msgspec.convert(answer, fitting[0] if fitting else route.response, strict=True)
         return answer
 
     def login(self, user_id: str, password: str = "asdfasdf") -> str:

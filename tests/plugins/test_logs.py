@@ -78,28 +78,28 @@ def test_calls_that_may_change_something_are_audited(whole: Whole) -> None:
 
 def test_calls_with_wrong_fields_are_audited_and_refused_ones_are_not(whole: Whole) -> None:
     assert whole.call("POST", "project", nonsense=1).status_code == 400
-    assert whole.call("POST", "project", token="a.b.c").status_code == 401
+    assert whole.call("POST", "project", as_token="a.b.c").status_code == 401
     assert whole.call("POST", "unknown").status_code == 401
     member = whole.member("tsugumi")
-    assert whole.call("POST", "project", token=member, id="other", name="other").status_code == 401
+    assert whole.call("POST", "project", as_token=member, id="other", name="other").status_code == 401
     assert audit(whole)[0] == ["asdf", "v1.0alpha/project", "POST"]
     assert audit(whole, user_id="tsugumi") == []
 
 
 def test_everybody_sees_the_own_calls_and_an_admin_those_of_others(whole: Whole) -> None:
     member = whole.member("tsugumi")
-    whole.call("DELETE", "cluster", token=member, uuid="nonsense")
+    whole.call("DELETE", "cluster", as_token=member, uuid="nonsense")
     own = [["tsugumi", "v1.0alpha/cluster", "DELETE"]]
-    assert whole.call("GET", "audit_log", token=member, page=0).json["body"][0][1:] == own[0]
+    assert whole.call("GET", "audit_log", as_token=member, page=0).json["body"][0][1:] == own[0]
     assert audit(whole, user_id="tsugumi") == own
-    answer = whole.call("GET", "audit_log", token=member, page=0, user_id="tsugumi")
+    answer = whole.call("GET", "audit_log", as_token=member, page=0, user_id="tsugumi")
     assert (answer.status_code, answer.text) == (401, "'user_id' can only be set by an admin")
 
 
 @pytest.mark.parametrize("nobody", ["", "None"])
 def test_what_released_clients_send_for_no_user(whole: Whole, nobody: str) -> None:
     member = whole.member("tsugumi")
-    assert whole.call("GET", "audit_log", token=member, page=0, user_id=nobody).json["body"] == []
+    assert whole.call("GET", "audit_log", as_token=member, page=0, user_id=nobody).json["body"] == []
     assert {row[0] for row in audit(whole, user_id=nobody)} == {"asdf"}
 
 
@@ -149,7 +149,7 @@ def test_an_internal_error_is_told_to_admins_without_secrets(whole: Whole) -> No
 
 def test_errors_of_all_users_or_of_one(whole: Whole) -> None:
     member = whole.member("tsugumi")
-    whole.call("GET", "broken", token=member)
+    whole.call("GET", "broken", as_token=member)
     whole.call("GET", "broken")
     assert [row[0] for row in errors(whole)] == ["tsugumi", "asdf"]
     assert [row[0] for row in errors(whole, user_id="None")] == ["tsugumi", "asdf"]
@@ -158,9 +158,9 @@ def test_errors_of_all_users_or_of_one(whole: Whole) -> None:
 
 
 def test_errors_are_for_admins_only(whole: Whole) -> None:
-    answer = whole.call("GET", "error_log", token=whole.member("tsugumi"), page=0)
+    answer = whole.call("GET", "error_log", as_token=whole.member("tsugumi"), page=0)
     assert (answer.status_code, answer.text) == (401, "Access denied by policy")
-    lookalike = whole.call("GET", "error_log", token=whole.member("rin_", "other", role="admin"), page=0)
+    lookalike = whole.call("GET", "error_log", as_token=whole.member("rin_", "other", role="admin"), page=0)
     assert (lookalike.status_code, lookalike.text) == (401, "only an admin is allowed to request error-logs")
 
 

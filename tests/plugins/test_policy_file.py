@@ -152,7 +152,7 @@ def test_the_shipped_policy_agrees_with_the_routes(tmp_path: Path) -> None:
     policy = parse_policy(POLICY.read_text())
     with Site(tmp_path) as site:
         actions = [route.permission for route in site.routes.values() if not route.anonymous]
-        assert len(actions) == 13
+        assert len(actions) == 14
         for action in actions:
             # What OpenHanami does not have can not be in the file that it ships.
             roles = set() if action.name == "passphrases.change" else set(action.roles)

@@ -14,6 +14,7 @@ from hanami_sdk import Client, Cluster, Dataset
 from hanami_server.demo import digits
 from hanami_server.demo.local import LocalServer
 from hanami_server.demo.story import TEMPLATE
+from tests.service.wire import Wire, holdings, settled
 
 Ctl = Callable[..., str]
 
@@ -32,6 +33,57 @@ def client(server: LocalServer) -> Iterator[Client]:
     """The admin's client."""
     with Client(server.address, server.user, server.passphrase) as admin:
         yield admin
+
+
+@pytest.fixture(scope="session")
+def wire(server: LocalServer) -> Wire:
+    """The admin's connection."""
+    return Wire(server.address, Wire(server.address).login(server.user, server.passphrase))
+
+
+@pytest.fixture
+def unchanged(server: LocalServer, wire: Wire) -> Iterator[None]:
+    """Whatever the test does, afterwards everything is as before, and the server answers."""
+    before = settled(server.data_dir)
+    yield
+    assert holdings(server.data_dir) == before
+    assert wire.query("GET", "/health/ready").status == wire.query("GET", "host/all").status == 200
+
+
+@pytest.fixture(scope="session")
+def member(server: LocalServer) -> str:
+    """Return the token of a member of some project."""
+    with Client(server.address, server.user, server.passphrase) as admin:
+        admin.create_project("plain", "Plain")
+        admin.create_user("plain_member", "Plain member", "a long passphrase")
+        admin.add_to_project("plain_member", "plain", "member")
+    return Wire(server.address).login("plain_member", "a long passphrase")
+
+
+@pytest.fixture(scope="session")
+def things(server: LocalServer, small_digits: tuple[Path, Path]) -> Iterator[dict[str, str]]:
+    """Return the uuids of one resource of each kind; `fresh` is a cluster that was never trained."""
+    with Client(server.address, server.user, server.passphrase) as admin:
+        dataset = admin.upload_mnist("hostile digits", *small_digits)
+        other = admin.upload_csv("hostile table", b"a,b\n1,2\n")
+        fresh, cluster = (admin.create_cluster(name, TEMPLATE) for name in ("never trained", "hostile cluster"))
+        task = admin.train(cluster, {"picture_hex": dataset["picture"]}, {"label_hex": dataset["label"]})
+        result = admin.request(cluster, {"picture_hex": dataset["picture"]}, {"label_hex": "answer"})
+        checkpoint = admin.save(cluster, "hostile checkpoint")
+        announced = admin.post("/dataset/upload/csv", {"name": "never sent", "input_data_size": 5})["uuid"]
+        yield {
+            "dataset": dataset.uuid,
+            "other": other.uuid,
+            "announced": announced,
+            "cluster": cluster.uuid,
+            "fresh": fresh.uuid,
+            "task": task.uuid,
+            "result": result.uuid,
+            "checkpoint": checkpoint.uuid,
+            "host": admin.hosts()[0].uuid,
+        }
+        for created in (cluster, fresh):
+            admin.delete_cluster(created)
 
 
 @pytest.fixture

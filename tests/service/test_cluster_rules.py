@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
-import uuid as uuids
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import requests
-import websocket
 
 from hanami_sdk import Client, Cluster, Dataset, hanami_token
 from hanami_sdk.hanami_exceptions import (
     BadRequestException,
     ConflictException,
     DirectIOException,
-    NotFoundException,
     TaskFailedException,
 )
 from hanami_server.demo.local import LocalServer
@@ -57,69 +54,6 @@ def train(client: Client, cluster: Cluster, dataset: Dataset) -> None:
     client.train(cluster, {"picture_hex": dataset["picture"]}, {"label_hex": dataset["label"]})
 
 
-BAD_TASKS = [
-    ({"inputs": []}, 400, "must not be empty"),
-    ({"inputs": [{}]}, 400, "'hexagon_name' is missing"),
-    ({"inputs": [{"hexagon_name": "picture_hex"}]}, 400, "'dataset_uuid' is missing"),
-    ({"inputs": [{"hexagon_name": "picture_hex", "dataset_uuid": NOBODY}]}, 400, "'dataset_column' is missing"),
-    ({"inputs": ["picture"]}, 400, ""),
-    ({"inputs": 5}, 400, "false type"),
-    ({"time_length": 0}, 400, "smaller than 1"),
-    ({"time_length": 1001}, 400, "bigger than 1000"),
-    ({"time_length": 201}, 400, "only 200 rows"),
-    ({"time_length": True}, 400, "Exprect int-type"),
-    ({"name": "abc"}, 400, "shorter than 4"),
-    ({"surprise": 1}, 400, "'surprise' is not in the list of allowed keys"),
-]
-
-
-@pytest.mark.parametrize(("change", "status", "text"), BAD_TASKS)
-def test_a_wrong_task_is_refused_and_not_queued(
-    raw: Raw, client: Client, cluster: Cluster, dataset: Dataset, change: dict[str, Any], status: int, text: str
-) -> None:
-    answer = raw("POST", "task/train", json=feeds(dataset, cluster_uuid=cluster.uuid) | change)
-    assert answer[0] == status
-    assert text in answer[1]
-    assert client.tasks(cluster) == []
-
-
-@pytest.mark.parametrize(
-    ("entry", "status", "text"),
-    [
-        ({"hexagon_name": "nothing"}, 400, "no hexagon with name 'nothing'"),
-        ({"dataset_column": "nothing"}, 404, "Column with name 'nothing' was not found"),
-        ({"dataset_uuid": NOBODY}, 404, f"Data-set with uuid '{NOBODY}' not found"),
-        ({"dataset_uuid": "x"}, 404, "not found"),
-        ({"dataset_uuid": 5}, 400, "'dataset_uuid' in 'inputs' must be a string"),
-        ({"more": "x"}, 400, "'more' is not allowed"),
-    ],
-)
-def test_a_wrong_entry_is_refused(
-    raw: Raw, cluster: Cluster, dataset: Dataset, entry: dict[str, Any], status: int, text: str
-) -> None:
-    body = feeds(dataset, cluster_uuid=cluster.uuid)
-    body["inputs"][0] |= entry
-    answer = raw("POST", "task/train", json=body)
-    assert answer[0] == status
-    assert text in answer[1]
-
-
-def test_older_bodies_with_maps_are_read(raw: Raw, client: Client, dataset: Dataset) -> None:
-    template = TEMPLATE.replace("picture_hex", "picture").replace("label_hex", "label")
-    cluster = client.create_cluster("older bodies", template)
-    maps = {"inputs": {"picture": dataset.uuid}, "outputs": {"label": dataset.uuid}}
-    status, text = raw("POST", "task/train", json={"name": "task", "cluster_uuid": cluster.uuid} | maps)
-    assert status == 200
-    client.wait(client.task(json.loads(text)["uuid"], cluster))
-    body = {"inputs": {"picture": dataset.uuid}, "results": {"label": "test_output"}}
-    status, text = raw("POST", "task/request", json={"name": "asked", "cluster_uuid": cluster.uuid} | body)
-    assert status == 200
-    done = client.wait(client.task(json.loads(text)["uuid"], cluster))
-    result = client.dataset(done.uuid)
-    assert (result.name, list(result.columns)) == ("test_output", ["test_output"])
-    client.delete_cluster(cluster)
-
-
 def test_a_request_needs_a_trained_cluster(client: Client, cluster: Cluster, dataset: Dataset) -> None:
     with pytest.raises(ConflictException, match="never trained"):
         client.request(cluster, {"picture_hex": dataset["picture"]}, {"label_hex": "answer"})
@@ -146,24 +80,6 @@ def test_windows_of_rows(client: Client, cluster: Cluster, dataset: Dataset) -> 
     assert task.total_number_of_cycles == task.current_cycle == 198
     answers = client.request(cluster, inputs, {"label_hex": "answer"}, time_length=3)
     assert client.dataset(answers.uuid).number_of_rows == 198
-
-
-def test_unknown_things_are_404(client: Client, raw: Raw, cluster: Cluster) -> None:
-    for call in (
-        lambda: client.task(NOBODY, cluster),
-        lambda: client.delete_task(NOBODY, cluster),
-        lambda: client.cluster(NOBODY),
-        lambda: client.restore(cluster, NOBODY),
-        lambda: client.switch_host(cluster, NOBODY),
-        lambda: client.tasks(NOBODY),
-    ):
-        with pytest.raises(NotFoundException):
-            call()
-    assert raw("GET", "checkpoint", params={"uuid": NOBODY})[0] == 404
-
-
-def test_an_upper_case_uuid_is_the_same(client: Client, raw: Raw, cluster: Cluster) -> None:
-    assert raw("GET", "cluster", params={"uuid": cluster.uuid.upper()})[0] == 200
 
 
 def test_switching_to_the_own_host_keeps_everything(client: Client, cluster: Cluster, dataset: Dataset) -> None:
@@ -332,18 +248,6 @@ def test_saving_then_deleting_behind_a_long_queue_keeps_the_checkpoint(
     client.delete_cluster(other)
 
 
-def test_deleting_a_running_task_stops_it(client: Client, cluster: Cluster, dataset: Dataset) -> None:
-    tasks = [
-        client.train(cluster, {"picture_hex": dataset["picture"]}, {"label_hex": dataset["label"]}, wait=False)
-        for _ in range(20)
-    ]
-    client.delete_task(tasks[-1])
-    with pytest.raises(NotFoundException):
-        client.task(tasks[-1])
-    for task in tasks[:-1]:
-        client.wait(task)
-
-
 def test_a_dataset_that_is_deleted_meanwhile_is_still_trained(
     client: Client, cluster: Cluster, dataset: Dataset
 ) -> None:
@@ -388,60 +292,6 @@ def test_direct_io_learns(client: Client, cluster: Cluster) -> None:
         answers = [direct.request({"picture_hex": inputs}) for inputs, _ in rows]
     assert answers[0][0] > 0.8
     assert answers[1][1] > 0.8
-
-
-def open_socket(server: LocalServer, first: object) -> tuple[websocket.WebSocket, dict[str, Any]]:
-    socket = websocket.create_connection(server.address.replace("http", "ws"), timeout=10)
-    socket.send(first if isinstance(first, str) else json.dumps(first))
-    return socket, json.loads(socket.recv())
-
-
-def test_a_broken_first_message_is_answered_and_another_may_follow(
-    server: LocalServer, raw: Raw, cluster: Cluster
-) -> None:
-    right = {"token": raw.token, "target": "cluster", "uuid": cluster.uuid}
-    wrong: list[Any] = [
-        "{",
-        "[]",
-        "5",
-        {},
-        {"target": "cluster"},
-        right | {"token": "x"},
-        right | {"uuid": NOBODY},
-        right | {"uuid": str(uuids.uuid4())},
-        right | {"target": "nothing"},
-    ]
-    socket, answer = open_socket(server, wrong[0])
-    assert answer["success"] is False
-    for message in wrong[1:]:
-        socket.send(message if isinstance(message, str) else json.dumps(message))
-        answer = json.loads(socket.recv())
-        assert answer["success"] is False, message
-        assert isinstance(answer["error"], str)
-    socket.send(json.dumps(right))
-    assert json.loads(socket.recv())["success"] is True
-    socket.close()
-
-
-@pytest.mark.parametrize("frame", ["text", b"\xff\xff\xff", b"", bytes.fromhex("2805")])
-def test_a_broken_frame_is_answered_and_another_may_follow(
-    server: LocalServer, client: Client, raw: Raw, cluster: Cluster, frame: str | bytes
-) -> None:
-    client.set_mode(cluster, "DIRECT")
-    socket, answer = open_socket(server, {"token": raw.token, "target": "cluster", "uuid": cluster.uuid})
-    assert answer["success"] is True
-    for _ in range(3):
-        socket.send(frame) if isinstance(frame, str) else socket.send_binary(frame)
-        assert json.loads(socket.recv())["success"] is False
-    socket.close()
-    client.set_mode(cluster, "TASK")
-
-
-def test_frames_are_refused_in_task_mode(server: LocalServer, raw: Raw, cluster: Cluster) -> None:
-    socket, _ = open_socket(server, {"token": raw.token, "target": "cluster", "uuid": cluster.uuid})
-    socket.send_binary(b"\x0a\x01a")
-    assert "not in direct mode" in json.loads(socket.recv())["error"]
-    socket.close()
 
 
 # -- metrics ----------------------------------------------------------------------------------------------------------

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from hanami_core.runtime import Runtime
 from hanami_sdk import Client, Cluster, Dataset
 from hanami_server.app import create_app
 from hanami_server.demo.local import LocalServer
+from tests.service.wire import holdings
 
 ANONYMOUS = {
     ("POST", "/v1.0alpha/token"),
@@ -65,21 +64,6 @@ def stranger(server: LocalServer) -> Iterator[Client]:
             yield other
 
 
-LOGS = {"audit_log", "error_log"}
-"""Tables that tell of calls, also of refused ones."""
-
-
-def snapshot(data_dir: Path) -> tuple[dict[str, str], set[str]]:
-    with sqlite3.connect(data_dir / "hanami.db") as db:
-        names = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type='table'")]
-        rows = {
-            n: hashlib.sha256(repr(db.execute(f"SELECT * FROM {n}").fetchall()).encode()).hexdigest()
-            for n in names
-            if n not in LOGS
-        }
-    return rows, {str(p) for p in data_dir.rglob("*") if p.is_file() and p.parent.parent.name in ("blobs", "uploads")}
-
-
 def test_a_stranger_finds_and_changes_nothing(
     server: LocalServer,
     client: Client,
@@ -107,7 +91,7 @@ def test_a_stranger_finds_and_changes_nothing(
     own = {"dataset": dataset.uuid, "checkpoint": checkpoint.uuid, "task": task.uuid}
     needs = fields_of(server, stranger)
     token = stranger_token(server)
-    before = snapshot(server.data_dir)
+    before = holdings(server.data_dir)
     for method, path in routes:
         noun = path.split("/")[2] if path.count("/") > 1 else ""
         given = values | {"uuid": own.get(noun, cluster.uuid), "name": "stolen"}
@@ -123,7 +107,7 @@ def test_a_stranger_finds_and_changes_nothing(
         kwargs: Any = {"params": body} if method in ("GET", "DELETE") else {"json": body}
         answer = requests.request(method, server.address + path, headers={"X-Auth-Token": token}, timeout=10, **kwargs)
         assert answer.status_code in (401, 404), (method, path, answer.status_code, answer.text)
-    assert snapshot(server.data_dir) == before
+    assert holdings(server.data_dir) == before
     assert stranger.datasets() == stranger.clusters() == stranger.checkpoints() == []
 
 

@@ -29,7 +29,8 @@ def hanami_settings() -> list[Setting]:
     """Declare how long a login lasts and how often it may be tried."""
     return [
         Setting("auth_jwt.expire", int, 3600, "Seconds after which a token ends", 1),
-        Setting("auth_jwt.attempts", int, 60, "Failed logins a minute that a user may have in one process", 1),
+        Setting("auth_jwt.attempts", int, 60, "Failed logins a minute of one user in one process", 1),
+        Setting("auth_jwt.address_attempts", int, 120, "Failed logins a minute from one address in one process", 1),
     ]
 
 
@@ -40,7 +41,8 @@ def hanami_startup(runtime: Runtime) -> None:
     if runtime.role == "tool":
         create_key(file)
     tokens = Tokens(read_key(file), runtime.settings["auth_jwt.expire"], runtime.clock)
-    sessions = Sessions(tokens, Throttle(runtime.clock, runtime.settings["auth_jwt.attempts"]))
+    limits = runtime.settings["auth_jwt.attempts"], runtime.settings["auth_jwt.address_attempts"]
+    sessions = Sessions(tokens, Throttle(runtime.clock, *limits))
     runtime.stash[SESSIONS] = sessions
     runtime.stash[TOKEN_ISSUER] = sessions.switch
 

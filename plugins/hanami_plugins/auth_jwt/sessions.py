@@ -4,28 +4,18 @@ from __future__ import annotations
 
 import logging
 
-import msgspec
-
 from hanami_core.access import Actor
 from hanami_core.errors import Unauthorized
 from hanami_core.stash import StashKey
 from hanami_plugins.auth_jwt.throttle import Throttle
 from hanami_plugins.auth_jwt.tokens import Claims, Tokens, refusal
-from hanami_plugins.projects import context, contexts
+from hanami_plugins.projects import TokenAnswer, context, contexts
 from hanami_plugins.users import Membership, User, find_user, set_passphrase, verify
 
 DENIED = "ACCESS DENIED!\nUser or passphrase is incorrect."
+TOO_MANY = "ACCESS DENIED!\nToo many failed logins, try again in {} seconds."
 
 log = logging.getLogger("hanami.auth")
-
-
-class TokenAnswer(msgspec.Struct):
-    """A token and whom it is for."""
-
-    id: str
-    is_admin: bool
-    name: str
-    token: str
 
 
 class Sessions:
@@ -35,13 +25,13 @@ class Sessions:
         """Use the given tokens and limit of attempts."""
         self._tokens, self._throttle = tokens, throttle
 
-    def login(self, user_id: str, secret: bytes) -> TokenAnswer:
-        """Return a token for the user's default project.
+    def login(self, user_id: str, secret: bytes, address: str) -> TokenAnswer:
+        """Return a token for the user's default project; `address` is where the attempt comes from.
 
         Raises:
             Unauthorized: if the user or the secret is wrong, was tried too often, or the user has no project.
         """
-        user = self._verified(user_id, secret)
+        user = self._verified(user_id, secret, address)
         place = next(iter(contexts(user)), None)
         if place is None:
             raise Unauthorized(f"User with id '{user_id}' has no project assigned.")
@@ -61,13 +51,13 @@ class Sessions:
             raise Unauthorized(f"User with id '{user_id}' is not assigned to the project with id '{project_id}'.")
         return self._answer(user, place)
 
-    def change_passphrase(self, actor: Actor, current: bytes, new: bytes) -> TokenAnswer:
+    def change_passphrase(self, actor: Actor, current: bytes, new: bytes, address: str) -> TokenAnswer:
         """Change the passphrase of a user who knows the current one; all tokens end, but for the one returned.
 
         Raises:
             Unauthorized: if the current passphrase is wrong or was tried too often.
         """
-        set_passphrase(self._verified(actor.user_id, current), new)
+        set_passphrase(self._verified(actor.user_id, current, address), new)
         return self.switch(actor.user_id, actor.project_id)
 
     def actor(self, token: str) -> Actor:
@@ -85,12 +75,14 @@ class Sessions:
             raise refusal()
         return Actor(user.id, user.name, place.project_id, place.role, user.is_admin, place.is_project_admin)
 
-    def _verified(self, user_id: str, secret: bytes) -> User:
-        user = verify(user_id, secret) if self._throttle.take(user_id) else None
+    def _verified(self, user_id: str, secret: bytes, address: str) -> User:
+        # The same for users that do not exist, so that nobody learns which ones do.
+        attempt = self._throttle.take(user_id, address)
+        user = None if attempt.wait else verify(user_id, secret)
         if user is None:
-            log.warning("login failed", extra={"user_id": user_id})
-            raise Unauthorized(DENIED)
-        self._throttle.give_back(user_id)
+            log.warning("login failed", extra={"user_id": user_id, "address": address, "wait": attempt.wait})
+            raise Unauthorized(TOO_MANY.format(attempt.wait) if attempt.wait else DENIED)
+        self._throttle.give_back(attempt)
         return user
 
     def _answer(self, user: User, place: Membership) -> TokenAnswer:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping
-from typing import Any
+from types import UnionType
+from typing import Any, get_args
 
 import msgspec
 
@@ -38,12 +39,13 @@ def describe(routes: Iterable[Route], version: str) -> Schema:
         version: version of the software.
     """
     ordered = sorted(routes, key=lambda route: (route.path, route.method))
-    types = [kind for route in ordered for kind in _types(route)]
-    references, schemas = msgspec.json.schema_components(types, ref_template=TEMPLATE)
+    types = [_types(route) for route in ordered]
+    kinds = [kind for of_route in types for found in of_route.values() for kind in found]
+    references, schemas = msgspec.json.schema_components(kinds, ref_template=TEMPLATE)
     schema_of = iter(references)
     paths: dict[str, Schema] = {}
-    for route in ordered:
-        own = {kind: next(schema_of) for kind in _roles(route)}
+    for route, of_route in zip(ordered, types, strict=True):
+        own = {role: _either([next(schema_of) for _ in found]) for role, found in of_route.items()}
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, own)
     return {
         "openapi": "3.1.0",
@@ -58,13 +60,18 @@ def describe(routes: Iterable[Route], version: str) -> Schema:
     }
 
 
-def _roles(route: Route) -> list[str]:
-    """Return which types of a route need a schema of their own: the body's, the answer's."""
-    return ["request"] * _has_body(route) + ["response"] * (route.response is not Page)
+def _types(route: Route) -> dict[str, list[Any]]:
+    """Return which types of a route need schemas: the body's and the answer's, of which there can be several."""
+    found = {"request": [route.request]} if _has_body(route) else {}
+    if route.response is not Page:
+        found["response"] = (
+            list(get_args(route.response)) if isinstance(route.response, UnionType) else [route.response]
+        )
+    return {role: [kind if _describable(kind) else Any for kind in kinds] for role, kinds in found.items()}
 
 
-def _types(route: Route) -> list[Any]:
-    return [kind if _describable(kind) else Any for kind in (getattr(route, role) for role in _roles(route))]
+def _either(schemas: list[Schema]) -> Schema:
+    return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
 
 
 def _describable(kind: Any) -> bool:

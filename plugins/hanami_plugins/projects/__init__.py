@@ -13,7 +13,7 @@ from hanami_core.access import Action, Actor, Rule
 from hanami_core.routes import Route
 from hanami_plugins.projects import routes, visibility
 from hanami_plugins.projects.models import Project
-from hanami_plugins.projects.routes import TOKEN_ISSUER
+from hanami_plugins.projects.routes import TOKEN_ISSUER, TokenAnswer
 from hanami_plugins.projects.service import (
     ADMIN_PROJECT,
     assign,
@@ -28,6 +28,7 @@ __all__ = [
     "ADMIN_PROJECT",
     "TOKEN_ISSUER",
     "Project",
+    "TokenAnswer",
     "assign",
     "context",
     "contexts",

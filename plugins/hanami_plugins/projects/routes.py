@@ -22,7 +22,17 @@ USER_PREFIX = "/v1.0alpha/user/project"
 LIST_HEADER = ("created_at", "id", "name", "creator_id")
 ADMINS, ALL = ("admin",), ("admin", "member")
 
-TOKEN_ISSUER: StashKey[Callable[[str, str], Any]] = StashKey("projects.token_issuer")
+
+class TokenAnswer(msgspec.Struct):
+    """A token and whom it is for."""
+
+    id: str
+    is_admin: bool
+    name: str
+    token: str
+
+
+TOKEN_ISSUER: StashKey[Callable[[str, str], TokenAnswer]] = StashKey("projects.token_issuer")
 """Called with the identifiers of a user and a project, returns the answer that carries a token for it."""
 
 
@@ -83,7 +93,7 @@ def routes() -> list[Route]:
         Route("GET", PREFIX, "projects.get", ById, ProjectAnswer, get, ADMINS),
         Route("DELETE", PREFIX, "projects.delete", ById, Empty, delete, ADMINS),
         Route("GET", f"{PREFIX}/all", "projects.list", Paging, Listing, list_all, ADMINS),
-        Route("POST", USER_PREFIX, "memberships.add", Assign, UserAnswer, assign, ALL),
+        Route("POST", USER_PREFIX, "memberships.add", Assign, UserAnswer | TokenAnswer, assign, ALL),
         Route("DELETE", USER_PREFIX, "memberships.remove", Unassign, UserAnswer, unassign, ALL),
         Route("GET", USER_PREFIX, "memberships.list", OfUser, ProjectsAnswer, list_of_user, ALL),
     ]
@@ -110,8 +120,12 @@ def list_all(call: Call, request: Paging) -> dict[str, Any]:
     return listing(LIST_HEADER, call.access.visible(Project), request)
 
 
-def assign(call: Call, request: Assign) -> Any:
-    """Give a user a place in a project, or switch the caller to a project."""
+def assign(call: Call, request: Assign) -> UserAnswer | TokenAnswer:
+    """Give a user a place in a project, or switch the caller to a project.
+
+    With `project_id` alone it does what `PUT token` does: the answer is a token for one of the caller's own projects.
+    Everything else is for admins, needs `id` and `role`, and is answered with the user.
+    """
     if not (request.id or request.role or request.is_project_admin):
         return _switch(call, request.project_id)
     if not call.actor.is_admin:
@@ -139,7 +153,7 @@ def list_of_user(call: Call, request: OfUser) -> ProjectsAnswer:
     return ProjectsAnswer(membership_answers(service.contexts(user)))
 
 
-def _switch(call: Call, project_id: str) -> Any:
+def _switch(call: Call, project_id: str) -> TokenAnswer:
     if TOKEN_ISSUER not in call.runtime.stash:
         raise BadRequest("Validation failed, because variable 'id' is required, but is not set.")
     return call.runtime.stash[TOKEN_ISSUER](call.actor.user_id, project_id)

@@ -41,8 +41,11 @@ __all__ = [
 
 @hookimpl
 def hanami_settings() -> list[Setting]:
-    """Declare how long an upload may pause."""
-    return [Setting("uploads.timeout", float, 86_400.0, "Seconds without data after which an upload is dropped", 1.0)]
+    """Declare how long an upload may pause, and how many there may be."""
+    return [
+        Setting("uploads.timeout", float, 86_400.0, "Seconds without data after which an upload is dropped", 1.0),
+        Setting("uploads.open", int, 100, "Files that one user may have announced and not finalised", 1),
+    ]
 
 
 @hookimpl

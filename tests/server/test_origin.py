@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import pytest
+
+from hanami_core.errors import SettingsError
+from hanami_server.origin import Origin
+
+PROXIES = "127.0.0.1, ::1,10.0.0.0/8"
+
+
+@pytest.mark.parametrize(
+    ("peer", "header", "address"),
+    [
+        ("192.0.2.1", None, "192.0.2.1"),
+        ("192.0.2.1", "203.0.113.9", "192.0.2.1"),
+        ("127.0.0.1", None, "127.0.0.1"),
+        ("127.0.0.1", "", "127.0.0.1"),
+        ("127.0.0.1", "203.0.113.9", "203.0.113.9"),
+        ("::1", "203.0.113.9", "203.0.113.9"),
+        ("10.1.2.3", "1.2.3.4, 203.0.113.9 ,10.9.9.9", "203.0.113.9"),
+        ("127.0.0.1", "10.0.0.1, 10.0.0.2", "10.0.0.1"),
+        ("127.0.0.1", "203.0.113.9, unknown", "127.0.0.1"),
+        ("127.0.0.1", "x" * 8000, "127.0.0.1"),
+        ("", "203.0.113.9", ""),
+    ],
+)
+def test_only_known_proxies_are_believed(peer: str, header: str | None, address: str) -> None:
+    environ = {"REMOTE_ADDR": peer} | ({} if header is None else {"HTTP_X_FORWARDED_FOR": header})
+    assert Origin(PROXIES).address(environ) == address
+
+
+def test_without_proxies_the_header_means_nothing() -> None:
+    assert Origin("").address({"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "1.2.3.4"}) == "127.0.0.1"
+
+
+@pytest.mark.parametrize("proxies", ["localhost", "127.0.0.1/33", "127.0.0.1 ::1"])
+def test_a_proxy_that_is_no_address_is_told(proxies: str) -> None:
+    with pytest.raises(SettingsError, match=r"http\.proxies: .* does not appear to be"):
+        Origin(proxies)

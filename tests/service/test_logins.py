@@ -1,0 +1,235 @@
+"""What ends a token, and who may try to log in how often, on real servers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import websocket
+
+from hanami_server.demo.local import LocalServer
+from tests.server.harness import descendants, until
+from tests.service.wire import Wire
+
+SECRET = "a long passphrase"
+GRACE = 5.0
+"""Seconds within which a token must have ended everywhere."""
+DENIED = (401, "ACCESS DENIED!\nUser or passphrase is incorrect.")
+ENDED = (401, "Failed to validate JWT-Token with error: invalid token supplied")
+HOME, AWAY, ELSEWHERE = "127.0.0.1", "127.0.0.2", "127.0.0.3"
+
+FLAGS = ("--set=users.argon2_time=1", "--set=users.argon2_memory=1024")
+STRICT = ("--set=auth_jwt.attempts=3", "--set=auth_jwt.address_attempts=6")
+"""Many logins fail here, so they should cost little."""
+
+
+# -- what ends a token -------------------------------------------------------------------------------------------------
+
+
+class Workers:
+    """A server whose requests are answered by two processes."""
+
+    def __init__(self, server: LocalServer) -> None:
+        self.pids = sorted(pid for pid in descendants(server.pid) if worker(pid))
+        self.wire = Wire(server.address)
+        self.wire.token = self.wire.login(server.user, server.passphrase)
+
+    @contextlib.contextmanager
+    def only(self, number: int) -> Iterator[Wire]:
+        """Let one of them answer, while the other one is stopped."""
+        os.kill(self.pids[1 - number], signal.SIGSTOP)
+        try:
+            yield self.wire
+        finally:
+            os.kill(self.pids[1 - number], signal.SIGCONT)
+
+
+def worker(pid: int) -> bool:
+    """Tell whether a process is a worker of the api: the child of a process with the same command line."""
+    with contextlib.suppress(OSError):
+        own, parent = (command(number) for number in (pid, parent_of(pid)))
+        return own == parent and "hanami_server.api" in own
+    return False
+
+
+def command(pid: int) -> str:
+    with open(f"/proc/{pid}/cmdline") as file:
+        return file.read()
+
+
+def parent_of(pid: int) -> int:
+    with open(f"/proc/{pid}/stat") as file:
+        return int(file.read().rpartition(")")[2].split()[1])
+
+
+@pytest.fixture(scope="module")
+def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
+    with LocalServer(tmp_path_factory.mktemp("workers") / "data", "--set=http.workers=2", *FLAGS) as server:
+        yield Workers(server)
+
+
+def test_there_are_two_workers(workers: Workers) -> None:
+    assert len(workers.pids) == 2
+    for number in (0, 1):
+        with workers.only(number) as wire:
+            assert wire.query("GET", "cluster/all").status == 200
+
+
+def delete_user(wire: Wire, user: str) -> None:
+    assert wire.query("DELETE", "user", id=user).status == 200
+
+
+def delete_and_create_user(wire: Wire, user: str) -> None:
+    delete_user(wire, user)
+    make_user(wire, user)
+
+
+def change_role(wire: Wire, user: str) -> None:
+    take_place(wire, user)
+    place = {"id": user, "project_id": "rooms", "role": "guest"}
+    assert wire.body("POST", "user/project", place).status == 200
+
+
+def take_place(wire: Wire, user: str) -> None:
+    assert wire.query("DELETE", "user/project", id=user, project_id="rooms").status == 200
+
+
+def delete_project(wire: Wire, user: str) -> None:
+    assert wire.query("DELETE", "project", id="rooms").status == 200
+
+
+def change_passphrase(wire: Wire, user: str) -> None:
+    assert wire.body("PUT", "user/passphrase", {"id": user, "password": "another passphrase"}).status == 200
+
+
+def make_user(wire: Wire, user: str) -> None:
+    wire.body("POST", "project", {"id": "rooms", "name": "Rooms"})
+    assert wire.body("POST", "user", {"id": user, "name": user, "password": SECRET}).status == 200
+    place = {"id": user, "project_id": "rooms", "role": "member", "is_project_admin": True}
+    assert wire.body("POST", "user/project", place).status == 200
+
+
+ENDS: list[Callable[[Wire, str], None]] = [
+    delete_user,
+    delete_and_create_user,
+    change_role,
+    take_place,
+    delete_project,
+    change_passphrase,
+]
+
+
+@pytest.mark.parametrize("end", ENDS, ids=lambda end: end.__name__)
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_token_ends_in_the_worker_that_was_not_told(workers: Workers, end: Any, number: int) -> None:
+    user = f"{end.__name__}_{number}"
+    with workers.only(1 - number) as wire:
+        make_user(wire, user)
+        token = wire.login(user, SECRET)
+    with workers.only(number) as wire:
+        for _ in range(3):
+            assert wire.query("GET", "dataset/all", token).status == 200
+    with workers.only(1 - number) as wire:
+        end(wire, user)
+    begin = time.monotonic()
+    with workers.only(number) as wire:
+        until(lambda: wire.query("GET", "dataset/all", token).status == 401, GRACE, "the token lives on")
+        assert time.monotonic() - begin < GRACE
+        assert wire.query("GET", "dataset/all", token) == ENDED
+        assert wire.body("PUT", "token", {"project_id": "rooms"}, token) == ENDED
+        socket = websocket.create_connection(wire.address.replace("http", "ws"), timeout=10)
+        socket.send(f'{{"token": "{token}", "target": "file_upload", "uuid": "x"}}')
+        assert b"Token invalid" in socket.recv()
+        socket.close()
+
+
+def test_a_changed_place_leaves_other_tokens_alone(workers: Workers) -> None:
+    wire = workers.wire
+    make_user(wire, "two_places")
+    wire.body("POST", "project", {"id": "other_rooms", "name": "Other rooms"})
+    wire.body("POST", "user/project", {"id": "two_places", "project_id": "other_rooms", "role": "member"})
+    token = wire.login("two_places", SECRET)
+    for path, method in (("token", "PUT"), ("user/project", "POST")):
+        switched = wire.body(method, path, {"project_id": "other_rooms"}, token)
+        assert switched.status == 200
+        assert sorted(switched.json) == ["id", "is_admin", "name", "token"]
+        asked = wire.query("GET", "auth", switched.json["token"]).json
+        assert (asked["project_id"], asked["is_project_admin"]) == ("other_rooms", False)
+    take_place(wire, "two_places")
+    for number in (0, 1):
+        with workers.only(number):
+            assert wire.query("GET", "dataset/all", token) == ENDED
+            assert wire.query("GET", "dataset/all", switched.json["token"]).status == 200
+
+
+# -- how often one may try ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def strict(tmp_path: Any) -> Iterator[LocalServer]:
+    """A server that allows few failed logins; it takes longer than a test until there is another one."""
+    with LocalServer(tmp_path / "data", *FLAGS, *STRICT) as server:
+        yield server
+
+
+def attempt(server: LocalServer, user: str, passphrase: str, source: str, *fields: str) -> tuple[int, str]:
+    """Try to log in from an address of this machine, and return status and text."""
+    wire = Wire(server.address, source=source)
+    body = f'{{"id": "{user}", "password": "{passphrase}"}}'.encode()
+    return wire.send(wire.head("POST", "token", f"Content-Length: {len(body)}", *fields) + body)
+
+
+def too_many(answer: tuple[int, str]) -> bool:
+    status, text = answer
+    before, _, after = text.partition("Too many failed logins, try again in ")
+    return status == 401 and before == "ACCESS DENIED!\n" and 0 < int(after.removesuffix(" seconds.")) <= 60
+
+
+def test_a_user_has_so_many_attempts_and_is_not_locked_out(strict: LocalServer) -> None:
+    for _ in range(3):
+        assert attempt(strict, strict.user, "wrong passphrase", AWAY) == DENIED
+    for _ in range(3):
+        assert too_many(attempt(strict, strict.user, "wrong passphrase", AWAY))
+    assert too_many(attempt(strict, strict.user, strict.passphrase, AWAY))
+    for _ in range(3):
+        status, text = attempt(strict, strict.user, strict.passphrase, HOME)
+        assert (status, '"token"' in text) == (200, True)
+    assert attempt(strict, strict.user, "wrong passphrase", ELSEWHERE) == DENIED
+    assert too_many(attempt(strict, strict.user, "wrong passphrase", ELSEWHERE))
+
+
+def test_an_address_has_so_many_attempts_whatever_users_it_tries(strict: LocalServer) -> None:
+    for number in range(6):
+        assert attempt(strict, f"user{number}", "wrong passphrase", AWAY) == DENIED
+    assert too_many(attempt(strict, "user7", "wrong passphrase", AWAY))
+    assert too_many(attempt(strict, strict.user, strict.passphrase, AWAY))
+    assert attempt(strict, strict.user, strict.passphrase, HOME)[0] == 200
+
+
+def test_clients_behind_a_proxy_are_told_apart(strict: LocalServer) -> None:
+    def forwarded(address: str, passphrase: str, source: str = HOME) -> tuple[int, str]:
+        return attempt(strict, strict.user, passphrase, source, f"X-Forwarded-For: {address}")
+
+    for _ in range(3):
+        assert forwarded("192.0.2.7", "wrong passphrase") == DENIED
+    assert too_many(forwarded("203.0.113.5, 192.0.2.7", strict.passphrase))
+    assert forwarded("192.0.2.8", strict.passphrase)[0] == 200
+    for number in range(4):  # whoever is no proxy can not pretend to be others
+        answer = forwarded(f"192.0.2.{number + 10}", "wrong passphrase", AWAY)
+        assert answer == DENIED if number == 0 else too_many(answer)
+
+
+def test_guesses_at_the_current_passphrase_count_too(strict: LocalServer) -> None:
+    wire = Wire(strict.address, source=AWAY)
+    wire.token = wire.login(strict.user, strict.passphrase)
+    fields = {"password": "another passphrase", "current_password": "wrong passphrase"}
+    for _ in range(3):
+        assert wire.body("PUT", "user/passphrase", fields) == DENIED
+    assert too_many(wire.body("PUT", "user/passphrase", fields))
+    assert too_many(wire.body("PUT", "user/passphrase", fields | {"current_password": strict.passphrase}))
+    assert wire.query("GET", "cluster/all").status == 200

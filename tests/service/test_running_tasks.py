@@ -1,0 +1,80 @@
+"""Tasks that are deleted while they run, on a server of their own: what stops writes some last numbers."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hanami_sdk import Client, Cluster, Dataset
+from hanami_server.demo.local import LocalServer
+from hanami_server.demo.story import TEMPLATE
+from tests.server.harness import until
+from tests.service.wire import Wire
+
+
+@pytest.fixture(scope="module")
+def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+    with LocalServer(tmp_path_factory.mktemp("running") / "data") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def admin(apart: LocalServer) -> Iterator[Client]:
+    with Client(apart.address, apart.user, apart.passphrase) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def long_digits(admin: Client, small_digits: tuple[Path, Path]) -> Dataset:
+    """10,000 digits; a training with many of them at a time takes seconds."""
+    images, labels = (file.read_bytes() for file in small_digits)
+    count = struct.pack(">I", 10_000)
+    files = images[:4] + count + images[8:16] + images[16:] * 50, labels[:4] + count + labels[8:] * 50
+    return admin.upload_mnist("long digits", *files)
+
+
+@pytest.fixture
+def own(admin: Client) -> Cluster:
+    return admin.create_cluster(f"cluster {len(admin.clusters())}", TEMPLATE)
+
+
+@pytest.fixture
+def talk(apart: LocalServer) -> Wire:
+    return Wire(apart.address, Wire(apart.address).login(apart.user, apart.passphrase))
+
+
+def begin(talk: Wire, admin: Client, cluster: Cluster, digits: Dataset) -> dict[str, str]:
+    """Start a long training and return the query for it."""
+    feeds = {"picture_hex": digits["picture"]}, {"label_hex": digits["label"]}
+    task = admin.train(cluster, *feeds, time_length=500, wait=False)
+    query = {"uuid": task.uuid, "cluster_uuid": cluster.uuid}
+    until(lambda: talk.query("GET", "task", **query).json["state"] == "active", 5, "the task does not start")
+    return query
+
+
+def test_a_running_task_that_is_deleted_stops(talk: Wire, admin: Client, own: Cluster, long_digits: Dataset) -> None:
+    query = begin(talk, admin, own, long_digits)
+    assert talk.query("DELETE", "task", **query) == (200, "{}")
+    task = talk.query("GET", "task", **query).json
+    assert task["state"] == "aborted"
+    assert task["current_cycle"] < task["total_number_of_cycles"]
+    following = begin(talk, admin, own, long_digits)  # of the same queue, so the other one has come to its end
+    assert talk.query("GET", "task", **query).json["state"] == "aborted"
+    for ended in (query, following, following):
+        assert talk.query("DELETE", "task", **ended) == (200, "{}")
+    assert talk.query("GET", "task/all", cluster_uuid=own.uuid).json["body"] == []
+
+
+def test_a_cluster_that_trains_can_be_deleted(talk: Wire, admin: Client, own: Cluster, long_digits: Dataset) -> None:
+    query = begin(talk, admin, own, long_digits)
+    assert talk.query("DELETE", "cluster", uuid=own.uuid) == (200, "{}")
+    missing = (404, f"Cluster with uuid '{own.uuid}' not found")
+    assert talk.query("GET", "cluster", uuid=own.uuid) == missing
+    assert talk.query("GET", "task", **query) == missing
+    assert talk.query("GET", "/health/ready").status == 200
+    other = admin.create_cluster("another one", TEMPLATE)
+    feeds = {"picture_hex": long_digits["picture"]}, {"label_hex": long_digits["label"]}
+    assert admin.train(other, *feeds).finished

@@ -1,0 +1,115 @@
+"""Who sees, changes and names what: members, a project admin and a global admin in two projects of a real server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.service.wire import Wire
+
+SECRET = "a long passphrase"
+PEOPLE = {
+    "chief": ("garden", True),
+    "first_member": ("garden", False),
+    "other_member": ("garden", False),
+    "neighbour": ("meadow", False),
+}
+
+
+@pytest.fixture(scope="module")
+def tokens(wire: Wire) -> Iterator[dict[str, str]]:
+    """Create projects and people, and return the token of each."""
+    for project in ("garden", "meadow"):
+        assert wire.body("POST", "project", {"id": project, "name": project}).status == 200
+    for user, (project, chief) in PEOPLE.items():
+        assert wire.body("POST", "user", {"id": user, "name": user, "password": SECRET}).status == 200
+        place = {"id": user, "project_id": project, "role": "member", "is_project_admin": chief}
+        assert wire.body("POST", "user/project", place).status == 200
+    yield {user: wire.login(user, SECRET) for user in PEOPLE} | {"admin": wire.token}
+    for user in PEOPLE:
+        wire.query("DELETE", "user", id=user)
+    for project in ("garden", "meadow"):
+        assert wire.query("DELETE", "project", id=project).status == 200
+
+
+@pytest.fixture
+def clusters(wire: Wire, tokens: dict[str, str]) -> Iterator[dict[str, str]]:
+    """Let everybody create a cluster, and return the uuid of each."""
+    made = {}
+    for user, token in tokens.items():
+        answer = wire.body("POST", "cluster", {"name": f"cluster of {user}".replace("_", " ")}, token)
+        made[user] = answer.json["uuid"]
+    yield made
+    for uuid in made.values():
+        assert wire.query("DELETE", "cluster", uuid=uuid).status == 200
+
+
+SEEN = {
+    "admin": {"admin", "chief", "first_member", "other_member", "neighbour"},
+    "chief": {"chief", "first_member", "other_member"},
+    "first_member": {"first_member"},
+    "other_member": {"other_member"},
+    "neighbour": {"neighbour"},
+}
+
+
+@pytest.mark.parametrize("user", SEEN)
+def test_everybody_lists_gets_and_changes_the_same_rows(
+    wire: Wire, tokens: dict[str, str], clusters: dict[str, str], user: str
+) -> None:
+    listed = {row[1] for row in wire.query("GET", "cluster/all", tokens[user]).json["body"]} & set(clusters.values())
+    assert listed == {clusters[owner] for owner in SEEN[user]}
+    for owner, uuid in clusters.items():
+        status = 200 if owner in SEEN[user] else 404
+        assert wire.query("GET", "cluster", tokens[user], uuid=uuid).status == status
+        assert wire.query("GET", "task/all", tokens[user], cluster_uuid=uuid).status == status
+        change = {"uuid": uuid, "new_state": "TASK"}
+        assert wire.body("PUT", "cluster/set_mode", change, tokens[user]).status == status
+    for owner in set(clusters) - SEEN[user]:
+        missing = (404, f"Cluster with uuid '{clusters[owner]}' not found")
+        assert wire.query("DELETE", "cluster", tokens[user], uuid=clusters[owner]) == missing
+
+
+def test_a_name_is_taken_among_what_one_sees(wire: Wire, tokens: dict[str, str]) -> None:
+    made = []
+    for user in ("first_member", "other_member", "neighbour"):
+        answer = wire.body("POST", "cluster", {"name": "roses"}, tokens[user])
+        assert answer.status == 200
+        made.append(answer.json["uuid"])
+        answer = wire.body("POST", "cluster", {"name": "roses"}, tokens[user])
+        assert answer == (409, "Cluster with name 'roses' already exist.")
+    for user in ("chief", "admin"):
+        answer = wire.body("POST", "cluster", {"name": "roses"}, tokens[user])
+        assert answer == (409, "Cluster with name 'roses' already exist.")
+    for uuid in made:
+        assert wire.query("DELETE", "cluster", uuid=uuid).status == 200
+
+
+def test_what_a_project_or_a_user_leaves_behind_is_not_lost(wire: Wire, tokens: dict[str, str]) -> None:
+    assert wire.body("POST", "user", {"id": "guest", "name": "guest", "password": SECRET}).status == 200
+    assert wire.body("POST", "project", {"id": "sheds", "name": "sheds"}).status == 200
+    assert wire.body("POST", "user/project", {"id": "guest", "project_id": "sheds", "role": "member"}).status == 200
+    token = wire.login("guest", SECRET)
+    uuid = wire.body("POST", "cluster", {"name": "spades"}, token).json["uuid"]
+    text = "Project with id 'sheds' still contains 1 resources, delete them first."
+    assert wire.query("DELETE", "project", id="sheds") == (409, text)
+    assert wire.query("GET", "cluster", token, uuid=uuid).status == 200
+    assert wire.query("DELETE", "user", id="guest").status == 200
+    again = wire.body("POST", "user", {"id": "guest", "name": "guest", "password": SECRET})
+    assert again == (409, "A deleted user with id 'guest' still owns 1 resources, delete them first.")
+    assert wire.query("GET", "cluster", uuid=uuid).json["owner_id"] == "guest"
+    assert wire.query("DELETE", "cluster", uuid=uuid).status == 200
+    assert wire.body("POST", "user", {"id": "guest", "name": "guest", "password": SECRET}).status == 200
+    assert wire.query("GET", "user", id="guest").json["projects"] == []
+    for path, identity in (("user", "guest"), ("project", "sheds")):
+        assert wire.query("DELETE", path, id=identity).status == 200
+
+
+def test_a_user_without_a_place_can_not_log_in(wire: Wire) -> None:
+    assert wire.body("POST", "user", {"id": "nowhere_man", "name": "nowhere man", "password": SECRET}).status == 200
+    answer = wire.body("POST", "token", {"id": "nowhere_man", "password": SECRET}, "")
+    assert answer == (401, "User with id 'nowhere_man' has no project assigned.")
+    answer = wire.body("POST", "token", {"id": "nowhere_man", "password": "wrong passphrase"}, "")
+    assert answer == (401, "ACCESS DENIED!\nUser or passphrase is incorrect.")
+    assert wire.query("DELETE", "user", id="nowhere_man").status == 200
