@@ -87,6 +87,9 @@ TEMPLATE64 = Kind(
     [],
 )
 STATE = Kind("string", [(text, "doesn't match") for text in ("", "task", "TASK ", "OFF", "direct")], ["TASK", "DIRECT"])
+VISIBILITY = Kind(
+    "string", [(text, "doesn't match") for text in ("", "Shared", "all", "public ", "private\n")], ["shared", "public"]
+)
 COLUMN = Kind("string", [("", "shorter than 1"), ("é" * 128, LONG)], ["a", "é" * 127, "with, comma", "5"])
 BOOL = Kind("bool", [], [True, False])
 SOURCE = Kind("array", [([5], "Value-validation failed"), ({"a": 5}, "Value-validation failed")], [[], {}])
@@ -123,6 +126,9 @@ FIELDS: dict[str, dict[str, Kind]] = {
     "GET dataset": {"uuid": UUID},
     "DELETE dataset": {"uuid": UUID},
     "GET dataset/progress": {"uuid": UUID},
+    "PUT dataset/visibility": {"uuid": UUID, "visibility": VISIBILITY},
+    "PUT cluster/visibility": {"uuid": UUID, "visibility": VISIBILITY},
+    "PUT checkpoint/visibility": {"uuid": UUID, "visibility": VISIBILITY},
     "GET dataset/check": {"uuid": UUID, "reference_uuid": UUID},
     "GET dataset/content": {"uuid": UUID, "column_name": COLUMN, "row_offset?": OFFSET, "number_of_rows?": ROWS},
     "POST cluster": {"name": NAME, "template?": TEMPLATE64},

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from hanami_sdk import Client, csv_table
 from tests.service.wire import Wire
 
 SECRET = "a long passphrase"
@@ -113,3 +114,67 @@ def test_a_user_without_a_place_can_not_log_in(wire: Wire) -> None:
     answer = wire.body("POST", "token", {"id": "nowhere_man", "password": "wrong passphrase"}, "")
     assert answer == (401, "ACCESS DENIED!\nUser or passphrase is incorrect.")
     assert wire.query("DELETE", "user", id="nowhere_man").status == 200
+
+
+# who of all that are not its owner sees a row of the first member
+READERS = {
+    "private": {"admin", "chief"},
+    "shared": {"admin", "chief", "other_member"},
+    "public": {"admin", "chief", "other_member", "neighbour"},
+}
+
+
+@pytest.mark.parametrize("visibility", READERS)
+def test_owners_say_who_reads(wire: Wire, tokens: dict[str, str], clusters: dict[str, str], visibility: str) -> None:
+    uuid, owner = clusters["first_member"], tokens["first_member"]
+    change = {"uuid": uuid, "visibility": visibility}
+    assert wire.body("PUT", "cluster/visibility", change, owner).json["visibility"] == visibility
+    for user in set(tokens) - {"first_member"}:
+        sees = user in READERS[visibility]
+        assert wire.query("GET", "cluster", tokens[user], uuid=uuid).status == (200 if sees else 404)
+        listed = {row[1] for row in wire.query("GET", "cluster/all", tokens[user]).json["body"]}
+        assert (uuid in listed) == sees
+        # Who reads does not write.
+        writes = user in ("admin", "chief")
+        assert wire.body("PUT", "cluster/visibility", change, tokens[user]).status == (200 if writes else 404)
+        if not writes:
+            assert wire.query("DELETE", "cluster", tokens[user], uuid=uuid).status == 404
+
+
+def test_a_shared_network_is_asked_and_not_trained_by_others(wire: Wire, tokens: dict[str, str]) -> None:
+    owner, other, neighbour = tokens["first_member"], tokens["other_member"], tokens["neighbour"]
+    with Client(wire.address, "first_member", SECRET) as mine, Client(wire.address, "other_member", SECRET) as theirs:
+        data = mine.upload_csv("petals", csv_table([[1, 2], [5, 6]] * 20, ["rose", "oak"] * 20))
+        network = mine.create_cluster("tells plants")
+        mine.train(network, {"size": data["input"]}, {"kind": data["label"]})
+        checkpoint = mine.save(network, "summer")
+        questions = theirs.upload_csv("questions", csv_table([[1, 2], [5, 6]]))
+        fields = {"name": "what is it", "cluster_uuid": network.uuid}
+        inputs = [{"dataset_uuid": questions.uuid, "dataset_column": "input", "hexagon_name": "size"}]
+        ask = fields | {"inputs": inputs, "results": [{"dataset_column": "answer", "hexagon_name": "kind"}]}
+        missing = (404, f"Cluster with uuid '{network.uuid}' not found")
+        assert wire.body("POST", "task/request", ask, other) == missing
+        mine.set_cluster_visibility(network, "shared")
+        answers = theirs.request(network, {"size": questions["input"]}, {"kind": "answer"})
+        assert [row.index(max(row)) for row in theirs.dataset_content(answers, "answer", 2)] == [1, 0]
+        assert wire.body("POST", "task/request", ask, neighbour) == missing
+        train = fields | {"inputs": inputs, "outputs": inputs}
+        assert wire.body("POST", "task/train", train, other) == missing
+        # What one has asked, one may remove; what others have asked stays theirs.
+        uuids = {"cluster_uuid": network.uuid}
+        assert wire.query("DELETE", "task", other, **uuids, uuid=answers.uuid) == (200, "{}")
+        trained = mine.tasks(network)[0]
+        assert wire.query("DELETE", "task", other, **uuids, uuid=trained.uuid) == missing
+        # A shared checkpoint is loaded into a network of one's own.
+        copy = theirs.create_cluster("tells plants too")
+        load = {"cluster_uuid": copy.uuid, "checkpoint_uuid": checkpoint.uuid}
+        gone = (404, f"Checkpoint with uuid '{checkpoint.uuid}' not found")
+        assert wire.body("POST", "cluster/load", load, other) == gone
+        mine.set_checkpoint_visibility(checkpoint, "shared")
+        theirs.restore(copy, checkpoint)
+        assert theirs.cluster(copy).cycles == 40
+        assert wire.body("POST", "cluster/load", load, owner) == (404, f"Cluster with uuid '{copy.uuid}' not found")
+    for noun in ("cluster", "dataset", "checkpoint"):
+        for row in wire.query("GET", f"{noun}/all").json["body"]:
+            if row[2] == "garden":
+                assert wire.query("DELETE", noun, uuid=row[1]).status == 200
