@@ -36,6 +36,9 @@ ACTIVE, DISABLED, BROKEN, DEGRADED = "active", "disabled", "broken", "degraded"
 STATE_FILE = "plugins.json"
 
 T = TypeVar("T")
+ANSWERS = (ClientError, SettingsError, StartupError)
+"""Errors of plugins that are answers, such as a bad token or a broken file of policies; whoever asked shows them."""
+
 log = logging.getLogger("hanami.plugins")
 
 
@@ -217,7 +220,7 @@ class PluginHost:
             try:
                 result = function(**{name: arguments[name] for name in names})
             except Exception as error:
-                if not isinstance(error, ClientError):  # that one is an answer: a bad token, a field of the first admin
+                if not isinstance(error, ANSWERS):
                     log.exception("plugin %s failed in %s", plugin.name, hook)
                 failed(plugin, error)
             else:

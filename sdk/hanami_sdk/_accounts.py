@@ -6,9 +6,13 @@ import base64
 from typing import Any
 
 from hanami_sdk._html import ShownList
-from hanami_sdk._http import item, rows
+from hanami_sdk._http import API, item, rows
 from hanami_sdk._models import Membership, Project, User, build, memberships
 from hanami_sdk._session import Session
+from hanami_sdk.hanami_exceptions import UnauthorizedException
+
+_HTTP_TYPES = {"DELETE": 1, "GET": 2, "POST": 4, "PUT": 5}
+"""Methods as `GET auth` counts them."""
 
 
 class AccountMethods(Session):
@@ -147,6 +151,30 @@ class AccountMethods(Session):
     def whoami(self) -> User:
         """Return the user who is logged in, with the projects; who created him, only administrators may know."""
         return build(User, {**self.identity(), "projects": self.memberships()})
+
+    def context(self) -> dict[str, Any]:
+        """Return whom calls are made for: `id`, `name`, `is_admin`, `project_id`, `role` and `is_project_admin`."""
+        return dict(self.get("/auth"))
+
+    def may_call(self, method: str, path: str) -> bool:
+        """Tell whether the policy lets the role that the user has in this project make a call.
+
+        What only administrators of the server may do is decided by the call itself.
+
+        Args:
+            method: `GET`, `POST`, `PUT` or `DELETE`.
+            path: path as for `get`, such as `/cluster/all`.
+
+        Raises:
+            ValueError: the method is another one.
+        """
+        if method not in _HTTP_TYPES:
+            raise ValueError(f"the method must be one of {', '.join(_HTTP_TYPES)}, not '{method}'")
+        try:
+            self.get("/auth", endpoint=f"{API}{path}".lstrip("/"), http_type=_HTTP_TYPES[method])
+        except UnauthorizedException:
+            return False
+        return True
 
     def audit_log(self, page: int = 0, user_id: str | None = None) -> list[dict[str, Any]]:
         """Return up to 100 calls that changed something.

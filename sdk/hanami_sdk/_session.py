@@ -58,6 +58,8 @@ class Session:
     ) -> Self:
         """Take what is not given from the variables HANAMI_ADDRESS, HANAMI_USER, HANAMI_PASSPHRASE and HANAMI_PROJECT.
 
+        HANAMI_PW, the name in OpenHanami v0.5.0, is read where HANAMI_PASSPHRASE is missing.
+
         Args:
             address: address of the server.
             user: id of the user.
@@ -70,7 +72,7 @@ class Session:
         return cls(
             address or _variable("HANAMI_ADDRESS"),
             user or _variable("HANAMI_USER"),
-            passphrase or _variable("HANAMI_PASSPHRASE"),
+            passphrase or os.environ.get("HANAMI_PASSPHRASE") or _variable("HANAMI_PW", "HANAMI_PASSPHRASE"),
             **{"project": os.environ.get("HANAMI_PROJECT") or None, **options},
         )
 
@@ -86,6 +88,11 @@ class Session:
     def __reduce__(self) -> Any:
         """Refuse to be stored: the passphrase would lie in the file."""
         raise TypeError("a Client holds a login and can not be stored; make a new one, as with Client.from_environment")
+
+    @property
+    def address(self) -> str:
+        """Address of the server, as it was given."""
+        return self._address
 
     @property
     def timeout(self) -> float:
@@ -240,10 +247,10 @@ class Session:
             return self._connections
 
 
-def _variable(name: str) -> str:
+def _variable(name: str, known_as: str = "") -> str:
     value = os.environ.get(name)
     if not value:
-        raise ValueError(f"{name} is not set")
+        raise ValueError(f"{known_as or name} is not set")
     return value
 
 

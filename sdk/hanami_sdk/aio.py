@@ -236,6 +236,8 @@ class AsyncClient:
     remove_from_project = _coroutine(Client.remove_from_project)
     identity = _coroutine(Client.identity)
     whoami = _coroutine(Client.whoami)
+    context = _coroutine(Client.context)
+    may_call = _coroutine(Client.may_call)
     memberships = _coroutine(Client.memberships)
     audit_log = _coroutine(Client.audit_log)
     error_log = _coroutine(Client.error_log)

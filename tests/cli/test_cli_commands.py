@@ -365,6 +365,21 @@ def test_whoami(api, run):
     assert "| PROJECT  | p " in run("whoami", "--project", "p").out
 
 
+def test_token_check(api, run):
+    whom = {"id": "asdf", "name": "As Df", "is_admin": False, "project_id": "p", "role": "guest"}
+    whom["is_project_admin"] = True
+    api.answer("GET", "/auth", whom)
+    assert json.loads(run("token", "check", "-j").out) == whom
+    assert "| ROLE             | guest |" in run("token", "check", "post", "cluster").out
+    assert api.asked("/auth")[1][1] == {"endpoint": "v1.0alpha/cluster", "http_type": "4"}
+    api.answer("GET", "/auth", "Access denied by policy", status=401)
+    refused = run("token", "check", "PUT", "/cluster/set_mode")
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.err == "the policy does not allow PUT /cluster/set_mode\n"
+    assert "unknown method PATCH" in run("token", "check", "PATCH", "/cluster").err
+    assert run("token", "check", "GET").code != 0
+
+
 def test_token(api, run):
     assert run("token", "renew").out == "the token\n"
     assert json.loads(run("token", "renew", "-j").out) == {"token": "the token"}

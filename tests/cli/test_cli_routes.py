@@ -13,6 +13,7 @@ API = "/v1.0alpha"
 
 # Calls whose commands have tests of their own, in test_cli_commands.
 ELSEWHERE = {
+    ("GET", "/auth"): "token check",
     ("GET", "/audit_log"): "logs audit",
     ("GET", "/dataset/content"): "dataset content",
     ("GET", "/dataset/progress"): "dataset create",

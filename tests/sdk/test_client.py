@@ -430,7 +430,13 @@ def test_a_login_of_the_environment(monkeypatch: pytest.MonkeyPatch, server: Fak
     with Client.from_environment(user="ada_", timeout=5) as found:
         found.login()
     assert found.timeout == 5
+    assert found.address == server.address
     assert server.logins[0].body["id"] == "ada_"
+    monkeypatch.delenv("HANAMI_PASSPHRASE")
+    monkeypatch.setenv("HANAMI_PW", "older name")
+    with Client.from_environment() as found:
+        found.login()
+    assert server.logins[1].body["passphrase"] == base64.b64encode(b"older name").decode()
 
 
 def test_a_project_from_the_first_call_on(monkeypatch: pytest.MonkeyPatch, server: FakeServer) -> None:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from hanami_cli.arguments import COMMON_OPTIONS, Arguments
 from hanami_cli.connection import Connection
+from hanami_cli.errors import CliError, UsageError
 from hanami_cli.nouns import run_noun
 from hanami_cli.text import printable
 from hanami_cli.values import as_json
-from hanami_cli.views import View
+from hanami_cli.views import Record, View
 
 __all__ = ["HELP", "Token", "run"]
 
@@ -21,13 +22,21 @@ Tokens are what programs without a login of their own send as `X-Auth-Token`. Th
 
 Usage:
     hanamictl token renew [options]
+    hanamictl token check [METHOD PATH] [options]
 
-It prints nothing but a new token. Whoever has it acts as you, so keep it out of files and of the history.
+`renew` prints nothing but a new token. Whoever has it acts as you, so keep it out of files and of the history.
+`check` tells for whom calls are made, in which project and role; with METHOD and PATH also whether the policy allows a
+call: the exit code is 1 if it does not.
 {COMMON_OPTIONS}
 Examples:
     hanamictl token renew --project digits
+    hanamictl token check POST /cluster
     curl -H "X-Auth-Token: $(hanamictl token renew)" "$HANAMI_ADDRESS/v1.0alpha/host/all"
 """
+
+
+FIELDS = ("id", "name", "is_admin", "project_id", "role", "is_project_admin")
+METHODS = ("GET", "POST", "PUT", "DELETE")
 
 
 @dataclass(frozen=True)
@@ -49,11 +58,21 @@ class Token:
 
 def run(argv: list[str]) -> int:
     """Run one command line for the noun `token`."""
-    return run_noun(HELP, {"renew": _renew}, argv)
+    return run_noun(HELP, {"renew": _renew, "check": _check}, argv)
 
 
 def _renew(connection: Connection, _: Arguments) -> View:
     return Token(connection.call(_own_token))
+
+
+def _check(connection: Connection, arguments: Arguments) -> View:
+    method, path = (arguments.optional("METHOD") or "").upper(), arguments.optional("PATH") or ""
+    if method not in ("", *METHODS):
+        raise UsageError(f"unknown method {method}, known are: {', '.join(METHODS)}")
+    with connection.client() as client:
+        if method and not client.may_call(method, f"/{path.lstrip('/')}"):
+            raise CliError(f"the policy does not allow {method} {path}")
+        return Record(client.context(), FIELDS)
 
 
 def _own_token(token: str, address: str, verify_connection: bool) -> str:
