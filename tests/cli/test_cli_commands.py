@@ -369,7 +369,7 @@ def test_token_check(api, run):
     whom = {"id": "asdf", "name": "As Df", "is_admin": False, "project_id": "p", "role": "guest"}
     whom["is_project_admin"] = True
     api.answer("GET", "/auth", whom)
-    assert json.loads(run("token", "check", "-j").out) == whom
+    assert json.loads(run("token", "show", "-j").out) == whom
     assert "| ROLE             | guest |" in run("token", "check", "post", "cluster").out
     assert api.asked("/auth")[1][1] == {"endpoint": "v1.0alpha/cluster", "http_type": "4"}
     api.answer("GET", "/auth", "Access denied by policy", status=401)

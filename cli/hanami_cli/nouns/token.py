@@ -22,11 +22,12 @@ Tokens are what programs without a login of their own send as `X-Auth-Token`. Th
 
 Usage:
     hanamictl token renew [options]
-    hanamictl token check [METHOD PATH] [options]
+    hanamictl token show [options]
+    hanamictl token check METHOD PATH [options]
 
 `renew` prints nothing but a new token. Whoever has it acts as you, so keep it out of files and of the history.
-`check` tells for whom calls are made, in which project and role; with METHOD and PATH also whether the policy allows a
-call: the exit code is 1 if it does not.
+`show` tells for whom calls are made, in which project and role; `check` also whether the policy allows a call: the exit
+code is 1 if it does not.
 {COMMON_OPTIONS}
 Examples:
     hanamictl token renew --project digits
@@ -58,19 +59,24 @@ class Token:
 
 def run(argv: list[str]) -> int:
     """Run one command line for the noun `token`."""
-    return run_noun(HELP, {"renew": _renew, "check": _check}, argv)
+    return run_noun(HELP, {"renew": _renew, "show": _show, "check": _check}, argv)
 
 
 def _renew(connection: Connection, _: Arguments) -> View:
     return Token(connection.call(_own_token))
 
 
+def _show(connection: Connection, _: Arguments) -> View:
+    with connection.client() as client:
+        return Record(client.context(), FIELDS)
+
+
 def _check(connection: Connection, arguments: Arguments) -> View:
-    method, path = (arguments.optional("METHOD") or "").upper(), arguments.optional("PATH") or ""
-    if method not in ("", *METHODS):
+    method, path = arguments.text("METHOD").upper(), arguments.text("PATH")
+    if method not in METHODS:
         raise UsageError(f"unknown method {method}, known are: {', '.join(METHODS)}")
     with connection.client() as client:
-        if method and not client.may_call(method, f"/{path.lstrip('/')}"):
+        if not client.may_call(method, f"/{path.lstrip('/')}"):
             raise CliError(f"the policy does not allow {method} {path}")
         return Record(client.context(), FIELDS)
 
