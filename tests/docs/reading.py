@@ -41,6 +41,10 @@ MASKS = (
     (re.compile(r"\b\d+\.\d+(?= %)"), "<percent>"),
     (re.compile(r"\b\d\.\d+(?= of the)"), "<share>"),
     (re.compile(r'(?<="memory":)\d+'), "<number>"),
+    (re.compile(r"(?m)^(\| MEMORY +\|) \d+"), r"\1 <number>"),
+    (re.compile(r"(?m)^(\| (?:HOSTNAME|HAS HYPERTHREADING|PACKAGES|CORES|THREADS|THERMAL SPEC) +\|) \S+"), r"\1 <some>"),
+    (re.compile(r"(?m)^(\| (?:CURRENT|MAXIMUM) SPEED +\|) \S+"), r"\1 <some>"),
+    (re.compile(r"\[\d+(?:[ ,]\d+)*\](?=\"?$| +\|$)", re.M), "<processors>"),
     (re.compile(r" {2,}"), " "),
     (re.compile(r"-{2,}"), "-"),
 )
