@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from hanami_core.localsocket import run_directory
+from hanami_plugins.measurements.sampler import series_path
+from hanami_plugins.measurements.sensors import POWER, SPEED, TEMPERATURE
+from hanami_plugins.measurements.series import RINGS, Series, Values, store
 from hanami_sdk import Client
 from hanami_server.demo import digits
 from hanami_server.demo.local import LocalServer
@@ -23,12 +29,35 @@ QUICK = ("--set", "users.argon2_time=1", "--set", "users.argon2_memory=1024")
 """Logins that cost nothing: every command of an example is one."""
 
 
+MEASURED = {POWER: (15.0, 0.25), TEMPERATURE: (45.0, 0.5), SPEED: (2400.0, 20.0)}
+"""What the machine of the examples has measured: an hour ago, and how much more in each minute since."""
+
+
 @pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
-    running = LocalServer(tmp_path_factory.mktemp("docs") / "data", *QUICK)
+    data_dir = tmp_path_factory.mktemp("docs") / "data"
+    running = LocalServer(data_dir, *QUICK)
     running.user, running.passphrase = LOGIN
-    with running:
-        yield running
+    run = run_directory(data_dir)
+    run.mkdir(mode=0o700, parents=True)
+    with (run / "measurements.lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # whoever holds it measures, so nobody overwrites what the examples show
+        with running:
+            measure(data_dir)
+            while not (run / "cpu0.threads").exists():  # written within a second
+                time.sleep(0.05)
+            yield running
+
+
+def measure(data_dir: Path) -> None:
+    """Put the measurements of a machine that has been on for an hour into the directory of a server."""
+    found = {}
+    for name, (first, more) in MEASURED.items():
+        minutes = [first + more * minute for minute in range(60)]
+        known = {"seconds": [minutes[-1]] * 60, "minutes": minutes, "hours": [sum(minutes) / 60]}
+        rings = {ring: [0.0] * (size - len(known.get(ring, ()))) + known.get(ring, []) for ring, size in RINGS}
+        found[name] = Series(Values(**rings), 3600)
+    store(series_path(data_dir), found)
 
 
 @pytest.fixture

@@ -41,6 +41,11 @@ MASKS = (
     (re.compile(r"\b\d+\.\d+(?= %)"), "<percent>"),
     (re.compile(r"\b\d\.\d+(?= of the)"), "<share>"),
     (re.compile(r'(?<="memory":)\d+'), "<number>"),
+    (re.compile(r"(?m)^(\| MEMORY +\|) \d+"), r"\1 <number>"),
+    (re.compile(r"(?m)^(\| ACCURACY +\|) \d\d(?:\.\d+)?(?= )"), r"\1 <percent>"),
+    (re.compile(r"(?m)^(\| (?:HOSTNAME|HAS HYPERTHREADING|PACKAGES|CORES|THREADS) +\|) \S+"), r"\1 <some>"),
+    (re.compile(r"(?m)^(\| (?:THERMAL SPEC|CURRENT SPEED|MAXIMUM SPEED) +\|) \S+"), r"\1 <some>"),
+    (re.compile(r"\[\d+(?:[ ,]\d+)*\](?=\"?$| +\|$)", re.M), "<processors>"),
     (re.compile(r" {2,}"), " "),
     (re.compile(r"-{2,}"), "-"),
 )

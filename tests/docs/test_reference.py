@@ -18,7 +18,20 @@ PAGES = sorted(path.name for path in (ROOT / "docs" / "reference").glob("*.md"))
 INDEX = "docs/reference/README.md"
 BASICS = {"close", "from_environment", "open_socket", "retry", "timeout"}
 """Of a client, what is of no use for a single noun."""
-MODULES = ("hanami_token", "user", "project", "dataset", "cluster", "task", "checkpoint", "hosts", "logs", "direct_io")
+MODULES = (
+    "hanami_token",
+    "user",
+    "project",
+    "dataset",
+    "request_result",
+    "cluster",
+    "task",
+    "checkpoint",
+    "hosts",
+    "measurements",
+    "logs",
+    "direct_io",
+)
 
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="the examples need curl")
 
