@@ -110,7 +110,7 @@ class Machine(Shown):
 
 
 class MachineMethods(Session):
-    """What the machine is and does; for administrators only, unless the policy of the server says otherwise.
+    """What the machine is and does.
 
     A machine, virtual ones above all, may lack sensors: what can not be measured is a `NotFoundException`.
     """

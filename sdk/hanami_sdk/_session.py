@@ -58,7 +58,8 @@ class Session:
     ) -> Self:
         """Take what is not given from the variables HANAMI_ADDRESS, HANAMI_USER, HANAMI_PASSPHRASE and HANAMI_PROJECT.
 
-        HANAMI_PW, the name in OpenHanami v0.5.0, is read where HANAMI_PASSPHRASE is missing.
+        Where HANAMI_PASSPHRASE is missing, HANAMI_PW is read, its name in OpenHanami v0.5.0, or the first line of the
+        file HANAMI_PASSPHRASE_FILE.
 
         Args:
             address: address of the server.
@@ -68,11 +69,12 @@ class Session:
 
         Raises:
             ValueError: a variable is missing, or as for the class. Only HANAMI_PROJECT may be.
+            OSError: the file can not be read.
         """
         return cls(
             address or _variable("HANAMI_ADDRESS"),
             user or _variable("HANAMI_USER"),
-            passphrase or os.environ.get("HANAMI_PASSPHRASE") or _variable("HANAMI_PW", "HANAMI_PASSPHRASE"),
+            passphrase or _passphrase(),
             **{"project": os.environ.get("HANAMI_PROJECT") or None, **options},
         )
 
@@ -247,11 +249,20 @@ class Session:
             return self._connections
 
 
-def _variable(name: str, known_as: str = "") -> str:
+def _variable(name: str) -> str:
     value = os.environ.get(name)
     if not value:
-        raise ValueError(f"{known_as or name} is not set")
+        raise ValueError(f"{name} is not set")
     return value
+
+
+def _passphrase() -> str:
+    known = os.environ.get("HANAMI_PASSPHRASE") or os.environ.get("HANAMI_PW")
+    path = os.environ.get("HANAMI_PASSPHRASE_FILE")
+    if path and not known:
+        with open(path, encoding="utf-8") as file:
+            known = file.readline().rstrip("\r\n")
+    return known or _variable("HANAMI_PASSPHRASE")
 
 
 def renewal_age(token: str) -> float:

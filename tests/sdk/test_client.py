@@ -7,6 +7,7 @@ import copy
 import dataclasses
 import pickle
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -419,7 +420,7 @@ def test_a_client_is_shared_by_copies_and_not_stored(client: Client) -> None:
         pickle.dumps(client)
 
 
-def test_a_login_of_the_environment(monkeypatch: pytest.MonkeyPatch, server: FakeServer) -> None:
+def test_a_login_of_the_environment(monkeypatch: pytest.MonkeyPatch, server: FakeServer, tmp_path: Path) -> None:
     login = {"HANAMI_ADDRESS": server.address, "HANAMI_USER": "asdf", "HANAMI_PASSPHRASE": "asdf asdf"}
     for missing in login:
         for name, value in login.items():
@@ -436,7 +437,13 @@ def test_a_login_of_the_environment(monkeypatch: pytest.MonkeyPatch, server: Fak
     monkeypatch.setenv("HANAMI_PW", "older name")
     with Client.from_environment() as found:
         found.login()
-    assert server.logins[1].body["passphrase"] == base64.b64encode(b"older name").decode()
+    monkeypatch.delenv("HANAMI_PW")
+    monkeypatch.setenv("HANAMI_PASSPHRASE_FILE", str(tmp_path / "secret"))
+    (tmp_path / "secret").write_text("in a file\nof two lines\n")
+    with Client.from_environment() as found:
+        found.login()
+    secrets = [base64.b64decode(login.body["passphrase"]) for login in server.logins[1:]]
+    assert secrets == [b"older name", b"in a file"]
 
 
 def test_a_project_from_the_first_call_on(monkeypatch: pytest.MonkeyPatch, server: FakeServer) -> None:
