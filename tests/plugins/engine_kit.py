@@ -17,6 +17,8 @@ from hanami_plugins.host_numba.section import SectionRules
 
 ALWAYS = Run(lambda cycle: True)
 RULES = SectionRules()
+WIDTH, CLASSES = 40, 5
+"""Size of the networks that `trained` makes for `blobs`."""
 
 
 def chain(inputs: Sequence[str] = ("in",), outputs: Sequence[str] = ("out",), blocks: int | None = None) -> Template:
@@ -86,3 +88,10 @@ def reopened(live: LiveNetwork, host: CpuHost) -> LiveNetwork:
     file = io.BytesIO()
     live.state().write(file)
     return RULES.open(NetworkState.read(file), host)
+
+
+def trained(host: CpuHost, cycles: int = 600, **options: int) -> LiveNetwork:
+    """Return a network that has learned some blobs."""
+    result = network(host, {"in": WIDTH}, {"out": CLASSES}, **options)
+    result.train(rows(*blobs(cycles)), ALWAYS)
+    return result

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from threading import Thread
-from time import perf_counter
 
 import numpy as np
 import pytest
@@ -12,11 +10,12 @@ import pytest
 from hanami_core.compute import Columns, LiveNetwork, Rows, Run
 from hanami_core.errors import BadRequest
 from hanami_plugins.host_numba import live as live_module
-from hanami_plugins.host_numba import team as team_module
 from hanami_plugins.host_numba.host import CpuHost
 from tests.plugins.engine_kit import (
     ALWAYS,
+    CLASSES,
     RULES,
+    WIDTH,
     accuracy,
     answers,
     blobs,
@@ -25,9 +24,8 @@ from tests.plugins.engine_kit import (
     one_hot,
     reopened,
     rows,
+    trained,
 )
-
-WIDTH, CLASSES = 40, 5
 
 
 @pytest.fixture(scope="module")
@@ -38,20 +36,8 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> CpuHost:
 
 
 @pytest.fixture
-def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Call `step` after every slice."""
-    monkeypatch.setattr(team_module, "CALL_SECONDS", 0.0)
-
-
-@pytest.fixture
 def live(host: CpuHost) -> LiveNetwork:
     return network(host, {"in": WIDTH}, {"out": CLASSES})
-
-
-def trained(host: CpuHost, cycles: int = 600, **options: int) -> LiveNetwork:
-    result = network(host, {"in": WIDTH}, {"out": CLASSES}, **options)
-    result.train(rows(*blobs(cycles)), ALWAYS)
-    return result
 
 
 # Learning
@@ -228,233 +214,6 @@ def test_any_number_of_sources(host: CpuHost, sources: int) -> None:
     live.train(rows(values, one_hot(np.arange(100) % 2, 2)), ALWAYS)
     assert live.metrics()["sections"] == 2 * sources
     assert np.isfinite(answers(live, values)).all()
-
-
-# Determinism
-
-
-def test_the_seed_decides(host: CpuHost) -> None:
-    first, again, other = (trained(host, seed=seed).state().digest() for seed in (1, 1, 2))
-    assert first == again != other
-
-
-@pytest.mark.parametrize("blocks", [1, 2, 5])
-def test_any_number_of_threads_makes_the_same_network(monkeypatch: pytest.MonkeyPatch, blocks: int) -> None:
-    monkeypatch.setattr(live_module, "THREAD_WORK", 0)
-    digests, said = set(), []
-    host = CpuHost("cpu0", 1)
-    for threads in (1, 2, 3, 4):
-        host.team = team_module.Team(threads)
-        live = trained(host, 3000, blocks=blocks)
-        digests.add(live.state().digest())
-        said.append(answers(live, blobs(999, seed=2)[0]))
-    assert len(digests) == 1
-    assert all((said[0] == other).all() for other in said)
-
-
-def test_it_does_not_matter_how_much_a_call_does(host: CpuHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    digests = set()
-    for seconds in (0.0, 0.0003, 10.0):
-        monkeypatch.setattr(team_module, "CALL_SECONDS", seconds)
-        digests.add(trained(host, 2000).state().digest())
-    assert len(digests) == 1
-
-
-class Crowded(team_module.Team):
-    """A team whose threads find each other waiting too long every other time."""
-
-    def __init__(self) -> None:
-        super().__init__(2)
-        self.calls = 0
-        self.notes: list[bool] = []
-
-    def run(self, parts: int, function, sync, *args):  # type: ignore[no-untyped-def]
-        self.calls += 1
-        sync[1] = 10**9 * (self.calls % 2)
-        return super().run(parts, function, sync, *args)
-
-    def note(self, crowded: bool) -> None:
-        self.notes.append(crowded)
-
-
-@pytest.mark.usefixtures("often")
-def test_crowded_threads_give_up_without_a_trace(host: CpuHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_module, "THREAD_WORK", 0)
-    live, team = network(host, {"in": WIDTH}, {"out": CLASSES}), Crowded()
-    monkeypatch.setattr(live, "_team", team)
-    live.train(rows(*blobs(600)), ALWAYS)
-    assert live.state().digest() == trained(host).state().digest()
-    assert sum(team.notes) >= 5
-
-
-def test_a_crowded_team_leaves_work_to_one_thread_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    team = team_module.Team(2)
-    assert team.run(2, lambda thread, threads: (thread, threads)) == [(0, 2), (1, 2)]
-    team.note(crowded=True)
-    assert team.run(2, lambda thread, threads: (thread, threads)) == [(0, 1)]
-    monkeypatch.setattr(team_module, "monotonic", lambda: 1e9)
-    assert len(team.run(2, lambda thread, threads: thread)) == 2
-
-
-def calls(trial: team_module.Trial, shared: float, alone: float, count: int, threads: int = 2) -> list[int]:
-    """Return how many threads each call asked for, where a cycle takes one time or the other."""
-    asked = []
-    for _ in range(count):
-        asked.append(trial.parts(2))
-        split = min(asked[-1], threads) > 1
-        trial.note(split, shared if split else alone)
-    return asked
-
-
-def test_several_threads_are_used_where_they_pay() -> None:
-    trial = team_module.Trial()
-    period = team_module.TRIAL_CALLS
-    assert calls(trial, 1.0, 1.6, period).count(1) == 1
-    assert calls(trial, 1.6, 1.0, period)[6:] == [1] * (period - 6)
-    assert calls(trial, 1.6, 1.0, 10 * period).count(2) == 10
-    assert calls(trial, 0.9, 1.0, period)[6:] == [2] * (period - 6)
-
-
-def test_a_little_less_time_changes_nothing() -> None:
-    assert calls(team_module.Trial(), 1.0, 0.96, 100).count(1) == 6
-
-
-def test_threads_that_others_have_are_not_blamed() -> None:
-    trial = team_module.Trial()
-    assert calls(trial, 1.6, 1.0, 64, threads=1).count(2) == 60
-    assert calls(trial, 1.0, 1.6, 64).count(2) == 60
-
-
-def test_two_users_of_a_team_never_wait_for_each_other() -> None:
-    team = team_module.Team(2)
-    inner: list[int] = []
-    outer = team.run(2, lambda thread, threads: inner.append(len(team.run(2, lambda *_: 0))) or threads)
-    assert outer == [2, 2]
-    assert inner == [1, 1]
-
-
-def test_networks_at_work_share_the_threads() -> None:
-    team = team_module.Team(4)
-    sizes = []
-    with team.joined():
-        sizes.append(team.run(8, lambda thread, threads: threads)[0])
-        with team.joined():
-            sizes.append(team.run(8, lambda thread, threads: threads)[0])
-            with team.joined(), team.joined(), team.joined():
-                sizes.append(team.run(8, lambda thread, threads: threads)[0])
-    sizes.append(team.run(3, lambda thread, threads: threads)[0])
-    assert sizes == [4, 2, 1, 3]
-
-
-def test_a_call_gets_threads_that_nobody_has() -> None:
-    team = team_module.Team(4)
-    inner: list[int] = []
-    with team.joined(), team.joined():
-        outer = team.run(2, lambda thread, threads: inner.append(len(team.run(4, lambda *_: 0))) or threads)
-    assert outer == [2, 2]
-    assert sorted(inner) in ([1, 2], [2, 2])
-    assert len(team.run(4, lambda *_: 0)) == 4
-
-
-@pytest.mark.parametrize("blocks", [1, 3])
-def test_networks_that_train_side_by_side_are_those_that_train_alone(
-    host: CpuHost, monkeypatch: pytest.MonkeyPatch, blocks: int
-) -> None:
-    monkeypatch.setattr(live_module, "THREAD_WORK", 0)
-    shared = CpuHost("cpu0", 1)
-    shared.team = team_module.Team(4)
-    lives = [network(shared, {"in": WIDTH}, {"out": CLASSES}, seed, blocks) for seed in range(6)]
-    threads = [Thread(target=live.train, args=(rows(*blobs(2000)), ALWAYS)) for live in lives]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for seed, live in enumerate(lives):
-        assert live.state().digest() == trained(host, 2000, seed=seed, blocks=blocks).state().digest()
-
-
-# Interruption
-
-
-@pytest.mark.usefixtures("often")
-def test_a_run_stopped_at_any_step_ends_the_same(host: CpuHost) -> None:
-    data = rows(*blobs(64 * 9 + 10))
-    whole = network(host, {"in": WIDTH}, {"out": CLASSES})
-    steps: list[int] = []
-    whole.train(data, Run(lambda cycle: steps.append(cycle) is None))
-    assert steps == [*range(64, 64 * 10, 64), 64 * 9 + 10]
-    for stop in steps:
-        part = network(host, {"in": WIDTH}, {"out": CLASSES})
-        part.train(data, Run(lambda cycle, stop=stop: cycle < stop))  # type: ignore[misc]
-        assert part.head.cycles == stop
-        rest = reopened(part, host)
-        rest.train(data, Run(lambda cycle: True, stop))
-        assert rest.state().digest() == whole.state().digest()
-
-
-@pytest.mark.usefixtures("often")
-def test_a_snapshot_taken_in_a_step_can_be_continued(host: CpuHost) -> None:
-    data = rows(*blobs(500))
-    live = trained(host, 200)
-    snapshots = {}
-    live.train(data, Run(lambda cycle: snapshots.update({cycle: reopened(live, host)}) is None))
-    for cycle, snapshot in snapshots.items():
-        snapshot.train(data, Run(lambda cycle: True, cycle))
-        assert snapshot.state().digest() == live.state().digest()
-
-
-@pytest.mark.usefixtures("often")
-def test_an_error_in_a_step_leaves_a_sound_network(host: CpuHost) -> None:
-    def step(cycle: int) -> bool:
-        raise RuntimeError("no lease")
-
-    live = network(host, {"in": WIDTH}, {"out": CLASSES})
-    with pytest.raises(RuntimeError, match="no lease"):
-        live.train(rows(*blobs(500)), Run(step))
-    live.train(rows(*blobs(500)), Run(lambda cycle: True, live.head.cycles))
-    assert live.state().digest() == trained(host, 500).state().digest()
-
-
-def test_a_stored_network_goes_on_like_the_one_in_memory(host: CpuHost) -> None:
-    live = trained(host)
-    other = reopened(live, host)
-    for network_ in (live, other):
-        network_.train(rows(*blobs(300, seed=3)), ALWAYS)
-    assert live.state().digest() == other.state().digest()
-
-
-@pytest.mark.usefixtures("often")
-def test_a_request_can_be_stopped_and_continued(host: CpuHost) -> None:
-    live = trained(host)
-    values = blobs(1000, seed=2)[0]
-    whole, parts = answers(live, values), np.zeros((1000, CLASSES), np.float32)
-    steps: list[int] = []
-    live.request(rows(values), {"out": parts}, Run(lambda cycle: bool(steps.append(cycle))))
-    assert 0 < steps[0] < 1000
-    assert not parts[steps[0] :].any()
-    live.request(rows(values), {"out": parts}, Run(lambda cycle: True, steps[0]))
-    np.testing.assert_array_equal(parts, whole)
-
-
-def test_steps_come_often(host: CpuHost) -> None:
-    random = np.random.default_rng(1)
-    values = random.integers(0, 255, (6000, 1500), dtype=np.uint8)
-    live = network(host, {"in": 1500}, {"out": 2}, blocks=4)
-    moments = [perf_counter()]
-    live.train(
-        rows(values, one_hot(random.integers(0, 2, 6000), 2)), Run(lambda cycle: moments.append(perf_counter()) is None)
-    )
-    live.request(rows(values), {}, Run(lambda cycle: moments.append(perf_counter()) is None))
-    assert max(np.diff(moments)) < 0.25
-
-
-def test_a_run_that_is_already_done_does_nothing(host: CpuHost) -> None:
-    live = trained(host)
-    before = live.state().digest()
-    live.train(rows(*blobs(600)), Run(lambda cycle: True, 600))
-    live.train(rows(*blobs(0)), ALWAYS)
-    assert live.state().digest() == before
-    assert answers(live, blobs(0)[0]).shape == (0, CLASSES)
 
 
 # Data

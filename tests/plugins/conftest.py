@@ -1,0 +1,13 @@
+"""What several modules of tests of the engine use."""
+
+from __future__ import annotations
+
+import pytest
+
+from hanami_plugins.host_numba import team
+
+
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Call `step` after every slice."""
+    monkeypatch.setattr(team, "CALL_SECONDS", 0.0)

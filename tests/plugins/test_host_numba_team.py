@@ -1,0 +1,132 @@
+"""Threads of a host: when they are used, and that nobody sees it in what a network learns."""
+
+from __future__ import annotations
+
+from threading import Thread
+
+import pytest
+
+from hanami_plugins.host_numba import live as live_module
+from hanami_plugins.host_numba import team as team_module
+from hanami_plugins.host_numba.host import CpuHost
+from tests.plugins.engine_kit import ALWAYS, CLASSES, WIDTH, blobs, network, rows, trained
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> CpuHost:
+    host = CpuHost("cpu0", 1)
+    host.start(tmp_path_factory.mktemp("kernels"))
+    return host
+
+
+class Crowded(team_module.Team):
+    """A team whose threads find each other waiting too long every other time."""
+
+    def __init__(self) -> None:
+        super().__init__(2)
+        self.calls = 0
+        self.notes: list[bool] = []
+
+    def run(self, parts: int, function, sync, *args):  # type: ignore[no-untyped-def]
+        self.calls += 1
+        sync[1] = 10**9 * (self.calls % 2)
+        return super().run(parts, function, sync, *args)
+
+    def note(self, crowded: bool) -> None:
+        self.notes.append(crowded)
+
+
+@pytest.mark.usefixtures("often")
+def test_crowded_threads_give_up_without_a_trace(host: CpuHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_module, "THREAD_WORK", 0)
+    live, team = network(host, {"in": WIDTH}, {"out": CLASSES}), Crowded()
+    monkeypatch.setattr(live, "_team", team)
+    live.train(rows(*blobs(600)), ALWAYS)
+    assert live.state().digest() == trained(host).state().digest()
+    assert sum(team.notes) >= 5
+
+
+def test_a_crowded_team_leaves_work_to_one_thread_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    team = team_module.Team(2)
+    assert team.run(2, lambda thread, threads: (thread, threads)) == [(0, 2), (1, 2)]
+    team.note(crowded=True)
+    assert team.run(2, lambda thread, threads: (thread, threads)) == [(0, 1)]
+    monkeypatch.setattr(team_module, "monotonic", lambda: 1e9)
+    assert len(team.run(2, lambda thread, threads: thread)) == 2
+
+
+def calls(trial: team_module.Trial, shared: float, alone: float, count: int, threads: int = 2) -> list[int]:
+    """Return how many threads each call asked for, where a cycle takes one time or the other."""
+    asked = []
+    for _ in range(count):
+        asked.append(trial.parts(2))
+        split = min(asked[-1], threads) > 1
+        trial.note(split, shared if split else alone)
+    return asked
+
+
+def test_several_threads_are_used_where_they_pay() -> None:
+    trial = team_module.Trial()
+    period = team_module.TRIAL_CALLS
+    assert calls(trial, 1.0, 1.6, period).count(1) == 1
+    assert calls(trial, 1.6, 1.0, period)[6:] == [1] * (period - 6)
+    assert calls(trial, 1.6, 1.0, 10 * period).count(2) == 10
+    assert calls(trial, 0.9, 1.0, period)[6:] == [2] * (period - 6)
+
+
+def test_a_little_less_time_changes_nothing() -> None:
+    assert calls(team_module.Trial(), 1.0, 0.96, 100).count(1) == 6
+
+
+def test_threads_that_others_have_are_not_blamed() -> None:
+    trial = team_module.Trial()
+    assert calls(trial, 1.6, 1.0, 64, threads=1).count(2) == 60
+    assert calls(trial, 1.0, 1.6, 64).count(2) == 60
+
+
+def test_two_users_of_a_team_never_wait_for_each_other() -> None:
+    team = team_module.Team(2)
+    inner: list[int] = []
+    outer = team.run(2, lambda thread, threads: inner.append(len(team.run(2, lambda *_: 0))) or threads)
+    assert outer == [2, 2]
+    assert inner == [1, 1]
+
+
+def test_networks_at_work_share_the_threads() -> None:
+    team = team_module.Team(4)
+    sizes = []
+    with team.joined():
+        sizes.append(team.run(8, lambda thread, threads: threads)[0])
+        with team.joined():
+            sizes.append(team.run(8, lambda thread, threads: threads)[0])
+            with team.joined(), team.joined(), team.joined():
+                sizes.append(team.run(8, lambda thread, threads: threads)[0])
+    sizes.append(team.run(3, lambda thread, threads: threads)[0])
+    assert sizes == [4, 2, 1, 3]
+
+
+def test_a_call_gets_threads_that_nobody_has() -> None:
+    team = team_module.Team(4)
+    inner: list[int] = []
+    with team.joined(), team.joined():
+        outer = team.run(2, lambda thread, threads: inner.append(len(team.run(4, lambda *_: 0))) or threads)
+    assert outer == [2, 2]
+    assert sorted(inner) in ([1, 2], [2, 2])
+    assert len(team.run(4, lambda *_: 0)) == 4
+
+
+@pytest.mark.parametrize("blocks", [1, 3])
+def test_networks_that_train_side_by_side_are_those_that_train_alone(
+    host: CpuHost, monkeypatch: pytest.MonkeyPatch, blocks: int
+) -> None:
+    monkeypatch.setattr(live_module, "THREAD_WORK", 0)
+    shared = CpuHost("cpu0", 1)
+    shared.team = team_module.Team(4)
+    lives = [network(shared, {"in": WIDTH}, {"out": CLASSES}, seed, blocks) for seed in range(6)]
+    threads = [Thread(target=live.train, args=(rows(*blobs(2000)), ALWAYS)) for live in lives]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for seed, live in enumerate(lives):
+        assert live.state().digest() == trained(host, 2000, seed=seed, blocks=blocks).state().digest()
