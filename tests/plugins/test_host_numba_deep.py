@@ -32,12 +32,6 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> CpuHost:
     return host
 
 
-@pytest.fixture
-def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Call `step` after every few cycles."""
-    monkeypatch.setattr(team_module, "CALL_SECONDS", 0.0)
-
-
 def line(length: int, distance: int = 1, blocks: int | None = None, *axons: Axon) -> Template:
     """Return hexagons in a row, the first one an input and the last one an output."""
     hexagons = tuple(Position(x, 1, 1) for x in range(length))
