@@ -539,4 +539,5 @@ def test_routes_are_what_the_specification_lists(site: Site) -> None:
         "POST /upload/mnist datasets.create",
         "PUT /upload/csv datasets.finalise",
         "PUT /upload/mnist datasets.finalise",
+        "PUT /visibility datasets.share",
     ]

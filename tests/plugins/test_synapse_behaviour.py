@@ -24,6 +24,15 @@ ROOT = Path(__file__).parents[2]
 SPIKING = Settings(neuron_cooldown=1.1, refractory_time=5)
 
 
+CIRCLE = Template(
+    Settings(),
+    (Position(0, 1, 1), Position(1, 1, 1), Position(1, 1, 2), Position(2, 1, 2)),
+    (Input("in", 0),),
+    (Output("out", 3),),
+)
+"""The two hidden hexagons reach each other."""
+
+
 def random_rows(count: int, width: int, outputs: int = 2, seed: int = 1) -> Rows:
     random = np.random.default_rng(seed)
     inputs = random.integers(0, 256, (count, width), dtype=np.uint8)
@@ -48,7 +57,8 @@ def test_every_template_is_run_but_one_of_section_growth() -> None:
         (line(settings=SPIKING), "synapse"),
         (line(mode="binary"), "synapse"),
         (line(kind="bool"), "synapse"),
-        (line(5), "synapse"),
+        (line(5), "section"),
+        (CIRCLE, "synapse"),
     ],
 )
 def test_rules_are_chosen_by_what_a_template_needs(template: Template, name: str) -> None:

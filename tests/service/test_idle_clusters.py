@@ -76,3 +76,16 @@ def test_a_cluster_with_a_session_stays(server: LocalServer, client: Client) -> 
         assert len(direct.request({"picture_hex": [5.0, 0.0]})) == 2
         assert not events(server, "cluster leaves the memory", cluster)
     until(lambda: events(server, "cluster leaves the memory", cluster))
+
+
+def test_frames_are_welcome_while_a_network_is_stored(client: Client) -> None:
+    cluster = client.create_cluster("talkative", LARGE.replace("256", "32"))
+    inputs, frames, stored = [float(number % 9) for number in range(784)], 0, {0}
+    with client.direct(cluster) as direct:
+        while len(stored) < 6:
+            for _ in range(50):
+                direct.train({"picture_hex": inputs}, {"label_hex": [1.0, 0.0]})
+            frames += 50
+            stored.add(client.cluster(cluster).cycles or 0)
+        direct.request({"picture_hex": inputs})
+    assert client.cluster(cluster).cycles == frames

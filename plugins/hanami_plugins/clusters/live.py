@@ -9,15 +9,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from hanami_core.compute import LiveNetwork
 from hanami_core.database import atomic
 from hanami_core.errors import NotFound
-from hanami_core.network import Template
+from hanami_core.network import NetworkState, Template
 from hanami_core.queue import Job, Lane
 from hanami_core.runtime import Runtime
 from hanami_core.stash import StashKey
@@ -33,18 +33,39 @@ log = logging.getLogger("hanami.clusters")
 class LiveCluster:
     """A network in memory.
 
-    `lock` is held by whoever works with `network`: a task for its whole run, a frame for its moment. `direct` tells
-    whether frames are welcome. `unsaved` is set by frames that train.
+    `lock` is held by whoever works with `network`: a task for its whole run, a frame for its moment. `storing` is held
+    by whoever makes its state durable, a task for its whole run; it is taken before `lock`. `direct` tells whether
+    frames are welcome. `changes` counts what was learned, `stored` is what it was in the stored state.
     """
 
     uuid: str
     network: LiveNetwork
     version: int
     direct: bool
-    unsaved: bool = False
+    changes: int = 0
+    stored: int = 0
     sessions: int = 0
     used: float = field(default_factory=time.monotonic)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    storing: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def unsaved(self) -> bool:
+        """Tell whether the network knows more than its stored state."""
+        return self.changes != self.stored
+
+
+class _Known(NamedTuple):
+    """A copy of what a network knows at a moment."""
+
+    state: NetworkState
+    metrics: Mapping[str, float]
+    changes: int
+
+    @classmethod
+    def of(cls, live: LiveCluster) -> _Known:
+        """Copy it; the caller holds the lock."""
+        return cls(live.network.state(), live.network.metrics(), live.changes)
 
 
 class LiveClusters:
@@ -68,13 +89,14 @@ class LiveClusters:
         """End a session, storing what it trained."""
         with self._lock:
             live.sessions -= 1
-        with live.lock:
-            self.store(live)
+        with live.storing:
+            self._store_beside_frames(live)
 
     def refresh(self, live: LiveCluster) -> bool:
         """Look up whether frames are welcome now."""
         row = self._row(live.uuid)
-        live.direct = row.mode == DIRECT_MODE and row.version == live.version
+        # While it is stored, the row is a moment ahead.
+        live.direct = row.mode == DIRECT_MODE and (row.version == live.version or live.unsaved)
         return live.direct
 
     def reopen(self, live: LiveCluster) -> LiveCluster:
@@ -90,7 +112,7 @@ class LiveClusters:
         A cluster without a template gets the given one when its state is stored for the first time.
         """
         live = self._current(uuid, template)
-        with live.lock:
+        with live.storing, live.lock:
             live.direct = False
             self.store(live)
             try:
@@ -106,25 +128,35 @@ class LiveClusters:
         with self._lock:
             live = self._live.pop(uuid, None)
             if live is not None:
-                live.direct = live.unsaved = False
+                live.direct = False
+                live.stored = live.changes
                 live.version = -1
 
     def store(self, live: LiveCluster, job: Job | None = None, cursor: int = 0, *, final: bool = False) -> None:
-        """Make the network's state durable, together with the cursor or the end of a task; the caller holds the lock.
+        """Make the network's state durable, together with the cursor or the end of a task, which is `working`.
 
         Without a job, nothing happens if there is nothing new.
         """
-        if job is None and not (live.unsaved and self._wanted(live)):
-            return
-        network, metrics = live.network, live.network.metrics()
+        if job is not None or (live.unsaved and self._wanted(live)):
+            self._write(live, _Known.of(live), atomic() if job is None else job.commit(cursor, final=final))
+
+    def _store_beside_frames(self, live: LiveCluster) -> None:
+        """Store what frames have trained, if they have; they wait no longer than it takes to copy the network."""
+        if live.unsaved and self._wanted(live):
+            with live.lock:
+                known = _Known.of(live)
+            self._write(live, known, atomic())
+
+    def _write(self, live: LiveCluster, known: _Known, commit: AbstractContextManager[Any]) -> None:
         with self._runtime.blobs.staging() as path:
             with path.open("wb") as file:
-                network.state().write(file)
+                known.state.write(file)
             self._runtime.blobs.seal(path)
-            with atomic() if job is None else job.commit(cursor, final=final):
+            with commit:
                 blob = self._runtime.blobs.adopt(path)
-                version = replace_state(self._runtime, live.uuid, blob, network.head, metrics)
-        live.version, live.unsaved = version, False
+                version = replace_state(self._runtime, live.uuid, blob, known.state.head, known.metrics)
+        live.version = version
+        live.stored = known.changes
 
     @staticmethod
     def _wanted(live: LiveCluster) -> bool:
@@ -176,17 +208,17 @@ class LiveClusters:
 
     def _store_unsaved(self) -> None:
         for live in [live for live in self._all() if live.unsaved]:
-            if live.lock.acquire(timeout=1.0):
+            if live.storing.acquire(timeout=1.0):
                 try:
-                    self.store(live)
+                    self._store_beside_frames(live)
                 finally:
-                    live.lock.release()
+                    live.storing.release()
 
     def _forget_idle(self) -> None:
         oldest = time.monotonic() - self._runtime.settings["clusters.idle"]
         with self._lock:
             for live in list(self._live.values()):
-                if live.used < oldest and not (live.sessions or live.unsaved or live.lock.locked()):
+                if live.used < oldest and not (live.sessions or live.unsaved or live.storing.locked()):
                     del self._live[live.uuid]
                     log.info("cluster leaves the memory", extra=_figures(live.uuid, live.network))
 

@@ -18,6 +18,7 @@ from hanami_plugins.direct_io.messages import EXPECTED, INPUT, REQUEST, TRAIN, c
 Buffers = dict[str, npt.NDArray[np.float32]]
 
 MAX_VALUES = 1 << 20
+PATIENCE_SECONDS = 0.2
 
 
 class DirectSession:
@@ -84,7 +85,8 @@ class DirectSession:
 
     def _cycle(self, process: int) -> bytes:
         live = self._live
-        if not live.lock.acquire(blocking=False):
+        # It is free at once, but for the moments in which it is copied to be stored, or in which a task ends.
+        if not live.lock.acquire(timeout=PATIENCE_SECONDS):
             raise BadRequest("a task works with the cluster, try again later")
         try:
             return self._train(live) if process == TRAIN else self._request(live)
@@ -98,7 +100,7 @@ class DirectSession:
         sizes = {name: len(v) for name, v in inputs.items()}, {name: len(v) for name, v in expected.items()}
         if sizes != (head.inputs, head.outputs):
             live.network.resize(*sizes)
-        live.unsaved = True
+        live.changes += 1
         live.network.train_one(inputs, expected)
         return self._trained  # type: ignore[no-any-return]
 

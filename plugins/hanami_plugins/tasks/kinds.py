@@ -34,7 +34,7 @@ def train(job: Job) -> None:
         keeper = _Keeper(job, live)
         live.network.train(rows, Run(keeper.step, job.start))
         if job.aborted:
-            live.unsaved = True
+            live.changes += 1
             live_clusters.store(live)
         elif job.interrupted and keeper.cycle < rows.cycles:
             live_clusters.store(live, job, keeper.cycle)
