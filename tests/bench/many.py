@@ -29,7 +29,7 @@ from tests.bench import engine
 CLUSTERS = 8
 PASSES = 5
 """Passes of a long task."""
-TASKS = 2
+TASKS = 4
 """Long tasks of each cluster."""
 REPEATS = 4
 
