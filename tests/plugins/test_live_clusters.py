@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from hanami_core.access import Actor
@@ -26,7 +27,9 @@ from hanami_plugins.clusters import LIVE, Cluster, LiveCluster, LiveClusters
 from hanami_plugins.clusters.service import HostMove, delete, read_state, template_of
 from hanami_plugins.direct_io.messages import EXPECTED, INPUT, TRAIN, cluster_io
 from hanami_plugins.direct_io.session import DirectSession
-from tests.plugins.engine_kit import chain
+from hanami_plugins.tasks import kinds as task_kinds
+from hanami_plugins.tasks.plan import Plan, Result
+from tests.plugins.engine_kit import chain, rows
 from tests.whole import Whole
 
 ACTOR = Actor("somebody", "Somebody", "project", "member")
@@ -295,3 +298,14 @@ def test_a_cluster_that_can_not_be_stored_keeps_no_other_one_from_it(
     with suppress(OSError):
         clusters._store_unsaved()
     assert cycles(runtime, other) == 1
+
+
+def test_a_request_with_more_values_leaves_a_network_as_it_is(
+    runtime: Runtime, clusters: LiveClusters, cluster: Cluster, talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk.train(3)
+    to_tasks(cluster)
+    monkeypatch.setattr(task_kinds, "_rows", lambda *_: rows(np.ones((2, 1000), np.uint8)))
+    run(runtime, cluster, "request", Plan((), results=(Result("out", "answer"),), dataset="answers"))
+    with clusters.working(cluster.uuid) as live:
+        assert (live.network.head.inputs, live.network.head.cycles) == ({"in": 2}, 3)
