@@ -167,12 +167,17 @@ class AccountMethods(Session):
 
         Raises:
             ValueError: the method is another one.
+            UnauthorizedException: the login fails.
         """
         if method not in _HTTP_TYPES:
             raise ValueError(f"the method must be one of {', '.join(_HTTP_TYPES)}, not '{method}'")
+        token = self._fresh_token()
         try:
             self.get("/auth", endpoint=f"{API}{path}".lstrip("/"), http_type=_HTTP_TYPES[method])
         except UnauthorizedException:
+            # A call that is refused was tried again with another token, unless there is none to be had.
+            if self._token == token:
+                raise
             return False
         return True
 

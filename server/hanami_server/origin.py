@@ -45,9 +45,11 @@ class Origin:
 
 def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return ipaddress.ip_address(address)
+        found = ipaddress.ip_address(address)
     except ValueError:
         return None
+    # A socket that takes both kinds of addresses tells those of IPv4 as parts of IPv6.
+    return getattr(found, "ipv4_mapped", None) or found
 
 
 def _split(text: str) -> list[str]:

@@ -81,3 +81,10 @@ def test_one_that_can_not_compile_keeps_nobody_waiting(cache: Path) -> None:
     broken.wait("nonsense")
     assert time.monotonic() - begin < 60
     broken.stop()
+
+
+def test_it_says_nothing(cache: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    ahead = Ahead(cache, ["unknown"])
+    ahead.wait("unknown")
+    assert "RuntimeWarning" not in capfd.readouterr().err
+    ahead.stop()

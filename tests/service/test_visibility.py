@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from hanami_sdk import Client, csv_table
+from hanami_sdk.hanami_exceptions import UnauthorizedException
 from tests.service.wire import Wire
 
 SECRET = "a long passphrase"
@@ -178,3 +179,11 @@ def test_a_shared_network_is_asked_and_not_trained_by_others(wire: Wire, tokens:
         for row in wire.query("GET", f"{noun}/all").json["body"]:
             if row[2] == "garden":
                 assert wire.query("DELETE", noun, uuid=row[1]).status == 200
+
+
+def test_a_login_that_fails_is_no_answer_about_calls(wire: Wire, tokens: dict[str, str]) -> None:
+    with Client(wire.address, "neighbour", SECRET) as client:
+        assert client.may_call("GET", "/cluster/all")
+        assert not client.may_call("GET", "/user/all")
+    with Client(wire.address, "neighbour", "another passphrase") as client, pytest.raises(UnauthorizedException):
+        client.may_call("GET", "/cluster/all")

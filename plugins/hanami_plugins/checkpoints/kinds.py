@@ -52,6 +52,5 @@ def restore(job: Job) -> None:
     with runtime.blobs.open(blob).open("rb") as file:
         state = NetworkState.read(file)
     network = runtime.rules_for(state.head.template, runtime.compute.kind).open(state, runtime.compute)
-    runtime.stash[LIVE].forget(uuid)
-    with job.commit(1, final=True):
+    with runtime.stash[LIVE].replacing(uuid), job.commit(1, final=True):
         replace_state(runtime, uuid, runtime.blobs.retain(blob), state.head, network.metrics())

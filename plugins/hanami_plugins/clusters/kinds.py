@@ -22,9 +22,9 @@ def switch_host(job: Job) -> None:
     if target not in job.runtime.hosts:
         raise Conflict(f"host '{target}' is gone")
     live = job.runtime.stash[LIVE]
-    with live.working(uuid):
+    with live.working(uuid) as network:
         with job.commit(1, final=True):
             Cluster.update(host=target).where(Cluster.uuid == uuid).execute()
             Lane.update(host=target).where(Lane.key == uuid).execute()
             job.runtime.queue.wake(uuid)
-    live.forget(uuid)
+        live.forget(network)

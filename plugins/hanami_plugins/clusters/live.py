@@ -10,12 +10,12 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from hanami_core.compute import LiveNetwork
-from hanami_core.database import atomic
+from hanami_core.database import ACTIVE, atomic
 from hanami_core.errors import NotFound
 from hanami_core.network import NetworkState, Template
 from hanami_core.queue import Job, Lane
@@ -25,6 +25,9 @@ from hanami_plugins.clusters.models import DIRECT_MODE, Cluster
 from hanami_plugins.clusters.service import MISSING, read_state, replace_state, template_of
 
 DOORS = 64
+FORGOTTEN = -1
+"""Version of a network that is not that of its cluster any more."""
+REFRESH_SECONDS = 0.2
 
 log = logging.getLogger("hanami.clusters")
 
@@ -35,7 +38,9 @@ class LiveCluster:
 
     `lock` is held by whoever works with `network`: a task for its whole run, a frame for its moment. `storing` is held
     by whoever makes its state durable, a task for its whole run; it is taken before `lock`. `direct` tells whether
-    frames are welcome. `changes` counts what was learned, `stored` is what it was in the stored state.
+    frames are welcome; it is written, and read before a frame is learned, by who holds `lock`. `changes` counts what
+    was learned, `stored` is what it was in the stored state. `version` is never behind that of the cluster's row, but
+    for networks that were forgotten.
     """
 
     uuid: str
@@ -92,18 +97,27 @@ class LiveClusters:
         with live.storing:
             self._store_beside_frames(live)
 
-    def refresh(self, live: LiveCluster) -> bool:
-        """Look up whether frames are welcome now."""
+    def refresh(self, live: LiveCluster) -> LiveCluster:
+        """Return the network that frames of a session go to now; its `direct` tells whether they are welcome."""
         row = self._row(live.uuid)
-        # While it is stored, the row is a moment ahead.
-        live.direct = row.mode == DIRECT_MODE and (row.version == live.version or live.unsaved)
-        return live.direct
+        if self._welcomes(row) and live.version < row.version:
+            live = self._reopen(live)
+        if self._welcomes(row) and live.lock.acquire(timeout=REFRESH_SECONDS):
+            try:
+                live.direct = live.version != FORGOTTEN and self._welcomes(self._row(live.uuid))
+            finally:
+                live.lock.release()
+        return live
 
-    def reopen(self, live: LiveCluster) -> LiveCluster:
-        """Move a session to the newest live network of its cluster."""
+    def _welcomes(self, row: Cluster) -> bool:
+        assert self._runtime.compute is not None, "only a sidecar keeps live networks"
+        return row.mode == DIRECT_MODE and row.status == ACTIVE and row.host == self._runtime.compute.name
+
+    def _reopen(self, live: LiveCluster) -> LiveCluster:
+        newest = self.attach(live.uuid)
         with self._lock:
             live.sessions -= 1
-        return self.attach(live.uuid)
+        return newest
 
     @contextmanager
     def working(self, uuid: str, template: Template | None = None) -> Iterator[LiveCluster]:
@@ -118,19 +132,31 @@ class LiveClusters:
             try:
                 yield live
             except BaseException:
-                self.forget(uuid)
+                self.forget(live)
                 raise
             finally:
                 live.used = time.monotonic()
 
-    def forget(self, uuid: str) -> None:
-        """Drop a network without storing it."""
+    @contextmanager
+    def replacing(self, uuid: str) -> Iterator[None]:
+        """Forget a network while a task gives another one to its cluster; nothing that is stored can be in its way."""
         with self._lock:
-            live = self._live.pop(uuid, None)
+            live = self._live.get(uuid)
+        with ExitStack() as held:
             if live is not None:
-                live.direct = False
-                live.stored = live.changes
-                live.version = -1
+                held.enter_context(live.storing)
+                held.enter_context(live.lock)
+                self.forget(live)
+            yield
+
+    def forget(self, live: LiveCluster) -> None:
+        """Drop a network without storing it; the caller holds both of its locks."""
+        with self._lock:
+            if self._live.get(live.uuid) is live:
+                del self._live[live.uuid]
+            live.direct = False
+            live.stored = live.changes
+            live.version = FORGOTTEN
 
     def store(self, live: LiveCluster, job: Job | None = None, cursor: int = 0, *, final: bool = False) -> None:
         """Make the network's state durable, together with the cursor or the end of a task, which is `working`.
@@ -142,20 +168,31 @@ class LiveClusters:
 
     def _store_beside_frames(self, live: LiveCluster) -> None:
         """Store what frames have trained, if they have; they wait no longer than it takes to copy the network."""
-        if live.unsaved and self._wanted(live):
-            with live.lock:
-                known = _Known.of(live)
-            self._write(live, known, atomic())
+        if not live.unsaved:
+            return
+        with live.lock:
+            if not self._wanted(live):
+                self.forget(live)
+                return
+            known = _Known.of(live)
+        self._write(live, known, atomic())
 
     def _write(self, live: LiveCluster, known: _Known, commit: AbstractContextManager[Any]) -> None:
-        with self._runtime.blobs.staging() as path:
-            with path.open("wb") as file:
-                known.state.write(file)
-            self._runtime.blobs.seal(path)
-            with commit:
-                blob = self._runtime.blobs.adopt(path)
-                version = replace_state(self._runtime, live.uuid, blob, known.state.head, known.metrics)
-        live.version = version
+        before = live.version
+        try:
+            with self._runtime.blobs.staging() as path:
+                with path.open("wb") as file:
+                    known.state.write(file)
+                self._runtime.blobs.seal(path)
+                with commit:
+                    # Since it was looked up, the cluster may have been deleted.
+                    if self._wanted(live):
+                        blob = self._runtime.blobs.adopt(path)
+                        # Before the commit, so that nobody who reads the row takes this network for an old one.
+                        live.version = replace_state(self._runtime, live.uuid, blob, known.state.head, known.metrics)
+        except BaseException:
+            live.version = before
+            raise
         live.stored = known.changes
 
     @staticmethod
@@ -177,7 +214,7 @@ class LiveClusters:
             row = self._row(uuid)
             with self._lock:
                 live = self._live.get(uuid)
-                if live is not None and (live.unsaved or live.version == row.version):
+                if live is not None and (live.unsaved or live.version >= row.version):
                     live.used = time.monotonic()
                     live.sessions += sessions
                     return live
@@ -194,7 +231,7 @@ class LiveClusters:
         rules = self._runtime.rules_for(own, compute.kind)
         network = rules.open(read_state(self._runtime, row, own), compute)
         log.info("cluster enters the memory", extra=_figures(str(row.uuid), network))
-        return LiveCluster(str(row.uuid), network, row.version, row.mode == DIRECT_MODE)
+        return LiveCluster(str(row.uuid), network, row.version, self._welcomes(row))
 
     def _keep(self) -> None:
         pause = min(self._runtime.settings["clusters.store"], self._runtime.settings["clusters.idle"])
@@ -211,6 +248,8 @@ class LiveClusters:
             if live.storing.acquire(timeout=1.0):
                 try:
                     self._store_beside_frames(live)
+                except Exception:
+                    log.exception("storing a live cluster failed", extra={"cluster": live.uuid})
                 finally:
                     live.storing.release()
 

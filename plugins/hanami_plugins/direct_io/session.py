@@ -19,6 +19,7 @@ Buffers = dict[str, npt.NDArray[np.float32]]
 
 MAX_VALUES = 1 << 20
 PATIENCE_SECONDS = 0.2
+NOT_DIRECT = "the cluster is not in direct mode"
 
 
 class DirectSession:
@@ -38,7 +39,7 @@ class DirectSession:
         """Return the answer to one message."""
         io = self._parse(message)
         if not self._live.direct and not self._refresh():
-            raise BadRequest("the cluster is not in direct mode")
+            raise BadRequest(NOT_DIRECT)
         self._fill(io)
         if not io.isLast:
             return self._ack  # type: ignore[no-any-return]
@@ -62,9 +63,8 @@ class DirectSession:
         return io
 
     def _refresh(self) -> bool:
-        if self._live.version < 0:
-            self._live = self._clusters.reopen(self._live)
-        return self._clusters.refresh(self._live)
+        self._live = self._clusters.refresh(self._live)
+        return self._live.direct
 
     def _fill(self, io: Any) -> None:
         template = self._live.network.head.template
@@ -89,6 +89,8 @@ class DirectSession:
         if not live.lock.acquire(timeout=PATIENCE_SECONDS):
             raise BadRequest("a task works with the cluster, try again later")
         try:
+            if not live.direct:
+                raise BadRequest(NOT_DIRECT)
             return self._train(live) if process == TRAIN else self._request(live)
         finally:
             live.lock.release()

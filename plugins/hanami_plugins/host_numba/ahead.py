@@ -36,7 +36,9 @@ class Ahead:
         self._process: subprocess.Popen[bytes] | None = None
         missing = [part for part in parts if not _mark(cache, part).exists()]
         if missing:
-            command = [sys.executable, "-P", "-m", __name__, str(cache), *missing]
+            # The package has imported this module before it is run, which is no reason to warn.
+            quiet = "ignore::RuntimeWarning:runpy"
+            command = [sys.executable, "-P", "-W", quiet, "-m", __name__, str(cache), *missing]
             # It ends with this process, because nobody writes to its input.
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
 

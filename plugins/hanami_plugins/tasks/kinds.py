@@ -69,11 +69,15 @@ def request(job: Job) -> None:
     plan, runtime = job.payload(Plan), job.runtime
     rows = _rows(runtime, plan)
     with runtime.stash[LIVE].working(job.task.lane) as live, runtime.blobs.staging() as path:
+        before = live.network.head.inputs
         live.network.resize(rows.sizes()[0], {})
         if _write_answers(job, plan, rows, live, path):
             runtime.blobs.seal(path)
             with job.commit(rows.cycles, final=True):
                 _add_result(job, plan, path)
+        if live.network.head.inputs != before:
+            # A request changes nothing, and not everybody who may ask a cluster may change it.
+            runtime.stash[LIVE].forget(live)
 
 
 def _write_answers(job: Job, plan: Plan, rows: Rows, live: LiveCluster, path: Path) -> bool:
