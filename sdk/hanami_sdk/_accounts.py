@@ -171,13 +171,11 @@ class AccountMethods(Session):
         """
         if method not in _HTTP_TYPES:
             raise ValueError(f"the method must be one of {', '.join(_HTTP_TYPES)}, not '{method}'")
-        token = self._fresh_token()
+        query = {"endpoint": f"{API}{path}".lstrip("/"), "http_type": _HTTP_TYPES[method]}
+        self.context()  # shows that the token is good, and logs in if it is not
         try:
-            self.get("/auth", endpoint=f"{API}{path}".lstrip("/"), http_type=_HTTP_TYPES[method])
+            self._send("GET", "/auth", self._fresh_token(), query=query)
         except UnauthorizedException:
-            # A call that is refused was tried again with another token, unless there is none to be had.
-            if self._token == token:
-                raise
             return False
         return True
 

@@ -370,8 +370,9 @@ def test_token_check(api, run):
     api.answer("GET", "/auth", whom)
     assert json.loads(run("token", "show", "-j").out) == whom
     assert "| ROLE             | guest |" in run("token", "check", "post", "cluster").out
-    assert api.asked("/auth")[1][1] == {"endpoint": "v1.0alpha/cluster", "http_type": "4"}
-    api.answer("GET", "/auth", "Access denied by policy", status=401)
+    asked = {"endpoint": "v1.0alpha/cluster", "http_type": "4"}
+    assert [query for _, query, _ in api.asked("/auth")] == [{}, {}, asked, {}]
+    api.answers["GET", "/auth"] = [(200, whom), (401, "Access denied by policy")]
     refused = run("token", "check", "PUT", "/cluster/set_mode")
     assert (refused.code, refused.out) == (1, "")
     assert refused.err == "the policy does not allow PUT /cluster/set_mode\n"
