@@ -78,6 +78,24 @@ def test_a_little_less_time_changes_nothing() -> None:
     assert calls(team_module.Trial(), 1.0, 0.96, 100).count(1) == 6
 
 
+def test_an_interruption_of_a_call_changes_nothing() -> None:
+    trial = team_module.Trial()
+    for call in range(team_module.TRIAL + 2):
+        shared = trial.parts(2) > 1
+        trial.note(shared, 3.0 if call == team_module.TRIAL - 1 else 1.0 if shared else 1.6)
+    assert trial.parts(2) == 2
+
+
+def test_a_trial_is_short() -> None:
+    trial = team_module.Trial()
+    sizes = []
+    for _ in range(team_module.TRIAL_CALLS):
+        sizes.append(trial.units(80))
+        trial.note(trial.parts(2) > 1, 1.0)
+    assert sorted(set(sizes)) == [10, 80]
+    assert sizes.count(10) == 1
+
+
 def test_threads_that_others_have_are_not_blamed() -> None:
     trial = team_module.Trial()
     assert calls(trial, 1.6, 1.0, 64, threads=1).count(2) == 60

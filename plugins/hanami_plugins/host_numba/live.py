@@ -229,7 +229,7 @@ class SectionNetwork:
         pace = Pace(total)
         done = run.start
         while done < total:
-            last = min(total, (done // length + pace.units) * length)
+            last = min(total, (done // length + self._trial.units(pace.units)) * length)
             job = Job(done, last, total, length, rate, np.float32(LAST_RATE))
             pace.start()
             threads, status = self._train_cycles(scratch, sync, plan, job)

@@ -20,6 +20,8 @@ ALONE_LIMIT = 8.0
 TRIAL_CALLS = 16
 TRIAL = 4
 """One of so many calls is tried the other way, with several threads or without, and its place among them."""
+TRIAL_SHARE = 8
+"""A trial has one of so many parts of the work of other calls, because mostly it takes longer."""
 WORTH = 0.95
 """Part of the time that a call must take at most to make its way the usual one."""
 
@@ -67,6 +69,10 @@ class Trial:
         """Return the number of threads to ask for if there is work for so many."""
         return parts if self._wanted() else 1
 
+    def units(self, units: int) -> int:
+        """Return how much work the next call should have if others have so much."""
+        return max(1, units // TRIAL_SHARE) if self._is_trial() else units
+
     def note(self, shared: bool, seconds: float) -> None:
         """Note how a call was made and how long a cycle of it took."""
         if shared == self._wanted():
@@ -75,13 +81,16 @@ class Trial:
             self._seconds.clear()
         if self._calls % TRIAL_CALLS == TRIAL + 1 and len(self._seconds) > 2:
             before, other, after = self._seconds[-3:]
-            if other < WORTH * (before + after) / 2:
+            if other < WORTH * min(before, after):
                 self._shared = not self._shared
             self._seconds.clear()
         self._calls += 1
 
     def _wanted(self) -> bool:
-        return self._shared != (self._calls % TRIAL_CALLS == TRIAL)
+        return self._shared != self._is_trial()
+
+    def _is_trial(self) -> bool:
+        return self._calls % TRIAL_CALLS == TRIAL
 
 
 class Team:
