@@ -38,8 +38,8 @@ between 0 and 1, which is not timed; section growth gets the bytes of the file. 
 one epoch and, except for scikit-learn, fall linearly to 0. Batch 1 of torch learned 3,000 images, from which its speed
 is taken. Memory is what a process needs beyond Python and NumPy: library, data and network. "Times slower" is measured
 against the fastest run of section growth, which learns image by image, as a service does whose data arrive one after
-the other. Other programs took turns on both cores: a library that splits every small product over two threads suffers
-from that far more than it would on a machine of its own, so look at its runs with one thread.
+the other. Synapse growth trains on one thread and answers on all. Where other programs use the cores as well, a
+library that splits every small product over two threads suffers most; its runs with one thread are steadier.
 
 | section growth learns as fast as | measured | target |
 |---|--:|--:|
