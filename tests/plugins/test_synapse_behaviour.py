@@ -345,8 +345,7 @@ def test_a_table_of_plateaus_is_learned() -> None:
 
 
 def mnist() -> Path | None:
-    shared = [ROOT.parent / "shared", Path("/work/shared")]
-    candidates = [os.environ.get("HANAMI_MNIST_DIR"), *(directory / "data" / "mnist" for directory in shared)]
+    candidates = (os.environ.get("HANAMI_MNIST_DIR"), ROOT.parent / "shared" / "data" / "mnist")
     return next((Path(name) for name in candidates if name and Path(name).is_dir()), None)
 
 
