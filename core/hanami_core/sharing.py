@@ -14,8 +14,6 @@ from hanami_core.database import OwnedRecord, atomic
 from hanami_core.ids import Uuid
 from hanami_core.routes import Call, Route
 
-FIELDS = ("created_at", "name", "owner_id", "project_id", "uuid", "visibility")
-
 
 class SetVisibility(msgspec.Struct, forbid_unknown_fields=True):
     """Fields of a change of visibility.
@@ -39,6 +37,11 @@ class OwnedAnswer(msgspec.Struct):
     visibility: str
 
 
+def owned_answer(row: OwnedRecord) -> dict[str, Any]:
+    """Return a row as an `OwnedAnswer`."""
+    return {name: getattr(row, name) for name in OwnedAnswer.__struct_fields__}
+
+
 def visibility_route(prefix: str, resource: str, model: type[OwnedRecord], missing: str) -> Route:
     """Return the route ``PUT <prefix>/visibility``.
 
@@ -55,6 +58,6 @@ def visibility_route(prefix: str, resource: str, model: type[OwnedRecord], missi
         with atomic():
             row.visibility = request.visibility
             row.save(only=["visibility"])
-        return {name: getattr(row, name) for name in FIELDS}
+        return owned_answer(row)
 
     return Route("PUT", f"{prefix}/visibility", f"{resource}.share", SetVisibility, OwnedAnswer, set_visibility)

@@ -10,7 +10,7 @@ from hanami_core.database import atomic
 from hanami_core.ids import Name, Uuid
 from hanami_core.queue import Task
 from hanami_core.routes import Call, Empty, Listing, Paging, Route, listing
-from hanami_core.sharing import visibility_route
+from hanami_core.sharing import OwnedAnswer, owned_answer, visibility_route
 from hanami_plugins.checkpoints.kinds import Restore, Save
 from hanami_plugins.checkpoints.models import Checkpoint
 from hanami_plugins.clusters import MISSING, SETTLE_SECONDS, Cluster, template_of
@@ -54,15 +54,8 @@ class TaskUuid(msgspec.Struct):
     uuid: str
 
 
-class CheckpointAnswer(msgspec.Struct):
+class CheckpointAnswer(OwnedAnswer):
     """A checkpoint."""
-
-    created_at: str
-    name: str
-    owner_id: str
-    project_id: str
-    uuid: str
-    visibility: str
 
 
 def routes() -> list[Route]:
@@ -107,7 +100,7 @@ def _run(call: Call, kind: str, cluster: Cluster, name: str, payload: msgspec.St
 def get(call: Call, request: ByUuid) -> dict[str, Any]:
     """Return a checkpoint."""
     checkpoint = call.get(Checkpoint, request.uuid, CHECKPOINT_MISSING.format(request.uuid))
-    return {name: getattr(checkpoint, name) for name in CheckpointAnswer.__struct_fields__}
+    return owned_answer(checkpoint)
 
 
 def delete(call: Call, request: ByUuid) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from msgspec import Meta
 from hanami_core.errors import NotFound
 from hanami_core.ids import Name, Uuid
 from hanami_core.routes import Call, Empty, Listing, Paging, Route, listing
-from hanami_core.sharing import visibility_route
+from hanami_core.sharing import OwnedAnswer, visibility_route
 from hanami_plugins.clusters import service
 from hanami_plugins.clusters.models import DIRECT_MODE, TASK_MODE, Cluster
 from hanami_plugins.clusters.service import MISSING
@@ -49,15 +49,8 @@ class SwitchHost(msgspec.Struct, forbid_unknown_fields=True):
     hexagon_id: Annotated[int, Meta(ge=0, le=1_000_000_000)] | None = None
 
 
-class ClusterAnswer(msgspec.Struct):
+class ClusterAnswer(OwnedAnswer):
     """A cluster."""
-
-    created_at: str
-    name: str
-    owner_id: str
-    project_id: str
-    uuid: str
-    visibility: str
 
 
 class ClusterMetrics(ClusterAnswer):

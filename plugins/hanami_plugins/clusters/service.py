@@ -18,6 +18,7 @@ from hanami_core.errors import BadRequest, ClientError, Conflict, NotFound, Temp
 from hanami_core.network import NetworkState, StateHead, Template, in_a_line
 from hanami_core.queue import Lane, Task
 from hanami_core.runtime import Runtime
+from hanami_core.sharing import owned_answer
 from hanami_plugins.clusters.models import DIRECT_MODE, TASK_MODE, Cluster
 
 MISSING = "Cluster with uuid '{}' not found"
@@ -224,5 +225,4 @@ def move(runtime: Runtime, access: Access, cluster: Cluster, host_uuid: str) -> 
 
 def answer(cluster: Cluster) -> dict[str, Any]:
     """Return a cluster as clients see it."""
-    names = ("created_at", "name", "owner_id", "project_id", "uuid", "visibility")
-    return {name: getattr(cluster, name) for name in names}
+    return owned_answer(cluster)

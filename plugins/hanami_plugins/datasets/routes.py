@@ -15,14 +15,13 @@ from hanami_core.ids import Name, Uuid
 from hanami_core.plugin_host import DEGRADED, Contribution
 from hanami_core.routes import Call, Empty, Listing, Paging, Route, listing
 from hanami_core.runtime import Runtime
-from hanami_core.sharing import visibility_route
+from hanami_core.sharing import OwnedAnswer, owned_answer, visibility_route
 from hanami_plugins.datasets import service, tables
 from hanami_plugins.datasets.models import Dataset
 from hanami_plugins.datasets.service import MISSING, open_table
 
 PREFIX = "/v1.0alpha/dataset"
 VERSION = "v1.0alpha"
-FIELDS = ("created_at", "name", "owner_id", "project_id", "uuid", "visibility")
 LIST_HEADER = ("created_at", "uuid", "project_id", "owner_id", "visibility", "name")
 MAX_EXCERPT = 10_000
 _WORD = re.compile(r"[a-z][a-z0-9_]*")
@@ -141,13 +140,14 @@ def upload_routes(dataset_format: DatasetFormat, max_size: int) -> list[Route]:
     title, path = name.title().replace("_", ""), f"{PREFIX}/upload/{name}"
     announced = _request(f"Announce{title}", [("name", Name), *((f"{part}_data_size", size) for part in parts)])
     finished = _request(f"Finish{title}", [("uuid", Uuid), *((f"uuid_{part}_file", Uuid) for part in parts)])
-    answered = msgspec.defstruct(f"{title}Upload", [(f, str) for f in (*FIELDS, *(f"uuid_{p}_file" for p in parts))])
+    uuids = [(f"uuid_{part}_file", str) for part in parts]
+    answered = msgspec.defstruct(f"{title}Upload", [*((f, str) for f in OwnedAnswer.__struct_fields__), *uuids])
 
     def announce(call: Call, request: Any) -> dict[str, Any]:
         """Announce the upload of a dataset; its files are then sent over websockets."""
         sizes = {part: getattr(request, f"{part}_data_size") for part in parts}
         dataset, files = service.create(call.runtime, call.access, name, request.name, sizes)
-        return _common(dataset) | {f"uuid_{part}_file": files[part].uuid for part in parts}
+        return owned_answer(dataset) | {f"uuid_{part}_file": files[part].uuid for part in parts}
 
     def finish(call: Call, request: Any) -> dict[str, Any]:
         """Finalise an upload: the files become the dataset's table."""
@@ -165,15 +165,11 @@ def _request(name: str, fields: list[tuple[str, Any]]) -> type[msgspec.Struct]:
     return msgspec.defstruct(name, fields, forbid_unknown_fields=True, module=__name__)
 
 
-def _common(dataset: Dataset) -> dict[str, Any]:
-    return {field: getattr(dataset, field) for field in FIELDS}
-
-
 def get(call: Call, request: ByUuid) -> dict[str, Any]:
     """Return a dataset."""
     dataset = call.get(Dataset, request.uuid, MISSING.format(request.uuid))
     shape = service.description(dataset)
-    return _common(dataset) | {
+    return owned_answer(dataset) | {
         "description": shape,
         "number_of_columns": max((column["column_end"] for column in shape.values()), default=0),
         "number_of_rows": dataset.rows,

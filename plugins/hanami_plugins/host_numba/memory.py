@@ -28,6 +28,7 @@ from hanami_core.errors import BadRequest, CorruptFile
 from hanami_core.network import Input, NetworkState, Output, StateHead, Template
 from hanami_plugins.host_numba import initial
 from hanami_plugins.host_numba.floors import lowered
+from hanami_plugins.host_numba.interfaces import fitted
 from hanami_plugins.host_numba.layout import (
     FAILURE,
     GROUP,
@@ -312,17 +313,10 @@ class Memory:
 
     def _sizes(self, what: str, names: list[str], old: dict[str, int], new: Mapping[str, int]) -> dict[str, int]:
         limit = MAX_INPUTS if what == "input" else MAX_OUTPUTS
-        for name, size in new.items():
-            if name not in names:
-                raise BadRequest(f"the cluster has no {what} '{name}', only {', '.join(names)}")
-            if not 1 <= size <= limit:
-                raise BadRequest(f"{what} '{name}' can not have {size} values, only 1 to {limit}")
-            if what == "output" and old.get(name, size) != size:
-                raise BadRequest(f"output '{name}' has {old[name]} values and can not have {size}")
-        sizes = {name: max(old.get(name, 0), new.get(name, 0)) for name in names}
+        sizes = fitted(what, names, old, new, limit)
         if sum(sizes.values()) > limit:
             raise BadRequest(f"all {what}s together can not have more than {limit} values")
-        return {name: size for name, size in sizes.items() if size}
+        return sizes
 
     def _initial_readout(self, outputs: Mapping[str, int]) -> Floats:
         return initial.sections(self._keys(initial.OUTPUT, outputs), self.blocks, initial.readout_scale(self.blocks))

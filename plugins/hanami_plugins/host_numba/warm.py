@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hanami_core.compute import Columns, Rows, Run
+from hanami_core.compute import Columns, LiveNetwork, Rows, Run
 from hanami_core.network import Input, Output, Position, Settings, Template
 from hanami_plugins.host_numba.live import SectionNetwork
 from hanami_plugins.host_numba.memory import empty_state
@@ -15,12 +15,16 @@ def up() -> None:
     """Train and ask a network of one input and one output."""
     hexagons = (Position(1, 1, 1), Position(2, 1, 1))
     template = Template(Settings(), hexagons, (Input("in", 0),), (Output("out", 1),))
-    network = SectionNetwork(empty_state(template, 0), Team(1))
+    use(SectionNetwork(empty_state(template, 0), Team(1)))
+
+
+def use(network: LiveNetwork) -> None:
+    """Use a new network with an input ``in`` and an output ``out`` once in every way that users do."""
     network.resize({"in": 1}, {"out": 1})
     values = np.ones((1, 1), np.float32)
     rows = Rows((Columns("in", values),), (Columns("out", values),))
     run = Run(lambda done: True)
     network.train(rows, run)
-    network.request(rows, {"out": np.zeros((1, 1), np.float32)}, run)
+    network.request(Rows(rows.inputs), {"out": np.zeros((1, 1), np.float32)}, run)
     network.train_one({"in": values[0]}, {"out": values[0]})
     network.request_one({"in": values[0]})

@@ -10,6 +10,8 @@ from hanami_plugins.host_numba.layout import SEGMENT
 from hanami_plugins.host_numba.simd import (
     LANES,
     Vector,
+    compiled,
+    inlined,
     lane_sum,
     load,
     multiply,
@@ -55,7 +57,7 @@ from hanami_plugins.host_numba.synapse.layout import (
     Net,
     Neurons,
 )
-from hanami_plugins.host_numba.synapse.vectors import all_below, bigger_magnitude, compiled, inlined, peek, where_above
+from hanami_plugins.host_numba.synapse.vectors import all_below, bigger_magnitude, peek, where_above
 
 f32 = np.float32
 i64: Any = np.int64

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from hanami_plugins.host_numba.simd import compiled, inlined
 from hanami_plugins.host_numba.synapse.layout import (
     ABLE,
     ALWAYS,
@@ -65,7 +66,6 @@ from hanami_plugins.host_numba.synapse.layout import (
     Net,
     Neurons,
 )
-from hanami_plugins.host_numba.synapse.vectors import compiled, inlined
 
 f32 = np.float32
 i64: Any = np.int64

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from hanami_plugins.host_numba.simd import compiled, kernel
 from hanami_plugins.host_numba.synapse.backward import backward
 from hanami_plugins.host_numba.synapse.forward import (
     UNREADABLE,
@@ -50,7 +51,6 @@ from hanami_plugins.host_numba.synapse.layout import (
     Neurons,
 )
 from hanami_plugins.host_numba.synapse.reduction import reduce
-from hanami_plugins.host_numba.synapse.vectors import compiled, kernel
 
 f32 = np.float32
 i64: Any = np.int64

@@ -33,6 +33,7 @@ import numpy.typing as npt
 
 from hanami_core.errors import BadRequest
 from hanami_core.network import NetworkState, StateHead, Template
+from hanami_plugins.host_numba.interfaces import fitted
 from hanami_plugins.host_numba.memory import MAX_INPUTS, MAX_OUTPUTS, lane_starts, starts
 from hanami_plugins.host_numba.synapse import arrays as allocate
 from hanami_plugins.host_numba.synapse import draws
@@ -321,15 +322,7 @@ class Memory:
 
     def _sizes(self, what: str, names: list[str], old: dict[str, int], new: Mapping[str, int]) -> dict[str, int]:
         limit = MAX_INPUTS if what == "input" else MAX_OUTPUTS
-        for name, size in new.items():
-            if name not in names:
-                raise BadRequest(f"the cluster has no {what} '{name}', only {', '.join(names)}")
-            if not 1 <= size <= limit:
-                raise BadRequest(f"{what} '{name}' can not have {size} values, only 1 to {limit}")
-            if what == "output" and old.get(name, size) != size:
-                raise BadRequest(f"output '{name}' has {old[name]} values and can not have {size}")
-        sizes = {name: max(old.get(name, 0), new.get(name, 0)) for name in names}
-        sizes = {name: size for name, size in sizes.items() if size}
+        sizes = fitted(what, names, old, new, limit)
         total = sum(sizes.values()) if what == "input" else sum(inner_sizes(self.template, sizes).values())
         if total > limit:
             raise BadRequest(f"all {what}s together can not have more than {limit} values")

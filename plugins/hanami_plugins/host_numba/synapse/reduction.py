@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from hanami_plugins.host_numba.simd import compiled
 from hanami_plugins.host_numba.synapse.growth import cell
 from hanami_plugins.host_numba.synapse.layout import (
     BLOCK,
@@ -32,7 +33,6 @@ from hanami_plugins.host_numba.synapse.layout import (
     Net,
     Neurons,
 )
-from hanami_plugins.host_numba.synapse.vectors import compiled
 
 f32 = np.float32
 i64: Any = np.int64

@@ -1,19 +1,14 @@
-"""Operations on vectors of 16 float32 lanes that only these rules need; see `hanami_plugins.host_numba.simd`.
-
-The decorators are here as well: kernels of these rules make no arrays and keep none, so they are compiled without
-counting references to arrays, which took nine tenths of the time.
-"""
+"""Operations on vectors of 16 float32 lanes that only these rules need; see `hanami_plugins.host_numba.simd`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
-import numba
 from llvmlite import ir
 from numba.core import types
 
-from hanami_plugins.host_numba.simd import LANES, Emitter, Function, call_llvm, element_pointer, float32x16, operation
+from hanami_plugins.host_numba.simd import LANES, Emitter, call_llvm, element_pointer, float32x16, operation
 from hanami_plugins.host_numba.synapse.arithmetic import LN_POLYNOMIAL, LOG2_E, ROOT_OF_HALF
 
 _INT32 = ir.IntType(32)
@@ -23,26 +18,6 @@ _INT64 = ir.IntType(64)
 _INT64_ZERO = ir.Constant(_INT64, 0)
 _LONGS = ir.VectorType(_INT64, LANES)
 _MASK = ir.VectorType(ir.IntType(1), LANES)
-
-_UNCOUNTED: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
-_ENTRY: dict[str, Any] = _UNCOUNTED | {"cache": True, "no_cfunc_wrapper": True}
-_INNER: dict[str, Any] = _UNCOUNTED | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-"""Parts of kernels are never called from Python; ways to do so would take most of the time to compile."""
-
-
-def kernel(function: Function) -> Function:
-    """Compile an entry point: runs without the GIL and is kept in the cache on disk."""
-    return cast(Function, numba.njit(**_ENTRY)(function))
-
-
-def compiled(function: Function) -> Function:
-    """Compile a part of kernels that is worth a call of its own."""
-    return cast(Function, numba.njit(**_INNER)(function))
-
-
-def inlined(function: Function) -> Function:
-    """Compile a part of kernels that never stands alone."""
-    return cast(Function, numba.njit(**_INNER, forceinline=True)(function))
 
 
 def _floats(value: float) -> ir.Constant:
