@@ -97,3 +97,19 @@ def schema(db: peewee.Database, tables: tuple[str, ...]) -> set[str]:
     marks = ", ".join("?" * len(tables))
     query = f"SELECT sql FROM sqlite_master WHERE tbl_name IN ({marks}) AND sql IS NOT NULL"
     return {row[0] for row in db.execute_sql(query, tables)}
+
+
+class HandClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, now: float = 1000.0) -> None:
+        self.time = now
+
+    def now(self) -> float:
+        return self.time
+
+    def monotonic(self) -> float:
+        return self.time
+
+    def boot(self) -> str:
+        return "boot"
