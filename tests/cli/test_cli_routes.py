@@ -11,7 +11,7 @@ from tests.whole import Whole
 
 API = "/v1.0alpha"
 
-# Calls whose commands have tests of their own, in test_cli_commands.
+# Calls whose commands have tests of their own.
 ELSEWHERE = {
     ("GET", "/auth"): "token check",
     ("GET", "/audit_log"): "logs audit",
