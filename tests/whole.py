@@ -9,9 +9,9 @@ from typing import Any
 
 from falcon import testing
 
-from hanami_core.database import atomic
 from hanami_core.plugin_host import EntryPoint, PluginHost, installed_plugins
 from hanami_core.runtime import Runtime
+from hanami_core.storage.database import atomic
 from hanami_server.app import create_app
 
 ADMIN = ("asdf", "asdf", "asdfasdf")

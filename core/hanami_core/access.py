@@ -18,8 +18,8 @@ from typing import Any, Literal, TypeVar
 
 import peewee
 
-from hanami_core.database import OwnedRecord, Record
 from hanami_core.errors import NotFound, Unauthorized
+from hanami_core.storage.database import OwnedRecord, Record
 
 M = TypeVar("M", bound=Record)
 Verb = Literal["read", "write"]

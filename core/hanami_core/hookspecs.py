@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     import peewee
 
     from hanami_core.access import Action, Actor, Rule
-    from hanami_core.blobs import BlobStore
     from hanami_core.compute import ComputeHost, NetworkRules
     from hanami_core.datasets import DatasetFormat
     from hanami_core.dialects import TemplateDialect
     from hanami_core.events import Event
+    from hanami_core.http.routes import Route
     from hanami_core.queue import TaskKind
-    from hanami_core.routes import Route
     from hanami_core.runtime import Runtime
     from hanami_core.settings import Setting, Settings
     from hanami_core.sockets import SocketTarget
+    from hanami_core.storage.blobs import BlobStore
 
 hookspec = pluggy.HookspecMarker("hanami")
 
@@ -109,7 +109,7 @@ def hanami_models() -> Iterable[type[peewee.Model]]:
     Numbered migrations beside the plugin in ``migrations/`` create and change them; without that directory missing
     tables are created.
 
-    :returns: models derived from `hanami_core.database.Record` or `OwnedRecord`.
+    :returns: models derived from `hanami_core.storage.database.Record` or `OwnedRecord`.
     :failure: the server refuses to start.
 
     Example::

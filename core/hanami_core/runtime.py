@@ -15,19 +15,20 @@ from typing import Literal
 
 import peewee
 
-from hanami_core import database, localsocket
-from hanami_core.blobs import Blob, Blobs
+from hanami_core import localsocket
 from hanami_core.clock import Clock, SystemClock
 from hanami_core.compute import ComputeHost, NetworkRules
 from hanami_core.dialects import TemplateDialect
 from hanami_core.errors import BadRequest, StartupError
+from hanami_core.http.routes import Route
 from hanami_core.network import Template
 from hanami_core.plugin_host import Contribution, PluginHost, installed_plugins, read_disabled
 from hanami_core.queue import Lane, Task, TaskKind, TaskQueue
-from hanami_core.routes import Route
 from hanami_core.settings import CORE_SETTINGS, Settings, load_settings
 from hanami_core.sockets import SocketTarget
 from hanami_core.stash import Stash
+from hanami_core.storage import database
+from hanami_core.storage.blobs import Blob, Blobs
 
 Role = Literal["api", "sidecar", "tool"]
 CORE_MODELS: tuple[type[peewee.Model], ...] = (Lane, Task, Blob)

@@ -17,10 +17,10 @@ import peewee
 
 from hanami_core.errors import BadRequest, ClientError
 from hanami_core.events import CallFailed
+from hanami_core.http.routes import Page, Route
+from hanami_core.http.validation import field_types, validate
 from hanami_core.ids import new_uuid
-from hanami_core.routes import Page, Route
 from hanami_core.runtime import Runtime
-from hanami_core.validation import field_types, validate
 from hanami_server.connections import reset
 from hanami_server.fields import merge
 from hanami_server.gate import Gate, Passed

@@ -1,7 +1,7 @@
 """From the bytes of a request to a mapping of field values.
 
-Owns the decoding of JSON bodies and of queries. Must not know what the fields mean; `hanami_core.validation` checks
-them.
+Owns the decoding of JSON bodies and of queries. Must not know what the fields mean; `hanami_core.http.validation`
+checks them.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def merge(body: Mapping[str, Any], query: Mapping[str, str], types: Mapping[str,
     Args:
         body: decoded body.
         query: texts of the query.
-        types: name of each known field's JSON type, as `hanami_core.validation.field_types` gives it.
+        types: name of each known field's JSON type, as `hanami_core.http.validation.field_types` gives it.
 
     Raises:
         BadRequest: if a number is out of range.

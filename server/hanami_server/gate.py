@@ -16,7 +16,7 @@ import falcon
 from hanami_core.access import Access, Action, Actor, Rule
 from hanami_core.errors import BadRequest, Unauthorized
 from hanami_core.events import CallMade
-from hanami_core.routes import METHODS, Call, RouteTable, permission
+from hanami_core.http.routes import METHODS, Call, RouteTable, permission
 from hanami_core.runtime import Runtime
 from hanami_server.fields import decode_body, parse_query, read_body
 from hanami_server.origin import Origin

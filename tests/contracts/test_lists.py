@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from hanami_core.http.routes import Listing, Paging, Route, paged
 from hanami_core.ids import new_uuid
 from hanami_core.queue import Task
-from hanami_core.routes import Listing, Paging, Route, paged
 from hanami_plugins.checkpoints.models import Checkpoint
 from hanami_plugins.clusters import Cluster
 from hanami_plugins.datasets import Dataset

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from falcon import inspect as falcon_inspect
 
-from hanami_core.routes import METHODS, Empty, Page, Route
+from hanami_core.http.routes import METHODS, Empty, Page, Route
 from hanami_plugins.openapi import describe
 from hanami_server.health import LIVE_PATH, READY_PATH
 from tests.whole import Whole

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from hanami_core import database
-from hanami_core.blobs import Blobs
 from hanami_core.runtime import CORE_MODELS
 from hanami_core.settings import Settings
+from hanami_core.storage import database
+from hanami_core.storage.blobs import Blobs
 from hanami_plugins.blobs_files import FileBlobStore
 from hanami_plugins.database_sqlite import hanami_database
 

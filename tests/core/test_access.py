@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hanami_core import database
 from hanami_core.access import Access, Action, Actor, Rule
-from hanami_core.database import OwnedRecord, Record
 from hanami_core.errors import NotFound, Unauthorized
+from hanami_core.storage import database
+from hanami_core.storage.database import OwnedRecord, Record
 
 ACTOR = Actor("tsugumi", "Tsugumi", "test_project", "member")
 ACTION = Action("things.get", "GET", "v1.0alpha/thing", "read", ("member",))

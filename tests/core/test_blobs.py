@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from hanami_core.blobs import Blob, Blobs
-from hanami_core.database import atomic
 from hanami_core.errors import CorruptFile
+from hanami_core.storage.blobs import Blob, Blobs
+from hanami_core.storage.database import atomic
 
 
 def add(blobs: Blobs, content: bytes = b"content") -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import peewee
 import pytest
 
-from hanami_core.database import Prepared, Record, proxy
+from hanami_core.storage.database import Prepared, Record, proxy
 
 
 class Person(Record):

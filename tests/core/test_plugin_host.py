@@ -14,9 +14,9 @@ from hanami_core import hookimpl
 from hanami_core.access import Action, Actor, Rule
 from hanami_core.errors import BadRequest, SettingsError, StartupError, Unauthorized
 from hanami_core.events import CallMade, Event
+from hanami_core.http.routes import Empty, Route
 from hanami_core.plugin_host import EntryPoint, Plugin, PluginHost, read_disabled, write_disabled
 from hanami_core.queue import TaskKind
-from hanami_core.routes import Empty, Route
 from hanami_core.settings import Setting, Settings
 
 ACTOR = Actor("alice", "Alice", "proj", "member")

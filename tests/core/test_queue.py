@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from hanami_core import queue as queue_module
 from hanami_core.access import Actor
-from hanami_core.blobs import Blob, Blobs
-from hanami_core.database import atomic
 from hanami_core.errors import LeaseLost
 from hanami_core.queue import Lane, Task, TaskQueue
+from hanami_core.storage.blobs import Blob, Blobs
+from hanami_core.storage.database import atomic
 
 ACTOR = Actor("alice", "Alice", "proj", "member")
 

@@ -14,11 +14,11 @@ import numpy as np
 
 from hanami_core import hookimpl
 from hanami_core.access import Access, Action, Actor, Rule
+from hanami_core.http.routes import Call
+from hanami_core.http.validation import validate
 from hanami_core.plugin_host import EntryPoint, PluginHost
-from hanami_core.routes import Call
 from hanami_core.runtime import Runtime
 from hanami_core.sockets import SocketSession
-from hanami_core.validation import validate
 
 PLUGINS = ("database_sqlite", "blobs_files", "uploads", "datasets", "format_mnist", "format_csv")
 CHUNK = 131_072

@@ -12,11 +12,11 @@ import peewee
 
 from hanami_core import hookimpl
 from hanami_core.access import Access, Actor
-from hanami_core.database import OwnedRecord
+from hanami_core.http.routes import Call, Route
+from hanami_core.http.validation import validate
 from hanami_core.plugin_host import EntryPoint, PluginHost
-from hanami_core.routes import Call, Route
 from hanami_core.runtime import Runtime
-from hanami_core.validation import validate
+from hanami_core.storage.database import OwnedRecord
 from hanami_plugins.users import create_user
 
 PLUGINS = ("database_sqlite", "blobs_files", "users", "projects", "auth_jwt", "policy_file")

@@ -16,14 +16,14 @@ import pytest
 
 from hanami_core import decoding, hookimpl
 from hanami_core.access import Actor
-from hanami_core.blobs import Blob
-from hanami_core.database import atomic
 from hanami_core.datasets import TableWriter
 from hanami_core.decoding import DecodeResult, Limits
 from hanami_core.errors import BadRequest, Conflict, CorruptFile, NotFound
+from hanami_core.http.routes import Route
 from hanami_core.ids import new_uuid
 from hanami_core.plugin_host import DEGRADED, EntryPoint
-from hanami_core.routes import Route
+from hanami_core.storage.blobs import Blob
+from hanami_core.storage.database import atomic
 from hanami_plugins import uploads
 from hanami_plugins.datasets import Dataset, add_result, description, open_table, service
 from hanami_plugins.uploads import Upload

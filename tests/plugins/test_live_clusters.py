@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 
 from hanami_core.access import Actor
-from hanami_core.blobs import Blob
 from hanami_core.compute import LiveNetwork
-from hanami_core.database import atomic
 from hanami_core.errors import BadRequest
 from hanami_core.network import NetworkState
 from hanami_core.plugin_host import PluginHost, installed_plugins
 from hanami_core.queue import Job, Lane
 from hanami_core.runtime import Runtime
+from hanami_core.storage.blobs import Blob
+from hanami_core.storage.database import atomic
 from hanami_plugins.checkpoints.kinds import Restore
 from hanami_plugins.clusters import LIVE, Cluster, LiveCluster, LiveClusters
 from hanami_plugins.clusters.service import HostMove, delete, read_state, template_of

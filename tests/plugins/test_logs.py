@@ -13,9 +13,9 @@ import peewee
 import pytest
 
 from hanami_core import hookimpl
-from hanami_core.database import proxy
+from hanami_core.http.routes import Route
 from hanami_core.plugin_host import EntryPoint
-from hanami_core.routes import Route
+from hanami_core.storage.database import proxy
 from hanami_plugins.logs.models import AuditLog, ErrorLog
 from tests.plugins.identity import schema
 from tests.whole import Whole

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 from hanami_core.access import Actor
 from hanami_core.clock import SystemClock
-from hanami_core.database import atomic
 from hanami_core.errors import NotFound
+from hanami_core.storage.database import atomic
 from hanami_plugins import uploads
 from hanami_plugins.uploads import Upload, received
 from hanami_plugins.uploads.messages import failure, read_piece

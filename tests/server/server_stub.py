@@ -18,12 +18,12 @@ import peewee
 
 from hanami_core import hookimpl
 from hanami_core.access import Actor, Rule
-from hanami_core.database import BaseModel, atomic
 from hanami_core.errors import BadRequest, NotFound
+from hanami_core.http.routes import Empty, Route
 from hanami_core.network import NetworkState, StateHead
 from hanami_core.queue import Job, Lane, Task, TaskKind
-from hanami_core.routes import Empty, Route
 from hanami_core.settings import Setting
+from hanami_core.storage.database import BaseModel, atomic
 
 ADMIN = Actor("admin", "Admin", "admin", "admin", is_admin=True)
 MEMBER = Actor("member", "Member", "home", "member")

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from hanami_core.blobs import BlobStore
 from hanami_core.ids import new_uuid
+from hanami_core.storage.blobs import BlobStore
 
 
 def add(store: BlobStore, content: bytes) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from hanami_core import hookimpl
 from hanami_core.access import Actor
-from hanami_core.routes import Route
+from hanami_core.http.routes import Route
 from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
 from hanami_plugins.auth_jwt import routes

@@ -9,8 +9,8 @@ from msgspec import Meta
 
 from hanami_core.access import Access
 from hanami_core.errors import BadRequest, NotFound, Unauthorized
+from hanami_core.http.routes import Call, Route, permission
 from hanami_core.ids import Id, UserId
-from hanami_core.routes import Call, Route, permission
 from hanami_plugins.auth_jwt.sessions import SESSIONS
 from hanami_plugins.auth_jwt.tokens import LONGEST_TOKEN
 from hanami_plugins.projects import TokenAnswer

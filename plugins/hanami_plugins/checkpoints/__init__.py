@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hanami_core import hookimpl
-from hanami_core.database import Record
+from hanami_core.http.routes import Route
 from hanami_core.queue import TaskKind
-from hanami_core.routes import Route
 from hanami_core.runtime import Runtime
+from hanami_core.storage.database import Record
 from hanami_plugins.checkpoints import kinds, routes
 from hanami_plugins.checkpoints.models import Checkpoint
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from hanami_core.database import ACTIVE
 from hanami_core.network import NetworkState
 from hanami_core.queue import Job
+from hanami_core.storage.database import ACTIVE
 from hanami_plugins.checkpoints.models import Checkpoint
 from hanami_plugins.clusters import LIVE, Cluster, LiveCluster, clean_up, replace_state
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from hanami_core.database import atomic
+from hanami_core.http.routes import Call, Empty, Listing, Paging, Route, listing
+from hanami_core.http.sharing import OwnedAnswer, owned_answer, visibility_route
 from hanami_core.ids import Name, Uuid
 from hanami_core.queue import Task
-from hanami_core.routes import Call, Empty, Listing, Paging, Route, listing
-from hanami_core.sharing import OwnedAnswer, owned_answer, visibility_route
+from hanami_core.storage.database import atomic
 from hanami_plugins.checkpoints.kinds import Restore, Save
 from hanami_plugins.checkpoints.models import Checkpoint
 from hanami_plugins.clusters import MISSING, SETTLE_SECONDS, Cluster, template_of

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hanami_core import hookimpl
-from hanami_core.database import Record
+from hanami_core.http.routes import Route
 from hanami_core.queue import TaskKind
-from hanami_core.routes import Route
 from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
+from hanami_core.storage.database import Record
 from hanami_plugins.clusters import kinds, routes
 from hanami_plugins.clusters.live import LIVE, LiveCluster, LiveClusters
 from hanami_plugins.clusters.models import Cluster

@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from hanami_core.compute import LiveNetwork
-from hanami_core.database import ACTIVE, atomic
 from hanami_core.errors import NotFound
 from hanami_core.network import NetworkState, Template
 from hanami_core.queue import Job, Lane
 from hanami_core.runtime import Runtime
 from hanami_core.stash import StashKey
+from hanami_core.storage.database import ACTIVE, atomic
 from hanami_plugins.clusters.models import DIRECT_MODE, Cluster
 from hanami_plugins.clusters.service import MISSING, read_state, replace_state, template_of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import peewee
 
-from hanami_core.database import OwnedRecord
+from hanami_core.storage.database import OwnedRecord
 
 TASK_MODE, DIRECT_MODE = "TASK", "DIRECT"
 

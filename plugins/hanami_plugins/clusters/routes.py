@@ -9,9 +9,9 @@ import msgspec
 from msgspec import Meta
 
 from hanami_core.errors import NotFound
+from hanami_core.http.routes import Call, Empty, Listing, Paging, Route, listing
+from hanami_core.http.sharing import OwnedAnswer, visibility_route
 from hanami_core.ids import Name, Uuid
-from hanami_core.routes import Call, Empty, Listing, Paging, Route, listing
-from hanami_core.sharing import OwnedAnswer, visibility_route
 from hanami_plugins.clusters import service
 from hanami_plugins.clusters.models import DIRECT_MODE, TASK_MODE, Cluster
 from hanami_plugins.clusters.service import MISSING

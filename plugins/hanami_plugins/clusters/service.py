@@ -13,12 +13,12 @@ import msgspec
 
 from hanami_core.access import Access
 from hanami_core.compute import ComputeHost
-from hanami_core.database import ACTIVE, atomic, relaxed
 from hanami_core.errors import BadRequest, ClientError, Conflict, NotFound, TemplateError
+from hanami_core.http.sharing import owned_answer
 from hanami_core.network import NetworkState, StateHead, Template, in_a_line
 from hanami_core.queue import Lane, Task
 from hanami_core.runtime import Runtime
-from hanami_core.sharing import owned_answer
+from hanami_core.storage.database import ACTIVE, atomic, relaxed
 from hanami_plugins.clusters.models import DIRECT_MODE, TASK_MODE, Cluster
 
 MISSING = "Cluster with uuid '{}' not found"

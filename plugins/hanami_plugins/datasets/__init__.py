@@ -9,10 +9,10 @@ import threading
 from collections.abc import Iterable
 
 from hanami_core import hookimpl
-from hanami_core.database import Record
-from hanami_core.routes import Route
+from hanami_core.http.routes import Route
 from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
+from hanami_core.storage.database import Record
 from hanami_plugins.datasets import routes
 from hanami_plugins.datasets.models import Dataset
 from hanami_plugins.datasets.service import DECODERS, add_result, description, open_table

@@ -11,11 +11,11 @@ from msgspec import Meta
 
 from hanami_core.datasets import DatasetFormat
 from hanami_core.errors import NotFound, PluginError
+from hanami_core.http.routes import Call, Empty, Listing, Paging, Route, listing
+from hanami_core.http.sharing import OwnedAnswer, owned_answer, visibility_route
 from hanami_core.ids import Name, Uuid
 from hanami_core.plugin_host import DEGRADED, Contribution
-from hanami_core.routes import Call, Empty, Listing, Paging, Route, listing
 from hanami_core.runtime import Runtime
-from hanami_core.sharing import OwnedAnswer, owned_answer, visibility_route
 from hanami_plugins.datasets import service, tables
 from hanami_plugins.datasets.models import Dataset
 from hanami_plugins.datasets.service import MISSING, open_table

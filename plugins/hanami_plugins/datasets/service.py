@@ -10,11 +10,11 @@ from pathlib import Path
 
 from hanami_core import decoding
 from hanami_core.access import Access
-from hanami_core.database import atomic
 from hanami_core.datasets import Table
 from hanami_core.errors import BadRequest, Conflict, NotFound
 from hanami_core.runtime import Runtime
 from hanami_core.stash import StashKey
+from hanami_core.storage.database import atomic
 from hanami_plugins import uploads
 from hanami_plugins.datasets.models import Dataset
 from hanami_plugins.uploads import Upload

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hanami_core import hookimpl
-from hanami_core.routes import Call, Listing, Paging, Route, paged
+from hanami_core.http.routes import Call, Listing, Paging, Route, paged
 from hanami_core.runtime import Runtime
 
 

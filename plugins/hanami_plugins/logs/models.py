@@ -7,7 +7,7 @@ import time
 import peewee
 
 from hanami_core.clock import stamp
-from hanami_core.database import BaseModel
+from hanami_core.storage.database import BaseModel
 
 
 class LogRow(BaseModel):

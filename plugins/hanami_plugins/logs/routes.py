@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from hanami_core.errors import Unauthorized
-from hanami_core.routes import Call, Route, Table, table
+from hanami_core.http.routes import Call, Route, Table, table
 from hanami_plugins.logs import service
 from hanami_plugins.logs.models import AuditLog, ErrorLog
 

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from hanami_core.access import Actor
-from hanami_core.database import relaxed
 from hanami_core.events import CallFailed, CallMade
+from hanami_core.storage.database import relaxed
 from hanami_plugins.logs.models import AuditLog, ErrorLog, LogRow
 
 L = TypeVar("L", bound=LogRow)

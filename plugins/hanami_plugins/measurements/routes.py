@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from hanami_core.errors import NotFound
+from hanami_core.http.routes import Call, Empty, Route
 from hanami_core.localsocket import run_directory
-from hanami_core.routes import Call, Empty, Route
 from hanami_core.runtime import Runtime
 from hanami_plugins.measurements import machine, series, threads
 from hanami_plugins.measurements.sampler import series_path

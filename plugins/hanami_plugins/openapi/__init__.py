@@ -6,7 +6,7 @@ Both are for everybody, and say nothing that is not the same on every server wit
 from __future__ import annotations
 
 from hanami_core import hookimpl
-from hanami_core.routes import Route
+from hanami_core.http.routes import Route
 from hanami_plugins.openapi import routes
 from hanami_plugins.openapi.document import describe
 

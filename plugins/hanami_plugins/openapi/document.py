@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from hanami_core.routes import Page, Route
+from hanami_core.http.routes import Page, Route
 
 __all__ = ["describe"]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
+from hanami_core.http.routes import Call, Empty, Page, Route
 from hanami_core.plugin_host import OWN_DISTRIBUTION
-from hanami_core.routes import Call, Empty, Page, Route
 from hanami_core.stash import StashKey
 from hanami_plugins.openapi.document import describe
 

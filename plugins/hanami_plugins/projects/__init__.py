@@ -10,7 +10,7 @@ import peewee
 
 from hanami_core import hookimpl
 from hanami_core.access import Action, Actor, Rule
-from hanami_core.routes import Route
+from hanami_core.http.routes import Route
 from hanami_plugins.projects import routes, visibility
 from hanami_plugins.projects.models import Project
 from hanami_plugins.projects.routes import TOKEN_ISSUER, TokenAnswer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import peewee
 
-from hanami_core.database import ACTIVE, Record
+from hanami_core.storage.database import ACTIVE, Record
 
 
 class Project(Record):

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from hanami_core.errors import BadRequest, NotFound, Unauthorized
+from hanami_core.http.routes import Call, Empty, Listing, Paging, Route, listing
 from hanami_core.ids import Id, Name, UserId
-from hanami_core.routes import Call, Empty, Listing, Paging, Route, listing
 from hanami_core.stash import StashKey
 from hanami_plugins.projects import service
 from hanami_plugins.projects.models import Project

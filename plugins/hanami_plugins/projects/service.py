@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import peewee
 
-from hanami_core.database import atomic
 from hanami_core.errors import Conflict, NotFound
 from hanami_core.runtime import Runtime
+from hanami_core.storage.database import atomic
 from hanami_plugins.projects.models import Project
 from hanami_plugins.users import Membership, User, count_owned, memberships
 

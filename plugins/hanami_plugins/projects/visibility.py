@@ -18,7 +18,7 @@ from typing import Any
 import peewee
 
 from hanami_core.access import Actor, Rule, Verb
-from hanami_core.database import OwnedRecord, Record
+from hanami_core.storage.database import OwnedRecord, Record
 from hanami_plugins.projects.models import Project
 
 SHARED, PUBLIC = "shared", "public"

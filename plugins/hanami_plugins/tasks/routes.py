@@ -8,11 +8,11 @@ import msgspec
 from msgspec import Meta
 
 from hanami_core.clock import NO_STAMP
-from hanami_core.database import atomic
 from hanami_core.errors import NotFound
+from hanami_core.http.routes import Call, Empty, Listing, Paging, Route, listing
 from hanami_core.ids import Name, Uuid
 from hanami_core.queue import ABORTED, OPEN, Task
-from hanami_core.routes import Call, Empty, Listing, Paging, Route, listing
+from hanami_core.storage.database import atomic
 from hanami_plugins.clusters import MISSING, Cluster
 from hanami_plugins.tasks.plan import Plan, Source, plan_request, plan_training
 

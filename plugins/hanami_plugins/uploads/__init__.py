@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hanami_core import hookimpl
-from hanami_core.database import Record
 from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
 from hanami_core.sockets import SocketTarget
+from hanami_core.storage.database import Record
 from hanami_plugins.uploads.models import Upload
 from hanami_plugins.uploads.service import (
     complete,

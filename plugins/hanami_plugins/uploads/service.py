@@ -6,9 +6,9 @@ from pathlib import Path
 
 from hanami_core.access import Actor
 from hanami_core.clock import stamp
-from hanami_core.database import after_commit, atomic
 from hanami_core.errors import Conflict
 from hanami_core.runtime import Runtime
+from hanami_core.storage.database import after_commit, atomic
 from hanami_plugins.uploads.models import Upload
 from hanami_plugins.uploads.received import Place
 

@@ -9,7 +9,7 @@ import peewee
 
 from hanami_core import hookimpl
 from hanami_core.access import Action, Actor, Rule
-from hanami_core.routes import Route
+from hanami_core.http.routes import Route
 from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
 from hanami_plugins.users import routes

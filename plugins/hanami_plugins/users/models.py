@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import peewee
 
-from hanami_core.database import ACTIVE, BaseModel, Record
 from hanami_core.ids import new_uuid
+from hanami_core.storage.database import ACTIVE, BaseModel, Record
 
 
 class User(Record):

@@ -8,8 +8,8 @@ import msgspec
 from msgspec import Meta
 
 from hanami_core.errors import Conflict
+from hanami_core.http.routes import MOST_ROWS, Call, Empty, Listing, Paging, Route, listing
 from hanami_core.ids import USER_ID_PATTERN, Name, UserId
-from hanami_core.routes import MOST_ROWS, Call, Empty, Listing, Paging, Route, listing
 from hanami_plugins.users import service
 from hanami_plugins.users.models import Membership, User
 from hanami_plugins.users.secret import SecretFields

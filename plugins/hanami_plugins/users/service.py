@@ -7,11 +7,11 @@ from collections.abc import Iterable
 import msgspec
 import peewee
 
-from hanami_core.database import OwnedRecord, Prepared, atomic
 from hanami_core.errors import Conflict
+from hanami_core.http.validation import validate
 from hanami_core.ids import Name, UserId
 from hanami_core.runtime import Runtime
-from hanami_core.validation import validate
+from hanami_core.storage.database import OwnedRecord, Prepared, atomic
 from hanami_plugins.users.models import Membership, User
 from hanami_plugins.users.passphrases import passphrases
 from hanami_plugins.users.secret import PlainSecret, secret_bytes

@@ -118,7 +118,7 @@ def _rows(database: Any, sql: str) -> list[tuple[Any, ...]]:
 
 
 def _known_blobs() -> set[str]:
-    from hanami_core.blobs import Blob
+    from hanami_core.storage.blobs import Blob
 
     return {str(row.uuid) for row in Blob.select(Blob.uuid)}
 

@@ -12,9 +12,9 @@ import msgspec
 
 from hanami_core.access import Actor
 from hanami_core.errors import BadRequest, ClientError, Unauthorized
+from hanami_core.http.validation import validate
 from hanami_core.runtime import Runtime
 from hanami_core.sockets import SocketSession
-from hanami_core.validation import validate
 from hanami_server.fields import decode_body
 
 __all__ = ["Admission", "Elsewhere", "FirstMessage", "Opened", "Outcome", "Refused"]

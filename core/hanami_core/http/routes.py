@@ -13,8 +13,8 @@ import peewee
 from msgspec import UNSET, Meta, UnsetType
 
 from hanami_core.access import Access, Action, Actor, Verb
-from hanami_core.database import Record
 from hanami_core.errors import PluginError
+from hanami_core.storage.database import Record
 
 if TYPE_CHECKING:
     from hanami_core.runtime import Runtime

@@ -19,16 +19,16 @@ import pluggy
 
 from hanami_core import hookspecs
 from hanami_core.access import Action, Actor, Rule
-from hanami_core.blobs import BlobStore
 from hanami_core.compute import ComputeHost, NetworkRules
 from hanami_core.datasets import DatasetFormat
 from hanami_core.dialects import TemplateDialect
 from hanami_core.errors import BadRequest, ClientError, PluginError, SettingsError, StartupError, Unauthorized
 from hanami_core.events import Event
+from hanami_core.http.routes import Route
 from hanami_core.queue import TaskKind
-from hanami_core.routes import Route
 from hanami_core.settings import Setting, Settings
 from hanami_core.sockets import SocketTarget
+from hanami_core.storage.blobs import BlobStore
 
 GROUP = "hanami.plugins"
 OWN_DISTRIBUTION = "hanami"

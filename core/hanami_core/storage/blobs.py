@@ -15,9 +15,9 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import peewee
 
-from hanami_core.database import BaseModel, after_commit, atomic
 from hanami_core.errors import CorruptFile
 from hanami_core.ids import new_uuid
+from hanami_core.storage.database import BaseModel, after_commit, atomic
 
 
 @runtime_checkable

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from hanami_core.database import OwnedRecord, atomic
+from hanami_core.http.routes import Call, Route
 from hanami_core.ids import Uuid
-from hanami_core.routes import Call, Route
+from hanami_core.storage.database import OwnedRecord, atomic
 
 
 class SetVisibility(msgspec.Struct, forbid_unknown_fields=True):

@@ -20,11 +20,11 @@ import msgspec
 import peewee
 
 from hanami_core.access import Actor
-from hanami_core.blobs import Blobs
 from hanami_core.clock import NO_STAMP, Clock, stamp
-from hanami_core.database import BaseModel, OwnedRecord, after_commit, atomic, relaxed
 from hanami_core.errors import LeaseLost
 from hanami_core.ids import new_uuid
+from hanami_core.storage.blobs import Blobs
+from hanami_core.storage.database import BaseModel, OwnedRecord, after_commit, atomic, relaxed
 
 if TYPE_CHECKING:
     from hanami_core.runtime import Runtime

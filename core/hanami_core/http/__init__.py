@@ -1,0 +1,1 @@
+"""What plugins say about HTTP. Knows no server and no wire format."""
