@@ -83,6 +83,7 @@ setup(
         "hanami.plugins": [
             f"{name} = hanami_plugins.{name}"
             for name in (
+                "api_v1_0alpha",
                 "auth_jwt",
                 "blobs_files",
                 "checkpoints",

@@ -26,7 +26,8 @@ class Whole:
         directory.mkdir(exist_ok=True)
         plugins = PluginHost([*installed_plugins(), *more])
         self.runtime = Runtime.open(directory, "tool", settings, {}, plugins)
-        plugins.admin(self.runtime, ADMIN)
+        assert self.runtime.identity is not None
+        self.runtime.identity.create_admin(*ADMIN)
         self.app = create_app(self.runtime)
         self.http = testing.TestClient(self.app)
         self.token = self.login(ADMIN[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -41,6 +42,16 @@ class SystemClock:
     def boot(self) -> str:
         """Return the kernel's boot id."""
         return _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else "unknown"
+
+
+@dataclass(frozen=True, order=True)
+class Moment:
+    """A point in time as services return it: seconds since 1970 in UTC, or None if it has not come.
+
+    An Api makes text of it; see `hanami_core.http.Api.encode`.
+    """
+
+    seconds: float | None
 
 
 def stamp(seconds: float) -> str:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from hanami_core.datasets import DatasetFormat
     from hanami_core.dialects import TemplateDialect
     from hanami_core.events import Event
-    from hanami_core.http.routes import Route
+    from hanami_core.http import Api, Route
+    from hanami_core.identity import Authenticator, IdentityProvider
     from hanami_core.queue import TaskKind
     from hanami_core.runtime import Runtime
     from hanami_core.settings import Setting, Settings
@@ -137,29 +138,45 @@ def hanami_blob_store(settings: Settings) -> BlobStore | None:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Auth
+# Identity
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-@hookspec(firstresult=True)
-def hanami_authenticate(runtime: Runtime, token: str) -> Actor | None:
-    """Tell who stands behind a token. The first plugin that returns an actor is used.
+@hookspec
+def hanami_authenticators(runtime: Runtime) -> Iterable[Authenticator]:
+    """Add schemes by which callers identify themselves.
 
     :param runtime: the process' runtime.
-    :param token: value of the header ``X-Auth-Token`` or of ``token`` in a websocket's first message.
-    :returns: the actor, or None if the token is of another kind.
-    :failure: fail closed: the request is answered with 401. Raising `Unauthorized` is an answer, not a failure.
+    :returns: authenticators with unique names. Apis name the schemes that they accept.
+    :failure: the plugin is refused: none of its schemes exists. An authenticator that raises anything but
+        `Unauthorized` fails closed: the request is answered as one without a credential.
 
     Example::
 
         @hookimpl
-        def hanami_authenticate(runtime, token):
-            return runtime.stash[SESSIONS].get(token)
+        def hanami_authenticators(runtime):
+            return [HmacAuthenticator(runtime.stash[KEYS])]
+    """
+
+
+@hookspec(firstresult=True)
+def hanami_identity(runtime: Runtime) -> IdentityProvider | None:
+    """Provide the directory of users. The first plugin that returns one is used.
+
+    :param runtime: the process' runtime.
+    :returns: the provider, or None if the plugin keeps no users.
+    :failure: the server refuses to start.
+
+    Example::
+
+        @hookimpl
+        def hanami_identity(runtime):
+            return LdapDirectory(runtime.settings["ldap.url"])
     """
 
 
 @hookspec
-def hanami_rules(runtime: Runtime, actor: Actor, action: Action) -> Iterable[Rule]:
+def hanami_access_rules(runtime: Runtime, actor: Actor, action: Action) -> Iterable[Rule]:
     """Say what an actor may do. See `hanami_core.access` for how rules combine.
 
     :param runtime: the process' runtime.
@@ -171,28 +188,10 @@ def hanami_rules(runtime: Runtime, actor: Actor, action: Action) -> Iterable[Rul
     Example::
 
         @hookimpl
-        def hanami_rules(actor, action):
+        def hanami_access_rules(actor, action):
             if action.resource is Note:
                 return [Rule(True, "own notes", Note.owner_id == actor.user_id)]
             return []
-    """
-
-
-@hookspec(firstresult=True)
-def hanami_admin(runtime: Runtime, first: tuple[str, str, str] | None) -> bool | None:
-    """Tell whether a global admin exists, after creating `first` if there is none. The first plugin that knows decides.
-
-    :param runtime: the process' runtime.
-    :param first: identifier, name and passphrase of the admin to create, or None to only ask.
-    :returns: True if an admin exists now, False if not, None if the plugin keeps no users. Raising `BadRequest` names
-        the field of `first` and the rule that it breaks.
-    :failure: the server refuses to start.
-
-    Example::
-
-        @hookimpl
-        def hanami_admin(runtime, first):
-            return LDAP.has_member("hanami-admins")
     """
 
 
@@ -288,18 +287,34 @@ def hanami_task_kinds() -> Iterable[TaskKind]:
 
 
 @hookspec
+def hanami_apis(runtime: Runtime) -> Iterable[Api]:
+    """Add Apis: wire formats with a prefix, ways to log in and words of their own.
+
+    :param runtime: the process' runtime.
+    :returns: Apis; names and prefixes are unique.
+    :failure: the plugin is refused: none of its Apis exists.
+
+    Example::
+
+        @hookimpl
+        def hanami_apis():
+            return [Api("notes", "/notes/v1", schemes=("hmac",))]
+    """
+
+
+@hookspec
 def hanami_routes(runtime: Runtime) -> Iterable[Route]:
     """Add REST routes.
 
     :param runtime: the process' runtime; registries are complete.
-    :returns: routes; the pair of method and path is unique.
+    :returns: routes; the pair of method and path is unique. Routes of an Api that is not installed are left out.
     :failure: the plugin is refused: none of its routes exists.
 
     Example::
 
         @hookimpl
         def hanami_routes(runtime):
-            return [Route("GET", "/v1.0alpha/note", "notes.get", GetNote, NoteAnswer, get_note)]
+            return [Route("GET", "/note", "notes.get", GetNote, NoteAnswer, get_note)]
     """
 
 

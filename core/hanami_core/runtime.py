@@ -20,7 +20,8 @@ from hanami_core.clock import Clock, SystemClock
 from hanami_core.compute import ComputeHost, NetworkRules
 from hanami_core.dialects import TemplateDialect
 from hanami_core.errors import BadRequest, StartupError
-from hanami_core.http.routes import Route
+from hanami_core.http import RouteTable
+from hanami_core.identity import Authenticator, IdentityProvider
 from hanami_core.network import Template
 from hanami_core.plugin_host import Contribution, PluginHost, installed_plugins, read_disabled
 from hanami_core.queue import Lane, Task, TaskKind, TaskQueue
@@ -74,7 +75,7 @@ class Runtime:
         """
         host = plugins or PluginHost(installed_plugins(), read_disabled(data_dir))
         settings = resolve_settings(data_dir, host, flags or {}, environ)
-        if not host.implements("hanami_authenticate"):
+        if not host.implements("hanami_authenticators"):
             raise StartupError("no plugin authenticates users; see 'hanami plugins'")
         db = host.database(settings)
         database.proxy.initialize(db)
@@ -101,9 +102,20 @@ class Runtime:
         return runtime
 
     @cached_property
-    def routes(self) -> dict[tuple[str, str], Route]:
-        """All REST routes by method and path."""
-        return {(route.method, route.path): route for route in self.plugins.routes(self)}
+    def authenticators(self) -> dict[str, Authenticator]:
+        """All schemes by name."""
+        return self.plugins.authenticators(self)
+
+    @cached_property
+    def identity(self) -> IdentityProvider | None:
+        """The directory of users."""
+        return self.plugins.identity(self)
+
+    @cached_property
+    def routes(self) -> RouteTable:
+        """All REST routes, bound to their Apis."""
+        apis = self.plugins.apis(self)
+        return RouteTable(apis, self.plugins.routes(self, apis))
 
     def migrate(self) -> list[str]:
         """Bring all tables up to date and return the steps that ran."""

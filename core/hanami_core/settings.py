@@ -80,6 +80,7 @@ CORE_SETTINGS = (
     Setting("http.threads", int, 16, "Threads in each of these processes", 1, 1024),
     Setting("http.timeout", float, 30.0, "Seconds that a client has to send a request", 1.0, 3600.0),
     Setting("http.max_body", int, 1 << 20, "Largest body of a REST request in bytes", 1024),
+    Setting("http.streams", int, 8, "Answers that one of these processes makes while it sends them", 1, 1024),
     Setting("http.connections", int, 1000, "Connections that one of these processes keeps open", 32, 65536),
     Setting("http.proxies", str, "127.0.0.1,::1", "Proxies whose X-Forwarded-For is believed; addresses or networks"),
     Setting("compute.cache", str, "", "Directory for compiled code; empty means the user's cache directory"),

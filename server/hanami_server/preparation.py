@@ -32,7 +32,7 @@ def prepare(options: Options) -> Plan:
     """
     runtime = Runtime.open(options.data_dir, "tool", options.flags)
     try:
-        if not runtime.plugins.admin(runtime, None):
+        if runtime.identity is None or not runtime.identity.has_admin():
             raise StartupError("there is no admin yet, run 'hanami init' first")
         removed = runtime.blobs.recover(set())
         if removed:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hanami_core.access import Access, Action, Actor, Rule
-from hanami_core.errors import NotFound, Unauthorized
+from hanami_core.errors import Forbidden, NotFound
 from hanami_core.storage import database
 from hanami_core.storage.database import OwnedRecord, Record
 
@@ -61,13 +61,13 @@ def test_one_rule_that_allows_is_enough() -> None:
 
 @pytest.mark.parametrize("rules", [(), (Rule(True, where=peewee.SQL("1 = 1")),)])
 def test_what_no_rule_mentions_is_denied(rules: tuple[Rule, ...]) -> None:
-    with pytest.raises(Unauthorized, match=r"^Access denied by policy$"):
+    with pytest.raises(Forbidden, match=r"^access_denied$"):
         access(*rules).require()
 
 
 @given(st.permutations([Rule(True), Rule(False, "because"), Rule(True)]))
 def test_one_rule_that_denies_wins_and_gives_the_reason(rules: list[Rule]) -> None:
-    with pytest.raises(Unauthorized, match=r"^because$"):
+    with pytest.raises(Forbidden, match=r"^because$"):
         access(*rules).require()
 
 

@@ -12,9 +12,9 @@ import pytest
 
 from hanami_core import hookimpl
 from hanami_core.access import Action, Actor, Rule
-from hanami_core.errors import BadRequest, SettingsError, StartupError, Unauthorized
-from hanami_core.events import CallMade, Event
-from hanami_core.http.routes import Empty, Route
+from hanami_core.errors import BadRequest, PluginError, SettingsError, StartupError, Unauthorized
+from hanami_core.events import CallAllowed, Event
+from hanami_core.http import Api, Empty, Route
 from hanami_core.plugin_host import EntryPoint, Plugin, PluginHost, read_disabled, write_disabled
 from hanami_core.queue import TaskKind
 from hanami_core.settings import Setting, Settings
@@ -193,43 +193,58 @@ def test_hook_hanami_blob_store_failing_refuses_the_start(implementation: Any) -
         PluginHost([plugin("a", hanami_blob_store=implementation)]).blob_store(SETTINGS)
 
 
-def test_hook_hanami_authenticate() -> None:
-    points = [
-        plugin("a", hanami_authenticate=lambda runtime, token: ACTOR if token == "mine" else None),
-        plugin("b", hanami_authenticate=lambda runtime, token: ACTOR if token == "other" else None),
-    ]
-    host = PluginHost(points)
-    assert host.authenticate(None, "mine") == ACTOR
-    assert host.authenticate(None, "other") == ACTOR
-    with pytest.raises(Unauthorized, match="invalid token supplied"):
-        host.authenticate(None, "nobody")
+class Scheme:
+    """Knows one credential."""
+
+    def __init__(self, name: str, answer: Any = ACTOR) -> None:
+        self.name, self.answer = name, answer
+
+    def identify(self, request: object) -> Any:
+        return self.answer() if callable(self.answer) else self.answer
 
 
-@pytest.mark.parametrize("implementation", [lambda token: boom(), lambda token: {"is_admin": True}])
-def test_hook_hanami_authenticate_fails_closed(implementation: Any) -> None:
-    later = plugin("z", hanami_authenticate=lambda token: ACTOR)
-    first = plugin("a", hanami_authenticate=implementation)
-    with pytest.raises(Unauthorized):
-        PluginHost([later, first]).authenticate(None, "x")
+def test_hook_hanami_authenticators() -> None:
+    host = PluginHost([plugin("a", hanami_authenticators=lambda runtime: [Scheme("one"), Scheme("two")])])
+    found = host.authenticators(None)
+    assert sorted(found) == ["one", "two"]
+    assert host.identify(found["one"], None) == ACTOR  # type: ignore[arg-type]
 
 
-def test_hook_hanami_authenticate_keeps_the_reason_of_a_refusal() -> None:
-    def expired(token: str) -> None:
-        raise Unauthorized("token expired")
-
-    with pytest.raises(Unauthorized, match="token expired"):
-        PluginHost([plugin("a", hanami_authenticate=expired)]).authenticate(None, "x")
+def test_hook_hanami_authenticators_refuses_a_scheme_that_is_taken() -> None:
+    host = PluginHost([plugin(name, hanami_authenticators=lambda: [Scheme("one")]) for name in ("a", "b")])
+    assert list(host.authenticators(None)) == ["one"]
+    assert host.plugins["b"].reason == "PluginError: hanami_authenticators: one is taken by plugin a"
 
 
-def test_hook_hanami_rules() -> None:
+@pytest.mark.parametrize("answer", [boom, lambda: {"is_admin": True}])
+def test_a_scheme_that_fails_lets_nobody_in(answer: Any) -> None:
+    host = PluginHost([plugin("a", hanami_authenticators=lambda: [Scheme("one", answer)])])
+    with pytest.raises(Unauthorized, match="credential_invalid"):
+        host.identify(host.authenticators(None)["one"], None)  # type: ignore[arg-type]
+
+
+def test_a_scheme_keeps_the_reason_of_a_refusal() -> None:
+    def expired() -> None:
+        raise Unauthorized("credential_expired")
+
+    host = PluginHost([plugin("a", hanami_authenticators=lambda: [Scheme("one", expired)])])
+    with pytest.raises(Unauthorized, match="credential_expired"):
+        host.identify(host.authenticators(None)["one"], None)  # type: ignore[arg-type]
+
+
+def test_hook_hanami_access_rules() -> None:
     rule = Rule(True, "because")
-    assert PluginHost([plugin("a", hanami_rules=lambda actor, action: [rule])]).rules(ACTOR, ACTION) == [rule]
+    host = PluginHost([plugin("a", hanami_access_rules=lambda actor, action: [rule])])
+    assert host.access_rules(ACTOR, ACTION) == [rule]
 
 
 @pytest.mark.parametrize("implementation", [lambda actor: boom(), lambda actor: [True], lambda actor: None])
-def test_hook_hanami_rules_fails_closed(implementation: Any) -> None:
-    host = PluginHost([plugin("bad", hanami_rules=implementation), plugin("ok", hanami_rules=lambda: [Rule(True)])])
-    assert Rule(False, "Access denied by policy") in host.rules(ACTOR, ACTION)
+def test_hook_hanami_access_rules_fails_closed(implementation: Any) -> None:
+    points = [
+        plugin("bad", hanami_access_rules=implementation),
+        plugin("ok", hanami_access_rules=lambda: [Rule(True)]),
+    ]
+    assert Rule(False, "access_denied") in PluginHost(points).access_rules(ACTOR, ACTION)
 
 
 class Format:
@@ -329,7 +344,7 @@ def test_hook_hanami_routes() -> None:
         plugin("d", hanami_routes=lambda runtime: [("GET", "/")]),
     ]
     host = PluginHost(points)
-    assert [r.path for r in host.routes(None)] == ["/v1/note"]
+    assert [r.path for r in host.routes(None, {})] == ["/v1/note"]
     assert state(host, "b") == ("broken", "PluginError: hanami_routes: ('GET', '/v1/note') is taken by plugin a")
     assert state(host, "c")[0] == state(host, "d")[0] == "broken"
 
@@ -359,7 +374,7 @@ def test_hook_hanami_event() -> None:
         plugin("bad", hanami_event=lambda event: boom()),
         plugin("good", hanami_event=lambda event: seen.append(event)),
     ]
-    host, event = PluginHost(points), CallMade(actor=ACTOR, endpoint="v1/note", method="POST")
+    host, event = PluginHost(points), CallAllowed(actor=ACTOR, endpoint="v1/note", method="POST")
     host.event(None, event)
     host.event(None, event)
     assert seen == [event, event]
@@ -372,23 +387,45 @@ def test_events_have_different_names() -> None:
     assert len({kind.name for kind in kinds}) == len(kinds) == 2
 
 
-def test_hook_hanami_admin() -> None:
-    host = PluginHost(
-        [plugin("a", hanami_admin=lambda first: first is not None), plugin("b", hanami_admin=lambda: None)]
-    )
-    assert host.admin(None, None) is False
-    assert host.admin(None, ("asdf", "asdf", "asdfasdf")) is True
-    assert PluginHost([]).admin(None, None) is False
+class Directory:
+    """Knows nobody."""
+
+    def has_admin(self) -> bool:
+        return False
+
+    def create_admin(self, id: str, name: str, secret: str) -> None:
+        raise BadRequest("id_too_short")
+
+    def find(self, user_id: str) -> None:
+        return None
+
+    def verify(self, user_id: str, secret: str | bytes, address: str) -> Any:
+        raise Unauthorized("login_denied")
+
+    def memberships(self, account: object) -> list[Any]:
+        return []
 
 
-def test_hook_hanami_admin_keeps_the_reason_of_a_bad_field() -> None:
-    def refuse(first: object) -> None:
-        raise BadRequest("id is too short")
+def test_hook_hanami_identity() -> None:
+    directory = Directory()
+    host = PluginHost([plugin("a", hanami_identity=lambda: None), plugin("b", hanami_identity=lambda: directory)])
+    assert host.identity(None) is directory
+    assert PluginHost([]).identity(None) is None
+    for bad in (boom, lambda: object()):
+        with pytest.raises((StartupError, PluginError)):
+            PluginHost([plugin("a", hanami_identity=bad)]).identity(None)
 
-    with pytest.raises(BadRequest, match="id is too short"):
-        PluginHost([plugin("a", hanami_admin=refuse)]).admin(None, ("a", "b", "c"))
-    with pytest.raises(StartupError):
-        PluginHost([plugin("a", hanami_admin=lambda: boom())]).admin(None, None)
+
+def test_hook_hanami_apis() -> None:
+    host = PluginHost([plugin("a", hanami_apis=lambda: [Api("one", "/one"), Api("two", "/two")])])
+    assert sorted(host.apis(None)) == ["one", "two"]
+
+
+@pytest.mark.parametrize(("other", "reason"), [(Api("one", "/else"), "one is taken"), (Api("else", "/one"), "prefix")])
+def test_hook_hanami_apis_refuses_what_is_taken(other: Api, reason: str) -> None:
+    host = PluginHost([plugin("a", hanami_apis=lambda: [Api("one", "/one")]), plugin("b", hanami_apis=lambda: [other])])
+    assert list(host.apis(None)) == ["one"]
+    assert reason in host.plugins["b"].reason
 
 
 def test_a_route_can_not_be_built_without_an_action() -> None:
@@ -400,7 +437,9 @@ def test_a_route_can_not_be_built_without_an_action() -> None:
         return Route(**(fields | changes), response=Empty, handler=lambda call, request: {})
 
     make()
-    for change in ({"action": ""}, {"method": "PATCH"}, {"path": "v1"}, {"path": "/{id}"}, {"request": Loose}):
+    make(method="PATCH", path="/{id:int}/image")
+    make(path="", request=None)
+    for change in ({"action": ""}, {"method": "FETCH"}, {"path": "v1"}, {"path": "/{id"}, {"request": Loose}):
         with pytest.raises(Exception, match="route"):
             make(**change)
 

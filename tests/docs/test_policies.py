@@ -53,9 +53,9 @@ def test_the_policy_to_begin_with_says_what_the_routes_suggest(tmp_path: Path) -
     runtime = Runtime.open(tmp_path, "tool", environ={}, plugins=host)
     try:
         wanted: dict[str, dict[str, frozenset[str]]] = {}
-        for route in host.routes(runtime):
-            if not route.anonymous:
-                action = route.permission
+        for bound in runtime.routes:
+            if not bound.route.anonymous:
+                action = bound.action
                 wanted.setdefault(action.endpoint, {})[action.method] = frozenset(action.roles)
     finally:
         runtime.close()

@@ -39,7 +39,7 @@ Known = dict[str, str]
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
-    unlimited = {"auth_jwt__attempts": 1_000_000, "auth_jwt__address_attempts": 1_000_000}
+    unlimited = {"users__attempts": 1_000_000, "users__address_attempts": 1_000_000}
     with Whole(tmp_path_factory.mktemp("fuzz"), **unlimited) as whole:
         # There is no sidecar, so nobody would ever settle what a call waits for.
         whole.runtime.queue.wait = lambda uuid, timeout: "queued"  # type: ignore[method-assign]

@@ -13,11 +13,13 @@ from typing import Any
 
 import jwt
 import pytest
+from falcon import testing
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hanami_core.access import Actor
 from hanami_core.errors import BadRequest, NotFound, StartupError, Unauthorized
+from hanami_plugins.api_v1_0alpha.sentences import SENTENCES
 from hanami_plugins.auth_jwt.keys import KEY_BYTES, KEY_FILE, create_key, read_key
 from hanami_plugins.auth_jwt.tokens import AUDIENCE, Claims, Tokens
 from hanami_plugins.users import find_user, set_passphrase
@@ -62,7 +64,7 @@ def test_a_member_logs_in_to_the_first_project(site: Site) -> None:
     give(site, "proj_b", is_project_admin=True)
     give(site, "proj_a")
     assert site.actor(site.login("tsugumi")) == Actor(
-        "tsugumi", "tsugumi", "proj_b", "member", is_admin=False, is_project_admin=True
+        "tsugumi", "tsugumi", "proj_b", "member", is_admin=False, is_project_admin=True, scheme="token"
     )
 
 
@@ -231,7 +233,7 @@ def test_nobody_else_changes_the_passphrase_of_others(site: Site) -> None:
 
 
 def test_guessing_the_current_passphrase_is_slowed_down(tmp_path: Path) -> None:
-    with Site(tmp_path, auth_jwt__attempts=2) as site:
+    with Site(tmp_path, users__attempts=2) as site:
         add_user("asdf", is_admin=True)
         for secret in ("wrong one", "wrong two", "asdfasdf"):
             with pytest.raises(Unauthorized):
@@ -266,7 +268,7 @@ def read(token: str) -> Claims | str:
     try:
         return Tokens(KEY, 60, HandClock()).read(token)
     except Unauthorized as error:
-        return str(error).removeprefix("Failed to validate JWT-Token with error: ")
+        return SENTENCES[str(error)].removeprefix("Failed to validate JWT-Token with error: ")
 
 
 def test_a_right_token() -> None:
@@ -320,10 +322,9 @@ def test_no_text_is_a_token(text: str) -> None:
     assert isinstance(read(text), str)
 
 
-def test_tokens_of_another_kind_are_left_to_others(site: Site) -> None:
-    from hanami_plugins import auth_jwt
-
-    assert auth_jwt.hanami_authenticate(site.runtime, "opaque") is None
+def test_a_request_without_a_token_is_left_to_other_schemes(site: Site) -> None:
+    scheme = site.runtime.authenticators["token"]
+    assert scheme.identify(testing.create_req()) is None
     assert refused(site, "opaque") == INVALID
     assert refused(site, "") == INVALID
 

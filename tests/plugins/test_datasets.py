@@ -19,7 +19,7 @@ from hanami_core.access import Actor
 from hanami_core.datasets import TableWriter
 from hanami_core.decoding import DecodeResult, Limits
 from hanami_core.errors import BadRequest, Conflict, CorruptFile, NotFound
-from hanami_core.http.routes import Route
+from hanami_core.http import Route
 from hanami_core.ids import new_uuid
 from hanami_core.plugin_host import DEGRADED, EntryPoint
 from hanami_core.storage.blobs import Blob

@@ -13,7 +13,7 @@ import peewee
 import pytest
 
 from hanami_core import hookimpl
-from hanami_core.http.routes import Route
+from hanami_core.http import Route
 from hanami_core.plugin_host import EntryPoint
 from hanami_core.storage.database import proxy
 from hanami_plugins.logs.models import AuditLog, ErrorLog
@@ -40,7 +40,7 @@ def broken() -> ModuleType:
         raise ValueError("no observer")
 
     def routes() -> list[Route]:
-        return [Route(method, "/v1.0alpha/broken", "broken.call", Fields, dict, fail) for method in ("GET", "POST")]
+        return [Route(method, "/broken", "broken.call", Fields, dict, fail) for method in ("GET", "POST")]
 
     module = ModuleType("broken")
     vars(module)["hanami_routes"] = hookimpl(routes, specname="hanami_routes")

@@ -18,12 +18,13 @@ import peewee
 
 from hanami_core import hookimpl
 from hanami_core.access import Actor, Rule
-from hanami_core.errors import BadRequest, NotFound
-from hanami_core.http.routes import Empty, Route
+from hanami_core.errors import BadRequest, NotFound, Unauthorized
+from hanami_core.http import Empty, Route
 from hanami_core.network import NetworkState, StateHead
 from hanami_core.queue import Job, Lane, Task, TaskKind
 from hanami_core.settings import Setting
 from hanami_core.storage.database import BaseModel, atomic
+from hanami_plugins.api_v1_0alpha import NativeApi
 
 ADMIN = Actor("admin", "Admin", "admin", "admin", is_admin=True)
 MEMBER = Actor("member", "Member", "home", "member")
@@ -71,23 +72,54 @@ def hanami_models():
     return [Note]
 
 
-@hookimpl
-def hanami_authenticate(runtime, token):
-    if token == "explode":
-        raise RuntimeError("no database")
-    return TOKENS.get(token)
+class Tokens:
+    name = "token"
+
+    def identify(self, request):
+        token = request.get_header("X-Auth-Token")
+        if token == "explode":
+            raise RuntimeError("no database")
+        return TOKENS.get(token)
 
 
 @hookimpl
-def hanami_rules(actor, action):
-    return [Rule(actor.role in action.roles, "Access denied by policy")] if action.resource is None else []
+def hanami_apis():
+    return [NativeApi("/v1")]
 
 
 @hookimpl
-def hanami_admin(runtime, first):
-    if first is not None:
-        (runtime.settings.data_dir / "first-admin").write_text(" ".join(first[:2]))
-    return runtime.settings["server_stub.admin"]
+def hanami_authenticators():
+    return [Tokens()]
+
+
+@hookimpl
+def hanami_access_rules(actor, action):
+    return [Rule(actor.role in action.roles, "access_denied")] if action.resource is None else []
+
+
+class Directory:
+    def __init__(self, runtime):
+        self.runtime = runtime
+
+    def has_admin(self):
+        return self.runtime.settings["server_stub.admin"]
+
+    def create_admin(self, id, name, secret):
+        (self.runtime.settings.data_dir / "first-admin").write_text(f"{id} {name}")
+
+    def find(self, user_id):
+        return None
+
+    def verify(self, user_id, secret, address):
+        raise Unauthorized("login_denied")
+
+    def memberships(self, account):
+        return []
+
+
+@hookimpl
+def hanami_identity(runtime):
+    return Directory(runtime)
 
 
 # -- routes -----------------------------------------------------------------------------------------------------------
@@ -143,20 +175,18 @@ def abort(call, request):
 @hookimpl
 def hanami_routes(runtime):
     return [
-        Route("GET", "/v1/echo", "echo.get", Fields, dict, echo),
-        Route("POST", "/v1/echo", "echo.create", Fields, dict, echo),
-        Route("DELETE", "/v1/echo", "echo.delete", Fields, dict, echo, roles=("admin",)),
-        Route(
-            "POST", "/v1/token", "token.create", Fields, dict, lambda call, request: {"token": "good"}, anonymous=True
-        ),
-        Route("GET", "/v1/fail", "fail.get", Fields, dict, fail),
-        Route("GET", "/v1/missing", "missing.get", Fields, dict, missing),
-        Route("GET", "/v1/modules", "modules.get", Empty, dict, modules),
-        Route("GET", "/v1/wait", "wait.get", Fields, dict, wait),
-        Route("GET", "/v1/large", "large.get", Fields, dict, large),
-        Route("POST", "/v1/task", "task.create", Start, dict, start),
-        Route("GET", "/v1/task", "task.get", One, dict, state),
-        Route("DELETE", "/v1/task", "task.delete", One, dict, abort),
+        Route("GET", "/echo", "echo.get", Fields, dict, echo),
+        Route("POST", "/echo", "echo.create", Fields, dict, echo),
+        Route("DELETE", "/echo", "echo.delete", Fields, dict, echo, roles=("admin",)),
+        Route("POST", "/token", "token.create", Fields, dict, lambda call, request: {"token": "good"}, anonymous=True),
+        Route("GET", "/fail", "fail.get", Fields, dict, fail),
+        Route("GET", "/missing", "missing.get", Fields, dict, missing),
+        Route("GET", "/modules", "modules.get", Empty, dict, modules),
+        Route("GET", "/wait", "wait.get", Fields, dict, wait),
+        Route("GET", "/large", "large.get", Fields, dict, large),
+        Route("POST", "/task", "task.create", Start, dict, start),
+        Route("GET", "/task", "task.get", One, dict, state),
+        Route("DELETE", "/task", "task.delete", One, dict, abort),
     ]
 
 

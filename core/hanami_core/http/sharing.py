@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from hanami_core.http.routes import Call, Route
+from hanami_core.http import Call, Route
 from hanami_core.ids import Uuid
 from hanami_core.storage.database import OwnedRecord, atomic
 

@@ -12,23 +12,27 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import peewee
 import pluggy
 
 from hanami_core import hookspecs
-from hanami_core.access import Action, Actor, Rule
+from hanami_core.access import ACCESS_DENIED, Action, Actor, Rule
 from hanami_core.compute import ComputeHost, NetworkRules
 from hanami_core.datasets import DatasetFormat
 from hanami_core.dialects import TemplateDialect
-from hanami_core.errors import BadRequest, ClientError, PluginError, SettingsError, StartupError, Unauthorized
+from hanami_core.errors import ClientError, PluginError, SettingsError, StartupError, Unauthorized
 from hanami_core.events import Event
-from hanami_core.http.routes import Route
+from hanami_core.http import Api, Route
+from hanami_core.identity import Authenticator, IdentityProvider
 from hanami_core.queue import TaskKind
 from hanami_core.settings import Setting, Settings
 from hanami_core.sockets import SocketTarget
 from hanami_core.storage.blobs import BlobStore
+
+if TYPE_CHECKING:
+    import falcon
 
 GROUP = "hanami.plugins"
 OWN_DISTRIBUTION = "hanami"
@@ -242,11 +246,6 @@ class PluginHost:
     def _refuse_start(self, plugin: Plugin, error: Exception) -> None:
         raise StartupError(f"plugin {plugin.name}: {_describe(error)}") from error
 
-    def _refuse_start_or_field(self, plugin: Plugin, error: Exception) -> None:
-        if isinstance(error, BadRequest):
-            raise error
-        self._refuse_start(plugin, error)
-
     def _break_or_refuse(self, plugin: Plugin, error: Exception) -> None:
         if plugin.essential:
             self._refuse_start(plugin, error)
@@ -326,31 +325,42 @@ class PluginHost:
             found[contribution.plugin.name] = models
         return found
 
-    def authenticate(self, runtime: Any, token: str) -> Actor:
-        """Return the actor of a token (`hanami_authenticate`) or raise `Unauthorized`."""
-        for contribution in self._each("hanami_authenticate", _fail_closed, runtime=runtime, token=token):
-            if isinstance(contribution.item, Actor):
-                return contribution.item
-            if contribution.item is not None:
-                _fail_closed(contribution.plugin, PluginError("hanami_authenticate must return an Actor"))
-        raise Unauthorized("Failed to validate JWT-Token with error: invalid token supplied")
+    def authenticators(self, runtime: Any) -> dict[str, Authenticator]:
+        """Return the schemes by name (`hanami_authenticators`)."""
+        return _plain(
+            self._registry("hanami_authenticators", Authenticator, _name, self._refuse_plugin, runtime=runtime)
+        )
 
-    def admin(self, runtime: Any, first: tuple[str, str, str] | None) -> bool:
-        """Tell whether a global admin exists, after creating `first` if there is none (`hanami_admin`)."""
-        for contribution in self._each("hanami_admin", self._refuse_start_or_field, runtime=runtime, first=first):
-            if contribution.item is not None:
-                return bool(contribution.item)
-        return False
+    def identify(self, authenticator: Authenticator, request: falcon.Request) -> Actor | None:
+        """Return whom a scheme recognises in a request; whatever fails there is no valid credential."""
+        try:
+            actor = authenticator.identify(request)
+            if actor is not None:
+                _require(actor, Actor, f"scheme {authenticator.name}")
+        except ClientError:
+            raise
+        except Exception as error:
+            log.exception("scheme %s failed", authenticator.name)
+            raise Unauthorized("credential_invalid") from error
+        return actor
 
-    def rules(self, actor: Actor, action: Action) -> list[Rule]:
-        """Return what all plugins say about an action (`hanami_rules`); a failure denies everything."""
+    def identity(self, runtime: Any) -> IdentityProvider | None:
+        """Return the first directory of users that a plugin provides (`hanami_identity`)."""
+        for contribution in self._each("hanami_identity", self._refuse_start, runtime=runtime):
+            if contribution.item is not None:
+                _require(contribution.item, IdentityProvider, "hanami_identity")
+                return contribution.item  # type: ignore[no-any-return]
+        return None
+
+    def access_rules(self, actor: Actor, action: Action) -> list[Rule]:
+        """Return what all plugins say about an action (`hanami_access_rules`); a failure denies everything."""
         failures: list[Exception] = []
         question = {"runtime": self._runtime, "actor": actor, "action": action}
-        found = self._items("hanami_rules", Rule, lambda _, error: failures.append(error), **question)
+        found = self._items("hanami_access_rules", Rule, lambda _, error: failures.append(error), **question)
         rules = [contribution.item for contribution in found]
         if failures:
             everything = peewee.SQL("1 = 1") if action.resource is not None else None
-            rules.append(Rule(False, "Access denied by policy", everything))
+            rules.append(Rule(False, ACCESS_DENIED, everything))
         return rules
 
     def dataset_formats(self) -> dict[str, Contribution]:
@@ -376,11 +386,25 @@ class PluginHost:
         """Return the kinds of tasks by name (`hanami_task_kinds`)."""
         return _plain(self._registry("hanami_task_kinds", TaskKind, _name, self._degrade))
 
-    def routes(self, runtime: Any) -> list[Route]:
-        """Return the routes of all plugins (`hanami_routes`)."""
-        found = self._registry(
-            "hanami_routes", Route, lambda r: (r.method, r.path), self._refuse_plugin, runtime=runtime
-        )
+    def apis(self, runtime: Any) -> dict[str, Api]:
+        """Return the Apis by name (`hanami_apis`)."""
+        found = self._registry("hanami_apis", Api, _name, self._refuse_plugin, runtime=runtime)
+        prefixes: dict[str, Contribution] = {}
+        for contribution in list(found.values()):
+            other = prefixes.setdefault(contribution.item.prefix, contribution)
+            if other is not contribution:
+                taken = f"hanami_apis: prefix {contribution.item.prefix!r} is taken by plugin {other.plugin.name}"
+                self._refuse_plugin(contribution.plugin, PluginError(taken))
+        return {name: c.item for name, c in found.items() if c.plugin.works}
+
+    def routes(self, runtime: Any, apis: Mapping[str, Api]) -> list[Route]:
+        """Return the routes of all plugins (`hanami_routes`); no two have a method and a whole path in common."""
+
+        def key(route: Route) -> tuple[str, str]:
+            api = apis.get(route.api)
+            return route.method, route.path if api is None else api.path_of(route)
+
+        found = self._registry("hanami_routes", Route, key, self._refuse_plugin, runtime=runtime)
         return list(_plain(found).values())
 
     def socket_targets(self) -> dict[str, SocketTarget]:
@@ -408,12 +432,6 @@ class PluginHost:
 
 def _count_missed(plugin: Plugin, _error: Exception) -> None:
     plugin.missed += 1
-
-
-def _fail_closed(plugin: Plugin, error: Exception) -> None:
-    if isinstance(error, Unauthorized):
-        raise error
-    raise Unauthorized("Failed to validate JWT-Token with error: invalid token supplied") from error
 
 
 def _require(item: Any, kind: Any, hook: str) -> None:

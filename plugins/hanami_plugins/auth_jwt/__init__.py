@@ -7,15 +7,14 @@ database, so that a token ends with the user, the place, or the passphrase that 
 from __future__ import annotations
 
 from hanami_core import hookimpl
-from hanami_core.access import Actor
-from hanami_core.http.routes import Route
+from hanami_core.http import Route
 from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
 from hanami_plugins.auth_jwt import routes
 from hanami_plugins.auth_jwt.keys import KEY_FILE, create_key, read_key
+from hanami_plugins.auth_jwt.scheme import TokenScheme
 from hanami_plugins.auth_jwt.sessions import SESSIONS, Sessions
-from hanami_plugins.auth_jwt.throttle import Throttle
-from hanami_plugins.auth_jwt.tokens import Tokens, looks_like_token
+from hanami_plugins.auth_jwt.tokens import Tokens
 from hanami_plugins.projects import TOKEN_ISSUER
 
 __all__: list[str] = []
@@ -26,11 +25,9 @@ essential = True
 
 @hookimpl
 def hanami_settings() -> list[Setting]:
-    """Declare how long a login lasts and how often it may be tried."""
+    """Declare how long a login lasts."""
     return [
         Setting("auth_jwt.expire", int, 3600, "Seconds after which a token ends", 1),
-        Setting("auth_jwt.attempts", int, 60, "Failed logins a minute of one user in one process", 1),
-        Setting("auth_jwt.address_attempts", int, 120, "Failed logins a minute from one address in one process", 1),
     ]
 
 
@@ -41,16 +38,15 @@ def hanami_startup(runtime: Runtime) -> None:
     if runtime.role == "tool":
         create_key(file)
     tokens = Tokens(read_key(file), runtime.settings["auth_jwt.expire"], runtime.clock)
-    limits = runtime.settings["auth_jwt.attempts"], runtime.settings["auth_jwt.address_attempts"]
-    sessions = Sessions(tokens, Throttle(runtime.clock, *limits))
+    sessions = Sessions(tokens, runtime)
     runtime.stash[SESSIONS] = sessions
     runtime.stash[TOKEN_ISSUER] = sessions.switch
 
 
 @hookimpl
-def hanami_authenticate(runtime: Runtime, token: str) -> Actor | None:
-    """Return who a token stands for; None for a token of another kind."""
-    return runtime.stash[SESSIONS].actor(token) if looks_like_token(token) else None
+def hanami_authenticators(runtime: Runtime) -> list[TokenScheme]:
+    """Add the scheme ``token``."""
+    return [TokenScheme(runtime.stash[SESSIONS])]
 
 
 @hookimpl

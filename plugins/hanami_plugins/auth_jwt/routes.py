@@ -9,16 +9,16 @@ from msgspec import Meta
 
 from hanami_core.access import Access
 from hanami_core.errors import BadRequest, NotFound, Unauthorized
-from hanami_core.http.routes import Call, Route, permission
+from hanami_core.http import Call, Route
 from hanami_core.ids import Id, UserId
 from hanami_plugins.auth_jwt.sessions import SESSIONS
 from hanami_plugins.auth_jwt.tokens import LONGEST_TOKEN
 from hanami_plugins.projects import TokenAnswer
 from hanami_plugins.users import MISSING, ChangedSecretFields, SecretFields, find_user, set_passphrase
 
-PATH = "/v1.0alpha/token"
-CHANGE_PATH = "/v1.0alpha/user/passphrase"
-CHECK_PATH = "/v1.0alpha/auth"
+PATH = "/token"
+CHANGE_PATH = "/user/passphrase"
+CHECK_PATH = "/auth"
 HTTP_TYPES = ("DELETE", "GET", "HEAD", "POST", "PUT")
 """Methods as `http_type` counts them, from 1 on."""
 
@@ -103,9 +103,9 @@ def check(call: Call, request: CheckToken) -> Identity:
 
 def _require(call: Call, method: str, endpoint: str) -> None:
     routes = call.runtime.routes
-    route = routes.get((method, f"/{endpoint}"))
-    if route is None or not route.anonymous:
-        Access(call.actor, permission(routes, method, endpoint), call.runtime.plugins.rules).require()
+    found = routes.called(method, endpoint)
+    if found is None or not found.route.anonymous:
+        Access(call.actor, routes.action(method, endpoint), call.runtime.plugins.access_rules).require()
 
 
 def change_passphrase(call: Call, request: ChangePassphrase) -> Changed:

@@ -63,9 +63,9 @@ class Tokens:
             )
             return msgspec.convert(claims, Claims)
         except jwt.ExpiredSignatureError as error:
-            raise refusal("token expired") from error
+            raise refusal("credential_expired") from error
         except jwt.InvalidSignatureError as error:
-            raise refusal("invalid signature") from error
+            raise refusal("signature_invalid") from error
         except (jwt.PyJWTError, msgspec.ValidationError) as error:
             raise refusal() from error
 
@@ -75,6 +75,6 @@ def looks_like_token(text: str) -> bool:
     return text.count(".") == 2
 
 
-def refusal(reason: str = "invalid token supplied") -> Unauthorized:
+def refusal(code: str = "credential_invalid") -> Unauthorized:
     """Return the error for a token that is not accepted."""
-    return Unauthorized(f"Failed to validate JWT-Token with error: {reason}")
+    return Unauthorized(code)

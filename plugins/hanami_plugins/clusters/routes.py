@@ -9,14 +9,14 @@ import msgspec
 from msgspec import Meta
 
 from hanami_core.errors import NotFound
-from hanami_core.http.routes import Call, Empty, Listing, Paging, Route, listing
+from hanami_core.http import Call, Empty, Listing, Paging, Route, listing
 from hanami_core.http.sharing import OwnedAnswer, visibility_route
 from hanami_core.ids import Name, Uuid
 from hanami_plugins.clusters import service
 from hanami_plugins.clusters.models import DIRECT_MODE, TASK_MODE, Cluster
 from hanami_plugins.clusters.service import MISSING
 
-PREFIX = "/v1.0alpha/cluster"
+PREFIX = "/cluster"
 LIST_HEADER = ("created_at", "uuid", "project_id", "owner_id", "visibility", "name")
 
 
@@ -106,7 +106,7 @@ def get(call: Call, request: ByUuid) -> dict[str, Any]:
     }
 
 
-def list_all(call: Call, request: Paging) -> dict[str, Any]:
+def list_all(call: Call, request: Paging) -> Listing:
     """List the visible clusters."""
     return listing(LIST_HEADER, call.access.visible(Cluster), request)
 

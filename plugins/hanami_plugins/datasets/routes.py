@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from hanami_core.datasets import DatasetFormat
 from hanami_core.errors import NotFound, PluginError
-from hanami_core.http.routes import Call, Empty, Listing, Paging, Route, listing
+from hanami_core.http import Call, Empty, Listing, Paging, Route, listing
 from hanami_core.http.sharing import OwnedAnswer, owned_answer, visibility_route
 from hanami_core.ids import Name, Uuid
 from hanami_core.plugin_host import DEGRADED, Contribution
@@ -20,7 +20,7 @@ from hanami_plugins.datasets import service, tables
 from hanami_plugins.datasets.models import Dataset
 from hanami_plugins.datasets.service import MISSING, open_table
 
-PREFIX = "/v1.0alpha/dataset"
+PREFIX = "/dataset"
 VERSION = "v1.0alpha"
 LIST_HEADER = ("created_at", "uuid", "project_id", "owner_id", "visibility", "name")
 MAX_EXCERPT = 10_000
@@ -177,7 +177,7 @@ def get(call: Call, request: ByUuid) -> dict[str, Any]:
     }
 
 
-def list_all(call: Call, request: Paging) -> dict[str, Any]:
+def list_all(call: Call, request: Paging) -> Listing:
     """List the visible datasets, also those that are still being uploaded."""
     return listing(LIST_HEADER, call.access.visible(Dataset), request)
 

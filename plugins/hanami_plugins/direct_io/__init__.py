@@ -25,7 +25,7 @@ class ClusterTarget:
 
     def open(self, runtime: Runtime, actor: Actor, uuid: str) -> DirectSession:
         """Open a session for a cluster that the actor may change."""
-        access = Access(actor, ACTION, runtime.plugins.rules)
+        access = Access(actor, ACTION, runtime.plugins.access_rules)
         cluster = access.get(Cluster, uuid, MISSING.format(uuid).replace("uuid", "UUID", 1))
         template_of(cluster)
         clusters = runtime.stash[LIVE]

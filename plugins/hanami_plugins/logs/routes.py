@@ -8,11 +8,10 @@ import msgspec
 from msgspec import Meta
 
 from hanami_core.errors import Unauthorized
-from hanami_core.http.routes import Call, Route, Table, table
+from hanami_core.http import Call, Route, Table, table
 from hanami_plugins.logs import service
 from hanami_plugins.logs.models import AuditLog, ErrorLog
 
-PREFIX = "/v1.0alpha"
 AUDIT_HEADER = ("created_at", "user_id", "endpoint", "request_type")
 ERROR_HEADER = ("created_at", "user_id", "component", "context", "input_values", "message")
 NOBODY = ("", "None")
@@ -31,12 +30,12 @@ class OfLog(msgspec.Struct, forbid_unknown_fields=True):
 def routes() -> list[Route]:
     """Return all routes."""
     return [
-        Route("GET", f"{PREFIX}/audit_log", "logs.audit", OfLog, Table, audit),
-        Route("GET", f"{PREFIX}/error_log", "logs.errors", OfLog, Table, errors, ("admin",)),
+        Route("GET", "/audit_log", "logs.audit", OfLog, Table, audit),
+        Route("GET", "/error_log", "logs.errors", OfLog, Table, errors, ("admin",)),
     ]
 
 
-def audit(call: Call, request: OfLog) -> dict[str, Any]:
+def audit(call: Call, request: OfLog) -> Table:
     """List the calls of a user that may have changed something; one's own, if no user is given."""
     given = request.user_id not in NOBODY
     if given and not call.actor.is_admin:
@@ -45,7 +44,7 @@ def audit(call: Call, request: OfLog) -> dict[str, Any]:
     return table(AUDIT_HEADER, [[getattr(row, name) for name in AUDIT_HEADER] for row in rows])
 
 
-def errors(call: Call, request: OfLog) -> dict[str, Any]:
+def errors(call: Call, request: OfLog) -> Table:
     """List internal errors; those of all users, if no user is given."""
     if not call.actor.is_admin:
         raise Unauthorized("only an admin is allowed to request error-logs")

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from hanami_core.access import Actor
-from hanami_core.events import CallFailed, CallMade
+from hanami_core.events import CallAllowed, CallFailed
 from hanami_core.storage.database import relaxed
 from hanami_plugins.logs.models import AuditLog, ErrorLog, LogRow
 
@@ -21,7 +21,7 @@ LONGEST_TEXT = 1024
 LONGEST_VALUES = 16_384
 
 
-def write_audit(event: CallMade, keep: int) -> None:
+def write_audit(event: CallAllowed, keep: int) -> None:
     """Add a call to the audit log, of which the last `keep` rows stay."""
     row = {"user_id": _user(event.actor), "endpoint": event.endpoint, "request_type": event.method}
     _write(AuditLog, row, keep)

@@ -7,7 +7,7 @@ is not stored, answers from that file. What a tool for operators would collect a
 from __future__ import annotations
 
 from hanami_core import hookimpl
-from hanami_core.http.routes import Route
+from hanami_core.http import Route
 from hanami_core.runtime import Runtime
 from hanami_core.stash import StashKey
 from hanami_plugins.measurements import routes

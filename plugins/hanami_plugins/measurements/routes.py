@@ -5,15 +5,13 @@ from __future__ import annotations
 import msgspec
 
 from hanami_core.errors import NotFound
-from hanami_core.http.routes import Call, Empty, Route
+from hanami_core.http import Call, Empty, Route
 from hanami_core.localsocket import run_directory
 from hanami_core.runtime import Runtime
 from hanami_plugins.measurements import machine, series, threads
 from hanami_plugins.measurements.sampler import series_path
 from hanami_plugins.measurements.sensors import POWER, SPEED, TEMPERATURE, Sensors
 from hanami_plugins.measurements.series import Values
-
-PREFIX = "/v1.0alpha"
 
 
 class PowerAnswer(msgspec.Struct):
@@ -49,11 +47,11 @@ class ThreadAnswer(msgspec.Struct):
 def routes() -> list[Route]:
     """Return all routes."""
     return [
-        Route("GET", f"{PREFIX}/power_consumption", "measurements.power", Empty, PowerAnswer, power),
-        Route("GET", f"{PREFIX}/temperature_production", "measurements.temperature", Empty, TemperatureAnswer, heat),
-        Route("GET", f"{PREFIX}/speed", "measurements.speed", Empty, SpeedAnswer, speed),
-        Route("GET", f"{PREFIX}/system_info", "measurements.system", Empty, SystemInfo, system_info),
-        Route("GET", f"{PREFIX}/threading", "measurements.threads", Empty, ThreadAnswer, thread_map),
+        Route("GET", "/power_consumption", "measurements.power", Empty, PowerAnswer, power),
+        Route("GET", "/temperature_production", "measurements.temperature", Empty, TemperatureAnswer, heat),
+        Route("GET", "/speed", "measurements.speed", Empty, SpeedAnswer, speed),
+        Route("GET", "/system_info", "measurements.system", Empty, SystemInfo, system_info),
+        Route("GET", "/threading", "measurements.threads", Empty, ThreadAnswer, thread_map),
     ]
 
 

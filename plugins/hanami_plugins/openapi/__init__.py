@@ -6,11 +6,18 @@ Both are for everybody, and say nothing that is not the same on every server wit
 from __future__ import annotations
 
 from hanami_core import hookimpl
-from hanami_core.http.routes import Route
+from hanami_core.http import Route
+from hanami_core.runtime import Runtime
 from hanami_plugins.openapi import routes
 from hanami_plugins.openapi.document import describe
 
 __all__ = ["describe"]
+
+
+@hookimpl
+def hanami_startup(runtime: Runtime) -> None:
+    """Keep what was described once."""
+    runtime.stash[routes.DOCUMENTS] = {}
 
 
 @hookimpl

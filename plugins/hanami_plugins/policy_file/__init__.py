@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hanami_core import hookimpl
-from hanami_core.access import Action, Actor, Rule
+from hanami_core.access import ACCESS_DENIED, Action, Actor, Rule
 from hanami_core.errors import StartupError
 from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
@@ -19,7 +19,6 @@ __all__ = ["Policy", "PolicyError", "parse_policy"]
 
 essential = True
 
-REFUSED = "Access denied by policy"
 POLICY: StashKey[Policy | None] = StashKey("policy_file.policy")
 
 
@@ -38,13 +37,13 @@ def hanami_startup(runtime: Runtime) -> None:
 
 
 @hookimpl
-def hanami_rules(runtime: Runtime, actor: Actor, action: Action) -> list[Rule]:
+def hanami_access_rules(runtime: Runtime, actor: Actor, action: Action) -> list[Rule]:
     """Allow an action to the listed roles and to nobody else."""
     if action.resource is not None:
         return []
     policy = runtime.stash[POLICY]
     roles = action.roles if policy is None else policy.roles(action.endpoint, action.method)
-    return [Rule(True) if actor.role in roles else Rule(False, REFUSED)]
+    return [Rule(True) if actor.role in roles else Rule(False, ACCESS_DENIED)]
 
 
 def _read(file: Path) -> Policy:

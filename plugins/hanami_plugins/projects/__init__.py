@@ -1,6 +1,6 @@
 """Projects: the rooms that users work in, and which resources somebody in a project sees.
 
-Who a user is belongs to the plugin `users`; which project a login stands in belongs to the plugin that issues tokens,
+Who a user is belongs to the plugin `users`; which project a login is for belongs to the plugin that issues tokens,
 which fills `TOKEN_ISSUER`.
 """
 
@@ -10,28 +10,22 @@ import peewee
 
 from hanami_core import hookimpl
 from hanami_core.access import Action, Actor, Rule
-from hanami_core.http.routes import Route
+from hanami_core.http import Route
 from hanami_plugins.projects import routes, visibility
 from hanami_plugins.projects.models import Project
 from hanami_plugins.projects.routes import TOKEN_ISSUER, TokenAnswer
 from hanami_plugins.projects.service import (
-    ADMIN_PROJECT,
     assign,
-    context,
-    contexts,
     create_project,
     find_project,
     unassign,
 )
 
 __all__ = [
-    "ADMIN_PROJECT",
     "TOKEN_ISSUER",
     "Project",
     "TokenAnswer",
     "assign",
-    "context",
-    "contexts",
     "create_project",
     "find_project",
     "unassign",
@@ -48,7 +42,7 @@ def hanami_models() -> list[type[peewee.Model]]:
 
 
 @hookimpl
-def hanami_rules(actor: Actor, action: Action) -> list[Rule]:
+def hanami_access_rules(actor: Actor, action: Action) -> list[Rule]:
     """Keep projects to admins, and say which resources an actor sees."""
     if action.resource is not None:
         return visibility.rules(actor, action.resource, action.verb)

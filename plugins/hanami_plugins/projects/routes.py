@@ -8,17 +8,25 @@ from typing import Any
 import msgspec
 
 from hanami_core.errors import BadRequest, NotFound, Unauthorized
-from hanami_core.http.routes import Call, Empty, Listing, Paging, Route, listing
+from hanami_core.http import Call, Empty, Listing, Paging, Route, listing
 from hanami_core.ids import Id, Name, UserId
 from hanami_core.stash import StashKey
 from hanami_plugins.projects import service
 from hanami_plugins.projects.models import Project
 from hanami_plugins.projects.service import MISSING
 from hanami_plugins.users import MISSING as USER_MISSING
-from hanami_plugins.users import MembershipAnswer, User, UserAnswer, find_user, membership_answers, user_answer
+from hanami_plugins.users import (
+    MembershipAnswer,
+    User,
+    UserAnswer,
+    contexts,
+    find_user,
+    membership_answers,
+    user_answer,
+)
 
-PREFIX = "/v1.0alpha/project"
-USER_PREFIX = "/v1.0alpha/user/project"
+PREFIX = "/project"
+USER_PREFIX = "/user/project"
 LIST_HEADER = ("created_at", "id", "name", "creator_id")
 ADMINS, ALL = ("admin",), ("admin", "member")
 
@@ -115,7 +123,7 @@ def delete(call: Call, request: ById) -> dict[str, Any]:
     return {}
 
 
-def list_all(call: Call, request: Paging) -> dict[str, Any]:
+def list_all(call: Call, request: Paging) -> Listing:
     """List all projects."""
     return listing(LIST_HEADER, call.access.visible(Project), request)
 
@@ -150,7 +158,7 @@ def list_of_user(call: Call, request: OfUser) -> ProjectsAnswer:
     if request.user_id and not call.actor.is_admin:
         raise Unauthorized
     user = _user(request.user_id or call.actor.user_id)
-    return ProjectsAnswer(membership_answers(service.contexts(user)))
+    return ProjectsAnswer(membership_answers(contexts(user)))
 
 
 def _switch(call: Call, project_id: str) -> TokenAnswer:

@@ -8,11 +8,9 @@ from hanami_core.errors import Conflict, NotFound
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import atomic
 from hanami_plugins.projects.models import Project
-from hanami_plugins.users import Membership, User, count_owned, memberships
+from hanami_plugins.users import ADMIN_PROJECT, Membership, User, count_owned
 
 MISSING = "Project with id '{}' not found"
-ADMIN_PROJECT = "admin"
-"""Project that every global admin works in by default. It is not a row, and no row can have its identifier."""
 
 
 def create_project(id: str, name: str, creator_id: str) -> Project:
@@ -49,21 +47,6 @@ def delete_project(runtime: Runtime, project: Project) -> None:
             raise Conflict(f"Project with id '{project.id}' still contains {left} resources, delete them first.")
         Membership.delete().where(Membership.project_id == project.id).execute()
         project.mark_deleted()
-
-
-def contexts(user: User) -> list[Membership]:
-    """Return the places that a user can work in, the default one first; a global admin's default is not stored."""
-    return [_virtual(user), *memberships(user.id)] if user.is_admin else memberships(user.id)
-
-
-def context(user: User, project_id: str, uuid: str) -> Membership | None:
-    """Return the one of a user's `contexts` that has the given project and uuid."""
-    found = [_virtual(user)] if user.is_admin and not uuid else memberships(user.id)
-    return next((place for place in found if (place.project_id, place.uuid) == (project_id, uuid)), None)
-
-
-def _virtual(user: User) -> Membership:
-    return Membership(uuid="", user_id=user.id, project_id=ADMIN_PROJECT, role=ADMIN_PROJECT, is_project_admin=True)
 
 
 def assign(user: User, project_id: str, role: str, *, is_project_admin: bool) -> Membership:

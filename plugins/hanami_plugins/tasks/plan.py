@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from hanami_core.errors import BadRequest, Conflict, NotFound
-from hanami_core.http.routes import Call
+from hanami_core.http import Call
 from hanami_core.network import Template
 from hanami_plugins.clusters import Cluster, first_template, interfaces, template_of
 from hanami_plugins.datasets import Dataset, open_table

@@ -9,14 +9,14 @@ from msgspec import Meta
 
 from hanami_core.clock import NO_STAMP
 from hanami_core.errors import NotFound
-from hanami_core.http.routes import Call, Empty, Listing, Paging, Route, listing
+from hanami_core.http import Call, Empty, Listing, Paging, Route, listing
 from hanami_core.ids import Name, Uuid
 from hanami_core.queue import ABORTED, OPEN, Task
 from hanami_core.storage.database import atomic
 from hanami_plugins.clusters import MISSING, Cluster
 from hanami_plugins.tasks.plan import Plan, Source, plan_request, plan_training
 
-PREFIX = "/v1.0alpha/task"
+PREFIX = "/task"
 TASK_MISSING = "Task with UUID '{}'not found in Cluster with UUID '{}'"
 LIST_HEADER = ("uuid", "state", "percentage", "queued", "start", "end")
 
@@ -122,12 +122,12 @@ def delete(call: Call, request: TaskOfCluster) -> dict[str, Any]:
     return {}
 
 
-def list_all(call: Call, request: OfCluster) -> dict[str, Any]:
+def list_all(call: Call, request: OfCluster) -> Listing:
     """List the tasks of a cluster, ordered by uuid; pages are ordered by age."""
     cluster = _cluster(call, request.cluster_uuid, "read")
     answer = listing(LIST_HEADER, Task.active().where(Task.lane == cluster.uuid), request, _row)
     if not request.wanted:
-        answer["body"].sort()
+        answer.body.sort()
     return answer
 
 

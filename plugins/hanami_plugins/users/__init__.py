@@ -9,30 +9,34 @@ import peewee
 
 from hanami_core import hookimpl
 from hanami_core.access import Action, Actor, Rule
-from hanami_core.http.routes import Route
+from hanami_core.http import Route
 from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
+from hanami_core.stash import StashKey
 from hanami_plugins.users import routes
+from hanami_plugins.users.directory import UserDirectory
 from hanami_plugins.users.models import Membership, User
 from hanami_plugins.users.passphrases import passphrases
 from hanami_plugins.users.secret import ChangedSecretFields, SecretFields
 from hanami_plugins.users.service import (
+    ADMIN_PROJECT,
     MISSING,
     MembershipAnswer,
     UserAnswer,
+    contexts,
     count_owned,
-    create_first_admin,
     create_user,
     find_user,
-    has_admin,
     membership_answers,
     memberships,
     set_passphrase,
     user_answer,
     verify,
 )
+from hanami_plugins.users.throttle import Throttle
 
 __all__ = [
+    "ADMIN_PROJECT",
     "MISSING",
     "ChangedSecretFields",
     "Membership",
@@ -40,6 +44,7 @@ __all__ = [
     "SecretFields",
     "User",
     "UserAnswer",
+    "contexts",
     "count_owned",
     "create_user",
     "find_user",
@@ -52,20 +57,27 @@ __all__ = [
 
 essential = True
 
+DIRECTORY: StashKey[UserDirectory] = StashKey("users.directory")
+
 
 @hookimpl
 def hanami_settings() -> list[Setting]:
-    """Declare what a passphrase hash costs."""
+    """Declare what a passphrase hash costs, and how often a login may fail."""
     return [
         Setting("users.argon2_time", int, 3, "Rounds of a passphrase hash", 1, 100),
         Setting("users.argon2_memory", int, 65536, "Memory of a passphrase hash in KiB", 1024, 4194304),
+        Setting("users.attempts", int, 60, "Failed logins a minute of one user in one process", 1),
+        Setting("users.address_attempts", int, 120, "Failed logins a minute from one address in one process", 1),
     ]
 
 
 @hookimpl
 def hanami_startup(runtime: Runtime) -> None:
-    """Set what passphrase hashes of this process cost."""
-    passphrases.configure(runtime.settings["users.argon2_time"], runtime.settings["users.argon2_memory"])
+    """Set what passphrase hashes of this process cost, and how often a login may fail."""
+    settings = runtime.settings
+    passphrases.configure(settings["users.argon2_time"], settings["users.argon2_memory"])
+    throttle = Throttle(runtime.clock, settings["users.attempts"], settings["users.address_attempts"])
+    runtime.stash[DIRECTORY] = UserDirectory(throttle)
 
 
 @hookimpl
@@ -75,7 +87,7 @@ def hanami_models() -> list[type[peewee.Model]]:
 
 
 @hookimpl
-def hanami_rules(actor: Actor, action: Action) -> list[Rule]:
+def hanami_access_rules(actor: Actor, action: Action) -> list[Rule]:
     """Keep users to admins, whatever else is configured."""
     if action.resource is User:
         return [Rule(actor.is_admin, "", peewee.SQL("1 = 1"))]
@@ -85,9 +97,9 @@ def hanami_rules(actor: Actor, action: Action) -> list[Rule]:
 
 
 @hookimpl
-def hanami_admin(first: tuple[str, str, str] | None) -> bool:
-    """Tell whether there is an admin, and create the first one."""
-    return has_admin() if first is None else create_first_admin(*first)
+def hanami_identity(runtime: Runtime) -> UserDirectory:
+    """Provide the directory of users."""
+    return runtime.stash[DIRECTORY]
 
 
 @hookimpl

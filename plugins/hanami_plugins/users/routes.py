@@ -8,14 +8,14 @@ import msgspec
 from msgspec import Meta
 
 from hanami_core.errors import Conflict
-from hanami_core.http.routes import MOST_ROWS, Call, Empty, Listing, Paging, Route, listing
+from hanami_core.http import MOST_ROWS, Call, Empty, Listing, Paging, Route, listing
 from hanami_core.ids import USER_ID_PATTERN, Name, UserId
 from hanami_plugins.users import service
 from hanami_plugins.users.models import Membership, User
 from hanami_plugins.users.secret import SecretFields
 from hanami_plugins.users.service import MISSING, UserAnswer
 
-PREFIX = "/v1.0alpha/user"
+PREFIX = "/user"
 LIST_HEADER = ("created_at", "id", "name", "creator_id", "projects", "is_admin")
 ID, PROJECTS = LIST_HEADER.index("id"), LIST_HEADER.index("projects")
 ROLES = ("admin",)
@@ -71,10 +71,10 @@ def delete(call: Call, request: ById) -> dict[str, Any]:
     return {}
 
 
-def list_all(call: Call, request: Paging) -> dict[str, Any]:
+def list_all(call: Call, request: Paging) -> Listing:
     """List all users."""
     answer = listing(LIST_HEADER, call.access.visible(User), request, _row)
-    _fill_projects(answer["body"])
+    _fill_projects(answer.body)
     return answer
 
 

@@ -8,7 +8,7 @@ import msgspec
 import peewee
 
 from hanami_core.errors import Conflict
-from hanami_core.http.validation import validate
+from hanami_core.http.fields import convert
 from hanami_core.ids import Name, UserId
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import OwnedRecord, Prepared, atomic
@@ -18,6 +18,8 @@ from hanami_plugins.users.secret import PlainSecret, secret_bytes
 
 MISSING = "User with id '{}' not found"
 FIRST_CREATOR = "HANAMI_INIT"
+ADMIN_PROJECT = "admin"
+"""Project that every global admin works in by default. It is not a row, and no row can have its identifier."""
 
 _ACTIVE = Prepared(lambda user_id: User.active().where(User.id == user_id))
 _PLACES = Prepared(
@@ -77,7 +79,7 @@ def create_first_admin(id: str, name: str, passphrase: str) -> bool:
     """
     if has_admin():
         return True
-    fields = validate(FirstAdmin, {"id": id, "name": name, "passphrase": passphrase})
+    fields = convert(FirstAdmin, {"id": id, "name": name, "passphrase": passphrase})
     with atomic():
         if not has_admin():
             create_user(fields.id, fields.name, fields.passphrase, is_admin=True, creator_id=FIRST_CREATOR)
@@ -121,6 +123,20 @@ def delete_user(user: User) -> None:
 def memberships(user_id: str) -> list[Membership]:
     """Return the places of a user in projects, oldest first."""
     return _PLACES.all(user_id)
+
+
+def contexts(user: User) -> list[Membership]:
+    """Return where a user can work, the default first; a global admin's default is not stored."""
+    return contexts_of(user.id, is_admin=user.is_admin)
+
+
+def contexts_of(user_id: str, *, is_admin: bool) -> list[Membership]:
+    """Return where somebody can work who is a global admin or not; see `contexts`."""
+    stored = memberships(user_id)
+    if not is_admin:
+        return stored
+    own = Membership(uuid="", user_id=user_id, project_id=ADMIN_PROJECT, role=ADMIN_PROJECT, is_project_admin=True)
+    return [own, *stored]
 
 
 def membership_answers(found: Iterable[Membership]) -> list[MembershipAnswer]:

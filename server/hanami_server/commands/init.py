@@ -45,12 +45,13 @@ def _init(data_dir: Path) -> int:
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     runtime = Runtime.open(data_dir, "tool")
     try:
-        if runtime.plugins.admin(runtime, None):
+        if runtime.identity is None:
+            raise StartupError("no plugin keeps users; see 'hanami plugins'")
+        if runtime.identity.has_admin():
             print(f"{data_dir} is ready")
             return 0
         first = _first_admin(os.environ)
-        if not runtime.plugins.admin(runtime, first):
-            raise StartupError("no plugin keeps users; see 'hanami plugins'")
+        runtime.identity.create_admin(*first)
         print(f"{data_dir} is ready, the first admin is {first[0]}")
     finally:
         runtime.close()

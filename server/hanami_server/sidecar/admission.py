@@ -10,26 +10,18 @@ from dataclasses import dataclass
 
 import msgspec
 
-from hanami_core.access import Actor
-from hanami_core.errors import BadRequest, ClientError, Unauthorized
-from hanami_core.http.validation import validate
+from hanami_core.errors import BadRequest, ClientError
+from hanami_core.http import Api, SocketRequest
 from hanami_core.runtime import Runtime
 from hanami_core.sockets import SocketSession
-from hanami_server.fields import decode_body
+from hanami_server.gate import identify
+from hanami_server.sidecar.handshake import choose, request_of
 
-__all__ = ["Admission", "Elsewhere", "FirstMessage", "Opened", "Outcome", "Refused"]
+__all__ = ["Admission", "Elsewhere", "Opened", "Outcome", "Refused"]
 
 MOST_HOPS = 3
 
 log = logging.getLogger("hanami.sockets")
-
-
-class FirstMessage(msgspec.Struct, forbid_unknown_fields=True):
-    """What a client says first: who it is and what it wants."""
-
-    token: str
-    target: str
-    uuid: str
 
 
 @dataclass(frozen=True)
@@ -67,33 +59,31 @@ class Admission:
     def decide(self, message: bytes, hops: int) -> Outcome:
         """Return what a first message leads to; `hops` tells how often the socket has moved already."""
         try:
-            return self._decide(self._read(message), hops)
+            chosen = choose(self._runtime.routes, request_of(), message)
+            assert chosen is not None, "there is a message"
+            api, first = chosen
         except ClientError as error:
-            return Refused(str(error))
+            return Refused(_text(self._runtime.routes.api_of("/"), error))
+        try:
+            return self._decide(api, first, hops)
+        except ClientError as error:
+            return Refused(_text(api, error))
         except Exception:
             log.exception("first message failed")
             return Refused("Internal error")
 
-    @staticmethod
-    def _read(message: bytes) -> FirstMessage:
-        values = decode_body(message)
-        # Released clients may send more than is needed.
-        return validate(FirstMessage, {name: values[name] for name in FirstMessage.__struct_fields__ if name in values})
-
-    def _decide(self, first: FirstMessage, hops: int) -> Outcome:
-        actor = self._actor(first.token)
+    def _decide(self, api: Api, first: SocketRequest, hops: int) -> Outcome:
+        actor = identify(self._runtime, api, first.request)
         target = self._runtime.targets.get(first.target)
         if target is None:
             raise BadRequest(f"Unknown target '{first.target[:64]}'")
-        host = target.host(self._runtime, first.uuid)
+        host = target.host(self._runtime, first.resource)
         if host is not None and host != self._host:
             if host not in self._runtime.hosts or hops >= MOST_HOPS:
                 raise BadRequest(f"Host '{host}' is not available")
             return Elsewhere(host)
-        return Opened(target.open(self._runtime, actor, first.uuid))
+        return Opened(target.open(self._runtime, actor, first.resource))
 
-    def _actor(self, token: str) -> Actor:
-        try:
-            return self._runtime.plugins.authenticate(self._runtime, token)
-        except Unauthorized:
-            raise Unauthorized("Token invalid") from None
+
+def _text(api: Api, error: ClientError) -> str:
+    return str(msgspec.json.decode(api.socket_refused(error))["error"])

@@ -2,7 +2,7 @@
 
 An address has so many failed logins a minute, whatever users it tries. A user has so many, wherever they come from;
 once they are used up, an address that did not fail for that user within the last minute still has one attempt. So
-nobody can lock a user out by failing in his name, and many addresses together guess hardly faster than one.
+nobody can lock a user out by failing in their name, and many addresses together guess hardly faster than one.
 """
 
 from __future__ import annotations

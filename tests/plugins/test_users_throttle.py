@@ -1,4 +1,4 @@
-"""How the plugin `auth_jwt` slows down guessing."""
+"""How the plugin `users` slows down guessing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hanami_core.errors import Unauthorized
-from hanami_plugins.auth_jwt.throttle import CAPACITY, Throttle, network
+from hanami_plugins.users.throttle import CAPACITY, Throttle, network
 from tests.plugins.identity import HandClock, Site, add_user
 
 DENIED = "ACCESS DENIED!\nUser or passphrase is incorrect."
@@ -84,7 +84,7 @@ def test_made_up_users_and_addresses_do_not_fill_the_memory() -> None:
 
 
 def test_guessing_is_slowed_down_and_told(tmp_path: Path) -> None:
-    with Site(tmp_path, auth_jwt__attempts=2) as site:
+    with Site(tmp_path, users__attempts=2) as site:
         add_user("asdf", is_admin=True)
         site.login("asdf")
         for _ in range(2):

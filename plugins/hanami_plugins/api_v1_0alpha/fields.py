@@ -1,7 +1,6 @@
-"""From the bytes of a request to a mapping of field values.
+"""From the body and the query of a request to a mapping of field values, with the texts that the wire fixes.
 
-Owns the decoding of JSON bodies and of queries. Must not know what the fields mean; `hanami_core.http.validation`
-checks them.
+Must not know what the fields mean; `hanami_plugins.api_v1_0alpha.validation` checks them.
 """
 
 from __future__ import annotations
@@ -9,14 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from itertools import chain
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import unquote
 
 import msgspec
 
 from hanami_core.errors import BadRequest
 
-__all__ = ["Readable", "decode_body", "merge", "parse_query", "read_body"]
+__all__ = ["decode_body", "merge", "parse_query"]
 
 LARGEST_INTEGER = (1 << 63) - 1
 DEEPEST = 64
@@ -24,40 +23,6 @@ _INTEGER = re.compile(r"-?[0-9]+")
 _FLOAT = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _LONGEST_NUMBER = 32
 _BROKEN = "Failed to parse input-values, because of json-parser error: "
-
-
-class Readable(Protocol):
-    """What a body is read from."""
-
-    def read(self, size: int, /) -> bytes:
-        """Return up to `size` bytes, less only at the end of the body."""
-
-
-def read_body(stream: Readable, length: int | None, chunked: bool, limit: int) -> bytes:
-    """Return the body of a request.
-
-    Args:
-        stream: where it comes from; ends with the body if it is chunked.
-        length: value of the header ``Content-Length``.
-        chunked: whether the body has no announced length.
-        limit: the largest body that is accepted.
-
-    Raises:
-        BadRequest: if the body is larger than `limit` or shorter than announced.
-    """
-    if length is not None and length > limit:
-        raise BadRequest(f"Body is larger than {limit} bytes")
-    if length is None and not chunked:
-        return b""
-    try:
-        body = stream.read(limit + 1 if length is None else length)
-    except Exception as error:  # of whatever kind the server's parser has; the framing is the client's
-        raise BadRequest(f"Body can not be read: {error}") from error
-    if len(body) > limit:
-        raise BadRequest(f"Body is larger than {limit} bytes")
-    if length is not None and len(body) < length:
-        raise BadRequest("Body is shorter than announced")
-    return body
 
 
 def decode_body(body: bytes) -> dict[str, Any]:
@@ -122,7 +87,7 @@ def merge(body: Mapping[str, Any], query: Mapping[str, str], types: Mapping[str,
     Args:
         body: decoded body.
         query: texts of the query.
-        types: name of each known field's JSON type, as `hanami_core.http.validation.field_types` gives it.
+        types: name of each known field's JSON type, as `hanami_plugins.api_v1_0alpha.validation.field_types` gives it.
 
     Raises:
         BadRequest: if a number is out of range.

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from msgspec import Meta
 
 from hanami_core.errors import BadRequest
-from hanami_core.http.validation import field_types, validate
 from hanami_core.ids import ID_PATTERN, NAME_PATTERN, USER_ID_PATTERN, Id, Name, UserId, Uuid, new_uuid
+from hanami_plugins.api_v1_0alpha.validation import field_types, validate
 
 
 class Inner(msgspec.Struct, forbid_unknown_fields=True):
