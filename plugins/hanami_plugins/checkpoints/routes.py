@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from hanami_core.errors import NotFound
 from hanami_core.http.routes import Call, Empty, Listing, Paging, Route, listing
 from hanami_core.http.sharing import OwnedAnswer, owned_answer, visibility_route
 from hanami_core.ids import Name, Uuid
@@ -114,9 +115,11 @@ def get(call: Call, request: ByUuid) -> dict[str, Any]:
 
 def delete(call: Call, request: ByUuid) -> dict[str, Any]:
     """Delete a checkpoint."""
-    checkpoint = call.get(Checkpoint, request.uuid, f"Chekckpoint with uuid '{request.uuid}' not found")
+    missing = f"Chekckpoint with uuid '{request.uuid}' not found"
+    checkpoint = call.get(Checkpoint, request.uuid, missing)
     with atomic():
-        checkpoint.mark_deleted()
+        if not checkpoint.mark_deleted():
+            raise NotFound(missing)
         call.runtime.blobs.release(checkpoint.blob)
     return {}
 

@@ -155,8 +155,14 @@ def report_metrics(uuid: str, metrics: Mapping[str, float]) -> None:
 
 
 def delete(runtime: Runtime, cluster: Cluster) -> None:
-    """Delete a cluster: its tasks stop, except those that others wait for, such as saving."""
+    """Delete a cluster: its tasks stop, except those that others wait for, such as saving.
+
+    Raises:
+        NotFound: if somebody else has deleted it meanwhile.
+    """
     with atomic():
+        if not cluster.mark_deleted():
+            raise NotFound(MISSING.format(cluster.uuid))
         doomed = [
             task.uuid
             for task in runtime.queue.open_tasks(cluster.uuid)
@@ -164,7 +170,6 @@ def delete(runtime: Runtime, cluster: Cluster) -> None:
         ]
         runtime.queue.abort(cluster.uuid, doomed)
         Lane.update(held=False).where(Lane.key == cluster.uuid).execute()
-        cluster.mark_deleted()
         clean_up(runtime, cluster.uuid)
 
 
