@@ -106,8 +106,8 @@ def hanami_database(settings: Settings) -> peewee.Database | None:
 def hanami_models() -> Iterable[type[peewee.Model]]:
     """Declare the plugin's tables.
 
-    Numbered migrations beside the plugin in ``migrations/`` create and change them; without that directory missing
-    tables are created.
+    Numbered migrations in the directory ``migrations/`` of the plugin's package create and change them. Without that
+    directory, and for a plugin that is a single module, missing tables are created.
 
     :returns: models derived from `hanami_core.storage.database.Record` or `OwnedRecord`.
     :failure: the server refuses to start.
