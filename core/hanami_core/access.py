@@ -25,6 +25,8 @@ M = TypeVar("M", bound=Record)
 Verb = Literal["read", "write"]
 
 ACCESS_DENIED = "access_denied"
+ANY_ROLE = "*"
+"""Among the roles of an action: every role is meant, also one that only a policy knows."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,8 @@ class Action:
     """What an actor wants to do.
 
     `name` is ``noun.verb``, empty for an endpoint that no route serves; `endpoint` and `method` are what policy files
-    call it; `roles` are those that the route suggests; `resource` is the model whose rows are asked for, or None for
-    the action itself.
+    call it; an empty `endpoint` is nothing that a policy file can list, so `roles` decide. `roles` are those that the
+    route suggests; `resource` is the model whose rows are asked for, or None for the action itself.
     """
 
     name: str

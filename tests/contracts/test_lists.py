@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from hanami_core.http import BoundRoute, Listing, Paging, paged
@@ -109,9 +110,13 @@ def test_a_place_behind_the_end_is_an_empty_last_page(whole: Whole) -> None:
 
 def test_a_page_of_rows_from_anywhere() -> None:
     rows = [(place, [place]) for place in (2, 3, 5)]
-    assert paged(("n",), rows, Paging()) == {"header": ["n"], "body": [[2], [3], [5]]}
-    assert paged(("n",), rows, Paging(limit=2)) == {"header": ["n"], "body": [[2], [3]], "next": "3"}
-    assert paged(("n",), rows, Paging(after="3")) == {"header": ["n"], "body": [[5]], "next": None}
+    assert msgspec.to_builtins(paged(("n",), rows, Paging())) == {"header": ["n"], "body": [[2], [3], [5]]}
+    assert msgspec.to_builtins(paged(("n",), rows, Paging(limit=2))) == {
+        "header": ["n"],
+        "body": [[2], [3]],
+        "next": "3",
+    }
+    assert msgspec.to_builtins(paged(("n",), rows, Paging(after="3"))) == {"header": ["n"], "body": [[5]], "next": None}
 
 
 def test_the_pages_of_a_member_are_full_of_what_he_may_see(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from hanami_core import hookimpl
-from hanami_core.access import Action, Actor, Rule
+from hanami_core.access import Access, Action, Actor, Rule
 from hanami_core.plugin_host import EntryPoint, PluginHost
 from hanami_core.runtime import Runtime
 from hanami_core.sockets import SocketSession
@@ -103,7 +103,10 @@ class Site:
 
     def socket(self, uuid: str, actor: Actor = MEMBER) -> SocketSession:
         """Open a socket for a file."""
-        return self.runtime.targets["file_upload"].open(self.runtime, actor, uuid)
+        target = self.runtime.targets["file_upload"]
+        access = Access(actor, target.action, self.runtime.plugins.access_rules)
+        access.require()
+        return target.open(self.runtime, access, uuid)
 
     def send(self, uuid: str, content: bytes, actor: Actor = MEMBER, chunk: int = CHUNK) -> None:
         """Send a file the way the released clients do."""

@@ -19,7 +19,7 @@ from hanami_core.access import Actor
 from hanami_core.datasets import TableWriter
 from hanami_core.decoding import DecodeResult, Limits
 from hanami_core.errors import BadRequest, Conflict, CorruptFile, NotFound
-from hanami_core.http import Route
+from hanami_core.http import BoundRoute
 from hanami_core.ids import new_uuid
 from hanami_core.plugin_host import DEGRADED, EntryPoint
 from hanami_core.storage.blobs import Blob
@@ -525,8 +525,8 @@ def test_a_damaged_table_is_never_read(site: Site) -> None:
 
 
 def test_routes_are_what_the_specification_lists(site: Site) -> None:
-    def line(route: Route) -> str:
-        return f"{route.method} {route.path.removeprefix('/v1.0alpha/dataset')} {route.action}"
+    def line(bound: BoundRoute) -> str:
+        return f"{bound.route.method} {bound.route.path.removeprefix('/dataset')} {bound.route.action}"
 
     assert sorted(map(line, site.routes.values())) == [
         "DELETE  datasets.delete",

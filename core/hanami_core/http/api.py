@@ -8,7 +8,7 @@ modern API: fields from the path, the query and a JSON body, answers as JSON, er
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -110,6 +110,11 @@ class Api:
     def action(self, route: Route) -> Action:
         """Return the action that a caller of a route needs."""
         return Action(route.action, route.method, self.endpoint(route), route.verb, route.roles)
+
+    def socket_action(self, action: Action) -> Action:
+        """Return the action that a socket of this Api needs, given that of its target, whose endpoint has no prefix."""
+        endpoint = f"{self.prefix}/{action.endpoint}".lstrip("/") if action.endpoint else ""
+        return replace(action, endpoint=endpoint)
 
     # -- requests -----------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from hanami_core.access import Action
 from hanami_core.http.api import Api
-from hanami_core.http.route import SAFE_METHODS, Route
+from hanami_core.http.route import NATIVE, SAFE_METHODS, Route
 
 __all__ = ["BoundRoute", "RouteTable"]
 
@@ -63,6 +63,11 @@ class RouteTable:
     def called(self, method: str, endpoint: str) -> BoundRoute | None:
         """Return the route with a method and the name that policy files have for its path."""
         return self._actions.get((method, endpoint))
+
+    def named(self, name: str) -> Action | None:
+        """Return the action of a route by its name, or None if no route has it; the native Api comes first."""
+        found = [bound for bound in self if bound.route.action == name]
+        return min(found, key=lambda bound: bound.api.name != NATIVE).action if found else None
 
     def action(self, method: str, endpoint: str) -> Action:
         """Return the action that a call of an endpoint needs.

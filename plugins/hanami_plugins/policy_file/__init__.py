@@ -5,10 +5,11 @@ Speaks about actions only. Which rows somebody sees, and what only a global admi
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from hanami_core import hookimpl
-from hanami_core.access import ACCESS_DENIED, Action, Actor, Rule
+from hanami_core.access import ACCESS_DENIED, ANY_ROLE, Action, Actor, Rule
 from hanami_core.errors import StartupError
 from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
@@ -41,9 +42,15 @@ def hanami_access_rules(runtime: Runtime, actor: Actor, action: Action) -> list[
     """Allow an action to the listed roles and to nobody else."""
     if action.resource is not None:
         return []
-    policy = runtime.stash[POLICY]
-    roles = action.roles if policy is None else policy.roles(action.endpoint, action.method)
-    return [Rule(True) if actor.role in roles else Rule(False, ACCESS_DENIED)]
+    roles = _roles(runtime.stash[POLICY], action)
+    return [Rule(True) if actor.role in roles or ANY_ROLE in roles else Rule(False, ACCESS_DENIED)]
+
+
+def _roles(policy: Policy | None, action: Action) -> Collection[str]:
+    # A file lists endpoints, so it can not say anything about what has none.
+    if policy is None or not action.endpoint:
+        return action.roles
+    return policy.roles(action.endpoint, action.method)
 
 
 def _read(file: Path) -> Policy:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from hanami_core.access import Access
 from hanami_core.errors import BadRequest, ClientError
 from hanami_core.http import Api, SocketRequest
 from hanami_core.runtime import Runtime
@@ -77,12 +78,14 @@ class Admission:
         target = self._runtime.targets.get(first.target)
         if target is None:
             raise BadRequest(f"Unknown target '{first.target[:64]}'")
+        access = Access(actor, api.socket_action(target.action), self._runtime.plugins.access_rules)
+        access.require()
         host = target.host(self._runtime, first.resource)
         if host is not None and host != self._host:
             if host not in self._runtime.hosts or hops >= MOST_HOPS:
                 raise BadRequest(f"Host '{host}' is not available")
             return Elsewhere(host)
-        return Opened(target.open(self._runtime, actor, first.resource))
+        return Opened(target.open(self._runtime, access, first.resource))
 
 
 def _text(api: Api, error: ClientError) -> str:
