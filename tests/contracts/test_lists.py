@@ -40,7 +40,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
 
 
 def lists(whole: Whole) -> list[Route]:
-    return [route for route in whole.runtime.plugins.routes(whole.runtime) if route.path.endswith("/all")]
+    return [route for route in whole.runtime.routes.values() if route.path.endswith("/all")]
 
 
 def needs(route: Route) -> dict[str, str]:

@@ -50,10 +50,10 @@ def test_messages_are_those_of_the_parser() -> None:
 
 def test_the_policy_to_begin_with_says_what_the_routes_suggest(tmp_path: Path) -> None:
     host = PluginHost(installed_plugins())
-    runtime = Runtime.open(tmp_path, "tool", environ={}, plugins=host)
+    runtime = Runtime.open(tmp_path, "migrate", environ={}, plugins=host)
     try:
         wanted: dict[str, dict[str, frozenset[str]]] = {}
-        for route in host.routes(runtime):
+        for route in runtime.routes.values():
             if not route.anonymous:
                 action = route.permission
                 wanted.setdefault(action.endpoint, {})[action.method] = frozenset(action.roles)

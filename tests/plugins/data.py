@@ -71,11 +71,11 @@ def varint(number: int) -> bytes:
 class Site:
     """An open runtime, its routes and its sockets."""
 
-    def __init__(self, directory: Path, *more: EntryPoint, role: Any = "tool", **flags: object) -> None:
+    def __init__(self, directory: Path, *more: EntryPoint, role: Any = "migrate", **flags: object) -> None:
         """Open a data directory; flags are settings with ``__`` for the dot."""
         settings = {name.replace("__", "."): value for name, value in flags.items()}
         self.runtime = Runtime.open(directory, role, settings, {}, host(*more))
-        self.routes = {(r.method, r.path): r for r in self.runtime.plugins.routes(self.runtime)}
+        self.routes = dict(self.runtime.routes)
 
     def __enter__(self) -> Site:
         """Return the site."""

@@ -47,11 +47,11 @@ def host(*more: EntryPoint) -> PluginHost:
 class Site:
     """An open runtime and its routes."""
 
-    def __init__(self, directory: Path, role: Any = "tool", **flags: object) -> None:
+    def __init__(self, directory: Path, role: Any = "migrate", **flags: object) -> None:
         self.directory = directory
         settings = CHEAP | {name.replace("__", "."): value for name, value in flags.items()}
         self.runtime = Runtime.open(directory, role, settings, {}, host())
-        self.routes = {(r.method, r.path): r for r in self.runtime.plugins.routes(self.runtime)}
+        self.routes = dict(self.runtime.routes)
 
     def __enter__(self) -> Site:
         return self

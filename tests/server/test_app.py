@@ -133,13 +133,13 @@ def test_falcon_lists_every_route(runtime):
         for method in route.methods
         if not method.internal
     }
-    declared = {(route.method, route.path) for route in runtime.plugins.routes(runtime)}
+    declared = {(route.method, route.path) for route in runtime.routes.values()}
     assert listed == declared | {("GET", "/health/live"), ("GET", "/health/ready")}
 
 
 def test_every_route_refuses_without_a_token(runtime):
     anonymous = testing.TestClient(create_app(runtime))
-    for route in runtime.plugins.routes(runtime):
+    for route in runtime.routes.values():
         if not route.anonymous:
             answer = anonymous.simulate_request(route.method, route.path, body=b"{}")
             assert (answer.status_code, answer.text) == (401, BAD_TOKEN), route

@@ -29,7 +29,7 @@ STRANGER = ("stranger", "a long passphrase")
 
 def all_routes(data_dir: Path) -> list[tuple[str, str]]:
     """Return every (method, path) that falcon knows."""
-    runtime = Runtime.open(data_dir, "tool", environ={}, plugins=PluginHost(installed_plugins()))
+    runtime = Runtime.open(data_dir, "migrate", environ={}, plugins=PluginHost(installed_plugins()))
     try:
         found = falcon_inspect.inspect_app(create_app(runtime)).routes
         methods = [(m.method, route.path) for route in found for m in route.methods if not m.internal]
@@ -132,7 +132,7 @@ def fields_of(server: LocalServer, stranger: Client) -> Any:
             )
             if default is None
         ]
-        for route in host.routes(runtime)
+        for route in runtime.routes.values()
     }
     runtime.close()
     return lambda method, path: table.get((method, path), [])
@@ -140,8 +140,8 @@ def fields_of(server: LocalServer, stranger: Client) -> Any:
 
 def test_request_structs_hold_no_path_and_accept_no_unknown_field(tmp_path: Path) -> None:
     host = PluginHost(installed_plugins())
-    runtime = Runtime.open(tmp_path, "tool", environ={}, plugins=host)
-    for route in host.routes(runtime):
+    runtime = Runtime.open(tmp_path, "migrate", environ={}, plugins=host)
+    for route in runtime.routes.values():
         assert route.request.__struct_config__.forbid_unknown_fields
         for name in route.request.__struct_fields__:
             assert not {"path", "file", "url", "location", "directory"} & (set(name.split("_")) - {"file"}), (
