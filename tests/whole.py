@@ -25,7 +25,7 @@ class Whole:
         settings = CHEAP | {name.replace("__", "."): value for name, value in flags.items()}
         directory.mkdir(exist_ok=True)
         plugins = PluginHost([*installed_plugins(), *more])
-        self.runtime = Runtime.open(directory, "tool", settings, {}, plugins)
+        self.runtime = Runtime.open(directory, "migrate", settings, {}, plugins)
         assert self.runtime.identity is not None
         self.runtime.identity.create_admin(*ADMIN)
         self.app = create_app(self.runtime)

@@ -1,8 +1,10 @@
 """Every hook of the server. A plugin implements the ones it needs and marks them with `hanami_core.hookimpl`.
 
 Hooks run at start-up and for requests, never for single frames or samples: what they return is gathered into registries
-once. The plugin host calls each implementation on its own, so that one that raises takes down nothing but itself; what
-happens to it stands in each hook as its failure policy.
+once. The plugin host calls each implementation on its own, so that one that raises takes down nothing but itself and
+what needs it; what happens stands in each hook as its failure policy. *Broken* means that nothing of the plugin is
+left: all that it contributed through any hook is taken back, plugins that need it are off too, and whoever of them was
+started gets `hanami_shutdown`. If an essential plugin is among them, the server refuses to start and says why.
 """
 
 # mypy: disable-error-code="empty-body"
@@ -11,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-import pluggy
+from hanami_core import hookspec
 
 if TYPE_CHECKING:
     import peewee
@@ -29,9 +31,6 @@ if TYPE_CHECKING:
     from hanami_core.sockets import SocketTarget
     from hanami_core.storage.blobs import BlobStore
 
-hookspec = pluggy.HookspecMarker("hanami")
-
-
 # ---------------------------------------------------------------------------------------------------------------------
 # Lifecycle
 # ---------------------------------------------------------------------------------------------------------------------
@@ -39,10 +38,10 @@ hookspec = pluggy.HookspecMarker("hanami")
 
 @hookspec
 def hanami_settings() -> Iterable[Setting]:
-    """Declare the plugin's settings.
+    """Declare the plugin's settings. The first hook that is called after all plugins are loaded.
 
     :returns: settings whose names begin with the plugin's name and a dot.
-    :failure: the plugin is broken; if it is essential, the server refuses to start.
+    :failure: the plugin is broken.
 
     Example::
 
@@ -54,10 +53,11 @@ def hanami_settings() -> Iterable[Setting]:
 
 @hookspec
 def hanami_startup(runtime: Runtime) -> None:
-    """Prepare the plugin in a process that begins to work.
+    """Prepare the plugin in a process that begins to work; plugins that it requires are prepared already.
 
-    :param runtime: settings, database, blobs, queue and registries; ``runtime.role`` tells which process it is.
-    :failure: the plugin is broken; if it is essential, the server refuses to start.
+    :param runtime: settings, database, blobs and queue; ``runtime.role`` tells what this process may do, see
+        `hanami_core.roles`. Registries are filled afterwards.
+    :failure: the plugin is broken. It cleans up itself what it has begun; `hanami_shutdown` is not called.
 
     Example::
 
@@ -69,7 +69,10 @@ def hanami_startup(runtime: Runtime) -> None:
 
 @hookspec
 def hanami_shutdown(runtime: Runtime) -> None:
-    """Release what the plugin holds before the process ends.
+    """Release what the plugin holds, before the process ends or because the plugin breaks after it was started.
+
+    Called for every plugin that was started, also if it implements no `hanami_startup`: the last one first, so that
+    what it requires is still there.
 
     :param runtime: the object that `hanami_startup` got.
     :failure: logged; the shutdown goes on.
@@ -82,16 +85,46 @@ def hanami_shutdown(runtime: Runtime) -> None:
     """
 
 
+@hookspec
+def hanami_hookspecs() -> object:
+    """Declare hooks of the plugin's own, which other plugins may implement.
+
+    Their names begin with the plugin's name and an underscore. They are called with `PluginHost.extension`. A plugin
+    that implements one needs the one that declares it, unless it says ``hookimpl(optionalhook=True)``.
+
+    :returns: a module, class or object with functions that are marked with `hanami_core.hookspec`.
+    :failure: the plugin is broken. A plugin that implements a hook which is missing, or wants an argument that it does
+        not have, is broken too.
+
+    Example::
+
+        class Hooks:
+            @staticmethod
+            @hookspec
+            def notes_panels(note):
+                ...
+
+        @hookimpl
+        def hanami_hookspecs():
+            return Hooks
+
+        def panels(runtime, note):
+            return [found.item for found in runtime.plugins.extension("notes_panels", note=note)]
+    """
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Storage
 # ---------------------------------------------------------------------------------------------------------------------
 
 
 @hookspec(firstresult=True)
-def hanami_database(settings: Settings) -> peewee.Database | None:
+def hanami_database(settings: Settings, read_only: bool) -> peewee.Database | None:
     """Provide the database. The first plugin that returns one is used.
 
     :param settings: all settings.
+    :param read_only: whether the process only looks; then using the database must not leave a trace, whether a server
+        runs meanwhile or not.
     :returns: a peewee database, not connected yet, or None.
     :failure: the server refuses to start.
 
@@ -110,8 +143,8 @@ def hanami_models() -> Iterable[type[peewee.Model]]:
     Numbered migrations in the directory ``migrations/`` of the plugin's package create and change them. Without that
     directory, and for a plugin that is a single module, missing tables are created.
 
-    :returns: models derived from `hanami_core.storage.database.Record` or `OwnedRecord`.
-    :failure: the server refuses to start.
+    :returns: models derived from `hanami_core.storage.database.Record` or `OwnedRecord`; no two share a table.
+    :failure: the server refuses to start. A plugin whose table is taken is broken.
 
     Example::
 
@@ -205,7 +238,7 @@ def hanami_dataset_formats() -> Iterable[DatasetFormat]:
     """Add formats that datasets can be uploaded in.
 
     :returns: formats; each gets an upload path of its name.
-    :failure: the plugin's formats are off. A dataset that a format chokes on is refused with the reason.
+    :failure: the plugin is broken. A dataset that a format chokes on is refused with the reason.
 
     Example::
 
@@ -221,12 +254,13 @@ def hanami_dataset_formats() -> Iterable[DatasetFormat]:
 
 
 @hookspec
-def hanami_compute_hosts(settings: Settings) -> Iterable[ComputeHost]:
+def hanami_compute_hosts(settings: Settings, runtime: Runtime) -> Iterable[ComputeHost]:
     """Add logical hosts. Each gets a sidecar process.
 
     :param settings: all settings.
+    :param runtime: the process' runtime.
     :returns: hosts that are not started; only their sidecar calls `ComputeHost.start`.
-    :failure: the plugin's hosts are off.
+    :failure: the plugin is broken.
 
     Example::
 
@@ -241,7 +275,7 @@ def hanami_network_rules() -> Iterable[NetworkRules]:
     """Add rule sets for a kind of host.
 
     :returns: rule sets; the pair of name and host kind is unique.
-    :failure: the plugin's rules are off; a task that needs them fails with the reason.
+    :failure: the plugin is broken; a task that needs its rules fails with the reason.
 
     Example::
 
@@ -256,7 +290,7 @@ def hanami_template_dialects() -> Iterable[TemplateDialect]:
     """Add languages that templates of clusters are written in.
 
     :returns: dialects; the first one that recognises a text parses it.
-    :failure: the plugin's dialects are off.
+    :failure: the plugin is broken.
 
     Example::
 
@@ -271,7 +305,7 @@ def hanami_task_kinds() -> Iterable[TaskKind]:
     """Add kinds of tasks that the sidecars can run.
 
     :returns: kinds with unique names.
-    :failure: the plugin's kinds are off; a task of such a kind fails with the reason.
+    :failure: the plugin is broken; a task of such a kind fails with the reason.
 
     Example::
 
@@ -304,11 +338,11 @@ def hanami_apis(runtime: Runtime) -> Iterable[Api]:
 
 @hookspec
 def hanami_routes(runtime: Runtime) -> Iterable[Route]:
-    """Add REST routes.
+    """Add REST routes. Called again if another plugin breaks meanwhile, because routes may be made of registries.
 
     :param runtime: the process' runtime; registries are complete.
     :returns: routes; the pair of method and path is unique. Routes of an Api that is not installed are left out.
-    :failure: the plugin is refused: none of its routes exists.
+    :failure: the plugin is broken.
 
     Example::
 
@@ -325,7 +359,7 @@ def hanami_socket_targets() -> Iterable[SocketTarget]:
     Rules and policy are asked about a target's `action` before its `host` and `open` are called.
 
     :returns: targets with unique names.
-    :failure: the plugin is refused: none of its targets exists.
+    :failure: the plugin is broken.
 
     Example::
 

@@ -9,29 +9,30 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from types import ModuleType
 
 import peewee
 
 from hanami_core import localsocket
 from hanami_core.clock import Clock, SystemClock
 from hanami_core.compute import ComputeHost, NetworkRules
+from hanami_core.datasets import DatasetFormat
 from hanami_core.dialects import TemplateDialect
 from hanami_core.errors import BadRequest, StartupError
-from hanami_core.http import RouteTable
+from hanami_core.http import Api, RouteTable
 from hanami_core.identity import Authenticator, IdentityProvider
 from hanami_core.network import Template
-from hanami_core.plugin_host import Contribution, PluginHost, installed_plugins, read_disabled
+from hanami_core.plugin_host import PluginHost, Registry, installed_plugins, read_disabled
 from hanami_core.queue import Lane, Task, TaskKind, TaskQueue
+from hanami_core.roles import Role
 from hanami_core.settings import CORE_SETTINGS, Settings, load_settings
 from hanami_core.sockets import SocketTarget
 from hanami_core.stash import Stash
 from hanami_core.storage import database
 from hanami_core.storage.blobs import Blob, Blobs
 
-Role = Literal["api", "sidecar", "tool"]
 CORE_MODELS: tuple[type[peewee.Model], ...] = (Lane, Task, Blob)
 
 
@@ -39,7 +40,8 @@ CORE_MODELS: tuple[type[peewee.Model], ...] = (Lane, Task, Blob)
 class Runtime:
     """What a process of the server works with.
 
-    `compute` is the started compute host of a sidecar and None everywhere else.
+    The registries show what working plugins contribute; they are filled when all plugins have started. `compute` is
+    the started compute host of a sidecar and None everywhere else.
     """
 
     role: Role
@@ -49,12 +51,17 @@ class Runtime:
     blobs: Blobs
     clock: Clock
     queue: TaskQueue
-    formats: dict[str, Contribution]
-    hosts: dict[str, ComputeHost]
-    rules: dict[tuple[str, str], NetworkRules]
-    dialects: dict[str, TemplateDialect]
-    kinds: dict[str, TaskKind]
-    targets: dict[str, SocketTarget]
+    models: Registry[str, type[peewee.Model]]
+    formats: Registry[str, DatasetFormat] = field(default_factory=lambda: Registry("hanami_dataset_formats"))
+    hosts: Registry[str, ComputeHost] = field(default_factory=lambda: Registry("hanami_compute_hosts"))
+    rules: Registry[tuple[str, str], NetworkRules] = field(default_factory=lambda: Registry("hanami_network_rules"))
+    dialects: Registry[str, TemplateDialect] = field(default_factory=lambda: Registry("hanami_template_dialects"))
+    kinds: Registry[str, TaskKind] = field(default_factory=lambda: Registry("hanami_task_kinds"))
+    targets: Registry[str, SocketTarget] = field(default_factory=lambda: Registry("hanami_socket_targets"))
+    authenticators: Registry[str, Authenticator] = field(default_factory=lambda: Registry("hanami_authenticators"))
+    apis: Registry[str, Api] = field(default_factory=lambda: Registry("hanami_apis"))
+    routes: RouteTable = field(default_factory=RouteTable)
+    identity: IdentityProvider | None = None
     stash: Stash = field(default_factory=Stash)
     compute: ComputeHost | None = None
 
@@ -67,62 +74,80 @@ class Runtime:
         environ: Mapping[str, str] | None = None,
         plugins: PluginHost | None = None,
     ) -> Runtime:
-        """Build the runtime of a process and let the plugins start.
+        """Build the runtime of a process and take the plugins through their start.
+
+        Whatever can not be started takes back what was started before it.
 
         Raises:
             StartupError: if something essential is missing or fails; the text says what.
             SettingsError: if a setting is wrong.
         """
         host = plugins or PluginHost(installed_plugins(), read_disabled(data_dir))
+        host.lenient = not Role(role).writes
+        host.require_essential()
         settings = resolve_settings(data_dir, host, flags or {}, environ)
-        if not host.implements("hanami_authenticators"):
-            raise StartupError("no plugin authenticates users; see 'hanami plugins'")
-        db = host.database(settings)
+        runtime = cls._assemble(Role(role), settings, host)
+        try:
+            runtime._start()
+        except BaseException:
+            runtime.close()
+            raise
+        return runtime
+
+    @classmethod
+    def _assemble(cls, role: Role, settings: Settings, host: PluginHost) -> Runtime:
+        """Take the plugins through the phase of storage."""
+        db = host.database(settings, read_only=not role.writes)
         database.proxy.initialize(db)
-        clock = SystemClock()
-        blobs = Blobs(host.blob_store(settings))
-        runtime = cls(
+        clock, blobs = SystemClock(), Blobs(host.blob_store(settings))
+        return cls(
             role=role,
             settings=settings,
             plugins=host,
             database=db,
             blobs=blobs,
             clock=clock,
-            queue=TaskQueue(clock, blobs, settings["queue.lease"], partial(_poke, data_dir)),
-            formats=host.dataset_formats(),
-            hosts=host.compute_hosts(settings),
-            rules=host.network_rules(),
-            dialects=host.template_dialects(),
-            kinds=host.task_kinds(),
-            targets=host.socket_targets(),
+            queue=TaskQueue(clock, blobs, settings["queue.lease"], partial(_poke, settings.data_dir)),
+            models=host.models([model._meta.table_name for model in CORE_MODELS]),
         )
-        if role == "tool":
-            runtime.migrate()
-        host.startup(runtime)
-        return runtime
 
-    @cached_property
-    def authenticators(self) -> dict[str, Authenticator]:
-        """All schemes by name."""
-        return self.plugins.authenticators(self)
+    def _start(self) -> None:
+        """Take the plugins through the phases of start, registries and routes."""
+        if self.role.prepares:
+            self.migrate()
+        self.plugins.startup(self)
+        self.gather()
+        self._gather_routes()
+        self.plugins.require_essential()
+        if self.role.writes and not self.authenticators:
+            raise StartupError("no plugin authenticates users; see 'hanami plugins'")
 
-    @cached_property
-    def identity(self) -> IdentityProvider | None:
-        """The directory of users."""
-        return self.plugins.identity(self)
+    def gather(self) -> None:
+        """Fill the registries, in an order in which each may look at those before it."""
+        host = self.plugins
+        self.authenticators = host.authenticators(self)
+        self.identity = host.identity(self)
+        self.apis = host.apis(self)
+        self.formats = host.dataset_formats()
+        self.hosts = host.compute_hosts(self.settings, self)
+        self.rules = host.network_rules()
+        self.dialects = host.template_dialects()
+        self.kinds = host.task_kinds()
+        self.targets = host.socket_targets()
 
-    @cached_property
-    def routes(self) -> RouteTable:
-        """All REST routes, bound to their Apis."""
-        apis = self.plugins.apis(self)
-        return RouteTable(apis, self.plugins.routes(self, apis))
+    def _gather_routes(self) -> None:
+        """Gather the routes; again without those that broke meanwhile, because routes are made of registries."""
+        working = None
+        while working != (working := self.plugins.working()):
+            self.routes = RouteTable(self.apis, self.plugins.routes(self, self.apis))
 
     def migrate(self) -> list[str]:
         """Bring all tables up to date and return the steps that ran."""
         steps = database.migrate(Path(__file__).parent / "migrations", "core", CORE_MODELS)
-        for name, models in self.plugins.models().items():
-            directory = _migrations_of(self.plugins.plugins[str(name)].module)
-            steps += database.migrate(directory, str(name), models)
+        for plugin in self.plugins.working():
+            if "hanami_models" in plugin.hooks:
+                models = [c.item for c in self.models.contributions().values() if c.plugin is plugin]
+                steps += database.migrate(_migrations_of(plugin.module), plugin.name, models)
         return steps
 
     def close(self) -> None:
@@ -162,12 +187,13 @@ class Runtime:
         raise BadRequest("\n".join(reasons))
 
 
-def _migrations_of(module: Any) -> Path | None:
+def _migrations_of(module: ModuleType | None) -> Path | None:
     """Return the directory for the migrations of a plugin: that of its own package.
 
     A plugin that is a single module has none. What lies beside it, often in ``site-packages``, belongs to others.
     """
-    return Path(module.__file__).parent / "migrations" if hasattr(module, "__path__") else None
+    file = getattr(module, "__file__", None) if hasattr(module, "__path__") else None
+    return Path(file).parent / "migrations" if file else None
 
 
 def _poke(data_dir: Path, host: str) -> None:

@@ -87,12 +87,13 @@ class Api(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Any:
         """Build the application in a worker; the process that only watches the workers loads none of it."""
+        from hanami_core.roles import Role
         from hanami_core.runtime import Runtime
         from hanami_server.app import create_app
         from hanami_server.handover import Handover
 
         try:
-            self._runtime = Runtime.open(self._options.data_dir, "api", self._options.flags)
+            self._runtime = Runtime.open(self._options.data_dir, Role.API, self._options.flags)
         except HanamiError as error:
             log.error("api does not start", extra={"reason": str(error)})
             raise AppImportError(str(error)) from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 import falcon
 
 from hanami_core.access import Access, Actor
-from hanami_core.errors import PluginError, Unauthorized
+from hanami_core.errors import Unauthorized
 from hanami_core.events import CallAllowed
 from hanami_core.http import SAFE_METHODS, Api, BoundRoute
 from hanami_core.runtime import Runtime
@@ -62,14 +62,3 @@ class Gate:
         if request.method not in SAFE_METHODS:
             runtime.plugins.event(runtime, CallAllowed(actor=actor, endpoint=action.endpoint, method=request.method))
         return access
-
-
-def check_schemes(runtime: Runtime) -> None:
-    """Refuse routes that nobody could ever call, or everybody.
-
-    Raises:
-        PluginError: if an Api names no scheme and has a route that is not anonymous.
-    """
-    for bound in runtime.routes:
-        if not bound.route.anonymous and not bound.api.schemes:
-            raise PluginError(f"route {bound.route.method} {bound.path} needs a login, but its Api names no scheme")

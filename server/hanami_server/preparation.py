@@ -12,6 +12,7 @@ import sys
 import msgspec
 
 from hanami_core.errors import HanamiError, SettingsError, StartupError
+from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
 from hanami_server import logs
 from hanami_server.plan import Plan
@@ -30,7 +31,7 @@ def prepare(options: Options) -> Plan:
     Raises:
         HanamiError: if the server must not start; the text says why.
     """
-    runtime = Runtime.open(options.data_dir, "tool", options.flags)
+    runtime = Runtime.open(options.data_dir, Role.MIGRATE, options.flags)
     try:
         if runtime.identity is None or not runtime.identity.has_admin():
             raise StartupError("there is no admin yet, run 'hanami init' first")

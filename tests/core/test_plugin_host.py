@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import types
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import msgspec
 import peewee
 import pytest
 
-from hanami_core import hookimpl
+from hanami_core import hookimpl, hookspec
 from hanami_core.access import Action, Actor, Rule
 from hanami_core.errors import BadRequest, PluginError, SettingsError, StartupError, Unauthorized
 from hanami_core.events import CallAllowed, Event
@@ -86,8 +87,9 @@ def test_an_unknown_hook_breaks_the_plugin() -> None:
 
 
 def test_a_wrong_signature_breaks_the_plugin() -> None:
-    host = PluginHost([plugin("a", hanami_models=lambda surprise: [])])
-    assert state(host, "a")[0] == "broken"
+    host = PluginHost([plugin("a", hanami_models=lambda surprise: []), plugin("b", hanami_startup=lambda it: None)])
+    assert state(host, "a") == ("broken", "hanami_models has no argument 'surprise', it offers none")
+    assert state(host, "b") == ("broken", "hanami_startup has no argument 'it', it offers runtime")
 
 
 def test_disabled_names_survive(tmp_path: Path) -> None:
@@ -113,7 +115,7 @@ def test_hook_hanami_settings() -> None:
     host = PluginHost(points)
     assert host.settings() == [good]
     assert state(host, "raises") == ("broken", "ValueError: boom")
-    assert state(host, "wrong")[1] == "PluginError: hanami_settings returned str, expected Setting"
+    assert state(host, "wrong")[1] == "hanami_settings returned str, expected Setting"
     assert "does not begin with foreign." in state(host, "foreign")[1]
 
 
@@ -153,8 +155,12 @@ def test_hook_hanami_shutdown() -> None:
             plugin("good", hanami_shutdown=lambda runtime: seen.append(runtime)),
         ]
     )
+    host.startup("runtime")
     host.shutdown("runtime")
     assert seen == ["runtime"]
+    assert state(host, "bad") == ("degraded", "failed in hanami_shutdown: ValueError: boom")
+    host.shutdown("runtime")
+    assert seen == ["runtime"], "who was shut down is not running any more"
 
 
 def test_hook_hanami_database() -> None:
@@ -181,8 +187,11 @@ def test_hook_hanami_models() -> None:
     class Note(peewee.Model):
         pass
 
-    assert PluginHost([plugin("a", hanami_models=lambda: [Note])]).models() == {"a": [Note]}
-    for bad in (lambda: boom(), lambda: ["notes"]):
+    points = [plugin("a", hanami_models=lambda: [Note])]
+    models = PluginHost(points).models()
+    assert dict(models) == {"note": Note}
+    assert models.owner("note").name == "a"
+    for bad in (lambda: boom(), lambda: ["notes"], lambda: [int]):
         with pytest.raises(StartupError, match="plugin a"):
             PluginHost([plugin("a", hanami_models=bad)]).models()
 
@@ -266,9 +275,9 @@ def test_hook_hanami_dataset_formats() -> None:
     ]
     host = PluginHost(points)
     assert set(host.dataset_formats()) == {"csv"}
-    assert state(host, "b") == ("degraded", "PluginError: hanami_dataset_formats: csv is taken by plugin a")
-    assert state(host, "c") == ("degraded", "ValueError: boom")
-    assert state(host, "d")[0] == "degraded"
+    assert state(host, "b") == ("broken", "hanami_dataset_formats: csv is taken by plugin a")
+    assert state(host, "c") == ("broken", "ValueError: boom")
+    assert state(host, "d") == ("broken", "hanami_dataset_formats returned str, expected DatasetFormat")
 
 
 @pytest.mark.parametrize(
@@ -279,13 +288,17 @@ def test_hook_hanami_dataset_formats() -> None:
         ("hanami_template_dialects", lambda host: host.template_dialects()),
         ("hanami_task_kinds", lambda host: host.task_kinds()),
         ("hanami_dataset_formats", lambda host: host.dataset_formats()),
+        ("hanami_socket_targets", lambda host: host.socket_targets()),
+        ("hanami_routes", lambda host: host.routes(None)),
     ],
 )
 @pytest.mark.parametrize("implementation", [lambda: boom(), lambda: [42], lambda: 42])
-def test_data_and_compute_hooks_switch_off_what_fails(hook: str, call: Any, implementation: Any) -> None:
+def test_a_plugin_that_fails_in_a_registry_is_broken(hook: str, call: Any, implementation: Any) -> None:
     host = PluginHost([plugin("bad", **{hook: implementation})])
     assert call(host) == {}
-    assert state(host, "bad")[0] == "degraded"
+    assert state(host, "bad")[0] == "broken"
+    with pytest.raises(StartupError, match="plugin bad: "):
+        call(PluginHost([plugin("bad", essential=True, **{hook: implementation})]))
 
 
 def test_hook_hanami_task_kinds() -> None:
@@ -344,8 +357,8 @@ def test_hook_hanami_routes() -> None:
         plugin("d", hanami_routes=lambda runtime: [("GET", "/")]),
     ]
     host = PluginHost(points)
-    assert [r.path for r in host.routes(None, {})] == ["/v1/note"]
-    assert state(host, "b") == ("broken", "PluginError: hanami_routes: ('GET', '/v1/note') is taken by plugin a")
+    assert [r.path for r in host.routes(None, {})] == ["/v1/note"]  # type: ignore[arg-type]
+    assert state(host, "b") == ("broken", "hanami_routes: GET /v1/note is taken by plugin a")
     assert state(host, "c")[0] == state(host, "d")[0] == "broken"
 
 
@@ -384,8 +397,8 @@ def test_hook_hanami_event() -> None:
     host.event(None, event)
     host.event(None, event)
     assert seen == [event, event]
-    assert (host.plugins["bad"].missed, host.plugins["good"].missed) == (2, 0)
-    assert state(host, "bad") == ("active", "")
+    assert (host.plugins["bad"].failures, host.plugins["good"].failures) == (2, 0)
+    assert state(host, "bad") == ("degraded", "failed in hanami_event: ValueError: boom")
 
 
 def test_events_have_different_names() -> None:
@@ -454,3 +467,114 @@ def test_plugins_tell_where_they_come_from() -> None:
     host = PluginHost([plugin("a", hanami_task_kinds=nothing, hanami_models=nothing)])
     found: Plugin = host.plugins["a"]
     assert (found.distribution, found.version, found.hooks) == ("third", "1.0", ("hanami_models", "hanami_task_kinds"))
+
+
+# -- hooks of plugins -------------------------------------------------------------------------------------------------
+
+
+def panels(**options: Any) -> Any:
+    """Return a specification; a new one each time, because marking it changes it."""
+    return hookspec(lambda note, colour: None, **options)
+
+
+def declaring(name: str = "notes", **functions: Any) -> EntryPoint:
+    """Return a plugin that declares hooks."""
+    own = functions or {"notes_panels": panels()}
+    specifications = types.SimpleNamespace(**own)
+    return plugin(name, hanami_hookspecs=lambda: specifications)
+
+
+def implementing(name: str, function: Any, hook: str = "notes_panels", **options: Any) -> EntryPoint:
+    """Return a plugin that implements a hook of another plugin."""
+    return plugin(name, **{hook: hookimpl(function, **options)})
+
+
+def test_hook_hanami_hookspecs() -> None:
+    points = [
+        implementing("first", lambda note: f"first {note}"),
+        implementing("bad", lambda note: boom()),
+        implementing("leaving", lambda: sys.exit(3)),
+        implementing("second", lambda colour, note: f"second {note} {colour}"),
+        declaring(),
+    ]
+    host = PluginHost(points)
+    for _ in range(2):
+        found = host.extension("notes_panels", note="n", colour="red")
+        assert [(c.plugin.name, c.item) for c in found] == [("first", "first n"), ("second", "second n red")]
+    assert state(host, "bad") == ("degraded", "failed in notes_panels: ValueError: boom")
+    assert state(host, "leaving") == ("degraded", "failed in notes_panels: SystemExit: 3")
+    assert host.plugins["bad"].failures == 2
+    assert host.plugins["first"].hooks == ("notes_panels",)
+
+
+@pytest.mark.parametrize(
+    ("points", "reason"),
+    [
+        ([], "implements notes_panels, which no installed plugin declares"),
+        ([plugin("notes")], "implements notes_panels, a hook of plugin notes, which does not declare it"),
+        ([EntryPoint("notes", "third", "1", broken_import)],
+         "implements notes_panels, a hook of plugin notes, which is broken"),
+        ([declaring(notes_panels=hookspec(lambda it: None))], "notes_panels has no argument 'note', it offers it"),
+    ],
+)  # fmt: skip
+def test_an_implementation_of_a_missing_hook_breaks_its_plugin(points: list[EntryPoint], reason: str) -> None:
+    host = PluginHost([*points, implementing("guest", lambda note: note)])
+    assert state(host, "guest") == ("broken", reason)
+
+
+def test_an_optional_implementation_of_a_missing_hook_is_no_error() -> None:
+    guest = implementing("guest", lambda note: note, optionalhook=True)
+    assert state(PluginHost([guest]), "guest") == ("active", "")
+    host = PluginHost([guest, declaring()])
+    assert [c.item for c in host.extension("notes_panels", note=1, colour=2)] == [1]
+
+
+def test_a_plugin_goes_with_the_one_whose_hook_it_implements() -> None:
+    seen: list[str] = []
+    owner = plugin(
+        "notes",
+        hanami_hookspecs=lambda: types.SimpleNamespace(notes_panels=panels()),
+        hanami_routes=lambda: boom(),
+    )
+    guest = plugin("guest", hanami_shutdown=lambda: seen.append("guest"), notes_panels=hookimpl(lambda note: note))
+    polite = implementing("polite", lambda note: note, optionalhook=True)
+    host = PluginHost([guest, polite, owner])
+    host.startup(None)
+    host.routes(None)
+    assert state(host, "guest") == ("broken", "implements notes_panels, a hook of plugin notes, which is broken")
+    assert state(host, "polite") == ("active", "")
+    assert seen == ["guest"]
+    with pytest.raises(PluginError, match="no working plugin declares the hook notes_panels"):
+        host.extension("notes_panels", note=1, colour=2)
+
+
+@pytest.mark.parametrize(
+    ("declaration", "reason"),
+    [
+        (lambda: types.SimpleNamespace(panels=panels()), "hanami_hookspecs: panels does not begin with notes_"),
+        (lambda: types.SimpleNamespace(hanami_panels=panels()), "hanami_panels does not begin with notes_"),
+        (
+            lambda: types.SimpleNamespace(notes_panels=lambda note: None),
+            "returned nothing that is marked with hookspec",
+        ),
+        (lambda: None, "returned nothing that is marked with hookspec"),
+        (lambda: boom(), "ValueError: boom"),
+        (lambda: types.SimpleNamespace(notes_one=panels(firstresult=True)), "can be neither firstresult"),
+    ],
+)
+def test_hooks_that_can_not_be_declared_break_their_plugin(declaration: Any, reason: str) -> None:
+    host = PluginHost([plugin("notes", hanami_hookspecs=declaration)])
+    assert state(host, "notes")[0] == "broken"
+    assert reason in state(host, "notes")[1]
+
+
+def test_a_hook_that_two_plugins_declare_breaks_the_later_one() -> None:
+    host = PluginHost(
+        [declaring("notes", notes_book_pages=panels()), declaring("notes_book", notes_book_pages=panels())]
+    )
+    assert state(host, "notes_book") == ("broken", "hanami_hookspecs: notes_book_pages is taken by plugin notes")
+
+
+def test_a_hook_of_a_plugin_is_called_as_it_is_declared() -> None:
+    with pytest.raises(PluginError, match=r"called with \(note\) and declared with \(note, colour\)"):
+        PluginHost([declaring()]).extension("notes_panels", note=1)

@@ -50,7 +50,7 @@ def test_messages_are_those_of_the_parser() -> None:
 
 def test_the_policy_to_begin_with_says_what_the_routes_suggest(tmp_path: Path) -> None:
     host = PluginHost(installed_plugins())
-    runtime = Runtime.open(tmp_path, "tool", environ={}, plugins=host)
+    runtime = Runtime.open(tmp_path, "migrate", environ={}, plugins=host)
     try:
         wanted: dict[str, dict[str, frozenset[str]]] = {}
         for bound in runtime.routes:

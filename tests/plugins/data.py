@@ -75,7 +75,7 @@ def varint(number: int) -> bytes:
 class Site:
     """An open runtime, its routes and its sockets."""
 
-    def __init__(self, directory: Path, *more: EntryPoint, role: Any = "tool", **flags: object) -> None:
+    def __init__(self, directory: Path, *more: EntryPoint, role: Any = "migrate", **flags: object) -> None:
         """Open a data directory; flags are settings with ``__`` for the dot."""
         settings = {name.replace("__", "."): value for name, value in flags.items()}
         self.runtime = Runtime.open(directory, role, settings, {}, host(*more))

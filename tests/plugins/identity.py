@@ -49,7 +49,7 @@ def host(*more: EntryPoint) -> PluginHost:
 class Site:
     """An open runtime and its routes."""
 
-    def __init__(self, directory: Path, role: Any = "tool", **flags: object) -> None:
+    def __init__(self, directory: Path, role: Any = "migrate", **flags: object) -> None:
         self.directory = directory
         settings = CHEAP | {name.replace("__", "."): value for name, value in flags.items()}
         self.runtime = Runtime.open(directory, role, settings, {}, host())

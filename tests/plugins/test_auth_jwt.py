@@ -351,7 +351,7 @@ def test_a_tool_makes_the_key_and_nobody_else_does(tmp_path: Path) -> None:
 def test_a_short_key_is_refused_and_kept(tmp_path: Path) -> None:
     file = tmp_path / KEY_FILE
     file.write_bytes(b"asdf\n")
-    for role in ("tool", "api", "sidecar"):
+    for role in ("migrate", "api", "sidecar"):
         with pytest.raises(StartupError, match="at least 32 bytes, this one has 5"):
             Site(tmp_path, role)
     assert file.read_bytes() == b"asdf\n"

@@ -172,7 +172,7 @@ def test_a_frame_that_waited_for_a_move_is_refused(
     talk.train(3)
     waiting: list[threading.Thread] = []
     Lane.update(held=False).where(Lane.key == cluster.uuid).execute()
-    runtime.hosts["other"] = runtime.hosts["cpu0"]
+    runtime.hosts.add(runtime.hosts.owner("cpu0"), [("other", runtime.hosts["cpu0"])])
     with atomic():
         runtime.queue.enqueue("switch_host", cluster.uuid, ACTOR, "t", HostMove("other"), 1)
     task = runtime.queue.claim("cpu0", "here")
@@ -188,7 +188,7 @@ def test_a_session_does_not_go_on_where_its_cluster_was(
     runtime: Runtime, clusters: LiveClusters, cluster: Cluster, talk: Talk
 ) -> None:
     talk.train()
-    runtime.hosts["other"] = runtime.hosts["cpu0"]
+    runtime.hosts.add(runtime.hosts.owner("cpu0"), [("other", runtime.hosts["cpu0"])])
     to_tasks(cluster)
     run(runtime, cluster, "switch_host", HostMove("other"))
     change(cluster, mode="DIRECT")

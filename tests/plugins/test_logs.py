@@ -174,7 +174,7 @@ def test_huge_values_are_cut(whole: Whole) -> None:
 
 def test_an_observer_that_fails_is_counted_and_breaks_nothing(whole: Whole) -> None:
     assert whole.call("POST", "project", id="proj", name="A project").status_code == 200
-    assert whole.runtime.plugins.plugins["broken"].missed == 1
+    assert whole.runtime.plugins.plugins["broken"].failures == 1
     assert len(audit(whole)) == 1
 
 
@@ -186,7 +186,7 @@ def test_a_full_log_breaks_no_call(whole: Whole, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(service, "_write", fail)
     assert whole.call("POST", "project", id="proj", name="A project").status_code == 200
     assert whole.call("GET", "broken").text.startswith("internal error ")
-    assert whole.runtime.plugins.plugins["logs"].missed == 2
+    assert whole.runtime.plugins.plugins["logs"].failures == 2
 
 
 def test_migrations_make_the_models(whole: Whole, tmp_path: Path) -> None:

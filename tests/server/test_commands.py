@@ -153,7 +153,7 @@ def patient(env, data_dir) -> Path:
     code = (
         "import sys, pathlib\n"
         "from hanami_core.runtime import Runtime\n"
-        "runtime = Runtime.open(pathlib.Path(sys.argv[1]), 'tool')\n"
+        "runtime = Runtime.open(pathlib.Path(sys.argv[1]), 'migrate')\n"
         "for text in ('one', 'two'):\n"
         "    with runtime.blobs.staging() as path:\n"
         "        path.write_text(text)\n"

@@ -39,9 +39,9 @@ class BoundRoute:
 class RouteTable:
     """The routes and Apis of a process."""
 
-    def __init__(self, apis: Mapping[str, Api], routes: Iterable[Route]) -> None:
+    def __init__(self, apis: Mapping[str, Api] | None = None, routes: Iterable[Route] = ()) -> None:
         """Bind routes to Apis; those of an Api that is not there are left out."""
-        self.apis = dict(apis)
+        self.apis = dict(apis or {})
         bound = (BoundRoute(self.apis[route.api], route) for route in routes if route.api in self.apis)
         self._routes = {found.key: found for found in bound}
         self._actions = {(found.route.method, found.action.endpoint): found for found in self}

@@ -33,9 +33,9 @@ def hanami_settings() -> list[Setting]:
 
 @hookimpl
 def hanami_startup(runtime: Runtime) -> None:
-    """Read the key, and create it if this is the first tool that needs one."""
+    """Read the key, and create it if this process prepares the others."""
     file = runtime.settings.data_dir / KEY_FILE
-    if runtime.role == "tool":
+    if runtime.role.prepares:
         create_key(file)
     tokens = Tokens(read_key(file), runtime.settings["auth_jwt.expire"], runtime.clock)
     sessions = Sessions(tokens, runtime)

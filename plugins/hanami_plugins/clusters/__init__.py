@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from hanami_core import hookimpl
 from hanami_core.http import Route
 from hanami_core.queue import TaskKind
+from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
 from hanami_core.storage.database import Record
@@ -64,7 +65,7 @@ def hanami_models() -> Iterable[type[Record]]:
 @hookimpl
 def hanami_startup(runtime: Runtime) -> None:
     """In a sidecar, keep live networks."""
-    if runtime.role == "sidecar":
+    if runtime.role is Role.SIDECAR:
         runtime.stash[LIVE] = LiveClusters(runtime)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from typing import Annotated, Any
 
@@ -14,7 +13,7 @@ from hanami_core.errors import NotFound, PluginError
 from hanami_core.http import Call, Empty, Listing, Paging, Route, listing
 from hanami_core.http.sharing import OwnedAnswer, owned_answer, visibility_route
 from hanami_core.ids import Name, Uuid
-from hanami_core.plugin_host import DEGRADED, Contribution
+from hanami_core.plugin_host import Contribution
 from hanami_core.runtime import Runtime
 from hanami_plugins.datasets import service, tables
 from hanami_plugins.datasets.models import Dataset
@@ -25,8 +24,6 @@ VERSION = "v1.0alpha"
 LIST_HEADER = ("created_at", "uuid", "project_id", "owner_id", "visibility", "name")
 MAX_EXCERPT = 10_000
 _WORD = re.compile(r"[a-z][a-z0-9_]*")
-
-log = logging.getLogger("hanami.datasets")
 
 
 class ByUuid(msgspec.Struct, forbid_unknown_fields=True):
@@ -107,19 +104,17 @@ def routes(runtime: Runtime) -> list[Route]:
         Route("GET", f"{PREFIX}/content", "datasets.content", Content, Data, content),
         visibility_route(PREFIX, "datasets", Dataset, MISSING),
     ]
-    for contribution in runtime.formats.values():
-        found += _routes_of(contribution, runtime.settings["datasets.max_upload"])
+    for contribution in runtime.formats.contributions().values():
+        found += _routes_of(runtime, contribution)
     return found
 
 
-def _routes_of(contribution: Contribution, max_size: int) -> list[Route]:
-    """Return the routes of a format; one that can not have any is off, and the others stay."""
+def _routes_of(runtime: Runtime, contribution: Contribution[DatasetFormat]) -> list[Route]:
+    """Return the routes of a format; the plugin of one that can not have any is refused, and the others stay."""
     try:
-        return upload_routes(contribution.item, max_size)
+        return upload_routes(contribution.item, runtime.settings["datasets.max_upload"])
     except Exception as error:
-        plugin = contribution.plugin
-        plugin.state, plugin.reason = DEGRADED, f"{type(error).__name__}: {error}"
-        log.exception("format off", extra={"plugin": plugin.name, "reason": plugin.reason})
+        runtime.plugins.refuse(contribution.plugin, error)
         return []
 
 

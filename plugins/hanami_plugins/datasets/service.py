@@ -99,7 +99,7 @@ def _turn(runtime: Runtime) -> Iterator[None]:
 
 
 def _module(runtime: Runtime, format_name: str) -> str:
-    return str(runtime.formats[format_name].plugin.module.__name__)
+    return runtime.formats.owner(format_name).module_name
 
 
 def _limits(runtime: Runtime) -> decoding.Limits:

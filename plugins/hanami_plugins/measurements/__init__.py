@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from hanami_core import hookimpl
 from hanami_core.http import Route
+from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
 from hanami_core.stash import StashKey
 from hanami_plugins.measurements import routes
@@ -21,7 +22,7 @@ SAMPLER: StashKey[Sampler] = StashKey("measurements.sampler")
 @hookimpl
 def hanami_startup(runtime: Runtime) -> None:
     """In a sidecar, measure."""
-    if runtime.role == "sidecar":
+    if runtime.role is Role.SIDECAR:
         runtime.stash[SAMPLER] = Sampler(runtime)
         runtime.stash[SAMPLER].start()
 

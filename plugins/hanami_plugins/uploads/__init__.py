@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hanami_core import hookimpl
+from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
 from hanami_core.sockets import SocketTarget
@@ -57,7 +58,7 @@ def hanami_models() -> Iterable[type[Record]]:
 @hookimpl
 def hanami_startup(runtime: Runtime) -> None:
     """Clean up after uploads that were abandoned or cut off."""
-    if runtime.role in ("sidecar", "tool"):
+    if runtime.role.prepares or runtime.role is Role.SIDECAR:
         discard_idle(runtime)
         remove_orphans(runtime)
 

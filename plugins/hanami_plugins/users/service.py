@@ -158,8 +158,7 @@ def user_answer(user: User) -> UserAnswer:
 
 def count_owned(runtime: Runtime, column: str, value: str) -> int:
     """Return how many resources of all plugins have `value` in ``owner_id`` or ``project_id``."""
-    models = [model for found in runtime.plugins.models().values() for model in found]
-    owned = [model for model in models if issubclass(model, OwnedRecord)]
+    owned = [model for model in runtime.models.values() if issubclass(model, OwnedRecord)]
     return sum(model.active().where(getattr(model, column) == value).count() for model in owned)
 
 

@@ -51,12 +51,13 @@ def run(argv: Sequence[str]) -> int:
 
 def _doctor(data_dir: Path, as_json: bool) -> int:
     from hanami_core.errors import StartupError
+    from hanami_core.roles import Role
     from hanami_core.runtime import Runtime
 
     common.quiet()
     if not data_dir.is_dir():
         raise StartupError(f"there is no data directory {data_dir}")
-    runtime = Runtime.open(data_dir, "tool")
+    runtime = Runtime.open(data_dir, Role.MIGRATE)
     try:
         findings = list(_examine(runtime))
         count = len(_known_blobs())
@@ -84,7 +85,7 @@ def _examine(runtime: Runtime) -> Iterator[Finding]:
 def _examine_database(runtime: Runtime) -> Iterator[Finding]:
     from hanami_core.runtime import CORE_MODELS
 
-    models = [*CORE_MODELS, *(model for group in runtime.plugins.models().values() for model in group)]
+    models = [*CORE_MODELS, *runtime.models.values()]
     for model in models:
         yield from _problem(f"table {model._meta.table_name}", lambda model=model: _read(model))  # type: ignore[misc]
     yield from _problem("database", lambda: _check_file(runtime.database))

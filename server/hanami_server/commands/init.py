@@ -39,11 +39,12 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _init(data_dir: Path) -> int:
+    from hanami_core.roles import Role
     from hanami_core.runtime import Runtime
 
     common.quiet()
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    runtime = Runtime.open(data_dir, "tool")
+    runtime = Runtime.open(data_dir, Role.MIGRATE)
     try:
         if runtime.identity is None:
             raise StartupError("no plugin keeps users; see 'hanami plugins'")

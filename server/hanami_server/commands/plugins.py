@@ -64,8 +64,7 @@ def _ask(host: PluginHost, data_dir: Path) -> None:
     from hanami_core.runtime import resolve_settings
 
     with contextlib.suppress(HanamiError):
-        settings = resolve_settings(data_dir, host, {})
-        host.compute_hosts(settings)
+        resolve_settings(data_dir, host, {})
     registries = (
         host.dataset_formats,
         host.network_rules,

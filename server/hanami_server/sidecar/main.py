@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from hanami_core import localsocket
 from hanami_core.errors import HanamiError, StartupError
+from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
 from hanami_core.settings import cache_directory
 from hanami_server import lifetime, logs
@@ -52,7 +53,7 @@ def main(argv: list[str]) -> NoReturn:
 
 def _run(options: Options, host: str) -> int:
     lifetime.raise_file_limit()
-    runtime = Runtime.open(options.data_dir, "sidecar", options.flags)
+    runtime = Runtime.open(options.data_dir, Role.SIDECAR, options.flags)
     if host not in runtime.hosts:
         raise StartupError(f"no plugin provides the host {host}")
     runtime.compute = runtime.hosts[host]
