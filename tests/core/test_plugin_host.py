@@ -222,7 +222,7 @@ def test_hook_hanami_authenticators() -> None:
 def test_hook_hanami_authenticators_refuses_a_scheme_that_is_taken() -> None:
     host = PluginHost([plugin(name, hanami_authenticators=lambda: [Scheme("one")]) for name in ("a", "b")])
     assert list(host.authenticators(None)) == ["one"]
-    assert host.plugins["b"].reason == "PluginError: hanami_authenticators: one is taken by plugin a"
+    assert host.plugins["b"].reason == "hanami_authenticators: one is taken by plugin a"
 
 
 @pytest.mark.parametrize("answer", [boom, lambda: {"is_admin": True}])
@@ -289,7 +289,7 @@ def test_hook_hanami_dataset_formats() -> None:
         ("hanami_task_kinds", lambda host: host.task_kinds()),
         ("hanami_dataset_formats", lambda host: host.dataset_formats()),
         ("hanami_socket_targets", lambda host: host.socket_targets()),
-        ("hanami_routes", lambda host: host.routes(None)),
+        ("hanami_routes", lambda host: host.routes(None, {})),
     ],
 )
 @pytest.mark.parametrize("implementation", [lambda: boom(), lambda: [42], lambda: 42])
@@ -540,7 +540,7 @@ def test_a_plugin_goes_with_the_one_whose_hook_it_implements() -> None:
     polite = implementing("polite", lambda note: note, optionalhook=True)
     host = PluginHost([guest, polite, owner])
     host.startup(None)
-    host.routes(None)
+    host.routes(None, {})
     assert state(host, "guest") == ("broken", "implements notes_panels, a hook of plugin notes, which is broken")
     assert state(host, "polite") == ("active", "")
     assert seen == ["guest"]

@@ -131,7 +131,7 @@ def test_whoever_has_the_identifier_now_keeps_the_place(
 ) -> None:
     whole.member("mia_", "digits")
     what = {"id": {"user": "mia_", "project": "digits"}[noun]}
-    model = whole.runtime.plugins.models()[f"{noun}s"][0]
+    model = whole.runtime.models[noun]
     stale = model.get(model.id == what["id"])
     assert whole.call("DELETE", noun, **what).status_code == 200
     whole.member("mia_", "digits")
