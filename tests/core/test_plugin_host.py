@@ -289,7 +289,7 @@ def test_hook_hanami_dataset_formats() -> None:
         ("hanami_task_kinds", lambda host: host.task_kinds()),
         ("hanami_dataset_formats", lambda host: host.dataset_formats()),
         ("hanami_socket_targets", lambda host: host.socket_targets()),
-        ("hanami_routes", lambda host: host.routes(None, {})),
+        ("hanami_routes", lambda host: dict.fromkeys(host.routes(None, {}))),
     ],
 )
 @pytest.mark.parametrize("implementation", [lambda: boom(), lambda: [42], lambda: 42])
