@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-STAMP_FORMAT = "%Y-%m-%d %H:%M:%S"
 NO_STAMP = "-"
 """Stands for a moment that has not come."""
 
+_DAY = 86_400
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -43,6 +43,19 @@ class SystemClock:
         return _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else "unknown"
 
 
-def stamp(seconds: float) -> str:
-    """Write a moment the way the API does: UTC, to the second, no zone."""
-    return datetime.fromtimestamp(seconds, UTC).strftime(STAMP_FORMAT)
+def stamp(seconds: float | None) -> str:
+    """Write a moment as a text: UTC, to the second, no zone; `NO_STAMP` for one that has not come.
+
+    Moments are numbers wherever they are stored or compared; a text is made where one is shown.
+    """
+    if seconds is None:
+        return NO_STAMP
+    day, second = divmod(int(seconds // 1), _DAY)
+    minute, second = divmod(second, 60)
+    return f"{_date(day)} {minute // 60:02}:{minute % 60:02}:{second:02}"
+
+
+@functools.lru_cache(maxsize=1024)
+def _date(day: int) -> str:
+    """Return the date of a day, counted from 1970. A list is long and its rows share their days, so dates are kept."""
+    return time.strftime("%Y-%m-%d", time.gmtime(day * _DAY))

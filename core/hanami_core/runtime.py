@@ -27,7 +27,7 @@ from hanami_core.queue import Lane, Task, TaskKind, TaskQueue
 from hanami_core.settings import CORE_SETTINGS, Settings, load_settings
 from hanami_core.sockets import SocketTarget
 from hanami_core.stash import Stash
-from hanami_core.storage import database
+from hanami_core.storage import database, migrations
 from hanami_core.storage.blobs import Blob, Blobs
 
 Role = Literal["api", "sidecar", "tool"]
@@ -107,10 +107,10 @@ class Runtime:
 
     def migrate(self) -> list[str]:
         """Bring all tables up to date and return the steps that ran."""
-        steps = database.migrate(Path(__file__).parent / "migrations", "core", CORE_MODELS)
+        steps = migrations.migrate(Path(__file__).parent / "migrations", "core", CORE_MODELS)
         for name, models in self.plugins.models().items():
             directory = _migrations_of(self.plugins.plugins[str(name)].module)
-            steps += database.migrate(directory, str(name), models)
+            steps += migrations.migrate(directory, str(name), models)
         return steps
 
     def close(self) -> None:

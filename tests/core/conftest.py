@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+import hanami_core
 from hanami_core.runtime import CORE_MODELS
 from hanami_core.settings import Settings
-from hanami_core.storage import database
+from hanami_core.storage import database, migrations
 from hanami_core.storage.blobs import Blobs
 from hanami_plugins.blobs_files import FileBlobStore
 from hanami_plugins.database_sqlite import hanami_database
@@ -20,6 +21,6 @@ def blobs(tmp_path: Path) -> Iterator[Blobs]:
     """Blobs in a fresh data directory, and the tables of the core."""
     db = hanami_database(Settings(tmp_path, {}, {"database_sqlite.timeout": 5.0}, {}))
     database.proxy.initialize(db)
-    database.migrate(Path(database.__file__).parent / "migrations", "core", CORE_MODELS)
+    migrations.migrate(Path(hanami_core.__file__).parent / "migrations", "core", CORE_MODELS)
     yield Blobs(FileBlobStore(tmp_path))
     db.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -13,6 +13,7 @@ import peewee
 from msgspec import UNSET, Meta, UnsetType
 
 from hanami_core.access import Access, Action, Actor, Verb
+from hanami_core.clock import stamp
 from hanami_core.errors import PluginError
 from hanami_core.storage.database import Record
 
@@ -196,7 +197,17 @@ def listing(
         return paged(header, ((found.sequence, row(found)) for found in query), paging)
     # Nothing but the cells is read, and no object is made: a list can be long.
     cells: Any = query.select(sequence, *(getattr(query.model, name) for name in header)).tuples()
+    if "created_at" in header:
+        cells = _with_texts(cells, header.index("created_at") + 1)
     return paged(header, ((place, rest) for place, *rest in cells), paging)
+
+
+def _with_texts(rows: Iterable[Sequence[Any]], moment: int) -> Iterator[list[Any]]:
+    """Write the moment that stands at one place of each row as a text."""
+    for row in rows:
+        cells = list(row)
+        cells[moment] = stamp(cells[moment])
+        yield cells
 
 
 def paged(header: tuple[str, ...], rows: Iterable[tuple[int, list[Any]]], paging: Paging) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from hanami_core.clock import stamp
 from hanami_core.http.routes import Call, Route
 from hanami_core.ids import Uuid
 from hanami_core.storage.database import OwnedRecord, atomic
@@ -39,7 +40,7 @@ class OwnedAnswer(msgspec.Struct):
 
 def owned_answer(row: OwnedRecord) -> dict[str, Any]:
     """Return a row as an `OwnedAnswer`."""
-    return {name: getattr(row, name) for name in OwnedAnswer.__struct_fields__}
+    return {name: getattr(row, name) for name in OwnedAnswer.__struct_fields__} | {"created_at": stamp(row.created_at)}
 
 
 def visibility_route(prefix: str, resource: str, model: type[OwnedRecord], missing: str) -> Route:

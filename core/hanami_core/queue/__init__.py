@@ -21,7 +21,7 @@ import msgspec
 import peewee
 
 from hanami_core.access import Actor
-from hanami_core.clock import NO_STAMP, Clock, stamp
+from hanami_core.clock import Clock
 from hanami_core.errors import Conflict, CorruptFile, LeaseLost
 from hanami_core.ids import new_uuid
 from hanami_core.storage.blobs import Blobs
@@ -61,13 +61,13 @@ class Task(OwnedRecord):
     current_cycle = peewee.BigIntegerField(default=0)
     total_cycles = peewee.BigIntegerField()
     cursor = peewee.BigIntegerField(default=0)
-    started_at = peewee.CharField(64, default=NO_STAMP)
-    ended_at = peewee.CharField(64, default=NO_STAMP)
+    started_at = peewee.DoubleField(null=True)
+    ended_at = peewee.DoubleField(null=True)
     error = peewee.TextField(default="")
     blobs = peewee.TextField(default="[]")
     lease_owner = peewee.CharField(64, default="")
     lease_boot = peewee.CharField(64, default="")
-    lease_until = peewee.FloatField(default=0.0)
+    lease_until = peewee.DoubleField(default=0.0)
     fence = peewee.IntegerField(default=0)
 
 
@@ -236,7 +236,7 @@ class TaskQueue:
 
     def _take(self, task: Task, owner: str) -> None:
         if task.state == QUEUED:
-            task.started_at = stamp(self._clock.now())
+            task.started_at = self._clock.now()
         task.state, task.fence, task.lease_owner = ACTIVE, task.fence + 1, owner
         task.lease_boot, task.lease_until = self._clock.boot(), self._clock.monotonic() + self._lease
         task.save(only=["state", "started_at", "fence", "lease_owner", "lease_boot", "lease_until"])
@@ -276,14 +276,14 @@ class TaskQueue:
     def _advance(self, task: Task, cursor: int, *, final: bool) -> None:
         values: dict[str, Any] = {"cursor": cursor, "current_cycle": cursor}
         if final:
-            values |= {"state": FINISHED, "ended_at": stamp(self._clock.now())}
+            values |= {"state": FINISHED, "ended_at": self._clock.now()}
         if not self._fenced(task, ACTIVE, **values):
             raise LeaseLost(f"task {task.uuid} belongs to another worker or was aborted")
 
     def fail(self, task: Task, reason: str) -> None:
         """End a task with a reason, unless it was aborted or taken away meanwhile."""
         with atomic():
-            if self._fenced(task, ACTIVE, state=FAILED, error=reason, ended_at=stamp(self._clock.now())):
+            if self._fenced(task, ACTIVE, state=FAILED, error=reason, ended_at=self._clock.now()):
                 self._release(task)
 
     def _release(self, task: Task) -> None:
@@ -298,7 +298,7 @@ class TaskQueue:
         """Stop open tasks of a lane in the caller's transaction; a running one notices with its next step."""
         for task in self.open_tasks(lane):
             if task.uuid in uuids:
-                task.state, task.ended_at = ABORTED, stamp(self._clock.now())
+                task.state, task.ended_at = ABORTED, self._clock.now()
                 task.save(only=["state", "ended_at"])
                 self._release(task)
         self.wake(lane)

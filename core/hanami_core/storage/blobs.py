@@ -47,12 +47,13 @@ class BlobStore(Protocol):
 
 
 class Blob(BaseModel):
-    """Row of a blob. `references` counts the rows that point to it."""
+    """Row of a blob. `store` names the store that it lies in; `references` counts the rows that point to it."""
 
     uuid = peewee.CharField(36, primary_key=True)
     size = peewee.BigIntegerField()
     sha256 = peewee.CharField(64)
     references = peewee.IntegerField()
+    store = peewee.CharField(64)
 
 
 class Sealed(NamedTuple):
@@ -99,7 +100,7 @@ class Blobs:
         if staged not in self._sealed:
             self.seal(staged)
         sealed = self._sealed[staged]
-        Blob.create(uuid=sealed.uuid, size=sealed.size, sha256=sealed.sha256, references=1)
+        Blob.create(uuid=sealed.uuid, size=sealed.size, sha256=sealed.sha256, references=1, store="files")
         after_commit(lambda: self._sealed.pop(staged, None))
         return sealed.uuid
 

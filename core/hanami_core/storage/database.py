@@ -1,4 +1,4 @@
-"""The database as plugins see it: base models, transactions, migrations.
+"""The database as plugins see it: base models and transactions.
 
 Models bind to `proxy`; the plugin that implements ``hanami_database`` says which database stands behind it in this
 process. What a record looks like to a client is not known here.
@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, ClassVar, Generic, TypeVar
 
 import peewee
-from playhouse.migrations import Runner
 
-from hanami_core.clock import stamp
 from hanami_core.ids import new_uuid
 
 proxy = peewee.DatabaseProxy()
 
 ACTIVE = "active"
 DELETED = "deleted"
-NOT_DELETED = "-"
 
 M = TypeVar("M", bound="Record")
 Q = TypeVar("Q", bound=peewee.Model)
@@ -38,18 +34,18 @@ class BaseModel(peewee.Model):
         legacy_table_names = False
 
 
-def _now() -> str:
-    return stamp(time.time())
-
-
 class Record(BaseModel):
-    """A row that clients can see. Deleting marks it; its identifier may be used again at once."""
+    """A row that clients can see. Deleting marks it; its identifier may be used again at once.
+
+    Moments are seconds since 1970, NULL for one that has not come. Whoever changes a column here adds a step to
+    `hanami_core.storage.migrations.BASE_STEPS`, which changes it in the tables of all plugins.
+    """
 
     identity: ClassVar[str] = "id"
     sequence = peewee.AutoField()
     status = peewee.CharField(10, default=ACTIVE, index=True)
-    deleted_at = peewee.CharField(64, default=NOT_DELETED)
-    created_at = peewee.CharField(64, default=_now)
+    deleted_at = peewee.DoubleField(null=True)
+    created_at = peewee.DoubleField(default=time.time)
 
     @classmethod
     def active(cls: type[M], *fields: Any) -> peewee.ModelSelect[M]:
@@ -62,7 +58,7 @@ class Record(BaseModel):
         Of several that have read the row and delete it now, one gets True. Only that one may release what the row held,
         in the same transaction.
         """
-        model, now = type(self), _now()
+        model, now = type(self), time.time()
         mine = (model.sequence == self.sequence) & (model.status == ACTIVE)
         changed = bool(model.update(status=DELETED, deleted_at=now).where(mine).execute())
         if changed:
@@ -138,15 +134,3 @@ def relaxed() -> Any:
     """Return a context manager for a write that may be lost in a power cut, such as progress."""
     context = getattr(proxy.obj, "relaxed", None)
     return context() if context is not None else contextlib.nullcontext()
-
-
-def migrate(directory: Path | None, owner: str, models: Iterable[type[peewee.Model]]) -> list[str]:
-    """Bring the tables of one owner up to date and return the names of the steps that ran.
-
-    Each owner has its own history table. An owner without a directory of migrations gets missing tables created.
-    """
-    if directory is None or not directory.is_dir():
-        proxy.create_tables(list(models), safe=True)
-        return []
-    history = "migrations_" + owner.replace("-", "_").replace(".", "_")
-    return [str(name) for name in Runner(proxy.obj, str(directory), history).up() or ()]

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from hanami_core.clock import stamp
 from hanami_core.errors import BadRequest, NotFound, Unauthorized
 from hanami_core.http.routes import Call, Empty, Listing, Paging, Route, listing
 from hanami_core.ids import Id, Name, UserId
@@ -167,4 +168,4 @@ def _user(user_id: str) -> User:
 
 
 def _answer(project: Project) -> ProjectAnswer:
-    return ProjectAnswer(project.created_at, project.creator_id, project.id, project.name)
+    return ProjectAnswer(stamp(project.created_at), project.creator_id, project.id, project.name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from hanami_core.access import Actor
-from hanami_core.clock import stamp
 from hanami_core.errors import Conflict
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import after_commit, atomic
@@ -83,7 +82,7 @@ def place_of(runtime: Runtime, upload: Upload) -> Place:
 def discard_idle(runtime: Runtime) -> list[str]:
     """Remove the uploads of resources for which nothing has arrived for too long, and return these resources."""
     limit = runtime.clock.now() - runtime.settings["uploads.timeout"]
-    old = Upload.active().where(Upload.created_at < stamp(limit))
+    old = Upload.active().where(Upload.created_at < limit)
     idle = {upload.related_uuid for upload in old}
     idle -= {upload.related_uuid for upload in old if place_of(runtime, upload).touched() > limit}
     for related_uuid in idle:

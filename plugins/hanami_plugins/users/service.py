@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import msgspec
 import peewee
 
+from hanami_core.clock import stamp
 from hanami_core.errors import Conflict, NotFound
 from hanami_core.http.validation import validate
 from hanami_core.ids import Name, UserId
@@ -137,7 +138,7 @@ def membership_answers(found: Iterable[Membership]) -> list[MembershipAnswer]:
 def user_answer(user: User) -> UserAnswer:
     """Return a user as clients see it."""
     projects = membership_answers(memberships(user.id))
-    return UserAnswer(user.created_at, user.creator_id, user.id, user.is_admin, user.name, projects)
+    return UserAnswer(stamp(user.created_at), user.creator_id, user.id, user.is_admin, user.name, projects)
 
 
 def count_owned(runtime: Runtime, column: str, value: str) -> int:
