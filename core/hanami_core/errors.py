@@ -8,6 +8,7 @@ HanamiError
 │   ├── NotFound                404  does not exist, or is not visible to the caller
 │   └── Conflict                409  contradicts what is there
 ├── CorruptFile                 a stored or uploaded file is not what it claims to be
+├── StoreMissing                a blob lies in a store that no plugin brings
 ├── SettingsError               a setting is unknown or has a wrong value
 ├── StartupError                the server refuses to start, and says why
 ├── PluginError                 a plugin broke a rule of the plugin host
@@ -27,6 +28,7 @@ __all__ = [
     "PluginError",
     "SettingsError",
     "StartupError",
+    "StoreMissing",
     "TemplateError",
     "Unauthorized",
 ]
@@ -70,6 +72,10 @@ class Conflict(ClientError):
 
 class CorruptFile(HanamiError):
     """A stored or uploaded file is not what it claims to be."""
+
+
+class StoreMissing(HanamiError):
+    """A blob lies in a store that no installed plugin brings."""
 
 
 class SettingsError(HanamiError):

@@ -29,9 +29,11 @@ from hanami_core.sockets import SocketTarget
 from hanami_core.stash import Stash
 from hanami_core.storage import database, migrations
 from hanami_core.storage.blobs import Blob, Blobs
+from hanami_core.storage.contract import Database, StorageContext
+from hanami_core.storage.opening import open_blobs, open_database
 
 Role = Literal["api", "sidecar", "tool"]
-CORE_MODELS: tuple[type[peewee.Model], ...] = (Lane, Task, Blob)
+CORE_MODELS: tuple[type[peewee.Model], ...] = (Lane, Task, Blob, database.SectionLock)
 
 
 @dataclass
@@ -44,7 +46,7 @@ class Runtime:
     role: Role
     settings: Settings
     plugins: PluginHost
-    database: peewee.Database
+    database: Database
     blobs: Blobs
     clock: Clock
     queue: TaskQueue
@@ -76,10 +78,11 @@ class Runtime:
         settings = resolve_settings(data_dir, host, flags or {}, environ)
         if not host.implements("hanami_authenticate"):
             raise StartupError("no plugin authenticates users; see 'hanami plugins'")
-        db = host.database(settings)
-        database.proxy.initialize(db)
         clock = SystemClock()
-        blobs = Blobs(host.blob_store(settings))
+        context = StorageContext(settings, clock)
+        db = open_database(host.databases(settings), context, host.broken_list())
+        database.bind(db)
+        blobs = open_blobs(host.blob_stores(settings), context, host.broken_list())
         runtime = cls(
             role=role,
             settings=settings,
@@ -114,8 +117,9 @@ class Runtime:
         return steps
 
     def close(self) -> None:
-        """Let the plugins end and close this thread's database connection."""
+        """Let the plugins end and close the storage."""
         self.plugins.shutdown(self)
+        self.blobs.close()
         self.database.close()
 
     def parse_template(self, text: str) -> Template:

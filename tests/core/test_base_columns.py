@@ -14,7 +14,9 @@ import hanami_core
 from hanami_core.errors import StartupError
 from hanami_core.runtime import CORE_MODELS
 from hanami_core.storage import migrations, times
+from hanami_core.storage.contract import Database
 from hanami_core.storage.database import OwnedRecord, Record, proxy
+from hanami_core.testing.storage import bound_to
 from tests.plugins.identity import schema
 from tests.whole import Whole
 
@@ -32,11 +34,9 @@ class Note(Record):
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[peewee.SqliteDatabase]:
     """An empty database."""
-    former, opened = proxy.obj, peewee.SqliteDatabase(tmp_path / "some.db", pragmas={"foreign_keys": 1})
-    proxy.initialize(opened)
-    yield opened
-    opened.close()
-    proxy.initialize(former)
+    driver = peewee.SqliteDatabase(tmp_path / "some.db", pragmas={"foreign_keys": 1})
+    with bound_to(Database(driver)):
+        yield driver
 
 
 def add_notes(db: peewee.Database, *rows: tuple[str, str, str, str]) -> None:

@@ -28,7 +28,8 @@ from hanami_core.http.routes import Route
 from hanami_core.queue import TaskKind
 from hanami_core.settings import Setting, Settings
 from hanami_core.sockets import SocketTarget
-from hanami_core.storage.blobs import BlobStore
+from hanami_core.storage.blob_stores import BlobBackend
+from hanami_core.storage.contract import DatabaseBackend
 
 GROUP = "hanami.plugins"
 OWN_DISTRIBUTION = "hanami"
@@ -298,23 +299,15 @@ class PluginHost:
         """Let every plugin release what it holds (`hanami_shutdown`)."""
         list(self._each("hanami_shutdown", self._degrade, runtime=runtime))
 
-    def database(self, settings: Settings) -> peewee.Database:
-        """Return the first database that a plugin provides (`hanami_database`)."""
-        return self._first("hanami_database", peewee.Database, "database", settings)  # type: ignore[no-any-return]
+    def databases(self, settings: Settings) -> dict[str, DatabaseBackend]:
+        """Return the databases by name (`hanami_databases`)."""
+        found = self._registry("hanami_databases", DatabaseBackend, _name, self._refuse_plugin, settings=settings)
+        return _plain(found)
 
-    def blob_store(self, settings: Settings) -> BlobStore:
-        """Return the first blob store that a plugin provides (`hanami_blob_store`)."""
-        return self._first("hanami_blob_store", BlobStore, "blob store", settings)  # type: ignore[no-any-return]
-
-    def _first(self, hook: str, kind: Any, what: str, settings: Settings) -> Any:
-        for contribution in self._each(hook, self._refuse_start, settings=settings):
-            if contribution.item is not None:
-                try:
-                    _require(contribution.item, kind, hook)
-                except PluginError as error:
-                    self._refuse_start(contribution.plugin, error)
-                return contribution.item
-        raise StartupError(f"no plugin provides a {what}{self._broken_list()}")
+    def blob_stores(self, settings: Settings) -> dict[str, BlobBackend]:
+        """Return the blob stores by name (`hanami_blob_stores`)."""
+        found = self._registry("hanami_blob_stores", BlobBackend, _name, self._refuse_plugin, settings=settings)
+        return _plain(found)
 
     def models(self) -> dict[Plugin | str, list[type[peewee.Model]]]:
         """Return the models of each plugin by its name (`hanami_models`)."""
@@ -397,7 +390,8 @@ class PluginHost:
             self._refuse_start(plugin, error)
         self._break(plugin, _describe(error))
 
-    def _broken_list(self) -> str:
+    def broken_list(self) -> str:
+        """Return the plugins that do not work with their reasons, to stand behind what is missing; empty if all do."""
         broken = [f"{plugin.name}: {plugin.reason}" for plugin in self.plugins.values() if not plugin.works]
         return f" ({'; '.join(broken)})" if broken else ""
 

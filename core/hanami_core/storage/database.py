@@ -1,19 +1,24 @@
 """The database as plugins see it: base models and transactions.
 
-Models bind to `proxy`; the plugin that implements ``hanami_database`` says which database stands behind it in this
-process. What a record looks like to a client is not known here.
+Models bind to `proxy`; which database stands behind it in this process is told by `bind`. What a database must be able
+to do stands in `hanami_core.storage.contract`, what a record looks like to a client is not known here.
 """
 
 from __future__ import annotations
 
-import contextlib
+import logging
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager
+from types import TracebackType
 from typing import Any, ClassVar, Generic, TypeVar
 
 import peewee
 
+from hanami_core.errors import HanamiError
 from hanami_core.ids import new_uuid
+from hanami_core.storage.contract import Database
 
 proxy = peewee.DatabaseProxy()
 
@@ -22,6 +27,8 @@ DELETED = "deleted"
 
 M = TypeVar("M", bound="Record")
 Q = TypeVar("Q", bound=peewee.Model)
+
+log = logging.getLogger("hanami.storage")
 
 
 class BaseModel(peewee.Model):
@@ -77,6 +84,13 @@ class OwnedRecord(Record):
     name = peewee.CharField(256)
 
 
+class SectionLock(BaseModel):
+    """A row for each section that was entered on a server; see `hanami_core.storage.contract.Database.exclusive`."""
+
+    name = peewee.CharField(255, primary_key=True)
+    entered = peewee.BigIntegerField()
+
+
 class Prepared(Generic[Q]):
     """A query of every request: its text is kept, because making it takes longer than answering it.
 
@@ -120,17 +134,129 @@ class _Blank(str):
         return blank
 
 
-def atomic() -> Any:
+# -- the database of the process --------------------------------------------------------------------------------------
+
+
+class _Bound:
+    database: Database | None = None
+
+
+def bind(database: Database) -> None:
+    """Make a database the one of this process."""
+    _Bound.database = database
+    proxy.initialize(database.driver)
+
+
+def unbind() -> Database | None:
+    """Take the database of this process away, and return it; it stays open."""
+    former, _Bound.database = _Bound.database, None
+    proxy.initialize(None)
+    return former
+
+
+def bound() -> Database:
+    """Return the database of this process."""
+    if _Bound.database is None:
+        raise HanamiError("this process has no database yet")
+    return _Bound.database
+
+
+# -- transactions -----------------------------------------------------------------------------------------------------
+
+
+class _Actions(threading.local):
+    """What this thread will do after the commit, oldest first."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.waiting: list[Callable[[], object]] = []
+
+
+_actions = _Actions()
+
+
+class _Transaction(AbstractContextManager[None]):
+    """A transaction or savepoint; what is rolled back takes its actions for after the commit along."""
+
+    def __init__(self, inner: AbstractContextManager[object]) -> None:
+        self._inner = inner
+
+    def __enter__(self) -> None:
+        self._inner.__enter__()
+        self._mark = len(_actions.waiting)
+        _actions.depth += 1
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        _actions.depth -= 1
+        try:
+            self._inner.__exit__(kind, error, tb)
+        except BaseException:
+            del _actions.waiting[self._mark :]
+            raise
+        if kind is not None:
+            del _actions.waiting[self._mark :]
+        elif not _actions.depth:
+            _run_actions()
+
+
+def _run_actions() -> None:
+    """Run what waited for the commit. What was committed stands, so an action that fails stops nothing."""
+    actions, _actions.waiting = _actions.waiting, []
+    for action in actions:
+        try:
+            action()
+        except Exception:
+            log.exception("an action after a commit failed")
+
+
+def atomic() -> AbstractContextManager[None]:
     """Return a context manager for a transaction; nested ones become savepoints."""
-    return proxy.atomic()
+    return _Transaction(proxy.atomic())
+
+
+def exclusive(name: str) -> AbstractContextManager[None]:
+    """Return a transaction during which no other process and no other thread is in the section `name`.
+
+    For decisions by what is read, where no unique index and no condition of a write can guard what follows. See
+    `Database.exclusive`.
+    """
+    return _Transaction(bound().exclusive(name))
 
 
 def after_commit(action: Callable[[], object]) -> None:
-    """Call `action` when the current transaction is durable; at once outside of a transaction."""
-    proxy.after_commit(action)
+    """Call `action` when the current transaction is durable; at once outside of a transaction.
+
+    An action that raises is logged, and the others run all the same. A rolled back savepoint takes its actions along.
+    """
+    if _actions.depth:
+        _actions.waiting.append(action)
+    else:
+        # Somebody may have asked peewee for a transaction directly; outside of one it calls at once.
+        proxy.after_commit(action)
 
 
-def relaxed() -> Any:
+def relaxed() -> AbstractContextManager[object]:
     """Return a context manager for a write that may be lost in a power cut, such as progress."""
-    context = getattr(proxy.obj, "relaxed", None)
-    return context() if context is not None else contextlib.nullcontext()
+    return bound().relaxed()
+
+
+def data_version() -> Hashable | None:
+    """Return a value that has changed if anybody has committed anything since this thread last asked.
+
+    What a thread has read may be kept as long as the value stays the same. None if the database can not tell, and
+    within a transaction. See `Database.data_version`.
+    """
+    return bound().data_version()
+
+
+def compare_and_set(model: type[peewee.Model], expected: Any, **values: Any) -> bool:
+    """Change rows as far as they are as expected, in one statement, and tell whether there was one.
+
+    Of several who expect the same and change it, on any database, one gets True.
+
+    Args:
+        model: whose rows.
+        expected: the condition, a peewee expression: which row, and what it must still be.
+        values: columns and their new values.
+    """
+    return bool(model.update(**values).where(expected).execute())

@@ -197,16 +197,18 @@ def progress(call: Call, request: ByUuid) -> dict[str, Any]:
 def check(call: Call, request: Check) -> dict[str, Any]:
     """Compare a result with the right answers."""
     result, reference = (
-        open_table(call.runtime, call.get(Dataset, uuid, f"Dataset with uuid '{uuid}' not found"))
+        call.get(Dataset, uuid, f"Dataset with uuid '{uuid}' not found")
         for uuid in (request.uuid, request.reference_uuid)
     )
-    return {"accuracy": tables.accuracy(result, reference)}
+    with open_table(call.runtime, result) as given, open_table(call.runtime, reference) as expected:
+        return {"accuracy": tables.accuracy(given, expected)}
 
 
 def content(call: Call, request: Content) -> dict[str, Any]:
     """Return some rows of one column."""
     dataset = call.get(Dataset, request.uuid, MISSING.format(request.uuid))
-    opened = open_table(call.runtime, dataset)
-    if request.column_name not in opened.columns:
-        raise NotFound(f"Column with name '{request.column_name}' was not found in dataset with UUID '{request.uuid}'")
-    return {"data": tables.excerpt(opened, request.column_name, request.row_offset, request.number_of_rows)}
+    column, uuid = request.column_name, request.uuid
+    with open_table(call.runtime, dataset) as table:
+        if column not in table.columns:
+            raise NotFound(f"Column with name '{column}' was not found in dataset with UUID '{uuid}'")
+        return {"data": tables.excerpt(table, column, request.row_offset, request.number_of_rows)}

@@ -7,7 +7,7 @@ from pathlib import Path
 from hanami_core.access import Actor
 from hanami_core.errors import Conflict
 from hanami_core.runtime import Runtime
-from hanami_core.storage.database import after_commit, atomic
+from hanami_core.storage.database import after_commit, atomic, exclusive
 from hanami_plugins.uploads.models import Upload
 from hanami_plugins.uploads.received import Place
 
@@ -26,12 +26,13 @@ def create_upload(runtime: Runtime, actor: Actor, related_uuid: str, size: int, 
         Conflict: if the actor has too many uploads already.
     """
     limit = runtime.settings["uploads.open"]
-    if Upload.active().where(Upload.owner_id == actor.user_id).count() >= limit:
-        text = f"User with id '{actor.user_id}' has {limit} unfinished uploads already"
-        raise Conflict(f"{text}, finalise one or delete its data-set first")
-    return Upload.create(
-        name=name, owner_id=actor.user_id, project_id=actor.project_id, related_uuid=related_uuid, size=size
-    )
+    with exclusive(f"uploads.open/{actor.user_id}"):
+        if Upload.active().where(Upload.owner_id == actor.user_id).count() >= limit:
+            text = f"User with id '{actor.user_id}' has {limit} unfinished uploads already"
+            raise Conflict(f"{text}, finalise one or delete its data-set first")
+        return Upload.create(
+            name=name, owner_id=actor.user_id, project_id=actor.project_id, related_uuid=related_uuid, size=size
+        )
 
 
 def uploads_of(related_uuid: str) -> list[Upload]:

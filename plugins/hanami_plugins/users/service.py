@@ -12,7 +12,7 @@ from hanami_core.errors import Conflict, NotFound
 from hanami_core.http.validation import validate
 from hanami_core.ids import Name, UserId
 from hanami_core.runtime import Runtime
-from hanami_core.storage.database import OwnedRecord, Prepared, atomic
+from hanami_core.storage.database import OwnedRecord, Prepared, atomic, exclusive
 from hanami_plugins.users.models import Membership, User
 from hanami_plugins.users.passphrases import passphrases
 from hanami_plugins.users.secret import PlainSecret, secret_bytes
@@ -79,7 +79,7 @@ def create_first_admin(id: str, name: str, passphrase: str) -> bool:
     if has_admin():
         return True
     fields = validate(FirstAdmin, {"id": id, "name": name, "passphrase": passphrase})
-    with atomic():
+    with exclusive("users.first_admin"):
         if not has_admin():
             create_user(fields.id, fields.name, fields.passphrase, is_admin=True, creator_id=FIRST_CREATOR)
     return True
