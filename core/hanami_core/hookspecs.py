@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from hanami_core.runtime import Runtime
     from hanami_core.settings import Setting, Settings
     from hanami_core.sockets import SocketTarget
-    from hanami_core.storage.blobs import BlobStore
+    from hanami_core.storage.blob_stores import BlobBackend
+    from hanami_core.storage.contract import DatabaseBackend
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Lifecycle
@@ -118,21 +119,22 @@ def hanami_hookspecs() -> object:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-@hookspec(firstresult=True)
-def hanami_database(settings: Settings, read_only: bool) -> peewee.Database | None:
-    """Provide the database. The first plugin that returns one is used.
+@hookspec
+def hanami_databases(settings: Settings) -> Iterable[DatabaseBackend]:
+    """Add databases that the setting ``storage.database`` can name.
+
+    What a database must be able to do stands in `hanami_core.storage.contract`, and `hanami_core.testing.databases`
+    examines it.
 
     :param settings: all settings.
-    :param read_only: whether the process only looks; then using the database must not leave a trace, whether a server
-        runs meanwhile or not.
-    :returns: a peewee database, not connected yet, or None.
-    :failure: the server refuses to start.
+    :returns: backends with unique names; only the chosen one is opened.
+    :failure: the plugin is broken. If its database is the chosen one, the server refuses to start.
 
     Example::
 
         @hookimpl
-        def hanami_database(settings):
-            return PostgresqlDatabase(settings["database_postgres.name"])
+        def hanami_databases():
+            return [PostgresBackend()]
     """
 
 
@@ -154,19 +156,24 @@ def hanami_models() -> Iterable[type[peewee.Model]]:
     """
 
 
-@hookspec(firstresult=True)
-def hanami_blob_store(settings: Settings) -> BlobStore | None:
-    """Provide the place for blobs. The first plugin that returns one is used.
+@hookspec
+def hanami_blob_stores(settings: Settings) -> Iterable[BlobBackend]:
+    """Add places for blobs that the setting ``storage.blobs`` can name.
+
+    A blob remembers its store: what was stored before another one was chosen is still read from where it lies. What a
+    store must be able to do stands in `hanami_core.storage.blob_stores`, and `hanami_core.testing.blob_stores` examines
+    it.
 
     :param settings: all settings.
-    :returns: a blob store, or None.
-    :failure: the server refuses to start.
+    :returns: backends with unique names. The chosen one is opened at the start, others when a blob lies in them.
+    :failure: the plugin is broken. If its store is the chosen one, the server refuses to start; if not, blobs that lie
+        in it can not be read.
 
     Example::
 
         @hookimpl
-        def hanami_blob_store(settings):
-            return FileBlobStore(settings.data_dir / "blobs")
+        def hanami_blob_stores(settings):
+            return [BucketBackend(settings["bucket.address"])]
     """
 
 

@@ -30,10 +30,12 @@ from hanami_core.roles import Role
 from hanami_core.settings import CORE_SETTINGS, Settings, load_settings
 from hanami_core.sockets import SocketTarget
 from hanami_core.stash import Stash
-from hanami_core.storage import database
+from hanami_core.storage import database, migrations
 from hanami_core.storage.blobs import Blob, Blobs
+from hanami_core.storage.contract import Database, StorageContext
+from hanami_core.storage.opening import open_blobs, open_database
 
-CORE_MODELS: tuple[type[peewee.Model], ...] = (Lane, Task, Blob)
+CORE_MODELS: tuple[type[peewee.Model], ...] = (Lane, Task, Blob, database.SectionLock)
 
 
 @dataclass
@@ -47,7 +49,7 @@ class Runtime:
     role: Role
     settings: Settings
     plugins: PluginHost
-    database: peewee.Database
+    database: Database
     blobs: Blobs
     clock: Clock
     queue: TaskQueue
@@ -97,9 +99,11 @@ class Runtime:
     @classmethod
     def _assemble(cls, role: Role, settings: Settings, host: PluginHost) -> Runtime:
         """Take the plugins through the phase of storage."""
-        db = host.database(settings, read_only=not role.writes)
-        database.proxy.initialize(db)
-        clock, blobs = SystemClock(), Blobs(host.blob_store(settings))
+        clock = SystemClock()
+        context = StorageContext(settings, clock, read_only=not role.writes)
+        db = open_database(host.databases(settings), context, host.broken())
+        database.bind(db)
+        blobs = open_blobs(host.blob_stores(settings), context, host.broken())
         return cls(
             role=role,
             settings=settings,
@@ -143,16 +147,17 @@ class Runtime:
 
     def migrate(self) -> list[str]:
         """Bring all tables up to date and return the steps that ran."""
-        steps = database.migrate(Path(__file__).parent / "migrations", "core", CORE_MODELS)
+        steps = migrations.migrate(Path(__file__).parent / "migrations", "core", CORE_MODELS)
         for plugin in self.plugins.working():
             if "hanami_models" in plugin.hooks:
                 models = [c.item for c in self.models.contributions().values() if c.plugin is plugin]
-                steps += database.migrate(_migrations_of(plugin.module), plugin.name, models)
+                steps += migrations.migrate(_migrations_of(plugin.module), plugin.name, models)
         return steps
 
     def close(self) -> None:
-        """Let the plugins end and close this thread's database connection."""
+        """Let the plugins end and close the storage."""
         self.plugins.shutdown(self)
+        self.blobs.close()
         self.database.close()
 
     def parse_template(self, text: str) -> Template:

@@ -89,6 +89,8 @@ CORE_SETTINGS = (
     Setting("queue.store", float, 5.0, "Seconds between two stored states of a running training", 0.05, 3600.0),
     Setting("sockets.limit", int, 1024, "Websockets that one host serves at the same time", 1, 65536),
     Setting("sockets.timeout", float, 30.0, "Seconds that a websocket has for its first message", 0.1, 3600.0),
+    Setting("storage.database", str, "sqlite", "Database that is used, by the name that its plugin gives it"),
+    Setting("storage.blobs", str, "files", "Store that new blobs go to, by the name that its plugin gives it"),
     Setting("queue.workers", int, 0, "Tasks that a host runs at the same time; 0 means one more than cores", 0, 1024),
 )
 

@@ -33,7 +33,8 @@ from hanami_core.plugin_host.plugin import Contribution, Plugin, Registry
 from hanami_core.queue import TaskKind
 from hanami_core.settings import Setting, Settings
 from hanami_core.sockets import SocketTarget
-from hanami_core.storage.blobs import BlobStore
+from hanami_core.storage.blob_stores import BlobBackend
+from hanami_core.storage.contract import DatabaseBackend
 
 if TYPE_CHECKING:
     import falcon
@@ -66,13 +67,13 @@ class PluginHost(Lifecycle):
 
     # -- storage ------------------------------------------------------------------------------------------------------
 
-    def database(self, settings: Settings, *, read_only: bool = False) -> peewee.Database:
-        """Return the first database that a plugin provides (`hanami_database`)."""
-        return self._first("hanami_database", peewee.Database, "database", settings=settings, read_only=read_only)
+    def databases(self, settings: Settings) -> Registry[str, DatabaseBackend]:
+        """Return the databases by name (`hanami_databases`)."""
+        return self._registry("hanami_databases", DatabaseBackend, lambda item: item.name, settings=settings)
 
-    def blob_store(self, settings: Settings) -> BlobStore:
-        """Return the first blob store that a plugin provides (`hanami_blob_store`)."""
-        return self._first("hanami_blob_store", BlobStore, "blob store", settings=settings)
+    def blob_stores(self, settings: Settings) -> Registry[str, BlobBackend]:
+        """Return the blob stores by name (`hanami_blob_stores`)."""
+        return self._registry("hanami_blob_stores", BlobBackend, lambda item: item.name, settings=settings)
 
     def models(self, taken: Collection[str] = ()) -> Registry[str, type[peewee.Model]]:
         """Return the models of all plugins by table; tables that are `taken` belong to core (`hanami_models`)."""
@@ -243,15 +244,6 @@ class PluginHost(Lifecycle):
     def _tell_each(self, hook: str, **arguments: object) -> Iterator[tuple[Plugin, object]]:
         """Call a hook after the start; a failure is counted and harms nobody else."""
         return self._each(hook, partial(self._note, hook), **arguments)
-
-    def _first(self, hook: str, kind: type[T], what: str, **arguments: object) -> T:
-        """Return the first thing that a plugin provides; without one there is no server."""
-        for plugin, item in self._each(hook, _refuse_start, **arguments):
-            if item is not None:
-                if not isinstance(item, kind):
-                    _refuse_start(plugin, PluginError(_wrong(item, kind, hook)))
-                return item
-        raise StartupError(f"no plugin provides a {what}{self.broken()}")
 
 
 def _refuse_start(plugin: Plugin, error: BaseException) -> NoReturn:

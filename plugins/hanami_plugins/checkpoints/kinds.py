@@ -49,7 +49,7 @@ def restore(job: Job) -> None:
     """Replace the cluster's network by a checkpoint's."""
     runtime, uuid, blob = job.runtime, job.task.lane, job.payload(Restore).blob
     assert runtime.compute is not None, "tasks run in sidecars"
-    with runtime.blobs.open(blob).open("rb") as file:
+    with runtime.blobs.open(blob) as path, path.open("rb") as file:
         state = NetworkState.read(file)
     network = runtime.rules_for(state.head.template, runtime.compute.kind).open(state, runtime.compute)
     with runtime.stash[LIVE].replacing(uuid), job.commit(1, final=True):

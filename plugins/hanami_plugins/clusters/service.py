@@ -18,7 +18,7 @@ from hanami_core.http.sharing import owned_answer
 from hanami_core.network import NetworkState, StateHead, Template, in_a_line
 from hanami_core.queue import Lane, Task
 from hanami_core.runtime import Runtime
-from hanami_core.storage.database import ACTIVE, atomic, relaxed
+from hanami_core.storage.database import ACTIVE, atomic, exclusive, relaxed
 from hanami_plugins.clusters.models import DIRECT_MODE, TASK_MODE, Cluster
 
 MISSING = "Cluster with uuid '{}' not found"
@@ -48,7 +48,7 @@ def create(runtime: Runtime, access: Access, name: str, encoded: str) -> Cluster
     template = runtime.parse_template(text) if text else None
     if template is not None:
         check_template(runtime, template, host)
-    with atomic():
+    with exclusive("clusters.names"):
         if access.visible(Cluster, "write").where(Cluster.name == name).exists():
             raise Conflict(f"Cluster with name '{name}' already exist.")
         cluster = Cluster.create(
@@ -123,7 +123,7 @@ def read_state(runtime: Runtime, cluster: Cluster, template: Template) -> Networ
     if cluster.blob is None:
         host = runtime.hosts[cluster.host]
         return runtime.rules_for(template, host.kind).create(template, cluster.seed)
-    with runtime.blobs.open(cluster.blob).open("rb") as file:
+    with runtime.blobs.open(cluster.blob) as path, path.open("rb") as file:
         return NetworkState.read(file)
 
 
@@ -193,6 +193,8 @@ def set_mode(runtime: Runtime, access: Access, cluster: Cluster, new: str) -> No
     refusal = Conflict(f"Can not switch cluster to '{new}'")
     settled: Task | None = None
     with atomic():
+        # First of all the lane is written: then no task of it starts before this is committed.
+        Lane.update(held=new == DIRECT_MODE).where(Lane.key == cluster.uuid).execute()
         mode = Cluster.get(Cluster.uuid == cluster.uuid).mode
         open_tasks = runtime.queue.open_tasks(cluster.uuid)
         if new == DIRECT_MODE and (mode == DIRECT_MODE or open_tasks):
@@ -200,7 +202,6 @@ def set_mode(runtime: Runtime, access: Access, cluster: Cluster, new: str) -> No
         if new == DIRECT_MODE:
             template_of(cluster)
         Cluster.update(mode=new).where(Cluster.uuid == cluster.uuid).execute()
-        Lane.update(held=new == DIRECT_MODE).where(Lane.key == cluster.uuid).execute()
         if new == TASK_MODE and mode == DIRECT_MODE and not open_tasks:
             settled = runtime.queue.enqueue("settle", cluster.uuid, access.actor, cluster.name, Nothing(), 1)
         runtime.queue.wake(cluster.uuid)

@@ -7,10 +7,11 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from hanami_core.clock import Moment
 from hanami_core.errors import Unauthorized
 from hanami_core.http import Call, Route, Table, table
 from hanami_plugins.logs import service
-from hanami_plugins.logs.models import AuditLog, ErrorLog
+from hanami_plugins.logs.models import AuditLog, ErrorLog, LogRow
 
 AUDIT_HEADER = ("created_at", "user_id", "endpoint", "request_type")
 ERROR_HEADER = ("created_at", "user_id", "component", "context", "input_values", "message")
@@ -41,7 +42,7 @@ def audit(call: Call, request: OfLog) -> Table:
     if given and not call.actor.is_admin:
         raise Unauthorized("'user_id' can only be set by an admin")
     rows = service.read(AuditLog, request.user_id if given else call.actor.user_id, request.page)
-    return table(AUDIT_HEADER, [[getattr(row, name) for name in AUDIT_HEADER] for row in rows])
+    return table(AUDIT_HEADER, [_cells(row, AUDIT_HEADER) for row in rows])
 
 
 def errors(call: Call, request: OfLog) -> Table:
@@ -53,5 +54,9 @@ def errors(call: Call, request: OfLog) -> Table:
 
 
 def _error(row: ErrorLog) -> list[Any]:
-    cells = {"input_values": service.input_values(row)}
-    return [cells.get(name, getattr(row, name)) for name in ERROR_HEADER]
+    return _cells(row, ERROR_HEADER, input_values=service.input_values(row))
+
+
+def _cells(row: LogRow, header: tuple[str, ...], **given: Any) -> list[Any]:
+    given["created_at"] = Moment(row.created_at)
+    return [given.get(name, getattr(row, name)) for name in header]

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from hanami_core.clock import Moment
 from hanami_core.errors import BadRequest, NotFound, Unauthorized
 from hanami_core.http import Call, Empty, Listing, Paging, Route, listing
 from hanami_core.ids import Id, Name, UserId
@@ -60,7 +61,7 @@ class ById(msgspec.Struct, forbid_unknown_fields=True):
 class ProjectAnswer(msgspec.Struct):
     """A project, as clients see it."""
 
-    created_at: str
+    created_at: Moment
     creator_id: str
     id: str
     name: str
@@ -175,4 +176,4 @@ def _user(user_id: str) -> User:
 
 
 def _answer(project: Project) -> ProjectAnswer:
-    return ProjectAnswer(project.created_at, project.creator_id, project.id, project.name)
+    return ProjectAnswer(Moment(project.created_at), project.creator_id, project.id, project.name)

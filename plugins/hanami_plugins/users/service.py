@@ -7,11 +7,12 @@ from collections.abc import Iterable
 import msgspec
 import peewee
 
+from hanami_core.clock import Moment
 from hanami_core.errors import Conflict, NotFound
 from hanami_core.http.fields import convert
 from hanami_core.ids import Name, UserId
 from hanami_core.runtime import Runtime
-from hanami_core.storage.database import OwnedRecord, Prepared, atomic
+from hanami_core.storage.database import OwnedRecord, Prepared, atomic, exclusive
 from hanami_plugins.users.models import Membership, User
 from hanami_plugins.users.passphrases import passphrases
 from hanami_plugins.users.secret import PlainSecret, secret_bytes
@@ -38,7 +39,7 @@ class MembershipAnswer(msgspec.Struct):
 class UserAnswer(msgspec.Struct):
     """A user, as clients see it."""
 
-    created_at: str
+    created_at: Moment
     creator_id: str
     id: str
     is_admin: bool
@@ -80,7 +81,7 @@ def create_first_admin(id: str, name: str, passphrase: str) -> bool:
     if has_admin():
         return True
     fields = convert(FirstAdmin, {"id": id, "name": name, "passphrase": passphrase})
-    with atomic():
+    with exclusive("users.first_admin"):
         if not has_admin():
             create_user(fields.id, fields.name, fields.passphrase, is_admin=True, creator_id=FIRST_CREATOR)
     return True
@@ -153,7 +154,7 @@ def membership_answers(found: Iterable[Membership]) -> list[MembershipAnswer]:
 def user_answer(user: User) -> UserAnswer:
     """Return a user as clients see it."""
     projects = membership_answers(memberships(user.id))
-    return UserAnswer(user.created_at, user.creator_id, user.id, user.is_admin, user.name, projects)
+    return UserAnswer(Moment(user.created_at), user.creator_id, user.id, user.is_admin, user.name, projects)
 
 
 def count_owned(runtime: Runtime, column: str, value: str) -> int:
