@@ -6,6 +6,7 @@ process.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,20 +18,24 @@ import peewee
 
 from hanami_core import localsocket
 from hanami_core.clock import Clock, SystemClock
-from hanami_core.compute import ComputeHost, NetworkRules
+from hanami_core.compute import ComputeHost, HostContext, NetworkRules, rules
+from hanami_core.compute.descriptions import Describer
+from hanami_core.compute.identity import host_uuids
 from hanami_core.dialects import TemplateDialect
 from hanami_core.errors import BadRequest, StartupError
 from hanami_core.http.routes import Route
 from hanami_core.network import Template
 from hanami_core.plugin_host import Contribution, PluginHost, installed_plugins, read_disabled
 from hanami_core.queue import Lane, Task, TaskKind, TaskQueue
-from hanami_core.settings import CORE_SETTINGS, Settings, load_settings
+from hanami_core.settings import CORE_SETTINGS, Settings, cache_directory, load_settings
 from hanami_core.sockets import SocketTarget
 from hanami_core.stash import Stash
 from hanami_core.storage import database
 from hanami_core.storage.blobs import Blob, Blobs
 
 Role = Literal["api", "sidecar", "tool"]
+log = logging.getLogger("hanami.runtime")
+
 CORE_MODELS: tuple[type[peewee.Model], ...] = (Lane, Task, Blob)
 
 
@@ -38,7 +43,8 @@ CORE_MODELS: tuple[type[peewee.Model], ...] = (Lane, Task, Blob)
 class Runtime:
     """What a process of the server works with.
 
-    `compute` is the started compute host of a sidecar and None everywhere else.
+    `compute` is the started compute host of a sidecar and None everywhere else. `host_uuids` are the identities of all
+    hosts towards clients.
     """
 
     role: Role
@@ -55,7 +61,9 @@ class Runtime:
     kinds: dict[str, TaskKind]
     targets: dict[str, SocketTarget]
     stash: Stash = field(default_factory=Stash)
+    host_uuids: dict[str, str] = field(default_factory=dict)
     compute: ComputeHost | None = None
+    _describer: Describer | None = None
 
     @classmethod
     def open(
@@ -95,6 +103,7 @@ class Runtime:
             kinds=host.task_kinds(),
             targets=host.socket_targets(),
         )
+        runtime.host_uuids = host_uuids(data_dir, runtime.hosts, write=True)
         if role == "tool":
             runtime.migrate()
         host.startup(runtime)
@@ -114,41 +123,55 @@ class Runtime:
             steps += database.migrate(directory, str(name), models)
         return steps
 
+    def start_compute(self, name: str) -> None:
+        """Start the compute host of this sidecar; `close` stops it.
+
+        Raises:
+            StartupError: if no plugin provides it.
+        """
+        if name not in self.hosts:
+            raise StartupError(f"no plugin provides the host {name}")
+        self.compute = self.hosts[name]
+        self.compute.start(
+            HostContext(
+                uuid=self.host_uuids[name],
+                cache=cache_directory(self.settings, os.environ),
+                data_dir=self.settings.data_dir,
+                settings=self.settings,
+                clock=self.clock,
+                threads=len(os.sched_getaffinity(0)),
+                background=True,
+            )
+        )
+        self._describer = Describer(self.settings.data_dir, self.compute)
+
     def close(self) -> None:
-        """Let the plugins end and close this thread's database connection."""
+        """Let the plugins end, stop the compute host and close this thread's database connection."""
         self.plugins.shutdown(self)
+        self._stop_compute()
         self.database.close()
+
+    def _stop_compute(self) -> None:
+        """Stop the host last: until then plugins store and close its networks."""
+        if self._describer is not None:
+            self._describer.stop()
+        if self.compute is not None:
+            try:
+                self.compute.stop()
+            except Exception:
+                log.exception("a compute host could not be stopped", extra={"host": self.compute.name})
 
     def parse_template(self, text: str) -> Template:
         """Return the template that the first dialect which recognises `text` makes of it."""
         for dialect in self.dialects.values():
             if dialect.recognises(text):
-                return dialect.parse(text)
+                return dialect.parse(text, rules.declarations(self.rules.values()))
         names = ", ".join(self.dialects) or "none"
         raise BadRequest(f"Uploaded template is not a valid cluster-template: \nunknown language, known are: {names}")
 
     def rules_for(self, template: Template, host_kind: str) -> NetworkRules:
-        """Return the rule set that runs a template on a kind of host.
-
-        A template that names its growth gets exactly that; else the first rule set that does not refuse it.
-
-        Raises:
-            BadRequest: with every rule set's reason, if none runs it.
-        """
-        wanted = template.settings.growth
-        reasons = []
-        for (name, kind), rules in self.rules.items():
-            if kind != host_kind or wanted not in (None, name):
-                continue
-            reason = rules.refuses(template)
-            if reason is None:
-                return rules
-            reasons.append(f"growth '{name}': {reason}")
-        if not reasons:
-            reasons.append(
-                f"no installed plugin has rules for growth '{wanted or 'any'}' on a host of type {host_kind}"
-            )
-        raise BadRequest("\n".join(reasons))
+        """Return the rule set that runs a template on a kind of host, see `rules.choose`."""
+        return rules.choose(self.rules, template, host_kind)
 
 
 def _poke(data_dir: Path, host: str) -> None:

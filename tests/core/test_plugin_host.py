@@ -12,9 +12,11 @@ import pytest
 
 from hanami_core import hookimpl
 from hanami_core.access import Action, Actor, Rule
+from hanami_core.compute import HostContext
 from hanami_core.errors import BadRequest, SettingsError, StartupError, Unauthorized
 from hanami_core.events import CallMade, Event
 from hanami_core.http.routes import Empty, Route
+from hanami_core.network.declared import NoSettings
 from hanami_core.plugin_host import EntryPoint, Plugin, PluginHost, read_disabled, write_disabled
 from hanami_core.queue import TaskKind
 from hanami_core.settings import Setting, Settings
@@ -280,10 +282,13 @@ def test_hook_hanami_task_kinds() -> None:
 
 class Host:
     def __init__(self, name: str) -> None:
-        self.name, self.kind, self.uuid = name, "cpu", "u"
+        self.name, self.kind = name, "cpu"
 
-    def start(self, cache: Path) -> None:
+    def start(self, context: HostContext) -> None:
         raise AssertionError("not called")
+
+    def stop(self) -> None: ...
+    def describe(self) -> None: ...
 
 
 def test_hook_hanami_compute_hosts() -> None:
@@ -292,7 +297,7 @@ def test_hook_hanami_compute_hosts() -> None:
 
 
 class Rules:
-    name, host_kind = "section", "cpu"
+    name, host_kind, settings = "section", "cpu", NoSettings
 
     def refuses(self, template: object) -> None: ...
     def create(self, template: object, seed: int) -> None: ...

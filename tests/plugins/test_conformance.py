@@ -9,6 +9,7 @@ import pytest
 from hanami_core.compute import ComputeHost, NetworkRules
 from hanami_core.settings import Settings
 from hanami_core.testing.blob_stores import BlobStoreConformance
+from hanami_core.testing.hosts import host_context
 from hanami_core.testing.networks import NetworkConformance
 from hanami_plugins import host_numba
 from hanami_plugins.blobs_files import FileBlobStore
@@ -24,7 +25,7 @@ class TestFileBlobStore(BlobStoreConformance):
 def numba_host(tmp_path_factory: pytest.TempPathFactory) -> ComputeHost:
     settings = Settings(Path("/nowhere"), {}, {"host_numba.hosts": 1, "host_numba.threads": 2}, {})
     host = next(iter(host_numba.hanami_compute_hosts(settings)))
-    host.start(tmp_path_factory.mktemp("cache"))
+    host.start(host_context(tmp_path_factory.mktemp("cache")))
     return host
 
 

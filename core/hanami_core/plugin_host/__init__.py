@@ -20,6 +20,9 @@ import pluggy
 from hanami_core import hookspecs
 from hanami_core.access import Action, Actor, Rule
 from hanami_core.compute import ComputeHost, NetworkRules
+from hanami_core.compute.hosts import name_of
+from hanami_core.compute.placement import PlacementRequest
+from hanami_core.compute.rules import key_of
 from hanami_core.datasets import DatasetFormat
 from hanami_core.dialects import TemplateDialect
 from hanami_core.errors import BadRequest, ClientError, PluginError, SettingsError, StartupError, Unauthorized
@@ -267,7 +270,12 @@ class PluginHost:
         found: dict[Any, Contribution] = {}
         bad: set[str] = set()
         for contribution in list(self._items(hook, kind, failed, **arguments)):
-            name = key(contribution.item)
+            try:
+                name = key(contribution.item)
+            except PluginError as error:
+                bad.add(contribution.plugin.name)
+                failed(contribution.plugin, error)
+                continue
             if name in found:
                 owner = found[name].plugin.name
                 bad.add(contribution.plugin.name)
@@ -359,14 +367,21 @@ class PluginHost:
 
     def compute_hosts(self, settings: Settings) -> dict[str, ComputeHost]:
         """Return the compute hosts by name (`hanami_compute_hosts`)."""
-        found = self._registry("hanami_compute_hosts", ComputeHost, _name, self._degrade, settings=settings)
+        found = self._registry("hanami_compute_hosts", ComputeHost, name_of, self._degrade, settings=settings)
         return _plain(found)
 
     def network_rules(self) -> dict[tuple[str, str], NetworkRules]:
         """Return the rule sets by name and kind of host (`hanami_network_rules`)."""
-        return _plain(
-            self._registry("hanami_network_rules", NetworkRules, lambda r: (r.name, r.host_kind), self._degrade)
-        )
+        return _plain(self._registry("hanami_network_rules", NetworkRules, key_of, self._degrade))
+
+    def placement(self, runtime: Any, request: PlacementRequest) -> str | None:
+        """Return the name of the host that the first plugin wants a cluster on which wants one (`hanami_placement`)."""
+        for contribution in self._each("hanami_placement", _count_missed, runtime=runtime, request=request):
+            if isinstance(contribution.item, str):
+                return contribution.item
+            if contribution.item is not None:
+                _count_missed(contribution.plugin, PluginError("hanami_placement must return the name of a host"))
+        return None
 
     def template_dialects(self) -> dict[str, TemplateDialect]:
         """Return the dialects by name (`hanami_template_dialects`)."""
