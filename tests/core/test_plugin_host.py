@@ -309,6 +309,22 @@ def test_hook_hanami_network_rules() -> None:
     assert list(host.network_rules()) == [("section", "cpu")]
 
 
+def test_hook_hanami_placement() -> None:
+    request: Any = object()
+    points = [
+        plugin("a", hanami_placement=lambda runtime, request: "never asked"),
+        plugin("b", hanami_placement=lambda request: "cpu7"),
+        plugin("c", hanami_placement=lambda request: None),
+        plugin("d", hanami_placement=lambda request: boom()),
+        plugin("e", hanami_placement=lambda request: 7),
+    ]
+    host = PluginHost(points)
+    assert host.placement("runtime", request) == "cpu7"
+    assert (host.plugins["d"].missed, host.plugins["e"].missed) == (1, 1)
+    assert all(found.works for found in host.plugins.values())
+    assert PluginHost(points[2:]).placement("runtime", request) is None
+
+
 class Dialect:
     name = "mine"
 

@@ -23,6 +23,8 @@ INTERVAL = 5.0
 """Seconds between two descriptions of a host."""
 FRESH = 3 * INTERVAL
 """Age up to which a description is believed."""
+PATIENCE = 0.5
+"""Seconds that a description may take when its host is about to stop."""
 
 log = logging.getLogger("hanami.compute")
 
@@ -56,14 +58,20 @@ class Describer:
         self._path = _path(data_dir, host.name)
         self._host = host
         self._end = threading.Event()
+        self._told = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="describe-host", daemon=True)
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._thread.start()
 
+    def wait(self, timeout: float = 10.0) -> bool:
+        """Return whether the host has told how it is, at the latest after so many seconds."""
+        return self._told.wait(timeout)
+
     def stop(self) -> None:
         """End the thread; nobody believes the host any more."""
         self._end.set()
-        self._thread.join()
+        # A host that hangs must not keep its process from ending.
+        self._thread.join(PATIENCE)
         self._path.unlink(missing_ok=True)
 
     def _keep(self) -> None:
@@ -81,3 +89,4 @@ class Describer:
         temporary = self._path.with_suffix(".host-new")
         temporary.write_bytes(msgspec.json.encode(self._host.describe()))
         temporary.replace(self._path)
+        self._told.set()

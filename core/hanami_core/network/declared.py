@@ -41,7 +41,7 @@ class Declared:
     Attributes:
         name: as in a template.
         type: int, float, bool or str.
-        choices: the texts that there are, if there are only some.
+        choices: the texts that there are in their alphabetical order, if there are only some.
         least: least value, and `most` the greatest; `above` and `below` are limits that are no values themselves.
     """
 

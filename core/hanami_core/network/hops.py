@@ -9,7 +9,6 @@ shape of the template; a breadth-first search from every hexagon takes fifty tim
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -85,10 +84,12 @@ def _fill(table: Counts, order: _Order, onwards: Ints) -> None:
     spare = np.empty_like(table)
     cells = table.reshape(-1)
     own = np.arange(len(order.hexagons)) * table.shape[1] + order.hexagons
-    leads = np.logical_or.reduceat(onwards < len(onwards), order.levels[:-1], axis=0).tolist()
+    leads = np.logical_or.reduceat(onwards < len(onwards), order.levels[:-1], axis=0)
+    columns = list(np.ascontiguousarray(onwards.T))
     rung = 0
-    for (first, end), sides in zip(pairwise(order.levels), leads, strict=True):
-        _step_onwards(table, first, onwards[first:end, sides], spare)
+    for first, end, sides in zip(order.levels, order.levels[1:], leads.tolist(), strict=False):
+        beside = [column[first:end] for column, used in zip(columns, sides, strict=True) if used]
+        _step_onwards(table, table[first:end], beside, spare)
         cells[own[first:end]] = 0
         last = order.rungs.index(end, rung)
         if last - rung > 1:
@@ -96,14 +97,14 @@ def _fill(table: Counts, order: _Order, onwards: Ints) -> None:
         rung = last
 
 
-def _step_onwards(table: Counts, first: int, onwards: Ints, spare: Counts) -> None:
-    """Fill the rows of a level from rows of higher levels: `onwards` are those of the neighbours by side."""
-    rows, other = table[first : first + len(onwards)], spare[: len(onwards)]
-    for number, column in enumerate(onwards.T):
-        table.take(column, axis=0, out=other if number else rows, mode="clip")
-        if number:
-            np.minimum(rows, other, out=rows)
-    if onwards.shape[1]:
+def _step_onwards(table: Counts, rows: Counts, beside: list[Ints], spare: Counts) -> None:
+    """Fill the rows of a level from rows of higher levels, which are those of its neighbours on each side."""
+    for number, above in enumerate(beside):
+        if number == 0:
+            table.take(above, axis=0, out=rows, mode="clip")
+        else:
+            np.minimum(rows, table.take(above, axis=0, out=spare[: len(above)], mode="clip"), out=rows)
+    if beside:
         rows += 1
 
 

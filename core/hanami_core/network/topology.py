@@ -112,7 +112,7 @@ class Topology:
     @cached_property
     def sources(self) -> tuple[int, ...]:
         """For each hexagon the set of all that may grow sections in it."""
-        return _sets(self.reach.T)
+        return _sets(np.ascontiguousarray(self.reach.T))
 
     @cached_property
     def fed(self) -> int:
