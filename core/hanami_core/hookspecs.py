@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from hanami_core.access import Action, Actor, Rule
     from hanami_core.compute import ComputeHost, NetworkRules
+    from hanami_core.compute.placement import PlacementRequest
     from hanami_core.datasets import DatasetFormat
     from hanami_core.dialects import TemplateDialect
     from hanami_core.events import Event
@@ -264,6 +265,9 @@ def hanami_dataset_formats() -> Iterable[DatasetFormat]:
 def hanami_compute_hosts(settings: Settings, runtime: Runtime) -> Iterable[ComputeHost]:
     """Add logical hosts. Each gets a sidecar process.
 
+    Called in every process, the api included, so it must not import a compute library: how many hosts there are is said
+    by a setting, or by a look at ``/dev`` or ``/proc``.
+
     :param settings: all settings.
     :param runtime: the process' runtime.
     :returns: hosts that are not started; only their sidecar calls `ComputeHost.start`.
@@ -273,7 +277,8 @@ def hanami_compute_hosts(settings: Settings, runtime: Runtime) -> Iterable[Compu
 
         @hookimpl
         def hanami_compute_hosts(settings):
-            return [CudaHost(i) for i in range(device_count())]
+            devices = sorted(Path("/proc/driver/nvidia/gpus").glob("*"))
+            return [CudaHost(f"gpu{number}") for number, _ in enumerate(devices)]
     """
 
 
@@ -289,6 +294,27 @@ def hanami_network_rules() -> Iterable[NetworkRules]:
         @hookimpl
         def hanami_network_rules():
             return [SectionRules()]
+    """
+
+
+@hookspec(firstresult=True)
+def hanami_placement(runtime: Runtime, request: PlacementRequest) -> str | None:
+    """Say on which host a new cluster is to live.
+
+    The first plugin that names one decides, else the setting ``compute.placement``. Also asked for a cluster that gets
+    its template at its first training, if its host can not run that.
+
+    :param runtime: the process' runtime.
+    :param request: template, actor and hosts, of which `PlacementRequest.possible` run the template.
+    :returns: the name of a host that runs the template, or None to leave it to others.
+    :failure: logged; others decide, in the end the setting.
+
+    Example::
+
+        @hookimpl
+        def hanami_placement(request):
+            free = {name: d.free_memory for name, d in request.descriptions.items()}
+            return max((host.name for host in request.possible), key=lambda name: free.get(name, 0), default=None)
     """
 
 

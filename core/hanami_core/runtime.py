@@ -6,6 +6,7 @@ process.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,9 @@ import peewee
 
 from hanami_core import localsocket
 from hanami_core.clock import Clock, SystemClock
-from hanami_core.compute import ComputeHost, NetworkRules
+from hanami_core.compute import ComputeHost, HostContext, NetworkRules, rules
+from hanami_core.compute.descriptions import Describer
+from hanami_core.compute.identity import host_uuids
 from hanami_core.datasets import DatasetFormat
 from hanami_core.dialects import TemplateDialect
 from hanami_core.errors import BadRequest, StartupError
@@ -27,13 +30,15 @@ from hanami_core.network import Template
 from hanami_core.plugin_host import PluginHost, Registry, installed_plugins, read_disabled
 from hanami_core.queue import Lane, Task, TaskKind, TaskQueue
 from hanami_core.roles import Role
-from hanami_core.settings import CORE_SETTINGS, Settings, load_settings
+from hanami_core.settings import CORE_SETTINGS, Settings, cache_directory, load_settings
 from hanami_core.sockets import SocketTarget
 from hanami_core.stash import Stash
 from hanami_core.storage import database, migrations
 from hanami_core.storage.blobs import Blob, Blobs
 from hanami_core.storage.contract import Database, StorageContext
 from hanami_core.storage.opening import open_blobs, open_database
+
+log = logging.getLogger("hanami.runtime")
 
 CORE_MODELS: tuple[type[peewee.Model], ...] = (Lane, Task, Blob, database.SectionLock)
 
@@ -43,7 +48,8 @@ class Runtime:
     """What a process of the server works with.
 
     The registries show what working plugins contribute; they are filled when all plugins have started. `compute` is
-    the started compute host of a sidecar and None everywhere else.
+    the started compute host of a sidecar and None everywhere else. `host_uuids` are the identities of all hosts towards
+    clients.
     """
 
     role: Role
@@ -65,7 +71,9 @@ class Runtime:
     routes: RouteTable = field(default_factory=RouteTable)
     identity: IdentityProvider | None = None
     stash: Stash = field(default_factory=Stash)
+    host_uuids: dict[str, str] = field(default_factory=dict)
     compute: ComputeHost | None = None
+    _describer: Describer | None = None
 
     @classmethod
     def open(
@@ -134,6 +142,7 @@ class Runtime:
         self.apis = host.apis(self)
         self.formats = host.dataset_formats()
         self.hosts = host.compute_hosts(self.settings, self)
+        self.host_uuids = host_uuids(self.settings.data_dir, self.hosts, write=self.role.writes)
         self.rules = host.network_rules()
         self.dialects = host.template_dialects()
         self.kinds = host.task_kinds()
@@ -154,42 +163,56 @@ class Runtime:
                 steps += migrations.migrate(_migrations_of(plugin.module), plugin.name, models)
         return steps
 
+    def start_compute(self, name: str) -> None:
+        """Start the compute host of this sidecar; `close` stops it.
+
+        Raises:
+            StartupError: if no plugin provides it.
+        """
+        if name not in self.hosts:
+            raise StartupError(f"no plugin provides the host {name}")
+        self.compute = self.hosts[name]
+        self.compute.start(
+            HostContext(
+                uuid=self.host_uuids[name],
+                cache=cache_directory(self.settings, os.environ),
+                data_dir=self.settings.data_dir,
+                settings=self.settings,
+                clock=self.clock,
+                threads=len(os.sched_getaffinity(0)),
+                background=True,
+            )
+        )
+        self._describer = Describer(self.settings.data_dir, self.compute)
+
     def close(self) -> None:
-        """Let the plugins end and close the storage."""
+        """Let the plugins end, stop the compute host and close the storage."""
         self.plugins.shutdown(self)
+        self._stop_compute()
         self.blobs.close()
         self.database.close()
+
+    def _stop_compute(self) -> None:
+        """Stop the host last: until then plugins store and close its networks."""
+        if self._describer is not None:
+            self._describer.stop()
+        if self.compute is not None:
+            try:
+                self.compute.stop()
+            except Exception:
+                log.exception("a compute host could not be stopped", extra={"host": self.compute.name})
 
     def parse_template(self, text: str) -> Template:
         """Return the template that the first dialect which recognises `text` makes of it."""
         for dialect in self.dialects.values():
             if dialect.recognises(text):
-                return dialect.parse(text)
+                return dialect.parse(text, rules.declarations(self.rules.values()))
         names = ", ".join(self.dialects) or "none"
         raise BadRequest(f"Uploaded template is not a valid cluster-template: \nunknown language, known are: {names}")
 
     def rules_for(self, template: Template, host_kind: str) -> NetworkRules:
-        """Return the rule set that runs a template on a kind of host.
-
-        A template that names its growth gets exactly that; else the first rule set that does not refuse it.
-
-        Raises:
-            BadRequest: with every rule set's reason, if none runs it.
-        """
-        wanted = template.settings.growth
-        reasons = []
-        for (name, kind), rules in self.rules.items():
-            if kind != host_kind or wanted not in (None, name):
-                continue
-            reason = rules.refuses(template)
-            if reason is None:
-                return rules
-            reasons.append(f"growth '{name}': {reason}")
-        if not reasons:
-            reasons.append(
-                f"no installed plugin has rules for growth '{wanted or 'any'}' on a host of type {host_kind}"
-            )
-        raise BadRequest("\n".join(reasons))
+        """Return the rule set that runs a template on a kind of host, see `rules.choose`."""
+        return rules.choose(self.rules, template, host_kind)
 
 
 def _migrations_of(module: ModuleType | None) -> Path | None:

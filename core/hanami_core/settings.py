@@ -84,6 +84,7 @@ CORE_SETTINGS = (
     Setting("http.connections", int, 1000, "Connections that one of these processes keeps open", 32, 65536),
     Setting("http.proxies", str, "127.0.0.1,::1", "Proxies whose X-Forwarded-For is believed; addresses or networks"),
     Setting("compute.cache", str, "", "Directory for compiled code; empty means the user's cache directory"),
+    Setting("compute.placement", str, "first", "Where clusters are created: first (that can), least_loaded, or a host"),
     Setting("log.level", str, "info", "What is logged: debug, info, warning or error"),
     Setting("queue.lease", float, 10.0, "Seconds after which a silent worker loses its task", 1.0, 3600.0),
     Setting("queue.store", float, 5.0, "Seconds between two stored states of a running training", 0.05, 3600.0),

@@ -13,9 +13,11 @@ import pytest
 
 from hanami_core import hookimpl, hookspec
 from hanami_core.access import Action, Actor, Rule
+from hanami_core.compute import HostContext
 from hanami_core.errors import BadRequest, PluginError, SettingsError, StartupError, Unauthorized
 from hanami_core.events import CallAllowed, Event
 from hanami_core.http import Api, Empty, Route
+from hanami_core.network.declared import NoSettings
 from hanami_core.plugin_host import EntryPoint, Plugin, PluginHost, read_disabled, write_disabled
 from hanami_core.queue import TaskKind
 from hanami_core.settings import Setting, Settings
@@ -331,10 +333,13 @@ def test_hook_hanami_task_kinds() -> None:
 
 class Host:
     def __init__(self, name: str) -> None:
-        self.name, self.kind, self.uuid = name, "cpu", "u"
+        self.name, self.kind = name, "cpu"
 
-    def start(self, cache: Path) -> None:
+    def start(self, context: HostContext) -> None:
         raise AssertionError("not called")
+
+    def stop(self) -> None: ...
+    def describe(self) -> None: ...
 
 
 def test_hook_hanami_compute_hosts() -> None:
@@ -343,7 +348,7 @@ def test_hook_hanami_compute_hosts() -> None:
 
 
 class Rules:
-    name, host_kind = "section", "cpu"
+    name, host_kind, settings = "section", "cpu", NoSettings
 
     def refuses(self, template: object) -> None: ...
     def create(self, template: object, seed: int) -> None: ...
@@ -353,6 +358,22 @@ class Rules:
 def test_hook_hanami_network_rules() -> None:
     host = PluginHost([plugin("a", hanami_network_rules=lambda: [Rules()])])
     assert list(host.network_rules()) == [("section", "cpu")]
+
+
+def test_hook_hanami_placement() -> None:
+    request: Any = object()
+    points = [
+        plugin("a", hanami_placement=lambda runtime, request: "never asked"),
+        plugin("b", hanami_placement=lambda request: "cpu7"),
+        plugin("c", hanami_placement=lambda request: None),
+        plugin("d", hanami_placement=lambda request: boom()),
+        plugin("e", hanami_placement=lambda request: 7),
+    ]
+    host = PluginHost(points)
+    assert host.placement("runtime", request) == "cpu7"
+    assert (host.plugins["d"].missed, host.plugins["e"].missed) == (1, 1)
+    assert all(found.works for found in host.plugins.values())
+    assert PluginHost(points[2:]).placement("runtime", request) is None
 
 
 class Dialect:

@@ -34,6 +34,15 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return directory
 
 
+def test_the_compute_host_of_the_guide_is_one_that_is_tested() -> None:
+    text = (ROOT / "docs" / "plugin_guide.md").read_text(encoding="utf-8")
+    section = text.partition("## A compute host and a rule set")[2].partition("\n## ")[0]
+    blocks = re.findall(r"^```python\n(.*?)^```", section, re.M | re.S)
+    tested = "".join((ROOT / "tests" / name).read_text() for name in ("mine.py", "core/test_compute_lifecycle.py"))
+    assert len(blocks) == 3
+    assert [block for block in blocks if block not in tested] == []
+
+
 def test_its_own_suite_passes(plugin: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_hanami_tsv.py"]
     done = subprocess.run(command, cwd=plugin, capture_output=True, text=True)

@@ -60,7 +60,7 @@ def resources(whole: Whole) -> Known:
     task = Task.active().where(Task.lane == cluster.uuid).first() or Task.create(
         **OWNED, kind="train", lane=cluster.uuid, payload="{}", total_cycles=1
     )
-    host = next(iter(whole.runtime.hosts.values())).uuid
+    host = next(iter(whole.runtime.host_uuids.values()))
     by_path = {"dataset": dataset.uuid, "checkpoint": checkpoint.uuid, "task": task.uuid, "cluster": cluster.uuid}
     return by_path | {
         "cluster_uuid": cluster.uuid,

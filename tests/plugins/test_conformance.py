@@ -12,6 +12,7 @@ from hanami_core.storage.blob_stores import BlobBackend
 from hanami_core.storage.contract import DatabaseBackend, StorageContext
 from hanami_core.testing.blob_stores import BlobStoreConformance
 from hanami_core.testing.databases import DatabaseConformance
+from hanami_core.testing.hosts import host_context
 from hanami_core.testing.networks import NetworkConformance
 from hanami_core.testing.storage import storage_context
 from hanami_plugins import host_numba
@@ -39,7 +40,7 @@ class TestSqlite(DatabaseConformance):
 def numba_host(tmp_path_factory: pytest.TempPathFactory) -> ComputeHost:
     settings = Settings(Path("/nowhere"), {}, {"host_numba.hosts": 1, "host_numba.threads": 2}, {})
     host = next(iter(host_numba.hanami_compute_hosts(settings)))
-    host.start(tmp_path_factory.mktemp("cache"))
+    host.start(host_context(tmp_path_factory.mktemp("cache")))
     return host
 
 

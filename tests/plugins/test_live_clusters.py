@@ -43,12 +43,11 @@ def kernels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def runtime(tmp_path: Path, kernels: Path) -> Iterator[Runtime]:
     """A sidecar in which nothing happens by itself."""
-    settings = {"clusters.store": 3600.0, "clusters.idle": 3600.0}
+    settings = {"clusters.store": 3600.0, "clusters.idle": 3600.0, "compute.cache": str(kernels)}
     with Whole(tmp_path):
         pass
     opened = Runtime.open(tmp_path, "sidecar", settings, {}, PluginHost(installed_plugins()))
-    opened.compute = opened.hosts["cpu0"]
-    opened.compute.start(kernels)
+    opened.start_compute("cpu0")
     yield opened
     opened.close()
 

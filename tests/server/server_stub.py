@@ -18,9 +18,11 @@ import peewee
 
 from hanami_core import hookimpl
 from hanami_core.access import Action, Actor, Rule
+from hanami_core.compute import HostDescription
 from hanami_core.errors import BadRequest, NotFound, Unauthorized
 from hanami_core.http import Api, Empty, Events, Route, ServerEvent, Stream
 from hanami_core.network import NetworkState, StateHead
+from hanami_core.network.declared import NoSettings
 from hanami_core.queue import Job, Lane, Task, TaskKind
 from hanami_core.settings import Setting
 from hanami_core.storage.database import BaseModel, atomic
@@ -318,10 +320,16 @@ class StubHost:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.uuid = f"00000000-0000-0000-0000-{sum(name.encode()):012d}"
 
-    def start(self, cache):
-        cache.mkdir(parents=True, exist_ok=True)
+    def start(self, context):
+        context.cache.mkdir(parents=True, exist_ok=True)
+        self.uuid = context.uuid
+
+    def stop(self):
+        pass
+
+    def describe(self):
+        return HostDescription(self.name, self.kind, self.uuid, 0, 0, 1)
 
 
 class StubNetwork:
@@ -350,10 +358,14 @@ class StubNetwork:
     def metrics(self):
         return {}
 
+    def close(self):
+        pass
+
 
 class StubRules:
     name = "section"
     host_kind = "stub"
+    settings = NoSettings
 
     def refuses(self, template):
         return None

@@ -21,6 +21,9 @@ import peewee
 
 from hanami_core.access import ACCESS_DENIED, Action, Actor, Rule
 from hanami_core.compute import ComputeHost, NetworkRules
+from hanami_core.compute.hosts import name_of
+from hanami_core.compute.placement import PlacementRequest
+from hanami_core.compute.rules import key_of
 from hanami_core.datasets import DatasetFormat
 from hanami_core.dialects import TemplateDialect
 from hanami_core.errors import ClientError, PluginError, StartupError, Unauthorized
@@ -144,11 +147,20 @@ class PluginHost(Lifecycle):
     def compute_hosts(self, settings: Settings, runtime: Runtime | None = None) -> Registry[str, ComputeHost]:
         """Return the compute hosts by name (`hanami_compute_hosts`)."""
         given = {"settings": settings, "runtime": runtime}
-        return self._registry("hanami_compute_hosts", ComputeHost, lambda item: item.name, **given)
+        return self._registry("hanami_compute_hosts", ComputeHost, name_of, **given)
 
     def network_rules(self) -> Registry[tuple[str, str], NetworkRules]:
         """Return the rule sets by name and kind of host (`hanami_network_rules`)."""
-        return self._registry("hanami_network_rules", NetworkRules, lambda item: (item.name, item.host_kind))
+        return self._registry("hanami_network_rules", NetworkRules, key_of)
+
+    def placement(self, runtime: Runtime, request: PlacementRequest) -> str | None:
+        """Return the name of the host that the first plugin wants a cluster on which wants one (`hanami_placement`)."""
+        for plugin, name in self._tell_each("hanami_placement", runtime=runtime, request=request):
+            if isinstance(name, str):
+                return name
+            if name is not None:
+                self._note("hanami_placement", plugin, PluginError("hanami_placement must return the name of a host"))
+        return None
 
     def template_dialects(self) -> Registry[str, TemplateDialect]:
         """Return the dialects by name (`hanami_template_dialects`)."""

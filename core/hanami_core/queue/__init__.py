@@ -325,6 +325,13 @@ class TaskQueue:
         """Return the open tasks of a lane, oldest first."""
         return list(Task.active().where((Task.lane == lane) & Task.state.in_(OPEN)))
 
+    def loads(self) -> dict[str, tuple[int, int]]:
+        """Return for each host that has lanes the number of their open tasks, and that of the lanes."""
+        lanes: Any = Lane.select(Lane.host, peewee.fn.COUNT(Lane.key)).group_by(Lane.host)
+        tasks: Any = Task.select(Lane.host, peewee.fn.COUNT(Task.uuid)).join(Lane, on=(Task.lane == Lane.key))
+        open_tasks = dict(tasks.where(Task.state.in_(OPEN)).group_by(Lane.host).tuples())
+        return {host: (open_tasks.get(host, 0), count) for host, count in lanes.tuples()}
+
     def wait(self, uuid: str, timeout: float) -> str:
         """Wait until a task is no longer open, at most `timeout` seconds, and return its state."""
         end = time.monotonic() + timeout

@@ -15,5 +15,6 @@ def hanami_routes(runtime: Runtime) -> list[Route]:
 
 def list_all(call: Call, request: Paging) -> Listing:
     """List all hosts: identity and kind."""
-    rows = ([host.uuid, host.kind] for host in call.runtime.hosts.values())
+    uuids = call.runtime.host_uuids
+    rows = ([uuids[name], host.kind] for name, host in call.runtime.hosts.items())
     return paged(("uuid", "type"), enumerate(rows, 1), request)

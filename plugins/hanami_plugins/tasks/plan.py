@@ -77,7 +77,7 @@ def plan_training(call: Call, cluster: Cluster, inputs: Source, outputs: Source,
 
 
 def _new_template(call: Call, cluster: Cluster, inputs: Source, outputs: Source) -> Template:
-    return first_template(call.runtime, cluster, _names(inputs, "inputs"), _names(outputs, "outputs"))
+    return first_template(call.runtime, call.actor, cluster, _names(inputs, "inputs"), _names(outputs, "outputs"))
 
 
 def _names(source: Source, field: str) -> list[str]:

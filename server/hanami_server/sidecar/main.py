@@ -12,10 +12,9 @@ import sys
 from typing import Any, NoReturn
 
 from hanami_core import localsocket
-from hanami_core.errors import HanamiError, StartupError
+from hanami_core.errors import HanamiError
 from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
-from hanami_core.settings import cache_directory
 from hanami_server import lifetime, logs
 from hanami_server.paths import control_path, host_lock_path
 from hanami_server.process import Options, announce, parse
@@ -54,15 +53,12 @@ def main(argv: list[str]) -> NoReturn:
 def _run(options: Options, host: str) -> int:
     lifetime.raise_file_limit()
     runtime = Runtime.open(options.data_dir, Role.SIDECAR, options.flags)
-    if host not in runtime.hosts:
-        raise StartupError(f"no plugin provides the host {host}")
-    runtime.compute = runtime.hosts[host]
-    runtime.compute.start(cache_directory(runtime.settings, os.environ))
-    # What lives until the end need not be looked at by the collector; the event loop waits for every run of it.
-    gc.collect()
-    gc.freeze()
-    sys.setswitchinterval(SWITCH_INTERVAL)
     try:
+        runtime.start_compute(host)
+        # What lives until the end need not be looked at by the collector; the event loop waits for every run of it.
+        gc.collect()
+        gc.freeze()
+        sys.setswitchinterval(SWITCH_INTERVAL)
         asyncio.run(_serve(runtime, host, options))
     finally:
         runtime.close()
