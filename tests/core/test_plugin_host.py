@@ -371,7 +371,7 @@ def test_hook_hanami_placement() -> None:
     ]
     host = PluginHost(points)
     assert host.placement("runtime", request) == "cpu7"
-    assert (host.plugins["d"].missed, host.plugins["e"].missed) == (1, 1)
+    assert (host.plugins["d"].failures, host.plugins["e"].failures) == (1, 1)
     assert all(found.works for found in host.plugins.values())
     assert PluginHost(points[2:]).placement("runtime", request) is None
 

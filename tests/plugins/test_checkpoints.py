@@ -38,7 +38,7 @@ class Site(Whole):
     def __init__(self, directory: Path, kernels: Path) -> None:
         super().__init__(directory)
         self.runtime.compute = self.runtime.hosts["cpu0"]
-        self.runtime.compute.start(kernels)
+        self.runtime.compute.start(host_context(kernels))
         self.runtime.stash[LIVE] = LiveClusters(self.runtime)
 
     def work(self) -> None:
