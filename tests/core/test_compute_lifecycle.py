@@ -175,4 +175,4 @@ def test_a_rule_set_that_no_template_can_ask_for_is_refused() -> None:
     for rules in (Spaced, Untyped):
         host = PluginHost([plugin("bad", hanami_network_rules=lambda rules=rules: [rules()])])
         assert not host.network_rules()
-        assert "is named by" in state(host, "bad")[1]
+        assert state(host, "bad")[0] == "broken"

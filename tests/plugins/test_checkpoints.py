@@ -11,6 +11,7 @@ import pytest
 
 from hanami_core.queue import Job, Task
 from hanami_core.storage.blobs import Blob
+from hanami_core.testing.hosts import host_context
 from hanami_plugins.checkpoints import routes
 from hanami_plugins.clusters import LIVE, Cluster, LiveClusters, read_state, template_of
 from tests.whole import Whole
