@@ -18,7 +18,7 @@ from hanami_plugins.database_sqlite import hanami_database
 @pytest.fixture
 def blobs(tmp_path: Path) -> Iterator[Blobs]:
     """Blobs in a fresh data directory, and the tables of the core."""
-    db = hanami_database(Settings(tmp_path, {}, {"database_sqlite.timeout": 5.0}, {}))
+    db = hanami_database(Settings(tmp_path, {}, {"database_sqlite.timeout": 5.0}, {}), read_only=False)
     database.proxy.initialize(db)
     database.migrate(Path(database.__file__).parent / "migrations", "core", CORE_MODELS)
     yield Blobs(FileBlobStore(tmp_path))

@@ -148,5 +148,9 @@ def migrate(directory: Path | None, owner: str, models: Iterable[type[peewee.Mod
     if directory is None or not directory.is_dir():
         proxy.create_tables(list(models), safe=True)
         return []
-    history = "migrations_" + owner.replace("-", "_").replace(".", "_")
-    return [str(name) for name in Runner(proxy.obj, str(directory), history).up() or ()]
+    return [str(name) for name in Runner(proxy.obj, str(directory), history_table(owner)).up() or ()]
+
+
+def history_table(owner: str) -> str:
+    """Return the name of the table that lists which migrations of an owner have run."""
+    return "migrations_" + owner.replace("-", "_").replace(".", "_")

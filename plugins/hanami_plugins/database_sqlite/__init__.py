@@ -13,6 +13,7 @@ import peewee
 
 from hanami_core import hookimpl
 from hanami_core.settings import Setting, Settings
+from hanami_plugins.database_sqlite.read_only import ReadOnlySqlite
 
 FILE_NAME = "hanami.db"
 
@@ -42,11 +43,13 @@ def hanami_settings() -> list[Setting]:
 
 
 @hookimpl(trylast=True)
-def hanami_database(settings: Settings) -> peewee.Database:
+def hanami_database(settings: Settings, read_only: bool) -> peewee.Database:
     """Open the file in the data directory."""
     timeout = settings["database_sqlite.timeout"]
     if sqlite3.sqlite_version_info < (3, 35):
         raise RuntimeError(f"SQLite 3.35 or newer is needed, this is {sqlite3.sqlite_version}")
     pragmas = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "cache_size": -8192}
+    if read_only:
+        return ReadOnlySqlite(settings.data_dir / FILE_NAME, timeout)
     file = str(settings.data_dir / FILE_NAME)
     return HanamiSqlite(file, pragmas=pragmas, timeout=timeout, lock_type="IMMEDIATE")

@@ -18,6 +18,7 @@ from hanami_core.runtime import Runtime
 from hanami_core.settings import cache_directory
 from hanami_server import lifetime, logs
 from hanami_server.paths import control_path, host_lock_path
+from hanami_server.plugin_states import publish
 from hanami_server.process import Options, announce, parse
 from hanami_server.sidecar.control import Control
 from hanami_server.sidecar.end import abort
@@ -63,7 +64,8 @@ def _run(options: Options, host: str) -> int:
     gc.freeze()
     sys.setswitchinterval(SWITCH_INTERVAL)
     try:
-        asyncio.run(_serve(runtime, host, options))
+        with publish(runtime.plugins, options.data_dir, f"sidecar {host}"):
+            asyncio.run(_serve(runtime, host, options))
     finally:
         runtime.close()
     return 0
