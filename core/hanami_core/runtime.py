@@ -37,6 +37,7 @@ from hanami_core.storage import database, migrations
 from hanami_core.storage.blobs import Blob, Blobs
 from hanami_core.storage.contract import Database, StorageContext
 from hanami_core.storage.opening import open_blobs, open_database
+from hanami_core.storage.schema import Owner, unknown_steps
 
 log = logging.getLogger("hanami.runtime")
 
@@ -154,13 +155,25 @@ class Runtime:
         while working != (working := self.plugins.working()):
             self.routes = RouteTable(self.apis, self.plugins.routes(self, self.apis))
 
-    def migrate(self) -> list[str]:
-        """Bring all tables up to date and return the steps that ran."""
-        steps = migrations.migrate(Path(__file__).parent / "migrations", "core", CORE_MODELS)
+    def owners(self) -> list[Owner]:
+        """Return whose tables there are: core, then the plugins in the order of their start."""
+        found = [Owner("core", Path(__file__).parent / "migrations", CORE_MODELS)]
         for plugin in self.plugins.working():
             if "hanami_models" in plugin.hooks:
                 models = [c.item for c in self.models.contributions().values() if c.plugin is plugin]
-                steps += migrations.migrate(_migrations_of(plugin.module), plugin.name, models)
+                found.append(Owner(plugin.name, _migrations_of(plugin.module), models))
+        return found
+
+    def migrate(self) -> list[str]:
+        """Bring all tables up to date and return the steps that ran.
+
+        Raises:
+            StartupError: if a step fails, if a table was lost, or if a newer version has worked on the database: to go
+                on could cost what is stored.
+        """
+        steps: list[str] = []
+        for owner in self.owners():
+            steps += self.plugins.guard(owner.name, "its migrations", partial(_migrate, owner))
         return steps
 
     def start_compute(self, name: str) -> None:
@@ -215,6 +228,19 @@ class Runtime:
         return rules.choose(self.rules, template, host_kind)
 
 
+def _migrate(owner: Owner) -> list[str]:
+    unknown = unknown_steps(owner)
+    if unknown:
+        text = f"the database has seen {unknown[0]} of {owner.name}, which this version does not know"
+        raise StartupError(f"{text}; it was used by a newer one")
+    steps = migrations.migrate(owner.directory, owner.name, owner.models)
+    missing = owner.missing_tables()
+    if missing:
+        text = f"the table {missing[0]._meta.table_name} of {owner.name} is missing"
+        raise StartupError(f"{text}, see 'hanami doctor'")
+    return steps
+
+
 def _migrations_of(module: ModuleType | None) -> Path | None:
     """Return the directory for the migrations of a plugin: that of its own package.
 
@@ -233,4 +259,5 @@ def resolve_settings(
 ) -> Settings:
     """Return the settings of core and plugins."""
     specs = [*CORE_SETTINGS, *host.settings()]
-    return load_settings(data_dir, specs, os.environ if environ is None else environ, flags)
+    absent = [plugin.name for plugin in host.plugins.values() if not plugin.works]
+    return load_settings(data_dir, specs, os.environ if environ is None else environ, flags, absent)

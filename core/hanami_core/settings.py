@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,7 +122,11 @@ class Settings(Mapping[str, Value]):
 
 
 def load_settings(
-    data_dir: Path, specs: Iterable[Setting], environ: Mapping[str, str], flags: Mapping[str, object]
+    data_dir: Path,
+    specs: Iterable[Setting],
+    environ: Mapping[str, str],
+    flags: Mapping[str, object],
+    absent: Collection[str] = (),
 ) -> Settings:
     """Resolve all settings.
 
@@ -131,6 +135,7 @@ def load_settings(
         specs: every setting that core and plugins declare.
         environ: environment of the process.
         flags: values of command line flags by full name; None means not given.
+        absent: sections of plugins that do not work, so that nobody knows which settings they have.
 
     Raises:
         SettingsError: if a name is unknown, a value is wrong or the file can not be read.
@@ -148,6 +153,8 @@ def load_settings(
     ]
     for source, layer in layers:
         for name, value in layer.items():
+            if name not in known and name.partition(".")[0] in absent:
+                continue
             if name not in known:
                 raise SettingsError(f"{source}: unknown setting {name}{_hint(name, known)}")
             values[name] = known[name].convert(value, source)

@@ -5,6 +5,7 @@ Stateless: all that it knows is in the database. Must not know any route; must n
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -57,6 +58,7 @@ class Api(BaseApplication):  # type: ignore[misc]
         self._options = options
         self._runtime: Runtime | None = None
         self._streamed: StreamedRoutes | None = None
+        self._published = contextlib.ExitStack()
         super().__init__()
 
     def load_config(self) -> None:
@@ -94,6 +96,7 @@ class Api(BaseApplication):  # type: ignore[misc]
         from hanami_server.app import create_app
         from hanami_server.handover import Handover
         from hanami_server.naming import named
+        from hanami_server.plugin_states import publish
         from hanami_server.streamed import StreamedRoutes
 
         try:
@@ -102,6 +105,7 @@ class Api(BaseApplication):  # type: ignore[misc]
             log.error("api does not start", extra={"reason": str(error)})
             raise AppImportError(str(error)) from error
         self._streamed = StreamedRoutes(self._runtime.routes, self.limits.max_body)
+        self._published.enter_context(publish(self._runtime.plugins, self._options.data_dir, "api"))
         return named(Handover(create_app(self._runtime), self._options.data_dir, self._runtime.hosts))
 
     def is_streamed(self, line: bytes) -> bool:
@@ -118,6 +122,7 @@ class Api(BaseApplication):  # type: ignore[misc]
     def _exit(self, _arbiter: Any, _worker: Any) -> None:
         if self._runtime is not None:
             self._runtime.close()
+        self._published.close()
 
 
 def main(argv: list[str]) -> None:

@@ -19,7 +19,7 @@ from playhouse.migrations import Runner
 from hanami_core.storage.database import BaseModel, Record, proxy
 from hanami_core.storage.times import texts_to_numbers
 
-__all__ = ["BASE_STEPS", "BaseStep", "migrate"]
+__all__ = ["BASE_STEPS", "BaseStep", "history_table", "migrate"]
 
 
 class BaseStep(NamedTuple):
@@ -63,13 +63,18 @@ def migrate(directory: Path | None, owner: str, models: Iterable[type[peewee.Mod
     if directory is None or not directory.is_dir():
         proxy.create_tables(models, safe=True)
         return _change_base_columns(models)
-    runner = Runner(proxy.obj, str(directory), "migrations_" + owner.replace("-", "_").replace(".", "_"))
+    runner = Runner(proxy.obj, str(directory), history_table(owner))
     done = _change_base_columns(models)
     for migration in runner.status():
         if migration.path is not None and not migration.applied:
             done += map(str, runner.up(migration.name))
             done += _change_base_columns(models)
     return done
+
+
+def history_table(owner: str) -> str:
+    """Return the name of the table that lists which migrations of an owner have run."""
+    return "migrations_" + owner.replace("-", "_").replace(".", "_")
 
 
 def _change_base_columns(models: Iterable[type[peewee.Model]]) -> list[str]:

@@ -16,6 +16,7 @@ import peewee
 from hanami_core import hookimpl
 from hanami_core.settings import Setting
 from hanami_core.storage.contract import Database, DatabaseBackend, StorageContext
+from hanami_plugins.database_sqlite.read_only import ReadOnlySqlite
 
 __all__ = ["FILE_NAME", "SqliteBackend"]
 
@@ -84,7 +85,7 @@ class SqliteBackend:
         options = {"timeout": context.settings["database_sqlite.timeout"], "factory": _Connection}
         file = context.data_dir / FILE_NAME
         if context.read_only:
-            return SqliteDatabase(peewee.SqliteDatabase(f"{file.absolute().as_uri()}?mode=ro", uri=True, **options))
+            return SqliteDatabase(ReadOnlySqlite(file, options["timeout"]))
         return SqliteDatabase(peewee.SqliteDatabase(str(file), pragmas=PRAGMAS, lock_type="IMMEDIATE", **options))
 
 

@@ -17,6 +17,7 @@ from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
 from hanami_server import lifetime, logs
 from hanami_server.paths import control_path, host_lock_path
+from hanami_server.plugin_states import publish
 from hanami_server.process import Options, announce, parse
 from hanami_server.sidecar.control import Control
 from hanami_server.sidecar.end import abort
@@ -59,7 +60,8 @@ def _run(options: Options, host: str) -> int:
         gc.collect()
         gc.freeze()
         sys.setswitchinterval(SWITCH_INTERVAL)
-        asyncio.run(_serve(runtime, host, options))
+        with publish(runtime.plugins, options.data_dir, f"sidecar {host}"):
+            asyncio.run(_serve(runtime, host, options))
     finally:
         runtime.close()
     return 0
