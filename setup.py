@@ -81,6 +81,14 @@ setup(
         "hanami.cli": [
             "server = hanami_server.commands",
         ],
+        "hanami.testing": [
+            "app = hanami_plugins.auth_jwt.testing:NativeApp",
+            "client = hanami_server.testing:client",
+            "server = hanami_server.local:LocalServer",
+        ],
+        "pytest11": [
+            "hanami = hanami_core.testing.plugin",
+        ],
         "hanami.plugins": [
             f"{name} = hanami_plugins.{name}"
             for name in (
