@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import sqlite3
 from collections.abc import Hashable, Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
 
 import peewee
 
@@ -59,7 +62,7 @@ class SqliteDatabase(Database):
         """Let SQLite look for damage."""
         try:
             lines = self.driver.execute_sql("PRAGMA integrity_check").fetchall()  # type: ignore[no-untyped-call]
-        except peewee.DatabaseError as error:
+        except (peewee.DatabaseError, sqlite3.DatabaseError) as error:
             return [str(error)]
         return [str(line) for (line,) in lines if line != "ok"]
 
@@ -70,6 +73,25 @@ class SqliteDatabase(Database):
         connection = self.driver.connection()  # type: ignore[no-untyped-call]
         (version,) = connection.execute("PRAGMA data_version").fetchone()
         return connection.number, version, connection.total_changes
+
+
+class ReadOnlyDatabase(SqliteDatabase):
+    """The same file, to look at it while a server may be running or not."""
+
+    def __init__(self, file: Path, **options: Any) -> None:
+        """Use a file that exists."""
+        self._file = file
+        # Even who only reads makes the files of the log, and can not remove them again.
+        self._alone = not file.with_name(f"{file.name}-wal").exists()
+        mode = "mode=ro" if not self._alone or os.access(file.parent, os.W_OK) else "immutable=1"
+        super().__init__(peewee.SqliteDatabase(f"{file.absolute().as_uri()}?{mode}", uri=True, **options))
+
+    def close(self) -> None:
+        """Close it; files of the log that were made by looking at it go, unless a server has begun to use them."""
+        super().close()
+        if self._alone and self._file.exists() and os.access(self._file.parent, os.W_OK):
+            with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(self._file)) as last:
+                last.execute("SELECT COUNT(*) FROM sqlite_master")
 
 
 class SqliteBackend:
@@ -84,7 +106,7 @@ class SqliteBackend:
         options = {"timeout": context.settings["database_sqlite.timeout"], "factory": _Connection}
         file = context.data_dir / FILE_NAME
         if context.read_only:
-            return SqliteDatabase(peewee.SqliteDatabase(f"{file.absolute().as_uri()}?mode=ro", uri=True, **options))
+            return ReadOnlyDatabase(file, **options)
         return SqliteDatabase(peewee.SqliteDatabase(str(file), pragmas=PRAGMAS, lock_type="IMMEDIATE", **options))
 
 
