@@ -15,10 +15,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from types import ModuleType
 
 import peewee
 import pytest
 
+from hanami_core import hookimpl
+from hanami_core.settings import Setting
 from hanami_core.storage.contract import Database, StorageContext
 
 TRUSTED = "-c fsync=off -c listen_addresses='' -c unix_socket_directories={} -c max_connections=60"
@@ -102,3 +105,12 @@ def postgres_server() -> Iterator[PostgresServer]:
         yield server
     finally:
         server.stop()
+
+
+def plugin() -> ModuleType:
+    """Return the plugin that brings it."""
+    module = ModuleType("database_postgres")
+    settings = [Setting(f"database_postgres.{key}", str, "", key) for key in ("name", "host")]
+    vars(module)["hanami_settings"] = hookimpl(lambda: settings, specname="hanami_settings")
+    vars(module)["hanami_databases"] = hookimpl(lambda: [PostgresBackend()], specname="hanami_databases")
+    return module

@@ -24,7 +24,7 @@ from hanami_plugins.host_numba.host import CpuHost
 from hanami_plugins.host_numba.team import processors
 from hanami_sdk import Client, Cluster, Dataset
 from hanami_server.demo import digits, story
-from hanami_server.demo.local import LocalServer
+from hanami_server.local import LocalServer
 from tests.bench import engine
 
 CLUSTERS = 8

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from hanami_sdk import Client
-from hanami_server.demo.local import LocalServer
+from hanami_server.local import LocalServer
 
 ROOT = Path(__file__).parents[2]
 FILE = re.compile(r"^`(?P<name>[\w.]+\.py)`\n```python\n(?P<code>.*?)^```", re.M | re.S)

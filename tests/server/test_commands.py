@@ -228,6 +228,21 @@ def test_doctor_finds_a_damaged_table(env, patient):
     assert [where for where, _ in found] == ["table note"]
 
 
+def test_doctor_tells_which_store_is_missing(env, patient):
+    far, _ = blobs(patient)
+    with contextlib.closing(sqlite3.connect(patient / "hanami.db")) as database:
+        database.execute("update blob set store = 'bucket' where uuid = ?", [far.name])
+        database.commit()
+    far.unlink()
+    assert findings(env, patient) == (
+        1,
+        [
+            (f"blob {far.name}", f"blob {far.name} lies in the blob store 'bucket', which no plugin brings"),
+            ("blob store bucket", "no plugin brings the blob store 'bucket'"),
+        ],
+    )
+
+
 def test_doctor_wants_a_directory(env, data_dir):
     done = run(env, data_dir, "doctor")
     assert (done.returncode, done.stderr.strip()) == (1, f"there is no data directory {data_dir}")

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import sqlite3
 from collections.abc import Hashable, Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
 
 import peewee
 
@@ -60,7 +63,7 @@ class SqliteDatabase(Database):
         """Let SQLite look for damage."""
         try:
             lines = self.driver.execute_sql("PRAGMA integrity_check").fetchall()  # type: ignore[no-untyped-call]
-        except peewee.DatabaseError as error:
+        except (peewee.DatabaseError, sqlite3.DatabaseError) as error:
             return [str(error)]
         return [str(line) for (line,) in lines if line != "ok"]
 
