@@ -48,7 +48,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
 
 @pytest.fixture(scope="module")
 def description(whole: Whole) -> Any:
-    return schemathesis.openapi.from_wsgi("/openapi.json", whole.app)
+    return schemathesis.openapi.from_wsgi("/openapi.json", whole.http.app)
 
 
 def resources(whole: Whole) -> Known:
