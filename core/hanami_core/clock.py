@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import total_ordering
 from pathlib import Path
 from typing import Protocol
 
@@ -44,14 +44,45 @@ class SystemClock:
         return _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else "unknown"
 
 
-@dataclass(frozen=True, order=True)
+@total_ordering
 class Moment:
     """A point in time as services return it: seconds since 1970 in UTC, or None if it has not come.
 
-    An Api makes text of it; see `hanami_core.http.Api.encode`.
+    An Api makes text of it, see `hanami_core.http.Api.encode`. No dataclass and no struct, because encoders know those
+    and would not ask the Api.
     """
 
-    seconds: float | None
+    __slots__ = ("seconds",)
+
+    def __init__(self, seconds: float | None) -> None:
+        """Keep the seconds."""
+        self.seconds = seconds
+
+    @classmethod
+    def of(cls, stored: float | str | None) -> Moment:
+        """Return the moment that a column of the database holds."""
+        if not isinstance(stored, str):
+            return cls(stored)
+        if stored == NO_STAMP:
+            return cls(None)
+        return cls(datetime.strptime(stored, STAMP_FORMAT).replace(tzinfo=UTC).timestamp())
+
+    def __repr__(self) -> str:
+        return f"Moment({self.seconds})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Moment) and self.seconds == other.seconds
+
+    def __lt__(self, other: Moment) -> bool:
+        """A moment that has not come is later than all others."""
+        return self._place < other._place
+
+    def __hash__(self) -> int:
+        return hash(self.seconds)
+
+    @property
+    def _place(self) -> float:
+        return float("inf") if self.seconds is None else self.seconds
 
 
 def stamp(seconds: float) -> str:
