@@ -293,6 +293,8 @@ def test_every_claim_is_required(claim: str) -> None:
         (lambda: sign(aud="other"), "invalid token supplied"),
         (lambda: sign(aud=[AUDIENCE, "other"]), "invalid token supplied"),
         (lambda: sign(mark=5), "invalid token supplied"),
+        (lambda: sign(attributes={}), None),
+        (lambda: sign(attributes={"generation": 5}), "invalid token supplied"),
         (lambda: sign(place="x" * 5000), "invalid token supplied"),
         (lambda: "..", "invalid token supplied"),
         (lambda: "a.b.c", "invalid token supplied"),
