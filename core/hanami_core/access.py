@@ -25,6 +25,7 @@ M = TypeVar("M", bound=Record)
 Verb = Literal["read", "write"]
 
 ACCESS_DENIED = "access_denied"
+ADMINS_ONLY = "admins_only"
 ANY_ROLE = "*"
 """Among the roles of an action: every role is meant, also one that only a policy knows."""
 
@@ -68,7 +69,7 @@ class Action:
 class Rule:
     """One statement of a plugin. Without `where` it is about the action, with it about rows of `Action.resource`.
 
-    `reason` is the code of the error that a denial becomes, or a sentence.
+    `reason` is the code of the error that a denial becomes.
     """
 
     allow: bool
@@ -97,6 +98,11 @@ class Access:
             raise Forbidden(denied.reason)
         if not any(rule.allow for rule in rules):
             raise Forbidden(ACCESS_DENIED)
+
+    def require_admin(self, code: str = ADMINS_ONLY) -> None:
+        """Raise `Forbidden` with a code unless the actor is a global admin, whatever the rules say."""
+        if not self.actor.is_admin:
+            raise Forbidden(code)
 
     def visible(self, model: type[M], verb: Verb | None = None) -> peewee.ModelSelect[M]:
         """Select the active rows of `model` that the actor may read or write, oldest first."""

@@ -43,29 +43,36 @@ class SystemClock:
         return _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else "unknown"
 
 
+@functools.total_ordering
 class Moment:
     """A point in time as services return it: seconds since 1970 in UTC, or None if it has not come.
 
-    An Api makes text of it; see `hanami_core.http.Api.encode`. It is of no type that JSON encoders know, so that none
-    can make a text of its own.
+    An Api makes text of it, see `hanami_core.http.Api.encode`. No dataclass and no struct, because encoders know those
+    and would not ask the Api.
     """
 
     __slots__ = ("seconds",)
 
     def __init__(self, seconds: float | None) -> None:
+        """Keep the seconds."""
         self.seconds = seconds
 
+    def __repr__(self) -> str:
+        return f"Moment({self.seconds})"
+
     def __eq__(self, other: object) -> bool:
-        """Compare by the seconds."""
         return isinstance(other, Moment) and self.seconds == other.seconds
 
+    def __lt__(self, other: Moment) -> bool:
+        """A moment that has not come is later than all others."""
+        return self._place < other._place
+
     def __hash__(self) -> int:
-        """Hash the seconds."""
         return hash(self.seconds)
 
-    def __repr__(self) -> str:
-        """Show the seconds."""
-        return f"Moment({self.seconds})"
+    @property
+    def _place(self) -> float:
+        return float("inf") if self.seconds is None else self.seconds
 
 
 def stamp(seconds: float | None) -> str:

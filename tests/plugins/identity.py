@@ -11,13 +11,13 @@ import peewee
 from falcon import testing
 
 from hanami_core import hookimpl
-from hanami_core.access import Actor
+from hanami_core.access import Access, Action, Actor
 from hanami_core.errors import VisibleError
 from hanami_core.http import BoundRoute
 from hanami_core.plugin_host import EntryPoint, PluginHost
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import OwnedRecord
-from hanami_plugins.users import create_user
+from hanami_plugins.users import accounts
 from hanami_server.gate import identify
 from tests import direct
 
@@ -67,6 +67,11 @@ class Site:
         """Return the answer of a route as plain JSON values, checked against what the route declares."""
         return direct.call(self.runtime, actor, method, f"/{path}", **fields)
 
+    def access(self, actor: Actor) -> Access:
+        """Return what somebody may do in services, called by an action that no rule knows."""
+        action = Action("panel.show", "GET", "", "read", ())
+        return Access(actor, action, self.runtime.plugins.access_rules)
+
     def login(self, user_id: str, password: str = "asdfasdf") -> str:
         """Return a token."""
         token: str = self.call(MEMBER, "POST", "token", id=user_id, password=password)["token"]
@@ -87,7 +92,7 @@ class Site:
 
 def add_user(user_id: str, *, is_admin: bool = False, password: str = "asdfasdf") -> None:
     """Create a user."""
-    create_user(user_id, user_id, password, is_admin=is_admin, creator_id="nobody")
+    accounts.add_user(user_id, user_id, password, is_admin=is_admin, creator_id="nobody")
 
 
 def schema(db: peewee.Database, tables: tuple[str, ...]) -> set[str]:

@@ -22,7 +22,8 @@ from hanami_core.errors import BadRequest, NotFound, StartupError, Unauthorized
 from hanami_plugins.api_v1_0alpha.sentences import SENTENCES
 from hanami_plugins.auth_jwt.keys import KEY_BYTES, KEY_FILE, create_key, read_key
 from hanami_plugins.auth_jwt.tokens import AUDIENCE, Claims, Tokens
-from hanami_plugins.users import find_user, set_passphrase
+from hanami_plugins.users import find_user
+from hanami_plugins.users.accounts import replace_passphrase
 from tests.plugins.identity import ADMIN, MEMBER, HandClock, Site, add_user
 
 DENIED = "ACCESS DENIED!\nUser or passphrase is incorrect."
@@ -159,7 +160,7 @@ def test_a_token_ends_with_its_passphrase(site: Site) -> None:
     token = site.login("asdf")
     user = find_user("asdf")
     assert user is not None
-    set_passphrase(user, "another one")
+    replace_passphrase(user, "another one")
     assert refused(site, token) == INVALID
     with pytest.raises(Unauthorized):
         site.login("asdf")
@@ -292,6 +293,8 @@ def test_every_claim_is_required(claim: str) -> None:
         (lambda: sign(aud="other"), "invalid token supplied"),
         (lambda: sign(aud=[AUDIENCE, "other"]), "invalid token supplied"),
         (lambda: sign(mark=5), "invalid token supplied"),
+        (lambda: sign(attributes={}), None),
+        (lambda: sign(attributes={"generation": 5}), "invalid token supplied"),
         (lambda: sign(place="x" * 5000), "invalid token supplied"),
         (lambda: "..", "invalid token supplied"),
         (lambda: "a.b.c", "invalid token supplied"),

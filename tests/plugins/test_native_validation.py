@@ -13,7 +13,10 @@ from msgspec import Meta
 
 from hanami_core.errors import BadRequest
 from hanami_core.ids import ID_PATTERN, NAME_PATTERN, USER_ID_PATTERN, Id, Name, UserId, Uuid, new_uuid
+from hanami_plugins.api_v1_0alpha import NativeApi
 from hanami_plugins.api_v1_0alpha.validation import field_types, validate
+
+NATIVE = NativeApi()
 
 
 class Inner(msgspec.Struct, forbid_unknown_fields=True):
@@ -41,7 +44,7 @@ RIGHT: dict[str, Any] = {"id": "test_id", "name": "Test name"}
 def message(**changes: Any) -> str:
     with pytest.raises(BadRequest) as caught:
         validate(Request, RIGHT | changes)
-    return str(caught.value)
+    return NATIVE.sentence(caught.value)
 
 
 def test_defaults_are_filled_in() -> None:
@@ -51,14 +54,17 @@ def test_defaults_are_filled_in() -> None:
 def test_unknown_fields_come_first_in_alphabetical_order() -> None:
     with pytest.raises(BadRequest) as caught:
         validate(Request, {"zzz": 1, "aaa": 2, "id": 5})
-    assert str(caught.value) == "Validation failed, because item 'aaa' is not in the list of allowed keys"
+    assert NATIVE.sentence(caught.value) == "Validation failed, because item 'aaa' is not in the list of allowed keys"
 
 
 def test_missing_fields_come_second_in_alphabetical_order() -> None:
     for values, name in (({"flag": 5}, "id"), ({"id": 5}, "name")):
         with pytest.raises(BadRequest) as caught:
             validate(Request, values)
-        assert str(caught.value) == f"Validation failed, because variable '{name}' is required, but is not set."
+        assert (
+            NATIVE.sentence(caught.value)
+            == f"Validation failed, because variable '{name}' is required, but is not set."
+        )
 
 
 def test_wrong_values_come_last_in_alphabetical_order() -> None:
@@ -116,8 +122,9 @@ def test_lengths_count_bytes() -> None:
         text: Annotated[str, Meta(max_length=8)]
 
     assert validate(Text, {"text": "éééé"}).text == "éééé"
-    with pytest.raises(BadRequest, match="longer than 8"):
+    with pytest.raises(BadRequest) as caught:
         validate(Text, {"text": "ééééé"})
+    assert "longer than 8" in NATIVE.sentence(caught.value)
 
 
 def test_a_long_text_never_meets_a_pattern() -> None:
@@ -165,7 +172,7 @@ def test_any_value_gives_a_struct_or_a_bad_request(values: dict[str, Any]) -> No
     try:
         found = validate(Request, RIGHT | values)
     except BadRequest as error:
-        assert str(error)  # noqa: PT017
+        assert NATIVE.sentence(error)  # noqa: PT017
     else:
         assert isinstance(found, Request)
 

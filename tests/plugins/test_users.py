@@ -14,7 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hanami_core.errors import BadRequest, Conflict, NotFound, Unauthorized
-from hanami_plugins.users import Membership, SecretFields, User, create_user, find_user, memberships, verify
+from hanami_plugins.users import Membership, User, find_user, memberships
+from hanami_plugins.users.accounts import add_user as create_user
+from hanami_plugins.users.accounts import verify
+from hanami_plugins.users.native import SecretFields
 from hanami_plugins.users.passphrases import CONCURRENT_HASHES, Passphrases, passphrases
 from tests.plugins.identity import ADMIN, MEMBER, POLICY, Note, Site, add_user, schema
 
@@ -78,8 +81,8 @@ def test_an_identifier_is_unique_among_active_users_only(site: Site) -> None:
 def test_the_database_refuses_a_second_active_user(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two requests at once both find the identifier free; the index decides."""
     post(site)
-    monkeypatch.setattr("hanami_plugins.users.service.find_user", lambda user_id: None)
-    with pytest.raises(Conflict, match="already exist"):
+    monkeypatch.setattr("hanami_plugins.users.accounts.find_user", lambda user_id: None)
+    with pytest.raises(Conflict, match="user exists"):
         add_user("tsugumi")
 
 

@@ -59,7 +59,7 @@ class NativeApi(Api):
         raw = str(request.env.get("RAW_URI", "")).partition("?")[0]
         path = str(request.env.get("PATH_INFO", ""))
         if not path.startswith("/") or ".." in path or ".." in raw:
-            raise BadRequest
+            raise BadRequest("path_invalid")
         if request.method not in METHODS:
             raise BadRequest("method_unsupported", method=request.method, known=", ".join(METHODS))
         return _SLASHES.sub("/", str(request.path))

@@ -1,4 +1,4 @@
-"""From the body and the query of a request to a mapping of field values, with the texts that the wire fixes.
+"""From the body and the query of a request to a mapping of field values, as the wire fixes it.
 
 Must not know what the fields mean; `hanami_plugins.api_v1_0alpha.validation` checks them.
 """
@@ -22,7 +22,6 @@ DEEPEST = 64
 _INTEGER = re.compile(r"-?[0-9]+")
 _FLOAT = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _LONGEST_NUMBER = 32
-_BROKEN = "Failed to parse input-values, because of json-parser error: "
 
 
 def decode_body(body: bytes) -> dict[str, Any]:
@@ -34,11 +33,11 @@ def decode_body(body: bytes) -> dict[str, Any]:
     try:
         values = msgspec.json.decode(body)
     except RecursionError:
-        raise BadRequest(f"{_BROKEN}nested too deeply") from None
+        raise BadRequest("body_nested_too_deeply") from None
     except (msgspec.MsgspecError, UnicodeError) as error:
-        raise BadRequest(f"{_BROKEN}{error}") from None
+        raise BadRequest("body_invalid", reason=str(error)) from None
     if not isinstance(values, dict):
-        raise BadRequest(f"{_BROKEN}the body must be a JSON object")
+        raise BadRequest("body_no_object")
     _check(values)
     return values
 
@@ -47,14 +46,14 @@ def _check(values: dict[str, Any]) -> None:
     level: list[Any] = [values]
     for _ in range(DEEPEST):
         if any(type(value) is int and abs(value) > LARGEST_INTEGER for value in level):
-            raise BadRequest(f"{_BROKEN}a number is out of range")
+            raise BadRequest("body_number_too_big")
         inner = [
             value.values() if isinstance(value, dict) else value for value in level if isinstance(value, dict | list)
         ]
         level = list(chain.from_iterable(inner))
         if not level:
             return
-    raise BadRequest(f"{_BROKEN}nested too deeply")
+    raise BadRequest("body_nested_too_deeply")
 
 
 def parse_query(query: str) -> dict[str, str]:
@@ -68,7 +67,7 @@ def parse_query(query: str) -> dict[str, str]:
         name, _, value = pair.partition("=")
         name = _unquote(name)
         if name in pairs:
-            raise BadRequest(f"Given item '{name}' is set more than once")
+            raise BadRequest("field_repeated", field=name)
         pairs[name] = _unquote(value)
     return pairs
 
@@ -78,7 +77,7 @@ def _unquote(text: str) -> str:
     try:
         return unquote(text.encode("latin-1"), errors="strict") if "%" in text or not text.isascii() else text
     except UnicodeError:
-        raise BadRequest("Query is not valid UTF-8") from None
+        raise BadRequest("query_not_utf8") from None
 
 
 def merge(body: Mapping[str, Any], query: Mapping[str, str], types: Mapping[str, str]) -> dict[str, Any]:
@@ -108,6 +107,7 @@ def _typed(name: str, text: str, kind: str) -> Any:
 def _integer(name: str, text: str) -> int:
     value = int(text) if len(text) <= _LONGEST_NUMBER else None
     if value is None or abs(value) > LARGEST_INTEGER:
-        limit = "smaller than -" if text.startswith("-") else "bigger than "
-        raise BadRequest(f"Given item '{name}' is {limit}{LARGEST_INTEGER}")
+        if text.startswith("-"):
+            raise BadRequest("field_too_small", field=name, limit=-LARGEST_INTEGER)
+        raise BadRequest("field_too_big", field=name, limit=LARGEST_INTEGER)
     return value

@@ -1,4 +1,4 @@
-"""From a decoded body to a request struct, with the messages that the wire specification fixes.
+"""From a decoded body to a request struct, with the checks that the wire specification fixes.
 
 The order is part of the interface: unknown fields, then missing ones, both in alphabetical order, then per field the
 type, the length and the pattern. Nested values are checked by msgspec. Lengths count bytes and come before patterns, so
@@ -33,21 +33,21 @@ def validate(struct: type[S], values: Mapping[str, Any]) -> S:
     """Return `values` as a `struct`.
 
     Raises:
-        BadRequest: with the text of the first rule that is broken.
+        BadRequest: for the first rule that is broken.
     """
     fields = _fields(struct)
     for name in sorted(values):
         if name not in fields:
-            raise BadRequest(f"Validation failed, because item '{name}' is not in the list of allowed keys")
+            raise BadRequest("field_unknown", field=name)
     for name in sorted(fields):
         if name not in values and fields[name].required:
-            raise BadRequest(f"Validation failed, because variable '{name}' is required, but is not set.")
+            raise BadRequest("field_missing", field=name)
     for name in sorted(values):
         _check(name, values[name], fields[name].type)
     try:
         return msgspec.convert(dict(values), struct, strict=True)
     except msgspec.ValidationError as error:
-        raise BadRequest(f"Value-validation failed: {error}") from error
+        raise BadRequest("values_invalid", reason=str(error)) from error
 
 
 def field_types(struct: type[msgspec.Struct]) -> dict[str, str]:
@@ -84,9 +84,7 @@ def _check(name: str, value: Any, kind: inspection.Type) -> None:
         kind = _member_for(value, kind)
     expected, python = _expected(kind)
     if python is not None and type(value) is not python:
-        raise BadRequest(
-            f"Value-validation failed, because a item '{name}'  has the false type: Exprect {expected}-type."
-        )
+        raise BadRequest("field_wrong_type", field=name, type=expected)
     if isinstance(kind, inspection.StrType):
         _check_text(name, value, kind)
     if isinstance(kind, (inspection.IntType, inspection.FloatType)):
@@ -102,15 +100,15 @@ def _member_for(value: Any, union: inspection.UnionType) -> inspection.Type:
 def _check_text(name: str, value: str, kind: inspection.StrType) -> None:
     length = len(value.encode(errors="surrogatepass"))
     if kind.max_length is not None and length > kind.max_length:
-        raise BadRequest(f"Given item '{name}' is longer than {kind.max_length} characters")
+        raise BadRequest("field_too_long", field=name, limit=kind.max_length)
     if kind.pattern is not None and not re.fullmatch(kind.pattern, value):
-        raise BadRequest(f"Given item '{name}' doesn't match with regex \"{kind.pattern}\"")
+        raise BadRequest("field_no_match", field=name, pattern=kind.pattern)
     if kind.min_length is not None and length < kind.min_length:
-        raise BadRequest(f"Given item '{name}' is shorter than {kind.min_length} characters")
+        raise BadRequest("field_too_short", field=name, limit=kind.min_length)
 
 
 def _check_number(name: str, value: float, kind: inspection.IntType | inspection.FloatType) -> None:
     if kind.ge is not None and value < kind.ge:
-        raise BadRequest(f"Given item '{name}' is smaller than {kind.ge}")
+        raise BadRequest("field_too_small", field=name, limit=kind.ge)
     if kind.le is not None and value > kind.le:
-        raise BadRequest(f"Given item '{name}' is bigger than {kind.le}")
+        raise BadRequest("field_too_big", field=name, limit=kind.le)

@@ -13,11 +13,19 @@ from hanami_core.settings import Setting
 from hanami_plugins.auth_jwt import routes
 from hanami_plugins.auth_jwt.keys import KEY_FILE, create_key, read_key
 from hanami_plugins.auth_jwt.scheme import TokenScheme
-from hanami_plugins.auth_jwt.sessions import SESSIONS, Sessions
+from hanami_plugins.auth_jwt.service import (
+    SCHEME,
+    TOKENS,
+    Login,
+    actor_of,
+    change_passphrase,
+    check_call,
+    login,
+    switch_project,
+)
 from hanami_plugins.auth_jwt.tokens import Tokens
-from hanami_plugins.projects import TOKEN_ISSUER
 
-__all__: list[str] = []
+__all__ = ["SCHEME", "Login", "actor_of", "change_passphrase", "check_call", "login", "switch_project"]
 
 requires = ("users", "projects")
 essential = True
@@ -37,16 +45,13 @@ def hanami_startup(runtime: Runtime) -> None:
     file = runtime.settings.data_dir / KEY_FILE
     if runtime.role.prepares:
         create_key(file)
-    tokens = Tokens(read_key(file), runtime.settings["auth_jwt.expire"], runtime.clock)
-    sessions = Sessions(tokens, runtime)
-    runtime.stash[SESSIONS] = sessions
-    runtime.stash[TOKEN_ISSUER] = sessions.switch
+    runtime.stash[TOKENS] = Tokens(read_key(file), runtime.settings["auth_jwt.expire"], runtime.clock)
 
 
 @hookimpl
 def hanami_authenticators(runtime: Runtime) -> list[TokenScheme]:
     """Add the scheme ``token``."""
-    return [TokenScheme(runtime.stash[SESSIONS])]
+    return [TokenScheme(runtime)]
 
 
 @hookimpl

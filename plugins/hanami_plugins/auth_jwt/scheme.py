@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from hanami_core.access import Actor
 from hanami_core.errors import Unauthorized
-from hanami_plugins.auth_jwt.sessions import Sessions
+from hanami_core.runtime import Runtime
+from hanami_plugins.auth_jwt.service import SCHEME, actor_of
 from hanami_plugins.auth_jwt.tokens import looks_like_token
 
 if TYPE_CHECKING:
     import falcon
 
-__all__ = ["HEADER", "SCHEME", "TokenScheme"]
+__all__ = ["HEADER", "TokenScheme"]
 
-SCHEME = "token"
 HEADER = "X-Auth-Token"
 
 
@@ -23,9 +23,9 @@ class TokenScheme:
 
     name = SCHEME
 
-    def __init__(self, sessions: Sessions) -> None:
-        """Read tokens by `sessions`."""
-        self._sessions = sessions
+    def __init__(self, runtime: Runtime) -> None:
+        """Recognise the tokens of a runtime."""
+        self._runtime = runtime
 
     def identify(self, request: falcon.Request) -> Actor | None:
         """Return whom the token in the header stands for, or None if there is no token."""
@@ -34,4 +34,4 @@ class TokenScheme:
             return None
         if not looks_like_token(token):
             raise Unauthorized("credential_invalid")
-        return self._sessions.actor(token)
+        return actor_of(self._runtime, token)

@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from hanami_core import hookimpl
 from hanami_core.http import Call, Listing, Paging, Route, paged
 from hanami_core.runtime import Runtime
+
+__all__ = ["Host", "list_hosts"]
+
+
+@dataclass(frozen=True)
+class Host:
+    """A compute host: `name` is what clusters and settings call it."""
+
+    uuid: str
+    name: str
+    kind: str
+
+
+def list_hosts(runtime: Runtime) -> list[Host]:
+    """Return all compute hosts."""
+    return [Host(host.uuid, host.name, host.kind) for host in runtime.hosts.values()]
 
 
 @hookimpl
@@ -15,6 +33,5 @@ def hanami_routes(runtime: Runtime) -> list[Route]:
 
 def list_all(call: Call, request: Paging) -> Listing:
     """List all hosts: identity and kind."""
-    uuids = call.runtime.host_uuids
-    rows = ([uuids[name], host.kind] for name, host in call.runtime.hosts.items())
+    rows = ([host.uuid, host.kind] for host in list_hosts(call.runtime))
     return paged(("uuid", "type"), enumerate(rows, 1), request)

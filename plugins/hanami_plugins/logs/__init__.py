@@ -14,8 +14,9 @@ from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
 from hanami_plugins.logs import routes, service
 from hanami_plugins.logs.models import AuditLog, ErrorLog
+from hanami_plugins.logs.service import AuditEntry, ErrorEntry, read_audit, read_errors
 
-__all__: list[str] = []
+__all__ = ["AuditEntry", "ErrorEntry", "read_audit", "read_errors"]
 
 
 @hookimpl

@@ -12,9 +12,24 @@ from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
 from hanami_core.stash import StashKey
 from hanami_plugins.measurements import routes
+from hanami_plugins.measurements.machine import Machine
 from hanami_plugins.measurements.sampler import Sampler
+from hanami_plugins.measurements.sensors import POWER, SPEED, TEMPERATURE
+from hanami_plugins.measurements.series import Values
+from hanami_plugins.measurements.service import describe_machine, measured, thread_map
+from hanami_plugins.measurements.threads import ThreadMap
 
-__all__: list[str] = []
+__all__ = [
+    "POWER",
+    "SPEED",
+    "TEMPERATURE",
+    "Machine",
+    "ThreadMap",
+    "Values",
+    "describe_machine",
+    "measured",
+    "thread_map",
+]
 
 SAMPLER: StashKey[Sampler] = StashKey("measurements.sampler")
 

@@ -1,6 +1,7 @@
 """Users: who they are, how they prove it, and in which projects they play which role.
 
-Other plugins ask through the names exported here. Projects themselves, tokens and the rules of resources are theirs.
+Other plugins ask through the names exported here: services, and in `native` the shapes that native routes share.
+Projects themselves, tokens and the rules of resources are theirs.
 """
 
 from __future__ import annotations
@@ -8,51 +9,49 @@ from __future__ import annotations
 import peewee
 
 from hanami_core import hookimpl
-from hanami_core.access import Action, Actor, Rule
+from hanami_core.access import ADMINS_ONLY, Action, Actor, Rule
 from hanami_core.http import Route
 from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
 from hanami_core.stash import StashKey
-from hanami_plugins.users import routes
+from hanami_plugins.users import native, routes
+from hanami_plugins.users.accounts import (
+    ADMIN_PROJECT,
+    all_memberships,
+    effective_memberships,
+    find_user,
+    memberships,
+)
 from hanami_plugins.users.directory import UserDirectory
 from hanami_plugins.users.models import Membership, User
 from hanami_plugins.users.passphrases import passphrases
-from hanami_plugins.users.secret import ChangedSecretFields, SecretFields
 from hanami_plugins.users.service import (
-    ADMIN_PROJECT,
-    MISSING,
-    MembershipAnswer,
-    UserAnswer,
-    contexts,
+    change_passphrase,
     count_owned,
     create_user,
-    find_user,
-    membership_answers,
-    memberships,
+    delete_user,
+    get_user,
+    list_users,
     set_passphrase,
-    user_answer,
-    verify,
 )
 from hanami_plugins.users.throttle import Throttle
 
 __all__ = [
     "ADMIN_PROJECT",
-    "MISSING",
-    "ChangedSecretFields",
     "Membership",
-    "MembershipAnswer",
-    "SecretFields",
     "User",
-    "UserAnswer",
-    "contexts",
+    "all_memberships",
+    "change_passphrase",
     "count_owned",
     "create_user",
+    "delete_user",
+    "effective_memberships",
     "find_user",
-    "membership_answers",
+    "get_user",
+    "list_users",
     "memberships",
+    "native",
     "set_passphrase",
-    "user_answer",
-    "verify",
 ]
 
 essential = True
@@ -92,7 +91,7 @@ def hanami_access_rules(actor: Actor, action: Action) -> list[Rule]:
     if action.resource is User:
         return [Rule(actor.is_admin, "", peewee.SQL("1 = 1"))]
     if action.resource is None and action.name.startswith("users.") and not actor.is_admin:
-        return [Rule(False)]
+        return [Rule(False, ADMINS_ONLY)]
     return []
 
 

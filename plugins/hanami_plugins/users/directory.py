@@ -6,8 +6,8 @@ import logging
 
 from hanami_core.errors import TooManyRequests, Unauthorized
 from hanami_core.identity import Account, ProjectMembership
-from hanami_plugins.users import service
-from hanami_plugins.users.models import Membership, User
+from hanami_plugins.users import accounts
+from hanami_plugins.users.models import User
 from hanami_plugins.users.throttle import Throttle
 
 __all__ = ["UserDirectory"]
@@ -24,22 +24,22 @@ class UserDirectory:
 
     def has_admin(self) -> bool:
         """Tell whether there is a global admin."""
-        return service.has_admin()
+        return accounts.has_admin()
 
     def create_admin(self, id: str, name: str, secret: str) -> None:
         """Create the first admin if there is none."""
-        service.create_first_admin(id, name, secret)
+        accounts.create_first_admin(id, name, secret)
 
     def find(self, user_id: str) -> Account | None:
         """Return a user."""
-        user = service.find_user(user_id)
+        user = accounts.find_user(user_id)
         return None if user is None else _account(user)
 
     def verify(self, user_id: str, secret: str | bytes, address: str) -> Account:
         """Return the user whose secret is right."""
         # The same for users that do not exist, so that nobody learns which ones do.
         attempt = self._throttle.take(user_id, address)
-        user = None if attempt.wait else service.verify(user_id, secret)
+        user = None if attempt.wait else accounts.verify(user_id, secret)
         if user is None:
             log.warning("login failed", extra={"user_id": user_id, "address": address, "wait": attempt.wait})
             if attempt.wait:
@@ -50,12 +50,8 @@ class UserDirectory:
 
     def memberships(self, account: Account) -> list[ProjectMembership]:
         """Return where a user can work, the default first."""
-        return [_membership(row) for row in service.contexts_of(account.id, is_admin=account.is_admin)]
+        return accounts.effective_memberships(account.id, is_admin=account.is_admin)
 
 
 def _account(user: User) -> Account:
     return Account(user.id, user.name, user.is_admin, user.login_mark)
-
-
-def _membership(row: Membership) -> ProjectMembership:
-    return ProjectMembership(row.project_id, row.role, row.is_project_admin, row.uuid)
