@@ -1,4 +1,4 @@
-"""The list of compute hosts."""
+"""The list of compute hosts. Other plugins read it with what is exported here."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import Any
 from hanami_core import hookimpl
 from hanami_core.http.routes import Call, Listing, Paging, Route, paged
 from hanami_core.runtime import Runtime
+from hanami_plugins.hosts.service import ListedHost, list_hosts
+
+__all__ = ["ListedHost", "list_hosts"]
 
 
 @hookimpl
@@ -17,6 +20,5 @@ def hanami_routes(runtime: Runtime) -> list[Route]:
 
 def list_all(call: Call, request: Paging) -> dict[str, Any]:
     """List all hosts: identity and kind."""
-    uuids = call.runtime.host_uuids
-    rows = ([uuids[name], host.kind] for name, host in call.runtime.hosts.items())
+    rows = ([host.uuid, host.kind] for host in list_hosts(call.runtime))
     return paged(("uuid", "type"), enumerate(rows, 1), request)
