@@ -15,6 +15,7 @@ from hanami_core.errors import StartupError
 from hanami_core.plugin_host import EntryPoint, PluginHost, installed_plugins
 from hanami_core.runtime import Runtime
 from hanami_core.testing.hosts import HostConformance, host_context
+from hanami_plugins.hosts import ListedHost, list_hosts
 from hanami_server.sidecar.probe import Probe
 from tests import mine
 from tests.core.test_plugin_host import SETTINGS, plugin, state
@@ -102,6 +103,17 @@ def test_other_processes_read_how_it_is(runtime: Runtime, tmp_path: Path) -> Non
     assert descriptions.load_all(tmp_path, ["cpu0", "mine0"]) == {"mine0": expected}
     runtime.close()
     assert load(tmp_path, "mine0") is None
+
+
+def test_hosts_are_listed_with_what_is_known_of_them(runtime: Runtime) -> None:
+    runtime.start_compute("mine0")
+    assert runtime._describer is not None
+    assert runtime._describer.wait()
+    cpu, listed = list_hosts(runtime)
+    assert cpu == ListedHost("cpu0", "cpu", runtime.host_uuids["cpu0"], None)
+    assert (listed.name, listed.kind, listed.uuid) == ("mine0", "mine", runtime.host_uuids["mine0"])
+    assert listed.description is not None
+    assert listed.description.free_memory == 1 << 19
 
 
 def test_an_old_or_damaged_description_is_not_believed(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_sources_are_targets_the_other_way_round(template: Template) -> None:
 
 @given(templates())
 @settings(deadline=None)
-def test_fed_is_what_following_all_targets_finds(template: Template) -> None:
+def test_reached_is_what_following_all_targets_finds(template: Template) -> None:
     targets = reference(template)
     inputs = {item.hexagon for item in template.inputs}
     reached: set[int] = set()
@@ -58,7 +58,7 @@ def test_fed_is_what_following_all_targets_finds(template: Template) -> None:
     while edge:
         edge = {target for hexagon in edge for target in targets[hexagon]} - reached
         reached |= edge
-    assert set(members(Topology(template).fed)) == reached - inputs
+    assert set(members(Topology(template).reached)) == reached - inputs
 
 
 @given(st.sets(st.integers(0, 300)))
@@ -84,7 +84,7 @@ def test_no_legal_template_takes_long(shape: str, distance: int) -> None:
         topology = Topology(template)
         assert topology.targets
         assert topology.sources
-        assert topology.fed
+        assert topology.reached
         seconds.append(time.process_time() - begin)
     assert min(seconds) < SECONDS
 

@@ -355,7 +355,7 @@ def render(template: Template, blank: str) -> str:
 @settings(max_examples=200)
 def test_a_written_template_is_read_again(template: Template, blank: str) -> None:
     topology = Topology(template)
-    assert set(members(topology.fed)) == closure(topology)
+    assert set(members(topology.reached)) == closure(topology)
     text = render(template, blank)
     event(f"connected: {connected(template)}")
     if connected(template):

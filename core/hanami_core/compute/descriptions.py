@@ -58,14 +58,14 @@ class Describer:
         self._path = _path(data_dir, host.name)
         self._host = host
         self._end = threading.Event()
-        self._told = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="describe-host", daemon=True)
+        self._written = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="describe-host", daemon=True)
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._thread.start()
 
     def wait(self, timeout: float = 10.0) -> bool:
         """Return whether the host has told how it is, at the latest after so many seconds."""
-        return self._told.wait(timeout)
+        return self._written.wait(timeout)
 
     def stop(self) -> None:
         """End the thread; nobody believes the host any more."""
@@ -74,10 +74,10 @@ class Describer:
         self._thread.join(PATIENCE)
         self._path.unlink(missing_ok=True)
 
-    def _keep(self) -> None:
+    def _run(self) -> None:
         while True:
             try:
-                self._tell()
+                self._write()
             except Exception:
                 log.exception("a host could not be described", extra={"host": self._host.name})
                 with contextlib.suppress(OSError):
@@ -85,8 +85,8 @@ class Describer:
             if self._end.wait(INTERVAL):
                 return
 
-    def _tell(self) -> None:
+    def _write(self) -> None:
         temporary = self._path.with_suffix(".host-new")
         temporary.write_bytes(msgspec.json.encode(self._host.describe()))
         temporary.replace(self._path)
-        self._told.set()
+        self._written.set()

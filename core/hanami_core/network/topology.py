@@ -115,7 +115,7 @@ class Topology:
         return _sets(np.ascontiguousarray(self.reach.T))
 
     @cached_property
-    def fed(self) -> int:
+    def reached(self) -> int:
         """Set of all hexagons that signals of the inputs come to, over any number of `targets`."""
         inputs = set_of(item.hexagon for item in self.template.inputs)
         return closure(inputs, self.targets) & ~inputs

@@ -101,12 +101,12 @@ def first_template(
         Conflict: if the cluster would have to go to another host while it has open tasks.
     """
     template = in_a_line(inputs, outputs)
-    if not _runs_at_home(runtime, cluster, template):
-        _settle_down(runtime, cluster, place(runtime, actor, template))
+    if not _runs_where_it_is(runtime, cluster, template):
+        _assign_host(runtime, cluster, place(runtime, actor, template))
     return template
 
 
-def _runs_at_home(runtime: Runtime, cluster: Cluster, template: Template) -> bool:
+def _runs_where_it_is(runtime: Runtime, cluster: Cluster, template: Template) -> bool:
     host = runtime.hosts.get(cluster.host)
     try:
         return host is not None and bool(runtime.rules_for(template, host.kind))
@@ -114,7 +114,7 @@ def _runs_at_home(runtime: Runtime, cluster: Cluster, template: Template) -> boo
         return False
 
 
-def _settle_down(runtime: Runtime, cluster: Cluster, host: ComputeHost) -> None:
+def _assign_host(runtime: Runtime, cluster: Cluster, host: ComputeHost) -> None:
     """Give a cluster that has no network a host that can run its first one."""
     with atomic():
         if runtime.queue.open_tasks(cluster.uuid):

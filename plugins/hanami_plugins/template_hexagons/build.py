@@ -194,6 +194,6 @@ def _check_connected(template: Template, draft: Draft) -> None:
         token, position = draft.hexagons[int(alone.argmax())]
         raise error_at(token, f"hexagon {position} has no neighbour; add a hexagon beside it or an axon")
     for output, item in zip(template.outputs, draft.outputs, strict=True):
-        if not topology.fed >> output.hexagon & 1:
+        if not topology.reached >> output.hexagon & 1:
             text = f"output '{output.name}' can not be reached from any input; add a hexagon between them or an axon"
             raise error_at(item.name, text)
