@@ -307,6 +307,8 @@ def hanami_routes(runtime: Runtime) -> Iterable[Route]:
 def hanami_socket_targets() -> Iterable[SocketTarget]:
     """Add what a websocket can be opened for.
 
+    Rules and policy are asked about a target's `action` before its `host` and `open` are called.
+
     :returns: targets with unique names.
     :failure: the plugin is refused: none of its targets exists.
 

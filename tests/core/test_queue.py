@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from hanami_core import queue as queue_module
 from hanami_core.access import Actor
-from hanami_core.errors import LeaseLost
+from hanami_core.errors import Conflict, LeaseLost
 from hanami_core.queue import Lane, Task, TaskQueue
 from hanami_core.storage.blobs import Blob, Blobs
 from hanami_core.storage.database import atomic
+from tests.core.test_blobs import add
 
 ACTOR = Actor("alice", "Alice", "proj", "member")
 
@@ -67,8 +68,8 @@ def bench(blobs: Blobs) -> Bench:
 
 
 def finish(bench: Bench, task: Task) -> None:
-    with atomic():
-        bench.queue.advance(task, 5, final=True)
+    with bench.queue.commit(task, 5, final=True):
+        pass
 
 
 def test_a_lane_is_a_fifo_and_lanes_run_side_by_side(bench: Bench) -> None:
@@ -148,8 +149,8 @@ def test_a_lost_lease_goes_to_another_worker_and_the_loser_writes_nothing(bench:
     assert (new.uuid, new.fence) == (old.uuid, old.fence + 1)
     with pytest.raises(LeaseLost):
         bench.queue.progress(old, 3)
-    with pytest.raises(LeaseLost), atomic():
-        bench.queue.advance(old, 5, final=True)
+    with pytest.raises(LeaseLost):
+        finish(bench, old)
     bench.queue.fail(old, "too late")
     assert bench.state(new) == "active"
     finish(bench, new)
@@ -188,20 +189,14 @@ def test_an_aborted_task_stops_with_its_next_step(bench: Bench) -> None:
     with atomic():
         bench.queue.abort("a", [task.uuid])
     assert not bench.queue.progress(task, 2)
-    with pytest.raises(LeaseLost), atomic():
-        bench.queue.advance(task, 5, final=True)
+    with pytest.raises(LeaseLost):
+        finish(bench, task)
     assert bench.state(task) == "aborted"
     assert bench.queue.claim("cpu0", "cpu0/1") is None
 
 
 def test_a_task_keeps_its_blobs_until_it_ends(bench: Bench) -> None:
-    def blob() -> str:
-        with bench.blobs.staging() as path:
-            path.write_bytes(b"rows")
-            with atomic():
-                return bench.blobs.adopt(path)
-
-    names = [blob() for _ in range(3)]
+    names = [add(bench.blobs) for _ in range(3)]
     tasks = [bench.add("a", blobs=(name,)) for name in names]
     for name in names:
         bench.blobs.release(name)
@@ -216,6 +211,35 @@ def test_a_task_keeps_its_blobs_until_it_ends(bench: Bench) -> None:
     bench.queue.fail(claimed, "because")
     assert Blob.select().count() == 0
     assert list(bench.blobs.store.blobs()) == []
+
+
+def test_a_task_may_hand_on_what_it_holds_when_it_ends(bench: Bench) -> None:
+    name = add(bench.blobs)
+    bench.add("a", blobs=(name,))
+    bench.blobs.release(name)
+    task = bench.queue.claim("cpu0", "cpu0/1")
+    assert task is not None
+    with bench.queue.commit(task, 5, final=True):
+        bench.blobs.retain(name)
+    assert bench.blobs.open(name).read_bytes() == b"content"
+    assert Blob.get(Blob.uuid == name).references == 1
+
+
+def test_a_task_whose_end_fails_keeps_what_it_holds(bench: Bench) -> None:
+    name = add(bench.blobs)
+    bench.add("a", blobs=(name,))
+    bench.blobs.release(name)
+    task = bench.queue.claim("cpu0", "cpu0/1")
+    assert task is not None
+    with pytest.raises(ZeroDivisionError), bench.queue.commit(task, 5, final=True):
+        raise ZeroDivisionError
+    assert (bench.state(task), Blob.get(Blob.uuid == name).references) == ("active", 1)
+
+
+def test_a_task_is_not_queued_without_what_it_needs(bench: Bench) -> None:
+    with pytest.raises(Conflict, match="was deleted meanwhile"):
+        bench.add("a", blobs=(add(bench.blobs), "no such blob"))
+    assert (Task.select().count(), Blob.select().where(Blob.references > 1).count()) == (0, 0)
 
 
 def test_waiting_ends_with_the_task_or_with_the_time(bench: Bench) -> None:

@@ -13,6 +13,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,7 +22,7 @@ import peewee
 
 from hanami_core.access import Actor
 from hanami_core.clock import NO_STAMP, Clock, stamp
-from hanami_core.errors import LeaseLost
+from hanami_core.errors import Conflict, CorruptFile, LeaseLost
 from hanami_core.ids import new_uuid
 from hanami_core.storage.blobs import Blobs
 from hanami_core.storage.database import BaseModel, OwnedRecord, after_commit, atomic, relaxed
@@ -123,16 +124,13 @@ class Job:
             self.aborted = not self.runtime.queue.progress(self.task, cycle)
         return not (self.aborted or self.interrupted)
 
-    @contextlib.contextmanager
-    def commit(self, cursor: int, *, final: bool = False) -> Iterator[None]:
+    def commit(self, cursor: int, *, final: bool = False) -> AbstractContextManager[None]:
         """Run the block in one transaction with the task's cursor, and with its end if `final`.
 
         Raises:
             LeaseLost: if the task belongs to another worker now; nothing of the block is stored then.
         """
-        with atomic():
-            self.runtime.queue.advance(self.task, cursor, final=final)
-            yield
+        return self.runtime.queue.commit(self.task, cursor, final=final)
 
 
 class TaskQueue:
@@ -161,9 +159,11 @@ class TaskQueue:
         """Add a task in the caller's transaction; its host is woken after the commit.
 
         `blobs` are kept until the task ends, even if what they were found through is deleted meanwhile.
+
+        Raises:
+            Conflict: if one of them is gone already.
         """
-        for blob in blobs:
-            self._blobs.retain(blob)
+        self._retain(blobs)
         task = Task.create(
             uuid=uuid or new_uuid(),
             kind=kind,
@@ -177,6 +177,13 @@ class TaskQueue:
         )
         self.wake(lane)
         return task
+
+    def _retain(self, blobs: Sequence[str]) -> None:
+        try:
+            for blob in blobs:
+                self._blobs.retain(blob)
+        except CorruptFile as error:
+            raise Conflict("Something that the task needs was deleted meanwhile") from error
 
     def wake(self, lane: str) -> None:
         """Wake the sidecar of a lane after the current transaction."""
@@ -250,15 +257,28 @@ class TaskQueue:
         with relaxed():
             return bool(self._fenced(task, ACTIVE, lease_until=self._clock.monotonic() + self._lease))
 
-    def advance(self, task: Task, cursor: int, *, final: bool = False) -> None:
-        """Store the cursor, and the end if `final`, in the caller's transaction."""
+    @contextlib.contextmanager
+    def commit(self, task: Task, cursor: int, *, final: bool = False) -> Iterator[None]:
+        """Run the block in one transaction with a task's cursor, and with its end if `final`.
+
+        The fence is checked before the block. What the task held is released after it: the block may be about to count
+        a reference of its own to that, and the task's may be the last one.
+
+        Raises:
+            LeaseLost: if the task belongs to another worker now, or was aborted.
+        """
+        with atomic():
+            self._advance(task, cursor, final=final)
+            yield
+            if final:
+                self._release(task)
+
+    def _advance(self, task: Task, cursor: int, *, final: bool) -> None:
         values: dict[str, Any] = {"cursor": cursor, "current_cycle": cursor}
         if final:
             values |= {"state": FINISHED, "ended_at": stamp(self._clock.now())}
         if not self._fenced(task, ACTIVE, **values):
             raise LeaseLost(f"task {task.uuid} belongs to another worker or was aborted")
-        if final:
-            self._release(task)
 
     def fail(self, task: Task, reason: str) -> None:
         """End a task with a reason, unless it was aborted or taken away meanwhile."""
