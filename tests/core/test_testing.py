@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 import requests
-from hanami_core.http.routes import Empty, Route
 
 from hanami_core import hookimpl
+from hanami_core.http import Empty, Route
 from hanami_core.settings import Setting
 from hanami_core.testing import apps
 from hanami_core.testing.apps import App, plugin_point

@@ -16,6 +16,7 @@ from hanami_core.access import Access, Action, Actor, Rule
 from hanami_core.plugin_host import EntryPoint, PluginHost
 from hanami_core.runtime import Runtime
 from hanami_core.sockets import SocketSession
+from hanami_core.testing.sockets import RecordedConnection
 from tests import direct
 
 PLUGINS = ("database_sqlite", "blobs_files", "uploads", "datasets", "format_mnist", "format_csv", "api_v1_0alpha")
@@ -106,7 +107,7 @@ class Site:
         target = self.runtime.targets["file_upload"]
         access = Access(actor, target.action, self.runtime.plugins.access_rules)
         access.require()
-        return target.open(self.runtime, access, uuid)
+        return target.open(self.runtime, access, uuid, RecordedConnection())
 
     def send(self, uuid: str, content: bytes, actor: Actor = MEMBER, chunk: int = CHUNK) -> None:
         """Send a file the way the released clients do."""
