@@ -23,15 +23,15 @@ from hanami_core.errors import BadRequest, StartupError
 from hanami_core.http.routes import Route
 from hanami_core.network import Template
 from hanami_core.plugin_host import Contribution, PluginHost, installed_plugins, read_disabled
-from hanami_core.queue import Lane, Task, TaskKind, TaskQueue
+from hanami_core.queue import Partition, Task, TaskKind, TaskQueue
 from hanami_core.settings import CORE_SETTINGS, Settings, load_settings
 from hanami_core.sockets import SocketTarget
 from hanami_core.stash import Stash
 from hanami_core.storage import database
 from hanami_core.storage.blobs import Blob, Blobs
 
-Role = Literal["api", "sidecar", "tool"]
-CORE_MODELS: tuple[type[peewee.Model], ...] = (Lane, Task, Blob)
+Role = Literal["api", "sidecar", "worker", "process", "tool"]
+CORE_MODELS: tuple[type[peewee.Model], ...] = (Partition, Task, Blob)
 
 
 @dataclass
@@ -56,6 +56,10 @@ class Runtime:
     targets: dict[str, SocketTarget]
     stash: Stash = field(default_factory=Stash)
     compute: ComputeHost | None = None
+
+    def __post_init__(self) -> None:
+        """Let the queue know the kinds of tasks."""
+        self.queue.bind(self)
 
     @classmethod
     def open(
@@ -87,7 +91,7 @@ class Runtime:
             database=db,
             blobs=blobs,
             clock=clock,
-            queue=TaskQueue(clock, blobs, settings["queue.lease"], partial(_poke, data_dir)),
+            queue=TaskQueue(clock, blobs, settings["queue.lease"], partial(_notify, data_dir)),
             formats=host.dataset_formats(),
             hosts=host.compute_hosts(settings),
             rules=host.network_rules(),
@@ -151,8 +155,8 @@ class Runtime:
         raise BadRequest("\n".join(reasons))
 
 
-def _poke(data_dir: Path, host: str) -> None:
-    localsocket.poke(localsocket.poke_path(data_dir, host))
+def _notify(data_dir: Path, host: str) -> None:
+    localsocket.notify(localsocket.notify_path(data_dir, host))
 
 
 def resolve_settings(

@@ -21,7 +21,7 @@ from hanami_core.http.routes import Page, Route
 from hanami_core.http.validation import field_types, validate
 from hanami_core.ids import new_uuid
 from hanami_core.runtime import Runtime
-from hanami_server.connections import reset
+from hanami_core.storage.database import reset
 from hanami_server.fields import merge
 from hanami_server.gate import Gate, Passed
 from hanami_server.health import LIVE_PATH, READY_PATH, Live, Ready

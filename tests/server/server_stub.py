@@ -21,14 +21,13 @@ from hanami_core.access import Actor, Rule
 from hanami_core.errors import BadRequest, NotFound
 from hanami_core.http.routes import Empty, Route
 from hanami_core.network import NetworkState, StateHead
-from hanami_core.queue import Job, Lane, Task, TaskKind
+from hanami_core.queue import Job, Task, TaskKind
 from hanami_core.settings import Setting
 from hanami_core.storage.database import BaseModel, atomic
 
 ADMIN = Actor("admin", "Admin", "admin", "admin", is_admin=True)
 MEMBER = Actor("member", "Member", "home", "member")
 TOKENS = {"good": ADMIN, "member": MEMBER}
-KEY = "uuid-of-a-lane"
 
 
 class Note(BaseModel):
@@ -47,7 +46,7 @@ class Fields(msgspec.Struct, forbid_unknown_fields=True):
 
 class Start(msgspec.Struct, forbid_unknown_fields=True):
     cycles: int
-    lane: str = "lane"
+    partition: str = "partition"
     host: str = "cpu0"
     mode: str = "count"
 
@@ -120,8 +119,10 @@ def large(call, request):
 
 def start(call, request):
     with atomic():
-        Lane.insert(key=request.lane, host=request.host).on_conflict_replace().execute()
-        task = call.runtime.queue.enqueue(request.mode, request.lane, call.actor, "a task", request, request.cycles)
+        queue = call.runtime.queue
+        if not queue.has_partition(request.partition):
+            queue.create_partition(request.partition, request.host)
+        task = queue.enqueue(request.mode, request.partition, call.actor, "a task", request, request.cycles)
     return {"uuid": task.uuid}
 
 
@@ -136,7 +137,7 @@ def state(call, request):
 
 def abort(call, request):
     with atomic():
-        call.runtime.queue.abort(Task.get(Task.uuid == request.uuid).lane, [request.uuid])
+        call.runtime.queue.abort(Task.get(Task.uuid == request.uuid).partition, [request.uuid])
     return {}
 
 

@@ -143,3 +143,13 @@ def migrate(directory: Path | None, owner: str, models: Iterable[type[peewee.Mod
         return []
     history = "migrations_" + owner.replace("-", "_").replace(".", "_")
     return [str(name) for name in Runner(proxy.obj, str(directory), history).up() or ()]
+
+
+def reset(database: peewee.Database) -> None:
+    """Close this thread's connection after an error, so that the next query opens a new one.
+
+    Connections are kept for the life of a thread; one that a database server has ended would fail for ever.
+    """
+    with contextlib.suppress(peewee.PeeweeException):
+        if not database.is_closed():
+            database.close()

@@ -20,7 +20,7 @@ from hanami_plugins.clusters.models import Cluster
 from hanami_plugins.clusters.service import (
     MISSING,
     SETTLE_SECONDS,
-    clean_up,
+    after_task,
     first_template,
     interfaces,
     read_state,
@@ -36,7 +36,7 @@ __all__ = [
     "Cluster",
     "LiveCluster",
     "LiveClusters",
-    "clean_up",
+    "after_task",
     "first_template",
     "interfaces",
     "read_state",

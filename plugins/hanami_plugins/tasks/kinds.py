@@ -29,7 +29,7 @@ def train(job: Job) -> None:
     plan = job.payload(Plan)
     rows = _rows(job.runtime, plan)
     live_clusters = job.runtime.stash[LIVE]
-    with live_clusters.working(job.task.lane, plan.template) as live:
+    with live_clusters.working(job.task.partition, plan.template) as live:
         live.network.resize(*rows.sizes())
         keeper = _Keeper(job, live)
         live.network.train(rows, Run(keeper.step, job.start))
@@ -68,7 +68,7 @@ def request(job: Job) -> None:
     """Ask a cluster and write the answers to a new dataset with the task's uuid."""
     plan, runtime = job.payload(Plan), job.runtime
     rows = _rows(runtime, plan)
-    with runtime.stash[LIVE].working(job.task.lane) as live, runtime.blobs.staging() as path:
+    with runtime.stash[LIVE].working(job.task.partition) as live, runtime.blobs.staging() as path:
         before = live.network.head.inputs
         live.network.resize(rows.sizes()[0], {})
         if _write_answers(job, plan, rows, live, path):

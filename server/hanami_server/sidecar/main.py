@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from hanami_core import localsocket
 from hanami_core.errors import HanamiError, StartupError
+from hanami_core.queue import TaskRunner
 from hanami_core.runtime import Runtime
 from hanami_core.settings import cache_directory
 from hanami_server import lifetime, logs
@@ -22,7 +23,6 @@ from hanami_server.sidecar.control import Control
 from hanami_server.sidecar.end import abort
 from hanami_server.sidecar.probe import Probe
 from hanami_server.sidecar.reception import Reception
-from hanami_server.sidecar.runner import Runner
 from hanami_server.sidecar.watchdog import Watchdog
 
 __all__ = ["main"]
@@ -73,10 +73,11 @@ async def _serve(runtime: Runtime, host: str, options: Options) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    runner, reception, watchdog = Runner(runtime, host, abort), Reception(runtime, host), Watchdog(loop)
+    runner = TaskRunner(runtime, host, _slots(runtime), abort)
+    reception, watchdog = Reception(runtime, host), Watchdog(loop)
     control = Control(control_path(options.data_dir, host), _operations(runtime, runner, reception))
     await control.start()
-    poked = _listen_for_pokes(loop, runtime, host, runner)
+    notified = _listen(loop, runtime, host, runner)
     reception.start()
     runner.start()
     watchdog.start()
@@ -85,13 +86,13 @@ async def _serve(runtime: Runtime, host: str, options: Options) -> None:
     await stopped.wait()
     log.info("sidecar stops")
     control.stop()
-    loop.remove_reader(poked)
-    poked.close()
+    loop.remove_reader(notified)
+    notified.close()
     await _stop(runner, reception)
     watchdog.stop()
 
 
-async def _stop(runner: Runner, reception: Reception) -> None:
+async def _stop(runner: TaskRunner, reception: Reception) -> None:
     tasks = asyncio.create_task(asyncio.to_thread(runner.stop, STOP_TASKS))
     try:
         await asyncio.wait_for(reception.stop(STOP_SOCKETS), STOP_TASKS)
@@ -101,22 +102,27 @@ async def _stop(runner: Runner, reception: Reception) -> None:
         log.warning("tasks were cut", extra={"tasks": runner.count})
 
 
-def _listen_for_pokes(loop: asyncio.AbstractEventLoop, runtime: Runtime, host: str, runner: Runner) -> socket.socket:
-    poked = localsocket.bind(socket.SOCK_DGRAM, localsocket.poke_path(runtime.settings.data_dir, host))
-    poked.setblocking(False)
+def _slots(runtime: Runtime) -> int:
+    # One more than cores: while a task waits for the disk, another one computes.
+    return runtime.settings["queue.workers"] or len(os.sched_getaffinity(0)) + 1
+
+
+def _listen(loop: asyncio.AbstractEventLoop, runtime: Runtime, host: str, runner: TaskRunner) -> socket.socket:
+    notified = localsocket.bind(socket.SOCK_DGRAM, localsocket.notify_path(runtime.settings.data_dir, host))
+    notified.setblocking(False)
 
     def wake() -> None:
         try:
-            while poked.recv(16):
+            while notified.recv(16):
                 pass
         except BlockingIOError:
-            runner.poke()
+            runner.notify()
 
-    loop.add_reader(poked, wake)
-    return poked
+    loop.add_reader(notified, wake)
+    return notified
 
 
-def _operations(runtime: Runtime, runner: Runner, reception: Reception) -> dict[str, Any]:
+def _operations(runtime: Runtime, runner: TaskRunner, reception: Reception) -> dict[str, Any]:
     assert runtime.compute is not None
 
     def metrics() -> dict[str, Any]:
