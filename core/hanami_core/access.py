@@ -24,6 +24,9 @@ from hanami_core.storage.database import OwnedRecord, Record
 M = TypeVar("M", bound=Record)
 Verb = Literal["read", "write"]
 
+ANY_ROLE = "*"
+"""Among the roles of an action: every role is meant, also one that only a policy knows."""
+
 
 @dataclass(frozen=True)
 class Actor:
@@ -42,8 +45,9 @@ class Action:
     """What an actor wants to do.
 
     `name` is ``noun.verb``, empty for an endpoint that no route serves; `endpoint` is the path without leading slash
-    and `method` the HTTP method, as policy files spell them; `roles` are those that the route suggests; `resource` is
-    the model whose rows are asked for, or None for the action itself.
+    and `method` the HTTP method, as policy files spell them; an empty `endpoint` is nothing that a policy file can
+    list, so `roles` decide. `roles` are those that the route suggests; `resource` is the model whose rows are asked
+    for, or None for the action itself.
     """
 
     name: str

@@ -106,8 +106,8 @@ def hanami_database(settings: Settings) -> peewee.Database | None:
 def hanami_models() -> Iterable[type[peewee.Model]]:
     """Declare the plugin's tables.
 
-    Numbered migrations beside the plugin in ``migrations/`` create and change them; without that directory missing
-    tables are created.
+    Numbered migrations in the directory ``migrations/`` of the plugin's package create and change them. Without that
+    directory, and for a plugin that is a single module, missing tables are created.
 
     :returns: models derived from `hanami_core.storage.database.Record` or `OwnedRecord`.
     :failure: the server refuses to start.
@@ -306,6 +306,8 @@ def hanami_routes(runtime: Runtime) -> Iterable[Route]:
 @hookspec
 def hanami_socket_targets() -> Iterable[SocketTarget]:
     """Add what a websocket can be opened for.
+
+    Rules and policy are asked about a target's `action` before its `host` and `open` are called.
 
     :returns: targets with unique names.
     :failure: the plugin is refused: none of its targets exists.

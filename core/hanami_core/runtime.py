@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import peewee
 
@@ -113,8 +113,7 @@ class Runtime:
         """Bring all tables up to date and return the steps that ran."""
         steps = database.migrate(Path(__file__).parent / "migrations", "core", CORE_MODELS)
         for name, models in self.plugins.models().items():
-            file = getattr(self.plugins.plugins[str(name)].module, "__file__", None)
-            directory = Path(file).parent / "migrations" if file else None
+            directory = _migrations_of(self.plugins.plugins[str(name)].module)
             steps += database.migrate(directory, str(name), models)
         return steps
 
@@ -153,6 +152,14 @@ class Runtime:
                 f"no installed plugin has rules for growth '{wanted or 'any'}' on a host of type {host_kind}"
             )
         raise BadRequest("\n".join(reasons))
+
+
+def _migrations_of(module: Any) -> Path | None:
+    """Return the directory for the migrations of a plugin: that of its own package.
+
+    A plugin that is a single module has none. What lies beside it, often in ``site-packages``, belongs to others.
+    """
+    return Path(module.__file__).parent / "migrations" if hasattr(module, "__path__") else None
 
 
 def _notify(data_dir: Path, host: str) -> None:

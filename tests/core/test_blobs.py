@@ -49,6 +49,22 @@ def test_the_last_reference_removes_the_file_after_the_commit(blobs: Blobs) -> N
     assert Blob.select().count() == 0
 
 
+def test_a_blob_that_is_gone_is_not_retained(blobs: Blobs) -> None:
+    name = add(blobs)
+    blobs.release(name)
+    with pytest.raises(CorruptFile, match=f"blob {name} is missing"):
+        blobs.retain(name)
+
+
+def test_releasing_a_blob_that_is_gone_is_told(blobs: Blobs, caplog: pytest.LogCaptureFixture) -> None:
+    kept, name = add(blobs), add(blobs)
+    blobs.release(name)
+    assert not caplog.records
+    blobs.release(name)
+    assert [(record.message, vars(record)["blob"]) for record in caplog.records] == [("released blob is missing", name)]
+    assert blobs.open(kept).exists()
+
+
 def test_a_rolled_back_release_keeps_the_file(blobs: Blobs) -> None:
     name = add(blobs)
     with pytest.raises(RuntimeError), atomic():

@@ -76,3 +76,14 @@ def test_rows_are_models_that_can_be_changed() -> None:
     ada.mark_deleted()
     assert Person.active().count() == 2
     assert Prepared(lambda name: Person.active().where(Person.id == name)).first("ada") is None
+
+
+def test_of_several_who_have_read_a_row_one_deletes_it() -> None:
+    first, second = (Person.get(Person.id == "ada") for _ in range(2))
+    assert first.mark_deleted()
+    moment = Person.get(Person.id == "ada").deleted_at
+    assert (first.status, first.deleted_at) == ("deleted", moment)
+    assert not second.mark_deleted()
+    assert not first.mark_deleted()
+    assert Person.get(Person.id == "ada").deleted_at == moment
+    assert Person.active().count() == 2

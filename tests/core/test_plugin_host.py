@@ -334,11 +334,16 @@ def test_hook_hanami_routes() -> None:
     assert state(host, "c")[0] == state(host, "d")[0] == "broken"
 
 
-class Target:
-    name = "echo"
+class Unguarded:
+    name = "unguarded"
 
     def host(self, runtime: object, uuid: str) -> None: ...
-    def open(self, runtime: object, actor: object, uuid: str) -> None: ...
+    def open(self, runtime: object, access: object, uuid: str) -> None: ...
+
+
+class Target(Unguarded):
+    name = "echo"
+    action = ACTION
 
 
 def test_hook_hanami_socket_targets() -> None:
@@ -347,10 +352,11 @@ def test_hook_hanami_socket_targets() -> None:
             plugin("a", hanami_socket_targets=lambda: [Target()]),
             plugin("b", hanami_socket_targets=lambda: [Target()]),
             plugin("c", hanami_socket_targets=lambda: boom()),
+            plugin("d", hanami_socket_targets=lambda: [Unguarded()]),
         ]
     )
     assert list(host.socket_targets()) == ["echo"]
-    assert state(host, "b")[0] == state(host, "c")[0] == "broken"
+    assert state(host, "b")[0] == state(host, "c")[0] == state(host, "d")[0] == "broken"
 
 
 def test_hook_hanami_event() -> None:

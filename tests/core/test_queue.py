@@ -19,6 +19,7 @@ from hanami_core.queue import WORKERS, Job, Partition, Task, TaskKind, TaskQueue
 from hanami_core.runtime import Runtime
 from hanami_core.storage.blobs import Blob, Blobs
 from hanami_core.storage.database import atomic
+from tests.core.test_blobs import add
 
 ACTOR = Actor("alice", "Alice", "proj", "member")
 
@@ -215,13 +216,7 @@ def test_an_aborted_task_stops_with_its_next_step(bench: Bench) -> None:
 
 
 def test_a_task_keeps_its_blobs_until_it_ends(bench: Bench) -> None:
-    def blob() -> str:
-        with bench.blobs.staging() as path:
-            path.write_bytes(b"rows")
-            with atomic():
-                return bench.blobs.adopt(path)
-
-    names = [blob() for _ in range(3)]
+    names = [add(bench.blobs) for _ in range(3)]
     tasks = [bench.add("a", blobs=(name,)) for name in names]
     for name in names:
         bench.blobs.release(name)
@@ -236,6 +231,35 @@ def test_a_task_keeps_its_blobs_until_it_ends(bench: Bench) -> None:
     bench.queue.fail(claimed, "because")
     assert Blob.select().count() == 0
     assert list(bench.blobs.store.blobs()) == []
+
+
+def test_a_task_may_hand_on_what_it_holds_when_it_ends(bench: Bench) -> None:
+    name = add(bench.blobs)
+    bench.add("a", blobs=(name,))
+    bench.blobs.release(name)
+    task = bench.queue.claim("cpu0", "cpu0/1")
+    assert task is not None
+    with bench.queue.commit(task, 5, final=True):
+        bench.blobs.retain(name)
+    assert bench.blobs.open(name).read_bytes() == b"content"
+    assert Blob.get(Blob.uuid == name).references == 1
+
+
+def test_a_task_whose_end_fails_keeps_what_it_holds(bench: Bench) -> None:
+    name = add(bench.blobs)
+    bench.add("a", blobs=(name,))
+    bench.blobs.release(name)
+    task = bench.queue.claim("cpu0", "cpu0/1")
+    assert task is not None
+    with pytest.raises(ZeroDivisionError), bench.queue.commit(task, 5, final=True):
+        raise ZeroDivisionError
+    assert (bench.state(task), Blob.get(Blob.uuid == name).references) == ("active", 1)
+
+
+def test_a_task_is_not_queued_without_what_it_needs(bench: Bench) -> None:
+    with pytest.raises(Conflict, match="was deleted meanwhile"):
+        bench.add("a", blobs=(add(bench.blobs), "no such blob"))
+    assert (Task.select().count(), Blob.select().where(Blob.references > 1).count()) == (0, 0)
 
 
 def test_waiting_ends_with_the_task_or_with_the_time(bench: Bench) -> None:

@@ -107,7 +107,10 @@ class Site:
 
     def socket(self, uuid: str, actor: Actor = MEMBER) -> SocketSession:
         """Open a socket for a file."""
-        return self.runtime.targets["file_upload"].open(self.runtime, actor, uuid)
+        target = self.runtime.targets["file_upload"]
+        access = Access(actor, target.action, self.runtime.plugins.rules)
+        access.require()
+        return target.open(self.runtime, access, uuid)
 
     def send(self, uuid: str, content: bytes, actor: Actor = MEMBER, chunk: int = CHUNK) -> None:
         """Send a file the way the released clients do."""

@@ -73,7 +73,7 @@ class Talk:
     """A direct session."""
 
     def __init__(self, clusters: LiveClusters, cluster: Cluster) -> None:
-        self.session = DirectSession(clusters, clusters.attach(cluster.uuid))
+        self.session = DirectSession(clusters, clusters.attach(cluster.uuid), {})
 
     @property
     def live(self) -> LiveCluster:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hanami_core.access import Access, Action, Actor
+from hanami_core.access import ANY_ROLE, Access, Action, Actor, Rule
 from hanami_core.errors import StartupError, Unauthorized
 from hanami_plugins.policy_file import PolicyError, parse_policy
 from tests.plugins.identity import POLICY, Note, Site
@@ -122,6 +122,18 @@ def test_with_a_file_nothing_else_counts(tmp_path: Path) -> None:
         assert [allowed(site, role) for role in ("admin", "member", "guest")] == [False, False, True]
         assert not allowed(site, "guest", method="POST")
         assert not allowed(site, "guest", endpoint="v1.0alpha/cluster/all")
+
+
+def test_a_file_says_nothing_about_what_has_no_endpoint(tmp_path: Path) -> None:
+    tmp_path.joinpath("own.policy").write_text("v1.0alpha/cluster\n  - GET : guest\n")
+    with Site(tmp_path, policy_file__path="own.policy") as site:
+        assert [allowed(site, role, "", "PUT") for role in ("admin", "member", "guest")] == [True, True, False]
+        anybody = Action("notes.send", "PUT", "", "write", (ANY_ROLE,))
+        assert Rule(True) in site.runtime.plugins.rules(Actor("x", "x", "test_project", "guest"), anybody)
+        nobody = Action("", "GET", "", "read", ())
+        assert Rule(False, "Access denied by policy") in site.runtime.plugins.rules(
+            Actor("x", "x", "test_project", "admin"), nobody
+        )
 
 
 def test_rows_are_none_of_its_business(tmp_path: Path) -> None:

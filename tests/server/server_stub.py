@@ -17,7 +17,7 @@ import numpy as np
 import peewee
 
 from hanami_core import hookimpl
-from hanami_core.access import Actor, Rule
+from hanami_core.access import Action, Actor, Rule
 from hanami_core.errors import BadRequest, NotFound
 from hanami_core.http.routes import Empty, Route
 from hanami_core.network import NetworkState, StateHead
@@ -228,11 +228,12 @@ class EchoSession:
 
 class EchoTarget:
     name = "echo"
+    action = Action("echo.open", "PUT", "v1/echo", "write", ("admin",))
 
     def host(self, runtime, uuid):
         return uuid.removeprefix("at-") if uuid.startswith("at-") else None
 
-    def open(self, runtime, actor, uuid):
+    def open(self, runtime, access, uuid):
         if uuid == "nowhere":
             raise NotFound(f"Echo with UUID '{uuid}' not found")
         if uuid == "broken":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -18,6 +19,8 @@ import peewee
 from hanami_core.errors import CorruptFile
 from hanami_core.ids import new_uuid
 from hanami_core.storage.database import BaseModel, after_commit, atomic
+
+log = logging.getLogger("hanami.blobs")
 
 
 @runtime_checkable
@@ -101,16 +104,26 @@ class Blobs:
         return sealed.uuid
 
     def retain(self, blob: str) -> str:
-        """Count one more reference, in the caller's transaction."""
-        Blob.update(references=Blob.references + 1).where(Blob.uuid == blob).execute()
+        """Count one more reference, in the caller's transaction.
+
+        Raises:
+            CorruptFile: if there is no such blob any more; the caller must not store its name.
+        """
+        if not Blob.update(references=Blob.references + 1).where(Blob.uuid == blob).execute():
+            raise CorruptFile(f"blob {blob} is missing")
         return blob
 
     def release(self, blob: str | None) -> None:
-        """Count one reference less, in the caller's transaction; the last one removes the blob after the commit."""
+        """Count one reference less, in the caller's transaction; the last one removes the blob after the commit.
+
+        Whoever exchanges one reference for another retains the new one first: both may be to the same blob.
+        """
         if not blob:
             return
-        Blob.update(references=Blob.references - 1).where(Blob.uuid == blob).execute()
-        if Blob.delete().where((Blob.uuid == blob) & (Blob.references <= 0)).execute():
+        if not Blob.update(references=Blob.references - 1).where(Blob.uuid == blob).execute():
+            # There is nothing left to lose, and what named it must stay possible to delete and to replace.
+            log.error("released blob is missing", extra={"blob": blob})
+        elif Blob.delete().where((Blob.uuid == blob) & (Blob.references <= 0)).execute():
             after_commit(lambda: self.store.delete(blob))
 
     def open(self, blob: str) -> Path:

@@ -56,11 +56,18 @@ class Record(BaseModel):
         """Select rows that are not deleted, oldest first."""
         return cls.select(*fields).where(cls.status == ACTIVE).order_by(cls.sequence)
 
-    def mark_deleted(self) -> None:
-        """Delete the row softly."""
-        self.status = DELETED
-        self.deleted_at = _now()
-        self.save(only=[type(self).status, type(self).deleted_at])
+    def mark_deleted(self) -> bool:
+        """Delete the row softly and tell whether it was still there.
+
+        Of several that have read the row and delete it now, one gets True. Only that one may release what the row held,
+        in the same transaction.
+        """
+        model, now = type(self), _now()
+        mine = (model.sequence == self.sequence) & (model.status == ACTIVE)
+        changed = bool(model.update(status=DELETED, deleted_at=now).where(mine).execute())
+        if changed:
+            self.status, self.deleted_at = DELETED, now
+        return changed
 
 
 class OwnedRecord(Record):

@@ -50,4 +50,6 @@ def restore(job: Job) -> None:
         state = NetworkState.read(file)
     network = runtime.rules_for(state.head.template, runtime.compute.kind).open(state, runtime.compute)
     with runtime.stash[LIVE].replacing(uuid), job.commit(1, final=True):
-        replace_state(runtime, uuid, runtime.blobs.retain(blob), state.head, network.metrics())
+        # The task's reference may be the only one left by now; the cluster needs one of its own before that ends.
+        runtime.blobs.retain(blob)
+        replace_state(runtime, uuid, blob, state.head, network.metrics())

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from hanami_core.errors import NotFound
 from hanami_core.http.routes import Call, Empty, Listing, Paging, Route, listing
 from hanami_core.http.sharing import OwnedAnswer, owned_answer, visibility_route
 from hanami_core.ids import Name, Uuid
@@ -72,29 +73,38 @@ def routes() -> list[Route]:
 
 def save(call: Call, request: SaveCluster) -> dict[str, Any]:
     """Save a cluster. If it is idle, the checkpoint exists when this returns."""
-    cluster = call.get(Cluster, request.cluster_uuid, MISSING.format(request.cluster_uuid))
-    template_of(cluster)
-    task = _run(call, "save", cluster, request.name, Save(), [])
+    with atomic():
+        cluster = call.get(Cluster, request.cluster_uuid, MISSING.format(request.cluster_uuid))
+        template_of(cluster)
+        task, idle = _enqueue(call, "save", cluster, request.name, Save(), [])
+    _settle(call, task, idle)
     return {"name": request.name, "uuid": task.uuid}
 
 
 def load(call: Call, request: LoadCluster) -> dict[str, Any]:
     """Restore a cluster. The state is kept for the task, so the checkpoint may be deleted at once."""
-    cluster = call.get(Cluster, request.cluster_uuid, MISSING.format(request.cluster_uuid))
     missing = CHECKPOINT_MISSING.format(request.checkpoint_uuid)
-    checkpoint = call.get(Checkpoint, request.checkpoint_uuid, missing, "read")
-    task = _run(call, "restore", cluster, checkpoint.name, Restore(checkpoint.blob), [checkpoint.blob])
+    with atomic():
+        cluster = call.get(Cluster, request.cluster_uuid, MISSING.format(request.cluster_uuid))
+        checkpoint = call.get(Checkpoint, request.checkpoint_uuid, missing, "read")
+        blob = checkpoint.blob
+        task, idle = _enqueue(call, "restore", cluster, checkpoint.name, Restore(blob), [blob])
+    _settle(call, task, idle)
     return {"uuid": task.uuid}
 
 
-def _run(call: Call, kind: str, cluster: Cluster, name: str, payload: msgspec.Struct, blobs: list[str]) -> Task:
+def _enqueue(
+    call: Call, kind: str, cluster: Cluster, name: str, payload: msgspec.Struct, blobs: list[str]
+) -> tuple[Task, bool]:
+    """Queue a task in the caller's transaction and tell whether it can run at once."""
     queue = call.runtime.queue
-    with atomic():
-        idle = not queue.open_tasks(cluster.uuid)
-        task = queue.enqueue(kind, cluster.uuid, call.actor, name, payload, 1, blobs=blobs)
-    if idle and cluster.mode == "TASK":
-        queue.wait(task.uuid, SETTLE_SECONDS)
-    return task
+    idle = cluster.mode == "TASK" and not queue.open_tasks(cluster.uuid)
+    return queue.enqueue(kind, cluster.uuid, call.actor, name, payload, 1, blobs=blobs), idle
+
+
+def _settle(call: Call, task: Task, idle: bool) -> None:
+    if idle:
+        call.runtime.queue.wait(task.uuid, SETTLE_SECONDS)
 
 
 def get(call: Call, request: ByUuid) -> dict[str, Any]:
@@ -105,9 +115,11 @@ def get(call: Call, request: ByUuid) -> dict[str, Any]:
 
 def delete(call: Call, request: ByUuid) -> dict[str, Any]:
     """Delete a checkpoint."""
-    checkpoint = call.get(Checkpoint, request.uuid, f"Chekckpoint with uuid '{request.uuid}' not found")
+    missing = f"Chekckpoint with uuid '{request.uuid}' not found"
+    checkpoint = call.get(Checkpoint, request.uuid, missing)
     with atomic():
-        checkpoint.mark_deleted()
+        if not checkpoint.mark_deleted():
+            raise NotFound(missing)
         call.runtime.blobs.release(checkpoint.blob)
     return {}
 

@@ -128,15 +128,19 @@ def read_state(runtime: Runtime, cluster: Cluster, template: Template) -> Networ
 
 
 def replace_state(runtime: Runtime, uuid: str, blob: str, head: StateHead, metrics: Mapping[str, float]) -> int:
-    """Make a blob the stored state of a cluster, in the caller's transaction, and return the new version."""
+    """Make a blob the stored state of a cluster, in the caller's transaction, and return the new version.
+
+    The caller has adopted or retained `blob` for the cluster; the reference to the former state is released here.
+    """
     cluster = Cluster.get(Cluster.uuid == uuid)
-    runtime.blobs.release(cluster.blob)
+    former = cluster.blob
     cluster.blob, cluster.version = blob, cluster.version + 1
     cluster.template = msgspec.json.encode(head.template).decode()
     cluster.inputs, cluster.outputs = json.dumps(head.inputs), json.dumps(head.outputs)
     cluster.cycles, cluster.blocks, cluster.sections = head.cycles, int(metrics["blocks"]), int(metrics["sections"])
     cluster.metrics = json.dumps(dict(metrics))
     cluster.save(only=_STATE_FIELDS)
+    runtime.blobs.release(former)
     return cluster.version
 
 
@@ -151,10 +155,16 @@ def report_metrics(uuid: str, metrics: Mapping[str, float]) -> None:
 
 
 def delete(runtime: Runtime, cluster: Cluster) -> None:
-    """Delete a cluster: its tasks stop, except those that others wait for, such as saving."""
+    """Delete a cluster: its tasks stop, except those that others wait for, such as saving.
+
+    Raises:
+        NotFound: if somebody else has deleted it meanwhile.
+    """
     with atomic():
-        cluster.mark_deleted()
+        # The partition before the cluster, as everywhere.
         runtime.queue.close_partition(cluster.uuid)
+        if not cluster.mark_deleted():
+            raise NotFound(MISSING.format(cluster.uuid))
         clean_up(runtime, cluster.uuid)
 
 

@@ -115,12 +115,18 @@ def _fill(dataset: Dataset, blob: str, shape: decoding.DecodeResult) -> None:
 
 
 def delete(runtime: Runtime, access: Access, uuid: str) -> None:
-    """Delete a dataset, or give up its upload. Tasks that are to read it keep its table."""
+    """Delete a dataset, or give up its upload. Tasks that are to read it keep its table.
+
+    Raises:
+        NotFound: if the dataset does not exist, or not any more.
+    """
+    missing = MISSING.format(uuid)
     with atomic():
-        dataset = access.get(Dataset, uuid, MISSING.format(uuid))
+        dataset = access.get(Dataset, uuid, missing)
+        if not dataset.mark_deleted():
+            raise NotFound(missing)
         uploads.discard(runtime, dataset.uuid)
         runtime.blobs.release(dataset.blob)
-        dataset.mark_deleted()
 
 
 def received(runtime: Runtime, access: Access, uuid: str) -> tuple[bool, dict[str, int]]:

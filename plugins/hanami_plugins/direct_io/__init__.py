@@ -3,33 +3,51 @@
 from __future__ import annotations
 
 from hanami_core import hookimpl
-from hanami_core.access import Access, Action, Actor
+from hanami_core.access import Access, Action
+from hanami_core.errors import Unauthorized
 from hanami_core.runtime import Runtime
 from hanami_plugins.clusters import LIVE, MISSING, Cluster, template_of
+from hanami_plugins.direct_io.messages import REQUEST, TRAIN
 from hanami_plugins.direct_io.session import DirectSession
 
 requires = ("clusters",)
 
-ACTION = Action("direct_io.open", "PUT", "v1.0alpha/cluster/set_mode", "write", ("admin", "member"))
+ROLES = ("admin", "member")
+FRAMES = {
+    TRAIN: Action("tasks.train", "POST", "v1.0alpha/task/train", "write", ROLES),
+    REQUEST: Action("tasks.request", "POST", "v1.0alpha/task/request", "write", ROLES),
+}
+"""What frames do is what tasks do, and needs the same permission."""
 
 
 class ClusterTarget:
     """The websocket target ``cluster``."""
 
     name = "cluster"
+    action = Action("direct_io.open", "PUT", "v1.0alpha/cluster/set_mode", "write", ROLES)
 
     def host(self, runtime: Runtime, uuid: str) -> str | None:
         """Return the host where the cluster lives."""
         row = Cluster.get_or_none(Cluster.uuid == uuid.lower())
         return None if row is None else row.host
 
-    def open(self, runtime: Runtime, actor: Actor, uuid: str) -> DirectSession:
+    def open(self, runtime: Runtime, access: Access, uuid: str) -> DirectSession:
         """Open a session for a cluster that the actor may change."""
-        access = Access(actor, ACTION, runtime.plugins.rules)
         cluster = access.get(Cluster, uuid, MISSING.format(uuid).replace("uuid", "UUID", 1))
         template_of(cluster)
         clusters = runtime.stash[LIVE]
-        return DirectSession(clusters, clusters.attach(cluster.uuid))
+        return DirectSession(clusters, clusters.attach(cluster.uuid), _refused(runtime, access))
+
+
+def _refused(runtime: Runtime, access: Access) -> dict[int, str]:
+    """Return for each kind of frames that the actor may not send why not; a frame itself asks no rule."""
+    refused = {}
+    for kind, action in FRAMES.items():
+        try:
+            Access(access.actor, action, runtime.plugins.rules).require()
+        except Unauthorized as error:
+            refused[kind] = str(error)
+    return refused
 
 
 @hookimpl

@@ -6,12 +6,13 @@ no database and no lock that anybody holds for long: if a task works with the ne
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from hanami_core.errors import BadRequest
+from hanami_core.errors import BadRequest, Unauthorized
 from hanami_plugins.clusters import LiveCluster, LiveClusters
 from hanami_plugins.direct_io.messages import EXPECTED, INPUT, REQUEST, TRAIN, cluster_io
 
@@ -25,9 +26,9 @@ NOT_DIRECT = "the cluster is not in direct mode"
 class DirectSession:
     """Buffers of one socket, and the network behind it."""
 
-    def __init__(self, clusters: LiveClusters, live: LiveCluster) -> None:
-        """Start with empty buffers."""
-        self._clusters, self._live = clusters, live
+    def __init__(self, clusters: LiveClusters, live: LiveCluster, refused: Mapping[int, str]) -> None:
+        """Start with empty buffers; `refused` says which process types the actor may not use, and why."""
+        self._clusters, self._live, self._refused = clusters, live, refused
         self._message = cluster_io()
         self._inputs: Buffers = {}
         self._expected: Buffers = {}
@@ -84,6 +85,8 @@ class DirectSession:
             buffers[io.bufferName] = values
 
     def _cycle(self, process: int) -> bytes:
+        if process in self._refused:
+            raise Unauthorized(self._refused[process])
         live = self._live
         # It is free at once, but for the moments in which it is copied to be stored, or in which a task ends.
         if not live.lock.acquire(timeout=PATIENCE_SECONDS):

@@ -5,10 +5,11 @@ Speaks about actions only. Which rows somebody sees, and what only a global admi
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from hanami_core import hookimpl
-from hanami_core.access import Action, Actor, Rule
+from hanami_core.access import ANY_ROLE, Action, Actor, Rule
 from hanami_core.errors import StartupError
 from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
@@ -42,9 +43,15 @@ def hanami_rules(runtime: Runtime, actor: Actor, action: Action) -> list[Rule]:
     """Allow an action to the listed roles and to nobody else."""
     if action.resource is not None:
         return []
-    policy = runtime.stash[POLICY]
-    roles = action.roles if policy is None else policy.roles(action.endpoint, action.method)
-    return [Rule(True) if actor.role in roles else Rule(False, REFUSED)]
+    roles = _roles(runtime.stash[POLICY], action)
+    return [Rule(True) if actor.role in roles or ANY_ROLE in roles else Rule(False, REFUSED)]
+
+
+def _roles(policy: Policy | None, action: Action) -> Collection[str]:
+    # A file lists endpoints, so it can not say anything about what has none.
+    if policy is None or not action.endpoint:
+        return action.roles
+    return policy.roles(action.endpoint, action.method)
 
 
 def _read(file: Path) -> Policy:

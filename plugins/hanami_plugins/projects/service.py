@@ -41,14 +41,17 @@ def delete_project(runtime: Runtime, project: Project) -> None:
     """Delete a project with everybody's place in it.
 
     Raises:
+        NotFound: if somebody else has deleted it meanwhile.
         Conflict: if it still contains resources.
     """
     with atomic():
+        # First, because the identifier may belong to another project by now.
+        if not project.mark_deleted():
+            raise NotFound(MISSING.format(project.id))
         left = count_owned(runtime, "project_id", project.id)
         if left:
             raise Conflict(f"Project with id '{project.id}' still contains {left} resources, delete them first.")
         Membership.delete().where(Membership.project_id == project.id).execute()
-        project.mark_deleted()
 
 
 def contexts(user: User) -> list[Membership]:

@@ -118,7 +118,8 @@ def delete(call: Call, request: TaskOfCluster) -> dict[str, Any]:
             if not was_queued:
                 return {}
             task.state = ABORTED
-        task.mark_deleted()
+        if not task.mark_deleted():
+            raise _missing(request)
     return {}
 
 
@@ -145,8 +146,12 @@ def _task(call: Call, request: TaskOfCluster) -> Task:
     mine = (Task.partition == cluster.uuid) & (Task.uuid == request.uuid.lower())
     task: Task | None = Task.active().where(mine).first()
     if task is None:
-        raise NotFound(TASK_MISSING.format(request.uuid, request.cluster_uuid))
+        raise _missing(request)
     return task
+
+
+def _missing(request: TaskOfCluster) -> NotFound:
+    return NotFound(TASK_MISSING.format(request.uuid, request.cluster_uuid))
 
 
 def answer(task: Task) -> dict[str, Any]:

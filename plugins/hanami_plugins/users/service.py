@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 import peewee
 
-from hanami_core.errors import Conflict
+from hanami_core.errors import Conflict, NotFound
 from hanami_core.http.validation import validate
 from hanami_core.ids import Name, UserId
 from hanami_core.runtime import Runtime
@@ -112,10 +112,16 @@ def set_passphrase(user: User, secret: str | bytes) -> None:
 
 
 def delete_user(user: User) -> None:
-    """Delete a user and its memberships; its logins end at once."""
+    """Delete a user and its memberships; its logins end at once.
+
+    Raises:
+        NotFound: if somebody else has deleted it meanwhile.
+    """
     with atomic():
+        # First, because the identifier may belong to another user by now.
+        if not user.mark_deleted():
+            raise NotFound(MISSING.format(user.id))
         Membership.delete().where(Membership.user_id == user.id).execute()
-        user.mark_deleted()
 
 
 def memberships(user_id: str) -> list[Membership]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from hanami_core.access import Actor
+from hanami_core.access import Access, Actor
 from hanami_core.errors import BadRequest, ClientError, Unauthorized
 from hanami_core.http.validation import validate
 from hanami_core.runtime import Runtime
@@ -85,12 +85,14 @@ class Admission:
         target = self._runtime.targets.get(first.target)
         if target is None:
             raise BadRequest(f"Unknown target '{first.target[:64]}'")
+        access = Access(actor, target.action, self._runtime.plugins.rules)
+        access.require()
         host = target.host(self._runtime, first.uuid)
         if host is not None and host != self._host:
             if host not in self._runtime.hosts or hops >= MOST_HOPS:
                 raise BadRequest(f"Host '{host}' is not available")
             return Elsewhere(host)
-        return Opened(target.open(self._runtime, actor, first.uuid))
+        return Opened(target.open(self._runtime, access, first.uuid))
 
     def _actor(self, token: str) -> Actor:
         try:
