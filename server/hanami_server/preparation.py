@@ -15,7 +15,7 @@ from hanami_core.errors import HanamiError, SettingsError, StartupError
 from hanami_core.runtime import Runtime
 from hanami_server import logs
 from hanami_server.plan import Plan
-from hanami_server.process import HttpLimits, Options, parse
+from hanami_server.process import HttpLimits, Launch, Options, parse
 
 __all__ = ["main", "prepare"]
 
@@ -34,6 +34,8 @@ def prepare(options: Options) -> Plan:
     try:
         if not runtime.plugins.admin(runtime, None):
             raise StartupError("there is no admin yet, run 'hanami init' first")
+        for task in runtime.queue.recover():
+            log.warning("a task had no queue and failed", extra={"task": task})
         removed = runtime.blobs.recover(set())
         if removed:
             log.info("unfinished blobs removed", extra={"count": len(removed)})
@@ -50,7 +52,10 @@ def _plan(runtime: Runtime) -> Plan:
         log.warning("no plugin provides a compute host, no task will run")
     http = HttpLimits(**{name: settings[f"http.{name}"] for name in HttpLimits.__struct_fields__})
     address = settings["http.host"], settings["http.port"]
-    return Plan(hosts=list(runtime.hosts), address=address, log_level=settings["log.level"], http=http)
+    declared = [contribution.item for contribution in runtime.plugins.processes(settings).values()]
+    processes = [Launch(item.name, item.target, item.command, item.ready) for item in declared]
+    hosts = list(runtime.hosts)
+    return Plan(hosts=hosts, processes=processes, address=address, log_level=settings["log.level"], http=http)
 
 
 def main(argv: list[str]) -> int:

@@ -25,7 +25,9 @@ from hanami_core.dialects import TemplateDialect
 from hanami_core.errors import BadRequest, ClientError, PluginError, SettingsError, StartupError, Unauthorized
 from hanami_core.events import Event
 from hanami_core.http.routes import Route
+from hanami_core.processes import Process
 from hanami_core.queue import TaskKind
+from hanami_core.schedules import Schedule
 from hanami_core.settings import Setting, Settings
 from hanami_core.sockets import SocketTarget
 from hanami_core.storage.blobs import BlobStore
@@ -375,6 +377,14 @@ class PluginHost:
     def task_kinds(self) -> dict[str, TaskKind]:
         """Return the kinds of tasks by name (`hanami_task_kinds`)."""
         return _plain(self._registry("hanami_task_kinds", TaskKind, _name, self._degrade))
+
+    def processes(self, settings: Settings) -> dict[str, Contribution]:
+        """Return the processes by name (`hanami_processes`)."""
+        return self._registry("hanami_processes", Process, _name, self._degrade, settings=settings)
+
+    def schedules(self, runtime: Any) -> dict[str, Schedule]:
+        """Return the schedules by name (`hanami_schedules`)."""
+        return _plain(self._registry("hanami_schedules", Schedule, _name, self._degrade, runtime=runtime))
 
     def routes(self, runtime: Any) -> list[Route]:
         """Return the routes of all plugins (`hanami_routes`)."""

@@ -234,4 +234,5 @@ def _reason(error: Exception) -> str:
 
 
 def _given_up(task: Task) -> str:
-    return f"the process that ran it ended {task.attempts - 1} times without progress"
+    times = "once" if task.attempts == 2 else f"{task.attempts - 1} times"
+    return f"the process that ran it ended {times} without progress"

@@ -20,7 +20,6 @@ from hanami_server import lifetime, logs
 from hanami_server.paths import control_path, host_lock_path
 from hanami_server.process import Options, announce, parse
 from hanami_server.sidecar.control import Control
-from hanami_server.sidecar.end import abort
 from hanami_server.sidecar.probe import Probe
 from hanami_server.sidecar.reception import Reception
 from hanami_server.sidecar.watchdog import Watchdog
@@ -73,7 +72,7 @@ async def _serve(runtime: Runtime, host: str, options: Options) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    runner = TaskRunner(runtime, host, _slots(runtime), abort)
+    runner = TaskRunner(runtime, host, _slots(runtime), lifetime.abort)
     reception, watchdog = Reception(runtime, host), Watchdog(loop)
     control = Control(control_path(options.data_dir, host), _operations(runtime, runner, reception))
     await control.start()
