@@ -1,7 +1,8 @@
-"""The whole application with all installed plugins, in this process and without sidecars."""
+"""The whole application with all installed plugins and a worker, in this process and without sidecars."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +14,7 @@ from hanami_core.plugin_host import EntryPoint, PluginHost, installed_plugins
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import atomic
 from hanami_server.app import create_app
+from tests.workers import worker
 
 ADMIN = ("asdf", "asdf", "asdfasdf")
 CHEAP = {"users.argon2_time": 1, "users.argon2_memory": 1024}
@@ -30,6 +32,9 @@ class Whole:
         self.app = create_app(self.runtime)
         self.http = testing.TestClient(self.app)
         self.token = self.login(ADMIN[0])
+        self._ends = contextlib.ExitStack()
+        self._ends.callback(self.runtime.close)
+        self._ends.enter_context(worker(self.runtime))
 
     def __enter__(self) -> Whole:
         return self
@@ -37,7 +42,7 @@ class Whole:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.runtime.close()
+        self._ends.close()
 
     def call(self, method: str, path: str, /, as_token: str | None = None, **fields: Any) -> testing.Result:
         """Send a request with the admin's token or `as_token`; a path without slash is below the API's prefix."""

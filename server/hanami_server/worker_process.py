@@ -9,12 +9,10 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import socket
 import sys
 import threading
 from typing import NoReturn
 
-from hanami_core import localsocket
 from hanami_core.errors import HanamiError
 from hanami_core.queue import WORKERS, TaskRunner
 from hanami_core.runtime import Runtime
@@ -62,8 +60,7 @@ def _run(options: Options) -> int:
 def _work(runtime: Runtime, options: Options, stopped: threading.Event) -> None:
     runner = TaskRunner(runtime, WORKERS, runtime.settings["queue.background"], lifetime.abort)
     scheduler = Scheduler(runtime, runtime.plugins.schedules(runtime).values())
-    listener = localsocket.bind(socket.SOCK_DGRAM, localsocket.notify_path(options.data_dir, WORKERS))
-    threading.Thread(target=_listen, args=(listener, runner), name="notifications", daemon=True).start()
+    runner.listen()
     runner.start()
     scheduler.start()
     announce(options)
@@ -74,11 +71,6 @@ def _work(runtime: Runtime, options: Options, stopped: threading.Event) -> None:
         log.warning("tasks were cut", extra={"tasks": runner.count})
     if not scheduler.stop(STOP_SCHEDULES):
         log.warning("schedules were cut")
-
-
-def _listen(listener: socket.socket, runner: TaskRunner) -> None:
-    while listener.recv(16):
-        runner.notify()
 
 
 if __name__ == "__main__":

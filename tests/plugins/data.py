@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Iterable, Mapping
 from importlib import import_module
@@ -19,6 +20,7 @@ from hanami_core.http.validation import validate
 from hanami_core.plugin_host import EntryPoint, PluginHost
 from hanami_core.runtime import Runtime
 from hanami_core.sockets import SocketSession
+from tests.workers import worker
 
 PLUGINS = ("database_sqlite", "blobs_files", "uploads", "datasets", "format_mnist", "format_csv")
 CHUNK = 131_072
@@ -69,13 +71,16 @@ def varint(number: int) -> bytes:
 
 
 class Site:
-    """An open runtime, its routes and its sockets."""
+    """An open runtime, its routes, its sockets and a worker."""
 
     def __init__(self, directory: Path, *more: EntryPoint, role: Any = "tool", **flags: object) -> None:
         """Open a data directory; flags are settings with ``__`` for the dot."""
         settings = {name.replace("__", "."): value for name, value in flags.items()}
         self.runtime = Runtime.open(directory, role, settings, {}, host(*more))
         self.routes = {(r.method, r.path): r for r in self.runtime.plugins.routes(self.runtime)}
+        self._ends = contextlib.ExitStack()
+        self._ends.callback(self.runtime.close)
+        self._ends.enter_context(worker(self.runtime))
 
     def __enter__(self) -> Site:
         """Return the site."""
@@ -85,7 +90,7 @@ class Site:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close the runtime."""
-        self.runtime.close()
+        self._ends.close()
 
     def call(self, method: str, path: str, /, actor: Actor = MEMBER, **fields: Any) -> Any:
         """Return the answer of a route below ``/v1.0alpha/dataset``, checked against what the route declares."""
@@ -148,4 +153,4 @@ def digits(count: int, rows: int = 4, columns: int = 3) -> dict[str, bytes]:
 def tree(directory: Path) -> set[str]:
     """Return the names of all files below a directory, without those of the database."""
     names = (str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file())
-    return {name for name in names if not name.startswith("hanami.db")}
+    return {name for name in names if not name.startswith(("hanami.db", "run/"))}

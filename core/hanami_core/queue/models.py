@@ -61,6 +61,8 @@ class Task(OwnedRecord):
     attempts = peewee.IntegerField(default=0)
     suspect = False
     """Not stored: tells whoever claims the task whether the process that ran it last may have died of it."""
+    cause: Exception | None = None
+    """Not stored: what a task that has just failed was ended by, for the `ended` of its kind."""
 
 
 # Open tasks of one partition, in their order.

@@ -204,8 +204,9 @@ class TaskQueue:
         if not _fenced(task, ACTIVE, **values):
             raise LeaseLost(f"task {task.uuid} belongs to another worker or was aborted")
 
-    def fail(self, task: Task, reason: str) -> None:
-        """End a task with a reason, unless it was aborted or taken away meanwhile."""
+    def fail(self, task: Task, reason: str, cause: Exception | None = None) -> None:
+        """End a task with a reason, unless it was aborted or taken away meanwhile; `cause` is for its kind."""
+        task.cause = cause
         with atomic():
             partitions.lock(str(task.partition))
             if _fenced(task, ACTIVE, state=FAILED, error=reason, ended_at=self._moment()):

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from hanami_core import localsocket
 from hanami_core.errors import ClientError, LeaseLost
 from hanami_core.ids import new_uuid
 from hanami_core.queue.claims import ALONE_SECONDS
@@ -55,6 +57,7 @@ class TaskRunner:
         self._notified = 0
         self._running: dict[str, _Running] = {}
         self._stop = threading.Event()
+        self._listener: socket.socket | None = None
 
     @property
     def count(self) -> int:
@@ -66,6 +69,17 @@ class TaskRunner:
         for work in (self._dispatch, self._watch):
             threading.Thread(target=self._guard, args=(work,), name=work.__name__, daemon=True).start()
 
+    def listen(self) -> None:
+        """Look for tasks whenever the queue says that there is one, from a thread of its own."""
+        path = localsocket.notify_path(self._runtime.settings.data_dir, self._host)
+        self._listener = localsocket.bind(socket.SOCK_DGRAM, path)
+        threading.Thread(target=self._receive, args=(self._listener,), name="notifications", daemon=True).start()
+
+    def _receive(self, listener: socket.socket) -> None:
+        with listener:
+            while listener.recv(16):
+                self.notify()
+
     def notify(self) -> None:
         """Look for tasks now."""
         with self._changed:
@@ -76,6 +90,8 @@ class TaskRunner:
         """Claim nothing more, let running tasks store their state, and tell whether all did so in `timeout` seconds."""
         self._stop.set()
         self.notify()
+        if self._listener is not None:
+            self._listener.shutdown(socket.SHUT_RDWR)
         with self._changed:
             done = self._changed.wait_for(lambda: not self._running, timeout)
             left = [running.job.task for running in self._running.values()]
@@ -165,7 +181,7 @@ class TaskRunner:
             pause = min(FIRST_PAUSE * 2 ** (task.attempts - 1), LONGEST_PAUSE)
             self._guarded("retry could not be stored", self._runtime.queue.retry, task, _reason(error), pause)
         else:
-            self._guarded("failure could not be stored", self._runtime.queue.fail, task, _reason(error))
+            self._guarded("failure could not be stored", self._runtime.queue.fail, task, _reason(error), error)
 
     def _guarded(self, complaint: str, action: Callable[..., object], task: Task, *arguments: object) -> None:
         """Do something about a task; if that fails, the task is run again when its lease is over."""
@@ -229,6 +245,8 @@ def _step_back() -> None:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror  # without the path, which is nobody's business
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
 

@@ -17,7 +17,7 @@ from hanami_core.ids import Name, Uuid
 from hanami_core.plugin_host import DEGRADED, Contribution
 from hanami_core.runtime import Runtime
 from hanami_plugins.datasets import service, tables
-from hanami_plugins.datasets.models import Dataset
+from hanami_plugins.datasets.models import DECODING, REFUSED, Dataset
 from hanami_plugins.datasets.service import MISSING, open_table
 
 PREFIX = "/v1.0alpha/dataset"
@@ -75,13 +75,18 @@ class UuidAnswer(msgspec.Struct):
 class Progress(msgspec.Struct):
     """Whether all files of a dataset have arrived.
 
-    Until the upload is finalised, `received` tells for the uuid of each file how many bytes have arrived from its start
-    on, up to the first gap: a client whose connection broke off goes on from there.
+    Until the dataset is ready, `received` tells for the uuid of each file how many bytes have arrived from its start
+    on, up to the first gap: a client whose connection broke off goes on from there. While a finalised upload is being
+    decoded, `state` is ``decoding`` and `percentage` tells how far that is; when its files were refused, `state` is
+    ``refused`` and `error` tells why. Otherwise these fields are missing.
     """
 
     complete: bool
     received: dict[str, int]
     uuid: str
+    state: str | msgspec.UnsetType = msgspec.UNSET
+    percentage: float | msgspec.UnsetType = msgspec.UNSET
+    error: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Accuracy(msgspec.Struct):
@@ -189,9 +194,12 @@ def delete(call: Call, request: ByUuid) -> dict[str, Any]:
 
 
 def progress(call: Call, request: ByUuid) -> dict[str, Any]:
-    """Tell whether all files have arrived."""
-    complete, received = service.received(call.runtime, call.access, request.uuid)
-    return {"complete": complete, "received": received, "uuid": request.uuid.lower()}
+    """Tell whether all files have arrived, and how far decoding is."""
+    found = service.progress(call.runtime, call.access, request.uuid)
+    answer = {"complete": found.complete, "received": found.received, "uuid": request.uuid.lower()}
+    if found.state == DECODING:
+        return answer | {"state": DECODING, "percentage": found.percentage}
+    return answer | ({"state": REFUSED, "error": found.error} if found.state == REFUSED else {})
 
 
 def check(call: Call, request: Check) -> dict[str, Any]:
