@@ -20,6 +20,7 @@ from hanami_core.http.validation import validate
 from hanami_core.plugin_host import EntryPoint, PluginHost
 from hanami_core.runtime import Runtime
 from hanami_core.sockets import SocketSession
+from tests.server.harness import until
 from tests.workers import worker
 
 PLUGINS = ("database_sqlite", "blobs_files", "uploads", "datasets", "format_mnist", "format_csv")
@@ -80,7 +81,7 @@ class Site:
         self.routes = {(r.method, r.path): r for r in self.runtime.plugins.routes(self.runtime)}
         self._ends = contextlib.ExitStack()
         self._ends.callback(self.runtime.close)
-        self._ends.enter_context(worker(self.runtime))
+        self.worker = self._ends.enter_context(worker(self.runtime))
 
     def __enter__(self) -> Site:
         """Return the site."""
@@ -127,7 +128,11 @@ class Site:
     def finish(self, format_name: str, announced: Mapping[str, str], actor: Actor = MEMBER) -> Any:
         """Finalise an upload."""
         files = {name: uuid for name, uuid in announced.items() if name.startswith("uuid")}
-        return self.call("PUT", f"/upload/{format_name}", actor, **files)
+        answer = self.call("PUT", f"/upload/{format_name}", actor, **files)
+        if self.runtime.settings["datasets.wait"]:
+            # The answer may come a moment before the worker has removed what it needs no longer.
+            until(lambda: not self.worker.count)
+        return answer
 
     def upload(self, format_name: str, actor: Actor = MEMBER, **parts: bytes) -> str:
         """Upload files and return the dataset's uuid."""
