@@ -291,7 +291,7 @@ def ready(site: Site, uuid: str) -> None:
 def test_a_slow_table_is_answered_for_and_told_of_by_progress(hasty: Site, slow: SlowDecoder) -> None:
     announced = sent(hasty)
     uuid = announced["uuid"]
-    assert hasty.finish("csv", announced) == {"uuid": uuid}
+    assert hasty.finish("csv", announced) == {"uuid": uuid, "state": "decoding"}
     assert slow.begun.wait(20)
     arrived = {announced["uuid_input_file"]: len(CSV)}
     share = 100 * 7 / len(CSV)
@@ -327,8 +327,7 @@ def test_not_all_threads_wait_for_tables(tmp_path: Path, slow: SlowDecoder) -> N
         waiting = threading.Thread(target=lambda: site.finish("csv", first))
         waiting.start()
         assert slow.begun.wait(20)
-        assert site.finish("csv", second) == {"uuid": second["uuid"]}
-        assert site.call("GET", "/progress", uuid=second["uuid"])["state"] == "decoding"
+        assert site.finish("csv", second) == {"uuid": second["uuid"], "state": "decoding"}
         slow.go_on.set()
         waiting.join(20)
         ready(site, second["uuid"])
@@ -400,7 +399,9 @@ def test_what_goes_on_failing_leaves_the_upload_as_it_is(
         with pytest.raises(service.DecodingFailed, match=r"^No space left on device$"):
             site.finish("csv", announced)
     assert tree(tmp_path) == before
-    assert "state" not in site.call("GET", "/progress", uuid=announced["uuid"])
+    progress = site.call("GET", "/progress", uuid=announced["uuid"])
+    assert progress["error"] == "No space left on device"
+    assert "state" not in progress
     site.finish("csv", announced)
 
 

@@ -67,9 +67,10 @@ class DatasetAnswer(msgspec.Struct):
 
 
 class UuidAnswer(msgspec.Struct):
-    """A dataset's uuid."""
+    """A dataset's uuid. While its files are still being decoded, `state` is ``decoding``; otherwise it is missing."""
 
     uuid: str
+    state: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Progress(msgspec.Struct):
@@ -78,7 +79,7 @@ class Progress(msgspec.Struct):
     Until the dataset is ready, `received` tells for the uuid of each file how many bytes have arrived from its start
     on, up to the first gap: a client whose connection broke off goes on from there. While a finalised upload is being
     decoded, `state` is ``decoding`` and `percentage` tells how far that is; when its files were refused, `state` is
-    ``refused`` and `error` tells why. Otherwise these fields are missing.
+    ``refused``. `error` tells why the last decoding came to nothing. Otherwise these fields are missing.
     """
 
     complete: bool
@@ -157,8 +158,8 @@ def upload_routes(dataset_format: DatasetFormat, max_size: int) -> list[Route]:
     def finish(call: Call, request: Any) -> dict[str, Any]:
         """Finalise an upload: the files become the dataset's table."""
         files = {part: getattr(request, f"uuid_{part}_file") for part in parts}
-        service.finalise(call.runtime, call.access, name, request.uuid, files)
-        return {"uuid": request.uuid.lower()}
+        dataset = service.finalise(call.runtime, call.access, name, request.uuid, files)
+        return {"uuid": dataset.uuid} | ({"state": DECODING} if dataset.state == DECODING else {})
 
     return [
         Route("POST", path, "datasets.create", announced, answered, announce),
@@ -199,7 +200,9 @@ def progress(call: Call, request: ByUuid) -> dict[str, Any]:
     answer = {"complete": found.complete, "received": found.received, "uuid": request.uuid.lower()}
     if found.state == DECODING:
         return answer | {"state": DECODING, "percentage": found.percentage}
-    return answer | ({"state": REFUSED, "error": found.error} if found.state == REFUSED else {})
+    if found.state == REFUSED:
+        answer["state"] = REFUSED
+    return answer | ({"error": found.error} if found.error else {})
 
 
 def check(call: Call, request: Check) -> dict[str, Any]:

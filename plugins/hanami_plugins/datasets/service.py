@@ -44,11 +44,11 @@ def create(
     return dataset, files
 
 
-def finalise(runtime: Runtime, access: Access, format_name: str, uuid: str, files: Mapping[str, str]) -> None:
+def finalise(runtime: Runtime, access: Access, format_name: str, uuid: str, files: Mapping[str, str]) -> Dataset:
     """Have the uploaded files of a dataset turned into its table; `files` holds the uuid of each part's file.
 
-    Returns when the dataset is ready, or when that takes longer than `datasets.wait`: `progress` tells how far it is.
-    Whoever calls again meanwhile waits for the same.
+    Returns when the dataset is ready, or is still being decoded after `datasets.wait`: its state says which, and
+    `progress` then tells how far it is. Whoever calls again meanwhile waits for the same.
 
     Raises:
         NotFound: if the dataset or one of its files does not exist, or not any more.
@@ -72,6 +72,7 @@ def finalise(runtime: Runtime, access: Access, format_name: str, uuid: str, file
         raise BadRequest(dataset.error)
     if dataset.state == UPLOADING:
         raise DecodingFailed(dataset.error)
+    return dataset
 
 
 def _wait(runtime: Runtime, task: str) -> None:
@@ -130,7 +131,7 @@ class UploadProgress(NamedTuple):
     """How far an upload is.
 
     `complete` tells whether all files have arrived, `received` of each how many bytes from its start on. `state` is
-    that of the dataset, `percentage` how far a decoding is, `error` why the files were refused.
+    that of the dataset, `percentage` how far a decoding is, `error` why the last one came to nothing.
     """
 
     complete: bool
