@@ -28,8 +28,10 @@ from hanami_core.http import Api, RouteTable
 from hanami_core.identity import Authenticator, IdentityProvider
 from hanami_core.network import Template
 from hanami_core.plugin_host import PluginHost, Registry, installed_plugins, read_disabled
-from hanami_core.queue import Lane, Task, TaskKind, TaskQueue
+from hanami_core.processes import Process
+from hanami_core.queue import Partition, Task, TaskKind, TaskQueue
 from hanami_core.roles import Role
+from hanami_core.schedules import Schedule
 from hanami_core.settings import CORE_SETTINGS, Settings, cache_directory, load_settings
 from hanami_core.sockets import SocketTarget
 from hanami_core.stash import Stash
@@ -41,7 +43,7 @@ from hanami_core.storage.schema import Owner, unknown_steps
 
 log = logging.getLogger("hanami.runtime")
 
-CORE_MODELS: tuple[type[peewee.Model], ...] = (Lane, Task, Blob, database.SectionLock)
+CORE_MODELS: tuple[type[peewee.Model], ...] = (Partition, Task, Blob, database.SectionLock)
 
 
 @dataclass
@@ -67,6 +69,8 @@ class Runtime:
     dialects: Registry[str, TemplateDialect] = field(default_factory=lambda: Registry("hanami_template_dialects"))
     kinds: Registry[str, TaskKind] = field(default_factory=lambda: Registry("hanami_task_kinds"))
     targets: Registry[str, SocketTarget] = field(default_factory=lambda: Registry("hanami_socket_targets"))
+    processes: Registry[str, Process] = field(default_factory=lambda: Registry("hanami_processes"))
+    schedules: Registry[str, Schedule] = field(default_factory=lambda: Registry("hanami_schedules"))
     authenticators: Registry[str, Authenticator] = field(default_factory=lambda: Registry("hanami_authenticators"))
     apis: Registry[str, Api] = field(default_factory=lambda: Registry("hanami_apis"))
     routes: RouteTable = field(default_factory=RouteTable)
@@ -75,6 +79,10 @@ class Runtime:
     host_uuids: dict[str, str] = field(default_factory=dict)
     compute: ComputeHost | None = None
     _describer: Describer | None = None
+
+    def __post_init__(self) -> None:
+        """Let the queue know the kinds of tasks."""
+        self.queue.bind(self)
 
     @classmethod
     def open(
@@ -120,7 +128,7 @@ class Runtime:
             database=db,
             blobs=blobs,
             clock=clock,
-            queue=TaskQueue(clock, blobs, settings["queue.lease"], partial(_poke, settings.data_dir)),
+            queue=TaskQueue(clock, blobs, settings["queue.lease"], partial(_notify, settings.data_dir)),
             models=host.models([model._meta.table_name for model in CORE_MODELS]),
         )
 
@@ -148,6 +156,8 @@ class Runtime:
         self.dialects = host.template_dialects()
         self.kinds = host.task_kinds()
         self.targets = host.socket_targets()
+        self.processes = host.processes(self.settings)
+        self.schedules = host.schedules(self)
 
     def _gather_routes(self) -> None:
         """Gather the routes; again without those that broke meanwhile, because routes are made of registries."""
@@ -250,8 +260,8 @@ def _migrations_of(module: ModuleType | None) -> Path | None:
     return Path(file).parent / "migrations" if file else None
 
 
-def _poke(data_dir: Path, host: str) -> None:
-    localsocket.poke(localsocket.poke_path(data_dir, host))
+def _notify(data_dir: Path, host: str) -> None:
+    localsocket.notify(localsocket.notify_path(data_dir, host))
 
 
 def resolve_settings(

@@ -19,7 +19,9 @@ from hanami_core.events import CallAllowed, Event
 from hanami_core.http import Api, Empty, Route
 from hanami_core.network.declared import NoSettings
 from hanami_core.plugin_host import EntryPoint, Plugin, PluginHost, read_disabled, write_disabled
+from hanami_core.processes import Process
 from hanami_core.queue import TaskKind
+from hanami_core.schedules import Schedule
 from hanami_core.settings import Setting, Settings
 from hanami_core.sockets import SocketTarget
 from hanami_core.storage.contract import StorageContext
@@ -330,6 +332,33 @@ def test_a_plugin_that_fails_in_a_registry_is_broken(hook: str, call: Any, imple
 def test_hook_hanami_task_kinds() -> None:
     kind = TaskKind("mine", lambda job: None)
     assert PluginHost([plugin("a", hanami_task_kinds=lambda: [kind])]).task_kinds() == {"mine": kind}
+
+
+def test_hook_hanami_processes() -> None:
+    mailer = Process("mailer", "mail.mailer:run")
+    points = [
+        plugin("a", hanami_processes=lambda settings: [mailer]),
+        plugin("taken", hanami_processes=lambda settings: [Process("mailer", command=("true",))]),
+        plugin("bad", hanami_processes=lambda settings: [Process("mailer")]),
+    ]
+    host = PluginHost(points)
+    found = host.processes(SETTINGS)
+    assert {name: contribution.item for name, contribution in found.items()} == {"mailer": mailer}
+    assert state(host, "taken") == ("degraded", "PluginError: hanami_processes: mailer is taken by plugin a")
+    assert state(host, "bad") == ("degraded", "ValueError: process mailer needs either a target or a command")
+
+
+def test_hook_hanami_schedules() -> None:
+    forget = Schedule("a.forget", 60.0, lambda runtime: None)
+    points = [
+        plugin("a", hanami_schedules=lambda runtime: [forget]),
+        plugin("bad", hanami_schedules=lambda runtime: [Schedule("bad.always", 0.0, boom_runtime)]),
+        plugin("wrong", hanami_schedules=lambda runtime: ["daily"]),
+    ]
+    host = PluginHost(points)
+    assert host.schedules("runtime") == {"a.forget": forget}
+    assert state(host, "bad")[1].startswith("ValueError: schedule bad.always must leave")
+    assert state(host, "wrong") == ("degraded", "PluginError: hanami_schedules returned str, expected Schedule")
 
 
 class Host:

@@ -33,7 +33,9 @@ from hanami_core.identity import Authenticator, IdentityProvider
 from hanami_core.plugin_host.lifecycle import Failed, Lifecycle, describe
 from hanami_core.plugin_host.loader import arguments as names_of
 from hanami_core.plugin_host.plugin import Contribution, Plugin, Registry
+from hanami_core.processes import Process
 from hanami_core.queue import TaskKind
+from hanami_core.schedules import Schedule
 from hanami_core.settings import Setting, Settings
 from hanami_core.sockets import SocketTarget
 from hanami_core.storage.blob_stores import BlobBackend
@@ -67,6 +69,14 @@ class PluginHost(Lifecycle):
             else:
                 found += settings
         return found
+
+    def processes(self, settings: Settings) -> Registry[str, Process]:
+        """Return the processes by name (`hanami_processes`)."""
+        return self._registry("hanami_processes", Process, lambda item: item.name, settings=settings)
+
+    def schedules(self, runtime: Runtime) -> Registry[str, Schedule]:
+        """Return the schedules by name (`hanami_schedules`)."""
+        return self._registry("hanami_schedules", Schedule, lambda item: item.name, runtime=runtime)
 
     # -- storage ------------------------------------------------------------------------------------------------------
 

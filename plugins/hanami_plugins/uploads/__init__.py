@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hanami_core import hookimpl
-from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
+from hanami_core.schedules import Schedule
 from hanami_core.settings import Setting
 from hanami_core.sockets import SocketTarget
 from hanami_core.storage.database import Record
 from hanami_plugins.uploads.models import Upload
 from hanami_plugins.uploads.service import (
+    CleanUp,
     complete,
     create_upload,
     discard,
@@ -20,10 +21,14 @@ from hanami_plugins.uploads.service import (
     missing,
     path,
     remove_orphans,
+    touch,
     upload_for,
     uploads_of,
 )
 from hanami_plugins.uploads.session import FileUploadTarget
+
+CLEAN_UP_SECONDS = 600.0
+"""Most seconds between two looks at uploads that were abandoned."""
 
 __all__ = [
     "Upload",
@@ -35,6 +40,7 @@ __all__ = [
     "missing",
     "path",
     "remove_orphans",
+    "touch",
     "upload_for",
     "uploads_of",
 ]
@@ -56,11 +62,10 @@ def hanami_models() -> Iterable[type[Record]]:
 
 
 @hookimpl
-def hanami_startup(runtime: Runtime) -> None:
+def hanami_schedules(runtime: Runtime) -> list[Schedule]:
     """Clean up after uploads that were abandoned or cut off."""
-    if runtime.role.prepares or runtime.role is Role.SIDECAR:
-        discard_idle(runtime)
-        remove_orphans(runtime)
+    seconds = min(CLEAN_UP_SECONDS, runtime.settings["uploads.timeout"] / 4)
+    return [Schedule("uploads.clean_up", seconds, CleanUp(seconds))]
 
 
 @hookimpl
