@@ -34,6 +34,7 @@ DEV = [
     "import-linter>=2.4",
     "mypy>=1.18",
     "pyarrow>=20",  # the example of a third-party plugin reads Parquet
+    "psycopg[binary]>=3.2",  # where PostgreSQL is installed, the contract of databases is proven with it, too
     "pytest>=8.4",
     "pytest-timeout>=2.4",
     "ruff>=0.14",
@@ -79,6 +80,14 @@ setup(
         ],
         "hanami.cli": [
             "server = hanami_server.commands",
+        ],
+        "hanami.testing": [
+            "app = hanami_plugins.api_v1_0alpha.testing:NativeApp",
+            "client = hanami_server.testing:client",
+            "server = hanami_server.local:LocalServer",
+        ],
+        "pytest11": [
+            "hanami = hanami_core.testing.plugin",
         ],
         "hanami.plugins": [
             f"{name} = hanami_plugins.{name}"

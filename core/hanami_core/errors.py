@@ -20,6 +20,7 @@ HanamiError
 │   ├── Unavailable           503  not now; `retry_after` tells when to try again
 │   └── InsufficientStorage   507  no room for what would be stored
 ├── CorruptFile                    a stored file is not what it claims to be
+├── StoreMissing                   a blob lies in a store that no plugin brings
 ├── SettingsError                  a setting is unknown or has a wrong value
 ├── StartupError                   the server refuses to start, and says why
 ├── PluginError                    a plugin broke a rule of the plugin host
@@ -50,6 +51,7 @@ __all__ = [
     "ServiceError",
     "SettingsError",
     "StartupError",
+    "StoreMissing",
     "TemplateError",
     "TooLarge",
     "TooManyRequests",
@@ -191,6 +193,10 @@ class InsufficientStorage(ServiceError):
 
 class CorruptFile(HanamiError):
     """A stored file is not what it claims to be."""
+
+
+class StoreMissing(HanamiError):
+    """A blob lies in a store that no installed plugin brings."""
 
 
 class SettingsError(HanamiError):

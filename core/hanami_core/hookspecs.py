@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from hanami_core.access import Action, Actor, Rule
     from hanami_core.compute import ComputeHost, NetworkRules
+    from hanami_core.compute.placement import PlacementRequest
     from hanami_core.datasets import DatasetFormat
     from hanami_core.dialects import TemplateDialect
     from hanami_core.events import Event
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from hanami_core.runtime import Runtime
     from hanami_core.settings import Setting, Settings
     from hanami_core.sockets import SocketTarget
-    from hanami_core.storage.blobs import BlobStore
+    from hanami_core.storage.blob_stores import BlobBackend
+    from hanami_core.storage.contract import DatabaseBackend
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Lifecycle
@@ -118,21 +120,22 @@ def hanami_hookspecs() -> object:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-@hookspec(firstresult=True)
-def hanami_database(settings: Settings, read_only: bool) -> peewee.Database | None:
-    """Provide the database. The first plugin that returns one is used.
+@hookspec
+def hanami_databases(settings: Settings) -> Iterable[DatabaseBackend]:
+    """Add databases that the setting ``storage.database`` can name.
+
+    What a database must be able to do stands in `hanami_core.storage.contract`, and `hanami_core.testing.databases`
+    examines it.
 
     :param settings: all settings.
-    :param read_only: whether the process only looks; then using the database must not leave a trace, whether a server
-        runs meanwhile or not.
-    :returns: a peewee database, not connected yet, or None.
-    :failure: the server refuses to start.
+    :returns: backends with unique names; only the chosen one is opened.
+    :failure: the plugin is broken. If its database is the chosen one, the server refuses to start.
 
     Example::
 
         @hookimpl
-        def hanami_database(settings):
-            return PostgresqlDatabase(settings["database_postgres.name"])
+        def hanami_databases():
+            return [PostgresBackend()]
     """
 
 
@@ -154,19 +157,24 @@ def hanami_models() -> Iterable[type[peewee.Model]]:
     """
 
 
-@hookspec(firstresult=True)
-def hanami_blob_store(settings: Settings) -> BlobStore | None:
-    """Provide the place for blobs. The first plugin that returns one is used.
+@hookspec
+def hanami_blob_stores(settings: Settings) -> Iterable[BlobBackend]:
+    """Add places for blobs that the setting ``storage.blobs`` can name.
+
+    A blob remembers its store: what was stored before another one was chosen is still read from where it lies. What a
+    store must be able to do stands in `hanami_core.storage.blob_stores`, and `hanami_core.testing.blob_stores` examines
+    it.
 
     :param settings: all settings.
-    :returns: a blob store, or None.
-    :failure: the server refuses to start.
+    :returns: backends with unique names. The chosen one is opened at the start, others when a blob lies in them.
+    :failure: the plugin is broken. If its store is the chosen one, the server refuses to start; if not, blobs that lie
+        in it can not be read.
 
     Example::
 
         @hookimpl
-        def hanami_blob_store(settings):
-            return FileBlobStore(settings.data_dir / "blobs")
+        def hanami_blob_stores(settings):
+            return [BucketBackend(settings["bucket.address"])]
     """
 
 
@@ -257,6 +265,9 @@ def hanami_dataset_formats() -> Iterable[DatasetFormat]:
 def hanami_compute_hosts(settings: Settings, runtime: Runtime) -> Iterable[ComputeHost]:
     """Add logical hosts. Each gets a sidecar process.
 
+    Called in every process, the api included, so it must not import a compute library: how many hosts there are is said
+    by a setting, or by a look at ``/dev`` or ``/proc``.
+
     :param settings: all settings.
     :param runtime: the process' runtime.
     :returns: hosts that are not started; only their sidecar calls `ComputeHost.start`.
@@ -266,7 +277,8 @@ def hanami_compute_hosts(settings: Settings, runtime: Runtime) -> Iterable[Compu
 
         @hookimpl
         def hanami_compute_hosts(settings):
-            return [CudaHost(i) for i in range(device_count())]
+            devices = sorted(Path("/proc/driver/nvidia/gpus").glob("*"))
+            return [CudaHost(f"gpu{number}") for number, _ in enumerate(devices)]
     """
 
 
@@ -282,6 +294,27 @@ def hanami_network_rules() -> Iterable[NetworkRules]:
         @hookimpl
         def hanami_network_rules():
             return [SectionRules()]
+    """
+
+
+@hookspec(firstresult=True)
+def hanami_placement(runtime: Runtime, request: PlacementRequest) -> str | None:
+    """Say on which host a new cluster is to live.
+
+    The first plugin that names one decides, else the setting ``compute.placement``. Also asked for a cluster that gets
+    its template at its first training, if its host can not run that.
+
+    :param runtime: the process' runtime.
+    :param request: template, actor and hosts, of which `PlacementRequest.possible` run the template.
+    :returns: the name of a host that runs the template, or None to leave it to others.
+    :failure: logged; others decide, in the end the setting.
+
+    Example::
+
+        @hookimpl
+        def hanami_placement(request):
+            free = {name: d.free_memory for name, d in request.descriptions.items()}
+            return max((host.name for host in request.possible), key=lambda name: free.get(name, 0), default=None)
     """
 
 

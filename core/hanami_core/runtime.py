@@ -6,6 +6,7 @@ process.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,9 @@ import peewee
 
 from hanami_core import localsocket
 from hanami_core.clock import Clock, SystemClock
-from hanami_core.compute import ComputeHost, NetworkRules
+from hanami_core.compute import ComputeHost, HostContext, NetworkRules, rules
+from hanami_core.compute.descriptions import Describer
+from hanami_core.compute.identity import host_uuids
 from hanami_core.datasets import DatasetFormat
 from hanami_core.dialects import TemplateDialect
 from hanami_core.errors import BadRequest, StartupError
@@ -27,13 +30,18 @@ from hanami_core.network import Template
 from hanami_core.plugin_host import PluginHost, Registry, installed_plugins, read_disabled
 from hanami_core.queue import Lane, Task, TaskKind, TaskQueue
 from hanami_core.roles import Role
-from hanami_core.settings import CORE_SETTINGS, Settings, load_settings
+from hanami_core.settings import CORE_SETTINGS, Settings, cache_directory, load_settings
 from hanami_core.sockets import SocketTarget
 from hanami_core.stash import Stash
-from hanami_core.storage import database
+from hanami_core.storage import database, migrations
 from hanami_core.storage.blobs import Blob, Blobs
+from hanami_core.storage.contract import Database, StorageContext
+from hanami_core.storage.opening import open_blobs, open_database
+from hanami_core.storage.schema import Owner, unknown_steps
 
-CORE_MODELS: tuple[type[peewee.Model], ...] = (Lane, Task, Blob)
+log = logging.getLogger("hanami.runtime")
+
+CORE_MODELS: tuple[type[peewee.Model], ...] = (Lane, Task, Blob, database.SectionLock)
 
 
 @dataclass
@@ -41,13 +49,14 @@ class Runtime:
     """What a process of the server works with.
 
     The registries show what working plugins contribute; they are filled when all plugins have started. `compute` is
-    the started compute host of a sidecar and None everywhere else.
+    the started compute host of a sidecar and None everywhere else. `host_uuids` are the identities of all hosts towards
+    clients.
     """
 
     role: Role
     settings: Settings
     plugins: PluginHost
-    database: peewee.Database
+    database: Database
     blobs: Blobs
     clock: Clock
     queue: TaskQueue
@@ -63,7 +72,9 @@ class Runtime:
     routes: RouteTable = field(default_factory=RouteTable)
     identity: IdentityProvider | None = None
     stash: Stash = field(default_factory=Stash)
+    host_uuids: dict[str, str] = field(default_factory=dict)
     compute: ComputeHost | None = None
+    _describer: Describer | None = None
 
     @classmethod
     def open(
@@ -97,9 +108,11 @@ class Runtime:
     @classmethod
     def _assemble(cls, role: Role, settings: Settings, host: PluginHost) -> Runtime:
         """Take the plugins through the phase of storage."""
-        db = host.database(settings, read_only=not role.writes)
-        database.proxy.initialize(db)
-        clock, blobs = SystemClock(), Blobs(host.blob_store(settings))
+        clock = SystemClock()
+        context = StorageContext(settings, clock, read_only=not role.writes)
+        db = open_database(host.databases(settings), context, host.broken())
+        database.bind(db)
+        blobs = open_blobs(host.blob_stores(settings), context, host.broken())
         return cls(
             role=role,
             settings=settings,
@@ -130,6 +143,7 @@ class Runtime:
         self.apis = host.apis(self)
         self.formats = host.dataset_formats()
         self.hosts = host.compute_hosts(self.settings, self)
+        self.host_uuids = host_uuids(self.settings.data_dir, self.hosts, write=self.role.writes)
         self.rules = host.network_rules()
         self.dialects = host.template_dialects()
         self.kinds = host.task_kinds()
@@ -141,50 +155,90 @@ class Runtime:
         while working != (working := self.plugins.working()):
             self.routes = RouteTable(self.apis, self.plugins.routes(self, self.apis))
 
-    def migrate(self) -> list[str]:
-        """Bring all tables up to date and return the steps that ran."""
-        steps = database.migrate(Path(__file__).parent / "migrations", "core", CORE_MODELS)
+    def owners(self) -> list[Owner]:
+        """Return whose tables there are: core, then the plugins in the order of their start."""
+        found = [Owner("core", Path(__file__).parent / "migrations", CORE_MODELS)]
         for plugin in self.plugins.working():
             if "hanami_models" in plugin.hooks:
                 models = [c.item for c in self.models.contributions().values() if c.plugin is plugin]
-                steps += database.migrate(_migrations_of(plugin.module), plugin.name, models)
+                found.append(Owner(plugin.name, _migrations_of(plugin.module), models))
+        return found
+
+    def migrate(self) -> list[str]:
+        """Bring all tables up to date and return the steps that ran.
+
+        Raises:
+            StartupError: if a step fails, if a table was lost, or if a newer version has worked on the database: to go
+                on could cost what is stored.
+        """
+        steps: list[str] = []
+        for owner in self.owners():
+            steps += self.plugins.guard(owner.name, "its migrations", partial(_migrate, owner))
         return steps
 
+    def start_compute(self, name: str) -> None:
+        """Start the compute host of this sidecar; `close` stops it.
+
+        Raises:
+            StartupError: if no plugin provides it.
+        """
+        if name not in self.hosts:
+            raise StartupError(f"no plugin provides the host {name}")
+        self.compute = self.hosts[name]
+        self.compute.start(
+            HostContext(
+                uuid=self.host_uuids[name],
+                cache=cache_directory(self.settings, os.environ),
+                data_dir=self.settings.data_dir,
+                settings=self.settings,
+                clock=self.clock,
+                threads=len(os.sched_getaffinity(0)),
+                background=True,
+            )
+        )
+        self._describer = Describer(self.settings.data_dir, self.compute)
+
     def close(self) -> None:
-        """Let the plugins end and close this thread's database connection."""
+        """Let the plugins end, stop the compute host and close the storage."""
         self.plugins.shutdown(self)
+        self._stop_compute()
+        self.blobs.close()
         self.database.close()
+
+    def _stop_compute(self) -> None:
+        """Stop the host last: until then plugins store and close its networks."""
+        if self._describer is not None:
+            self._describer.stop()
+        if self.compute is not None:
+            try:
+                self.compute.stop()
+            except Exception:
+                log.exception("a compute host could not be stopped", extra={"host": self.compute.name})
 
     def parse_template(self, text: str) -> Template:
         """Return the template that the first dialect which recognises `text` makes of it."""
         for dialect in self.dialects.values():
             if dialect.recognises(text):
-                return dialect.parse(text)
+                return dialect.parse(text, rules.declarations(self.rules.values()))
         names = ", ".join(self.dialects) or "none"
         raise BadRequest(f"Uploaded template is not a valid cluster-template: \nunknown language, known are: {names}")
 
     def rules_for(self, template: Template, host_kind: str) -> NetworkRules:
-        """Return the rule set that runs a template on a kind of host.
+        """Return the rule set that runs a template on a kind of host, see `rules.choose`."""
+        return rules.choose(self.rules, template, host_kind)
 
-        A template that names its growth gets exactly that; else the first rule set that does not refuse it.
 
-        Raises:
-            BadRequest: with every rule set's reason, if none runs it.
-        """
-        wanted = template.settings.growth
-        reasons = []
-        for (name, kind), rules in self.rules.items():
-            if kind != host_kind or wanted not in (None, name):
-                continue
-            reason = rules.refuses(template)
-            if reason is None:
-                return rules
-            reasons.append(f"growth '{name}': {reason}")
-        if not reasons:
-            reasons.append(
-                f"no installed plugin has rules for growth '{wanted or 'any'}' on a host of type {host_kind}"
-            )
-        raise BadRequest("\n".join(reasons))
+def _migrate(owner: Owner) -> list[str]:
+    unknown = unknown_steps(owner)
+    if unknown:
+        text = f"the database has seen {unknown[0]} of {owner.name}, which this version does not know"
+        raise StartupError(f"{text}; it was used by a newer one")
+    steps = migrations.migrate(owner.directory, owner.name, owner.models)
+    missing = owner.missing_tables()
+    if missing:
+        text = f"the table {missing[0]._meta.table_name} of {owner.name} is missing"
+        raise StartupError(f"{text}, see 'hanami doctor'")
+    return steps
 
 
 def _migrations_of(module: ModuleType | None) -> Path | None:
@@ -205,4 +259,5 @@ def resolve_settings(
 ) -> Settings:
     """Return the settings of core and plugins."""
     specs = [*CORE_SETTINGS, *host.settings()]
-    return load_settings(data_dir, specs, os.environ if environ is None else environ, flags)
+    absent = [plugin.name for plugin in host.plugins.values() if not plugin.works]
+    return load_settings(data_dir, specs, os.environ if environ is None else environ, flags, absent)

@@ -134,7 +134,7 @@ class Server:
             resp.set_header("Server", api.server)
             api.begin(req, route, limit)
             access = self._gate.open(req, bound)
-            call = Call(self._runtime, access, req, resp, self._origin.address(req.env), params)
+            call = Call(self._runtime, access, req, resp, self._origin.address(req.env), params, limit)
             req.context.call = call
             request: Any = req if route.request is None else api.read(call, route, limit)
             result = route.handler(call, request)

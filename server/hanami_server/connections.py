@@ -6,14 +6,15 @@ import contextlib
 
 import peewee
 
+from hanami_core.storage.contract import Database
+
 __all__ = ["reset"]
 
 
-def reset(database: peewee.Database) -> None:
+def reset(database: Database) -> None:
     """Close this thread's connection, so that the next query opens a new one.
 
     Connections are kept for the life of a thread; one that a database server has ended would fail for ever.
     """
     with contextlib.suppress(peewee.PeeweeException):
-        if not database.is_closed():
-            database.close()
+        database.disconnect()

@@ -11,6 +11,7 @@ import sys
 
 import msgspec
 
+from hanami_core.compute import placement
 from hanami_core.errors import HanamiError, SettingsError, StartupError
 from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
@@ -47,6 +48,7 @@ def _plan(runtime: Runtime) -> Plan:
     settings = runtime.settings
     if settings["log.level"] not in LEVELS:
         raise SettingsError(f"log.level must be one of {', '.join(LEVELS)}, not {settings['log.level']}")
+    placement.check(settings[placement.SETTING], list(runtime.hosts))
     if not runtime.hosts:
         log.warning("no plugin provides a compute host, no task will run")
     http = HttpLimits(**{name: settings[f"http.{name}"] for name in HttpLimits.__struct_fields__})

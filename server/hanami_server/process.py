@@ -25,6 +25,7 @@ class HttpLimits(msgspec.Struct, frozen=True):
     threads: int
     timeout: float
     max_body: int
+    streams: int
     connections: int
 
 

@@ -66,7 +66,7 @@ def good(schema: dict[str, Any]) -> Any:
 def test_every_route_is_described_and_nothing_else(whole: Whole, document: dict[str, Any]) -> None:
     served = {
         (method.method, route.path)
-        for route in falcon_inspect.inspect_app(whole.app).routes
+        for route in falcon_inspect.inspect_app(whole.http.app).routes
         for method in route.methods
         if not method.internal
     }

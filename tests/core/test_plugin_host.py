@@ -13,12 +13,16 @@ import pytest
 
 from hanami_core import hookimpl, hookspec
 from hanami_core.access import Action, Actor, Rule
+from hanami_core.compute import HostContext
 from hanami_core.errors import BadRequest, PluginError, SettingsError, StartupError, Unauthorized
 from hanami_core.events import CallAllowed, Event
 from hanami_core.http import Api, Empty, Route
+from hanami_core.network.declared import NoSettings
 from hanami_core.plugin_host import EntryPoint, Plugin, PluginHost, read_disabled, write_disabled
 from hanami_core.queue import TaskKind
 from hanami_core.settings import Setting, Settings
+from hanami_core.storage.contract import StorageContext
+from hanami_core.storage.opening import open_database
 
 ACTOR = Actor("alice", "Alice", "proj", "member")
 ACTION = Action("notes.get", "GET", "v1/note", "read", ("member",))
@@ -163,24 +167,51 @@ def test_hook_hanami_shutdown() -> None:
     assert seen == ["runtime"], "who was shut down is not running any more"
 
 
-def test_hook_hanami_database() -> None:
-    wanted = peewee.SqliteDatabase(":memory:")
-    host = PluginHost(
-        [plugin("a", hanami_database=lambda settings: None), plugin("b", hanami_database=lambda settings: wanted)]
-    )
-    assert host.database(SETTINGS) is wanted
+class Backend:
+    """Opens nothing."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def open(self, context: object) -> object:
+        raise OSError("no route to the server")
 
 
-@pytest.mark.parametrize("implementation", [lambda settings: boom(), lambda settings: "sqlite", lambda settings: None])
-def test_hook_hanami_database_failing_refuses_the_start(implementation: Any) -> None:
-    with pytest.raises(StartupError, match=r"plugin a|no plugin provides a database"):
-        PluginHost([plugin("a", hanami_database=implementation)]).database(SETTINGS)
+STORAGE = [("hanami_databases", "databases"), ("hanami_blob_stores", "blob_stores")]
 
 
-def test_without_a_database_the_broken_plugins_are_named() -> None:
+@pytest.mark.parametrize(("hook", "method"), STORAGE)
+def test_storage_is_found_by_name(hook: str, method: str) -> None:
+    first, second, third = Backend("one"), Backend("two"), Backend("one")
+    points = [
+        plugin("a", **{hook: lambda settings: [first]}),
+        plugin("b", **{hook: lambda: [second]}),
+        plugin("c", **{hook: lambda: [third]}),
+        plugin("d", **{hook: lambda: boom()}),
+        plugin("e", **{hook: lambda: ["sqlite"]}),
+    ]
+    host = PluginHost(points)
+    assert getattr(host, method)(SETTINGS) == {"one": first, "two": second}
+    assert state(host, "c") == ("broken", f"{hook}: one is taken by plugin a")
+    assert state(host, "d") == ("broken", "ValueError: boom")
+    assert state(host, "e")[0] == "broken"
+
+
+def test_without_the_chosen_database_the_broken_plugins_are_named(context: StorageContext) -> None:
     host = PluginHost([EntryPoint("postgres", "third", "1", broken_import)])
-    with pytest.raises(StartupError, match="postgres: ImportError: no module named parquet"):
-        host.database(SETTINGS)
+    with pytest.raises(StartupError) as caught:
+        open_database(host.databases(SETTINGS), context, host.broken())
+    line = "storage.database is 'sqlite', but no plugin brings a database of that name; known: none"
+    assert str(caught.value) == f"{line} (postgres: ImportError: no module named parquet)"
+
+
+def test_a_database_that_can_not_be_opened_refuses_the_start(context: StorageContext) -> None:
+    with pytest.raises(StartupError, match="database 'sqlite': OSError: no route to the server"):
+        open_database({"sqlite": Backend("sqlite")}, context)  # type: ignore[dict-item]
+    wrong = Backend("sqlite")
+    wrong.open = lambda context: "a file"  # type: ignore[method-assign]
+    with pytest.raises(StartupError, match="database 'sqlite': the backend returned str, no Database"):
+        open_database({"sqlite": wrong}, context)  # type: ignore[dict-item]
 
 
 def test_hook_hanami_models() -> None:
@@ -194,12 +225,6 @@ def test_hook_hanami_models() -> None:
     for bad in (lambda: boom(), lambda: ["notes"], lambda: [int]):
         with pytest.raises(StartupError, match="plugin a"):
             PluginHost([plugin("a", hanami_models=bad)]).models()
-
-
-@pytest.mark.parametrize("implementation", [lambda settings: boom(), lambda settings: object()])
-def test_hook_hanami_blob_store_failing_refuses_the_start(implementation: Any) -> None:
-    with pytest.raises(StartupError, match="plugin a"):
-        PluginHost([plugin("a", hanami_blob_store=implementation)]).blob_store(SETTINGS)
 
 
 class Scheme:
@@ -308,10 +333,13 @@ def test_hook_hanami_task_kinds() -> None:
 
 class Host:
     def __init__(self, name: str) -> None:
-        self.name, self.kind, self.uuid = name, "cpu", "u"
+        self.name, self.kind = name, "cpu"
 
-    def start(self, cache: Path) -> None:
+    def start(self, context: HostContext) -> None:
         raise AssertionError("not called")
+
+    def stop(self) -> None: ...
+    def describe(self) -> None: ...
 
 
 def test_hook_hanami_compute_hosts() -> None:
@@ -320,7 +348,7 @@ def test_hook_hanami_compute_hosts() -> None:
 
 
 class Rules:
-    name, host_kind = "section", "cpu"
+    name, host_kind, settings = "section", "cpu", NoSettings
 
     def refuses(self, template: object) -> None: ...
     def create(self, template: object, seed: int) -> None: ...
@@ -330,6 +358,22 @@ class Rules:
 def test_hook_hanami_network_rules() -> None:
     host = PluginHost([plugin("a", hanami_network_rules=lambda: [Rules()])])
     assert list(host.network_rules()) == [("section", "cpu")]
+
+
+def test_hook_hanami_placement() -> None:
+    request: Any = object()
+    points = [
+        plugin("a", hanami_placement=lambda runtime, request: "never asked"),
+        plugin("b", hanami_placement=lambda request: "cpu7"),
+        plugin("c", hanami_placement=lambda request: None),
+        plugin("d", hanami_placement=lambda request: boom()),
+        plugin("e", hanami_placement=lambda request: 7),
+    ]
+    host = PluginHost(points)
+    assert host.placement("runtime", request) == "cpu7"
+    assert (host.plugins["d"].failures, host.plugins["e"].failures) == (1, 1)
+    assert all(found.works for found in host.plugins.values())
+    assert PluginHost(points[2:]).placement("runtime", request) is None
 
 
 class Dialect:

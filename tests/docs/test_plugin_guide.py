@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from hanami_sdk import Client
-from hanami_server.demo.local import LocalServer
+from hanami_server.local import LocalServer
 
 ROOT = Path(__file__).parents[2]
 FILE = re.compile(r"^`(?P<name>[\w.]+\.py)`\n```python\n(?P<code>.*?)^```", re.M | re.S)
@@ -32,6 +32,15 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (info / "entry_points.txt").write_text(f"[{point[1]}]\n{point[2]}\n")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(directory), os.environ.get("PYTHONPATH", "")]).rstrip(":"))
     return directory
+
+
+def test_the_compute_host_of_the_guide_is_one_that_is_tested() -> None:
+    text = (ROOT / "docs" / "plugin_guide.md").read_text(encoding="utf-8")
+    section = text.partition("## A compute host and a rule set")[2].partition("\n## ")[0]
+    blocks = re.findall(r"^```python\n(.*?)^```", section, re.M | re.S)
+    tested = "".join((ROOT / "tests" / name).read_text() for name in ("mine.py", "core/test_compute_lifecycle.py"))
+    assert len(blocks) == 3
+    assert [block for block in blocks if block not in tested] == []
 
 
 def test_its_own_suite_passes(plugin: Path) -> None:

@@ -48,7 +48,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
 
 @pytest.fixture(scope="module")
 def description(whole: Whole) -> Any:
-    return schemathesis.openapi.from_wsgi("/openapi.json", whole.app)
+    return schemathesis.openapi.from_wsgi("/openapi.json", whole.http.app)
 
 
 def resources(whole: Whole) -> Known:
@@ -60,7 +60,7 @@ def resources(whole: Whole) -> Known:
     task = Task.active().where(Task.lane == cluster.uuid).first() or Task.create(
         **OWNED, kind="train", lane=cluster.uuid, payload="{}", total_cycles=1
     )
-    host = next(iter(whole.runtime.hosts.values())).uuid
+    host = next(iter(whole.runtime.host_uuids.values()))
     by_path = {"dataset": dataset.uuid, "checkpoint": checkpoint.uuid, "task": task.uuid, "cluster": cluster.uuid}
     return by_path | {
         "cluster_uuid": cluster.uuid,

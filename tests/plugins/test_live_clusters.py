@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +43,11 @@ def kernels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def runtime(tmp_path: Path, kernels: Path) -> Iterator[Runtime]:
     """A sidecar in which nothing happens by itself."""
-    settings = {"clusters.store": 3600.0, "clusters.idle": 3600.0}
+    settings = {"clusters.store": 3600.0, "clusters.idle": 3600.0, "compute.cache": str(kernels)}
     with Whole(tmp_path):
         pass
     opened = Runtime.open(tmp_path, "sidecar", settings, {}, PluginHost(installed_plugins()))
-    opened.compute = opened.hosts["cpu0"]
-    opened.compute.start(kernels)
+    opened.start_compute("cpu0")
     yield opened
     opened.close()
 
@@ -305,7 +304,7 @@ def test_a_request_with_more_values_leaves_a_network_as_it_is(
 ) -> None:
     talk.train(3)
     to_tasks(cluster)
-    monkeypatch.setattr(task_kinds, "_rows", lambda *_: rows(np.ones((2, 1000), np.uint8)))
+    monkeypatch.setattr(task_kinds, "_rows", lambda *_: nullcontext(rows(np.ones((2, 1000), np.uint8))))
     run(runtime, cluster, "request", Plan((), results=(Result("out", "answer"),), dataset="answers"))
     with clusters.working(cluster.uuid) as live:
         assert (live.network.head.inputs, live.network.head.cycles) == ({"in": 2}, 3)

@@ -109,7 +109,8 @@ def test_one_deletes_and_the_others_find_nothing(
     assert first == (200, "{}")
     assert rest == [(404, gone.text)] * 2
     assert Blob.get(Blob.uuid == blob).references == 1
-    assert whole.runtime.blobs.open(blob).read_bytes() == b"a network"
+    with whole.runtime.blobs.open(blob) as path:
+        assert path.read_bytes() == b"a network"
 
 
 @pytest.mark.parametrize("make", [checkpoint, cluster, dataset])

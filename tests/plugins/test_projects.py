@@ -222,5 +222,5 @@ def test_migrations_make_what_the_models_say(site: Site, tmp_path: Path) -> None
         other.create_tables([Project], safe=False)
     wanted = schema(other, ("project",))
     other.close()
-    assert schema(site.runtime.database, ("project",)) == wanted
+    assert schema(site.runtime.database.driver, ("project",)) == wanted
     assert find_project("test_project") is None

@@ -187,7 +187,7 @@ def test_secrets_are_stored_as_argon2id_only(site: Site) -> None:
     user = find_user("tsugumi")
     assert user is not None
     assert user.passphrase_hash.startswith("$argon2id$")
-    site.runtime.database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    site.runtime.database.driver.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     assert b"new password" not in site.directory.joinpath("hanami.db").read_bytes()
 
 
@@ -318,7 +318,7 @@ def test_migrations_make_what_the_models_say(site: Site, tmp_path: Path) -> None
         other.create_tables([User, Membership], safe=False)
     wanted = schema(other, ("user", "membership"))
     other.close()
-    assert schema(site.runtime.database, ("user", "membership")) == wanted
+    assert schema(site.runtime.database.driver, ("user", "membership")) == wanted
 
 
 def test_create_user_tells_about_a_conflict(site: Site) -> None:

@@ -18,9 +18,11 @@ import peewee
 
 from hanami_core import hookimpl
 from hanami_core.access import Action, Actor, Rule
+from hanami_core.compute import HostDescription
 from hanami_core.errors import BadRequest, NotFound, Unauthorized
-from hanami_core.http import Empty, Route
+from hanami_core.http import Api, Empty, Events, Route, ServerEvent, Stream
 from hanami_core.network import NetworkState, StateHead
+from hanami_core.network.declared import NoSettings
 from hanami_core.queue import Job, Lane, Task, TaskKind
 from hanami_core.settings import Setting
 from hanami_core.storage.database import BaseModel, atomic
@@ -84,7 +86,7 @@ class Tokens:
 
 @hookimpl
 def hanami_apis():
-    return [NativeApi("/v1")]
+    return [NativeApi("/v1"), Api("other", "/other", schemes=("token",), server="Other/2")]
 
 
 @hookimpl
@@ -172,9 +174,42 @@ def abort(call, request):
     return {}
 
 
+def upload(call, request):
+    return {"bytes": sum(map(len, call.body))}
+
+
+def events(call, request):
+    return Events(ServerEvent(f"number {n}", event="count", id=str(n)) for n in range(request.count))
+
+
+def half(call, request):
+    def parts():
+        yield b"begin"
+        raise RuntimeError("in the middle")
+
+    return Stream(parts())
+
+
+def hold(call, request):
+    """Stream until the client goes."""
+
+    def parts():
+        while True:
+            time.sleep(0.02)
+            yield b"."
+
+    return Stream(parts())
+
+
 @hookimpl
 def hanami_routes(runtime):
     return [
+        Route("POST", "/upload", "upload.create", None, dict, upload, max_body=1 << 28),
+        Route("PUT", "/upload/{name}/part", "upload.part", None, dict, upload, max_body=1 << 28),
+        Route("GET", "/events", "events.get", Fields, Events, events),
+        Route("GET", "/note", "other.get", Fields, dict, echo, api="other"),
+        Route("GET", "/half", "half.get", Fields, Stream, half),
+        Route("GET", "/hold", "hold.get", Fields, Stream, hold),
         Route("GET", "/echo", "echo.get", Fields, dict, echo),
         Route("POST", "/echo", "echo.create", Fields, dict, echo),
         Route("DELETE", "/echo", "echo.delete", Fields, dict, echo, roles=("admin",)),
@@ -285,10 +320,16 @@ class StubHost:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.uuid = f"00000000-0000-0000-0000-{sum(name.encode()):012d}"
 
-    def start(self, cache):
-        cache.mkdir(parents=True, exist_ok=True)
+    def start(self, context):
+        context.cache.mkdir(parents=True, exist_ok=True)
+        self.uuid = context.uuid
+
+    def stop(self):
+        pass
+
+    def describe(self):
+        return HostDescription(self.name, self.kind, self.uuid, 0, 0, 1)
 
 
 class StubNetwork:
@@ -317,10 +358,14 @@ class StubNetwork:
     def metrics(self):
         return {}
 
+    def close(self):
+        pass
+
 
 class StubRules:
     name = "section"
     host_kind = "stub"
+    settings = NoSettings
 
     def refuses(self, template):
         return None

@@ -142,7 +142,8 @@ def test_every_route_refuses_without_a_token(runtime):
     for bound in runtime.routes:
         if not bound.route.anonymous:
             answer = anonymous.simulate_request(*bound.key, body=b"{}")
-            assert (answer.status_code, answer.text) == (401, BAD_TOKEN), bound
+            assert answer.status_code == 401, bound
+            assert answer.text == BAD_TOKEN or bound.api.name != "native", bound
 
 
 def test_an_answer_is_json_whatever_it_is(client):

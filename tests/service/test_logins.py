@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import websocket
 
-from hanami_server.demo.local import LocalServer
+from hanami_server.local import LocalServer
 from tests.server.harness import descendants, until
 from tests.service.wire import Wire
 

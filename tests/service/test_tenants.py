@@ -15,7 +15,7 @@ from hanami_core.plugin_host import PluginHost, installed_plugins
 from hanami_core.runtime import Runtime
 from hanami_sdk import Client, Cluster, Dataset
 from hanami_server.app import create_app
-from hanami_server.demo.local import LocalServer
+from hanami_server.local import LocalServer
 from tests.service.wire import holdings
 
 ANONYMOUS = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hanami_core.http.api import Api, ApiDescription, SocketRequest
 from hanami_core.http.call import Call, Empty, Events, File, Page, ServerEvent, Stream
+from hanami_core.http.fields import Body
 from hanami_core.http.lists import MOST_ROWS, Listing, Paging, Table, listing, paged, table
 from hanami_core.http.route import METHODS, NATIVE, SAFE_METHODS, Handler, Route
 from hanami_core.http.routing import BoundRoute, RouteTable
@@ -15,6 +16,7 @@ __all__ = [
     "SAFE_METHODS",
     "Api",
     "ApiDescription",
+    "Body",
     "BoundRoute",
     "Call",
     "Empty",

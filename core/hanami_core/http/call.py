@@ -15,6 +15,7 @@ import msgspec
 
 from hanami_core.access import Access, Actor, Verb
 from hanami_core.errors import PluginError
+from hanami_core.http.fields import Body
 from hanami_core.storage.database import Record
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Call:
         resp: Falcon's response; what a handler sets there goes out with its answer.
         address: network address that the request comes from, empty if unknown.
         params: parameters of the path.
+        limit: largest body in bytes.
     """
 
     runtime: Runtime
@@ -50,6 +52,7 @@ class Call:
     resp: falcon.Response
     address: str = ""
     params: Mapping[str, Any] = field(default_factory=dict)
+    limit: int = 1 << 20
 
     @property
     def access(self) -> Access:
@@ -66,6 +69,11 @@ class Call:
     def actor(self) -> Actor:
         """Who asks."""
         return self.access.actor
+
+    @property
+    def body(self) -> Body:
+        """The body of the request, to be read once and piece by piece."""
+        return Body(self.req, self.limit)
 
     def get(self, model: type[M], identity: str, missing: str, verb: Verb | None = None) -> M:
         """Return one row that the actor may see; `missing` is the code of the error otherwise."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
@@ -13,7 +13,7 @@ from hanami_core.errors import BadRequest, TooLarge
 if TYPE_CHECKING:
     import falcon
 
-__all__ = ["Readable", "body_fields", "convert", "query_fields", "read_body"]
+__all__ = ["Body", "Readable", "body_fields", "body_of", "convert", "query_fields", "read_body"]
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -51,6 +51,47 @@ def read_body(stream: Readable, length: int | None, chunked: bool, limit: int) -
     if length is not None and len(body) < length:
         raise BadRequest("body_incomplete")
     return body
+
+
+class Body:
+    """The body of a request, read piece by piece up to a limit; for handlers that do not want it in memory."""
+
+    def __init__(self, request: falcon.Request, limit: int) -> None:
+        """Read the body of `request`, of which at most `limit` bytes are accepted."""
+        self._stream: Readable = request.env["wsgi.input"]
+        self._length = request.content_length
+        self._present = self._length is not None or "HTTP_TRANSFER_ENCODING" in request.env
+        self._limit = limit
+        self._read = 0
+
+    def read(self, size: int = 1 << 16) -> bytes:
+        """Return up to `size` bytes, none at the end of the body.
+
+        Raises:
+            TooLarge: if there is more than the limit.
+            BadRequest: if the body ends too early or its framing is broken.
+        """
+        if self._length is not None and self._length > self._limit:
+            raise TooLarge("body_too_large", limit=self._limit)
+        wanted = size if self._length is None else min(size, self._length - self._read)
+        data = self._next(wanted) if self._present and wanted > 0 else b""
+        self._read += len(data)
+        if self._read > self._limit:
+            raise TooLarge("body_too_large", limit=self._limit)
+        if wanted > 0 and not data and self._length is not None:
+            raise BadRequest("body_incomplete")
+        return data
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Iterate over the pieces."""
+        while piece := self.read():
+            yield piece
+
+    def _next(self, size: int) -> bytes:
+        try:
+            return self._stream.read(size)
+        except Exception as error:  # of whatever kind the server's parser has; the framing is the client's
+            raise BadRequest("body_unreadable", reason=str(error)) from error
 
 
 def body_of(request: falcon.Request, limit: int) -> bytes:

@@ -10,6 +10,7 @@ import msgspec
 import peewee
 from msgspec import UNSET, Meta, UnsetType
 
+from hanami_core.clock import Moment
 from hanami_core.storage.database import Record
 
 __all__ = ["MOST_ROWS", "Listing", "Paging", "Table", "listing", "paged", "table"]
@@ -76,7 +77,7 @@ def listing(
     go meanwhile neither double nor hide others.
 
     Args:
-        header: names of the cells.
+        header: names of the cells; those that end with ``_at`` are moments.
         query: what `Access.visible` returned, oldest first.
         paging: the request.
         row: makes the cells of a row; without it they are the columns that the header names.
@@ -93,7 +94,10 @@ def _cells(query: peewee.ModelSelect[M], header: tuple[str, ...]) -> Iterable[tu
     # Nothing but the cells is read, and no object is made: a list can be long.
     model = query.model
     found: Any = query.select(model.sequence, *(getattr(model, name) for name in header)).tuples()
+    moments = [place for place, name in enumerate(header) if name.endswith("_at")]
     for sequence, *cells in found:
+        for place in moments:
+            cells[place] = Moment(cells[place])
         yield sequence, cells
 
 

@@ -46,7 +46,7 @@ class Route:
         anonymous: needs no login; nobody is known then, and ``call.access`` must not be used.
         api: name of the Api that the route belongs to.
         max_body: largest body in bytes, if it differs from that of the server's settings. A body that is larger than
-            those settings allow is kept in a file until the handler has read it, never in memory.
+            those settings allow is not collected before the handler runs, who reads ``call.body``.
         root: whether the path is one of the whole site, below no prefix.
         errors: sentences for codes of errors that the Api does not know, with ``{name}`` for a parameter.
     """

@@ -21,6 +21,9 @@ import peewee
 
 from hanami_core.access import ACCESS_DENIED, Action, Actor, Rule
 from hanami_core.compute import ComputeHost, NetworkRules
+from hanami_core.compute.hosts import name_of
+from hanami_core.compute.placement import PlacementRequest
+from hanami_core.compute.rules import key_of
 from hanami_core.datasets import DatasetFormat
 from hanami_core.dialects import TemplateDialect
 from hanami_core.errors import ClientError, PluginError, StartupError, Unauthorized
@@ -33,7 +36,8 @@ from hanami_core.plugin_host.plugin import Contribution, Plugin, Registry
 from hanami_core.queue import TaskKind
 from hanami_core.settings import Setting, Settings
 from hanami_core.sockets import SocketTarget
-from hanami_core.storage.blobs import BlobStore
+from hanami_core.storage.blob_stores import BlobBackend
+from hanami_core.storage.contract import DatabaseBackend
 
 if TYPE_CHECKING:
     import falcon
@@ -66,13 +70,13 @@ class PluginHost(Lifecycle):
 
     # -- storage ------------------------------------------------------------------------------------------------------
 
-    def database(self, settings: Settings, *, read_only: bool = False) -> peewee.Database:
-        """Return the first database that a plugin provides (`hanami_database`)."""
-        return self._first("hanami_database", peewee.Database, "database", settings=settings, read_only=read_only)
+    def databases(self, settings: Settings) -> Registry[str, DatabaseBackend]:
+        """Return the databases by name (`hanami_databases`)."""
+        return self._registry("hanami_databases", DatabaseBackend, lambda item: item.name, settings=settings)
 
-    def blob_store(self, settings: Settings) -> BlobStore:
-        """Return the first blob store that a plugin provides (`hanami_blob_store`)."""
-        return self._first("hanami_blob_store", BlobStore, "blob store", settings=settings)
+    def blob_stores(self, settings: Settings) -> Registry[str, BlobBackend]:
+        """Return the blob stores by name (`hanami_blob_stores`)."""
+        return self._registry("hanami_blob_stores", BlobBackend, lambda item: item.name, settings=settings)
 
     def models(self, taken: Collection[str] = ()) -> Registry[str, type[peewee.Model]]:
         """Return the models of all plugins by table; tables that are `taken` belong to core (`hanami_models`)."""
@@ -143,11 +147,20 @@ class PluginHost(Lifecycle):
     def compute_hosts(self, settings: Settings, runtime: Runtime | None = None) -> Registry[str, ComputeHost]:
         """Return the compute hosts by name (`hanami_compute_hosts`)."""
         given = {"settings": settings, "runtime": runtime}
-        return self._registry("hanami_compute_hosts", ComputeHost, lambda item: item.name, **given)
+        return self._registry("hanami_compute_hosts", ComputeHost, name_of, **given)
 
     def network_rules(self) -> Registry[tuple[str, str], NetworkRules]:
         """Return the rule sets by name and kind of host (`hanami_network_rules`)."""
-        return self._registry("hanami_network_rules", NetworkRules, lambda item: (item.name, item.host_kind))
+        return self._registry("hanami_network_rules", NetworkRules, key_of)
+
+    def placement(self, runtime: Runtime, request: PlacementRequest) -> str | None:
+        """Return the name of the host that the first plugin wants a cluster on which wants one (`hanami_placement`)."""
+        for plugin, name in self._tell_each("hanami_placement", runtime=runtime, request=request):
+            if isinstance(name, str):
+                return name
+            if name is not None:
+                self._note("hanami_placement", plugin, PluginError("hanami_placement must return the name of a host"))
+        return None
 
     def template_dialects(self) -> Registry[str, TemplateDialect]:
         """Return the dialects by name (`hanami_template_dialects`)."""
@@ -243,15 +256,6 @@ class PluginHost(Lifecycle):
     def _tell_each(self, hook: str, **arguments: object) -> Iterator[tuple[Plugin, object]]:
         """Call a hook after the start; a failure is counted and harms nobody else."""
         return self._each(hook, partial(self._note, hook), **arguments)
-
-    def _first(self, hook: str, kind: type[T], what: str, **arguments: object) -> T:
-        """Return the first thing that a plugin provides; without one there is no server."""
-        for plugin, item in self._each(hook, _refuse_start, **arguments):
-            if item is not None:
-                if not isinstance(item, kind):
-                    _refuse_start(plugin, PluginError(_wrong(item, kind, hook)))
-                return item
-        raise StartupError(f"no plugin provides a {what}{self.broken()}")
 
 
 def _refuse_start(plugin: Plugin, error: BaseException) -> NoReturn:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from hanami_core import hookspecs
-from hanami_core.errors import ClientError, PluginError, SettingsError, StartupError
+from hanami_core.errors import ClientError, HanamiError, PluginError, SettingsError, StartupError
 from hanami_core.plugin_host.hooks import HookTable, Specification, absence, specifications
 from hanami_core.plugin_host.loader import EntryPoint, declared, examine, marks
 from hanami_core.plugin_host.plugin import Contribution, Plugin, PluginState
@@ -235,13 +235,30 @@ class Lifecycle:
         broken = [f"{plugin.name}: {plugin.reason}" for plugin in self.plugins.values() if not plugin.works]
         return f" ({'; '.join(broken)})" if broken else ""
 
-    def watch(self, changed: Callable[[], None]) -> None:
-        """Call `changed` whenever a plugin changes its state; it must not raise."""
+    def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Call `changed`, which must not raise, whenever a plugin changes its state; return what ends that."""
         self._watchers.append(changed)
+        return partial(self._watchers.remove, changed)
 
     def _tell(self) -> None:
-        for changed in self._watchers:
+        for changed in list(self._watchers):
             changed()
+
+    def guard(self, name: str, call: str, work: Callable[[], T]) -> T:
+        """Do something that the plugin `name` or core brings and the start can not do without, such as migrations.
+
+        Raises:
+            StartupError: if it fails, whatever it raises.
+        """
+        self._observer(name, call)
+        try:
+            return work()
+        except (KeyboardInterrupt, StartupError):
+            raise
+        except BaseException as error:
+            log.error("%s failed in %s", name, call, exc_info=error)
+            owner = f"plugin {name}" if name in self.plugins else name
+            raise StartupError(f"{owner}: {call}: {describe(error)}") from error
 
     # -- calls --------------------------------------------------------------------------------------------------------
 
@@ -271,6 +288,6 @@ class Lifecycle:
 
 
 def describe(error: BaseException) -> str:
-    """Return an error in one line; those of the plugin host itself are sentences already."""
+    """Return an error in one line; those of Hanami itself are sentences already."""
     first = (str(error).strip().splitlines() or [""])[0]
-    return first if isinstance(error, PluginError) else f"{type(error).__name__}: {first}".rstrip(": ")
+    return first if isinstance(error, HanamiError) else f"{type(error).__name__}: {first}".rstrip(": ")

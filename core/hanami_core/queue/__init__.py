@@ -21,11 +21,11 @@ import msgspec
 import peewee
 
 from hanami_core.access import Actor
-from hanami_core.clock import NO_STAMP, Clock, stamp
+from hanami_core.clock import Clock
 from hanami_core.errors import Conflict, CorruptFile, LeaseLost
 from hanami_core.ids import new_uuid
 from hanami_core.storage.blobs import Blobs
-from hanami_core.storage.database import BaseModel, OwnedRecord, after_commit, atomic, relaxed
+from hanami_core.storage.database import BaseModel, OwnedRecord, after_commit, atomic, compare_and_set, relaxed
 
 if TYPE_CHECKING:
     from hanami_core.runtime import Runtime
@@ -61,13 +61,13 @@ class Task(OwnedRecord):
     current_cycle = peewee.BigIntegerField(default=0)
     total_cycles = peewee.BigIntegerField()
     cursor = peewee.BigIntegerField(default=0)
-    started_at = peewee.CharField(64, default=NO_STAMP)
-    ended_at = peewee.CharField(64, default=NO_STAMP)
+    started_at = peewee.DoubleField(null=True)
+    ended_at = peewee.DoubleField(null=True)
     error = peewee.TextField(default="")
     blobs = peewee.TextField(default="[]")
     lease_owner = peewee.CharField(64, default="")
     lease_boot = peewee.CharField(64, default="")
-    lease_until = peewee.FloatField(default=0.0)
+    lease_until = peewee.DoubleField(default=0.0)
     fence = peewee.IntegerField(default=0)
 
 
@@ -214,11 +214,11 @@ class TaskQueue:
             )
             free = [t for t in heads if not {t.uuid, t.lane} & running and self._claimable(t, host, owner)]
             # The order of the query decides among lanes that were never served.
-            task = min(free, key=lambda t: self._served.get(t.lane, 0), default=None)
-            if task is not None:
-                self._take(task, owner)
-                self._note_turn(str(task.lane))
-        return task
+            for task in sorted(free, key=lambda t: self._served.get(t.lane, 0)):
+                if self._take(task, owner):
+                    self._note_turn(str(task.lane))
+                    return task
+        return None
 
     def _note_turn(self, lane: str) -> None:
         """Remember when a lane was served, also after it ran empty: who comes back at once waits like all others."""
@@ -234,12 +234,30 @@ class TaskQueue:
         expired = task.lease_boot != self._clock.boot() or task.lease_until < self._clock.monotonic()
         return expired or (same_host and task.lease_owner != owner)
 
-    def _take(self, task: Task, owner: str) -> None:
-        if task.state == QUEUED:
-            task.started_at = stamp(self._clock.now())
-        task.state, task.fence, task.lease_owner = ACTIVE, task.fence + 1, owner
-        task.lease_boot, task.lease_until = self._clock.boot(), self._clock.monotonic() + self._lease
-        task.save(only=["state", "started_at", "fence", "lease_owner", "lease_boot", "lease_until"])
+    def _take(self, task: Task, owner: str) -> bool:
+        """Claim a task as far as it is still as it was read, and tell whether it was: others may be faster."""
+        if task.state == QUEUED and not self._lane_is_open(task):
+            return False
+        values = {
+            "state": ACTIVE,
+            "started_at": self._clock.now() if task.state == QUEUED else task.started_at,
+            "fence": task.fence + 1,
+            "lease_owner": owner,
+            "lease_boot": self._clock.boot(),
+            "lease_until": self._clock.monotonic() + self._lease,
+        }
+        as_read = (Task.uuid == task.uuid) & (Task.state == task.state) & (Task.fence == task.fence)
+        if not compare_and_set(Task, as_read & (Task.lease_until == task.lease_until), **values):
+            return False
+        for name, value in values.items():
+            setattr(task, name, value)
+        return True
+
+    @staticmethod
+    def _lane_is_open(task: Task) -> bool:
+        """Write the lane as it is, so that nobody holds it or moves it until the claim is committed."""
+        as_read = (Lane.key == task.lane) & (Lane.host == task.queue.host) & ~Lane.held  # type: ignore[attr-defined]
+        return compare_and_set(Lane, as_read, held=False)
 
     def progress(self, task: Task, cycle: int) -> bool:
         """Store a cycle count, renew the lease and tell whether the task is still wanted."""
@@ -255,7 +273,7 @@ class TaskQueue:
     def renew(self, task: Task) -> bool:
         """Renew the lease of a running task and tell whether it is still this worker's."""
         with relaxed():
-            return bool(self._fenced(task, ACTIVE, lease_until=self._clock.monotonic() + self._lease))
+            return self._fenced(task, ACTIVE, lease_until=self._clock.monotonic() + self._lease)
 
     @contextlib.contextmanager
     def commit(self, task: Task, cursor: int, *, final: bool = False) -> Iterator[None]:
@@ -276,29 +294,29 @@ class TaskQueue:
     def _advance(self, task: Task, cursor: int, *, final: bool) -> None:
         values: dict[str, Any] = {"cursor": cursor, "current_cycle": cursor}
         if final:
-            values |= {"state": FINISHED, "ended_at": stamp(self._clock.now())}
+            values |= {"state": FINISHED, "ended_at": self._clock.now()}
         if not self._fenced(task, ACTIVE, **values):
             raise LeaseLost(f"task {task.uuid} belongs to another worker or was aborted")
 
     def fail(self, task: Task, reason: str) -> None:
         """End a task with a reason, unless it was aborted or taken away meanwhile."""
         with atomic():
-            if self._fenced(task, ACTIVE, state=FAILED, error=reason, ended_at=stamp(self._clock.now())):
+            if self._fenced(task, ACTIVE, state=FAILED, error=reason, ended_at=self._clock.now()):
                 self._release(task)
 
     def _release(self, task: Task) -> None:
         for blob in json.loads(task.blobs):
             self._blobs.release(blob)
 
-    def _fenced(self, task: Task, expected: str, **values: Any) -> int:
-        condition = (Task.uuid == task.uuid) & (Task.fence == task.fence) & (Task.state == expected)
-        return int(Task.update(**values).where(condition).execute())
+    def _fenced(self, task: Task, expected: str, **values: Any) -> bool:
+        mine = (Task.uuid == task.uuid) & (Task.fence == task.fence) & (Task.state == expected)
+        return compare_and_set(Task, mine, **values)
 
     def abort(self, lane: str, uuids: list[str]) -> None:
         """Stop open tasks of a lane in the caller's transaction; a running one notices with its next step."""
         for task in self.open_tasks(lane):
             if task.uuid in uuids:
-                task.state, task.ended_at = ABORTED, stamp(self._clock.now())
+                task.state, task.ended_at = ABORTED, self._clock.now()
                 task.save(only=["state", "ended_at"])
                 self._release(task)
         self.wake(lane)
@@ -306,6 +324,13 @@ class TaskQueue:
     def open_tasks(self, lane: str) -> list[Task]:
         """Return the open tasks of a lane, oldest first."""
         return list(Task.active().where((Task.lane == lane) & Task.state.in_(OPEN)))
+
+    def loads(self) -> dict[str, tuple[int, int]]:
+        """Return for each host that has lanes the number of their open tasks, and that of the lanes."""
+        lanes: Any = Lane.select(Lane.host, peewee.fn.COUNT(Lane.key)).group_by(Lane.host)
+        tasks: Any = Task.select(Lane.host, peewee.fn.COUNT(Task.uuid)).join(Lane, on=(Task.lane == Lane.key))
+        open_tasks = dict(tasks.where(Task.state.in_(OPEN)).group_by(Lane.host).tuples())
+        return {host: (open_tasks.get(host, 0), count) for host, count in lanes.tuples()}
 
     def wait(self, uuid: str, timeout: float) -> str:
         """Wait until a task is no longer open, at most `timeout` seconds, and return its state."""

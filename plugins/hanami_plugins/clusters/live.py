@@ -241,7 +241,7 @@ class LiveClusters:
                 self._forget_idle()
             except Exception:
                 log.exception("storing live clusters failed")
-        self._runtime.database.close()
+        self._runtime.database.disconnect()
 
     def _store_unsaved(self) -> None:
         for live in [live for live in self._all() if live.unsaved]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from hanami_core.clock import Moment
 from hanami_core.errors import NotFound
 from hanami_core.http import Call, Empty, Listing, Paging, Route, listing
 from hanami_core.http.sharing import OwnedAnswer, visibility_route
@@ -68,7 +69,7 @@ class ClusterMetrics(ClusterAnswer):
 class ModeAnswer(msgspec.Struct):
     """A cluster's new mode."""
 
-    created_at: str
+    created_at: Moment
     name: str
     new_state: Literal["TASK", "DIRECT"]
     uuid: str
@@ -122,7 +123,7 @@ def set_mode(call: Call, request: SetMode) -> dict[str, Any]:
     cluster = call.get(Cluster, request.uuid, MISSING.format(request.uuid))
     service.set_mode(call.runtime, call.access, cluster, request.new_state)
     return {
-        "created_at": cluster.created_at,
+        "created_at": Moment(cluster.created_at),
         "name": cluster.name,
         "new_state": request.new_state,
         "uuid": cluster.uuid,

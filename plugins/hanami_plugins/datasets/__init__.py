@@ -15,9 +15,9 @@ from hanami_core.settings import Setting
 from hanami_core.storage.database import Record
 from hanami_plugins.datasets import routes
 from hanami_plugins.datasets.models import Dataset
-from hanami_plugins.datasets.service import DECODERS, add_result, description, open_table
+from hanami_plugins.datasets.service import DECODERS, add_result, description, open_table, seal_result
 
-__all__ = ["Dataset", "add_result", "description", "open_table"]
+__all__ = ["Dataset", "add_result", "description", "open_table", "seal_result"]
 
 requires = ("uploads",)
 

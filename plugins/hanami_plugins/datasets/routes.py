@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from hanami_core.clock import Moment
 from hanami_core.datasets import DatasetFormat
 from hanami_core.errors import NotFound, PluginError
 from hanami_core.http import Call, Empty, Listing, Paging, Route, listing
@@ -51,7 +52,7 @@ class Content(msgspec.Struct, forbid_unknown_fields=True):
 class DatasetAnswer(msgspec.Struct):
     """A dataset; without columns and rows as long as its upload is not finalised."""
 
-    created_at: str
+    created_at: Moment
     description: dict[str, dict[str, int]]
     name: str
     number_of_columns: int
@@ -136,7 +137,8 @@ def upload_routes(dataset_format: DatasetFormat, max_size: int) -> list[Route]:
     announced = _request(f"Announce{title}", [("name", Name), *((f"{part}_data_size", size) for part in parts)])
     finished = _request(f"Finish{title}", [("uuid", Uuid), *((f"uuid_{part}_file", Uuid) for part in parts)])
     uuids = [(f"uuid_{part}_file", str) for part in parts]
-    answered = msgspec.defstruct(f"{title}Upload", [*((f, str) for f in OwnedAnswer.__struct_fields__), *uuids])
+    owned = [(field.name, field.type) for field in msgspec.structs.fields(OwnedAnswer)]
+    answered = msgspec.defstruct(f"{title}Upload", [*owned, *uuids])
 
     def announce(call: Call, request: Any) -> dict[str, Any]:
         """Announce the upload of a dataset; its files are then sent over websockets."""
@@ -192,16 +194,18 @@ def progress(call: Call, request: ByUuid) -> dict[str, Any]:
 def check(call: Call, request: Check) -> dict[str, Any]:
     """Compare a result with the right answers."""
     result, reference = (
-        open_table(call.runtime, call.get(Dataset, uuid, f"Dataset with uuid '{uuid}' not found"))
+        call.get(Dataset, uuid, f"Dataset with uuid '{uuid}' not found")
         for uuid in (request.uuid, request.reference_uuid)
     )
-    return {"accuracy": tables.accuracy(result, reference)}
+    with open_table(call.runtime, result) as given, open_table(call.runtime, reference) as expected:
+        return {"accuracy": tables.accuracy(given, expected)}
 
 
 def content(call: Call, request: Content) -> dict[str, Any]:
     """Return some rows of one column."""
     dataset = call.get(Dataset, request.uuid, MISSING.format(request.uuid))
-    opened = open_table(call.runtime, dataset)
-    if request.column_name not in opened.columns:
-        raise NotFound(f"Column with name '{request.column_name}' was not found in dataset with UUID '{request.uuid}'")
-    return {"data": tables.excerpt(opened, request.column_name, request.row_offset, request.number_of_rows)}
+    column, uuid = request.column_name, request.uuid
+    with open_table(call.runtime, dataset) as table:
+        if column not in table.columns:
+            raise NotFound(f"Column with name '{column}' was not found in dataset with UUID '{uuid}'")
+        return {"data": tables.excerpt(table, column, request.row_offset, request.number_of_rows)}

@@ -144,8 +144,9 @@ def received(runtime: Runtime, access: Access, uuid: str) -> tuple[bool, dict[st
     return complete, {file.uuid: uploads.leading(runtime, file) for file in files}
 
 
-def open_table(runtime: Runtime, dataset: Dataset) -> Table:
-    """Return the table of a dataset after checking its hash.
+@contextlib.contextmanager
+def open_table(runtime: Runtime, dataset: Dataset) -> Iterator[Table]:
+    """Lend the table of a dataset, whose content was compared with its hash; it must not be used afterwards.
 
     Raises:
         Conflict: if its upload was not finalised.
@@ -153,7 +154,8 @@ def open_table(runtime: Runtime, dataset: Dataset) -> Table:
     """
     if dataset.blob is None:
         raise Conflict(f"Data-set with uuid '{dataset.uuid}' is not complete, its upload was not finalised")
-    return Table.open(runtime.blobs.open(dataset.blob))
+    with runtime.blobs.open(dataset.blob) as path:
+        yield Table.open(path)
 
 
 def description(dataset: Dataset) -> dict[str, dict[str, int]]:
@@ -162,15 +164,29 @@ def description(dataset: Dataset) -> dict[str, dict[str, int]]:
     return {name: {"column_start": start, "column_end": end} for name, (start, end) in columns.items()}
 
 
-def add_result(runtime: Runtime, *, uuid: str, name: str, owner_id: str, project_id: str, staged: Path) -> Dataset:
-    """Add a dataset whose table was staged (`Blobs.staging`), in the caller's transaction.
+def seal_result(runtime: Runtime, staged: Path) -> decoding.DecodeResult:
+    """Make a staged table (`Blobs.staging`) durable and return its shape, so that `add_result` is quick.
 
     Raises:
         CorruptFile: if the staged file is no table.
     """
-    blob = runtime.blobs.adopt(staged)
-    table = Table.open(runtime.blobs.store.path(blob))
+    shape = decoding.shape_of(Table.open(staged))
+    runtime.blobs.seal(staged)
+    return shape
+
+
+def add_result(
+    runtime: Runtime,
+    *,
+    uuid: str,
+    name: str,
+    owner_id: str,
+    project_id: str,
+    staged: Path,
+    shape: decoding.DecodeResult,
+) -> Dataset:
+    """Add a dataset of a staged table, in the caller's transaction; `shape` is what `seal_result` returned."""
     dataset = Dataset(uuid=uuid, name=name, owner_id=owner_id, project_id=project_id, format=RESULT)
-    _fill(dataset, blob, decoding.shape_of(table))
+    _fill(dataset, runtime.blobs.adopt(staged), shape)
     dataset.save(force_insert=True)
     return dataset

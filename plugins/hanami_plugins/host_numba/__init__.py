@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from hanami_core import hookimpl
 from hanami_core.compute import ComputeHost, NetworkRules
-from hanami_core.roles import Role
-from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting, Settings
 from hanami_plugins.host_numba.host import CpuHost
 from hanami_plugins.host_numba.section import SectionRules
@@ -26,21 +24,10 @@ def hanami_settings() -> list[Setting]:
 
 
 @hookimpl
-def hanami_compute_hosts(settings: Settings, runtime: Runtime) -> list[ComputeHost]:
-    """Add the hosts ``cpu0``, ``cpu1`` and so on; a sidecar compiles ahead what not every cluster needs."""
+def hanami_compute_hosts(settings: Settings) -> list[ComputeHost]:
+    """Add the hosts ``cpu0``, ``cpu1`` and so on."""
     threads = settings["host_numba.threads"]
-    hosts = [CpuHost(f"cpu{number}", threads) for number in range(settings["host_numba.hosts"])]
-    if runtime.role is Role.SIDECAR:
-        for host in hosts:
-            host.compile_ahead()
-    return hosts
-
-
-@hookimpl
-def hanami_shutdown(runtime: Runtime) -> None:
-    """Stop compiling."""
-    if isinstance(runtime.compute, CpuHost):
-        runtime.compute.stop()
+    return [CpuHost(f"cpu{number}", threads) for number in range(settings["host_numba.hosts"])]
 
 
 @hookimpl

@@ -1,4 +1,4 @@
-"""The list of compute hosts."""
+"""The list of compute hosts. Other plugins read it with what is exported here."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from hanami_core import hookimpl
 from hanami_core.http import Call, Listing, Paging, Route, paged
 from hanami_core.runtime import Runtime
+from hanami_plugins.hosts.service import ListedHost, list_hosts
+
+__all__ = ["ListedHost", "list_hosts"]
 
 __all__ = ["Host", "list_hosts"]
 

@@ -60,7 +60,7 @@ def read_audit(access: Access, user_id: str | None = None, *, offset: int = 0, l
     if user_id is not None:
         access.require_admin("audit_of_others")
     rows = _read(AuditLog, access.actor.user_id if user_id is None else user_id, offset, limit)
-    return [AuditEntry(Moment.of(row.created_at), row.user_id, row.endpoint, row.request_type) for row in rows]
+    return [AuditEntry(Moment(row.created_at), row.user_id, row.endpoint, row.request_type) for row in rows]
 
 
 def read_errors(access: Access, user_id: str | None = None, *, offset: int = 0, limit: int = PAGE) -> list[ErrorEntry]:
@@ -80,7 +80,7 @@ def _read(model: type[L], user_id: str | None, offset: int, limit: int) -> list[
 
 def _error(row: ErrorLog) -> ErrorEntry:
     values = msgspec.json.decode(row.input_values, type=dict[str, Any])
-    return ErrorEntry(Moment.of(row.created_at), row.user_id, row.component, row.context, values, row.message)
+    return ErrorEntry(Moment(row.created_at), row.user_id, row.component, row.context, values, row.message)
 
 
 def write_audit(event: CallAllowed, keep: int) -> None:

@@ -105,4 +105,4 @@ def list_of_user(call: Call, request: OfUser) -> ProjectsAnswer:
 
 
 def _answer(project: Project) -> ProjectAnswer:
-    return ProjectAnswer(Moment.of(project.created_at), project.creator_id, project.id, project.name)
+    return ProjectAnswer(Moment(project.created_at), project.creator_id, project.id, project.name)

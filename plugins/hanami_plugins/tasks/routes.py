@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from hanami_core.clock import NO_STAMP
+from hanami_core.clock import Moment
 from hanami_core.errors import NotFound
 from hanami_core.http import Call, Empty, Listing, Paging, Route, listing
 from hanami_core.ids import Name, Uuid
@@ -60,10 +60,10 @@ class TaskAnswer(msgspec.Struct):
     """A task; a moment that has not come is '-'."""
 
     current_cycle: int
-    end_timestamp: str
+    end_timestamp: Moment
     name: str
-    queue_timestamp: str
-    start_timestamp: str
+    queue_timestamp: Moment
+    start_timestamp: Moment
     state: str
     total_number_of_cycles: int
     uuid: str
@@ -113,7 +113,7 @@ def delete(call: Call, request: TaskOfCluster) -> dict[str, Any]:
         if task.owner_id != call.actor.user_id:
             _cluster(call, request.cluster_uuid, "write")
         if task.state in OPEN:
-            was_queued = task.started_at == NO_STAMP
+            was_queued = task.started_at is None
             call.runtime.queue.abort(task.lane, [task.uuid])
             if not was_queued:
                 return {}
@@ -132,9 +132,10 @@ def list_all(call: Call, request: OfCluster) -> Listing:
     return answer
 
 
-def _row(task: Task) -> list[str]:
+def _row(task: Task) -> list[Any]:
     share = task.current_cycle / max(1, task.total_cycles)
-    return [task.uuid, task.state, f"{share:.6f}", task.created_at, task.started_at, task.ended_at]
+    moments = [Moment(moment) for moment in (task.created_at, task.started_at, task.ended_at)]
+    return [task.uuid, task.state, f"{share:.6f}", *moments]
 
 
 def _cluster(call: Call, uuid: str, verb: Any) -> Cluster:
@@ -158,10 +159,10 @@ def answer(task: Task) -> dict[str, Any]:
     """Return a task as clients see it."""
     result = {
         "current_cycle": task.current_cycle,
-        "end_timestamp": task.ended_at,
+        "end_timestamp": Moment(task.ended_at),
         "name": task.name,
-        "queue_timestamp": task.created_at,
-        "start_timestamp": task.started_at,
+        "queue_timestamp": Moment(task.created_at),
+        "start_timestamp": Moment(task.started_at),
         "state": task.state,
         "total_number_of_cycles": task.total_cycles,
         "uuid": task.uuid,

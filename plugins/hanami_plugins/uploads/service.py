@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from hanami_core.access import Actor
-from hanami_core.clock import stamp
 from hanami_core.errors import Conflict
 from hanami_core.runtime import Runtime
-from hanami_core.storage.database import after_commit, atomic
+from hanami_core.storage.database import after_commit, atomic, exclusive
 from hanami_plugins.uploads.models import Upload
 from hanami_plugins.uploads.received import Place
 
@@ -27,12 +26,13 @@ def create_upload(runtime: Runtime, actor: Actor, related_uuid: str, size: int, 
         Conflict: if the actor has too many uploads already.
     """
     limit = runtime.settings["uploads.open"]
-    if Upload.active().where(Upload.owner_id == actor.user_id).count() >= limit:
-        text = f"User with id '{actor.user_id}' has {limit} unfinished uploads already"
-        raise Conflict(f"{text}, finalise one or delete its data-set first")
-    return Upload.create(
-        name=name, owner_id=actor.user_id, project_id=actor.project_id, related_uuid=related_uuid, size=size
-    )
+    with exclusive(f"uploads.open/{actor.user_id}"):
+        if Upload.active().where(Upload.owner_id == actor.user_id).count() >= limit:
+            text = f"User with id '{actor.user_id}' has {limit} unfinished uploads already"
+            raise Conflict(f"{text}, finalise one or delete its data-set first")
+        return Upload.create(
+            name=name, owner_id=actor.user_id, project_id=actor.project_id, related_uuid=related_uuid, size=size
+        )
 
 
 def uploads_of(related_uuid: str) -> list[Upload]:
@@ -83,7 +83,7 @@ def place_of(runtime: Runtime, upload: Upload) -> Place:
 def discard_idle(runtime: Runtime) -> list[str]:
     """Remove the uploads of resources for which nothing has arrived for too long, and return these resources."""
     limit = runtime.clock.now() - runtime.settings["uploads.timeout"]
-    old = Upload.active().where(Upload.created_at < stamp(limit))
+    old = Upload.active().where(Upload.created_at < limit)
     idle = {upload.related_uuid for upload in old}
     idle -= {upload.related_uuid for upload in old if place_of(runtime, upload).touched() > limit}
     for related_uuid in idle:

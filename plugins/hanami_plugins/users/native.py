@@ -95,4 +95,4 @@ def membership_answers(found: Iterable[Membership | ProjectMembership]) -> list[
 def user_answer(user: User) -> UserAnswer:
     """Return a user as clients see it."""
     projects = membership_answers(memberships(user.id))
-    return UserAnswer(Moment.of(user.created_at), user.creator_id, user.id, user.is_admin, user.name, projects)
+    return UserAnswer(Moment(user.created_at), user.creator_id, user.id, user.is_admin, user.name, projects)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hanami_server.commands import common
 
@@ -88,7 +88,7 @@ def _examine_database(runtime: Runtime) -> Iterator[Finding]:
     models = [*CORE_MODELS, *runtime.models.values()]
     for model in models:
         yield from _problem(f"table {model._meta.table_name}", lambda model=model: _read(model))  # type: ignore[misc]
-    yield from _problem("database", lambda: _check_file(runtime.database))
+    yield from (Finding("database", problem) for problem in runtime.database.check())
 
 
 def _problem(where: str, check: Callable[[], None]) -> Iterator[Finding]:
@@ -105,19 +105,6 @@ def _read(model: type[peewee.Model]) -> None:
         pass
 
 
-def _check_file(database: peewee.Database) -> None:
-    import peewee
-
-    if isinstance(database, peewee.SqliteDatabase):
-        lines = [str(row[0]) for row in _rows(database, "PRAGMA integrity_check")]
-        if lines != ["ok"]:
-            raise ValueError("; ".join(lines))
-
-
-def _rows(database: Any, sql: str) -> list[tuple[Any, ...]]:
-    return list(database.execute_sql(sql).fetchall())
-
-
 def _known_blobs() -> set[str]:
     from hanami_core.storage.blobs import Blob
 
@@ -125,22 +112,23 @@ def _known_blobs() -> set[str]:
 
 
 def _examine_blobs(runtime: Runtime) -> Iterator[Finding]:
-    from hanami_core.errors import CorruptFile
+    from hanami_core.errors import HanamiError
 
     for blob in sorted(_known_blobs()):
         try:
             runtime.blobs.verify(blob)
-        except (CorruptFile, OSError) as error:
+        except (HanamiError, OSError) as error:
             if blob in _known_blobs():  # not deleted meanwhile
                 yield Finding(f"blob {blob}", str(error))
-    for blob in _orphans(runtime):
+    for _, blob in _orphans(runtime):
         yield Finding(f"blob {blob}", "nothing refers to this file; the next start of the server removes it")
+    yield from (Finding(f"blob store {store}", problem) for store, problem in runtime.blobs.check())
 
 
-def _orphans(runtime: Runtime) -> list[str]:
+def _orphans(runtime: Runtime) -> list[tuple[str, str]]:
     """Return files without a row. A running server writes the file first, so a second look comes after a moment."""
-    suspects = sorted(set(runtime.blobs.store.blobs()) - _known_blobs())
+    suspects = set(runtime.blobs.orphans())
     if suspects:
         time.sleep(SETTLE)
-        suspects = sorted(set(suspects) & set(runtime.blobs.store.blobs()) - _known_blobs())
-    return suspects
+        suspects &= set(runtime.blobs.orphans())
+    return sorted(suspects)

@@ -12,12 +12,12 @@ import sys
 from typing import Any, NoReturn
 
 from hanami_core import localsocket
-from hanami_core.errors import HanamiError, StartupError
+from hanami_core.errors import HanamiError
 from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
-from hanami_core.settings import cache_directory
 from hanami_server import lifetime, logs
 from hanami_server.paths import control_path, host_lock_path
+from hanami_server.plugin_states import publish
 from hanami_server.process import Options, announce, parse
 from hanami_server.sidecar.control import Control
 from hanami_server.sidecar.end import abort
@@ -54,16 +54,14 @@ def main(argv: list[str]) -> NoReturn:
 def _run(options: Options, host: str) -> int:
     lifetime.raise_file_limit()
     runtime = Runtime.open(options.data_dir, Role.SIDECAR, options.flags)
-    if host not in runtime.hosts:
-        raise StartupError(f"no plugin provides the host {host}")
-    runtime.compute = runtime.hosts[host]
-    runtime.compute.start(cache_directory(runtime.settings, os.environ))
-    # What lives until the end need not be looked at by the collector; the event loop waits for every run of it.
-    gc.collect()
-    gc.freeze()
-    sys.setswitchinterval(SWITCH_INTERVAL)
     try:
-        asyncio.run(_serve(runtime, host, options))
+        runtime.start_compute(host)
+        # What lives until the end need not be looked at by the collector; the event loop waits for every run of it.
+        gc.collect()
+        gc.freeze()
+        sys.setswitchinterval(SWITCH_INTERVAL)
+        with publish(runtime.plugins, options.data_dir, f"sidecar {host}"):
+            asyncio.run(_serve(runtime, host, options))
     finally:
         runtime.close()
     return 0

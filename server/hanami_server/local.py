@@ -1,4 +1,4 @@
-"""A private server for demonstrations and measurements: its own data directory, a free port, an admin."""
+"""A private server for demonstrations, measurements and tests: its own data directory, a free port, an admin."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -30,9 +31,10 @@ class LocalServer:
 
     user = "demo"
 
-    def __init__(self, data_dir: Path, *flags: str) -> None:
-        """Use a data directory, which `start` makes; `flags` go to ``hanami serve``."""
+    def __init__(self, data_dir: Path, *flags: str, settings: Mapping[str, object] | None = None) -> None:
+        """Use a data directory, which `start` makes with a file of these settings; `flags` go to ``hanami serve``."""
         self.data_dir = data_dir
+        self._settings = dict(settings or {})
         self.passphrase = secrets.token_urlsafe(12)
         self.address = ""
         self.ready_seconds = 0.0
@@ -57,6 +59,9 @@ class LocalServer:
             "HANAMI_ADMIN_NAME": self.user,
             "HANAMI_ADMIN_PASSPHRASE": self.passphrase,
         }
+        if self._settings:
+            self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (self.data_dir / "hanami.toml").write_text(_toml(self._settings), encoding="utf-8")
         done = subprocess.run(
             [sys.executable, "-P", "-c", _PROGRAM, "init", "--data-dir", str(self.data_dir)],
             env={**os.environ, **admin},
@@ -142,6 +147,11 @@ class LocalServer:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         """Stop."""
         self.stop()
+
+
+def _toml(settings: Mapping[str, object]) -> str:
+    """Write settings by full name; texts, numbers and booleans look in TOML as they do in JSON."""
+    return "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items())
 
 
 def _family(pid: int) -> list[int]:
