@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from hanami_core import hookimpl
 from hanami_core.http import Call, Listing, Paging, Route, paged
 from hanami_core.runtime import Runtime
 from hanami_plugins.hosts.service import ListedHost, list_hosts
 
 __all__ = ["ListedHost", "list_hosts"]
-
-__all__ = ["Host", "list_hosts"]
-
-
-@dataclass(frozen=True)
-class Host:
-    """A compute host: `name` is what clusters and settings call it."""
-
-    uuid: str
-    name: str
-    kind: str
-
-
-def list_hosts(runtime: Runtime) -> list[Host]:
-    """Return all compute hosts."""
-    return [Host(host.uuid, host.name, host.kind) for host in runtime.hosts.values()]
 
 
 @hookimpl

@@ -16,7 +16,7 @@ from hanami_core.errors import BadRequest, Conflict, NotFound
 from hanami_core.http.fields import convert
 from hanami_core.identity import ProjectMembership
 from hanami_core.ids import Name, UserId
-from hanami_core.storage.database import Prepared, atomic
+from hanami_core.storage.database import Prepared, atomic, exclusive
 from hanami_plugins.users.models import Membership, User
 from hanami_plugins.users.passphrases import passphrases
 
@@ -93,7 +93,7 @@ def create_first_admin(id: str, name: str, passphrase: str) -> bool:
     if has_admin():
         return True
     fields = convert(FirstAdmin, {"id": id, "name": name, "passphrase": passphrase})
-    with atomic():
+    with exclusive("users.first_admin"):
         if not has_admin():
             add_user(fields.id, fields.name, fields.passphrase, is_admin=True, creator_id=FIRST_CREATOR)
     return True
