@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import peewee
 
 from hanami_core.access import Action, Actor, Rule
+from hanami_core.checks import Check
 from hanami_core.compute import ComputeHost, NetworkRules
 from hanami_core.datasets import DatasetFormat
 from hanami_core.dialects import TemplateDialect
@@ -165,6 +166,12 @@ class PluginHost(Lifecycle):
         """Tell every plugin what happened (`hanami_event`)."""
         for _ in self._tell_each("hanami_event", runtime=runtime, event=event):
             pass
+
+    def checks(self, runtime: Runtime) -> list[Contribution[Check]]:
+        """Return looks at what plugins keep (`hanami_checks`)."""
+        failed = partial(self._note, "hanami_checks")
+        found = self._items("hanami_checks", Check, failed, runtime=runtime)
+        return [Contribution(plugin, check) for plugin, checks in found for check in checks]
 
     # -- hooks of plugins ---------------------------------------------------------------------------------------------
 

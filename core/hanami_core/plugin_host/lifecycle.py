@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+import peewee
+
 from hanami_core import hookspecs
 from hanami_core.errors import ClientError, HanamiError, PluginError, SettingsError, StartupError
 from hanami_core.plugin_host.hooks import HookTable, Specification, absence, specifications
@@ -256,7 +258,8 @@ class Lifecycle:
         except (KeyboardInterrupt, StartupError):
             raise
         except BaseException as error:
-            log.error("%s failed in %s", name, call, exc_info=error)
+            if not isinstance(error, peewee.PeeweeException):  # which says all, in one line
+                log.error("%s failed in %s", name, call, exc_info=error)
             owner = f"plugin {name}" if name in self.plugins else name
             raise StartupError(f"{owner}: {call}: {describe(error)}") from error
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from hanami_core import hookimpl
+from hanami_core.checks import Check, Finding
 from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
@@ -18,6 +19,7 @@ from hanami_plugins.uploads.service import (
     discard_idle,
     leading,
     missing,
+    orphans,
     path,
     remove_orphans,
     upload_for,
@@ -61,6 +63,17 @@ def hanami_startup(runtime: Runtime) -> None:
     if runtime.role.prepares or runtime.role is Role.SIDECAR:
         discard_idle(runtime)
         remove_orphans(runtime)
+
+
+@hookimpl
+def hanami_checks(runtime: Runtime) -> list[Check]:
+    """Look for files of uploads that do not exist."""
+
+    def unknown_files() -> Iterator[Finding]:
+        for file in orphans(runtime):
+            yield Finding(f"upload {file.name}", "no upload is known for this file", (file,))
+
+    return [Check("files of uploads", unknown_files)]
 
 
 @hookimpl
