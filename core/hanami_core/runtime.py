@@ -124,13 +124,13 @@ class Runtime:
         if self.role.prepares:
             self.migrate()
         self.plugins.startup(self)
-        self.gather()
+        self._gather()
         self._gather_routes()
         self.plugins.require_essential()
         if self.role.writes and not self.plugins.implements("hanami_authenticate"):
             raise StartupError("no plugin authenticates users; see 'hanami plugins'")
 
-    def gather(self) -> None:
+    def _gather(self) -> None:
         """Fill the registries, in an order in which each may look at those before it."""
         host = self.plugins
         self.formats = host.dataset_formats()

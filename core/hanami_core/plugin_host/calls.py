@@ -3,7 +3,7 @@
 To add a hook, specify it in `hanami_core.hookspecs` and add a method of its name here, made of one of these:
 
 * `_registry`: things with unique names. The plugin that raises, returns something else or takes a name that is taken is
-  refused whole. `Runtime` gets a field for the registry, and a line in `Runtime.gather`.
+  refused whole. `Runtime` gets a field for the registry, and a line in `Runtime._gather`.
 * `_items`: things without names, such as settings.
 * `_tell_each`: whoever fails is counted and skipped; nobody else notices.
 """
