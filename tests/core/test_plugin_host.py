@@ -13,6 +13,7 @@ import pytest
 
 from hanami_core import hookimpl, hookspec
 from hanami_core.access import Action, Actor, Rule
+from hanami_core.checks import Check, Finding
 from hanami_core.compute import HostContext
 from hanami_core.errors import BadRequest, PluginError, SettingsError, StartupError, Unauthorized
 from hanami_core.events import CallAllowed, Event
@@ -481,6 +482,14 @@ def test_hook_hanami_event() -> None:
     assert seen == [event, event]
     assert (host.plugins["bad"].failures, host.plugins["good"].failures) == (2, 0)
     assert state(host, "bad") == ("degraded", "failed in hanami_event: ValueError: boom")
+
+
+def test_hook_hanami_checks() -> None:
+    check = Check("mine", lambda: [Finding("here", "bad")])
+    points = [plugin("good", hanami_checks=lambda: [check]), plugin("bad", hanami_checks=lambda runtime: boom())]
+    host = PluginHost(points)
+    assert [(c.plugin.name, c.item) for c in host.checks(None)] == [("good", check)]
+    assert state(host, "bad") == ("degraded", "failed in hanami_checks: ValueError: boom")
 
 
 def test_events_have_different_names() -> None:
