@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 import requests
-from hanami_core.http.routes import Empty, Route
 
 from hanami_core import hookimpl
+from hanami_core.http import Empty, Route
 from hanami_core.settings import Setting
 from hanami_core.testing import apps
 from hanami_core.testing.apps import App, plugin_point
@@ -29,7 +29,7 @@ def notes() -> types.ModuleType:
             """Return the text."""
             return {"text": runtime.settings["notes.text"]}
 
-        return [Route("GET", "/v1.0alpha/note", "notes.get", Empty, Empty, get)]
+        return [Route("GET", "/note", "notes.get", Empty, Empty, get)]
 
     setting = Setting("notes.text", str, "nothing", "Text")
     vars(module)["hanami_settings"] = hookimpl(lambda: [setting], specname="hanami_settings")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hanami_core.http.api import Api, ApiDescription, SocketRequest
+from hanami_core.http.api import Api, ApiDescription, SocketOpening
 from hanami_core.http.call import Call, Empty, Events, File, Page, ServerEvent, Stream
 from hanami_core.http.fields import Body
 from hanami_core.http.lists import MOST_ROWS, Listing, Paging, Table, listing, paged, table
@@ -29,7 +29,7 @@ __all__ = [
     "Route",
     "RouteTable",
     "ServerEvent",
-    "SocketRequest",
+    "SocketOpening",
     "Stream",
     "Table",
     "listing",

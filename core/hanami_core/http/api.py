@@ -33,7 +33,7 @@ from hanami_core.http.route import Route
 if TYPE_CHECKING:
     import falcon
 
-__all__ = ["Api", "ApiDescription", "SocketRequest"]
+__all__ = ["Api", "ApiDescription", "SocketOpening"]
 
 PROBLEM = "application/problem+json"
 JSON = "application/json"
@@ -55,7 +55,7 @@ class ApiDescription:
 
 
 @dataclass(frozen=True)
-class SocketRequest:
+class SocketOpening:
     """What a websocket is to be opened for. `request` carries the credential where the Api's schemes look for it."""
 
     target: str
@@ -209,11 +209,8 @@ class Api:
 
     # -- websockets ---------------------------------------------------------------------------------------------------
 
-    def open_socket(self, request: falcon.Request, message: bytes | None) -> SocketRequest | None:
-        """Say what a websocket is to be opened for, or None if this Api does not understand it.
-
-        Called with None as message when the handshake is done, for Apis that tell by the path, and again with the first
-        message if no Api knew.
+    def open_socket(self, request: falcon.Request, message: bytes) -> SocketOpening | None:
+        """Say what a websocket is to be opened for by its first message, or None if this Api does not understand it.
 
         Raises:
             ClientError: if it is meant for this Api and something is wrong with it.

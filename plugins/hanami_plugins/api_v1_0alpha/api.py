@@ -15,7 +15,7 @@ import msgspec
 
 from hanami_core.clock import Moment, stamp
 from hanami_core.errors import BadRequest, ClientError, Unauthorized, VisibleError
-from hanami_core.http import Api, ApiDescription, Call, Route, SocketRequest
+from hanami_core.http import Api, ApiDescription, Call, Route, SocketOpening
 from hanami_core.http.fields import body_of
 from hanami_plugins.api_v1_0alpha.fields import decode_body, merge, parse_query
 from hanami_plugins.api_v1_0alpha.sentences import SENTENCES
@@ -121,17 +121,15 @@ class NativeApi(Api):
 
     # -- websockets ---------------------------------------------------------------------------------------------------
 
-    def open_socket(self, request: falcon.Request, message: bytes | None) -> SocketRequest | None:
+    def open_socket(self, request: falcon.Request, message: bytes) -> SocketOpening:
         """Read the first message, which names the token, the target and the resource."""
-        if message is None:
-            return None
         values: Mapping[str, Any] = decode_body(message)
         # Released clients may send more than is needed.
         first = validate(
             FirstMessage, {name: values[name] for name in FirstMessage.__struct_fields__ if name in values}
         )
         request.env[f"HTTP_{TOKEN_HEADER.upper().replace('-', '_')}"] = first.token
-        return SocketRequest(first.target, first.uuid, request)
+        return SocketOpening(first.target, first.uuid, request)
 
     def socket_opened(self, identity: str) -> bytes:
         """Tell the client that the socket is open."""

@@ -60,6 +60,10 @@ IDENTITY = {
     "passphrase_of_others": "only an admin can change the passphrase of another user",
     "project_not_assigned": "User with id '{user}' is not assigned to the project with id '{project}'.",
     "signature_invalid": f"{REFUSED}invalid signature",
+    "first_message_unknown": "The first message is not understood",
+    "host_unavailable": "Host '{host}' is not available",
+    "socket_failed": "Internal error",
+    "target_unknown": "Unknown target '{target}'",
     "socket_token_invalid": "Token invalid",
 }
 

@@ -30,13 +30,12 @@ def train(job: Job) -> None:
     """Train a cluster, storing its state and the cursor every few seconds."""
     plan = job.payload(Plan)
     live_clusters = job.runtime.stash[LIVE]
-    with _rows(job.runtime, plan) as rows, live_clusters.working(job.task.lane, plan.template) as live:
+    with _rows(job.runtime, plan) as rows, live_clusters.working(job.task.partition, plan.template) as live:
         live.network.resize(*rows.sizes())
         keeper = _Keeper(job, live)
         live.network.train(rows, Run(keeper.step, job.start))
         if job.aborted:
-            live.changes += 1
-            live_clusters.store(live)
+            live_clusters.store(live, force=True)
         elif job.interrupted and keeper.cycle < rows.cycles:
             live_clusters.store(live, job, keeper.cycle)
         else:
@@ -68,7 +67,7 @@ class _Keeper:
 def request(job: Job) -> None:
     """Ask a cluster and write the answers to a new dataset with the task's uuid."""
     plan, runtime = job.payload(Plan), job.runtime
-    working = runtime.stash[LIVE].working(job.task.lane)
+    working = runtime.stash[LIVE].working(job.task.partition)
     with _rows(runtime, plan) as rows, working as live, runtime.blobs.staging() as path:
         before = live.network.head.inputs
         live.network.resize(rows.sizes()[0], {})
@@ -78,7 +77,7 @@ def request(job: Job) -> None:
                 _add_result(job, plan, path, shape)
         if live.network.head.inputs != before:
             # A request changes nothing, and not everybody who may ask a cluster may change it.
-            runtime.stash[LIVE].forget(live)
+            runtime.stash[LIVE].evict(live)
 
 
 def _write_answers(job: Job, plan: Plan, rows: Rows, live: LiveCluster, path: Path) -> bool:

@@ -13,17 +13,16 @@ from typing import Any, NoReturn
 
 from hanami_core import localsocket
 from hanami_core.errors import HanamiError
+from hanami_core.queue import TaskRunner
 from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
 from hanami_server import lifetime, logs
 from hanami_server.paths import control_path, host_lock_path
 from hanami_server.plugin_states import publish
 from hanami_server.process import Options, announce, parse
+from hanami_server.sidecar.connection_manager import ConnectionManager
 from hanami_server.sidecar.control import Control
-from hanami_server.sidecar.end import abort
 from hanami_server.sidecar.probe import Probe
-from hanami_server.sidecar.reception import Reception
-from hanami_server.sidecar.runner import Runner
 from hanami_server.sidecar.watchdog import Watchdog
 
 __all__ = ["main"]
@@ -72,11 +71,12 @@ async def _serve(runtime: Runtime, host: str, options: Options) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    runner, reception, watchdog = Runner(runtime, host, abort), Reception(runtime, host), Watchdog(loop)
-    control = Control(control_path(options.data_dir, host), _operations(runtime, runner, reception))
+    runner = TaskRunner(runtime, host, _slots(runtime), lifetime.abort)
+    connections, watchdog = ConnectionManager(runtime, host), Watchdog(loop)
+    control = Control(control_path(options.data_dir, host), _operations(runtime, runner, connections))
     await control.start()
-    poked = _listen_for_pokes(loop, runtime, host, runner)
-    reception.start()
+    notified = _listen(loop, runtime, host, runner)
+    connections.start()
     runner.start()
     watchdog.start()
     announce(options)
@@ -84,41 +84,51 @@ async def _serve(runtime: Runtime, host: str, options: Options) -> None:
     await stopped.wait()
     log.info("sidecar stops")
     control.stop()
-    loop.remove_reader(poked)
-    poked.close()
-    await _stop(runner, reception)
+    loop.remove_reader(notified)
+    notified.close()
+    await _stop(runner, connections)
     watchdog.stop()
 
 
-async def _stop(runner: Runner, reception: Reception) -> None:
+async def _stop(runner: TaskRunner, connections: ConnectionManager) -> None:
     tasks = asyncio.create_task(asyncio.to_thread(runner.stop, STOP_TASKS))
     try:
-        await asyncio.wait_for(reception.stop(STOP_SOCKETS), STOP_TASKS)
+        await asyncio.wait_for(connections.stop(STOP_SOCKETS), STOP_TASKS)
     except TimeoutError:
         log.warning("sessions were cut")
     if not await tasks:
         log.warning("tasks were cut", extra={"tasks": runner.count})
 
 
-def _listen_for_pokes(loop: asyncio.AbstractEventLoop, runtime: Runtime, host: str, runner: Runner) -> socket.socket:
-    poked = localsocket.bind(socket.SOCK_DGRAM, localsocket.poke_path(runtime.settings.data_dir, host))
-    poked.setblocking(False)
+def _slots(runtime: Runtime) -> int:
+    # One more than cores: while a task waits for the disk, another one computes.
+    return runtime.settings["queue.workers"] or len(os.sched_getaffinity(0)) + 1
+
+
+def _listen(loop: asyncio.AbstractEventLoop, runtime: Runtime, host: str, runner: TaskRunner) -> socket.socket:
+    notified = localsocket.bind(socket.SOCK_DGRAM, localsocket.notify_path(runtime.settings.data_dir, host))
+    notified.setblocking(False)
 
     def wake() -> None:
         try:
-            while poked.recv(16):
+            while notified.recv(16):
                 pass
         except BlockingIOError:
-            runner.poke()
+            runner.notify()
 
-    loop.add_reader(poked, wake)
-    return poked
+    loop.add_reader(notified, wake)
+    return notified
 
 
-def _operations(runtime: Runtime, runner: Runner, reception: Reception) -> dict[str, Any]:
+def _operations(runtime: Runtime, runner: TaskRunner, connections: ConnectionManager) -> dict[str, Any]:
     assert runtime.compute is not None
 
     def metrics() -> dict[str, Any]:
-        return {"rss": lifetime.resident_bytes(), "tasks": runner.count, "sockets": reception.count, "pid": os.getpid()}
+        return {
+            "rss": lifetime.resident_bytes(),
+            "tasks": runner.count,
+            "sockets": connections.count,
+            "pid": os.getpid(),
+        }
 
     return {"probe": Probe(runtime, runtime.compute).run, "metrics": metrics}
