@@ -86,9 +86,10 @@ class ProcessContext:
     @cached_property
     def runtime(self) -> Runtime:
         """Database, blobs, queue and registries; its role is ``process``. Closed after the function has returned."""
+        from hanami_core.roles import Role
         from hanami_core.runtime import Runtime
 
-        return Runtime.open(self.data_dir, "process", self._flags, plugins=self._plugins)
+        return Runtime.open(self.data_dir, Role.PROCESS, self._flags, plugins=self._plugins)
 
     @cached_property
     def _plugins(self) -> PluginHost:

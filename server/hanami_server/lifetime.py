@@ -18,7 +18,7 @@ from typing import NoReturn
 from hanami_core.errors import StartupError
 from hanami_core.lifetime import die_with
 
-__all__ = ["FAILED", "abort", "die_with", "hold", "raise_file_limit", "resident_bytes"]
+__all__ = ["FAILED", "abort", "birth", "die_with", "hold", "holder", "raise_file_limit", "resident_bytes"]
 
 FAILED = 70
 
@@ -53,6 +53,29 @@ def hold(path: Path, what: str) -> Iterator[int]:
     finally:
         # The file stays: removing it would let a third process lock a new one beside a waiting second.
         os.close(descriptor)
+
+
+def holder(path: Path) -> int | None:
+    """Return the process that holds a lock file, or None if it is free; leaves no trace."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return int(os.pread(descriptor, 32, 0) or b"0")
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def birth(pid: int) -> int | None:
+    """Return when a process was started, as a number that tells it from a later one with the same number."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def raise_file_limit() -> None:

@@ -13,6 +13,7 @@ __all__ = [
     "adoption_path",
     "control_path",
     "host_lock_path",
+    "plugin_states_path",
     "process_lock_path",
     "server_lock_path",
     "state_path",
@@ -33,6 +34,11 @@ def control_path(data_dir: Path, host: str) -> Path:
 def host_lock_path(data_dir: Path, host: str) -> Path:
     """Return the file that the sidecar of a host holds locked."""
     return run_directory(data_dir) / f"{host}.lock"
+
+
+def plugin_states_path(data_dir: Path) -> Path:
+    """Return the directory in which each process of a server tells what became of its plugins."""
+    return run_directory(data_dir) / "plugins"
 
 
 def process_lock_path(data_dir: Path, name: str) -> Path:

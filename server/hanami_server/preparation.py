@@ -11,7 +11,9 @@ import sys
 
 import msgspec
 
+from hanami_core.compute import placement
 from hanami_core.errors import HanamiError, SettingsError, StartupError
+from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
 from hanami_server import logs
 from hanami_server.plan import Plan
@@ -30,9 +32,9 @@ def prepare(options: Options) -> Plan:
     Raises:
         HanamiError: if the server must not start; the text says why.
     """
-    runtime = Runtime.open(options.data_dir, "tool", options.flags)
+    runtime = Runtime.open(options.data_dir, Role.MIGRATE, options.flags)
     try:
-        if not runtime.plugins.admin(runtime, None):
+        if runtime.identity is None or not runtime.identity.has_admin():
             raise StartupError("there is no admin yet, run 'hanami init' first")
         for task in runtime.queue.recover():
             log.warning("a task had no queue and failed", extra={"task": task})
@@ -48,12 +50,12 @@ def _plan(runtime: Runtime) -> Plan:
     settings = runtime.settings
     if settings["log.level"] not in LEVELS:
         raise SettingsError(f"log.level must be one of {', '.join(LEVELS)}, not {settings['log.level']}")
+    placement.check(settings[placement.SETTING], list(runtime.hosts))
     if not runtime.hosts:
         log.warning("no plugin provides a compute host, no task will run")
     http = HttpLimits(**{name: settings[f"http.{name}"] for name in HttpLimits.__struct_fields__})
     address = settings["http.host"], settings["http.port"]
-    declared = [contribution.item for contribution in runtime.plugins.processes(settings).values()]
-    processes = [Launch(item.name, item.target, item.command, item.ready) for item in declared]
+    processes = [Launch(p.name, p.target, p.command, p.ready) for p in runtime.processes.values()]
     hosts = list(runtime.hosts)
     return Plan(hosts=hosts, processes=processes, address=address, log_level=settings["log.level"], http=http)
 

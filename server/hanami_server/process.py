@@ -31,6 +31,7 @@ class HttpLimits(msgspec.Struct, frozen=True):
     threads: int
     timeout: float
     max_body: int
+    streams: int
     connections: int
 
 

@@ -11,6 +11,7 @@ import ipaddress
 import logging
 import os
 import selectors
+import shutil
 import signal
 import socket
 import subprocess
@@ -25,11 +26,11 @@ from hanami_core.errors import StartupError
 from hanami_core.localsocket import run_directory
 from hanami_server import lifetime, logs
 from hanami_server.child import Child
-from hanami_server.paths import server_lock_path, state_path
+from hanami_server.paths import plugin_states_path, server_lock_path, state_path
 from hanami_server.plan import Plan
 from hanami_server.process import Launch, Options, arguments
 
-__all__ = ["State", "Supervisor", "bind", "serve"]
+__all__ = ["State", "Supervisor", "bind", "read_state", "serve"]
 
 BACKLOG = 2048
 PATIENCE = 4.0
@@ -50,6 +51,14 @@ class State(msgspec.Struct):
     children: dict[str, int]
 
 
+def read_state(data_dir: Path) -> State | None:
+    """Return what the supervisor of a running server says of it."""
+    try:
+        return msgspec.json.decode(state_path(data_dir).read_bytes(), type=State)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
 def serve(data_dir: Path, flags: Mapping[str, str]) -> int:
     """Run a server until it is told to stop, and return the exit code.
 
@@ -62,6 +71,7 @@ def serve(data_dir: Path, flags: Mapping[str, str]) -> int:
         options = Options(data_dir, flags=dict(flags), parent=os.getpid())
         run_directory(data_dir).mkdir(mode=0o700, exist_ok=True)
         state_path(data_dir).unlink(missing_ok=True)
+        shutil.rmtree(plugin_states_path(data_dir), ignore_errors=True)
         plan = _prepare(options)
         logs.configure(plan.log_level, "supervisor")
         with bind(*plan.address) as listener:

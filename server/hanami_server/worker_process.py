@@ -15,10 +15,12 @@ from typing import NoReturn
 
 from hanami_core.errors import HanamiError
 from hanami_core.queue import WORKERS, TaskRunner
+from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
 from hanami_core.schedules import Scheduler
 from hanami_server import lifetime, logs
 from hanami_server.paths import worker_lock_path
+from hanami_server.plugin_states import publish
 from hanami_server.process import Options, announce, parse
 
 __all__ = ["main"]
@@ -49,9 +51,10 @@ def _run(options: Options) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
     lifetime.raise_file_limit()
-    runtime = Runtime.open(options.data_dir, "worker", options.flags)
+    runtime = Runtime.open(options.data_dir, Role.WORKER, options.flags)
     try:
-        _work(runtime, options, stopped)
+        with publish(runtime.plugins, options.data_dir, "worker"):
+            _work(runtime, options, stopped)
     finally:
         runtime.close()
     return 0
@@ -59,7 +62,7 @@ def _run(options: Options) -> int:
 
 def _work(runtime: Runtime, options: Options, stopped: threading.Event) -> None:
     runner = TaskRunner(runtime, WORKERS, runtime.settings["queue.background"], lifetime.abort)
-    scheduler = Scheduler(runtime, runtime.plugins.schedules(runtime).values())
+    scheduler = Scheduler(runtime, runtime.schedules.values())
     runner.listen()
     runner.start()
     scheduler.start()

@@ -23,7 +23,7 @@ from rich.table import Table
 
 from hanami_sdk import Client
 from hanami_server.demo import digits, story
-from hanami_server.demo.local import LocalServer
+from hanami_server.local import LocalServer
 from tests.bench import engine, many, pages, rest
 from tests.bench.contest import report, result
 

@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hanami_sdk import Client, hanami_token
-from hanami_server.demo.local import LocalServer
 from hanami_server.demo.story import TEMPLATE
+from hanami_server.local import LocalServer
 
 CLIENTS = 8
 WARM_UP, SECONDS, REPEATS = 0.5, 3.0, 3

@@ -99,6 +99,18 @@ def test_server_and_core_name_no_feature() -> None:
     assert [line for line in found if not allowed.search(line)] == []
 
 
+def test_server_and_core_know_no_wire() -> None:
+    pattern = re.compile(r"v1.0alpha|x-auth-token|jwt", re.IGNORECASE)
+    found = [
+        f"{path.name}:{number}: {line.strip()}"
+        for package in ("hanami_core", "hanami_server")
+        for path in package_directory(package).rglob("*.py")
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if pattern.search(line)
+    ]
+    assert found == []
+
+
 def imports_of_plugins(path: Path) -> Iterator[str]:
     """Return what a file imports from plugins, as dotted names."""
     for node in ast.walk(ast.parse(path.read_text())):

@@ -241,7 +241,8 @@ def test_a_task_may_hand_on_what_it_holds_when_it_ends(bench: Bench) -> None:
     assert task is not None
     with bench.queue.commit(task, 5, final=True):
         bench.blobs.retain(name)
-    assert bench.blobs.open(name).read_bytes() == b"content"
+    with bench.blobs.open(name) as path:
+        assert path.read_bytes() == b"content"
     assert Blob.get(Blob.uuid == name).references == 1
 
 

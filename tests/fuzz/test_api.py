@@ -39,7 +39,7 @@ Known = dict[str, str]
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
-    unlimited = {"auth_jwt__attempts": 1_000_000, "auth_jwt__address_attempts": 1_000_000}
+    unlimited = {"users__attempts": 1_000_000, "users__address_attempts": 1_000_000}
     with Whole(tmp_path_factory.mktemp("fuzz"), **unlimited) as whole:
         # There is no sidecar, so nobody would ever settle what a call waits for.
         whole.runtime.queue.wait = lambda uuid, timeout: "queued"  # type: ignore[method-assign]
@@ -48,7 +48,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
 
 @pytest.fixture(scope="module")
 def description(whole: Whole) -> Any:
-    return schemathesis.openapi.from_wsgi("/openapi.json", whole.app)
+    return schemathesis.openapi.from_wsgi("/openapi.json", whole.http.app)
 
 
 def resources(whole: Whole) -> Known:
@@ -60,7 +60,7 @@ def resources(whole: Whole) -> Known:
     task = Task.active().where(Task.partition == cluster.uuid).first() or Task.create(
         **OWNED, kind="train", partition=cluster.uuid, payload="{}", total_cycles=1
     )
-    host = next(iter(whole.runtime.hosts.values())).uuid
+    host = next(iter(whole.runtime.host_uuids.values()))
     by_path = {"dataset": dataset.uuid, "checkpoint": checkpoint.uuid, "task": task.uuid, "cluster": cluster.uuid}
     return by_path | {
         "cluster_uuid": cluster.uuid,

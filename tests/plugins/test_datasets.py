@@ -20,14 +20,23 @@ from hanami_core.access import Actor
 from hanami_core.datasets import TableWriter
 from hanami_core.decoding import DecodeResult, Limits
 from hanami_core.errors import BadRequest, Conflict, CorruptFile, NotFound
-from hanami_core.http.routes import Route
+from hanami_core.http import BoundRoute
 from hanami_core.ids import new_uuid
-from hanami_core.plugin_host import DEGRADED, EntryPoint
+from hanami_core.plugin_host import EntryPoint
 from hanami_core.queue import OPEN, Task, runner
 from hanami_core.storage.blobs import Blob
 from hanami_core.storage.database import atomic
 from hanami_plugins import datasets, uploads
-from hanami_plugins.datasets import WAITING, Dataset, add_result, decode, description, open_table, service
+from hanami_plugins.datasets import (
+    WAITING,
+    Dataset,
+    add_result,
+    decode,
+    description,
+    open_table,
+    seal_result,
+    service,
+)
 from hanami_plugins.uploads import Upload
 from tests.plugins.data import ADMIN, ELSEWHERE, MEMBER, OTHER, Site, digits, idx, message, tree
 from tests.server.harness import until
@@ -48,11 +57,9 @@ def stored(site: Site, columns: dict[str, int], values: Any, name: str = "result
         with TableWriter(staged) as table:
             table.begin(columns, dtype)
             table.append(np.array(values, dtype))
-        site.runtime.blobs.seal(staged)
+        shape, owner = seal_result(site.runtime, staged), {"owner_id": "tsugumi", "project_id": "room"}
         with atomic():
-            dataset = add_result(
-                site.runtime, uuid=new_uuid(), name=name, owner_id="tsugumi", project_id="room", staged=staged
-            )
+            dataset = add_result(site.runtime, uuid=new_uuid(), name=name, staged=staged, shape=shape, **owner)
     return dataset.uuid
 
 
@@ -97,9 +104,8 @@ def test_mnist_from_announcement_to_table(site: Site, tmp_path: Path) -> None:
         "version": "v1.0alpha",
     }
     dataset = Dataset.get(Dataset.uuid == uuid)
-    assert np.array_equal(
-        open_table(site.runtime, dataset).column("picture").ravel(), np.frombuffer(files["input"][16:], np.uint8)
-    )
+    with open_table(site.runtime, dataset) as table:
+        assert np.array_equal(table.column("picture").ravel(), np.frombuffer(files["input"][16:], np.uint8))
     assert (dataset.dtype, dataset.complete) == ("uint8", True)
     assert description(dataset) == site.call("GET", "", uuid=uuid)["description"]
     assert tree(tmp_path) == {f"blobs/{dataset.blob[:2]}/{dataset.blob}"}
@@ -478,7 +484,7 @@ def test_a_format_with_useless_names_is_off_and_the_others_stay(tmp_path: Path, 
     with Site(tmp_path, plugin(name, *parts)) as site:
         assert ("POST", "/v1.0alpha/dataset/upload/csv") in site.routes
         assert len([route for route in site.routes.values() if "/upload/" in route.path]) == 4
-        assert site.runtime.plugins.plugins["stranger"].state == DEGRADED
+        assert site.runtime.plugins.plugins["stranger"].state == "broken"
         assert site.runtime.plugins.plugins["datasets"].works
 
 
@@ -541,7 +547,8 @@ def test_a_table_that_a_task_keeps_outlives_its_dataset(site: Site) -> None:
     with atomic():
         site.runtime.blobs.retain(blob)
     site.call("DELETE", "", uuid=uuid)
-    assert site.runtime.blobs.open(blob).exists()
+    with site.runtime.blobs.open(blob) as path:
+        assert path.exists()
 
 
 def test_upper_case_finds_the_dataset(site: Site) -> None:
@@ -608,7 +615,8 @@ def check(site: Site, result: str, reference: str) -> float:
 
 def test_the_share_of_right_answers(site: Site) -> None:
     reference = site.upload("mnist", **digits(20))
-    labels = open_table(site.runtime, Dataset.get(Dataset.uuid == reference)).column("label").astype(np.float32)
+    with open_table(site.runtime, Dataset.get(Dataset.uuid == reference)) as table:
+        labels = table.column("label").astype(np.float32)
     wrong = np.roll(labels[:5], 1, axis=1)
     result = stored(site, {"test_output": 10}, np.concatenate([wrong, labels[5:] * 0.3]))
     assert check(site, result, reference) == 75.0
@@ -665,9 +673,10 @@ def test_a_result_that_is_rolled_back_leaves_nothing(site: Site, tmp_path: Path)
         with TableWriter(staged) as table:
             table.begin({"a": 1}, np.uint8)
             table.append(np.zeros((1, 1)))
-        with atomic() as transaction:
-            add_result(site.runtime, uuid=UNKNOWN, name="x", owner_id="a", project_id="b", staged=staged)
-            transaction.rollback()
+        shape = seal_result(site.runtime, staged)
+        with pytest.raises(RuntimeError), atomic():
+            add_result(site.runtime, uuid=UNKNOWN, name="x", owner_id="a", project_id="b", staged=staged, shape=shape)
+            raise RuntimeError("rolled back")
     assert Dataset.select().count() == Blob.select().count() == 0
     assert tree(tmp_path) == set()
 
@@ -679,13 +688,19 @@ def test_a_damaged_table_is_never_read(site: Site) -> None:
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
-    with pytest.raises(CorruptFile):
-        open_table(site.runtime, dataset)
+    with pytest.raises(CorruptFile), open_table(site.runtime, dataset):
+        pass
+
+
+def test_what_is_no_table_is_no_result(site: Site, tmp_path: Path) -> None:
+    with site.runtime.blobs.staging() as staged, pytest.raises(CorruptFile):
+        seal_result(site.runtime, staged)
+    assert tree(tmp_path) == set()
 
 
 def test_routes_are_what_the_specification_lists(site: Site) -> None:
-    def line(route: Route) -> str:
-        return f"{route.method} {route.path.removeprefix('/v1.0alpha/dataset')} {route.action}"
+    def line(bound: BoundRoute) -> str:
+        return f"{bound.route.method} {bound.route.path.removeprefix('/dataset')} {bound.route.action}"
 
     assert sorted(map(line, site.routes.values())) == [
         "DELETE  datasets.delete",

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hanami_core.localsocket import run_directory
-from hanami_plugins.measurements import routes
+from hanami_plugins.measurements import service
 from hanami_plugins.measurements.machine import describe
 from hanami_plugins.measurements.sampler import Sampler, series_path
 from hanami_plugins.measurements.sensors import Sensors
@@ -158,7 +158,7 @@ def test_measurements_are_answered(whole: Whole, machine: Path) -> None:
 
 def test_what_the_machine_does_not_have_is_not_found(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
     nothing = lambda: Sensors(Path("/nowhere"))  # noqa: E731
-    monkeypatch.setattr(routes, "Sensors", nothing)
+    monkeypatch.setattr(service, "Sensors", nothing)
     for path, title in (
         ("power_consumption", "Power consumption"),
         ("temperature_production", "Temperature"),
@@ -169,7 +169,7 @@ def test_what_the_machine_does_not_have_is_not_found(whole: Whole, monkeypatch: 
 
 
 def test_before_the_first_second_there_are_zeros(whole: Whole, machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(routes, "Sensors", lambda: Sensors(machine))
+    monkeypatch.setattr(service, "Sensors", lambda: Sensors(machine))
     assert whole.call("GET", "speed").json["current_speed"]["seconds"] == [0.0] * 60
 
 

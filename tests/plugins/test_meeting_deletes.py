@@ -109,7 +109,8 @@ def test_one_deletes_and_the_others_find_nothing(
     assert first == (200, "{}")
     assert rest == [(404, gone.text)] * 2
     assert Blob.get(Blob.uuid == blob).references == 1
-    assert whole.runtime.blobs.open(blob).read_bytes() == b"a network"
+    with whole.runtime.blobs.open(blob) as path:
+        assert path.read_bytes() == b"a network"
 
 
 @pytest.mark.parametrize("make", [checkpoint, cluster, dataset])
@@ -131,7 +132,7 @@ def test_whoever_has_the_identifier_now_keeps_the_place(
 ) -> None:
     whole.member("mia_", "digits")
     what = {"id": {"user": "mia_", "project": "digits"}[noun]}
-    model = whole.runtime.plugins.models()[f"{noun}s"][0]
+    model = whole.runtime.models[noun]
     stale = model.get(model.id == what["id"])
     assert whole.call("DELETE", noun, **what).status_code == 200
     whole.member("mia_", "digits")

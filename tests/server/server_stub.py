@@ -18,14 +18,18 @@ import peewee
 
 from hanami_core import hookimpl
 from hanami_core.access import Action, Actor, Rule
-from hanami_core.errors import BadRequest, NotFound
-from hanami_core.http.routes import Empty, Route
+from hanami_core.compute import HostDescription
+from hanami_core.errors import BadRequest, NotFound, Unauthorized
+from hanami_core.http import Api, Empty, Events, Route, ServerEvent, Stream
 from hanami_core.network import NetworkState, StateHead
+from hanami_core.network.declared import NoSettings
 from hanami_core.processes import Process, ProcessContext
 from hanami_core.queue import Job, Task, TaskKind
 from hanami_core.schedules import Schedule
 from hanami_core.settings import Setting
+from hanami_core.sockets import SocketTarget
 from hanami_core.storage.database import BaseModel, atomic
+from hanami_plugins.api_v1_0alpha import NativeApi
 
 ADMIN = Actor("admin", "Admin", "admin", "admin", is_admin=True)
 MEMBER = Actor("member", "Member", "home", "member")
@@ -74,23 +78,54 @@ def hanami_models():
     return [Note]
 
 
-@hookimpl
-def hanami_authenticate(runtime, token):
-    if token == "explode":
-        raise RuntimeError("no database")
-    return TOKENS.get(token)
+class Tokens:
+    name = "token"
+
+    def identify(self, request):
+        token = request.get_header("X-Auth-Token")
+        if token == "explode":
+            raise RuntimeError("no database")
+        return TOKENS.get(token)
 
 
 @hookimpl
-def hanami_rules(actor, action):
-    return [Rule(actor.role in action.roles, "Access denied by policy")] if action.resource is None else []
+def hanami_apis():
+    return [NativeApi("/v1"), Api("other", "/other", schemes=("token",), server="Other/2")]
 
 
 @hookimpl
-def hanami_admin(runtime, first):
-    if first is not None:
-        (runtime.settings.data_dir / "first-admin").write_text(" ".join(first[:2]))
-    return runtime.settings["server_stub.admin"]
+def hanami_authenticators():
+    return [Tokens()]
+
+
+@hookimpl
+def hanami_access_rules(actor, action):
+    return [Rule(actor.role in action.roles, "access_denied")] if action.resource is None else []
+
+
+class Directory:
+    def __init__(self, runtime):
+        self.runtime = runtime
+
+    def has_admin(self):
+        return self.runtime.settings["server_stub.admin"]
+
+    def create_admin(self, id, name, secret):
+        (self.runtime.settings.data_dir / "first-admin").write_text(f"{id} {name}")
+
+    def find(self, user_id):
+        return None
+
+    def verify(self, user_id, secret, address):
+        raise Unauthorized("login_denied")
+
+    def memberships(self, account):
+        return []
+
+
+@hookimpl
+def hanami_identity(runtime):
+    return Directory(runtime)
 
 
 # -- routes -----------------------------------------------------------------------------------------------------------
@@ -145,23 +180,54 @@ def abort(call, request):
     return {}
 
 
+def upload(call, request):
+    return {"bytes": sum(map(len, call.body))}
+
+
+def events(call, request):
+    return Events(ServerEvent(f"number {n}", event="count", id=str(n)) for n in range(request.count))
+
+
+def half(call, request):
+    def parts():
+        yield b"begin"
+        raise RuntimeError("in the middle")
+
+    return Stream(parts())
+
+
+def hold(call, request):
+    """Stream until the client goes."""
+
+    def parts():
+        while True:
+            time.sleep(0.02)
+            yield b"."
+
+    return Stream(parts())
+
+
 @hookimpl
 def hanami_routes(runtime):
     return [
-        Route("GET", "/v1/echo", "echo.get", Fields, dict, echo),
-        Route("POST", "/v1/echo", "echo.create", Fields, dict, echo),
-        Route("DELETE", "/v1/echo", "echo.delete", Fields, dict, echo, roles=("admin",)),
-        Route(
-            "POST", "/v1/token", "token.create", Fields, dict, lambda call, request: {"token": "good"}, anonymous=True
-        ),
-        Route("GET", "/v1/fail", "fail.get", Fields, dict, fail),
-        Route("GET", "/v1/missing", "missing.get", Fields, dict, missing),
-        Route("GET", "/v1/modules", "modules.get", Empty, dict, modules),
-        Route("GET", "/v1/wait", "wait.get", Fields, dict, wait),
-        Route("GET", "/v1/large", "large.get", Fields, dict, large),
-        Route("POST", "/v1/task", "task.create", Start, dict, start),
-        Route("GET", "/v1/task", "task.get", One, dict, state),
-        Route("DELETE", "/v1/task", "task.delete", One, dict, abort),
+        Route("POST", "/upload", "upload.create", None, dict, upload, max_body=1 << 28),
+        Route("PUT", "/upload/{name}/part", "upload.part", None, dict, upload, max_body=1 << 28),
+        Route("GET", "/events", "events.get", Fields, Events, events),
+        Route("GET", "/note", "other.get", Fields, dict, echo, api="other"),
+        Route("GET", "/half", "half.get", Fields, Stream, half),
+        Route("GET", "/hold", "hold.get", Fields, Stream, hold),
+        Route("GET", "/echo", "echo.get", Fields, dict, echo),
+        Route("POST", "/echo", "echo.create", Fields, dict, echo),
+        Route("DELETE", "/echo", "echo.delete", Fields, dict, echo, roles=("admin",)),
+        Route("POST", "/token", "token.create", Fields, dict, lambda call, request: {"token": "good"}, anonymous=True),
+        Route("GET", "/fail", "fail.get", Fields, dict, fail),
+        Route("GET", "/missing", "missing.get", Fields, dict, missing),
+        Route("GET", "/modules", "modules.get", Empty, dict, modules),
+        Route("GET", "/wait", "wait.get", Fields, dict, wait),
+        Route("GET", "/large", "large.get", Fields, dict, large),
+        Route("POST", "/task", "task.create", Start, dict, start),
+        Route("GET", "/task", "task.get", One, dict, state),
+        Route("DELETE", "/task", "task.delete", One, dict, abort),
     ]
 
 
@@ -317,14 +383,14 @@ class EchoSession:
             file.write(f"closed {threading.current_thread() is threading.main_thread()}\n")
 
 
-class EchoTarget:
+class EchoTarget(SocketTarget):
     name = "echo"
-    action = Action("echo.open", "PUT", "v1/echo", "write", ("admin",))
+    action = Action("echo.open", "PUT", "echo", "write", ("admin",))
 
     def host(self, runtime, uuid):
         return uuid.removeprefix("at-") if uuid.startswith("at-") else None
 
-    def open(self, runtime, access, uuid):
+    def open(self, runtime, access, uuid, connection):
         if uuid == "nowhere":
             raise NotFound(f"Echo with UUID '{uuid}' not found")
         if uuid == "broken":
@@ -334,9 +400,27 @@ class EchoTarget:
         return EchoSession(runtime.settings.data_dir / "sessions.log", runtime.compute.name)
 
 
+class LiveTarget(EchoTarget):
+    """Is chosen by its path, blocks, and says something of its own accord."""
+
+    name = "live"
+    path = "/live/{uuid}/{part}"
+    blocking = True
+
+    def open(self, runtime, access, uuid, connection):
+        request = connection.request
+        connection.send(f"{uuid} {request.parameters['part']} {request.query} {request.headers['host']}")
+        return super().open(runtime, access, uuid, connection)
+
+
+class BrokenTarget(LiveTarget):
+    name = "broken"
+    path = "/broken/{uuid"
+
+
 @hookimpl
 def hanami_socket_targets():
-    return [EchoTarget()]
+    return [EchoTarget(), BrokenTarget(), LiveTarget()]
 
 
 # -- compute ----------------------------------------------------------------------------------------------------------
@@ -347,10 +431,16 @@ class StubHost:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.uuid = f"00000000-0000-0000-0000-{sum(name.encode()):012d}"
 
-    def start(self, cache):
-        cache.mkdir(parents=True, exist_ok=True)
+    def start(self, context):
+        context.cache.mkdir(parents=True, exist_ok=True)
+        self.uuid = context.uuid
+
+    def stop(self):
+        pass
+
+    def describe(self):
+        return HostDescription(self.name, self.kind, self.uuid, 0, 0, 1)
 
 
 class StubNetwork:
@@ -379,10 +469,14 @@ class StubNetwork:
     def metrics(self):
         return {}
 
+    def close(self):
+        pass
+
 
 class StubRules:
     name = "section"
     host_kind = "stub"
+    settings = NoSettings
 
     def refuses(self, template):
         return None

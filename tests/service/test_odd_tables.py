@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hanami_sdk import BadRequestException, Client, Cluster, Dataset, TaskFailedException, csv_table
-from hanami_server.demo.local import LocalServer
+from hanami_server.local import LocalServer
 
 ROWS = int(os.environ.get("HANAMI_TABLE_ROWS", "1000000"))
 """Rows of the long table; ``tox -e big`` asks for ten times as many."""

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from hanami_sdk import Client, dataset, hanami_token
-from hanami_server.demo.local import LocalServer
+from hanami_server.local import LocalServer
 
 pyarrow = pytest.importorskip("pyarrow", reason="the example reads Parquet with pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import peewee
 
-from hanami_core.clock import NO_STAMP, Clock, stamp
+from hanami_core.clock import Clock
 from hanami_core.queue.models import ACTIVE, QUEUED, Partition, Task
 
 REMEMBERED_PARTITIONS = 4096
@@ -120,7 +120,7 @@ class Claims:
             "error": "",
             "fence": candidate.fence + 1,
             "attempts": self._earlier(candidate) + 1,
-            "started_at": stamp(self._clock.now()) if candidate.started_at == NO_STAMP else candidate.started_at,
+            "started_at": self._clock.now() if candidate.started_at is None else candidate.started_at,
             "lease_owner": owner,
             "lease_boot": self._clock.boot(),
             "lease_until": self._clock.monotonic() + self._lease,

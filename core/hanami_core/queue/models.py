@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import peewee
 
-from hanami_core.clock import NO_STAMP
 from hanami_core.storage.database import BaseModel, OwnedRecord
 
 QUEUED, ACTIVE, FINISHED, ABORTED, FAILED = "queued", "active", "finished", "aborted", "failed"
@@ -50,13 +49,13 @@ class Task(OwnedRecord):
     current_cycle = peewee.BigIntegerField(default=0)
     total_cycles = peewee.BigIntegerField()
     cursor = peewee.BigIntegerField(default=0)
-    started_at = peewee.CharField(64, default=NO_STAMP)
-    ended_at = peewee.CharField(64, default=NO_STAMP)
+    started_at = peewee.DoubleField(null=True)
+    ended_at = peewee.DoubleField(null=True)
     error = peewee.TextField(default="")
     blobs = peewee.TextField(default="[]")
     lease_owner = peewee.CharField(64, default="")
     lease_boot = peewee.CharField(64, default="")
-    lease_until = peewee.FloatField(default=0.0)
+    lease_until = peewee.DoubleField(default=0.0)
     fence = peewee.IntegerField(default=0)
     attempts = peewee.IntegerField(default=0)
     suspect = False

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import peewee
 
 from hanami_core.access import Actor
-from hanami_core.clock import Clock, stamp
+from hanami_core.clock import Clock
 from hanami_core.errors import Conflict, CorruptFile, LeaseLost
 from hanami_core.ids import new_uuid
 from hanami_core.queue import partitions
@@ -246,12 +247,20 @@ class TaskQueue:
                 log.exception("end of a task was not dealt with", extra={"task": task.uuid, "kind": task.kind})
         partitions.change(str(task.partition))
 
-    def _moment(self) -> str:
-        return stamp(self._clock.now())
+    def _moment(self) -> float:
+        return self._clock.now()
 
     def _tell(self, host: str) -> None:
         if host:
             after_commit(lambda: self._notify(host))
+
+    def loads(self) -> dict[str, tuple[int, int]]:
+        """Return for each host that has partitions the number of their open tasks, and that of the partitions."""
+        rows: Any = Partition.select(Partition.host, peewee.fn.COUNT(Partition.key)).group_by(Partition.host)
+        tasks: Any = Task.select(Partition.host, peewee.fn.COUNT(Task.uuid))
+        tasks = tasks.join(Partition, on=(Task.partition == Partition.key)).where(Task.state.in_(OPEN))
+        open_tasks = dict(tasks.group_by(Partition.host).tuples())
+        return {host: (open_tasks.get(host, 0), count) for host, count in rows.tuples()}
 
     def wait(self, uuid: str, timeout: float) -> str:
         """Wait until a task is no longer open, at most `timeout` seconds, and return its state."""

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from hanami_core.compute import Columns, ComputeHost, LiveNetwork, NetworkRules, Rows, Run
+from hanami_core.compute.rules import choose, key_of
 from hanami_core.errors import BadRequest, CorruptFile
 from hanami_core.network import Input, NetworkState, Output, Position, Settings, Template
 
@@ -75,9 +76,18 @@ class NetworkConformance:
         assert isinstance(host, ComputeHost)
         assert isinstance(network, LiveNetwork)
         assert rules.host_kind == host.kind
+        assert key_of(rules) == (rules.name, rules.host_kind)
         assert rules.refuses(line()) is None
         assert network.head.rules == rules.name
         assert {"blocks", "sections", "synapses"} <= set(network.metrics())
+
+    def test_it_is_what_templates_with_its_name_get(self, rules: NetworkRules) -> None:
+        """Named by a template it is chosen, and not with a setting that it did not declare."""
+        registry = {key_of(rules): rules}
+        named = line(Settings(growth=rules.name))
+        assert choose(registry, named, rules.host_kind) is rules
+        with pytest.raises(BadRequest, match="no_such_setting"):
+            choose(registry, line(Settings(growth=rules.name, own={"no_such_setting": 1})), rules.host_kind)
 
     def test_it_learns(self, network: LiveNetwork) -> None:
         """An easy problem is solved within a few passes, and new rows are answered right."""
@@ -131,6 +141,29 @@ class NetworkConformance:
         resumed = rules.open(NetworkState.read(file), host)
         resumed.train(rows, Run(lambda cycle: True, steps[-1]))
         assert resumed.state().digest() == whole.state().digest()
+
+    def test_a_network_comes_back_after_it_was_closed(self, rules: NetworkRules, host: ComputeHost) -> None:
+        """Its state stays what it was, and another network goes on from it; closing twice does no harm."""
+        network = self.open(rules, host, rules.create(line(), 7))
+        network.train(easy_rows(), ALWAYS)
+        state = network.state()
+        digest = state.digest()
+        network.close()
+        network.close()
+        assert state.digest() == digest
+        again = rules.open(state, host)
+        assert again.state().digest() == digest
+        again.train(easy_rows(), ALWAYS)
+        assert again.head.cycles == 2 * ROWS
+
+    def test_closing_one_network_leaves_others_alone(self, rules: NetworkRules, host: ComputeHost) -> None:
+        """Not even one that has the same state."""
+        first = self.open(rules, host, rules.create(line(), 7))
+        first.train(easy_rows(), ALWAYS)
+        second = rules.open(first.state(), host)
+        before = self.answers(first, easy_rows())
+        second.close()
+        np.testing.assert_array_equal(self.answers(first, easy_rows()), before)
 
     def test_one_by_one_learns_too(self, network: LiveNetwork) -> None:
         """Frames of a stream train the network."""

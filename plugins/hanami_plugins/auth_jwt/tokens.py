@@ -23,17 +23,18 @@ _OPTIONS: Any = {
 }
 
 
-class Claims(msgspec.Struct, frozen=True):
+class Claims(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a token says.
 
     `sub` is the user's identifier and `mark` which login of that user it is; `place` is the uuid of the membership,
-    empty for a global admin's own project.
+    empty for a global admin's own project. `attributes` are what whoever issued it wants to know again.
     """
 
     sub: str
     mark: str
     project_id: str
     place: str
+    attributes: dict[str, str] = {}
 
 
 class Tokens:
@@ -44,10 +45,17 @@ class Tokens:
         self._key, self._lifetime, self._clock = key, lifetime, clock
 
     def issue(self, claims: Claims) -> str:
-        """Return a new token."""
+        """Return a new token.
+
+        Raises:
+            ValueError: if the claims are too long, so that nobody could read it.
+        """
         now = int(self._clock.now())
         frame = {"iat": now, "exp": now + self._lifetime, "jti": new_uuid(), "aud": AUDIENCE}
-        return jwt.encode(msgspec.structs.asdict(claims) | frame, self._key, ALGORITHM)
+        token = jwt.encode(msgspec.to_builtins(claims) | frame, self._key, ALGORITHM)
+        if len(token) > LONGEST_TOKEN:
+            raise ValueError(f"a token has at most {LONGEST_TOKEN} characters, this one would have {len(token)}")
+        return token
 
     def read(self, token: str) -> Claims:
         """Return the claims of a valid token.
@@ -63,9 +71,9 @@ class Tokens:
             )
             return msgspec.convert(claims, Claims)
         except jwt.ExpiredSignatureError as error:
-            raise refusal("token expired") from error
+            raise refusal("credential_expired") from error
         except jwt.InvalidSignatureError as error:
-            raise refusal("invalid signature") from error
+            raise refusal("signature_invalid") from error
         except (jwt.PyJWTError, msgspec.ValidationError) as error:
             raise refusal() from error
 
@@ -75,6 +83,6 @@ def looks_like_token(text: str) -> bool:
     return text.count(".") == 2
 
 
-def refusal(reason: str = "invalid token supplied") -> Unauthorized:
+def refusal(code: str = "credential_invalid") -> Unauthorized:
     """Return the error for a token that is not accepted."""
-    return Unauthorized(f"Failed to validate JWT-Token with error: {reason}")
+    return Unauthorized(code)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hanami_core import hookimpl
-from hanami_core.http.routes import Route
+from hanami_core.http import Route
 from hanami_core.queue import TaskKind
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import Record

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import msgspec
 
 from hanami_core.network import NetworkState
@@ -25,8 +27,7 @@ def save(job: Job) -> None:
     live_clusters = job.runtime.stash[LIVE]
     with live_clusters.working(job.task.partition) as live:
         if Cluster.get(Cluster.uuid == live.uuid).blob is None:
-            live.changes += 1
-            live_clusters.store(live)
+            live_clusters.store(live, force=True)
         with job.commit(1, final=True):
             _add_checkpoint(job, live)
 
@@ -46,10 +47,11 @@ def restore(job: Job) -> None:
     """Replace the cluster's network by a checkpoint's."""
     runtime, uuid, blob = job.runtime, job.task.partition, job.payload(Restore).blob
     assert runtime.compute is not None, "tasks run in sidecars"
-    with runtime.blobs.open(blob).open("rb") as file:
+    with runtime.blobs.open(blob) as path, path.open("rb") as file:
         state = NetworkState.read(file)
+    # Opened to see whether the host can; the cluster opens it again when somebody needs it.
     network = runtime.rules_for(state.head.template, runtime.compute.kind).open(state, runtime.compute)
-    with runtime.stash[LIVE].replacing(uuid), job.commit(1, final=True):
+    with closing(network), runtime.stash[LIVE].replacing(uuid), job.commit(1, final=True):
         # The task's reference may be the only one left by now; the cluster needs one of its own before that ends.
         runtime.blobs.retain(blob)
         replace_state(runtime, uuid, blob, state.head, network.metrics())

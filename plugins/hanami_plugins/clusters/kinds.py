@@ -26,4 +26,4 @@ def switch_host(job: Job) -> None:
         with job.commit(1, final=True):
             Cluster.update(host=target).where(Cluster.uuid == uuid).execute()
             job.runtime.queue.move_partition(uuid, target)
-        live.forget(network)
+        live.evict(network)

@@ -11,15 +11,17 @@ from typing import Any
 
 import msgspec
 
-from hanami_core.access import Access
+from hanami_core.access import Access, Actor
 from hanami_core.compute import ComputeHost
+from hanami_core.compute.placement import place, require_hosts
 from hanami_core.errors import BadRequest, ClientError, Conflict, NotFound, TemplateError
 from hanami_core.http.sharing import owned_answer
 from hanami_core.network import NetworkState, StateHead, Template, in_a_line
 from hanami_core.queue import Task
 from hanami_core.runtime import Runtime
-from hanami_core.storage.database import ACTIVE, atomic, relaxed
+from hanami_core.storage.database import ACTIVE, after_commit, atomic, exclusive, relaxed
 from hanami_plugins.clusters.models import DIRECT_MODE, TASK_MODE, Cluster
+from hanami_plugins.clusters.notices import notify
 
 MISSING = "Cluster with uuid '{}' not found"
 SETTLE_SECONDS = 10.0
@@ -41,14 +43,13 @@ def create(runtime: Runtime, access: Access, name: str, encoded: str) -> Cluster
 
     Raises:
         BadRequest: if the template breaks a rule or no rule set runs it.
-        Conflict: if the name is taken among the clusters that the actor sees.
+        Conflict: if the name is taken among the clusters that the actor sees, or there is no host for it.
     """
-    host = default_host(runtime)
+    require_hosts(runtime)
     text = decode_template(encoded)
     template = runtime.parse_template(text) if text else None
-    if template is not None:
-        check_template(runtime, template, host)
-    with atomic():
+    host = _host_of_new(runtime, access.actor, template)
+    with exclusive("clusters.names"):
         if access.visible(Cluster, "write").where(Cluster.name == name).exists():
             raise Conflict(f"Cluster with name '{name}' already exist.")
         cluster = Cluster.create(
@@ -71,19 +72,11 @@ def decode_template(encoded: str) -> str:
         raise BadRequest("Uploaded template is not a valid base64-String.") from None
 
 
-def check_template(runtime: Runtime, template: Template, host: ComputeHost) -> None:
-    """Raise `TemplateError` if no rule set runs a template on a host."""
+def _host_of_new(runtime: Runtime, actor: Actor, template: Template | None) -> ComputeHost:
     try:
-        runtime.rules_for(template, host.kind)
+        return place(runtime, actor, template)
     except BadRequest as error:
         raise TemplateError(f"Uploaded template is not a valid cluster-template: \n{error}") from error
-
-
-def default_host(runtime: Runtime) -> ComputeHost:
-    """Return the host of new clusters."""
-    if not runtime.hosts:
-        raise Conflict("there is no compute host; see 'hanami plugins'")
-    return next(iter(runtime.hosts.values()))
 
 
 def template_of(cluster: Cluster) -> Template:
@@ -97,16 +90,38 @@ def template_of(cluster: Cluster) -> Template:
     return msgspec.json.decode(cluster.template, type=Template)
 
 
-def first_template(runtime: Runtime, cluster: Cluster, inputs: Sequence[str], outputs: Sequence[str]) -> Template:
+def first_template(
+    runtime: Runtime, actor: Actor, cluster: Cluster, inputs: Sequence[str], outputs: Sequence[str]
+) -> Template:
     """Return the template that a training with these names gives to a cluster without one.
+
+    If the cluster's host can not run it, the cluster goes to one that can: it has nothing yet that would have to move.
 
     Raises:
         BadRequest: if the names can not be those of a network.
+        Conflict: if the cluster would have to go to another host while it has open tasks.
     """
     template = in_a_line(inputs, outputs)
-    host = runtime.hosts.get(cluster.host, default_host(runtime))
-    runtime.rules_for(template, host.kind)
+    if not _runs_where_it_is(runtime, cluster, template):
+        _assign_host(runtime, cluster, place(runtime, actor, template))
     return template
+
+
+def _runs_where_it_is(runtime: Runtime, cluster: Cluster, template: Template) -> bool:
+    host = runtime.hosts.get(cluster.host)
+    try:
+        return host is not None and bool(runtime.rules_for(template, host.kind))
+    except BadRequest:
+        return False
+
+
+def _assign_host(runtime: Runtime, cluster: Cluster, host: ComputeHost) -> None:
+    """Give a cluster that has no network a host that can run its first one."""
+    with atomic():
+        if runtime.queue.open_tasks(cluster.uuid):
+            raise Conflict(f"Host '{cluster.host}' can not run the cluster, which has open tasks there")
+        Cluster.update(host=host.name).where(Cluster.uuid == cluster.uuid).execute()
+        runtime.queue.move_partition(cluster.uuid, host.name)
 
 
 def interfaces(cluster: Cluster) -> tuple[dict[str, int], dict[str, int]]:
@@ -123,7 +138,7 @@ def read_state(runtime: Runtime, cluster: Cluster, template: Template) -> Networ
     if cluster.blob is None:
         host = runtime.hosts[cluster.host]
         return runtime.rules_for(template, host.kind).create(template, cluster.seed)
-    with runtime.blobs.open(cluster.blob).open("rb") as file:
+    with runtime.blobs.open(cluster.blob) as path, path.open("rb") as file:
         return NetworkState.read(file)
 
 
@@ -166,6 +181,7 @@ def delete(runtime: Runtime, cluster: Cluster) -> None:
         if not cluster.mark_deleted():
             raise NotFound(MISSING.format(cluster.uuid))
         clean_up(runtime, cluster.uuid)
+        _tell_host(runtime, cluster)
 
 
 def clean_up(runtime: Runtime, uuid: str) -> None:
@@ -203,8 +219,14 @@ def set_mode(runtime: Runtime, access: Access, cluster: Cluster, new: str) -> No
         Cluster.update(mode=new).where(Cluster.uuid == cluster.uuid).execute()
         if new == TASK_MODE and mode == DIRECT_MODE and not open_tasks:
             settled = queue.enqueue("settle", cluster.uuid, access.actor, cluster.name, Nothing(), 1)
+        _tell_host(runtime, cluster)
     if settled is not None:
         queue.wait(settled.uuid, SETTLE_SECONDS)
+
+
+def _tell_host(runtime: Runtime, cluster: Cluster) -> None:
+    """Let the sidecar of a cluster know, after the current transaction, that its row has changed."""
+    after_commit(lambda: notify(runtime.settings.data_dir, cluster.host, cluster.uuid))
 
 
 def move(runtime: Runtime, access: Access, cluster: Cluster, host_uuid: str) -> None:
@@ -214,9 +236,10 @@ def move(runtime: Runtime, access: Access, cluster: Cluster, host_uuid: str) -> 
         NotFound: if there is no such host.
         Conflict: if the host has no rules for the network, or the cluster is in direct mode.
     """
-    host = next((host for host in runtime.hosts.values() if host.uuid == host_uuid.lower()), None)
-    if host is None:
+    names = [name for name, uuid in runtime.host_uuids.items() if uuid == host_uuid.lower() and name in runtime.hosts]
+    if not names:
         raise NotFound(f"Host with uuid '{host_uuid}' not found")
+    host = runtime.hosts[names[0]]
     try:
         runtime.rules_for(template_of(cluster), host.kind)
     except ClientError as error:

@@ -9,16 +9,16 @@ import threading
 from collections.abc import Iterable
 
 from hanami_core import hookimpl
-from hanami_core.http.routes import Route
+from hanami_core.http import Route
 from hanami_core.queue import TaskKind
 from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
 from hanami_core.storage.database import Record
 from hanami_plugins.datasets import decode, routes
 from hanami_plugins.datasets.models import Dataset
-from hanami_plugins.datasets.service import WAITING, add_result, description, open_table
+from hanami_plugins.datasets.service import WAITING, add_result, description, open_table, seal_result
 
-__all__ = ["Dataset", "add_result", "description", "open_table"]
+__all__ = ["Dataset", "add_result", "description", "open_table", "seal_result"]
 
 requires = ("uploads",)
 

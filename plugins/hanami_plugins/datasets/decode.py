@@ -59,7 +59,7 @@ def run(job: Job) -> None:
     paths = {part: uploads.path(runtime, Upload.get(Upload.uuid == file)) for part, file in work.files.items()}
     if dataset.format not in runtime.formats:
         raise Conflict(f"no installed plugin reads files of format '{dataset.format}'")
-    module = str(runtime.formats[dataset.format].plugin.module.__name__)
+    module = runtime.formats.owner(dataset.format).module_name
     with runtime.blobs.staging(job.task.uuid) as staged:
         try:
             shape = decoding.decode(module, dataset.format, paths, staged, _limits(runtime), job.step)

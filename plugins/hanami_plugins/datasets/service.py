@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -162,8 +163,9 @@ def _percentage(dataset: Dataset) -> float:
     return 0.0 if task is None else 100.0 * task.current_cycle / max(1, task.total_cycles)
 
 
-def open_table(runtime: Runtime, dataset: Dataset) -> Table:
-    """Return the table of a dataset after checking its hash.
+@contextlib.contextmanager
+def open_table(runtime: Runtime, dataset: Dataset) -> Iterator[Table]:
+    """Lend the table of a dataset, whose content was compared with its hash; it must not be used afterwards.
 
     Raises:
         Conflict: if its upload was not finalised, or is being decoded.
@@ -173,7 +175,8 @@ def open_table(runtime: Runtime, dataset: Dataset) -> Table:
         raise Conflict(f"Data-set with uuid '{dataset.uuid}' is being decoded, try again when that has ended")
     if dataset.blob is None:
         raise Conflict(f"Data-set with uuid '{dataset.uuid}' is not complete, its upload was not finalised")
-    return Table.open(runtime.blobs.open(dataset.blob))
+    with runtime.blobs.open(dataset.blob) as path:
+        yield Table.open(path)
 
 
 def description(dataset: Dataset) -> dict[str, dict[str, int]]:
@@ -182,13 +185,27 @@ def description(dataset: Dataset) -> dict[str, dict[str, int]]:
     return {name: {"column_start": start, "column_end": end} for name, (start, end) in columns.items()}
 
 
-def add_result(runtime: Runtime, *, uuid: str, name: str, owner_id: str, project_id: str, staged: Path) -> Dataset:
-    """Add a dataset whose table was staged (`Blobs.staging`), in the caller's transaction.
+def seal_result(runtime: Runtime, staged: Path) -> decoding.DecodeResult:
+    """Make a staged table (`Blobs.staging`) durable and return its shape, so that `add_result` is quick.
 
     Raises:
         CorruptFile: if the staged file is no table.
     """
-    blob = runtime.blobs.adopt(staged)
-    table = Table.open(runtime.blobs.store.path(blob))
+    shape = decoding.shape_of(Table.open(staged))
+    runtime.blobs.seal(staged)
+    return shape
+
+
+def add_result(
+    runtime: Runtime,
+    *,
+    uuid: str,
+    name: str,
+    owner_id: str,
+    project_id: str,
+    staged: Path,
+    shape: decoding.DecodeResult,
+) -> Dataset:
+    """Add a dataset of a staged table, in the caller's transaction; `shape` is what `seal_result` returned."""
     owned = {"uuid": uuid, "name": name, "owner_id": owner_id, "project_id": project_id}
-    return Dataset.create(**owned, format=RESULT, **decode.described(blob, decoding.shape_of(table)))
+    return Dataset.create(**owned, format=RESULT, **decode.described(runtime.blobs.adopt(staged), shape))

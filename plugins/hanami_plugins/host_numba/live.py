@@ -171,6 +171,10 @@ class SectionNetwork:
             "failure_rate": float(record[FAILURE]),
         } | ({"loss": float(record[LOSS]), "accuracy": float(record[ACCURACY])} if record[SCORED] else {})
 
+    def close(self) -> None:
+        """Let go of everything; a closed network has nothing left to answer with."""
+        vars(self).clear()
+
     def resize(self, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> None:
         """Fit the interfaces to numbers of values; an input grows and never shrinks, an output keeps its first size.
 
@@ -287,7 +291,7 @@ class SectionNetwork:
 
     def _way_to_answer(self, inputs: Ints) -> Way:
         memory, net = self._memory, self._answering()
-        if memory.template.settings.precision == "int8":
+        if memory.settings.precision == "int8":
             snapshot = take(net, memory.size, inputs)
             if snapshot is not None:
                 return Way(answer_quads, snapshot, partial(quad_answers, snapshot))

@@ -7,17 +7,32 @@ answers from that file. What a tool for operators would collect about the server
 from __future__ import annotations
 
 from hanami_core import hookimpl
-from hanami_core.http.routes import Route
+from hanami_core.http import Route
 from hanami_core.localsocket import run_directory
+from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
 from hanami_core.schedules import Schedule
 from hanami_core.settings import Setting
 from hanami_core.stash import StashKey
 from hanami_plugins.measurements import routes
+from hanami_plugins.measurements.machine import Machine
 from hanami_plugins.measurements.sampler import INTERVAL, Sampler
-from hanami_plugins.measurements.threads import Notes
+from hanami_plugins.measurements.sensors import POWER, SPEED, TEMPERATURE
+from hanami_plugins.measurements.series import Values
+from hanami_plugins.measurements.service import describe_machine, measured, thread_map
+from hanami_plugins.measurements.threads import Notes, ThreadMap
 
-__all__: list[str] = []
+__all__ = [
+    "POWER",
+    "SPEED",
+    "TEMPERATURE",
+    "Machine",
+    "ThreadMap",
+    "Values",
+    "describe_machine",
+    "measured",
+    "thread_map",
+]
 
 NOTES: StashKey[Notes] = StashKey("measurements.notes")
 
@@ -37,7 +52,7 @@ def hanami_schedules(runtime: Runtime) -> list[Schedule]:
 @hookimpl
 def hanami_startup(runtime: Runtime) -> None:
     """In a sidecar, leave notes about its threads, which nobody else knows by name."""
-    if runtime.role == "sidecar":
+    if runtime.role is Role.SIDECAR:
         runtime.stash[NOTES] = Notes(run_directory(runtime.settings.data_dir), runtime)
         runtime.stash[NOTES].start()
 

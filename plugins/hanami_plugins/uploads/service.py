@@ -8,7 +8,7 @@ from pathlib import Path
 from hanami_core.access import Actor
 from hanami_core.errors import Conflict
 from hanami_core.runtime import Runtime
-from hanami_core.storage.database import after_commit, atomic
+from hanami_core.storage.database import after_commit, atomic, exclusive
 from hanami_plugins.uploads.models import Upload
 from hanami_plugins.uploads.received import Place
 
@@ -29,12 +29,13 @@ def create_upload(runtime: Runtime, actor: Actor, related_uuid: str, size: int, 
         Conflict: if the actor has too many uploads already.
     """
     limit = runtime.settings["uploads.open"]
-    if Upload.active().where(Upload.owner_id == actor.user_id).count() >= limit:
-        text = f"User with id '{actor.user_id}' has {limit} unfinished uploads already"
-        raise Conflict(f"{text}, finalise one or delete its data-set first")
-    return Upload.create(
-        name=name, owner_id=actor.user_id, project_id=actor.project_id, related_uuid=related_uuid, size=size
-    )
+    with exclusive(f"uploads.open/{actor.user_id}"):
+        if Upload.active().where(Upload.owner_id == actor.user_id).count() >= limit:
+            text = f"User with id '{actor.user_id}' has {limit} unfinished uploads already"
+            raise Conflict(f"{text}, finalise one or delete its data-set first")
+        return Upload.create(
+            name=name, owner_id=actor.user_id, project_id=actor.project_id, related_uuid=related_uuid, size=size
+        )
 
 
 def uploads_of(related_uuid: str) -> list[Upload]:
@@ -129,18 +130,23 @@ class CleanUp:
         remove_orphans(runtime)
 
 
-def remove_orphans(runtime: Runtime) -> list[str]:
-    """Remove files of uploads that do not exist, and return their names.
+def orphans(runtime: Runtime) -> list[Path]:
+    """Return files of uploads that do not exist.
 
     A row is always older than its files; so files are listed before rows, or those of a new upload would look like
     orphans.
     """
     files = [file for file in _folder(runtime).glob("*") if file.is_file()]
     known = {upload.uuid for upload in Upload.active()}
-    orphans = [file for file in files if file.name.partition(".")[0] not in known]
-    for file in orphans:
+    return sorted(file for file in files if file.name.partition(".")[0] not in known)
+
+
+def remove_orphans(runtime: Runtime) -> list[str]:
+    """Remove files of uploads that do not exist, and return their names."""
+    found = orphans(runtime)
+    for file in found:
         file.unlink(missing_ok=True)
-    return [file.name for file in orphans]
+    return [file.name for file in found]
 
 
 def _folder(runtime: Runtime) -> Path:

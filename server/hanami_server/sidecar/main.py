@@ -12,16 +12,17 @@ import sys
 from typing import Any, NoReturn
 
 from hanami_core import localsocket
-from hanami_core.errors import HanamiError, StartupError
+from hanami_core.errors import HanamiError
 from hanami_core.queue import TaskRunner
+from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
-from hanami_core.settings import cache_directory
 from hanami_server import lifetime, logs
 from hanami_server.paths import control_path, host_lock_path
+from hanami_server.plugin_states import publish
 from hanami_server.process import Options, announce, parse
+from hanami_server.sidecar.connection_manager import ConnectionManager
 from hanami_server.sidecar.control import Control
 from hanami_server.sidecar.probe import Probe
-from hanami_server.sidecar.reception import Reception
 from hanami_server.sidecar.watchdog import Watchdog
 
 __all__ = ["main"]
@@ -51,17 +52,15 @@ def main(argv: list[str]) -> NoReturn:
 
 def _run(options: Options, host: str) -> int:
     lifetime.raise_file_limit()
-    runtime = Runtime.open(options.data_dir, "sidecar", options.flags)
-    if host not in runtime.hosts:
-        raise StartupError(f"no plugin provides the host {host}")
-    runtime.compute = runtime.hosts[host]
-    runtime.compute.start(cache_directory(runtime.settings, os.environ))
-    # What lives until the end need not be looked at by the collector; the event loop waits for every run of it.
-    gc.collect()
-    gc.freeze()
-    sys.setswitchinterval(SWITCH_INTERVAL)
+    runtime = Runtime.open(options.data_dir, Role.SIDECAR, options.flags)
     try:
-        asyncio.run(_serve(runtime, host, options))
+        runtime.start_compute(host)
+        # What lives until the end need not be looked at by the collector; the event loop waits for every run of it.
+        gc.collect()
+        gc.freeze()
+        sys.setswitchinterval(SWITCH_INTERVAL)
+        with publish(runtime.plugins, options.data_dir, f"sidecar {host}"):
+            asyncio.run(_serve(runtime, host, options))
     finally:
         runtime.close()
     return 0
@@ -73,11 +72,11 @@ async def _serve(runtime: Runtime, host: str, options: Options) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     runner = TaskRunner(runtime, host, _slots(runtime), lifetime.abort)
-    reception, watchdog = Reception(runtime, host), Watchdog(loop)
-    control = Control(control_path(options.data_dir, host), _operations(runtime, runner, reception))
+    connections, watchdog = ConnectionManager(runtime, host), Watchdog(loop)
+    control = Control(control_path(options.data_dir, host), _operations(runtime, runner, connections))
     await control.start()
     notified = _listen(loop, runtime, host, runner)
-    reception.start()
+    connections.start()
     runner.start()
     watchdog.start()
     announce(options)
@@ -87,14 +86,14 @@ async def _serve(runtime: Runtime, host: str, options: Options) -> None:
     control.stop()
     loop.remove_reader(notified)
     notified.close()
-    await _stop(runner, reception)
+    await _stop(runner, connections)
     watchdog.stop()
 
 
-async def _stop(runner: TaskRunner, reception: Reception) -> None:
+async def _stop(runner: TaskRunner, connections: ConnectionManager) -> None:
     tasks = asyncio.create_task(asyncio.to_thread(runner.stop, STOP_TASKS))
     try:
-        await asyncio.wait_for(reception.stop(STOP_SOCKETS), STOP_TASKS)
+        await asyncio.wait_for(connections.stop(STOP_SOCKETS), STOP_TASKS)
     except TimeoutError:
         log.warning("sessions were cut")
     if not await tasks:
@@ -121,10 +120,15 @@ def _listen(loop: asyncio.AbstractEventLoop, runtime: Runtime, host: str, runner
     return notified
 
 
-def _operations(runtime: Runtime, runner: TaskRunner, reception: Reception) -> dict[str, Any]:
+def _operations(runtime: Runtime, runner: TaskRunner, connections: ConnectionManager) -> dict[str, Any]:
     assert runtime.compute is not None
 
     def metrics() -> dict[str, Any]:
-        return {"rss": lifetime.resident_bytes(), "tasks": runner.count, "sockets": reception.count, "pid": os.getpid()}
+        return {
+            "rss": lifetime.resident_bytes(),
+            "tasks": runner.count,
+            "sockets": connections.count,
+            "pid": os.getpid(),
+        }
 
     return {"probe": Probe(runtime, runtime.compute).run, "metrics": metrics}

@@ -83,6 +83,10 @@ class SynapseNetwork:
             "links": int(np.count_nonzero(net.links != NONE)),
         }
 
+    def close(self) -> None:
+        """Let go of everything; a closed network has nothing left to answer with."""
+        vars(self).clear()
+
     def resize(self, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> None:
         """Fit the interfaces to numbers of values; an input grows and never shrinks, an output keeps its first size.
 

@@ -1,0 +1,127 @@
+"""What the beginning of a websocket leads to: a session, another host, or a refusal.
+
+Sockets pass what routes pass: identity, then the target's action, then whatever the target asks of its row. Everything
+here but `Handshake.target` may block and runs in threads. Must not know sockets, nor how a client speaks; that is in
+`hanami_server.sidecar.dialect`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from hanami_core.access import Access, Actor
+from hanami_core.errors import BadRequest, InternalError, VisibleError
+from hanami_core.http import Api
+from hanami_core.runtime import Runtime
+from hanami_core.sockets import SocketConnection, SocketRequest, SocketSession, SocketTarget
+from hanami_server.gate import identify
+from hanami_server.sidecar import dialect
+from hanami_server.sidecar.target_paths import TargetPaths
+
+__all__ = ["Handshake", "Opened", "Outcome", "Redirect", "Refused"]
+
+MOST_HOPS = 3
+
+log = logging.getLogger("hanami.sockets")
+
+
+class Caller(NamedTuple):
+    """Who asks, and which Api they speak."""
+
+    api: Api
+    actor: Actor
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The session is open; `blocking` tells whether it gets its messages in threads."""
+
+    session: SocketSession
+    blocking: bool
+    api: Api
+
+
+@dataclass(frozen=True)
+class Redirect:
+    """The sidecar of another host must serve it."""
+
+    host: str
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The client is told why; after a first message it may try again."""
+
+    error: VisibleError
+    api: Api
+
+
+Outcome = Opened | Redirect | Refused
+
+
+class Handshake:
+    """Decides about the beginnings of websockets on behalf of one host."""
+
+    def __init__(self, runtime: Runtime, host: str) -> None:
+        """Decide for `host`."""
+        self._runtime = runtime
+        self._host = host
+        self._paths = TargetPaths(runtime.targets.values())
+
+    def target(self, request: SocketRequest) -> tuple[SocketTarget, SocketRequest] | None:
+        """Return the target that the path of a request chooses and the request with its parameters, or None."""
+        found = self._paths.find(request.path)
+        return None if found is None else (found.target, replace(request, parameters=found.parameters))
+
+    def by_message(self, message: bytes, connection: SocketConnection, hops: int) -> Outcome:
+        """Return what a first message leads to; `hops` tells how often the socket has moved already."""
+        request = dialect.as_falcon(connection.request)
+        chosen = self._runtime.routes.api_of(request.path)
+
+        def decide() -> Outcome:
+            nonlocal chosen
+            chosen, opening = dialect.choose(self._runtime.routes, request, message)
+            actor = identify(self._runtime, chosen, opening.request)
+            target = self._runtime.targets.get(opening.target)
+            if target is None or target.path:
+                raise BadRequest("target_unknown", target=opening.target[:64])
+            return self._open(target, Caller(chosen, actor), opening.resource, connection, hops)
+
+        return _guarded(decide, lambda: chosen)
+
+    def by_path(self, target: SocketTarget, connection: SocketConnection, hops: int) -> Outcome:
+        """Return what a request leads to whose path has chosen a target."""
+        request = dialect.as_falcon(connection.request)
+        api = self._runtime.routes.api_of(request.path)
+
+        def decide() -> Outcome:
+            caller = Caller(api, identify(self._runtime, api, request))
+            return self._open(target, caller, connection.request.parameters.get("uuid", ""), connection, hops)
+
+        return _guarded(decide, lambda: api)
+
+    def _open(
+        self, target: SocketTarget, caller: Caller, uuid: str, connection: SocketConnection, hops: int
+    ) -> Opened | Redirect:
+        action = caller.api.socket_action(target.action)
+        access = Access(caller.actor, action, self._runtime.plugins.access_rules)
+        access.require()
+        host = target.host(self._runtime, uuid)
+        if host is not None and host != self._host:
+            if host not in self._runtime.hosts or hops >= MOST_HOPS:
+                raise BadRequest("host_unavailable", host=host)
+            return Redirect(host)
+        return Opened(target.open(self._runtime, access, uuid, connection), target.blocking, caller.api)
+
+
+def _guarded(decide: Callable[[], Outcome], api: Callable[[], Api]) -> Outcome:
+    try:
+        return decide()
+    except VisibleError as error:
+        return Refused(error, api())
+    except Exception:
+        log.exception("websocket was not opened")
+        return Refused(InternalError("socket_failed"), api())
