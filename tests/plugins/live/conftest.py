@@ -12,6 +12,7 @@ from hanami_core.plugin_host import PluginHost, installed_plugins
 from hanami_core.queue import Lane
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import atomic
+from hanami_core.testing.hosts import host_context
 from hanami_plugins.clusters import LIVE, Cluster, LiveClusters, locks
 from tests.plugins.engine_kit import chain
 from tests.plugins.live.kit import ACTOR, Talk
@@ -41,7 +42,7 @@ def runtime(order_of_locks: None, tmp_path: Path, kernels: Path) -> Iterator[Run
         pass
     opened = Runtime.open(tmp_path, "sidecar", settings, {}, PluginHost(installed_plugins()))
     opened.compute = opened.hosts["cpu0"]
-    opened.compute.start(kernels)
+    opened.compute.start(host_context(kernels))
     yield opened
     opened.close()
 
