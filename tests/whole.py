@@ -1,4 +1,4 @@
-"""The whole application with all installed plugins, in this process and without sidecars."""
+"""The whole application with all installed plugins and a worker, in this process and without sidecars."""
 
 from __future__ import annotations
 

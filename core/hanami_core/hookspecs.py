@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import peewee
 
     from hanami_core.access import Action, Actor, Rule
+    from hanami_core.checks import Check
     from hanami_core.compute import ComputeHost, NetworkRules
     from hanami_core.compute.placement import PlacementRequest
     from hanami_core.datasets import DatasetFormat
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
     from hanami_core.events import Event
     from hanami_core.http import Api, Route
     from hanami_core.identity import Authenticator, IdentityProvider
+    from hanami_core.processes import Process
     from hanami_core.queue import TaskKind
     from hanami_core.runtime import Runtime
+    from hanami_core.schedules import Schedule
     from hanami_core.settings import Setting, Settings
     from hanami_core.sockets import SocketTarget
     from hanami_core.storage.blob_stores import BlobBackend
@@ -84,6 +87,43 @@ def hanami_shutdown(runtime: Runtime) -> None:
         @hookimpl
         def hanami_shutdown(runtime):
             runtime.stash[CACHE].close()
+    """
+
+
+@hookspec
+def hanami_processes(settings: Settings) -> Iterable[Process]:
+    """Declare processes that run beside the api and the sidecars. See `hanami_core.processes`.
+
+    The server starts them, restarts what ends or does not get ready, with longer and longer pauses, and ends them with
+    all others. It does not wait for them before it serves. Each runs once for a data directory.
+
+    :param settings: all settings.
+    :returns: processes with unique names.
+    :failure: the plugin is broken. A process that fails is logged; nothing else is harmed.
+
+    Example::
+
+        @hookimpl
+        def hanami_processes(settings):
+            return [Process("mailer", target="hanami_mail.mailer:run")]
+    """
+
+
+@hookspec
+def hanami_schedules(runtime: Runtime) -> Iterable[Schedule]:
+    """Declare what is to be done every so many seconds. See `hanami_core.schedules`.
+
+    Asked for in the worker process only, which is the only one to run them.
+
+    :param runtime: the worker's runtime.
+    :returns: schedules with unique names.
+    :failure: the plugin is broken. A run that fails is logged, and the next one comes in its turn.
+
+    Example::
+
+        @hookimpl
+        def hanami_schedules(runtime):
+            return [Schedule("mail.forget", 3600.0, forget_old_mails)]
     """
 
 
@@ -335,7 +375,7 @@ def hanami_template_dialects() -> Iterable[TemplateDialect]:
 
 @hookspec
 def hanami_task_kinds() -> Iterable[TaskKind]:
-    """Add kinds of tasks that the sidecars can run.
+    """Add kinds of tasks, for the sidecar of a compute host or for a worker process.
 
     :returns: kinds with unique names.
     :failure: the plugin is broken; a task of such a kind fails with the reason.
@@ -423,6 +463,26 @@ def hanami_event(runtime: Runtime, event: Event) -> None:
         def hanami_event(event):
             if isinstance(event, CallFailed):
                 PAGER.send(event.message)
+    """
+
+
+@hookspec
+def hanami_checks(runtime: Runtime) -> Iterable[Check]:
+    """Add looks at what the plugin keeps; ``hanami doctor`` takes them, in a process that only looks.
+
+    :param runtime: the process' runtime; ``runtime.role`` is `Role.INSPECT`.
+    :returns: checks; their findings are shown. A file of the plugin's own that it does not know is one.
+    :failure: shown as a finding; other checks go on.
+
+    Example::
+
+        @hookimpl
+        def hanami_checks(runtime):
+            def unknown_files():
+                for file in strays(runtime):
+                    yield Finding(f"note {file.name}", "nobody knows this file", (file,))
+
+            return [Check("files of notes", unknown_files)]
     """
 
 

@@ -7,6 +7,8 @@ role        process                                      `writes` `prepares`
             ``hanami doctor --repair``, tests
 `API`       a worker that answers REST                   yes      no
 `SIDECAR`   the process of one compute host              yes      no
+`WORKER`    the process of background work               yes      no
+`PROCESS`   a process that a plugin has declared         yes      no
 `INSPECT`   ``hanami doctor``, a look at what is there   no       no
 =========== ============================================ ======== ==========
 
@@ -28,6 +30,8 @@ class Role(StrEnum):
     MIGRATE = "migrate"
     API = "api"
     SIDECAR = "sidecar"
+    WORKER = "worker"
+    PROCESS = "process"
     INSPECT = "inspect"
 
     @property

@@ -28,8 +28,10 @@ from hanami_core.http import Api, RouteTable
 from hanami_core.identity import Authenticator, IdentityProvider
 from hanami_core.network import Template
 from hanami_core.plugin_host import PluginHost, Registry, installed_plugins, read_disabled
-from hanami_core.queue import Lane, Task, TaskKind, TaskQueue
+from hanami_core.processes import Process
+from hanami_core.queue import Partition, Task, TaskKind, TaskQueue
 from hanami_core.roles import Role
+from hanami_core.schedules import Schedule
 from hanami_core.settings import CORE_SETTINGS, Settings, cache_directory, load_settings
 from hanami_core.sockets import SocketTarget
 from hanami_core.stash import Stash
@@ -41,7 +43,7 @@ from hanami_core.storage.schema import Owner, unknown_steps
 
 log = logging.getLogger("hanami.runtime")
 
-CORE_MODELS: tuple[type[peewee.Model], ...] = (Lane, Task, Blob, database.SectionLock)
+CORE_MODELS: tuple[type[peewee.Model], ...] = (Partition, Task, Blob, database.SectionLock)
 
 
 @dataclass
@@ -67,6 +69,8 @@ class Runtime:
     dialects: Registry[str, TemplateDialect] = field(default_factory=lambda: Registry("hanami_template_dialects"))
     kinds: Registry[str, TaskKind] = field(default_factory=lambda: Registry("hanami_task_kinds"))
     targets: Registry[str, SocketTarget] = field(default_factory=lambda: Registry("hanami_socket_targets"))
+    processes: Registry[str, Process] = field(default_factory=lambda: Registry("hanami_processes"))
+    schedules: Registry[str, Schedule] = field(default_factory=lambda: Registry("hanami_schedules"))
     authenticators: Registry[str, Authenticator] = field(default_factory=lambda: Registry("hanami_authenticators"))
     apis: Registry[str, Api] = field(default_factory=lambda: Registry("hanami_apis"))
     routes: RouteTable = field(default_factory=RouteTable)
@@ -75,6 +79,10 @@ class Runtime:
     host_uuids: dict[str, str] = field(default_factory=dict)
     compute: ComputeHost | None = None
     _describer: Describer | None = None
+
+    def __post_init__(self) -> None:
+        """Let the queue know the kinds of tasks."""
+        self.queue.bind(self)
 
     @classmethod
     def open(
@@ -93,11 +101,7 @@ class Runtime:
             StartupError: if something essential is missing or fails; the text says what.
             SettingsError: if a setting is wrong.
         """
-        host = plugins or PluginHost(installed_plugins(), read_disabled(data_dir))
-        host.lenient = not Role(role).writes
-        host.require_essential()
-        settings = resolve_settings(data_dir, host, flags or {}, environ)
-        runtime = cls._assemble(Role(role), settings, host)
+        runtime = cls.assemble(data_dir, role, flags, environ, plugins)
         try:
             runtime._start()
         except BaseException:
@@ -106,8 +110,23 @@ class Runtime:
         return runtime
 
     @classmethod
-    def _assemble(cls, role: Role, settings: Settings, host: PluginHost) -> Runtime:
-        """Take the plugins through the phase of storage."""
+    def assemble(
+        cls,
+        data_dir: Path,
+        role: Role,
+        flags: Mapping[str, object] | None = None,
+        environ: Mapping[str, str] | None = None,
+        plugins: PluginHost | None = None,
+    ) -> Runtime:
+        """Take the plugins through settings and storage only; raises what `open` raises."""
+        host = plugins or PluginHost(installed_plugins(), read_disabled(data_dir))
+        host.lenient = not Role(role).writes
+        host.require_essential()
+        settings = resolve_settings(data_dir, host, flags or {}, environ)
+        return cls._with_storage(Role(role), settings, host)
+
+    @classmethod
+    def _with_storage(cls, role: Role, settings: Settings, host: PluginHost) -> Runtime:
         clock = SystemClock()
         context = StorageContext(settings, clock, read_only=not role.writes)
         db = open_database(host.databases(settings), context, host.broken())
@@ -120,7 +139,7 @@ class Runtime:
             database=db,
             blobs=blobs,
             clock=clock,
-            queue=TaskQueue(clock, blobs, settings["queue.lease"], partial(_poke, settings.data_dir)),
+            queue=TaskQueue(clock, blobs, settings["queue.lease"], partial(_notify, settings.data_dir)),
             models=host.models([model._meta.table_name for model in CORE_MODELS]),
         )
 
@@ -129,13 +148,13 @@ class Runtime:
         if self.role.prepares:
             self.migrate()
         self.plugins.startup(self)
-        self.gather()
+        self._gather()
         self._gather_routes()
         self.plugins.require_essential()
         if self.role.writes and not self.authenticators:
             raise StartupError("no plugin authenticates users; see 'hanami plugins'")
 
-    def gather(self) -> None:
+    def _gather(self) -> None:
         """Fill the registries, in an order in which each may look at those before it."""
         host = self.plugins
         self.authenticators = host.authenticators(self)
@@ -148,6 +167,8 @@ class Runtime:
         self.dialects = host.template_dialects()
         self.kinds = host.task_kinds()
         self.targets = host.socket_targets()
+        self.processes = host.processes(self.settings)
+        self.schedules = host.schedules(self)
 
     def _gather_routes(self) -> None:
         """Gather the routes; again without those that broke meanwhile, because routes are made of registries."""
@@ -164,8 +185,8 @@ class Runtime:
                 found.append(Owner(plugin.name, _migrations_of(plugin.module), models))
         return found
 
-    def migrate(self) -> list[str]:
-        """Bring all tables up to date and return the steps that ran.
+    def migrate(self, *, restore: bool = False) -> list[str]:
+        """Bring all tables up to date and return the steps that ran; with `restore` lost tables are made again, empty.
 
         Raises:
             StartupError: if a step fails, if a table was lost, or if a newer version has worked on the database: to go
@@ -173,7 +194,7 @@ class Runtime:
         """
         steps: list[str] = []
         for owner in self.owners():
-            steps += self.plugins.guard(owner.name, "its migrations", partial(_migrate, owner))
+            steps += self.plugins.guard(owner.name, "its migrations", partial(_migrate, owner, restore))
         return steps
 
     def start_compute(self, name: str) -> None:
@@ -228,13 +249,16 @@ class Runtime:
         return rules.choose(self.rules, template, host_kind)
 
 
-def _migrate(owner: Owner) -> list[str]:
+def _migrate(owner: Owner, restore: bool) -> list[str]:
     unknown = unknown_steps(owner)
     if unknown:
         text = f"the database has seen {unknown[0]} of {owner.name}, which this version does not know"
         raise StartupError(f"{text}; it was used by a newer one")
     steps = migrations.migrate(owner.directory, owner.name, owner.models)
     missing = owner.missing_tables()
+    if restore:
+        database.proxy.create_tables(missing)
+        return steps + [f"{model._meta.table_name} made again" for model in missing]
     if missing:
         text = f"the table {missing[0]._meta.table_name} of {owner.name} is missing"
         raise StartupError(f"{text}, see 'hanami doctor'")
@@ -250,8 +274,8 @@ def _migrations_of(module: ModuleType | None) -> Path | None:
     return Path(file).parent / "migrations" if file else None
 
 
-def _poke(data_dir: Path, host: str) -> None:
-    localsocket.poke(localsocket.poke_path(data_dir, host))
+def _notify(data_dir: Path, host: str) -> None:
+    localsocket.notify(localsocket.notify_path(data_dir, host))
 
 
 def resolve_settings(

@@ -87,6 +87,8 @@ CORE_SETTINGS = (
     Setting("compute.placement", str, "first", "Where clusters are created: first (that can), least_loaded, or a host"),
     Setting("log.level", str, "info", "What is logged: debug, info, warning or error"),
     Setting("queue.lease", float, 10.0, "Seconds after which a silent worker loses its task", 1.0, 3600.0),
+    Setting("queue.silence", float, 600.0, "Seconds without a step after which a task counts as hung", 1.0),
+    Setting("queue.background", int, 2, "Tasks without a compute host that run at the same time", 1, 1024),
     Setting("queue.store", float, 5.0, "Seconds between two stored states of a running training", 0.05, 3600.0),
     Setting("sockets.limit", int, 1024, "Websockets that one host serves at the same time", 1, 65536),
     Setting("sockets.timeout", float, 30.0, "Seconds that a websocket has for its first message", 0.1, 3600.0),

@@ -32,8 +32,8 @@ from hanami_core.events import CallFailed
 from hanami_core.http import METHODS, Api, BoundRoute, Call
 from hanami_core.ids import new_uuid
 from hanami_core.runtime import Runtime
+from hanami_core.storage.database import reset
 from hanami_server.answers import Answers
-from hanami_server.connections import reset
 from hanami_server.gate import Gate
 from hanami_server.health import LIVE_PATH, READY_PATH, Live, Ready
 from hanami_server.logs import hide_secrets, without_secrets

@@ -17,7 +17,7 @@ from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
 from hanami_server import logs
 from hanami_server.plan import Plan
-from hanami_server.process import HttpLimits, Options, parse
+from hanami_server.process import HttpLimits, Launch, Options, parse
 
 __all__ = ["main", "prepare"]
 
@@ -36,6 +36,8 @@ def prepare(options: Options) -> Plan:
     try:
         if runtime.identity is None or not runtime.identity.has_admin():
             raise StartupError("there is no admin yet, run 'hanami init' first")
+        for task in runtime.queue.recover():
+            log.warning("a task had no queue and failed", extra={"task": task})
         removed = runtime.blobs.recover(set())
         if removed:
             log.info("unfinished blobs removed", extra={"count": len(removed)})
@@ -53,7 +55,9 @@ def _plan(runtime: Runtime) -> Plan:
         log.warning("no plugin provides a compute host, no task will run")
     http = HttpLimits(**{name: settings[f"http.{name}"] for name in HttpLimits.__struct_fields__})
     address = settings["http.host"], settings["http.port"]
-    return Plan(hosts=list(runtime.hosts), address=address, log_level=settings["log.level"], http=http)
+    processes = [Launch(p.name, p.target, p.command, p.ready) for p in runtime.processes.values()]
+    hosts = list(runtime.hosts)
+    return Plan(hosts=hosts, processes=processes, address=address, log_level=settings["log.level"], http=http)
 
 
 def main(argv: list[str]) -> int:

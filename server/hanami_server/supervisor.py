@@ -1,7 +1,7 @@
-"""``hanami serve``: starts the api and one sidecar for each compute host, restarts what dies, ends all together.
+"""``hanami serve``: starts the api, the worker, one sidecar for each compute host and what plugins declare.
 
-Small on purpose: it loads no plugin and outlives everything else. It owns the listening socket, so that connections
-wait in the backlog while the api restarts.
+Restarts what dies, does not get ready or hangs, and ends all together. Small on purpose: it loads no plugin and
+outlives everything else. It owns the listening socket, so that connections wait in the backlog while the api restarts.
 """
 
 from __future__ import annotations
@@ -28,14 +28,15 @@ from hanami_server import lifetime, logs
 from hanami_server.child import Child
 from hanami_server.paths import plugin_states_path, server_lock_path, state_path
 from hanami_server.plan import Plan
-from hanami_server.process import Options, arguments
+from hanami_server.process import Launch, Options, arguments
 
 __all__ = ["State", "Supervisor", "bind", "read_state", "serve"]
 
 BACKLOG = 2048
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 PATIENCE = 4.0
 FINAL_PATIENCE = 0.5
+LONGEST_PAUSE = 60.0
+"""Seconds between two starts of a plugin's process that fails again and again."""
 
 log = logging.getLogger("hanami.supervisor")
 
@@ -118,13 +119,23 @@ class Supervisor:
         self._options = msgspec.structs.replace(options, log_level=plan.log_level)
         self._plan = plan
         self._listener = listener
-        self._children = [self._sidecar(host) for host in plan.hosts] + [self._api()]
+        self._children = [self._sidecar(host) for host in plan.hosts] + [self._worker(), self._api()]
+        self._children += [self._process(launch) for launch in plan.processes]
         self._selector = selectors.DefaultSelector()
         self._stopping = False
         self._greeted = False
 
     def _sidecar(self, host: str) -> Child:
         return Child(f"sidecar {host}", self._command("hanami_server.sidecar", host=host))
+
+    def _worker(self) -> Child:
+        return Child("worker", self._command("hanami_server.worker_process"))
+
+    def _process(self, launch: Launch) -> Child:
+        command = self._command("hanami_server.plugin_process", process=launch)
+        return Child(
+            f"process {launch.name}", command, patience=launch.ready, longest_pause=LONGEST_PAUSE, awaited=False
+        )
 
     def _api(self) -> Child:
         number = self._listener.fileno()
@@ -143,7 +154,8 @@ class Supervisor:
             try:
                 while not self._stopping:
                     self._start_due()
-                    self._wait(self._next_start())
+                    self._wait(self._next_moment())
+                    self._kill_late()
             finally:
                 self._end()
 
@@ -190,9 +202,22 @@ class Supervisor:
         self._selector.register(child.handle, selectors.EVENT_READ, lambda: self._ended(child))
         self._selector.register(child.reports, selectors.EVENT_READ, lambda: self._reported(child))
 
-    def _next_start(self) -> float | None:
-        due = [child.due for child in self._children if child.pid is None]
-        return max(0.0, min(due) - time.monotonic()) if due else None
+    def _next_moment(self) -> float | None:
+        """Return the seconds until a process is to be started, or to have reported."""
+        moments = [child.due if child.pid is None else child.deadline for child in self._children]
+        known = [moment for moment in moments if moment is not None]
+        return max(0.0, min(known) - time.monotonic()) if known else None
+
+    def _kill_late(self) -> None:
+        for child in self._children:
+            if child.deadline is not None and child.deadline <= time.monotonic():
+                if child.ready:
+                    log.error("process gives no sign of life, it is started anew", extra={"child": child.name})
+                else:
+                    fields = {"child": child.name, "seconds": child.patience}
+                    log.error("process does not get ready, it is started anew", extra=fields)
+                child.kill()
+                self._ended(child)
 
     def _wait(self, timeout: float | None) -> None:
         for key, _ in self._selector.select(timeout):
@@ -201,11 +226,17 @@ class Supervisor:
                 key.data()
 
     def _reported(self, child: Child) -> None:
+        known = child.ready
         if not child.reported():
             self._selector.unregister(child.reports)
-        elif all(other.ready for other in self._children):
+        elif child.ready and not known:
             self._save()
-            self._greet()
+            if self._ready:
+                self._greet()
+
+    @property
+    def _ready(self) -> bool:
+        return all(child.ready for child in self._children if child.awaited)
 
     def _ended(self, child: Child) -> None:
         for descriptor in (child.handle, child.reports):
@@ -226,11 +257,10 @@ class Supervisor:
     def _save(self) -> None:
         host, port = self._listener.getsockname()[:2]
         children = {child.name: child.pid for child in self._children if child.pid is not None}
-        ready = all(child.ready for child in self._children)
         path = state_path(self._options.data_dir)
         temporary = path.with_suffix(".tmp")
         try:
-            temporary.write_bytes(msgspec.json.encode(State(os.getpid(), host, port, ready, children)))
+            temporary.write_bytes(msgspec.json.encode(State(os.getpid(), host, port, self._ready, children)))
             temporary.replace(path)
         except OSError as error:  # a full disk must not end what still works
             log.warning("state file could not be written", extra={"reason": str(error)})

@@ -31,8 +31,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
         fill(whole, Dataset, COUNT, **owned, format="csv")
         fill(whole, Cluster, COUNT, **owned, template="", seed=1, host="cpu0")
         fill(whole, Checkpoint, COUNT, **owned, blob="")
-        lane = Cluster.get().uuid
-        fill(whole, Task, COUNT, **owned, kind="train", lane=lane, payload="{}", total_cycles=1)
+        uuid = Cluster.get().uuid
+        fill(whole, Task, COUNT, **owned, kind="train", partition=uuid, payload="{}", total_cycles=1)
         fill(whole, Project, COUNT, id=lambda n: f"project{n}", name="name", creator_id="asdf")
         fill(whole, User, COUNT - 1, id=lambda n: f"user{n}", name="name", creator_id="asdf", passphrase_hash="")
         for model in (Dataset, Cluster, Checkpoint, Task, Project, User):

@@ -57,6 +57,20 @@ def test_a_blob_is_read_back(blobs: Blobs) -> None:
     assert [row.store for row in Blob.select()] == ["files"]
 
 
+def test_a_named_staged_file_replaces_the_one_that_was_left_behind(blobs: Blobs) -> None:
+    left = blobs.store.stage()
+    left = left.rename(left.with_name("decoding-7"))
+    left.write_bytes(b"half of it")
+    with blobs.staging("decoding-7") as path:
+        assert path == left
+        assert path.read_bytes() == b""
+        path.write_bytes(b"content")
+        with atomic():
+            name = blobs.adopt(path)
+    assert list(blobs.store.staged()) == []
+    assert blobs.open(name).path.read_bytes() == b"content"
+
+
 @pytest.mark.parametrize("damage", [b"c0ntent", b"conten", b""])
 def test_a_changed_blob_is_noticed(blobs: Blobs, damage: bytes) -> None:
     name = add(blobs)

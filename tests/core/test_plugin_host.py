@@ -13,13 +13,16 @@ import pytest
 
 from hanami_core import hookimpl, hookspec
 from hanami_core.access import Action, Actor, Rule
+from hanami_core.checks import Check, Finding
 from hanami_core.compute import HostContext
 from hanami_core.errors import BadRequest, PluginError, SettingsError, StartupError, Unauthorized
 from hanami_core.events import CallAllowed, Event
 from hanami_core.http import Api, Empty, Route
 from hanami_core.network.declared import NoSettings
 from hanami_core.plugin_host import EntryPoint, Plugin, PluginHost, read_disabled, write_disabled
+from hanami_core.processes import Process
 from hanami_core.queue import TaskKind
+from hanami_core.schedules import Schedule
 from hanami_core.settings import Setting, Settings
 from hanami_core.sockets import SocketTarget
 from hanami_core.storage.contract import StorageContext
@@ -332,6 +335,33 @@ def test_hook_hanami_task_kinds() -> None:
     assert PluginHost([plugin("a", hanami_task_kinds=lambda: [kind])]).task_kinds() == {"mine": kind}
 
 
+def test_hook_hanami_processes() -> None:
+    mailer = Process("mailer", "mail.mailer:run")
+    points = [
+        plugin("a", hanami_processes=lambda settings: [mailer]),
+        plugin("taken", hanami_processes=lambda settings: [Process("mailer", command=("true",))]),
+        plugin("bad", hanami_processes=lambda settings: [Process("mailer")]),
+    ]
+    host = PluginHost(points)
+    found = host.processes(SETTINGS)
+    assert dict(found) == {"mailer": mailer}
+    assert state(host, "taken") == ("broken", "hanami_processes: mailer is taken by plugin a")
+    assert state(host, "bad") == ("broken", "ValueError: process mailer needs either a target or a command")
+
+
+def test_hook_hanami_schedules() -> None:
+    forget = Schedule("a.forget", 60.0, lambda runtime: None)
+    points = [
+        plugin("a", hanami_schedules=lambda runtime: [forget]),
+        plugin("bad", hanami_schedules=lambda runtime: [Schedule("bad.always", 0.0, boom_runtime)]),
+        plugin("wrong", hanami_schedules=lambda runtime: ["daily"]),
+    ]
+    host = PluginHost(points)
+    assert host.schedules("runtime") == {"a.forget": forget}
+    assert state(host, "bad")[1].startswith("ValueError: schedule bad.always must leave")
+    assert state(host, "wrong") == ("broken", "hanami_schedules returned str, expected Schedule")
+
+
 class Host:
     def __init__(self, name: str) -> None:
         self.name, self.kind = name, "cpu"
@@ -452,6 +482,14 @@ def test_hook_hanami_event() -> None:
     assert seen == [event, event]
     assert (host.plugins["bad"].failures, host.plugins["good"].failures) == (2, 0)
     assert state(host, "bad") == ("degraded", "failed in hanami_event: ValueError: boom")
+
+
+def test_hook_hanami_checks() -> None:
+    check = Check("mine", lambda: [Finding("here", "bad")])
+    points = [plugin("good", hanami_checks=lambda: [check]), plugin("bad", hanami_checks=lambda runtime: boom())]
+    host = PluginHost(points)
+    assert [(c.plugin.name, c.item) for c in host.checks(None)] == [("good", check)]
+    assert state(host, "bad") == ("degraded", "failed in hanami_checks: ValueError: boom")
 
 
 def test_events_have_different_names() -> None:

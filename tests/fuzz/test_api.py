@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from hanami_core.ids import new_uuid
-from hanami_core.queue import Lane, Task
+from hanami_core.queue import Partition, Task
 from hanami_plugins.checkpoints.models import Checkpoint
 from hanami_plugins.clusters import Cluster
 from hanami_plugins.datasets import Dataset
@@ -56,9 +56,9 @@ def resources(whole: Whole) -> Known:
     dataset = Dataset.active().first() or Dataset.create(**OWNED, format="csv")
     checkpoint = Checkpoint.active().first() or Checkpoint.create(**OWNED, blob=new_uuid())
     cluster = Cluster.active().first() or Cluster.create(**OWNED, template="", seed=1, host="cpu0")
-    Lane.insert(key=cluster.uuid, host="cpu0").on_conflict_ignore().execute()
-    task = Task.active().where(Task.lane == cluster.uuid).first() or Task.create(
-        **OWNED, kind="train", lane=cluster.uuid, payload="{}", total_cycles=1
+    Partition.insert(key=cluster.uuid, host="cpu0").on_conflict_ignore().execute()
+    task = Task.active().where(Task.partition == cluster.uuid).first() or Task.create(
+        **OWNED, kind="train", partition=cluster.uuid, payload="{}", total_cycles=1
     )
     host = next(iter(whole.runtime.host_uuids.values()))
     by_path = {"dataset": dataset.uuid, "checkpoint": checkpoint.uuid, "task": task.uuid, "cluster": cluster.uuid}

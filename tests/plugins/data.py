@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Iterable, Mapping
 from importlib import import_module
@@ -17,7 +18,9 @@ from hanami_core.plugin_host import EntryPoint, PluginHost
 from hanami_core.runtime import Runtime
 from hanami_core.sockets import SocketSession
 from hanami_core.testing.sockets import RecordedConnection
+from hanami_core.testing.workers import worker
 from tests import direct
+from tests.server.harness import until
 
 PLUGINS = ("database_sqlite", "blobs_files", "uploads", "datasets", "format_mnist", "format_csv", "api_v1_0alpha")
 CHUNK = 131_072
@@ -74,13 +77,16 @@ def varint(number: int) -> bytes:
 
 
 class Site:
-    """An open runtime, its routes and its sockets."""
+    """An open runtime, its routes, its sockets and a worker."""
 
     def __init__(self, directory: Path, *more: EntryPoint, role: Any = "migrate", **flags: object) -> None:
         """Open a data directory; flags are settings with ``__`` for the dot."""
         settings = {name.replace("__", "."): value for name, value in flags.items()}
         self.runtime = Runtime.open(directory, role, settings, {}, host(*more))
         self.routes = {bound.key: bound for bound in self.runtime.routes}
+        self._ends = contextlib.ExitStack()
+        self._ends.callback(self.runtime.close)
+        self.worker = self._ends.enter_context(worker(self.runtime))
 
     def __enter__(self) -> Site:
         """Return the site."""
@@ -90,7 +96,7 @@ class Site:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close the runtime."""
-        self.runtime.close()
+        self._ends.close()
 
     def call(self, method: str, path: str, /, actor: Actor = MEMBER, **fields: Any) -> Any:
         """Return the answer of a route below ``/v1.0alpha/dataset``, checked against what the route declares."""
@@ -119,7 +125,11 @@ class Site:
     def finish(self, format_name: str, announced: Mapping[str, str], actor: Actor = MEMBER) -> Any:
         """Finalise an upload."""
         files = {name: uuid for name, uuid in announced.items() if name.startswith("uuid")}
-        return self.call("PUT", f"/upload/{format_name}", actor, **files)
+        answer = self.call("PUT", f"/upload/{format_name}", actor, **files)
+        if self.runtime.settings["datasets.wait"]:
+            # The answer may come a moment before the worker has removed what it needs no longer.
+            until(lambda: not self.worker.count)
+        return answer
 
     def upload(self, format_name: str, actor: Actor = MEMBER, **parts: bytes) -> str:
         """Upload files and return the dataset's uuid."""
@@ -145,4 +155,4 @@ def digits(count: int, rows: int = 4, columns: int = 3) -> dict[str, bytes]:
 def tree(directory: Path) -> set[str]:
     """Return the names of all files below a directory, without those of the database."""
     names = (str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file())
-    return {name for name in names if not name.startswith("hanami.db")}
+    return {name for name in names if not name.startswith(("hanami.db", "run/"))}

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from playhouse.migrations import Runner
 
 from hanami_core import decoding, hookimpl
 from hanami_core.access import Actor
@@ -22,12 +23,23 @@ from hanami_core.errors import BadRequest, Conflict, CorruptFile, NotFound
 from hanami_core.http import BoundRoute
 from hanami_core.ids import new_uuid
 from hanami_core.plugin_host import EntryPoint
+from hanami_core.queue import OPEN, Task, runner
 from hanami_core.storage.blobs import Blob
 from hanami_core.storage.database import atomic
-from hanami_plugins import uploads
-from hanami_plugins.datasets import Dataset, add_result, description, open_table, seal_result, service
+from hanami_plugins import datasets, uploads
+from hanami_plugins.datasets import (
+    WAITING,
+    Dataset,
+    add_result,
+    decode,
+    description,
+    open_table,
+    seal_result,
+    service,
+)
 from hanami_plugins.uploads import Upload
 from tests.plugins.data import ADMIN, ELSEWHERE, MEMBER, OTHER, Site, digits, idx, message, tree
+from tests.server.harness import until
 
 UNKNOWN = "11111111-1111-1111-1111-111111111111"
 CSV = b"first,b\n1,2.5\n3,4\n5,6\n"
@@ -237,20 +249,176 @@ def test_a_dataset_that_is_deleted_while_it_is_decoded(
     monkeypatch.setattr(decoding, "decode", slow)
     with pytest.raises(NotFound):
         site.finish("csv", announced)
-    assert tree(tmp_path) == set()
+    until(lambda: tree(tmp_path) == set())
     assert Blob.select().count() == 0
 
 
-def test_decoding_takes_turns(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    announced = site.announce("csv", input=CSV)
-    site.send(announced["uuid_input_file"], CSV)
-    busy = threading.BoundedSemaphore(1)
-    monkeypatch.setattr(service, "WAIT_SECONDS", 0.05)
-    site.runtime.stash[service.DECODERS] = busy
-    with busy, pytest.raises(Conflict, match="busy"):
+class SlowDecoder:
+    """Holds decoding up until it is told to go on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.begun, self.go_on = threading.Event(), threading.Event()
+        self.calls = 0
+        self._real = decoding.decode
+        monkeypatch.setattr(decoding, "decode", self._decode)
+
+    def _decode(self, *arguments: Any) -> DecodeResult:
+        self.calls += 1
+        step = arguments[-1]
+        assert step(7)
+        self.begun.set()
+        assert self.go_on.wait(20)
+        return self._real(*arguments)
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> SlowDecoder:
+    return SlowDecoder(monkeypatch)
+
+
+@pytest.fixture
+def hasty(tmp_path: Path) -> Iterator[Site]:
+    """A site that answers at once, whether the table is there or not."""
+    with Site(tmp_path, datasets__wait=0.0) as site:
+        yield site
+
+
+def sent(site: Site, content: bytes = CSV, actor: Actor = MEMBER) -> dict[str, str]:
+    """Announce a file and send it."""
+    announced = site.announce("csv", actor, input=content)
+    site.send(announced["uuid_input_file"], content, actor)
+    return announced
+
+
+def ready(site: Site, uuid: str) -> None:
+    until(lambda: "state" not in site.call("GET", "/progress", uuid=uuid))
+
+
+def test_a_slow_table_is_answered_for_and_told_of_by_progress(hasty: Site, slow: SlowDecoder) -> None:
+    announced = sent(hasty)
+    uuid = announced["uuid"]
+    assert hasty.finish("csv", announced) == {"uuid": uuid, "state": "decoding"}
+    assert slow.begun.wait(20)
+    arrived = {announced["uuid_input_file"]: len(CSV)}
+    share = 100 * 7 / len(CSV)
+    progress = hasty.call("GET", "/progress", uuid=uuid)
+    assert progress == {
+        "complete": True, "received": arrived, "uuid": uuid, "state": "decoding", "percentage": share
+    }  # fmt: skip
+    expected = f"Data-set with uuid '{uuid}' is being decoded, try again when that has ended"
+    assert refused(hasty, Conflict, "GET", "/content", uuid=uuid, column_name="first") == expected
+    slow.go_on.set()
+    ready(hasty, uuid)
+    assert hasty.call("GET", "/progress", uuid=uuid) == {"complete": True, "received": {}, "uuid": uuid}
+    assert hasty.call("GET", "", uuid=uuid)["number_of_rows"] == 3
+
+
+def test_whoever_finalises_again_waits_for_the_same(site: Site, slow: SlowDecoder) -> None:
+    announced = sent(site)
+    answers: list[Any] = []
+    threads = [threading.Thread(target=lambda: answers.append(site.finish("csv", announced))) for _ in range(2)]
+    threads[0].start()
+    assert slow.begun.wait(20)
+    threads[1].start()
+    until(lambda: site.runtime.stash[WAITING]._value == 6)  # type: ignore[attr-defined]
+    slow.go_on.set()
+    for thread in threads:
+        thread.join(20)
+    assert (answers, slow.calls) == ([{"uuid": announced["uuid"]}] * 2, 1)
+
+
+def test_not_all_threads_wait_for_tables(tmp_path: Path, slow: SlowDecoder) -> None:
+    with Site(tmp_path, http__threads=2) as site:
+        first, second = sent(site), sent(site)
+        waiting = threading.Thread(target=lambda: site.finish("csv", first))
+        waiting.start()
+        assert slow.begun.wait(20)
+        assert site.finish("csv", second) == {"uuid": second["uuid"], "state": "decoding"}
+        slow.go_on.set()
+        waiting.join(20)
+        ready(site, second["uuid"])
+
+
+def test_those_who_upload_take_turns(hasty: Site, slow: SlowDecoder) -> None:
+    order = [(MEMBER, sent(hasty)), (MEMBER, sent(hasty)), (OTHER, sent(hasty, actor=OTHER))]
+    for actor, announced in order:
+        hasty.finish("csv", announced, actor)
+    # Two at a time: the first one of each.
+    until(lambda: slow.calls == 2)
+    states = [Task.get(Task.uuid == Dataset.get(Dataset.uuid == one["uuid"]).decoding).state for _, one in order]
+    assert states == ["active", "queued", "active"]
+    slow.go_on.set()
+    until(lambda: not Task.select().where(Task.state.in_(OPEN)).exists())
+
+
+def test_a_dataset_that_is_deleted_gives_its_decoding_up(hasty: Site, slow: SlowDecoder, tmp_path: Path) -> None:
+    uuid = sent(hasty)["uuid"]
+    hasty.finish("csv", {"uuid": uuid, "uuid_input_file": uploads.uploads_of(uuid)[0].uuid})
+    assert slow.begun.wait(20)
+    assert hasty.call("DELETE", "", uuid=uuid) == {}
+    assert {task.state for task in Task.select()} == {"aborted"}
+    slow.go_on.set()
+    until(lambda: tree(tmp_path) == set())
+    assert Blob.select().count() == 0
+
+
+def test_what_was_refused_can_be_mended_and_finalised_again(site: Site) -> None:
+    announced = sent(site, b"a\n1\nx\n")
+    with pytest.raises(BadRequest) as caught:
         site.finish("csv", announced)
+    progress = site.call("GET", "/progress", uuid=announced["uuid"])
+    assert (progress["state"], progress["error"]) == ("refused", str(caught.value))
+    assert progress["received"] == {announced["uuid_input_file"]: 6}
+    site.send(announced["uuid_input_file"], b"a\n1\n2\n")
     site.finish("csv", announced)
-    assert busy.acquire(blocking=False)
+    assert site.call("GET", "/content", uuid=announced["uuid"], column_name="a", number_of_rows=2)["data"] == [[1], [2]]
+    assert "state" not in site.call("GET", "/progress", uuid=announced["uuid"])
+
+
+def test_what_fails_for_another_reason_is_tried_again(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "FIRST_PAUSE", 0.01)
+    real, calls = decoding.decode, []
+
+    def failing(*arguments: Any) -> DecodeResult:
+        calls.append(arguments)
+        if len(calls) <= decode.RETRIES:
+            raise OSError(28, "No space left on device", "/some/path")
+        return real(*arguments)
+
+    monkeypatch.setattr(decoding, "decode", failing)
+    site.finish("csv", sent(site))
+    assert len(calls) == decode.RETRIES + 1
+
+
+def test_what_goes_on_failing_leaves_the_upload_as_it_is(
+    site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(runner, "FIRST_PAUSE", 0.01)
+    announced = sent(site)
+    before = tree(tmp_path)
+
+    def failing(*arguments: Any) -> DecodeResult:
+        raise OSError(28, "No space left on device", "/some/path")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(decoding, "decode", failing)
+        with pytest.raises(service.DecodingFailed, match=r"^No space left on device$"):
+            site.finish("csv", announced)
+    assert tree(tmp_path) == before
+    progress = site.call("GET", "/progress", uuid=announced["uuid"])
+    assert progress["error"] == "No space left on device"
+    assert "state" not in progress
+    site.finish("csv", announced)
+
+
+def test_datasets_of_the_first_edition_have_a_state(tmp_path: Path) -> None:
+    with Site(tmp_path) as site:
+        done, waits = stored(site, {"a": 1}, [[1]]), site.announce("csv", input=CSV)["uuid"]
+        migrations = Path(datasets.__file__).parent / "migrations"
+        Runner(site.runtime.database, str(migrations), "migrations_datasets").down("0002_states")
+    with Site(tmp_path):
+        assert Dataset.get(Dataset.uuid == done).state == "ready"
+        assert Dataset.get(Dataset.uuid == waits).state == "uploading"
 
 
 def test_settings_reach_the_decoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

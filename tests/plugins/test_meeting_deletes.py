@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hanami_core.access import Access
-from hanami_core.queue import Lane, Task
+from hanami_core.queue import Task
 from hanami_core.storage.blobs import Blob
 from hanami_core.storage.database import atomic
 from hanami_plugins.checkpoints.models import Checkpoint
@@ -47,7 +47,7 @@ def checkpoint(whole: Whole, blob: str) -> dict[str, str]:
 
 def cluster(whole: Whole, blob: str) -> dict[str, str]:
     row = Cluster.create(**OWNED, template="", host="cpu0", seed=1, blob=whole.runtime.blobs.retain(blob))
-    Lane.create(key=row.uuid, host="cpu0")
+    whole.runtime.queue.create_partition(row.uuid, "cpu0")
     return {"uuid": row.uuid}
 
 
@@ -144,9 +144,9 @@ def test_whoever_has_the_identifier_now_keeps_the_place(
 
 
 def test_a_task_is_removed_from_the_list_once(whole: Whole, blob: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    lane = cluster(whole, blob)["uuid"]
-    row = Task.create(**OWNED, kind="train", lane=lane, payload="{}", state="finished", total_cycles=1)
-    what = {"uuid": row.uuid, "cluster_uuid": lane}
+    partition = cluster(whole, blob)["uuid"]
+    row = Task.create(**OWNED, kind="train", partition=partition, payload="{}", state="finished", total_cycles=1)
+    what = {"uuid": row.uuid, "cluster_uuid": partition}
     stale = Task.get(Task.uuid == row.uuid)
     assert whole.call("DELETE", "task", **what).status_code == 200
     gone = whole.call("DELETE", "task", **what)

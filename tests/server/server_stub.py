@@ -23,7 +23,9 @@ from hanami_core.errors import BadRequest, NotFound, Unauthorized
 from hanami_core.http import Api, Empty, Events, Route, ServerEvent, Stream
 from hanami_core.network import NetworkState, StateHead
 from hanami_core.network.declared import NoSettings
-from hanami_core.queue import Job, Lane, Task, TaskKind
+from hanami_core.processes import Process, ProcessContext
+from hanami_core.queue import Job, Task, TaskKind
+from hanami_core.schedules import Schedule
 from hanami_core.settings import Setting
 from hanami_core.sockets import SocketTarget
 from hanami_core.storage.database import BaseModel, atomic
@@ -32,7 +34,6 @@ from hanami_plugins.api_v1_0alpha import NativeApi
 ADMIN = Actor("admin", "Admin", "admin", "admin", is_admin=True)
 MEMBER = Actor("member", "Member", "home", "member")
 TOKENS = {"good": ADMIN, "member": MEMBER}
-KEY = "uuid-of-a-lane"
 
 
 class Note(BaseModel):
@@ -51,7 +52,7 @@ class Fields(msgspec.Struct, forbid_unknown_fields=True):
 
 class Start(msgspec.Struct, forbid_unknown_fields=True):
     cycles: int
-    lane: str = "lane"
+    partition: str = "partition"
     host: str = "cpu0"
     mode: str = "count"
 
@@ -64,6 +65,8 @@ class One(msgspec.Struct, forbid_unknown_fields=True):
 def hanami_settings():
     return [
         Setting("server_stub.hosts", str, "cpu0", "Names of hosts, separated by commas"),
+        Setting("server_stub.processes", str, "", "Names of processes, separated by commas"),
+        Setting("server_stub.schedules", str, "", "Names of schedules, separated by commas"),
         Setting("server_stub.admin", bool, True, "Whether there is an admin"),
         Setting("server_stub.pause", float, 0.002, "Seconds that a cycle of a task takes"),
         Setting("server_stub.key", str, "sesame", "A secret", secret=True),
@@ -155,8 +158,10 @@ def large(call, request):
 
 def start(call, request):
     with atomic():
-        Lane.insert(key=request.lane, host=request.host).on_conflict_replace().execute()
-        task = call.runtime.queue.enqueue(request.mode, request.lane, call.actor, "a task", request, request.cycles)
+        queue = call.runtime.queue
+        if request.host and not queue.has_partition(request.partition):
+            queue.create_partition(request.partition, request.host)
+        task = queue.enqueue(request.mode, request.partition, call.actor, "a task", request, request.cycles)
     return {"uuid": task.uuid}
 
 
@@ -171,7 +176,7 @@ def state(call, request):
 
 def abort(call, request):
     with atomic():
-        call.runtime.queue.abort(Task.get(Task.uuid == request.uuid).lane, [request.uuid])
+        call.runtime.queue.abort(Task.get(Task.uuid == request.uuid).partition, [request.uuid])
     return {}
 
 
@@ -260,9 +265,96 @@ def sleep(job: Job) -> None:
     store(job, job.task.total_cycles, final=True)
 
 
+def stubborn(job: Job) -> None:
+    """Succeed at the third attempt."""
+    if job.task.attempts < 3:
+        raise OSError(f"attempt {job.task.attempts} failed")
+    store(job, job.task.total_cycles, final=True)
+
+
+def poison(job: Job) -> None:
+    os._exit(9)
+
+
+def deadlock(job: Job) -> None:
+    threading.Event().wait()
+
+
 @hookimpl
 def hanami_task_kinds():
-    return [TaskKind("count", count), TaskKind("explode", explode), TaskKind("sleep", sleep)]
+    return [
+        TaskKind("count", count),
+        TaskKind("explode", explode),
+        TaskKind("sleep", sleep),
+        TaskKind("background", count, runs_on="worker"),
+        TaskKind("stubborn", stubborn, runs_on="worker", retries=2),
+        TaskKind("poison", poison, runs_on="worker", crashes=1),
+        TaskKind("deadlock", deadlock, runs_on="worker", crashes=0),
+    ]
+
+
+# -- background -------------------------------------------------------------------------------------------------------
+
+
+def note(data_dir: Path, name: str) -> None:
+    with (data_dir / name).open("a") as file:
+        file.write(f"{os.getpid()}\n")
+
+
+def good(context: ProcessContext) -> None:
+    assert context.settings["server_stub.processes"]
+    assert context.runtime.role == "process"
+    note(context.data_dir, "good.pids")
+    context.ready()
+    context.stop.wait()
+    note(context.data_dir, "good.ended")
+
+
+def late(context: ProcessContext) -> None:
+    note(context.data_dir, "late.pids")
+    context.stop.wait()
+
+
+def dies(context: ProcessContext) -> None:
+    note(context.data_dir, "dies.pids")
+    raise RuntimeError("no mail server")
+
+
+PROCESSES = {
+    "good": Process("good", "server_stub:good"),
+    "late": Process("late", "server_stub:late", ready=0.2),
+    "dies": Process("dies", "server_stub:dies"),
+    "missing": Process("missing", "server_stub:no_such_function"),
+    "program": Process("program", command=("sleep", "600")),
+}
+
+
+@hookimpl
+def hanami_processes(settings):
+    return [PROCESSES[name] for name in settings["server_stub.processes"].split(",") if name]
+
+
+def fail_at_first(runtime):
+    note(runtime.settings.data_dir, "fails")
+    if len((runtime.settings.data_dir / "fails").read_text().split()) < 3:
+        raise OSError("the disk is full")
+
+
+def overrun(runtime):
+    note(runtime.settings.data_dir, "overruns")
+    time.sleep(600)
+
+
+SCHEDULES = {
+    "ticks": Schedule("server_stub.ticks", 0.1, lambda runtime: note(runtime.settings.data_dir, "ticks")),
+    "fails": Schedule("server_stub.fails", 0.1, fail_at_first),
+    "overruns": Schedule("server_stub.overruns", 0.1, overrun),
+}
+
+
+@hookimpl
+def hanami_schedules(runtime):
+    return [SCHEDULES[name] for name in runtime.settings["server_stub.schedules"].split(",") if name]
 
 
 # -- sockets ----------------------------------------------------------------------------------------------------------
@@ -308,9 +400,27 @@ class EchoTarget(SocketTarget):
         return EchoSession(runtime.settings.data_dir / "sessions.log", runtime.compute.name)
 
 
+class LiveTarget(EchoTarget):
+    """Is chosen by its path, blocks, and says something of its own accord."""
+
+    name = "live"
+    path = "/live/{uuid}/{part}"
+    blocking = True
+
+    def open(self, runtime, access, uuid, connection):
+        request = connection.request
+        connection.send(f"{uuid} {request.parameters['part']} {request.query} {request.headers['host']}")
+        return super().open(runtime, access, uuid, connection)
+
+
+class BrokenTarget(LiveTarget):
+    name = "broken"
+    path = "/broken/{uuid"
+
+
 @hookimpl
 def hanami_socket_targets():
-    return [EchoTarget()]
+    return [EchoTarget(), BrokenTarget(), LiveTarget()]
 
 
 # -- compute ----------------------------------------------------------------------------------------------------------

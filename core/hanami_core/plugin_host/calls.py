@@ -3,7 +3,7 @@
 To add a hook, specify it in `hanami_core.hookspecs` and add a method of its name here, made of one of these:
 
 * `_registry`: things with unique names. The plugin that raises, returns something else or takes a name that is taken is
-  refused whole. `Runtime` gets a field for the registry, and a line in `Runtime.gather`.
+  refused whole. `Runtime` gets a field for the registry, and a line in `Runtime._gather`.
 * `_items`: things without names, such as settings.
 * `_tell_each`: whoever fails is counted and skipped; nobody else notices.
 """
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import peewee
 
 from hanami_core.access import ACCESS_DENIED, Action, Actor, Rule
+from hanami_core.checks import Check
 from hanami_core.compute import ComputeHost, NetworkRules
 from hanami_core.compute.hosts import name_of
 from hanami_core.compute.placement import PlacementRequest
@@ -33,7 +34,9 @@ from hanami_core.identity import Authenticator, IdentityProvider
 from hanami_core.plugin_host.lifecycle import Failed, Lifecycle, describe
 from hanami_core.plugin_host.loader import arguments as names_of
 from hanami_core.plugin_host.plugin import Contribution, Plugin, Registry
+from hanami_core.processes import Process
 from hanami_core.queue import TaskKind
+from hanami_core.schedules import Schedule
 from hanami_core.settings import Setting, Settings
 from hanami_core.sockets import SocketTarget
 from hanami_core.storage.blob_stores import BlobBackend
@@ -67,6 +70,14 @@ class PluginHost(Lifecycle):
             else:
                 found += settings
         return found
+
+    def processes(self, settings: Settings) -> Registry[str, Process]:
+        """Return the processes by name (`hanami_processes`)."""
+        return self._registry("hanami_processes", Process, lambda item: item.name, settings=settings)
+
+    def schedules(self, runtime: Runtime) -> Registry[str, Schedule]:
+        """Return the schedules by name (`hanami_schedules`)."""
+        return self._registry("hanami_schedules", Schedule, lambda item: item.name, runtime=runtime)
 
     # -- storage ------------------------------------------------------------------------------------------------------
 
@@ -209,6 +220,12 @@ class PluginHost(Lifecycle):
         """Tell every plugin what happened (`hanami_event`)."""
         for _ in self._tell_each("hanami_event", runtime=runtime, event=event):
             pass
+
+    def checks(self, runtime: Runtime) -> list[Contribution[Check]]:
+        """Return looks at what plugins keep (`hanami_checks`)."""
+        failed = partial(self._note, "hanami_checks")
+        found = self._items("hanami_checks", Check, failed, runtime=runtime)
+        return [Contribution(plugin, check) for plugin, checks in found for check in checks]
 
     # -- hooks of plugins ---------------------------------------------------------------------------------------------
 

@@ -92,9 +92,15 @@ class Blobs:
         return self.stores[self.stores.chosen]
 
     @contextlib.contextmanager
-    def staging(self) -> Iterator[Path]:
-        """Provide a staged file that is gone afterwards unless it was adopted."""
+    def staging(self, name: str = "") -> Iterator[Path]:
+        """Provide a staged file that is gone afterwards unless it was adopted.
+
+        Work that is done again when its process died gives the file the same `name` each time: the new file then takes
+        the place of the one that was left behind.
+        """
         path = self.store.stage()
+        if name:
+            path = path.rename(path.with_name(name))
         try:
             yield path
         finally:

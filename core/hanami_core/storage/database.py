@@ -6,6 +6,7 @@ to do stands in `hanami_core.storage.contract`, what a record looks like to a cl
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -260,3 +261,12 @@ def compare_and_set(model: type[peewee.Model], expected: Any, **values: Any) -> 
         values: columns and their new values.
     """
     return bool(model.update(**values).where(expected).execute())
+
+
+def reset(database: Database) -> None:
+    """Close this thread's connection after an error, so that the next query opens a new one.
+
+    Connections are kept for the life of a thread; one that a database server has ended would fail for ever.
+    """
+    with contextlib.suppress(peewee.PeeweeException):
+        database.disconnect()

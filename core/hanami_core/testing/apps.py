@@ -1,4 +1,4 @@
-"""The whole application in this process, without sidecars, for tests.
+"""The whole application in this process, with a worker and without sidecars, for tests.
 
 What speaks HTTP is no part of core, and neither is how one logs in. Both are found by entry points that the
 distributions of a server declare in the group ``hanami.testing``:
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, ClassVar, Protocol, Self
@@ -19,6 +20,7 @@ from typing import Any, ClassVar, Protocol, Self
 from hanami_core.plugin_host import EntryPoint, PluginHost, installed_plugins
 from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
+from hanami_core.testing.workers import worker
 
 __all__ = ["GROUP", "App", "Server", "app_class", "plugin_point", "server_factory"]
 
@@ -81,10 +83,13 @@ class App:
         except BaseException:
             self.runtime.close()
             raise
+        self._ends = ExitStack()
+        self._ends.callback(self.runtime.close)
+        self._ends.enter_context(worker(self.runtime))
 
     def close(self) -> None:
-        """Let the plugins end and close the storage."""
-        self.runtime.close()
+        """End the worker, let the plugins end and close the storage."""
+        self._ends.close()
 
     def __enter__(self) -> Self:
         """Return the application."""

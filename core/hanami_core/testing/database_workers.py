@@ -12,7 +12,7 @@ import peewee
 
 from hanami_core.access import Actor
 from hanami_core.clock import SystemClock
-from hanami_core.queue import FINISHED, Lane, Task, TaskQueue
+from hanami_core.queue import TaskQueue
 from hanami_core.storage.contract import DatabaseBackend, StorageContext
 from hanami_core.storage.database import BaseModel, atomic, exclusive
 from hanami_core.testing.storage import bound_to
@@ -105,20 +105,21 @@ def _queue() -> TaskQueue:
     return TaskQueue(SystemClock(), None, 60.0, lambda host: None)  # type: ignore[arg-type]
 
 
-def add_tasks(lanes: int, each: int) -> None:
-    """Add lanes with tasks that wait."""
+def add_tasks(partitions: int, each: int) -> None:
+    """Add partitions with tasks that wait."""
     queue = _queue()
     with atomic():
-        for lane in range(lanes):
-            Lane.create(key=f"lane{lane}", host=HOST)
+        for place in range(partitions):
+            queue.create_partition(f"partition{place}", HOST)
             for number in range(each):
-                queue.enqueue("none", f"lane{lane}", Actor("a", "a", "a", "member"), f"{number}", Nothing(), 1)
+                queue.enqueue("none", f"partition{place}", Actor("a", "a", "a", "member"), f"{number}", Nothing(), 1)
 
 
 def claim_all(number: int) -> list[tuple[str, str, int]]:
-    """Claim and end tasks until there are none, and return their lanes, names and fences in that order."""
+    """Claim and end tasks until there are none, and return their partitions, names and fences in that order."""
     claimed, queue = [], _queue()
     while task := queue.claim(HOST, f"worker{number}/1"):
-        claimed.append((str(task.lane), str(task.name), int(task.fence)))
-        Task.update(state=FINISHED).where(Task.uuid == task.uuid).execute()
+        claimed.append((str(task.partition), str(task.name), int(task.fence)))
+        with queue.commit(task, 1, final=True):
+            pass
     return claimed

@@ -22,7 +22,7 @@ from hanami_plugins.clusters.models import Cluster
 from hanami_plugins.clusters.service import (
     MISSING,
     SETTLE_SECONDS,
-    clean_up,
+    after_task,
     first_template,
     interfaces,
     read_state,
@@ -39,7 +39,7 @@ __all__ = [
     "Cluster",
     "LiveCluster",
     "LiveClusters",
-    "clean_up",
+    "after_task",
     "first_template",
     "interfaces",
     "read_state",

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from hanami_core.compute import LiveNetwork
 from hanami_core.errors import NotFound
 from hanami_core.network import NetworkState, Template
-from hanami_core.queue import Job, Lane
+from hanami_core.queue import Job
 from hanami_core.runtime import Runtime
 from hanami_core.stash import StashKey
 from hanami_core.storage.database import ACTIVE, atomic
@@ -245,9 +245,8 @@ class LiveClusters:
             raise
         live.stored = known.changes
 
-    @staticmethod
-    def _wanted(live: LiveCluster) -> bool:
-        return Lane.get_or_none(Lane.key == live.uuid) is not None
+    def _wanted(self, live: LiveCluster) -> bool:
+        return self._runtime.queue.has_partition(live.uuid)
 
     # -- what is in memory --------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from hanami_core.compute.placement import place, require_hosts
 from hanami_core.errors import BadRequest, ClientError, Conflict, NotFound, TemplateError
 from hanami_core.http.sharing import owned_answer
 from hanami_core.network import NetworkState, StateHead, Template, in_a_line
-from hanami_core.queue import Lane, Task
+from hanami_core.queue import Task
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import ACTIVE, after_commit, atomic, exclusive, relaxed
 from hanami_plugins.clusters.models import DIRECT_MODE, TASK_MODE, Cluster
@@ -60,7 +60,7 @@ def create(runtime: Runtime, access: Access, name: str, encoded: str) -> Cluster
             seed=secrets.randbits(63),
             host=host.name,
         )
-        Lane.create(key=cluster.uuid, host=host.name)
+        runtime.queue.create_partition(cluster.uuid, host.name)
     return cluster
 
 
@@ -121,7 +121,7 @@ def _assign_host(runtime: Runtime, cluster: Cluster, host: ComputeHost) -> None:
         if runtime.queue.open_tasks(cluster.uuid):
             raise Conflict(f"Host '{cluster.host}' can not run the cluster, which has open tasks there")
         Cluster.update(host=host.name).where(Cluster.uuid == cluster.uuid).execute()
-        Lane.update(host=host.name).where(Lane.key == cluster.uuid).execute()
+        runtime.queue.move_partition(cluster.uuid, host.name)
 
 
 def interfaces(cluster: Cluster) -> tuple[dict[str, int], dict[str, int]]:
@@ -176,28 +176,26 @@ def delete(runtime: Runtime, cluster: Cluster) -> None:
         NotFound: if somebody else has deleted it meanwhile.
     """
     with atomic():
+        # The partition before the cluster, as everywhere.
+        runtime.queue.close_partition(cluster.uuid)
         if not cluster.mark_deleted():
             raise NotFound(MISSING.format(cluster.uuid))
-        doomed = [
-            task.uuid
-            for task in runtime.queue.open_tasks(cluster.uuid)
-            if task.kind not in runtime.kinds or not runtime.kinds[task.kind].survives_delete
-        ]
-        runtime.queue.abort(cluster.uuid, doomed)
-        Lane.update(held=False).where(Lane.key == cluster.uuid).execute()
         clean_up(runtime, cluster.uuid)
         _tell_host(runtime, cluster)
 
 
-def clean_up(runtime: Runtime, uuid: str, ending: str = "") -> None:
-    """Drop the state of a deleted cluster when no open task but `ending` needs it, in the caller's transaction."""
-    cluster = Cluster.get(Cluster.uuid == uuid)
-    open_tasks = [task for task in runtime.queue.open_tasks(uuid) if task.uuid != ending]
-    if cluster.status == ACTIVE or open_tasks:
+def clean_up(runtime: Runtime, uuid: str) -> None:
+    """Drop the state of a deleted cluster that no open task needs any more, in the caller's transaction."""
+    cluster = Cluster.get_or_none(Cluster.uuid == uuid)
+    if cluster is None or cluster.status == ACTIVE or runtime.queue.open_tasks(uuid):
         return
     runtime.blobs.release(cluster.blob)
     Cluster.update(blob=None).where(Cluster.uuid == uuid).execute()
-    Lane.delete().where(Lane.key == uuid).execute()
+
+
+def after_task(runtime: Runtime, task: Task) -> None:
+    """Clean up after a task that outlived its cluster, however it ended."""
+    clean_up(runtime, str(task.partition))
 
 
 def set_mode(runtime: Runtime, access: Access, cluster: Cluster, new: str) -> None:
@@ -208,22 +206,22 @@ def set_mode(runtime: Runtime, access: Access, cluster: Cluster, new: str) -> No
     """
     refusal = Conflict(f"Can not switch cluster to '{new}'")
     settled: Task | None = None
+    queue = runtime.queue
     with atomic():
-        # First of all the lane is written: then no task of it starts before this is committed.
-        Lane.update(held=new == DIRECT_MODE).where(Lane.key == cluster.uuid).execute()
+        # First, because from then on nobody adds or starts a task.
+        (queue.pause if new == DIRECT_MODE else queue.resume)(cluster.uuid)
         mode = Cluster.get(Cluster.uuid == cluster.uuid).mode
-        open_tasks = runtime.queue.open_tasks(cluster.uuid)
+        open_tasks = queue.open_tasks(cluster.uuid)
         if new == DIRECT_MODE and (mode == DIRECT_MODE or open_tasks):
             raise refusal
         if new == DIRECT_MODE:
             template_of(cluster)
         Cluster.update(mode=new).where(Cluster.uuid == cluster.uuid).execute()
         if new == TASK_MODE and mode == DIRECT_MODE and not open_tasks:
-            settled = runtime.queue.enqueue("settle", cluster.uuid, access.actor, cluster.name, Nothing(), 1)
-        runtime.queue.wake(cluster.uuid)
+            settled = queue.enqueue("settle", cluster.uuid, access.actor, cluster.name, Nothing(), 1)
         _tell_host(runtime, cluster)
     if settled is not None:
-        runtime.queue.wait(settled.uuid, SETTLE_SECONDS)
+        queue.wait(settled.uuid, SETTLE_SECONDS)
 
 
 def _tell_host(runtime: Runtime, cluster: Cluster) -> None:

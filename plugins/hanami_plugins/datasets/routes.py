@@ -17,7 +17,7 @@ from hanami_core.ids import Name, Uuid
 from hanami_core.plugin_host import Contribution
 from hanami_core.runtime import Runtime
 from hanami_plugins.datasets import service, tables
-from hanami_plugins.datasets.models import Dataset
+from hanami_plugins.datasets.models import DECODING, REFUSED, Dataset
 from hanami_plugins.datasets.service import MISSING, open_table
 
 PREFIX = "/dataset"
@@ -65,21 +65,27 @@ class DatasetAnswer(msgspec.Struct):
 
 
 class UuidAnswer(msgspec.Struct):
-    """A dataset's uuid."""
+    """A dataset's uuid. While its files are still being decoded, `state` is ``decoding``; otherwise it is missing."""
 
     uuid: str
+    state: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Progress(msgspec.Struct):
     """Whether all files of a dataset have arrived.
 
-    Until the upload is finalised, `received` tells for the uuid of each file how many bytes have arrived from its start
-    on, up to the first gap: a client whose connection broke off goes on from there.
+    Until the dataset is ready, `received` tells for the uuid of each file how many bytes have arrived from its start
+    on, up to the first gap: a client whose connection broke off goes on from there. While a finalised upload is being
+    decoded, `state` is ``decoding`` and `percentage` tells how far that is; when its files were refused, `state` is
+    ``refused``. `error` tells why the last decoding came to nothing. Otherwise these fields are missing.
     """
 
     complete: bool
     received: dict[str, int]
     uuid: str
+    state: str | msgspec.UnsetType = msgspec.UNSET
+    percentage: float | msgspec.UnsetType = msgspec.UNSET
+    error: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Accuracy(msgspec.Struct):
@@ -149,8 +155,8 @@ def upload_routes(dataset_format: DatasetFormat, max_size: int) -> list[Route]:
     def finish(call: Call, request: Any) -> dict[str, Any]:
         """Finalise an upload: the files become the dataset's table."""
         files = {part: getattr(request, f"uuid_{part}_file") for part in parts}
-        service.finalise(call.runtime, call.access, name, request.uuid, files)
-        return {"uuid": request.uuid.lower()}
+        dataset = service.finalise(call.runtime, call.access, name, request.uuid, files)
+        return {"uuid": dataset.uuid} | ({"state": DECODING} if dataset.state == DECODING else {})
 
     return [
         Route("POST", path, "datasets.create", announced, answered, announce),
@@ -186,9 +192,14 @@ def delete(call: Call, request: ByUuid) -> dict[str, Any]:
 
 
 def progress(call: Call, request: ByUuid) -> dict[str, Any]:
-    """Tell whether all files have arrived."""
-    complete, received = service.received(call.runtime, call.access, request.uuid)
-    return {"complete": complete, "received": received, "uuid": request.uuid.lower()}
+    """Tell whether all files have arrived, and how far decoding is."""
+    found = service.progress(call.runtime, call.access, request.uuid)
+    answer = {"complete": found.complete, "received": found.received, "uuid": request.uuid.lower()}
+    if found.state == DECODING:
+        return answer | {"state": DECODING, "percentage": found.percentage}
+    if found.state == REFUSED:
+        answer["state"] = REFUSED
+    return answer | ({"error": found.error} if found.error else {})
 
 
 def check(call: Call, request: Check) -> dict[str, Any]:

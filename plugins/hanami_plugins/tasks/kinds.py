@@ -30,7 +30,7 @@ def train(job: Job) -> None:
     """Train a cluster, storing its state and the cursor every few seconds."""
     plan = job.payload(Plan)
     live_clusters = job.runtime.stash[LIVE]
-    with _rows(job.runtime, plan) as rows, live_clusters.working(job.task.lane, plan.template) as live:
+    with _rows(job.runtime, plan) as rows, live_clusters.working(job.task.partition, plan.template) as live:
         live.network.resize(*rows.sizes())
         keeper = _Keeper(job, live)
         live.network.train(rows, Run(keeper.step, job.start))
@@ -67,7 +67,7 @@ class _Keeper:
 def request(job: Job) -> None:
     """Ask a cluster and write the answers to a new dataset with the task's uuid."""
     plan, runtime = job.payload(Plan), job.runtime
-    working = runtime.stash[LIVE].working(job.task.lane)
+    working = runtime.stash[LIVE].working(job.task.partition)
     with _rows(runtime, plan) as rows, working as live, runtime.blobs.staging() as path:
         before = live.network.head.inputs
         live.network.resize(rows.sizes()[0], {})

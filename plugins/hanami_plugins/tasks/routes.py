@@ -114,7 +114,7 @@ def delete(call: Call, request: TaskOfCluster) -> dict[str, Any]:
             _cluster(call, request.cluster_uuid, "write")
         if task.state in OPEN:
             was_queued = task.started_at is None
-            call.runtime.queue.abort(task.lane, [task.uuid])
+            call.runtime.queue.abort(task.partition, [task.uuid])
             if not was_queued:
                 return {}
             task.state = ABORTED
@@ -126,7 +126,7 @@ def delete(call: Call, request: TaskOfCluster) -> dict[str, Any]:
 def list_all(call: Call, request: OfCluster) -> Listing:
     """List the tasks of a cluster, ordered by uuid; pages are ordered by age."""
     cluster = _cluster(call, request.cluster_uuid, "read")
-    answer = listing(LIST_HEADER, Task.active().where(Task.lane == cluster.uuid), request, _row)
+    answer = listing(LIST_HEADER, Task.active().where(Task.partition == cluster.uuid), request, _row)
     if not request.wanted:
         answer.body.sort()
     return answer
@@ -144,7 +144,7 @@ def _cluster(call: Call, uuid: str, verb: Any) -> Cluster:
 
 def _task(call: Call, request: TaskOfCluster) -> Task:
     cluster = _cluster(call, request.cluster_uuid, "read")
-    mine = (Task.lane == cluster.uuid) & (Task.uuid == request.uuid.lower())
+    mine = (Task.partition == cluster.uuid) & (Task.uuid == request.uuid.lower())
     task: Task | None = Task.active().where(mine).first()
     if task is None:
         raise _missing(request)

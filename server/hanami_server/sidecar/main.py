@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from hanami_core import localsocket
 from hanami_core.errors import HanamiError
+from hanami_core.queue import TaskRunner
 from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
 from hanami_server import lifetime, logs
@@ -21,9 +22,7 @@ from hanami_server.plugin_states import publish
 from hanami_server.process import Options, announce, parse
 from hanami_server.sidecar.connection_manager import ConnectionManager
 from hanami_server.sidecar.control import Control
-from hanami_server.sidecar.end import abort
 from hanami_server.sidecar.probe import Probe
-from hanami_server.sidecar.runner import Runner
 from hanami_server.sidecar.watchdog import Watchdog
 
 __all__ = ["main"]
@@ -72,10 +71,11 @@ async def _serve(runtime: Runtime, host: str, options: Options) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    runner, connections, watchdog = Runner(runtime, host, abort), ConnectionManager(runtime, host), Watchdog(loop)
+    runner = TaskRunner(runtime, host, _slots(runtime), lifetime.abort)
+    connections, watchdog = ConnectionManager(runtime, host), Watchdog(loop)
     control = Control(control_path(options.data_dir, host), _operations(runtime, runner, connections))
     await control.start()
-    poked = _listen_for_pokes(loop, runtime, host, runner)
+    notified = _listen(loop, runtime, host, runner)
     connections.start()
     runner.start()
     watchdog.start()
@@ -84,13 +84,13 @@ async def _serve(runtime: Runtime, host: str, options: Options) -> None:
     await stopped.wait()
     log.info("sidecar stops")
     control.stop()
-    loop.remove_reader(poked)
-    poked.close()
+    loop.remove_reader(notified)
+    notified.close()
     await _stop(runner, connections)
     watchdog.stop()
 
 
-async def _stop(runner: Runner, connections: ConnectionManager) -> None:
+async def _stop(runner: TaskRunner, connections: ConnectionManager) -> None:
     tasks = asyncio.create_task(asyncio.to_thread(runner.stop, STOP_TASKS))
     try:
         await asyncio.wait_for(connections.stop(STOP_SOCKETS), STOP_TASKS)
@@ -100,22 +100,27 @@ async def _stop(runner: Runner, connections: ConnectionManager) -> None:
         log.warning("tasks were cut", extra={"tasks": runner.count})
 
 
-def _listen_for_pokes(loop: asyncio.AbstractEventLoop, runtime: Runtime, host: str, runner: Runner) -> socket.socket:
-    poked = localsocket.bind(socket.SOCK_DGRAM, localsocket.poke_path(runtime.settings.data_dir, host))
-    poked.setblocking(False)
+def _slots(runtime: Runtime) -> int:
+    # One more than cores: while a task waits for the disk, another one computes.
+    return runtime.settings["queue.workers"] or len(os.sched_getaffinity(0)) + 1
+
+
+def _listen(loop: asyncio.AbstractEventLoop, runtime: Runtime, host: str, runner: TaskRunner) -> socket.socket:
+    notified = localsocket.bind(socket.SOCK_DGRAM, localsocket.notify_path(runtime.settings.data_dir, host))
+    notified.setblocking(False)
 
     def wake() -> None:
         try:
-            while poked.recv(16):
+            while notified.recv(16):
                 pass
         except BlockingIOError:
-            runner.poke()
+            runner.notify()
 
-    loop.add_reader(poked, wake)
-    return poked
+    loop.add_reader(notified, wake)
+    return notified
 
 
-def _operations(runtime: Runtime, runner: Runner, connections: ConnectionManager) -> dict[str, Any]:
+def _operations(runtime: Runtime, runner: TaskRunner, connections: ConnectionManager) -> dict[str, Any]:
     assert runtime.compute is not None
 
     def metrics() -> dict[str, Any]:

@@ -9,7 +9,6 @@ import msgspec
 import pytest
 
 from hanami_core.plugin_host import PluginHost, installed_plugins
-from hanami_core.queue import Lane
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import atomic
 from hanami_core.testing.hosts import host_context
@@ -59,7 +58,7 @@ def cluster(runtime: Runtime) -> Cluster:
     owned = {"owner_id": ACTOR.user_id, "project_id": ACTOR.project_id}
     with atomic():
         row = Cluster.create(name="c", template=template, seed=1, host="cpu0", mode="DIRECT", **owned)
-        Lane.create(key=row.uuid, host="cpu0", held=True)
+        runtime.queue.create_partition(row.uuid, "cpu0", paused=True)
     return row
 
 

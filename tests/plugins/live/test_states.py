@@ -62,17 +62,17 @@ def test_life_takes_every_step_of_the_table(
     walked: list[tuple[State, State]], runtime: Runtime, clusters: LiveClusters, cluster: Cluster
 ) -> None:
     """A walk through all that happens to clusters; each step of the table has a reason."""
-    to_tasks(cluster)
+    to_tasks(runtime, cluster)
     talk = Talk(clusters, cluster)  # opening → resting
     change(cluster, mode="DIRECT")
     talk.train()  # resting → direct
-    to_tasks(cluster)
+    to_tasks(runtime, cluster)
     clusters.look(talk.attachment).result(5)  # direct → resting
     run(runtime, cluster, "save", Nothing())  # resting → working → resting
     checkpoint = runtime.blobs.retain(str(fresh(cluster).blob))
     change(cluster, mode="DIRECT")
     talk.train()
-    to_tasks(cluster)
+    to_tasks(runtime, cluster)
     run(runtime, cluster, "settle", Nothing())  # direct → working
     run(runtime, cluster, "restore", Restore(checkpoint))  # resting → evicted
     change(cluster, mode="DIRECT")
@@ -91,7 +91,7 @@ def test_life_takes_every_step_of_the_table(
 
 def test_a_cluster_that_has_moved_is_evicted(runtime: Runtime, clusters: LiveClusters, cluster: Cluster) -> None:
     live = Talk(clusters, cluster).live
-    to_tasks(cluster)
+    to_tasks(runtime, cluster)
     runtime.hosts["other"] = runtime.hosts["cpu0"]
     run(runtime, cluster, "switch_host", HostMove("other"))
     assert live.state is State.EVICTED
