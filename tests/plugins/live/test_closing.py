@@ -13,7 +13,6 @@ import pytest
 from hanami_core.errors import BadRequest
 from hanami_core.network import Settings, in_a_line
 from hanami_core.plugin_host import EntryPoint, PluginHost, installed_plugins
-from hanami_core.queue import Lane
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import atomic
 from hanami_plugins.checkpoints.kinds import Restore
@@ -22,8 +21,7 @@ from hanami_plugins.clusters.service import Nothing, delete
 from hanami_plugins.direct_io.messages import read_frame
 from tests import mine
 from tests.mine import MineHost
-from tests.plugins.live.kit import ACTOR, Talk, answer, change, fresh, request, to_tasks
-from tests.plugins.live.kit import run as run_on_cpu
+from tests.plugins.live.kit import ACTOR, Talk, answer, change, fresh, request, run, to_tasks
 from tests.whole import Whole
 
 MINE = EntryPoint("mine", "third", "1", lambda: mine)
@@ -61,15 +59,8 @@ def cluster(runtime: Runtime) -> Cluster:
     owned = {"owner_id": ACTOR.user_id, "project_id": ACTOR.project_id}
     with atomic():
         row = Cluster.create(name="c", template=text, seed=1, host="mine0", mode="DIRECT", **owned)
-        Lane.create(key=row.uuid, host="mine0", held=True)
+        runtime.queue.create_partition(row.uuid, "mine0", paused=True)
     return row
-
-
-def run(runtime: Runtime, cluster: Cluster, kind: str, payload: msgspec.Struct) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        claim = runtime.queue.claim
-        patch.setattr(runtime.queue, "claim", lambda host, owner: claim("mine0", owner))
-        run_on_cpu(runtime, cluster, kind, payload)
 
 
 def end_of(clusters: LiveClusters) -> None:
@@ -109,13 +100,13 @@ def test_one_that_was_restored_over_is_closed(
 ) -> None:
     talk = Talk(clusters, cluster)
     talk.train()
-    to_tasks(cluster)
-    run(runtime, cluster, "settle", Nothing())
+    to_tasks(runtime, cluster)
+    run(runtime, cluster, "settle", Nothing(), "mine0")
     blob = str(fresh(cluster).blob)
     with atomic():
         runtime.blobs.retain(blob)
     before = talk.live
-    run(runtime, cluster, "restore", Restore(blob))
+    run(runtime, cluster, "restore", Restore(blob), "mine0")
     assert host.networks == 0
     change(cluster, mode="DIRECT")
     talk.train()
