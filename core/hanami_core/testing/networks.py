@@ -151,6 +151,7 @@ class NetworkConformance:
         network.close()
         network.close()
         assert state.digest() == digest
+        assert network.head == state.head
         again = rules.open(state, host)
         assert again.state().digest() == digest
         again.train(easy_rows(), ALWAYS)
