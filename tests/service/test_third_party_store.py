@@ -73,7 +73,7 @@ def test_it_imports_what_is_public() -> None:
 
 def test_a_whole_server_works_with_it(server: LocalServer, client: Client, bucket: Any) -> None:
     table = client.upload_csv("table", TABLE)
-    cluster = client.create_cluster("far", TEMPLATE)
+    cluster = client.create_cluster("far away", TEMPLATE)
     for _ in range(3):
         client.train(cluster, {"value": table["value"]}, {"kind": table["kind"]})
     answers = client.request(cluster, {"value": table["value"]}, {"kind": "answer"})
@@ -115,7 +115,7 @@ def test_without_the_plugin_it_is_told_which_store_is_missing(
     file = server.data_dir / "hanami.toml"
     file.write_text('storage.blobs = "objects"\n')
     with pytest.raises(
-        StartupError, match=r"storage\.blobs is 'objects', but no plugin brings a blob store of that na"
+        StartupError, match=r"storage\.blobs is 'objects', but no plugin brings a blob store"
     ):
         server.resume()
     file.write_text("")

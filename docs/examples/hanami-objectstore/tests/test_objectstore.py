@@ -138,7 +138,7 @@ def test_an_address_that_is_none_is_refused(tmp_path: Path) -> None:
         ObjectBackend().open(storage_context(tmp_path, {"objectstore.url": "", "objectstore.cache_bytes": 0}))
 
 
-# -- with core ----------------------------------------------------------------------------------------------------------
+# -- with core ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
