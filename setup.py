@@ -34,7 +34,6 @@ DEV = [
     "import-linter>=2.4",
     "mypy>=1.18",
     "pyarrow>=20",  # the example of a third-party plugin reads Parquet
-    "psycopg[binary]>=3.2",  # where PostgreSQL is installed, the contract of databases is proven with it, too
     "pytest>=8.4",
     "pytest-timeout>=2.4",
     "ruff>=0.14",

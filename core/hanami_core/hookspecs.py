@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import peewee
 
     from hanami_core.access import Action, Actor, Rule
+    from hanami_core.checks import Check
     from hanami_core.compute import ComputeHost, NetworkRules
     from hanami_core.compute.placement import PlacementRequest
     from hanami_core.datasets import DatasetFormat
@@ -462,6 +463,26 @@ def hanami_event(runtime: Runtime, event: Event) -> None:
         def hanami_event(event):
             if isinstance(event, CallFailed):
                 PAGER.send(event.message)
+    """
+
+
+@hookspec
+def hanami_checks(runtime: Runtime) -> Iterable[Check]:
+    """Add looks at what the plugin keeps; ``hanami doctor`` takes them, in a process that only looks.
+
+    :param runtime: the process' runtime; ``runtime.role`` is `Role.INSPECT`.
+    :returns: checks; their findings are shown. A file of the plugin's own that it does not know is one.
+    :failure: shown as a finding; other checks go on.
+
+    Example::
+
+        @hookimpl
+        def hanami_checks(runtime):
+            def unknown_files():
+                for file in strays(runtime):
+                    yield Finding(f"note {file.name}", "nobody knows this file", (file,))
+
+            return [Check("files of notes", unknown_files)]
     """
 
 

@@ -101,11 +101,7 @@ class Runtime:
             StartupError: if something essential is missing or fails; the text says what.
             SettingsError: if a setting is wrong.
         """
-        host = plugins or PluginHost(installed_plugins(), read_disabled(data_dir))
-        host.lenient = not Role(role).writes
-        host.require_essential()
-        settings = resolve_settings(data_dir, host, flags or {}, environ)
-        runtime = cls._assemble(Role(role), settings, host)
+        runtime = cls.assemble(data_dir, role, flags, environ, plugins)
         try:
             runtime._start()
         except BaseException:
@@ -114,8 +110,23 @@ class Runtime:
         return runtime
 
     @classmethod
-    def _assemble(cls, role: Role, settings: Settings, host: PluginHost) -> Runtime:
-        """Take the plugins through the phase of storage."""
+    def assemble(
+        cls,
+        data_dir: Path,
+        role: Role,
+        flags: Mapping[str, object] | None = None,
+        environ: Mapping[str, str] | None = None,
+        plugins: PluginHost | None = None,
+    ) -> Runtime:
+        """Take the plugins through settings and storage only; raises what `open` raises."""
+        host = plugins or PluginHost(installed_plugins(), read_disabled(data_dir))
+        host.lenient = not Role(role).writes
+        host.require_essential()
+        settings = resolve_settings(data_dir, host, flags or {}, environ)
+        return cls._with_storage(Role(role), settings, host)
+
+    @classmethod
+    def _with_storage(cls, role: Role, settings: Settings, host: PluginHost) -> Runtime:
         clock = SystemClock()
         context = StorageContext(settings, clock, read_only=not role.writes)
         db = open_database(host.databases(settings), context, host.broken())
@@ -137,13 +148,13 @@ class Runtime:
         if self.role.prepares:
             self.migrate()
         self.plugins.startup(self)
-        self.gather()
+        self._gather()
         self._gather_routes()
         self.plugins.require_essential()
         if self.role.writes and not self.authenticators:
             raise StartupError("no plugin authenticates users; see 'hanami plugins'")
 
-    def gather(self) -> None:
+    def _gather(self) -> None:
         """Fill the registries, in an order in which each may look at those before it."""
         host = self.plugins
         self.authenticators = host.authenticators(self)
@@ -174,8 +185,8 @@ class Runtime:
                 found.append(Owner(plugin.name, _migrations_of(plugin.module), models))
         return found
 
-    def migrate(self) -> list[str]:
-        """Bring all tables up to date and return the steps that ran.
+    def migrate(self, *, restore: bool = False) -> list[str]:
+        """Bring all tables up to date and return the steps that ran; with `restore` lost tables are made again, empty.
 
         Raises:
             StartupError: if a step fails, if a table was lost, or if a newer version has worked on the database: to go
@@ -183,7 +194,7 @@ class Runtime:
         """
         steps: list[str] = []
         for owner in self.owners():
-            steps += self.plugins.guard(owner.name, "its migrations", partial(_migrate, owner))
+            steps += self.plugins.guard(owner.name, "its migrations", partial(_migrate, owner, restore))
         return steps
 
     def start_compute(self, name: str) -> None:
@@ -238,13 +249,16 @@ class Runtime:
         return rules.choose(self.rules, template, host_kind)
 
 
-def _migrate(owner: Owner) -> list[str]:
+def _migrate(owner: Owner, restore: bool) -> list[str]:
     unknown = unknown_steps(owner)
     if unknown:
         text = f"the database has seen {unknown[0]} of {owner.name}, which this version does not know"
         raise StartupError(f"{text}; it was used by a newer one")
     steps = migrations.migrate(owner.directory, owner.name, owner.models)
     missing = owner.missing_tables()
+    if restore:
+        database.proxy.create_tables(missing)
+        return steps + [f"{model._meta.table_name} made again" for model in missing]
     if missing:
         text = f"the table {missing[0]._meta.table_name} of {owner.name} is missing"
         raise StartupError(f"{text}, see 'hanami doctor'")

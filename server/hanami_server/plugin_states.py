@@ -31,6 +31,7 @@ class PluginInfo(msgspec.Struct):
     version: str
     state: str
     reason: str
+    where: str
     hooks: list[str]
     requires: list[str]
     essential: bool
@@ -58,6 +59,7 @@ def _describe(plugin: Plugin) -> PluginInfo:
         version=plugin.version,
         state=str(plugin.state),
         reason=plugin.reason,
+        where=plugin.where,
         hooks=list(plugin.hooks),
         requires=list(plugin.requires),
         essential=plugin.essential,

@@ -17,7 +17,6 @@ from hanami_core.storage import migrations, times
 from hanami_core.storage.contract import Database
 from hanami_core.storage.database import OwnedRecord, Record, proxy
 from hanami_core.testing.storage import bound_to
-from tests.plugins.identity import schema
 from tests.whole import Whole
 
 CORE = Path(hanami_core.__file__).parent / "migrations"
@@ -115,15 +114,20 @@ def test_a_database_of_the_first_edition_is_taken_over(tmp_path: Path) -> None:
         assert whole.runtime.migrate() == []
 
 
+def shape(db: peewee.Database, table: str) -> set[Any]:
+    """Return columns and indexes of a table; their order is of no importance."""
+    found: set[Any] = {(c.name, c.data_type, c.null, c.primary_key) for c in db.get_columns(table)}
+    return found | {(tuple(index.columns), index.unique) for index in db.get_indexes(table)}
+
+
 def test_migrated_tables_are_those_of_the_models(tmp_path: Path) -> None:
     with Whole(tmp_path / "data") as whole:
-        models = [*CORE_MODELS, *(model for found in whole.runtime.plugins.models().values() for model in found)]
+        models = [*CORE_MODELS, *whole.runtime.models.values()]
         fresh = peewee.SqliteDatabase(tmp_path / "fresh.db")
         with fresh.bind_ctx(models):
             fresh.create_tables(models)
         for model in models:
-            tables = (table_of(model),)
-            assert schema(proxy.obj, tables) == schema(fresh, tables)
+            assert shape(proxy.obj, table_of(model)) == shape(fresh, table_of(model))
         fresh.close()
 
 

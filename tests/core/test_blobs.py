@@ -68,7 +68,7 @@ def test_a_named_staged_file_replaces_the_one_that_was_left_behind(blobs: Blobs)
         with atomic():
             name = blobs.adopt(path)
     assert list(blobs.store.staged()) == []
-    assert blobs.open(name).read_bytes() == b"content"
+    assert blobs.open(name).path.read_bytes() == b"content"
 
 
 @pytest.mark.parametrize("damage", [b"c0ntent", b"conten", b""])

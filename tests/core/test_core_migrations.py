@@ -13,19 +13,18 @@ import pytest
 import hanami_core
 from hanami_core.queue import Partition, Task, partitions
 from hanami_core.runtime import CORE_MODELS
-from hanami_core.settings import Settings
-from hanami_core.storage import database
-from hanami_plugins.database_sqlite import hanami_database
+from hanami_core.storage import migrations
+from hanami_core.testing.storage import bound_to, storage_context
+from hanami_plugins.database_sqlite import SqliteBackend
 
 MIGRATIONS = Path(hanami_core.__file__).parent / "migrations"
 
 
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[peewee.Database]:
-    opened = hanami_database(Settings(tmp_path, {}, {"database_sqlite.timeout": 5.0}, {}))
-    database.proxy.initialize(opened)
-    yield opened
-    opened.close()
+    context = storage_context(tmp_path, {"database_sqlite.timeout": 5.0})
+    with bound_to(SqliteBackend().open(context)) as opened:
+        yield opened.driver
 
 
 def insert(db: peewee.Database, table: str, **values: Any) -> None:
@@ -52,14 +51,14 @@ def test_lanes_of_the_first_edition_become_partitions(db: peewee.Database, tmp_p
     first = tmp_path / "first"
     first.mkdir()
     shutil.copy(MIGRATIONS / "0001_initial.py", first)
-    database.migrate(first, "core", [])
+    migrations.migrate(first, "core", [])
     for lane, held in (("idle", 0), ("busy", 0), ("held", 1), ("held, running", 1)):
         insert(db, "lane", key=lane, host="cpu0", held=held)
     states = {"busy": ("finished", "active", "queued"), "held": ("queued",), "held, running": ("active", "queued")}
     for lane, found in states.items():
         for number, state in enumerate(found):
             task(db, f"{lane} {number}", lane, state)
-    assert "0003_partitions" in database.migrate(MIGRATIONS, "core", CORE_MODELS)
+    assert "0003_partitions" in migrations.migrate(MIGRATIONS, "core", CORE_MODELS)
     heads = {p.key: p.head and Task.get(Task.sequence == p.head).uuid for p in Partition.select()}
     assert heads == {"idle": None, "busy": "busy 1", "held": None, "held, running": "held, running 0"}
     assert {p.key for p in Partition.select().where(Partition.paused)} == {"held", "held, running"}
@@ -69,7 +68,7 @@ def test_lanes_of_the_first_edition_become_partitions(db: peewee.Database, tmp_p
 
 
 def test_migrations_end_where_the_models_are(db: peewee.Database, tmp_path: Path) -> None:
-    database.migrate(MIGRATIONS, "core", CORE_MODELS)
+    migrations.migrate(MIGRATIONS, "core", CORE_MODELS)
     fresh = peewee.SqliteDatabase(str(tmp_path / "fresh.db"))
     with fresh.bind_ctx(CORE_MODELS):
         fresh.create_tables(CORE_MODELS)

@@ -13,6 +13,7 @@ import pytest
 
 from hanami_core import hookimpl, hookspec
 from hanami_core.access import Action, Actor, Rule
+from hanami_core.checks import Check, Finding
 from hanami_core.compute import HostContext
 from hanami_core.errors import BadRequest, PluginError, SettingsError, StartupError, Unauthorized
 from hanami_core.events import CallAllowed, Event
@@ -343,9 +344,9 @@ def test_hook_hanami_processes() -> None:
     ]
     host = PluginHost(points)
     found = host.processes(SETTINGS)
-    assert {name: contribution.item for name, contribution in found.items()} == {"mailer": mailer}
-    assert state(host, "taken") == ("degraded", "PluginError: hanami_processes: mailer is taken by plugin a")
-    assert state(host, "bad") == ("degraded", "ValueError: process mailer needs either a target or a command")
+    assert dict(found) == {"mailer": mailer}
+    assert state(host, "taken") == ("broken", "hanami_processes: mailer is taken by plugin a")
+    assert state(host, "bad") == ("broken", "ValueError: process mailer needs either a target or a command")
 
 
 def test_hook_hanami_schedules() -> None:
@@ -358,7 +359,7 @@ def test_hook_hanami_schedules() -> None:
     host = PluginHost(points)
     assert host.schedules("runtime") == {"a.forget": forget}
     assert state(host, "bad")[1].startswith("ValueError: schedule bad.always must leave")
-    assert state(host, "wrong") == ("degraded", "PluginError: hanami_schedules returned str, expected Schedule")
+    assert state(host, "wrong") == ("broken", "hanami_schedules returned str, expected Schedule")
 
 
 class Host:
@@ -481,6 +482,14 @@ def test_hook_hanami_event() -> None:
     assert seen == [event, event]
     assert (host.plugins["bad"].failures, host.plugins["good"].failures) == (2, 0)
     assert state(host, "bad") == ("degraded", "failed in hanami_event: ValueError: boom")
+
+
+def test_hook_hanami_checks() -> None:
+    check = Check("mine", lambda: [Finding("here", "bad")])
+    points = [plugin("good", hanami_checks=lambda: [check]), plugin("bad", hanami_checks=lambda runtime: boom())]
+    host = PluginHost(points)
+    assert [(c.plugin.name, c.item) for c in host.checks(None)] == [("good", check)]
+    assert state(host, "bad") == ("degraded", "failed in hanami_checks: ValueError: boom")
 
 
 def test_events_have_different_names() -> None:

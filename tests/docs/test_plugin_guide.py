@@ -8,9 +8,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from hanami_core import hookimpl, hookspec
+from hanami_core.plugin_host import EntryPoint, PluginHost
 from hanami_sdk import Client
 from hanami_server.local import LocalServer
 
@@ -69,3 +72,14 @@ def test_it_is_listed_and_used_through_api_and_cli(plugin: Path, tmp_path: Path)
         with Client(server.address, server.user, server.passphrase) as client:
             dataset = client.upload("more", "tsv", {"input": table})
             assert client.dataset_content(dataset, "b", 2) == [[0.0], [1.0]]
+
+
+def test_hooks_of_a_plugin_are_declared_and_called_as_it_is_shown() -> None:
+    code = re.search(r"^```python\n(class Hooks.*?)^```", (ROOT / "docs" / "plugin_guide.md").read_text(), re.M | re.S)
+    assert code is not None
+    notes, guest = ModuleType("notes"), ModuleType("guest")
+    vars(notes).update(hookimpl=hookimpl, hookspec=hookspec)
+    exec(compile(code[1], "plugin_guide.md", "exec"), vars(notes))
+    vars(guest)["notes_panels"] = hookimpl(lambda note: f"beside {note}")
+    host = PluginHost([EntryPoint(m.__name__, "third", "1", lambda m=m: m) for m in (guest, notes)])
+    assert notes.panels(SimpleNamespace(plugins=host), "a note") == ["beside a note"]

@@ -208,7 +208,9 @@ def test_doctor_is_content_with_a_sound_directory(env, patient):
 def test_doctor_finds_changed_and_missing_and_unknown_files(env, patient):
     changed, missing = blobs(patient)
     changed.write_bytes(b"off")
-    missing.rename(missing.with_name("00000000-0000-0000-0000-000000000000"))
+    unknown = patient / "blobs" / "00" / "00000000-0000-0000-0000-000000000000"
+    unknown.parent.mkdir(exist_ok=True)
+    missing.rename(unknown)
     code, found = findings(env, patient)
     assert code == 1
     assert dict(found) == {

@@ -95,7 +95,7 @@ def check(setting: str, hosts: Sequence[str]) -> None:
 def require_hosts(runtime: Runtime) -> None:
     """Raise `Conflict` if there is no host at all."""
     if not runtime.hosts:
-        raise Conflict("there is no compute host; see 'hanami plugins'")
+        raise Conflict("hosts_missing")
 
 
 def place(runtime: Runtime, actor: Actor, template: Template | None) -> ComputeHost:
@@ -152,7 +152,7 @@ def _by_setting(setting: str, request: PlacementRequest) -> str:
 def _named(name: str, request: PlacementRequest) -> str:
     host = next((host for host in request.hosts if host.name == name), None)
     if host is None:
-        raise Conflict(f"{SETTING} names the host '{name}', which does not exist")
+        raise Conflict("placement_host_missing", setting=SETTING, host=name)
     if host.refusal is not None:
         raise BadRequest(host.refusal)
     return name

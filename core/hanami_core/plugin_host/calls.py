@@ -3,7 +3,7 @@
 To add a hook, specify it in `hanami_core.hookspecs` and add a method of its name here, made of one of these:
 
 * `_registry`: things with unique names. The plugin that raises, returns something else or takes a name that is taken is
-  refused whole. `Runtime` gets a field for the registry, and a line in `Runtime.gather`.
+  refused whole. `Runtime` gets a field for the registry, and a line in `Runtime._gather`.
 * `_items`: things without names, such as settings.
 * `_tell_each`: whoever fails is counted and skipped; nobody else notices.
 """
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import peewee
 
 from hanami_core.access import ACCESS_DENIED, Action, Actor, Rule
+from hanami_core.checks import Check
 from hanami_core.compute import ComputeHost, NetworkRules
 from hanami_core.compute.hosts import name_of
 from hanami_core.compute.placement import PlacementRequest
@@ -219,6 +220,12 @@ class PluginHost(Lifecycle):
         """Tell every plugin what happened (`hanami_event`)."""
         for _ in self._tell_each("hanami_event", runtime=runtime, event=event):
             pass
+
+    def checks(self, runtime: Runtime) -> list[Contribution[Check]]:
+        """Return looks at what plugins keep (`hanami_checks`)."""
+        failed = partial(self._note, "hanami_checks")
+        found = self._items("hanami_checks", Check, failed, runtime=runtime)
+        return [Contribution(plugin, check) for plugin, checks in found for check in checks]
 
     # -- hooks of plugins ---------------------------------------------------------------------------------------------
 

@@ -8,9 +8,13 @@ what single hooks are for, except for those of the life itself.
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+
+import peewee
 
 from hanami_core import hookspecs
 from hanami_core.errors import ClientError, HanamiError, PluginError, SettingsError, StartupError
@@ -21,11 +25,12 @@ from hanami_core.plugin_host.plugin import Contribution, Plugin, PluginState
 if TYPE_CHECKING:
     from hanami_core.runtime import Runtime
 
-__all__ = ["Failed", "Lifecycle", "describe"]
+__all__ = ["Failed", "Lifecycle", "describe", "place"]
 
 ANSWERS = (ClientError, SettingsError, StartupError)
 """Errors of plugins that are answers, such as a bad token or a broken file of policies; whoever asked shows them."""
 
+OWN_FILES = str(Path(hookspecs.__file__).parent)
 BY_OPERATOR = "disabled by the operator"
 
 T = TypeVar("T")
@@ -199,6 +204,7 @@ class Lifecycle:
         `require_essential`.
         """
         if plugin.works:
+            plugin.where = place(error)
             self._stop(self._mark(plugin, PluginState.BROKEN, describe(error)), self._runtime)
             self._tell()
 
@@ -228,6 +234,7 @@ class Lifecycle:
         plugin.failures += 1
         if plugin.state is PluginState.ACTIVE:
             plugin.state, plugin.reason = PluginState.DEGRADED, f"failed in {call}: {describe(error)}"
+            plugin.where = place(error)
             self._tell()
 
     def broken(self) -> str:
@@ -256,7 +263,8 @@ class Lifecycle:
         except (KeyboardInterrupt, StartupError):
             raise
         except BaseException as error:
-            log.error("%s failed in %s", name, call, exc_info=error)
+            if not isinstance(error, peewee.PeeweeException):  # which says all, in one line
+                log.error("%s failed in %s", name, call, exc_info=error)
             owner = f"plugin {name}" if name in self.plugins else name
             raise StartupError(f"{owner}: {call}: {describe(error)}") from error
 
@@ -291,3 +299,12 @@ def describe(error: BaseException) -> str:
     """Return an error in one line; those of Hanami itself are sentences already."""
     first = (str(error).strip().splitlines() or [""])[0]
     return first if isinstance(error, HanamiError) else f"{type(error).__name__}: {first}".rstrip(": ")
+
+
+def place(error: BaseException) -> str:
+    """Return file and line where an error of a plugin came from, or nothing if it is one of the plugin host itself."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}:{error.lineno}"
+    frames = traceback.extract_tb(error.__traceback__)
+    foreign = [f for f in frames if not f.filename.startswith((OWN_FILES, "<"))]
+    return f"{foreign[-1].filename}:{foreign[-1].lineno}" if foreign else ""

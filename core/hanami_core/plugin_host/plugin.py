@@ -31,8 +31,9 @@ class PluginState(StrEnum):
 
 @dataclass(eq=False)
 class Plugin:
-    """One plugin in one process. `reason` says why it is in its state, if it is not active.
+    """One plugin in one process.
 
+    `reason` says why it is in its state, if it is not active, and `where`, as ``file:line``, what raised.
     `failures` counts the calls after the start that failed without harm to anything else.
     """
 
@@ -41,6 +42,7 @@ class Plugin:
     version: str
     state: PluginState = PluginState.ACTIVE
     reason: str = ""
+    where: str = ""
     module: ModuleType | None = None
     hooks: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()

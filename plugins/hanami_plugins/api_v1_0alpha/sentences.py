@@ -92,6 +92,11 @@ LOGS = {
     "errors_for_admins": "only an admin is allowed to request error-logs",
 }
 
+HOSTS = {
+    "hosts_missing": "there is no compute host; see 'hanami plugins'",
+    "placement_host_missing": "{setting} names the host '{host}', which does not exist",
+}
+
 MACHINE = {
     "power_not_measured": "Power consumption is not available on this machine",
     "speed_not_measured": "Speed is not available on this machine",
@@ -102,4 +107,4 @@ OPENAPI = {
     "api_missing": "Api with name '{name}' not found",
 }
 
-SENTENCES = REQUESTS | FIELDS | IDENTITY | USERS | PROJECTS | LOGS | MACHINE | OPENAPI
+SENTENCES = REQUESTS | FIELDS | IDENTITY | USERS | PROJECTS | LOGS | HOSTS | MACHINE | OPENAPI

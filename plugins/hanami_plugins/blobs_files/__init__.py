@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hanami_core import hookimpl
+from hanami_core.checks import Check, Finding
 from hanami_core.ids import new_uuid
+from hanami_core.runtime import Runtime
 from hanami_core.storage.blob_stores import BlobBackend, BlobStore, LocalFile, PlainFile
 from hanami_core.storage.contract import StorageContext
 
@@ -52,7 +54,12 @@ class FileBlobStore:
 
     def blobs(self) -> Iterator[str]:
         """Iterate over all blobs."""
-        return (path.name for path in self._blobs.glob("*/*"))
+        return (path.name for path in self._blobs.glob("*/*") if path == self.path(path.name))
+
+    def strays(self) -> list[Path]:
+        """Return files among the blobs that lie where none can be."""
+        files = sorted(path for path in self._blobs.rglob("*") if path.is_file())
+        return [path for path in files if path != self.path(path.name)]
 
     def staged(self) -> Iterator[Path]:
         """Iterate over all staged files."""
@@ -75,6 +82,17 @@ class FileBackend:
     def open(self, context: StorageContext) -> BlobStore:
         """Return the store."""
         return FileBlobStore(context.data_dir)
+
+
+@hookimpl
+def hanami_checks(runtime: Runtime) -> list[Check]:
+    """Look for files that no blob can lie in."""
+
+    def strays() -> Iterator[Finding]:
+        for file in FileBlobStore(runtime.settings.data_dir).strays():
+            yield Finding(f"file {file.relative_to(runtime.settings.data_dir)}", "no blob can lie there", (file,))
+
+    return [Check("places of blobs", strays)]
 
 
 @hookimpl

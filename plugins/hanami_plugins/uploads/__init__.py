@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from hanami_core import hookimpl
+from hanami_core.checks import Check, Finding
 from hanami_core.runtime import Runtime
 from hanami_core.schedules import Schedule
 from hanami_core.settings import Setting
@@ -19,6 +20,7 @@ from hanami_plugins.uploads.service import (
     discard_idle,
     leading,
     missing,
+    orphans,
     path,
     remove_orphans,
     touch,
@@ -66,6 +68,17 @@ def hanami_schedules(runtime: Runtime) -> list[Schedule]:
     """Clean up after uploads that were abandoned or cut off."""
     seconds = min(CLEAN_UP_SECONDS, runtime.settings["uploads.timeout"] / 4)
     return [Schedule("uploads.clean_up", seconds, CleanUp(seconds))]
+
+
+@hookimpl
+def hanami_checks(runtime: Runtime) -> list[Check]:
+    """Look for files of uploads that do not exist."""
+
+    def unknown_files() -> Iterator[Finding]:
+        for file in orphans(runtime):
+            yield Finding(f"upload {file.name}", "no upload is known for this file", (file,))
+
+    return [Check("files of uploads", unknown_files)]
 
 
 @hookimpl

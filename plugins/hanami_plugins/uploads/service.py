@@ -130,18 +130,23 @@ class CleanUp:
         remove_orphans(runtime)
 
 
-def remove_orphans(runtime: Runtime) -> list[str]:
-    """Remove files of uploads that do not exist, and return their names.
+def orphans(runtime: Runtime) -> list[Path]:
+    """Return files of uploads that do not exist.
 
     A row is always older than its files; so files are listed before rows, or those of a new upload would look like
     orphans.
     """
     files = [file for file in _folder(runtime).glob("*") if file.is_file()]
     known = {upload.uuid for upload in Upload.active()}
-    orphans = [file for file in files if file.name.partition(".")[0] not in known]
-    for file in orphans:
+    return sorted(file for file in files if file.name.partition(".")[0] not in known)
+
+
+def remove_orphans(runtime: Runtime) -> list[str]:
+    """Remove files of uploads that do not exist, and return their names."""
+    found = orphans(runtime)
+    for file in found:
         file.unlink(missing_ok=True)
-    return [file.name for file in orphans]
+    return [file.name for file in found]
 
 
 def _folder(runtime: Runtime) -> Path:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from hanami_core.clock import Moment
 from hanami_core.http import MOST_ROWS, Call, Empty, Listing, Paging, Route, listing
 from hanami_core.ids import USER_ID_PATTERN, Name, UserId
 from hanami_plugins.users import service
@@ -74,4 +75,4 @@ def list_all(call: Call, request: Paging) -> Listing:
 
 
 def _row(user: User) -> list[Any]:
-    return [getattr(user, name, None) for name in LIST_HEADER]
+    return [Moment(user.created_at), *(getattr(user, name, None) for name in LIST_HEADER[1:])]

@@ -49,6 +49,7 @@ class Listed:
     version: str
     state: str
     reason: str
+    where: str
     hooks: list[str]
     requires: list[str]
     essential: bool
@@ -129,14 +130,14 @@ def _merge(processes: dict[str, list[PluginInfo]], *, running: bool) -> list[Lis
     for process, plugins in processes.items():
         for plugin in plugins:
             listed = found.setdefault((plugin.name, plugin.distribution), _listed(plugin, running))
-            listed.processes[process] = {key: getattr(plugin, key) for key in ("state", "reason", "failures")}
+            listed.processes[process] = {key: getattr(plugin, key) for key in ("state", "reason", "where", "failures")}
     for listed in found.values():
         _take_worst(listed)
     return list(found.values())
 
 
 def _listed(plugin: PluginInfo, running: bool) -> Listed:
-    names = ("name", "distribution", "version", "state", "reason", "hooks", "requires", "essential")
+    names = ("name", "distribution", "version", "state", "reason", "where", "hooks", "requires", "essential")
     return Listed(**{name: getattr(plugin, name) for name in names}, running=running)
 
 
@@ -144,7 +145,7 @@ def _take_worst(listed: Listed) -> None:
     """Show the worst state; where processes differ, also whose it is."""
     worst = max(listed.processes, key=lambda process: SEVERITY.index(str(listed.processes[process]["state"])))
     views = {(view["state"], view["reason"]) for view in listed.processes.values()}
-    listed.state, reason = str(listed.processes[worst]["state"]), str(listed.processes[worst]["reason"])
+    listed.state, reason, listed.where = (str(listed.processes[worst][key]) for key in ("state", "reason", "where"))
     listed.reason = reason if len(views) == 1 else f"{worst}: {reason}"
 
 
@@ -162,13 +163,14 @@ def _note_changes(plugins: list[Listed], data_dir: Path) -> None:
         if (point.name, point.distribution) not in known:
             text = "was installed after the server was started"
             plugins.append(
-                Listed(point.name, point.distribution, point.version, "disabled", text, [], [], False, running=True)
+                Listed(point.name, point.distribution, point.version, "disabled", text, "", [], [], False, running=True)
             )
 
 
 def _row(plugin: Listed) -> list[str]:
     hooks = " ".join(hook.removeprefix("hanami_") for hook in plugin.hooks)
-    return [plugin.name, plugin.distribution, plugin.version, plugin.state, hooks, plugin.reason]
+    reason = f"{plugin.reason} ({Path(plugin.where).name})" if plugin.where else plugin.reason
+    return [plugin.name, plugin.distribution, plugin.version, plugin.state, hooks, reason]
 
 
 # -- switch -----------------------------------------------------------------------------------------------------------
