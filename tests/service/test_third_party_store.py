@@ -114,9 +114,7 @@ def test_without_the_plugin_it_is_told_which_store_is_missing(
         server.resume()
     file = server.data_dir / "hanami.toml"
     file.write_text('storage.blobs = "objects"\n')
-    with pytest.raises(
-        StartupError, match=r"storage\.blobs is 'objects', but no plugin brings a blob store"
-    ):
+    with pytest.raises(StartupError, match=r"storage\.blobs is 'objects', but no plugin brings a blob store"):
         server.resume()
     file.write_text("")
     server.resume()
