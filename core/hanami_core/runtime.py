@@ -23,7 +23,7 @@ from hanami_core.compute.descriptions import Describer
 from hanami_core.compute.identity import host_uuids
 from hanami_core.datasets import DatasetFormat
 from hanami_core.dialects import TemplateDialect
-from hanami_core.errors import BadRequest, StartupError
+from hanami_core.errors import StartupError, TemplateError
 from hanami_core.http import Api, RouteTable
 from hanami_core.identity import Authenticator, IdentityProvider
 from hanami_core.network import Template
@@ -237,12 +237,16 @@ class Runtime:
                 log.exception("a compute host could not be stopped", extra={"host": self.compute.name})
 
     def parse_template(self, text: str) -> Template:
-        """Return the template that the first dialect which recognises `text` makes of it."""
+        """Return the template that the first dialect which recognises `text` makes of it.
+
+        Raises:
+            TemplateError: if none does, or the text breaks a rule.
+        """
         for dialect in self.dialects.values():
             if dialect.recognises(text):
                 return dialect.parse(text, rules.declarations(self.rules.values()))
         names = ", ".join(self.dialects) or "none"
-        raise BadRequest(f"Uploaded template is not a valid cluster-template: \nunknown language, known are: {names}")
+        raise TemplateError(f"unknown language, known are: {names}")
 
     def rules_for(self, template: Template, host_kind: str) -> NetworkRules:
         """Return the rule set that runs a template on a kind of host, see `rules.choose`."""

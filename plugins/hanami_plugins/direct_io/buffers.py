@@ -30,9 +30,9 @@ class SocketBuffers:
         elif frame.target == EXPECTED:
             buffers, names = self._expected, [item.name for item in template.outputs]
         else:
-            raise BadRequest("targetBufferType must be INPUT_BUFFER_TYPE or EXPECTED_BUFFER_TYPE")
+            raise BadRequest("frame_target_unknown", target=frame.target)
         if frame.buffer not in names:
-            raise BadRequest(f"bufferName '{frame.buffer}' is unknown, expected one of: {', '.join(names)}")
+            raise BadRequest("buffer_unknown", buffer=frame.buffer, known=", ".join(names))
         values = _checked(frame)
         old = buffers.get(frame.buffer)
         if old is not None and len(old) > len(values):
@@ -63,11 +63,11 @@ class SocketBuffers:
         """Ask a network about the buffers and return the message that tells its answer."""
         head = live.network.head
         if not head.outputs:
-            raise BadRequest("the cluster was never trained")
+            raise BadRequest("network_never_trained")
         names = [item.name for item in head.template.inputs]
         for name in names:
             if len(self._inputs.get(name, ())) > head.inputs[name]:
-                raise BadRequest(f"input '{name}' was trained with {head.inputs[name]} values")
+                raise BadRequest("input_too_long", input=name, limit=head.inputs[name])
         results = live.network.request_one(_complete(self._inputs, head.inputs, names))
         values = np.concatenate([results[item.name] for item in head.template.outputs])
         return write_results(head.template.outputs[0].name, values)
@@ -77,7 +77,7 @@ def _complete(buffers: Buffers, sizes: dict[str, int], names: list[str]) -> Buff
     """Return all buffers in the network's sizes; missing values at an input's end are zero."""
     for name in names:
         if name not in buffers:
-            raise BadRequest(f"no values for '{name}' were sent yet")
+            raise BadRequest("buffer_empty", buffer=name)
         missing = sizes.get(name, 0) - len(buffers[name])
         if missing > 0:
             buffers[name] = np.concatenate([buffers[name], np.zeros(missing, np.float32)])
@@ -86,7 +86,7 @@ def _complete(buffers: Buffers, sizes: dict[str, int], names: list[str]) -> Buff
 
 def _checked(frame: Frame) -> npt.NDArray[np.float32]:
     if frame.values is None:
-        raise BadRequest(f"a buffer holds 1 to {MAX_VALUES} values, got {frame.size}")
+        raise BadRequest("buffer_size", limit=MAX_VALUES, size=frame.size)
     if not np.isfinite(frame.values).all():
-        raise BadRequest(f"bufferName '{frame.buffer}': values must be finite")
+        raise BadRequest("buffer_not_finite", buffer=frame.buffer)
     return frame.values

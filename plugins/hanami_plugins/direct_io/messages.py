@@ -49,16 +49,16 @@ def read_frame(message: bytes | str) -> Frame:
         BadRequest: if it is none or contradicts itself.
     """
     if isinstance(message, str):
-        raise BadRequest("expected a binary ClusterIO-Message, got a text")
+        raise BadRequest("frame_is_text")
     try:
         io = cluster_io().FromString(message)
     except Exception as error:
-        raise BadRequest("Got invalid ClusterIO-Message") from error
+        raise BadRequest("frame_unreadable") from error
     count = len(io.values)
     if io.numberOfValues != count:
-        raise BadRequest(f"numberOfValues is {io.numberOfValues}, but the message holds {count} values")
+        raise BadRequest("frame_count", told=io.numberOfValues, count=count)
     if io.processType not in (REQUEST, TRAIN):
-        raise BadRequest(f"processType {io.processType} is unknown")
+        raise BadRequest("frame_process_unknown", process=io.processType)
     values = _array(io.values, count) if 0 < count <= MAX_VALUES else None
     return Frame(io.bufferName, io.isLast, io.processType, io.targetBufferType, count, values)
 

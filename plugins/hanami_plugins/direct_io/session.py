@@ -27,7 +27,7 @@ T = TypeVar("T")
 PATIENCE_SECONDS = 0.2
 LARGE_MESSAGE = 1 << 15
 """Bytes of a message that takes too long to read in the event loop."""
-NOT_DIRECT = "the cluster is not in direct mode"
+NOT_DIRECT = "cluster_not_direct"
 
 Answer = bytes | Awaitable[bytes]
 
@@ -88,7 +88,7 @@ class DirectSession:
         live = self._attachment.live
         while not live.lock.acquire(timeout=PATIENCE_SECONDS):
             if not live.direct:
-                raise BadRequest("a task works with the cluster, try again later")
+                raise BadRequest("cluster_busy")
         try:
             return self._run(live, process, values)
         finally:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from hanami_core.access import Actor
+from hanami_core.access import Access, Action, Actor
 from hanami_core.errors import BadRequest
 from hanami_core.queue import Job
 from hanami_core.runtime import Runtime
@@ -75,6 +75,11 @@ class Talk:
         for _ in range(count):
             for message in train([1.0, 0.0], [1.0, 0.0]):
                 assert answer(self.session.receive(message))
+
+
+def access(runtime: Runtime) -> Access:
+    """Return what the owner of the cluster may do."""
+    return Access(ACTOR, Action("panel.show", "GET", "", "read", ()), runtime.plugins.access_rules)
 
 
 def fresh(cluster: Cluster) -> Cluster:

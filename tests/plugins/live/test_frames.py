@@ -109,7 +109,7 @@ def test_a_frame_that_meets_a_task_in_a_thread_is_told_so(
     trained(talk)
     talk.live.costs.clear()
     result = talk.session.receive(request([1.0, 0.0]))
-    with clusters.working(cluster.uuid), pytest.raises(BadRequest, match="a task works with the cluster, try again"):
+    with clusters.working(cluster.uuid), pytest.raises(BadRequest, match="^cluster_busy$"):
         answer(result)
 
 

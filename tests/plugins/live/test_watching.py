@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hanami_core.access import Access, Action, Rule
+from hanami_core.access import Rule
 from hanami_core.compute import LiveNetwork
 from hanami_core.errors import BadRequest
 from hanami_core.runtime import Runtime
@@ -19,8 +19,8 @@ from hanami_core.testing.sockets import RecordedConnection
 from hanami_plugins.checkpoints.kinds import Restore
 from hanami_plugins.clusters import Cluster, LiveClusters, watcher
 from hanami_plugins.clusters.notices import notify
-from hanami_plugins.clusters.service import Nothing, delete, set_mode
-from tests.plugins.live.kit import ACTOR, Talk, beside, change, fresh, request, run, to_tasks
+from hanami_plugins.clusters.service import Nothing, delete_cluster, set_mode
+from tests.plugins.live.kit import ACTOR, Talk, access, beside, change, fresh, request, run, to_tasks
 from tests.server.harness import until
 
 
@@ -28,10 +28,6 @@ from tests.server.harness import until
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let only notices and questions make the watcher look."""
     monkeypatch.setattr(watcher, "PERIOD", 3600.0)
-
-
-def access(runtime: Runtime) -> Access:
-    return Access(ACTOR, Action("clusters.set_mode", "PUT", "", "write", ()), runtime.plugins.access_rules)
 
 
 def refused(talk: Talk) -> str:
@@ -50,7 +46,7 @@ def test_the_frame_after_a_switch_to_direct_mode_is_welcome(
     to_tasks(clusters._runtime, cluster)
     talk = Talk(clusters, cluster)
     for _ in range(20):
-        assert refused(talk) == "the cluster is not in direct mode"
+        assert refused(talk) == "cluster_not_direct"
         change(cluster, mode="DIRECT")
         talk.train()
         to_tasks(clusters._runtime, cluster)
@@ -61,7 +57,7 @@ def test_a_notice_ends_direct_mode_without_any_frame(
     slow: None, runtime: Runtime, clusters: LiveClusters, cluster: Cluster, talk: Talk
 ) -> None:
     talk.train()
-    delete(runtime, fresh(cluster))
+    delete_cluster(runtime, access(runtime), cluster.uuid)
     until(lambda: not talk.live.direct)
 
 
@@ -71,7 +67,7 @@ def test_whoever_switches_modes_sends_a_notice(
     to_tasks(clusters._runtime, cluster)
     run(runtime, cluster, "settle", Nothing())
     assert not talk.live.direct
-    set_mode(runtime, access(runtime), fresh(cluster), "DIRECT")
+    set_mode(runtime, access(runtime), cluster.uuid, "DIRECT")
     until(lambda: talk.live.direct)
 
 
@@ -248,7 +244,7 @@ def test_a_frame_is_refused_while_a_task_works_without_waiting_for_its_end(
 ) -> None:
     talk.train()
     with clusters.working(cluster.uuid):
-        assert refused(talk) == "the cluster is not in direct mode"
+        assert refused(talk) == "cluster_not_direct"
 
 
 def test_what_a_session_trained_is_stored_soon_after_its_end(
