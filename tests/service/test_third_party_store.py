@@ -28,7 +28,7 @@ outputs:
     kind: 3,1,1
 """
 CACHE = 1 << 14
-TABLE = b"value,kind\n" + b"1,1\n0,0\n" * 200
+TABLE = b"value,kind,other\n" + b"1,1,0\n0,0,1\n" * 200
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def test_a_whole_server_works_with_it(server: LocalServer, client: Client, bucke
     cluster = client.create_cluster("far away", TEMPLATE)
     client.train(cluster, {"value": table["value"]}, {"kind": table["kind"]})
     checkpoint, before = client.save(cluster, "kept"), answers(client, cluster, table)
-    client.train(cluster, {"value": table["value"]}, {"kind": table["value"]})
+    client.train(cluster, {"value": table["value"]}, {"kind": table["other"]})
     assert answers(client, cluster, table) != before
     client.restore(cluster, checkpoint)
     assert answers(client, cluster, table) == before
