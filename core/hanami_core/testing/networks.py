@@ -143,6 +143,7 @@ class RulesConformance:
         network.close()
         network.close()
         assert state.digest() == digest
+        assert network.head == state.head
         again = rules.open(state, host)
         assert again.state().digest() == digest
         again.train(easy_rows(), ALWAYS)

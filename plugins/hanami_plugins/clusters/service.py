@@ -118,10 +118,11 @@ def _runs_where_it_is(runtime: Runtime, cluster: Cluster, template: Template) ->
 def _assign_host(runtime: Runtime, cluster: Cluster, host: ComputeHost) -> None:
     """Give a cluster that has no network a host that can run its first one."""
     with atomic():
+        # First, because from then on nobody adds a task.
+        runtime.queue.move_partition(cluster.uuid, host.name)
         if runtime.queue.open_tasks(cluster.uuid):
             raise Conflict(f"Host '{cluster.host}' can not run the cluster, which has open tasks there")
         Cluster.update(host=host.name).where(Cluster.uuid == cluster.uuid).execute()
-        runtime.queue.move_partition(cluster.uuid, host.name)
 
 
 def interfaces(cluster: Cluster) -> tuple[dict[str, int], dict[str, int]]:

@@ -92,7 +92,7 @@ def test_life_takes_every_step_of_the_table(
 def test_a_cluster_that_has_moved_is_evicted(runtime: Runtime, clusters: LiveClusters, cluster: Cluster) -> None:
     live = Talk(clusters, cluster).live
     to_tasks(runtime, cluster)
-    runtime.hosts["other"] = runtime.hosts["cpu0"]
+    runtime.hosts.add(runtime.hosts.owner("cpu0"), [("other", runtime.hosts["cpu0"])])
     run(runtime, cluster, "switch_host", HostMove("other"))
     assert live.state is State.EVICTED
 
