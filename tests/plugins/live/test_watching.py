@@ -278,7 +278,7 @@ def rules(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
         model = action.resource
         return [Rule(True, where=(model.visibility == "public") | (model.project_id == actor.project_id))]
 
-    monkeypatch.setattr(runtime.plugins, "rules", rules)
+    monkeypatch.setattr(runtime.plugins, "access_rules", rules)
 
 
 @pytest.mark.parametrize(
