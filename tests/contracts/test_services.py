@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from types import FunctionType
-from typing import Any, get_type_hints
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,6 @@ from hanami_core.errors import Conflict, NotFound
 from hanami_core.queue import Job, Task
 from hanami_core.runtime import Runtime
 from hanami_core.testing.hosts import host_context
-from hanami_core.testing.workers import worker
 from hanami_plugins import checkpoints, clusters, datasets, tasks, uploads
 from hanami_plugins.clusters import LIVE, LiveClusters
 from hanami_plugins.tasks import Binding, Result
@@ -28,7 +28,7 @@ from tests.contracts.test_house import sources
 from tests.whole import Whole
 
 FACES = ("auth_jwt", "checkpoints", "clusters", "datasets", "logs", "projects", "tasks", "uploads", "users")
-FORBIDDEN = ("hanami_core.http", "falcon", "dict[str, typing.Any]", "Mapping[str, typing.Any]")
+FORBIDDEN = re.compile(r"\bCall\b|\bfalcon\b|(dict|Mapping)\[str, Any\]")
 
 
 def published() -> list[tuple[str, Callable[..., Any]]]:
@@ -47,18 +47,16 @@ def test_every_feature_publishes_services() -> None:
 
 @pytest.mark.parametrize(("name", "service"), published(), ids=[name for name, _ in published()])
 def test_a_service_is_typed_and_documented_and_knows_no_http(name: str, service: Callable[..., Any]) -> None:
-    hints = get_type_hints(inspect.unwrap(service))
-    parameters = inspect.signature(service).parameters
-    assert set(hints) == {*parameters, "return"}, f"{name} has parameters without types"
-    wrong = {what: str(hint) for what, hint in hints.items() if any(word in str(hint) for word in FORBIDDEN)}
-    assert wrong == {}
+    # Texts, because some types that checkers know, such as selections of rows, do not exist when the code runs.
+    hints = inspect.unwrap(service).__annotations__
+    assert set(hints) == {*inspect.signature(service).parameters, "return"}, f"{name} has parameters without types"
+    assert {what: hint for what, hint in hints.items() if FORBIDDEN.search(hint)} == {}
     assert (inspect.getdoc(service) or "").endswith(".")
 
 
-def test_the_rule_about_types_bites() -> None:
-    def refused(call: Any, body: dict[str, Any]) -> None: ...
-
-    assert [word for word in FORBIDDEN if word in str(get_type_hints(refused)["body"])] == ["dict[str, typing.Any]"]
+@pytest.mark.parametrize("hint", ["Call", "falcon.Request", "dict[str, Any]", "list[Mapping[str, Any]]", "Call | None"])
+def test_the_rule_about_types_finds(hint: str) -> None:
+    assert FORBIDDEN.search(hint)
 
 
 # -- the queue alone writes its rows -----------------------------------------------------------------------------------
@@ -135,8 +133,7 @@ def add_file(runtime: Runtime, access: Access, content: bytes) -> datasets.Datas
     with uploads.open_upload(runtime, access, files["input"].uuid) as receiver:
         receiver.write(0, content)
     assert datasets.upload_progress(runtime, access, dataset.uuid).complete
-    with worker(runtime):
-        return datasets.finalise_dataset(runtime, access, "csv", dataset.uuid, {"input": files["input"].uuid})
+    return datasets.finalise_dataset(runtime, access, "csv", dataset.uuid, {"input": files["input"].uuid})
 
 
 def test_the_main_job_is_done_through_faces_alone(runtime: Runtime) -> None:
