@@ -77,13 +77,10 @@ def test_life_takes_every_step_of_the_table(
     run(runtime, cluster, "restore", Restore(checkpoint))  # resting → evicted
     change(cluster, mode="DIRECT")
     talk.train()  # opening → direct
-    with talk.attachment.live.storing:  # so that nobody stores what is learned before the cluster is gone
-        talk.train()
-        with atomic():
-            delete(runtime, fresh(cluster))
-    clusters._keeper.flush()  # direct → evicted
-    with talk.attachment.live.storing:  # which the keeper's own thread may be about to do
-        pass
+    with atomic():
+        delete(runtime, fresh(cluster))
+        # Before the commit, after which the watcher is told and may let the network rest first.
+        clusters._keeper.flush()  # direct → evicted
     other = Cluster.create(name="o", template=cluster.template, seed=1, host="cpu0", owner_id="x", project_id="x")
     with pytest.raises(ZeroDivisionError), clusters.working(other.uuid):
         raise ZeroDivisionError  # working → evicted
