@@ -147,7 +147,12 @@ class TaskRunner:
             return False
         job = Job(self._runtime, task, self._stop)
         with self._changed:
-            self._running[task.uuid] = _Running(job)
+            stops = self._stop.is_set()  # `stop` waits only for what is noted by now
+            if not stops:
+                self._running[task.uuid] = _Running(job)
+        if stops:
+            self._guarded("task could not be handed back", self._runtime.queue.hand_back, task)
+            return False
         self._threads.submit(self._run, job).add_done_callback(self._check)
         return True
 

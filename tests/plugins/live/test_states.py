@@ -131,7 +131,7 @@ def test_many_threads_do_everything_at_once(runtime: Runtime, clusters: LiveClus
             except BaseException as error:
                 errors.append(error)
             finally:
-                runtime.database.close()
+                runtime.database.disconnect()
 
         thread = threading.Thread(target=guarded)
         thread.start()
