@@ -91,6 +91,7 @@ setup(
         "hanami.plugins": [
             f"{name} = hanami_plugins.{name}"
             for name in (
+                "api_control_v1",
                 "api_v1_0alpha",
                 "auth_jwt",
                 "blobs_files",

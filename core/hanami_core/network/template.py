@@ -17,6 +17,7 @@ from hanami_core.errors import TemplateError
 
 MAX_NAME_BYTES = 254
 MAX_HEXAGONS = 1000
+MAX_SIZE = 1 << 20
 COORDINATE_LIMIT = 1 << 20
 
 Value = bool | int | float | str
@@ -88,19 +89,24 @@ COMMON_SETTINGS = ("neuron_cooldown", "refractory_time", "max_connection_distanc
 
 
 class Input(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A named input: the hexagon that holds its values and how they are taken."""
+    """A named input: the hexagon that holds its values and how they are taken.
+
+    `size` is the number of values that data for it must have; 0 takes those that come.
+    """
 
     name: str
     hexagon: int
     mode: Literal["plain", "binary", "match"] = "plain"
+    size: int = 0
 
 
 class Output(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A named output: the hexagon that it reads and the type of its values."""
+    """A named output: the hexagon that it reads and the type of its values; `size` is that of an `Input`."""
 
     name: str
     hexagon: int
     type: Literal["plain", "bool", "int", "float"] = "plain"
+    size: int = 0
 
 
 class Axon(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -183,6 +189,8 @@ def _check_interfaces(template: Template) -> None:
     for interface in interfaces:
         if len(interface.name.encode()) > MAX_NAME_BYTES:
             raise TemplateError(f"name '{interface.name[:16]}…' is longer than {MAX_NAME_BYTES} characters")
+        if not 0 <= interface.size <= MAX_SIZE:
+            raise TemplateError(f"'{interface.name}' must have at most {MAX_SIZE} values, not {interface.size}")
     for what, items in (("name", [i.name for i in interfaces]), ("hexagon", [i.hexagon for i in interfaces])):
         item, count = Counter(items).most_common(1)[0]
         if count > 1:

@@ -15,7 +15,7 @@ import msgspec
 
 from hanami_core.clock import Moment, stamp
 from hanami_core.errors import BadRequest, ClientError, Unauthorized, VisibleError
-from hanami_core.http import Api, ApiDescription, Call, Route, SocketOpening
+from hanami_core.http import NATIVE, Api, ApiDescription, Call, Route, SocketOpening
 from hanami_core.http.fields import body_of
 from hanami_plugins.api_v1_0alpha.fields import decode_body, merge, parse_query
 from hanami_plugins.api_v1_0alpha.sentences import SENTENCES
@@ -24,6 +24,7 @@ from hanami_plugins.api_v1_0alpha.validation import field_types, validate
 __all__ = ["NativeApi"]
 
 PREFIX = "/v1.0alpha"
+SERVER = "Hanami"
 SCHEME = "token"
 TOKEN_HEADER = "X-Auth-Token"  # noqa: S105 - a name
 METHODS = ("GET", "POST", "PUT", "DELETE")
@@ -49,8 +50,10 @@ class NativeApi(Api):
 
     sentences = SENTENCES
 
-    def __init__(self, prefix: str = PREFIX) -> None:
-        super().__init__("native", prefix, (SCHEME,), fallback=True, hides_unknown=True)
+    def __init__(
+        self, prefix: str = PREFIX, *, name: str = NATIVE, server: str = SERVER, fallback: bool = True
+    ) -> None:
+        super().__init__(name, prefix, (SCHEME,), server=server, fallback=fallback, hides_unknown=True)
 
     # -- requests -----------------------------------------------------------------------------------------------------
 

@@ -44,6 +44,7 @@ __all__ = [
     "get_dataset",
     "list_datasets",
     "open_table",
+    "results",
     "seal_result",
     "set_visibility",
     "upload_progress",
@@ -182,6 +183,11 @@ def get_dataset(access: Access, uuid: str) -> Dataset:
 def list_datasets(access: Access) -> peewee.ModelSelect[Dataset]:
     """Select the datasets that the actor may see, oldest first; also those that wait for their files."""
     return access.visible(Dataset, "read")
+
+
+def results(access: Access) -> peewee.ModelSelect[Dataset]:
+    """Select the datasets that requests have written, as far as the actor may see them, oldest first."""
+    return list_datasets(access).where(Dataset.format == RESULT)
 
 
 def set_visibility(access: Access, uuid: str, visibility: Visibility) -> Dataset:

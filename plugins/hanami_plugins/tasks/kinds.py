@@ -19,6 +19,7 @@ from hanami_core.runtime import Runtime
 from hanami_plugins.clusters import LIVE, LiveCluster, report_metrics
 from hanami_plugins.datasets import add_result, seal_result
 from hanami_plugins.tasks.planning import Feed, Plan
+from hanami_plugins.tasks.windows import Means, rows_of
 
 REPORT_SECONDS = 0.5
 """Time between two reports of metrics of a running training."""
@@ -84,17 +85,22 @@ def _write_answers(job: Job, plan: Plan, rows: Rows, live: LiveCluster, path: Pa
     sizes = live.network.head.outputs
     if not sizes:
         raise TaskError("the cluster was never trained")
-    widths = {result.column: sizes[result.interface] for result in plan.results}
-    chunk = max(1, REQUEST_VALUES // max(1, sum(widths.values())))
+    widths = [sizes[result.interface] for result in plan.results]
+    chunk = max(1, REQUEST_VALUES // max(1, sum(widths)))
+    means = Means(widths)
     with TableWriter(path) as table:
-        table.begin(widths, np.float32)
+        shown = [1] * len(widths) if plan.overlapping else widths
+        table.begin({result.column: width for result, width in zip(plan.results, shown, strict=True)}, np.float32)
         for start in range(0, rows.cycles, chunk):
             part = _slice(rows, start, min(chunk, rows.cycles - start))
             results = {r.interface: np.zeros((part.cycles, sizes[r.interface]), np.float32) for r in plan.results}
             live.network.request(part, results, Run(lambda done, start=start: job.step(start + done)))  # type: ignore[misc]
             if job.aborted or job.interrupted:
                 return False
-            table.append(np.concatenate([results[r.interface] for r in plan.results], axis=1))
+            answers = [results[result.interface] for result in plan.results]
+            table.append(means.add(answers) if plan.overlapping else np.concatenate(answers, axis=1))
+        if plan.overlapping:
+            table.append(means.rest())
     return True
 
 
@@ -125,4 +131,4 @@ def _rows(runtime: Runtime, plan: Plan) -> Iterator[Rows]:
 
 
 def _columns(tables: Mapping[str, Table], feeds: tuple[Feed, ...]) -> tuple[Columns, ...]:
-    return tuple(Columns(feed.interface, tables[feed.blob].column(feed.column)) for feed in feeds)
+    return tuple(Columns(feed.interface, rows_of(tables[feed.blob].column(feed.column), feed)) for feed in feeds)

@@ -12,7 +12,7 @@ import msgspec
 
 from hanami_core.access import Access
 from hanami_core.errors import BadRequest, Conflict, NotFound
-from hanami_core.network import Template
+from hanami_core.network import Input, Output, Template
 from hanami_core.runtime import Runtime
 from hanami_plugins.clusters import Cluster, first_template, interfaces, template_of
 from hanami_plugins.datasets import get_dataset, open_table
@@ -24,19 +24,26 @@ LONGEST_COLUMN = 254
 
 
 class Binding(msgspec.Struct, frozen=True):
-    """A column of a dataset for one input or output of a cluster; `dataset` is its uuid."""
+    """A column of a dataset for one input or output of a cluster; `dataset` is its uuid.
+
+    Cycle ``c`` takes `rows` rows from row ``c + first`` on, one after the other.
+    """
 
     interface: str
     dataset: str
     column: str
+    first: int = 0
+    rows: int = 1
 
 
 class Feed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Columns of a stored table for one interface."""
+    """Columns of a stored table for one interface; `first` and `rows` are those of the binding."""
 
     interface: str
     blob: str
     column: str
+    first: int = 0
+    rows: int = 1
 
 
 class Result(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,8 +56,9 @@ class Result(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Payload of a train or request task.
 
-    `dataset` is the name of the dataset that a request writes. `template` is that of a cluster which gets its network
-    from this training.
+    `dataset` is the name of the dataset that a request writes. `overlapping` says that its outputs are windows of rows
+    which overlap, so that a row of the dataset is the mean of what several cycles say of it. `template` is that of a
+    cluster which gets its network from this training.
     """
 
     inputs: tuple[Feed, ...]
@@ -58,6 +66,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     results: tuple[Result, ...] = ()
     time_length: int = 1
     dataset: str = ""
+    overlapping: bool = False
     template: Template | None = None
 
     @property
@@ -67,7 +76,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _Checked(msgspec.Struct, frozen=True):
-    """A feed with the shape of its data."""
+    """A feed with the shape of its data: for how many cycles there are rows, and how many values a cycle takes."""
 
     feed: Feed
     rows: int
@@ -99,7 +108,8 @@ def plan_training(
     template = new or template_of(cluster)
     given = _feeds(runtime, access, inputs, INPUTS, [item.name for item in template.inputs])
     expected = _feeds(runtime, access, outputs, OUTPUTS, [item.name for item in template.outputs])
-    _check_widths(expected, interfaces(cluster)[1])
+    _check_widths(given, _sizes(template.inputs))
+    _check_widths(expected, interfaces(cluster)[1] | _sizes(template.outputs))
     cycles = _cycles([*given, *expected], time_length)
     feeds = tuple(item.feed for item in given)
     return Plan(feeds, tuple(item.feed for item in expected), time_length=time_length, template=new), cycles
@@ -119,8 +129,19 @@ def plan_request(
     inputs: Iterable[Binding],
     results: Iterable[Result],
     time_length: int,
+    overlapping: bool = False,
 ) -> tuple[Plan, int]:
-    """Return the plan of a request and its number of cycles; `dataset` is the name of the dataset that it writes.
+    """Return the plan of a request and its number of cycles.
+
+    Args:
+        runtime: the process' runtime.
+        access: what the actor may do.
+        cluster: which one is asked.
+        dataset: name of the dataset that the request writes.
+        inputs: a column for each input of the cluster.
+        results: a column of the new dataset for each output that is wanted.
+        time_length: rows that one cycle looks at.
+        overlapping: see `Plan`.
 
     Raises:
         BadRequest: if bindings or results do not fit the cluster, or the tables not each other.
@@ -129,11 +150,17 @@ def plan_request(
     """
     template = template_of(cluster)
     given = _feeds(runtime, access, inputs, INPUTS, [item.name for item in template.inputs])
+    _check_widths(given, _sizes(template.inputs))
     wanted = _checked_results(results, [item.name for item in template.outputs])
     if not interfaces(cluster)[1] and not runtime.queue.open_tasks(cluster.uuid):
         raise Conflict("cluster_never_trained", uuid=cluster.uuid)
     feeds = tuple(item.feed for item in given)
-    return Plan(feeds, results=wanted, time_length=time_length, dataset=dataset), _cycles(given, time_length)
+    plan = Plan(feeds, results=wanted, time_length=time_length, dataset=dataset, overlapping=overlapping)
+    return plan, _cycles(given, time_length)
+
+
+def _sizes(items: Iterable[Input | Output]) -> dict[str, int]:
+    return {item.name: item.size for item in items if item.size}
 
 
 def _feeds(
@@ -165,7 +192,8 @@ def _feed(runtime: Runtime, access: Access, item: Binding) -> _Checked:
         if item.column not in table.columns:
             raise NotFound("column_missing", column=item.column, uuid=item.dataset)
         (start, end), rows = table.columns[item.column], len(table.values)
-    return _Checked(Feed(item.interface, str(dataset.blob), item.column), rows, end - start)
+    feed = Feed(item.interface, str(dataset.blob), item.column, item.first, item.rows)
+    return _Checked(feed, max(0, rows - item.first - item.rows + 1), (end - start) * item.rows)
 
 
 def _checked_results(results: Iterable[Result], names: list[str]) -> tuple[Result, ...]:

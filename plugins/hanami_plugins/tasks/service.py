@@ -61,6 +61,7 @@ def request(
     *,
     dataset: str = "",
     time_length: int = 1,
+    overlapping: bool = False,
 ) -> Task:
     """Queue a request. Whoever sees a cluster may ask it; the answers become a dataset with the uuid of the task.
 
@@ -73,6 +74,8 @@ def request(
         results: a column of the new dataset for each output that is wanted.
         dataset: name of the new dataset; that of the task if empty.
         time_length: rows that one cycle looks at.
+        overlapping: the outputs are windows of rows, the last of which is the last one that a cycle looks at; a row of
+            the new dataset is the mean of what all windows say of it.
 
     Raises:
         NotFound: if there is no such cluster, dataset or column that the actor may see.
@@ -80,7 +83,7 @@ def request(
         Conflict: if the cluster was never trained, or deleted meanwhile, or a dataset has no table yet.
     """
     row = get_cluster(access, cluster)
-    plan, cycles = plan_request(runtime, access, row, dataset or name, inputs, results, time_length)
+    plan, cycles = plan_request(runtime, access, row, dataset or name, inputs, results, time_length, overlapping)
     return _enqueue(runtime, access, "request", row, name, plan, cycles)
 
 

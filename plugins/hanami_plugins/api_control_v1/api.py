@@ -1,0 +1,70 @@
+"""The Api object of the v0.4 generation.
+
+It reads and renders as the native API does, which came after it, but for what stands here. Must not know what any route
+does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import falcon
+
+from hanami_core.http import ApiDescription, Route
+from hanami_plugins.api_control_v1.sentences import SENTENCES
+from hanami_plugins.api_v1_0alpha import NativeApi
+
+__all__ = ["ATTRIBUTES", "NAME", "ControlApi", "ShortPrefix", "for_admins", "route"]
+
+NAME = "control_v1"
+PREFIX, SHORT_PREFIX = "/control/v1", "/v1"
+SERVER = "ToriiGateway"
+ATTRIBUTES = {"generation": "v0.4"}
+"""What the tokens of this generation carry."""
+
+
+class ControlApi(NativeApi):
+    """The API of v0.4.0 and v0.4.1."""
+
+    sentences = SENTENCES
+
+    def __init__(self) -> None:
+        super().__init__(PREFIX, name=NAME, server=SERVER, fallback=False)
+
+    def endpoint(self, route: Route) -> str:
+        """Return the path without ``control``, as policy files of this generation list it."""
+        return SHORT_PREFIX.lstrip("/") + route.path
+
+    @property
+    def description(self) -> ApiDescription:
+        """What the OpenAPI document says about the API."""
+        native = super().description
+        about = "The interface of OpenHanami v0.4, for programs that were written for it; new ones use `/v1.0alpha`.\n"
+        return ApiDescription("OpenHanami v0.4", about, native.security, native.errors, native.error_type)
+
+
+class ShortPrefix(NativeApi):
+    """Leads the prefix that the documents of v0.4 use to the one that its clients use."""
+
+    sentences = SENTENCES
+
+    def __init__(self, api: ControlApi) -> None:
+        super().__init__(SHORT_PREFIX, name=f"{NAME}_short", server=SERVER, fallback=False)
+        self._api = api
+
+    def admit(self, request: falcon.Request) -> str:
+        """Return the path of the same call below the other prefix."""
+        path = super().admit(request)
+        request.context.api = self._api
+        return PREFIX + path.removeprefix(SHORT_PREFIX)
+
+
+def route(method: str, path: str, action: str, request: Any, response: Any, handler: Callable[..., Any]) -> Route:
+    """Return a route of this API that admins and members may call."""
+    return Route(method, path, action, request, response, handler, api=NAME)
+
+
+def for_admins(method: str, path: str, action: str, request: Any, response: Any, handler: Callable[..., Any]) -> Route:
+    """Return a route of this API that only admins may call."""
+    return Route(method, path, action, request, response, handler, ("admin",), api=NAME)

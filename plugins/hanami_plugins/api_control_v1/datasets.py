@@ -1,0 +1,163 @@
+"""Datasets and their uploads, as v0.4 shows them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from hanami_core.http import Call, Empty, Listing, Paging, Route, listing
+from hanami_core.ids import Name, Uuid
+from hanami_plugins import datasets
+from hanami_plugins.api_control_v1.api import route
+from hanami_plugins.api_control_v1.shapes import OWNED_HEADER, ByUuid, OnlyUuid, Owned, owned
+from hanami_plugins.datasets import Dataset
+
+PARTS = {"mnist": ("input", "label"), "csv": ("input",)}
+"""Files of the formats that this generation knows."""
+LARGEST_FILE = 10_000_000_000
+INPUTS, OUTPUTS = "picture", "label"
+"""Columns of a MNIST dataset."""
+
+FileSize = Annotated[int, Meta(ge=1, le=LARGEST_FILE)]
+
+
+class AnnounceMnist(msgspec.Struct, forbid_unknown_fields=True):
+    """A new dataset of pictures, and the sizes of its files in bytes."""
+
+    name: Name
+    input_data_size: FileSize
+    label_data_size: FileSize
+
+
+class AnnounceCsv(msgspec.Struct, forbid_unknown_fields=True):
+    """A new table, and the size of its file in bytes."""
+
+    name: Name
+    input_data_size: FileSize
+
+
+class Announced(Owned):
+    """A dataset that waits for its files."""
+
+    type: str
+    uuid_input_file: str
+    uuid_label_file: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class FinishMnist(msgspec.Struct, forbid_unknown_fields=True):
+    """A dataset whose files are there."""
+
+    uuid: Uuid
+    uuid_input_file: Uuid
+    uuid_label_file: Uuid
+
+
+class FinishCsv(msgspec.Struct, forbid_unknown_fields=True):
+    """A dataset whose file is there."""
+
+    uuid: Uuid
+    uuid_input_file: Uuid
+
+
+class DatasetAnswer(Owned):
+    """A dataset. `location` is empty: where the server keeps it is nobody's business."""
+
+    inputs: int
+    lines: int
+    location: str
+    outputs: int
+    type: str
+
+
+class Progress(msgspec.Struct):
+    """Whether all files have arrived."""
+
+    complete: bool
+    uuid: str
+
+
+def routes() -> list[Route]:
+    """Return the routes."""
+    return [
+        route("POST", "/mnist/dataset", "datasets.create", AnnounceMnist, Announced, announce_mnist),
+        route("PUT", "/mnist/dataset", "datasets.finalise", FinishMnist, OnlyUuid, finish_mnist),
+        route("POST", "/csv/dataset", "datasets.create", AnnounceCsv, Announced, announce_csv),
+        route("PUT", "/csv/dataset", "datasets.finalise", FinishCsv, OnlyUuid, finish_csv),
+        route("GET", "/dataset", "datasets.get", ByUuid, DatasetAnswer, get),
+        route("DELETE", "/dataset", "datasets.delete", ByUuid, Empty, delete),
+        route("GET", "/dataset/all", "datasets.list", Paging, Listing, list_all),
+        route("GET", "/dataset/progress", "datasets.progress", ByUuid, Progress, progress),
+    ]
+
+
+def announce_mnist(call: Call, request: AnnounceMnist) -> dict[str, Any]:
+    """Announce pictures and labels, which are then sent over websockets."""
+    return _announce(call, "mnist", request)
+
+
+def announce_csv(call: Call, request: AnnounceCsv) -> dict[str, Any]:
+    """Announce a table, which is then sent over a websocket."""
+    return _announce(call, "csv", request)
+
+
+def _announce(call: Call, kind: str, request: AnnounceMnist | AnnounceCsv) -> dict[str, Any]:
+    sizes = {part: getattr(request, f"{part}_data_size") for part in PARTS[kind]}
+    dataset, files = datasets.create_dataset(call.runtime, call.access, kind, request.name, sizes)
+    return owned(dataset) | {"type": kind} | {f"uuid_{part}_file": files[part].uuid for part in PARTS[kind]}
+
+
+def finish_mnist(call: Call, request: FinishMnist) -> OnlyUuid:
+    """Turn uploaded pictures and labels into a dataset."""
+    return _finish(call, "mnist", request)
+
+
+def finish_csv(call: Call, request: FinishCsv) -> OnlyUuid:
+    """Turn an uploaded table into a dataset."""
+    return _finish(call, "csv", request)
+
+
+def _finish(call: Call, kind: str, request: FinishMnist | FinishCsv) -> OnlyUuid:
+    files = {part: getattr(request, f"uuid_{part}_file") for part in PARTS[kind]}
+    return OnlyUuid(datasets.finalise_dataset(call.runtime, call.access, kind, request.uuid, files).uuid)
+
+
+def get(call: Call, request: ByUuid) -> dict[str, Any]:
+    """Return a dataset; only of pictures the numbers of inputs and outputs are known."""
+    dataset = datasets.get_dataset(call.access, request.uuid)
+    shape = datasets.describe(dataset)
+    inputs, outputs = (_width(shape.columns.get(name, (0, 0))) for name in (INPUTS, OUTPUTS))
+    known = dataset.format == "mnist"
+    return owned(dataset) | {
+        "inputs": inputs if known else 0,
+        "lines": shape.rows,
+        "location": "",
+        "outputs": outputs if known else 0,
+        "type": dataset.format,
+    }
+
+
+def _width(column: tuple[int, int]) -> int:
+    return column[1] - column[0]
+
+
+def list_all(call: Call, request: Paging) -> Listing:
+    """List the visible datasets."""
+
+    def row(dataset: Dataset) -> list[Any]:
+        return [*(getattr(dataset, name) for name in OWNED_HEADER), dataset.format]
+
+    return listing((*OWNED_HEADER, "type"), datasets.list_datasets(call.access), request, row)
+
+
+def delete(call: Call, request: ByUuid) -> Empty:
+    """Delete a dataset."""
+    datasets.delete_dataset(call.runtime, call.access, request.uuid)
+    return Empty()
+
+
+def progress(call: Call, request: ByUuid) -> Progress:
+    """Tell whether all files have arrived."""
+    found = datasets.upload_progress(call.runtime, call.access, request.uuid)
+    return Progress(found.complete, request.uuid.lower())

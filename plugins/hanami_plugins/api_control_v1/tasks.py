@@ -1,0 +1,145 @@
+"""Tasks, as v0.4 shows them: one dataset for all bricks. How it meets the bricks is decided here."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from hanami_core.access import Access
+from hanami_core.clock import Moment
+from hanami_core.errors import BadRequest
+from hanami_core.http import Call, Empty, Listing, Paging, Route, listing
+from hanami_core.ids import Name, Uuid
+from hanami_core.network import Input, Output, Template
+from hanami_core.queue import Task
+from hanami_plugins import clusters, datasets, tasks
+from hanami_plugins.api_control_v1.api import route
+from hanami_plugins.api_control_v1.datasets import INPUTS, OUTPUTS
+from hanami_plugins.api_control_v1.shapes import NamedUuid
+from hanami_plugins.tasks import Binding, Result
+
+LIST_HEADER = ("uuid", "state", "percentage", "queued", "start", "end")
+PICTURES = "mnist"
+ABORTED = "aborted"
+
+
+class CreateTask(msgspec.Struct, forbid_unknown_fields=True):
+    """A training or a request, and the dataset for it."""
+
+    name: Name
+    type: Annotated[str, Meta(pattern="^(train|request)$")]
+    cluster_uuid: Uuid
+    dataset_uuid: Uuid
+
+
+class TaskOfCluster(msgspec.Struct, forbid_unknown_fields=True):
+    """A task of a cluster."""
+
+    uuid: Uuid
+    cluster_uuid: Uuid
+
+
+class OfCluster(Paging, forbid_unknown_fields=True, kw_only=True):
+    """A cluster, and which part of its tasks is wanted."""
+
+    cluster_uuid: Uuid
+
+
+class TaskAnswer(msgspec.Struct):
+    """A task; a moment that has not come is '-'."""
+
+    end_timestamp: Moment
+    percentage_finished: float
+    queue_timestamp: Moment
+    start_timestamp: Moment
+    state: str
+
+
+def routes() -> list[Route]:
+    """Return the routes."""
+    return [
+        route("POST", "/task", "tasks.create", CreateTask, NamedUuid, create),
+        route("GET", "/task", "tasks.get", TaskOfCluster, TaskAnswer, get),
+        route("GET", "/task/all", "tasks.list", OfCluster, Listing, list_all),
+        route("DELETE", "/task", "tasks.delete", TaskOfCluster, Empty, delete),
+    ]
+
+
+def create(call: Call, request: CreateTask) -> NamedUuid:
+    """Queue a training or a request."""
+    template = clusters.template_of(clusters.get_cluster(call.access, request.cluster_uuid))
+    inputs = _inputs(call.access, template, request.dataset_uuid)
+    given = call.runtime, call.access, request.cluster_uuid, request.name
+    if request.type == "train":
+        task = tasks.train(*given, inputs, _outputs(call.access, template, request.dataset_uuid))
+    else:
+        wanted = [Result(output.name, output.name) for output in template.outputs]
+        task = tasks.request(*given, inputs, wanted, overlapping=not _holds_pictures(call.access, request.dataset_uuid))
+    return NamedUuid(request.name, task.uuid)
+
+
+def _holds_pictures(access: Access, uuid: str) -> bool:
+    return datasets.get_dataset(access, uuid).format == PICTURES
+
+
+def _inputs(access: Access, template: Template, uuid: str) -> list[Binding]:
+    if _holds_pictures(access, uuid):
+        return [Binding(_only(template.inputs, "input").name, uuid, INPUTS)]
+    window = _window(template)
+    return [Binding(one.name, uuid, one.name, window - _size(one), _size(one)) for one in template.inputs]
+
+
+def _outputs(access: Access, template: Template, uuid: str) -> list[Binding]:
+    if _holds_pictures(access, uuid):
+        return [Binding(_only(template.outputs, "output").name, uuid, OUTPUTS)]
+    window = _window(template)
+    return [Binding(one.name, uuid, one.name, window - _size(one), _size(one)) for one in template.outputs]
+
+
+def _window(template: Template) -> int:
+    """Return of how many rows a cycle sees the last one; the windows of all bricks end there."""
+    found: list[Input | Output] = [*template.inputs, *template.outputs]
+    return max(map(_size, found))
+
+
+def _size(interface: Input | Output) -> int:
+    return max(1, interface.size)
+
+
+def _only(found: tuple[Any, ...], kind: str) -> Any:
+    if len(found) != 1:
+        raise BadRequest("bricks_for_pictures", count=len(found), kind=kind)
+    return found[0]
+
+
+def get(call: Call, request: TaskOfCluster) -> TaskAnswer:
+    """Return a task."""
+    task = tasks.get_task(call.access, request.cluster_uuid, request.uuid)
+    queued, started, ended = _moments(task)
+    return TaskAnswer(ended, _share(task), queued, started, task.state)
+
+
+def list_all(call: Call, request: OfCluster) -> Listing:
+    """List the tasks of a cluster."""
+    return listing(LIST_HEADER, tasks.list_tasks(call.access, request.cluster_uuid), request, _row)
+
+
+def _row(task: Task) -> list[Any]:
+    return [task.uuid, task.state, f"{_share(task):.6f}", *_moments(task)]
+
+
+def _moments(task: Task) -> tuple[Moment, Moment, Moment]:
+    ended = None if task.state == ABORTED else task.ended_at
+    return Moment(task.created_at), Moment(task.started_at), Moment(ended)
+
+
+def _share(task: Task) -> float:
+    return task.current_cycle / max(1, task.total_cycles)
+
+
+def delete(call: Call, request: TaskOfCluster) -> Empty:
+    """Stop an open task, or remove an ended one from the list."""
+    tasks.delete_task(call.runtime, call.access, request.cluster_uuid, request.uuid)
+    return Empty()
