@@ -20,7 +20,7 @@ from hanami_plugins.checkpoints.kinds import Restore
 from hanami_plugins.clusters import Cluster, LiveClusters, watcher
 from hanami_plugins.clusters.notices import notify
 from hanami_plugins.clusters.service import Nothing, delete_cluster, set_mode
-from tests.plugins.live.kit import ACTOR, Talk, access, beside, change, fresh, request, run, to_tasks
+from tests.plugins.live.kit import ACTOR, Talk, access, beside, change, fresh, request, run, to_tasks, told
 from tests.server.harness import until
 
 
@@ -33,7 +33,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> None:
 def refused(talk: Talk) -> str:
     with pytest.raises(BadRequest) as error:
         talk.train()
-    return str(error.value)
+    return told(error.value)
 
 
 # -- modes ------------------------------------------------------------------------------------------------------------
@@ -46,7 +46,7 @@ def test_the_frame_after_a_switch_to_direct_mode_is_welcome(
     to_tasks(clusters._runtime, cluster)
     talk = Talk(clusters, cluster)
     for _ in range(20):
-        assert refused(talk) == "cluster_not_direct"
+        assert refused(talk) == "the cluster is not in direct mode"
         change(cluster, mode="DIRECT")
         talk.train()
         to_tasks(clusters._runtime, cluster)
@@ -107,7 +107,7 @@ def test_a_flood_of_refused_frames_costs_a_few_looks(
         answers = [talk.session.receive(request([1.0, 0.0])) for talk in talks]
         return await asyncio.gather(*answers, return_exceptions=True)  # type: ignore[arg-type]
 
-    assert {str(answer) for answer in asyncio.run(flood())} == {"cluster_not_direct"}
+    assert {told(answer) for answer in asyncio.run(flood())} == {"the cluster is not in direct mode"}
     assert looks <= 3
 
 
@@ -245,7 +245,7 @@ def test_a_frame_is_refused_while_a_task_works_without_waiting_for_its_end(
 ) -> None:
     talk.train()
     with clusters.working(cluster.uuid):
-        assert refused(talk) == "cluster_not_direct"
+        assert refused(talk) == "the cluster is not in direct mode"
 
 
 def test_what_a_session_trained_is_stored_soon_after_its_end(
