@@ -101,11 +101,18 @@ WRITES_OF_ROWS = {"delete_instance", "mark_deleted", "save"}
 def writes(tree: ast.AST) -> Iterator[int]:
     """Return the lines that write rows of the queue."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            base, verb = node.func.value, node.func.attr
-            name = base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "")
+        if not isinstance(node, ast.Call):
+            continue
+        if isinstance(node.func, ast.Attribute):
+            name, verb = last_name(node.func.value), node.func.attr
             if (name in MODELS and verb in WRITES_OF_MODELS) or (name in ROWS and verb in WRITES_OF_ROWS):
                 yield node.lineno
+        if last_name(node.func) == "compare_and_set" and last_name(node.args[0]) in MODELS:
+            yield node.lineno
+
+
+def last_name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else str(getattr(node, "id", ""))
 
 
 def of_queue(path: Path) -> bool:
@@ -120,7 +127,15 @@ def test_the_queue_alone_writes_its_rows() -> None:
     assert found[True] != []
 
 
-@pytest.mark.parametrize("text", ["Task.update(state=1)", "queue.Partition.create()", "job.task.mark_deleted()"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Task.update(state=1)",
+        "queue.Partition.create()",
+        "job.task.mark_deleted()",
+        "compare_and_set(Partition, True, head=1)",
+    ],
+)
 def test_a_write_is_found(text: str) -> None:
     assert list(writes(ast.parse(text))) == [1]
 
