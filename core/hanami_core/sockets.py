@@ -1,12 +1,15 @@
-"""Websocket targets as plugins declare them.
+"""Websockets as plugins declare them: targets, sessions, and the connection that a session may speak on by itself.
 
-The first message of a socket names a target and a resource. The sidecar checks that the actor is allowed the target's
-action, as it is done for a call of a route, asks the target to open a session, and from then on hands it each message;
-no hook, no rule and no database is between the two.
+A target is chosen by the first message of a socket (``{"token": ..., "target": NAME, "uuid": ...}``) or, if it has a
+`path`, by the path of the request. The sidecar asks it to open a session and from then on hands the session each
+message; no hook, no rule and no database is between the two. Must not know the protocol on the wire.
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from hanami_core.access import Access, Action
@@ -14,39 +17,152 @@ from hanami_core.access import Access, Action
 if TYPE_CHECKING:
     from hanami_core.runtime import Runtime
 
+NORMAL = 1000
+GOING_AWAY = 1001
+POLICY_VIOLATION = 1008
+INTERNAL_ERROR = 1011
+_OWN_CODES = range(3000, 5000)
+_CODES = frozenset({NORMAL, GOING_AWAY, 1003, 1007, POLICY_VIOLATION, 1009, INTERNAL_ERROR, 1012, 1013})
+LONGEST_REASON = 123
+"""Bytes of the reason in a close frame."""
+
+Reply = bytes | str | None
+"""What answers a message: bytes, a text, or nothing."""
+
+
+class SocketClosed(Exception):
+    """The client is gone, or was sent away."""
+
+
+class SocketFull(Exception):
+    """The client does not read what was sent before; the message was not taken."""
+
+
+class CloseSocket(Exception):
+    """Raised in `SocketSession.receive`: the socket is closed with a code and a reason, and the message gets no answer.
+
+    Raises:
+        ValueError: if no server may send the code, or the reason does not fit into a close frame.
+    """
+
+    def __init__(self, code: int = NORMAL, reason: str = "") -> None:
+        check_close(code, reason)
+        super().__init__(reason)
+        self.code, self.reason = code, reason
+
+
+def check_close(code: int, reason: str) -> None:
+    """Raise `ValueError` for a close code that no server may send, or a reason that does not fit into its frame."""
+    if code not in _CODES and code not in _OWN_CODES:
+        raise ValueError(f"{code} is no code to close a websocket with")
+    if len(reason.encode()) > LONGEST_REASON:
+        raise ValueError(f"the reason has more than {LONGEST_REASON} bytes")
+
+
+@dataclass(frozen=True)
+class SocketRequest:
+    """The request that a client began its websocket with.
+
+    `path` comes without query, `parameters` are those of a target's path; names of `headers` are in lower case.
+    """
+
+    path: str = "/"
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+class SocketConnection(Protocol):
+    """The way from a session to its client. All methods may be called from any thread."""
+
+    @property
+    def uuid(self) -> str:
+        """Identity of the connection; the client knows it, too."""
+
+    @property
+    def request(self) -> SocketRequest:
+        """What the websocket began with."""
+
+    def send(self, message: bytes | str, timeout: float = 0.0) -> None:
+        """Send a message that nobody asked for.
+
+        Messages are sent in the order of the calls. What is sent while a session opens reaches the client after it was
+        told of its success, and what is sent in `SocketSession.receive` before the answer.
+
+        Args:
+            message: what to send.
+            timeout: seconds to wait for a client that reads slowly; not waited for in the event loop.
+
+        Raises:
+            SocketFull: if the client still has too much to read.
+            SocketClosed: if the client is gone.
+        """
+
+    def close(self, code: int = NORMAL, reason: str = "") -> None:
+        """Close the socket after what was sent before; a closed one is fine.
+
+        Raises:
+            ValueError: as `CloseSocket`.
+        """
+
 
 @runtime_checkable
 class SocketSession(Protocol):
-    """One open socket of a target."""
+    """One open socket of a target. It gets one message after the other, never two at a time."""
 
-    def receive(self, message: bytes | str) -> bytes | str:
-        """Return the one answer to a message. Runs in the event loop, so it must be quick.
+    def receive(self, message: bytes | str) -> Reply | Awaitable[Reply]:
+        """Return the answer to a message; the next message comes after it.
+
+        Runs in the event loop that all sockets of the process share, so it must neither wait for anything nor compute
+        for more than a millisecond or two. What takes longer is returned as an awaitable, which a method that is
+        ``async`` does by itself; or the target is `SocketTarget.blocking`.
 
         Raises:
-            BadRequest: the text is sent as ``{"success": false, "error": ...}`` and the socket stays open.
+            ClientError: the text is sent as ``{"success": false, "error": ...}`` and the socket stays open.
+            CloseSocket: the socket is closed. Any other exception is a defect: it is logged and closes the socket, too.
         """
 
     def close(self) -> None:
-        """Release everything; called once, when the socket is gone. May block."""
+        """Release everything. Called once and in a thread, when the socket is gone and no message is being answered."""
 
 
 @runtime_checkable
 class SocketTarget(Protocol):
-    """What a websocket can be opened for."""
+    """What a websocket can be opened for. Derive from it to have its defaults."""
 
     @property
+    @abstractmethod
     def name(self) -> str:
-        """Value of ``target`` in the first message."""
+        """Unique name; value of ``target`` in the first message."""
 
     @property
+    @abstractmethod
     def action(self) -> Action:
-        """What an actor must be allowed to do; nobody else gets as far as `host` and `open`."""
+        """What opening a session is to policies and rules; it is required before `open` is called."""
+
+    @property
+    def path(self) -> str:
+        """Path of the request that chooses the target, such as ``/note/{uuid}/live``; empty if a first message does."""
+        return ""
+
+    @property
+    def blocking(self) -> bool:
+        """Whether sessions may block: then they get their messages in threads, and return no awaitables."""
+        return False
 
     def host(self, runtime: Runtime, uuid: str) -> str | None:
-        """Return the compute host whose sidecar must serve the session, or None if any may."""
+        """Return the compute host whose sidecar must serve the session, or None if any may. May block."""
+        return None
 
-    def open(self, runtime: Runtime, access: Access, uuid: str) -> SocketSession:
-        """Open a session for a resource that the actor may see or change; `action` is granted already. May block.
+    @abstractmethod
+    def open(self, runtime: Runtime, access: Access, uuid: str, connection: SocketConnection) -> SocketSession:
+        """Open a session for a resource. May block.
+
+        Args:
+            runtime: the process' runtime.
+            access: what the actor may do, who may do the target's action.
+            uuid: what the first message names, or the parameter ``uuid`` of the path, or nothing.
+            connection: the way to the client.
 
         Raises:
             ClientError: the text is sent as ``{"success": false, "error": ...}``.

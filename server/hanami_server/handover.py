@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from hanami_server.handoff import Handoff, send_handoff
 from hanami_server.intake import LARGEST_HEAD
-from hanami_server.parcel import Parcel, deliver
 from hanami_server.paths import adoption_path
 
 __all__ = ["Handover", "request_head"]
@@ -43,8 +43,8 @@ class Handover:
         head = request_head(environ)
         if len(head) > LARGEST_HEAD:
             return _plain(start_response, "400 Bad Request", b"Head of the request is too large")
-        parcel = Parcel(head + _read_ahead(environ))
-        if not any(deliver(path, connection.fileno(), parcel) for path in self._paths()):
+        handoff = Handoff(head + _read_ahead(environ))
+        if not any(send_handoff(path, connection.fileno(), handoff) for path in self._paths()):
             return _unavailable(start_response)
         start_response("200 OK", [("Content-Length", "0")])
         return _Dummy(connection)

@@ -1,8 +1,8 @@
 """What the event loop of a host makes a quiet neighbour feel of others who ask much.
 
-The neighbour asks a small network, one frame after the other, in this process. Others work in a process of their own, so
-that what is measured is the server's loop and not that of the client. Quiet and busy rounds take turns, because other
-programs may use the machine; ratios of the best ones count. ``python -m tests.bench.loop`` prints the figures.
+The neighbour asks a small network, one frame after the other, in this process. Others work in a process of their own,
+so that what is measured is the server's loop and not that of the client. Quiet and busy rounds take turns, because
+other programs may use the machine. ``python -m tests.bench.loop`` prints the figures.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from hanami_core.http.routes import Empty, Route
 from hanami_core.plugin_host import EntryPoint, Plugin, PluginHost, read_disabled, write_disabled
 from hanami_core.queue import TaskKind
 from hanami_core.settings import Setting, Settings
+from hanami_core.sockets import SocketTarget
 
 ACTOR = Actor("alice", "Alice", "proj", "member")
 ACTION = Action("notes.get", "GET", "v1/note", "read", ("member",))
@@ -334,15 +335,21 @@ def test_hook_hanami_routes() -> None:
     assert state(host, "c")[0] == state(host, "d")[0] == "broken"
 
 
-class Unguarded:
-    name = "unguarded"
+class Unguarded(SocketTarget):
+    name = "unguarded"  # type: ignore[assignment]
 
-    def host(self, runtime: object, uuid: str) -> None: ...
-    def open(self, runtime: object, access: object, uuid: str) -> None: ...
+    def open(self, *_: object) -> Any: ...
 
 
 class Target(Unguarded):
     name = "echo"
+    action = ACTION  # type: ignore[assignment]
+
+
+class Loose:
+    """Has the action, but not what else a target must say."""
+
+    name = "loose"
     action = ACTION
 
 
@@ -352,11 +359,13 @@ def test_hook_hanami_socket_targets() -> None:
             plugin("a", hanami_socket_targets=lambda: [Target()]),
             plugin("b", hanami_socket_targets=lambda: [Target()]),
             plugin("c", hanami_socket_targets=lambda: boom()),
-            plugin("d", hanami_socket_targets=lambda: [Unguarded()]),
+            plugin("d", hanami_socket_targets=lambda: [Unguarded()]),  # type: ignore[abstract]
+            plugin("e", hanami_socket_targets=lambda: [Loose()]),
         ]
     )
     assert list(host.socket_targets()) == ["echo"]
-    assert state(host, "b")[0] == state(host, "c")[0] == state(host, "d")[0] == "broken"
+    assert [state(host, name)[0] for name in "bcde"] == ["broken"] * 4
+    assert "action" in state(host, "d")[1]
 
 
 def test_hook_hanami_event() -> None:

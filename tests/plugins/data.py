@@ -19,6 +19,7 @@ from hanami_core.http.validation import validate
 from hanami_core.plugin_host import EntryPoint, PluginHost
 from hanami_core.runtime import Runtime
 from hanami_core.sockets import SocketSession
+from hanami_core.testing.sockets import RecordedConnection
 
 PLUGINS = ("database_sqlite", "blobs_files", "uploads", "datasets", "format_mnist", "format_csv")
 CHUNK = 131_072
@@ -110,7 +111,7 @@ class Site:
         target = self.runtime.targets["file_upload"]
         access = Access(actor, target.action, self.runtime.plugins.rules)
         access.require()
-        return target.open(self.runtime, access, uuid)
+        return target.open(self.runtime, access, uuid, RecordedConnection())
 
     def send(self, uuid: str, content: bytes, actor: Actor = MEMBER, chunk: int = CHUNK) -> None:
         """Send a file the way the released clients do."""

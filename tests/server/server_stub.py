@@ -23,6 +23,7 @@ from hanami_core.http.routes import Empty, Route
 from hanami_core.network import NetworkState, StateHead
 from hanami_core.queue import Job, Lane, Task, TaskKind
 from hanami_core.settings import Setting
+from hanami_core.sockets import SocketTarget
 from hanami_core.storage.database import BaseModel, atomic
 
 ADMIN = Actor("admin", "Admin", "admin", "admin", is_admin=True)
@@ -225,14 +226,14 @@ class EchoSession:
             file.write(f"closed {threading.current_thread() is threading.main_thread()}\n")
 
 
-class EchoTarget:
+class EchoTarget(SocketTarget):
     name = "echo"
     action = Action("echo.open", "PUT", "v1/echo", "write", ("admin",))
 
     def host(self, runtime, uuid):
         return uuid.removeprefix("at-") if uuid.startswith("at-") else None
 
-    def open(self, runtime, access, uuid):
+    def open(self, runtime, access, uuid, connection):
         if uuid == "nowhere":
             raise NotFound(f"Echo with UUID '{uuid}' not found")
         if uuid == "broken":

@@ -4,30 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hanami_server.parcel import Parcel
+from hanami_server.handoff import Handoff
 from hanami_server.sidecar.channel import Channel, Limits
+from hanami_server.sidecar.conversation import Conversation, Services
 from hanami_server.sidecar.frames import frame_length
+from hanami_server.sidecar.turns import Turns
 from tests.server.test_sockets import frame, head, read_frame, read_head
 
 
-class Desk:
-    def __init__(self) -> None:
+class Listener:
+    """Opens a session for the message `open`."""
+
+    def __init__(self, session=None, blocking=False) -> None:
         self.messages: list[bytes] = []
         self.gone = asyncio.Event()
-        self.session = None
+        self.session, self.blocking = session or Session(), blocking
+        self.released = asyncio.Event()
+        self.reported: list[BaseException] = []
+        self.threads = ThreadPoolExecutor(2)
 
-    def introduce(self, channel, message, hops):
+    def on_request(self, channel, request):
+        return False
+
+    def on_first_message(self, channel, message):
         self.messages.append(message)
         if message == b"open":
-            channel.open(Session())
+            self.connection = channel.connection()
+            services = Services(self.threads, lambda session: self.released.set(), self.reported.append)
+            channel.open(Conversation(self.session, self.blocking, channel, services))
 
-    def left(self, channel, session):
-        self.session = session
+    def on_close(self, channel):
         self.gone.set()
 
 
@@ -39,12 +51,15 @@ class Session:
         pass
 
 
-async def connect(desk, parcel, **limits):
+async def connect(listener, handoff, **limits):
     """Return a channel and the client's end of its socket."""
     theirs, ours = socket.socketpair()
     ours.setblocking(False)
     loop = asyncio.get_running_loop()
-    _, channel = await loop.connect_accepted_socket(lambda: Channel(parcel, desk, Limits(close=0.1, **limits)), ours)
+    turns = Turns(loop)
+    _, channel = await loop.connect_accepted_socket(
+        lambda: Channel(handoff, listener, Limits(close=0.1, **limits), turns), ours
+    )
     return channel, theirs
 
 
@@ -59,25 +74,25 @@ async def connect(desk, parcel, **limits):
 )
 def test_a_client_that_does_not_do_its_part_is_cut_off(limits, sent):
     async def scenario():
-        desk = Desk()
-        _, client = await connect(desk, Parcel(head()), **limits)
+        listener = Listener()
+        _, client = await connect(listener, Handoff(head()), **limits)
         await asyncio.to_thread(read_head, client)
         client.sendall(b"".join(map(frame, sent)))
         # The client never closes its end: the server must not wait for it longer than its own time-out.
-        await asyncio.wait_for(desk.gone.wait(), 3)
+        await asyncio.wait_for(listener.gone.wait(), 3)
         client.close()
-        return desk
+        return listener
 
-    desk = asyncio.run(scenario())
-    assert (desk.session is not None) == bool(sent)
+    listener = asyncio.run(scenario())
+    assert listener.released.is_set() == bool(sent)
 
 
 def test_answers_wait_for_a_client_that_reads_slowly():
     """200 small frames whose answers have a megabyte each."""
 
     async def scenario():
-        desk = Desk()
-        channel, client = await connect(desk, Parcel(head()))
+        listener = Listener()
+        channel, client = await connect(listener, Handoff(head()))
         await asyncio.to_thread(read_head, client)
         client.sendall(frame(b"open"))
         await asyncio.to_thread(read_frame, client)
@@ -88,7 +103,7 @@ def test_answers_wait_for_a_client_that_reads_slowly():
         total = 200 * ((1 << 20) + 10)
         read = await asyncio.to_thread(drain, client, total)
         channel.detach()
-        await desk.gone.wait()
+        await listener.gone.wait()
         client.close()
         return held, read == total
 
@@ -106,19 +121,19 @@ def drain(client, total):
 
 def test_a_channel_that_moves_says_what_is_left():
     async def scenario():
-        desk = Desk()
-        channel, client = await connect(desk, Parcel(head() + frame(b"first") + frame(b"second")[:5], hops=1))
+        listener = Listener()
+        channel, client = await connect(listener, Handoff(head() + frame(b"first") + frame(b"second")[:5], hops=1))
         await asyncio.to_thread(read_head, client)
-        parcel = channel.parcel(b"first")
+        handoff = channel.handoff()
         channel.detach()
-        await desk.gone.wait()
+        await listener.gone.wait()
         client.close()
-        return parcel, desk.messages
+        return handoff, listener.messages
 
-    parcel, messages = asyncio.run(scenario())
+    handoff, messages = asyncio.run(scenario())
     assert messages == [b"first"]
-    assert (parcel.first, parcel.hops) == (b"first", 2)
-    assert len(parcel.data) == 5
+    assert (handoff.first, handoff.hops) == (b"first", 2)
+    assert len(handoff.data) == 5
 
 
 @given(st.binary(max_size=70_000), st.booleans(), st.integers(0, 20))

@@ -6,6 +6,7 @@ from hanami_core import hookimpl
 from hanami_core.access import Access, Action
 from hanami_core.errors import Unauthorized
 from hanami_core.runtime import Runtime
+from hanami_core.sockets import SocketConnection, SocketTarget
 from hanami_plugins.clusters import LIVE, MISSING, Cluster, template_of
 from hanami_plugins.direct_io.messages import REQUEST, TRAIN
 from hanami_plugins.direct_io.session import DirectSession
@@ -20,7 +21,7 @@ FRAMES = {
 """What frames do is what tasks do, and needs the same permission."""
 
 
-class ClusterTarget:
+class ClusterTarget(SocketTarget):
     """The websocket target ``cluster``."""
 
     name = "cluster"
@@ -31,7 +32,7 @@ class ClusterTarget:
         row = Cluster.get_or_none(Cluster.uuid == uuid.lower())
         return None if row is None else row.host
 
-    def open(self, runtime: Runtime, access: Access, uuid: str) -> DirectSession:
+    def open(self, runtime: Runtime, access: Access, uuid: str, connection: SocketConnection) -> DirectSession:
         """Open a session for a cluster that the actor may change."""
         cluster = access.get(Cluster, uuid, MISSING.format(uuid).replace("uuid", "UUID", 1))
         template_of(cluster)

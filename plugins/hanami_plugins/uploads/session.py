@@ -7,6 +7,7 @@ import logging
 from hanami_core.access import ANY_ROLE, Access, Action
 from hanami_core.errors import NotFound
 from hanami_core.runtime import Runtime
+from hanami_core.sockets import SocketConnection, SocketTarget
 from hanami_plugins.uploads.messages import SUCCESS, failure, read_piece
 from hanami_plugins.uploads.models import Upload
 from hanami_plugins.uploads.received import Receiver
@@ -51,19 +52,16 @@ class UploadSession:
         self._receiver.close()
 
 
-class FileUploadTarget:
+class FileUploadTarget(SocketTarget):
     """Opens uploads for those who created them, in the project in which they did."""
 
     name = "file_upload"
+    blocking = True
     # Which call announced an upload, and so which roles may send it, depends on its format; whoever has announced one
     # was allowed to. So no policy file is asked again, but rules of other plugins are.
     action = Action("uploads.send", "PUT", "", "write", (ANY_ROLE,))
 
-    def host(self, runtime: Runtime, uuid: str) -> str | None:
-        """Let any sidecar receive an upload."""
-        return None
-
-    def open(self, runtime: Runtime, access: Access, uuid: str) -> UploadSession:
+    def open(self, runtime: Runtime, access: Access, uuid: str, connection: SocketConnection) -> UploadSession:
         """Open the file of an upload."""
         actor = access.actor
         own = (Upload.owner_id == actor.user_id) & (Upload.project_id == actor.project_id)

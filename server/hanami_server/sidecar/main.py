@@ -18,10 +18,10 @@ from hanami_core.settings import cache_directory
 from hanami_server import lifetime, logs
 from hanami_server.paths import control_path, host_lock_path
 from hanami_server.process import Options, announce, parse
+from hanami_server.sidecar.connection_manager import ConnectionManager
 from hanami_server.sidecar.control import Control
 from hanami_server.sidecar.end import abort
 from hanami_server.sidecar.probe import Probe
-from hanami_server.sidecar.reception import Reception
 from hanami_server.sidecar.runner import Runner
 from hanami_server.sidecar.watchdog import Watchdog
 
@@ -73,11 +73,11 @@ async def _serve(runtime: Runtime, host: str, options: Options) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    runner, reception, watchdog = Runner(runtime, host, abort), Reception(runtime, host), Watchdog(loop)
-    control = Control(control_path(options.data_dir, host), _operations(runtime, runner, reception))
+    runner, connections, watchdog = Runner(runtime, host, abort), ConnectionManager(runtime, host), Watchdog(loop)
+    control = Control(control_path(options.data_dir, host), _operations(runtime, runner, connections))
     await control.start()
     poked = _listen_for_pokes(loop, runtime, host, runner)
-    reception.start()
+    connections.start()
     runner.start()
     watchdog.start()
     announce(options)
@@ -87,14 +87,14 @@ async def _serve(runtime: Runtime, host: str, options: Options) -> None:
     control.stop()
     loop.remove_reader(poked)
     poked.close()
-    await _stop(runner, reception)
+    await _stop(runner, connections)
     watchdog.stop()
 
 
-async def _stop(runner: Runner, reception: Reception) -> None:
+async def _stop(runner: Runner, connections: ConnectionManager) -> None:
     tasks = asyncio.create_task(asyncio.to_thread(runner.stop, STOP_TASKS))
     try:
-        await asyncio.wait_for(reception.stop(STOP_SOCKETS), STOP_TASKS)
+        await asyncio.wait_for(connections.stop(STOP_SOCKETS), STOP_TASKS)
     except TimeoutError:
         log.warning("sessions were cut")
     if not await tasks:
@@ -116,10 +116,15 @@ def _listen_for_pokes(loop: asyncio.AbstractEventLoop, runtime: Runtime, host: s
     return poked
 
 
-def _operations(runtime: Runtime, runner: Runner, reception: Reception) -> dict[str, Any]:
+def _operations(runtime: Runtime, runner: Runner, connections: ConnectionManager) -> dict[str, Any]:
     assert runtime.compute is not None
 
     def metrics() -> dict[str, Any]:
-        return {"rss": lifetime.resident_bytes(), "tasks": runner.count, "sockets": reception.count, "pid": os.getpid()}
+        return {
+            "rss": lifetime.resident_bytes(),
+            "tasks": runner.count,
+            "sockets": connections.count,
+            "pid": os.getpid(),
+        }
 
     return {"probe": Probe(runtime, runtime.compute).run, "metrics": metrics}

@@ -14,14 +14,14 @@ import msgspec
 
 from hanami_core import localsocket
 
-__all__ = ["LARGEST_PARCEL", "Parcel", "deliver", "unpack"]
+__all__ = ["LARGEST_HANDOFF", "Handoff", "receive_handoff", "send_handoff"]
 
-LARGEST_PARCEL = 1 << 21
+LARGEST_HANDOFF = 1 << 21
 TAKEN = b"+"
 _SIZE_BYTES = 4
 
 
-class Parcel(msgspec.Struct):
+class Handoff(msgspec.Struct):
     """What travels with a connection.
 
     Attributes:
@@ -29,19 +29,21 @@ class Parcel(msgspec.Struct):
             is not open yet, or frames of one that is.
         first: the first message of an open websocket, which the next owner must answer; None if it is not open yet.
         hops: how often the connection has moved between sidecars.
+        head: the request head of an open websocket.
     """
 
     data: bytes
     first: bytes | None = None
     hops: int = 0
+    head: bytes = b""
 
 
-def deliver(path: Path, connection: int, parcel: Parcel, timeout: float = 2.0) -> bool:
+def send_handoff(path: Path, connection: int, handoff: Handoff, timeout: float = 2.0) -> bool:
     """Offer a connection to the process that listens at `path` and tell whether it took it.
 
     The caller keeps its own descriptor and must close it if the answer is yes.
     """
-    content = msgspec.msgpack.encode(parcel)
+    content = msgspec.msgpack.encode(handoff)
     try:
         with localsocket.connect(socket.SOCK_STREAM, path, timeout) as out:
             socket.send_fds(out, [len(content).to_bytes(_SIZE_BYTES, "big")], [connection])
@@ -51,22 +53,22 @@ def deliver(path: Path, connection: int, parcel: Parcel, timeout: float = 2.0) -
         return False
 
 
-def unpack(stream: socket.socket) -> tuple[int, Parcel]:
-    """Receive what `deliver` sent at the other end of `stream` and return the descriptor, which the caller now owns.
+def receive_handoff(stream: socket.socket) -> tuple[int, Handoff]:
+    """Receive what `send_handoff` sent at the other end of `stream`; the caller then owns the returned descriptor.
 
     Raises:
         OSError: if the sender breaks off.
-        msgspec.MsgspecError: if the content is not a parcel.
+        msgspec.MsgspecError: if the content is not a handoff.
     """
     head, descriptors, _, _ = socket.recv_fds(stream, _SIZE_BYTES, 1)
     try:
         if len(head) != _SIZE_BYTES or len(descriptors) != 1:
-            raise ConnectionError("the parcel has no connection")
+            raise ConnectionError("the handoff has no connection")
         size = int.from_bytes(head, "big")
-        if size > LARGEST_PARCEL:
-            raise ConnectionError("the parcel is too large")
+        if size > LARGEST_HANDOFF:
+            raise ConnectionError("the handoff is too large")
         with stream.makefile("rb") as reader:
-            return descriptors[0], msgspec.msgpack.decode(reader.read(size), type=Parcel)
+            return descriptors[0], msgspec.msgpack.decode(reader.read(size), type=Handoff)
     except BaseException:
         for descriptor in descriptors:
             with contextlib.suppress(OSError):
