@@ -26,8 +26,7 @@ def save(job: Job) -> None:
     live_clusters = job.runtime.stash[LIVE]
     with live_clusters.working(job.task.lane) as live:
         if Cluster.get(Cluster.uuid == live.uuid).blob is None:
-            live.changes += 1
-            live_clusters.store(live)
+            live_clusters.store(live, force=True)
         with job.commit(1, final=True):
             _add_checkpoint(job, live)
 

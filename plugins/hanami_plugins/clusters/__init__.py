@@ -15,7 +15,8 @@ from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
 from hanami_core.storage.database import Record
 from hanami_plugins.clusters import kinds, routes
-from hanami_plugins.clusters.live import LIVE, LiveCluster, LiveClusters
+from hanami_plugins.clusters.live import LIVE, LiveClusters
+from hanami_plugins.clusters.live_cluster import Attachment, LiveCluster
 from hanami_plugins.clusters.models import Cluster
 from hanami_plugins.clusters.service import (
     MISSING,
@@ -33,6 +34,7 @@ __all__ = [
     "LIVE",
     "MISSING",
     "SETTLE_SECONDS",
+    "Attachment",
     "Cluster",
     "LiveCluster",
     "LiveClusters",

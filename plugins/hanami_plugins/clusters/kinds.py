@@ -27,4 +27,4 @@ def switch_host(job: Job) -> None:
             Cluster.update(host=target).where(Cluster.uuid == uuid).execute()
             Lane.update(host=target).where(Lane.key == uuid).execute()
             job.runtime.queue.wake(uuid)
-        live.forget(network)
+        live.evict(network)

@@ -1,17 +1,17 @@
-"""Live networks of one sidecar: opened from stored states, stored again, forgotten when nobody needs them.
+"""Live networks of one sidecar: opened from stored states, stored again, evicted when nobody needs them.
 
-A live network that was trained in direct mode knows more than its stored state; a background thread stores it every
-few seconds, and every task, save or shutdown stores it first.
+A live network that was trained in direct mode knows more than its stored state; a thread stores it every few seconds
+(`keeper`), and every task, save or shutdown stores it first. Another thread reads what the api does to clusters and
+tells the networks (`watcher`). The order of locks stands in `locks`, the states in `live_cluster`.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from hanami_core.compute import LiveNetwork
@@ -21,43 +21,18 @@ from hanami_core.queue import Job, Lane
 from hanami_core.runtime import Runtime
 from hanami_core.stash import StashKey
 from hanami_core.storage.database import ACTIVE, atomic
+from hanami_plugins.clusters.keeper import Keeper
+from hanami_plugins.clusters.live_cluster import Attachment, LiveCluster, State
+from hanami_plugins.clusters.locks import Rank, new_lock
 from hanami_plugins.clusters.models import DIRECT_MODE, Cluster
 from hanami_plugins.clusters.service import MISSING, read_state, replace_state, template_of
+from hanami_plugins.clusters.watcher import Watcher
 
-DOORS = 64
-FORGOTTEN = -1
-"""Version of a network that is not that of its cluster any more."""
-REFRESH_SECONDS = 0.2
+__all__ = ["LIVE", "LiveClusters"]
+
+STRIPES = 64
 
 log = logging.getLogger("hanami.clusters")
-
-
-@dataclass
-class LiveCluster:
-    """A network in memory.
-
-    `lock` is held by whoever works with `network`: a task for its whole run, a frame for its moment. `storing` is held
-    by whoever makes its state durable, a task for its whole run; it is taken before `lock`. `direct` tells whether
-    frames are welcome; it is written, and read before a frame is learned, by who holds `lock`. `changes` counts what
-    was learned, `stored` is what it was in the stored state. `version` is never behind that of the cluster's row, but
-    for networks that were forgotten.
-    """
-
-    uuid: str
-    network: LiveNetwork
-    version: int
-    direct: bool
-    changes: int = 0
-    stored: int = 0
-    sessions: int = 0
-    used: float = field(default_factory=time.monotonic)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    storing: threading.Lock = field(default_factory=threading.Lock)
-
-    @property
-    def unsaved(self) -> bool:
-        """Tell whether the network knows more than its stored state."""
-        return self.changes != self.stored
 
 
 class _Known(NamedTuple):
@@ -69,110 +44,178 @@ class _Known(NamedTuple):
 
     @classmethod
     def of(cls, live: LiveCluster) -> _Known:
-        """Copy it; the caller holds the lock."""
+        """Copy it; the caller holds the network's lock."""
         return cls(live.network.state(), live.network.metrics(), live.changes)
 
 
 class LiveClusters:
-    """All live networks of a sidecar. Every method may block; none is called from a frame."""
+    """All live networks of a sidecar. Every method may block, except `look` and `detach`."""
 
     def __init__(self, runtime: Runtime) -> None:
-        """Start the thread that stores and forgets."""
+        """Start the threads that store, evict and watch."""
         self._runtime = runtime
         self._live: dict[str, LiveCluster] = {}
-        self._lock = threading.Lock()
-        self._doors = tuple(threading.Lock() for _ in range(DOORS))
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="live-clusters", daemon=True)
-        self._thread.start()
+        self._attached: dict[str, set[Attachment]] = {}
+        self._registry = new_lock(Rank.REGISTRY)
+        self._stripes = tuple(new_lock(Rank.STRIPE) for _ in range(STRIPES))
+        self._keeper = Keeper(self, runtime)
+        self._watcher = Watcher(self, runtime)
 
-    def attach(self, uuid: str) -> LiveCluster:
-        """Return the live cluster for a session and count the session; `detach` must follow."""
-        return self._current(uuid, sessions=1)
+    # -- sessions -----------------------------------------------------------------------------------------------------
 
-    def detach(self, live: LiveCluster) -> None:
-        """End a session, storing what it trained."""
-        with self._lock:
-            live.sessions -= 1
-        with live.storing:
-            self._store_beside_frames(live)
+    def attach(self, uuid: str, on_change: Callable[[], None]) -> Attachment:
+        """Return the hold of a new session on its cluster; `detach` must follow."""
+        self._watcher.start()
+        while True:
+            live = self._current(uuid)
+            with self._registry:
+                # It may have been evicted since; afterwards whoever opens another one tells those who are attached.
+                if live.state is not State.EVICTED:
+                    attachment = Attachment(live, on_change)
+                    self._attached.setdefault(uuid, set()).add(attachment)
+                    return attachment
 
-    def refresh(self, live: LiveCluster) -> LiveCluster:
-        """Return the network that frames of a session go to now; its `direct` tells whether they are welcome."""
-        row = self._row(live.uuid)
-        if self._welcomes(row) and live.version < row.version:
-            live = self._reopen(live)
-        if self._welcomes(row) and live.lock.acquire(timeout=REFRESH_SECONDS):
-            try:
-                live.direct = live.version != FORGOTTEN and self._welcomes(self._row(live.uuid))
-            finally:
-                live.lock.release()
-        return live
+    def detach(self, attachment: Attachment) -> None:
+        """End a session; what it trained is stored soon."""
+        uuid = attachment.live.uuid
+        with self._registry:
+            others = self._attached[uuid]
+            others.discard(attachment)
+            if not others:
+                del self._attached[uuid]
+        if attachment.live.unsaved:
+            self._keeper.hurry()
 
-    def _welcomes(self, row: Cluster) -> bool:
+    def look(self, attachment: Attachment) -> Future[None]:
+        """Begin to find out, in a thread, whether frames of a session are welcome and which network they go to now.
+
+        Once the future is done, `attachment` holds what was true at some moment after the call.
+        """
+        return self._watcher.look(attachment)
+
+    def attachments(self, uuids: set[str] | None = None) -> list[Attachment]:
+        """Return the holds of all sessions, or of those on some clusters."""
+        with self._registry:
+            found = self._attached.values() if uuids is None else [self._attached.get(uuid, set()) for uuid in uuids]
+            return [attachment for attachments in found for attachment in attachments]
+
+    def works(self, uuids: set[str]) -> dict[str, int]:
+        """Return how many tasks have begun to work with each of some networks, as far as they are in memory."""
+        with self._registry:
+            return {uuid: self._live[uuid].works for uuid in uuids if uuid in self._live}
+
+    def tell(self, row: Cluster, works: int) -> None:
+        """Let the network of a row know whether frames are welcome.
+
+        `works` is what `works` told before the row was read: a task that has come in between knows better.
+        """
+        with self._registry:
+            live = self._live.get(row.uuid)
+            if live is None or live.works != works:
+                return
+            if live.state is State.RESTING and self.welcomes(row):
+                live.move(State.DIRECT)
+            elif live.state is State.DIRECT and not self.welcomes(row):
+                live.move(State.RESTING)
+
+    def welcomes(self, row: Cluster) -> bool:
+        """Tell whether frames for a cluster are welcome here, by its row."""
         assert self._runtime.compute is not None, "only a sidecar keeps live networks"
         return row.mode == DIRECT_MODE and row.status == ACTIVE and row.host == self._runtime.compute.name
 
-    def _reopen(self, live: LiveCluster) -> LiveCluster:
-        newest = self.attach(live.uuid)
-        with self._lock:
-            live.sessions -= 1
-        return newest
+    def reopen(self, uuid: str) -> None:
+        """Open the network of a cluster if the one in memory is not its any more, and give it to its sessions."""
+        self._current(uuid)
+
+    # -- tasks --------------------------------------------------------------------------------------------------------
 
     @contextmanager
     def working(self, uuid: str, template: Template | None = None) -> Iterator[LiveCluster]:
-        """Lend a network to a task. If the task raises, the network is forgotten and the stored state counts.
+        """Lend a network to a task. If the task raises, the network is evicted and the stored state counts.
 
         A cluster without a template gets the given one when its state is stored for the first time.
         """
-        live = self._current(uuid, template)
-        with live.storing, live.lock:
-            live.direct = False
-            self.store(live)
+        with ExitStack() as locks:
+            live = self._begin_work(uuid, template, locks)
             try:
-                yield live
-            except BaseException:
-                self.forget(live)
-                raise
+                self.store(live)
+                with self._evicted_on_failure(live):
+                    yield live
             finally:
                 live.used = time.monotonic()
+                with self._registry:
+                    if live.state is State.WORKING:
+                        live.move(State.RESTING)
+
+    def _begin_work(self, uuid: str, template: Template | None, locks: ExitStack) -> LiveCluster:
+        """Return a network that works from now on, with its locks in `locks`."""
+        while True:
+            live = self._current(uuid, template)
+            with ExitStack() as taken:
+                taken.enter_context(live.storing)
+                taken.enter_context(live.lock)
+                with self._registry:
+                    # Whoever waits long for a lock may find that the network was evicted meanwhile.
+                    if live.state is not State.EVICTED:
+                        live.move(State.WORKING)
+                        locks.enter_context(taken.pop_all())
+                        return live
+
+    @contextmanager
+    def _evicted_on_failure(self, live: LiveCluster) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.evict(live)
+            raise
 
     @contextmanager
     def replacing(self, uuid: str) -> Iterator[None]:
-        """Forget a network while a task gives another one to its cluster; nothing that is stored can be in its way."""
-        with self._lock:
-            live = self._live.get(uuid)
-        with ExitStack() as held:
+        """Evict a network while a task gives another one to its cluster; nothing that is stored can be in its way."""
+        with self._stripe(uuid), ExitStack() as held:
+            with self._registry:
+                live = self._live.get(uuid)
             if live is not None:
                 held.enter_context(live.storing)
                 held.enter_context(live.lock)
-                self.forget(live)
+                self.evict(live)
             yield
 
-    def forget(self, live: LiveCluster) -> None:
+    def evict(self, live: LiveCluster) -> None:
         """Drop a network without storing it; the caller holds both of its locks."""
-        with self._lock:
-            if self._live.get(live.uuid) is live:
-                del self._live[live.uuid]
-            live.direct = False
-            live.stored = live.changes
-            live.version = FORGOTTEN
+        with self._registry:
+            self._evict(live)
 
-    def store(self, live: LiveCluster, job: Job | None = None, cursor: int = 0, *, final: bool = False) -> None:
+    def _evict(self, live: LiveCluster) -> None:
+        """Drop a network; the caller holds the registry, and both locks if the network may have learned something."""
+        if live.state is not State.EVICTED:
+            live.move(State.EVICTED)
+            live.stored = live.changes
+        if self._live.get(live.uuid) is live:
+            del self._live[live.uuid]
+
+    # -- storing ------------------------------------------------------------------------------------------------------
+
+    def store(
+        self, live: LiveCluster, job: Job | None = None, cursor: int = 0, *, final: bool = False, force: bool = False
+    ) -> None:
         """Make the network's state durable, together with the cursor or the end of a task, which is `working`.
 
-        Without a job, nothing happens if there is nothing new.
+        Without a job, nothing happens if there is nothing new, unless it is to be done by `force`.
         """
-        if job is not None or (live.unsaved and self._wanted(live)):
+        if job is not None or ((force or live.unsaved) and self._wanted(live)):
             self._write(live, _Known.of(live), atomic() if job is None else job.commit(cursor, final=final))
 
-    def _store_beside_frames(self, live: LiveCluster) -> None:
-        """Store what frames have trained, if they have; they wait no longer than it takes to copy the network."""
+    def store_beside_frames(self, live: LiveCluster) -> None:
+        """Store what frames have trained, if they have; the caller holds `storing`.
+
+        Frames wait no longer than it takes to copy the network.
+        """
         if not live.unsaved:
             return
         with live.lock:
             if not self._wanted(live):
-                self.forget(live)
+                self.evict(live)
                 return
             known = _Known.of(live)
         self._write(live, known, atomic())
@@ -199,82 +242,86 @@ class LiveClusters:
     def _wanted(live: LiveCluster) -> bool:
         return Lane.get_or_none(Lane.key == live.uuid) is not None
 
+    # -- what is in memory --------------------------------------------------------------------------------------------
+
     def _row(self, uuid: str) -> Cluster:
         row = Cluster.get_or_none(Cluster.uuid == uuid)
         if row is None:
             raise NotFound(MISSING.format(uuid))
         return row
 
-    def _current(self, uuid: str, template: Template | None = None, sessions: int = 0) -> LiveCluster:
-        """Return the live cluster with so many sessions more, opened from its stored state if need be.
+    def _stripe(self, uuid: str) -> AbstractContextManager[bool]:
+        return self._stripes[hash(uuid) % STRIPES]
 
-        Opening may take long. Only who asks for the same cluster, or by chance for one with the same door, waits.
+    def _current(self, uuid: str, template: Template | None = None) -> LiveCluster:
+        """Return the live cluster, opened from its stored state if need be.
+
+        Opening may take long. Only who asks for the same cluster, or by chance for one with the same stripe, waits.
         """
-        with self._doors[hash(uuid) % DOORS]:
+        with self._stripe(uuid):
             row = self._row(uuid)
-            with self._lock:
+            with self._registry:
                 live = self._live.get(uuid)
                 if live is not None and (live.unsaved or live.version >= row.version):
                     live.used = time.monotonic()
-                    live.sessions += sessions
                     return live
-            live = self._open(row, template)
-            live.sessions = sessions
-            with self._lock:
-                self._live[uuid] = live
-            return live
+            if live is not None:
+                with live.storing, live.lock:
+                    self.evict(live)
+            return self._open(row, template)
 
     def _open(self, row: Cluster, template: Template | None) -> LiveCluster:
+        """Open the stored state of a cluster and give the network to its sessions; the caller holds the stripe."""
+        live = LiveCluster(str(row.uuid))
+        with self._registry:
+            self._live[live.uuid] = live
+        try:
+            network = self._network(row, template)
+        except BaseException:
+            self.evict(live)
+            raise
+        with self._registry:
+            live.opened(network, row.version, direct=self.welcomes(row))
+            for attachment in self._attached.get(live.uuid, ()):
+                attachment.live = live
+        log.info("cluster enters the memory", extra=_figures(live))
+        return live
+
+    def _network(self, row: Cluster, template: Template | None) -> LiveNetwork:
         compute = self._runtime.compute
         assert compute is not None, "only a sidecar keeps live networks"
         own = template if template is not None and not row.template else template_of(row)
         rules = self._runtime.rules_for(own, compute.kind)
-        network = rules.open(read_state(self._runtime, row, own), compute)
-        log.info("cluster enters the memory", extra=_figures(str(row.uuid), network))
-        return LiveCluster(str(row.uuid), network, row.version, self._welcomes(row))
+        return rules.open(read_state(self._runtime, row, own), compute)
 
-    def _keep(self) -> None:
-        pause = min(self._runtime.settings["clusters.store"], self._runtime.settings["clusters.idle"])
-        while not self._end.wait(pause):
-            try:
-                self._store_unsaved()
-                self._forget_idle()
-            except Exception:
-                log.exception("storing live clusters failed")
-        self._runtime.database.close()
+    def unsaved(self) -> list[LiveCluster]:
+        """Return the networks that know more than their stored states and that no task works with, which stores too."""
+        with self._registry:
+            return [live for live in self._live.values() if live.unsaved and live.state is not State.WORKING]
 
-    def _store_unsaved(self) -> None:
-        for live in [live for live in self._all() if live.unsaved]:
-            if live.storing.acquire(timeout=1.0):
-                try:
-                    self._store_beside_frames(live)
-                except Exception:
-                    log.exception("storing a live cluster failed", extra={"cluster": live.uuid})
-                finally:
-                    live.storing.release()
+    def evict_idle(self, seconds: float) -> None:
+        """Evict networks that nobody has used for some time."""
+        oldest = time.monotonic() - seconds
+        with self._registry:
+            idle = [live for live in self._live.values() if live.used < oldest and self._is_idle(live)]
+            for live in idle:
+                self._evict(live)
+        for live in idle:
+            log.info("cluster leaves the memory", extra=_figures(live))
 
-    def _forget_idle(self) -> None:
-        oldest = time.monotonic() - self._runtime.settings["clusters.idle"]
-        with self._lock:
-            for live in list(self._live.values()):
-                if live.used < oldest and not (live.sessions or live.unsaved or live.storing.locked()):
-                    del self._live[live.uuid]
-                    log.info("cluster leaves the memory", extra=_figures(live.uuid, live.network))
-
-    def _all(self) -> list[LiveCluster]:
-        with self._lock:
-            return list(self._live.values())
+    def _is_idle(self, live: LiveCluster) -> bool:
+        busy = live.unsaved or live.storing.locked() or live.uuid in self._attached
+        return live.state in (State.RESTING, State.DIRECT) and not busy
 
     def close(self) -> None:
-        """Store what direct mode trained and end the thread."""
-        self._end.set()
-        self._thread.join(5.0)
-        self._store_unsaved()
+        """Store what direct mode trained and end the threads."""
+        self._watcher.close()
+        self._keeper.close()
 
 
-def _figures(uuid: str, network: LiveNetwork) -> dict[str, Any]:
-    metrics = network.metrics()
-    return {"cluster": uuid, "cycles": metrics.get("cycles", 0), "bytes": metrics.get("memory", 0)}
+def _figures(live: LiveCluster) -> dict[str, Any]:
+    metrics = live.network.metrics()
+    return {"cluster": live.uuid, "cycles": metrics.get("cycles", 0), "bytes": metrics.get("memory", 0)}
 
 
 LIVE: StashKey[LiveClusters] = StashKey("clusters.live")

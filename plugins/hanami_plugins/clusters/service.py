@@ -18,8 +18,9 @@ from hanami_core.http.sharing import owned_answer
 from hanami_core.network import NetworkState, StateHead, Template, in_a_line
 from hanami_core.queue import Lane, Task
 from hanami_core.runtime import Runtime
-from hanami_core.storage.database import ACTIVE, atomic, relaxed
+from hanami_core.storage.database import ACTIVE, after_commit, atomic, relaxed
 from hanami_plugins.clusters.models import DIRECT_MODE, TASK_MODE, Cluster
+from hanami_plugins.clusters.notices import notify
 
 MISSING = "Cluster with uuid '{}' not found"
 SETTLE_SECONDS = 10.0
@@ -204,8 +205,14 @@ def set_mode(runtime: Runtime, access: Access, cluster: Cluster, new: str) -> No
         if new == TASK_MODE and mode == DIRECT_MODE and not open_tasks:
             settled = runtime.queue.enqueue("settle", cluster.uuid, access.actor, cluster.name, Nothing(), 1)
         runtime.queue.wake(cluster.uuid)
+        _tell_host(runtime, cluster)
     if settled is not None:
         runtime.queue.wait(settled.uuid, SETTLE_SECONDS)
+
+
+def _tell_host(runtime: Runtime, cluster: Cluster) -> None:
+    """Let the sidecar of a cluster know, after the current transaction, that its row has changed."""
+    after_commit(lambda: notify(runtime.settings.data_dir, cluster.host, cluster.uuid))
 
 
 def move(runtime: Runtime, access: Access, cluster: Cluster, host_uuid: str) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 from hanami_core import hookimpl
 from hanami_core.access import Access, Action
-from hanami_core.errors import Unauthorized
+from hanami_core.errors import NotFound, Unauthorized
 from hanami_core.runtime import Runtime
-from hanami_core.sockets import SocketConnection, SocketTarget
+from hanami_core.sockets import POLICY_VIOLATION, SocketConnection, SocketTarget
 from hanami_plugins.clusters import LIVE, MISSING, Cluster, template_of
+from hanami_plugins.direct_io.frames import THREADS, FrameThreads
 from hanami_plugins.direct_io.messages import REQUEST, TRAIN
 from hanami_plugins.direct_io.session import DirectSession
 
@@ -34,10 +37,19 @@ class ClusterTarget(SocketTarget):
 
     def open(self, runtime: Runtime, access: Access, uuid: str, connection: SocketConnection) -> DirectSession:
         """Open a session for a cluster that the actor may change."""
-        cluster = access.get(Cluster, uuid, MISSING.format(uuid).replace("uuid", "UUID", 1))
+        missing = MISSING.format(uuid).replace("uuid", "UUID", 1)
+        cluster = access.get(Cluster, uuid, missing)
         template_of(cluster)
+
+        def check() -> None:
+            try:
+                access.get(Cluster, uuid, missing)
+            except NotFound:
+                connection.close(POLICY_VIOLATION, "the cluster was withdrawn")
+
+        refused = _refused(runtime, access)
         clusters = runtime.stash[LIVE]
-        return DirectSession(clusters, clusters.attach(cluster.uuid), _refused(runtime, access))
+        return DirectSession(clusters, clusters.attach(cluster.uuid, check), runtime.stash[THREADS], refused)
 
 
 def _refused(runtime: Runtime, access: Access) -> dict[int, str]:
@@ -49,6 +61,20 @@ def _refused(runtime: Runtime, access: Access) -> dict[int, str]:
         except Unauthorized as error:
             refused[kind] = str(error)
     return refused
+
+
+@hookimpl
+def hanami_startup(runtime: Runtime) -> None:
+    """In a sidecar, provide threads for heavy frames, one for each processor."""
+    if runtime.role == "sidecar":
+        runtime.stash[THREADS] = FrameThreads(len(os.sched_getaffinity(0)))
+
+
+@hookimpl
+def hanami_shutdown(runtime: Runtime) -> None:
+    """End the threads."""
+    if THREADS in runtime.stash:
+        runtime.stash[THREADS].close()
 
 
 @hookimpl

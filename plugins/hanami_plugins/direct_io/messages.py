@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from hanami_core.errors import BadRequest
 
 REQUEST, TRAIN = 0, 1
 INPUT, OUTPUT, EXPECTED = 0, 1, 2
+MAX_VALUES = 1 << 20
+PIECE = 1 << 13
+"""Values that are converted in one go; protobuf keeps all other threads of the process waiting as long."""
 
 _FIELDS = (
     ("bufferName", "TYPE_STRING"),
@@ -21,6 +29,61 @@ _ENUMS = {
     "TargetBufferType": ("INPUT_BUFFER_TYPE", "OUTPUT_BUFFER_TYPE", "EXPECTED_BUFFER_TYPE"),
 }
 _ENUM_OF = {"processType": "ClusterProcessType", "targetBufferType": "TargetBufferType"}
+
+
+class Frame(NamedTuple):
+    """What a message says. `values` is None if there are none, or more than a buffer takes."""
+
+    buffer: str
+    is_last: bool
+    process: int
+    target: int
+    size: int
+    values: npt.NDArray[np.float32] | None
+
+
+def read_frame(message: bytes | str) -> Frame:
+    """Return the content of a `ClusterIO_Message`.
+
+    Raises:
+        BadRequest: if it is none or contradicts itself.
+    """
+    if isinstance(message, str):
+        raise BadRequest("expected a binary ClusterIO-Message, got a text")
+    try:
+        io = cluster_io().FromString(message)
+    except Exception as error:
+        raise BadRequest("Got invalid ClusterIO-Message") from error
+    count = len(io.values)
+    if io.numberOfValues != count:
+        raise BadRequest(f"numberOfValues is {io.numberOfValues}, but the message holds {count} values")
+    if io.processType not in (REQUEST, TRAIN):
+        raise BadRequest(f"processType {io.processType} is unknown")
+    values = _array(io.values, count) if 0 < count <= MAX_VALUES else None
+    return Frame(io.bufferName, io.isLast, io.processType, io.targetBufferType, count, values)
+
+
+def _array(values: Any, count: int) -> npt.NDArray[np.float32]:
+    if count <= PIECE:
+        return np.array(values, np.float32)
+    result = np.empty(count, np.float32)
+    for start in range(0, count, PIECE):
+        result[start : start + PIECE] = values[start : start + PIECE]
+    return result
+
+
+def write_results(output: str, values: npt.NDArray[np.float32]) -> bytes:
+    """Return the `ClusterIO_Message` that answers a request."""
+    answer = cluster_io()(bufferName=output, processType=REQUEST, numberOfValues=len(values))
+    for start in range(0, len(values), PIECE):
+        answer.values.extend(values[start : start + PIECE].tolist())
+    return answer.SerializeToString()  # type: ignore[no-any-return]
+
+
+def acknowledgement(*, trained: bool) -> bytes:
+    """Return the `ClusterIO_Message` that answers values, or a training with them."""
+    answer = cluster_io()(isLast=trained, processType=TRAIN, numberOfValues=1, values=[0.0])
+    return answer.SerializeToString()  # type: ignore[no-any-return]
 
 
 @cache

@@ -1,146 +1,117 @@
 """One client that talks to a live network, frame by frame.
 
-Every message gets one answer. A message fills one buffer; the last one of a cycle also runs the network. A frame meets
-no database and no lock that anybody holds for long: if a task works with the network, the frame is refused.
+Every message gets one answer. A message fills one buffer; the last one of a cycle also runs the network. In the event
+loop a frame meets no database and waits for no lock. What would have to wait is answered later: a frame that finds the
+cluster not in direct mode, until a thread has looked what is true now; a heavy one and one that finds the network in
+use, until a thread has run it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import TypeVar
 
 from hanami_core.errors import BadRequest, Unauthorized
-from hanami_plugins.clusters import LiveCluster, LiveClusters
-from hanami_plugins.direct_io.messages import EXPECTED, INPUT, REQUEST, TRAIN, cluster_io
+from hanami_plugins.clusters import Attachment, LiveCluster, LiveClusters
+from hanami_plugins.direct_io.buffers import SocketBuffers
+from hanami_plugins.direct_io.frames import FrameThreads, is_heavy, note_cost
+from hanami_plugins.direct_io.messages import TRAIN, Frame, acknowledgement, read_frame
 
-Buffers = dict[str, npt.NDArray[np.float32]]
+__all__ = ["DirectSession"]
 
-MAX_VALUES = 1 << 20
+T = TypeVar("T")
+
 PATIENCE_SECONDS = 0.2
+LARGE_MESSAGE = 1 << 15
+"""Bytes of a message that takes too long to read in the event loop."""
 NOT_DIRECT = "the cluster is not in direct mode"
+
+Answer = bytes | Awaitable[bytes]
 
 
 class DirectSession:
     """Buffers of one socket, and the network behind it."""
 
-    def __init__(self, clusters: LiveClusters, live: LiveCluster, refused: Mapping[int, str]) -> None:
+    def __init__(
+        self, clusters: LiveClusters, attachment: Attachment, threads: FrameThreads, refused: Mapping[int, str]
+    ) -> None:
         """Start with empty buffers; `refused` says which process types the actor may not use, and why."""
-        self._clusters, self._live, self._refused = clusters, live, refused
-        self._message = cluster_io()
-        self._inputs: Buffers = {}
-        self._expected: Buffers = {}
-        ack = {"processType": TRAIN, "numberOfValues": 1, "values": [0.0]}
-        self._ack = self._message(**ack).SerializeToString()
-        self._trained = self._message(isLast=True, **ack).SerializeToString()
+        self._clusters, self._attachment, self._threads, self._refused = clusters, attachment, threads, refused
+        self._buffers = SocketBuffers()
+        self._acknowledged, self._trained = acknowledgement(trained=False), acknowledgement(trained=True)
 
-    def receive(self, message: bytes | str) -> bytes:
-        """Return the answer to one message."""
-        io = self._parse(message)
-        if not self._live.direct and not self._refresh():
+    def receive(self, message: bytes | str) -> Answer:
+        """Return the answer to one message, now or later."""
+        if len(message) > LARGE_MESSAGE:
+            return self._read_in_thread(message)
+        return self._take(read_frame(message))
+
+    async def _read_in_thread(self, message: bytes | str) -> bytes:
+        return await _awaited(self._take(await self._in_thread(partial(read_frame, message))))
+
+    def _take(self, frame: Frame) -> Answer:
+        live = self._attachment.live
+        return self._fill(frame, live) if live.direct else self._when_direct(frame)
+
+    async def _when_direct(self, frame: Frame) -> bytes:
+        """Refuse a frame only if a look that began after it had come found no direct mode."""
+        await asyncio.wrap_future(self._clusters.look(self._attachment))
+        live = self._attachment.live
+        if not live.direct:
             raise BadRequest(NOT_DIRECT)
-        self._fill(io)
-        if not io.isLast:
-            return self._ack  # type: ignore[no-any-return]
-        return self._cycle(io.processType)
+        return await _awaited(self._fill(frame, live))
 
-    def close(self) -> None:
-        """Give the network back."""
-        self._clusters.detach(self._live)
-
-    def _parse(self, message: bytes | str) -> Any:
-        if isinstance(message, str):
-            raise BadRequest("expected a binary ClusterIO-Message, got a text")
+    def _fill(self, frame: Frame, live: LiveCluster) -> Answer:
+        self._buffers.fill(frame, live.network.head.template)
+        if not frame.is_last:
+            return self._acknowledged
+        if frame.process in self._refused:
+            raise Unauthorized(self._refused[frame.process])
+        values = self._buffers.weight()
+        grows = frame.process == TRAIN and self._buffers.grow(live.network.head)
+        # The lock is free but for the moments in which the network is copied to be stored, a thread runs a frame, or a
+        # task is about to begin; this is the event loop, which waits for none of them.
+        if grows or is_heavy(live, frame.process, values) or not live.lock.acquire(blocking=False):
+            return self._in_thread(partial(self._run_when_free, frame.process, values))
         try:
-            io = self._message.FromString(message)
-        except Exception as error:
-            raise BadRequest("Got invalid ClusterIO-Message") from error
-        if io.numberOfValues != len(io.values):
-            raise BadRequest(f"numberOfValues is {io.numberOfValues}, but the message holds {len(io.values)} values")
-        if io.processType not in (REQUEST, TRAIN):
-            raise BadRequest(f"processType {io.processType} is unknown")
-        return io
-
-    def _refresh(self) -> bool:
-        self._live = self._clusters.refresh(self._live)
-        return self._live.direct
-
-    def _fill(self, io: Any) -> None:
-        template = self._live.network.head.template
-        if io.targetBufferType == INPUT:
-            buffers, names = self._inputs, [item.name for item in template.inputs]
-        elif io.targetBufferType == EXPECTED:
-            buffers, names = self._expected, [item.name for item in template.outputs]
-        else:
-            raise BadRequest("targetBufferType must be INPUT_BUFFER_TYPE or EXPECTED_BUFFER_TYPE")
-        if io.bufferName not in names:
-            raise BadRequest(f"bufferName '{io.bufferName}' is unknown, expected one of: {', '.join(names)}")
-        values = _checked(io)
-        old = buffers.get(io.bufferName)
-        if old is not None and len(old) > len(values):
-            old[: len(values)] = values
-        else:
-            buffers[io.bufferName] = values
-
-    def _cycle(self, process: int) -> bytes:
-        if process in self._refused:
-            raise Unauthorized(self._refused[process])
-        live = self._live
-        # It is free at once, but for the moments in which it is copied to be stored, or in which a task ends.
-        if not live.lock.acquire(timeout=PATIENCE_SECONDS):
-            raise BadRequest("a task works with the cluster, try again later")
-        try:
-            if not live.direct:
-                raise BadRequest(NOT_DIRECT)
-            return self._train(live) if process == TRAIN else self._request(live)
+            return self._run(live, frame.process, values)
         finally:
             live.lock.release()
 
-    def _train(self, live: LiveCluster) -> bytes:
-        head = live.network.head
-        inputs = self._complete(self._inputs, head.inputs, [item.name for item in head.template.inputs])
-        expected = self._complete(self._expected, {}, [item.name for item in head.template.outputs])
-        sizes = {name: len(v) for name, v in inputs.items()}, {name: len(v) for name, v in expected.items()}
-        if sizes != (head.inputs, head.outputs):
-            live.network.resize(*sizes)
-        live.changes += 1
-        live.network.train_one(inputs, expected)
-        return self._trained  # type: ignore[no-any-return]
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.wrap_future(self._threads.submit(self._attachment.live.uuid, work))
 
-    def _request(self, live: LiveCluster) -> bytes:
-        head = live.network.head
-        if not head.outputs:
-            raise BadRequest("the cluster was never trained")
-        names = [item.name for item in head.template.inputs]
-        for name in names:
-            if len(self._inputs.get(name, ())) > head.inputs[name]:
-                raise BadRequest(f"input '{name}' was trained with {head.inputs[name]} values")
-        results = live.network.request_one(self._complete(self._inputs, head.inputs, names))
-        values = np.concatenate([results[item.name] for item in head.template.outputs])
-        answer = self._message(
-            bufferName=head.template.outputs[0].name, processType=REQUEST, numberOfValues=len(values)
-        )
-        answer.values.extend(values.tolist())
-        return answer.SerializeToString()  # type: ignore[no-any-return]
+    def _run_when_free(self, process: int, values: int) -> bytes:
+        live = self._attachment.live
+        while not live.lock.acquire(timeout=PATIENCE_SECONDS):
+            if not live.direct:
+                raise BadRequest("a task works with the cluster, try again later")
+        try:
+            return self._run(live, process, values)
+        finally:
+            live.lock.release()
 
-    @staticmethod
-    def _complete(buffers: Buffers, sizes: dict[str, int], names: list[str]) -> Buffers:
-        """Return all buffers in the network's sizes; missing values at an input's end are zero."""
-        for name in names:
-            if name not in buffers:
-                raise BadRequest(f"no values for '{name}' were sent yet")
-            missing = sizes.get(name, 0) - len(buffers[name])
-            if missing > 0:
-                buffers[name] = np.concatenate([buffers[name], np.zeros(missing, np.float32)])
-        return buffers
+    def _run(self, live: LiveCluster, process: int, values: int) -> bytes:
+        """Run one cycle; the caller holds the network's lock."""
+        # Whoever held the lock before may have ended direct mode, or evicted the network.
+        if not live.direct:
+            raise BadRequest(NOT_DIRECT)
+        begin = time.perf_counter()
+        if process == TRAIN:
+            self._buffers.train(live)
+            answer = self._trained
+        else:
+            answer = self._buffers.request(live)
+        note_cost(live, process, values, time.perf_counter() - begin)
+        return answer
+
+    def close(self) -> None:
+        """Give the network back."""
+        self._clusters.detach(self._attachment)
 
 
-def _checked(io: Any) -> npt.NDArray[np.float32]:
-    if not 0 < len(io.values) <= MAX_VALUES:
-        raise BadRequest(f"a buffer holds 1 to {MAX_VALUES} values, got {len(io.values)}")
-    values = np.array(io.values, np.float32)
-    if not np.isfinite(values).all():
-        raise BadRequest(f"bufferName '{io.bufferName}': values must be finite")
-    return values
+async def _awaited(answer: Answer) -> bytes:
+    return answer if isinstance(answer, bytes) else await answer

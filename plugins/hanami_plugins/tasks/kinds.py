@@ -34,8 +34,7 @@ def train(job: Job) -> None:
         keeper = _Keeper(job, live)
         live.network.train(rows, Run(keeper.step, job.start))
         if job.aborted:
-            live.changes += 1
-            live_clusters.store(live)
+            live_clusters.store(live, force=True)
         elif job.interrupted and keeper.cycle < rows.cycles:
             live_clusters.store(live, job, keeper.cycle)
         else:
@@ -77,7 +76,7 @@ def request(job: Job) -> None:
                 _add_result(job, plan, path)
         if live.network.head.inputs != before:
             # A request changes nothing, and not everybody who may ask a cluster may change it.
-            runtime.stash[LIVE].forget(live)
+            runtime.stash[LIVE].evict(live)
 
 
 def _write_answers(job: Job, plan: Plan, rows: Rows, live: LiveCluster, path: Path) -> bool:

@@ -1,0 +1,121 @@
+"""One network in memory: its states, the transitions between them, and what is known of its stored state.
+
+Owns the table of transitions. Must not know the database, nor who asks for a network.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import partial
+from typing import Any
+
+from hanami_core.compute import LiveNetwork
+from hanami_plugins.clusters.locks import Rank, new_lock
+
+__all__ = ["TRANSITIONS", "Attachment", "IllegalTransition", "LiveCluster", "State"]
+
+
+class State(Enum):
+    """What a live cluster is there for.
+
+    Storing is no state: a network is stored while it works, while it is direct and while it rests, see `locks`.
+    """
+
+    OPENING = "opening"
+    """A thread reads the stored state; there is no network yet."""
+    RESTING = "resting"
+    """Nobody works with the network, and frames are not known to be welcome."""
+    DIRECT = "direct"
+    """Frames are welcome."""
+    WORKING = "working"
+    """A task works with the network; frames are refused."""
+    EVICTED = "evicted"
+    """The network is not that of its cluster any more. It is for ever what it is, and learns nothing."""
+
+
+TRANSITIONS: Mapping[State, frozenset[State]] = {
+    State.OPENING: frozenset({State.RESTING, State.DIRECT, State.EVICTED}),
+    State.RESTING: frozenset({State.DIRECT, State.WORKING, State.EVICTED}),
+    State.DIRECT: frozenset({State.RESTING, State.WORKING, State.EVICTED}),
+    # Also in direct mode: an aborted task may still work then, and only a look at the row tells about the mode.
+    State.WORKING: frozenset({State.RESTING, State.EVICTED}),
+    State.EVICTED: frozenset(),
+}
+
+
+class IllegalTransition(RuntimeError):
+    """A live cluster was to take a step that its state does not allow, which is a defect."""
+
+
+@dataclass(eq=False)
+class LiveCluster:
+    """A network in memory.
+
+    `state` is changed by `move` alone, under the lock of the registry; a frame reads it once more under `lock`, before
+    the network learns. `changes` counts what was learned, `stored` is what it was in the stored state. `version` is
+    never behind that of the cluster's row, but for networks that were evicted. `works` counts the tasks that have begun
+    to work with the network; who has looked at the row finds out by it whether a task has come in between. `costs` is
+    for those who run frames: seconds by what a frame does.
+    """
+
+    uuid: str
+    version: int = 0
+    state: State = State.OPENING
+    changes: int = 0
+    stored: int = 0
+    works: int = 0
+    used: float = field(default_factory=time.monotonic)
+    costs: dict[Any, float] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=partial(new_lock, Rank.NETWORK))
+    storing: threading.Lock = field(default_factory=partial(new_lock, Rank.STORING))
+    _network: LiveNetwork | None = None
+
+    @property
+    def network(self) -> LiveNetwork:
+        """The network, once it is open."""
+        assert self._network is not None, "the network is not open yet"
+        return self._network
+
+    @property
+    def direct(self) -> bool:
+        """Tell whether frames are welcome."""
+        return self.state is State.DIRECT
+
+    @property
+    def unsaved(self) -> bool:
+        """Tell whether the network knows more than its stored state."""
+        return self.changes != self.stored
+
+    def opened(self, network: LiveNetwork, version: int, *, direct: bool) -> None:
+        """Take the network that was opened from a stored state."""
+        self._network, self.version = network, version
+        self.move(State.DIRECT if direct else State.RESTING)
+
+    def move(self, to: State) -> None:
+        """Change the state; the caller holds the lock of the registry.
+
+        Raises:
+            IllegalTransition: if no such step is in the table.
+        """
+        if to not in TRANSITIONS[self.state]:
+            raise IllegalTransition(f"cluster {self.uuid} can not go from {self.state.value} to {to.value}")
+        if to is State.WORKING:
+            self.works += 1
+        self.state = to
+
+
+@dataclass(eq=False)
+class Attachment:
+    """The hold of a session on its cluster. `live` is the network that its frames go to, or that they last went to.
+
+    `on_change` is called, in a thread, after owner, project or visibility of the cluster have become other ones than
+    `seen`.
+    """
+
+    live: LiveCluster
+    on_change: Callable[[], None]
+    seen: tuple[str, ...] = ()

@@ -1,0 +1,92 @@
+"""The values that a client has sent for a cycle, and the cycle itself. It knows neither locks nor threads."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from hanami_core.errors import BadRequest
+from hanami_core.network import StateHead, Template
+from hanami_plugins.clusters import LiveCluster
+from hanami_plugins.direct_io.messages import EXPECTED, INPUT, MAX_VALUES, Frame, write_results
+
+__all__ = ["SocketBuffers"]
+
+Buffers = dict[str, npt.NDArray[np.float32]]
+
+
+class SocketBuffers:
+    """Buffers of one socket; they keep their values from one cycle to the next."""
+
+    def __init__(self) -> None:
+        """Start with empty buffers."""
+        self._inputs: Buffers = {}
+        self._expected: Buffers = {}
+
+    def fill(self, frame: Frame, template: Template) -> None:
+        """Take the values of a frame."""
+        if frame.target == INPUT:
+            buffers, names = self._inputs, [item.name for item in template.inputs]
+        elif frame.target == EXPECTED:
+            buffers, names = self._expected, [item.name for item in template.outputs]
+        else:
+            raise BadRequest("targetBufferType must be INPUT_BUFFER_TYPE or EXPECTED_BUFFER_TYPE")
+        if frame.buffer not in names:
+            raise BadRequest(f"bufferName '{frame.buffer}' is unknown, expected one of: {', '.join(names)}")
+        values = _checked(frame)
+        old = buffers.get(frame.buffer)
+        if old is not None and len(old) > len(values):
+            old[: len(values)] = values
+        else:
+            buffers[frame.buffer] = values
+
+    def weight(self) -> int:
+        """Return the number of input values that are not zero, which is what the time of a cycle depends on."""
+        return sum(map(np.count_nonzero, self._inputs.values()))
+
+    def grow(self, head: StateHead) -> bool:
+        """Tell whether a network must grow before it can be trained with the buffers."""
+        return any(len(values) > head.inputs.get(name, 0) for name, values in self._inputs.items()) or not head.outputs
+
+    def train(self, live: LiveCluster) -> None:
+        """Train a network with the buffers."""
+        head = live.network.head
+        inputs = _complete(self._inputs, head.inputs, [item.name for item in head.template.inputs])
+        expected = _complete(self._expected, {}, [item.name for item in head.template.outputs])
+        sizes = {name: len(v) for name, v in inputs.items()}, {name: len(v) for name, v in expected.items()}
+        if sizes != (head.inputs, head.outputs):
+            live.network.resize(*sizes)
+        live.changes += 1
+        live.network.train_one(inputs, expected)
+
+    def request(self, live: LiveCluster) -> bytes:
+        """Ask a network about the buffers and return the message that tells its answer."""
+        head = live.network.head
+        if not head.outputs:
+            raise BadRequest("the cluster was never trained")
+        names = [item.name for item in head.template.inputs]
+        for name in names:
+            if len(self._inputs.get(name, ())) > head.inputs[name]:
+                raise BadRequest(f"input '{name}' was trained with {head.inputs[name]} values")
+        results = live.network.request_one(_complete(self._inputs, head.inputs, names))
+        values = np.concatenate([results[item.name] for item in head.template.outputs])
+        return write_results(head.template.outputs[0].name, values)
+
+
+def _complete(buffers: Buffers, sizes: dict[str, int], names: list[str]) -> Buffers:
+    """Return all buffers in the network's sizes; missing values at an input's end are zero."""
+    for name in names:
+        if name not in buffers:
+            raise BadRequest(f"no values for '{name}' were sent yet")
+        missing = sizes.get(name, 0) - len(buffers[name])
+        if missing > 0:
+            buffers[name] = np.concatenate([buffers[name], np.zeros(missing, np.float32)])
+    return buffers
+
+
+def _checked(frame: Frame) -> npt.NDArray[np.float32]:
+    if frame.values is None:
+        raise BadRequest(f"a buffer holds 1 to {MAX_VALUES} values, got {frame.size}")
+    if not np.isfinite(frame.values).all():
+        raise BadRequest(f"bufferName '{frame.buffer}': values must be finite")
+    return frame.values

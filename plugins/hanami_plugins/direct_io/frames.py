@@ -1,0 +1,96 @@
+"""Where a frame is run: in the event loop if it is light, else in a thread, those of one cluster one after another.
+
+Owns the estimate of what a frame costs and the threads. Must not know messages.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from hanami_core.stash import StashKey
+from hanami_plugins.clusters import LiveCluster
+
+__all__ = ["THREADS", "FrameThreads", "is_heavy", "note_cost"]
+
+T = TypeVar("T")
+
+HEAVY_SECONDS = 0.002
+"""Time of a frame beyond which it runs in a thread; below it, changing threads costs more than it saves."""
+SHARE = 0.25
+"""Weight of the newest measurement in the moving average."""
+NICENESS = 5
+
+
+class FrameThreads:
+    """Runs work for clusters: in order for each, side by side for several."""
+
+    def __init__(self, threads: int) -> None:
+        """Use at most so many threads."""
+        self._pool = ThreadPoolExecutor(threads, "frames", _step_back)
+        self._lock = threading.Lock()
+        self._queues: dict[str, deque[Callable[[], None]]] = {}
+
+    def submit(self, uuid: str, work: Callable[[], T]) -> Future[T]:
+        """Run `work` after all other work for the same cluster; never blocks."""
+        future: Future[T] = Future()
+        with self._lock:
+            queue = self._queues.setdefault(uuid, deque())
+            queue.append(lambda: _run(work, future))
+            first = len(queue) == 1
+        if first:
+            self._pool.submit(self._next, uuid)
+        return future
+
+    def _next(self, uuid: str) -> None:
+        """Do one piece of work of a cluster; the rest of it queues up again behind other clusters."""
+        queue = self._queues[uuid]
+        queue[0]()
+        with self._lock:
+            queue.popleft()
+            more = bool(queue)
+            if not more:
+                del self._queues[uuid]
+        if more:
+            self._pool.submit(self._next, uuid)
+
+    def close(self) -> None:
+        """Begin with no further work."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+THREADS: StashKey[FrameThreads] = StashKey("direct_io.threads")
+
+
+def is_heavy(live: LiveCluster, kind: int, values: int) -> bool:
+    """Tell whether a frame with so many values that are not zero must run in a thread.
+
+    The first frame of a kind does; it tells what the next ones cost.
+    """
+    cost = live.costs.get(kind)
+    return cost is None or cost * max(values, 1) > HEAVY_SECONDS
+
+
+def note_cost(live: LiveCluster, kind: int, values: int, seconds: float) -> None:
+    """Remember what a frame has cost; the caller holds the network's lock."""
+    cost = seconds / max(values, 1)
+    live.costs[kind] = cost + (1 - SHARE) * (live.costs.get(kind, cost) - cost)
+
+
+def _run(work: Callable[[], Any], future: Future[Any]) -> None:
+    if future.set_running_or_notify_cancel():
+        try:
+            result = work()
+        except BaseException as error:
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+
+def _step_back() -> None:
+    # Light frames and everything else in the event loop go first.
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
