@@ -34,7 +34,7 @@ LARGE = TEMPLATE.replace("settings:\n", "settings:\n    blocks: 336\n")
 """A network of 64 MiB once it knows pictures of 784 values."""
 HEAVY = TEMPLATE.replace("settings:\n", "settings:\n    blocks: 1024\n")
 UPLOAD = 60_000_000
-PIPELINE = 500
+PIPELINE = 100
 """Frames that a flood sends before it reads an answer."""
 
 Login = tuple[str, str, str]
@@ -247,7 +247,9 @@ def run() -> dict[str, Any]:
 
 def open_socket(client: Client, cluster: Cluster) -> Any:
     """Connect to a cluster that is in direct mode."""
-    return client.open_socket("cluster", cluster.uuid, DirectIOException)
+    socket = client.open_socket("cluster", cluster.uuid, DirectIOException)
+    socket.keep_alive()
+    return socket
 
 
 if __name__ == "__main__":

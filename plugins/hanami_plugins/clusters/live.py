@@ -21,9 +21,10 @@ from hanami_core.queue import Job, Lane
 from hanami_core.runtime import Runtime
 from hanami_core.stash import StashKey
 from hanami_core.storage.database import ACTIVE, atomic
+from hanami_plugins.clusters import locks
 from hanami_plugins.clusters.keeper import Keeper
 from hanami_plugins.clusters.live_cluster import Attachment, LiveCluster, State
-from hanami_plugins.clusters.locks import Rank, new_lock
+from hanami_plugins.clusters.locks import Rank
 from hanami_plugins.clusters.models import DIRECT_MODE, Cluster
 from hanami_plugins.clusters.service import MISSING, read_state, replace_state, template_of
 from hanami_plugins.clusters.watcher import Watcher
@@ -56,8 +57,8 @@ class LiveClusters:
         self._runtime = runtime
         self._live: dict[str, LiveCluster] = {}
         self._attached: dict[str, set[Attachment]] = {}
-        self._registry = new_lock(Rank.REGISTRY)
-        self._stripes = tuple(new_lock(Rank.STRIPE) for _ in range(STRIPES))
+        self._registry = locks.new_lock(Rank.REGISTRY)
+        self._stripes = tuple(locks.new_lock(Rank.STRIPE) for _ in range(STRIPES))
         self._keeper = Keeper(self, runtime)
         self._watcher = Watcher(self, runtime)
 

@@ -10,11 +10,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import partial
 from typing import Any
 
 from hanami_core.compute import LiveNetwork
-from hanami_plugins.clusters.locks import Rank, new_lock
+from hanami_plugins.clusters import locks
+from hanami_plugins.clusters.locks import Rank
 
 __all__ = ["TRANSITIONS", "Attachment", "IllegalTransition", "LiveCluster", "State"]
 
@@ -70,8 +70,8 @@ class LiveCluster:
     works: int = 0
     used: float = field(default_factory=time.monotonic)
     costs: dict[Any, float] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=partial(new_lock, Rank.NETWORK))
-    storing: threading.Lock = field(default_factory=partial(new_lock, Rank.STORING))
+    lock: threading.Lock = field(default_factory=lambda: locks.new_lock(Rank.NETWORK))
+    storing: threading.Lock = field(default_factory=lambda: locks.new_lock(Rank.STORING))
     _network: LiveNetwork | None = None
 
     @property

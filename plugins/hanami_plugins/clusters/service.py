@@ -172,6 +172,7 @@ def delete(runtime: Runtime, cluster: Cluster) -> None:
         runtime.queue.abort(cluster.uuid, doomed)
         Lane.update(held=False).where(Lane.key == cluster.uuid).execute()
         clean_up(runtime, cluster.uuid)
+        _tell_host(runtime, cluster)
 
 
 def clean_up(runtime: Runtime, uuid: str, ending: str = "") -> None:

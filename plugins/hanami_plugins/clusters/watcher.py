@@ -180,6 +180,7 @@ class Watcher:
         if self._notices is not None and self._thread is not None:
             self._notices.wake()
             self._thread.join(END_SECONDS)
+            self._notices.close()
         self._openers.shutdown(wait=False, cancel_futures=True)
         with self._lock:
             for question in self._questions:

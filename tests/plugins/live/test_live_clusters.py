@@ -3,152 +3,25 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 
-from hanami_core.access import Actor
 from hanami_core.compute import LiveNetwork
 from hanami_core.errors import BadRequest
 from hanami_core.network import NetworkState
-from hanami_core.plugin_host import PluginHost, installed_plugins
 from hanami_core.queue import Job, Lane
 from hanami_core.runtime import Runtime
 from hanami_core.storage.blobs import Blob
 from hanami_core.storage.database import atomic
 from hanami_plugins.checkpoints.kinds import Restore
-from hanami_plugins.clusters import LIVE, Cluster, LiveCluster, LiveClusters
-from hanami_plugins.clusters.service import HostMove, delete, read_state, template_of
-from hanami_plugins.direct_io.messages import EXPECTED, INPUT, TRAIN, cluster_io
-from hanami_plugins.direct_io.session import DirectSession
+from hanami_plugins.clusters import Cluster, LiveClusters
+from hanami_plugins.clusters.service import HostMove, delete
 from hanami_plugins.tasks import kinds as task_kinds
 from hanami_plugins.tasks.plan import Plan, Result
-from tests.plugins.engine_kit import chain, rows
-from tests.whole import Whole
-
-ACTOR = Actor("somebody", "Somebody", "project", "member")
-
-
-@pytest.fixture(scope="module")
-def kernels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("kernels")
-
-
-@pytest.fixture
-def runtime(tmp_path: Path, kernels: Path) -> Iterator[Runtime]:
-    """A sidecar in which nothing happens by itself."""
-    settings = {"clusters.store": 3600.0, "clusters.idle": 3600.0}
-    with Whole(tmp_path):
-        pass
-    opened = Runtime.open(tmp_path, "sidecar", settings, {}, PluginHost(installed_plugins()))
-    opened.compute = opened.hosts["cpu0"]
-    opened.compute.start(kernels)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def clusters(runtime: Runtime) -> LiveClusters:
-    return runtime.stash[LIVE]
-
-
-@pytest.fixture
-def cluster(runtime: Runtime) -> Cluster:
-    """A cluster in direct mode."""
-    template = msgspec.json.encode(chain(blocks=1)).decode()
-    owned = {"owner_id": ACTOR.user_id, "project_id": ACTOR.project_id}
-    with atomic():
-        row = Cluster.create(name="c", template=template, seed=1, host="cpu0", mode="DIRECT", **owned)
-        Lane.create(key=row.uuid, host="cpu0", held=True)
-    return row
-
-
-class Talk:
-    """A direct session."""
-
-    def __init__(self, clusters: LiveClusters, cluster: Cluster) -> None:
-        self.session = DirectSession(clusters, clusters.attach(cluster.uuid), {})
-
-    @property
-    def live(self) -> LiveCluster:
-        return self.session._live
-
-    def train(self, count: int = 1) -> None:
-        for _ in range(count):
-            self._send(bufferName="in", targetBufferType=INPUT)
-            self._send(bufferName="out", targetBufferType=EXPECTED, isLast=True)
-
-    def _send(self, **fields: Any) -> None:
-        message = cluster_io()(processType=TRAIN, numberOfValues=2, values=[1.0, 0.0], **fields)
-        assert self.session.receive(message.SerializeToString())
-
-
-@pytest.fixture
-def talk(clusters: LiveClusters, cluster: Cluster) -> Talk:
-    return Talk(clusters, cluster)
-
-
-def fresh(cluster: Cluster) -> Cluster:
-    return Cluster.get(Cluster.uuid == cluster.uuid)
-
-
-def change(cluster: Cluster, **fields: Any) -> None:
-    Cluster.update(**fields).where(Cluster.uuid == cluster.uuid).execute()
-
-
-def to_tasks(cluster: Cluster) -> None:
-    with atomic():
-        change(cluster, mode="TASK")
-        Lane.update(held=False).where(Lane.key == cluster.uuid).execute()
-
-
-def run(runtime: Runtime, cluster: Cluster, kind: str, payload: msgspec.Struct) -> None:
-    """Run a task in this thread."""
-    with atomic():
-        runtime.queue.enqueue(kind, cluster.uuid, ACTOR, "t", payload, 1)
-    task = runtime.queue.claim("cpu0", "here")
-    assert task is not None
-    runtime.kinds[kind].run(Job(runtime, task))
-
-
-def beside(work: Callable[[], object]) -> threading.Thread:
-    """Begin some work in another thread, and give it the time to come to where it waits."""
-
-    def guarded() -> None:
-        with suppress(BadRequest):
-            work()
-
-    thread = threading.Thread(target=guarded)
-    thread.start()
-    time.sleep(0.05)
-    return thread
-
-
-class Pause:
-    """Holds up whoever stores a live network, after it was copied and before it is durable."""
-
-    def __init__(self, runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.reached, self.go_on = threading.Event(), threading.Event()
-        seal = runtime.blobs.seal
-
-        def waiting(staged: Path) -> None:
-            seal(staged)
-            self.reached.set()
-            assert self.go_on.wait(10)
-
-        monkeypatch.setattr(runtime.blobs, "seal", waiting)
-
-
-def cycles(runtime: Runtime, cluster: Cluster) -> int:
-    """Return what the stored state has seen."""
-    row = fresh(cluster)
-    return read_state(runtime, row, template_of(row)).head.cycles
+from tests.plugins.engine_kit import rows
+from tests.plugins.live.kit import ACTOR, Pause, Talk, beside, change, cycles, fresh, run, to_tasks
 
 
 def test_a_frame_that_waited_for_a_task_is_not_learned_by_a_network_that_the_task_broke(
@@ -161,9 +34,9 @@ def test_a_frame_that_waited_for_a_task_is_not_learned_by_a_network_that_the_tas
         raise ZeroDivisionError
     waiting.join()
     Talk(clusters, cluster).train(5)
-    clusters._store_unsaved()
-    talk.session.close()
-    assert cycles(runtime, cluster) == 8
+    talk.close()
+    assert live.network.head.cycles == 4, "the network that was broken has learned a frame"
+    assert cycles(runtime, cluster) == 3 + 1 + 5
 
 
 def test_a_frame_that_waited_for_a_move_is_refused(
@@ -180,7 +53,7 @@ def test_a_frame_that_waited_for_a_move_is_refused(
     monkeypatch.setattr(runtime.queue, "wake", lambda lane: waiting.append(beside(talk.train)))
     runtime.kinds["switch_host"].run(Job(runtime, task))
     waiting[0].join()
-    talk.session.close()
+    talk.close()
     assert (cycles(runtime, cluster), talk.live.changes) == (3, 3)
 
 
@@ -200,19 +73,19 @@ def test_a_state_that_is_being_stored_does_not_replace_a_checkpoint(
     runtime: Runtime, clusters: LiveClusters, cluster: Cluster, talk: Talk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     talk.train(2)
-    clusters._store_unsaved()
+    clusters._keeper.flush()
     with atomic():
         checkpoint = runtime.blobs.retain(str(fresh(cluster).blob))
     talk.train(5)
     to_tasks(cluster)
     pause = Pause(runtime, monkeypatch)
-    storing = beside(clusters._store_unsaved)
+    storing = beside(clusters._keeper.flush)
     assert pause.reached.wait(10)
     restoring = beside(lambda: run(runtime, cluster, "restore", Restore(checkpoint)))
     pause.go_on.set()
     storing.join()
     restoring.join()
-    talk.session.close()
+    talk.close()
     assert cycles(runtime, cluster) == 2
 
 
@@ -224,7 +97,7 @@ def test_a_session_that_begins_while_a_network_is_stored_meets_that_network(
 
     def late(uuid: str) -> Cluster:
         row = looked_up(uuid)
-        clusters._store_unsaved()
+        clusters._keeper.flush()
         return row
 
     monkeypatch.setattr(clusters, "_row", late)
@@ -251,7 +124,7 @@ def test_a_session_that_begins_when_a_task_has_ended_meets_its_network(
         return found[0]
 
     talk.live.__class__ = Watched
-    clusters._store_unsaved()
+    clusters._keeper.flush()
     assert versions == [0], "the row was ahead of the network"
 
 
@@ -260,11 +133,11 @@ def test_a_deleted_cluster_leaves_the_memory_and_learns_nothing(
 ) -> None:
     talk.train()
     delete(runtime, cluster)
-    clusters._store_unsaved()
-    assert not clusters._all()
+    clusters._keeper.flush()
+    assert not clusters._live
     with pytest.raises(BadRequest):
         talk.train()
-    talk.session.close()
+    talk.close()
     assert Blob.select().count() == 0
 
 
@@ -273,7 +146,7 @@ def test_a_cluster_that_is_deleted_while_it_is_stored_leaves_no_file(
 ) -> None:
     talk.train()
     pause = Pause(runtime, monkeypatch)
-    storing = beside(clusters._store_unsaved)
+    storing = beside(clusters._keeper.flush)
     assert pause.reached.wait(10)
     delete(runtime, cluster)
     pause.go_on.set()
@@ -296,7 +169,7 @@ def test_a_cluster_that_can_not_be_stored_keeps_no_other_one_from_it(
     network: LiveNetwork = talk.live.network
     monkeypatch.setattr(network, "state", broken)
     with suppress(OSError):
-        clusters._store_unsaved()
+        clusters._keeper.flush()
     assert cycles(runtime, other) == 1
 
 

@@ -1,0 +1,127 @@
+"""What the tests of live clusters share: a session without a socket, and what happens to a cluster meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from hanami_core.access import Actor
+from hanami_core.errors import BadRequest
+from hanami_core.queue import Job, Lane
+from hanami_core.runtime import Runtime
+from hanami_core.storage.database import atomic
+from hanami_plugins.clusters import Cluster, LiveCluster, LiveClusters
+from hanami_plugins.clusters.service import read_state, template_of
+from hanami_plugins.direct_io.frames import THREADS
+from hanami_plugins.direct_io.messages import EXPECTED, INPUT, TRAIN, cluster_io
+from hanami_plugins.direct_io.session import DirectSession
+
+ACTOR = Actor("somebody", "Somebody", "project", "member")
+
+
+def answer(result: bytes | Awaitable[bytes]) -> bytes:
+    """Return what a session has answered, or will."""
+
+    async def wait() -> bytes:
+        return result if isinstance(result, bytes) else await result
+
+    return asyncio.run(wait())
+
+
+def request(values: list[float]) -> bytes:
+    """Return a message that asks."""
+    return bytes(
+        cluster_io()(bufferName="in", isLast=True, numberOfValues=len(values), values=values).SerializeToString()
+    )
+
+
+class Talk:
+    """A direct session."""
+
+    def __init__(self, clusters: LiveClusters, cluster: Cluster) -> None:
+        self.clusters = clusters
+        self.attachment = clusters.attach(cluster.uuid, lambda: None)
+        self.session = DirectSession(clusters, self.attachment, clusters._runtime.stash[THREADS], {})
+
+    @property
+    def live(self) -> LiveCluster:
+        return self.attachment.live
+
+    def close(self) -> None:
+        """End the session and wait until what it trained is stored."""
+        self.session.close()
+        self.clusters._keeper.flush()
+
+    def train(self, count: int = 1) -> None:
+        for _ in range(count):
+            self._send(bufferName="in", targetBufferType=INPUT)
+            self._send(bufferName="out", targetBufferType=EXPECTED, isLast=True)
+
+    def _send(self, **fields: Any) -> None:
+        message = cluster_io()(processType=TRAIN, numberOfValues=2, values=[1.0, 0.0], **fields)
+        assert answer(self.session.receive(message.SerializeToString()))
+
+
+def fresh(cluster: Cluster) -> Cluster:
+    return Cluster.get(Cluster.uuid == cluster.uuid)
+
+
+def change(cluster: Cluster, **fields: Any) -> None:
+    Cluster.update(**fields).where(Cluster.uuid == cluster.uuid).execute()
+
+
+def to_tasks(cluster: Cluster) -> None:
+    with atomic():
+        change(cluster, mode="TASK")
+        Lane.update(held=False).where(Lane.key == cluster.uuid).execute()
+
+
+def run(runtime: Runtime, cluster: Cluster, kind: str, payload: msgspec.Struct) -> None:
+    """Run a task in this thread."""
+    with atomic():
+        runtime.queue.enqueue(kind, cluster.uuid, ACTOR, "t", payload, 1)
+    task = runtime.queue.claim("cpu0", "here")
+    assert task is not None
+    runtime.kinds[kind].run(Job(runtime, task))
+
+
+def beside(work: Callable[[], object]) -> threading.Thread:
+    """Begin some work in another thread, and give it the time to come to where it waits."""
+
+    def guarded() -> None:
+        with suppress(BadRequest):
+            work()
+
+    thread = threading.Thread(target=guarded)
+    thread.start()
+    time.sleep(0.05)
+    return thread
+
+
+class Pause:
+    """Holds up whoever stores a live network, after it was copied and before it is durable."""
+
+    def __init__(self, runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.reached, self.go_on = threading.Event(), threading.Event()
+        seal = runtime.blobs.seal
+
+        def waiting(staged: Path) -> None:
+            seal(staged)
+            self.reached.set()
+            assert self.go_on.wait(10)
+
+        monkeypatch.setattr(runtime.blobs, "seal", waiting)
+
+
+def cycles(runtime: Runtime, cluster: Cluster) -> int:
+    """Return what the stored state has seen."""
+    row = fresh(cluster)
+    return read_state(runtime, row, template_of(row)).head.cycles
