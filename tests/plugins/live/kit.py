@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from hanami_core.storage.database import atomic
 from hanami_plugins.clusters import Cluster, LiveCluster, LiveClusters
 from hanami_plugins.clusters.service import read_state, template_of
 from hanami_plugins.direct_io.frames import THREADS
-from hanami_plugins.direct_io.messages import EXPECTED, INPUT, TRAIN, cluster_io
+from hanami_plugins.direct_io.messages import EXPECTED, TRAIN, cluster_io
 from hanami_plugins.direct_io.session import DirectSession
 
 ACTOR = Actor("somebody", "Somebody", "project", "member")
@@ -36,11 +36,22 @@ def answer(result: bytes | Awaitable[bytes]) -> bytes:
     return asyncio.run(wait())
 
 
-def request(values: list[float]) -> bytes:
-    """Return a message that asks."""
+def frame(buffer: str, values: Sequence[float], **fields: Any) -> bytes:
+    """Return a message."""
     return bytes(
-        cluster_io()(bufferName="in", isLast=True, numberOfValues=len(values), values=values).SerializeToString()
+        cluster_io()(bufferName=buffer, numberOfValues=len(values), values=values, **fields).SerializeToString()
     )
+
+
+def request(values: Sequence[float]) -> bytes:
+    """Return a message that asks."""
+    return frame("in", values, isLast=True)
+
+
+def train(inputs: Sequence[float], outputs: Sequence[float]) -> tuple[bytes, bytes]:
+    """Return the messages that train once."""
+    expected = frame("out", outputs, processType=TRAIN, targetBufferType=EXPECTED, isLast=True)
+    return frame("in", inputs, processType=TRAIN), expected
 
 
 class Talk:
@@ -62,12 +73,8 @@ class Talk:
 
     def train(self, count: int = 1) -> None:
         for _ in range(count):
-            self._send(bufferName="in", targetBufferType=INPUT)
-            self._send(bufferName="out", targetBufferType=EXPECTED, isLast=True)
-
-    def _send(self, **fields: Any) -> None:
-        message = cluster_io()(processType=TRAIN, numberOfValues=2, values=[1.0, 0.0], **fields)
-        assert answer(self.session.receive(message.SerializeToString()))
+            for message in train([1.0, 0.0], [1.0, 0.0]):
+                assert answer(self.session.receive(message))
 
 
 def fresh(cluster: Cluster) -> Cluster:

@@ -1,0 +1,184 @@
+"""Where frames are run, and what becomes of those that are large, heavy or meet a network in use."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import Future
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hanami_core.errors import BadRequest
+from hanami_plugins.clusters import Cluster, LiveClusters
+from hanami_plugins.clusters.live_cluster import LiveCluster
+from hanami_plugins.direct_io import session as sessions
+from hanami_plugins.direct_io.frames import HEAVY_SECONDS, FrameThreads, is_heavy, note_cost
+from hanami_plugins.direct_io.messages import MAX_VALUES, REQUEST, TRAIN, cluster_io, read_frame, write_results
+from tests.plugins.live.kit import Talk, answer, request, train
+
+
+def trained(talk: Talk) -> Talk:
+    """Let a session know what its frames cost."""
+    talk.train()
+    answer(talk.session.receive(request([1.0, 0.0])))
+    return talk
+
+
+def at_once(talk: Talk, message: bytes) -> bool:
+    """Tell whether a message is answered in the event loop."""
+    result = talk.session.receive(message)
+    assert answer(result)
+    return isinstance(result, bytes)
+
+
+# -- threads ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_first_frame_of_a_kind_runs_in_a_thread_and_light_ones_at_once(talk: Talk) -> None:
+    assert [at_once(talk, message) for message in train([1.0, 0.0], [1.0, 0.0])] == [True, False]
+    trained(talk)
+    for message in (*train([1.0, 0.0], [1.0, 0.0]), request([1.0, 0.0])):
+        assert at_once(talk, message)
+
+
+def test_heavy_frames_run_in_a_thread(talk: Talk) -> None:
+    trained(talk).live.costs[REQUEST] = HEAVY_SECONDS
+    result = talk.session.receive(request([1.0, 0.5]))
+    assert not isinstance(result, bytes)
+    assert answer(result) == answer(talk.session.receive(request([1.0, 0.5])))
+
+
+def test_a_network_that_grows_does_so_in_a_thread(talk: Talk) -> None:
+    trained(talk).live.costs.update({TRAIN: 0.0, REQUEST: 0.0})
+    assert [at_once(talk, message) for message in train([1.0, 0.0, 1.0], [1.0, 0.0])] == [True, False]
+
+
+def test_the_cost_of_a_frame_is_a_moving_average_by_value() -> None:
+    live = LiveCluster("c")
+    assert is_heavy(live, TRAIN, 1)
+    note_cost(live, TRAIN, 10, 0.001)
+    assert live.costs == {TRAIN: pytest.approx(0.0001)}
+    assert [is_heavy(live, TRAIN, values) for values in (0, 19, 21)] == [False, False, True]
+    note_cost(live, TRAIN, 0, 0.0005)
+    assert live.costs == {TRAIN: pytest.approx(0.0002)}
+    assert is_heavy(live, REQUEST, 0)
+
+
+def test_a_frame_waits_in_a_thread_for_whoever_copies_the_network(talk: Talk) -> None:
+    trained(talk)
+    with talk.live.lock:
+        result = talk.session.receive(request([1.0, 0.0]))
+    assert not isinstance(result, bytes)
+    assert answer(result)
+
+
+def test_a_frame_that_waits_longer_than_patience_still_waits_for_other_frames(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "PATIENCE_SECONDS", 0.001)
+    trained(talk)
+    lock, tried = talk.live.lock, threading.Event()
+
+    class Watched:
+        def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+            taken = lock.acquire(blocking, timeout)
+            if blocking and not taken:
+                tried.set()
+            return taken
+
+        def release(self) -> None:
+            lock.release()
+
+    talk.live.lock = Watched()  # type: ignore[assignment]
+
+    async def scenario() -> bytes:
+        with lock:
+            waiting = asyncio.ensure_future(talk.session.receive(request([1.0, 0.0])))  # type: ignore[arg-type]
+            await asyncio.to_thread(tried.wait, 10)
+        return await waiting
+
+    assert asyncio.run(scenario())
+
+
+def test_a_frame_that_meets_a_task_in_a_thread_is_told_so(
+    clusters: LiveClusters, cluster: Cluster, talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "PATIENCE_SECONDS", 0.001)
+    trained(talk)
+    talk.live.costs.clear()
+    result = talk.session.receive(request([1.0, 0.0]))
+    with clusters.working(cluster.uuid), pytest.raises(BadRequest, match="a task works with the cluster, try again"):
+        answer(result)
+
+
+# -- order ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def threads() -> Any:
+    made = FrameThreads(2)
+    yield made
+    made.close()
+
+
+def test_work_of_one_cluster_is_done_in_order_and_of_several_side_by_side(threads: FrameThreads) -> None:
+    go_on, done = threading.Event(), []
+    slow = [threads.submit("a", lambda n=n: (go_on.wait(10), done.append(n))) for n in range(20)]  # type: ignore[misc]
+    assert threads.submit("b", lambda: "quick").result(10) == "quick"
+    assert done == []
+    go_on.set()
+    for future in slow:
+        future.result(10)
+    assert done == list(range(20))
+
+
+def test_work_that_fails_or_is_not_wanted_any_more_stops_nobody(threads: FrameThreads) -> None:
+    go_on = threading.Event()
+    threads.submit("a", lambda: go_on.wait(10))
+    unwanted: Future[Any] = threads.submit("a", lambda: pytest.fail("it was cancelled"))
+    broken = threads.submit("a", lambda: 1 / 0)
+    last = threads.submit("a", lambda: "done")
+    assert unwanted.cancel()
+    go_on.set()
+    assert last.result(10) == "done"
+    with pytest.raises(ZeroDivisionError):
+        broken.result()
+
+
+# -- large messages ---------------------------------------------------------------------------------------------------
+
+
+def test_large_messages_are_read_in_a_thread_and_mean_the_same(talk: Talk) -> None:
+    values = np.linspace(0, 1, 20_000, dtype=np.float32)
+    first, last = train(values, [1.0, 0.0])
+    result = talk.session.receive(first)
+    assert not isinstance(result, bytes)
+    assert answer(result)
+    assert answer(talk.session.receive(last))
+    assert talk.live.network.head.inputs == {"in": 20_000}
+    assert read_frame(first).values.tolist() == values.tolist()  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ("x" * 50_000, "expected a binary ClusterIO-Message, got a text"),
+        (b"\xff" * 50_000, "Got invalid ClusterIO-Message"),
+        (request([0.0] * (MAX_VALUES + 1)), f"a buffer holds 1 to {MAX_VALUES} values, got {MAX_VALUES + 1}"),
+        (request([float("nan")] * 20_000), "bufferName 'in': values must be finite"),
+    ],
+    ids=["text", "broken", "long", "nan"],
+)
+def test_large_messages_are_refused_as_small_ones(talk: Talk, message: bytes | str, text: str) -> None:
+    with pytest.raises(BadRequest) as error:
+        answer(talk.session.receive(message))
+    assert str(error.value) == text
+
+
+@pytest.mark.parametrize("count", [1, 8191, 8192, 8193, 50_000])
+def test_results_of_any_length_arrive(count: int) -> None:
+    values = np.arange(count, dtype=np.float32)
+    io = cluster_io().FromString(write_results("out", values))
+    assert (io.bufferName, io.isLast, io.numberOfValues, list(io.values)) == ("out", False, count, values.tolist())
