@@ -243,9 +243,27 @@ class EchoTarget(SocketTarget):
         return EchoSession(runtime.settings.data_dir / "sessions.log", runtime.compute.name)
 
 
+class LiveTarget(EchoTarget):
+    """Is chosen by its path, blocks, and says something of its own accord."""
+
+    name = "live"
+    path = "/live/{uuid}/{part}"
+    blocking = True
+
+    def open(self, runtime, access, uuid, connection):
+        request = connection.request
+        connection.send(f"{uuid} {request.parameters['part']} {request.query} {request.headers['host']}")
+        return super().open(runtime, access, uuid, connection)
+
+
+class BrokenTarget(LiveTarget):
+    name = "broken"
+    path = "/broken/{uuid"
+
+
 @hookimpl
 def hanami_socket_targets():
-    return [EchoTarget()]
+    return [EchoTarget(), BrokenTarget(), LiveTarget()]
 
 
 # -- compute ----------------------------------------------------------------------------------------------------------

@@ -3,64 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hanami_server.handoff import Handoff
-from hanami_server.sidecar.channel import Channel, Limits
-from hanami_server.sidecar.conversation import Conversation, Services
 from hanami_server.sidecar.frames import frame_length
-from hanami_server.sidecar.turns import Turns
+from tests.server.channel_kit import Listener, connect
 from tests.server.test_sockets import frame, head, read_frame, read_head
-
-
-class Listener:
-    """Opens a session for the message `open`."""
-
-    def __init__(self, session=None, blocking=False) -> None:
-        self.messages: list[bytes] = []
-        self.gone = asyncio.Event()
-        self.session, self.blocking = session or Session(), blocking
-        self.released = asyncio.Event()
-        self.reported: list[BaseException] = []
-        self.threads = ThreadPoolExecutor(2)
-
-    def on_request(self, channel, request):
-        return False
-
-    def on_first_message(self, channel, message):
-        self.messages.append(message)
-        if message == b"open":
-            self.connection = channel.connection()
-            services = Services(self.threads, lambda session: self.released.set(), self.reported.append)
-            channel.open(Conversation(self.session, self.blocking, channel, services))
-
-    def on_close(self, channel):
-        self.gone.set()
-
-
-class Session:
-    def receive(self, message):
-        return b"x" * (1 << 20)
-
-    def close(self):
-        pass
-
-
-async def connect(listener, handoff, **limits):
-    """Return a channel and the client's end of its socket."""
-    theirs, ours = socket.socketpair()
-    ours.setblocking(False)
-    loop = asyncio.get_running_loop()
-    turns = Turns(loop)
-    _, channel = await loop.connect_accepted_socket(
-        lambda: Channel(handoff, listener, Limits(close=0.1, **limits), turns), ours
-    )
-    return channel, theirs
 
 
 @pytest.mark.parametrize(

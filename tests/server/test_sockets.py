@@ -264,6 +264,70 @@ def test_a_client_that_leaves_while_its_session_opens_leaves_nothing_behind(serv
     until(lambda: log.exists() and log.read_text().count("closed") > before)
 
 
+# -- paths ------------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def live(server: ServerProcess, path: str, token: str = "good") -> Iterator[websocket.WebSocket]:
+    with opened(server, path, header={"X-Auth-Token": token}) as client:
+        yield client
+
+
+@pytest.mark.parametrize("host", ["cpu0", "cpu1"])
+def test_a_path_chooses_a_target_wherever_it_is_served(server, host):
+    for _ in range(4):
+        with live(server, f"/live/at-{host}/first%20part?x=1") as client:
+            assert client.recv() == f"at-{host} first part x=1 127.0.0.1:{server.port}"
+            client.send_binary(b"where")
+            assert client.recv() == host.encode()
+            client.send_binary(b"bad")
+            assert client.recv() == '{"success":false,"error":"not like this"}'
+
+
+def test_a_client_of_a_path_need_not_wait_for_its_session(server):
+    for host in ("cpu0", "cpu1"):
+        with server.connect(TIMEOUT) as raw:
+            raw.sendall(head(f"/live/at-{host}/x", X_Auth_Token="good") + frame(b"where") + frame(b"x" * 300))
+            read_head(raw)
+            assert [read_frame(raw) for _ in range(3)][1:] == [host.encode(), b"x" * 300]
+
+
+@pytest.mark.parametrize(
+    ("uuid", "token", "status", "text"),
+    [
+        ("any", "bad", 401, "Token invalid"),
+        ("any", "", 401, "Token invalid"),
+        ("any", "member", 401, "Access denied by policy"),
+        ("nowhere", "good", 404, "Echo with UUID 'nowhere' not found"),
+        ("broken", "good", 500, "Internal error"),
+        ("at-cpu7", "good", 400, "Host 'cpu7' is not available"),
+    ],
+)
+def test_a_path_is_refused_before_the_websocket_opens(server, uuid, token, status, text):
+    with pytest.raises(websocket.WebSocketBadStatusException) as refused:
+        websocket.create_connection(
+            f"ws://127.0.0.1:{server.port}/live/{uuid}/x", timeout=TIMEOUT, header={"X-Auth-Token": token}
+        )
+    assert (refused.value.status_code, refused.value.resp_body.decode()) == (status, text)
+
+
+def test_a_handshake_that_is_wrong_opens_no_session_at_any_path(server):
+    with server.connect(TIMEOUT) as raw:
+        raw.sendall(head("/live/any/x", X_Auth_Token="good", Sec_WebSocket_Version="7"))
+        assert read_head(raw).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("path", ["/live/any", "/live/any/x/y", "/live//x", "/broken/any", "/Live/any/x"])
+def test_any_other_path_waits_for_a_first_message(server, path):
+    with opened(server, path) as client:
+        assert say(client, FIRST)["success"] is True
+
+
+def test_a_target_with_a_path_is_not_reached_by_a_first_message(server):
+    with opened(server) as client:
+        assert say(client, FIRST | {"target": "live"})["error"] == "Unknown target 'live'"
+
+
 # -- session -----------------------------------------------------------------------------------------------------------
 
 

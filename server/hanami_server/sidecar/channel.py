@@ -150,7 +150,8 @@ class Channel(Connection):
 
     def detach(self) -> None:
         """Let go of the connection without a word."""
-        self.transport.abort()
+        if not self.connection_lost_waiter.done():
+            self.transport.abort()
 
     # -- receiving ----------------------------------------------------------------------------------------------------
 
@@ -174,7 +175,7 @@ class Channel(Connection):
         """Answer a message that waits, or read one frame; tell whether there may be more to do."""
         if self._deciding or self.paused:
             return False
-        talk = self._conversation
+        talk = self._conversation if self.protocol.state is OPEN else None
         if talk is not None:
             if talk.next():
                 return True
