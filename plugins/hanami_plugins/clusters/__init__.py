@@ -16,7 +16,7 @@ from hanami_core.settings import Setting
 from hanami_core.storage.database import Record
 from hanami_plugins.clusters import kinds, routes
 from hanami_plugins.clusters.live import LIVE, LiveClusters
-from hanami_plugins.clusters.live_cluster import Attachment, LiveCluster
+from hanami_plugins.clusters.live_cluster import Attachment, LiveCluster, State
 from hanami_plugins.clusters.models import Cluster
 from hanami_plugins.clusters.service import (
     MISSING,
@@ -38,6 +38,7 @@ __all__ = [
     "Cluster",
     "LiveCluster",
     "LiveClusters",
+    "State",
     "clean_up",
     "first_template",
     "interfaces",
