@@ -80,9 +80,18 @@ setup(
         "hanami.cli": [
             "server = hanami_server.commands",
         ],
+        "hanami.testing": [
+            "app = hanami_plugins.api_v1_0alpha.testing:NativeApp",
+            "client = hanami_server.testing:client",
+            "server = hanami_server.local:LocalServer",
+        ],
+        "pytest11": [
+            "hanami = hanami_core.testing.plugin",
+        ],
         "hanami.plugins": [
             f"{name} = hanami_plugins.{name}"
             for name in (
+                "api_v1_0alpha",
                 "auth_jwt",
                 "blobs_files",
                 "checkpoints",

@@ -1,7 +1,7 @@
 """Who may do what: actors, actions, rules, and the queries that rules become.
 
 "May I touch this row" and "list the rows that I may see" are the same query, because a rule about rows is a peewee
-expression. Plugins supply rules with the hook ``hanami_rules``; this module only combines them:
+expression. Plugins supply rules with the hook ``hanami_access_rules``; this module only combines them:
 
 * an action is allowed if at least one rule allows it and none denies it;
 * a row is visible if at least one rule's `where` matches it and no denying rule's `where` does;
@@ -10,27 +10,33 @@ expression. Plugins supply rules with the hook ``hanami_rules``; this module onl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import or_
 from typing import Any, Literal, TypeVar
 
 import peewee
 
-from hanami_core.errors import NotFound, Unauthorized
+from hanami_core.errors import Forbidden, NotFound
 from hanami_core.storage.database import OwnedRecord, Record
 
 M = TypeVar("M", bound=Record)
 Verb = Literal["read", "write"]
 
+ACCESS_DENIED = "access_denied"
+ADMINS_ONLY = "admins_only"
 ANY_ROLE = "*"
 """Among the roles of an action: every role is meant, also one that only a policy knows."""
 
 
 @dataclass(frozen=True)
 class Actor:
-    """A logged-in user in the context of one project."""
+    """Somebody known, in the context of one project.
+
+    `scheme` names the authenticator that recognised the credential; `attributes` are what it knows besides, such as the
+    generation of a token.
+    """
 
     user_id: str
     name: str
@@ -38,16 +44,17 @@ class Actor:
     role: str
     is_admin: bool = False
     is_project_admin: bool = False
+    scheme: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
 class Action:
     """What an actor wants to do.
 
-    `name` is ``noun.verb``, empty for an endpoint that no route serves; `endpoint` is the path without leading slash
-    and `method` the HTTP method, as policy files spell them; an empty `endpoint` is nothing that a policy file can
-    list, so `roles` decide. `roles` are those that the route suggests; `resource` is the model whose rows are asked
-    for, or None for the action itself.
+    `name` is ``noun.verb``, empty for an endpoint that no route serves; `endpoint` and `method` are what policy files
+    call it; an empty `endpoint` is nothing that a policy file can list, so `roles` decide. `roles` are those that the
+    route suggests; `resource` is the model whose rows are asked for, or None for the action itself.
     """
 
     name: str
@@ -60,7 +67,10 @@ class Action:
 
 @dataclass(frozen=True)
 class Rule:
-    """One statement of a plugin. Without `where` it is about the action, with it about rows of `Action.resource`."""
+    """One statement of a plugin. Without `where` it is about the action, with it about rows of `Action.resource`.
+
+    `reason` is the code of the error that a denial becomes.
+    """
 
     allow: bool
     reason: str = ""
@@ -71,27 +81,36 @@ RuleSource = Callable[[Actor, Action], Iterable[Rule]]
 
 
 class Access:
-    """What one actor may do in one request."""
+    """What one actor may do in one request. Each question is put to the plugins once, however often it comes up."""
 
     def __init__(self, actor: Actor, action: Action, rules: RuleSource) -> None:
         """Remember who asks; nothing is decided before it is asked."""
         self.actor = actor
         self.action = action
-        self._rules = rules
+        self._source = rules
+        self._known: dict[tuple[type[Record] | None, Verb], tuple[Rule, ...]] = {}
 
     def require(self) -> None:
-        """Raise `Unauthorized` unless the action itself is allowed."""
-        rules = [rule for rule in self._rules(self.actor, self.action) if rule.where is None]
-        denied = next((rule for rule in rules if not rule.allow), None)
-        if denied is not None:
-            raise Unauthorized(denied.reason)
+        """Raise `Forbidden` unless the action itself is allowed.
+
+        Of several reasons the policy's counts, else the first one.
+        """
+        rules = [rule for rule in self._rules(self.action) if rule.where is None]
+        denied = [rule.reason for rule in rules if not rule.allow]
+        if denied:
+            raise Forbidden(ACCESS_DENIED if ACCESS_DENIED in denied else denied[0])
         if not any(rule.allow for rule in rules):
-            raise Unauthorized("Access denied by policy")
+            raise Forbidden(ACCESS_DENIED)
+
+    def require_admin(self, code: str = ADMINS_ONLY) -> None:
+        """Raise `Forbidden` with a code unless the actor is a global admin, whatever the rules say."""
+        if not self.actor.is_admin:
+            raise Forbidden(code)
 
     def visible(self, model: type[M], verb: Verb | None = None) -> peewee.ModelSelect[M]:
         """Select the active rows of `model` that the actor may read or write, oldest first."""
         action = replace(self.action, resource=model, verb=verb or self.action.verb)
-        rules = [rule for rule in self._rules(self.actor, action) if rule.where is not None]
+        rules = [rule for rule in self._rules(action) if rule.where is not None]
         query = model.active().where(_any_of([rule.where for rule in rules if rule.allow]))
         for rule in rules:
             if not rule.allow:
@@ -99,13 +118,19 @@ class Access:
         return query
 
     def get(self, model: type[M], identity: str, missing: str, verb: Verb | None = None) -> M:
-        """Return one visible row, or raise `NotFound` with the text `missing`."""
-        field = getattr(model, model.identity)
+        """Return one visible row, or raise `NotFound` with the code `missing` and the identity under its own name."""
+        column = getattr(model, model.identity)
         wanted = identity.lower() if issubclass(model, OwnedRecord) else identity
-        row: M | None = self.visible(model, verb).where(field == wanted).first()
+        row: M | None = self.visible(model, verb).where(column == wanted).first()
         if row is None:
-            raise NotFound(missing)
+            raise NotFound(missing, **{model.identity: identity})
         return row
+
+    def _rules(self, action: Action) -> tuple[Rule, ...]:
+        key = action.resource, action.verb
+        if key not in self._known:
+            self._known[key] = tuple(self._source(self.actor, action))
+        return self._known[key]
 
 
 def _any_of(conditions: Sequence[Any]) -> Any:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-STAMP_FORMAT = "%Y-%m-%d %H:%M:%S"
 NO_STAMP = "-"
 """Stands for a moment that has not come."""
 
+_DAY = 86_400
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -40,9 +40,59 @@ class SystemClock:
 
     def boot(self) -> str:
         """Return the kernel's boot id."""
-        return _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else "unknown"
+        return _boot_id()
 
 
-def stamp(seconds: float) -> str:
-    """Write a moment the way the API does: UTC, to the second, no zone."""
-    return datetime.fromtimestamp(seconds, UTC).strftime(STAMP_FORMAT)
+@functools.cache
+def _boot_id() -> str:
+    return _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else "unknown"
+
+
+@functools.total_ordering
+class Moment:
+    """A point in time as services return it: seconds since 1970 in UTC, or None if it has not come.
+
+    An Api makes text of it, see `hanami_core.http.Api.encode`. No dataclass and no struct, because encoders know those
+    and would not ask the Api.
+    """
+
+    __slots__ = ("seconds",)
+
+    def __init__(self, seconds: float | None) -> None:
+        """Keep the seconds."""
+        self.seconds = seconds
+
+    def __repr__(self) -> str:
+        return f"Moment({self.seconds})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Moment) and self.seconds == other.seconds
+
+    def __lt__(self, other: Moment) -> bool:
+        """A moment that has not come is later than all others."""
+        return self._place < other._place
+
+    def __hash__(self) -> int:
+        return hash(self.seconds)
+
+    @property
+    def _place(self) -> float:
+        return float("inf") if self.seconds is None else self.seconds
+
+
+def stamp(seconds: float | None) -> str:
+    """Write a moment as a text: UTC, to the second, no zone; `NO_STAMP` for one that has not come.
+
+    Moments are numbers wherever they are stored or compared; a text is made where one is shown.
+    """
+    if seconds is None:
+        return NO_STAMP
+    day, second = divmod(int(seconds // 1), _DAY)
+    minute, second = divmod(second, 60)
+    return f"{_date(day)} {minute // 60:02}:{minute % 60:02}:{second:02}"
+
+
+@functools.lru_cache(maxsize=1024)
+def _date(day: int) -> str:
+    """Return the date of a day, counted from 1970. A list is long and its rows share their days, so dates are kept."""
+    return time.strftime("%Y-%m-%d", time.gmtime(day * _DAY))

@@ -18,16 +18,20 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hanami_core.datasets import Table, TableWriter
 from hanami_core.errors import BadRequest, CorruptFile
+from hanami_core.lifetime import die_with
 
 _MAX_TEXT = 2000
+_STEP = 0.25
+"""Seconds between two looks at how far a decoding process has come."""
 _ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 log = logging.getLogger("hanami.decoding")
@@ -55,7 +59,18 @@ class DecodeResult:
     dtype: str
 
 
-def decode(module: str, name: str, files: Mapping[str, Path], output: Path, limits: Limits) -> DecodeResult:
+class Stopped(Exception):
+    """Decoding was given up because nobody wants the table any more, or not now."""
+
+
+def decode(
+    module: str,
+    name: str,
+    files: Mapping[str, Path],
+    output: Path,
+    limits: Limits,
+    step: Callable[[int], bool] = lambda done: True,
+) -> DecodeResult:
     """Write the table that a format makes of `files` to `output`.
 
     Args:
@@ -64,20 +79,24 @@ def decode(module: str, name: str, files: Mapping[str, Path], output: Path, limi
         files: a file for each part of the format.
         output: table file; it is overwritten.
         limits: what the process may use.
+        step: called a few times a second with the number of bytes of all files that were read so far; returns whether
+            to go on.
 
     Raises:
         BadRequest: if the format refuses the files, fails, or needs more than it may use; the text says which.
+        Stopped: if `step` says so.
     """
     job = {
         "module": module,
         "format": name,
-        "files": {part: str(path) for part, path in files.items()},
+        "files": {part: str(path.resolve()) for part, path in files.items()},
         "output": str(output),
         "memory": limits.memory,
         "seconds": math.ceil(limits.seconds),
         "size": limits.output,
+        "parent": os.getpid(),
     }
-    answer = _run(job, limits.seconds)
+    answer = _run(job, limits.seconds, step)
     if "refused" in answer:
         raise BadRequest(answer["refused"])
     if "failed" in answer:
@@ -99,7 +118,7 @@ def shape_of(table: Table) -> DecodeResult:
     return DecodeResult(len(table.values), table.columns, table.values.dtype.name)
 
 
-def _run(job: Mapping[str, Any], seconds: float) -> dict[str, str]:
+def _run(job: Mapping[str, Any], seconds: float, step: Callable[[int], bool]) -> dict[str, str]:
     with subprocess.Popen(
         [sys.executable, "-P", "-m", "hanami_core.decoding"],
         stdin=subprocess.PIPE,
@@ -109,7 +128,7 @@ def _run(job: Mapping[str, Any], seconds: float) -> dict[str, str]:
         start_new_session=True,
     ) as process:
         try:
-            line, _ = process.communicate(json.dumps(job).encode(), timeout=seconds)
+            line = _answer(process, job, time.monotonic() + seconds, step)
         except subprocess.TimeoutExpired:
             return {"failed": _too_slow(seconds)}
         finally:
@@ -119,6 +138,39 @@ def _run(job: Mapping[str, Any], seconds: float) -> dict[str, str]:
         with contextlib.suppress(ValueError):
             return dict(json.loads(line))
     return {"failed": _death(process.returncode, seconds)}
+
+
+def _answer(process: subprocess.Popen[bytes], job: Mapping[str, Any], end: float, step: Callable[[int], bool]) -> bytes:
+    """Give a process its job and return its answer, or raise `TimeoutExpired` at the moment `end`."""
+    question: bytes | None = json.dumps(job).encode()
+    read = 0
+    while True:
+        left = max(0.0, end - time.monotonic())
+        try:
+            return process.communicate(question, timeout=min(left, _STEP))[0]
+        except subprocess.TimeoutExpired:
+            question = None  # it is sent once, and `communicate` goes on where it was
+            if left <= _STEP:
+                raise
+        read = max(read, bytes_read(process.pid, job["files"].values()))
+        if not step(read):
+            raise Stopped
+
+
+def bytes_read(pid: int, files: Iterable[str]) -> int:
+    """Return up to where a process has read files, all of them together; those that it has not open count as nothing.
+
+    The kernel tells where the descriptors stand, so that no format needs to report anything.
+    """
+    wanted, found = set(files), dict[str, int]()
+    with contextlib.suppress(OSError):  # it may be gone
+        for entry in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError, ValueError):
+                path = os.readlink(entry)
+                if path in wanted:
+                    position = Path(f"/proc/{pid}/fdinfo/{entry.name}").read_text().split()[1]
+                    found[path] = max(found.get(path, 0), int(position))
+    return sum(found.values())
 
 
 def _environment() -> dict[str, str]:
@@ -131,7 +183,7 @@ def _too_slow(seconds: float) -> str:
 
 
 def _death(status: int, seconds: float) -> str:
-    if -status in (signal.SIGXCPU, signal.SIGALRM):
+    if -status == signal.SIGXCPU:
         return _too_slow(seconds)
     if status < 0:
         return f"the process was ended by {signal.Signals(-status).name}"
@@ -144,6 +196,7 @@ def main() -> int:
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     job = json.load(sys.stdin)
+    die_with(job["parent"])
     _limit(job)
     os.write(answers, json.dumps(_perform(job)).encode())
     return 0
@@ -154,8 +207,6 @@ def _limit(job: Mapping[str, Any]) -> None:
     _cap(resource.RLIMIT_FSIZE, job["size"])
     _cap(resource.RLIMIT_CPU, job["seconds"], 5)  # SIGXCPU comes before SIGKILL, and tells what was too much
     _cap(resource.RLIMIT_AS, job["memory"])
-    # The server watches the clock; this is for the case that it dies meanwhile.
-    signal.alarm(job["seconds"] + 5)
 
 
 def _cap(kind: int, soft: int, slack: int = 0) -> None:

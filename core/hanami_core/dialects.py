@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 from hanami_core.network import Template
+from hanami_core.network.declared import Declarations
 
 
 @runtime_checkable
@@ -18,8 +19,12 @@ class TemplateDialect(Protocol):
     def recognises(self, text: str) -> bool:
         """Tell quickly whether a text is meant to be of this language, even if it has errors."""
 
-    def parse(self, text: str) -> Template:
+    def parse(self, text: str, declarations: Declarations) -> Template:
         """Return the checked template.
+
+        Args:
+            text: what the user wrote.
+            declarations: names of the rule sets, and the settings that a template may have because of them.
 
         Raises:
             TemplateError: with line, column and the broken rule.

@@ -1,17 +1,34 @@
-"""The one error tree. Handlers raise, one place renders.
+"""The one error tree. Whoever finds a fault raises; an `Api` (`hanami_core.http.api`) renders.
 
 HanamiError
-├── ClientError                 the caller can do something about it; its text is the answer
-│   ├── BadRequest              400  a field or a file breaks a rule
-│   │   └── TemplateError       400  the template of a cluster breaks a rule
-│   ├── Unauthorized            401  no valid login, or not allowed
-│   ├── NotFound                404  does not exist, or is not visible to the caller
-│   └── Conflict                409  contradicts what is there
-├── CorruptFile                 a stored or uploaded file is not what it claims to be
-├── SettingsError               a setting is unknown or has a wrong value
-├── StartupError                the server refuses to start, and says why
-├── PluginError                 a plugin broke a rule of the plugin host
-└── LeaseLost                   a worker lost its task to another one and must stop
+├── ClientError                    the caller can do something about it
+│   ├── BadRequest            400  a field, a body or a file breaks a rule
+│   │   ├── InvalidFile       400  an uploaded file breaks a rule of its format
+│   │   └── TemplateError     400  the template of a cluster breaks a rule
+│   ├── Unauthorized          401  no valid credential
+│   ├── Forbidden             403  not allowed to whoever asks
+│   ├── NotFound              404  does not exist, or is not visible to the caller
+│   ├── MethodNotAllowed      405  the path has no such method
+│   ├── Conflict              409  contradicts what is there
+│   ├── PreconditionFailed    412  a condition of the request does not hold
+│   ├── TooLarge              413  the body is larger than the route takes
+│   ├── UnsupportedMedia      415  the body is of a kind that the route does not read
+│   ├── Unprocessable         422  well-formed, but it can not be done
+│   └── TooManyRequests       429  tried too often; `retry_after` tells when to try again
+├── ServiceError                   the caller can only wait or tell the operator
+│   ├── InternalError         500  a defect; `identity` stands in the log
+│   ├── Unavailable           503  not now; `retry_after` tells when to try again
+│   └── InsufficientStorage   507  no room for what would be stored
+├── CorruptFile                    a stored file is not what it claims to be
+├── StoreMissing                   a blob lies in a store that no plugin brings
+├── SettingsError                  a setting is unknown or has a wrong value
+├── StartupError                   the server refuses to start, and says why
+├── PluginError                    a plugin broke a rule of the plugin host
+└── LeaseLost                      a worker lost its task to another one and must stop
+
+An error that a client sees carries a *code* and parameters and no sentence, because every Api has its own words and
+languages have theirs: ``NotFound("dataset_missing", uuid=uuid)``. A parser that explains a place and a rule, such as a
+dataset format, passes its explanation as the code: an Api shows what it does not know as it is.
 """
 
 from __future__ import annotations
@@ -21,23 +38,63 @@ __all__ = [
     "ClientError",
     "Conflict",
     "CorruptFile",
+    "Forbidden",
     "HanamiError",
+    "InsufficientStorage",
+    "InternalError",
+    "InvalidFile",
     "LeaseLost",
+    "MethodNotAllowed",
     "NotFound",
     "PluginError",
+    "PreconditionFailed",
+    "ServiceError",
     "SettingsError",
     "StartupError",
+    "StoreMissing",
     "TemplateError",
+    "TooLarge",
+    "TooManyRequests",
     "Unauthorized",
+    "Unavailable",
+    "Unprocessable",
+    "UnsupportedMedia",
+    "VisibleError",
 ]
 
 
 class HanamiError(Exception):
-    """Base of all errors that Hanami raises on purpose."""
+    """Base of all errors that Hanami raises on purpose.
+
+    Args:
+        code: what is wrong, as one word such as ``dataset_missing``; or an explanation in a sentence.
+        parameters: what the code is about, by name.
+    """
+
+    def __init__(self, code: str = "", /, **parameters: object) -> None:
+        """Remember what is wrong."""
+        super().__init__(code, parameters)
+        self.code = code
+        self.parameters = parameters
+
+    def __str__(self) -> str:
+        """Say it without the help of an Api, for logs and command lines."""
+        if not self.parameters or " " in self.code:
+            return self.code
+        what = self.code.replace("_", " ")
+        reason = self.parameters.get("reason")
+        named = ", ".join(f"{name} {value}" for name, value in self.parameters.items() if name != "reason")
+        return f"{what}{f' ({named})' if named else ''}{f': {reason}' if reason is not None else ''}"
 
 
-class ClientError(HanamiError):
-    """An error whose text is sent to the client with `status`."""
+class VisibleError(HanamiError):
+    """An error that a client is told about, with `status`."""
+
+    status = 500
+
+
+class ClientError(VisibleError):
+    """An error that the caller can do something about."""
 
     status = 400
 
@@ -46,14 +103,24 @@ class BadRequest(ClientError):
     """A field, a body or a file breaks a rule."""
 
 
+class InvalidFile(BadRequest):
+    """An uploaded file breaks a rule of its format; the code names the file, the place and the rule in a sentence."""
+
+
 class TemplateError(BadRequest):
     """The template of a cluster breaks a rule."""
 
 
 class Unauthorized(ClientError):
-    """No valid login, or not allowed. Released clients know no 403."""
+    """There is no valid credential."""
 
     status = 401
+
+
+class Forbidden(ClientError):
+    """Whoever asks is known and not allowed."""
+
+    status = 403
 
 
 class NotFound(ClientError):
@@ -62,14 +129,74 @@ class NotFound(ClientError):
     status = 404
 
 
+class MethodNotAllowed(ClientError):
+    """The path exists, but not with this method."""
+
+    status = 405
+
+
 class Conflict(ClientError):
     """The request contradicts what is there."""
 
     status = 409
 
 
+class PreconditionFailed(ClientError):
+    """A condition that the request names does not hold."""
+
+    status = 412
+
+
+class TooLarge(ClientError):
+    """The body is larger than the route takes."""
+
+    status = 413
+
+
+class UnsupportedMedia(ClientError):
+    """The body is of a kind that the route does not read."""
+
+    status = 415
+
+
+class Unprocessable(ClientError):
+    """The request is well-formed, but what it asks for can not be done."""
+
+    status = 422
+
+
+class TooManyRequests(ClientError):
+    """Something was tried too often. The parameter `retry_after` tells after how many seconds to try again."""
+
+    status = 429
+
+
+class ServiceError(VisibleError):
+    """An error that is not the caller's fault."""
+
+
+class InternalError(ServiceError):
+    """A defect. The parameter `identity` is the number under which the log tells more."""
+
+
+class Unavailable(ServiceError):
+    """It can not be done now. The parameter `retry_after` tells after how many seconds to try again."""
+
+    status = 503
+
+
+class InsufficientStorage(ServiceError):
+    """There is no room for what would be stored."""
+
+    status = 507
+
+
 class CorruptFile(HanamiError):
-    """A stored or uploaded file is not what it claims to be."""
+    """A stored file is not what it claims to be."""
+
+
+class StoreMissing(HanamiError):
+    """A blob lies in a store that no installed plugin brings."""
 
 
 class SettingsError(HanamiError):

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from hanami_core.access import Actor
 
-__all__ = ["CallFailed", "CallMade", "Event"]
+__all__ = ["CallAllowed", "CallFailed", "Event"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,13 +24,13 @@ class Event:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CallMade(Event):
+class CallAllowed(Event):
     """A logged-in and permitted call that may change something came in; its fields are not checked yet.
 
-    `endpoint` is the path without leading slash, `method` the HTTP method.
+    `endpoint` is what policies call it, `method` the HTTP method.
     """
 
-    name: ClassVar[str] = "call.made"
+    name: ClassVar[str] = "call.allowed"
     endpoint: str
     method: str
 

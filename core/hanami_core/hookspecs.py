@@ -1,8 +1,10 @@
 """Every hook of the server. A plugin implements the ones it needs and marks them with `hanami_core.hookimpl`.
 
 Hooks run at start-up and for requests, never for single frames or samples: what they return is gathered into registries
-once. The plugin host calls each implementation on its own, so that one that raises takes down nothing but itself; what
-happens to it stands in each hook as its failure policy.
+once. The plugin host calls each implementation on its own, so that one that raises takes down nothing but itself and
+what needs it; what happens stands in each hook as its failure policy. *Broken* means that nothing of the plugin is
+left: all that it contributed through any hook is taken back, plugins that need it are off too, and whoever of them was
+started gets `hanami_shutdown`. If an essential plugin is among them, the server refuses to start and says why.
 """
 
 # mypy: disable-error-code="empty-body"
@@ -11,25 +13,28 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-import pluggy
+from hanami_core import hookspec
 
 if TYPE_CHECKING:
     import peewee
 
     from hanami_core.access import Action, Actor, Rule
+    from hanami_core.checks import Check
     from hanami_core.compute import ComputeHost, NetworkRules
+    from hanami_core.compute.placement import PlacementRequest
     from hanami_core.datasets import DatasetFormat
     from hanami_core.dialects import TemplateDialect
     from hanami_core.events import Event
-    from hanami_core.http.routes import Route
+    from hanami_core.http import Api, Route
+    from hanami_core.identity import Authenticator, IdentityProvider
+    from hanami_core.processes import Process
     from hanami_core.queue import TaskKind
     from hanami_core.runtime import Runtime
+    from hanami_core.schedules import Schedule
     from hanami_core.settings import Setting, Settings
     from hanami_core.sockets import SocketTarget
-    from hanami_core.storage.blobs import BlobStore
-
-hookspec = pluggy.HookspecMarker("hanami")
-
+    from hanami_core.storage.blob_stores import BlobBackend
+    from hanami_core.storage.contract import DatabaseBackend
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Lifecycle
@@ -38,10 +43,10 @@ hookspec = pluggy.HookspecMarker("hanami")
 
 @hookspec
 def hanami_settings() -> Iterable[Setting]:
-    """Declare the plugin's settings.
+    """Declare the plugin's settings. The first hook that is called after all plugins are loaded.
 
     :returns: settings whose names begin with the plugin's name and a dot.
-    :failure: the plugin is broken; if it is essential, the server refuses to start.
+    :failure: the plugin is broken.
 
     Example::
 
@@ -53,10 +58,11 @@ def hanami_settings() -> Iterable[Setting]:
 
 @hookspec
 def hanami_startup(runtime: Runtime) -> None:
-    """Prepare the plugin in a process that begins to work.
+    """Prepare the plugin in a process that begins to work; plugins that it requires are prepared already.
 
-    :param runtime: settings, database, blobs, queue and registries; ``runtime.role`` tells which process it is.
-    :failure: the plugin is broken; if it is essential, the server refuses to start.
+    :param runtime: settings, database, blobs and queue; ``runtime.role`` tells what this process may do, see
+        `hanami_core.roles`. Registries are filled afterwards.
+    :failure: the plugin is broken. It cleans up itself what it has begun; `hanami_shutdown` is not called.
 
     Example::
 
@@ -68,7 +74,10 @@ def hanami_startup(runtime: Runtime) -> None:
 
 @hookspec
 def hanami_shutdown(runtime: Runtime) -> None:
-    """Release what the plugin holds before the process ends.
+    """Release what the plugin holds, before the process ends or because the plugin breaks after it was started.
+
+    Called for every plugin that was started, also if it implements no `hanami_startup`: the last one first, so that
+    what it requires is still there.
 
     :param runtime: the object that `hanami_startup` got.
     :failure: logged; the shutdown goes on.
@@ -81,24 +90,92 @@ def hanami_shutdown(runtime: Runtime) -> None:
     """
 
 
+@hookspec
+def hanami_processes(settings: Settings) -> Iterable[Process]:
+    """Declare processes that run beside the api and the sidecars. See `hanami_core.processes`.
+
+    The server starts them, restarts what ends or does not get ready, with longer and longer pauses, and ends them with
+    all others. It does not wait for them before it serves. Each runs once for a data directory.
+
+    :param settings: all settings.
+    :returns: processes with unique names.
+    :failure: the plugin is broken. A process that fails later is logged; nothing else is harmed.
+
+    Example::
+
+        @hookimpl
+        def hanami_processes(settings):
+            return [Process("mailer", target="hanami_mail.mailer:run")]
+    """
+
+
+@hookspec
+def hanami_schedules(runtime: Runtime) -> Iterable[Schedule]:
+    """Declare what is to be done every so many seconds. See `hanami_core.schedules`.
+
+    Every process asks, and the worker runs them, of which there is one.
+
+    :param runtime: the process' runtime.
+    :returns: schedules with unique names.
+    :failure: the plugin is broken. A run that fails is logged, and the next one comes in its turn.
+
+    Example::
+
+        @hookimpl
+        def hanami_schedules(runtime):
+            return [Schedule("mail.forget", 3600.0, forget_old_mails)]
+    """
+
+
+@hookspec
+def hanami_hookspecs() -> object:
+    """Declare hooks of the plugin's own, which other plugins may implement.
+
+    Their names begin with the plugin's name and an underscore. They are called with `PluginHost.extension`. A plugin
+    that implements one needs the one that declares it, unless it says ``hookimpl(optionalhook=True)``.
+
+    :returns: a module, class or object with functions that are marked with `hanami_core.hookspec`.
+    :failure: the plugin is broken. A plugin that implements a hook which is missing, or wants an argument that it does
+        not have, is broken too.
+
+    Example::
+
+        class Hooks:
+            @staticmethod
+            @hookspec
+            def notes_panels(note):
+                ...
+
+        @hookimpl
+        def hanami_hookspecs():
+            return Hooks
+
+        def panels(runtime, note):
+            return [found.item for found in runtime.plugins.extension("notes_panels", note=note)]
+    """
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Storage
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-@hookspec(firstresult=True)
-def hanami_database(settings: Settings) -> peewee.Database | None:
-    """Provide the database. The first plugin that returns one is used.
+@hookspec
+def hanami_databases(settings: Settings) -> Iterable[DatabaseBackend]:
+    """Add databases that the setting ``storage.database`` can name.
+
+    What a database must be able to do stands in `hanami_core.storage.contract`, and `hanami_core.testing.databases`
+    examines it.
 
     :param settings: all settings.
-    :returns: a peewee database, not connected yet, or None.
-    :failure: the server refuses to start.
+    :returns: backends with unique names; only the chosen one is opened.
+    :failure: the plugin is broken. If its database is the chosen one, the server refuses to start.
 
     Example::
 
         @hookimpl
-        def hanami_database(settings):
-            return PostgresqlDatabase(settings["database_postgres.name"])
+        def hanami_databases():
+            return [PostgresBackend()]
     """
 
 
@@ -109,8 +186,8 @@ def hanami_models() -> Iterable[type[peewee.Model]]:
     Numbered migrations in the directory ``migrations/`` of the plugin's package create and change them. Without that
     directory, and for a plugin that is a single module, missing tables are created.
 
-    :returns: models derived from `hanami_core.storage.database.Record` or `OwnedRecord`.
-    :failure: the server refuses to start.
+    :returns: models derived from `hanami_core.storage.database.Record` or `OwnedRecord`; no two share a table.
+    :failure: the server refuses to start. A plugin whose table is taken is broken.
 
     Example::
 
@@ -120,46 +197,67 @@ def hanami_models() -> Iterable[type[peewee.Model]]:
     """
 
 
-@hookspec(firstresult=True)
-def hanami_blob_store(settings: Settings) -> BlobStore | None:
-    """Provide the place for blobs. The first plugin that returns one is used.
+@hookspec
+def hanami_blob_stores(settings: Settings) -> Iterable[BlobBackend]:
+    """Add places for blobs that the setting ``storage.blobs`` can name.
+
+    A blob remembers its store: what was stored before another one was chosen is still read from where it lies. What a
+    store must be able to do stands in `hanami_core.storage.blob_stores`, and `hanami_core.testing.blob_stores` examines
+    it.
 
     :param settings: all settings.
-    :returns: a blob store, or None.
+    :returns: backends with unique names. The chosen one is opened at the start, others when a blob lies in them.
+    :failure: the plugin is broken. If its store is the chosen one, the server refuses to start; if not, blobs that lie
+        in it can not be read.
+
+    Example::
+
+        @hookimpl
+        def hanami_blob_stores(settings):
+            return [BucketBackend(settings["bucket.address"])]
+    """
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Identity
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@hookspec
+def hanami_authenticators(runtime: Runtime) -> Iterable[Authenticator]:
+    """Add schemes by which callers identify themselves.
+
+    :param runtime: the process' runtime.
+    :returns: authenticators with unique names. Apis name the schemes that they accept.
+    :failure: the plugin is refused: none of its schemes exists. An authenticator that raises anything but
+        `Unauthorized` fails closed: the request is answered as one without a credential.
+
+    Example::
+
+        @hookimpl
+        def hanami_authenticators(runtime):
+            return [HmacAuthenticator(runtime.stash[KEYS])]
+    """
+
+
+@hookspec(firstresult=True)
+def hanami_identity(runtime: Runtime) -> IdentityProvider | None:
+    """Provide the directory of users. The first plugin that returns one is used.
+
+    :param runtime: the process' runtime.
+    :returns: the provider, or None if the plugin keeps no users.
     :failure: the server refuses to start.
 
     Example::
 
         @hookimpl
-        def hanami_blob_store(settings):
-            return FileBlobStore(settings.data_dir / "blobs")
-    """
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Auth
-# ---------------------------------------------------------------------------------------------------------------------
-
-
-@hookspec(firstresult=True)
-def hanami_authenticate(runtime: Runtime, token: str) -> Actor | None:
-    """Tell who stands behind a token. The first plugin that returns an actor is used.
-
-    :param runtime: the process' runtime.
-    :param token: value of the header ``X-Auth-Token`` or of ``token`` in a websocket's first message.
-    :returns: the actor, or None if the token is of another kind.
-    :failure: fail closed: the request is answered with 401. Raising `Unauthorized` is an answer, not a failure.
-
-    Example::
-
-        @hookimpl
-        def hanami_authenticate(runtime, token):
-            return runtime.stash[SESSIONS].get(token)
+        def hanami_identity(runtime):
+            return LdapDirectory(runtime.settings["ldap.url"])
     """
 
 
 @hookspec
-def hanami_rules(runtime: Runtime, actor: Actor, action: Action) -> Iterable[Rule]:
+def hanami_access_rules(runtime: Runtime, actor: Actor, action: Action) -> Iterable[Rule]:
     """Say what an actor may do. See `hanami_core.access` for how rules combine.
 
     :param runtime: the process' runtime.
@@ -171,28 +269,10 @@ def hanami_rules(runtime: Runtime, actor: Actor, action: Action) -> Iterable[Rul
     Example::
 
         @hookimpl
-        def hanami_rules(actor, action):
+        def hanami_access_rules(actor, action):
             if action.resource is Note:
                 return [Rule(True, "own notes", Note.owner_id == actor.user_id)]
             return []
-    """
-
-
-@hookspec(firstresult=True)
-def hanami_admin(runtime: Runtime, first: tuple[str, str, str] | None) -> bool | None:
-    """Tell whether a global admin exists, after creating `first` if there is none. The first plugin that knows decides.
-
-    :param runtime: the process' runtime.
-    :param first: identifier, name and passphrase of the admin to create, or None to only ask.
-    :returns: True if an admin exists now, False if not, None if the plugin keeps no users. Raising `BadRequest` names
-        the field of `first` and the rule that it breaks.
-    :failure: the server refuses to start.
-
-    Example::
-
-        @hookimpl
-        def hanami_admin(runtime, first):
-            return LDAP.has_member("hanami-admins")
     """
 
 
@@ -206,7 +286,7 @@ def hanami_dataset_formats() -> Iterable[DatasetFormat]:
     """Add formats that datasets can be uploaded in.
 
     :returns: formats; each gets an upload path of its name.
-    :failure: the plugin's formats are off. A dataset that a format chokes on is refused with the reason.
+    :failure: the plugin is broken. A dataset that a format chokes on is refused with the reason.
 
     Example::
 
@@ -222,18 +302,23 @@ def hanami_dataset_formats() -> Iterable[DatasetFormat]:
 
 
 @hookspec
-def hanami_compute_hosts(settings: Settings) -> Iterable[ComputeHost]:
+def hanami_compute_hosts(settings: Settings, runtime: Runtime) -> Iterable[ComputeHost]:
     """Add logical hosts. Each gets a sidecar process.
 
+    Called in every process, the api included, so it must not import a compute library: how many hosts there are is said
+    by a setting, or by a look at ``/dev`` or ``/proc``.
+
     :param settings: all settings.
+    :param runtime: the process' runtime.
     :returns: hosts that are not started; only their sidecar calls `ComputeHost.start`.
-    :failure: the plugin's hosts are off.
+    :failure: the plugin is broken.
 
     Example::
 
         @hookimpl
         def hanami_compute_hosts(settings):
-            return [CudaHost(i) for i in range(device_count())]
+            devices = sorted(Path("/proc/driver/nvidia/gpus").glob("*"))
+            return [CudaHost(f"gpu{number}") for number, _ in enumerate(devices)]
     """
 
 
@@ -242,7 +327,7 @@ def hanami_network_rules() -> Iterable[NetworkRules]:
     """Add rule sets for a kind of host.
 
     :returns: rule sets; the pair of name and host kind is unique.
-    :failure: the plugin's rules are off; a task that needs them fails with the reason.
+    :failure: the plugin is broken; a task that needs its rules fails with the reason.
 
     Example::
 
@@ -252,12 +337,33 @@ def hanami_network_rules() -> Iterable[NetworkRules]:
     """
 
 
+@hookspec(firstresult=True)
+def hanami_placement(runtime: Runtime, request: PlacementRequest) -> str | None:
+    """Say on which host a new cluster is to live.
+
+    The first plugin that names one decides, else the setting ``compute.placement``. Also asked for a cluster that gets
+    its template at its first training, if its host can not run that.
+
+    :param runtime: the process' runtime.
+    :param request: template, actor and hosts, of which `PlacementRequest.possible` run the template.
+    :returns: the name of a host that runs the template, or None to leave it to others.
+    :failure: logged; others decide, in the end the setting.
+
+    Example::
+
+        @hookimpl
+        def hanami_placement(request):
+            free = {name: d.free_memory for name, d in request.descriptions.items()}
+            return max((host.name for host in request.possible), key=lambda name: free.get(name, 0), default=None)
+    """
+
+
 @hookspec
 def hanami_template_dialects() -> Iterable[TemplateDialect]:
     """Add languages that templates of clusters are written in.
 
     :returns: dialects; the first one that recognises a text parses it.
-    :failure: the plugin's dialects are off.
+    :failure: the plugin is broken.
 
     Example::
 
@@ -269,10 +375,10 @@ def hanami_template_dialects() -> Iterable[TemplateDialect]:
 
 @hookspec
 def hanami_task_kinds() -> Iterable[TaskKind]:
-    """Add kinds of tasks that the sidecars can run.
+    """Add kinds of tasks, for the sidecar of a compute host or for a worker process.
 
     :returns: kinds with unique names.
-    :failure: the plugin's kinds are off; a task of such a kind fails with the reason.
+    :failure: the plugin is broken; a task of such a kind fails with the reason.
 
     Example::
 
@@ -288,18 +394,34 @@ def hanami_task_kinds() -> Iterable[TaskKind]:
 
 
 @hookspec
+def hanami_apis(runtime: Runtime) -> Iterable[Api]:
+    """Add Apis: wire formats with a prefix, ways to log in and words of their own.
+
+    :param runtime: the process' runtime.
+    :returns: Apis; names and prefixes are unique.
+    :failure: the plugin is refused: none of its Apis exists.
+
+    Example::
+
+        @hookimpl
+        def hanami_apis():
+            return [Api("notes", "/notes/v1", schemes=("hmac",))]
+    """
+
+
+@hookspec
 def hanami_routes(runtime: Runtime) -> Iterable[Route]:
-    """Add REST routes.
+    """Add REST routes. Called again if another plugin breaks meanwhile, because routes may be made of registries.
 
     :param runtime: the process' runtime; registries are complete.
-    :returns: routes; the pair of method and path is unique.
-    :failure: the plugin is refused: none of its routes exists.
+    :returns: routes; the pair of method and path is unique. Routes of an Api that is not installed are left out.
+    :failure: the plugin is broken.
 
     Example::
 
         @hookimpl
         def hanami_routes(runtime):
-            return [Route("GET", "/v1.0alpha/note", "notes.get", GetNote, NoteAnswer, get_note)]
+            return [Route("GET", "/note", "notes.get", GetNote, NoteAnswer, get_note)]
     """
 
 
@@ -310,7 +432,7 @@ def hanami_socket_targets() -> Iterable[SocketTarget]:
     Rules and policy are asked about a target's `action` before its `host` and `open` are called.
 
     :returns: targets with unique names.
-    :failure: the plugin is refused: none of its targets exists.
+    :failure: the plugin is broken.
 
     Example::
 
@@ -341,6 +463,26 @@ def hanami_event(runtime: Runtime, event: Event) -> None:
         def hanami_event(event):
             if isinstance(event, CallFailed):
                 PAGER.send(event.message)
+    """
+
+
+@hookspec
+def hanami_checks(runtime: Runtime) -> Iterable[Check]:
+    """Add looks at what the plugin keeps; ``hanami doctor`` takes them, in a process that only looks.
+
+    :param runtime: the process' runtime; ``runtime.role`` is `Role.INSPECT`.
+    :returns: checks; their findings are shown. A file of the plugin's own that it does not know is one.
+    :failure: shown as a finding; other checks go on.
+
+    Example::
+
+        @hookimpl
+        def hanami_checks(runtime):
+            def unknown_files():
+                for file in strays(runtime):
+                    yield Finding(f"note {file.name}", "nobody knows this file", (file,))
+
+            return [Check("files of notes", unknown_files)]
     """
 
 

@@ -17,9 +17,9 @@ def run_directory(data_dir: Path) -> Path:
     return data_dir / "run"
 
 
-def poke_path(data_dir: Path, host: str) -> Path:
-    """Return the datagram socket that wakes the sidecar of a host."""
-    return run_directory(data_dir) / f"{host}.poke"
+def notify_path(data_dir: Path, host: str) -> Path:
+    """Return the datagram socket that wakes who runs the tasks of a host."""
+    return run_directory(data_dir) / f"{host}.notify"
 
 
 @contextlib.contextmanager
@@ -55,7 +55,7 @@ def connect(kind: socket.SocketKind, path: Path, timeout: float = 5.0) -> socket
     return result
 
 
-def poke(path: Path) -> None:
+def notify(path: Path) -> None:
     """Wake whoever listens at a datagram socket; nobody listening is fine."""
     with contextlib.suppress(OSError), connect(socket.SOCK_DGRAM, path) as out:
         out.setblocking(False)

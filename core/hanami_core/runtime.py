@@ -6,56 +6,83 @@ process.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from types import ModuleType
 
 import peewee
 
 from hanami_core import localsocket
 from hanami_core.clock import Clock, SystemClock
-from hanami_core.compute import ComputeHost, NetworkRules
+from hanami_core.compute import ComputeHost, HostContext, NetworkRules, rules
+from hanami_core.compute.descriptions import Describer
+from hanami_core.compute.identity import host_uuids
+from hanami_core.datasets import DatasetFormat
 from hanami_core.dialects import TemplateDialect
 from hanami_core.errors import BadRequest, StartupError
-from hanami_core.http.routes import Route
+from hanami_core.http import Api, RouteTable
+from hanami_core.identity import Authenticator, IdentityProvider
 from hanami_core.network import Template
-from hanami_core.plugin_host import Contribution, PluginHost, installed_plugins, read_disabled
-from hanami_core.queue import Lane, Task, TaskKind, TaskQueue
-from hanami_core.settings import CORE_SETTINGS, Settings, load_settings
+from hanami_core.plugin_host import PluginHost, Registry, installed_plugins, read_disabled
+from hanami_core.processes import Process
+from hanami_core.queue import Partition, Task, TaskKind, TaskQueue
+from hanami_core.roles import Role
+from hanami_core.schedules import Schedule
+from hanami_core.settings import CORE_SETTINGS, Settings, cache_directory, load_settings
 from hanami_core.sockets import SocketTarget
 from hanami_core.stash import Stash
-from hanami_core.storage import database
+from hanami_core.storage import database, migrations
 from hanami_core.storage.blobs import Blob, Blobs
+from hanami_core.storage.contract import Database, StorageContext
+from hanami_core.storage.opening import open_blobs, open_database
+from hanami_core.storage.schema import Owner, unknown_steps
 
-Role = Literal["api", "sidecar", "tool"]
-CORE_MODELS: tuple[type[peewee.Model], ...] = (Lane, Task, Blob)
+log = logging.getLogger("hanami.runtime")
+
+CORE_MODELS: tuple[type[peewee.Model], ...] = (Partition, Task, Blob, database.SectionLock)
 
 
 @dataclass
 class Runtime:
     """What a process of the server works with.
 
-    `compute` is the started compute host of a sidecar and None everywhere else.
+    The registries show what working plugins contribute; they are filled when all plugins have started. `compute` is
+    the started compute host of a sidecar and None everywhere else. `host_uuids` are the identities of all hosts towards
+    clients.
     """
 
     role: Role
     settings: Settings
     plugins: PluginHost
-    database: peewee.Database
+    database: Database
     blobs: Blobs
     clock: Clock
     queue: TaskQueue
-    formats: dict[str, Contribution]
-    hosts: dict[str, ComputeHost]
-    rules: dict[tuple[str, str], NetworkRules]
-    dialects: dict[str, TemplateDialect]
-    kinds: dict[str, TaskKind]
-    targets: dict[str, SocketTarget]
+    models: Registry[str, type[peewee.Model]]
+    formats: Registry[str, DatasetFormat] = field(default_factory=lambda: Registry("hanami_dataset_formats"))
+    hosts: Registry[str, ComputeHost] = field(default_factory=lambda: Registry("hanami_compute_hosts"))
+    rules: Registry[tuple[str, str], NetworkRules] = field(default_factory=lambda: Registry("hanami_network_rules"))
+    dialects: Registry[str, TemplateDialect] = field(default_factory=lambda: Registry("hanami_template_dialects"))
+    kinds: Registry[str, TaskKind] = field(default_factory=lambda: Registry("hanami_task_kinds"))
+    targets: Registry[str, SocketTarget] = field(default_factory=lambda: Registry("hanami_socket_targets"))
+    processes: Registry[str, Process] = field(default_factory=lambda: Registry("hanami_processes"))
+    schedules: Registry[str, Schedule] = field(default_factory=lambda: Registry("hanami_schedules"))
+    authenticators: Registry[str, Authenticator] = field(default_factory=lambda: Registry("hanami_authenticators"))
+    apis: Registry[str, Api] = field(default_factory=lambda: Registry("hanami_apis"))
+    routes: RouteTable = field(default_factory=RouteTable)
+    identity: IdentityProvider | None = None
     stash: Stash = field(default_factory=Stash)
+    host_uuids: dict[str, str] = field(default_factory=dict)
     compute: ComputeHost | None = None
+    _describer: Describer | None = None
+
+    def __post_init__(self) -> None:
+        """Let the queue know the kinds of tasks."""
+        self.queue.bind(self)
 
     @classmethod
     def open(
@@ -66,100 +93,194 @@ class Runtime:
         environ: Mapping[str, str] | None = None,
         plugins: PluginHost | None = None,
     ) -> Runtime:
-        """Build the runtime of a process and let the plugins start.
+        """Build the runtime of a process and take the plugins through their start.
+
+        Whatever can not be started takes back what was started before it.
 
         Raises:
             StartupError: if something essential is missing or fails; the text says what.
             SettingsError: if a setting is wrong.
         """
+        runtime = cls.assemble(data_dir, role, flags, environ, plugins)
+        try:
+            runtime._start()
+        except BaseException:
+            runtime.close()
+            raise
+        return runtime
+
+    @classmethod
+    def assemble(
+        cls,
+        data_dir: Path,
+        role: Role,
+        flags: Mapping[str, object] | None = None,
+        environ: Mapping[str, str] | None = None,
+        plugins: PluginHost | None = None,
+    ) -> Runtime:
+        """Take the plugins through settings and storage only; raises what `open` raises."""
         host = plugins or PluginHost(installed_plugins(), read_disabled(data_dir))
+        host.lenient = not Role(role).writes
+        host.require_essential()
         settings = resolve_settings(data_dir, host, flags or {}, environ)
-        if not host.implements("hanami_authenticate"):
-            raise StartupError("no plugin authenticates users; see 'hanami plugins'")
-        db = host.database(settings)
-        database.proxy.initialize(db)
+        return cls._with_storage(Role(role), settings, host)
+
+    @classmethod
+    def _with_storage(cls, role: Role, settings: Settings, host: PluginHost) -> Runtime:
         clock = SystemClock()
-        blobs = Blobs(host.blob_store(settings))
-        runtime = cls(
+        context = StorageContext(settings, clock, read_only=not role.writes)
+        db = open_database(host.databases(settings), context, host.broken())
+        database.bind(db)
+        blobs = open_blobs(host.blob_stores(settings), context, host.broken())
+        return cls(
             role=role,
             settings=settings,
             plugins=host,
             database=db,
             blobs=blobs,
             clock=clock,
-            queue=TaskQueue(clock, blobs, settings["queue.lease"], partial(_poke, data_dir)),
-            formats=host.dataset_formats(),
-            hosts=host.compute_hosts(settings),
-            rules=host.network_rules(),
-            dialects=host.template_dialects(),
-            kinds=host.task_kinds(),
-            targets=host.socket_targets(),
+            queue=TaskQueue(clock, blobs, settings["queue.lease"], partial(_notify, settings.data_dir)),
+            models=host.models([model._meta.table_name for model in CORE_MODELS]),
         )
-        if role == "tool":
-            runtime.migrate()
-        host.startup(runtime)
-        return runtime
 
-    @cached_property
-    def routes(self) -> dict[tuple[str, str], Route]:
-        """All REST routes by method and path."""
-        return {(route.method, route.path): route for route in self.plugins.routes(self)}
+    def _start(self) -> None:
+        """Take the plugins through the phases of start, registries and routes."""
+        if self.role.prepares:
+            self.migrate()
+        self.plugins.startup(self)
+        self._gather()
+        self._gather_routes()
+        self.plugins.require_essential()
+        if self.role.writes and not self.authenticators:
+            raise StartupError("no plugin authenticates users; see 'hanami plugins'")
 
-    def migrate(self) -> list[str]:
-        """Bring all tables up to date and return the steps that ran."""
-        steps = database.migrate(Path(__file__).parent / "migrations", "core", CORE_MODELS)
-        for name, models in self.plugins.models().items():
-            directory = _migrations_of(self.plugins.plugins[str(name)].module)
-            steps += database.migrate(directory, str(name), models)
-        return steps
+    def _gather(self) -> None:
+        """Fill the registries, in an order in which each may look at those before it."""
+        host = self.plugins
+        self.authenticators = host.authenticators(self)
+        self.identity = host.identity(self)
+        self.apis = host.apis(self)
+        self.formats = host.dataset_formats()
+        self.hosts = host.compute_hosts(self.settings, self)
+        self.host_uuids = host_uuids(self.settings.data_dir, self.hosts, write=self.role.writes)
+        self.rules = host.network_rules()
+        self.dialects = host.template_dialects()
+        self.kinds = host.task_kinds()
+        self.targets = host.socket_targets()
+        self.processes = host.processes(self.settings)
+        self.schedules = host.schedules(self)
 
-    def close(self) -> None:
-        """Let the plugins end and close this thread's database connection."""
-        self.plugins.shutdown(self)
-        self.database.close()
+    def _gather_routes(self) -> None:
+        """Gather the routes; again without those that broke meanwhile, because routes are made of registries."""
+        working = None
+        while working != (working := self.plugins.working()):
+            self.routes = RouteTable(self.apis, self.plugins.routes(self, self.apis))
 
-    def parse_template(self, text: str) -> Template:
-        """Return the template that the first dialect which recognises `text` makes of it."""
-        for dialect in self.dialects.values():
-            if dialect.recognises(text):
-                return dialect.parse(text)
-        names = ", ".join(self.dialects) or "none"
-        raise BadRequest(f"Uploaded template is not a valid cluster-template: \nunknown language, known are: {names}")
+    def owners(self) -> list[Owner]:
+        """Return whose tables there are: core, then the plugins in the order of their start."""
+        found = [Owner("core", Path(__file__).parent / "migrations", CORE_MODELS)]
+        for plugin in self.plugins.working():
+            if "hanami_models" in plugin.hooks:
+                models = [c.item for c in self.models.contributions().values() if c.plugin is plugin]
+                found.append(Owner(plugin.name, _migrations_of(plugin.module), models))
+        return found
 
-    def rules_for(self, template: Template, host_kind: str) -> NetworkRules:
-        """Return the rule set that runs a template on a kind of host.
-
-        A template that names its growth gets exactly that; else the first rule set that does not refuse it.
+    def migrate(self, *, restore: bool = False) -> list[str]:
+        """Bring all tables up to date and return the steps that ran; with `restore` lost tables are made again, empty.
 
         Raises:
-            BadRequest: with every rule set's reason, if none runs it.
+            StartupError: if a step fails, if a table was lost, or if a newer version has worked on the database: to go
+                on could cost what is stored.
         """
-        wanted = template.settings.growth
-        reasons = []
-        for (name, kind), rules in self.rules.items():
-            if kind != host_kind or wanted not in (None, name):
-                continue
-            reason = rules.refuses(template)
-            if reason is None:
-                return rules
-            reasons.append(f"growth '{name}': {reason}")
-        if not reasons:
-            reasons.append(
-                f"no installed plugin has rules for growth '{wanted or 'any'}' on a host of type {host_kind}"
+        steps: list[str] = []
+        for owner in self.owners():
+            steps += self.plugins.guard(owner.name, "its migrations", partial(_migrate, owner, restore))
+        return steps
+
+    def start_compute(self, name: str) -> None:
+        """Start the compute host of this sidecar; `close` stops it.
+
+        Raises:
+            StartupError: if no plugin provides it.
+        """
+        if name not in self.hosts:
+            raise StartupError(f"no plugin provides the host {name}")
+        self.compute = self.hosts[name]
+        self.compute.start(
+            HostContext(
+                uuid=self.host_uuids[name],
+                cache=cache_directory(self.settings, os.environ),
+                data_dir=self.settings.data_dir,
+                settings=self.settings,
+                clock=self.clock,
+                threads=len(os.sched_getaffinity(0)),
+                background=True,
             )
-        raise BadRequest("\n".join(reasons))
+        )
+        self._describer = Describer(self.settings.data_dir, self.compute)
+
+    def close(self) -> None:
+        """Let the plugins end, stop the compute host and close the storage."""
+        self.plugins.shutdown(self)
+        self._stop_compute()
+        self.blobs.close()
+        self.database.close()
+
+    def _stop_compute(self) -> None:
+        """Stop the host last: until then plugins store and close its networks."""
+        if self._describer is not None:
+            self._describer.stop()
+        if self.compute is not None:
+            try:
+                self.compute.stop()
+            except Exception:
+                log.exception("a compute host could not be stopped", extra={"host": self.compute.name})
+
+    def parse_template(self, text: str) -> Template:
+        """Return the template that the first dialect which recognises `text` makes of it.
+
+        Raises:
+            TemplateError: if it breaks a rule.
+            BadRequest: if no dialect recognises it.
+        """
+        for dialect in self.dialects.values():
+            if dialect.recognises(text):
+                return dialect.parse(text, rules.declarations(self.rules.values()))
+        names = ", ".join(self.dialects) or "none"
+        raise BadRequest(f"unknown language, known are: {names}")
+
+    def rules_for(self, template: Template, host_kind: str) -> NetworkRules:
+        """Return the rule set that runs a template on a kind of host, see `rules.choose`."""
+        return rules.choose(self.rules, template, host_kind)
 
 
-def _migrations_of(module: Any) -> Path | None:
+def _migrate(owner: Owner, restore: bool) -> list[str]:
+    unknown = unknown_steps(owner)
+    if unknown:
+        text = f"the database has seen {unknown[0]} of {owner.name}, which this version does not know"
+        raise StartupError(f"{text}; it was used by a newer one")
+    steps = migrations.migrate(owner.directory, owner.name, owner.models)
+    missing = owner.missing_tables()
+    if restore:
+        database.proxy.create_tables(missing)
+        return steps + [f"{model._meta.table_name} made again" for model in missing]
+    if missing:
+        text = f"the table {missing[0]._meta.table_name} of {owner.name} is missing"
+        raise StartupError(f"{text}, see 'hanami doctor'")
+    return steps
+
+
+def _migrations_of(module: ModuleType | None) -> Path | None:
     """Return the directory for the migrations of a plugin: that of its own package.
 
     A plugin that is a single module has none. What lies beside it, often in ``site-packages``, belongs to others.
     """
-    return Path(module.__file__).parent / "migrations" if hasattr(module, "__path__") else None
+    file = getattr(module, "__file__", None) if hasattr(module, "__path__") else None
+    return Path(file).parent / "migrations" if file else None
 
 
-def _poke(data_dir: Path, host: str) -> None:
-    localsocket.poke(localsocket.poke_path(data_dir, host))
+def _notify(data_dir: Path, host: str) -> None:
+    localsocket.notify(localsocket.notify_path(data_dir, host))
 
 
 def resolve_settings(
@@ -167,4 +288,5 @@ def resolve_settings(
 ) -> Settings:
     """Return the settings of core and plugins."""
     specs = [*CORE_SETTINGS, *host.settings()]
-    return load_settings(data_dir, specs, os.environ if environ is None else environ, flags)
+    absent = [plugin.name for plugin in host.plugins.values() if not plugin.works]
+    return load_settings(data_dir, specs, os.environ if environ is None else environ, flags, absent)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,18 +76,24 @@ class Setting:
 CORE_SETTINGS = (
     Setting("http.host", str, "127.0.0.1", "Address to listen on"),
     Setting("http.port", int, 11418, "Port of REST and websocket; 0 takes a free one", 0, 65535),
-    Setting("http.workers", int, 1, "Processes that answer REST requests", 1, 64),
+    Setting("http.workers", int, 0, "Processes that answer REST requests; 0 means as many as cores, at most 4", 0, 64),
     Setting("http.threads", int, 16, "Threads in each of these processes", 1, 1024),
     Setting("http.timeout", float, 30.0, "Seconds that a client has to send a request", 1.0, 3600.0),
     Setting("http.max_body", int, 1 << 20, "Largest body of a REST request in bytes", 1024),
+    Setting("http.streams", int, 8, "Answers that one of these processes makes while it sends them", 1, 1024),
     Setting("http.connections", int, 1000, "Connections that one of these processes keeps open", 32, 65536),
     Setting("http.proxies", str, "127.0.0.1,::1", "Proxies whose X-Forwarded-For is believed; addresses or networks"),
     Setting("compute.cache", str, "", "Directory for compiled code; empty means the user's cache directory"),
+    Setting("compute.placement", str, "first", "Where clusters are created: first (that can), least_loaded, or a host"),
     Setting("log.level", str, "info", "What is logged: debug, info, warning or error"),
     Setting("queue.lease", float, 10.0, "Seconds after which a silent worker loses its task", 1.0, 3600.0),
+    Setting("queue.silence", float, 600.0, "Seconds without a step after which a task counts as hung", 1.0),
+    Setting("queue.background", int, 2, "Tasks without a compute host that run at the same time", 1, 1024),
     Setting("queue.store", float, 5.0, "Seconds between two stored states of a running training", 0.05, 3600.0),
     Setting("sockets.limit", int, 1024, "Websockets that one host serves at the same time", 1, 65536),
     Setting("sockets.timeout", float, 30.0, "Seconds that a websocket has for its first message", 0.1, 3600.0),
+    Setting("storage.database", str, "sqlite", "Database that is used, by the name that its plugin gives it"),
+    Setting("storage.blobs", str, "files", "Store that new blobs go to, by the name that its plugin gives it"),
     Setting("queue.workers", int, 0, "Tasks that a host runs at the same time; 0 means one more than cores", 0, 1024),
 )
 
@@ -118,7 +124,11 @@ class Settings(Mapping[str, Value]):
 
 
 def load_settings(
-    data_dir: Path, specs: Iterable[Setting], environ: Mapping[str, str], flags: Mapping[str, object]
+    data_dir: Path,
+    specs: Iterable[Setting],
+    environ: Mapping[str, str],
+    flags: Mapping[str, object],
+    absent: Collection[str] = (),
 ) -> Settings:
     """Resolve all settings.
 
@@ -127,6 +137,7 @@ def load_settings(
         specs: every setting that core and plugins declare.
         environ: environment of the process.
         flags: values of command line flags by full name; None means not given.
+        absent: sections of plugins that do not work, so that nobody knows which settings they have.
 
     Raises:
         SettingsError: if a name is unknown, a value is wrong or the file can not be read.
@@ -144,6 +155,8 @@ def load_settings(
     ]
     for source, layer in layers:
         for name, value in layer.items():
+            if name not in known and name.partition(".")[0] in absent:
+                continue
             if name not in known:
                 raise SettingsError(f"{source}: unknown setting {name}{_hint(name, known)}")
             values[name] = known[name].convert(value, source)
@@ -174,6 +187,10 @@ def _read_toml(file: Path) -> dict[str, object]:
     return flat
 
 
-def _hint(name: str, known: Iterable[str]) -> str:
+def _hint(name: str, known: Collection[str]) -> str:
     close = difflib.get_close_matches(name, known, 1)
-    return f", did you mean {close[0]}?" if close else ""
+    if close:
+        return f", did you mean {close[0]}?"
+    section = name.partition(".")[0]
+    missing = not any(other.startswith(f"{section}.") for other in known)
+    return f", no installed plugin is called '{section}'" if missing else ""

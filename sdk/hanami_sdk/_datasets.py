@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from hanami_sdk._html import ShownList
@@ -12,6 +12,7 @@ from hanami_sdk._models import Dataset, DatasetLike, ResultLike, build, uuid_of
 from hanami_sdk._session import Session
 from hanami_sdk._sources import open_sources
 from hanami_sdk._upload import Progress, Upload
+from hanami_sdk.hanami_exceptions import BadRequestException, WaitTimeoutException
 
 if TYPE_CHECKING:
     from hanami_sdk._sources import Part
@@ -36,7 +37,8 @@ class DatasetMethods(Session):
         Raises:
             BadRequestException: the server refused name, sizes or content.
             UploadException: the server refused a chunk.
-            ConnectionFailedException: the connection broke off. What was uploaded is deleted again, as on all errors.
+            ConnectionFailedException: the connection broke off. What was uploaded is deleted again, as on all errors;
+                but once the server has all of it and reads it, nothing is deleted that it does not refuse.
         """
         return self._upload(name, "mnist", {"input": images, "label": labels}, progress, idx=True)
 
@@ -78,13 +80,24 @@ class DatasetMethods(Session):
     ) -> Dataset:
         with open_sources(parts, idx=idx) as sources:
             upload = Upload.announce(self, name, format, sources)
-            try:
-                upload.run(sources, progress)
-            except BaseException:
-                with suppress(Exception):  # the reason of the failure is what the user must see
-                    self.delete_dataset(upload.uuid)
-                raise
+            with self._deleted_on(BaseException, upload.uuid):
+                upload.send(sources, progress)
+            # From here on the server has all of it: only files that it refuses are of no use any more.
+            with self._deleted_on(BadRequestException, upload.uuid):
+                upload.finish()
         return self.dataset(upload.uuid)
+
+    @contextmanager
+    def _deleted_on(self, kind: type[BaseException], uuid: str) -> Iterator[None]:
+        """Delete a dataset after an error, except one that only tells that the client does not wait any longer."""
+        try:
+            yield
+        except WaitTimeoutException:
+            raise
+        except kind:
+            with suppress(Exception):  # the reason of the failure is what the user must see
+                self.delete_dataset(uuid)
+            raise
 
     def datasets(self) -> list[Dataset]:
         """Return all datasets that the user sees, without their columns."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 from hanami_sdk._endpoint import Endpoint
@@ -12,9 +14,16 @@ from hanami_sdk._http import item
 from hanami_sdk._messages import decode_response, encode_chunk
 from hanami_sdk._retry import Patience
 from hanami_sdk._sources import Source
-from hanami_sdk._waiting import wait_until
-from hanami_sdk.hanami_exceptions import ConnectionFailedException, UploadException
+from hanami_sdk._waiting import pauses, wait_until
+from hanami_sdk.hanami_exceptions import (
+    BadRequestException,
+    ConnectionFailedException,
+    InternalServerErrorException,
+    NotFoundException,
+    UploadException,
+)
 
+UPLOADING, DECODING, READY, REFUSED = "uploading", "decoding", "ready", "refused"
 CHUNK = 131_072  # the released clients send 128 KiB, and servers count in such pieces
 
 Progress = Callable[[int, int], None]
@@ -49,7 +58,12 @@ class Upload:
             raise UploadException(f"the format '{format}' has other parts: the answer lacks {error}") from error
 
     def run(self, sources: Mapping[str, Source], progress: Progress | None = None) -> None:
-        """Send all parts and finish the dataset.
+        """Send all parts and finish the dataset; raises what `send` and `finish` raise."""
+        self.send(sources, progress)
+        self.finish()
+
+    def send(self, sources: Mapping[str, Source], progress: Progress | None = None) -> None:
+        """Send all parts.
 
         Raises:
             UploadException: the server refused a chunk.
@@ -66,11 +80,71 @@ class Upload:
             send_file(self.endpoint, self.uuid, self.files[part], source, reached)
             done += source.size
         wait_until_complete(self.endpoint, self.uuid)
-        self._finish()
 
-    def _finish(self) -> None:
-        files = {f"uuid_{part}_file": uuid for part, uuid in self.files.items()}
-        self.endpoint.put(self.path, {"uuid": self.uuid, **files})
+    def finish(self) -> None:
+        """Have the server read the files, and wait until it has, however long that takes.
+
+        Raises:
+            BadRequestException: the server refuses the files.
+            InternalServerErrorException: the server could not read them; they may be finished again.
+            ConnectionFailedException: there was no connection for too long. On the server it goes on.
+        """
+        body = {"uuid": self.uuid, **{f"uuid_{part}_file": uuid for part, uuid in self.files.items()}}
+        patience, lost = Patience(self.endpoint.retry), False
+        state = UPLOADING
+        while state == UPLOADING:
+            try:
+                state = self.endpoint.put(self.path, body).get("state", READY)
+            except NotFoundException as error:
+                if not lost:
+                    raise
+                state = self._state_after(error, patience)
+            except _failures() as error:
+                # Nobody knows whether the server has got the request. Sending it again does no harm: while the files
+                # are read it waits for the same, and afterwards it finds none.
+                lost = True
+                state = self._state_after(error, patience)
+        if state == DECODING:
+            self._wait()
+
+    def _state_after(self, error: Exception, patience: Patience) -> str:
+        """Return the state of the dataset after a request failed with `error`."""
+        while patience.pause():
+            with suppress(*_failures()):
+                answer = self.endpoint.get("/dataset/progress", uuid=self.uuid)
+                if answer.get("received") is None:  # a server of another make
+                    break
+                return _state(answer)
+        raise error
+
+    def _wait(self) -> None:
+        patience = Patience(self.endpoint.retry)
+        for pause in pauses(None, f"the decoding of dataset {self.uuid}"):
+            try:
+                answer = self.endpoint.get("/dataset/progress", uuid=self.uuid)
+            except _failures():
+                if not patience.pause():
+                    raise
+                continue
+            patience.renew()
+            state = _state(answer)
+            if state == UPLOADING:
+                raise InternalServerErrorException(answer.get("error", ""))
+            if state == READY:
+                return
+            time.sleep(pause)
+
+
+def _state(progress: Mapping[str, Any]) -> str:
+    """Return the state that a server's answer tells of.
+
+    Raises:
+        BadRequestException: the files were refused.
+    """
+    state = progress.get("state")
+    if state == REFUSED:
+        raise BadRequestException(progress.get("error", ""))
+    return DECODING if state == DECODING else UPLOADING if item(progress, "received") else READY
 
 
 def send_file(endpoint: Endpoint, uuid: str, file_uuid: str, source: Source, reached: Callable[[int], None]) -> None:

@@ -5,6 +5,7 @@ Stateless: all that it knows is in the database. Must not know any route; must n
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -23,6 +24,7 @@ from hanami_server.worker import Worker
 
 if TYPE_CHECKING:
     from hanami_core.runtime import Runtime
+    from hanami_server.streamed import StreamedRoutes
 
 __all__ = ["Api", "main"]
 
@@ -55,6 +57,8 @@ class Api(BaseApplication):  # type: ignore[misc]
         self.limits: HttpLimits = options.http
         self._options = options
         self._runtime: Runtime | None = None
+        self._streamed: StreamedRoutes | None = None
+        self._published = contextlib.ExitStack()
         super().__init__()
 
     def load_config(self) -> None:
@@ -87,16 +91,26 @@ class Api(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Any:
         """Build the application in a worker; the process that only watches the workers loads none of it."""
+        from hanami_core.roles import Role
         from hanami_core.runtime import Runtime
         from hanami_server.app import create_app
         from hanami_server.handover import Handover
+        from hanami_server.naming import named
+        from hanami_server.plugin_states import publish
+        from hanami_server.streamed import StreamedRoutes
 
         try:
-            self._runtime = Runtime.open(self._options.data_dir, "api", self._options.flags)
+            self._runtime = Runtime.open(self._options.data_dir, Role.API, self._options.flags)
         except HanamiError as error:
             log.error("api does not start", extra={"reason": str(error)})
             raise AppImportError(str(error)) from error
-        return Handover(create_app(self._runtime), self._options.data_dir, self._runtime.hosts)
+        self._streamed = StreamedRoutes(self._runtime.routes, self.limits.max_body)
+        self._published.enter_context(publish(self._runtime.plugins, self._options.data_dir, "api"))
+        return named(Handover(create_app(self._runtime), self._options.data_dir, self._runtime.hosts))
+
+    def is_streamed(self, line: bytes) -> bool:
+        """Tell by its first line whether the handler of a request reads the body itself."""
+        return self._streamed is not None and self._streamed.match(line)
 
     @staticmethod
     def _forked(arbiter: Any, _worker: Any) -> None:
@@ -108,6 +122,7 @@ class Api(BaseApplication):  # type: ignore[misc]
     def _exit(self, _arbiter: Any, _worker: Any) -> None:
         if self._runtime is not None:
             self._runtime.close()
+        self._published.close()
 
 
 def main(argv: list[str]) -> None:

@@ -1,136 +1,205 @@
 """The WSGI application: routes of plugins bound to Falcon, and the one place where errors become answers.
 
-Success is always 200, with JSON unless a route answers a `Page`. A `ClientError` is its own text with its own status.
-Anything else is logged under a random identifier, and the client gets that identifier and never a traceback.
+What an answer looks like is up to the Api that a path belongs to. An error that nobody raised on purpose is logged
+under a random identifier, and the client gets that identifier and never a traceback.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import Any
 
 import falcon
-import msgspec
 import peewee
 
-from hanami_core.errors import BadRequest, ClientError
+from hanami_core.errors import (
+    BadRequest,
+    Conflict,
+    Forbidden,
+    InternalError,
+    MethodNotAllowed,
+    NotFound,
+    TooLarge,
+    TooManyRequests,
+    Unauthorized,
+    Unavailable,
+    Unprocessable,
+    UnsupportedMedia,
+    VisibleError,
+)
 from hanami_core.events import CallFailed
-from hanami_core.http.routes import Page, Route
-from hanami_core.http.validation import field_types, validate
+from hanami_core.http import METHODS, Api, BoundRoute, Call
 from hanami_core.ids import new_uuid
 from hanami_core.runtime import Runtime
-from hanami_server.connections import reset
-from hanami_server.fields import merge
-from hanami_server.gate import Gate, Passed
+from hanami_core.storage.database import reset
+from hanami_server.answers import Answers
+from hanami_server.gate import Gate
 from hanami_server.health import LIVE_PATH, READY_PATH, Live, Ready
 from hanami_server.logs import hide_secrets, without_secrets
+from hanami_server.origin import Origin
 
-__all__ = ["Endpoint", "Journal", "create_app"]
+__all__ = ["AccessLog", "Endpoint", "Server", "create_app"]
 
-Responder = Callable[[falcon.Request, falcon.Response], None]
+App = falcon.App[falcon.Request, falcon.Response]
+Responder = Callable[..., None]
+
+_ERRORS: dict[int, type[VisibleError]] = {
+    kind.status: kind
+    for kind in (
+        BadRequest,
+        Unauthorized,
+        Forbidden,
+        NotFound,
+        MethodNotAllowed,
+        Conflict,
+        TooLarge,
+        UnsupportedMedia,
+        Unprocessable,
+        TooManyRequests,
+        Unavailable,
+    )
+}
 
 log = logging.getLogger("hanami.http")
 
 
-def create_app(runtime: Runtime) -> falcon.App[falcon.Request, falcon.Response]:
+def create_app(runtime: Runtime) -> App:
     """Return the application that serves the routes of all plugins of a runtime."""
-    routes = runtime.routes
-    open_resources = {LIVE_PATH: Live(), READY_PATH: Ready(runtime)}
-    app = falcon.App()
-    app.add_middleware(Journal())
-    app.add_middleware(Gate(runtime, routes, frozenset(open_resources)))
-    app.add_error_handler(Exception, partial(_answer_failure, runtime))
-    app.add_error_handler(falcon.HTTPError, _answer_http_error)
-    app.add_error_handler(ClientError, _answer_client_error)
-    for path in dict.fromkeys(path for _, path in routes):
-        app.add_route(path, Endpoint(route for route in routes.values() if route.path == path))
-    for path, resource in open_resources.items():
-        app.add_route(path, resource)
+    server = Server(runtime)
+    app: App = falcon.App()
+    app.add_middleware(AccessLog())
+    app.add_middleware(server)
+    app.add_error_handler(Exception, server.fail)
+    app.add_error_handler(falcon.HTTPError, server.refuse_http)
+    app.add_error_handler(VisibleError, server.refuse)
+    for path in dict.fromkeys(bound.path for bound in runtime.routes):
+        app.add_route(path, Endpoint(server, (bound for bound in runtime.routes if bound.path == path)))
+    app.add_route(LIVE_PATH, Live())
+    app.add_route(READY_PATH, Ready(runtime))
+    app.add_sink(server.unknown, "/")
     return app
 
 
-class Journal:
+class AccessLog:
     """Falcon middleware that logs every request, if the level is debug."""
 
     def process_response(self, req: falcon.Request, resp: falcon.Response, _resource: object, _done: bool) -> None:
         """Log who asked for what, and what came of it."""
         if log.isEnabledFor(logging.DEBUG):
-            passed: Passed | None = getattr(req.context, "passed", None)
-            user = passed.call.actor.user_id if passed is not None else ""
-            fields = {"method": req.method, "path": req.path, "status": resp.status_code, "user": user}
+            fields = {"method": req.method, "path": req.path, "status": resp.status_code, "user": _user(req)}
             log.debug("request", extra=fields)
+
+
+def _user(req: falcon.Request) -> str:
+    call: Call | None = getattr(req.context, "call", None)
+    return "" if call is None or call.granted is None else call.granted.actor.user_id
 
 
 class Endpoint:
     """One path: a responder ``on_get``, ``on_post`` ... for each of its routes."""
 
-    def __init__(self, routes: Iterable[Route]) -> None:
+    def __init__(self, server: Server, routes: Iterable[BoundRoute]) -> None:
         """Bind the routes of one path."""
-        for route in routes:
-            setattr(self, f"on_{route.method.lower()}", _responder(route))
+        for bound in routes:
+            setattr(self, f"on_{bound.route.method.lower()}", server.responder(bound))
 
 
-def _responder(route: Route) -> Responder:
-    types = field_types(route.request)
+class Server:
+    """Takes every request from Falcon to its handler and back."""
 
-    def respond(req: falcon.Request, resp: falcon.Response) -> None:
-        passed: Passed = req.context.passed
-        request = _request(route, merge(passed.body, passed.query, types))
-        answer = route.handler(passed.call, request)
-        if isinstance(answer, Page):
-            resp.data, resp.content_type = answer.body, answer.content_type
-        else:
-            resp.data, resp.content_type = msgspec.json.encode(answer), falcon.MEDIA_JSON
+    def __init__(self, runtime: Runtime) -> None:
+        """Serve the routes of a runtime."""
+        self._runtime = runtime
+        self._gate = Gate(runtime)
+        self._answers = Answers(runtime.settings["http.streams"])
+        self._limit: int = runtime.settings["http.max_body"]
+        self._origin = Origin(runtime.settings["http.proxies"])
 
-    return respond
+    # -- requests -----------------------------------------------------------------------------------------------------
 
+    def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Find the Api of a request before its route is looked for."""
+        req.context.api = api = self._runtime.routes.api_of(req.path)
+        resp.set_header("Server", api.server)
+        req.path = api.admit(req)
 
-def _request(route: Route, values: dict[str, Any]) -> msgspec.Struct:
-    try:
-        return validate(route.request, values)
-    except RecursionError:
-        raise BadRequest("Value-validation failed: nested too deeply") from None
+    def responder(self, bound: BoundRoute) -> Responder:
+        """Return Falcon's responder for a route."""
+        api, route = bound.api, bound.route
+        limit = self._limit if route.max_body is None else route.max_body
 
+        def respond(req: falcon.Request, resp: falcon.Response, **params: Any) -> None:
+            req.context.api, req.context.bound = api, bound
+            resp.set_header("Server", api.server)
+            api.begin(req, route, limit)
+            access = self._gate.open(req, bound)
+            call = Call(self._runtime, access, req, resp, self._origin.address(req.env), params, limit)
+            req.context.call = call
+            request: Any = req if route.request is None else api.read(call, route, limit)
+            result = route.handler(call, request)
+            self._answers.render(call, bound, result, lambda error: self._report(req, error))
 
-def _answer(resp: falcon.Response, status: int, text: str) -> None:
-    resp.status = status
-    resp.content_type = falcon.MEDIA_TEXT
-    resp.data = None
-    resp.text = text
+        return respond
 
+    def unknown(self, req: falcon.Request, resp: falcon.Response, **_: Any) -> None:
+        """Refuse a path without a route."""
+        raise self._unknown(req, ())
 
-def _answer_client_error(
-    _req: falcon.Request, resp: falcon.Response, error: ClientError, _params: dict[str, Any]
-) -> None:
-    _answer(resp, error.status, str(error))
+    def _unknown(self, req: falcon.Request, allowed: tuple[str, ...]) -> VisibleError:
+        api: Api = req.context.api
+        try:
+            api.begin(req, None, self._limit)
+            if req.path not in (LIVE_PATH, READY_PATH):
+                self._gate.hide(req, api)
+        except VisibleError as error:
+            return error
+        return api.unknown(req, allowed)
 
+    # -- errors -------------------------------------------------------------------------------------------------------
 
-def _answer_http_error(
-    _req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError, _params: dict[str, Any]
-) -> None:
-    # Released clients know no other status for something that the framework itself refuses.
-    _answer(resp, 400, error.description or error.title or "")
+    def refuse(self, req: falcon.Request, resp: falcon.Response, error: VisibleError, _params: dict[str, Any]) -> None:
+        """Answer an error that was raised on purpose."""
+        bound: BoundRoute | None = getattr(req.context, "bound", None)
+        api: Api = req.context.api
+        api.refuse(req, resp, error, None if bound is None else bound.route)
 
+    def refuse_http(
+        self, req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError, params: dict[str, Any]
+    ) -> None:
+        """Answer what Falcon itself refuses."""
+        if isinstance(error, falcon.HTTPMethodNotAllowed):
+            allowed = tuple(name for name in METHODS if name in (error.headers or {}).get("Allow", ""))  # type: ignore[union-attr]
+            self.refuse(req, resp, self._unknown(req, allowed), params)
+            return
+        kind = _ERRORS.get(error.status_code, BadRequest if error.status_code < 500 else Unavailable)
+        self.refuse(req, resp, kind(error.description or error.title or ""), params)
 
-def _answer_failure(
-    runtime: Runtime, req: falcon.Request, resp: falcon.Response, error: Exception, _params: dict[str, Any]
-) -> None:
-    if isinstance(error, peewee.PeeweeException):
-        reset(runtime.database)
-    identity = new_uuid()
-    log.error("request failed", exc_info=error, extra={"id": identity, "method": req.method, "path": req.path})
-    runtime.plugins.event(runtime, _failed(req, f"internal error {identity}: {type(error).__name__}: {error}"))
-    _answer(resp, 500, f"internal error {identity}")
+    def fail(self, req: falcon.Request, resp: falcon.Response, error: Exception, params: dict[str, Any]) -> None:
+        """Answer an error that nobody raised on purpose."""
+        self.refuse(req, resp, InternalError("internal_error", identity=self._report(req, error)), params)
+
+    def _report(self, req: falcon.Request, error: Exception) -> str:
+        """Log a defect, tell it to the plugins, and return the number that the client may know."""
+        if isinstance(error, peewee.PeeweeException):
+            reset(self._runtime.database)
+        identity = new_uuid()
+        log.error("request failed", exc_info=error, extra={"id": identity, "method": req.method, "path": req.path})
+        self._runtime.plugins.event(
+            self._runtime, _failed(req, f"internal error {identity}: {type(error).__name__}: {error}")
+        )
+        return identity
 
 
 def _failed(req: falcon.Request, message: str) -> CallFailed:
-    passed: Passed | None = getattr(req.context, "passed", None)
+    call: Call | None = getattr(req.context, "call", None)
+    granted = None if call is None else call.granted
+    bound: BoundRoute | None = getattr(req.context, "bound", None)
+    fields: dict[str, Any] = getattr(req.context, "fields", {})
     return CallFailed(
-        actor=None if passed is None else passed.call.actor,
-        component="" if passed is None else passed.call.access.action.name,
+        actor=None if granted is None else granted.actor,
+        component="" if bound is None else bound.route.action,
         context=f"{req.method} {req.path.lstrip('/')}",
-        input_values={} if passed is None else without_secrets({**passed.body, **passed.query}),
+        input_values=without_secrets(fields),
         message=hide_secrets(message),
     )

@@ -12,11 +12,15 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 
+from hanami_server.process import BEAT, READY
+
 __all__ = ["Child"]
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
 SETTLED = 10.0
+SILENCE = 60.0
+"""Seconds without a sign of life after which a process that gave some counts as hung."""
 
 
 class Child:
@@ -25,15 +29,29 @@ class Child:
     `ready` tells whether it has reported for work; `due` is the moment of the next start while it does not run.
     """
 
-    def __init__(self, name: str, command: Callable[[int], Sequence[str]], descriptors: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: Callable[[int], Sequence[str]],
+        descriptors: Sequence[int] = (),
+        *,
+        patience: float | None = None,
+        longest_pause: float = LONGEST_PAUSE,
+        awaited: bool = True,
+    ) -> None:
         """Describe a process.
 
         Args:
             name: what it is called in logs.
             command: returns its command line, given the descriptor on which it reports that it is ready.
             descriptors: further descriptors that it inherits.
+            patience: seconds that it has to get ready; None means as long as it takes.
+            longest_pause: seconds between two starts of a process that fails again and again.
+            awaited: whether the server is not ready without it.
         """
         self.name = name
+        self.awaited = awaited
+        self.patience = patience
         self.ready = False
         self.due = 0.0
         self.handle = -1
@@ -41,13 +59,23 @@ class Child:
         self._command = command
         self._descriptors = tuple(descriptors)
         self._process: subprocess.Popen[bytes] | None = None
+        self._longest_pause = longest_pause
         self._started = 0.0
+        self._beat: float | None = None
         self._failures = 0
 
     @property
     def pid(self) -> int | None:
         """Number of the running process."""
         return self._process.pid if self._process is not None else None
+
+    @property
+    def deadline(self) -> float | None:
+        """Moment by which it must have reported, or None."""
+        if self._beat is not None:
+            return self._beat + SILENCE
+        waits = self._process is not None and not self.ready and self.patience is not None
+        return self._started + (self.patience or 0.0) if waits else None
 
     def start(self) -> None:
         """Start the process; `handle` and `reports` become readable when it ends and when it is ready.
@@ -73,12 +101,15 @@ class Child:
         self.handle = os.pidfd_open(process.pid)
         self._process = process
         self._started = time.monotonic()
+        self._beat = None
 
     def reported(self) -> bool:
-        """Read a report and tell whether the process is ready now; False is the end of its reports."""
-        report = os.read(self.reports, 1)
-        self.ready = self.ready or bool(report)
-        return bool(report)
+        """Read reports: that it is ready, or that it lives. False is their end."""
+        reports = os.read(self.reports, 64)
+        self.ready = self.ready or READY in reports
+        if BEAT in reports:
+            self._beat = time.monotonic()
+        return bool(reports)
 
     def ended(self) -> int:
         """Take note that the process has ended, decide when it may start again, and return its exit code."""
@@ -86,12 +117,13 @@ class Child:
         # Before the wait: from then on the number of the group could be somebody else's.
         self.kill()
         code = self._process.wait()
-        self._process = None
+        now = time.monotonic()
+        settled = self.ready and now - self._started > SETTLED
+        self._failures = 0 if settled else self._failures + 1
+        self.due = now + min(FIRST_PAUSE * 2 ** min(max(0, self._failures - 1), 16), self._longest_pause)
+        self._process, self._beat = None, None
         self.ready = False
         self._close()
-        now = time.monotonic()
-        self._failures = 0 if now - self._started > SETTLED else self._failures + 1
-        self.due = now + min(FIRST_PAUSE * 2 ** max(0, self._failures - 1), LONGEST_PAUSE)
         return code
 
     def _close(self) -> None:

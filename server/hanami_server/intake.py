@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 import re
+from collections.abc import Callable
 
 __all__ = ["LARGEST_HEAD", "Intake", "Stage"]
 
@@ -22,11 +23,16 @@ _CODING = re.compile(rb"^transfer-encoding:", re.IGNORECASE | re.MULTILINE)
 _EXPECT = re.compile(rb"^expect:[ \t]*100-continue[ \t]*\r\n", re.IGNORECASE | re.MULTILINE)
 
 
+def _nothing(_line: bytes) -> bool:
+    return False
+
+
 class Stage(enum.Enum):
-    """How far a request has arrived."""
+    """How far a request has arrived. Of a streamed one the head is there, and its body is read by its handler."""
 
     PARTIAL = "partial"
     WHOLE = "whole"
+    STREAMED = "streamed"
     REFUSED = "refused"
 
 
@@ -36,13 +42,19 @@ class Intake:
     `reason` says why a request is refused. `expects` is set while the client waits for ``100 Continue``.
     """
 
-    def __init__(self, largest_body: int) -> None:
-        """Start with nothing; bodies may have up to `largest_body` bytes."""
+    def __init__(self, largest_body: int, streamed: Callable[[bytes], bool] = _nothing) -> None:
+        """Start with nothing.
+
+        Args:
+            largest_body: bytes of a body that is collected here.
+            streamed: tells by the first line of a request whether its handler reads the body itself.
+        """
         self.data = bytearray()
         self.stage = Stage.PARTIAL
         self.reason = ""
         self.expects = False
         self._limit = largest_body
+        self._streamed = streamed
         self._searched = 0
         self._body = 0
         self._end: int | None = None
@@ -87,7 +99,9 @@ class Intake:
 
     def _read_head(self, head: bytes) -> None:
         lengths, coded = _LENGTH.findall(head), _CODING.search(head)
-        if coded and not lengths:
+        if (coded or lengths) and self._streamed(head.partition(_CRLF)[0]):
+            self.stage = Stage.STREAMED
+        elif coded and not lengths:
             self._chunk = self._body
         elif len(lengths) != 1 or coded or not lengths[0].isdigit():
             self.stage = Stage.WHOLE

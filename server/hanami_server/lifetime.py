@@ -6,37 +6,35 @@ Owns everything about processes that Linux gives and Python does not wrap. Must 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import fcntl
+import logging
 import os
 import resource
-import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from hanami_core.errors import StartupError
+from hanami_core.lifetime import die_with
 
-__all__ = ["die_with", "hold", "raise_file_limit", "resident_bytes"]
+__all__ = ["FAILED", "abort", "birth", "die_with", "hold", "holder", "raise_file_limit", "resident_bytes"]
 
-_PR_SET_PDEATHSIG = 1
+FAILED = 70
+
+log = logging.getLogger("hanami.process")
 
 
-def die_with(parent: int) -> None:
-    """End this process as soon as the process `parent`, which must have started it, ends for whatever reason.
-
-    Raises:
-        SystemExit: if the parent is gone already.
-    """
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "prctl")
-    if os.getppid() != parent:
-        raise SystemExit(1)
+def abort(reason: str) -> NoReturn:
+    """Log the reason and end the process without any clean-up; the supervisor starts a new one."""
+    log.critical("process gives up", extra={"reason": reason})
+    sys.stderr.flush()
+    os._exit(FAILED)
 
 
 @contextlib.contextmanager
-def hold(path: Path, what: str) -> Iterator[None]:
-    """Hold the lock file `path`, which names this process while it is held.
+def hold(path: Path, what: str) -> Iterator[int]:
+    """Hold the lock file `path`, which names this process while it is held; provides its descriptor.
 
     Raises:
         StartupError: if another process holds it; the text tells its number.
@@ -51,10 +49,33 @@ def hold(path: Path, what: str) -> Iterator[None]:
             raise StartupError(f"{what} is in use by process {holder}") from None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        yield
+        yield descriptor
     finally:
         # The file stays: removing it would let a third process lock a new one beside a waiting second.
         os.close(descriptor)
+
+
+def holder(path: Path) -> int | None:
+    """Return the process that holds a lock file, or None if it is free; leaves no trace."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return int(os.pread(descriptor, 32, 0) or b"0")
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def birth(pid: int) -> int | None:
+    """Return when a process was started, as a number that tells it from a later one with the same number."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def raise_file_limit() -> None:

@@ -9,7 +9,16 @@ from pathlib import Path
 
 from hanami_core.localsocket import run_directory
 
-__all__ = ["adoption_path", "control_path", "host_lock_path", "server_lock_path", "state_path"]
+__all__ = [
+    "adoption_path",
+    "control_path",
+    "host_lock_path",
+    "plugin_states_path",
+    "process_lock_path",
+    "server_lock_path",
+    "state_path",
+    "worker_lock_path",
+]
 
 
 def adoption_path(data_dir: Path, host: str) -> Path:
@@ -25,6 +34,21 @@ def control_path(data_dir: Path, host: str) -> Path:
 def host_lock_path(data_dir: Path, host: str) -> Path:
     """Return the file that the sidecar of a host holds locked."""
     return run_directory(data_dir) / f"{host}.lock"
+
+
+def plugin_states_path(data_dir: Path) -> Path:
+    """Return the directory in which each process of a server tells what became of its plugins."""
+    return run_directory(data_dir) / "plugins"
+
+
+def process_lock_path(data_dir: Path, name: str) -> Path:
+    """Return the file that a process of a plugin holds locked."""
+    return run_directory(data_dir) / f"process-{name}.lock"
+
+
+def worker_lock_path(data_dir: Path) -> Path:
+    """Return the file that the worker holds locked."""
+    return run_directory(data_dir) / "@worker.lock"
 
 
 def server_lock_path(data_dir: Path) -> Path:

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import msgspec
 
-from hanami_server.process import HttpLimits
+from hanami_server.process import HttpLimits, Launch
 
 __all__ = ["Plan"]
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """Hosts that need a sidecar, address to listen on, and limits of the api."""
+    """Hosts that need a sidecar, processes of plugins, address to listen on, and limits of the api."""
 
     hosts: list[str]
+    processes: list[Launch]
     address: tuple[str, int]
     log_level: str
     http: HttpLimits

@@ -7,19 +7,25 @@ leave anything running.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 
 import msgspec
 
+from hanami_core.compute import placement
 from hanami_core.errors import HanamiError, SettingsError, StartupError
+from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
 from hanami_server import logs
+from hanami_server.origin import Origin
 from hanami_server.plan import Plan
-from hanami_server.process import HttpLimits, Options, parse
+from hanami_server.process import HttpLimits, Launch, Options, parse
 
 __all__ = ["main", "prepare"]
 
 LEVELS = ("debug", "info", "warning", "error")
+MOST_WORKERS = 4
+"""Processes that answer REST on a machine with many cores, unless a setting says otherwise."""
 
 log = logging.getLogger("hanami.preparation")
 
@@ -30,10 +36,12 @@ def prepare(options: Options) -> Plan:
     Raises:
         HanamiError: if the server must not start; the text says why.
     """
-    runtime = Runtime.open(options.data_dir, "tool", options.flags)
+    runtime = Runtime.open(options.data_dir, Role.MIGRATE, options.flags)
     try:
-        if not runtime.plugins.admin(runtime, None):
+        if runtime.identity is None or not runtime.identity.has_admin():
             raise StartupError("there is no admin yet, run 'hanami init' first")
+        for task in runtime.queue.recover():
+            log.warning("a task had no queue and failed", extra={"task": task})
         removed = runtime.blobs.recover(set())
         if removed:
             log.info("unfinished blobs removed", extra={"count": len(removed)})
@@ -46,11 +54,16 @@ def _plan(runtime: Runtime) -> Plan:
     settings = runtime.settings
     if settings["log.level"] not in LEVELS:
         raise SettingsError(f"log.level must be one of {', '.join(LEVELS)}, not {settings['log.level']}")
+    placement.check(settings[placement.SETTING], list(runtime.hosts))
+    Origin(settings["http.proxies"])  # which each worker of the api makes, and could not report
     if not runtime.hosts:
         log.warning("no plugin provides a compute host, no task will run")
-    http = HttpLimits(**{name: settings[f"http.{name}"] for name in HttpLimits.__struct_fields__})
+    limits = {name: settings[f"http.{name}"] for name in HttpLimits.__struct_fields__}
+    http = HttpLimits(**limits | {"workers": limits["workers"] or min(len(os.sched_getaffinity(0)), MOST_WORKERS)})
     address = settings["http.host"], settings["http.port"]
-    return Plan(hosts=list(runtime.hosts), address=address, log_level=settings["log.level"], http=http)
+    processes = [Launch(p.name, p.target, p.command, p.ready) for p in runtime.processes.values()]
+    hosts = list(runtime.hosts)
+    return Plan(hosts=hosts, processes=processes, address=address, log_level=settings["log.level"], http=http)
 
 
 def main(argv: list[str]) -> int:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,7 +17,11 @@ import msgspec
 
 from hanami_server import lifetime
 
-__all__ = ["HttpLimits", "Options", "announce", "arguments", "parse"]
+__all__ = ["BEAT", "BEAT_SECONDS", "READY", "HttpLimits", "Launch", "Options", "announce", "arguments", "parse"]
+
+READY, BEAT = b"+", b"."
+BEAT_SECONDS = 5.0
+"""Time between two signs of life of a process that is ready."""
 
 
 class HttpLimits(msgspec.Struct, frozen=True):
@@ -25,7 +31,17 @@ class HttpLimits(msgspec.Struct, frozen=True):
     threads: int
     timeout: float
     max_body: int
+    streams: int
     connections: int
+
+
+class Launch(msgspec.Struct, frozen=True):
+    """A process that a plugin has declared; see `hanami_core.processes.Process`."""
+
+    name: str
+    target: str
+    command: tuple[str, ...]
+    ready: float
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -40,6 +56,7 @@ class Options(msgspec.Struct, frozen=True):
         host: compute host of a sidecar.
         listener: descriptor of the listening socket of the api.
         http: limits of the api.
+        process: what a process of a plugin is to run.
     """
 
     data_dir: Path
@@ -50,6 +67,7 @@ class Options(msgspec.Struct, frozen=True):
     host: str | None = None
     listener: int | None = None
     http: HttpLimits | None = None
+    process: Launch | None = None
 
 
 def arguments(options: Options) -> list[str]:
@@ -59,8 +77,10 @@ def arguments(options: Options) -> list[str]:
         value = getattr(options, name)
         if value is not None:
             texts += [f"--{name}", str(value)]
-    if options.http is not None:
-        texts += ["--http", msgspec.json.encode(options.http).decode()]
+    for name in ("http", "process"):
+        value = getattr(options, name)
+        if value is not None:
+            texts += [f"--{name}", msgspec.json.encode(value).decode()]
     return texts + [f"--set={name}={value}" for name, value in options.flags.items()]
 
 
@@ -74,6 +94,7 @@ def parse(argv: list[str]) -> Options:
     parser.add_argument("--host")
     parser.add_argument("--listener", type=int)
     parser.add_argument("--http", type=lambda text: msgspec.json.decode(text, type=HttpLimits))
+    parser.add_argument("--process", type=lambda text: msgspec.json.decode(text, type=Launch))
     parser.add_argument("--set", action="append", default=[], dest="flags")
     found = parser.parse_args(argv)
     if found.parent is not None:
@@ -89,7 +110,19 @@ def _split(texts: list[str]) -> dict[str, str]:
 
 
 def announce(options: Options) -> None:
-    """Tell the supervisor that this process is ready."""
+    """Tell the supervisor that this process is ready, and from now on that it lives.
+
+    The signs of life come from a thread of their own: they end when the process is stopped, or when something holds
+    the interpreter. Whether it does its work is for itself to find out.
+    """
     if options.ready is not None:
         with contextlib.suppress(OSError):
-            os.write(options.ready, b"+")
+            os.write(options.ready, READY)
+        threading.Thread(target=_beat, args=(options.ready,), name="beat", daemon=True).start()
+
+
+def _beat(descriptor: int) -> None:
+    with contextlib.suppress(OSError):  # the supervisor is gone, and this process follows it
+        while True:
+            os.write(descriptor, BEAT)
+            time.sleep(BEAT_SECONDS)

@@ -1,7 +1,7 @@
-"""``hanami serve``: starts the api and one sidecar for each compute host, restarts what dies, ends all together.
+"""``hanami serve``: starts the api, the worker, one sidecar for each compute host and what plugins declare.
 
-Small on purpose: it loads no plugin and outlives everything else. It owns the listening socket, so that connections
-wait in the backlog while the api restarts.
+Restarts what dies, does not get ready or hangs, and ends all together. Small on purpose: it loads no plugin and
+outlives everything else. It owns the listening socket, so that connections wait in the backlog while the api restarts.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import ipaddress
 import logging
 import os
 import selectors
+import shutil
 import signal
 import socket
 import subprocess
@@ -25,16 +26,17 @@ from hanami_core.errors import StartupError
 from hanami_core.localsocket import run_directory
 from hanami_server import lifetime, logs
 from hanami_server.child import Child
-from hanami_server.paths import server_lock_path, state_path
+from hanami_server.paths import plugin_states_path, server_lock_path, state_path
 from hanami_server.plan import Plan
-from hanami_server.process import Options, arguments
+from hanami_server.process import Launch, Options, arguments
 
-__all__ = ["State", "Supervisor", "bind", "serve"]
+__all__ = ["State", "Supervisor", "bind", "read_state", "serve"]
 
 BACKLOG = 2048
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 PATIENCE = 4.0
 FINAL_PATIENCE = 0.5
+LONGEST_PAUSE = 60.0
+"""Seconds between two starts of a plugin's process that fails again and again."""
 
 log = logging.getLogger("hanami.supervisor")
 
@@ -49,6 +51,14 @@ class State(msgspec.Struct):
     children: dict[str, int]
 
 
+def read_state(data_dir: Path) -> State | None:
+    """Return what the supervisor of a running server says of it."""
+    try:
+        return msgspec.json.decode(state_path(data_dir).read_bytes(), type=State)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
 def serve(data_dir: Path, flags: Mapping[str, str]) -> int:
     """Run a server until it is told to stop, and return the exit code.
 
@@ -61,6 +71,7 @@ def serve(data_dir: Path, flags: Mapping[str, str]) -> int:
         options = Options(data_dir, flags=dict(flags), parent=os.getpid())
         run_directory(data_dir).mkdir(mode=0o700, exist_ok=True)
         state_path(data_dir).unlink(missing_ok=True)
+        shutil.rmtree(plugin_states_path(data_dir), ignore_errors=True)
         plan = _prepare(options)
         logs.configure(plan.log_level, "supervisor")
         with bind(*plan.address) as listener:
@@ -108,13 +119,23 @@ class Supervisor:
         self._options = msgspec.structs.replace(options, log_level=plan.log_level)
         self._plan = plan
         self._listener = listener
-        self._children = [self._sidecar(host) for host in plan.hosts] + [self._api()]
+        self._children = [self._sidecar(host) for host in plan.hosts] + [self._worker(), self._api()]
+        self._children += [self._process(launch) for launch in plan.processes]
         self._selector = selectors.DefaultSelector()
         self._stopping = False
         self._greeted = False
 
     def _sidecar(self, host: str) -> Child:
         return Child(f"sidecar {host}", self._command("hanami_server.sidecar", host=host))
+
+    def _worker(self) -> Child:
+        return Child("worker", self._command("hanami_server.worker_process"))
+
+    def _process(self, launch: Launch) -> Child:
+        command = self._command("hanami_server.plugin_process", process=launch)
+        return Child(
+            f"process {launch.name}", command, patience=launch.ready, longest_pause=LONGEST_PAUSE, awaited=False
+        )
 
     def _api(self) -> Child:
         number = self._listener.fileno()
@@ -133,7 +154,8 @@ class Supervisor:
             try:
                 while not self._stopping:
                     self._start_due()
-                    self._wait(self._next_start())
+                    self._wait(self._next_moment())
+                    self._kill_late()
             finally:
                 self._end()
 
@@ -180,9 +202,22 @@ class Supervisor:
         self._selector.register(child.handle, selectors.EVENT_READ, lambda: self._ended(child))
         self._selector.register(child.reports, selectors.EVENT_READ, lambda: self._reported(child))
 
-    def _next_start(self) -> float | None:
-        due = [child.due for child in self._children if child.pid is None]
-        return max(0.0, min(due) - time.monotonic()) if due else None
+    def _next_moment(self) -> float | None:
+        """Return the seconds until a process is to be started, or to have reported."""
+        moments = [child.due if child.pid is None else child.deadline for child in self._children]
+        known = [moment for moment in moments if moment is not None]
+        return max(0.0, min(known) - time.monotonic()) if known else None
+
+    def _kill_late(self) -> None:
+        for child in self._children:
+            if child.deadline is not None and child.deadline <= time.monotonic():
+                if child.ready:
+                    log.error("process gives no sign of life, it is started anew", extra={"child": child.name})
+                else:
+                    fields = {"child": child.name, "seconds": child.patience}
+                    log.error("process does not get ready, it is started anew", extra=fields)
+                child.kill()
+                self._ended(child)
 
     def _wait(self, timeout: float | None) -> None:
         for key, _ in self._selector.select(timeout):
@@ -191,11 +226,17 @@ class Supervisor:
                 key.data()
 
     def _reported(self, child: Child) -> None:
+        known = child.ready
         if not child.reported():
             self._selector.unregister(child.reports)
-        elif all(other.ready for other in self._children):
+        elif child.ready and not known:
             self._save()
-            self._greet()
+            if self._ready:
+                self._greet()
+
+    @property
+    def _ready(self) -> bool:
+        return all(child.ready for child in self._children if child.awaited)
 
     def _ended(self, child: Child) -> None:
         for descriptor in (child.handle, child.reports):
@@ -216,11 +257,10 @@ class Supervisor:
     def _save(self) -> None:
         host, port = self._listener.getsockname()[:2]
         children = {child.name: child.pid for child in self._children if child.pid is not None}
-        ready = all(child.ready for child in self._children)
         path = state_path(self._options.data_dir)
         temporary = path.with_suffix(".tmp")
         try:
-            temporary.write_bytes(msgspec.json.encode(State(os.getpid(), host, port, ready, children)))
+            temporary.write_bytes(msgspec.json.encode(State(os.getpid(), host, port, self._ready, children)))
             temporary.replace(path)
         except OSError as error:  # a full disk must not end what still works
             log.warning("state file could not be written", extra={"reason": str(error)})

@@ -13,6 +13,7 @@ import logging
 import selectors
 import socket
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from typing import Any
@@ -30,6 +31,10 @@ LINGER = 2.0
 LARGEST_LINGER = 1 << 18
 MOST_HELD = 64 << 20
 SLOWEST_READER = 10
+"""Time that a client has to read an answer, in units of the time for a request. The kernel ends a connection whose
+client reads nothing; this is for one that reads a byte now and then."""
+SLOWEST_SENDER = 4096
+"""Bytes a second at which the body of a streamed request must arrive at least, on average."""
 
 log = logging.getLogger("hanami.http")
 
@@ -39,11 +44,12 @@ class Peer(TConn):  # type: ignore[misc]
 
     parser: Any
 
-    def __init__(self, cfg: Any, sock: socket.socket, client: Any, server: Any, largest_body: int) -> None:
-        """Wrap an accepted socket."""
+    def __init__(self, cfg: Any, sock: socket.socket, client: Any, server: Any, intake: Callable[[], Intake]) -> None:
+        """Wrap an accepted socket; `intake` makes what collects a request."""
         super().__init__(cfg, sock, client, server)
-        self.largest_body = largest_body
-        self.intake = Intake(largest_body)
+        self.new_intake = intake
+        self.intake = intake()
+        self.streamed = False
         self.deadline = 0.0
         self.started = False
         self.leaving = 0
@@ -56,7 +62,13 @@ class Peer(TConn):  # type: ignore[misc]
             self.initialized = True
             self.parser = http.get_parser(self.cfg, self.sock, self.client)
         self.parser.unreader.unread(bytes(self.intake.data))
-        self.intake = Intake(self.largest_body)
+        self.intake = self.new_intake()
+
+    def stream(self, timeout: float) -> None:
+        """Let the thread that answers read the rest of the request, at no less than a certain speed."""
+        self.streamed = True
+        self.hand_over(timeout)
+        self.parser.unreader.sock = _Metered(self.sock, timeout)
 
     def take_back(self) -> Stage:
         """Prepare the socket for the poller after a request was answered; a pipelined one may be there already."""
@@ -73,7 +85,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Take the limits from the application."""
         super().__init__(*args, **kwargs)
         self._timeout: float = self.app.limits.timeout
-        self._largest_body: int = self.app.limits.max_body
+        self._new_intake = partial(Intake, self.app.limits.max_body, self.app.is_streamed)
+        self._free_streams: int = self.app.limits.streams
         self._waiting: set[Peer] = set()
         self._held = 0
 
@@ -93,7 +106,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.nr_conns += 1
         if self.nr_conns >= self.worker_connections:
             self._make_room()
-        self._watch(Peer(self.cfg, sock, client, listener.getsockname(), self._largest_body), self._timeout)
+        self._watch(Peer(self.cfg, sock, client, listener.getsockname(), self._new_intake), self._timeout)
 
     def _make_room(self) -> None:
         if self._waiting:
@@ -155,7 +168,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return
         self._unwatch(peer)
         if stage is Stage.WHOLE:
+            peer.hand_over(self._timeout * SLOWEST_READER)
             self.enqueue_req(peer)
+        elif stage is Stage.STREAMED and self._free_streams:
+            self._free_streams -= 1
+            peer.stream(self._timeout)
+            self.enqueue_req(peer)
+        elif stage is Stage.STREAMED:
+            _refuse(peer.sock, "too many large bodies at the same time, try again later", "503 Service Unavailable")
+            self._leave(peer)
         else:
             _refuse(peer.sock, peer.intake.reason)
             self._leave(peer)
@@ -181,17 +202,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     # -- threads ------------------------------------------------------------------------------------------------------
 
-    def enqueue_req(self, conn: Peer) -> None:
-        """Give a whole request to a thread."""
-        # The kernel ends a connection whose client reads nothing; this is for one that reads a byte now and then.
-        conn.hand_over(self._timeout * SLOWEST_READER)
-        super().enqueue_req(conn)
-
     def handle(self, conn: Peer) -> bool:
         """Answer one request in a thread and tell whether the connection stays open."""
         request = None
         try:
             request = next(conn.parser)
+            if conn.streamed:
+                # What the handler leaves of the body is not worth reading.
+                request.force_close()
             return bool(self._keepalive_after(conn, self.handle_request(request, conn)))
         except (StopIteration, http.errors.NoMoreData, OSError) as error:
             log.debug("connection closed", extra={"reason": repr(error)})
@@ -201,6 +219,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def finish_request(self, conn: Peer, fs: Future[bool]) -> None:
         """Take a connection back from a thread."""
+        if conn.streamed:
+            self._free_streams += 1
         if fs.cancelled() or fs.exception() is not None or not fs.result():
             self._leave(conn)
             return
@@ -215,6 +235,33 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         else:
             log.error("request failed outside of the application", exc_info=exc)
             _refuse(client, "", "500 Internal Server Error")
+
+
+class _Metered:
+    """The socket of a streamed request: a client that sends a byte now and then must not hold a thread for ever."""
+
+    def __init__(self, sock: socket.socket, grace: float) -> None:
+        self._sock = sock
+        self._begin = time.monotonic()
+        self._grace = grace
+        self._received = 0
+
+    def recv(self, size: int) -> bytes:
+        """Return what has arrived.
+
+        Raises:
+            TimeoutError: if nothing comes, or too little.
+        """
+        data = self._sock.recv(max(size, PIECE))
+        self._received += len(data)
+        late = time.monotonic() - self._begin - self._grace
+        if late > 0 and self._received < late * SLOWEST_SENDER:
+            raise TimeoutError("the body arrives too slowly")
+        return data
+
+    def __getattr__(self, name: str) -> Any:
+        """Be the socket in everything else."""
+        return getattr(self._sock, name)
 
 
 def _refuse(sock: socket.socket, text: str, status: str = "400 Bad Request") -> None:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from hanami_core.compute import Columns, LiveNetwork, Rows, Run
 from hanami_core.network import Input, Output, Position, Settings, Template
+from hanami_core.testing.hosts import host_context
 from hanami_plugins.host_numba.host import CpuHost
 from hanami_plugins.host_numba.section import SectionRules
 
@@ -126,7 +127,7 @@ def wide(host: CpuHost, train: Rows, test: Rows, labels: npt.NDArray[np.uint8]) 
     """Return speed and accuracy of wider networks than usual."""
     figures = {}
     for blocks in BLOCKS:
-        options = Settings(blocks=blocks)
+        options = Settings(own={"blocks": blocks})
         name = f"{blocks}_blocks"
         figures[f"train_{name}_images_per_second"], figures[f"request_{name}_images_per_second"] = speed(
             host, train, test, options
@@ -138,7 +139,7 @@ def wide(host: CpuHost, train: Rows, test: Rows, labels: npt.NDArray[np.uint8]) 
 
 def small(host: CpuHost, train: Rows, test: Rows, labels: npt.NDArray[np.uint8]) -> dict[str, float]:
     """Return speed and accuracy of answers from weights of 8 bits, and how many of them are those of all bits."""
-    exact, rounded = new_network(host), new_network(host, 0, Settings(precision="int8"))
+    exact, rounded = new_network(host), new_network(host, 0, Settings(own={"precision": "int8"}))
     for network in (exact, rounded):
         network.train(train, RUN)
     times = [seconds(lambda: answer(rounded, test)) for _ in range(REPEATS)]
@@ -180,7 +181,7 @@ def run(directory: Path) -> dict[str, Any]:
     test, labels = digits(directory, "t10k")
     one, two = CpuHost("cpu0", 1), CpuHost("cpu1", 2)
     with tempfile.TemporaryDirectory(prefix="hanami-kernels-") as cache:
-        figures: dict[str, Any] = {"compile_seconds": seconds(lambda: one.start(Path(cache)))}
+        figures: dict[str, Any] = {"compile_seconds": seconds(lambda: one.start(host_context(Path(cache))))}
         for host, threads in ((one, 1), (two, 2)):
             trained, answered = speed(host, train, test)
             figures[f"train_images_per_second_{threads}_threads"] = trained

@@ -19,11 +19,12 @@ from typing import Any
 import numpy as np
 
 from hanami_core.compute import Columns, Rows
+from hanami_core.testing.hosts import host_context
 from hanami_plugins.host_numba.host import CpuHost
 from hanami_plugins.host_numba.team import processors
 from hanami_sdk import Client, Cluster, Dataset
 from hanami_server.demo import digits, story
-from hanami_server.demo.local import LocalServer
+from hanami_server.local import LocalServer
 from tests.bench import engine
 
 CLUSTERS = 8
@@ -107,7 +108,7 @@ def run(directory: Path) -> dict[str, Any]:
     rows, _ = engine.digits(directory, "train")
     host = CpuHost("cpu0", 1)
     with tempfile.TemporaryDirectory(prefix="hanami-bench-") as base, LocalServer(Path(base) / "data") as server:
-        host.start(Path(base) / "kernels")
+        host.start(host_context(Path(base) / "kernels"))
         with Client(server.address, server.user, server.passphrase, timeout=600) as client:
             return measure(client, host, rows)
 

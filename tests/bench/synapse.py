@@ -12,6 +12,7 @@ from typing import Any
 
 from hanami_core.compute import LiveNetwork
 from hanami_core.network import Input, Output, Position, Settings, Template
+from hanami_core.testing.hosts import host_context
 from hanami_plugins.host_numba.host import CpuHost
 from hanami_plugins.host_numba.synapse import SynapseRules
 from tests.bench.engine import CLASSES, PIXELS, RUN, SEEDS, accuracy, answer, digits, seconds, single_cycles
@@ -36,7 +37,7 @@ def run_synapse(mnist_dir: Path) -> dict[str, Any]:
     test, labels = digits(mnist_dir, "t10k")
     one, two = CpuHost("cpu0", 1), CpuHost("cpu1", 2)
     with tempfile.TemporaryDirectory(prefix="hanami-kernels-") as cache:
-        one.start(Path(cache))
+        one.start(host_context(Path(cache)))
         figures: dict[str, Any] = {"compile_seconds": seconds(lambda: new_network(one))}
         found: dict[int, list[float]] = {epoch: [] for epoch in range(1, EPOCHS + 1)}
         first_epochs = []

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from hanami_core.http.routes import Listing, Paging, Route, paged
+from hanami_core.http import BoundRoute, Listing, Paging, paged
 from hanami_core.ids import new_uuid
 from hanami_core.queue import Task
 from hanami_plugins.checkpoints.models import Checkpoint
@@ -30,8 +31,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
         fill(whole, Dataset, COUNT, **owned, format="csv")
         fill(whole, Cluster, COUNT, **owned, template="", seed=1, host="cpu0")
         fill(whole, Checkpoint, COUNT, **owned, blob="")
-        lane = Cluster.get().uuid
-        fill(whole, Task, COUNT, **owned, kind="train", lane=lane, payload="{}", total_cycles=1)
+        uuid = Cluster.get().uuid
+        fill(whole, Task, COUNT, **owned, kind="train", partition=uuid, payload="{}", total_cycles=1)
         fill(whole, Project, COUNT, id=lambda n: f"project{n}", name="name", creator_id="asdf")
         fill(whole, User, COUNT - 1, id=lambda n: f"user{n}", name="name", creator_id="asdf", passphrase_hash="")
         for model in (Dataset, Cluster, Checkpoint, Task, Project, User):
@@ -39,21 +40,21 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
         yield whole
 
 
-def lists(whole: Whole) -> list[Route]:
-    return [route for route in whole.runtime.plugins.routes(whole.runtime) if route.path.endswith("/all")]
+def lists(whole: Whole) -> list[BoundRoute]:
+    return [bound for bound in whole.runtime.routes if bound.path.endswith("/all")]
 
 
-def needs(route: Route) -> dict[str, str]:
-    return {"cluster_uuid": Cluster.get().uuid} if "cluster_uuid" in route.request.__struct_fields__ else {}
+def needs(route: BoundRoute) -> dict[str, str]:
+    return {"cluster_uuid": Cluster.get().uuid} if "cluster_uuid" in route.route.request.__struct_fields__ else {}
 
 
-def get(whole: Whole, route: Route, **fields: Any) -> Any:
+def get(whole: Whole, route: BoundRoute, **fields: Any) -> Any:
     answer = whole.call("GET", route.path, **needs(route), **fields)
     assert answer.status_code == 200, answer.text
     return answer.json
 
 
-def pages(whole: Whole, route: Route, limit: int) -> list[Any]:
+def pages(whole: Whole, route: BoundRoute, limit: int) -> list[Any]:
     answers = [get(whole, route, limit=limit)]
     while answers[-1]["next"] is not None:
         answers.append(get(whole, route, limit=limit, after=answers[-1]["next"]))
@@ -64,8 +65,8 @@ def test_every_list_declares_pages(whole: Whole) -> None:
     found = lists(whole)
     assert len(found) == 7
     for route in found:
-        assert issubclass(route.request, Paging), route.path
-        assert route.response is Listing
+        assert issubclass(route.route.request, Paging), route.path
+        assert route.route.response is Listing
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 6, 7, 10_000])
@@ -109,9 +110,13 @@ def test_a_place_behind_the_end_is_an_empty_last_page(whole: Whole) -> None:
 
 def test_a_page_of_rows_from_anywhere() -> None:
     rows = [(place, [place]) for place in (2, 3, 5)]
-    assert paged(("n",), rows, Paging()) == {"header": ["n"], "body": [[2], [3], [5]]}
-    assert paged(("n",), rows, Paging(limit=2)) == {"header": ["n"], "body": [[2], [3]], "next": "3"}
-    assert paged(("n",), rows, Paging(after="3")) == {"header": ["n"], "body": [[5]], "next": None}
+    assert msgspec.to_builtins(paged(("n",), rows, Paging())) == {"header": ["n"], "body": [[2], [3], [5]]}
+    assert msgspec.to_builtins(paged(("n",), rows, Paging(limit=2))) == {
+        "header": ["n"],
+        "body": [[2], [3]],
+        "next": "3",
+    }
+    assert msgspec.to_builtins(paged(("n",), rows, Paging(after="3"))) == {"header": ["n"], "body": [[5]], "next": None}
 
 
 def test_the_pages_of_a_member_are_full_of_what_he_may_see(tmp_path: Path) -> None:

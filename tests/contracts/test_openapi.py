@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from falcon import inspect as falcon_inspect
 
-from hanami_core.http.routes import METHODS, Empty, Page, Route
+from hanami_core.http import Api, BoundRoute, Empty, Page, Route
 from hanami_plugins.openapi import describe
 from hanami_server.health import LIVE_PATH, READY_PATH
 from tests.whole import Whole
@@ -66,13 +66,13 @@ def good(schema: dict[str, Any]) -> Any:
 def test_every_route_is_described_and_nothing_else(whole: Whole, document: dict[str, Any]) -> None:
     served = {
         (method.method, route.path)
-        for route in falcon_inspect.inspect_app(whole.app).routes
+        for route in falcon_inspect.inspect_app(whole.http.app).routes
         for method in route.methods
         if not method.internal
     }
     described = {(method, path) for method, path, _ in operations(document)}
     assert served == described | {("GET", LIVE_PATH), ("GET", READY_PATH)}
-    assert {method for method, _ in described} <= set(METHODS)
+    assert {method for method, _ in described} <= {"GET", "POST", "PUT", "DELETE"}
 
 
 def test_every_operation_says_what_it_does(document: dict[str, Any]) -> None:
@@ -92,7 +92,7 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
 
 def test_every_anonymous_route_says_so(whole: Whole, document: dict[str, Any]) -> None:
     open_ones = {(method, path) for method, path, operation in operations(document) if operation.get("security") == []}
-    assert open_ones == {key for key, route in whole.runtime.routes.items() if route.anonymous}
+    assert open_ones == {bound.key for bound in whole.runtime.routes if bound.route.anonymous}
     assert document["security"] == [{"token": []}]
 
 
@@ -147,7 +147,7 @@ def test_the_page_needs_no_token_and_nothing_from_elsewhere(whole: Whole) -> Non
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert not re.search(r"https?://|//cdn|innerHTML|<link|<img|\ssrc=", answer.text)
     assert "connect-src 'self'" in answer.text
-    assert whole.runtime.routes["GET", "/docs"].response is Page
+    assert whole.runtime.routes.get("GET", "/docs").route.response is Page
 
 
 def test_an_answer_of_an_unknown_type_costs_nothing_but_its_schema() -> None:
@@ -157,8 +157,9 @@ def test_an_answer_of_an_unknown_type_costs_nothing_but_its_schema() -> None:
     def handler(call: Any, request: Any) -> Any:
         """Return something strange."""
 
-    routes = [Route("GET", "/v1/strange", "strange.get", Empty, Strange, handler)]
-    operation = describe(routes, "1.0")["paths"]["/v1/strange"]["get"]
+    api = Api("strange", "/v1")
+    route = BoundRoute(api, Route("GET", "/strange", "strange.get", Empty, Strange, handler))
+    operation = describe(api, [route], "1.0")["paths"]["/v1/strange"]["get"]
     assert operation["summary"] == "Return something strange"
     assert operation["responses"]["200"]["content"] == {"application/json": {"schema": {}}}
 

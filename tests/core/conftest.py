@@ -7,19 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from hanami_core.runtime import CORE_MODELS
-from hanami_core.settings import Settings
-from hanami_core.storage import database
+from hanami_core.storage.blob_stores import BlobStores
 from hanami_core.storage.blobs import Blobs
-from hanami_plugins.blobs_files import FileBlobStore
-from hanami_plugins.database_sqlite import hanami_database
+from hanami_core.storage.contract import StorageContext
+from hanami_core.testing.storage import bound_to, make_core_tables, storage_context
+from hanami_plugins.blobs_files import FileBackend
+from hanami_plugins.database_sqlite import SqliteBackend
 
 
 @pytest.fixture
-def blobs(tmp_path: Path) -> Iterator[Blobs]:
+def context(tmp_path: Path) -> StorageContext:
+    """What storage in a fresh data directory is opened with."""
+    return storage_context(tmp_path, {"database_sqlite.timeout": 5.0})
+
+
+@pytest.fixture
+def blobs(context: StorageContext) -> Iterator[Blobs]:
     """Blobs in a fresh data directory, and the tables of the core."""
-    db = hanami_database(Settings(tmp_path, {}, {"database_sqlite.timeout": 5.0}, {}))
-    database.proxy.initialize(db)
-    database.migrate(Path(database.__file__).parent / "migrations", "core", CORE_MODELS)
-    yield Blobs(FileBlobStore(tmp_path))
-    db.close()
+    with bound_to(SqliteBackend().open(context)):
+        make_core_tables()
+        yield Blobs(BlobStores({"files": FileBackend()}, "files", context))

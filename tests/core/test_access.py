@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hanami_core.access import Access, Action, Actor, Rule
-from hanami_core.errors import NotFound, Unauthorized
-from hanami_core.storage import database
+from hanami_core.errors import Forbidden, NotFound
+from hanami_core.storage.contract import Database
 from hanami_core.storage.database import OwnedRecord, Record
+from hanami_core.testing.storage import bound_to
 
 ACTOR = Actor("tsugumi", "Tsugumi", "test_project", "member")
 ACTION = Action("things.get", "GET", "v1.0alpha/thing", "read", ("member",))
@@ -30,11 +31,10 @@ class Place(Record):
 
 @pytest.fixture(scope="module", autouse=True)
 def _tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    db = peewee.SqliteDatabase(tmp_path_factory.mktemp("access") / "hanami.db")
-    database.proxy.initialize(db)
-    db.create_tables([Thing, Place])
-    yield
-    db.close()
+    opened = Database(peewee.SqliteDatabase(tmp_path_factory.mktemp("access") / "hanami.db"))
+    with bound_to(opened):
+        opened.driver.create_tables([Thing, Place])
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -61,14 +61,27 @@ def test_one_rule_that_allows_is_enough() -> None:
 
 @pytest.mark.parametrize("rules", [(), (Rule(True, where=peewee.SQL("1 = 1")),)])
 def test_what_no_rule_mentions_is_denied(rules: tuple[Rule, ...]) -> None:
-    with pytest.raises(Unauthorized, match=r"^Access denied by policy$"):
+    with pytest.raises(Forbidden, match=r"^access_denied$"):
         access(*rules).require()
 
 
 @given(st.permutations([Rule(True), Rule(False, "because"), Rule(True)]))
 def test_one_rule_that_denies_wins_and_gives_the_reason(rules: list[Rule]) -> None:
-    with pytest.raises(Unauthorized, match=r"^because$"):
+    with pytest.raises(Forbidden, match=r"^because$"):
         access(*rules).require()
+
+
+@given(st.permutations([Rule(True), Rule(False, "because"), Rule(False, "access_denied"), Rule(False, "why not")]))
+def test_what_the_policy_denies_is_denied_by_the_policy(rules: list[Rule]) -> None:
+    """Whatever order plugins are asked in, the reason is the same."""
+    with pytest.raises(Forbidden, match=r"^access_denied$"):
+        access(*rules).require()
+
+
+def test_admins_are_asked_for_by_name() -> None:
+    for code in ("admins_only", "notes_for_admins"):
+        with pytest.raises(Forbidden, match=f"^{code}$"):
+            access(Rule(True)).require_admin(code)
 
 
 def test_rules_are_asked_about_the_action_or_about_a_model() -> None:

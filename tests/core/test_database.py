@@ -9,7 +9,10 @@ from typing import Any
 import peewee
 import pytest
 
-from hanami_core.storage.database import Prepared, Record, proxy
+from hanami_core.storage.contract import Database
+from hanami_core.storage.database import Record
+from hanami_core.storage.prepared import Prepared
+from hanami_core.testing.storage import bound_to
 
 
 class Person(Record):
@@ -20,15 +23,12 @@ class Person(Record):
 
 @pytest.fixture(autouse=True)
 def people(tmp_path: Path) -> Iterator[None]:
-    former = proxy.obj
-    db = peewee.SqliteDatabase(str(tmp_path / "people.db"))
-    proxy.initialize(db)
-    db.create_tables([Person])
-    for name, town in (("ada", "london"), ("emmy", "erlangen"), ("alan", "london")):
-        Person.create(id=name, town=town)
-    yield
-    db.close()
-    proxy.initialize(former)
+    opened = Database(peewee.SqliteDatabase(str(tmp_path / "people.db")))
+    with bound_to(opened):
+        opened.driver.create_tables([Person])
+        for name, town in (("ada", "london"), ("emmy", "erlangen"), ("alan", "london")):
+            Person.create(id=name, town=town)
+        yield
 
 
 def test_values_go_where_they_belong() -> None:

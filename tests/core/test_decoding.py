@@ -16,8 +16,9 @@ import pytest
 
 from hanami_core import hookimpl
 from hanami_core.datasets import DatasetFormat, Table, TableWriter
-from hanami_core.decoding import DecodeResult, Limits, decode
+from hanami_core.decoding import DecodeResult, Limits, Stopped, decode
 from hanami_core.errors import BadRequest
+from tests.server.harness import alive, descendants, until
 
 MODULE = __name__
 
@@ -56,6 +57,7 @@ FORMATS = {
     "environment": "raise BadRequest(json.dumps(sorted(os.environ)))",
     "modules": "raise BadRequest(json.dumps([m for m in sys.modules if m.startswith('hanami')]))",
     "session": "import resource as r; raise BadRequest(f'{r.getrlimit(r.RLIMIT_CORE)} {os.getsid(0) == os.getpid()}')",
+    "slow": "files['input'].read(2)\ntime.sleep(60)",
     "helper": "subprocess.Popen(['sleep', '60']); time.sleep(60)",
 }
 
@@ -121,6 +123,44 @@ def test_time_is_limited(tmp_path: Path, name: str) -> None:
     start = time.monotonic()
     assert refused(tmp_path, name, Limits(seconds=1)) == "the files could not be decoded: it took longer than 1 seconds"
     assert time.monotonic() - start < 5
+
+
+def test_whoever_waits_learns_how_far_it_is_and_can_give_up(tmp_path: Path) -> None:
+    (tmp_path / "source").write_bytes(bytes(5_000_000))
+    (tmp_path / "link").symlink_to(tmp_path / "source")
+    seen: list[int] = []
+
+    def step(done: int) -> bool:
+        seen.append(done)
+        return not done
+
+    begin = time.monotonic()
+    with pytest.raises(Stopped):
+        decode(MODULE, "slow", {"input": tmp_path / "link"}, tmp_path / "table", Limits(seconds=30), step)
+    # Python reads ahead, a buffer at a time.
+    assert 0 < seen[-1] < 5_000_000
+    assert time.monotonic() - begin < 15
+
+
+DECODER = """
+import sys
+from pathlib import Path
+from hanami_core.decoding import *
+step = lambda done: print("alive", flush=True) is None
+decode(sys.argv[1], "hangs", {}, Path(sys.argv[2]), Limits(), step)
+"""
+
+
+def test_a_decoder_dies_with_who_started_it(tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", DECODER, MODULE, str(tmp_path / "table")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        decoders = descendants(process.pid)
+        process.kill()
+    assert decoders
+    until(lambda: not any(map(alive, decoders)), 5)
 
 
 def test_the_table_is_limited(tmp_path: Path) -> None:

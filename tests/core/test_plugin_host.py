@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import types
 from pathlib import Path
 from typing import Any
@@ -10,15 +11,22 @@ import msgspec
 import peewee
 import pytest
 
-from hanami_core import hookimpl
+from hanami_core import hookimpl, hookspec
 from hanami_core.access import Action, Actor, Rule
-from hanami_core.errors import BadRequest, SettingsError, StartupError, Unauthorized
-from hanami_core.events import CallMade, Event
-from hanami_core.http.routes import Empty, Route
+from hanami_core.checks import Check, Finding
+from hanami_core.compute import HostContext
+from hanami_core.errors import BadRequest, PluginError, SettingsError, StartupError, Unauthorized
+from hanami_core.events import CallAllowed, Event
+from hanami_core.http import Api, Empty, Route
+from hanami_core.network.declared import NoSettings
 from hanami_core.plugin_host import EntryPoint, Plugin, PluginHost, read_disabled, write_disabled
+from hanami_core.processes import Process
 from hanami_core.queue import TaskKind
+from hanami_core.schedules import Schedule
 from hanami_core.settings import Setting, Settings
 from hanami_core.sockets import SocketTarget
+from hanami_core.storage.contract import StorageContext
+from hanami_core.storage.opening import open_database
 
 ACTOR = Actor("alice", "Alice", "proj", "member")
 ACTION = Action("notes.get", "GET", "v1/note", "read", ("member",))
@@ -87,8 +95,9 @@ def test_an_unknown_hook_breaks_the_plugin() -> None:
 
 
 def test_a_wrong_signature_breaks_the_plugin() -> None:
-    host = PluginHost([plugin("a", hanami_models=lambda surprise: [])])
-    assert state(host, "a")[0] == "broken"
+    host = PluginHost([plugin("a", hanami_models=lambda surprise: []), plugin("b", hanami_startup=lambda it: None)])
+    assert state(host, "a") == ("broken", "hanami_models has no argument 'surprise', it offers none")
+    assert state(host, "b") == ("broken", "hanami_startup has no argument 'it', it offers runtime")
 
 
 def test_disabled_names_survive(tmp_path: Path) -> None:
@@ -114,7 +123,7 @@ def test_hook_hanami_settings() -> None:
     host = PluginHost(points)
     assert host.settings() == [good]
     assert state(host, "raises") == ("broken", "ValueError: boom")
-    assert state(host, "wrong")[1] == "PluginError: hanami_settings returned str, expected Setting"
+    assert state(host, "wrong")[1] == "hanami_settings returned str, expected Setting"
     assert "does not begin with foreign." in state(host, "foreign")[1]
 
 
@@ -154,83 +163,126 @@ def test_hook_hanami_shutdown() -> None:
             plugin("good", hanami_shutdown=lambda runtime: seen.append(runtime)),
         ]
     )
+    host.startup("runtime")
     host.shutdown("runtime")
     assert seen == ["runtime"]
+    assert state(host, "bad") == ("degraded", "failed in hanami_shutdown: ValueError: boom")
+    host.shutdown("runtime")
+    assert seen == ["runtime"], "who was shut down is not running any more"
 
 
-def test_hook_hanami_database() -> None:
-    wanted = peewee.SqliteDatabase(":memory:")
-    host = PluginHost(
-        [plugin("a", hanami_database=lambda settings: None), plugin("b", hanami_database=lambda settings: wanted)]
-    )
-    assert host.database(SETTINGS) is wanted
+class Backend:
+    """Opens nothing."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def open(self, context: object) -> object:
+        raise OSError("no route to the server")
 
 
-@pytest.mark.parametrize("implementation", [lambda settings: boom(), lambda settings: "sqlite", lambda settings: None])
-def test_hook_hanami_database_failing_refuses_the_start(implementation: Any) -> None:
-    with pytest.raises(StartupError, match=r"plugin a|no plugin provides a database"):
-        PluginHost([plugin("a", hanami_database=implementation)]).database(SETTINGS)
+STORAGE = [("hanami_databases", "databases"), ("hanami_blob_stores", "blob_stores")]
 
 
-def test_without_a_database_the_broken_plugins_are_named() -> None:
+@pytest.mark.parametrize(("hook", "method"), STORAGE)
+def test_storage_is_found_by_name(hook: str, method: str) -> None:
+    first, second, third = Backend("one"), Backend("two"), Backend("one")
+    points = [
+        plugin("a", **{hook: lambda settings: [first]}),
+        plugin("b", **{hook: lambda: [second]}),
+        plugin("c", **{hook: lambda: [third]}),
+        plugin("d", **{hook: lambda: boom()}),
+        plugin("e", **{hook: lambda: ["sqlite"]}),
+    ]
+    host = PluginHost(points)
+    assert getattr(host, method)(SETTINGS) == {"one": first, "two": second}
+    assert state(host, "c") == ("broken", f"{hook}: one is taken by plugin a")
+    assert state(host, "d") == ("broken", "ValueError: boom")
+    assert state(host, "e")[0] == "broken"
+
+
+def test_without_the_chosen_database_the_broken_plugins_are_named(context: StorageContext) -> None:
     host = PluginHost([EntryPoint("postgres", "third", "1", broken_import)])
-    with pytest.raises(StartupError, match="postgres: ImportError: no module named parquet"):
-        host.database(SETTINGS)
+    with pytest.raises(StartupError) as caught:
+        open_database(host.databases(SETTINGS), context, host.broken())
+    line = "storage.database is 'sqlite', but no plugin brings a database of that name; known: none"
+    assert str(caught.value) == f"{line} (postgres: ImportError: no module named parquet)"
+
+
+def test_a_database_that_can_not_be_opened_refuses_the_start(context: StorageContext) -> None:
+    with pytest.raises(StartupError, match="database 'sqlite': OSError: no route to the server"):
+        open_database({"sqlite": Backend("sqlite")}, context)  # type: ignore[dict-item]
+    wrong = Backend("sqlite")
+    wrong.open = lambda context: "a file"  # type: ignore[method-assign]
+    with pytest.raises(StartupError, match="database 'sqlite': the backend returned str, no Database"):
+        open_database({"sqlite": wrong}, context)  # type: ignore[dict-item]
 
 
 def test_hook_hanami_models() -> None:
     class Note(peewee.Model):
         pass
 
-    assert PluginHost([plugin("a", hanami_models=lambda: [Note])]).models() == {"a": [Note]}
-    for bad in (lambda: boom(), lambda: ["notes"]):
+    points = [plugin("a", hanami_models=lambda: [Note])]
+    models = PluginHost(points).models()
+    assert dict(models) == {"note": Note}
+    assert models.owner("note").name == "a"
+    for bad in (lambda: boom(), lambda: ["notes"], lambda: [int]):
         with pytest.raises(StartupError, match="plugin a"):
             PluginHost([plugin("a", hanami_models=bad)]).models()
 
 
-@pytest.mark.parametrize("implementation", [lambda settings: boom(), lambda settings: object()])
-def test_hook_hanami_blob_store_failing_refuses_the_start(implementation: Any) -> None:
-    with pytest.raises(StartupError, match="plugin a"):
-        PluginHost([plugin("a", hanami_blob_store=implementation)]).blob_store(SETTINGS)
+class Scheme:
+    """Knows one credential."""
+
+    def __init__(self, name: str, answer: Any = ACTOR) -> None:
+        self.name, self.answer = name, answer
+
+    def identify(self, request: object) -> Any:
+        return self.answer() if callable(self.answer) else self.answer
 
 
-def test_hook_hanami_authenticate() -> None:
-    points = [
-        plugin("a", hanami_authenticate=lambda runtime, token: ACTOR if token == "mine" else None),
-        plugin("b", hanami_authenticate=lambda runtime, token: ACTOR if token == "other" else None),
-    ]
-    host = PluginHost(points)
-    assert host.authenticate(None, "mine") == ACTOR
-    assert host.authenticate(None, "other") == ACTOR
-    with pytest.raises(Unauthorized, match="invalid token supplied"):
-        host.authenticate(None, "nobody")
+def test_hook_hanami_authenticators() -> None:
+    host = PluginHost([plugin("a", hanami_authenticators=lambda runtime: [Scheme("one"), Scheme("two")])])
+    found = host.authenticators(None)
+    assert sorted(found) == ["one", "two"]
+    assert host.identify(found["one"], None) == ACTOR  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("implementation", [lambda token: boom(), lambda token: {"is_admin": True}])
-def test_hook_hanami_authenticate_fails_closed(implementation: Any) -> None:
-    later = plugin("z", hanami_authenticate=lambda token: ACTOR)
-    first = plugin("a", hanami_authenticate=implementation)
-    with pytest.raises(Unauthorized):
-        PluginHost([later, first]).authenticate(None, "x")
+def test_hook_hanami_authenticators_refuses_a_scheme_that_is_taken() -> None:
+    host = PluginHost([plugin(name, hanami_authenticators=lambda: [Scheme("one")]) for name in ("a", "b")])
+    assert list(host.authenticators(None)) == ["one"]
+    assert host.plugins["b"].reason == "hanami_authenticators: one is taken by plugin a"
 
 
-def test_hook_hanami_authenticate_keeps_the_reason_of_a_refusal() -> None:
-    def expired(token: str) -> None:
-        raise Unauthorized("token expired")
+@pytest.mark.parametrize("answer", [boom, lambda: {"is_admin": True}])
+def test_a_scheme_that_fails_lets_nobody_in(answer: Any) -> None:
+    host = PluginHost([plugin("a", hanami_authenticators=lambda: [Scheme("one", answer)])])
+    with pytest.raises(Unauthorized, match="credential_invalid"):
+        host.identify(host.authenticators(None)["one"], None)  # type: ignore[arg-type]
 
-    with pytest.raises(Unauthorized, match="token expired"):
-        PluginHost([plugin("a", hanami_authenticate=expired)]).authenticate(None, "x")
+
+def test_a_scheme_keeps_the_reason_of_a_refusal() -> None:
+    def expired() -> None:
+        raise Unauthorized("credential_expired")
+
+    host = PluginHost([plugin("a", hanami_authenticators=lambda: [Scheme("one", expired)])])
+    with pytest.raises(Unauthorized, match="credential_expired"):
+        host.identify(host.authenticators(None)["one"], None)  # type: ignore[arg-type]
 
 
-def test_hook_hanami_rules() -> None:
+def test_hook_hanami_access_rules() -> None:
     rule = Rule(True, "because")
-    assert PluginHost([plugin("a", hanami_rules=lambda actor, action: [rule])]).rules(ACTOR, ACTION) == [rule]
+    host = PluginHost([plugin("a", hanami_access_rules=lambda actor, action: [rule])])
+    assert host.access_rules(ACTOR, ACTION) == [rule]
 
 
 @pytest.mark.parametrize("implementation", [lambda actor: boom(), lambda actor: [True], lambda actor: None])
-def test_hook_hanami_rules_fails_closed(implementation: Any) -> None:
-    host = PluginHost([plugin("bad", hanami_rules=implementation), plugin("ok", hanami_rules=lambda: [Rule(True)])])
-    assert Rule(False, "Access denied by policy") in host.rules(ACTOR, ACTION)
+def test_hook_hanami_access_rules_fails_closed(implementation: Any) -> None:
+    points = [
+        plugin("bad", hanami_access_rules=implementation),
+        plugin("ok", hanami_access_rules=lambda: [Rule(True)]),
+    ]
+    assert Rule(False, "access_denied") in PluginHost(points).access_rules(ACTOR, ACTION)
 
 
 class Format:
@@ -252,9 +304,9 @@ def test_hook_hanami_dataset_formats() -> None:
     ]
     host = PluginHost(points)
     assert set(host.dataset_formats()) == {"csv"}
-    assert state(host, "b") == ("degraded", "PluginError: hanami_dataset_formats: csv is taken by plugin a")
-    assert state(host, "c") == ("degraded", "ValueError: boom")
-    assert state(host, "d")[0] == "degraded"
+    assert state(host, "b") == ("broken", "hanami_dataset_formats: csv is taken by plugin a")
+    assert state(host, "c") == ("broken", "ValueError: boom")
+    assert state(host, "d") == ("broken", "hanami_dataset_formats returned str, expected DatasetFormat")
 
 
 @pytest.mark.parametrize(
@@ -265,13 +317,17 @@ def test_hook_hanami_dataset_formats() -> None:
         ("hanami_template_dialects", lambda host: host.template_dialects()),
         ("hanami_task_kinds", lambda host: host.task_kinds()),
         ("hanami_dataset_formats", lambda host: host.dataset_formats()),
+        ("hanami_socket_targets", lambda host: host.socket_targets()),
+        ("hanami_routes", lambda host: dict.fromkeys(host.routes(None, {}))),
     ],
 )
 @pytest.mark.parametrize("implementation", [lambda: boom(), lambda: [42], lambda: 42])
-def test_data_and_compute_hooks_switch_off_what_fails(hook: str, call: Any, implementation: Any) -> None:
+def test_a_plugin_that_fails_in_a_registry_is_broken(hook: str, call: Any, implementation: Any) -> None:
     host = PluginHost([plugin("bad", **{hook: implementation})])
     assert call(host) == {}
-    assert state(host, "bad")[0] == "degraded"
+    assert state(host, "bad")[0] == "broken"
+    with pytest.raises(StartupError, match="plugin bad: "):
+        call(PluginHost([plugin("bad", essential=True, **{hook: implementation})]))
 
 
 def test_hook_hanami_task_kinds() -> None:
@@ -279,12 +335,42 @@ def test_hook_hanami_task_kinds() -> None:
     assert PluginHost([plugin("a", hanami_task_kinds=lambda: [kind])]).task_kinds() == {"mine": kind}
 
 
+def test_hook_hanami_processes() -> None:
+    mailer = Process("mailer", "mail.mailer:run")
+    points = [
+        plugin("a", hanami_processes=lambda settings: [mailer]),
+        plugin("taken", hanami_processes=lambda settings: [Process("mailer", command=("true",))]),
+        plugin("bad", hanami_processes=lambda settings: [Process("mailer")]),
+    ]
+    host = PluginHost(points)
+    found = host.processes(SETTINGS)
+    assert dict(found) == {"mailer": mailer}
+    assert state(host, "taken") == ("broken", "hanami_processes: mailer is taken by plugin a")
+    assert state(host, "bad") == ("broken", "ValueError: process mailer needs either a target or a command")
+
+
+def test_hook_hanami_schedules() -> None:
+    forget = Schedule("a.forget", 60.0, lambda runtime: None)
+    points = [
+        plugin("a", hanami_schedules=lambda runtime: [forget]),
+        plugin("bad", hanami_schedules=lambda runtime: [Schedule("bad.always", 0.0, boom_runtime)]),
+        plugin("wrong", hanami_schedules=lambda runtime: ["daily"]),
+    ]
+    host = PluginHost(points)
+    assert host.schedules("runtime") == {"a.forget": forget}
+    assert state(host, "bad")[1].startswith("ValueError: schedule bad.always must leave")
+    assert state(host, "wrong") == ("broken", "hanami_schedules returned str, expected Schedule")
+
+
 class Host:
     def __init__(self, name: str) -> None:
-        self.name, self.kind, self.uuid = name, "cpu", "u"
+        self.name, self.kind = name, "cpu"
 
-    def start(self, cache: Path) -> None:
+    def start(self, context: HostContext) -> None:
         raise AssertionError("not called")
+
+    def stop(self) -> None: ...
+    def describe(self) -> None: ...
 
 
 def test_hook_hanami_compute_hosts() -> None:
@@ -293,7 +379,7 @@ def test_hook_hanami_compute_hosts() -> None:
 
 
 class Rules:
-    name, host_kind = "section", "cpu"
+    name, host_kind, settings = "section", "cpu", NoSettings
 
     def refuses(self, template: object) -> None: ...
     def create(self, template: object, seed: int) -> None: ...
@@ -303,6 +389,22 @@ class Rules:
 def test_hook_hanami_network_rules() -> None:
     host = PluginHost([plugin("a", hanami_network_rules=lambda: [Rules()])])
     assert list(host.network_rules()) == [("section", "cpu")]
+
+
+def test_hook_hanami_placement() -> None:
+    request: Any = object()
+    points = [
+        plugin("a", hanami_placement=lambda runtime, request: "never asked"),
+        plugin("b", hanami_placement=lambda request: "cpu7"),
+        plugin("c", hanami_placement=lambda request: None),
+        plugin("d", hanami_placement=lambda request: boom()),
+        plugin("e", hanami_placement=lambda request: 7),
+    ]
+    host = PluginHost(points)
+    assert host.placement("runtime", request) == "cpu7"
+    assert (host.plugins["d"].failures, host.plugins["e"].failures) == (1, 1)
+    assert all(found.works for found in host.plugins.values())
+    assert PluginHost(points[2:]).placement("runtime", request) is None
 
 
 class Dialect:
@@ -330,8 +432,8 @@ def test_hook_hanami_routes() -> None:
         plugin("d", hanami_routes=lambda runtime: [("GET", "/")]),
     ]
     host = PluginHost(points)
-    assert [r.path for r in host.routes(None)] == ["/v1/note"]
-    assert state(host, "b") == ("broken", "PluginError: hanami_routes: ('GET', '/v1/note') is taken by plugin a")
+    assert [r.path for r in host.routes(None, {})] == ["/v1/note"]  # type: ignore[arg-type]
+    assert state(host, "b") == ("broken", "hanami_routes: GET /v1/note is taken by plugin a")
     assert state(host, "c")[0] == state(host, "d")[0] == "broken"
 
 
@@ -374,12 +476,20 @@ def test_hook_hanami_event() -> None:
         plugin("bad", hanami_event=lambda event: boom()),
         plugin("good", hanami_event=lambda event: seen.append(event)),
     ]
-    host, event = PluginHost(points), CallMade(actor=ACTOR, endpoint="v1/note", method="POST")
+    host, event = PluginHost(points), CallAllowed(actor=ACTOR, endpoint="v1/note", method="POST")
     host.event(None, event)
     host.event(None, event)
     assert seen == [event, event]
-    assert (host.plugins["bad"].missed, host.plugins["good"].missed) == (2, 0)
-    assert state(host, "bad") == ("active", "")
+    assert (host.plugins["bad"].failures, host.plugins["good"].failures) == (2, 0)
+    assert state(host, "bad") == ("degraded", "failed in hanami_event: ValueError: boom")
+
+
+def test_hook_hanami_checks() -> None:
+    check = Check("mine", lambda: [Finding("here", "bad")])
+    points = [plugin("good", hanami_checks=lambda: [check]), plugin("bad", hanami_checks=lambda runtime: boom())]
+    host = PluginHost(points)
+    assert [(c.plugin.name, c.item) for c in host.checks(None)] == [("good", check)]
+    assert state(host, "bad") == ("degraded", "failed in hanami_checks: ValueError: boom")
 
 
 def test_events_have_different_names() -> None:
@@ -387,23 +497,45 @@ def test_events_have_different_names() -> None:
     assert len({kind.name for kind in kinds}) == len(kinds) == 2
 
 
-def test_hook_hanami_admin() -> None:
-    host = PluginHost(
-        [plugin("a", hanami_admin=lambda first: first is not None), plugin("b", hanami_admin=lambda: None)]
-    )
-    assert host.admin(None, None) is False
-    assert host.admin(None, ("asdf", "asdf", "asdfasdf")) is True
-    assert PluginHost([]).admin(None, None) is False
+class Directory:
+    """Knows nobody."""
+
+    def has_admin(self) -> bool:
+        return False
+
+    def create_admin(self, id: str, name: str, secret: str) -> None:
+        raise BadRequest("id_too_short")
+
+    def find(self, user_id: str) -> None:
+        return None
+
+    def verify(self, user_id: str, secret: str | bytes, address: str) -> Any:
+        raise Unauthorized("login_denied")
+
+    def memberships(self, account: object) -> list[Any]:
+        return []
 
 
-def test_hook_hanami_admin_keeps_the_reason_of_a_bad_field() -> None:
-    def refuse(first: object) -> None:
-        raise BadRequest("id is too short")
+def test_hook_hanami_identity() -> None:
+    directory = Directory()
+    host = PluginHost([plugin("a", hanami_identity=lambda: None), plugin("b", hanami_identity=lambda: directory)])
+    assert host.identity(None) is directory
+    assert PluginHost([]).identity(None) is None
+    for bad in (boom, lambda: object()):
+        with pytest.raises((StartupError, PluginError)):
+            PluginHost([plugin("a", hanami_identity=bad)]).identity(None)
 
-    with pytest.raises(BadRequest, match="id is too short"):
-        PluginHost([plugin("a", hanami_admin=refuse)]).admin(None, ("a", "b", "c"))
-    with pytest.raises(StartupError):
-        PluginHost([plugin("a", hanami_admin=lambda: boom())]).admin(None, None)
+
+def test_hook_hanami_apis() -> None:
+    host = PluginHost([plugin("a", hanami_apis=lambda: [Api("one", "/one"), Api("two", "/two")])])
+    assert sorted(host.apis(None)) == ["one", "two"]
+
+
+@pytest.mark.parametrize(("other", "reason"), [(Api("one", "/else"), "one is taken"), (Api("else", "/one"), "prefix")])
+def test_hook_hanami_apis_refuses_what_is_taken(other: Api, reason: str) -> None:
+    host = PluginHost([plugin("a", hanami_apis=lambda: [Api("one", "/one")]), plugin("b", hanami_apis=lambda: [other])])
+    assert list(host.apis(None)) == ["one"]
+    assert reason in host.plugins["b"].reason
 
 
 def test_a_route_can_not_be_built_without_an_action() -> None:
@@ -415,7 +547,9 @@ def test_a_route_can_not_be_built_without_an_action() -> None:
         return Route(**(fields | changes), response=Empty, handler=lambda call, request: {})
 
     make()
-    for change in ({"action": ""}, {"method": "PATCH"}, {"path": "v1"}, {"path": "/{id}"}, {"request": Loose}):
+    make(method="PATCH", path="/{id:int}/image")
+    make(path="", request=None)
+    for change in ({"action": ""}, {"method": "FETCH"}, {"path": "v1"}, {"path": "/{id"}, {"request": Loose}):
         with pytest.raises(Exception, match="route"):
             make(**change)
 
@@ -424,3 +558,114 @@ def test_plugins_tell_where_they_come_from() -> None:
     host = PluginHost([plugin("a", hanami_task_kinds=nothing, hanami_models=nothing)])
     found: Plugin = host.plugins["a"]
     assert (found.distribution, found.version, found.hooks) == ("third", "1.0", ("hanami_models", "hanami_task_kinds"))
+
+
+# -- hooks of plugins -------------------------------------------------------------------------------------------------
+
+
+def panels(**options: Any) -> Any:
+    """Return a specification; a new one each time, because marking it changes it."""
+    return hookspec(lambda note, colour: None, **options)
+
+
+def declaring(name: str = "notes", **functions: Any) -> EntryPoint:
+    """Return a plugin that declares hooks."""
+    own = functions or {"notes_panels": panels()}
+    specifications = types.SimpleNamespace(**own)
+    return plugin(name, hanami_hookspecs=lambda: specifications)
+
+
+def implementing(name: str, function: Any, hook: str = "notes_panels", **options: Any) -> EntryPoint:
+    """Return a plugin that implements a hook of another plugin."""
+    return plugin(name, **{hook: hookimpl(function, **options)})
+
+
+def test_hook_hanami_hookspecs() -> None:
+    points = [
+        implementing("first", lambda note: f"first {note}"),
+        implementing("bad", lambda note: boom()),
+        implementing("leaving", lambda: sys.exit(3)),
+        implementing("second", lambda colour, note: f"second {note} {colour}"),
+        declaring(),
+    ]
+    host = PluginHost(points)
+    for _ in range(2):
+        found = host.extension("notes_panels", note="n", colour="red")
+        assert [(c.plugin.name, c.item) for c in found] == [("first", "first n"), ("second", "second n red")]
+    assert state(host, "bad") == ("degraded", "failed in notes_panels: ValueError: boom")
+    assert state(host, "leaving") == ("degraded", "failed in notes_panels: SystemExit: 3")
+    assert host.plugins["bad"].failures == 2
+    assert host.plugins["first"].hooks == ("notes_panels",)
+
+
+@pytest.mark.parametrize(
+    ("points", "reason"),
+    [
+        ([], "implements notes_panels, which no installed plugin declares"),
+        ([plugin("notes")], "implements notes_panels, a hook of plugin notes, which does not declare it"),
+        ([EntryPoint("notes", "third", "1", broken_import)],
+         "implements notes_panels, a hook of plugin notes, which is broken"),
+        ([declaring(notes_panels=hookspec(lambda it: None))], "notes_panels has no argument 'note', it offers it"),
+    ],
+)  # fmt: skip
+def test_an_implementation_of_a_missing_hook_breaks_its_plugin(points: list[EntryPoint], reason: str) -> None:
+    host = PluginHost([*points, implementing("guest", lambda note: note)])
+    assert state(host, "guest") == ("broken", reason)
+
+
+def test_an_optional_implementation_of_a_missing_hook_is_no_error() -> None:
+    guest = implementing("guest", lambda note: note, optionalhook=True)
+    assert state(PluginHost([guest]), "guest") == ("active", "")
+    host = PluginHost([guest, declaring()])
+    assert [c.item for c in host.extension("notes_panels", note=1, colour=2)] == [1]
+
+
+def test_a_plugin_goes_with_the_one_whose_hook_it_implements() -> None:
+    seen: list[str] = []
+    owner = plugin(
+        "notes",
+        hanami_hookspecs=lambda: types.SimpleNamespace(notes_panels=panels()),
+        hanami_routes=lambda: boom(),
+    )
+    guest = plugin("guest", hanami_shutdown=lambda: seen.append("guest"), notes_panels=hookimpl(lambda note: note))
+    polite = implementing("polite", lambda note: note, optionalhook=True)
+    host = PluginHost([guest, polite, owner])
+    host.startup(None)
+    host.routes(None, {})
+    assert state(host, "guest") == ("broken", "implements notes_panels, a hook of plugin notes, which is broken")
+    assert state(host, "polite") == ("active", "")
+    assert seen == ["guest"]
+    with pytest.raises(PluginError, match="no working plugin declares the hook notes_panels"):
+        host.extension("notes_panels", note=1, colour=2)
+
+
+@pytest.mark.parametrize(
+    ("declaration", "reason"),
+    [
+        (lambda: types.SimpleNamespace(panels=panels()), "hanami_hookspecs: panels does not begin with notes_"),
+        (lambda: types.SimpleNamespace(hanami_panels=panels()), "hanami_panels does not begin with notes_"),
+        (
+            lambda: types.SimpleNamespace(notes_panels=lambda note: None),
+            "returned nothing that is marked with hookspec",
+        ),
+        (lambda: None, "returned nothing that is marked with hookspec"),
+        (lambda: boom(), "ValueError: boom"),
+        (lambda: types.SimpleNamespace(notes_one=panels(firstresult=True)), "can be neither firstresult"),
+    ],
+)
+def test_hooks_that_can_not_be_declared_break_their_plugin(declaration: Any, reason: str) -> None:
+    host = PluginHost([plugin("notes", hanami_hookspecs=declaration)])
+    assert state(host, "notes")[0] == "broken"
+    assert reason in state(host, "notes")[1]
+
+
+def test_a_hook_that_two_plugins_declare_breaks_the_later_one() -> None:
+    host = PluginHost(
+        [declaring("notes", notes_book_pages=panels()), declaring("notes_book", notes_book_pages=panels())]
+    )
+    assert state(host, "notes_book") == ("broken", "hanami_hookspecs: notes_book_pages is taken by plugin notes")
+
+
+def test_a_hook_of_a_plugin_is_called_as_it_is_declared() -> None:
+    with pytest.raises(PluginError, match=r"called with \(note\) and declared with \(note, colour\)"):
+        PluginHost([declaring()]).extension("notes_panels", note=1)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hanami_server.demo.local import LocalServer
+from hanami_server.local import LocalServer
 from tests.docs.reading import ROOT, Reader, blocks
 
 

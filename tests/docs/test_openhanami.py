@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hanami_sdk import Client
-from hanami_server.demo.local import LocalServer
+from hanami_server.local import LocalServer
 from tests.docs.conftest import LOGIN, QUICK
 from tests.docs.reading import ROOT, Reader
 

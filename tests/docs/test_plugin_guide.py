@@ -7,12 +7,16 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from hanami_core import hookimpl, hookspec
+from hanami_core.plugin_host import EntryPoint, PluginHost
 from hanami_sdk import Client
-from hanami_server.demo.local import LocalServer
+from hanami_server.local import LocalServer
 
 ROOT = Path(__file__).parents[2]
 FILE = re.compile(r"^`(?P<name>[\w.]+\.py)`\n```python\n(?P<code>.*?)^```", re.M | re.S)
@@ -32,6 +36,24 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (info / "entry_points.txt").write_text(f"[{point[1]}]\n{point[2]}\n")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(directory), os.environ.get("PYTHONPATH", "")]).rstrip(":"))
     return directory
+
+
+@pytest.mark.parametrize(
+    ("heading", "count", "files"),
+    [
+        ("A compute host and a rule set", 3, ("tests/mine.py", "tests/core/test_compute_lifecycle.py")),
+        ("A blob store", 5, ("docs/examples/hanami-objectstore/**/*.py",)),
+        ("A plugin of many parts", 6, ("docs/examples/hanami-echo/**/*.py",)),
+    ],
+)
+def test_the_code_of_a_chapter_is_code_that_is_tested(heading: str, count: int, files: tuple[str, ...]) -> None:
+    text = (ROOT / "docs" / "plugin_guide.md").read_text(encoding="utf-8")
+    section = text.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    blocks = re.findall(r"^```python\n(.*?)^```", section, re.M | re.S)
+    tested = "".join(path.read_text() for pattern in files for path in sorted(ROOT.glob(pattern)))
+    assert len(blocks) == count
+    # Methods stand in the text without their class.
+    assert [block for block in blocks if block not in tested and textwrap.indent(block, "    ") not in tested] == []
 
 
 def test_its_own_suite_passes(plugin: Path) -> None:
@@ -60,3 +82,14 @@ def test_it_is_listed_and_used_through_api_and_cli(plugin: Path, tmp_path: Path)
         with Client(server.address, server.user, server.passphrase) as client:
             dataset = client.upload("more", "tsv", {"input": table})
             assert client.dataset_content(dataset, "b", 2) == [[0.0], [1.0]]
+
+
+def test_hooks_of_a_plugin_are_declared_and_called_as_it_is_shown() -> None:
+    code = re.search(r"^```python\n(class Hooks.*?)^```", (ROOT / "docs" / "plugin_guide.md").read_text(), re.M | re.S)
+    assert code is not None
+    notes, guest = ModuleType("notes"), ModuleType("guest")
+    vars(notes).update(hookimpl=hookimpl, hookspec=hookspec)
+    exec(compile(code[1], "plugin_guide.md", "exec"), vars(notes))
+    vars(guest)["notes_panels"] = hookimpl(lambda note: f"beside {note}")
+    host = PluginHost([EntryPoint(m.__name__, "third", "1", lambda m=m: m) for m in (guest, notes)])
+    assert notes.panels(SimpleNamespace(plugins=host), "a note") == ["beside a note"]

@@ -13,7 +13,7 @@ import pytest
 from hanami_core.plugin_host import PluginHost, installed_plugins
 from hanami_core.runtime import Runtime
 from hanami_plugins.policy_file import PolicyError, parse_policy
-from hanami_server.demo.local import LocalServer
+from hanami_server.local import LocalServer
 from tests.docs.reading import ROOT, Block, Reader, compare, parts, runs
 
 GUIDE = "docs/policies.md"
@@ -50,12 +50,12 @@ def test_messages_are_those_of_the_parser() -> None:
 
 def test_the_policy_to_begin_with_says_what_the_routes_suggest(tmp_path: Path) -> None:
     host = PluginHost(installed_plugins())
-    runtime = Runtime.open(tmp_path, "tool", environ={}, plugins=host)
+    runtime = Runtime.open(tmp_path, "migrate", environ={}, plugins=host)
     try:
         wanted: dict[str, dict[str, frozenset[str]]] = {}
-        for route in host.routes(runtime):
-            if not route.anonymous:
-                action = route.permission
+        for bound in runtime.routes:
+            if not bound.route.anonymous:
+                action = bound.action
                 wanted.setdefault(action.endpoint, {})[action.method] = frozenset(action.roles)
     finally:
         runtime.close()

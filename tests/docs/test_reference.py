@@ -11,7 +11,7 @@ import requests
 
 import hanami_sdk
 from hanami_sdk import Client
-from hanami_server.demo.local import LocalServer
+from hanami_server.local import LocalServer
 from tests.docs.reading import ROOT, Reader
 
 PAGES = sorted(path.name for path in (ROOT / "docs" / "reference").glob("*.md"))

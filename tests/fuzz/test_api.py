@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from hanami_core.ids import new_uuid
-from hanami_core.queue import Lane, Task
+from hanami_core.queue import Partition, Task
 from hanami_plugins.checkpoints.models import Checkpoint
 from hanami_plugins.clusters import Cluster
 from hanami_plugins.datasets import Dataset
@@ -39,7 +39,7 @@ Known = dict[str, str]
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
-    unlimited = {"auth_jwt__attempts": 1_000_000, "auth_jwt__address_attempts": 1_000_000}
+    unlimited = {"users__attempts": 1_000_000, "users__address_attempts": 1_000_000}
     with Whole(tmp_path_factory.mktemp("fuzz"), **unlimited) as whole:
         # There is no sidecar, so nobody would ever settle what a call waits for.
         whole.runtime.queue.wait = lambda uuid, timeout: "queued"  # type: ignore[method-assign]
@@ -48,7 +48,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
 
 @pytest.fixture(scope="module")
 def description(whole: Whole) -> Any:
-    return schemathesis.openapi.from_wsgi("/openapi.json", whole.app)
+    return schemathesis.openapi.from_wsgi("/openapi.json", whole.http.app)
 
 
 def resources(whole: Whole) -> Known:
@@ -56,11 +56,11 @@ def resources(whole: Whole) -> Known:
     dataset = Dataset.active().first() or Dataset.create(**OWNED, format="csv")
     checkpoint = Checkpoint.active().first() or Checkpoint.create(**OWNED, blob=new_uuid())
     cluster = Cluster.active().first() or Cluster.create(**OWNED, template="", seed=1, host="cpu0")
-    Lane.insert(key=cluster.uuid, host="cpu0").on_conflict_ignore().execute()
-    task = Task.active().where(Task.lane == cluster.uuid).first() or Task.create(
-        **OWNED, kind="train", lane=cluster.uuid, payload="{}", total_cycles=1
+    Partition.insert(key=cluster.uuid, host="cpu0").on_conflict_ignore().execute()
+    task = Task.active().where(Task.partition == cluster.uuid).first() or Task.create(
+        **OWNED, kind="train", partition=cluster.uuid, payload="{}", total_cycles=1
     )
-    host = next(iter(whole.runtime.hosts.values())).uuid
+    host = next(iter(whole.runtime.host_uuids.values()))
     by_path = {"dataset": dataset.uuid, "checkpoint": checkpoint.uuid, "task": task.uuid, "cluster": cluster.uuid}
     return by_path | {
         "cluster_uuid": cluster.uuid,

@@ -27,7 +27,7 @@ def chain(inputs: Sequence[str] = ("in",), outputs: Sequence[str] = ("out",), bl
     around = [neighbour(hidden, side) for side, _ in zip(WALKED_SIDES, outputs, strict=False)]
     away = [Position(i, 0, 0) for i, _ in enumerate(inputs)]
     return Template(
-        Settings(blocks=blocks),
+        Settings(own={} if blocks is None else {"blocks": blocks}),
         (hidden, *around, *away),
         tuple(Input(name, 1 + len(outputs) + i) for i, name in enumerate(inputs)),
         tuple(Output(name, 1 + i) for i, name in enumerate(outputs)),
@@ -37,7 +37,8 @@ def chain(inputs: Sequence[str] = ("in",), outputs: Sequence[str] = ("out",), bl
 
 def with_int8(template: Template, **options: Any) -> Template:
     """Return a template that asks for answers from weights of 8 bits."""
-    changed = msgspec.structs.replace(template.settings, precision="int8", **options)
+    own = {**template.settings.own, "precision": "int8"}
+    changed = msgspec.structs.replace(template.settings, own=own, **options)
     return msgspec.structs.replace(template, settings=changed)
 
 

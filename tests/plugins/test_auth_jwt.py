@@ -13,14 +13,17 @@ from typing import Any
 
 import jwt
 import pytest
+from falcon import testing
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hanami_core.access import Actor
 from hanami_core.errors import BadRequest, NotFound, StartupError, Unauthorized
+from hanami_plugins.api_v1_0alpha.sentences import SENTENCES
 from hanami_plugins.auth_jwt.keys import KEY_BYTES, KEY_FILE, create_key, read_key
 from hanami_plugins.auth_jwt.tokens import AUDIENCE, Claims, Tokens
-from hanami_plugins.users import find_user, set_passphrase
+from hanami_plugins.users import find_user
+from hanami_plugins.users.accounts import replace_passphrase
 from tests.plugins.identity import ADMIN, MEMBER, HandClock, Site, add_user
 
 DENIED = "ACCESS DENIED!\nUser or passphrase is incorrect."
@@ -62,7 +65,7 @@ def test_a_member_logs_in_to_the_first_project(site: Site) -> None:
     give(site, "proj_b", is_project_admin=True)
     give(site, "proj_a")
     assert site.actor(site.login("tsugumi")) == Actor(
-        "tsugumi", "tsugumi", "proj_b", "member", is_admin=False, is_project_admin=True
+        "tsugumi", "tsugumi", "proj_b", "member", is_admin=False, is_project_admin=True, scheme="token"
     )
 
 
@@ -157,7 +160,7 @@ def test_a_token_ends_with_its_passphrase(site: Site) -> None:
     token = site.login("asdf")
     user = find_user("asdf")
     assert user is not None
-    set_passphrase(user, "another one")
+    replace_passphrase(user, "another one")
     assert refused(site, token) == INVALID
     with pytest.raises(Unauthorized):
         site.login("asdf")
@@ -231,7 +234,7 @@ def test_nobody_else_changes_the_passphrase_of_others(site: Site) -> None:
 
 
 def test_guessing_the_current_passphrase_is_slowed_down(tmp_path: Path) -> None:
-    with Site(tmp_path, auth_jwt__attempts=2) as site:
+    with Site(tmp_path, users__attempts=2) as site:
         add_user("asdf", is_admin=True)
         for secret in ("wrong one", "wrong two", "asdfasdf"):
             with pytest.raises(Unauthorized):
@@ -266,7 +269,7 @@ def read(token: str) -> Claims | str:
     try:
         return Tokens(KEY, 60, HandClock()).read(token)
     except Unauthorized as error:
-        return str(error).removeprefix("Failed to validate JWT-Token with error: ")
+        return SENTENCES[str(error)].removeprefix("Failed to validate JWT-Token with error: ")
 
 
 def test_a_right_token() -> None:
@@ -290,6 +293,8 @@ def test_every_claim_is_required(claim: str) -> None:
         (lambda: sign(aud="other"), "invalid token supplied"),
         (lambda: sign(aud=[AUDIENCE, "other"]), "invalid token supplied"),
         (lambda: sign(mark=5), "invalid token supplied"),
+        (lambda: sign(attributes={}), None),
+        (lambda: sign(attributes={"generation": 5}), "invalid token supplied"),
         (lambda: sign(place="x" * 5000), "invalid token supplied"),
         (lambda: "..", "invalid token supplied"),
         (lambda: "a.b.c", "invalid token supplied"),
@@ -320,10 +325,9 @@ def test_no_text_is_a_token(text: str) -> None:
     assert isinstance(read(text), str)
 
 
-def test_tokens_of_another_kind_are_left_to_others(site: Site) -> None:
-    from hanami_plugins import auth_jwt
-
-    assert auth_jwt.hanami_authenticate(site.runtime, "opaque") is None
+def test_a_request_without_a_token_is_left_to_other_schemes(site: Site) -> None:
+    scheme = site.runtime.authenticators["token"]
+    assert scheme.identify(testing.create_req()) is None
     assert refused(site, "opaque") == INVALID
     assert refused(site, "") == INVALID
 
@@ -350,7 +354,7 @@ def test_a_tool_makes_the_key_and_nobody_else_does(tmp_path: Path) -> None:
 def test_a_short_key_is_refused_and_kept(tmp_path: Path) -> None:
     file = tmp_path / KEY_FILE
     file.write_bytes(b"asdf\n")
-    for role in ("tool", "api", "sidecar"):
+    for role in ("migrate", "api", "sidecar"):
         with pytest.raises(StartupError, match="at least 32 bytes, this one has 5"):
             Site(tmp_path, role)
     assert file.read_bytes() == b"asdf\n"

@@ -11,6 +11,7 @@ import pytest
 
 from hanami_core.queue import Job, Task
 from hanami_core.storage.blobs import Blob
+from hanami_core.testing.hosts import host_context
 from hanami_plugins.checkpoints import routes
 from hanami_plugins.clusters import LIVE, Cluster, LiveClusters, read_state, template_of
 from tests.whole import Whole
@@ -38,7 +39,7 @@ class Site(Whole):
     def __init__(self, directory: Path, kernels: Path) -> None:
         super().__init__(directory)
         self.runtime.compute = self.runtime.hosts["cpu0"]
-        self.runtime.compute.start(kernels)
+        self.runtime.compute.start(host_context(kernels))
         self.runtime.stash[LIVE] = LiveClusters(self.runtime)
 
     def work(self) -> None:

@@ -13,21 +13,33 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from playhouse.migrations import Runner
 
 from hanami_core import decoding, hookimpl
 from hanami_core.access import Actor
 from hanami_core.datasets import TableWriter
 from hanami_core.decoding import DecodeResult, Limits
 from hanami_core.errors import BadRequest, Conflict, CorruptFile, NotFound
-from hanami_core.http.routes import Route
+from hanami_core.http import BoundRoute
 from hanami_core.ids import new_uuid
-from hanami_core.plugin_host import DEGRADED, EntryPoint
+from hanami_core.plugin_host import EntryPoint
+from hanami_core.queue import OPEN, Task, runner
 from hanami_core.storage.blobs import Blob
 from hanami_core.storage.database import atomic
-from hanami_plugins import uploads
-from hanami_plugins.datasets import Dataset, add_result, description, open_table, service
+from hanami_plugins import datasets, uploads
+from hanami_plugins.datasets import (
+    WAITING,
+    Dataset,
+    add_result,
+    decode,
+    description,
+    open_table,
+    seal_result,
+    service,
+)
 from hanami_plugins.uploads import Upload
 from tests.plugins.data import ADMIN, ELSEWHERE, MEMBER, OTHER, Site, digits, idx, message, tree
+from tests.server.harness import until
 
 UNKNOWN = "11111111-1111-1111-1111-111111111111"
 CSV = b"first,b\n1,2.5\n3,4\n5,6\n"
@@ -45,11 +57,9 @@ def stored(site: Site, columns: dict[str, int], values: Any, name: str = "result
         with TableWriter(staged) as table:
             table.begin(columns, dtype)
             table.append(np.array(values, dtype))
-        site.runtime.blobs.seal(staged)
+        shape, owner = seal_result(site.runtime, staged), {"owner_id": "tsugumi", "project_id": "room"}
         with atomic():
-            dataset = add_result(
-                site.runtime, uuid=new_uuid(), name=name, owner_id="tsugumi", project_id="room", staged=staged
-            )
+            dataset = add_result(site.runtime, uuid=new_uuid(), name=name, staged=staged, shape=shape, **owner)
     return dataset.uuid
 
 
@@ -94,9 +104,8 @@ def test_mnist_from_announcement_to_table(site: Site, tmp_path: Path) -> None:
         "version": "v1.0alpha",
     }
     dataset = Dataset.get(Dataset.uuid == uuid)
-    assert np.array_equal(
-        open_table(site.runtime, dataset).column("picture").ravel(), np.frombuffer(files["input"][16:], np.uint8)
-    )
+    with open_table(site.runtime, dataset) as table:
+        assert np.array_equal(table.column("picture").ravel(), np.frombuffer(files["input"][16:], np.uint8))
     assert (dataset.dtype, dataset.complete) == ("uint8", True)
     assert description(dataset) == site.call("GET", "", uuid=uuid)["description"]
     assert tree(tmp_path) == {f"blobs/{dataset.blob[:2]}/{dataset.blob}"}
@@ -240,20 +249,176 @@ def test_a_dataset_that_is_deleted_while_it_is_decoded(
     monkeypatch.setattr(decoding, "decode", slow)
     with pytest.raises(NotFound):
         site.finish("csv", announced)
-    assert tree(tmp_path) == set()
+    until(lambda: tree(tmp_path) == set())
     assert Blob.select().count() == 0
 
 
-def test_decoding_takes_turns(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    announced = site.announce("csv", input=CSV)
-    site.send(announced["uuid_input_file"], CSV)
-    busy = threading.BoundedSemaphore(1)
-    monkeypatch.setattr(service, "WAIT_SECONDS", 0.05)
-    site.runtime.stash[service.DECODERS] = busy
-    with busy, pytest.raises(Conflict, match="busy"):
+class SlowDecoder:
+    """Holds decoding up until it is told to go on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.begun, self.go_on = threading.Event(), threading.Event()
+        self.calls = 0
+        self._real = decoding.decode
+        monkeypatch.setattr(decoding, "decode", self._decode)
+
+    def _decode(self, *arguments: Any) -> DecodeResult:
+        self.calls += 1
+        step = arguments[-1]
+        assert step(7)
+        self.begun.set()
+        assert self.go_on.wait(20)
+        return self._real(*arguments)
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> SlowDecoder:
+    return SlowDecoder(monkeypatch)
+
+
+@pytest.fixture
+def hasty(tmp_path: Path) -> Iterator[Site]:
+    """A site that answers at once, whether the table is there or not."""
+    with Site(tmp_path, datasets__wait=0.0) as site:
+        yield site
+
+
+def sent(site: Site, content: bytes = CSV, actor: Actor = MEMBER) -> dict[str, str]:
+    """Announce a file and send it."""
+    announced = site.announce("csv", actor, input=content)
+    site.send(announced["uuid_input_file"], content, actor)
+    return announced
+
+
+def ready(site: Site, uuid: str) -> None:
+    until(lambda: "state" not in site.call("GET", "/progress", uuid=uuid))
+
+
+def test_a_slow_table_is_answered_for_and_told_of_by_progress(hasty: Site, slow: SlowDecoder) -> None:
+    announced = sent(hasty)
+    uuid = announced["uuid"]
+    assert hasty.finish("csv", announced) == {"uuid": uuid, "state": "decoding"}
+    assert slow.begun.wait(20)
+    arrived = {announced["uuid_input_file"]: len(CSV)}
+    share = 100 * 7 / len(CSV)
+    progress = hasty.call("GET", "/progress", uuid=uuid)
+    assert progress == {
+        "complete": True, "received": arrived, "uuid": uuid, "state": "decoding", "percentage": share
+    }  # fmt: skip
+    expected = f"Data-set with uuid '{uuid}' is being decoded, try again when that has ended"
+    assert refused(hasty, Conflict, "GET", "/content", uuid=uuid, column_name="first") == expected
+    slow.go_on.set()
+    ready(hasty, uuid)
+    assert hasty.call("GET", "/progress", uuid=uuid) == {"complete": True, "received": {}, "uuid": uuid}
+    assert hasty.call("GET", "", uuid=uuid)["number_of_rows"] == 3
+
+
+def test_whoever_finalises_again_waits_for_the_same(site: Site, slow: SlowDecoder) -> None:
+    announced = sent(site)
+    answers: list[Any] = []
+    threads = [threading.Thread(target=lambda: answers.append(site.finish("csv", announced))) for _ in range(2)]
+    threads[0].start()
+    assert slow.begun.wait(20)
+    threads[1].start()
+    until(lambda: site.runtime.stash[WAITING]._value == 6)  # type: ignore[attr-defined]
+    slow.go_on.set()
+    for thread in threads:
+        thread.join(20)
+    assert (answers, slow.calls) == ([{"uuid": announced["uuid"]}] * 2, 1)
+
+
+def test_not_all_threads_wait_for_tables(tmp_path: Path, slow: SlowDecoder) -> None:
+    with Site(tmp_path, http__threads=2) as site:
+        first, second = sent(site), sent(site)
+        waiting = threading.Thread(target=lambda: site.finish("csv", first))
+        waiting.start()
+        assert slow.begun.wait(20)
+        assert site.finish("csv", second) == {"uuid": second["uuid"], "state": "decoding"}
+        slow.go_on.set()
+        waiting.join(20)
+        ready(site, second["uuid"])
+
+
+def test_those_who_upload_take_turns(hasty: Site, slow: SlowDecoder) -> None:
+    order = [(MEMBER, sent(hasty)), (MEMBER, sent(hasty)), (OTHER, sent(hasty, actor=OTHER))]
+    for actor, announced in order:
+        hasty.finish("csv", announced, actor)
+    # Two at a time: the first one of each.
+    until(lambda: slow.calls == 2)
+    states = [Task.get(Task.uuid == Dataset.get(Dataset.uuid == one["uuid"]).decoding).state for _, one in order]
+    assert states == ["active", "queued", "active"]
+    slow.go_on.set()
+    until(lambda: not Task.select().where(Task.state.in_(OPEN)).exists())
+
+
+def test_a_dataset_that_is_deleted_gives_its_decoding_up(hasty: Site, slow: SlowDecoder, tmp_path: Path) -> None:
+    uuid = sent(hasty)["uuid"]
+    hasty.finish("csv", {"uuid": uuid, "uuid_input_file": uploads.uploads_of(uuid)[0].uuid})
+    assert slow.begun.wait(20)
+    assert hasty.call("DELETE", "", uuid=uuid) == {}
+    assert {task.state for task in Task.select()} == {"aborted"}
+    slow.go_on.set()
+    until(lambda: tree(tmp_path) == set())
+    assert Blob.select().count() == 0
+
+
+def test_what_was_refused_can_be_mended_and_finalised_again(site: Site) -> None:
+    announced = sent(site, b"a\n1\nx\n")
+    with pytest.raises(BadRequest) as caught:
         site.finish("csv", announced)
+    progress = site.call("GET", "/progress", uuid=announced["uuid"])
+    assert (progress["state"], progress["error"]) == ("refused", str(caught.value))
+    assert progress["received"] == {announced["uuid_input_file"]: 6}
+    site.send(announced["uuid_input_file"], b"a\n1\n2\n")
     site.finish("csv", announced)
-    assert busy.acquire(blocking=False)
+    assert site.call("GET", "/content", uuid=announced["uuid"], column_name="a", number_of_rows=2)["data"] == [[1], [2]]
+    assert "state" not in site.call("GET", "/progress", uuid=announced["uuid"])
+
+
+def test_what_fails_for_another_reason_is_tried_again(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "FIRST_PAUSE", 0.01)
+    real, calls = decoding.decode, []
+
+    def failing(*arguments: Any) -> DecodeResult:
+        calls.append(arguments)
+        if len(calls) <= decode.RETRIES:
+            raise OSError(28, "No space left on device", "/some/path")
+        return real(*arguments)
+
+    monkeypatch.setattr(decoding, "decode", failing)
+    site.finish("csv", sent(site))
+    assert len(calls) == decode.RETRIES + 1
+
+
+def test_what_goes_on_failing_leaves_the_upload_as_it_is(
+    site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(runner, "FIRST_PAUSE", 0.01)
+    announced = sent(site)
+    before = tree(tmp_path)
+
+    def failing(*arguments: Any) -> DecodeResult:
+        raise OSError(28, "No space left on device", "/some/path")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(decoding, "decode", failing)
+        with pytest.raises(service.DecodingFailed, match=r"^No space left on device$"):
+            site.finish("csv", announced)
+    assert tree(tmp_path) == before
+    progress = site.call("GET", "/progress", uuid=announced["uuid"])
+    assert progress["error"] == "No space left on device"
+    assert "state" not in progress
+    site.finish("csv", announced)
+
+
+def test_datasets_of_the_first_edition_have_a_state(tmp_path: Path) -> None:
+    with Site(tmp_path) as site:
+        done, waits = stored(site, {"a": 1}, [[1]]), site.announce("csv", input=CSV)["uuid"]
+        migrations = Path(datasets.__file__).parent / "migrations"
+        Runner(site.runtime.database.driver, str(migrations), "migrations_datasets").down("0002_states")
+    with Site(tmp_path):
+        assert Dataset.get(Dataset.uuid == done).state == "ready"
+        assert Dataset.get(Dataset.uuid == waits).state == "uploading"
 
 
 def test_settings_reach_the_decoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -319,7 +484,7 @@ def test_a_format_with_useless_names_is_off_and_the_others_stay(tmp_path: Path, 
     with Site(tmp_path, plugin(name, *parts)) as site:
         assert ("POST", "/v1.0alpha/dataset/upload/csv") in site.routes
         assert len([route for route in site.routes.values() if "/upload/" in route.path]) == 4
-        assert site.runtime.plugins.plugins["stranger"].state == DEGRADED
+        assert site.runtime.plugins.plugins["stranger"].state == "broken"
         assert site.runtime.plugins.plugins["datasets"].works
 
 
@@ -382,7 +547,8 @@ def test_a_table_that_a_task_keeps_outlives_its_dataset(site: Site) -> None:
     with atomic():
         site.runtime.blobs.retain(blob)
     site.call("DELETE", "", uuid=uuid)
-    assert site.runtime.blobs.open(blob).exists()
+    with site.runtime.blobs.open(blob) as path:
+        assert path.exists()
 
 
 def test_upper_case_finds_the_dataset(site: Site) -> None:
@@ -449,7 +615,8 @@ def check(site: Site, result: str, reference: str) -> float:
 
 def test_the_share_of_right_answers(site: Site) -> None:
     reference = site.upload("mnist", **digits(20))
-    labels = open_table(site.runtime, Dataset.get(Dataset.uuid == reference)).column("label").astype(np.float32)
+    with open_table(site.runtime, Dataset.get(Dataset.uuid == reference)) as table:
+        labels = table.column("label").astype(np.float32)
     wrong = np.roll(labels[:5], 1, axis=1)
     result = stored(site, {"test_output": 10}, np.concatenate([wrong, labels[5:] * 0.3]))
     assert check(site, result, reference) == 75.0
@@ -506,9 +673,10 @@ def test_a_result_that_is_rolled_back_leaves_nothing(site: Site, tmp_path: Path)
         with TableWriter(staged) as table:
             table.begin({"a": 1}, np.uint8)
             table.append(np.zeros((1, 1)))
-        with atomic() as transaction:
-            add_result(site.runtime, uuid=UNKNOWN, name="x", owner_id="a", project_id="b", staged=staged)
-            transaction.rollback()
+        shape = seal_result(site.runtime, staged)
+        with pytest.raises(RuntimeError), atomic():
+            add_result(site.runtime, uuid=UNKNOWN, name="x", owner_id="a", project_id="b", staged=staged, shape=shape)
+            raise RuntimeError("rolled back")
     assert Dataset.select().count() == Blob.select().count() == 0
     assert tree(tmp_path) == set()
 
@@ -520,13 +688,19 @@ def test_a_damaged_table_is_never_read(site: Site) -> None:
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
-    with pytest.raises(CorruptFile):
-        open_table(site.runtime, dataset)
+    with pytest.raises(CorruptFile), open_table(site.runtime, dataset):
+        pass
+
+
+def test_what_is_no_table_is_no_result(site: Site, tmp_path: Path) -> None:
+    with site.runtime.blobs.staging() as staged, pytest.raises(CorruptFile):
+        seal_result(site.runtime, staged)
+    assert tree(tmp_path) == set()
 
 
 def test_routes_are_what_the_specification_lists(site: Site) -> None:
-    def line(route: Route) -> str:
-        return f"{route.method} {route.path.removeprefix('/v1.0alpha/dataset')} {route.action}"
+    def line(bound: BoundRoute) -> str:
+        return f"{bound.route.method} {bound.route.path.removeprefix('/dataset')} {bound.route.action}"
 
     assert sorted(map(line, site.routes.values())) == [
         "DELETE  datasets.delete",

@@ -9,17 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from hanami_core.testing.hosts import host_context
 from hanami_plugins.host_numba import ahead
 from hanami_plugins.host_numba.ahead import Ahead
 
 COUNT_COMPILED = """
 import sys
 from pathlib import Path
+from hanami_core.testing.hosts import host_context
 from hanami_plugins.host_numba.host import CpuHost
 from tests.plugins.engine_kit import ALWAYS, RULES, blobs, rows
 from tests.plugins.test_host_numba_deep import line
 host = CpuHost("cpu0", 1)
-host.start(Path(sys.argv[1]))
+host.start(host_context(Path(sys.argv[1])))
 live = RULES.open(RULES.create(line(4, 2), 1), host)
 live.resize({"in": 40}, {"out": 5})
 live.train(rows(*blobs(100)), ALWAYS)
@@ -39,8 +41,7 @@ def test_what_was_compiled_ahead_is_not_compiled_again(tmp_path: Path, monkeypat
 
     monkeypatch.setattr(host_module, "Ahead", lambda cache: Ahead(cache, ["deep"]))
     host = host_module.CpuHost("cpu0", 1)
-    host.compile_ahead()
-    host.start(tmp_path)
+    host.start(host_context(tmp_path, background=True))
     host.wait_for("deep")
     again = [sys.executable, "-c", COUNT_COMPILED, str(tmp_path)]
     said = subprocess.run(again, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2]).stdout

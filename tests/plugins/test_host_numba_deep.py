@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hanami_core.compute import Columns, LiveNetwork, Rows, Run
 from hanami_core.errors import CorruptFile
 from hanami_core.network import Axon, Input, NetworkState, Output, Position, Settings, Template
+from hanami_core.testing.hosts import host_context
 from hanami_core.testing.networks import NetworkConformance
 from hanami_plugins.host_numba import live as live_module
 from hanami_plugins.host_numba import team as team_module
@@ -28,14 +29,14 @@ NEAR = 1e-3
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> CpuHost:
     host = CpuHost("cpu0", 1)
-    host.start(tmp_path_factory.mktemp("kernels"))
+    host.start(host_context(tmp_path_factory.mktemp("kernels")))
     return host
 
 
 def line(length: int, distance: int = 1, blocks: int | None = None, *axons: Axon) -> Template:
     """Return hexagons in a row, the first one an input and the last one an output."""
     hexagons = tuple(Position(x, 1, 1) for x in range(length))
-    options = Settings(max_connection_distance=distance, blocks=blocks)
+    options = Settings(max_connection_distance=distance, own={} if blocks is None else {"blocks": blocks})
     return Template(options, hexagons, (Input("in", 0),), (Output("out", length - 1),), axons)
 
 
@@ -150,7 +151,7 @@ def flows(draw: st.DrawFn) -> Template:
     assume(inputs + outputs <= last - 1)
     axons = draw(st.lists(st.tuples(st.integers(0, last), st.integers(0, last)), max_size=2, unique_by=lambda a: a[0]))
     template = Template(
-        Settings(max_connection_distance=draw(st.integers(1, 3)), blocks=draw(st.integers(1, 2))),
+        Settings(max_connection_distance=draw(st.integers(1, 3)), own={"blocks": draw(st.integers(1, 2))}),
         hexagons,
         tuple(Input(f"in{number}", number) for number in range(inputs)),
         tuple(Output(f"out{number}", last - number) for number in range(outputs)),

@@ -7,6 +7,7 @@ import pytest
 
 from hanami_core.compute import Columns, LiveNetwork, Rows, Run
 from hanami_core.errors import BadRequest
+from hanami_core.testing.hosts import host_context
 from hanami_plugins.host_numba import floors
 from hanami_plugins.host_numba.host import CpuHost
 from tests.plugins.engine_kit import ALWAYS, accuracy, answers, blobs, network, one_hot, reopened, rows
@@ -17,7 +18,7 @@ WIDTH, CLASSES = 40, 5
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> CpuHost:
     host = CpuHost("cpu0", 1)
-    host.start(tmp_path_factory.mktemp("kernels"))
+    host.start(host_context(tmp_path_factory.mktemp("kernels")))
     return host
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from hanami_core.compute import Columns, Rows
+from hanami_core.testing.hosts import host_context
 from hanami_plugins.host_numba.host import CpuHost
 from tests.bench import engine
 
@@ -24,7 +25,7 @@ Digits = tuple[Rows, npt.NDArray[np.uint8]]
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> CpuHost:
     host = CpuHost("cpu0", 0)
-    host.start(tmp_path_factory.mktemp("kernels"))
+    host.start(host_context(tmp_path_factory.mktemp("kernels")))
     return host
 
 

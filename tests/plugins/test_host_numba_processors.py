@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hanami_core.testing.hosts import host_context
 from hanami_plugins.host_numba.host import CpuHost
 from tests.plugins.engine_kit import ALWAYS, RULES, answers, blobs, chain, rows, with_int8
 from tests.plugins.test_host_numba_deep import line
@@ -26,7 +27,7 @@ PROCESSORS = {
 def digests(cache: Path) -> list[str]:
     """Return what a flat and a deep network are after some training, and what they answer."""
     host = CpuHost("cpu0", 1)
-    host.start(cache)
+    host.start(host_context(cache))
     found = []
     for template in (with_int8(chain(blocks=3)), line(4, 2)):
         live = RULES.open(RULES.create(template, 1), host)
@@ -34,7 +35,7 @@ def digests(cache: Path) -> list[str]:
         live.train(rows(*blobs(2000)), ALWAYS)
         asked = blobs(1, seed=2)[0][0].astype(np.float32)
         found += [live.state().digest(), live.request_one({"in": asked})["out"].tobytes().hex()]
-        if template.settings.precision == "int8":
+        if template.settings.own.get("precision") == "int8":
             found.append(answers(live, blobs(50, seed=2)[0]).tobytes().hex())
     return found
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hanami_core.compute import Columns, Rows
+from hanami_core.testing.hosts import host_context
 from hanami_plugins.host_numba import live as live_module
 from hanami_plugins.host_numba.host import CpuHost
 from hanami_plugins.host_numba.reference import ReferenceNetwork
@@ -19,7 +20,7 @@ TASKS = 2
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> CpuHost:
     host = CpuHost("cpu0", 1)
-    host.start(tmp_path_factory.mktemp("kernels"))
+    host.start(host_context(tmp_path_factory.mktemp("kernels")))
     return host
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from hanami_core.compute import Run
+from hanami_core.testing.hosts import host_context
 from hanami_plugins.host_numba import live as live_module
 from hanami_plugins.host_numba import team as team_module
 from hanami_plugins.host_numba.host import CpuHost
@@ -17,7 +18,7 @@ from tests.plugins.engine_kit import ALWAYS, CLASSES, WIDTH, answers, blobs, net
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> CpuHost:
     host = CpuHost("cpu0", 1)
-    host.start(tmp_path_factory.mktemp("kernels"))
+    host.start(host_context(tmp_path_factory.mktemp("kernels")))
     return host
 
 

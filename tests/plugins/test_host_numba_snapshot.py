@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from hanami_core.compute import Columns, LiveNetwork, Rows
 from hanami_core.network import NetworkState
+from hanami_core.testing.hosts import host_context
 from hanami_plugins.host_numba import team as team_module
 from hanami_plugins.host_numba.host import CpuHost
 from hanami_plugins.host_numba.reference import ReferenceNetwork
@@ -21,7 +22,7 @@ from tests.plugins.test_host_numba_deep import line
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> CpuHost:
     host = CpuHost("cpu0", 1)
-    host.start(tmp_path_factory.mktemp("kernels"))
+    host.start(host_context(tmp_path_factory.mktemp("kernels")))
     return host
 
 

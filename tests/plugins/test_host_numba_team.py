@@ -6,6 +6,7 @@ from threading import Thread
 
 import pytest
 
+from hanami_core.testing.hosts import host_context
 from hanami_plugins.host_numba import live as live_module
 from hanami_plugins.host_numba import team as team_module
 from hanami_plugins.host_numba.host import CpuHost
@@ -15,7 +16,7 @@ from tests.plugins.engine_kit import ALWAYS, CLASSES, WIDTH, blobs, network, row
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> CpuHost:
     host = CpuHost("cpu0", 1)
-    host.start(tmp_path_factory.mktemp("kernels"))
+    host.start(host_context(tmp_path_factory.mktemp("kernels")))
     return host
 
 

@@ -13,7 +13,7 @@ import peewee
 import pytest
 
 from hanami_core import hookimpl
-from hanami_core.http.routes import Route
+from hanami_core.http import Route
 from hanami_core.plugin_host import EntryPoint
 from hanami_core.storage.database import proxy
 from hanami_plugins.logs.models import AuditLog, ErrorLog
@@ -40,7 +40,7 @@ def broken() -> ModuleType:
         raise ValueError("no observer")
 
     def routes() -> list[Route]:
-        return [Route(method, "/v1.0alpha/broken", "broken.call", Fields, dict, fail) for method in ("GET", "POST")]
+        return [Route(method, "/broken", "broken.call", Fields, dict, fail) for method in ("GET", "POST")]
 
     module = ModuleType("broken")
     vars(module)["hanami_routes"] = hookimpl(routes, specname="hanami_routes")
@@ -174,7 +174,7 @@ def test_huge_values_are_cut(whole: Whole) -> None:
 
 def test_an_observer_that_fails_is_counted_and_breaks_nothing(whole: Whole) -> None:
     assert whole.call("POST", "project", id="proj", name="A project").status_code == 200
-    assert whole.runtime.plugins.plugins["broken"].missed == 1
+    assert whole.runtime.plugins.plugins["broken"].failures == 1
     assert len(audit(whole)) == 1
 
 
@@ -186,7 +186,7 @@ def test_a_full_log_breaks_no_call(whole: Whole, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(service, "_write", fail)
     assert whole.call("POST", "project", id="proj", name="A project").status_code == 200
     assert whole.call("GET", "broken").text.startswith("internal error ")
-    assert whole.runtime.plugins.plugins["logs"].missed == 2
+    assert whole.runtime.plugins.plugins["logs"].failures == 2
 
 
 def test_migrations_make_the_models(whole: Whole, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hanami_core.access import Access
-from hanami_core.queue import Lane, Task
+from hanami_core.queue import Task
 from hanami_core.storage.blobs import Blob
 from hanami_core.storage.database import atomic
 from hanami_plugins.checkpoints.models import Checkpoint
@@ -47,7 +47,7 @@ def checkpoint(whole: Whole, blob: str) -> dict[str, str]:
 
 def cluster(whole: Whole, blob: str) -> dict[str, str]:
     row = Cluster.create(**OWNED, template="", host="cpu0", seed=1, blob=whole.runtime.blobs.retain(blob))
-    Lane.create(key=row.uuid, host="cpu0")
+    whole.runtime.queue.create_partition(row.uuid, "cpu0")
     return {"uuid": row.uuid}
 
 
@@ -86,7 +86,7 @@ def at_once(whole: Whole, noun: str, what: dict[str, str], count: int = 2) -> li
     def delete() -> None:
         answer = whole.call("DELETE", noun, **what)
         answers.append((answer.status_code, answer.text))
-        whole.runtime.database.close()
+        whole.runtime.database.disconnect()
 
     threads = [threading.Thread(target=delete) for _ in range(count)]
     for thread in threads:
@@ -109,7 +109,8 @@ def test_one_deletes_and_the_others_find_nothing(
     assert first == (200, "{}")
     assert rest == [(404, gone.text)] * 2
     assert Blob.get(Blob.uuid == blob).references == 1
-    assert whole.runtime.blobs.open(blob).read_bytes() == b"a network"
+    with whole.runtime.blobs.open(blob) as path:
+        assert path.read_bytes() == b"a network"
 
 
 @pytest.mark.parametrize("make", [checkpoint, cluster, dataset])
@@ -131,7 +132,7 @@ def test_whoever_has_the_identifier_now_keeps_the_place(
 ) -> None:
     whole.member("mia_", "digits")
     what = {"id": {"user": "mia_", "project": "digits"}[noun]}
-    model = whole.runtime.plugins.models()[f"{noun}s"][0]
+    model = whole.runtime.models[noun]
     stale = model.get(model.id == what["id"])
     assert whole.call("DELETE", noun, **what).status_code == 200
     whole.member("mia_", "digits")
@@ -143,9 +144,9 @@ def test_whoever_has_the_identifier_now_keeps_the_place(
 
 
 def test_a_task_is_removed_from_the_list_once(whole: Whole, blob: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    lane = cluster(whole, blob)["uuid"]
-    row = Task.create(**OWNED, kind="train", lane=lane, payload="{}", state="finished", total_cycles=1)
-    what = {"uuid": row.uuid, "cluster_uuid": lane}
+    partition = cluster(whole, blob)["uuid"]
+    row = Task.create(**OWNED, kind="train", partition=partition, payload="{}", state="finished", total_cycles=1)
+    what = {"uuid": row.uuid, "cluster_uuid": partition}
     stale = Task.get(Task.uuid == row.uuid)
     assert whole.call("DELETE", "task", **what).status_code == 200
     gone = whole.call("DELETE", "task", **what)

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hanami_core.access import ANY_ROLE, Access, Action, Actor, Rule
-from hanami_core.errors import StartupError, Unauthorized
+from hanami_core.errors import Forbidden, StartupError
 from hanami_plugins.policy_file import PolicyError, parse_policy
 from tests.plugins.identity import POLICY, Note, Site
 
@@ -105,9 +105,9 @@ def allowed(site: Site, role: str, endpoint: str = "v1.0alpha/cluster", method: 
     actor = Actor("tsugumi", "tsugumi", "test_project", role)
     action = Action("clusters.get", method, endpoint, "read", ("admin", "member"))
     try:
-        Access(actor, action, site.runtime.plugins.rules).require()
-    except Unauthorized as error:
-        return str(error) != "Access denied by policy"
+        Access(actor, action, site.runtime.plugins.access_rules).require()
+    except Forbidden as error:
+        return str(error) != "access_denied"
     return True
 
 
@@ -129,9 +129,9 @@ def test_a_file_says_nothing_about_what_has_no_endpoint(tmp_path: Path) -> None:
     with Site(tmp_path, policy_file__path="own.policy") as site:
         assert [allowed(site, role, "", "PUT") for role in ("admin", "member", "guest")] == [True, True, False]
         anybody = Action("notes.send", "PUT", "", "write", (ANY_ROLE,))
-        assert Rule(True) in site.runtime.plugins.rules(Actor("x", "x", "test_project", "guest"), anybody)
+        assert Rule(True) in site.runtime.plugins.access_rules(Actor("x", "x", "test_project", "guest"), anybody)
         nobody = Action("", "GET", "", "read", ())
-        assert Rule(False, "Access denied by policy") in site.runtime.plugins.rules(
+        assert Rule(False, "access_denied") in site.runtime.plugins.access_rules(
             Actor("x", "x", "test_project", "admin"), nobody
         )
 
@@ -141,7 +141,7 @@ def test_rows_are_none_of_its_business(tmp_path: Path) -> None:
         Note.create(project_id="test_project", owner_id="tsugumi", name="note")
         actor = Actor("tsugumi", "tsugumi", "test_project", "guest")
         action = Action("notes.get", "GET", "v1.0alpha/note", "read", ("admin",))
-        assert Access(actor, action, site.runtime.plugins.rules).visible(Note).count() == 1
+        assert Access(actor, action, site.runtime.plugins.access_rules).visible(Note).count() == 1
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_a_broken_file_stops_the_start(tmp_path: Path, content: bytes | None, me
 def test_the_shipped_policy_agrees_with_the_routes(tmp_path: Path) -> None:
     policy = parse_policy(POLICY.read_text())
     with Site(tmp_path) as site:
-        actions = [route.permission for route in site.routes.values() if not route.anonymous]
+        actions = [bound.action for bound in site.routes.values() if not bound.route.anonymous]
         assert len(actions) == 14
         for action in actions:
             # What OpenHanami does not have can not be in the file that it ships.

@@ -12,15 +12,20 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
+from hanami_core.compute.rules import declarations
 from hanami_core.dialects import TemplateDialect
 from hanami_core.errors import TemplateError
 from hanami_core.network import Axon, Input, Output, Position, Settings, Template, Topology
+from hanami_core.network.bits import members
+from hanami_core.network.template import COMMON_SETTINGS
+from hanami_core.network.topology import NONE
+from hanami_plugins.host_numba import hanami_network_rules
 from hanami_plugins.template_hexagons import HexagonDialect, hanami_template_dialects
 from hanami_plugins.template_hexagons.dialect import LONGEST_TEXT, PREFIX
 from hanami_plugins.template_hexagons.grammar import _SPELLED, _parser
-from hanami_plugins.template_hexagons.reach import reachable
 
 DIALECT = HexagonDialect()
+DECLARATIONS = declarations(hanami_network_rules())
 
 # The template of the reference's own end-to-end test, with its blank lines.
 EXAMPLE = """version: 1
@@ -57,10 +62,15 @@ def changed(old: str, new: str) -> str:
     return EXAMPLE.replace(old, new, 1)
 
 
+def parse(text: str) -> Template:
+    """Return the template of a text where the usual rule sets are installed."""
+    return DIALECT.parse(text, DECLARATIONS)
+
+
 def refusal(text: str) -> str:
     """Return the message of a text that is refused."""
     with pytest.raises(TemplateError) as caught:
-        DIALECT.parse(text)
+        parse(text)
     prefix, message = str(caught.value).split("\n", 1)
     assert prefix + "\n" == PREFIX == "Uploaded template is not a valid cluster-template: \n"
     return message
@@ -73,7 +83,7 @@ def test_the_plugin_adds_the_dialect() -> None:
 
 
 def test_the_example() -> None:
-    assert DIALECT.parse(EXAMPLE) == PARSED
+    assert parse(EXAMPLE) == PARSED
 
 
 @pytest.mark.parametrize(
@@ -93,32 +103,32 @@ def test_the_example() -> None:
     ],
 )
 def test_other_ways_to_write_the_example(text: str) -> None:
-    assert DIALECT.parse(text) == PARSED
+    assert parse(text) == PARSED
 
 
 def test_options() -> None:
     text = changed("label_hex: 4,1,1", "label_hex: 4,1,1 (float)").replace(
         "picture_hex: 1,1,1", "picture_hex:1,1,1(match)"
     )
-    template = DIALECT.parse(text)
+    template = parse(text)
     assert (template.inputs[0].mode, template.outputs[0].type) == ("match", "float")
 
 
 @pytest.mark.parametrize("block", ["settings:\n", ""])
 def test_all_settings_are_optional(block: str) -> None:
     text = re.sub(r"settings:.*(?=hexagons)", block, EXAMPLE, flags=re.S)
-    assert DIALECT.parse(text) == msgspec.structs.replace(PARSED, settings=Settings())
+    assert parse(text) == msgspec.structs.replace(PARSED, settings=Settings())
 
 
 def test_own_settings() -> None:
-    template = DIALECT.parse(changed("settings:", "settings: growth: synapse blocks: 4 precision: int8"))
-    assert (template.settings.growth, template.settings.blocks) == ("synapse", 4)
-    assert template.settings.precision == "int8"
+    template = parse(changed("settings:", "settings: growth: synapse blocks: 4 precision: int8"))
+    assert template.settings.growth == "synapse"
+    assert template.settings.own == {"blocks": 4, "precision": "int8"}
 
 
 def test_words_of_settings_are_free_for_names() -> None:
     for name in ("growth", "blocks", "section", "target", "bricks", "plain", "12abc", "_", "versions"):
-        assert DIALECT.parse(changed("label_hex", name)).outputs[0].name == name
+        assert parse(changed("label_hex", name)).outputs[0].name == name
 
 
 @pytest.mark.parametrize("text", ["version: 1", "  \n version:1 bla", "version: 2", "version", "version 7"])
@@ -241,7 +251,7 @@ def test_every_part_of_the_grammar_has_a_name_for_messages() -> None:
 
 def test_an_output_behind_an_input_is_not_reached() -> None:
     text = "version: 1 hexagons: 1,1,1 2,1,1 inputs: a: {} outputs: b: {}"
-    DIALECT.parse(text.format("1,1,1", "2,1,1"))
+    parse(text.format("1,1,1", "2,1,1"))
     assert "output 'b' can not be reached" in refusal(text.format("2,1,1", "1,1,1"))
 
 
@@ -277,7 +287,7 @@ SETTINGS = st.builds(
     max_connection_distance=st.integers(1, 5),
     enable_reduction=st.booleans(),
     growth=st.sampled_from(["section", "synapse", None]),
-    blocks=st.one_of(st.none(), st.integers(1, 1024)),
+    own=st.fixed_dictionaries({}, optional={"blocks": st.integers(1, 1024), "precision": st.just("int8")}),
 )
 
 
@@ -309,7 +319,7 @@ def connected(template: Template) -> bool:
     """Tell whether each hexagon has company, and each output can be reached, by following all targets."""
     topology = Topology(template)
     bridged = {end for axon in template.axons for end in (axon.source, axon.target)}
-    alone = any(h not in bridged and not any(n is not None for n in ns) for h, ns in enumerate(topology.neighbours))
+    alone = any(h not in bridged and all(n == NONE for n in ns) for h, ns in enumerate(topology.neighbours))
     return not alone and {output.hexagon for output in template.outputs} <= closure(topology)
 
 
@@ -317,7 +327,7 @@ def closure(topology: Topology) -> set[int]:
     reached: set[int] = set()
     edge = {item.hexagon for item in topology.template.inputs}
     while edge:
-        edge = {target for hexagon in edge for target in topology.targets[hexagon]} - reached
+        edge = {target for hexagon in edge for target in topology.targets_of(hexagon)} - reached
         reached |= edge
     return reached
 
@@ -325,7 +335,8 @@ def closure(topology: Topology) -> set[int]:
 def render(template: Template, blank: str) -> str:
     """Write a template as text."""
     words = ["version: 1", "settings", ":"]
-    for name, value in msgspec.structs.asdict(template.settings).items():
+    common = {name: getattr(template.settings, name) for name in COMMON_SETTINGS}
+    for name, value in (common | template.settings.own).items():
         if value is not None:
             words += [name, ":", str(value)]
     words += ["hexagons", ":", *map(str, template.hexagons)]
@@ -344,11 +355,11 @@ def render(template: Template, blank: str) -> str:
 @settings(max_examples=200)
 def test_a_written_template_is_read_again(template: Template, blank: str) -> None:
     topology = Topology(template)
-    assert reachable(topology) == closure(topology)
+    assert set(members(topology.reached)) == closure(topology)
     text = render(template, blank)
     event(f"connected: {connected(template)}")
     if connected(template):
-        assert DIALECT.parse(text) == template
+        assert parse(text) == template
     else:
         assert re.search("has no neighbour|can not be reached", refusal(text))
 
@@ -377,7 +388,7 @@ WORDS = st.sampled_from(
 @given(st.lists(WORDS, max_size=30).map(" ".join))
 def test_any_words_are_a_template_or_an_error_with_a_place(text: str) -> None:
     try:
-        DIALECT.parse(text)
+        parse(text)
     except TemplateError as error:
         message = str(error)
     else:
@@ -388,7 +399,7 @@ def test_any_words_are_a_template_or_an_error_with_a_place(text: str) -> None:
 @given(st.text(max_size=60))
 def test_any_text_after_the_version_is_a_template_or_an_error(text: str) -> None:
     try:
-        DIALECT.parse("version: 1\n" + text)
+        parse("version: 1\n" + text)
     except TemplateError as error:
         assert str(error).startswith(PREFIX + "line ")  # noqa: PT017
 
@@ -422,7 +433,7 @@ LINE = "version: 1 settings: max_connection_distance: {} hexagons: {} inputs: a:
 def test_no_text_takes_long(text: str) -> None:
     begin = time.process_time()
     try:
-        DIALECT.parse(text)
+        parse(text)
     except TemplateError as error:
         assert len(str(error)) < 300  # noqa: PT017
     assert time.process_time() - begin < 2
@@ -433,5 +444,5 @@ def test_long_texts_are_refused_unread() -> None:
 
 
 def test_the_template_survives_json() -> None:
-    template: Any = msgspec.json.decode(msgspec.json.encode(DIALECT.parse(EXAMPLE)), type=Template)
+    template: Any = msgspec.json.decode(msgspec.json.encode(parse(EXAMPLE)), type=Template)
     assert template == PARSED

@@ -26,7 +26,7 @@ from hanami_plugins import uploads
 from hanami_plugins.uploads import Upload, received
 from hanami_plugins.uploads.messages import failure, read_piece
 from hanami_plugins.uploads.received import Place, Receiver
-from hanami_plugins.uploads.service import place_of
+from hanami_plugins.uploads.service import CleanUp, place_of
 from tests.plugins.data import ADMIN, ELSEWHERE, MEMBER, OTHER, Site, message, tree
 
 SUCCESS = b"\x08\x01"
@@ -337,9 +337,9 @@ def test_an_upload_is_found_for_its_resource_and_part_only(site: Site) -> None:
 def test_a_discard_that_is_rolled_back_changes_nothing(site: Site) -> None:
     upload = create(site, 3)
     site.send(upload.uuid, b"abc")
-    with atomic() as transaction:
+    with pytest.raises(RuntimeError), atomic():
         uploads.discard(site.runtime, RELATED)
-        transaction.rollback()
+        raise RuntimeError("rolled back")
     assert uploads.uploads_of(RELATED) == [upload]
     assert uploads.complete(site.runtime, upload)
 
@@ -348,29 +348,71 @@ def test_idle_uploads_are_dropped_together(site: Site, tmp_path: Path) -> None:
     first, second = create(site, 10), create(site, 10, name="label")
     site.socket(first.uuid).close()
     site.send(second.uuid, b"x")
-    site.runtime.clock = Later(80_000)
-    assert uploads.discard_idle(site.runtime) == []
-    site.runtime.clock = Later(100_000)
-    os.utime(place_of(site.runtime, second).journal, (time.time() + 50_000,) * 2)
-    assert uploads.discard_idle(site.runtime) == []
-    os.utime(place_of(site.runtime, second).journal)
-    assert uploads.discard_idle(site.runtime) == [RELATED]
+    assert uploads.discard_idle(site.runtime, 0.0) == []
+    assert uploads.discard_idle(site.runtime, 80_000) == []
+    os.utime(place_of(site.runtime, second).journal, (time.time() - 50_000,) * 2)
+    assert uploads.discard_idle(site.runtime, 80_000) == []
+    assert uploads.discard_idle(site.runtime, 80_000) == []
+    assert uploads.discard_idle(site.runtime, 80_000) == [RELATED]
     assert uploads.uploads_of(RELATED) == []
     assert tree(tmp_path) == set()
 
 
-def test_files_without_a_row_are_removed_when_a_sidecar_starts(tmp_path: Path) -> None:
-    with Site(tmp_path) as site:
-        upload = create(site, 3)
-        site.send(upload.uuid, b"abc")
-        files = tree(tmp_path)
-        (tmp_path / "uploads" / RELATED).write_bytes(b"left")
-        (tmp_path / "uploads" / f"{RELATED}.journal").write_bytes(b"left")
-    with Site(tmp_path, role="api"):
-        assert len(tree(tmp_path)) == len(files) + 2
-    with Site(tmp_path, role="sidecar") as site:
-        assert tree(tmp_path) == files
-        assert uploads.complete(site.runtime, upload)
+def test_uploads_that_somebody_still_needs_are_not_idle(site: Site) -> None:
+    create(site, 10)
+    uploads.discard_idle(site.runtime, 80_000)
+    with atomic():
+        uploads.touch(RELATED)
+    assert uploads.discard_idle(site.runtime, 80_000) == []
+    assert uploads.discard_idle(site.runtime, 80_000) == [RELATED]
+
+
+@dataclass
+class HandClock(SystemClock):
+    """A clock that goes only when it is moved."""
+
+    moment: float = 1000.0
+
+    def monotonic(self) -> float:
+        return self.moment
+
+
+@pytest.mark.parametrize("seconds", [26 * 3600, 400 * 86_400, -30 * 86_400])
+def test_a_clock_that_is_set_drops_nothing(site: Site, seconds: float) -> None:
+    upload = create(site, 10)
+    clean_up = CleanUp(600.0)
+    clean_up(site.runtime)
+    site.runtime.clock = Later(seconds)
+    for _ in range(3):
+        clean_up(site.runtime)
+    assert uploads.uploads_of(RELATED) == [upload]
+
+
+def test_only_time_that_the_server_watched_counts(site: Site) -> None:
+    clock = HandClock()
+    site.runtime.clock = clock
+    upload = create(site, 10)
+    clean_up = CleanUp(600.0)
+    clean_up(site.runtime)
+    for pause in (600, 86_400, 600):
+        clock.moment += pause
+        clean_up(site.runtime)
+    assert Upload.get(Upload.uuid == upload.uuid).idle == 600 + 1200 + 600
+    CleanUp(600.0)(site.runtime)
+    assert Upload.get(Upload.uuid == upload.uuid).idle == 2400
+
+
+def test_files_without_a_row_are_removed(site: Site, tmp_path: Path) -> None:
+    upload = create(site, 3)
+    site.send(upload.uuid, b"abc")
+    files = tree(tmp_path)
+    (tmp_path / "uploads" / RELATED).write_bytes(b"left")
+    (tmp_path / "uploads" / f"{RELATED}.journal").write_bytes(b"left")
+    (schedule,) = site.runtime.plugins.schedules(site.runtime).values()
+    assert (schedule.name, schedule.seconds) == ("uploads.clean_up", 600.0)
+    schedule.run(site.runtime)
+    assert tree(tmp_path) == files
+    assert uploads.complete(site.runtime, upload)
 
 
 def test_an_upload_goes_on_after_a_restart(tmp_path: Path) -> None:

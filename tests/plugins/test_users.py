@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import threading
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hanami_core.errors import BadRequest, Conflict, NotFound, StartupError, Unauthorized
-from hanami_plugins.users import Membership, SecretFields, User, create_user, find_user, memberships, verify
+from hanami_core.errors import BadRequest, Conflict, NotFound, Unauthorized
+from hanami_plugins.users import Membership, User, find_user, memberships
+from hanami_plugins.users.accounts import add_user as create_user
+from hanami_plugins.users.accounts import verify
+from hanami_plugins.users.native import SecretFields
 from hanami_plugins.users.passphrases import CONCURRENT_HASHES, Passphrases, passphrases
 from tests.plugins.identity import ADMIN, MEMBER, POLICY, Note, Site, add_user, schema
 
@@ -79,8 +81,8 @@ def test_an_identifier_is_unique_among_active_users_only(site: Site) -> None:
 def test_the_database_refuses_a_second_active_user(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two requests at once both find the identifier free; the index decides."""
     post(site)
-    monkeypatch.setattr("hanami_plugins.users.service.find_user", lambda user_id: None)
-    with pytest.raises(Conflict, match="already exist"):
+    monkeypatch.setattr("hanami_plugins.users.accounts.find_user", lambda user_id: None)
+    with pytest.raises(Conflict, match="user exists"):
         add_user("tsugumi")
 
 
@@ -109,13 +111,13 @@ def test_delete_takes_the_memberships_along(site: Site) -> None:
 def test_only_admins_whatever_the_policy_says(tmp_path: Path) -> None:
     tmp_path.joinpath("own.policy").write_text(POLICY.read_text().replace(": admin\n", ": admin, member\n"))
     with Site(tmp_path, policy_file__path="own.policy") as site:
-        for route in site.own("users"):
+        for bound in site.own("users"):
             with pytest.raises(Unauthorized, match=r"^$"):
-                site.call(MEMBER, route.method, route.path.removeprefix("/v1.0alpha/"))
+                site.call(MEMBER, bound.route.method, bound.route.path.removeprefix("/"))
     with Site(tmp_path) as site:
-        for route in site.own("users"):
+        for bound in site.own("users"):
             with pytest.raises(Unauthorized):
-                site.call(MEMBER, route.method, route.path.removeprefix("/v1.0alpha/"))
+                site.call(MEMBER, bound.route.method, bound.route.path.removeprefix("/"))
 
 
 # -- secrets -----------------------------------------------------------------------------------------------------------
@@ -185,7 +187,7 @@ def test_secrets_are_stored_as_argon2id_only(site: Site) -> None:
     user = find_user("tsugumi")
     assert user is not None
     assert user.passphrase_hash.startswith("$argon2id$")
-    site.runtime.database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    site.runtime.database.driver.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     assert b"new password" not in site.directory.joinpath("hanami.db").read_bytes()
 
 
@@ -266,12 +268,13 @@ def test_two_hashes_at_once_and_no_more() -> None:
 
 
 def test_the_first_admin_is_created_once(site: Site) -> None:
-    admin = partial(site.runtime.plugins.admin, site.runtime)
+    directory = site.runtime.identity
+    assert directory is not None
     add_user("member")
-    assert admin(None) is False
-    assert admin(("root@home", "Root", "asdfasdf")) is True
-    assert admin(None) is True
-    assert admin(("other", "x", "short")) is True
+    assert not directory.has_admin()
+    directory.create_admin("root@home", "Root", "asdfasdf")
+    assert directory.has_admin()
+    directory.create_admin("other", "x", "short")
     assert find_user("other") is None
     user = verify("root@home", "asdfasdf")
     assert user is not None
@@ -281,22 +284,25 @@ def test_the_first_admin_is_created_once(site: Site) -> None:
 @pytest.mark.parametrize(
     ("first", "text"),
     [
-        (("abc", "Root", "asdfasdf"), "Given item 'id' is shorter than 4 characters"),
-        (("root", "ro:ot", "asdfasdf"), "Given item 'name' doesn't match with regex"),
-        (("root", "Root", "asdf"), "Given item 'passphrase' is shorter than 8 characters"),
-        (("root", "Root", "a" * 4097), "Given item 'passphrase' is longer than 4096 characters"),
+        (("abc", "Root", "asdfasdf"), "field id.*length >= 4"),
+        (("root", "ro:ot", "asdfasdf"), "field name.*matching regex"),
+        (("root", "Root", "asdf"), "field passphrase.*length >= 8"),
+        (("root", "Root", "a" * 4097), "field passphrase.*length <= 4096"),
     ],
 )
 def test_a_broken_first_admin_is_refused(site: Site, first: tuple[str, str, str], text: str) -> None:
+    directory = site.runtime.identity
+    assert directory is not None
     with pytest.raises(BadRequest, match=text):
-        site.runtime.plugins.admin(site.runtime, first)
-    assert not site.runtime.plugins.admin(site.runtime, None)
+        directory.create_admin(*first)
+    assert not directory.has_admin()
 
 
 def test_the_first_admin_does_not_take_over_a_user(site: Site) -> None:
     add_user("root")
-    with pytest.raises(StartupError, match="User with id 'root' already exist"):
-        site.runtime.plugins.admin(site.runtime, ("root", "Root", "asdfasdf"))
+    assert site.runtime.identity is not None
+    with pytest.raises(Conflict, match="root"):
+        site.runtime.identity.create_admin("root", "Root", "asdfasdf")
 
 
 def test_a_start_creates_no_admin(site: Site) -> None:
@@ -312,7 +318,7 @@ def test_migrations_make_what_the_models_say(site: Site, tmp_path: Path) -> None
         other.create_tables([User, Membership], safe=False)
     wanted = schema(other, ("user", "membership"))
     other.close()
-    assert schema(site.runtime.database, ("user", "membership")) == wanted
+    assert schema(site.runtime.database.driver, ("user", "membership")) == wanted
 
 
 def test_create_user_tells_about_a_conflict(site: Site) -> None:

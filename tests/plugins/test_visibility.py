@@ -65,7 +65,7 @@ def expected(actor: Actor, verb: Verb, row: Note) -> bool:
 
 
 def check(site: Site, actor: Actor, verb: Verb, rows: list[Note]) -> None:
-    access = Access(actor, READ, site.runtime.plugins.rules)
+    access = Access(actor, READ, site.runtime.plugins.access_rules)
     wanted = [row.uuid for row in rows if expected(actor, verb, row)]
     assert [row.uuid for row in access.visible(Note, verb)] == wanted
     for row in rows:
@@ -73,14 +73,14 @@ def check(site: Site, actor: Actor, verb: Verb, rows: list[Note]) -> None:
             assert access.get(Note, row.uuid, "missing", verb) == row
             assert access.get(Note, row.uuid.upper(), "missing", verb) == row
         else:
-            with pytest.raises(NotFound, match=r"^missing$"):
+            with pytest.raises(NotFound, match=r"^missing \(uuid "):
                 access.get(Note, row.uuid, "missing", verb)
 
 
 def test_every_actor_and_every_kind_of_row(site: Site) -> None:
     rows = store(list(product(PROJECTS, OWNERS, VISIBILITIES, (False, True))))
     for actor, verb in product(ACTORS, VERBS):
-        access = Access(actor, READ, site.runtime.plugins.rules)
+        access = Access(actor, READ, site.runtime.plugins.access_rules)
         found = {row.uuid for row in access.visible(Note, verb)}
         assert found == {row.uuid for row in rows if expected(actor, verb, row)}, (actor, verb)
 
@@ -96,7 +96,7 @@ def test_the_method_decides_which_rule_counts(site: Site) -> None:
     store([("test_project", "other", "shared", False)])
     for verb, count in (("read", 1), ("write", 0)):
         action = Action("notes.x", "GET", "v1.0alpha/note", verb, ())  # type: ignore[arg-type]
-        assert Access(MEMBER, action, site.runtime.plugins.rules).visible(Note).count() == count
+        assert Access(MEMBER, action, site.runtime.plugins.access_rules).visible(Note).count() == count
 
 
 def test_users_and_projects_are_for_admins(site: Site) -> None:
@@ -105,4 +105,4 @@ def test_users_and_projects_are_for_admins(site: Site) -> None:
     project_admin = Actor("tsugumi", "tsugumi", "test_project", "admin", is_project_admin=True)
     for model, verb in product((User, Project), VERBS):
         for actor, count in ((ADMIN, 1), (MEMBER, 0), (project_admin, 0)):
-            assert Access(actor, READ, site.runtime.plugins.rules).visible(model, verb).count() == count
+            assert Access(actor, READ, site.runtime.plugins.access_rules).visible(model, verb).count() == count

@@ -38,7 +38,7 @@ def open_runtime(data_dir: Path) -> Runtime:
         EntryPoint(name, "hanami", "0", lambda module=module: importlib.import_module(module))
         for name, module in names.items()
     ]
-    return Runtime.open(data_dir, "tool", plugins=PluginHost(points), environ={})
+    return Runtime.open(data_dir, "migrate", plugins=PluginHost(points), environ={})
 
 
 @pytest.fixture

@@ -18,18 +18,22 @@ import peewee
 
 from hanami_core import hookimpl
 from hanami_core.access import Action, Actor, Rule
-from hanami_core.errors import BadRequest, NotFound
-from hanami_core.http.routes import Empty, Route
+from hanami_core.compute import HostDescription
+from hanami_core.errors import BadRequest, NotFound, Unauthorized
+from hanami_core.http import Api, Empty, Events, Route, ServerEvent, Stream
 from hanami_core.network import NetworkState, StateHead
-from hanami_core.queue import Job, Lane, Task, TaskKind
+from hanami_core.network.declared import NoSettings
+from hanami_core.processes import Process, ProcessContext
+from hanami_core.queue import Job, Task, TaskKind
+from hanami_core.schedules import Schedule
 from hanami_core.settings import Setting
 from hanami_core.sockets import SocketTarget
 from hanami_core.storage.database import BaseModel, atomic
+from hanami_plugins.api_v1_0alpha import NativeApi
 
 ADMIN = Actor("admin", "Admin", "admin", "admin", is_admin=True)
 MEMBER = Actor("member", "Member", "home", "member")
 TOKENS = {"good": ADMIN, "member": MEMBER}
-KEY = "uuid-of-a-lane"
 
 
 class Note(BaseModel):
@@ -48,7 +52,7 @@ class Fields(msgspec.Struct, forbid_unknown_fields=True):
 
 class Start(msgspec.Struct, forbid_unknown_fields=True):
     cycles: int
-    lane: str = "lane"
+    partition: str = "partition"
     host: str = "cpu0"
     mode: str = "count"
 
@@ -61,6 +65,8 @@ class One(msgspec.Struct, forbid_unknown_fields=True):
 def hanami_settings():
     return [
         Setting("server_stub.hosts", str, "cpu0", "Names of hosts, separated by commas"),
+        Setting("server_stub.processes", str, "", "Names of processes, separated by commas"),
+        Setting("server_stub.schedules", str, "", "Names of schedules, separated by commas"),
         Setting("server_stub.admin", bool, True, "Whether there is an admin"),
         Setting("server_stub.pause", float, 0.002, "Seconds that a cycle of a task takes"),
         Setting("server_stub.key", str, "sesame", "A secret", secret=True),
@@ -72,23 +78,54 @@ def hanami_models():
     return [Note]
 
 
-@hookimpl
-def hanami_authenticate(runtime, token):
-    if token == "explode":
-        raise RuntimeError("no database")
-    return TOKENS.get(token)
+class Tokens:
+    name = "token"
+
+    def identify(self, request):
+        token = request.get_header("X-Auth-Token")
+        if token == "explode":
+            raise RuntimeError("no database")
+        return TOKENS.get(token)
 
 
 @hookimpl
-def hanami_rules(actor, action):
-    return [Rule(actor.role in action.roles, "Access denied by policy")] if action.resource is None else []
+def hanami_apis():
+    return [NativeApi("/v1"), Api("other", "/other", schemes=("token",), server="Other/2")]
 
 
 @hookimpl
-def hanami_admin(runtime, first):
-    if first is not None:
-        (runtime.settings.data_dir / "first-admin").write_text(" ".join(first[:2]))
-    return runtime.settings["server_stub.admin"]
+def hanami_authenticators():
+    return [Tokens()]
+
+
+@hookimpl
+def hanami_access_rules(actor, action):
+    return [Rule(actor.role in action.roles, "access_denied")] if action.resource is None else []
+
+
+class Directory:
+    def __init__(self, runtime):
+        self.runtime = runtime
+
+    def has_admin(self):
+        return self.runtime.settings["server_stub.admin"]
+
+    def create_admin(self, id, name, secret):
+        (self.runtime.settings.data_dir / "first-admin").write_text(f"{id} {name}")
+
+    def find(self, user_id):
+        return None
+
+    def verify(self, user_id, secret, address):
+        raise Unauthorized("login_denied")
+
+    def memberships(self, account):
+        return []
+
+
+@hookimpl
+def hanami_identity(runtime):
+    return Directory(runtime)
 
 
 # -- routes -----------------------------------------------------------------------------------------------------------
@@ -121,8 +158,10 @@ def large(call, request):
 
 def start(call, request):
     with atomic():
-        Lane.insert(key=request.lane, host=request.host).on_conflict_replace().execute()
-        task = call.runtime.queue.enqueue(request.mode, request.lane, call.actor, "a task", request, request.cycles)
+        queue = call.runtime.queue
+        if request.host and not queue.has_partition(request.partition):
+            queue.create_partition(request.partition, request.host)
+        task = queue.enqueue(request.mode, request.partition, call.actor, "a task", request, request.cycles)
     return {"uuid": task.uuid}
 
 
@@ -137,27 +176,59 @@ def state(call, request):
 
 def abort(call, request):
     with atomic():
-        call.runtime.queue.abort(Task.get(Task.uuid == request.uuid).lane, [request.uuid])
+        call.runtime.queue.abort(Task.get(Task.uuid == request.uuid).partition, [request.uuid])
     return {}
+
+
+def upload(call, request):
+    return {"bytes": sum(map(len, call.body))}
+
+
+def events(call, request):
+    return Events(ServerEvent(f"number\u2028{n}", event="count", id=str(n)) for n in range(request.count))
+
+
+def half(call, request):
+    def parts():
+        yield b"begin"
+        raise RuntimeError("in the middle")
+
+    return Stream(parts())
+
+
+def hold(call, request):
+    """Stream until the client goes."""
+
+    def parts():
+        while True:
+            time.sleep(0.02)
+            yield b"."
+
+    return Stream(parts())
 
 
 @hookimpl
 def hanami_routes(runtime):
     return [
-        Route("GET", "/v1/echo", "echo.get", Fields, dict, echo),
-        Route("POST", "/v1/echo", "echo.create", Fields, dict, echo),
-        Route("DELETE", "/v1/echo", "echo.delete", Fields, dict, echo, roles=("admin",)),
-        Route(
-            "POST", "/v1/token", "token.create", Fields, dict, lambda call, request: {"token": "good"}, anonymous=True
-        ),
-        Route("GET", "/v1/fail", "fail.get", Fields, dict, fail),
-        Route("GET", "/v1/missing", "missing.get", Fields, dict, missing),
-        Route("GET", "/v1/modules", "modules.get", Empty, dict, modules),
-        Route("GET", "/v1/wait", "wait.get", Fields, dict, wait),
-        Route("GET", "/v1/large", "large.get", Fields, dict, large),
-        Route("POST", "/v1/task", "task.create", Start, dict, start),
-        Route("GET", "/v1/task", "task.get", One, dict, state),
-        Route("DELETE", "/v1/task", "task.delete", One, dict, abort),
+        Route("POST", "/upload", "upload.create", None, dict, upload, max_body=1 << 28),
+        Route("PUT", "/upload/{name}/part", "upload.part", None, dict, upload, max_body=1 << 28),
+        Route("GET", "/events", "events.get", Fields, Events, events),
+        Route("GET", "/note", "other.get", Fields, dict, echo, api="other"),
+        Route("GET", "/half", "half.get", Fields, Stream, half),
+        Route("GET", "/hold", "hold.get", Fields, Stream, hold),
+        Route("HEAD", "/hold", "hold.get", Fields, Stream, hold, api="other"),
+        Route("GET", "/echo", "echo.get", Fields, dict, echo),
+        Route("POST", "/echo", "echo.create", Fields, dict, echo),
+        Route("DELETE", "/echo", "echo.delete", Fields, dict, echo, roles=("admin",)),
+        Route("POST", "/token", "token.create", Fields, dict, lambda call, request: {"token": "good"}, anonymous=True),
+        Route("GET", "/fail", "fail.get", Fields, dict, fail),
+        Route("GET", "/missing", "missing.get", Fields, dict, missing),
+        Route("GET", "/modules", "modules.get", Empty, dict, modules),
+        Route("GET", "/wait", "wait.get", Fields, dict, wait),
+        Route("GET", "/large", "large.get", Fields, dict, large),
+        Route("POST", "/task", "task.create", Start, dict, start),
+        Route("GET", "/task", "task.get", One, dict, state),
+        Route("DELETE", "/task", "task.delete", One, dict, abort),
     ]
 
 
@@ -195,9 +266,96 @@ def sleep(job: Job) -> None:
     store(job, job.task.total_cycles, final=True)
 
 
+def stubborn(job: Job) -> None:
+    """Succeed at the third attempt."""
+    if job.task.attempts < 3:
+        raise OSError(f"attempt {job.task.attempts} failed")
+    store(job, job.task.total_cycles, final=True)
+
+
+def poison(job: Job) -> None:
+    os._exit(9)
+
+
+def deadlock(job: Job) -> None:
+    threading.Event().wait()
+
+
 @hookimpl
 def hanami_task_kinds():
-    return [TaskKind("count", count), TaskKind("explode", explode), TaskKind("sleep", sleep)]
+    return [
+        TaskKind("count", count),
+        TaskKind("explode", explode),
+        TaskKind("sleep", sleep),
+        TaskKind("background", count, runs_on="worker"),
+        TaskKind("stubborn", stubborn, runs_on="worker", retries=2),
+        TaskKind("poison", poison, runs_on="worker", crashes=1),
+        TaskKind("deadlock", deadlock, runs_on="worker", crashes=0),
+    ]
+
+
+# -- background -------------------------------------------------------------------------------------------------------
+
+
+def note(data_dir: Path, name: str) -> None:
+    with (data_dir / name).open("a") as file:
+        file.write(f"{os.getpid()}\n")
+
+
+def good(context: ProcessContext) -> None:
+    assert context.settings["server_stub.processes"]
+    assert context.runtime.role == "process"
+    note(context.data_dir, "good.pids")
+    context.ready()
+    context.stop.wait()
+    note(context.data_dir, "good.ended")
+
+
+def late(context: ProcessContext) -> None:
+    note(context.data_dir, "late.pids")
+    context.stop.wait()
+
+
+def dies(context: ProcessContext) -> None:
+    note(context.data_dir, "dies.pids")
+    raise RuntimeError("no mail server")
+
+
+PROCESSES = {
+    "good": Process("good", "server_stub:good"),
+    "late": Process("late", "server_stub:late", ready=0.2),
+    "dies": Process("dies", "server_stub:dies"),
+    "missing": Process("missing", "server_stub:no_such_function"),
+    "program": Process("program", command=("sleep", "600")),
+}
+
+
+@hookimpl
+def hanami_processes(settings):
+    return [PROCESSES[name] for name in settings["server_stub.processes"].split(",") if name]
+
+
+def fail_at_first(runtime):
+    note(runtime.settings.data_dir, "fails")
+    if len((runtime.settings.data_dir / "fails").read_text().split()) < 3:
+        raise OSError("the disk is full")
+
+
+def overrun(runtime):
+    note(runtime.settings.data_dir, "overruns")
+    time.sleep(600)
+
+
+SCHEDULES = {
+    "ticks": Schedule("server_stub.ticks", 0.1, lambda runtime: note(runtime.settings.data_dir, "ticks")),
+    "fails": Schedule("server_stub.fails", 0.1, fail_at_first),
+    "overruns": Schedule("server_stub.overruns", 0.1, overrun),
+}
+
+
+@hookimpl
+def hanami_schedules(runtime):
+    return [SCHEDULES[name] for name in runtime.settings["server_stub.schedules"].split(",") if name]
 
 
 # -- sockets ----------------------------------------------------------------------------------------------------------
@@ -228,7 +386,7 @@ class EchoSession:
 
 class EchoTarget(SocketTarget):
     name = "echo"
-    action = Action("echo.open", "PUT", "v1/echo", "write", ("admin",))
+    action = Action("echo.open", "PUT", "echo", "write", ("admin",))
 
     def host(self, runtime, uuid):
         return uuid.removeprefix("at-") if uuid.startswith("at-") else None
@@ -274,10 +432,16 @@ class StubHost:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.uuid = f"00000000-0000-0000-0000-{sum(name.encode()):012d}"
 
-    def start(self, cache):
-        cache.mkdir(parents=True, exist_ok=True)
+    def start(self, context):
+        context.cache.mkdir(parents=True, exist_ok=True)
+        self.uuid = context.uuid
+
+    def stop(self):
+        pass
+
+    def describe(self):
+        return HostDescription(self.name, self.kind, self.uuid, 0, 0, 1)
 
 
 class StubNetwork:
@@ -306,10 +470,14 @@ class StubNetwork:
     def metrics(self):
         return {}
 
+    def close(self):
+        pass
+
 
 class StubRules:
     name = "section"
     host_kind = "stub"
+    settings = NoSettings
 
     def refuses(self, template):
         return None

@@ -133,16 +133,17 @@ def test_falcon_lists_every_route(runtime):
         for method in route.methods
         if not method.internal
     }
-    declared = {(route.method, route.path) for route in runtime.plugins.routes(runtime)}
+    declared = {bound.key for bound in runtime.routes}
     assert listed == declared | {("GET", "/health/live"), ("GET", "/health/ready")}
 
 
 def test_every_route_refuses_without_a_token(runtime):
     anonymous = testing.TestClient(create_app(runtime))
-    for route in runtime.plugins.routes(runtime):
-        if not route.anonymous:
-            answer = anonymous.simulate_request(route.method, route.path, body=b"{}")
-            assert (answer.status_code, answer.text) == (401, BAD_TOKEN), route
+    for bound in runtime.routes:
+        if not bound.route.anonymous:
+            answer = anonymous.simulate_request(*bound.key, body=b"{}")
+            assert answer.status_code == 401, bound
+            assert answer.text == BAD_TOKEN or bound.api.name != "native", bound
 
 
 def test_an_answer_is_json_whatever_it_is(client):

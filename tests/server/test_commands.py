@@ -42,8 +42,7 @@ def test_init_makes_a_private_directory_and_may_be_repeated(env, data_dir):
 def test_init_creates_the_first_admin_from_the_environment(env, data_dir, prefix):
     names = {f"{prefix}ID": "boss", f"{prefix}NAME": "The Boss", "HANAMI_ADMIN_PASSPHRASE": "canary-7391"}
     done = run(env | names | {"HANAMI_SERVER_STUB_ADMIN": "0"}, data_dir, "init")
-    # The stub never has an admin, so that what it is asked for can be seen.
-    assert (done.returncode, done.stderr.strip()) == (1, "no plugin keeps users; see 'hanami plugins'")
+    assert (done.returncode, done.stdout.strip()) == (0, f"{data_dir} is ready, the first admin is boss"), done.stderr
     assert (data_dir / "first-admin").read_text() == "boss The Boss"
     assert "canary" not in done.stdout + done.stderr
 
@@ -105,7 +104,7 @@ def test_plugins_are_listed_with_what_is_known_of_them(env, data_dir):
     assert listed.keys() == PLUGINS.keys()
     assert listed["server_stub"]["state"] == "active"
     assert "hanami_routes" in listed["server_stub"]["hooks"]
-    assert listed["database_sqlite"]["essential"] is True
+    assert listed["database_sqlite"]["essential"] is False
     header, *lines = run(env, data_dir, "plugins").stdout.splitlines()
     assert header.split() == ["name", "distribution", "version", "state", "hooks", "reason"]
     assert [line.split()[0] for line in lines] == sorted(PLUGINS)
@@ -133,7 +132,6 @@ def test_a_plugin_can_be_switched_off_and_on(env, data_dir):
 @pytest.mark.parametrize(
     ("argv", "error"),
     [
-        (["disable", "database_sqlite"], "plugin database_sqlite is essential, without it the server can not start"),
         (["disable", "server_stab"], "there is no plugin server_stab, did you mean server_stub?"),
         (["enable", "xyz"], "there is no plugin xyz"),
     ],
@@ -141,6 +139,33 @@ def test_a_plugin_can_be_switched_off_and_on(env, data_dir):
 def test_what_can_not_be_switched_says_why(env, data_dir, argv, error):
     done = run(env, data_dir, "plugins", *argv)
     assert (done.returncode, done.stderr.strip()) == (1, error)
+
+
+def test_an_essential_plugin_can_not_be_switched_off(tmp_path, data_dir):
+    folder = install(tmp_path / "more", GROUPS | {"hanami.plugins": PLUGINS | {"vital": "vital"}})
+    (folder / "vital.py").write_text("essential = True\n")
+    done = run(environment(folder, HERE), data_dir, "plugins", "disable", "vital")
+    error = "plugin vital is essential, without it the server can not start"
+    assert (done.returncode, done.stderr.strip()) == (1, error)
+
+
+@pytest.mark.parametrize(
+    ("setting", "plugin", "what"),
+    [
+        ("storage.database", "database_sqlite", "a database"),
+        ("storage.blobs", "blobs_files", "a blob store"),
+    ],
+)
+def test_without_the_chosen_storage_nothing_starts(env, data_dir, setting, plugin, what):
+    variable = "HANAMI_" + setting.upper().replace(".", "_")
+    done = run(env | {variable: "cloud"}, data_dir, "init")
+    known = {"storage.database": "sqlite", "storage.blobs": "files"}[setting]
+    line = f"{setting} is '{{}}', but no plugin brings {what} of that name; known: {{}}"
+    assert (done.returncode, done.stderr.strip()) == (1, line.format("cloud", known))
+    assert run(env, data_dir, "plugins", "disable", plugin).returncode == 0
+    done = run(env, data_dir, "init")
+    off = f" ({plugin}: disabled by the operator)"
+    assert (done.returncode, done.stderr.strip()) == (1, line.format(known, "none") + off)
 
 
 # -- doctor ------------------------------------------------------------------------------------------------------------
@@ -153,7 +178,7 @@ def patient(env, data_dir) -> Path:
     code = (
         "import sys, pathlib\n"
         "from hanami_core.runtime import Runtime\n"
-        "runtime = Runtime.open(pathlib.Path(sys.argv[1]), 'tool')\n"
+        "runtime = Runtime.open(pathlib.Path(sys.argv[1]), 'migrate')\n"
         "for text in ('one', 'two'):\n"
         "    with runtime.blobs.staging() as path:\n"
         "        path.write_text(text)\n"
@@ -182,7 +207,9 @@ def test_doctor_is_content_with_a_sound_directory(env, patient):
 def test_doctor_finds_changed_and_missing_and_unknown_files(env, patient):
     changed, missing = blobs(patient)
     changed.write_bytes(b"off")
-    missing.rename(missing.with_name("00000000-0000-0000-0000-000000000000"))
+    unknown = patient / "blobs" / "00" / "00000000-0000-0000-0000-000000000000"
+    unknown.parent.mkdir(exist_ok=True)
+    missing.rename(unknown)
     code, found = findings(env, patient)
     assert code == 1
     assert dict(found) == {
@@ -200,6 +227,21 @@ def test_doctor_finds_a_damaged_table(env, patient):
     code, found = findings(env, patient)
     assert code == 1
     assert [where for where, _ in found] == ["table note"]
+
+
+def test_doctor_tells_which_store_is_missing(env, patient):
+    far, _ = blobs(patient)
+    with contextlib.closing(sqlite3.connect(patient / "hanami.db")) as database:
+        database.execute("update blob set store = 'bucket' where uuid = ?", [far.name])
+        database.commit()
+    far.unlink()
+    assert findings(env, patient) == (
+        1,
+        [
+            (f"blob {far.name}", f"blob {far.name} lies in the blob store 'bucket', which no plugin brings"),
+            ("blob store bucket", "no plugin brings the blob store 'bucket'"),
+        ],
+    )
 
 
 def test_doctor_wants_a_directory(env, data_dir):

@@ -24,7 +24,7 @@ def serve(env, data_dir, *options):
 def test_a_signal_ends_everything(start_server, number):
     server = start_server(server_stub__hosts="cpu0,cpu1")
     processes = descendants(server.pid)
-    assert len(processes) == 4, "two sidecars, the api and its worker"
+    assert len(processes) == 5, "two sidecars, the worker of background work, the api and its worker"
     begin = time.monotonic()
     server.process.send_signal(number)
     assert server.process.wait(10) == 0
@@ -67,11 +67,11 @@ def test_nothing_survives_a_killed_supervisor(start_server, env, tmp_path, momen
         assert again.request("GET", "/health/ready")[0] == 200
 
 
-@pytest.mark.parametrize("child", ["api", "sidecar cpu0", "worker"])
+@pytest.mark.parametrize("child", ["api", "sidecar cpu0", "worker", "worker of the api"])
 def test_what_is_killed_is_started_again(start_server, child):
     server = start_server()
     api = server.child("api")
-    pid = min(descendants(api)) if child == "worker" else server.child(child)
+    pid = min(descendants(api)) if child == "worker of the api" else server.child(child)
     begin = time.monotonic()
     os.kill(pid, signal.SIGKILL)
     until(lambda: not alive(pid) and healthy(server), 5)
@@ -167,6 +167,7 @@ def test_a_taken_port_is_one_line(server, env, tmp_path):
         (["--set=http.prot=1"], "flag: unknown setting http.prot, did you mean http.port?"),
         (["--port", "many"], "flag: http.port must be of type int, not 'many'"),
         (["--set=log.level=loud"], "log.level must be one of debug, info, warning, error, not loud"),
+        (["--set=http.proxies=here"], "http.proxies: 'here' does not appear to be an IPv4 or IPv6 network"),
         (["--host", "no.such.host.invalid"], None),
     ],
 )

@@ -43,30 +43,30 @@ def test_a_task_begins_at_once(workshop):
     begin = time.monotonic()
     for _ in range(5):
         end(workshop, create(workshop, 1))
-    assert time.monotonic() - begin < 1, "the poke does not arrive, polling takes half a second for each"
+    assert time.monotonic() - begin < 1, "the notification does not arrive, polling takes half a second for each"
 
 
-def test_tasks_of_one_lane_run_one_after_the_other(workshop):
+def test_tasks_of_one_partition_run_one_after_the_other(workshop):
     for _ in range(4):
-        create(workshop, 30, lane="row")
+        create(workshop, 30, partition="row")
     states = [""]
     with contextlib.closing(sqlite3.connect(workshop.data_dir / "hanami.db")) as database:
         while set(states) != {"finished"}:
-            rows = database.execute("select state from task where lane = 'row' order by sequence")
+            rows = database.execute("select state from task where partition = 'row' order by sequence")
             states = [state for (state,) in rows]
             assert states.count("active") <= 1
             assert states == sorted(states, key=["finished", "active", "queued"].index)
 
 
-def test_tasks_of_several_lanes_run_together(workshop):
-    uuids = [create(workshop, 300, lane=f"lane {number}") for number in range(3)]
+def test_tasks_of_several_partitions_run_together(workshop):
+    uuids = [create(workshop, 300, partition=f"partition {number}") for number in range(3)]
     until(lambda: all(look(workshop, uuid)["state"] == "active" for uuid in uuids))
     assert {end(workshop, uuid)["state"] for uuid in uuids} == {"finished"}
 
 
 @pytest.mark.parametrize("host", ["cpu0", "cpu1"])
-def test_a_task_runs_on_the_host_of_its_lane(workshop, host):
-    task = end(workshop, create(workshop, 1, lane=f"of {host}", host=host))
+def test_a_task_runs_on_the_host_of_its_partition(workshop, host):
+    task = end(workshop, create(workshop, 1, partition=f"of {host}", host=host))
     assert task["owner"].startswith(f"{host}/")
 
 
@@ -75,16 +75,16 @@ def test_a_task_runs_on_the_host_of_its_lane(workshop, host):
     [("explode", "the data is"), ("unheard of", "no installed plugin runs tasks of kind 'unheard of'")],
 )
 def test_a_task_that_fails_says_why_and_blocks_nothing(workshop, mode, error):
-    first = create(workshop, 1, lane="broken", mode=mode)
-    second = create(workshop, 1, lane="broken")
+    first = create(workshop, 1, partition="broken", mode=mode)
+    second = create(workshop, 1, partition="broken")
     task = end(workshop, first)
     assert (task["state"], task["error"]) == ("failed", error)
     assert end(workshop, second)["state"] == "finished"
 
 
-def test_an_aborted_task_stops_and_leaves_its_lane_only_then(workshop):
-    first = create(workshop, 100_000, lane="given up")
-    second = create(workshop, 1, lane="given up")
+def test_an_aborted_task_stops_and_leaves_its_partition_only_then(workshop):
+    first = create(workshop, 100_000, partition="given up")
+    second = create(workshop, 1, partition="given up")
     until(lambda: look(workshop, first)["cycle"] > 0)
     assert workshop.request("DELETE", f"/v1/task?uuid={first}", token="good")[0] == 200
     assert look(workshop, first)["state"] == "aborted"
@@ -95,7 +95,7 @@ def test_an_aborted_task_stops_and_leaves_its_lane_only_then(workshop):
 
 
 def test_a_task_that_makes_no_steps_keeps_its_lease(workshop):
-    task = end(workshop, create(workshop, 2500, lane="silent", mode="sleep"))
+    task = end(workshop, create(workshop, 2500, partition="silent", mode="sleep"))
     assert (task["state"], task["fence"]) == ("finished", 1)
 
 

@@ -12,20 +12,13 @@ import pytest
 from hanami_cli import hanamictl
 from hanami_sdk import Client, Cluster, Dataset
 from hanami_server.demo import digits
-from hanami_server.demo.local import LocalServer
 from hanami_server.demo.story import TEMPLATE
+from hanami_server.local import LocalServer
 from tests.service.wire import Wire, holdings, settled
 
 Ctl = Callable[..., str]
 
 SAMPLE = digits.find(digits.SAMPLE)
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
-    """A server for all tests that do not harm it."""
-    with LocalServer(tmp_path_factory.mktemp("server") / "data") as running:
-        yield running
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from hanami_sdk import Client, UnauthorizedException
-from hanami_server.demo.local import LocalServer
+from hanami_server.local import LocalServer
 
 
 def audited(client: Client) -> list[Mapping[str, Any]]:

@@ -10,7 +10,7 @@ import requests
 
 from hanami_sdk import Client, hanami_token
 from hanami_sdk.hanami_exceptions import BadRequestException
-from hanami_server.demo.local import LocalServer
+from hanami_server.local import LocalServer
 
 IMAGES = struct.pack(">IIII", 2051, 3, 2, 2) + bytes(range(12))
 LABELS = struct.pack(">II", 2049, 3) + bytes([1, 2, 3])

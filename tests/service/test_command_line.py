@@ -11,7 +11,7 @@ import pytest
 from hanami_cli import hanamictl
 from hanami_sdk import Client, Cluster, Dataset, hosts
 from hanami_sdk.aio import AsyncClient
-from hanami_server.demo.local import LocalServer
+from hanami_server.local import LocalServer
 from tests.service.conftest import Ctl
 
 

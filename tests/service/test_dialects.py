@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from hanami_sdk import Client, Dataset
-from hanami_server.demo.local import LocalServer
+from hanami_server.local import LocalServer
 from tests.server.harness import until
 from tests.service.wire import Answer, Wire
 

@@ -22,7 +22,7 @@ from hanami_sdk import (
     user,
 )
 from hanami_server.demo import digits
-from hanami_server.demo.local import LocalServer
+from hanami_server.local import LocalServer
 
 SAMPLE = digits.find(digits.SAMPLE)
 TEMPLATE = (

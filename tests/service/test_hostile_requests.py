@@ -19,7 +19,7 @@ import pytest
 import websocket
 
 from hanami_plugins.auth_jwt.keys import KEY_FILE
-from hanami_server.demo.local import LocalServer
+from hanami_server.local import LocalServer
 from tests.service.wire import NO_OBJECT, NOBODY, Wire, receive
 
 TOKEN_ERROR = "Failed to validate JWT-Token with error: "

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hanami_sdk import Client
-from hanami_server.demo.local import LocalServer
+from hanami_server.local import LocalServer
 from tests.service.wire import Wire
 
 HEADER = ["created_at", "user_id", "component", "context", "input_values", "message"]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import websocket
 
-from hanami_server.demo.local import LocalServer
+from hanami_server.local import LocalServer
 from tests.server.harness import descendants, until
 from tests.service.wire import Wire
 
@@ -24,7 +24,7 @@ ENDED = (401, "Failed to validate JWT-Token with error: invalid token supplied")
 HOME, AWAY, ELSEWHERE = "127.0.0.1", "127.0.0.2", "127.0.0.3"
 
 FLAGS = ("--set=users.argon2_time=1", "--set=users.argon2_memory=1024")
-STRICT = ("--set=auth_jwt.attempts=3", "--set=auth_jwt.address_attempts=6")
+STRICT = ("--set=users.attempts=3", "--set=users.address_attempts=6")
 """Many logins fail here, so they should cost little."""
 
 

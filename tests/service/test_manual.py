@@ -29,7 +29,7 @@ from hanami_sdk import (
     task,
     user,
 )
-from hanami_server.demo.local import LocalServer
+from hanami_server.local import LocalServer
 from tests.service.conftest import Ctl
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from hanami_sdk import BadRequestException, Client, Cluster, Dataset, TaskFailedException, csv_table
-from hanami_server.demo.local import LocalServer
+from hanami_server.local import LocalServer
+from tests.service.processes import command_line, family, own_memory
 
 ROWS = int(os.environ.get("HANAMI_TABLE_ROWS", "1000000"))
 """Rows of the long table; ``tox -e big`` asks for ten times as many."""
@@ -107,20 +108,28 @@ outputs:
 """
 
 
-def test_a_training_that_diverges_fails_and_leaves_the_network_as_it_was(client: Client) -> None:
-    network = client.create_cluster("odd table", SYNAPSES)
-    nines = [[9, 9, 9, 9]] * 500
+@pytest.fixture
+def synapses(client: Client) -> Iterator[Cluster]:
+    cluster = client.create_cluster("odd table", SYNAPSES)
+    yield cluster
+    client.delete_cluster(cluster)
+
+
+def wild_table(values: list[int], rows: int) -> bytes:
+    header = ",".join(f"input[{n}]" for n in range(len(values)))
+    return f"{header},target\n".encode() + f"{','.join(map(str, values))},1000000000\n".encode() * rows
+
+
+def test_a_training_that_diverges_fails_and_leaves_the_network_as_it_was(client: Client, synapses: Cluster) -> None:
+    nines = [[9] * 40] * 500  # so many that no network of random weights leaves them all unconnected
     sound = client.upload_csv("odd table", csv_table(nines, targets=[[n % 2] for n in range(500)]))
-    wild = client.upload_csv(
-        "odd table", b"input[0],input[1],input[2],input[3],target\n" + b"9,9,9,9,1000000000\n" * 500
-    )
-    client.train(network, {"in": sound["input"]}, {"out": sound["target"]})
-    before, cycles = ask(client, network, sound, 500), client.cluster(network).cycles
+    wild = client.upload_csv("odd table", wild_table(nines[0], rows=500))
+    client.train(synapses, {"in": sound["input"]}, {"out": sound["target"]})
+    before, cycles = ask(client, synapses, sound, 500), client.cluster(synapses).cycles
     with pytest.raises(TaskFailedException, match=r"the network diverges in cycle \d+"):
-        client.train(network, {"in": wild["input"]}, {"out": wild["target"]})
-    assert ask(client, network, sound, 500) == before
-    assert client.cluster(network).cycles == cycles == 500
-    client.delete_cluster(network)
+        client.train(synapses, {"in": wild["input"]}, {"out": wild["target"]})
+    assert ask(client, synapses, sound, 500) == before
+    assert client.cluster(synapses).cycles == cycles == 500
 
 
 # -- fine -------------------------------------------------------------------------------------------------------------
@@ -177,27 +186,18 @@ def test_a_single_column(client: Client, network: Cluster) -> None:
 
 
 class Sidecar:
-    """The process that holds the networks of a server, and how much memory it takes.
-
-    Pages of mapped tables do not count: the system takes them back whenever it needs them.
-    """
+    """The process that holds the networks of a server, and how much memory it takes."""
 
     def __init__(self, server: LocalServer) -> None:
-        self._status = next(
-            Path(f"/proc/{pid}/status") for pid in family(server.pid) if b"sidecar" in command_line(pid)
-        )
-        self._before = self._most = self._now()
+        self._pid = next(pid for pid in family(server.pid) if b"sidecar" in command_line(pid))
+        self._before = self._most = own_memory(self._pid)
         self._end = threading.Event()
         self._watcher = threading.Thread(target=self._watch)
         self._watcher.start()
 
-    def _now(self) -> int:
-        line = next(line for line in self._status.read_text().splitlines() if line.startswith("RssAnon:"))
-        return int(line.split()[1]) << 10
-
     def _watch(self) -> None:
         while not self._end.wait(0.01):
-            self._most = max(self._most, self._now())
+            self._most = max(self._most, own_memory(self._pid))
 
     def close(self) -> None:
         self._end.set()
@@ -206,18 +206,6 @@ class Sidecar:
     def more(self) -> int:
         """Return the most bytes that it took since the beginning, beyond what it had then."""
         return self._most - self._before
-
-
-def family(pid: int) -> list[int]:
-    found = [pid]
-    for parent in found:
-        for children in Path(f"/proc/{parent}/task").glob("*/children"):
-            found += [int(child) for child in children.read_text().split()]
-    return found
-
-
-def command_line(pid: int) -> bytes:
-    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 @pytest.fixture

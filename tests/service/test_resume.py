@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from hanami_sdk import Client, ConnectionFailedException
-from hanami_server.demo.local import LocalServer
+from hanami_server.local import LocalServer
 from tests.service.conftest import SAMPLE
 
 IMAGES = gzip.decompress(SAMPLE.train_images.read_bytes())

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from hanami_sdk import Client, Cluster, Dataset
-from hanami_server.demo.local import LocalServer
 from hanami_server.demo.story import TEMPLATE
+from hanami_server.local import LocalServer
 from tests.server.harness import until
 from tests.service.wire import Wire
 

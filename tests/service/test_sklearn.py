@@ -20,7 +20,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from hanami_sdk import Client, NotFoundException
 from hanami_sdk.hanami_exceptions import BadRequestException, ConflictException, HanamiException
 from hanami_sdk.sklearn import HanamiClassifier, HanamiRegressor
-from hanami_server.demo.local import LocalServer
+from hanami_server.local import LocalServer
 
 IRIS = train_test_split(*load_iris(return_X_y=True), random_state=0, stratify=load_iris().target)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import requests
 from falcon import inspect as falcon_inspect
@@ -14,7 +15,7 @@ from hanami_core.plugin_host import PluginHost, installed_plugins
 from hanami_core.runtime import Runtime
 from hanami_sdk import Client, Cluster, Dataset
 from hanami_server.app import create_app
-from hanami_server.demo.local import LocalServer
+from hanami_server.local import LocalServer
 from tests.service.wire import holdings
 
 ANONYMOUS = {
@@ -29,7 +30,7 @@ STRANGER = ("stranger", "a long passphrase")
 
 def all_routes(data_dir: Path) -> list[tuple[str, str]]:
     """Return every (method, path) that falcon knows."""
-    runtime = Runtime.open(data_dir, "tool", environ={}, plugins=PluginHost(installed_plugins()))
+    runtime = Runtime.open(data_dir, "migrate", environ={}, plugins=PluginHost(installed_plugins()))
     try:
         found = falcon_inspect.inspect_app(create_app(runtime)).routes
         methods = [(m.method, route.path) for route in found for m in route.methods if not m.internal]
@@ -122,17 +123,9 @@ def fields_of(server: LocalServer, stranger: Client) -> Any:
     host = PluginHost(installed_plugins())
     runtime = Runtime.open(server.data_dir, "api", environ={}, plugins=host)
     table = {
-        (route.method, route.path): [
-            name
-            for name, default in zip(
-                route.request.__struct_fields__,
-                (None,) * (len(route.request.__struct_fields__) - len(route.request.__struct_defaults__))
-                + tuple(True for _ in route.request.__struct_defaults__),
-                strict=True,
-            )
-            if default is None
-        ]
-        for route in host.routes(runtime)
+        bound.key: [field.name for field in msgspec.structs.fields(bound.route.request) if field.required]
+        for bound in runtime.routes
+        if bound.route.request is not None
     }
     runtime.close()
     return lambda method, path: table.get((method, path), [])
@@ -140,8 +133,10 @@ def fields_of(server: LocalServer, stranger: Client) -> Any:
 
 def test_request_structs_hold_no_path_and_accept_no_unknown_field(tmp_path: Path) -> None:
     host = PluginHost(installed_plugins())
-    runtime = Runtime.open(tmp_path, "tool", environ={}, plugins=host)
-    for route in host.routes(runtime):
+    runtime = Runtime.open(tmp_path, "migrate", environ={}, plugins=host)
+    for bound in runtime.routes:
+        route = bound.route
+        assert route.request is not None, bound.path
         assert route.request.__struct_config__.forbid_unknown_fields
         for name in route.request.__struct_fields__:
             assert not {"path", "file", "url", "location", "directory"} & (set(name.split("_")) - {"file"}), (

@@ -1,1 +1,38 @@
-"""What plugins say about HTTP. Knows no server and no wire format."""
+"""What plugins say about HTTP: Apis, routes, and what handlers see and return. Knows no server and no wire format."""
+
+from __future__ import annotations
+
+from hanami_core.http.api import Api, ApiDescription, SocketOpening
+from hanami_core.http.call import Call, Empty, Events, File, Page, ServerEvent, Stream
+from hanami_core.http.fields import Body
+from hanami_core.http.lists import MOST_ROWS, Listing, Paging, Table, listing, paged, table
+from hanami_core.http.route import METHODS, NATIVE, SAFE_METHODS, Handler, Route
+from hanami_core.http.routing import BoundRoute, RouteTable
+
+__all__ = [
+    "METHODS",
+    "MOST_ROWS",
+    "NATIVE",
+    "SAFE_METHODS",
+    "Api",
+    "ApiDescription",
+    "Body",
+    "BoundRoute",
+    "Call",
+    "Empty",
+    "Events",
+    "File",
+    "Handler",
+    "Listing",
+    "Page",
+    "Paging",
+    "Route",
+    "RouteTable",
+    "ServerEvent",
+    "SocketOpening",
+    "Stream",
+    "Table",
+    "listing",
+    "paged",
+    "table",
+]

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from hanami_core.http.routes import Call, Route
+from hanami_core.clock import Moment
+from hanami_core.http import Call, Route
 from hanami_core.ids import Uuid
 from hanami_core.storage.database import OwnedRecord, atomic
 
@@ -29,7 +30,7 @@ class SetVisibility(msgspec.Struct, forbid_unknown_fields=True):
 class OwnedAnswer(msgspec.Struct):
     """What all rows with an owner have."""
 
-    created_at: str
+    created_at: Moment
     name: str
     owner_id: str
     project_id: str
@@ -39,7 +40,7 @@ class OwnedAnswer(msgspec.Struct):
 
 def owned_answer(row: OwnedRecord) -> dict[str, Any]:
     """Return a row as an `OwnedAnswer`."""
-    return {name: getattr(row, name) for name in OwnedAnswer.__struct_fields__}
+    return {name: getattr(row, name) for name in OwnedAnswer.__struct_fields__} | {"created_at": Moment(row.created_at)}
 
 
 def visibility_route(prefix: str, resource: str, model: type[OwnedRecord], missing: str) -> Route:

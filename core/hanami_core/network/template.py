@@ -8,15 +8,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from hanami_core.errors import TemplateError
 
 MAX_NAME_BYTES = 254
 MAX_HEXAGONS = 1000
 COORDINATE_LIMIT = 1 << 20
+
+Value = bool | int | float | str
+"""A value of a setting."""
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 class Position(NamedTuple):
@@ -32,15 +38,53 @@ class Position(NamedTuple):
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Settings block of a template; every value has the documented default."""
+    """Settings block of a template; every value has the documented default.
+
+    `growth` names the rule set; without it the first one that runs the template is taken. `own` holds the settings that
+    rule sets declare themselves, see `hanami_core.network.declared`, and is not to be changed.
+
+    `blocks` and `precision` stood beside the common settings once. They are still read there, from stored templates,
+    and are found in `own` like all others.
+    """
 
     neuron_cooldown: float = 1e9
     refractory_time: int = 1
     max_connection_distance: int = 1
     enable_reduction: bool = False
-    growth: Literal["section", "synapse"] | None = None
-    blocks: int | None = None
-    precision: Literal["float", "int8"] = "float"
+    growth: str | None = None
+    own: dict[str, Value] = {}
+    blocks: int | UnsetType | None = UNSET
+    precision: str | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        """Move what a stored template has at its former place."""
+        former: dict[str, Value] = {}
+        if isinstance(self.blocks, int):
+            former["blocks"] = self.blocks
+        if isinstance(self.precision, str) and self.precision != "float":
+            former["precision"] = self.precision
+        msgspec.structs.force_setattr(self, "own", self.own | former)
+        msgspec.structs.force_setattr(self, "blocks", UNSET)
+        msgspec.structs.force_setattr(self, "precision", UNSET)
+
+    def __hash__(self) -> int:
+        """Make templates usable as keys; equal settings have equal hashes."""
+        return hash((self.growth, self.neuron_cooldown, self.max_connection_distance, frozenset(self.own.items())))
+
+    def of(self, declared: type[T]) -> T:
+        """Return the settings that a rule set declares by a struct, with its defaults for those that are not given.
+
+        Raises:
+            TemplateError: if the template has other ones, or one has a wrong value.
+        """
+        try:
+            return msgspec.convert(self.own, declared)
+        except msgspec.ValidationError as error:
+            raise TemplateError(f"settings of the template: {error}") from error
+
+
+COMMON_SETTINGS = ("neuron_cooldown", "refractory_time", "max_connection_distance", "enable_reduction", "growth")
+"""Settings that templates have whatever their rule set."""
 
 
 class Input(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -66,7 +110,7 @@ class Axon(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     target: int
 
 
-class Template(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Template(msgspec.Struct, frozen=True, forbid_unknown_fields=True, cache_hash=True):
     """Structure of a cluster. `check` must have passed before a network is built from it."""
 
     settings: Settings
@@ -114,7 +158,6 @@ def _check_settings(settings: Settings) -> None:
         (settings.max_connection_distance >= 1, "max_connection_distance must be at least 1"),
         (settings.max_connection_distance <= 1000, "max_connection_distance must be at most 1000"),
         (1 <= settings.refractory_time <= 255, "refractory_time must be between 1 and 255"),
-        (settings.blocks is None or 1 <= settings.blocks <= 1024, "blocks must be between 1 and 1024"),
     )
     for holds, message in rules:
         if not holds:

@@ -1,8 +1,8 @@
 """Blobs: immutable files with a hash and a reference count, in step with the database.
 
-A blob is first a staged file. `Blobs.seal` fsyncs it and renames it to its final, unique name; `Blobs.adopt`, called
-inside of the transaction that stores the reference, inserts its row. A crash before the commit leaves a file without a
-row, which `Blobs.recover` removes, and never a row without a file.
+A blob is first a staged file. `Blobs.seal` hashes it and lets the store make it durable under its final, unique name;
+`Blobs.adopt`, called inside of the transaction that stores the reference, inserts its row. A crash before the commit
+leaves a file without a row, which `Blobs.recover` removes, and never a row without a file.
 """
 
 from __future__ import annotations
@@ -10,49 +10,37 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
-from collections.abc import Iterator
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Protocol, runtime_checkable
+from types import TracebackType
+from typing import NamedTuple
 
 import peewee
 
-from hanami_core.errors import CorruptFile
+from hanami_core.errors import CorruptFile, HanamiError, StartupError, StoreMissing, Unavailable
 from hanami_core.ids import new_uuid
-from hanami_core.storage.database import BaseModel, after_commit, atomic
+from hanami_core.storage.blob_stores import BlobStore, BlobStores, LocalFile
+from hanami_core.storage.database import BaseModel, after_commit
+
+__all__ = ["Blob", "BlobLease", "Blobs"]
+
+REMEMBERED = 4096
+"""Blobs of which a process knows that they were verified."""
 
 log = logging.getLogger("hanami.blobs")
 
 
-@runtime_checkable
-class BlobStore(Protocol):
-    """Where blobs lie. All names are made by the server; no request ever names one."""
-
-    def stage(self) -> Path:
-        """Return the path of a new, empty local file for content that is not complete yet."""
-
-    def commit(self, staged: Path, blob: str) -> None:
-        """Make a staged file durable under the name `blob`; when this returns it survives a power cut."""
-
-    def path(self, blob: str) -> Path:
-        """Return a local path to read a blob from."""
-
-    def delete(self, blob: str) -> None:
-        """Remove a blob; a missing one is fine."""
-
-    def blobs(self) -> Iterator[str]:
-        """Iterate over the names of all blobs."""
-
-    def staged(self) -> Iterator[Path]:
-        """Iterate over all staged files."""
-
-
 class Blob(BaseModel):
-    """Row of a blob. `references` counts the rows that point to it."""
+    """Row of a blob. `references` counts the rows that point to it, `store` names the store that it lies in."""
 
     uuid = peewee.CharField(36, primary_key=True)
     size = peewee.BigIntegerField()
     sha256 = peewee.CharField(64)
     references = peewee.IntegerField()
+    store = peewee.CharField(64)
 
 
 class Sealed(NamedTuple):
@@ -63,19 +51,56 @@ class Sealed(NamedTuple):
     sha256: str
 
 
+class BlobLease:
+    """The right to read a blob's file; with it the file stays as it is. A context manager that gives the path.
+
+    Whoever maps the file into memory keeps the lease as long as the map is used.
+    """
+
+    def __init__(self, file: LocalFile) -> None:
+        """Hold a file that was fetched from a store."""
+        self.path = file.path
+        self._file: LocalFile | None = file
+
+    def release(self) -> None:
+        """Give the file back; doing it again is fine."""
+        file, self._file = self._file, None
+        if file is not None:
+            file.release()
+
+    def __enter__(self) -> Path:
+        """Return where the file lies."""
+        return self.path
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        """Give the file back."""
+        self.release()
+
+
 class Blobs:
     """Blobs of one server."""
 
-    def __init__(self, store: BlobStore) -> None:
-        """Use a store; the database is the process' own."""
-        self.store = store
-        self._verified: set[str] = set()
+    def __init__(self, stores: BlobStores) -> None:
+        """Use some stores; the database is the process' own."""
+        self.stores = stores
+        self._verified = _Verified(REMEMBERED)
         self._sealed: dict[Path, Sealed] = {}
 
+    @property
+    def store(self) -> BlobStore:
+        """The store of new blobs."""
+        return self.stores[self.stores.chosen]
+
     @contextlib.contextmanager
-    def staging(self) -> Iterator[Path]:
-        """Provide a staged file that is gone afterwards unless it was adopted."""
+    def staging(self, name: str = "") -> Iterator[Path]:
+        """Provide a staged file that is gone afterwards unless it was adopted.
+
+        Work that is done again when its process died gives the file the same `name` each time: the new file then takes
+        the place of the one that was left behind.
+        """
         path = self.store.stage()
+        if name:
+            path = path.rename(path.with_name(name))
         try:
             yield path
         finally:
@@ -87,7 +112,13 @@ class Blobs:
     def seal(self, staged: Path) -> None:
         """Hash a staged file and make it durable, so that `adopt` is quick inside of a transaction."""
         sealed = Sealed(new_uuid(), staged.stat().st_size, _sha256(staged))
-        self.store.commit(staged, sealed.uuid)
+        try:
+            self.store.commit(staged, sealed.uuid)
+        except BaseException:
+            # It may have failed half-way and left something in the store; recovery removes what stays even so.
+            with contextlib.suppress(Exception):
+                self.store.delete(sealed.uuid)
+            raise
         self._sealed[staged] = sealed
 
     def adopt(self, staged: Path) -> str:
@@ -99,7 +130,7 @@ class Blobs:
         if staged not in self._sealed:
             self.seal(staged)
         sealed = self._sealed[staged]
-        Blob.create(uuid=sealed.uuid, size=sealed.size, sha256=sealed.sha256, references=1)
+        Blob.create(**sealed._asdict(), references=1, store=self.stores.chosen)
         after_commit(lambda: self._sealed.pop(staged, None))
         return sealed.uuid
 
@@ -123,44 +154,150 @@ class Blobs:
         if not Blob.update(references=Blob.references - 1).where(Blob.uuid == blob).execute():
             # There is nothing left to lose, and what named it must stay possible to delete and to replace.
             log.error("released blob is missing", extra={"blob": blob})
-        elif Blob.delete().where((Blob.uuid == blob) & (Blob.references <= 0)).execute():
-            after_commit(lambda: self.store.delete(blob))
+            return
+        unused = (Blob.uuid == blob) & (Blob.references <= 0)
+        row = Blob.get_or_none(unused)
+        if row is not None and Blob.delete().where(unused).execute():
+            after_commit(partial(self._delete, str(row.store), blob))
 
-    def open(self, blob: str) -> Path:
-        """Return the path of a blob after checking its hash, once for each process.
+    def _delete(self, store: str, blob: str) -> None:
+        try:
+            self.stores[store].delete(blob)
+        except (HanamiError, OSError) as error:
+            # Nobody waits for it; the next start of the server finds a file that is no blob.
+            log.warning("blob not removed", extra={"blob": blob, "reason": str(error)})
+
+    def open(self, blob: str) -> BlobLease:
+        """Return a lease of a blob whose content was compared with its hash.
+
+        A store that can tell that a file has not changed since then spares doing it again.
 
         Raises:
-            CorruptFile: if the content is not what was stored.
+            CorruptFile: if the content is missing, or not what was stored.
+            StoreMissing: if the blob lies in a store that no plugin brings.
+            Unavailable: if the store can not be reached now.
         """
-        path = self.store.path(blob)
-        if blob not in self._verified:
-            self.verify(blob)
-            self._verified.add(blob)
-        return path
+        row, file = self._fetch(blob)
+        with _given_back_if_it_fails(file):
+            mark = file.mark()
+            if mark is None or self._verified.get(blob) != mark:
+                _compare(row, file.path)
+                # Only what did not change while it was read is known to be what was read.
+                if mark is not None and file.mark() == mark:
+                    self._verified.add(blob, mark)
+        return BlobLease(file)
 
     def verify(self, blob: str) -> None:
-        """Compare a blob's content with its row and raise `CorruptFile` if they differ."""
+        """Read a blob again and compare it with its row, whatever is known of it. Raises what `open` raises."""
+        row, file = self._fetch(blob)
+        with _given_back_if_it_fails(file):
+            _compare(row, file.path)
+        file.release()
+
+    def _fetch(self, blob: str) -> tuple[Blob, LocalFile]:
         row = Blob.get_or_none(Blob.uuid == blob)
-        path = self.store.path(blob)
-        if row is None or not path.exists():
+        if row is None:
             raise CorruptFile(f"blob {blob} is missing")
-        if path.stat().st_size != row.size or _sha256(path) != row.sha256:
-            raise CorruptFile(f"blob {blob} was changed after it had been stored")
+        if row.store not in self.stores:
+            raise StoreMissing(f"blob {blob} lies in the blob store '{row.store}', which no plugin brings")
+        try:
+            return row, self.stores[row.store].fetch(blob)
+        except FileNotFoundError as error:
+            raise CorruptFile(f"blob {blob} is missing") from error
+        except OSError as error:
+            log.warning("blob can not be fetched", extra={"blob": blob, "store": row.store, "reason": str(error)})
+            raise Unavailable("store_unavailable", store=row.store, reason=str(error)) from error
+
+    def names(self) -> dict[str, str]:
+        """Return the name of each blob, with that of its store."""
+        return {row.uuid: row.store for row in Blob.select(Blob.uuid, Blob.store)}
+
+    def orphans(self) -> list[tuple[str, str]]:
+        """Return store and name of each file that lies in a store without being a blob.
+
+        While other processes work, it may be about to become one.
+
+        Raises:
+            StartupError: if a store can not be read.
+        """
+        found = [(name, blob) for name in self._used() if name in self.stores for blob in self._listed(name)]
+        known = self.names()
+        return [(name, blob) for name, blob in found if known.get(blob) != name]
+
+    def _listed(self, store: str) -> list[str]:
+        try:
+            return list(self.stores[store].blobs())
+        except OSError as error:
+            raise StartupError(f"blob store '{store}' can not be read: {error}") from error
+
+    def check(self) -> Iterator[tuple[str, str]]:
+        """Return what is wrong with the stores that are used: their names, and a line each."""
+        for name in self._used():
+            try:
+                yield from ((name, problem) for problem in self.stores[name].check())
+            except (HanamiError, OSError) as error:
+                yield name, str(error)
+
+    def _used(self) -> list[str]:
+        """Return the names of the stores that new blobs go to, or that blobs lie in."""
+        return sorted({self.stores.chosen, *(row.store for row in Blob.select(Blob.store).distinct())})
 
     def recover(self, keep: set[Path]) -> list[str]:
         """Remove blobs without a row and staged files that are not in `keep`; return what was removed.
 
         Must only run while no other process writes.
         """
-        with atomic():
-            known = {row.uuid for row in Blob.select(Blob.uuid)}
-        removed = [blob for blob in self.store.blobs() if blob not in known]
-        for blob in removed:
-            self.store.delete(blob)
-        stale = [path for path in self.store.staged() if path not in keep]
+        orphans = self.orphans()
+        for name, blob in orphans:
+            self.stores[name].delete(blob)
+        used = [self.stores[name] for name in self._used() if name in self.stores]
+        stale = [path for store in used for path in store.staged() if path not in keep]
         for path in stale:
             path.unlink(missing_ok=True)
-        return removed + [path.name for path in stale]
+        return [blob for _, blob in orphans] + [path.name for path in stale]
+
+    def close(self) -> None:
+        """Close the stores."""
+        self.stores.close()
+
+
+class _Verified:
+    """Marks of files that were verified, the latest ones."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._marks: OrderedDict[str, Hashable] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, blob: str) -> Hashable | None:
+        with self._lock:
+            if blob in self._marks:
+                self._marks.move_to_end(blob)
+            return self._marks.get(blob)
+
+    def add(self, blob: str, mark: Hashable) -> None:
+        with self._lock:
+            self._marks[blob] = mark
+            self._marks.move_to_end(blob)
+            if len(self._marks) > self._size:
+                self._marks.popitem(last=False)
+
+
+@contextlib.contextmanager
+def _given_back_if_it_fails(file: LocalFile) -> Iterator[None]:
+    try:
+        yield
+    except CorruptFile:
+        file.release(damaged=True)
+        raise
+    except BaseException:
+        file.release()
+        raise
+
+
+def _compare(row: Blob, path: Path) -> None:
+    if path.stat().st_size != row.size or _sha256(path) != row.sha256:
+        raise CorruptFile(f"blob {row.uuid} was changed after it had been stored")
 
 
 def _sha256(path: Path) -> str:

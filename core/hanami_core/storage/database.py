@@ -1,31 +1,34 @@
-"""The database as plugins see it: base models, transactions, migrations.
+"""The database as plugins see it: base models and transactions.
 
-Models bind to `proxy`; the plugin that implements ``hanami_database`` says which database stands behind it in this
-process. What a record looks like to a client is not known here.
+Models bind to `proxy`; which database stands behind it in this process is told by `bind`. What a database must be able
+to do stands in `hanami_core.storage.contract`, what a record looks like to a client is not known here.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
+import threading
 import time
-from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, ClassVar, TypeVar
 
 import peewee
-from playhouse.migrations import Runner
 
-from hanami_core.clock import stamp
+from hanami_core.errors import HanamiError
 from hanami_core.ids import new_uuid
+from hanami_core.storage.contract import Database
 
 proxy = peewee.DatabaseProxy()
 
 ACTIVE = "active"
 DELETED = "deleted"
-NOT_DELETED = "-"
 
 M = TypeVar("M", bound="Record")
-Q = TypeVar("Q", bound=peewee.Model)
+
+log = logging.getLogger("hanami.storage")
 
 
 class BaseModel(peewee.Model):
@@ -38,23 +41,29 @@ class BaseModel(peewee.Model):
         legacy_table_names = False
 
 
-def _now() -> str:
-    return stamp(time.time())
-
-
 class Record(BaseModel):
-    """A row that clients can see. Deleting marks it; its identifier may be used again at once."""
+    """A row that clients can see. Deleting marks it; its identifier may be used again at once.
+
+    Moments are seconds since 1970, NULL for one that has not come. Whoever changes a column here adds a step to
+    `hanami_core.storage.migrations.BASE_STEPS`, which changes it in the tables of all plugins.
+    """
 
     identity: ClassVar[str] = "id"
+    _active: ClassVar[Any]
     sequence = peewee.AutoField()
     status = peewee.CharField(10, default=ACTIVE, index=True)
-    deleted_at = peewee.CharField(64, default=NOT_DELETED)
-    created_at = peewee.CharField(64, default=_now)
+    deleted_at = peewee.DoubleField(null=True)
+    created_at = peewee.DoubleField(default=time.time)
 
     @classmethod
     def active(cls: type[M], *fields: Any) -> peewee.ModelSelect[M]:
         """Select rows that are not deleted, oldest first."""
-        return cls.select(*fields).where(cls.status == ACTIVE).order_by(cls.sequence)
+        if fields:
+            return cls.select(*fields).where(cls.status == ACTIVE).order_by(cls.sequence)
+        if "_active" not in cls.__dict__:  # not that of the base class
+            cls._active = cls.select().where(cls.status == ACTIVE).order_by(cls.sequence)
+        found: peewee.ModelSelect[M] = cls._active.clone()
+        return found
 
     def mark_deleted(self) -> bool:
         """Delete the row softly and tell whether it was still there.
@@ -62,7 +71,7 @@ class Record(BaseModel):
         Of several that have read the row and delete it now, one gets True. Only that one may release what the row held,
         in the same transaction.
         """
-        model, now = type(self), _now()
+        model, now = type(self), time.time()
         mine = (model.sequence == self.sequence) & (model.status == ACTIVE)
         changed = bool(model.update(status=DELETED, deleted_at=now).where(mine).execute())
         if changed:
@@ -81,72 +90,145 @@ class OwnedRecord(Record):
     name = peewee.CharField(256)
 
 
-class Prepared(Generic[Q]):
-    """A query of every request: its text is kept, because making it takes longer than answering it.
+class SectionLock(BaseModel):
+    """A row for each section that was entered on a server; see `hanami_core.storage.contract.Database.exclusive`."""
 
-    Args:
-        build: returns the query for given values, which must be texts; called once for a kind of database.
-    """
-
-    def __init__(self, build: Callable[..., peewee.ModelSelect[Q]]) -> None:
-        self._build = build
-        self._texts: dict[type, tuple[type[Q], str, list[Any]]] = {}
-
-    def all(self, *values: str) -> list[Q]:
-        """Return all rows for the given values."""
-        kind = type(proxy.obj)
-        if kind not in self._texts:
-            self._texts[kind] = self._prepare(len(values))
-        model, text, parameters = self._texts[kind]
-        given = (values[p.number] if isinstance(p, _Blank) else p for p in parameters)
-        return list(model.raw(text, *given))
-
-    def _prepare(self, count: int) -> tuple[type[Q], str, list[Any]]:
-        query = self._build(*map(_Blank, range(count)))
-        text, parameters = query.sql()
-        if {p.number for p in parameters if isinstance(p, _Blank)} != set(range(count)):
-            raise TypeError(f"a value of a prepared query is not compared with a column of texts: {text}")
-        return query.model, text, parameters
-
-    def first(self, *values: str) -> Q | None:
-        """Return the first row for the given values."""
-        return next(iter(self.all(*values)), None)
+    name = peewee.CharField(255, primary_key=True)
+    entered = peewee.BigIntegerField()
 
 
-class _Blank(str):
-    """Stands for a value in a query that is not asked yet; a text, so that columns of texts take it as it is."""
-
-    number: int
-
-    def __new__(cls, number: int) -> _Blank:
-        blank = super().__new__(cls)
-        blank.number = number
-        return blank
+# -- the database of the process --------------------------------------------------------------------------------------
 
 
-def atomic() -> Any:
+class _Bound:
+    database: Database | None = None
+
+
+def bind(database: Database) -> None:
+    """Make a database the one of this process."""
+    _Bound.database = database
+    proxy.initialize(database.driver)
+
+
+def unbind() -> Database | None:
+    """Take the database of this process away, and return it; it stays open."""
+    former, _Bound.database = _Bound.database, None
+    proxy.initialize(None)
+    return former
+
+
+def bound() -> Database:
+    """Return the database of this process."""
+    if _Bound.database is None:
+        raise HanamiError("this process has no database yet")
+    return _Bound.database
+
+
+# -- transactions -----------------------------------------------------------------------------------------------------
+
+
+class _Actions(threading.local):
+    """What this thread will do after the commit, oldest first."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.waiting: list[Callable[[], object]] = []
+
+
+_actions = _Actions()
+
+
+class _Transaction(AbstractContextManager[None]):
+    """A transaction or savepoint; what is rolled back takes its actions for after the commit along."""
+
+    def __init__(self, inner: AbstractContextManager[object]) -> None:
+        self._inner = inner
+
+    def __enter__(self) -> None:
+        self._inner.__enter__()
+        self._mark = len(_actions.waiting)
+        _actions.depth += 1
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        _actions.depth -= 1
+        try:
+            self._inner.__exit__(kind, error, tb)
+        except BaseException:
+            del _actions.waiting[self._mark :]
+            raise
+        if kind is not None:
+            del _actions.waiting[self._mark :]
+        elif not _actions.depth:
+            _run_actions()
+
+
+def _run_actions() -> None:
+    """Run what waited for the commit. What was committed stands, so an action that fails stops nothing."""
+    actions, _actions.waiting = _actions.waiting, []
+    for action in actions:
+        try:
+            action()
+        except Exception:
+            log.exception("an action after a commit failed")
+
+
+def atomic() -> AbstractContextManager[None]:
     """Return a context manager for a transaction; nested ones become savepoints."""
-    return proxy.atomic()
+    return _Transaction(proxy.atomic())
+
+
+def exclusive(name: str) -> AbstractContextManager[None]:
+    """Return a transaction during which no other process and no other thread is in the section `name`.
+
+    For decisions by what is read, where no unique index and no condition of a write can guard what follows. See
+    `Database.exclusive`.
+    """
+    return _Transaction(bound().exclusive(name))
 
 
 def after_commit(action: Callable[[], object]) -> None:
-    """Call `action` when the current transaction is durable; at once outside of a transaction."""
-    proxy.after_commit(action)
+    """Call `action` when the current transaction is durable; at once outside of a transaction.
 
-
-def relaxed() -> Any:
-    """Return a context manager for a write that may be lost in a power cut, such as progress."""
-    context = getattr(proxy.obj, "relaxed", None)
-    return context() if context is not None else contextlib.nullcontext()
-
-
-def migrate(directory: Path | None, owner: str, models: Iterable[type[peewee.Model]]) -> list[str]:
-    """Bring the tables of one owner up to date and return the names of the steps that ran.
-
-    Each owner has its own history table. An owner without a directory of migrations gets missing tables created.
+    An action that raises is logged, and the others run all the same. A rolled back savepoint takes its actions along.
     """
-    if directory is None or not directory.is_dir():
-        proxy.create_tables(list(models), safe=True)
-        return []
-    history = "migrations_" + owner.replace("-", "_").replace(".", "_")
-    return [str(name) for name in Runner(proxy.obj, str(directory), history).up() or ()]
+    if _actions.depth:
+        _actions.waiting.append(action)
+    else:
+        # Somebody may have asked peewee for a transaction directly; outside of one it calls at once.
+        proxy.after_commit(action)
+
+
+def relaxed() -> AbstractContextManager[object]:
+    """Return a context manager for a write that may be lost in a power cut, such as progress."""
+    return bound().relaxed()
+
+
+def data_version() -> Hashable | None:
+    """Return a value that has changed if anybody has committed anything since this thread last asked.
+
+    What a thread has read may be kept as long as the value stays the same. None if the database can not tell, and
+    within a transaction. See `Database.data_version`.
+    """
+    return bound().data_version()
+
+
+def compare_and_set(model: type[peewee.Model], expected: Any, **values: Any) -> bool:
+    """Change rows as far as they are as expected, in one statement, and tell whether there was one.
+
+    Of several who expect the same and change it, on any database, one gets True.
+
+    Args:
+        model: whose rows.
+        expected: the condition, a peewee expression: which row, and what it must still be.
+        values: columns and their new values.
+    """
+    return bool(model.update(**values).where(expected).execute())
+
+
+def reset(database: Database) -> None:
+    """Close this thread's connection after an error, so that the next query opens a new one.
+
+    Connections are kept for the life of a thread; one that a database server has ended would fail for ever.
+    """
+    with contextlib.suppress(peewee.PeeweeException):
+        database.disconnect()

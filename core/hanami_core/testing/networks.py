@@ -1,6 +1,7 @@
 """Conformance suite for rule sets and the live networks that they open.
 
 A plugin's tests derive a class from `NetworkConformance` and return their rules and a started host from its fixtures.
+Rules whose networks do not learn, such as those of a simulation or a fixed filter, are held to `RulesConformance`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from hanami_core.compute import Columns, ComputeHost, LiveNetwork, NetworkRules, Rows, Run
+from hanami_core.compute.rules import choose, key_of
 from hanami_core.errors import BadRequest, CorruptFile
 from hanami_core.network import Input, NetworkState, Output, Position, Settings, Template
 
@@ -37,8 +39,8 @@ def easy_rows(count: int = ROWS, seed: int = 1) -> Rows:
     return Rows((Columns("in", values),), (Columns("out", np.eye(CLASSES, dtype=np.uint8)[classes]),))
 
 
-class NetworkConformance:
-    """What every rule set must hold to."""
+class RulesConformance:
+    """What every rule set must hold to, whether its networks learn or not."""
 
     @pytest.fixture
     def rules(self) -> NetworkRules:
@@ -75,18 +77,18 @@ class NetworkConformance:
         assert isinstance(host, ComputeHost)
         assert isinstance(network, LiveNetwork)
         assert rules.host_kind == host.kind
+        assert key_of(rules) == (rules.name, rules.host_kind)
         assert rules.refuses(line()) is None
         assert network.head.rules == rules.name
         assert {"blocks", "sections", "synapses"} <= set(network.metrics())
 
-    def test_it_learns(self, network: LiveNetwork) -> None:
-        """An easy problem is solved within a few passes, and new rows are answered right."""
-        for _ in range(8):
-            network.train(easy_rows(), ALWAYS)
-        test = easy_rows(200, seed=2)
-        right = self.answers(network, test).argmax(1) == test.outputs[0].values.argmax(1)
-        assert right.mean() > 0.95
-        assert network.head.cycles == 8 * ROWS
+    def test_it_is_what_templates_with_its_name_get(self, rules: NetworkRules) -> None:
+        """Named by a template it is chosen, and not with a setting that it did not declare."""
+        registry = {key_of(rules): rules}
+        named = line(Settings(growth=rules.name))
+        assert choose(registry, named, rules.host_kind) is rules
+        with pytest.raises(BadRequest, match="no_such_setting"):
+            choose(registry, line(Settings(growth=rules.name, own={"no_such_setting": 1})), rules.host_kind)
 
     def test_the_same_seed_and_data_make_the_same_network(self, rules: NetworkRules, host: ComputeHost) -> None:
         """Two networks are equal to the bit, another seed makes another one."""
@@ -132,13 +134,29 @@ class NetworkConformance:
         resumed.train(rows, Run(lambda cycle: True, steps[-1]))
         assert resumed.state().digest() == whole.state().digest()
 
-    def test_one_by_one_learns_too(self, network: LiveNetwork) -> None:
-        """Frames of a stream train the network."""
-        rows = easy_rows()
-        for inputs, outputs in zip(rows.inputs[0].values, rows.outputs[0].values, strict=True):
-            network.train_one({"in": inputs.astype(np.float32)}, {"out": outputs.astype(np.float32)})
-        right = self.answers(network, rows).argmax(1) == rows.outputs[0].values.argmax(1)
-        assert right.mean() > 0.9
+    def test_a_network_comes_back_after_it_was_closed(self, rules: NetworkRules, host: ComputeHost) -> None:
+        """Its state stays what it was, and another network goes on from it; closing twice does no harm."""
+        network = self.open(rules, host, rules.create(line(), 7))
+        network.train(easy_rows(), ALWAYS)
+        state = network.state()
+        digest = state.digest()
+        network.close()
+        network.close()
+        assert state.digest() == digest
+        assert network.head == state.head
+        again = rules.open(state, host)
+        assert again.state().digest() == digest
+        again.train(easy_rows(), ALWAYS)
+        assert again.head.cycles == 2 * ROWS
+
+    def test_closing_one_network_leaves_others_alone(self, rules: NetworkRules, host: ComputeHost) -> None:
+        """Not even one that has the same state."""
+        first = self.open(rules, host, rules.create(line(), 7))
+        first.train(easy_rows(), ALWAYS)
+        second = rules.open(first.state(), host)
+        before = self.answers(first, easy_rows())
+        second.close()
+        np.testing.assert_array_equal(self.answers(first, easy_rows()), before)
 
     @pytest.mark.parametrize(
         ("inputs", "outputs"), [({"no": 5}, {}), ({}, {"no": 5}), ({}, {"out": CLASSES + 1}), ({"in": 0}, {})]
@@ -163,3 +181,24 @@ class NetworkConformance:
             del state.arrays[name]
             with pytest.raises(CorruptFile):
                 rules.open(state, host)
+
+
+class NetworkConformance(RulesConformance):
+    """What every rule set must hold to whose networks learn."""
+
+    def test_it_learns(self, network: LiveNetwork) -> None:
+        """An easy problem is solved within a few passes, and new rows are answered right."""
+        for _ in range(8):
+            network.train(easy_rows(), ALWAYS)
+        test = easy_rows(200, seed=2)
+        right = self.answers(network, test).argmax(1) == test.outputs[0].values.argmax(1)
+        assert right.mean() > 0.95
+        assert network.head.cycles == 8 * ROWS
+
+    def test_one_by_one_learns_too(self, network: LiveNetwork) -> None:
+        """Frames of a stream train the network."""
+        rows = easy_rows()
+        for inputs, outputs in zip(rows.inputs[0].values, rows.outputs[0].values, strict=True):
+            network.train_one({"in": inputs.astype(np.float32)}, {"out": outputs.astype(np.float32)})
+        right = self.answers(network, rows).argmax(1) == rows.outputs[0].values.argmax(1)
+        assert right.mean() > 0.9

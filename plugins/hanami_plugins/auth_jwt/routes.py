@@ -1,4 +1,4 @@
-"""REST routes of tokens."""
+"""Native routes of tokens, and the one that adds a membership or switches to one."""
 
 from __future__ import annotations
 
@@ -7,26 +7,35 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from hanami_core.access import Access
-from hanami_core.errors import BadRequest, NotFound, Unauthorized
-from hanami_core.http.routes import Call, Route, permission
+from hanami_core.errors import BadRequest
+from hanami_core.http import Call, Route
 from hanami_core.ids import Id, UserId
-from hanami_plugins.auth_jwt.sessions import SESSIONS
+from hanami_plugins import projects, users
+from hanami_plugins.auth_jwt import service
 from hanami_plugins.auth_jwt.tokens import LONGEST_TOKEN
-from hanami_plugins.projects import TokenAnswer
-from hanami_plugins.users import MISSING, ChangedSecretFields, SecretFields, find_user, set_passphrase
+from hanami_plugins.users import native
 
-PATH = "/v1.0alpha/token"
-CHANGE_PATH = "/v1.0alpha/user/passphrase"
-CHECK_PATH = "/v1.0alpha/auth"
+PATH = "/token"
+CHANGE_PATH = "/user/passphrase"
+CHECK_PATH = "/auth"
+MEMBERSHIP_PATH = "/user/project"
 HTTP_TYPES = ("DELETE", "GET", "HEAD", "POST", "PUT")
 """Methods as `http_type` counts them, from 1 on."""
 
 
-class Login(SecretFields, forbid_unknown_fields=True, kw_only=True):
+class CreateToken(native.SecretFields, forbid_unknown_fields=True, kw_only=True):
     """Who logs in, with which secret."""
 
     id: UserId
+
+
+class TokenAnswer(msgspec.Struct):
+    """A token and whom it is for."""
+
+    id: str
+    is_admin: bool
+    name: str
+    token: str
 
 
 class Renew(msgspec.Struct, forbid_unknown_fields=True):
@@ -35,7 +44,7 @@ class Renew(msgspec.Struct, forbid_unknown_fields=True):
     project_id: Id
 
 
-class ChangePassphrase(ChangedSecretFields, forbid_unknown_fields=True, kw_only=True):
+class ChangePassphrase(native.ChangedSecretFields, forbid_unknown_fields=True, kw_only=True):
     """A new passphrase: the caller's, with the current one, or that of the user `id`."""
 
     id: UserId = ""
@@ -46,6 +55,15 @@ class Changed(msgspec.Struct):
 
     id: str
     token: str = ""
+
+
+class Assign(msgspec.Struct, forbid_unknown_fields=True):
+    """A new place of the user `id`; with `project_id` alone, a switch to that project."""
+
+    project_id: Id
+    id: UserId = ""
+    role: Id = ""
+    is_project_admin: bool = False
 
 
 class CheckToken(msgspec.Struct, forbid_unknown_fields=True):
@@ -72,40 +90,34 @@ class Identity(msgspec.Struct):
 
 def routes() -> list[Route]:
     """Return all routes."""
+    either = native.UserAnswer | TokenAnswer
     return [
-        Route("POST", PATH, "tokens.create", Login, TokenAnswer, create, anonymous=True),
+        Route("POST", PATH, "tokens.create", CreateToken, TokenAnswer, create, anonymous=True),
         Route("PUT", PATH, "tokens.renew", Renew, TokenAnswer, renew),
         Route("GET", CHECK_PATH, "tokens.check", CheckToken, Identity, check),
         Route("PUT", CHANGE_PATH, "passphrases.change", ChangePassphrase, Changed, change_passphrase),
+        Route("POST", MEMBERSHIP_PATH, "memberships.add", Assign, either, assign),
     ]
 
 
-def create(call: Call, request: Login) -> TokenAnswer:
+def create(call: Call, request: CreateToken) -> TokenAnswer:
     """Log in."""
-    return call.runtime.stash[SESSIONS].login(request.id, request.secret(), call.address)
+    return _answer(service.login(call.runtime, request.id, request.secret(), call.address))
 
 
 def renew(call: Call, request: Renew) -> TokenAnswer:
     """Return a fresh token for a project of the caller."""
-    return call.runtime.stash[SESSIONS].switch(call.actor.user_id, request.project_id)
+    return _answer(service.switch_project(call.runtime, call.actor, request.project_id))
 
 
 def check(call: Call, request: CheckToken) -> Identity:
     """Tell whom the token stands for, and refuse it if it does not allow the given call."""
     if bool(request.endpoint) != (request.http_type is not None):
-        missing = "http_type" if request.endpoint else "endpoint"
-        raise BadRequest(f"Validation failed, because variable '{missing}' is required, but is not set.")
+        raise BadRequest("field_missing", field="http_type" if request.endpoint else "endpoint")
     if request.http_type is not None:
-        _require(call, HTTP_TYPES[request.http_type - 1], request.endpoint)
+        service.check_call(call.runtime, call.actor, HTTP_TYPES[request.http_type - 1], request.endpoint)
     actor = call.actor
     return Identity(actor.user_id, actor.is_admin, actor.is_project_admin, actor.name, actor.project_id, actor.role)
-
-
-def _require(call: Call, method: str, endpoint: str) -> None:
-    routes = call.runtime.routes
-    route = routes.get((method, f"/{endpoint}"))
-    if route is None or not route.anonymous:
-        Access(call.actor, permission(routes, method, endpoint), call.runtime.plugins.rules).require()
 
 
 def change_passphrase(call: Call, request: ChangePassphrase) -> Changed:
@@ -115,13 +127,32 @@ def change_passphrase(call: Call, request: ChangePassphrase) -> Changed:
     with a fresh token for the same project.
     """
     if request.id in ("", call.actor.user_id):
-        sessions = call.runtime.stash[SESSIONS]
-        answer = sessions.change_passphrase(call.actor, request.current_secret(), request.secret(), call.address)
-        return Changed(answer.id, answer.token)
-    if not call.actor.is_admin:
-        raise Unauthorized("only an admin can change the passphrase of another user")
-    user, secret = find_user(request.id), request.secret()
-    if user is None:
-        raise NotFound(MISSING.format(request.id))
-    set_passphrase(user, secret)
-    return Changed(user.id)
+        current, new = request.current_secret(), request.secret()
+        changed = service.change_passphrase(call.runtime, call.actor, current, new, call.address)
+        return Changed(changed.account.id, changed.token)
+    # Who is no admin learns that before anything about the fields.
+    call.access.require_admin("passphrase_of_others")
+    return Changed(users.set_passphrase(call.access, request.id, request.secret()).id)
+
+
+def assign(call: Call, request: Assign) -> native.UserAnswer | TokenAnswer:
+    """Give a user a place in a project, or switch the caller to a project.
+
+    With `project_id` alone it does what `PUT token` does: the answer is a token for one of the caller's own projects.
+    Everything else is for admins, needs `id` and `role`, and is answered with the user.
+    """
+    if not (request.id or request.role or request.is_project_admin):
+        return _answer(service.switch_project(call.runtime, call.actor, request.project_id))
+    call.access.require_admin()
+    for name in ("id", "role"):
+        if not getattr(request, name):
+            raise BadRequest("field_missing", field=name)
+    user = projects.assign(
+        call.access, request.id, request.project_id, request.role, is_project_admin=request.is_project_admin
+    )
+    return native.user_answer(user)
+
+
+def _answer(login: service.Login) -> TokenAnswer:
+    account = login.account
+    return TokenAnswer(account.id, account.is_admin, account.name, login.token)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hanami_core import hookimpl
-from hanami_core.http.routes import Route
+from hanami_core.http import Route
 from hanami_core.queue import TaskKind
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import Record
 from hanami_plugins.checkpoints import kinds, routes
 from hanami_plugins.checkpoints.models import Checkpoint
+from hanami_plugins.clusters import after_task
 
 requires = ("clusters",)
 
@@ -24,7 +25,8 @@ def hanami_models() -> Iterable[type[Record]]:
 @hookimpl
 def hanami_task_kinds() -> list[TaskKind]:
     """Add saving and restoring; what was asked to be saved is saved even if its cluster is deleted meanwhile."""
-    return [TaskKind("save", kinds.save, survives_delete=True), TaskKind("restore", kinds.restore)]
+    save = TaskKind("save", kinds.save, survives_delete=True, ended=after_task)
+    return [save, TaskKind("restore", kinds.restore)]
 
 
 @hookimpl

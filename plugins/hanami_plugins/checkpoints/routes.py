@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from hanami_core.errors import NotFound
-from hanami_core.http.routes import Call, Empty, Listing, Paging, Route, listing
+from hanami_core.http import Call, Empty, Listing, Paging, Route, listing
 from hanami_core.http.sharing import OwnedAnswer, owned_answer, visibility_route
 from hanami_core.ids import Name, Uuid
 from hanami_core.queue import Task
@@ -16,8 +16,8 @@ from hanami_plugins.checkpoints.kinds import Restore, Save
 from hanami_plugins.checkpoints.models import Checkpoint
 from hanami_plugins.clusters import MISSING, SETTLE_SECONDS, Cluster, template_of
 
-PREFIX = "/v1.0alpha/checkpoint"
-CLUSTER_PREFIX = "/v1.0alpha/cluster"
+PREFIX = "/checkpoint"
+CLUSTER_PREFIX = "/cluster"
 LIST_HEADER = ("created_at", "uuid", "project_id", "owner_id", "visibility", "name")
 CHECKPOINT_MISSING = "Checkpoint with uuid '{}' not found"
 
@@ -124,6 +124,6 @@ def delete(call: Call, request: ByUuid) -> dict[str, Any]:
     return {}
 
 
-def list_all(call: Call, request: Paging) -> dict[str, Any]:
+def list_all(call: Call, request: Paging) -> Listing:
     """List the visible checkpoints."""
     return listing(LIST_HEADER, call.access.visible(Checkpoint), request)

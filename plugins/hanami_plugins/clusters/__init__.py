@@ -9,19 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hanami_core import hookimpl
-from hanami_core.http.routes import Route
+from hanami_core.http import Route
 from hanami_core.queue import TaskKind
+from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
 from hanami_core.storage.database import Record
 from hanami_plugins.clusters import kinds, routes
 from hanami_plugins.clusters.live import LIVE, LiveClusters
-from hanami_plugins.clusters.live_cluster import Attachment, LiveCluster, State
+from hanami_plugins.clusters.live_cluster import Attachment, LiveCluster
 from hanami_plugins.clusters.models import Cluster
 from hanami_plugins.clusters.service import (
     MISSING,
     SETTLE_SECONDS,
-    clean_up,
+    after_task,
     first_template,
     interfaces,
     read_state,
@@ -38,8 +39,7 @@ __all__ = [
     "Cluster",
     "LiveCluster",
     "LiveClusters",
-    "State",
-    "clean_up",
+    "after_task",
     "first_template",
     "interfaces",
     "read_state",
@@ -67,7 +67,7 @@ def hanami_models() -> Iterable[type[Record]]:
 @hookimpl
 def hanami_startup(runtime: Runtime) -> None:
     """In a sidecar, keep live networks."""
-    if runtime.role == "sidecar":
+    if runtime.role is Role.SIDECAR:
         runtime.stash[LIVE] = LiveClusters(runtime)
 
 

@@ -13,7 +13,6 @@ from enum import Enum
 from typing import Any
 
 from hanami_core.compute import LiveNetwork
-from hanami_core.network import Template
 from hanami_plugins.clusters import locks
 from hanami_plugins.clusters.locks import Rank
 
@@ -35,7 +34,7 @@ class State(Enum):
     WORKING = "working"
     """A task works with the network; frames are refused."""
     EVICTED = "evicted"
-    """The network is not that of its cluster any more. It is for ever what it is, and learns nothing."""
+    """The network is not that of its cluster any more. It is closed: it learns nothing and answers nothing."""
 
 
 TRANSITIONS: Mapping[State, frozenset[State]] = {
@@ -56,12 +55,11 @@ class IllegalTransition(RuntimeError):
 class LiveCluster:
     """A network in memory.
 
-    `network` and `template` are there once it is open. `state` is changed by `move` alone, under the lock of the
-    registry; a frame reads it once more under `lock`, before the network learns. `changes` counts what was learned,
-    `stored` is what it was in the stored state. `version` is never behind that of the cluster's row, but for networks
-    that were evicted. `works` counts the tasks that have begun to work with the network; who has looked at the row
-    finds out by it whether a task has come in between. `light` is for those who run frames: by what a frame does, how
-    many values it may have to be a light one.
+    `state` is changed by `move` alone, under the lock of the registry; a frame reads it once more under `lock`, before
+    the network learns. `changes` counts what was learned, `stored` is what it was in the stored state. `version` is
+    never behind that of the cluster's row, but for networks that were evicted. `works` counts the tasks that have begun
+    to work with the network; who has looked at the row finds out by it whether a task has come in between. `costs` is
+    for those who run frames: seconds by what a frame does.
     """
 
     uuid: str
@@ -71,11 +69,17 @@ class LiveCluster:
     stored: int = 0
     works: int = 0
     used: float = field(default_factory=time.monotonic)
-    light: dict[Any, float] = field(default_factory=dict)
+    costs: dict[Any, float] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=lambda: locks.new_lock(Rank.NETWORK))
     storing: threading.Lock = field(default_factory=lambda: locks.new_lock(Rank.STORING))
-    network: LiveNetwork = field(init=False)
-    template: Template = field(init=False)
+    closed: bool = False
+    _network: LiveNetwork | None = None
+
+    @property
+    def network(self) -> LiveNetwork:
+        """The network, once it is open."""
+        assert self._network is not None, "the network is not open yet"
+        return self._network
 
     @property
     def direct(self) -> bool:
@@ -87,9 +91,18 @@ class LiveCluster:
         """Tell whether the network knows more than its stored state."""
         return self.changes != self.stored
 
+    def close(self) -> None:
+        """Free what the network holds on its host; the caller holds `lock` and has evicted it.
+
+        Its head can still be read by frames that have found it in direct mode a moment ago.
+        """
+        if self._network is not None:
+            self._network.close()
+        self.closed = True
+
     def opened(self, network: LiveNetwork, version: int, *, direct: bool) -> None:
         """Take the network that was opened from a stored state."""
-        self.network, self.template, self.version = network, network.head.template, version
+        self._network, self.version = network, version
         self.move(State.DIRECT if direct else State.RESTING)
 
     def move(self, to: State) -> None:

@@ -8,15 +8,16 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from hanami_core.clock import Moment
 from hanami_core.errors import NotFound
-from hanami_core.http.routes import Call, Empty, Listing, Paging, Route, listing
+from hanami_core.http import Call, Empty, Listing, Paging, Route, listing
 from hanami_core.http.sharing import OwnedAnswer, visibility_route
 from hanami_core.ids import Name, Uuid
 from hanami_plugins.clusters import service
 from hanami_plugins.clusters.models import DIRECT_MODE, TASK_MODE, Cluster
 from hanami_plugins.clusters.service import MISSING
 
-PREFIX = "/v1.0alpha/cluster"
+PREFIX = "/cluster"
 LIST_HEADER = ("created_at", "uuid", "project_id", "owner_id", "visibility", "name")
 
 
@@ -68,7 +69,7 @@ class ClusterMetrics(ClusterAnswer):
 class ModeAnswer(msgspec.Struct):
     """A cluster's new mode."""
 
-    created_at: str
+    created_at: Moment
     name: str
     new_state: Literal["TASK", "DIRECT"]
     uuid: str
@@ -106,7 +107,7 @@ def get(call: Call, request: ByUuid) -> dict[str, Any]:
     }
 
 
-def list_all(call: Call, request: Paging) -> dict[str, Any]:
+def list_all(call: Call, request: Paging) -> Listing:
     """List the visible clusters."""
     return listing(LIST_HEADER, call.access.visible(Cluster), request)
 
@@ -122,7 +123,7 @@ def set_mode(call: Call, request: SetMode) -> dict[str, Any]:
     cluster = call.get(Cluster, request.uuid, MISSING.format(request.uuid))
     service.set_mode(call.runtime, call.access, cluster, request.new_state)
     return {
-        "created_at": cluster.created_at,
+        "created_at": Moment(cluster.created_at),
         "name": cluster.name,
         "new_state": request.new_state,
         "uuid": cluster.uuid,

@@ -11,18 +11,20 @@ from typing import Any
 
 import msgspec
 
-from hanami_core.access import Access
+from hanami_core.access import Access, Actor
 from hanami_core.compute import ComputeHost
+from hanami_core.compute.placement import place, require_hosts
 from hanami_core.errors import BadRequest, ClientError, Conflict, NotFound, TemplateError
 from hanami_core.http.sharing import owned_answer
 from hanami_core.network import NetworkState, StateHead, Template, in_a_line
-from hanami_core.queue import Lane, Task
+from hanami_core.queue import Task
 from hanami_core.runtime import Runtime
-from hanami_core.storage.database import ACTIVE, after_commit, atomic, relaxed
+from hanami_core.storage.database import ACTIVE, after_commit, atomic, exclusive, relaxed
 from hanami_plugins.clusters.models import DIRECT_MODE, TASK_MODE, Cluster
 from hanami_plugins.clusters.notices import notify
 
 MISSING = "Cluster with uuid '{}' not found"
+UNFIT = "Uploaded template is not a valid cluster-template: \n"
 SETTLE_SECONDS = 10.0
 """How long a call waits for a short task of an idle cluster before it answers anyway."""
 
@@ -42,14 +44,13 @@ def create(runtime: Runtime, access: Access, name: str, encoded: str) -> Cluster
 
     Raises:
         BadRequest: if the template breaks a rule or no rule set runs it.
-        Conflict: if the name is taken among the clusters that the actor sees.
+        Conflict: if the name is taken among the clusters that the actor sees, or there is no host for it.
     """
-    host = default_host(runtime)
+    require_hosts(runtime)
     text = decode_template(encoded)
-    template = runtime.parse_template(text) if text else None
-    if template is not None:
-        check_template(runtime, template, host)
-    with atomic():
+    template = _parsed(runtime, text) if text else None
+    host = _host_of_new(runtime, access.actor, template)
+    with exclusive("clusters.names"):
         if access.visible(Cluster, "write").where(Cluster.name == name).exists():
             raise Conflict(f"Cluster with name '{name}' already exist.")
         cluster = Cluster.create(
@@ -60,7 +61,7 @@ def create(runtime: Runtime, access: Access, name: str, encoded: str) -> Cluster
             seed=secrets.randbits(63),
             host=host.name,
         )
-        Lane.create(key=cluster.uuid, host=host.name)
+        runtime.queue.create_partition(cluster.uuid, host.name)
     return cluster
 
 
@@ -72,19 +73,20 @@ def decode_template(encoded: str) -> str:
         raise BadRequest("Uploaded template is not a valid base64-String.") from None
 
 
-def check_template(runtime: Runtime, template: Template, host: ComputeHost) -> None:
-    """Raise `TemplateError` if no rule set runs a template on a host."""
+def _parsed(runtime: Runtime, text: str) -> Template:
     try:
-        runtime.rules_for(template, host.kind)
+        return runtime.parse_template(text)
+    except TemplateError:
+        raise
     except BadRequest as error:
-        raise TemplateError(f"Uploaded template is not a valid cluster-template: \n{error}") from error
+        raise TemplateError(f"{UNFIT}{error}") from error
 
 
-def default_host(runtime: Runtime) -> ComputeHost:
-    """Return the host of new clusters."""
-    if not runtime.hosts:
-        raise Conflict("there is no compute host; see 'hanami plugins'")
-    return next(iter(runtime.hosts.values()))
+def _host_of_new(runtime: Runtime, actor: Actor, template: Template | None) -> ComputeHost:
+    try:
+        return place(runtime, actor, template)
+    except BadRequest as error:
+        raise TemplateError(f"{UNFIT}{error}") from error
 
 
 def template_of(cluster: Cluster) -> Template:
@@ -98,16 +100,39 @@ def template_of(cluster: Cluster) -> Template:
     return msgspec.json.decode(cluster.template, type=Template)
 
 
-def first_template(runtime: Runtime, cluster: Cluster, inputs: Sequence[str], outputs: Sequence[str]) -> Template:
+def first_template(
+    runtime: Runtime, actor: Actor, cluster: Cluster, inputs: Sequence[str], outputs: Sequence[str]
+) -> Template:
     """Return the template that a training with these names gives to a cluster without one.
+
+    If the cluster's host can not run it, the cluster goes to one that can: it has nothing yet that would have to move.
 
     Raises:
         BadRequest: if the names can not be those of a network.
+        Conflict: if the cluster would have to go to another host while it has open tasks.
     """
     template = in_a_line(inputs, outputs)
-    host = runtime.hosts.get(cluster.host, default_host(runtime))
-    runtime.rules_for(template, host.kind)
+    if not _runs_where_it_is(runtime, cluster, template):
+        _assign_host(runtime, cluster, place(runtime, actor, template))
     return template
+
+
+def _runs_where_it_is(runtime: Runtime, cluster: Cluster, template: Template) -> bool:
+    host = runtime.hosts.get(cluster.host)
+    try:
+        return host is not None and bool(runtime.rules_for(template, host.kind))
+    except BadRequest:
+        return False
+
+
+def _assign_host(runtime: Runtime, cluster: Cluster, host: ComputeHost) -> None:
+    """Give a cluster that has no network a host that can run its first one."""
+    with atomic():
+        # First, because from then on nobody adds a task.
+        runtime.queue.move_partition(cluster.uuid, host.name)
+        if runtime.queue.open_tasks(cluster.uuid):
+            raise Conflict(f"Host '{cluster.host}' can not run the cluster, which has open tasks there")
+        Cluster.update(host=host.name).where(Cluster.uuid == cluster.uuid).execute()
 
 
 def interfaces(cluster: Cluster) -> tuple[dict[str, int], dict[str, int]]:
@@ -124,7 +149,7 @@ def read_state(runtime: Runtime, cluster: Cluster, template: Template) -> Networ
     if cluster.blob is None:
         host = runtime.hosts[cluster.host]
         return runtime.rules_for(template, host.kind).create(template, cluster.seed)
-    with runtime.blobs.open(cluster.blob).open("rb") as file:
+    with runtime.blobs.open(cluster.blob) as path, path.open("rb") as file:
         return NetworkState.read(file)
 
 
@@ -162,28 +187,26 @@ def delete(runtime: Runtime, cluster: Cluster) -> None:
         NotFound: if somebody else has deleted it meanwhile.
     """
     with atomic():
+        # The partition before the cluster, as everywhere.
+        runtime.queue.close_partition(cluster.uuid)
         if not cluster.mark_deleted():
             raise NotFound(MISSING.format(cluster.uuid))
-        doomed = [
-            task.uuid
-            for task in runtime.queue.open_tasks(cluster.uuid)
-            if task.kind not in runtime.kinds or not runtime.kinds[task.kind].survives_delete
-        ]
-        runtime.queue.abort(cluster.uuid, doomed)
-        Lane.update(held=False).where(Lane.key == cluster.uuid).execute()
         clean_up(runtime, cluster.uuid)
         _tell_host(runtime, cluster)
 
 
-def clean_up(runtime: Runtime, uuid: str, ending: str = "") -> None:
-    """Drop the state of a deleted cluster when no open task but `ending` needs it, in the caller's transaction."""
-    cluster = Cluster.get(Cluster.uuid == uuid)
-    open_tasks = [task for task in runtime.queue.open_tasks(uuid) if task.uuid != ending]
-    if cluster.status == ACTIVE or open_tasks:
+def clean_up(runtime: Runtime, uuid: str) -> None:
+    """Drop the state of a deleted cluster that no open task needs any more, in the caller's transaction."""
+    cluster = Cluster.get_or_none(Cluster.uuid == uuid)
+    if cluster is None or cluster.status == ACTIVE or runtime.queue.open_tasks(uuid):
         return
     runtime.blobs.release(cluster.blob)
     Cluster.update(blob=None).where(Cluster.uuid == uuid).execute()
-    Lane.delete().where(Lane.key == uuid).execute()
+
+
+def after_task(runtime: Runtime, task: Task) -> None:
+    """Clean up after a task that outlived its cluster, however it ended."""
+    clean_up(runtime, str(task.partition))
 
 
 def set_mode(runtime: Runtime, access: Access, cluster: Cluster, new: str) -> None:
@@ -194,21 +217,22 @@ def set_mode(runtime: Runtime, access: Access, cluster: Cluster, new: str) -> No
     """
     refusal = Conflict(f"Can not switch cluster to '{new}'")
     settled: Task | None = None
+    queue = runtime.queue
     with atomic():
+        # First, because from then on nobody adds or starts a task.
+        (queue.pause if new == DIRECT_MODE else queue.resume)(cluster.uuid)
         mode = Cluster.get(Cluster.uuid == cluster.uuid).mode
-        open_tasks = runtime.queue.open_tasks(cluster.uuid)
+        open_tasks = queue.open_tasks(cluster.uuid)
         if new == DIRECT_MODE and (mode == DIRECT_MODE or open_tasks):
             raise refusal
         if new == DIRECT_MODE:
             template_of(cluster)
         Cluster.update(mode=new).where(Cluster.uuid == cluster.uuid).execute()
-        Lane.update(held=new == DIRECT_MODE).where(Lane.key == cluster.uuid).execute()
         if new == TASK_MODE and mode == DIRECT_MODE and not open_tasks:
-            settled = runtime.queue.enqueue("settle", cluster.uuid, access.actor, cluster.name, Nothing(), 1)
-        runtime.queue.wake(cluster.uuid)
+            settled = queue.enqueue("settle", cluster.uuid, access.actor, cluster.name, Nothing(), 1)
         _tell_host(runtime, cluster)
     if settled is not None:
-        runtime.queue.wait(settled.uuid, SETTLE_SECONDS)
+        queue.wait(settled.uuid, SETTLE_SECONDS)
 
 
 def _tell_host(runtime: Runtime, cluster: Cluster) -> None:
@@ -223,9 +247,10 @@ def move(runtime: Runtime, access: Access, cluster: Cluster, host_uuid: str) -> 
         NotFound: if there is no such host.
         Conflict: if the host has no rules for the network, or the cluster is in direct mode.
     """
-    host = next((host for host in runtime.hosts.values() if host.uuid == host_uuid.lower()), None)
-    if host is None:
+    names = [name for name, uuid in runtime.host_uuids.items() if uuid == host_uuid.lower() and name in runtime.hosts]
+    if not names:
         raise NotFound(f"Host with uuid '{host_uuid}' not found")
+    host = runtime.hosts[names[0]]
     try:
         runtime.rules_for(template_of(cluster), host.kind)
     except ClientError as error:

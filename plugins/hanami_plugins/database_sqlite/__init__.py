@@ -1,38 +1,92 @@
-"""SQLite as the database: one file in the data directory, no service needed.
+"""SQLite as the database ``sqlite``: one file in the data directory, no service needed.
 
-Writes are durable when they return (``synchronous=FULL``), except inside of `HanamiSqlite.relaxed`.
+Writes are durable when they return (``synchronous=FULL``), except inside of `SqliteDatabase.relaxed`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
+from contextlib import AbstractContextManager
 
 import peewee
 
 from hanami_core import hookimpl
-from hanami_core.settings import Setting, Settings
+from hanami_core.settings import Setting
+from hanami_core.storage.contract import Database, DatabaseBackend, StorageContext
+from hanami_plugins.database_sqlite.read_only import ReadOnlySqlite
+
+__all__ = ["FILE_NAME", "SqliteBackend"]
 
 FILE_NAME = "hanami.db"
+OLDEST = (3, 35)
+PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "cache_size": -8192}
 
-essential = True
+
+class _Connection(sqlite3.Connection):
+    """A connection that can be told from every other one of the process."""
+
+    _numbers = itertools.count()
+
+    def __init__(self, *args: object, **options: object) -> None:
+        super().__init__(*args, **options)  # type: ignore[arg-type]
+        self.number = next(self._numbers)
 
 
-class HanamiSqlite(peewee.SqliteDatabase):
+class SqliteDatabase(Database):
     """SQLite with write-ahead log and immediate transactions, so that writers wait instead of failing."""
 
-    @contextlib.contextmanager
-    def relaxed(self) -> Iterator[None]:
+    driver: peewee.SqliteDatabase
+
+    def exclusive(self, name: str) -> AbstractContextManager[object]:
+        """Return a transaction; every one locks out all others that may write, whatever the section."""
+        return self.driver.atomic()
+
+    def relaxed(self) -> AbstractContextManager[object]:
         """Commit without waiting for the disk; a power cut may lose the write, but never the database."""
-        if self.in_transaction():
-            yield
-            return
-        self.execute_sql("PRAGMA synchronous=NORMAL")  # type: ignore[no-untyped-call]
+        return contextlib.nullcontext() if self.driver.in_transaction() else self._normal()
+
+    @contextlib.contextmanager
+    def _normal(self) -> Iterator[None]:
+        self.driver.execute_sql("PRAGMA synchronous=NORMAL")  # type: ignore[no-untyped-call]
         try:
             yield
         finally:
-            self.execute_sql("PRAGMA synchronous=FULL")  # type: ignore[no-untyped-call]
+            self.driver.execute_sql("PRAGMA synchronous=FULL")  # type: ignore[no-untyped-call]
+
+    def check(self) -> list[str]:
+        """Let SQLite look for damage."""
+        try:
+            lines = self.driver.execute_sql("PRAGMA integrity_check").fetchall()  # type: ignore[no-untyped-call]
+        except (peewee.DatabaseError, sqlite3.DatabaseError) as error:
+            return [str(error)]
+        return [str(line) for (line,) in lines if line != "ok"]
+
+    def data_version(self) -> Hashable | None:
+        """Return what others have committed, as a number of SQLite's, and how many rows this connection has changed."""
+        if self.driver.in_transaction():
+            return None
+        connection = self.driver.connection()  # type: ignore[no-untyped-call]
+        (version,) = connection.execute("PRAGMA data_version").fetchone()
+        return connection.number, version, connection.total_changes
+
+
+class SqliteBackend:
+    """Opens the file in the data directory."""
+
+    name = "sqlite"
+
+    def open(self, context: StorageContext) -> Database:
+        """Return the database, with a connection for each thread that asks."""
+        if sqlite3.sqlite_version_info < OLDEST:
+            raise RuntimeError(f"SQLite {'.'.join(map(str, OLDEST))} or newer is needed, not {sqlite3.sqlite_version}")
+        options = {"timeout": context.settings["database_sqlite.timeout"], "factory": _Connection}
+        file = context.data_dir / FILE_NAME
+        if context.read_only:
+            return SqliteDatabase(ReadOnlySqlite(file, options["timeout"]))
+        return SqliteDatabase(peewee.SqliteDatabase(str(file), pragmas=PRAGMAS, lock_type="IMMEDIATE", **options))
 
 
 @hookimpl
@@ -41,12 +95,7 @@ def hanami_settings() -> list[Setting]:
     return [Setting("database_sqlite.timeout", float, 15.0, "Seconds that a writer waits for another one", 0.1)]
 
 
-@hookimpl(trylast=True)
-def hanami_database(settings: Settings) -> peewee.Database:
-    """Open the file in the data directory."""
-    timeout = settings["database_sqlite.timeout"]
-    if sqlite3.sqlite_version_info < (3, 35):
-        raise RuntimeError(f"SQLite 3.35 or newer is needed, this is {sqlite3.sqlite_version}")
-    pragmas = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "cache_size": -8192}
-    file = str(settings.data_dir / FILE_NAME)
-    return HanamiSqlite(file, pragmas=pragmas, timeout=timeout, lock_type="IMMEDIATE")
+@hookimpl
+def hanami_databases() -> list[DatabaseBackend]:
+    """Add ``sqlite``."""
+    return [SqliteBackend()]

@@ -9,15 +9,16 @@ import threading
 from collections.abc import Iterable
 
 from hanami_core import hookimpl
-from hanami_core.http.routes import Route
+from hanami_core.http import Route
+from hanami_core.queue import TaskKind
 from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
 from hanami_core.storage.database import Record
-from hanami_plugins.datasets import routes
+from hanami_plugins.datasets import decode, routes
 from hanami_plugins.datasets.models import Dataset
-from hanami_plugins.datasets.service import DECODERS, add_result, description, open_table
+from hanami_plugins.datasets.service import WAITING, add_result, description, open_table, seal_result
 
-__all__ = ["Dataset", "add_result", "description", "open_table"]
+__all__ = ["Dataset", "add_result", "description", "open_table", "seal_result"]
 
 requires = ("uploads",)
 
@@ -31,7 +32,13 @@ def hanami_settings() -> list[Setting]:
         Setting("datasets.max_table", int, 20_000_000_000, "Biggest table that a format may write in bytes", 1 << 20),
         Setting("datasets.decode_memory", int, 1 << 30, "Memory of a decoding process in bytes", 1 << 28),
         Setting("datasets.decode_time", float, 600.0, "Seconds that decoding a dataset may take", 1.0),
-        Setting("datasets.decoders", int, 2, "Datasets that one process decodes at the same time", 1, 64),
+        Setting(
+            "datasets.wait",
+            float,
+            20.0,
+            "Seconds that a finalised upload waits for its table before it is answered",
+            0.0,
+        ),
     ]
 
 
@@ -43,8 +50,14 @@ def hanami_models() -> Iterable[type[Record]]:
 
 @hookimpl
 def hanami_startup(runtime: Runtime) -> None:
-    """Prepare the turns of decoding."""
-    runtime.stash[DECODERS] = threading.BoundedSemaphore(runtime.settings["datasets.decoders"])
+    """Let at most half of the threads that answer requests wait for tables."""
+    runtime.stash[WAITING] = threading.BoundedSemaphore(max(1, runtime.settings["http.threads"] // 2))
+
+
+@hookimpl
+def hanami_task_kinds() -> list[TaskKind]:
+    """Add decoding."""
+    return [decode.KIND]
 
 
 @hookimpl

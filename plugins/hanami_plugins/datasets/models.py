@@ -6,12 +6,16 @@ import peewee
 
 from hanami_core.storage.database import OwnedRecord
 
+UPLOADING, DECODING, READY, REFUSED = "uploading", "decoding", "ready", "refused"
+
 
 class Dataset(OwnedRecord):
-    """A table of numbers, or the promise of one while its files are uploaded.
+    """A table of numbers, or the promise of one while its files are uploaded and decoded.
 
-    `blob` holds the table, None until the upload is finalised; `rows`, `columns` and `dtype` describe it. `columns` is
-    a JSON map from names to half-open ranges of values in a row.
+    `state` goes from `uploading` over `decoding` to `ready`, or to `refused` if the format does not take the files;
+    `error` then tells why, and the upload may be finalised again. `decoding` is the task that decodes it, or did last.
+    `blob` holds the table, None until it is ready; `rows`, `columns` and `dtype` describe it. `columns` is a JSON map
+    from names to half-open ranges of values in a row.
     """
 
     format = peewee.CharField(64)
@@ -19,6 +23,9 @@ class Dataset(OwnedRecord):
     rows = peewee.BigIntegerField(default=0)
     columns = peewee.TextField(default="{}")
     dtype = peewee.CharField(16, default="")
+    state = peewee.CharField(10, default=UPLOADING)
+    error = peewee.TextField(default="")
+    decoding = peewee.CharField(36, null=True)
 
     @property
     def complete(self) -> bool:

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
+from hanami_core.clock import Moment
 from hanami_core.datasets import DatasetFormat
 from hanami_core.errors import NotFound, PluginError
-from hanami_core.http.routes import Call, Empty, Listing, Paging, Route, listing
+from hanami_core.http import Call, Empty, Listing, Paging, Route, listing
 from hanami_core.http.sharing import OwnedAnswer, owned_answer, visibility_route
 from hanami_core.ids import Name, Uuid
-from hanami_core.plugin_host import DEGRADED, Contribution
+from hanami_core.plugin_host import Contribution
 from hanami_core.runtime import Runtime
 from hanami_plugins.datasets import service, tables
-from hanami_plugins.datasets.models import Dataset
+from hanami_plugins.datasets.models import DECODING, REFUSED, Dataset
 from hanami_plugins.datasets.service import MISSING, open_table
 
-PREFIX = "/v1.0alpha/dataset"
+PREFIX = "/dataset"
 VERSION = "v1.0alpha"
 LIST_HEADER = ("created_at", "uuid", "project_id", "owner_id", "visibility", "name")
 MAX_EXCERPT = 10_000
 _WORD = re.compile(r"[a-z][a-z0-9_]*")
-
-log = logging.getLogger("hanami.datasets")
 
 
 class ByUuid(msgspec.Struct, forbid_unknown_fields=True):
@@ -54,7 +52,7 @@ class Content(msgspec.Struct, forbid_unknown_fields=True):
 class DatasetAnswer(msgspec.Struct):
     """A dataset; without columns and rows as long as its upload is not finalised."""
 
-    created_at: str
+    created_at: Moment
     description: dict[str, dict[str, int]]
     name: str
     number_of_columns: int
@@ -67,21 +65,27 @@ class DatasetAnswer(msgspec.Struct):
 
 
 class UuidAnswer(msgspec.Struct):
-    """A dataset's uuid."""
+    """A dataset's uuid. While its files are still being decoded, `state` is ``decoding``; otherwise it is missing."""
 
     uuid: str
+    state: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Progress(msgspec.Struct):
     """Whether all files of a dataset have arrived.
 
-    Until the upload is finalised, `received` tells for the uuid of each file how many bytes have arrived from its start
-    on, up to the first gap: a client whose connection broke off goes on from there.
+    Until the dataset is ready, `received` tells for the uuid of each file how many bytes have arrived from its start
+    on, up to the first gap: a client whose connection broke off goes on from there. While a finalised upload is being
+    decoded, `state` is ``decoding`` and `percentage` tells how far that is; when its files were refused, `state` is
+    ``refused``. `error` tells why the last decoding came to nothing. Otherwise these fields are missing.
     """
 
     complete: bool
     received: dict[str, int]
     uuid: str
+    state: str | msgspec.UnsetType = msgspec.UNSET
+    percentage: float | msgspec.UnsetType = msgspec.UNSET
+    error: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Accuracy(msgspec.Struct):
@@ -107,19 +111,17 @@ def routes(runtime: Runtime) -> list[Route]:
         Route("GET", f"{PREFIX}/content", "datasets.content", Content, Data, content),
         visibility_route(PREFIX, "datasets", Dataset, MISSING),
     ]
-    for contribution in runtime.formats.values():
-        found += _routes_of(contribution, runtime.settings["datasets.max_upload"])
+    for contribution in runtime.formats.contributions().values():
+        found += _routes_of(runtime, contribution)
     return found
 
 
-def _routes_of(contribution: Contribution, max_size: int) -> list[Route]:
-    """Return the routes of a format; one that can not have any is off, and the others stay."""
+def _routes_of(runtime: Runtime, contribution: Contribution[DatasetFormat]) -> list[Route]:
+    """Return the routes of a format; the plugin of one that can not have any is refused, and the others stay."""
     try:
-        return upload_routes(contribution.item, max_size)
+        return upload_routes(contribution.item, runtime.settings["datasets.max_upload"])
     except Exception as error:
-        plugin = contribution.plugin
-        plugin.state, plugin.reason = DEGRADED, f"{type(error).__name__}: {error}"
-        log.exception("format off", extra={"plugin": plugin.name, "reason": plugin.reason})
+        runtime.plugins.refuse(contribution.plugin, error)
         return []
 
 
@@ -141,7 +143,8 @@ def upload_routes(dataset_format: DatasetFormat, max_size: int) -> list[Route]:
     announced = _request(f"Announce{title}", [("name", Name), *((f"{part}_data_size", size) for part in parts)])
     finished = _request(f"Finish{title}", [("uuid", Uuid), *((f"uuid_{part}_file", Uuid) for part in parts)])
     uuids = [(f"uuid_{part}_file", str) for part in parts]
-    answered = msgspec.defstruct(f"{title}Upload", [*((f, str) for f in OwnedAnswer.__struct_fields__), *uuids])
+    owned = [(field.name, field.type) for field in msgspec.structs.fields(OwnedAnswer)]
+    answered = msgspec.defstruct(f"{title}Upload", [*owned, *uuids])
 
     def announce(call: Call, request: Any) -> dict[str, Any]:
         """Announce the upload of a dataset; its files are then sent over websockets."""
@@ -152,8 +155,8 @@ def upload_routes(dataset_format: DatasetFormat, max_size: int) -> list[Route]:
     def finish(call: Call, request: Any) -> dict[str, Any]:
         """Finalise an upload: the files become the dataset's table."""
         files = {part: getattr(request, f"uuid_{part}_file") for part in parts}
-        service.finalise(call.runtime, call.access, name, request.uuid, files)
-        return {"uuid": request.uuid.lower()}
+        dataset = service.finalise(call.runtime, call.access, name, request.uuid, files)
+        return {"uuid": dataset.uuid} | ({"state": DECODING} if dataset.state == DECODING else {})
 
     return [
         Route("POST", path, "datasets.create", announced, answered, announce),
@@ -177,7 +180,7 @@ def get(call: Call, request: ByUuid) -> dict[str, Any]:
     }
 
 
-def list_all(call: Call, request: Paging) -> dict[str, Any]:
+def list_all(call: Call, request: Paging) -> Listing:
     """List the visible datasets, also those that are still being uploaded."""
     return listing(LIST_HEADER, call.access.visible(Dataset), request)
 
@@ -189,24 +192,31 @@ def delete(call: Call, request: ByUuid) -> dict[str, Any]:
 
 
 def progress(call: Call, request: ByUuid) -> dict[str, Any]:
-    """Tell whether all files have arrived."""
-    complete, received = service.received(call.runtime, call.access, request.uuid)
-    return {"complete": complete, "received": received, "uuid": request.uuid.lower()}
+    """Tell whether all files have arrived, and how far decoding is."""
+    found = service.progress(call.runtime, call.access, request.uuid)
+    answer = {"complete": found.complete, "received": found.received, "uuid": request.uuid.lower()}
+    if found.state == DECODING:
+        return answer | {"state": DECODING, "percentage": found.percentage}
+    if found.state == REFUSED:
+        answer["state"] = REFUSED
+    return answer | ({"error": found.error} if found.error else {})
 
 
 def check(call: Call, request: Check) -> dict[str, Any]:
     """Compare a result with the right answers."""
     result, reference = (
-        open_table(call.runtime, call.get(Dataset, uuid, f"Dataset with uuid '{uuid}' not found"))
+        call.get(Dataset, uuid, f"Dataset with uuid '{uuid}' not found")
         for uuid in (request.uuid, request.reference_uuid)
     )
-    return {"accuracy": tables.accuracy(result, reference)}
+    with open_table(call.runtime, result) as given, open_table(call.runtime, reference) as expected:
+        return {"accuracy": tables.accuracy(given, expected)}
 
 
 def content(call: Call, request: Content) -> dict[str, Any]:
     """Return some rows of one column."""
     dataset = call.get(Dataset, request.uuid, MISSING.format(request.uuid))
-    opened = open_table(call.runtime, dataset)
-    if request.column_name not in opened.columns:
-        raise NotFound(f"Column with name '{request.column_name}' was not found in dataset with UUID '{request.uuid}'")
-    return {"data": tables.excerpt(opened, request.column_name, request.row_offset, request.number_of_rows)}
+    column, uuid = request.column_name, request.uuid
+    with open_table(call.runtime, dataset) as table:
+        if column not in table.columns:
+            raise NotFound(f"Column with name '{column}' was not found in dataset with UUID '{uuid}'")
+        return {"data": tables.excerpt(table, column, request.row_offset, request.number_of_rows)}

@@ -7,32 +7,37 @@ import json
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from hanami_core import decoding
 from hanami_core.access import Access
 from hanami_core.datasets import Table
-from hanami_core.errors import BadRequest, Conflict, NotFound
+from hanami_core.errors import BadRequest, Conflict, HanamiError, NotFound
+from hanami_core.queue import Task
 from hanami_core.runtime import Runtime
 from hanami_core.stash import StashKey
 from hanami_core.storage.database import atomic
 from hanami_plugins import uploads
-from hanami_plugins.datasets.models import Dataset
+from hanami_plugins.datasets import decode
+from hanami_plugins.datasets.models import DECODING, REFUSED, UPLOADING, Dataset
 from hanami_plugins.uploads import Upload
 
 MISSING = "Data-set with uuid '{}' not found"
 RESULT = "result"
 """Format of datasets that were not uploaded."""
-WAIT_SECONDS = 30.0
-"""How long a finished upload waits for its turn to be decoded."""
 
-DECODERS: StashKey[threading.Semaphore] = StashKey("datasets.decoders")
+WAITING: StashKey[threading.Semaphore] = StashKey("datasets.waiting")
+"""Requests that may wait for a table at the same time."""
+
+
+class DecodingFailed(HanamiError):
+    """A table could not be made for a reason that lies not in the files."""
 
 
 def create(
     runtime: Runtime, access: Access, format_name: str, name: str, sizes: Mapping[str, int]
 ) -> tuple[Dataset, dict[str, Upload]]:
     """Add a dataset that waits for its files; `sizes` holds the bytes of each part."""
-    uploads.discard_idle(runtime)
     actor = access.actor
     with atomic():
         dataset = Dataset.create(name=name, owner_id=actor.user_id, project_id=actor.project_id, format=format_name)
@@ -40,26 +45,45 @@ def create(
     return dataset, files
 
 
-def finalise(runtime: Runtime, access: Access, format_name: str, uuid: str, files: Mapping[str, str]) -> None:
-    """Turn the uploaded files of a dataset into its table; `files` holds the uuid of each part's file.
+def finalise(runtime: Runtime, access: Access, format_name: str, uuid: str, files: Mapping[str, str]) -> Dataset:
+    """Have the uploaded files of a dataset turned into its table; `files` holds the uuid of each part's file.
+
+    Returns when the dataset is ready, or is still being decoded after `datasets.wait`: its state says which, and
+    `progress` then tells how far it is. Whoever calls again meanwhile waits for the same.
 
     Raises:
-        NotFound: if the dataset or one of its files does not exist.
+        NotFound: if the dataset or one of its files does not exist, or not any more.
         BadRequest: if a file is not complete or breaks a rule of the format; dataset and files stay as they are.
-        Conflict: if too many others are being decoded.
+        DecodingFailed: if something failed that lies not in the files, which stay as they are.
     """
-    _, found = _sources(access, format_name, uuid, files)
-    paths = {part: _complete(runtime, part, upload) for part, upload in found.items()}
-    with runtime.blobs.staging() as staged:
-        with _turn(runtime):
-            shape = decoding.decode(_module(runtime, format_name), format_name, paths, staged, _limits(runtime))
-        runtime.blobs.seal(staged)
-        with atomic():
-            # Meanwhile the dataset may have been deleted, or finalised by another request.
-            dataset, _ = _sources(access, format_name, uuid, files)
-            _fill(dataset, runtime.blobs.adopt(staged), shape)
-            dataset.save(only=["blob", "rows", "columns", "dtype"])
-            uploads.discard(runtime, dataset.uuid)
+    dataset, found = _sources(access, format_name, uuid, files)
+    if dataset.state != DECODING:
+        for part, upload in found.items():
+            _require_complete(runtime, part, upload)
+    with atomic():
+        # Meanwhile the dataset may have been deleted, or finalised by another request.
+        dataset, found = _sources(access, format_name, uuid, files)
+        task = dataset.decoding
+        if dataset.state != DECODING:
+            task = decode.enqueue(runtime, access.actor, dataset, found)
+            uploads.touch(dataset.uuid)
+    _wait(runtime, str(task))
+    dataset = access.get(Dataset, uuid, MISSING.format(uuid))
+    if dataset.state == REFUSED:
+        raise BadRequest(dataset.error)
+    if dataset.state == UPLOADING:
+        raise DecodingFailed(dataset.error)
+    return dataset
+
+
+def _wait(runtime: Runtime, task: str) -> None:
+    """Wait for a task, but not with all threads that answer requests."""
+    waiting = runtime.stash[WAITING]
+    if waiting.acquire(blocking=False):
+        try:
+            runtime.queue.wait(task, runtime.settings["datasets.wait"])
+        finally:
+            waiting.release()
 
 
 def _sources(
@@ -77,41 +101,13 @@ def _sources(
     return dataset, found
 
 
-def _complete(runtime: Runtime, part: str, upload: Upload) -> Path:
+def _require_complete(runtime: Runtime, part: str, upload: Upload) -> None:
     missing = uploads.missing(runtime, upload)
     if missing:
         raise BadRequest(
             f"{part.capitalize()}-data with uuid '{upload.uuid}' is not complete: "
             f"{missing} of {upload.size} bytes are missing"
         )
-    return uploads.path(runtime, upload)
-
-
-@contextlib.contextmanager
-def _turn(runtime: Runtime) -> Iterator[None]:
-    decoders = runtime.stash[DECODERS]
-    if not decoders.acquire(timeout=WAIT_SECONDS):
-        raise Conflict("The server is busy with the files of other data-sets, try again later")
-    try:
-        yield
-    finally:
-        decoders.release()
-
-
-def _module(runtime: Runtime, format_name: str) -> str:
-    return str(runtime.formats[format_name].plugin.module.__name__)
-
-
-def _limits(runtime: Runtime) -> decoding.Limits:
-    settings = runtime.settings
-    return decoding.Limits(
-        settings["datasets.decode_memory"], settings["datasets.decode_time"], settings["datasets.max_table"]
-    )
-
-
-def _fill(dataset: Dataset, blob: str, shape: decoding.DecodeResult) -> None:
-    dataset.blob, dataset.rows, dataset.dtype = blob, shape.rows, shape.dtype
-    dataset.columns = json.dumps(shape.columns)
 
 
 def delete(runtime: Runtime, access: Access, uuid: str) -> None:
@@ -123,14 +119,31 @@ def delete(runtime: Runtime, access: Access, uuid: str) -> None:
     missing = MISSING.format(uuid)
     with atomic():
         dataset = access.get(Dataset, uuid, missing)
+        if dataset.decoding is not None:
+            # Before the dataset is written, because the task, when it ends, takes its queue first as well.
+            runtime.queue.abort(decode.partition_of(dataset), [dataset.decoding])
         if not dataset.mark_deleted():
             raise NotFound(missing)
         uploads.discard(runtime, dataset.uuid)
         runtime.blobs.release(dataset.blob)
 
 
-def received(runtime: Runtime, access: Access, uuid: str) -> tuple[bool, dict[str, int]]:
-    """Tell whether all files of a dataset have arrived, and of each how many bytes from its start on.
+class UploadProgress(NamedTuple):
+    """How far an upload is.
+
+    `complete` tells whether all files have arrived, `received` of each how many bytes from its start on. `state` is
+    that of the dataset, `percentage` how far a decoding is, `error` why the last one came to nothing.
+    """
+
+    complete: bool
+    received: dict[str, int]
+    state: str
+    percentage: float
+    error: str
+
+
+def progress(runtime: Runtime, access: Access, uuid: str) -> UploadProgress:
+    """Tell how far the upload of a dataset is.
 
     Raises:
         NotFound: if the dataset does not exist, or its upload was dropped.
@@ -141,19 +154,29 @@ def received(runtime: Runtime, access: Access, uuid: str) -> tuple[bool, dict[st
     if not dataset.complete and not files:
         raise NotFound(f"The upload of data-set with uuid '{uuid}' was dropped")
     complete = dataset.complete or all(uploads.complete(runtime, file) for file in files)
-    return complete, {file.uuid: uploads.leading(runtime, file) for file in files}
+    received = {file.uuid: uploads.leading(runtime, file) for file in files}
+    return UploadProgress(complete, received, dataset.state, _percentage(dataset), dataset.error)
 
 
-def open_table(runtime: Runtime, dataset: Dataset) -> Table:
-    """Return the table of a dataset after checking its hash.
+def _percentage(dataset: Dataset) -> float:
+    task = Task.get_or_none(Task.uuid == dataset.decoding) if dataset.state == DECODING else None
+    return 0.0 if task is None else 100.0 * task.current_cycle / max(1, task.total_cycles)
+
+
+@contextlib.contextmanager
+def open_table(runtime: Runtime, dataset: Dataset) -> Iterator[Table]:
+    """Lend the table of a dataset, whose content was compared with its hash; it must not be used afterwards.
 
     Raises:
-        Conflict: if its upload was not finalised.
+        Conflict: if its upload was not finalised, or is being decoded.
         CorruptFile: if the table is not what was stored.
     """
+    if dataset.state == DECODING:
+        raise Conflict(f"Data-set with uuid '{dataset.uuid}' is being decoded, try again when that has ended")
     if dataset.blob is None:
         raise Conflict(f"Data-set with uuid '{dataset.uuid}' is not complete, its upload was not finalised")
-    return Table.open(runtime.blobs.open(dataset.blob))
+    with runtime.blobs.open(dataset.blob) as path:
+        yield Table.open(path)
 
 
 def description(dataset: Dataset) -> dict[str, dict[str, int]]:
@@ -162,15 +185,27 @@ def description(dataset: Dataset) -> dict[str, dict[str, int]]:
     return {name: {"column_start": start, "column_end": end} for name, (start, end) in columns.items()}
 
 
-def add_result(runtime: Runtime, *, uuid: str, name: str, owner_id: str, project_id: str, staged: Path) -> Dataset:
-    """Add a dataset whose table was staged (`Blobs.staging`), in the caller's transaction.
+def seal_result(runtime: Runtime, staged: Path) -> decoding.DecodeResult:
+    """Make a staged table (`Blobs.staging`) durable and return its shape, so that `add_result` is quick.
 
     Raises:
         CorruptFile: if the staged file is no table.
     """
-    blob = runtime.blobs.adopt(staged)
-    table = Table.open(runtime.blobs.store.path(blob))
-    dataset = Dataset(uuid=uuid, name=name, owner_id=owner_id, project_id=project_id, format=RESULT)
-    _fill(dataset, blob, decoding.shape_of(table))
-    dataset.save(force_insert=True)
-    return dataset
+    shape = decoding.shape_of(Table.open(staged))
+    runtime.blobs.seal(staged)
+    return shape
+
+
+def add_result(
+    runtime: Runtime,
+    *,
+    uuid: str,
+    name: str,
+    owner_id: str,
+    project_id: str,
+    staged: Path,
+    shape: decoding.DecodeResult,
+) -> Dataset:
+    """Add a dataset of a staged table, in the caller's transaction; `shape` is what `seal_result` returned."""
+    owned = {"uuid": uuid, "name": name, "owner_id": owner_id, "project_id": project_id}
+    return Dataset.create(**owned, format=RESULT, **decode.described(runtime.blobs.adopt(staged), shape))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 from hanami_core import hookimpl
 from hanami_core.access import Access, Action
-from hanami_core.errors import NotFound, Unauthorized
+from hanami_core.errors import Forbidden, NotFound
+from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
 from hanami_core.sockets import POLICY_VIOLATION, SocketConnection, SocketTarget
 from hanami_plugins.clusters import LIVE, MISSING, Cluster, template_of
@@ -17,10 +19,7 @@ from hanami_plugins.direct_io.session import DirectSession
 requires = ("clusters",)
 
 ROLES = ("admin", "member")
-FRAMES = {
-    TRAIN: Action("tasks.train", "POST", "v1.0alpha/task/train", "write", ROLES),
-    REQUEST: Action("tasks.request", "POST", "v1.0alpha/task/request", "write", ROLES),
-}
+FRAMES = {TRAIN: "tasks.train", REQUEST: "tasks.request"}
 """What frames do is what tasks do, and needs the same permission."""
 
 
@@ -28,7 +27,7 @@ class ClusterTarget(SocketTarget):
     """The websocket target ``cluster``."""
 
     name = "cluster"
-    action = Action("direct_io.open", "PUT", "v1.0alpha/cluster/set_mode", "write", ROLES)
+    action = Action("direct_io.open", "PUT", "cluster/set_mode", "write", ROLES)
 
     def host(self, runtime: Runtime, uuid: str) -> str | None:
         """Return the host where the cluster lives."""
@@ -55,18 +54,19 @@ class ClusterTarget(SocketTarget):
 def _refused(runtime: Runtime, access: Access) -> dict[int, str]:
     """Return for each kind of frames that the actor may not send why not; a frame itself asks no rule."""
     refused = {}
-    for kind, action in FRAMES.items():
+    for kind, name in FRAMES.items():
+        action = runtime.routes.named(name) or replace(access.action, name=name)
         try:
-            Access(access.actor, action, runtime.plugins.rules).require()
-        except Unauthorized as error:
-            refused[kind] = str(error)
+            Access(access.actor, action, runtime.plugins.access_rules).require()
+        except Forbidden as error:
+            refused[kind] = error.code
     return refused
 
 
 @hookimpl
 def hanami_startup(runtime: Runtime) -> None:
     """In a sidecar, provide threads for heavy frames, one for each processor."""
-    if runtime.role == "sidecar":
+    if runtime.role is Role.SIDECAR:
         runtime.stash[THREADS] = FrameThreads(len(os.sched_getaffinity(0)))
 
 

@@ -23,8 +23,6 @@ HEAVY_SECONDS = 0.002
 """Time of a frame beyond which it runs in a thread; below it, changing threads costs more than it saves."""
 SHARE = 0.25
 """Weight of the newest measurement in the moving average."""
-OUTLIER = 4.0
-"""A measurement counts as at most so many times the average."""
 NICENESS = 5
 
 
@@ -68,25 +66,19 @@ class FrameThreads:
 THREADS: StashKey[FrameThreads] = StashKey("direct_io.threads")
 
 
-def is_heavy(live: LiveCluster, kind: int, size: int, weight: Callable[[], int]) -> bool:
-    """Tell whether a frame must run in a thread. The first one of a kind does; it tells what the next ones cost.
+def is_heavy(live: LiveCluster, kind: int, values: int) -> bool:
+    """Tell whether a frame with so many values that are not zero must run in a thread.
 
-    Args:
-        live: the network.
-        kind: what the frame does.
-        size: number of its values.
-        weight: counts those that cost something, which takes a while itself.
+    The first frame of a kind does; it tells what the next ones cost.
     """
-    light = live.light.get(kind, 0.0)
-    return size > light and weight() > light
+    cost = live.costs.get(kind)
+    return cost is None or cost * max(values, 1) > HEAVY_SECONDS
 
 
-def note_cost(live: LiveCluster, kind: int, weight: int, seconds: float) -> None:
+def note_cost(live: LiveCluster, kind: int, values: int, seconds: float) -> None:
     """Remember what a frame has cost; the caller holds the network's lock."""
-    new = seconds / weight
-    old = HEAVY_SECONDS / live.light[kind] if kind in live.light else new
-    # What is far out was interrupted: a busy machine must not drive light frames into threads.
-    live.light[kind] = HEAVY_SECONDS / (old + SHARE * (min(new, OUTLIER * old) - old))
+    cost = seconds / max(values, 1)
+    live.costs[kind] = cost + (1 - SHARE) * (live.costs.get(kind, cost) - cost)
 
 
 def _run(work: Callable[[], Any], future: Future[Any]) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from hanami_core import hookimpl
 from hanami_core.compute import ComputeHost, NetworkRules
-from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting, Settings
 from hanami_plugins.host_numba.host import CpuHost
 from hanami_plugins.host_numba.section import SectionRules
@@ -29,25 +28,6 @@ def hanami_compute_hosts(settings: Settings) -> list[ComputeHost]:
     """Add the hosts ``cpu0``, ``cpu1`` and so on."""
     threads = settings["host_numba.threads"]
     return [CpuHost(f"cpu{number}", threads) for number in range(settings["host_numba.hosts"])]
-
-
-@hookimpl
-def hanami_startup(runtime: Runtime) -> None:
-    """Compile what not every cluster needs while the sidecar works."""
-    if runtime.role == "sidecar":
-        for host in _hosts(runtime):
-            host.compile_ahead()
-
-
-@hookimpl
-def hanami_shutdown(runtime: Runtime) -> None:
-    """Stop compiling."""
-    for host in _hosts(runtime):
-        host.stop()
-
-
-def _hosts(runtime: Runtime) -> list[CpuHost]:
-    return [host for host in runtime.hosts.values() if isinstance(host, CpuHost)]
 
 
 @hookimpl

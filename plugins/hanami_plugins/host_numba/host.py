@@ -6,18 +6,16 @@ import atexit
 import hashlib
 import importlib
 import shutil
-import socket
 import tempfile
-import uuid
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from hanami_core.compute import ComputeHost, HostContext, HostDescription
+from hanami_plugins.host_numba import machine
 from hanami_plugins.host_numba.ahead import Ahead
 from hanami_plugins.host_numba.team import Team, processors
-
-_NAMESPACE = uuid.UUID("6f1a3c5e-0f0b-5d0e-9d5c-7c1f6d0b8a42")
 
 
 class CpuHost:
@@ -26,44 +24,67 @@ class CpuHost:
     kind = "cpu"
 
     def __init__(self, name: str, threads: int) -> None:
-        """Describe a host; `threads` 0 means one for each processor, which is also the most there are."""
+        """Name a host; `threads` 0 means one for each processor, which is also the most there are."""
         self.name = name
-        self.uuid = str(uuid.uuid5(_NAMESPACE, f"{socket.gethostname()}/{name}"))
         self._threads = threads
-        self._compiles_ahead = False
+        self._context: HostContext | None = None
         self._ahead: Ahead | None = None
 
     @cached_property
     def team(self) -> Team:
         """Threads that the networks of this host share."""
-        return Team(min(self._threads or processors(), processors()))
+        available = processors() if self._context is None else self._context.threads
+        return Team(min(self._threads or available, available))
 
-    def start(self, cache: Path) -> None:
-        """Import Numba and load all kernels, from `cache` or by compiling them.
+    def start(self, context: HostContext) -> None:
+        """Import Numba and load the kernels of most clusters, from the cache or by compiling them.
 
         A cache that can not be written is copied to a temporary directory, so that what was compiled into it is used.
+        In the background, the other kernels are compiled as well by a process of their own, see `ahead`.
         """
+        self._context = context
         config: Any = importlib.import_module("numba.core.config")
-        known = cache / _fingerprint()
+        known = context.cache / _fingerprint()
         used = _writable(known)
         config.CACHE_DIR = str(used)
         importlib.import_module("hanami_plugins.host_numba.warm").up()
-        if self._compiles_ahead and used == known:
+        if context.background and used == known:
             self._ahead = Ahead(known)
 
-    def compile_ahead(self) -> None:
-        """Let `start` go on with the other kernels in a process of its own, until `stop`, see `ahead`."""
-        self._compiles_ahead = True
-
     def wait_for(self, part: str) -> None:
-        """Return when kernels that were to be compiled ahead are in the cache."""
+        """Return when kernels that are compiled in the background are in the cache."""
         if self._ahead:
             self._ahead.wait(part)
 
+    def describe(self) -> HostDescription:
+        """Return the threads of the host, and the memory that it shares with all others on the machine."""
+        memory = machine.memory()
+        return HostDescription(
+            name=self.name,
+            kind=self.kind,
+            uuid=self._context.uuid if self._context else "",
+            memory=memory.total,
+            free_memory=memory.free,
+            threads=self.team.size,
+        )
+
     def stop(self) -> None:
-        """Stop compiling."""
+        """Stop compiling. Threads end with the last network that works with them."""
         if self._ahead:
             self._ahead.stop()
+        vars(self).pop("team", None)
+
+
+def team_of(host: ComputeHost, part: str | None = None) -> Team:
+    """Return the threads for a network on a host, when the part of the kernels that it needs is compiled.
+
+    A host of somebody else that is a processor too has one thread for each of our networks.
+    """
+    if not isinstance(host, CpuHost):
+        return Team(1)
+    if part is not None:
+        host.wait_for(part)
+    return host.team
 
 
 def _fingerprint() -> str:

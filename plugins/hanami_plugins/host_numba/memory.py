@@ -45,9 +45,9 @@ from hanami_plugins.host_numba.layout import (
     Net,
     Sources,
 )
+from hanami_plugins.host_numba.settings import SectionSettings
 
 NAME = "section"
-DEFAULT_BLOCKS = 2
 MAX_INPUTS = 1 << 22
 MAX_OUTPUTS = 1 << 16
 MIN_CAPACITY = 64
@@ -108,7 +108,7 @@ def new_record(failure: float) -> Floats:
 
 def blocks_of(template: Template) -> int:
     """Return the number of blocks that a template asks for."""
-    return template.settings.blocks or DEFAULT_BLOCKS
+    return template.settings.of(SectionSettings).blocks
 
 
 def empty_state(template: Template, seed: int) -> NetworkState:
@@ -139,7 +139,8 @@ class Memory:
         """Copy a state that `check` accepts."""
         head, arrays = state.head, state.arrays
         self.template, self.seed, self.cycles = head.template, head.seed, head.cycles
-        self.blocks = blocks_of(head.template)
+        self.settings = head.template.settings.of(SectionSettings)
+        self.blocks = self.settings.blocks
         self.inputs, self.outputs = dict(head.inputs), dict(head.outputs)
         self.extra = msgspec.convert(head.extra, Extra)
         self.net = self._build(arrays)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from hanami_core.compute import ComputeHost, LiveNetwork
+from hanami_core.errors import CorruptFile, TemplateError
 from hanami_core.network import NetworkState, Template, Topology
+from hanami_core.network.bits import members
 from hanami_plugins.host_numba import memory
 from hanami_plugins.host_numba.deep import graph
 from hanami_plugins.host_numba.deep import memory as deep
-from hanami_plugins.host_numba.host import CpuHost
-from hanami_plugins.host_numba.team import Team
+from hanami_plugins.host_numba.host import team_of
+from hanami_plugins.host_numba.settings import SectionSettings
 
 LEAST_COOLDOWN = 1e6
 """Cool-down from which on a neuron keeps nothing of the cycle before."""
@@ -23,6 +25,7 @@ class SectionRules:
 
     name = memory.NAME
     host_kind = "cpu"
+    settings = SectionSettings
 
     def refuses(self, template: Template) -> str | None:
         """Return why the rules can not run a template, or None if they can."""
@@ -39,7 +42,7 @@ class SectionRules:
         for holds, reason in reasons:
             if holds:
                 return reason
-        if settings.precision != "float" and graph.is_deep(template):
+        if settings.of(SectionSettings).precision != "float" and graph.is_deep(template):
             return "section growth answers with precision: int8 with one hidden hexagon only"
         refused_path = graph.refused if graph.is_deep(template) else _refused_path
         return _refused_interface(template) or refused_path(template)
@@ -54,18 +57,24 @@ class SectionRules:
         Raises:
             CorruptFile: if sizes or index ranges of the arrays contradict the head.
         """
-        team = host.team if isinstance(host, CpuHost) else Team(1)
+        _check_settings(state)
         if graph.is_deep(state.head.template):
             deep.check(state)
-            if isinstance(host, CpuHost):
-                host.wait_for("deep")
+            team = team_of(host, "deep")
             from hanami_plugins.host_numba.deep.live import DeepNetwork
 
             return DeepNetwork(state, team)
         memory.check(state)
         from hanami_plugins.host_numba.live import SectionNetwork
 
-        return SectionNetwork(state, team)
+        return SectionNetwork(state, team_of(host))
+
+
+def _check_settings(state: NetworkState) -> None:
+    try:
+        state.head.template.settings.of(SectionSettings)
+    except TemplateError as error:
+        raise CorruptFile(f"the network's head is broken: {error}") from error
 
 
 def _refused_interface(template: Template) -> str | None:
@@ -80,13 +89,13 @@ def _refused_interface(template: Template) -> str | None:
 
 def _refused_path(template: Template) -> str | None:
     """Say which output can not be reached from which input, over one hidden hexagon or directly."""
-    targets = Topology(template).targets
-    outputs = {output.hexagon for output in template.outputs}
+    targets, between = Topology.of(template).targets, graph.between(template)
     for item in template.inputs:
-        direct = targets[item.hexagon]
-        reached = direct.union(*(targets[hexagon] for hexagon in direct - outputs))
+        reached = direct = targets[item.hexagon]
+        for hexagon in members(direct & between):
+            reached |= targets[hexagon]
         for output in template.outputs:
-            if output.hexagon not in reached:
+            if not reached >> output.hexagon & 1:
                 return (
                     f"section growth needs a path from input '{item.name}' to output '{output.name}' "
                     "that leads over hidden hexagons only"

@@ -8,14 +8,15 @@ from __future__ import annotations
 import peewee
 
 from hanami_core import hookimpl
-from hanami_core.events import CallFailed, CallMade, Event
-from hanami_core.http.routes import Route
+from hanami_core.events import CallAllowed, CallFailed, Event
+from hanami_core.http import Route
 from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
 from hanami_plugins.logs import routes, service
 from hanami_plugins.logs.models import AuditLog, ErrorLog
+from hanami_plugins.logs.service import AuditEntry, ErrorEntry, read_audit, read_errors
 
-__all__: list[str] = []
+__all__ = ["AuditEntry", "ErrorEntry", "read_audit", "read_errors"]
 
 
 @hookimpl
@@ -36,7 +37,7 @@ def hanami_models() -> list[type[peewee.Model]]:
 @hookimpl
 def hanami_event(runtime: Runtime, event: Event) -> None:
     """Write what happened into the log that it belongs to."""
-    if isinstance(event, CallMade):
+    if isinstance(event, CallAllowed):
         service.write_audit(event, runtime.settings["logs.audit_rows"])
     elif isinstance(event, CallFailed):
         service.write_error(event, runtime.settings["logs.error_rows"])

@@ -6,7 +6,6 @@ import time
 
 import peewee
 
-from hanami_core.clock import stamp
 from hanami_core.storage.database import BaseModel
 
 
@@ -14,7 +13,7 @@ class LogRow(BaseModel):
     """A line of a log; `sequence` grows with time."""
 
     sequence = peewee.AutoField()
-    created_at = peewee.CharField(64, default=lambda: stamp(time.time()))
+    created_at = peewee.DoubleField(default=time.time)
     user_id = peewee.CharField(256)
 
 

@@ -1,27 +1,89 @@
-"""What is written into the logs and read from them. Knows no HTTP."""
+"""What is written into the logs, and read from them by routes of any Api and by other plugins. Knows no HTTP.
+
+Everybody reads what they did themselves; what others did, and internal errors, are for global admins.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
 
-from hanami_core.access import Actor
-from hanami_core.events import CallFailed, CallMade
+from hanami_core.access import Access, Actor
+from hanami_core.clock import Moment
+from hanami_core.events import CallAllowed, CallFailed
 from hanami_core.storage.database import relaxed
 from hanami_plugins.logs.models import AuditLog, ErrorLog, LogRow
+
+__all__ = ["PAGE", "AuditEntry", "ErrorEntry", "read_audit", "read_errors", "write_audit", "write_error"]
 
 L = TypeVar("L", bound=LogRow)
 
 PAGE = 100
+"""Rows that are read if nothing else is said."""
 TRIM_EVERY = 100
 """Rows between two looks at the length of a log, which so is at most this much longer than asked for."""
 LONGEST_TEXT = 1024
 LONGEST_VALUES = 16_384
 
 
-def write_audit(event: CallMade, keep: int) -> None:
+@dataclass(frozen=True)
+class AuditEntry:
+    """A call that may have changed something; `endpoint` is what policies call it, `method` the HTTP method."""
+
+    at: Moment
+    user_id: str
+    endpoint: str
+    method: str
+
+
+@dataclass(frozen=True)
+class ErrorEntry:
+    """A call that ended with an internal error; see `hanami_core.events.CallFailed`."""
+
+    at: Moment
+    user_id: str
+    component: str
+    context: str
+    input_values: Mapping[str, Any]
+    message: str
+
+
+def read_audit(access: Access, user_id: str | None = None, *, offset: int = 0, limit: int = PAGE) -> list[AuditEntry]:
+    """Return calls of a user, the oldest first; those of the actor, if no user is given.
+
+    Raises:
+        Forbidden: if a user is given and the actor is no admin.
+    """
+    if user_id is not None:
+        access.require_admin("audit_of_others")
+    rows = _read(AuditLog, access.actor.user_id if user_id is None else user_id, offset, limit)
+    return [AuditEntry(Moment(row.created_at), row.user_id, row.endpoint, row.request_type) for row in rows]
+
+
+def read_errors(access: Access, user_id: str | None = None, *, offset: int = 0, limit: int = PAGE) -> list[ErrorEntry]:
+    """Return internal errors, the oldest first; those of all users, if no user is given.
+
+    Raises:
+        Forbidden: if the actor is no admin.
+    """
+    access.require_admin("errors_for_admins")
+    return [_error(row) for row in _read(ErrorLog, user_id, offset, limit)]
+
+
+def _read(model: type[L], user_id: str | None, offset: int, limit: int) -> list[L]:
+    query = model.select() if user_id is None else model.select().where(model.user_id == user_id)
+    return list(query.order_by(model.sequence).limit(limit).offset(offset))
+
+
+def _error(row: ErrorLog) -> ErrorEntry:
+    values = msgspec.json.decode(row.input_values, type=dict[str, Any])
+    return ErrorEntry(Moment(row.created_at), row.user_id, row.component, row.context, values, row.message)
+
+
+def write_audit(event: CallAllowed, keep: int) -> None:
     """Add a call to the audit log, of which the last `keep` rows stay."""
     row = {"user_id": _user(event.actor), "endpoint": event.endpoint, "request_type": event.method}
     _write(AuditLog, row, keep)
@@ -45,17 +107,6 @@ def _write(model: type[LogRow], row: dict[str, Any], keep: int) -> None:
         sequence = model.insert(row).execute()
         if sequence % TRIM_EVERY == 0:
             model.delete().where(model.sequence <= sequence - keep).execute()
-
-
-def read(model: type[L], user_id: str | None, page: int) -> list[L]:
-    """Return one page of a log, oldest rows first; `user_id` None means all users."""
-    query = model.select() if user_id is None else model.select().where(model.user_id == user_id)
-    return list(query.order_by(model.sequence).limit(PAGE).offset(page * PAGE))
-
-
-def input_values(row: ErrorLog) -> dict[str, Any]:
-    """Return the fields of the call that failed."""
-    return dict(msgspec.json.decode(row.input_values, type=dict[str, Any]))
 
 
 def _user(actor: Actor | None) -> str:

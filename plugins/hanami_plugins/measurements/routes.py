@@ -1,19 +1,15 @@
-"""REST routes of measurements; none has fields."""
+"""Native routes of measurements; none has fields."""
 
 from __future__ import annotations
 
 import msgspec
 
-from hanami_core.errors import NotFound
-from hanami_core.http.routes import Call, Empty, Route
-from hanami_core.localsocket import run_directory
-from hanami_core.runtime import Runtime
-from hanami_plugins.measurements import machine, series, threads
-from hanami_plugins.measurements.sampler import series_path
-from hanami_plugins.measurements.sensors import POWER, SPEED, TEMPERATURE, Sensors
+from hanami_core.http import Call, Empty, Route
+from hanami_plugins.measurements import service
+from hanami_plugins.measurements.machine import Machine
+from hanami_plugins.measurements.sensors import POWER, SPEED, TEMPERATURE
 from hanami_plugins.measurements.series import Values
-
-PREFIX = "/v1.0alpha"
+from hanami_plugins.measurements.threads import ThreadMap
 
 
 class PowerAnswer(msgspec.Struct):
@@ -37,61 +33,46 @@ class SpeedAnswer(msgspec.Struct):
 class SystemInfo(msgspec.Struct):
     """The machine."""
 
-    info: machine.Machine
+    info: Machine
 
 
 class ThreadAnswer(msgspec.Struct):
     """Numbers of the logical processors that each thread may use, by process and name."""
 
-    thread_map: threads.ThreadMap
+    thread_map: ThreadMap
 
 
 def routes() -> list[Route]:
     """Return all routes."""
     return [
-        Route("GET", f"{PREFIX}/power_consumption", "measurements.power", Empty, PowerAnswer, power),
-        Route("GET", f"{PREFIX}/temperature_production", "measurements.temperature", Empty, TemperatureAnswer, heat),
-        Route("GET", f"{PREFIX}/speed", "measurements.speed", Empty, SpeedAnswer, speed),
-        Route("GET", f"{PREFIX}/system_info", "measurements.system", Empty, SystemInfo, system_info),
-        Route("GET", f"{PREFIX}/threading", "measurements.threads", Empty, ThreadAnswer, thread_map),
+        Route("GET", "/power_consumption", "measurements.power", Empty, PowerAnswer, power),
+        Route("GET", "/temperature_production", "measurements.temperature", Empty, TemperatureAnswer, heat),
+        Route("GET", "/speed", "measurements.speed", Empty, SpeedAnswer, speed),
+        Route("GET", "/system_info", "measurements.system", Empty, SystemInfo, system_info),
+        Route("GET", "/threading", "measurements.threads", Empty, ThreadAnswer, thread_map),
     ]
 
 
 def power(call: Call, request: Empty) -> PowerAnswer:
     """Return what the processors take, in W."""
-    return PowerAnswer(_values(call.runtime, POWER, "Power consumption"))
+    return PowerAnswer(service.measured(call.runtime, POWER))
 
 
 def heat(call: Call, request: Empty) -> TemperatureAnswer:
     """Return how warm the processors are, in °C."""
-    return TemperatureAnswer(_values(call.runtime, TEMPERATURE, "Temperature"))
+    return TemperatureAnswer(service.measured(call.runtime, TEMPERATURE))
 
 
 def speed(call: Call, request: Empty) -> SpeedAnswer:
     """Return how fast the cores run, in MHz."""
-    return SpeedAnswer(_values(call.runtime, SPEED, "Speed"))
+    return SpeedAnswer(service.measured(call.runtime, SPEED))
 
 
 def system_info(call: Call, request: Empty) -> SystemInfo:
     """Describe the machine's processors."""
-    measured = _stored(call.runtime).get(POWER)
-    return SystemInfo(machine.describe(measured.values.seconds[-1] if measured else 0.0))
+    return SystemInfo(service.describe_machine(call.runtime))
 
 
 def thread_map(call: Call, request: Empty) -> ThreadAnswer:
     """List the threads of the answering process and of the sidecars."""
-    noted = threads.load(run_directory(call.runtime.settings.data_dir), call.runtime.hosts)
-    return ThreadAnswer(threads.own("api") | noted)
-
-
-def _values(runtime: Runtime, name: str, title: str) -> Values:
-    found = _stored(runtime).get(name)
-    if found is not None:
-        return found.values
-    if Sensors().read()[name] is None:
-        raise NotFound(f"{title} is not available on this machine")
-    return Values()
-
-
-def _stored(runtime: Runtime) -> dict[str, series.Series]:
-    return series.load(series_path(runtime.settings.data_dir))
+    return ThreadAnswer(service.thread_map(call.runtime))

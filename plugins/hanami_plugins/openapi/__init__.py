@@ -6,11 +6,19 @@ Both are for everybody, and say nothing that is not the same on every server wit
 from __future__ import annotations
 
 from hanami_core import hookimpl
-from hanami_core.http.routes import Route
+from hanami_core.http import Route
+from hanami_core.runtime import Runtime
 from hanami_plugins.openapi import routes
 from hanami_plugins.openapi.document import describe
+from hanami_plugins.openapi.service import DOCUMENTS, document_of
 
-__all__ = ["describe"]
+__all__ = ["describe", "document_of"]
+
+
+@hookimpl
+def hanami_startup(runtime: Runtime) -> None:
+    """Keep what was described once."""
+    runtime.stash[DOCUMENTS] = {}
 
 
 @hookimpl

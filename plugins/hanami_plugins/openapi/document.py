@@ -1,114 +1,141 @@
-"""From routes to an OpenAPI 3.1 document. Knows routes only, no server."""
+"""From the routes of an Api to an OpenAPI 3.1 document. Knows no server."""
 
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterable, Mapping
 from types import UnionType
 from typing import Any, get_args
 
 import msgspec
 
-from hanami_core.http.routes import Page, Route
+from hanami_core.http import Api, BoundRoute, Events, File, Page, Route, Stream
 
 __all__ = ["describe"]
 
 Schema = dict[str, Any]
 
+_CONVERTER = re.compile(r":[^}]*}")
+_PARAMETER = re.compile(r"\{([a-z_]+)(?::([a-z]+))?[^}]*\}")
+_NO_WORD = re.compile(r"[/{}:]+")
+
 TEMPLATE = "#/components/schemas/{name}"
-SECURITY = "token"
-ERRORS = {
-    "400": ("BadRequest", "A field breaks a rule; the text names both."),
-    "401": ("Unauthorized", "No valid token, or not allowed."),
-    "404": ("NotFound", "Does not exist, or is not visible to the caller."),
-    "409": ("Conflict", "Contradicts what is there."),
-    "500": ("InternalError", "A defect of the server; the text has a number that stands in its log."),
+DONE = "Done."
+BODIES = ("POST", "PUT", "PATCH")
+RAW: dict[Any, str] = {
+    Page: "text/html",
+    File: "application/octet-stream",
+    Stream: "application/octet-stream",
+    Events: "text/event-stream",
 }
-ABOUT = """\
-Every answer but 200 is plain text that says what is wrong. A token comes from `POST /v1.0alpha/token`, goes into the
-header `X-Auth-Token` and ends with its user, its place in a project or its passphrase. Fields of GET and DELETE stand
-in the query, those of POST and PUT in a JSON object; unknown fields are refused. Lengths of texts count bytes in UTF-8.
-"""
+"""Answers that are no JSON, by type."""
 
 
-def describe(routes: Iterable[Route], version: str) -> Schema:
-    """Return the document of some routes.
+def describe(api: Api, routes: Iterable[BoundRoute], version: str) -> Schema:
+    """Return the document of an Api.
 
     Args:
-        routes: what to describe.
+        api: the Api.
+        routes: its routes.
         version: version of the software.
     """
-    ordered = sorted(routes, key=lambda route: (route.path, route.method))
-    types = [_types(route) for route in ordered]
+    ordered = sorted(routes, key=lambda bound: (bound.path, bound.route.method))
+    types = [_types(bound) for bound in ordered]
     kinds = [kind for of_route in types for found in of_route.values() for kind in found]
-    references, schemas = msgspec.json.schema_components(kinds, ref_template=TEMPLATE)
+    references, schemas = msgspec.json.schema_components(kinds, schema_hook=api.schema, ref_template=TEMPLATE)
     schema_of = iter(references)
     paths: dict[str, Schema] = {}
-    for route, of_route in zip(ordered, types, strict=True):
+    for bound, of_route in zip(ordered, types, strict=True):
         own = {role: _either([next(schema_of) for _ in found]) for role, found in of_route.items()}
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, own)
+        paths.setdefault(_path(bound), {})[bound.route.method.lower()] = _operation(bound, own)
+    about = api.description
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Hanami", "version": version, "description": ABOUT},
-        "security": [{SECURITY: []}],
+        "info": {"title": about.title, "version": version, "description": about.about},
+        "security": [{name: []} for name in about.security],
         "paths": paths,
         "components": {
             "schemas": _tidy(schemas),
-            "responses": {name: _error(text) for name, text in ERRORS.values()},
-            "securitySchemes": {SECURITY: {"type": "apiKey", "in": "header", "name": "X-Auth-Token"}},
+            "responses": {name: _error(text, about.error_type) for name, text in about.errors.values()},
+            "securitySchemes": {name: dict(scheme) for name, scheme in about.security.items()},
         },
     }
 
 
-def _types(route: Route) -> dict[str, list[Any]]:
+def _path(bound: BoundRoute) -> str:
+    # OpenAPI knows no converters of parameters.
+    return _CONVERTER.sub("}", bound.path)
+
+
+def _types(bound: BoundRoute) -> dict[str, list[Any]]:
     """Return which types of a route need schemas: the body's and the answer's, of which there can be several."""
-    found = {"request": [route.request]} if _has_body(route) else {}
-    if route.response is not Page:
-        found["response"] = (
-            list(get_args(route.response)) if isinstance(route.response, UnionType) else [route.response]
-        )
-    return {role: [kind if _describable(kind) else Any for kind in kinds] for role, kinds in found.items()}
+    route = bound.route
+    found: dict[str, list[Any]] = {"request": [route.request]} if _has_body(route) and route.request else {}
+    if route.response not in RAW:
+        union = isinstance(route.response, UnionType)
+        found["response"] = list(get_args(route.response)) if union else [route.response]
+    return {role: [kind if _describable(kind, bound.api) else Any for kind in kinds] for role, kinds in found.items()}
 
 
 def _either(schemas: list[Schema]) -> Schema:
     return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
 
 
-def _describable(kind: Any) -> bool:
+def _describable(kind: Any, api: Api) -> bool:
     # One route of some plugin with a type of its own must not cost the document of all others.
     try:
-        msgspec.json.schema(kind)
-    except TypeError:
+        msgspec.json.schema(kind, schema_hook=api.schema)
+    except (TypeError, NotImplementedError):
         return False
     return True
 
 
 def _has_body(route: Route) -> bool:
-    return route.method in ("POST", "PUT")
+    return route.method in BODIES
 
 
-def _operation(route: Route, schemas: Mapping[str, Schema]) -> Schema:
+def _operation(bound: BoundRoute, schemas: Mapping[str, Schema]) -> Schema:
+    route = bound.route
     summary, _, more = (inspect.getdoc(route.handler) or route.action).partition("\n")
-    good = {"application/json": {"schema": schemas["response"]}} if "response" in schemas else {"text/html": {}}
+    shown = (
+        {"application/json": {"schema": schemas["response"]}} if "response" in schemas else {RAW[route.response]: {}}
+    )
+    responses = {
+        status: {"$ref": f"#/components/responses/{name}"} for status, (name, _) in bound.api.description.errors.items()
+    }
     operation: Schema = {
-        "operationId": f"{route.method.lower()}{route.path}".replace("/", "_"),
+        "operationId": _NO_WORD.sub("_", f"{route.method.lower()}{bound.path}"),
         "tags": [route.action.partition(".")[0]],
         "summary": summary.rstrip("."),
-        "responses": {"200": {"description": "Done.", "content": good}}
-        | {status: {"$ref": f"#/components/responses/{name}"} for status, (name, _) in ERRORS.items()},
+        "responses": {"200": {"description": DONE, "content": shown}} | responses,
     }
     if more.strip():
         operation["description"] = more.strip()
     if route.anonymous:
         operation["security"] = []
+    parameters = _path_parameters(bound)
     if _has_body(route):
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schemas["request"]}}}
-    elif route.request.__struct_fields__:
-        operation["parameters"] = _parameters(route.request)
+        body = {"application/json": {"schema": schemas["request"]}} if "request" in schemas else {"*/*": {}}
+        operation["requestBody"] = {"required": True, "content": body}
+    elif route.request is not None:
+        known = {parameter["name"] for parameter in parameters}
+        parameters += [one for one in _parameters(route.request) if one["name"] not in known]
+    if parameters:
+        operation["parameters"] = parameters
     return operation
 
 
+def _path_parameters(bound: BoundRoute) -> list[Schema]:
+    return [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "integer" if kind == "int" else "string"}}
+        for name, kind in _PARAMETER.findall(bound.path)
+    ]
+
+
 def _parameters(request: type[msgspec.Struct]) -> list[Schema]:
+    if not request.__struct_fields__:
+        return []
     document = msgspec.json.schema(request)
     schema = document["$defs"][document["$ref"].rpartition("/")[2]]
     return [
@@ -132,5 +159,8 @@ def _tidy(schemas: Mapping[str, Schema]) -> dict[str, Schema]:
     }
 
 
-def _error(text: str) -> Schema:
-    return {"description": text, "content": {"text/plain": {"schema": {"type": "string"}}}}
+def _error(text: str, media: str) -> Schema:
+    return {
+        "description": text,
+        "content": {media: {"schema": {"type": "string" if media == "text/plain" else "object"}}},
+    }

@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
-from hanami_core.http.routes import Call, Empty, Page, Route
-from hanami_core.plugin_host import OWN_DISTRIBUTION
-from hanami_core.stash import StashKey
-from hanami_plugins.openapi.document import describe
+from hanami_core.http import NATIVE, Call, Empty, Page, Route
+from hanami_plugins.openapi import service
 
-DOCUMENT: StashKey[msgspec.Raw] = StashKey("openapi.document")
 PAGE = Path(__file__).with_name("docs.html")
+
+
+class OfApi(msgspec.Struct, forbid_unknown_fields=True):
+    """The name of an Api; the native one if none is given."""
+
+    api: Annotated[str, Meta(max_length=254)] = NATIVE
 
 
 def routes() -> list[Route]:
     """Return all routes."""
     return [
-        Route("GET", "/openapi.json", "openapi.document", Empty, dict[str, Any], document, anonymous=True),
-        Route("GET", "/docs", "openapi.page", Empty, Page, page, anonymous=True),
+        Route("GET", "/openapi.json", "openapi.document", OfApi, dict[str, Any], document, anonymous=True, root=True),
+        Route("GET", "/docs", "openapi.page", Empty, Page, page, anonymous=True, root=True),
     ]
 
 
-def document(call: Call, request: Empty) -> msgspec.Raw:
+def document(call: Call, request: OfApi) -> msgspec.Raw:
     """Return this description as an OpenAPI document."""
-    stash = call.runtime.stash
-    if DOCUMENT not in stash:
-        version = importlib.metadata.version(OWN_DISTRIBUTION)
-        stash[DOCUMENT] = msgspec.Raw(msgspec.json.encode(describe(call.runtime.routes.values(), version)))
-    return stash[DOCUMENT]
+    return service.document_of(call.runtime, request.api)
 
 
 def page(call: Call, request: Empty) -> Page:

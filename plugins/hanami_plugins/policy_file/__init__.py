@@ -9,7 +9,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from hanami_core import hookimpl
-from hanami_core.access import ANY_ROLE, Action, Actor, Rule
+from hanami_core.access import ACCESS_DENIED, ANY_ROLE, Action, Actor, Rule
 from hanami_core.errors import StartupError
 from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
@@ -20,7 +20,6 @@ __all__ = ["Policy", "PolicyError", "parse_policy"]
 
 essential = True
 
-REFUSED = "Access denied by policy"
 POLICY: StashKey[Policy | None] = StashKey("policy_file.policy")
 
 
@@ -39,12 +38,12 @@ def hanami_startup(runtime: Runtime) -> None:
 
 
 @hookimpl
-def hanami_rules(runtime: Runtime, actor: Actor, action: Action) -> list[Rule]:
+def hanami_access_rules(runtime: Runtime, actor: Actor, action: Action) -> list[Rule]:
     """Allow an action to the listed roles and to nobody else."""
     if action.resource is not None:
         return []
     roles = _roles(runtime.stash[POLICY], action)
-    return [Rule(True) if actor.role in roles or ANY_ROLE in roles else Rule(False, REFUSED)]
+    return [Rule(True) if actor.role in roles or ANY_ROLE in roles else Rule(False, ACCESS_DENIED)]
 
 
 def _roles(policy: Policy | None, action: Action) -> Collection[str]:

@@ -1,7 +1,6 @@
 """Projects: the rooms that users work in, and which resources somebody in a project sees.
 
-Who a user is belongs to the plugin `users`; which project a login stands in belongs to the plugin that issues tokens,
-which fills `TOKEN_ISSUER`.
+Who a user is belongs to the plugin `users`; which project a login is for belongs to the plugin that issues tokens.
 """
 
 from __future__ import annotations
@@ -9,31 +8,30 @@ from __future__ import annotations
 import peewee
 
 from hanami_core import hookimpl
-from hanami_core.access import Action, Actor, Rule
-from hanami_core.http.routes import Route
+from hanami_core.access import ADMINS_ONLY, Action, Actor, Rule
+from hanami_core.http import Route
 from hanami_plugins.projects import routes, visibility
 from hanami_plugins.projects.models import Project
-from hanami_plugins.projects.routes import TOKEN_ISSUER, TokenAnswer
 from hanami_plugins.projects.service import (
-    ADMIN_PROJECT,
     assign,
-    context,
-    contexts,
     create_project,
+    delete_project,
     find_project,
+    get_project,
+    list_memberships,
+    list_projects,
     unassign,
 )
 
 __all__ = [
-    "ADMIN_PROJECT",
-    "TOKEN_ISSUER",
     "Project",
-    "TokenAnswer",
     "assign",
-    "context",
-    "contexts",
     "create_project",
+    "delete_project",
     "find_project",
+    "get_project",
+    "list_memberships",
+    "list_projects",
     "unassign",
 ]
 
@@ -48,12 +46,12 @@ def hanami_models() -> list[type[peewee.Model]]:
 
 
 @hookimpl
-def hanami_rules(actor: Actor, action: Action) -> list[Rule]:
+def hanami_access_rules(actor: Actor, action: Action) -> list[Rule]:
     """Keep projects to admins, and say which resources an actor sees."""
     if action.resource is not None:
         return visibility.rules(actor, action.resource, action.verb)
     admins_only = action.name.startswith("projects.") or action.name == "memberships.remove"
-    return [Rule(False)] if admins_only and not actor.is_admin else []
+    return [Rule(False, ADMINS_ONLY)] if admins_only and not actor.is_admin else []
 
 
 @hookimpl

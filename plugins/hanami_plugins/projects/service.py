@@ -1,32 +1,47 @@
-"""What can be done with projects and places in them. Knows neither HTTP nor tokens."""
+"""What can be done with projects and memberships, for routes of any Api and for other plugins.
+
+Projects belong to global admins. Whoever calls passes an `Access`, which decides; only `find_project` asks nobody.
+Knows neither HTTP nor tokens.
+"""
 
 from __future__ import annotations
 
 import peewee
 
+from hanami_core.access import Access
 from hanami_core.errors import Conflict, NotFound
+from hanami_core.identity import ProjectMembership
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import atomic
 from hanami_plugins.projects.models import Project
-from hanami_plugins.users import Membership, User, count_owned, memberships
+from hanami_plugins.users import ADMIN_PROJECT, Membership, User, count_owned, effective_memberships, find_user
 
-MISSING = "Project with id '{}' not found"
-ADMIN_PROJECT = "admin"
-"""Project that every global admin works in by default. It is not a row, and no row can have its identifier."""
+__all__ = [
+    "assign",
+    "create_project",
+    "delete_project",
+    "find_project",
+    "get_project",
+    "list_memberships",
+    "list_projects",
+    "unassign",
+]
 
 
-def create_project(id: str, name: str, creator_id: str) -> Project:
+def create_project(access: Access, id: str, name: str) -> Project:
     """Create a project.
 
     Raises:
+        Forbidden: if the actor is no admin.
         Conflict: if an active project has the identifier.
     """
-    exists = Conflict(f"Project with id '{id}' already exist.")
+    access.require_admin()
+    exists = Conflict("project_exists", id=id)
     if id == ADMIN_PROJECT or find_project(id) is not None:
         raise exists
     try:
         with atomic():
-            return Project.create(id=id, name=name, creator_id=creator_id)
+            return Project.create(id=id, name=name, creator_id=access.actor.user_id)
     except peewee.IntegrityError as error:
         raise exists from error
 
@@ -37,70 +52,98 @@ def find_project(project_id: str) -> Project | None:
     return project
 
 
-def delete_project(runtime: Runtime, project: Project) -> None:
-    """Delete a project with everybody's place in it.
+def get_project(access: Access, id: str) -> Project:
+    """Return a project.
 
     Raises:
-        NotFound: if somebody else has deleted it meanwhile.
+        NotFound: if there is none that the actor may see.
+    """
+    return access.get(Project, id, "project_missing", "read")
+
+
+def list_projects(access: Access) -> peewee.ModelSelect[Project]:
+    """Select the projects that the actor may see, oldest first."""
+    return access.visible(Project, "read")
+
+
+def delete_project(runtime: Runtime, access: Access, id: str) -> None:
+    """Delete a project with all memberships in it.
+
+    Raises:
+        NotFound: if there is none that the actor may delete, or somebody else has deleted it meanwhile.
         Conflict: if it still contains resources.
     """
+    project = access.get(Project, id, "project_missing", "write")
     with atomic():
         # First, because the identifier may belong to another project by now.
         if not project.mark_deleted():
-            raise NotFound(MISSING.format(project.id))
-        left = count_owned(runtime, "project_id", project.id)
+            raise NotFound("project_missing", id=id)
+        left = count_owned(runtime, "project_id", id)
         if left:
-            raise Conflict(f"Project with id '{project.id}' still contains {left} resources, delete them first.")
-        Membership.delete().where(Membership.project_id == project.id).execute()
+            raise Conflict("project_not_empty", id=id, count=left)
+        Membership.delete().where(Membership.project_id == id).execute()
 
 
-def contexts(user: User) -> list[Membership]:
-    """Return the places that a user can work in, the default one first; a global admin's default is not stored."""
-    return [_virtual(user), *memberships(user.id)] if user.is_admin else memberships(user.id)
+# -- memberships -------------------------------------------------------------------------------------------------------
 
 
-def context(user: User, project_id: str, uuid: str) -> Membership | None:
-    """Return the one of a user's `contexts` that has the given project and uuid."""
-    found = [_virtual(user)] if user.is_admin and not uuid else memberships(user.id)
-    return next((place for place in found if (place.project_id, place.uuid) == (project_id, uuid)), None)
-
-
-def _virtual(user: User) -> Membership:
-    return Membership(uuid="", user_id=user.id, project_id=ADMIN_PROJECT, role=ADMIN_PROJECT, is_project_admin=True)
-
-
-def assign(user: User, project_id: str, role: str, *, is_project_admin: bool) -> Membership:
-    """Give a user a place in a project.
+def assign(access: Access, user_id: str, project_id: str, role: str, *, is_project_admin: bool = False) -> User:
+    """Make a user a member of a project and return the user.
 
     Raises:
-        NotFound: if there is no such project.
-        Conflict: if the user has a place in it.
+        Forbidden: if the actor is no admin.
+        NotFound: if there is no such user or project.
+        Conflict: if the user is a member of it.
     """
-    taken = Conflict(f"Project with ID '{project_id}' is already assigned to user with id '{user.id}'.")
+    access.require_admin()
+    exists = Conflict("membership_exists", user=user_id, project=project_id)
     with atomic():
+        user = _user(user_id)
         if find_project(project_id) is None:
-            raise NotFound(MISSING.format(project_id))
-        if _place(user, project_id).exists():
-            raise taken
+            raise NotFound("project_missing", id=project_id)
+        if _membership(user_id, project_id).exists():
+            raise exists
         try:
-            return Membership.create(
-                user_id=user.id, project_id=project_id, role=role, is_project_admin=is_project_admin
-            )
+            Membership.create(user_id=user_id, project_id=project_id, role=role, is_project_admin=is_project_admin)
         except peewee.IntegrityError as error:
-            raise taken from error
+            raise exists from error
+    return user
 
 
-def unassign(user: User, project_id: str) -> None:
-    """Take a user's place in a project; logins that stand in it end at once.
+def unassign(access: Access, user_id: str, project_id: str) -> User:
+    """End a user's membership in a project and return the user; logins that stand in it end at once.
 
     Raises:
-        NotFound: if the user has no place in it.
+        Forbidden: if the actor is no admin.
+        NotFound: if there is no such user, or it is no member of the project.
     """
-    gone = Membership.delete().where(Membership.user_id == user.id, Membership.project_id == project_id).execute()
-    if not gone:
-        text = f"Project with ID '{project_id}' is not assigned to user with id '{user.id}'"
-        raise NotFound(f"{text} and so it can not be removed from the user.")
+    access.require_admin()
+    user = _user(user_id)
+    here = (Membership.user_id == user_id) & (Membership.project_id == project_id)
+    if not Membership.delete().where(here).execute():
+        raise NotFound("membership_missing", user=user_id, project=project_id)
+    return user
 
 
-def _place(user: User, project_id: str) -> peewee.ModelSelect[Membership]:
-    return Membership.select().where(Membership.user_id == user.id, Membership.project_id == project_id)
+def list_memberships(access: Access, user_id: str | None = None) -> list[ProjectMembership]:
+    """Return where a user can work, the default first: the actor, or, for admins, anybody.
+
+    Raises:
+        Forbidden: if a user is given and the actor is no admin.
+        NotFound: if there is no such user.
+    """
+    if user_id is not None:
+        access.require_admin()
+    user = _user(access.actor.user_id if user_id is None else user_id)
+    return effective_memberships(user.id, is_admin=user.is_admin)
+
+
+def _user(user_id: str) -> User:
+    user = find_user(user_id)
+    if user is None:
+        raise NotFound("user_missing", id=user_id)
+    return user
+
+
+def _membership(user_id: str, project_id: str) -> peewee.ModelSelect[Membership]:
+    return Membership.select().where(Membership.user_id == user_id, Membership.project_id == project_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hanami_core import hookimpl
-from hanami_core.http.routes import Route
+from hanami_core.http import Route
 from hanami_core.queue import TaskKind
 from hanami_core.runtime import Runtime
 from hanami_plugins.tasks import kinds, routes

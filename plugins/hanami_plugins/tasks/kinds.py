@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +12,12 @@ import numpy as np
 
 from hanami_core.compute import Columns, Rows, Run
 from hanami_core.datasets import Table, TableWriter
+from hanami_core.decoding import DecodeResult
 from hanami_core.errors import BadRequest
 from hanami_core.queue import Job
 from hanami_core.runtime import Runtime
 from hanami_plugins.clusters import LIVE, LiveCluster, report_metrics
-from hanami_plugins.datasets import add_result
+from hanami_plugins.datasets import add_result, seal_result
 from hanami_plugins.tasks.plan import Feed, Plan
 
 REPORT_SECONDS = 0.5
@@ -27,9 +29,8 @@ REQUEST_VALUES = 1 << 20
 def train(job: Job) -> None:
     """Train a cluster, storing its state and the cursor every few seconds."""
     plan = job.payload(Plan)
-    rows = _rows(job.runtime, plan)
     live_clusters = job.runtime.stash[LIVE]
-    with live_clusters.working(job.task.lane, plan.template) as live:
+    with _rows(job.runtime, plan) as rows, live_clusters.working(job.task.partition, plan.template) as live:
         live.network.resize(*rows.sizes())
         keeper = _Keeper(job, live)
         live.network.train(rows, Run(keeper.step, job.start))
@@ -66,14 +67,14 @@ class _Keeper:
 def request(job: Job) -> None:
     """Ask a cluster and write the answers to a new dataset with the task's uuid."""
     plan, runtime = job.payload(Plan), job.runtime
-    rows = _rows(runtime, plan)
-    with runtime.stash[LIVE].working(job.task.lane) as live, runtime.blobs.staging() as path:
-        before = live.network.head.inputs
+    working = runtime.stash[LIVE].working(job.task.partition)
+    with _rows(runtime, plan) as rows, working as live, runtime.blobs.staging() as path:
+        before = dict(live.network.head.inputs)
         live.network.resize(rows.sizes()[0], {})
         if _write_answers(job, plan, rows, live, path):
-            runtime.blobs.seal(path)
+            shape = seal_result(runtime, path)
             with job.commit(rows.cycles, final=True):
-                _add_result(job, plan, path)
+                _add_result(job, plan, path, shape)
         if live.network.head.inputs != before:
             # A request changes nothing, and not everybody who may ask a cluster may change it.
             runtime.stash[LIVE].evict(live)
@@ -102,7 +103,7 @@ def _slice(rows: Rows, start: int, count: int) -> Rows:
     return replace(rows, inputs=tuple(Columns(item.name, item.values[start:end]) for item in rows.inputs))
 
 
-def _add_result(job: Job, plan: Plan, path: Path) -> None:
+def _add_result(job: Job, plan: Plan, path: Path, shape: DecodeResult) -> None:
     task = job.task
     add_result(
         job.runtime,
@@ -111,12 +112,16 @@ def _add_result(job: Job, plan: Plan, path: Path) -> None:
         owner_id=task.owner_id,
         project_id=task.project_id,
         staged=path,
+        shape=shape,
     )
 
 
-def _rows(runtime: Runtime, plan: Plan) -> Rows:
-    tables = {blob: Table.open(runtime.blobs.open(blob)) for blob in plan.blobs}
-    return Rows(_columns(tables, plan.inputs), _columns(tables, plan.outputs), plan.time_length)
+@contextmanager
+def _rows(runtime: Runtime, plan: Plan) -> Iterator[Rows]:
+    """Lend the rows of a task; they are maps of the stored tables, which so stay where they are."""
+    with ExitStack() as leases:
+        tables = {blob: Table.open(leases.enter_context(runtime.blobs.open(blob))) for blob in plan.blobs}
+        yield Rows(_columns(tables, plan.inputs), _columns(tables, plan.outputs), plan.time_length)
 
 
 def _columns(tables: Mapping[str, Table], feeds: tuple[Feed, ...]) -> tuple[Columns, ...]:

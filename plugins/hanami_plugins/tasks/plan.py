@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from hanami_core.errors import BadRequest, Conflict, NotFound
-from hanami_core.http.routes import Call
+from hanami_core.http import Call
 from hanami_core.network import Template
 from hanami_plugins.clusters import Cluster, first_template, interfaces, template_of
 from hanami_plugins.datasets import Dataset, open_table
@@ -77,7 +77,7 @@ def plan_training(call: Call, cluster: Cluster, inputs: Source, outputs: Source,
 
 
 def _new_template(call: Call, cluster: Cluster, inputs: Source, outputs: Source) -> Template:
-    return first_template(call.runtime, cluster, _names(inputs, "inputs"), _names(outputs, "outputs"))
+    return first_template(call.runtime, call.actor, cluster, _names(inputs, "inputs"), _names(outputs, "outputs"))
 
 
 def _names(source: Source, field: str) -> list[str]:
@@ -142,11 +142,11 @@ def _check_names(given: list[str], field: str, names: list[str]) -> None:
 def _feed(call: Call, item: dict[str, str]) -> _Checked:
     uuid, column = item["dataset_uuid"], item["dataset_column"]
     dataset = call.get(Dataset, uuid, f"Data-set with uuid '{uuid}' not found", "read")
-    table = open_table(call.runtime, dataset)
-    if column not in table.columns:
-        raise NotFound(f"Column with name '{column}' was not found in dataset with UUID '{uuid}'")
-    start, end = table.columns[column]
-    return _Checked(Feed(item["hexagon_name"], str(dataset.blob), column), len(table.values), end - start)
+    with open_table(call.runtime, dataset) as table:
+        if column not in table.columns:
+            raise NotFound(f"Column with name '{column}' was not found in dataset with UUID '{uuid}'")
+        (start, end), rows = table.columns[column], len(table.values)
+    return _Checked(Feed(item["hexagon_name"], str(dataset.blob), column), rows, end - start)
 
 
 def _results(source: Source, names: list[str]) -> tuple[Result, ...]:

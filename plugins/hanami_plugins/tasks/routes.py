@@ -7,16 +7,16 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from hanami_core.clock import NO_STAMP
+from hanami_core.clock import Moment
 from hanami_core.errors import NotFound
-from hanami_core.http.routes import Call, Empty, Listing, Paging, Route, listing
+from hanami_core.http import Call, Empty, Listing, Paging, Route, listing
 from hanami_core.ids import Name, Uuid
 from hanami_core.queue import ABORTED, OPEN, Task
 from hanami_core.storage.database import atomic
 from hanami_plugins.clusters import MISSING, Cluster
 from hanami_plugins.tasks.plan import Plan, Source, plan_request, plan_training
 
-PREFIX = "/v1.0alpha/task"
+PREFIX = "/task"
 TASK_MISSING = "Task with UUID '{}'not found in Cluster with UUID '{}'"
 LIST_HEADER = ("uuid", "state", "percentage", "queued", "start", "end")
 
@@ -60,10 +60,10 @@ class TaskAnswer(msgspec.Struct):
     """A task; a moment that has not come is '-'."""
 
     current_cycle: int
-    end_timestamp: str
+    end_timestamp: Moment
     name: str
-    queue_timestamp: str
-    start_timestamp: str
+    queue_timestamp: Moment
+    start_timestamp: Moment
     state: str
     total_number_of_cycles: int
     uuid: str
@@ -113,8 +113,8 @@ def delete(call: Call, request: TaskOfCluster) -> dict[str, Any]:
         if task.owner_id != call.actor.user_id:
             _cluster(call, request.cluster_uuid, "write")
         if task.state in OPEN:
-            was_queued = task.started_at == NO_STAMP
-            call.runtime.queue.abort(task.lane, [task.uuid])
+            was_queued = task.started_at is None
+            call.runtime.queue.abort(task.partition, [task.uuid])
             if not was_queued:
                 return {}
             task.state = ABORTED
@@ -123,18 +123,19 @@ def delete(call: Call, request: TaskOfCluster) -> dict[str, Any]:
     return {}
 
 
-def list_all(call: Call, request: OfCluster) -> dict[str, Any]:
+def list_all(call: Call, request: OfCluster) -> Listing:
     """List the tasks of a cluster, ordered by uuid; pages are ordered by age."""
     cluster = _cluster(call, request.cluster_uuid, "read")
-    answer = listing(LIST_HEADER, Task.active().where(Task.lane == cluster.uuid), request, _row)
+    answer = listing(LIST_HEADER, Task.active().where(Task.partition == cluster.uuid), request, _row)
     if not request.wanted:
-        answer["body"].sort()
+        answer.body.sort()
     return answer
 
 
-def _row(task: Task) -> list[str]:
+def _row(task: Task) -> list[Any]:
     share = task.current_cycle / max(1, task.total_cycles)
-    return [task.uuid, task.state, f"{share:.6f}", task.created_at, task.started_at, task.ended_at]
+    moments = [Moment(moment) for moment in (task.created_at, task.started_at, task.ended_at)]
+    return [task.uuid, task.state, f"{share:.6f}", *moments]
 
 
 def _cluster(call: Call, uuid: str, verb: Any) -> Cluster:
@@ -143,7 +144,7 @@ def _cluster(call: Call, uuid: str, verb: Any) -> Cluster:
 
 def _task(call: Call, request: TaskOfCluster) -> Task:
     cluster = _cluster(call, request.cluster_uuid, "read")
-    mine = (Task.lane == cluster.uuid) & (Task.uuid == request.uuid.lower())
+    mine = (Task.partition == cluster.uuid) & (Task.uuid == request.uuid.lower())
     task: Task | None = Task.active().where(mine).first()
     if task is None:
         raise _missing(request)
@@ -158,10 +159,10 @@ def answer(task: Task) -> dict[str, Any]:
     """Return a task as clients see it."""
     result = {
         "current_cycle": task.current_cycle,
-        "end_timestamp": task.ended_at,
+        "end_timestamp": Moment(task.ended_at),
         "name": task.name,
-        "queue_timestamp": task.created_at,
-        "start_timestamp": task.started_at,
+        "queue_timestamp": Moment(task.created_at),
+        "start_timestamp": Moment(task.started_at),
         "state": task.state,
         "total_number_of_cycles": task.total_cycles,
         "uuid": task.uuid,

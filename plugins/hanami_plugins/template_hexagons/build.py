@@ -6,40 +6,40 @@ the text a piece stands.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from lark import Token
 
 from hanami_core.errors import TemplateError
 from hanami_core.network import Axon, Input, Output, Position, Settings, Template, Topology
-from hanami_core.network.template import COORDINATE_LIMIT, MAX_HEXAGONS
+from hanami_core.network.declared import Declarations, Declared
+from hanami_core.network.template import COORDINATE_LIMIT, MAX_HEXAGONS, Value
+from hanami_core.network.topology import NONE
 from hanami_plugins.template_hexagons.grammar import Draft, Interface, Setting, Spot, error_at, integer, shorten
-from hanami_plugins.template_hexagons.reach import reachable
 
 BIGGEST_FLOAT = 3.4028234663852886e38
 """Networks compute in 32 bits."""
 
 _INPUT_OPTIONS, _OUTPUT_OPTIONS = ("binary", "match"), ("bool", "int", "float")
 _BOOLEANS = {"true": True, "True": True, "false": False, "False": False}
-_GROWTHS: Final = {"section": "section", "synapse": "synapse"}
-_PRECISIONS: Final = {"float": "float", "int8": "int8"}
 _REFERENCE_SETTINGS = ("neuron_cooldown", "max_connection_distance", "refractory_time", "enable_reduction")
 _RESERVED = frozenset({*_INPUT_OPTIONS, *_OUTPUT_OPTIONS, *_BOOLEANS, *_REFERENCE_SETTINGS})
-_WORDS: dict[str, tuple[dict[str, Any], str]] = {
-    "enable_reduction": (_BOOLEANS, "true or false"),
-    "growth": (_GROWTHS, "section or synapse"),
-    "precision": (_PRECISIONS, "float or int8"),
+# What the common settings are, but for their limits, which the core knows.
+_COMMON = {
+    "neuron_cooldown": Declared("neuron_cooldown", float),
+    "refractory_time": Declared("refractory_time", int),
+    "max_connection_distance": Declared("max_connection_distance", int),
+    "enable_reduction": Declared("enable_reduction", bool),
 }
-_INTEGERS = ("max_connection_distance", "refractory_time", "blocks")
 # Its names hold blanks, so that no name of a template is taken twice because of it.
 _PROBE = Template(
     Settings(), (Position(0, 0, 0), Position(1, 0, 0)), (Input("an input", 0),), (Output("an output", 1),)
 )
 
 
-def build(draft: Draft) -> Template:
-    """Return the template that a draft describes.
+def build(draft: Draft, declarations: Declarations) -> Template:
+    """Return the template that a draft describes; its rule set may declare settings of its own.
 
     Raises:
         TemplateError: with line and column.
@@ -47,7 +47,7 @@ def build(draft: Draft) -> Template:
     version = draft.version.partition(":")[2].strip()
     if version != "1":
         raise error_at(draft.version, f"version {shorten(version)} is unknown, only version 1 is known")
-    settings = _settings(draft.settings)
+    settings = _settings(draft.settings, declarations)
     index = _index(draft.hexagons)
     axons = _axons(draft.axons, index)
     taken: set[object] = set()
@@ -61,31 +61,60 @@ def build(draft: Draft) -> Template:
     return template
 
 
-def _settings(found: list[Setting]) -> Settings:
+def _settings(found: list[Setting], declarations: Declarations) -> Settings:
+    known = {**_COMMON, "growth": Declared("growth", str, declarations.growths)}
+    # The last one counts, and decides about settings that stand before it as well.
+    growth = next((str(value) for key, value in reversed(found) if key == "growth"), None)
+    growth = growth if growth in declarations.growths else None
     values: dict[str, Any] = {}
+    own: dict[str, Value] = {}
     for setting in found:
-        values[str(setting.key)] = value = _value(setting)
-        _check_piece(setting.key, settings=Settings(**{str(setting.key): value}))
-    return Settings(**values)
+        name = str(setting.key)
+        if name in known:
+            values[name] = _value(setting, [known[name]])
+            _check_piece(setting.key, settings=Settings(**{name: values[name]}))
+        else:
+            own[name] = _own_value(setting, growth, declarations)
+    return Settings(**values, own=own)
 
 
-def _value(setting: Setting) -> Any:
-    key, value = setting
-    if key in _WORDS:
-        words, expected = _WORDS[key]
-        return words[value] if value in words else _wrong(value, key, expected)
-    if key in _INTEGERS:
-        return integer(value) if value.type == "INT" else _wrong(value, key, "an integer")
-    if key != "neuron_cooldown":
-        raise error_at(key, f"unknown setting '{shorten(key)}', known are: {', '.join(Settings.__struct_fields__)}")
-    if value.type not in ("INT", "DEC"):
-        _wrong(value, key, "a number")
+def _own_value(setting: Setting, growth: str | None, declarations: Declarations) -> Value:
+    key = setting.key
+    declared = declarations.find(growth, key)
+    if not declared:
+        text = ", ".join(declarations.names(growth))
+        of_growth = f" with growth {growth}" if declarations.find(None, key) else ""
+        raise error_at(key, f"unknown setting '{shorten(key)}'{of_growth}, known are: {text}")
+    value = _value(setting, declared)
+    broken = [one.outside(value) for one in declared if one.mistyped(value) is None]
+    if None not in broken:
+        raise error_at(key, str(broken[0]))
+    return value
+
+
+def _value(setting: Setting, declared: list[Declared]) -> Value:
+    """Return the value as the first one takes it that a setting can be; else say what the first one wants."""
+    for one in declared:
+        value = _as(one, setting.value)
+        if value is not None:
+            return value
+    raise error_at(setting.value, f"{setting.key} must be {declared[0].expected}, not '{shorten(setting.value)}'")
+
+
+def _as(declared: Declared, value: Token) -> Value | None:
+    """Return a value as it is declared, None if it is something else."""
+    if declared.type is bool:
+        return _BOOLEANS.get(value)
+    if declared.type is str:
+        return str(value) if value in declared.choices or (not declared.choices and value.type == "NAME") else None
+    if value.type not in ("INT", "DEC") or (declared.type is int and value.type == "DEC"):
+        return None
+    if declared.type is int:
+        return integer(value)
     number = float(integer(value) if value.type == "INT" else value)
-    return number if number <= BIGGEST_FLOAT else _wrong(value, key, f"at most {BIGGEST_FLOAT:.5g}")
-
-
-def _wrong(value: Token, key: str, expected: str) -> Any:
-    raise error_at(value, f"{key} must be {expected}, not '{shorten(value)}'")
+    if number > BIGGEST_FLOAT:
+        raise error_at(value, f"{declared.name} must be at most {BIGGEST_FLOAT:.5g}, not '{shorten(value)}'")
+    return number
 
 
 def _index(hexagons: list[Spot]) -> dict[Position, int]:
@@ -158,14 +187,13 @@ def _check_piece(token: Token, **piece: Any) -> None:
 
 
 def _check_connected(template: Template, draft: Draft) -> None:
-    topology = Topology(template)
-    bridged = {end for axon in template.axons for end in (axon.source, axon.target)}
-    for hexagon, neighbours in enumerate(topology.neighbours):
-        if hexagon not in bridged and all(neighbour is None for neighbour in neighbours):
-            token, position = draft.hexagons[hexagon]
-            raise error_at(token, f"hexagon {position} has no neighbour; add a hexagon beside it or an axon")
-    reached = reachable(topology)
+    topology = Topology.of(template)
+    alone = (topology.neighbours == NONE).all(axis=1)
+    alone[[end for axon in template.axons for end in (axon.source, axon.target)]] = False
+    if alone.any():
+        token, position = draft.hexagons[int(alone.argmax())]
+        raise error_at(token, f"hexagon {position} has no neighbour; add a hexagon beside it or an axon")
     for output, item in zip(template.outputs, draft.outputs, strict=True):
-        if output.hexagon not in reached:
+        if not topology.reached >> output.hexagon & 1:
             text = f"output '{output.name}' can not be reached from any input; add a hexagon between them or an axon"
             raise error_at(item.name, text)

@@ -6,6 +6,7 @@ import re
 
 from hanami_core.errors import TemplateError
 from hanami_core.network import Template
+from hanami_core.network.declared import Declarations
 from hanami_plugins.template_hexagons.build import build
 from hanami_plugins.template_hexagons.grammar import read
 
@@ -24,8 +25,12 @@ class HexagonDialect:
         """Tell whether a text begins like a template."""
         return _HEAD.match(text) is not None
 
-    def parse(self, text: str) -> Template:
+    def parse(self, text: str, declarations: Declarations) -> Template:
         """Return the checked template.
+
+        Args:
+            text: what the user wrote.
+            declarations: names of the rule sets, and the settings that a template may have because of them.
 
         Raises:
             TemplateError: with line, column and the broken rule.
@@ -33,6 +38,6 @@ class HexagonDialect:
         try:
             if len(text) > LONGEST_TEXT:
                 raise TemplateError(f"the text is longer than {LONGEST_TEXT} characters")
-            return build(read(text))
+            return build(read(text), declarations)
         except TemplateError as error:
             raise TemplateError(PREFIX + str(error)) from None

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from hanami_core import hookimpl
+from hanami_core.checks import Check, Finding
 from hanami_core.runtime import Runtime
+from hanami_core.schedules import Schedule
 from hanami_core.settings import Setting
 from hanami_core.sockets import SocketTarget
 from hanami_core.storage.database import Record
 from hanami_plugins.uploads.models import Upload
 from hanami_plugins.uploads.service import (
+    CleanUp,
     complete,
     create_upload,
     discard,
     discard_idle,
     leading,
     missing,
+    orphans,
     path,
-    remove_orphans,
+    touch,
     upload_for,
     uploads_of,
 )
 from hanami_plugins.uploads.session import FileUploadTarget
+
+CLEAN_UP_SECONDS = 600.0
+"""Most seconds between two looks at uploads that were abandoned."""
 
 __all__ = [
     "Upload",
@@ -33,7 +40,7 @@ __all__ = [
     "leading",
     "missing",
     "path",
-    "remove_orphans",
+    "touch",
     "upload_for",
     "uploads_of",
 ]
@@ -55,11 +62,21 @@ def hanami_models() -> Iterable[type[Record]]:
 
 
 @hookimpl
-def hanami_startup(runtime: Runtime) -> None:
+def hanami_schedules(runtime: Runtime) -> list[Schedule]:
     """Clean up after uploads that were abandoned or cut off."""
-    if runtime.role in ("sidecar", "tool"):
-        discard_idle(runtime)
-        remove_orphans(runtime)
+    seconds = min(CLEAN_UP_SECONDS, runtime.settings["uploads.timeout"] / 4)
+    return [Schedule("uploads.clean_up", seconds, CleanUp(seconds))]
+
+
+@hookimpl
+def hanami_checks(runtime: Runtime) -> list[Check]:
+    """Look for files of uploads that do not exist."""
+
+    def unknown_files() -> Iterator[Finding]:
+        for file in orphans(runtime):
+            yield Finding(f"upload {file.name}", "no upload is known for this file", (file,))
+
+    return [Check("files of uploads", unknown_files)]
 
 
 @hookimpl

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from hanami_core.access import Actor
-from hanami_core.clock import stamp
 from hanami_core.errors import Conflict
 from hanami_core.runtime import Runtime
-from hanami_core.storage.database import after_commit, atomic
+from hanami_core.storage.database import after_commit, atomic, exclusive
 from hanami_plugins.uploads.models import Upload
 from hanami_plugins.uploads.received import Place
+
+log = logging.getLogger("hanami.uploads")
 
 
 def create_upload(runtime: Runtime, actor: Actor, related_uuid: str, size: int, name: str) -> Upload:
@@ -27,12 +29,13 @@ def create_upload(runtime: Runtime, actor: Actor, related_uuid: str, size: int, 
         Conflict: if the actor has too many uploads already.
     """
     limit = runtime.settings["uploads.open"]
-    if Upload.active().where(Upload.owner_id == actor.user_id).count() >= limit:
-        text = f"User with id '{actor.user_id}' has {limit} unfinished uploads already"
-        raise Conflict(f"{text}, finalise one or delete its data-set first")
-    return Upload.create(
-        name=name, owner_id=actor.user_id, project_id=actor.project_id, related_uuid=related_uuid, size=size
-    )
+    with exclusive(f"uploads.open/{actor.user_id}"):
+        if Upload.active().where(Upload.owner_id == actor.user_id).count() >= limit:
+            text = f"User with id '{actor.user_id}' has {limit} unfinished uploads already"
+            raise Conflict(f"{text}, finalise one or delete its data-set first")
+        return Upload.create(
+            name=name, owner_id=actor.user_id, project_id=actor.project_id, related_uuid=related_uuid, size=size
+        )
 
 
 def uploads_of(related_uuid: str) -> list[Upload]:
@@ -80,30 +83,68 @@ def place_of(runtime: Runtime, upload: Upload) -> Place:
     return Place(_folder(runtime), upload.uuid, upload.size, runtime.clock.boot())
 
 
-def discard_idle(runtime: Runtime) -> list[str]:
-    """Remove the uploads of resources for which nothing has arrived for too long, and return these resources."""
-    limit = runtime.clock.now() - runtime.settings["uploads.timeout"]
-    old = Upload.active().where(Upload.created_at < stamp(limit))
-    idle = {upload.related_uuid for upload in old}
-    idle -= {upload.related_uuid for upload in old if place_of(runtime, upload).touched() > limit}
-    for related_uuid in idle:
-        with atomic():
+def touch(related_uuid: str) -> None:
+    """Note, in the caller's transaction, that somebody still needs the uploads of a resource."""
+    Upload.update(idle=0.0).where(Upload.related_uuid == related_uuid).execute()
+
+
+def discard_idle(runtime: Runtime, elapsed: float) -> list[str]:
+    """Remove the uploads of resources for which nothing has arrived for too long, and return these resources.
+
+    Only time that the server has watched counts: a clock that is set, or a server that stands still, drops nothing.
+
+    Args:
+        runtime: the process' runtime.
+        elapsed: seconds since the last look.
+    """
+    with atomic():
+        for upload in Upload.active():
+            mark = place_of(runtime, upload).touched()
+            idle = upload.idle + elapsed if mark == upload.mark else 0.0
+            Upload.update(idle=idle, mark=mark).where(Upload.sequence == upload.sequence).execute()
+        limit = runtime.settings["uploads.timeout"]
+        busy = Upload.select(Upload.related_uuid).where(Upload.idle < limit)
+        old = Upload.active().where(Upload.related_uuid.not_in(busy))
+        dropped = sorted({str(upload.related_uuid) for upload in old})
+        for related_uuid in dropped:
             discard(runtime, related_uuid)
-    return sorted(idle)
+    return dropped
 
 
-def remove_orphans(runtime: Runtime) -> list[str]:
-    """Remove files of uploads that do not exist, and return their names.
+class CleanUp:
+    """What is done every so many seconds: abandoned uploads go, and files that none belongs to."""
+
+    def __init__(self, seconds: float) -> None:
+        """Count at most twice the time between two runs: in more than that, nobody could have sent anything."""
+        self._most = 2 * seconds
+        self._last: float | None = None
+
+    def __call__(self, runtime: Runtime) -> None:
+        """Clean up once."""
+        now = runtime.clock.monotonic()
+        elapsed = 0.0 if self._last is None else min(now - self._last, self._most)
+        self._last = now
+        dropped = discard_idle(runtime, elapsed)
+        if dropped:
+            log.info("abandoned uploads dropped", extra={"resources": dropped})
+        remove_orphans(runtime)
+
+
+def orphans(runtime: Runtime) -> list[Path]:
+    """Return files of uploads that do not exist.
 
     A row is always older than its files; so files are listed before rows, or those of a new upload would look like
     orphans.
     """
     files = [file for file in _folder(runtime).glob("*") if file.is_file()]
     known = {upload.uuid for upload in Upload.active()}
-    orphans = [file for file in files if file.name.partition(".")[0] not in known]
-    for file in orphans:
+    return sorted(file for file in files if file.name.partition(".")[0] not in known)
+
+
+def remove_orphans(runtime: Runtime) -> None:
+    """Remove files of uploads that do not exist."""
+    for file in orphans(runtime):
         file.unlink(missing_ok=True)
-    return [file.name for file in orphans]
 
 
 def _folder(runtime: Runtime) -> Path:

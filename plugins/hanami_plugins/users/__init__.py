@@ -1,6 +1,7 @@
 """Users: who they are, how they prove it, and in which projects they play which role.
 
-Other plugins ask through the names exported here. Projects themselves, tokens and the rules of resources are theirs.
+Other plugins ask through the names exported here: services, and in `native` the shapes that native routes share.
+Projects themselves, tokens and the rules of resources are theirs.
 """
 
 from __future__ import annotations
@@ -8,64 +9,74 @@ from __future__ import annotations
 import peewee
 
 from hanami_core import hookimpl
-from hanami_core.access import Action, Actor, Rule
-from hanami_core.http.routes import Route
+from hanami_core.access import ADMINS_ONLY, Action, Actor, Rule
+from hanami_core.http import Route
 from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
-from hanami_plugins.users import routes
+from hanami_core.stash import StashKey
+from hanami_plugins.users import native, routes
+from hanami_plugins.users.accounts import (
+    ADMIN_PROJECT,
+    all_memberships,
+    effective_memberships,
+    find_user,
+    memberships,
+)
+from hanami_plugins.users.directory import UserDirectory
 from hanami_plugins.users.models import Membership, User
 from hanami_plugins.users.passphrases import passphrases
-from hanami_plugins.users.secret import ChangedSecretFields, SecretFields
 from hanami_plugins.users.service import (
-    MISSING,
-    MembershipAnswer,
-    UserAnswer,
+    change_passphrase,
     count_owned,
-    create_first_admin,
     create_user,
-    find_user,
-    has_admin,
-    membership_answers,
-    memberships,
+    delete_user,
+    get_user,
+    list_users,
     set_passphrase,
-    user_answer,
-    verify,
 )
+from hanami_plugins.users.throttle import Throttle
 
 __all__ = [
-    "MISSING",
-    "ChangedSecretFields",
+    "ADMIN_PROJECT",
     "Membership",
-    "MembershipAnswer",
-    "SecretFields",
     "User",
-    "UserAnswer",
+    "all_memberships",
+    "change_passphrase",
     "count_owned",
     "create_user",
+    "delete_user",
+    "effective_memberships",
     "find_user",
-    "membership_answers",
+    "get_user",
+    "list_users",
     "memberships",
+    "native",
     "set_passphrase",
-    "user_answer",
-    "verify",
 ]
 
 essential = True
 
+DIRECTORY: StashKey[UserDirectory] = StashKey("users.directory")
+
 
 @hookimpl
 def hanami_settings() -> list[Setting]:
-    """Declare what a passphrase hash costs."""
+    """Declare what a passphrase hash costs, and how often a login may fail."""
     return [
         Setting("users.argon2_time", int, 3, "Rounds of a passphrase hash", 1, 100),
         Setting("users.argon2_memory", int, 65536, "Memory of a passphrase hash in KiB", 1024, 4194304),
+        Setting("users.attempts", int, 60, "Failed logins a minute of one user in one process", 1),
+        Setting("users.address_attempts", int, 120, "Failed logins a minute from one address in one process", 1),
     ]
 
 
 @hookimpl
 def hanami_startup(runtime: Runtime) -> None:
-    """Set what passphrase hashes of this process cost."""
-    passphrases.configure(runtime.settings["users.argon2_time"], runtime.settings["users.argon2_memory"])
+    """Set what passphrase hashes of this process cost, and how often a login may fail."""
+    settings = runtime.settings
+    passphrases.configure(settings["users.argon2_time"], settings["users.argon2_memory"])
+    throttle = Throttle(runtime.clock, settings["users.attempts"], settings["users.address_attempts"])
+    runtime.stash[DIRECTORY] = UserDirectory(throttle)
 
 
 @hookimpl
@@ -75,19 +86,19 @@ def hanami_models() -> list[type[peewee.Model]]:
 
 
 @hookimpl
-def hanami_rules(actor: Actor, action: Action) -> list[Rule]:
+def hanami_access_rules(actor: Actor, action: Action) -> list[Rule]:
     """Keep users to admins, whatever else is configured."""
     if action.resource is User:
         return [Rule(actor.is_admin, "", peewee.SQL("1 = 1"))]
     if action.resource is None and action.name.startswith("users.") and not actor.is_admin:
-        return [Rule(False)]
+        return [Rule(False, ADMINS_ONLY)]
     return []
 
 
 @hookimpl
-def hanami_admin(first: tuple[str, str, str] | None) -> bool:
-    """Tell whether there is an admin, and create the first one."""
-    return has_admin() if first is None else create_first_admin(*first)
+def hanami_identity(runtime: Runtime) -> UserDirectory:
+    """Provide the directory of users."""
+    return runtime.stash[DIRECTORY]
 
 
 @hookimpl

@@ -1,4 +1,4 @@
-"""REST routes of users; all are for admins."""
+"""Native routes of users; all are for admins."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from hanami_core.errors import Conflict
-from hanami_core.http.routes import MOST_ROWS, Call, Empty, Listing, Paging, Route, listing
+from hanami_core.clock import Moment
+from hanami_core.http import MOST_ROWS, Call, Empty, Listing, Paging, Route, listing
 from hanami_core.ids import USER_ID_PATTERN, Name, UserId
 from hanami_plugins.users import service
-from hanami_plugins.users.models import Membership, User
-from hanami_plugins.users.secret import SecretFields
-from hanami_plugins.users.service import MISSING, UserAnswer
+from hanami_plugins.users.accounts import all_memberships
+from hanami_plugins.users.models import User
+from hanami_plugins.users.native import SecretFields, UserAnswer, membership_answers, user_answer
 
-PREFIX = "/v1.0alpha/user"
+PREFIX = "/user"
 LIST_HEADER = ("created_at", "id", "name", "creator_id", "projects", "is_admin")
 ID, PROJECTS = LIST_HEADER.index("id"), LIST_HEADER.index("projects")
 ROLES = ("admin",)
@@ -48,46 +48,31 @@ def routes() -> list[Route]:
 def create(call: Call, request: CreateUser) -> UserAnswer:
     """Create a user."""
     secret = request.secret()
-    left = service.count_owned(call.runtime, "owner_id", request.id)
-    # Whoever gets the identifier of a deleted user would get what that user left behind.
-    if left and service.find_user(request.id) is None:
-        raise Conflict(f"A deleted user with id '{request.id}' still owns {left} resources, delete them first.")
-    user = service.create_user(
-        request.id, request.name, secret, is_admin=request.is_admin, creator_id=call.actor.user_id
-    )
-    return service.user_answer(user)
+    user = service.create_user(call.runtime, call.access, request.id, request.name, secret, is_admin=request.is_admin)
+    return user_answer(user)
 
 
 def get(call: Call, request: ById) -> UserAnswer:
     """Return a user."""
-    return service.user_answer(call.get(User, request.id, MISSING.format(request.id)))
+    return user_answer(service.get_user(call.access, request.id))
 
 
-def delete(call: Call, request: ById) -> dict[str, Any]:
+def delete(call: Call, request: ById) -> Empty:
     """Delete a user; nobody can delete himself."""
-    if request.id == call.actor.user_id:
-        raise Conflict(f"User with id '{request.id}' tries to delete himself, which is not allowed.")
-    service.delete_user(call.get(User, request.id, MISSING.format(request.id)))
-    return {}
+    service.delete_user(call.access, request.id)
+    return Empty()
 
 
-def list_all(call: Call, request: Paging) -> dict[str, Any]:
+def list_all(call: Call, request: Paging) -> Listing:
     """List all users."""
-    answer = listing(LIST_HEADER, call.access.visible(User), request, _row)
-    _fill_projects(answer["body"])
+    answer = listing(LIST_HEADER, service.list_users(call.access), request, _row)
+    rows = answer.body
+    # A list of all users is longer than a query can name.
+    found = all_memberships([row[ID] for row in rows] if len(rows) <= MOST_ROWS else None)
+    for row in rows:
+        row[PROJECTS] = membership_answers(found.get(row[ID], []))
     return answer
 
 
 def _row(user: User) -> list[Any]:
-    return [getattr(user, name, None) for name in LIST_HEADER]
-
-
-def _fill_projects(rows: list[list[Any]]) -> None:
-    found = Membership.select().order_by(Membership.sequence)
-    if len(rows) <= MOST_ROWS:
-        found = found.where(Membership.user_id.in_([row[ID] for row in rows]))
-    places: dict[str, list[Membership]] = {}
-    for place in found:
-        places.setdefault(place.user_id, []).append(place)
-    for row in rows:
-        row[PROJECTS] = service.membership_answers(places.get(row[ID], []))
+    return [Moment(user.created_at), *(getattr(user, name, None) for name in LIST_HEADER[1:])]

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from hanami_core.errors import StartupError
 from hanami_server.commands import common
 
 if TYPE_CHECKING:
-    import peewee
+    from hanami_core.checks import Finding
 
-    from hanami_core.runtime import Runtime
-
-__all__ = ["Finding", "run"]
+__all__ = ["run"]
 
 USAGE = """
 Check everything that is stored: read every table, hash every blob again, look for files that nobody knows.
@@ -27,119 +24,62 @@ Usage:
 Options:
     --data-dir DIR  data directory (default: $HANAMI_DATA_DIR, else ./hanami-data)
     --json          print JSON
+    --repair        do what is safe: run migrations, make lost tables again (empty), and move files that nobody knows
+                    to lost+found in the data directory
     -h --help       show this text
 
-Ends with 1 if anything is wrong. The server may run meanwhile.
+Ends with 1 if anything is wrong. The server may run meanwhile, and nothing is changed; with --repair it must not run.
 """
-
-SETTLE = 1.0
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something that is wrong: in the database, with a blob, or with a plugin."""
-
-    where: str
-    what: str
 
 
 def run(argv: Sequence[str]) -> int:
     """Run the command and return the exit code."""
     arguments = common.parse(USAGE, "doctor", argv)
-    return common.guarded(lambda: _doctor(common.data_dir(arguments), bool(arguments["--json"])))
+    data_dir = common.data_dir(arguments)
+    work = _repair if arguments["--repair"] else _examine
+    return common.guarded(lambda: work(data_dir, bool(arguments["--json"])))
 
 
-def _doctor(data_dir: Path, as_json: bool) -> int:
-    from hanami_core.errors import StartupError
-    from hanami_core.runtime import Runtime
+def _examine(data_dir: Path, as_json: bool) -> int:
+    from hanami_server.examination import examine
+    from hanami_server.lifetime import holder
+    from hanami_server.paths import server_lock_path
 
+    _require(data_dir)
+    user = holder(server_lock_path(data_dir))
+    blobs, findings = examine(data_dir)
+    if holder(server_lock_path(data_dir)) != user:
+        raise StartupError("a server was started or stopped meanwhile, which looks like damage; look again")
+    return _tell(blobs, findings, as_json, {})
+
+
+def _repair(data_dir: Path, as_json: bool) -> int:
+    from hanami_server.examination import examine, repair
+    from hanami_server.lifetime import hold
+    from hanami_server.paths import server_lock_path
+
+    _require(data_dir)
+    with hold(server_lock_path(data_dir), f"data directory {data_dir}"):
+        done = repair(data_dir)
+        blobs, findings = examine(data_dir)
+    if not as_json:
+        for line in done:
+            print(line)
+    return _tell(blobs, findings, as_json, {"repaired": done})
+
+
+def _require(data_dir: Path) -> None:
     common.quiet()
     if not data_dir.is_dir():
         raise StartupError(f"there is no data directory {data_dir}")
-    runtime = Runtime.open(data_dir, "tool")
-    try:
-        findings = list(_examine(runtime))
-        count = len(_known_blobs())
-    finally:
-        runtime.close()
+
+
+def _tell(blobs: int, findings: list[Finding], as_json: bool, more: dict[str, object]) -> int:
     if as_json:
-        common.print_json({"blobs": count, "findings": [asdict(finding) for finding in findings]})
+        found = [{"where": finding.where, "what": finding.what} for finding in findings]
+        common.print_json({"blobs": blobs, "findings": found} | more)
     else:
         for finding in findings:
             print(f"{finding.where}: {finding.what}", file=sys.stderr)
-        print(f"{count} blobs checked, {len(findings) or 'no'} problem{'s' if len(findings) != 1 else ''} found")
+        print(f"{blobs} blobs checked, {len(findings) or 'no'} problem{'s' if len(findings) != 1 else ''} found")
     return 1 if findings else 0
-
-
-def _examine(runtime: Runtime) -> Iterator[Finding]:
-    yield from (
-        Finding(f"plugin {plugin.name}", plugin.reason)
-        for plugin in runtime.plugins.plugins.values()
-        if plugin.state in ("broken", "degraded")
-    )
-    yield from _examine_database(runtime)
-    yield from _examine_blobs(runtime)
-
-
-def _examine_database(runtime: Runtime) -> Iterator[Finding]:
-    from hanami_core.runtime import CORE_MODELS
-
-    models = [*CORE_MODELS, *(model for group in runtime.plugins.models().values() for model in group)]
-    for model in models:
-        yield from _problem(f"table {model._meta.table_name}", lambda model=model: _read(model))  # type: ignore[misc]
-    yield from _problem("database", lambda: _check_file(runtime.database))
-
-
-def _problem(where: str, check: Callable[[], None]) -> Iterator[Finding]:
-    import peewee
-
-    try:
-        check()
-    except (peewee.PeeweeException, ValueError) as error:
-        yield Finding(where, str(error))
-
-
-def _read(model: type[peewee.Model]) -> None:
-    for _ in model.select().iterator():
-        pass
-
-
-def _check_file(database: peewee.Database) -> None:
-    import peewee
-
-    if isinstance(database, peewee.SqliteDatabase):
-        lines = [str(row[0]) for row in _rows(database, "PRAGMA integrity_check")]
-        if lines != ["ok"]:
-            raise ValueError("; ".join(lines))
-
-
-def _rows(database: Any, sql: str) -> list[tuple[Any, ...]]:
-    return list(database.execute_sql(sql).fetchall())
-
-
-def _known_blobs() -> set[str]:
-    from hanami_core.storage.blobs import Blob
-
-    return {str(row.uuid) for row in Blob.select(Blob.uuid)}
-
-
-def _examine_blobs(runtime: Runtime) -> Iterator[Finding]:
-    from hanami_core.errors import CorruptFile
-
-    for blob in sorted(_known_blobs()):
-        try:
-            runtime.blobs.verify(blob)
-        except (CorruptFile, OSError) as error:
-            if blob in _known_blobs():  # not deleted meanwhile
-                yield Finding(f"blob {blob}", str(error))
-    for blob in _orphans(runtime):
-        yield Finding(f"blob {blob}", "nothing refers to this file; the next start of the server removes it")
-
-
-def _orphans(runtime: Runtime) -> list[str]:
-    """Return files without a row. A running server writes the file first, so a second look comes after a moment."""
-    suspects = sorted(set(runtime.blobs.store.blobs()) - _known_blobs())
-    if suspects:
-        time.sleep(SETTLE)
-        suspects = sorted(set(suspects) & set(runtime.blobs.store.blobs()) - _known_blobs())
-    return suspects

@@ -23,6 +23,7 @@ Options:
     -h --help       show this text
 
 The first admin comes from HANAMI_ADMIN_ID, HANAMI_ADMIN_NAME and HANAMI_ADMIN_PASSPHRASE; what is missing is asked for.
+Where a server runs, there is nothing left to do.
 """
 
 _VARIABLES = {
@@ -39,22 +40,46 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _init(data_dir: Path) -> int:
-    from hanami_core.runtime import Runtime
+    from hanami_server.lifetime import hold
+    from hanami_server.paths import server_lock_path
 
     common.quiet()
+    if _serves(data_dir):
+        print(f"{data_dir} is ready, a server uses it")
+        return 0
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    runtime = Runtime.open(data_dir, "tool")
+    # Nobody else may be there: tables are changed, and what a crash has left is removed.
+    with hold(server_lock_path(data_dir), f"data directory {data_dir}"):
+        _make(data_dir)
+    return 0
+
+
+def _serves(data_dir: Path) -> bool:
+    """Tell whether a server runs; it has prepared the directory itself, and would not without an admin."""
+    from hanami_server.lifetime import holder
+    from hanami_server.paths import server_lock_path
+    from hanami_server.supervisor import read_state
+
+    state = read_state(data_dir)
+    return state is not None and state.pid == holder(server_lock_path(data_dir))
+
+
+def _make(data_dir: Path) -> None:
+    from hanami_core.roles import Role
+    from hanami_core.runtime import Runtime
+
+    runtime = Runtime.open(data_dir, Role.MIGRATE)
     try:
-        if runtime.plugins.admin(runtime, None):
-            print(f"{data_dir} is ready")
-            return 0
-        first = _first_admin(os.environ)
-        if not runtime.plugins.admin(runtime, first):
+        if runtime.identity is None:
             raise StartupError("no plugin keeps users; see 'hanami plugins'")
+        if runtime.identity.has_admin():
+            print(f"{data_dir} is ready")
+            return
+        first = _first_admin(os.environ)
+        runtime.identity.create_admin(*first)
         print(f"{data_dir} is ready, the first admin is {first[0]}")
     finally:
         runtime.close()
-    return 0
 
 
 def _first_admin(environ: Mapping[str, str]) -> tuple[str, str, str]:

@@ -1,18 +1,19 @@
-"""``hanami plugins``. Works whatever is broken, because it is what one repairs a server with."""
+"""``hanami plugins``. Works whatever is broken, because it is what one repairs a server with: it imports no plugin."""
 
 from __future__ import annotations
 
-import contextlib
 import difflib
+import sys
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hanami_core.errors import HanamiError, PluginError
+from hanami_core.errors import PluginError
 from hanami_server.commands import common
 
 if TYPE_CHECKING:
-    from hanami_core.plugin_host import Plugin, PluginHost
+    from hanami_server.plugin_states import PluginInfo
 
 __all__ = ["run"]
 
@@ -20,17 +21,40 @@ USAGE = """
 List the plugins of the server with what is wrong with them, or switch one off or on.
 
 Usage:
-    hanami plugins [--json] [--data-dir DIR]
+    hanami plugins [--json] [--timeout SECONDS] [--data-dir DIR]
     hanami plugins disable NAME [--data-dir DIR]
     hanami plugins enable NAME [--data-dir DIR]
 
 Options:
-    --data-dir DIR  data directory (default: $HANAMI_DATA_DIR, else ./hanami-data)
-    --json          print JSON
-    -h --help       show this text
+    --data-dir DIR      data directory (default: $HANAMI_DATA_DIR, else ./hanami-data)
+    --json              print JSON
+    --timeout SECONDS   how long one call of a plugin may take when a start is tried [default: 10]
+    -h --help           show this text
 
-A running server notices the change when it is started again.
+If the server runs, the plugins are listed as its processes have them. If not, a start is tried in a process of its own
+on a data directory that is thrown away. Ends with 1 if a plugin is broken or the server would not start.
+
+A running server notices a plugin that is switched off or on when it is started again.
 """
+
+SEVERITY = ("active", "degraded", "disabled", "broken")
+
+
+@dataclass
+class Listed:
+    """A plugin in all processes: its worst state, and the state in each of them."""
+
+    name: str
+    distribution: str
+    version: str
+    state: str
+    reason: str
+    where: str
+    hooks: list[str]
+    requires: list[str]
+    essential: bool
+    running: bool
+    processes: dict[str, dict[str, object]] = field(default_factory=dict)
 
 
 def run(argv: Sequence[str]) -> int:
@@ -42,59 +66,127 @@ def run(argv: Sequence[str]) -> int:
         return common.guarded(lambda: _disable(directory, arguments["NAME"]))
     if arguments["enable"]:
         return common.guarded(lambda: _enable(directory, arguments["NAME"]))
-    return common.guarded(lambda: _list(directory, bool(arguments["--json"])))
+    return common.guarded(lambda: _list(directory, _seconds(arguments["--timeout"]), bool(arguments["--json"])))
 
 
-def _list(data_dir: Path, as_json: bool) -> int:
-    from hanami_core.plugin_host import PluginHost, installed_plugins, read_disabled
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise PluginError(f"--timeout {text}: expected a number of seconds")
+    return seconds
 
-    host = PluginHost(installed_plugins(), read_disabled(data_dir))
-    _ask(host, data_dir)
-    plugins = [*host.plugins.values(), *host.refused]
+
+# -- list -------------------------------------------------------------------------------------------------------------
+
+
+def _list(data_dir: Path, patience: float, as_json: bool) -> int:
+    plugins, remark, refusal = _look(data_dir, patience)
     if as_json:
-        common.print_json([_describe(plugin) for plugin in plugins])
+        common.print_json([asdict(plugin) for plugin in plugins])
     else:
         header = ("name", "distribution", "version", "state", "hooks", "reason")
         common.print_table(header, [_row(plugin) for plugin in plugins])
-    return 0
+        print(remark, file=sys.stderr)
+    if refusal:
+        print(f"the server would not start: {refusal}", file=sys.stderr)
+    return 1 if refusal or any(plugin.state == "broken" for plugin in plugins) else 0
 
 
-def _ask(host: PluginHost, data_dir: Path) -> None:
-    """Call the hooks that need no database; who fails in one is listed with the reason."""
-    from hanami_core.runtime import resolve_settings
+def _look(data_dir: Path, patience: float) -> tuple[list[Listed], str, str]:
+    """Return the plugins, what they were found out from, and why the server would not start."""
+    from hanami_server import lifetime
+    from hanami_server.dry_run import dry_run
+    from hanami_server.paths import server_lock_path
+    from hanami_server.plugin_states import read
 
-    with contextlib.suppress(HanamiError):
-        settings = resolve_settings(data_dir, host, {})
-        host.compute_hosts(settings)
-    registries = (
-        host.dataset_formats,
-        host.network_rules,
-        host.template_dialects,
-        host.task_kinds,
-        host.socket_targets,
-    )
-    for hook in registries:
-        with contextlib.suppress(HanamiError):
-            hook()
-
-
-def _describe(plugin: Plugin) -> dict[str, object]:
-    names = ("name", "distribution", "version", "state", "reason", "hooks", "requires", "essential")
-    return {name: getattr(plugin, name) for name in names}
+    running = read(data_dir)
+    if running:
+        names = [states.process for states in running]
+        labels = [s.process if names.count(s.process) == 1 else f"{s.process} {s.pid}" for s in running]
+        plugins = _merge({label: s.plugins for label, s in zip(labels, running, strict=True)}, running=True)
+        _note_changes(plugins, data_dir)
+        return plugins, f"as the running processes have them: {', '.join(labels)}{_silent(data_dir, names)}", ""
+    tried = dry_run(data_dir, patience)
+    plugins = _merge({start.process: start.plugins for start in tried.starts}, running=False)
+    user = lifetime.holder(server_lock_path(data_dir))
+    remark = "no server runs" if user is None else f"process {user} has not told its plugins"
+    return plugins, f"{remark}; a start was tried", tried.refusal
 
 
-def _row(plugin: Plugin) -> list[str]:
+def _silent(data_dir: Path, known: Sequence[str]) -> str:
+    """Name the processes of the server that have not told their plugins, for example because they do not start.
+
+    Those that plugins declare need not load any.
+    """
+    from hanami_server.supervisor import read_state
+
+    state = read_state(data_dir)
+    children = () if state is None else {name for name in state.children if not name.startswith("process ")}
+    silent = sorted(set(children) - set(known))
+    return f"; nothing is known of {', '.join(silent)}" if silent else ""
+
+
+def _merge(processes: dict[str, list[PluginInfo]], *, running: bool) -> list[Listed]:
+    found: dict[tuple[str, str], Listed] = {}
+    for process, plugins in processes.items():
+        for plugin in plugins:
+            listed = found.setdefault((plugin.name, plugin.distribution), _listed(plugin, running))
+            listed.processes[process] = {key: getattr(plugin, key) for key in ("state", "reason", "where", "failures")}
+    for listed in found.values():
+        _take_worst(listed)
+    return list(found.values())
+
+
+def _listed(plugin: PluginInfo, running: bool) -> Listed:
+    names = ("name", "distribution", "version", "state", "reason", "where", "hooks", "requires", "essential")
+    return Listed(**{name: getattr(plugin, name) for name in names}, running=running)
+
+
+def _take_worst(listed: Listed) -> None:
+    """Show the worst state; where processes differ, also whose it is."""
+    worst = max(listed.processes, key=lambda process: SEVERITY.index(str(listed.processes[process]["state"])))
+    views = {(view["state"], view["reason"]) for view in listed.processes.values()}
+    listed.state, reason, listed.where = (str(listed.processes[worst][key]) for key in ("state", "reason", "where"))
+    listed.reason = reason if len(views) == 1 else f"{worst}: {reason}"
+
+
+def _note_changes(plugins: list[Listed], data_dir: Path) -> None:
+    """Add what will be different after the next start."""
+    from hanami_core.plugin_host import installed_plugins, read_disabled
+
+    disabled = read_disabled(data_dir)
+    for plugin in plugins:
+        off = plugin.reason == "disabled by the operator"
+        if off != (plugin.name in disabled):
+            plugin.reason = f"will be {'enabled' if off else 'disabled'} by the next start"
+    known = {(plugin.name, plugin.distribution) for plugin in plugins}
+    for point in installed_plugins():
+        if (point.name, point.distribution) not in known:
+            text = "was installed after the server was started"
+            plugins.append(
+                Listed(point.name, point.distribution, point.version, "disabled", text, "", [], [], False, running=True)
+            )
+
+
+def _row(plugin: Listed) -> list[str]:
     hooks = " ".join(hook.removeprefix("hanami_") for hook in plugin.hooks)
-    return [plugin.name, plugin.distribution, plugin.version, plugin.state, hooks, plugin.reason]
+    reason = f"{plugin.reason} ({Path(plugin.where).name})" if plugin.where else plugin.reason
+    return [plugin.name, plugin.distribution, plugin.version, plugin.state, hooks, reason]
+
+
+# -- switch -----------------------------------------------------------------------------------------------------------
 
 
 def _disable(data_dir: Path, name: str) -> int:
-    from hanami_core.plugin_host import PluginHost, installed_plugins, read_disabled, write_disabled
+    from hanami_core.plugin_host import declared, installed_plugins, read_disabled, write_disabled
 
     points = [point for point in installed_plugins() if point.name == name]
     if not points:
         raise PluginError(_unknown(name, [point.name for point in installed_plugins()]))
-    if PluginHost(points[:1]).plugins[name].essential:
+    if declared(points[0]).essential:
         raise PluginError(f"plugin {name} is essential, without it the server can not start")
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_disabled(data_dir, read_disabled(data_dir) | {name})

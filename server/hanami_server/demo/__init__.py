@@ -13,8 +13,8 @@ from hanami_core.errors import HanamiError
 from hanami_server.commands import common
 
 if TYPE_CHECKING:
-    from hanami_server.demo.local import LocalServer
     from hanami_server.demo.story import Progress, Result
+    from hanami_server.local import LocalServer
 
 USAGE = """
 Show what Hanami does: a private server, handwritten digits, a network that learns them.
@@ -45,7 +45,7 @@ def _demo(arguments: common.Arguments) -> int:
     from hanami_sdk import Client
     from hanami_sdk.hanami_exceptions import HanamiException
     from hanami_server.demo import digits, story
-    from hanami_server.demo.local import LocalServer
+    from hanami_server.local import LocalServer
 
     quiet = bool(arguments["--json"])
     epochs = _epochs(arguments)

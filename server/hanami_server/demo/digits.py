@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hanami_core.errors import BadRequest
+from hanami_core.errors import InvalidFile
 
 SAMPLE = Path(__file__).parent.parent / "sample"
 SIDE = 28
@@ -26,7 +26,7 @@ def find(directory: Path) -> Digits:
     """Return the files in a directory, whichever of their usual names they have.
 
     Raises:
-        BadRequest: if one is missing.
+        InvalidFile: if one is missing.
     """
     parts = (("train", "images", 3), ("train", "labels", 1), ("t10k", "images", 3), ("t10k", "labels", 1))
     return Digits(*(_file(directory, *part) for part in parts))
@@ -37,7 +37,7 @@ def _file(directory: Path, group: str, kind: str, dimensions: int) -> Path:
     for name in names:
         if (directory / name).exists():
             return directory / name
-    raise BadRequest(f"{directory} holds no file {names[0]} (or {names[1]})")
+    raise InvalidFile(f"{directory} holds no file {names[0]} (or {names[1]})")
 
 
 def draw(pixels: Sequence[float]) -> list[str]:

@@ -20,7 +20,6 @@ from websockets.server import ServerProtocol
 
 from hanami_core.sockets import SocketRequest
 from hanami_server.handoff import Handoff
-from hanami_server.sidecar import dialect
 from hanami_server.sidecar.conversation import Conversation
 from hanami_server.sidecar.frames import frame_length
 from hanami_server.sidecar.pusher import Pusher
@@ -158,18 +157,12 @@ class Channel(Connection):
     def data_received(self, data: bytes) -> None:
         """Take bytes from the client."""
         talk = self._conversation
-        if talk is None or talk.full or self._input:
+        if talk is None or talk.full or self._input or self._piece(data) < len(data):
             self._input += data
             self.go_on()
-        elif not self._rest and frame_length(data) == len(data):
-            # The usual case: nothing waits, and this is one frame.
-            self._feed(data)
-        elif self._piece(data) == len(data):
-            self._rest -= len(data)
-            self._feed(data)
         else:
-            self._input += data
-            self.go_on()
+            # The usual case: nothing waits, and this is a frame or a part of one.
+            self._feed(data)
 
     def go_on(self) -> None:
         """Do one piece of what is to be done, the rest in turn with other sockets."""
@@ -190,10 +183,7 @@ class Channel(Connection):
         size = self._piece(self._input) if self._input else 0
         if size:
             data = bytes(self._input[:size])
-            if self.protocol.state is State.CONNECTING:
-                self._head = data
             del self._input[:size]
-            self._rest = max(0, self._rest - size)
             self._feed(data)
         else:
             self._adjust_reading()
@@ -220,8 +210,11 @@ class Channel(Connection):
         return self._rest if self._rest <= len(data) else 0
 
     def _feed(self, data: bytes) -> None:
+        if self.protocol.state is State.CONNECTING:
+            self._head = data
+        self._rest = max(0, self._rest - len(data))
         super().data_received(data)
-        if self.protocol.state is not OPEN and self.protocol.close_expected():
+        if self.protocol.close_expected():
             self._expect_end()
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio asks for it, websockets needs none
@@ -363,7 +356,7 @@ class Channel(Connection):
         if self.protocol.state is State.CONNECTING and self._accepted is not None:
             self._respond(self._accepted)
         elif self.protocol.state is OPEN:
-            self.post(dialect.accepted(self._pusher.uuid))
+            self._welcome(conversation, self._pusher.uuid)
         else:
             return False
         self._conversation = conversation
@@ -372,11 +365,16 @@ class Channel(Connection):
         self.go_on()
         return True
 
-    def refuse(self, text: str) -> None:
+    def _welcome(self, conversation: Conversation, uuid: str) -> None:
+        message = conversation.api.socket_opened(uuid)
+        if message is not None:
+            self.post(message)
+
+    def refuse(self, message: bytes | str) -> None:
         """Tell the client why its first message led to nothing, and wait for another one."""
         if self.protocol.state is not OPEN:
             return
-        self.post(dialect.refused(text))
+        self.post(message)
         self._deciding = False
         self._await_first()
         self.go_on()

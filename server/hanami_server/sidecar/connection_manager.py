@@ -20,7 +20,8 @@ import msgspec
 from websockets.frames import CloseCode
 
 from hanami_core import localsocket
-from hanami_core.errors import BadRequest, ClientError
+from hanami_core.errors import BadRequest, VisibleError
+from hanami_core.http import Api
 from hanami_core.runtime import Runtime
 from hanami_core.sockets import SocketRequest, SocketSession
 from hanami_server.handoff import TAKEN, Handoff, receive_handoff, send_handoff
@@ -176,21 +177,21 @@ class ConnectionManager:
         self._changed.set()
 
     async def _begin(
-        self, channel: Channel, decide: Callable[[], Outcome], refuse: Callable[[ClientError], None]
+        self, channel: Channel, decide: Callable[[], Outcome], refuse: Callable[[VisibleError, Api], None]
     ) -> None:
         outcome = await asyncio.get_running_loop().run_in_executor(self._handshakes, decide)
         if isinstance(outcome, Opened):
             self._open_session(channel, outcome)
         elif isinstance(outcome, Refused):
-            refuse(outcome.error)
+            refuse(outcome.error, outcome.api)
         elif await self._redirect(channel, outcome):
             channel.detach()
         else:
-            refuse(BadRequest(f"Host '{outcome.host}' is not available"))
+            refuse(BadRequest("host_unavailable", host=outcome.host), outcome.api)
 
     def _open_session(self, channel: Channel, opened: Opened) -> None:
         self._open_sessions += 1
-        conversation = Conversation(opened.session, opened.blocking, channel, self._services)
+        conversation = Conversation(opened.session, opened.blocking, channel, opened.api, self._services)
         if not channel.open(conversation):
             conversation.end()
 
@@ -218,12 +219,12 @@ class ConnectionManager:
         self._releases.submit(log.error, "session failed", exc_info=error)
 
 
-def _refuse(channel: Channel, error: ClientError) -> None:
-    channel.refuse(str(error))
+def _refuse(channel: Channel, error: VisibleError, api: Api) -> None:
+    channel.refuse(api.socket_refused(error))
 
 
-def _reject(channel: Channel, error: ClientError) -> None:
-    channel.reject(*dialect.rejected(error))
+def _reject(channel: Channel, error: VisibleError, api: Api) -> None:
+    channel.reject(*dialect.rejected(api, error))
 
 
 def _close(session: SocketSession) -> None:

@@ -16,9 +16,9 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Protocol
 
-from hanami_core.errors import ClientError
+from hanami_core.errors import VisibleError
+from hanami_core.http import Api
 from hanami_core.sockets import INTERNAL_ERROR, CloseSocket, Reply, SocketSession
-from hanami_server.sidecar import dialect
 from hanami_server.sidecar.pusher import Outlet
 
 __all__ = ["Channel", "Conversation", "Services"]
@@ -55,21 +55,26 @@ class Services:
 
 
 class Conversation:
-    """Belongs to the event loop, but for `_answer_all`. `full` tells that no further message should be taken yet."""
+    """Belongs to the event loop, but for `_answer_all`."""
 
-    def __init__(self, session: SocketSession, blocking: bool, channel: Channel, services: Services) -> None:
-        """Let `session` answer what comes over `channel`."""
+    def __init__(self, session: SocketSession, blocking: bool, channel: Channel, api: Api, services: Services) -> None:
+        """Let `session` answer what comes over `channel`, with errors in the words of `api`."""
+        self.api = api
         self._session = session
         self._blocking = blocking
         self._channel = channel
         self._services = services
         self._loop = asyncio.get_running_loop()
-        self.full = False
         self._backlog: Messages = deque()
         self._bytes = 0
         self._busy = False
         self._pending: asyncio.Future[Reply] | None = None
         self._ended = False
+
+    @property
+    def full(self) -> bool:
+        """Tell whether no further message should be taken yet."""
+        return len(self._backlog) >= MOST_MESSAGES or self._bytes >= MOST_BYTES
 
     @property
     def idle(self) -> bool:
@@ -80,7 +85,7 @@ class Conversation:
         """Take the next message, and answer it now if that can be done."""
         if self._busy or self._backlog or self._blocking:
             self._backlog.append(message)
-            self._grow(len(message))
+            self._bytes += len(message)
             self.next()
         else:
             self._receive(message)
@@ -90,20 +95,14 @@ class Conversation:
         if self._busy or not self._backlog:
             return False
         if self._blocking:
-            messages, self._backlog = self._backlog, deque()
-            self._grow(-self._bytes)
+            messages, self._backlog, self._bytes = self._backlog, deque(), 0
             self._busy = True
             self._services.threads.submit(self._answer_all, messages)
         else:
             message = self._backlog.popleft()
-            self._grow(-len(message))
+            self._bytes -= len(message)
             self._receive(message)
         return True
-
-    def _grow(self, size: int) -> None:
-        """Take note that the backlog has changed, by so many bytes."""
-        self._bytes += size
-        self.full = len(self._backlog) >= MOST_MESSAGES or self._bytes >= MOST_BYTES
 
     # -- quick sessions -----------------------------------------------------------------------------------------------
 
@@ -145,7 +144,7 @@ class Conversation:
             results.append(result)
             if isinstance(result, bytes | str):
                 size += len(result)
-            elif result is not None and not isinstance(result, ClientError):
+            elif result is not None and not isinstance(result, VisibleError):
                 break  # ends the socket, so nothing behind it is answered
         self._loop.call_soon_threadsafe(self._answered, results, messages)
 
@@ -153,7 +152,7 @@ class Conversation:
         for result in results:
             self._give(result)
         self._backlog.extendleft(reversed(left))
-        self._grow(sum(map(len, left)))
+        self._bytes += sum(map(len, left))
         self._rest()
 
     # -- both ---------------------------------------------------------------------------------------------------------
@@ -164,8 +163,8 @@ class Conversation:
             return
         if isinstance(result, bytes | str):
             self._channel.post(result)
-        elif isinstance(result, ClientError):
-            self._channel.post(dialect.refused(str(result)).decode())
+        elif isinstance(result, VisibleError):
+            self._channel.post(_as_text(self.api.socket_refused(result)))
         elif isinstance(result, CloseSocket):
             self._channel.fail(result.code, result.reason)
         else:
@@ -188,6 +187,10 @@ class Conversation:
             self._pending.cancel()
         elif not self._busy:
             self._services.released(self._session)
+
+
+def _as_text(message: bytes | str) -> str:
+    return message if isinstance(message, str) else message.decode()
 
 
 def _result(pending: asyncio.Future[Reply]) -> object:

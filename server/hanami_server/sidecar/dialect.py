@@ -1,34 +1,22 @@
-"""How the beginning of a websocket is spoken: its first message, who sent it, and how a refusal looks.
+"""Which Api a websocket speaks: that of its path, then the one for all other paths, then the rest.
 
-This is all that the sidecar knows about an API's way to speak; what the first message leads to is decided in
-`hanami_server.sidecar.handshake`.
+What the first message says, and how an answer to it looks, is the Api's. Must not know what a target does.
 """
 
 from __future__ import annotations
 
-from http import HTTPStatus
+import io
+from collections.abc import Iterator
 from typing import NamedTuple
+from urllib.parse import unquote
 
-import msgspec
+import falcon
 
-from hanami_core.access import Actor
-from hanami_core.errors import ClientError, Unauthorized
-from hanami_core.http.validation import validate
-from hanami_core.runtime import Runtime
+from hanami_core.errors import BadRequest, VisibleError
+from hanami_core.http import Api, RouteTable, SocketOpening
 from hanami_core.sockets import SocketRequest
-from hanami_server.fields import decode_body
 
-__all__ = ["FirstMessage", "Rejection", "accepted", "identify", "identify_request", "read", "refused", "rejected"]
-
-TOKEN_HEADER = "x-auth-token"  # noqa: S105 - the name of a header
-
-
-class FirstMessage(msgspec.Struct, forbid_unknown_fields=True):
-    """What a client says first: who it is and what it wants."""
-
-    token: str
-    target: str
-    uuid: str
+__all__ = ["Rejection", "as_falcon", "choose", "rejected"]
 
 
 class Rejection(NamedTuple):
@@ -38,44 +26,47 @@ class Rejection(NamedTuple):
     text: str
 
 
-def read(message: bytes) -> FirstMessage:
-    """Return what a first message says.
+def as_falcon(request: SocketRequest) -> falcon.Request:
+    """Return the request of a handshake as authenticators see all requests."""
+    environ: dict[str, object] = {
+        "REQUEST_METHOD": "GET",
+        "RAW_URI": f"{request.path}?{request.query}" if request.query else request.path,
+        "PATH_INFO": unquote(request.path, "latin-1"),
+        "QUERY_STRING": request.query,
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(),
+        "wsgi.errors": io.StringIO(),
+    }
+    environ |= {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in request.headers.items()}
+    return falcon.Request(environ)
+
+
+def choose(routes: RouteTable, request: falcon.Request, message: bytes) -> tuple[Api, SocketOpening]:
+    """Return the Api that understands a first message, and what it understands.
 
     Raises:
-        BadRequest: if it is none.
+        VisibleError: if an Api understands it and something is wrong with it, or none does.
     """
-    values = decode_body(message)
-    # Released clients may send more than is needed.
-    return validate(FirstMessage, {name: values[name] for name in FirstMessage.__struct_fields__ if name in values})
+    for api in _candidates(routes, request.path):
+        opening = api.open_socket(request, message)
+        if opening is not None:
+            return api, opening
+    raise BadRequest("first_message_unknown")
 
 
-def identify(runtime: Runtime, first: FirstMessage) -> Actor:
-    """Return who sent a first message, or raise `Unauthorized`."""
-    return _identify(runtime, first.token)
+def _candidates(routes: RouteTable, path: str) -> Iterator[Api]:
+    own = routes.api_of(path)
+    yield own
+    if routes.fallback is not None and routes.fallback is not own:
+        yield routes.fallback
+    yield from (api for api in routes.apis.values() if api not in (own, routes.fallback))
 
 
-def identify_request(runtime: Runtime, request: SocketRequest) -> Actor:
-    """Return who sent the request that a websocket begins with, or raise `Unauthorized`."""
-    return _identify(runtime, request.headers.get(TOKEN_HEADER, ""))
-
-
-def _identify(runtime: Runtime, token: str) -> Actor:
-    try:
-        return runtime.plugins.authenticate(runtime, token)
-    except Unauthorized:
-        raise Unauthorized("Token invalid") from None
-
-
-def accepted(uuid: str) -> bytes:
-    """Return the answer to a first message that has opened a session."""
-    return msgspec.json.encode({"success": True, "uuid": uuid})
-
-
-def refused(text: str) -> bytes:
-    """Return the answer to a first message, or to a later one, that is refused."""
-    return msgspec.json.encode({"success": False, "error": text})
-
-
-def rejected(error: ClientError) -> Rejection:
+def rejected(api: Api, error: VisibleError) -> Rejection:
     """Return the answer to a request whose path chose a target that refused it."""
-    return Rejection(HTTPStatus(error.status), str(error))
+    response = falcon.Response()
+    api.refuse(as_falcon(SocketRequest()), response, error)
+    return Rejection(response.status_code, response.text or (response.data or b"").decode())

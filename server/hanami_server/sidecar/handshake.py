@@ -10,11 +10,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from hanami_core.access import Access, Actor
-from hanami_core.errors import BadRequest, ClientError
+from hanami_core.errors import BadRequest, InternalError, VisibleError
+from hanami_core.http import Api
 from hanami_core.runtime import Runtime
 from hanami_core.sockets import SocketConnection, SocketRequest, SocketSession, SocketTarget
+from hanami_server.gate import identify
 from hanami_server.sidecar import dialect
 from hanami_server.sidecar.target_paths import TargetPaths
 
@@ -25,12 +28,20 @@ MOST_HOPS = 3
 log = logging.getLogger("hanami.sockets")
 
 
+class Caller(NamedTuple):
+    """Who asks, and which Api they speak."""
+
+    api: Api
+    actor: Actor
+
+
 @dataclass(frozen=True)
 class Opened:
     """The session is open; `blocking` tells whether it gets its messages in threads."""
 
     session: SocketSession
     blocking: bool
+    api: Api
 
 
 @dataclass(frozen=True)
@@ -38,22 +49,18 @@ class Redirect:
     """The sidecar of another host must serve it."""
 
     host: str
+    api: Api
 
 
 @dataclass(frozen=True)
 class Refused:
     """The client is told why; after a first message it may try again."""
 
-    error: ClientError
+    error: VisibleError
+    api: Api
 
 
 Outcome = Opened | Redirect | Refused
-
-
-class InternalError(ClientError):
-    """Something broke that the client need not know more about."""
-
-    status = 500
 
 
 class Handshake:
@@ -72,44 +79,50 @@ class Handshake:
 
     def by_message(self, message: bytes, connection: SocketConnection, hops: int) -> Outcome:
         """Return what a first message leads to; `hops` tells how often the socket has moved already."""
+        request = dialect.as_falcon(connection.request)
+        chosen = self._runtime.routes.api_of(request.path)
 
         def decide() -> Outcome:
-            first = dialect.read(message)
-            actor = dialect.identify(self._runtime, first)
-            target = self._runtime.targets.get(first.target)
+            nonlocal chosen
+            chosen, opening = dialect.choose(self._runtime.routes, request, message)
+            actor = identify(self._runtime, chosen, opening.request)
+            target = self._runtime.targets.get(opening.target)
             if target is None or target.path:
-                raise BadRequest(f"Unknown target '{first.target[:64]}'")
-            return self._open(target, actor, first.uuid, connection, hops)
+                raise BadRequest("target_unknown", target=opening.target[:64])
+            return self._open(target, Caller(chosen, actor), opening.resource, connection, hops)
 
-        return _guarded(decide)
+        return _guarded(decide, lambda: chosen)
 
     def by_path(self, target: SocketTarget, connection: SocketConnection, hops: int) -> Outcome:
         """Return what a request leads to whose path has chosen a target."""
+        request = dialect.as_falcon(connection.request)
+        api = self._runtime.routes.api_of(request.path)
 
         def decide() -> Outcome:
-            actor = dialect.identify_request(self._runtime, connection.request)
-            return self._open(target, actor, connection.request.parameters.get("uuid", ""), connection, hops)
+            caller = Caller(api, identify(self._runtime, api, request))
+            return self._open(target, caller, connection.request.parameters.get("uuid", ""), connection, hops)
 
-        return _guarded(decide)
+        return _guarded(decide, lambda: api)
 
     def _open(
-        self, target: SocketTarget, actor: Actor, uuid: str, connection: SocketConnection, hops: int
+        self, target: SocketTarget, caller: Caller, uuid: str, connection: SocketConnection, hops: int
     ) -> Opened | Redirect:
-        access = Access(actor, target.action, self._runtime.plugins.rules)
+        action = caller.api.socket_action(target.action)
+        access = Access(caller.actor, action, self._runtime.plugins.access_rules)
         access.require()
         host = target.host(self._runtime, uuid)
         if host is not None and host != self._host:
             if host not in self._runtime.hosts or hops >= MOST_HOPS:
-                raise BadRequest(f"Host '{host}' is not available")
-            return Redirect(host)
-        return Opened(target.open(self._runtime, access, uuid, connection), target.blocking)
+                raise BadRequest("host_unavailable", host=host)
+            return Redirect(host, caller.api)
+        return Opened(target.open(self._runtime, access, uuid, connection), target.blocking, caller.api)
 
 
-def _guarded(decide: Callable[[], Outcome]) -> Outcome:
+def _guarded(decide: Callable[[], Outcome], api: Callable[[], Api]) -> Outcome:
     try:
         return decide()
-    except ClientError as error:
-        return Refused(error)
+    except VisibleError as error:
+        return Refused(error, api())
     except Exception:
         log.exception("websocket was not opened")
-        return Refused(InternalError("Internal error"))
+        return Refused(InternalError("socket_failed"), api())

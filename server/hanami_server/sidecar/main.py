@@ -7,22 +7,20 @@ import gc
 import logging
 import os
 import signal
-import socket
 import sys
 from typing import Any, NoReturn
 
-from hanami_core import localsocket
-from hanami_core.errors import HanamiError, StartupError
+from hanami_core.errors import HanamiError
+from hanami_core.queue import TaskRunner
+from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
-from hanami_core.settings import cache_directory
 from hanami_server import lifetime, logs
 from hanami_server.paths import control_path, host_lock_path
+from hanami_server.plugin_states import publish
 from hanami_server.process import Options, announce, parse
 from hanami_server.sidecar.connection_manager import ConnectionManager
 from hanami_server.sidecar.control import Control
-from hanami_server.sidecar.end import abort
 from hanami_server.sidecar.probe import Probe
-from hanami_server.sidecar.runner import Runner
 from hanami_server.sidecar.watchdog import Watchdog
 
 __all__ = ["main"]
@@ -52,17 +50,15 @@ def main(argv: list[str]) -> NoReturn:
 
 def _run(options: Options, host: str) -> int:
     lifetime.raise_file_limit()
-    runtime = Runtime.open(options.data_dir, "sidecar", options.flags)
-    if host not in runtime.hosts:
-        raise StartupError(f"no plugin provides the host {host}")
-    runtime.compute = runtime.hosts[host]
-    runtime.compute.start(cache_directory(runtime.settings, os.environ))
-    # What lives until the end need not be looked at by the collector; the event loop waits for every run of it.
-    gc.collect()
-    gc.freeze()
-    sys.setswitchinterval(SWITCH_INTERVAL)
+    runtime = Runtime.open(options.data_dir, Role.SIDECAR, options.flags)
     try:
-        asyncio.run(_serve(runtime, host, options))
+        runtime.start_compute(host)
+        # What lives until the end need not be looked at by the collector; the event loop waits for every run of it.
+        gc.collect()
+        gc.freeze()
+        sys.setswitchinterval(SWITCH_INTERVAL)
+        with publish(runtime.plugins, options.data_dir, f"sidecar {host}"):
+            asyncio.run(_serve(runtime, host, options))
     finally:
         runtime.close()
     return 0
@@ -73,10 +69,11 @@ async def _serve(runtime: Runtime, host: str, options: Options) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    runner, connections, watchdog = Runner(runtime, host, abort), ConnectionManager(runtime, host), Watchdog(loop)
+    runner = TaskRunner(runtime, host, _slots(runtime), lifetime.abort)
+    connections, watchdog = ConnectionManager(runtime, host), Watchdog(loop)
     control = Control(control_path(options.data_dir, host), _operations(runtime, runner, connections))
     await control.start()
-    poked = _listen_for_pokes(loop, runtime, host, runner)
+    runner.listen()
     connections.start()
     runner.start()
     watchdog.start()
@@ -85,13 +82,11 @@ async def _serve(runtime: Runtime, host: str, options: Options) -> None:
     await stopped.wait()
     log.info("sidecar stops")
     control.stop()
-    loop.remove_reader(poked)
-    poked.close()
     await _stop(runner, connections)
     watchdog.stop()
 
 
-async def _stop(runner: Runner, connections: ConnectionManager) -> None:
+async def _stop(runner: TaskRunner, connections: ConnectionManager) -> None:
     tasks = asyncio.create_task(asyncio.to_thread(runner.stop, STOP_TASKS))
     try:
         await asyncio.wait_for(connections.stop(STOP_SOCKETS), STOP_TASKS)
@@ -101,22 +96,12 @@ async def _stop(runner: Runner, connections: ConnectionManager) -> None:
         log.warning("tasks were cut", extra={"tasks": runner.count})
 
 
-def _listen_for_pokes(loop: asyncio.AbstractEventLoop, runtime: Runtime, host: str, runner: Runner) -> socket.socket:
-    poked = localsocket.bind(socket.SOCK_DGRAM, localsocket.poke_path(runtime.settings.data_dir, host))
-    poked.setblocking(False)
-
-    def wake() -> None:
-        try:
-            while poked.recv(16):
-                pass
-        except BlockingIOError:
-            runner.poke()
-
-    loop.add_reader(poked, wake)
-    return poked
+def _slots(runtime: Runtime) -> int:
+    # One more than cores: while a task waits for the disk, another one computes.
+    return runtime.settings["queue.workers"] or len(os.sched_getaffinity(0)) + 1
 
 
-def _operations(runtime: Runtime, runner: Runner, connections: ConnectionManager) -> dict[str, Any]:
+def _operations(runtime: Runtime, runner: TaskRunner, connections: ConnectionManager) -> dict[str, Any]:
     assert runtime.compute is not None
 
     def metrics() -> dict[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -55,11 +56,14 @@ class Probe:
         return {"ready": True, "milliseconds": round((time.perf_counter() - begin) * 1000, 3)}
 
     def _compute(self) -> None:
+        description = self._host.describe()
+        if not description.healthy:
+            raise RuntimeError(description.reason)
         rules = self._runtime.rules_for(_TEMPLATE, self._host.kind)
-        network = rules.open(rules.create(_TEMPLATE, SEED), self._host)
-        network.resize({"input": 4}, {"output": 2})
-        values = {"input": np.array([0.0, 1.0, 0.5, 1.0], np.float32)}
-        network.train_one(values, {"output": np.array([0.0, 1.0], np.float32)})
-        answer = network.request_one(values)["output"]
+        with closing(rules.open(rules.create(_TEMPLATE, SEED), self._host)) as network:
+            network.resize({"input": 4}, {"output": 2})
+            values = {"input": np.array([0.0, 1.0, 0.5, 1.0], np.float32)}
+            network.train_one(values, {"output": np.array([0.0, 1.0], np.float32)})
+            answer = network.request_one(values)["output"]
         if answer.shape != (2,) or not np.isfinite(answer).all():
             raise ArithmeticError("the host computes wrong values")

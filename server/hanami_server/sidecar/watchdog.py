@@ -11,7 +11,7 @@ import logging
 import sys
 import threading
 
-from hanami_server.sidecar.end import abort
+from hanami_server import lifetime
 
 __all__ = ["Watchdog"]
 
@@ -46,4 +46,4 @@ class Watchdog:
             # Several short waits instead of a long one: a machine that was suspended in between costs one of them.
             if not any(self._turned.wait(self._pause) for _ in range(PATIENCE)) and not self._stop.is_set():
                 faulthandler.dump_traceback(sys.stderr)
-                abort("the event loop stands still")
+                lifetime.abort("the event loop stands still")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hanami_core.compute import LiveNetwork
+from hanami_core.testing.hosts import host_context
 from hanami_plugins.host_numba.host import CpuHost
 from tests.bench import engine, synapse
 from tests.bench.contest.field import Labels
@@ -26,7 +27,7 @@ class Growing:
         self._test, _ = engine.digits(directory, "t10k")
         self._host = CpuHost("cpu0", threads)
         self._cache = tempfile.TemporaryDirectory(prefix="hanami-kernels-")
-        self._host.start(Path(self._cache.name))
+        self._host.start(host_context(Path(self._cache.name)))
         self._network = self._new_network(self._host, 0)
 
     def fit(self, epochs: int, seed: int) -> None:

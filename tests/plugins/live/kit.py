@@ -15,7 +15,7 @@ import pytest
 
 from hanami_core.access import Actor
 from hanami_core.errors import BadRequest
-from hanami_core.queue import Job, Lane
+from hanami_core.queue import Job
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import atomic
 from hanami_plugins.clusters import Cluster, LiveCluster, LiveClusters
@@ -85,17 +85,17 @@ def change(cluster: Cluster, **fields: Any) -> None:
     Cluster.update(**fields).where(Cluster.uuid == cluster.uuid).execute()
 
 
-def to_tasks(cluster: Cluster) -> None:
+def to_tasks(runtime: Runtime, cluster: Cluster) -> None:
     with atomic():
         change(cluster, mode="TASK")
-        Lane.update(held=False).where(Lane.key == cluster.uuid).execute()
+        runtime.queue.resume(cluster.uuid)
 
 
-def run(runtime: Runtime, cluster: Cluster, kind: str, payload: msgspec.Struct) -> None:
+def run(runtime: Runtime, cluster: Cluster, kind: str, payload: msgspec.Struct, host: str = "cpu0") -> None:
     """Run a task in this thread."""
     with atomic():
         runtime.queue.enqueue(kind, cluster.uuid, ACTOR, "t", payload, 1)
-    task = runtime.queue.claim("cpu0", "here")
+    task = runtime.queue.claim(host, "here")
     assert task is not None
     runtime.kinds[kind].run(Job(runtime, task))
 

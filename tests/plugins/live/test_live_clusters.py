@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from hanami_core.compute import LiveNetwork
 from hanami_core.errors import BadRequest
 from hanami_core.network import NetworkState
-from hanami_core.queue import Job, Lane
+from hanami_core.queue import Job
 from hanami_core.runtime import Runtime
 from hanami_core.storage.blobs import Blob
 from hanami_core.storage.database import atomic
@@ -44,13 +44,19 @@ def test_a_frame_that_waited_for_a_move_is_refused(
 ) -> None:
     talk.train(3)
     waiting: list[threading.Thread] = []
-    Lane.update(held=False).where(Lane.key == cluster.uuid).execute()
-    runtime.hosts["other"] = runtime.hosts["cpu0"]
+    runtime.queue.resume(cluster.uuid)
+    runtime.hosts.add(runtime.hosts.owner("cpu0"), [("other", runtime.hosts["cpu0"])])
     with atomic():
         runtime.queue.enqueue("switch_host", cluster.uuid, ACTOR, "t", HostMove("other"), 1)
     task = runtime.queue.claim("cpu0", "here")
     assert task is not None
-    monkeypatch.setattr(runtime.queue, "wake", lambda lane: waiting.append(beside(talk.train)))
+    move = runtime.queue.move_partition
+
+    def moving(key: str, host: str) -> None:
+        move(key, host)
+        waiting.append(beside(talk.train))
+
+    monkeypatch.setattr(runtime.queue, "move_partition", moving)
     runtime.kinds["switch_host"].run(Job(runtime, task))
     waiting[0].join()
     talk.close()
@@ -61,8 +67,8 @@ def test_a_session_does_not_go_on_where_its_cluster_was(
     runtime: Runtime, clusters: LiveClusters, cluster: Cluster, talk: Talk
 ) -> None:
     talk.train()
-    runtime.hosts["other"] = runtime.hosts["cpu0"]
-    to_tasks(cluster)
+    runtime.hosts.add(runtime.hosts.owner("cpu0"), [("other", runtime.hosts["cpu0"])])
+    to_tasks(runtime, cluster)
     run(runtime, cluster, "switch_host", HostMove("other"))
     change(cluster, mode="DIRECT")
     with pytest.raises(BadRequest):
@@ -77,7 +83,7 @@ def test_a_state_that_is_being_stored_does_not_replace_a_checkpoint(
     with atomic():
         checkpoint = runtime.blobs.retain(str(fresh(cluster).blob))
     talk.train(5)
-    to_tasks(cluster)
+    to_tasks(runtime, cluster)
     pause = Pause(runtime, monkeypatch)
     storing = beside(clusters._keeper.flush)
     assert pause.reached.wait(10)
@@ -159,7 +165,7 @@ def test_a_cluster_that_can_not_be_stored_keeps_no_other_one_from_it(
 ) -> None:
     owned = {"owner_id": ACTOR.user_id, "project_id": ACTOR.project_id}
     other = Cluster.create(name="d", template=cluster.template, seed=1, host="cpu0", mode="DIRECT", **owned)
-    Lane.create(key=other.uuid, host="cpu0", held=True)
+    runtime.queue.create_partition(other.uuid, "cpu0", paused=True)
     talk.train()
     Talk(clusters, other).train()
 
@@ -167,8 +173,8 @@ def test_a_cluster_that_can_not_be_stored_keeps_no_other_one_from_it(
         raise OSError("the disk is full")
 
     network: LiveNetwork = talk.live.network
-    monkeypatch.setattr(network, "state", broken)
-    with suppress(OSError):
+    with monkeypatch.context() as patch, suppress(OSError):
+        patch.setattr(network, "state", broken)
         clusters._keeper.flush()
     assert cycles(runtime, other) == 1
 
@@ -177,8 +183,8 @@ def test_a_request_with_more_values_leaves_a_network_as_it_is(
     runtime: Runtime, clusters: LiveClusters, cluster: Cluster, talk: Talk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     talk.train(3)
-    to_tasks(cluster)
-    monkeypatch.setattr(task_kinds, "_rows", lambda *_: rows(np.ones((2, 1000), np.uint8)))
+    to_tasks(runtime, cluster)
+    monkeypatch.setattr(task_kinds, "_rows", lambda *_: nullcontext(rows(np.ones((2, 1000), np.uint8))))
     run(runtime, cluster, "request", Plan((), results=(Result("out", "answer"),), dataset="answers"))
     with clusters.working(cluster.uuid) as live:
         assert (live.network.head.inputs, live.network.head.cycles) == ({"in": 2}, 3)

@@ -13,7 +13,6 @@ import pytest
 from hanami_core.access import Access, Action, Rule
 from hanami_core.compute import LiveNetwork
 from hanami_core.errors import BadRequest
-from hanami_core.queue import Lane
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import atomic
 from hanami_core.testing.sockets import RecordedConnection
@@ -32,7 +31,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def access(runtime: Runtime) -> Access:
-    return Access(ACTOR, Action("clusters.set_mode", "PUT", "", "write", ()), runtime.plugins.rules)
+    return Access(ACTOR, Action("clusters.set_mode", "PUT", "", "write", ()), runtime.plugins.access_rules)
 
 
 def refused(talk: Talk) -> str:
@@ -48,13 +47,13 @@ def test_the_frame_after_a_switch_to_direct_mode_is_welcome(
     slow: None, runtime: Runtime, cluster: Cluster, clusters: LiveClusters
 ) -> None:
     """However often and however quickly that is done; nobody but the database knows about it."""
-    to_tasks(cluster)
+    to_tasks(clusters._runtime, cluster)
     talk = Talk(clusters, cluster)
     for _ in range(20):
         assert refused(talk) == "the cluster is not in direct mode"
         change(cluster, mode="DIRECT")
         talk.train()
-        to_tasks(cluster)
+        to_tasks(clusters._runtime, cluster)
         run(runtime, cluster, "settle", Nothing())
 
 
@@ -69,7 +68,7 @@ def test_a_notice_ends_direct_mode_without_any_frame(
 def test_whoever_switches_modes_sends_a_notice(
     slow: None, runtime: Runtime, clusters: LiveClusters, cluster: Cluster, talk: Talk
 ) -> None:
-    to_tasks(cluster)
+    to_tasks(clusters._runtime, cluster)
     run(runtime, cluster, "settle", Nothing())
     assert not talk.live.direct
     set_mode(runtime, access(runtime), fresh(cluster), "DIRECT")
@@ -95,7 +94,8 @@ def test_strange_notices_are_read_over(slow: None, runtime: Runtime, cluster: Cl
 def test_a_flood_of_refused_frames_costs_a_few_looks(
     slow: None, clusters: LiveClusters, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    to_tasks(cluster)
+    monkeypatch.setattr(watcher, "PACE", 0.5)
+    to_tasks(clusters._runtime, cluster)
     looks = 0
     rows = watcher._rows
 
@@ -118,7 +118,7 @@ def test_a_flood_of_refused_frames_costs_a_few_looks(
 def test_a_database_that_fails_ends_the_session_that_asked_and_nothing_else(
     slow: None, clusters: LiveClusters, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    to_tasks(cluster)
+    to_tasks(clusters._runtime, cluster)
     talk = Talk(clusters, cluster)
     with monkeypatch.context() as patch:
         patch.setattr(watcher, "_rows", lambda uuids: 1 / 0)
@@ -150,7 +150,7 @@ class Gate:
 def restored(runtime: Runtime, clusters: LiveClusters, cluster: Cluster, talk: Talk) -> Talk:
     """Return the session of a cluster that was restored meanwhile and is in direct mode again."""
     talk.train(2)
-    to_tasks(cluster)
+    to_tasks(clusters._runtime, cluster)
     run(runtime, cluster, "settle", Nothing())
     with atomic():
         checkpoint = runtime.blobs.retain(str(fresh(cluster).blob))
@@ -225,7 +225,7 @@ def test_a_network_that_can_not_be_opened_ends_the_session_that_asked(
 def _another(clusters: LiveClusters, cluster: Cluster) -> Talk:
     owned = {"owner_id": ACTOR.user_id, "project_id": ACTOR.project_id}
     row = Cluster.create(name="d", template=cluster.template, seed=1, host="cpu0", mode="DIRECT", **owned)
-    Lane.create(key=row.uuid, host="cpu0", held=True)
+    clusters._runtime.queue.create_partition(row.uuid, "cpu0", paused=True)
     talk = Talk(clusters, row)
     talk.train()
     return talk
@@ -283,7 +283,7 @@ def rules(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
         model = action.resource
         return [Rule(True, where=(model.visibility == "public") | (model.project_id == actor.project_id))]
 
-    monkeypatch.setattr(runtime.plugins, "rules", rules)
+    monkeypatch.setattr(runtime.plugins, "access_rules", rules)
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from hanami_core.compute import ComputeHost, LiveNetwork
 from hanami_core.network import NetworkState, Template
-from hanami_plugins.host_numba.host import CpuHost
+from hanami_plugins.host_numba.host import team_of
 from hanami_plugins.host_numba.synapse import checks, memory
+from hanami_plugins.host_numba.synapse.settings import SynapseSettings
 
 
 class SynapseRules:
@@ -16,11 +17,12 @@ class SynapseRules:
 
     name = memory.NAME
     host_kind = "cpu"
+    settings = SynapseSettings
 
     def refuses(self, template: Template) -> str | None:
         """Return why the rules can not run a template, or None if they can."""
         growth = template.settings.growth
-        if template.settings.precision != "float":
+        if template.settings.of(SynapseSettings).precision != "float":
             return "synapse growth has no precision: int8"
         return None if growth in (None, self.name) else f"the template asks for growth: {growth}"
 
@@ -37,9 +39,7 @@ class SynapseRules:
         checks.check(state)
         from hanami_plugins.host_numba.synapse import warm
         from hanami_plugins.host_numba.synapse.live import SynapseNetwork
-        from hanami_plugins.host_numba.team import Team
 
-        if isinstance(host, CpuHost):
-            host.wait_for(self.name)
+        team = team_of(host, self.name)
         warm.up()
-        return SynapseNetwork(state, host.team if isinstance(host, CpuHost) else Team(1))
+        return SynapseNetwork(state, team)

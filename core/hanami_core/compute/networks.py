@@ -1,0 +1,155 @@
+"""Contracts of networks: the data that they are given, the rule sets that make them, and networks in memory.
+
+A *rule set* decides how a network grows and learns on one kind of host. A *live network* is a network in the memory of
+a host. Only the sidecar of a host calls `NetworkRules.open` and what lies behind it, so a plugin imports its compute
+library inside that function, never at the top of a module that registers it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from hanami_core.compute.hosts import ComputeHost
+from hanami_core.network import NetworkState, StateHead, Template
+
+Values = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Values of one interface for all rows of a task.
+
+    `values` has the shape (rows, columns) and the type uint8 or float32. It is read-only, may be memory-mapped and may
+    have a row stride, so that a column range of a dataset needs no copy.
+    """
+
+    name: str
+    values: npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Data of a task. Cycle ``c`` reads input rows ``c .. c + time_length - 1``, time-major, and output row ``c``."""
+
+    inputs: tuple[Columns, ...]
+    outputs: tuple[Columns, ...] = ()
+    time_length: int = 1
+
+    @property
+    def cycles(self) -> int:
+        """Number of cycles that the rows allow, not negative."""
+        rows = min(len(columns.values) for columns in (*self.inputs, *self.outputs))
+        return max(0, rows - self.time_length + 1)
+
+    def sizes(self) -> tuple[dict[str, int], dict[str, int]]:
+        """Return the number of values of each input and each output."""
+        return (
+            {columns.name: columns.values.shape[1] * self.time_length for columns in self.inputs},
+            {columns.name: columns.values.shape[1] for columns in self.outputs},
+        )
+
+
+@dataclass(frozen=True)
+class Run:
+    """How far a task is, and how a live network reports back.
+
+    `step` is called between two cycles, at least four times a second, with the number of cycles done so far, counted
+    from the begin of the task. It may take a snapshot with `LiveNetwork.state`. Returning False, or raising, ends the
+    run there. A run that starts at `start` with the state of that moment ends bit-identical to one that never stopped.
+    """
+
+    step: Callable[[int], bool]
+    start: int = 0
+
+
+@runtime_checkable
+class LiveNetwork(Protocol):
+    """A network in the memory of a host. Methods are called by one thread at a time, and none after `close`."""
+
+    @property
+    def head(self) -> StateHead:
+        """Description of the network as it is now, or was when it was closed; read by any thread at any time."""
+
+    def resize(self, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> None:
+        """Fit the interfaces to the given numbers of values before data of that shape is used.
+
+        An input grows and never shrinks; values beyond a shorter row count as zero. An output has its first size for
+        ever.
+
+        Raises:
+            BadRequest: if a name is unknown or a size is impossible; nothing has changed then.
+        """
+
+    def train(self, rows: Rows, run: Run) -> None:
+        """Train all cycles of `rows` from `run.start` on, without shuffling.
+
+        Raises:
+            FloatingPointError: if values stop being finite; the text names the cycle.
+        """
+
+    def request(self, rows: Rows, results: Mapping[str, Values], run: Run) -> None:
+        """Answer all cycles of `rows` from `run.start` on into `results` and change nothing in the network.
+
+        `results` maps names of outputs to arrays of the shape (cycles, values of the output).
+        """
+
+    def train_one(self, inputs: Mapping[str, Values], outputs: Mapping[str, Values]) -> None:
+        """Train a single cycle of an open-ended stream; arrays have the interfaces' sizes."""
+
+    def request_one(self, inputs: Mapping[str, Values]) -> dict[str, Values]:
+        """Answer a single cycle and change nothing; returns the values of every output."""
+
+    def state(self) -> NetworkState:
+        """Return a consistent copy of everything that the network is."""
+
+    def metrics(self) -> dict[str, float]:
+        """Return what can be told at no cost: at least ``blocks``, ``sections`` and ``synapses``."""
+
+    def close(self) -> None:
+        """Free what the network holds on its host; whoever lets it leave the memory calls this, and may do so twice.
+
+        Nothing is stored: what `state` did not return is lost.
+        """
+
+
+@runtime_checkable
+class NetworkRules(Protocol):
+    """A rule set for one kind of host."""
+
+    @property
+    def name(self) -> str:
+        """Value of the template setting ``growth`` that selects the rules."""
+
+    @property
+    def host_kind(self) -> str:
+        """Kind of hosts that the rules run on."""
+
+    @property
+    def settings(self) -> type[msgspec.Struct]:
+        """Struct whose fields are the template settings that the rules have beside the common ones.
+
+        See `hanami_core.network.declared` for what a field may be; `NoSettings` there has none. Templates are checked
+        against it before `refuses` sees them, and ``template.settings.of(...)`` reads them.
+        """
+
+    def refuses(self, template: Template) -> str | None:
+        """Return why the rules can not run a template, or None if they can.
+
+        Asked by many processes and often; `Topology.of` remembers what it found out about a template.
+        """
+
+    def create(self, template: Template, seed: int) -> NetworkState:
+        """Return the state of a network that has seen nothing. Needs no compute library."""
+
+    def open(self, state: NetworkState, host: ComputeHost) -> LiveNetwork:
+        """Bring a state to life on a started host.
+
+        Raises:
+            CorruptFile: if sizes or index ranges of the arrays contradict the head.
+        """

@@ -1,0 +1,97 @@
+"""REST routes as plugins declare them. The server binds them to HTTP; a route can not exist without an action."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from hanami_core.access import Verb
+from hanami_core.errors import PluginError
+from hanami_core.http.call import Call
+
+__all__ = ["METHODS", "NATIVE", "SAFE_METHODS", "Handler", "Route"]
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+"""Methods that change nothing."""
+NATIVE = "native"
+"""Name of the Api that a route belongs to if it names none."""
+
+_ACTION = re.compile(r"[a-z_]+\.[a-z_]+")
+_WORD = re.compile(r"[A-Za-z0-9_.:~-]+")
+_PARAMETER = re.compile(r"[A-Za-z0-9_.:~-]*\{[a-z_]+(:(int|float|uuid|path)(\([a-z0-9_=, ]*\))?)?\}[A-Za-z0-9_.:~-]*")
+
+Handler = Callable[[Call, Any], Any]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One method of one path.
+
+    Args:
+        method: one of `METHODS`.
+        path: path below the prefix of the Api, such as ``/cluster`` or ``/note/{uuid:uuid}/image``; parameters are
+            Falcon's, they come as fields of the request and as ``call.params``. Empty is the prefix itself.
+        action: ``noun.verb``; what rules refer to.
+        request: struct of the fields; None for a handler that reads Falcon's request itself.
+        response: struct or other type of the answer, for documentation and checks, or a union if there are several
+            kinds of answers; `Page`, `File`, `Stream` or `Events` for what no Api renders.
+        handler: called as ``handler(call, request)``; returns a struct, a mapping or an instance of `response`. The
+            first line of its docstring is the summary of the route.
+        roles: roles that may use the route where no policy file decides.
+        anonymous: needs no login; nobody is known then, and ``call.access`` must not be used.
+        api: name of the Api that the route belongs to.
+        max_body: largest body in bytes, if it differs from that of the server's settings. A body that is larger than
+            those settings allow is not collected before the handler runs, who reads ``call.body``.
+        root: whether the path is one of the whole site, below no prefix.
+        errors: sentences for codes of errors that the Api does not know, with ``{name}`` for a parameter.
+    """
+
+    method: str
+    path: str
+    action: str
+    request: type[msgspec.Struct] | None
+    response: Any
+    handler: Handler
+    roles: tuple[str, ...] = ("admin", "member")
+    anonymous: bool = False
+    api: str = NATIVE
+    max_body: int | None = None
+    root: bool = False
+    errors: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        """Refuse a route that breaks the rules."""
+        rules = (
+            (self.method in METHODS, f"method must be one of {', '.join(METHODS)}"),
+            (_is_path(self.path), "path must begin with / and be made of letters, digits, _ . - : ~ and {parameters}"),
+            (bool(_ACTION.fullmatch(self.action)), "action must look like noun.verb"),
+            (self._strict(), "request must be None or a struct that forbids unknown fields"),
+            (callable(self.handler), "handler must be callable"),
+            (self.max_body is None or self.max_body >= 0, "max_body must not be negative"),
+        )
+        for holds, message in rules:
+            if not holds:
+                raise PluginError(f"route {self.method} {self.path}: {message}")
+
+    def _strict(self) -> bool:
+        if self.request is None:
+            return True
+        is_struct = isinstance(self.request, type) and issubclass(self.request, msgspec.Struct)
+        return is_struct and bool(self.request.__struct_config__.forbid_unknown_fields)
+
+    @property
+    def verb(self) -> Verb:
+        """Whether the route may change anything."""
+        return "read" if self.method in SAFE_METHODS else "write"
+
+
+def _is_path(path: str) -> bool:
+    if path in ("", "/"):
+        return True
+    first, *parts = path.split("/")
+    return not first and all(_WORD.fullmatch(part) or _PARAMETER.fullmatch(part) for part in parts)

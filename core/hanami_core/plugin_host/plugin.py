@@ -1,0 +1,130 @@
+"""What is known of one plugin, and what it contributes. Must not know how it is loaded or called."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import ModuleType
+from typing import Generic, TypeVar
+
+from hanami_core.errors import PluginError
+
+__all__ = ["Contribution", "Plugin", "PluginState", "Registry"]
+
+K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class PluginState(StrEnum):
+    """What became of a plugin.
+
+    A degraded one works, but failed in a hook after the start. Of a disabled or broken one nothing is left.
+    """
+
+    ACTIVE = "active"
+    DEGRADED = "degraded"
+    DISABLED = "disabled"
+    BROKEN = "broken"
+
+
+@dataclass(eq=False)
+class Plugin:
+    """One plugin in one process.
+
+    `reason` says why it is in its state, if it is not active, and `where`, as ``file:line``, what raised.
+    `failures` counts the calls after the start that failed without harm to anything else.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    state: PluginState = PluginState.ACTIVE
+    reason: str = ""
+    where: str = ""
+    module: ModuleType | None = None
+    hooks: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+    essential: bool = False
+    failures: int = 0
+
+    @property
+    def works(self) -> bool:
+        """Tell whether hooks of the plugin are called and its contributions are there."""
+        return self.state in (PluginState.ACTIVE, PluginState.DEGRADED)
+
+    @property
+    def module_name(self) -> str:
+        """Name under which other processes import the plugin."""
+        return "" if self.module is None else self.module.__name__
+
+
+@dataclass(frozen=True)
+class Contribution(Generic[T_co]):
+    """Something that a plugin adds, and the plugin that it goes with."""
+
+    plugin: Plugin
+    item: T_co
+
+
+class Registry(Mapping[K, T]):
+    """What plugins contribute of one kind, by name. Shows only what belongs to plugins that work now.
+
+    A registry exists before it is filled; a plugin that looks into it too early gets an error instead of nothing.
+    """
+
+    def __init__(self, hook: str) -> None:
+        """Name the hook that fills the registry."""
+        self._hook = hook
+        self._contributions: dict[K, Contribution[T]] | None = None
+
+    def add(self, plugin: Plugin, items: Iterable[tuple[K, T]]) -> None:
+        """Add all items of a plugin, or none of them.
+
+        Raises:
+            PluginError: if a name is taken by a plugin that works, or by the same one.
+        """
+        known = self.begin()
+        added: dict[K, Contribution[T]] = {}
+        for name, item in items:
+            owner = added.get(name) or known.get(name)
+            if owner is not None and owner.plugin.works:
+                raise PluginError(f"{self._hook}: {_text(name)} is taken by plugin {owner.plugin.name}")
+            added[name] = Contribution(plugin, item)
+        known.update(added)
+
+    def begin(self) -> dict[K, Contribution[T]]:
+        """Count as filled from now on, even if nothing is added."""
+        if self._contributions is None:
+            self._contributions = {}
+        return self._contributions
+
+    def owner(self, name: K) -> Plugin:
+        """Return the plugin that contributes `name`; a missing one is a `KeyError`."""
+        return self.contributions()[name].plugin
+
+    def contributions(self) -> dict[K, Contribution[T]]:
+        """Return what working plugins contribute, with the plugins."""
+        if self._contributions is None:
+            raise PluginError(f"{self._hook} is gathered after all plugins have started, not before")
+        return {name: found for name, found in self._contributions.items() if found.plugin.works}
+
+    def __getitem__(self, name: K) -> T:
+        """Return an item by its name."""
+        found = (self._contributions or self.contributions())[name]
+        if not found.plugin.works:
+            raise KeyError(name)
+        return found.item
+
+    def __iter__(self) -> Iterator[K]:
+        """Iterate over the names, in the order of the plugins."""
+        return iter(self.contributions())
+
+    def __len__(self) -> int:
+        """Return the number of items."""
+        return len(self.contributions())
+
+
+def _text(name: object) -> str:
+    return " ".join(map(str, name)) if isinstance(name, tuple) else str(name)

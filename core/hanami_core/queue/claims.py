@@ -1,0 +1,142 @@
+"""Who gets which task: candidates are read without a lock, and a conditional write decides.
+
+The write names fence and state of the task as they were read, and that the task is the head of its partition on this
+host. Of two workers that read the same candidate one changes a row and the other changes none, on any isolation from
+READ COMMITTED on.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import peewee
+
+from hanami_core.clock import Clock
+from hanami_core.queue.models import ACTIVE, QUEUED, Partition, Task
+from hanami_core.storage.database import compare_and_set
+
+REMEMBERED_PARTITIONS = 4096
+"""Partitions of which a worker knows when they were served."""
+ALONE_SECONDS = 10.0
+"""How long a task whose process died runs alone, so that no other is taken for the cause if that happens again."""
+
+
+class Candidate(NamedTuple):
+    """The head of a partition, as it was read."""
+
+    uuid: str
+    partition: str
+    sequence: int
+    priority: int
+    state: str
+    fence: int
+    attempts: int
+    started_at: float | None
+    lease_owner: str
+    lease_boot: str
+    lease_until: float
+
+
+_COLUMNS = [getattr(Task, name) for name in Candidate._fields]
+
+
+class Claims:
+    """Claims of one process. It remembers whose turn it is."""
+
+    def __init__(self, clock: Clock, lease: float) -> None:
+        """Use a clock, and leases of so many seconds."""
+        self._clock = clock
+        self._lease = lease
+        self._turns = itertools.count(1)
+        self._served: dict[str, int] = {}
+        self._suspected: float | None = None
+
+    def claim(self, host: str, owner: str, running: frozenset[str], alone: bool) -> Task | None:
+        """Take the first free task; see `TaskQueue.claim`."""
+        free = [c for c in self._heads(host) if not {c.uuid, c.partition} & running and self._is_free(c, host, owner)]
+        suspects = [c for c in free if self._is_suspect(c)]
+        if not (suspects and self._must_wait(alone)):
+            return self._first(sorted(suspects or free, key=self._rank), host, owner)
+        return None
+
+    def _first(self, candidates: Sequence[Candidate], host: str, owner: str) -> Task | None:
+        for candidate in candidates:
+            task = self._take(candidate, host, owner)
+            if task is not None:
+                self._note_turn(candidate.partition)
+                return task
+        return None
+
+    @staticmethod
+    def _heads(host: str) -> Iterator[Candidate]:
+        query = (
+            Task.select(*_COLUMNS)
+            .join(Partition, on=(Partition.head == Task.sequence))
+            .where((Partition.host == host) & Partition.head.is_null(False))
+        )
+        return (Candidate(*row) for row in query.tuples().iterator())
+
+    def _rank(self, candidate: Candidate) -> tuple[int, int, int]:
+        """Order by priority, then by turn; the age decides among partitions that were never served."""
+        return -candidate.priority, self._served.get(candidate.partition, 0), candidate.sequence
+
+    def _is_free(self, candidate: Candidate, host: str, owner: str) -> bool:
+        if candidate.lease_boot != self._clock.boot() or candidate.lease_until < self._clock.monotonic():
+            return True
+        if candidate.state == QUEUED:
+            return False  # it failed, and waits for its next attempt
+        same_host = candidate.lease_owner.partition("/")[0] == owner.partition("/")[0] == host
+        return same_host and candidate.lease_owner != owner
+
+    def _is_suspect(self, candidate: Candidate) -> bool:
+        """Tell whether the last process that ran the task may have died of it; that of another boot did not."""
+        return candidate.state == ACTIVE and candidate.lease_boot == self._clock.boot() and candidate.attempts > 0
+
+    def _earlier(self, candidate: Candidate) -> int:
+        """Return the attempts that count; what a restart of the machine has ended does not."""
+        return candidate.attempts if candidate.state == QUEUED or candidate.lease_boot == self._clock.boot() else 0
+
+    def _must_wait(self, alone: bool) -> bool:
+        """Let suspects wait until nothing else runs, but not for ever."""
+        now = self._clock.monotonic()
+        if alone or now - (self._suspected or now) > ALONE_SECONDS:
+            self._suspected = None
+            return False
+        self._suspected = self._suspected or now
+        return True
+
+    def _take(self, candidate: Candidate, host: str, owner: str) -> Task | None:
+        mine = (Partition.key == candidate.partition) & (Partition.host == host)
+        is_head = Partition.select(peewee.SQL("1")).where(mine & (Partition.head == candidate.sequence))
+        unchanged = (
+            (Task.uuid == candidate.uuid)
+            & (Task.fence == candidate.fence)
+            & (Task.state == candidate.state)
+            & (Task.lease_until == candidate.lease_until)
+        )
+        values = {
+            "state": ACTIVE,
+            "error": "",
+            "fence": candidate.fence + 1,
+            "attempts": self._earlier(candidate) + 1,
+            "started_at": self._clock.now() if candidate.started_at is None else candidate.started_at,
+            "lease_owner": owner,
+            "lease_boot": self._clock.boot(),
+            "lease_until": self._clock.monotonic() + self._lease,
+        }
+        if not compare_and_set(Task, unchanged & peewee.fn.EXISTS(is_head), **values):
+            return None
+        # An abort in between shows with the first step of the task.
+        task: Task | None = Task.get_or_none((Task.uuid == candidate.uuid) & (Task.fence == candidate.fence + 1))
+        if task is not None:
+            task.suspect = self._is_suspect(candidate)
+        return task
+
+    def _note_turn(self, partition: str) -> None:
+        """Remember when a partition was served, also after it ran empty: who comes back at once waits like others."""
+        self._served.pop(partition, None)
+        self._served[partition] = next(self._turns)
+        if len(self._served) > REMEMBERED_PARTITIONS:
+            del self._served[next(iter(self._served))]

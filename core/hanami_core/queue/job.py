@@ -1,0 +1,72 @@
+"""A claimed task, as its kind sees it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from hanami_core.queue.models import Task
+
+if TYPE_CHECKING:
+    from hanami_core.runtime import Runtime
+
+T = TypeVar("T")
+
+PROGRESS_INTERVAL = 0.25
+
+
+@dataclass
+class Job:
+    """A claimed task.
+
+    `stop` is set when the process is about to end. `aborted` and `interrupted` tell after a `step` that returned False
+    whether the task is no longer wanted, or is to be continued by the next process. `alive` is the moment of the last
+    sign of life.
+    """
+
+    runtime: Runtime
+    task: Task
+    stop: threading.Event = field(default_factory=threading.Event)
+    aborted: bool = False
+    alive: float = field(default_factory=time.monotonic)
+    _reported: float = 0.0
+
+    @property
+    def start(self) -> int:
+        """Cycle to go on from: that of the stored state."""
+        return int(self.task.cursor)
+
+    @property
+    def interrupted(self) -> bool:
+        """Tell whether the process is about to end."""
+        return self.stop.is_set()
+
+    def payload(self, kind: type[T]) -> T:
+        """Return the task's payload as a struct."""
+        return msgspec.json.decode(self.task.payload, type=kind)
+
+    def step(self, cycle: int) -> bool:
+        """Report progress, at most four times a second, and tell whether to go on.
+
+        Raises:
+            LeaseLost: if the task belongs to another worker now.
+        """
+        self.alive = now = time.monotonic()
+        if now - self._reported >= PROGRESS_INTERVAL:
+            self._reported = now
+            self.aborted = not self.runtime.queue.progress(self.task, cycle)
+        return not (self.aborted or self.interrupted)
+
+    def commit(self, cursor: int, *, final: bool = False) -> AbstractContextManager[None]:
+        """Run the block in one transaction with the task's cursor, and with its end if `final`.
+
+        Raises:
+            LeaseLost: if the task belongs to another worker now; nothing of the block is stored then.
+        """
+        self.alive = time.monotonic()
+        return self.runtime.queue.commit(self.task, cursor, final=final)

@@ -1,0 +1,68 @@
+"""Tables of the queue."""
+
+from __future__ import annotations
+
+import peewee
+
+from hanami_core.storage.database import BaseModel, OwnedRecord
+
+QUEUED, ACTIVE, FINISHED, ABORTED, FAILED = "queued", "active", "finished", "aborted", "failed"
+OPEN = (QUEUED, ACTIVE)
+WORKERS = "@workers"
+"""Stands for a compute host where tasks need none; no host has such a name."""
+
+
+class Partition(BaseModel):
+    """A FIFO of tasks, run by the sidecar of `host`, or by a worker process if that is `WORKERS`.
+
+    `head` is the sequence of its first open task if that may start now, or runs; whoever looks for work needs to look
+    at nothing else. While the partition is `paused`, no queued task starts. A `closed` one takes no further task and
+    goes with its last one. `enqueued` counts the tasks that it was ever given: whoever adds a task writes it first,
+    which puts those who add, end, pause and close in an order on any database.
+    """
+
+    key = peewee.CharField(320, primary_key=True)
+    host = peewee.CharField(64)
+    head = peewee.BigIntegerField(null=True)
+    paused = peewee.BooleanField(default=False)
+    closed = peewee.BooleanField(default=False)
+    enqueued = peewee.BigIntegerField(default=0)
+
+
+# Only partitions with work are looked at, however many others there are.
+Partition.add_index(Partition.host, Partition.head, where=Partition.head.is_null(False), name="partition_ready")
+
+
+class Task(OwnedRecord):
+    """A task.
+
+    `cursor` is the cycle that the stored state stands at; `blobs` lists what the task holds until it ends. `lease_*`
+    and `fence` belong to the claim; the lease of a queued task is the pause before its next attempt. `attempts` counts
+    the runs that were begun since progress was last stored, this one included.
+    """
+
+    kind = peewee.CharField(32)
+    payload = peewee.TextField()
+    state = peewee.CharField(10, default=QUEUED, index=True)
+    current_cycle = peewee.BigIntegerField(default=0)
+    total_cycles = peewee.BigIntegerField()
+    cursor = peewee.BigIntegerField(default=0)
+    started_at = peewee.DoubleField(null=True)
+    ended_at = peewee.DoubleField(null=True)
+    error = peewee.TextField(default="")
+    blobs = peewee.TextField(default="[]")
+    lease_owner = peewee.CharField(64, default="")
+    lease_boot = peewee.CharField(64, default="")
+    lease_until = peewee.DoubleField(default=0.0)
+    fence = peewee.IntegerField(default=0)
+    partition = peewee.CharField(320)
+    priority = peewee.IntegerField(default=0)
+    attempts = peewee.IntegerField(default=0)
+    suspect = False
+    """Not stored: tells whoever claims the task whether the process that ran it last may have died of it."""
+    cause: Exception | None = None
+    """Not stored: what a task that has just failed was ended by, for the `ended` of its kind."""
+
+
+# Open tasks of one partition, in their order.
+Task.add_index(Task.partition, Task.state, Task.sequence, name="task_of_partition")

@@ -1,0 +1,101 @@
+"""Rows of partitions: which there are, where they run, and which task of each is next.
+
+Every function works in the caller's transaction. Order of locks, on databases that lock rows: first the partition
+(`reserve`, `lock`), then its tasks. A claim writes a task only, so that no two workers wait for each other.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import and_
+from typing import Any
+
+import peewee
+
+from hanami_core.errors import Conflict
+from hanami_core.queue.models import ACTIVE, OPEN, QUEUED, WORKERS, Partition, Task
+from hanami_core.storage.database import compare_and_set
+
+
+def reserve(key: str) -> str:
+    """Lock a partition for a task that is about to be added, and return the host that will run it.
+
+    Raises:
+        Conflict: if there is no such partition, or it takes no further tasks.
+    """
+    if not _update(key, ~Partition.closed, enqueued=Partition.enqueued + 1):
+        raise Conflict(f"There is no queue '{key}' any more, what it belongs to was deleted")
+    return str(Partition.get(Partition.key == key).host)
+
+
+def reserve_for_workers(key: str) -> str:
+    """Do the same for a task that needs no compute host, whose partition is made if there is none."""
+    Partition.insert(key=key, host=WORKERS).on_conflict_ignore().execute()
+    return reserve(key)
+
+
+def added(task: Task) -> None:
+    """Note that a task was added to a reserved partition."""
+    _update(str(task.partition), Partition.head.is_null() & ~Partition.paused, head=task.sequence)
+
+
+def lock(key: str) -> bool:
+    """Keep others from changing a partition until the transaction ends, and tell whether there is one."""
+    return _update(key, enqueued=Partition.enqueued)
+
+
+def change(key: str, **values: Any) -> str:
+    """Change a partition, find out which of its tasks is next, and return the host that runs it; empty if it is gone.
+
+    A partition that takes no further tasks, or whose tasks need no compute host, goes when it is empty.
+    """
+    if not _update(key, **values or {"enqueued": Partition.enqueued}):
+        return ""
+    row = Partition.get(Partition.key == key)
+    head = Task.select(peewee.fn.MIN(Task.sequence)).where((Task.partition == key) & Task.state.in_(OPEN)).scalar()
+    if head is None and (row.closed or row.host == WORKERS):
+        Partition.delete().where(Partition.key == key).execute()
+    elif head != row.head or row.paused:
+        _update(key, head=None if row.paused and _is_queued(head) else head)
+    return str(row.host)
+
+
+def loads() -> dict[str, tuple[int, int]]:
+    """Return for each host that has partitions the number of their open tasks, and that of the partitions."""
+    partitions: Any = Partition.select(Partition.host, peewee.fn.COUNT(Partition.key)).group_by(Partition.host)
+    tasks: Any = (
+        Task.select(Partition.host, peewee.fn.COUNT(Task.uuid))
+        .join(Partition, on=(Task.partition == Partition.key))
+        .where(Task.state.in_(OPEN))
+        .group_by(Partition.host)
+    )
+    open_tasks = dict(tasks.tuples())
+    return {host: (open_tasks.get(host, 0), count) for host, count in partitions.tuples()}
+
+
+def doubtful() -> list[str]:
+    """Return the partitions whose head is not what it should be."""
+    first = peewee.fn.MIN(Task.sequence)
+    may_be_head = (Task.state == ACTIVE) | ((Task.state == QUEUED) & ~Partition.paused)
+    opened = (
+        Task.select(Task.partition, first)
+        .join(Partition, on=(Task.partition == Partition.key))
+        .where(may_be_head)
+        .group_by(Task.partition)
+    )
+    ready = Partition.select(Partition.key, Partition.head).where(Partition.head.is_null(False))
+    heads, noted = _pairs(opened), _pairs(ready)
+    return sorted(key for key in {*heads, *noted} if heads.get(key) != noted.get(key))
+
+
+def _pairs(query: Any) -> dict[str, int]:
+    return dict(query.tuples())
+
+
+def _is_queued(sequence: int | None) -> bool:
+    return Task.select().where((Task.sequence == sequence) & (Task.state == QUEUED)).exists()
+
+
+def _update(key: str, *conditions: Any, **values: Any) -> bool:
+    expected = reduce(and_, conditions, Partition.key == key)
+    return compare_and_set(Partition, expected, **values)

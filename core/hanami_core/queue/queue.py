@@ -1,0 +1,296 @@
+"""What the api, the sidecars and the workers of one server do with tasks."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from hanami_core.access import Actor
+from hanami_core.clock import Clock
+from hanami_core.errors import Conflict, CorruptFile, LeaseLost
+from hanami_core.ids import new_uuid
+from hanami_core.queue import partitions
+from hanami_core.queue.claims import Claims
+from hanami_core.queue.kinds import TaskKind
+from hanami_core.queue.models import ABORTED, ACTIVE, FAILED, FINISHED, OPEN, QUEUED, Partition, Task
+from hanami_core.storage.blobs import Blobs
+from hanami_core.storage.database import after_commit, atomic, compare_and_set, relaxed
+
+if TYPE_CHECKING:
+    from hanami_core.runtime import Runtime
+
+__all__ = ["TaskQueue"]
+
+log = logging.getLogger("hanami.queue")
+
+
+class TaskQueue:
+    """The queue of one server.
+
+    Methods about partitions, `enqueue` and `abort` work in the caller's transaction.
+    """
+
+    def __init__(self, clock: Clock, blobs: Blobs, lease: float, notify: Callable[[str], None]) -> None:
+        """Use a clock, the blobs, the length of a lease in seconds, and a way to wake who runs the tasks of a host."""
+        self._clock = clock
+        self._blobs = blobs
+        self._lease = lease
+        self._notify = notify
+        self._claims = Claims(clock, lease)
+        self._runtime: Runtime | None = None
+
+    def bind(self, runtime: Runtime) -> None:
+        """Use the kinds of tasks of a runtime."""
+        self._runtime = runtime
+
+    def kind(self, name: str) -> TaskKind:
+        """Return a kind of tasks; tasks of one that no plugin brings fail when they run."""
+        known = self._runtime.kinds.get(name) if self._runtime is not None else None
+        return known or TaskKind(name, _no_plugin)
+
+    # -- partitions ---------------------------------------------------------------------------------------------------
+
+    def create_partition(self, key: str, host: str, *, paused: bool = False) -> None:
+        """Add a partition whose tasks run on a compute host."""
+        Partition.create(key=key, host=host, paused=paused)
+
+    def close_partition(self, key: str) -> None:
+        """Take no further tasks and stop those that are open but do not survive; the partition goes with the last."""
+        partitions.change(key, closed=True, paused=False)
+        self.abort(key, [task.uuid for task in self.open_tasks(key) if not self.kind(task.kind).survives_delete])
+
+    def move_partition(self, key: str, host: str) -> None:
+        """Let another compute host run the tasks that do not run yet."""
+        self._tell(partitions.change(key, host=host))
+
+    def pause(self, key: str) -> None:
+        """Let no queued task start; one that runs goes on."""
+        partitions.change(key, paused=True)
+
+    def resume(self, key: str) -> None:
+        """Let queued tasks start again."""
+        self._tell(partitions.change(key, paused=False))
+
+    def has_partition(self, key: str) -> bool:
+        """Tell whether there is a partition, be it a closed one with tasks that survive."""
+        return bool(Partition.select().where(Partition.key == key).exists())
+
+    def open_tasks(self, partition: str) -> list[Task]:
+        """Return the open tasks of a partition, oldest first."""
+        return list(Task.active().where((Task.partition == partition) & Task.state.in_(OPEN)))
+
+    def loads(self) -> dict[str, tuple[int, int]]:
+        """Return for each host that has partitions the number of their open tasks, and that of the partitions."""
+        return partitions.loads()
+
+    # -- tasks --------------------------------------------------------------------------------------------------------
+
+    def enqueue(
+        self,
+        kind: str,
+        partition: str,
+        actor: Actor,
+        name: str,
+        payload: msgspec.Struct,
+        total: int,
+        uuid: str | None = None,
+        blobs: Sequence[str] = (),
+    ) -> Task:
+        """Add a task; who runs it is woken after the commit.
+
+        Args:
+            kind: name of its kind.
+            partition: the FIFO that it joins. That of a kind for workers is made if there is none.
+            actor: who owns it.
+            name: what the owner calls it.
+            payload: what its kind needs to know.
+            total: number of its cycles.
+            uuid: its identity, if that was promised already.
+            blobs: what is kept until the task ends, even if what they were found through is deleted meanwhile.
+
+        Raises:
+            Conflict: if the partition does not exist, or not any more, or one of the blobs is gone already.
+        """
+        what = self.kind(kind)
+        host = (partitions.reserve_for_workers if what.runs_on == "worker" else partitions.reserve)(partition)
+        self._retain(blobs)
+        task = Task.create(
+            uuid=uuid or new_uuid(),
+            kind=kind,
+            partition=partition,
+            name=name,
+            payload=msgspec.json.encode(payload).decode(),
+            total_cycles=total,
+            owner_id=actor.user_id,
+            project_id=actor.project_id,
+            blobs=json.dumps(list(blobs)),
+            priority=what.priority,
+        )
+        partitions.added(task)
+        self._tell(host)
+        return task
+
+    def _retain(self, blobs: Sequence[str]) -> None:
+        try:
+            for blob in blobs:
+                self._blobs.retain(blob)
+        except CorruptFile as error:
+            raise Conflict("Something that the task needs was deleted meanwhile") from error
+
+    def claim(self, host: str, owner: str, running: frozenset[str] = frozenset(), *, alone: bool = True) -> Task | None:
+        """Take the next task of a host, or None.
+
+        Of the first tasks of all partitions, the one with the highest priority is next. Partitions of one priority take
+        turns: one that was just served waits until the others were, so that a long queue of one user does not keep all
+        others from theirs. Turns are remembered by the process.
+
+        Args:
+            host: name of the compute host, or `WORKERS`.
+            owner: identity of the worker process. A lease of another owner must have run out; the sidecar of a host is
+                unique, so it passes an owner that begins with the host's name and a slash, and takes over what its
+                predecessor left.
+            running: uuids of tasks that this owner runs already, and partitions that it has not left yet.
+            alone: whether the owner runs nothing else. Only then it is given a task whose process has died.
+        """
+        return self._claims.claim(host, owner, running, alone)
+
+    def progress(self, task: Task, cycle: int) -> bool:
+        """Store a cycle count, renew the lease and tell whether the task is still wanted.
+
+        Raises:
+            LeaseLost: if the task belongs to another worker now.
+        """
+        until = self._clock.monotonic() + self._lease
+        with relaxed():
+            changed = _fenced(task, ACTIVE, current_cycle=cycle, lease_until=until)
+        if changed:
+            return True
+        if _fenced(task, ABORTED, current_cycle=cycle):
+            return False
+        raise LeaseLost(f"task {task.uuid} belongs to another worker")
+
+    def renew(self, task: Task) -> bool:
+        """Renew the lease of a running task and tell whether it is still this worker's."""
+        with relaxed():
+            return _fenced(task, ACTIVE, lease_until=self._clock.monotonic() + self._lease)
+
+    @contextlib.contextmanager
+    def commit(self, task: Task, cursor: int, *, final: bool = False) -> Iterator[None]:
+        """Run the block in one transaction with a task's cursor, and with its end if `final`.
+
+        The fence is checked before the block. What the task held is released after it: the block may be about to count
+        a reference of its own to that, and the task's may be the last one.
+
+        Raises:
+            LeaseLost: if the task belongs to another worker now, or was aborted.
+        """
+        attempts = 1 if cursor > task.cursor else task.attempts
+        values: dict[str, Any] = {"cursor": cursor, "current_cycle": cursor, "attempts": attempts}
+        if final:
+            values |= {"state": FINISHED, "ended_at": self._clock.now()}
+        with atomic():
+            if final:
+                partitions.lock(str(task.partition))
+            self._hold(task, **values)
+            yield
+            if final:
+                self._ended(task, FINISHED)
+        task.cursor, task.attempts = cursor, attempts
+
+    @staticmethod
+    def _hold(task: Task, **values: Any) -> None:
+        if not _fenced(task, ACTIVE, **values):
+            raise LeaseLost(f"task {task.uuid} belongs to another worker or was aborted")
+
+    def fail(self, task: Task, reason: str, cause: Exception | None = None) -> None:
+        """End a task with a reason, unless it was aborted or taken away meanwhile; `cause` is for its kind."""
+        task.cause = cause
+        with atomic():
+            partitions.lock(str(task.partition))
+            if _fenced(task, ACTIVE, state=FAILED, error=reason, ended_at=self._clock.now()):
+                self._ended(task, FAILED, reason)
+
+    def retry(self, task: Task, reason: str, pause: float) -> None:
+        """Let a task begin once more after so many seconds, unless it was aborted or taken away meanwhile."""
+        until = self._clock.monotonic() + pause
+        values = {"lease_owner": "", "lease_boot": self._clock.boot(), "lease_until": until}
+        _fenced(task, ACTIVE, state=QUEUED, error=reason, **values)
+
+    def hand_back(self, task: Task) -> None:
+        """Let the next process go on with a task that this one leaves on purpose."""
+        _fenced(task, ACTIVE, attempts=task.attempts - 1, lease_until=0.0)
+
+    def abort(self, partition: str, uuids: Iterable[str]) -> None:
+        """Stop open tasks of a partition; one that runs notices with its next step."""
+        wanted = set(uuids)
+        partitions.lock(partition)
+        for task in self.open_tasks(partition):
+            if task.uuid in wanted and _end_open(task, state=ABORTED, ended_at=self._clock.now()):
+                self._ended(task, ABORTED)
+        self._tell(partitions.change(partition))
+
+    def _ended(self, task: Task, state: str, error: str = "") -> None:
+        """Do what the end of a task brings along, in the transaction that ended it."""
+        task.state, task.error = state, error
+        for blob in json.loads(task.blobs):
+            self._blobs.release(blob)
+        ended = self.kind(task.kind).ended
+        if ended is not None and self._runtime is not None:
+            try:
+                with atomic():
+                    ended(self._runtime, task)
+            except Exception:
+                # A task that could not end would be run again for ever.
+                log.exception("end of a task was not dealt with", extra={"task": task.uuid, "kind": task.kind})
+        partitions.change(str(task.partition))
+
+    def _tell(self, host: str) -> None:
+        if host:
+            after_commit(lambda: self._notify(host))
+
+    def wait(self, uuid: str, timeout: float) -> str:
+        """Wait until a task is no longer open, at most `timeout` seconds, and return its state."""
+        end = time.monotonic() + timeout
+        pause = 0.002
+        while True:
+            row = Task.select(Task.state).where(Task.uuid == uuid).tuples().first()
+            state = str(row[0]) if row else ABORTED
+            if state not in OPEN or time.monotonic() >= end:
+                return state
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.05)
+
+    def recover(self) -> list[str]:
+        """Make partitions and tasks agree, before anything runs; returns the tasks that failed for want of a partition.
+
+        They agree already unless rows were written by hand, or by a version that let tasks outlive their partition.
+        """
+        lost = list(Task.select().where(Task.state.in_(OPEN) & Task.partition.not_in(Partition.select(Partition.key))))
+        reason = "what it belongs to was deleted"
+        for task in lost:
+            with atomic():
+                if _end_open(task, state=FAILED, error=reason, ended_at=self._clock.now()):
+                    self._ended(task, FAILED, reason)
+        for key in partitions.doubtful():
+            with atomic():
+                partitions.change(key)
+        return [str(task.uuid) for task in lost]
+
+
+def _fenced(task: Task, expected: str, **values: Any) -> bool:
+    mine = (Task.uuid == task.uuid) & (Task.fence == task.fence) & (Task.state == expected)
+    return compare_and_set(Task, mine, **values)
+
+
+def _end_open(task: Task, **values: Any) -> bool:
+    return compare_and_set(Task, (Task.uuid == task.uuid) & Task.state.in_(OPEN), **values)
+
+
+def _no_plugin(job: Any) -> None:
+    raise LookupError(f"no installed plugin runs tasks of kind '{job.task.kind}'")

@@ -1,0 +1,273 @@
+"""Runs tasks: claims them from the queue, gives each to a thread, keeps its lease, notes its end.
+
+A sidecar has one for its host, a worker process one for tasks that need none. One thread claims, so that the database
+sees one poll however many tasks may run. Must not know what a task does.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from hanami_core import localsocket
+from hanami_core.errors import ClientError, LeaseLost
+from hanami_core.ids import new_uuid
+from hanami_core.queue.claims import ALONE_SECONDS
+from hanami_core.queue.job import Job
+from hanami_core.queue.kinds import TaskKind
+from hanami_core.queue.models import Task
+from hanami_core.storage.database import reset
+
+if TYPE_CHECKING:
+    from hanami_core.runtime import Runtime
+
+__all__ = ["TaskRunner"]
+
+POLL = 0.5
+NICENESS = 5
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+LEAVING = 60.0
+"""Seconds that a task has to notice that it is no longer wanted."""
+
+log = logging.getLogger("hanami.tasks")
+
+
+class TaskRunner:
+    """The tasks that one process runs for one host, or for `WORKERS`."""
+
+    def __init__(self, runtime: Runtime, host: str, slots: int, broken: Callable[[str], None]) -> None:
+        """Run up to `slots` tasks of `host` at the same time.
+
+        `broken` is called if the runner can not go on, or a task does not come back: then only the end of the process
+        frees what the task holds.
+        """
+        self._runtime = runtime
+        self._host = host
+        self._broken = broken
+        self._owner = f"{host}/{new_uuid()}"
+        self._slots = slots
+        self._threads = ThreadPoolExecutor(slots, "task", _step_back)
+        self._own: list[threading.Thread] = []
+        self._changed = threading.Condition()
+        self._notified = 0
+        self._running: dict[str, _Running] = {}
+        self._stop = threading.Event()
+        self._listener: socket.socket | None = None
+
+    @property
+    def count(self) -> int:
+        """Number of running tasks."""
+        return len(self._running)
+
+    def start(self) -> None:
+        """Begin to claim tasks."""
+        for work in (self._dispatch, self._watch):
+            self._begin(work.__name__, self._guard, work)
+
+    def listen(self) -> None:
+        """Look for tasks whenever the queue says that there is one, from a thread of its own."""
+        path = localsocket.notify_path(self._runtime.settings.data_dir, self._host)
+        self._listener = localsocket.bind(socket.SOCK_DGRAM, path)
+        self._begin("notifications", self._receive, self._listener)
+
+    def _begin(self, name: str, work: Callable[..., None], argument: object) -> None:
+        thread = threading.Thread(target=work, args=(argument,), name=name, daemon=True)
+        self._own.append(thread)
+        thread.start()
+
+    def _receive(self, listener: socket.socket) -> None:
+        with listener:
+            while listener.recv(16):
+                self.notify()
+
+    def notify(self) -> None:
+        """Look for tasks now."""
+        with self._changed:
+            self._notified += 1
+            self._changed.notify_all()
+
+    def stop(self, timeout: float) -> bool:
+        """Claim nothing more, let running tasks store their state, and tell whether all did so in `timeout` seconds.
+
+        If they did, no thread of the runner is left that might use the database.
+        """
+        deadline = time.monotonic() + timeout
+        self._stop.set()
+        self.notify()
+        if self._listener is not None:
+            self._listener.shutdown(socket.SHUT_RDWR)
+        with self._changed:
+            done = self._changed.wait_for(lambda: not self._running, timeout)
+            left = [running.job.task for running in self._running.values()]
+        for task in left:
+            self._guarded("task could not be handed back", self._runtime.queue.hand_back, task)
+        self._threads.shutdown(wait=done)
+        for thread in self._own:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return done and not any(thread.is_alive() for thread in self._own)
+
+    def _guard(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException:
+            log.exception("task runner failed")
+            self._broken(f"task runner failed in {work.__name__}")
+        finally:
+            reset(self._runtime.database)
+
+    # -- claiming -----------------------------------------------------------------------------------------------------
+
+    def _dispatch(self) -> None:
+        while not self._stop.is_set():
+            with self._changed:
+                seen = self._notified
+                free = len(self._running) < self._slots and not any(r.is_alone for r in self._running.values())
+            if not (free and self._claim()):
+                with self._changed:
+                    self._changed.wait_for(lambda seen=seen: self._notified != seen, POLL)  # type: ignore[misc]
+
+    def _claim(self) -> bool:
+        with self._changed:
+            # An aborted task keeps its partition until it has noticed.
+            busy = frozenset(self._running) | {str(r.job.task.partition) for r in self._running.values()}
+        try:
+            task = self._runtime.queue.claim(self._host, self._owner, busy, alone=not busy)
+        except Exception:
+            # A full disk or a database that restarts; the next poll tries again, with a new connection.
+            log.exception("no task could be claimed")
+            reset(self._runtime.database)
+            return False
+        if task is None:
+            return False
+        job = Job(self._runtime, task, self._stop)
+        with self._changed:
+            stops = self._stop.is_set()  # `stop` waits only for what is noted by now
+            if not stops:
+                self._running[task.uuid] = _Running(job)
+        if stops:
+            self._guarded("task could not be handed back", self._runtime.queue.hand_back, task)
+            return False
+        self._threads.submit(self._run, job).add_done_callback(self._check)
+        return True
+
+    def _check(self, future: Future[None]) -> None:
+        if future.exception() is not None:
+            log.error("task thread failed", exc_info=future.exception())
+            self._broken("task thread failed")
+
+    # -- running ------------------------------------------------------------------------------------------------------
+
+    def _run(self, job: Job) -> None:
+        job.alive = time.monotonic()
+        try:
+            self._run_kind(job, self._runtime.queue.kind(str(job.task.kind)))
+        finally:
+            with self._changed:
+                del self._running[job.task.uuid]
+            self.notify()
+
+    def _run_kind(self, job: Job, kind: TaskKind) -> None:
+        task, queue = job.task, self._runtime.queue
+        fields = {"task": task.uuid, "kind": task.kind, "partition": task.partition}
+        if task.attempts > max(kind.retries, kind.crashes) + 1:
+            log.error("task is given up", extra=fields | {"attempts": task.attempts})
+            self._guarded("failure could not be stored", queue.fail, task, _given_up(task))
+            return
+        log.info("task begins", extra=fields | {"cycle": task.cursor})
+        try:
+            kind.run(job)
+            log.info("task ended", extra=fields)
+        except LeaseLost as error:
+            log.warning("task was taken away", extra=fields | {"reason": str(error)})
+        except Exception as error:
+            self._note_failure(task, kind, error)
+        else:
+            if job.interrupted:
+                self._guarded("task could not be handed back", queue.hand_back, task)
+
+    def _note_failure(self, task: Task, kind: TaskKind, error: Exception) -> None:
+        again = task.attempts <= kind.retries and not isinstance(error, ClientError)
+        log.exception("task failed", extra={"task": task.uuid, "kind": task.kind, "again": again})
+        if again:
+            pause = min(FIRST_PAUSE * 2 ** (task.attempts - 1), LONGEST_PAUSE)
+            self._guarded("retry could not be stored", self._runtime.queue.retry, task, _reason(error), pause)
+        else:
+            self._guarded("failure could not be stored", self._runtime.queue.fail, task, _reason(error), error)
+
+    def _guarded(self, complaint: str, action: Callable[..., object], task: Task, *arguments: object) -> None:
+        """Do something about a task; if that fails, the task is run again when its lease is over."""
+        try:
+            action(task, *arguments)
+        except Exception:
+            log.exception(complaint, extra={"task": task.uuid})
+            reset(self._runtime.database)
+
+    # -- watching -----------------------------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        """Keep the leases of tasks that take long between two steps, and notice those that hang."""
+        silence = self._runtime.settings["queue.silence"]
+        while not self._stop.wait(self._runtime.settings["queue.lease"] / 3):
+            with self._changed:
+                tasks = list(self._running.values())
+            for running in tasks:
+                self._renew(running)
+                if running.hangs(silence):
+                    log.error("task hangs", extra={"task": running.job.task.uuid, "kind": running.job.task.kind})
+                    self._broken(f"task {running.job.task.uuid} hangs")
+
+    def _renew(self, running: _Running) -> None:
+        try:
+            running.note_wanted(self._runtime.queue.renew(running.job.task))
+        except Exception:
+            log.exception("lease could not be renewed", extra={"task": running.job.task.uuid})
+            reset(self._runtime.database)
+
+
+class _Running:
+    """A task in a thread."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self._since = time.monotonic()
+        self._unwanted: float | None = None
+
+    @property
+    def is_alone(self) -> bool:
+        """Tell whether nothing may be started beside the task, because its process may die of it."""
+        task = self.job.task
+        # Progress that was stored brings the attempts back to one.
+        return task.suspect and task.attempts > 1 and time.monotonic() - self._since < ALONE_SECONDS
+
+    def note_wanted(self, wanted: bool) -> None:
+        """Remember since when the task is not wanted any more, or another worker's."""
+        if not wanted:
+            self._unwanted = self._unwanted or time.monotonic()
+
+    def hangs(self, silence: float) -> bool:
+        """Tell whether the task gives no sign of life, or does not notice that it is not wanted."""
+        now = time.monotonic()
+        return now - self.job.alive > silence or (self._unwanted is not None and now - self._unwanted > LEAVING)
+
+
+def _step_back() -> None:
+    # The event loop and the api answer people; tasks leave them the cores that they need for it.
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror  # without the path, which is nobody's business
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def _given_up(task: Task) -> str:
+    times = "once" if task.attempts == 2 else f"{task.attempts - 1} times"
+    return f"the process that ran it ended {times} without progress"

@@ -1,0 +1,169 @@
+"""The Api object of the native API.
+
+The order of its checks is part of the wire: path, method, query, body, login, permission, and only then whether there
+is such a route, and its fields.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import falcon
+import msgspec
+
+from hanami_core.clock import Moment, stamp
+from hanami_core.errors import BadRequest, ClientError, Unauthorized, VisibleError
+from hanami_core.http import Api, ApiDescription, Call, Route, SocketOpening
+from hanami_core.http.fields import body_of
+from hanami_plugins.api_v1_0alpha.fields import decode_body, merge, parse_query
+from hanami_plugins.api_v1_0alpha.sentences import SENTENCES
+from hanami_plugins.api_v1_0alpha.validation import field_types, validate
+
+__all__ = ["NativeApi"]
+
+PREFIX = "/v1.0alpha"
+SCHEME = "token"
+TOKEN_HEADER = "X-Auth-Token"  # noqa: S105 - a name
+METHODS = ("GET", "POST", "PUT", "DELETE")
+WITH_BODY = ("POST", "PUT")
+SHORTEST_PATH = 6
+NO_MOMENT = "-"
+_SLASHES = re.compile(r"/{2,}")
+
+# Released clients know no other statuses than 400, 401, 404, 409, 500 and 503.
+_STATUSES = {402: 401, 403: 401, 405: 400, 412: 409, 413: 400, 415: 400, 422: 400, 429: 401, 507: 500}
+
+
+class FirstMessage(msgspec.Struct, forbid_unknown_fields=True):
+    """What a websocket's client says first: who it is and what it wants."""
+
+    token: str
+    target: str
+    uuid: str
+
+
+class NativeApi(Api):
+    """The native API."""
+
+    sentences = SENTENCES
+
+    def __init__(self, prefix: str = PREFIX) -> None:
+        super().__init__("native", prefix, (SCHEME,), fallback=True, hides_unknown=True)
+
+    # -- requests -----------------------------------------------------------------------------------------------------
+
+    def admit(self, request: falcon.Request) -> str:
+        """Return the path without repeated slashes."""
+        raw = str(request.env.get("RAW_URI", "")).partition("?")[0]
+        path = str(request.env.get("PATH_INFO", ""))
+        if not path.startswith("/") or ".." in path or ".." in raw:
+            raise BadRequest("path_invalid")
+        if request.method not in METHODS:
+            raise BadRequest("method_unsupported", method=request.method, known=", ".join(METHODS))
+        return _SLASHES.sub("/", str(request.path))
+
+    def begin(self, request: falcon.Request, route: Route | None, limit: int) -> None:
+        """Decode query and body, whoever the caller is."""
+        if route is None and len(request.path) < SHORTEST_PATH:
+            raise BadRequest("path_too_short", path=request.path)
+        request.context.query = parse_query(request.query_string)
+        request.context.body = {}
+        if request.method in WITH_BODY and (route is None or route.request is not None):
+            request.context.body = decode_body(body_of(request, limit))
+        request.context.fields = {**request.context.body, **request.context.query}
+
+    def read(self, call: Call, route: Route, limit: int) -> msgspec.Struct:
+        """Return the fields of body, query and path, the last ones winning."""
+        assert route.request is not None, "the handler reads the request itself"
+        context = call.req.context
+        values: dict[str, Any] = merge(context.body, context.query, field_types(route.request))
+        try:
+            return validate(route.request, values | {name: str(value) for name, value in call.params.items()})
+        except RecursionError:
+            raise BadRequest("nested_too_deeply") from None
+
+    # -- answers ------------------------------------------------------------------------------------------------------
+
+    def encode(self, value: object) -> object:
+        """Write moments as this wire does."""
+        if isinstance(value, Moment):
+            return NO_MOMENT if value.seconds is None else stamp(value.seconds)
+        return super().encode(value)
+
+    def schema(self, kind: type) -> dict[str, Any]:
+        """Describe moments."""
+        return {"type": "string"} if kind is Moment else super().schema(kind)
+
+    def answer(self, call: Call, route: Route, result: object) -> None:
+        """Answer 200 with JSON, whatever it is."""
+        call.resp.data, call.resp.content_type = self._encoder.encode(result), falcon.MEDIA_JSON
+
+    def refuse(
+        self, request: falcon.Request, response: falcon.Response, error: VisibleError, route: Route | None = None
+    ) -> None:
+        """Answer with the plain text of an error."""
+        response.status = _STATUSES.get(error.status, error.status)
+        response.content_type = falcon.MEDIA_TEXT
+        response.data = None
+        response.text = self.sentence(error, route)
+
+    def sentence(self, error: VisibleError, route: Route | None = None) -> str:
+        """Return the text of an error; an explanation stands alone."""
+        text = super().sentence(error, route)
+        known = error.code in self.sentences or (route is not None and error.code in route.errors)
+        return text if known or "reason" not in error.parameters else str(error.parameters["reason"])
+
+    def unknown(self, request: falcon.Request, allowed: tuple[str, ...]) -> ClientError:
+        """Say which path and method there are not."""
+        return BadRequest("endpoint_unknown", path=request.path.lstrip("/"), method=request.method)
+
+    # -- websockets ---------------------------------------------------------------------------------------------------
+
+    def open_socket(self, request: falcon.Request, message: bytes) -> SocketOpening:
+        """Read the first message, which names the token, the target and the resource."""
+        values: Mapping[str, Any] = decode_body(message)
+        # Released clients may send more than is needed.
+        first = validate(
+            FirstMessage, {name: values[name] for name in FirstMessage.__struct_fields__ if name in values}
+        )
+        request.env[f"HTTP_{TOKEN_HEADER.upper().replace('-', '_')}"] = first.token
+        return SocketOpening(first.target, first.uuid, request)
+
+    def socket_opened(self, identity: str) -> bytes:
+        """Tell the client that the socket is open."""
+        return msgspec.json.encode({"success": True, "uuid": identity})
+
+    def socket_refused(self, error: VisibleError) -> bytes:
+        """Tell the client why a message is refused."""
+        known_token = not isinstance(error, Unauthorized)
+        text = self.sentence(error) if known_token else self.sentences["socket_token_invalid"]
+        return msgspec.json.encode({"success": False, "error": text})
+
+    # -- description --------------------------------------------------------------------------------------------------
+
+    @property
+    def description(self) -> ApiDescription:
+        """What the OpenAPI document says about the API."""
+        return ApiDescription(
+            title="Hanami",
+            about=ABOUT,
+            security={SCHEME: {"type": "apiKey", "in": "header", "name": TOKEN_HEADER}},
+            errors=ERRORS,
+            error_type="text/plain",
+        )
+
+
+ERRORS = {
+    "400": ("BadRequest", "A field breaks a rule; the text names both."),
+    "401": ("Unauthorized", "No valid token, or not allowed."),
+    "404": ("NotFound", "Does not exist, or is not visible to the caller."),
+    "409": ("Conflict", "Contradicts what is there."),
+    "500": ("InternalError", "A defect of the server; the text has a number that stands in its log."),
+}
+ABOUT = f"""\
+Every answer but 200 is plain text that says what is wrong. A token comes from `POST {PREFIX}/token`, goes into the
+header `{TOKEN_HEADER}` and ends with its user, its place in a project or its passphrase. Fields of GET and DELETE stand
+in the query, those of POST and PUT in a JSON object; unknown fields are refused. Lengths of texts count bytes in UTF-8.
+"""

@@ -1,0 +1,113 @@
+"""From the body and the query of a request to a mapping of field values, as the wire fixes it.
+
+Must not know what the fields mean; `hanami_plugins.api_v1_0alpha.validation` checks them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from itertools import chain
+from typing import Any
+from urllib.parse import unquote
+
+import msgspec
+
+from hanami_core.errors import BadRequest
+
+__all__ = ["decode_body", "merge", "parse_query"]
+
+LARGEST_INTEGER = (1 << 63) - 1
+DEEPEST = 64
+_INTEGER = re.compile(r"-?[0-9]+")
+_FLOAT = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+_LONGEST_NUMBER = 32
+
+
+def decode_body(body: bytes) -> dict[str, Any]:
+    """Return the object that a JSON text describes.
+
+    Raises:
+        BadRequest: if it is none, is nested too deeply, or has a number that 64 bits can not hold.
+    """
+    try:
+        values = msgspec.json.decode(body)
+    except RecursionError:
+        raise BadRequest("body_nested_too_deeply") from None
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        raise BadRequest("body_invalid", reason=str(error)) from None
+    if not isinstance(values, dict):
+        raise BadRequest("body_no_object")
+    _check(values)
+    return values
+
+
+def _check(values: dict[str, Any]) -> None:
+    level: list[Any] = [values]
+    for _ in range(DEEPEST):
+        if any(type(value) is int and abs(value) > LARGEST_INTEGER for value in level):
+            raise BadRequest("body_number_too_big")
+        inner = [
+            value.values() if isinstance(value, dict) else value for value in level if isinstance(value, dict | list)
+        ]
+        level = list(chain.from_iterable(inner))
+        if not level:
+            return
+    raise BadRequest("body_nested_too_deeply")
+
+
+def parse_query(query: str) -> dict[str, str]:
+    """Return the pairs of a query, percent-decoded once; a ``+`` stays one.
+
+    Raises:
+        BadRequest: if a name stands there twice or the decoded text is not UTF-8.
+    """
+    pairs: dict[str, str] = {}
+    for pair in filter(None, query.split("&")):
+        name, _, value = pair.partition("=")
+        name = _unquote(name)
+        if name in pairs:
+            raise BadRequest("field_repeated", field=name)
+        pairs[name] = _unquote(value)
+    return pairs
+
+
+def _unquote(text: str) -> str:
+    # WSGI hands over bytes as Latin-1.
+    try:
+        return unquote(text.encode("latin-1"), errors="strict") if "%" in text or not text.isascii() else text
+    except UnicodeError:
+        raise BadRequest("query_not_utf8") from None
+
+
+def merge(body: Mapping[str, Any], query: Mapping[str, str], types: Mapping[str, str]) -> dict[str, Any]:
+    """Return the fields of body and query, the query's winning, typed as the request wants them.
+
+    Args:
+        body: decoded body.
+        query: texts of the query.
+        types: name of each known field's JSON type, as `hanami_plugins.api_v1_0alpha.validation.field_types` gives it.
+
+    Raises:
+        BadRequest: if a number is out of range.
+    """
+    return {**body, **{name: _typed(name, text, types.get(name, "")) for name, text in query.items()}}
+
+
+def _typed(name: str, text: str, kind: str) -> Any:
+    if kind == "bool" and text in ("true", "false"):
+        return text == "true"
+    if kind == "int" and _INTEGER.fullmatch(text):
+        return _integer(name, text)
+    if kind == "float" and len(text) <= _LONGEST_NUMBER and _FLOAT.fullmatch(text):
+        return float(text)
+    return text
+
+
+def _integer(name: str, text: str) -> int:
+    value = int(text) if len(text) <= _LONGEST_NUMBER else None
+    if value is None or abs(value) > LARGEST_INTEGER:
+        if text.startswith("-"):
+            raise BadRequest("field_too_small", field=name, limit=-LARGEST_INTEGER)
+        raise BadRequest("field_too_big", field=name, limit=LARGEST_INTEGER)
+    return value

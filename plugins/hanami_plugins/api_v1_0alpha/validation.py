@@ -1,0 +1,115 @@
+"""From a decoded body to a request struct, with the checks that the wire specification fixes.
+
+The order is part of the interface: unknown fields, then missing ones, both in alphabetical order, then per field the
+type, the length and the pattern. Nested values are checked by msgspec. Lengths count bytes and come before patterns, so
+that no pattern meets a long text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, TypeVar, get_type_hints
+
+import msgspec
+from msgspec import inspect as inspection
+
+from hanami_core.errors import BadRequest
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+_TYPE_NAMES: tuple[tuple[type, str, type], ...] = (
+    (inspection.BoolType, "bool", bool),
+    (inspection.IntType, "int", int),
+    (inspection.FloatType, "float", float),
+    (inspection.StrType, "string", str),
+    (inspection.ListType, "array", list),
+    (inspection.DictType, "map", dict),
+)
+
+
+def validate(struct: type[S], values: Mapping[str, Any]) -> S:
+    """Return `values` as a `struct`.
+
+    Raises:
+        BadRequest: for the first rule that is broken.
+    """
+    fields = _fields(struct)
+    for name in sorted(values):
+        if name not in fields:
+            raise BadRequest("field_unknown", field=name)
+    for name in sorted(fields):
+        if name not in values and fields[name].required:
+            raise BadRequest("field_missing", field=name)
+    for name in sorted(values):
+        _check(name, values[name], fields[name].type)
+    try:
+        return msgspec.convert(dict(values), struct, strict=True)
+    except msgspec.ValidationError as error:
+        raise BadRequest("values_invalid", reason=str(error)) from error
+
+
+@cache
+def field_types(struct: type[msgspec.Struct]) -> dict[str, str]:
+    """Return for each field the name of its JSON type, or '' where several besides null are allowed."""
+    return {name: _expected(_without_null(field.type))[0] for name, field in _fields(struct).items()}
+
+
+def _without_null(kind: inspection.Type) -> inspection.Type:
+    if not isinstance(kind, inspection.UnionType):
+        return kind
+    members = [member for member in kind.types if not isinstance(member, inspection.NoneType)]
+    return members[0] if len(members) == 1 else kind
+
+
+@cache
+def _fields(struct: type[msgspec.Struct]) -> dict[str, inspection.Field]:
+    get_type_hints(struct, include_extras=True)
+    info = inspection.type_info(struct)
+    assert isinstance(info, inspection.StructType)
+    return {field.encode_name: field for field in info.fields}
+
+
+def _expected(kind: inspection.Type) -> tuple[str, type | None]:
+    for cls, name, python in _TYPE_NAMES:
+        if isinstance(kind, cls):
+            return name, python
+    return "", None
+
+
+def _check(name: str, value: Any, kind: inspection.Type) -> None:
+    if isinstance(kind, inspection.UnionType):
+        if value is None and any(isinstance(member, inspection.NoneType) for member in kind.types):
+            return
+        kind = _member_for(value, kind)
+    expected, python = _expected(kind)
+    if python is not None and type(value) is not python:
+        raise BadRequest("field_wrong_type", field=name, type=expected)
+    if isinstance(kind, inspection.StrType):
+        _check_text(name, value, kind)
+    if isinstance(kind, (inspection.IntType, inspection.FloatType)):
+        _check_number(name, value, kind)
+
+
+def _member_for(value: Any, union: inspection.UnionType) -> inspection.Type:
+    fitting = (member for member in union.types if _expected(member)[1] is type(value))
+    typed = (member for member in union.types if _expected(member)[1] is not None)
+    return next(fitting, None) or next(typed, None) or union
+
+
+def _check_text(name: str, value: str, kind: inspection.StrType) -> None:
+    length = len(value.encode(errors="surrogatepass"))
+    if kind.max_length is not None and length > kind.max_length:
+        raise BadRequest("field_too_long", field=name, limit=kind.max_length)
+    if kind.pattern is not None and not re.fullmatch(kind.pattern, value):
+        raise BadRequest("field_no_match", field=name, pattern=kind.pattern)
+    if kind.min_length is not None and length < kind.min_length:
+        raise BadRequest("field_too_short", field=name, limit=kind.min_length)
+
+
+def _check_number(name: str, value: float, kind: inspection.IntType | inspection.FloatType) -> None:
+    if kind.ge is not None and value < kind.ge:
+        raise BadRequest("field_too_small", field=name, limit=kind.ge)
+    if kind.le is not None and value > kind.le:
+        raise BadRequest("field_too_big", field=name, limit=kind.le)

@@ -1,0 +1,101 @@
+"""The task that makes a table of uploaded files.
+
+It runs in a worker process, which starts a process of its own for the format (`hanami_core.decoding`). Knows neither
+HTTP nor who may finalise an upload.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from hanami_core import decoding
+from hanami_core.access import Actor
+from hanami_core.errors import ClientError, Conflict, LeaseLost
+from hanami_core.queue import FAILED, Job, Task, TaskKind
+from hanami_core.runtime import Runtime
+from hanami_plugins import uploads
+from hanami_plugins.datasets.models import DECODING, READY, REFUSED, UPLOADING, Dataset
+from hanami_plugins.uploads import Upload
+
+RETRIES = 2
+"""How often decoding is tried again after it failed for a reason that lies not in the files, such as a full disk."""
+
+
+class Decode(msgspec.Struct, forbid_unknown_fields=True):
+    """Payload: the dataset, and the uuid of the file of each part."""
+
+    dataset: str
+    files: dict[str, str]
+
+
+def partition_of(dataset: Dataset) -> str:
+    """Return the queue of a dataset: that of its owner, so that those who upload take turns."""
+    return f"datasets:{dataset.owner_id}"
+
+
+def enqueue(runtime: Runtime, actor: Actor, dataset: Dataset, files: Mapping[str, Upload]) -> str:
+    """Queue the decoding of a dataset whose files are complete, in the caller's transaction, and return the task.
+
+    Raises:
+        Conflict: if somebody else has just done so.
+    """
+    payload = Decode(dataset.uuid, {part: upload.uuid for part, upload in files.items()})
+    size = sum(upload.size for upload in files.values())
+    task = runtime.queue.enqueue("decode", partition_of(dataset), actor, dataset.name, payload, size)
+    waits = (Dataset.uuid == dataset.uuid) & Dataset.state.in_((UPLOADING, REFUSED))
+    if not Dataset.update(state=DECODING, error="", decoding=task.uuid).where(waits).execute():
+        raise Conflict(f"Data-set with uuid '{dataset.uuid}' is finalised by another request")
+    return str(task.uuid)
+
+
+def run(job: Job) -> None:
+    """Decode the files of a dataset."""
+    runtime, work = job.runtime, job.payload(Decode)
+    dataset = Dataset.get(Dataset.uuid == work.dataset)
+    paths = {part: uploads.path(runtime, Upload.get(Upload.uuid == file)) for part, file in work.files.items()}
+    if dataset.format not in runtime.formats:
+        raise Conflict(f"no installed plugin reads files of format '{dataset.format}'")
+    module = runtime.formats.owner(dataset.format).module_name
+    with runtime.blobs.staging(job.task.uuid) as staged:
+        try:
+            shape = decoding.decode(module, dataset.format, paths, staged, _limits(runtime), job.step)
+        except decoding.Stopped:
+            return
+        runtime.blobs.seal(staged)
+        with job.commit(job.task.total_cycles, final=True):
+            _become_ready(job, dataset, runtime.blobs.adopt(staged), shape)
+
+
+def _become_ready(job: Job, dataset: Dataset, blob: str, shape: decoding.DecodeResult) -> None:
+    waits = (Dataset.uuid == dataset.uuid) & (Dataset.decoding == job.task.uuid) & (Dataset.state == DECODING)
+    if not Dataset.update(**described(blob, shape)).where(waits).execute():
+        raise LeaseLost(f"dataset {dataset.uuid} does not wait for its table any more")
+    uploads.discard(job.runtime, dataset.uuid)
+
+
+def described(blob: str, shape: decoding.DecodeResult) -> dict[str, Any]:
+    """Return the columns of a row that tell of its table."""
+    columns = json.dumps(shape.columns)
+    return {"state": READY, "blob": blob, "rows": shape.rows, "dtype": shape.dtype, "columns": columns}
+
+
+def ended(runtime: Runtime, task: Task) -> None:
+    """Note in the dataset that the task failed: its files were refused, or may be finalised again as they are."""
+    if task.state == FAILED:
+        refused = isinstance(task.cause, ClientError)
+        waits = (Dataset.decoding == task.uuid) & (Dataset.state == DECODING)
+        Dataset.update(state=REFUSED if refused else UPLOADING, error=task.error).where(waits).execute()
+
+
+def _limits(runtime: Runtime) -> decoding.Limits:
+    settings = runtime.settings
+    return decoding.Limits(
+        settings["datasets.decode_memory"], settings["datasets.decode_time"], settings["datasets.max_table"]
+    )
+
+
+KIND = TaskKind("decode", run, runs_on="worker", retries=RETRIES, ended=ended)

@@ -1,0 +1,141 @@
+"""What a handler returns, on its way into Falcon's response: values by the Api, pages, files, streams and events.
+
+Owns the life of a stream: how many there are, and what becomes of one whose handler raises in the middle. Must not know
+any Api.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import quote
+
+import falcon
+
+from hanami_core.errors import Unavailable
+from hanami_core.http import BoundRoute, Call, Events, File, Page, ServerEvent, Stream
+
+__all__ = ["Answers"]
+
+PIECE = 1 << 16
+RETRY_SECONDS = 5
+
+log = logging.getLogger("hanami.http")
+
+Failed = Callable[[Exception], object]
+
+
+class Answers:
+    """Renders what handlers return."""
+
+    def __init__(self, streams: int) -> None:
+        """Allow `streams` answers that take as long as their handlers like; each of them holds a thread."""
+        self._free = threading.BoundedSemaphore(streams)
+
+    def render(self, call: Call, bound: BoundRoute, result: object, failed: Failed) -> None:
+        """Put a result into the response of its call; `failed` is told if a stream raises in the middle."""
+        if isinstance(result, Page):
+            call.resp.data, call.resp.content_type = result.body, result.content_type
+        elif isinstance(result, File):
+            _send_file(call.resp, result)
+        elif isinstance(result, Stream):
+            parts = self._guarded(result.parts, failed)
+            call.resp.content_type = result.content_type
+            if result.length is None:
+                call.resp.stream = parts
+            else:
+                call.resp.set_stream(parts, result.length)
+        elif isinstance(result, Events):
+            call.resp.content_type = "text/event-stream"
+            call.resp.cache_control = ["no-cache"]
+            call.resp.set_header("X-Accel-Buffering", "no")
+            call.resp.stream = self._guarded(map(_event, result.events), failed, result.events)
+        else:
+            bound.api.answer(call, bound.route, result)
+        if call.req.method == "HEAD":
+            _close(call.resp.stream)  # which Falcon neither sends nor closes then
+
+    def _guarded(self, parts: Iterable[bytes], failed: Failed, source: object = None) -> _Guarded:
+        if not self._free.acquire(blocking=False):
+            _close(parts if source is None else source)
+            raise Unavailable("streams_exhausted", retry_after=RETRY_SECONDS)
+        return _Guarded(parts, parts if source is None else source, failed, self._free.release)
+
+
+class _Guarded:
+    """A stream that gives its place back, and tells of an error before the connection breaks off."""
+
+    def __init__(self, parts: Iterable[bytes], source: object, failed: Failed, release: Callable[[], None]) -> None:
+        self._parts = iter(parts)
+        self._source, self._failed, self._release = source, failed, release
+        self._closed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            return next(self._parts)
+        except StopIteration:
+            raise
+        except Exception as error:
+            self._failed(error)
+            raise
+
+    def close(self) -> None:
+        """End the stream; called by the WSGI server, whatever happened."""
+        if not self._closed:
+            self._closed = True
+            try:
+                _close(self._source)
+            finally:
+                self._release()
+
+
+def _close(source: object) -> None:
+    close = getattr(source, "close", None)
+    if close is not None:
+        try:
+            close()
+        except Exception:
+            log.exception("stream did not close")
+
+
+def _event(event: ServerEvent | None) -> bytes:
+    if event is None:
+        return b": alive\n\n"
+    lines = [f"{name}: {value}" for name, value in (("event", event.event), ("id", event.id)) if value]
+    # Lines of bytes end where those of the protocol do; lines of text end at more characters than that.
+    lines += [f"data: {line.decode()}" for line in event.data.encode().splitlines() or [b""]]
+    return ("\n".join(lines) + "\n\n").encode()
+
+
+class _Sent:
+    """A file while it is sent, piece by piece."""
+
+    def __init__(self, file: BinaryIO, remove: Path | None) -> None:
+        self._file, self._remove = file, remove
+
+    def read(self, size: int | None = None, /) -> bytes:
+        """Return the next piece."""
+        return self._file.read(size if size is not None and size > 0 else PIECE)
+
+    def close(self) -> None:
+        """Close the file, and remove it if it was made for this answer."""
+        self._file.close()
+        if self._remove is not None:
+            with suppress(FileNotFoundError):
+                self._remove.unlink()
+
+
+def _send_file(response: falcon.Response, file: File) -> None:
+    opened = file.path.open("rb")
+    response.content_type = file.content_type
+    if file.name:
+        response.set_header("Content-Disposition", f"attachment; filename*=UTF-8''{quote(file.name)}")
+    response.set_stream(_Sent(opened, file.path if file.remove else None), os.fstat(opened.fileno()).st_size)

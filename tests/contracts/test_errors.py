@@ -1,0 +1,144 @@
+"""Errors carry codes, and the native API has a sentence for each.
+
+Read from the sources: whoever raises a code without a sentence, or a sentence in place of a code, learns it here.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from hanami_core import errors
+from hanami_core.errors import VisibleError
+from hanami_plugins.api_v1_0alpha.sentences import SENTENCES
+from tests.contracts.test_house import PACKAGES, sources
+
+CODE = re.compile(r"[a-z][a-z0-9_]*")
+EXPLAINED = {"InvalidFile", "TemplateError"}
+"""Errors of parsers, which explain a place and a rule in a sentence."""
+VISIBLE = {
+    name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, VisibleError)
+} - EXPLAINED
+
+SENTENCES_STILL = (
+    "hanami_core/datasets.py",
+    "hanami_core/decoding.py",
+    "hanami_core/queue",
+    "hanami_core/runtime.py",
+    "hanami_plugins/clusters",
+    "hanami_plugins/datasets",
+    "hanami_plugins/direct_io",
+    "hanami_plugins/format_csv",
+    "hanami_plugins/format_mnist",
+    "hanami_plugins/host_numba",
+    "hanami_plugins/tasks",
+    "hanami_plugins/uploads",
+)
+"""Where errors are still raised with sentences. Nothing is added here."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """A place where an error gets its code. `code` is None for a sentence or nothing, `known` are its parameters."""
+
+    place: str
+    code: str | None
+    known: frozenset[str] | None
+
+
+def place_of(path: Path) -> str:
+    package = next(part for part in path.parts if part in PACKAGES)
+    return "/".join(path.parts[path.parts.index(package) :])
+
+
+def name_of(node: ast.expr | None) -> str:
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def text_of(node: ast.expr) -> str | None:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
+
+def is_sentence(node: ast.expr) -> bool:
+    """Tell whether an argument is a text that is put together, which a code never is."""
+    literal = text_of(node)
+    return isinstance(node, ast.JoinedStr | ast.BinOp) or (literal is not None and not CODE.fullmatch(literal))
+
+
+def site_of(node: ast.AST, place: str) -> Site | None:
+    where = f"{place}:{getattr(node, 'lineno', 0)}"
+    if isinstance(node, ast.Raise) and name_of(node.exc) in VISIBLE:
+        return Site(where, None, None)
+    if not isinstance(node, ast.Call):
+        return None
+    if name_of(node.func) in VISIBLE:
+        if not node.args or is_sentence(node.args[0]):
+            return Site(where, None, None)
+        code, named = text_of(node.args[0]), [keyword.arg for keyword in node.keywords]
+        known = None if None in named else frozenset(name for name in named if name)
+        return Site(where, code, known) if code is not None else None
+    if name_of(node.func) == "get" and len(node.args) >= 3 and isinstance(node.func, ast.Attribute):
+        code = text_of(node.args[2])
+        return Site(where, code, frozenset({"id", "uuid"})) if code is not None else None
+    return None
+
+
+def sites(path: Path) -> Iterator[Site]:
+    """Return where a file raises errors that a client sees, except for codes that are variables."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        found = site_of(node, place_of(path))
+        if found is not None:
+            yield found
+
+
+def files() -> list[Path]:
+    return list(sources("hanami_core", "hanami_plugins", "hanami_server"))
+
+
+def still(path: Path) -> bool:
+    return place_of(path).startswith(SENTENCES_STILL)
+
+
+def test_every_error_has_a_code_with_a_sentence() -> None:
+    found = [site for path in files() if not still(path) for site in sites(path)]
+    assert len({site.code for site in found}) > 40
+    assert [site.place for site in found if site.code is None] == []
+    assert [f"{site.place}: {site.code}" for site in found if site.code not in SENTENCES] == []
+
+
+@pytest.mark.parametrize("place", SENTENCES_STILL)
+def test_what_has_codes_now_stands_on_no_list(place: str) -> None:
+    found = [site for path in files() if place_of(path).startswith(place) for site in sites(path)]
+    assert any(site.code is None for site in found), f"{place} raises codes now: take it from the list"
+
+
+def test_every_sentence_is_used() -> None:
+    used = {
+        node.value
+        for path in files()
+        if path.name != "sentences.py"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    assert set(SENTENCES) - used == set()
+    assert [code for code in SENTENCES if not CODE.fullmatch(code)] == []
+
+
+def test_every_placeholder_of_a_sentence_is_given() -> None:
+    found = [
+        f"{site.place}: {site.code} has no {name}"
+        for path in files()
+        for site in sites(path)
+        if site.code in SENTENCES and site.known is not None
+        for _, name, _, _ in Formatter().parse(SENTENCES[site.code])
+        if name is not None and name not in site.known
+    ]
+    assert found == []

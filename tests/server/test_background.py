@@ -1,0 +1,211 @@
+"""Background work of a real server: processes of plugins, schedules, and tasks that need no compute host."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from hanami_server import child as child_module
+from hanami_server.child import Child
+from hanami_server.paths import process_lock_path, worker_lock_path
+from tests.server.harness import PROGRAM, ServerProcess, alive, descendants, until
+from tests.server.test_tasks import create, end, look
+
+
+def lines(server: ServerProcess, name: str) -> list[str]:
+    file = server.data_dir / name
+    return file.read_text().split() if file.exists() else []
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Processes of plugins
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_process_runs_with_the_server_and_ends_with_it(start_server):
+    server = start_server(server_stub__processes="good,program")
+    until(lambda: lines(server, "good.pids") and "process program" in server.state()["children"])
+    pid, program = server.child("process good"), server.child("process program")
+    assert lines(server, "good.pids") == [str(pid)]
+    with open(f"/proc/{program}/cmdline") as file:
+        assert file.read() == "sleep\x00600\x00"
+    assert server.stop() == 0
+    assert lines(server, "good.ended") == [str(pid)]
+    assert not alive(program)
+
+
+def test_a_process_that_is_killed_is_started_again(start_server):
+    server = start_server(server_stub__processes="good")
+    (first,) = until(lambda: lines(server, "good.pids"))
+    os.kill(int(first), signal.SIGKILL)
+    until(lambda: len(lines(server, "good.pids")) == 2)
+    assert server.request("GET", "/health/ready")[0] == 200
+
+
+@pytest.mark.parametrize("name", ["good", "program"])
+def test_a_process_runs_once(start_server, env, name):
+    server = start_server(server_stub__processes="good,program")
+    until(lambda: f"process {name}" in server.state()["children"] and process_lock_path(server.data_dir, name).exists())
+    pid = server.child(f"process {name}")
+    until(lambda: process_lock_path(server.data_dir, name).read_text().strip() == str(pid))
+    launch = f'{{"name": "{name}", "target": "server_stub:good", "command": [], "ready": 1}}'
+    command = [PROGRAM[0], "-P", "-m", "hanami_server.plugin_process", "--data-dir", str(server.data_dir)]
+    done = subprocess.run([*command, "--process", launch], env=env, capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1
+    assert f"process {name} is in use by process {pid}" in done.stderr
+
+
+def test_a_process_that_does_not_get_ready_harms_nothing(start_server):
+    server = start_server(server_stub__processes="late,good")
+    until(lambda: server.text().count("process does not get ready, it is started anew") >= 3)
+    assert "Hanami listens at" in server.text()
+    until(lambda: len(lines(server, "good.pids")) == 1)
+    assert server.request("GET", "/health/ready")[0] == 200
+
+
+def test_a_process_that_fails_is_started_less_and_less_often(start_server):
+    server = start_server(server_stub__processes="dies,missing")
+    until(lambda: len(lines(server, "dies.pids")) >= 2)
+    assert "RuntimeError: no mail server" in server.text()
+    until(lambda: "server_stub has no function no_such_function" in server.text())
+    before, begin = len(lines(server, "dies.pids")), time.monotonic()
+    until(lambda: len(lines(server, "dies.pids")) >= before + 2)
+    assert time.monotonic() - begin > 0.5
+    assert server.request("GET", "/health/ready")[0] == 200
+
+
+def test_no_process_survives_a_killed_supervisor(start_server):
+    server = start_server(server_stub__processes="good,program")
+    until(lambda: lines(server, "good.pids") and "process program" in server.state()["children"])
+    processes = descendants(server.pid)
+    os.kill(server.pid, signal.SIGKILL)
+    until(lambda: not [pid for pid in processes if alive(pid)], 2)
+
+
+def test_who_stops_giving_signs_of_life_is_late(monkeypatch):
+    monkeypatch.setattr(child_module, "SILENCE", 0.2)
+    code = "import os, sys, time; os.write(int(sys.argv[1]), b'+.'); time.sleep(60)"
+    child = Child("c", lambda ready: [PROGRAM[0], "-c", code, str(ready)], patience=30)
+    child.start()
+    try:
+        assert not child.ready
+        assert child.deadline > time.monotonic() + 20
+        until(lambda: child.reported() and child.ready)
+        assert child.deadline <= time.monotonic() + 0.2
+    finally:
+        child.ended()
+    assert child.deadline is None
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Schedules
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_one_process_runs_the_schedules_and_the_next_worker_goes_on(start_server):
+    server = start_server(server_stub__schedules="ticks", server_stub__hosts="cpu0,cpu1", http__workers=2)
+    until(lambda: len(lines(server, "ticks")) >= 3)
+    worker = server.child("worker")
+    assert set(lines(server, "ticks")) == {str(worker)}
+    os.kill(worker, signal.SIGKILL)
+    until(lambda: len(set(lines(server, "ticks"))) == 2)
+    assert lines(server, "ticks")[-1] == str(server.child("worker"))
+
+
+def test_a_schedule_that_fails_is_run_again_and_others_go_on(start_server):
+    server = start_server(server_stub__schedules="ticks,fails")
+    until(lambda: "schedule works again" in server.text())
+    assert server.text().count("schedule failed") == 1
+    assert "the disk is full" in server.text()
+    assert len(lines(server, "ticks")) >= 2
+
+
+def test_a_schedule_that_overruns_is_told_once_and_not_started_twice(start_server):
+    server = start_server(server_stub__schedules="ticks,overruns")
+    until(lambda: "schedule overruns" in server.text())
+    before = len(lines(server, "ticks"))
+    until(lambda: len(lines(server, "ticks")) >= before + 5)
+    assert server.text().count("schedule overruns") == 1
+    assert len(lines(server, "overruns")) == 1
+    assert server.stop() == 0
+
+
+def test_a_second_worker_is_refused(server, env):
+    command = [PROGRAM[0], "-P", "-m", "hanami_server.worker_process", "--data-dir", str(server.data_dir)]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 1
+    assert f"the worker is in use by process {server.child('worker')}" in done.stderr
+    assert worker_lock_path(server.data_dir).stat().st_mode & 0o077 == 0
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Tasks
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def workshop(launch):
+    with launch(queue__lease=1, queue__silence=1) as server:
+        yield server
+
+
+def background(server: ServerProcess, mode: str, cycles: int = 10, partition: str = "p") -> str:
+    return create(server, cycles, mode=mode, partition=partition, host="")
+
+
+def test_a_task_without_a_host_runs_in_the_worker_at_once(workshop):
+    begin = time.monotonic()
+    tasks = [end(workshop, background(workshop, "background", 5)) for _ in range(5)]
+    assert {(task["state"], task["notes"], task["fence"]) for task in tasks} == {("finished", 5, 1)}
+    assert {task["owner"].partition("/")[0] for task in tasks} == {"@workers"}
+    assert time.monotonic() - begin < 2, "the notification does not arrive, polling takes half a second for each"
+
+
+def test_partitions_run_beside_each_other_as_far_as_there_is_room(workshop):
+    uuids = [background(workshop, "background", 200, f"p{number}") for number in range(3)]
+    until(lambda: [look(workshop, uuid)["state"] for uuid in uuids].count("active") == 2)
+    assert {end(workshop, uuid)["state"] for uuid in uuids} == {"finished"}
+
+
+def test_a_task_that_fails_is_tried_again_as_often_as_its_kind_says(workshop):
+    task = end(workshop, background(workshop, "stubborn"))
+    assert (task["state"], task["fence"], task["error"]) == ("finished", 3, "")
+
+
+def test_a_task_goes_on_where_the_worker_died(workshop):
+    uuid = background(workshop, "background", 400)
+    until(lambda: look(workshop, uuid)["cursor"] >= 20)
+    os.kill(workshop.child("worker"), signal.SIGKILL)
+    task = end(workshop, uuid)
+    assert (task["state"], task["notes"], task["fence"]) == ("finished", 400, 2)
+
+
+def test_a_task_that_kills_the_worker_is_given_up_and_others_run(workshop):
+    poison = background(workshop, "poison", partition="bad")
+    other = background(workshop, "background", 5, "good")
+    task = end(workshop, poison)
+    reason = "the process that ran it ended 2 times without progress"
+    assert (task["state"], task["error"], task["fence"]) == ("failed", reason, 3)
+    assert end(workshop, other)["state"] == "finished"
+
+
+def test_a_task_that_hangs_costs_its_process_and_is_given_up(workshop):
+    pid = workshop.child("worker")
+    task = end(workshop, background(workshop, "deadlock"))
+    assert (task["state"], task["error"]) == ("failed", "the process that ran it ended once without progress")
+    assert "task hangs" in workshop.text()
+    assert workshop.child("worker") != pid
+
+
+def test_a_task_that_is_stopped_with_the_server_goes_on_with_the_next(start_server):
+    server = start_server()
+    uuid = background(server, "background", 3000)
+    until(lambda: look(server, uuid)["cursor"] >= 20)
+    assert server.stop() == 0
+    again = start_server(server.data_dir)
+    until(lambda: look(again, uuid)["fence"] == 2)
+    assert again.request("DELETE", f"/v1/task?uuid={uuid}", token="good")[0] == 200

@@ -1,0 +1,122 @@
+"""Bodies and answers that are never in memory as a whole, over real sockets."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.server.harness import ServerProcess, until
+
+TOKEN = {"X-Auth-Token": "good"}
+MIB = 1 << 20
+SIZE = 100 * MIB
+
+
+@contextlib.contextmanager
+def connected(server: ServerProcess) -> Iterator[http.client.HTTPConnection]:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    with contextlib.closing(connection):
+        yield connection
+
+
+def peak(pid: int) -> int:
+    """Return the most memory that a process has had, in bytes."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM:"))
+
+
+def worker(server: ServerProcess) -> int:
+    with connected(server) as connection:
+        connection.request("GET", "/v1/modules", headers=TOKEN)
+        return int(json.load(connection.getresponse())["pid"])
+
+
+def pieces(size: int) -> Iterator[bytes]:
+    for _ in range(size // MIB):
+        yield bytes(MIB)
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize(("method", "path"), [("POST", "/v1/upload"), ("PUT", "/v1/upload/a%20b/part")])
+def test_a_large_body_is_never_in_memory(server: ServerProcess, method: str, path: str, chunked: bool) -> None:
+    pid = worker(server)
+    before = peak(pid)
+    with connected(server) as connection:
+        headers = TOKEN if chunked else TOKEN | {"Content-Length": str(SIZE)}
+        connection.request(method, path, pieces(SIZE), headers, encode_chunked=chunked)
+        answer = connection.getresponse()
+        assert (answer.status, json.load(answer)) == (200, {"bytes": SIZE})
+        assert answer.headers["Connection"] == "close"
+    assert worker(server) == pid
+    assert peak(pid) - before < 16 * MIB
+
+
+def test_a_body_above_the_limit_of_its_route_is_refused(server: ServerProcess) -> None:
+    with connected(server) as connection:
+        connection.request("POST", "/v1/upload", b"x", TOKEN | {"Content-Length": str(1 << 29)})
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (400, b"Body is larger than 268435456 bytes")
+
+
+def test_nobody_sends_a_large_body_without_a_login(server: ServerProcess) -> None:
+    with connected(server) as connection:
+        connection.request("POST", "/v1/upload", b"x", {"Content-Length": str(SIZE)})
+        assert connection.getresponse().status == 401
+
+
+def test_events_are_sent_one_by_one(server: ServerProcess) -> None:
+    with connected(server) as connection:
+        connection.request("GET", "/v1/events?count=2", headers=TOKEN)
+        answer = connection.getresponse()
+        assert answer.headers["Content-Type"] == "text/event-stream"
+        wanted = "event: count\nid: 0\ndata: number\u20280\n\nevent: count\nid: 1\ndata: number\u20281\n\n"
+        assert answer.read().decode() == wanted
+
+
+def test_a_stream_that_raises_breaks_off_and_harms_nobody(server: ServerProcess) -> None:
+    for _ in range(12):
+        with connected(server) as connection:
+            connection.request("GET", "/v1/half", headers=TOKEN)
+            with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+                connection.getresponse().read()
+    with connected(server) as connection:
+        connection.request("GET", "/v1/echo", headers=TOKEN)
+        assert connection.getresponse().status == 200
+
+
+def test_streams_are_limited_and_come_free_again(server: ServerProcess) -> None:
+    def status() -> int:
+        with connected(server) as connection:
+            connection.request("GET", "/v1/hold", headers=TOKEN)
+            return connection.getresponse().status
+
+    with contextlib.ExitStack() as held:
+        for _ in range(8):
+            connection = held.enter_context(connected(server))
+            connection.request("GET", "/v1/hold", headers=TOKEN)
+            assert connection.getresponse().read(1) == b"."
+        assert status() == 503
+        with connected(server) as connection:
+            connection.request("GET", "/v1/echo", headers=TOKEN)
+            assert connection.getresponse().status == 200
+    until(lambda: status() == 200)
+
+
+def test_asking_for_the_head_of_a_stream_takes_no_place(server: ServerProcess) -> None:
+    for _ in range(12):
+        with connected(server) as connection:
+            connection.request("HEAD", "/other/hold", headers=TOKEN)
+            assert connection.getresponse().status == 200
+
+
+def test_each_api_names_its_own_server(server: ServerProcess) -> None:
+    for path, name in (("/v1/echo", "Hanami"), ("/other/note", "Other/2"), ("/other/nothing", "Other/2")):
+        with connected(server) as connection:
+            connection.request("GET", path, headers=TOKEN)
+            answer = connection.getresponse()
+            assert answer.headers.get_all("Server") == [name]
