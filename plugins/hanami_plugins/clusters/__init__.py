@@ -17,7 +17,7 @@ from hanami_core.settings import Setting
 from hanami_core.storage.database import Record
 from hanami_plugins.clusters import kinds, routes
 from hanami_plugins.clusters.live import LIVE, LiveClusters
-from hanami_plugins.clusters.live_cluster import Attachment, LiveCluster
+from hanami_plugins.clusters.live_cluster import Attachment, LiveCluster, State
 from hanami_plugins.clusters.models import Cluster
 from hanami_plugins.clusters.service import (
     MISSING,
@@ -48,6 +48,7 @@ __all__ = [
     "LiveCluster",
     "LiveClusters",
     "Mode",
+    "State",
     "after_task",
     "create_cluster",
     "delete_cluster",

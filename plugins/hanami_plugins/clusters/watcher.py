@@ -92,7 +92,10 @@ class Watcher:
     def look(self, attachment: Attachment) -> Future[None]:
         """Begin to find out what is true for a session now; never blocks."""
         question = _Question(attachment)
-        self._ask(question)
+        if self._ended.is_set():
+            question.future.cancel()
+        else:
+            self._ask(question)
         return question.future
 
     def _ask(self, question: _Question) -> None:

@@ -22,7 +22,11 @@ T = TypeVar("T")
 HEAVY_SECONDS = 0.002
 """Time of a frame beyond which it runs in a thread; below it, changing threads costs more than it saves."""
 SHARE = 0.25
-"""Weight of the newest measurement in the moving average."""
+"""Weight of a measurement that is longer than those before it; what else the machine does adds to them, too."""
+LEAST_SECONDS = 1e-6
+"""Time of a frame that a clock may find to take none."""
+OUTLIER = 4.0
+"""A measurement counts as at most so many times those before it."""
 NICENESS = 5
 
 
@@ -66,19 +70,26 @@ class FrameThreads:
 THREADS: StashKey[FrameThreads] = StashKey("direct_io.threads")
 
 
-def is_heavy(live: LiveCluster, kind: int, values: int) -> bool:
-    """Tell whether a frame with so many values that are not zero must run in a thread.
+def is_heavy(live: LiveCluster, kind: int, size: int, weight: Callable[[], int]) -> bool:
+    """Tell whether a frame must run in a thread. The first one of a kind does; it tells what the next ones cost.
 
-    The first frame of a kind does; it tells what the next ones cost.
+    Args:
+        live: the network.
+        kind: what the frame does.
+        size: number of its values.
+        weight: counts those that cost something, which takes a while itself.
     """
-    cost = live.costs.get(kind)
-    return cost is None or cost * max(values, 1) > HEAVY_SECONDS
+    light = live.light.get(kind, 0.0)
+    return size > light and weight() > light
 
 
-def note_cost(live: LiveCluster, kind: int, values: int, seconds: float) -> None:
+def note_cost(live: LiveCluster, kind: int, weight: int, seconds: float) -> None:
     """Remember what a frame has cost; the caller holds the network's lock."""
-    cost = seconds / max(values, 1)
-    live.costs[kind] = cost + (1 - SHARE) * (live.costs.get(kind, cost) - cost)
+    new = max(seconds, LEAST_SECONDS) / weight
+    old = HEAVY_SECONDS / live.light[kind] if kind in live.light else new
+    # A busy machine interrupts frames, which must not drive light ones into threads; but it makes none shorter.
+    cost = new if new < old else old + SHARE * (min(new, OUTLIER * old) - old)
+    live.light[kind] = HEAVY_SECONDS / cost
 
 
 def _run(work: Callable[[], Any], future: Future[Any]) -> None:
