@@ -34,6 +34,7 @@ dataset format, passes its explanation as the code: an Api shows what it does no
 from __future__ import annotations
 
 __all__ = [
+    "BY_STATUS",
     "BadRequest",
     "ClientError",
     "Conflict",
@@ -213,3 +214,25 @@ class PluginError(HanamiError):
 
 class LeaseLost(HanamiError):
     """A worker lost its task to another one and must stop at once."""
+
+
+BY_STATUS: dict[int, type[VisibleError]] = {
+    kind.status: kind
+    for kind in (
+        BadRequest,
+        Unauthorized,
+        Forbidden,
+        NotFound,
+        MethodNotAllowed,
+        Conflict,
+        PreconditionFailed,
+        TooLarge,
+        UnsupportedMedia,
+        Unprocessable,
+        TooManyRequests,
+        InternalError,
+        Unavailable,
+        InsufficientStorage,
+    )
+}
+"""The error of each status that there is."""

@@ -11,7 +11,6 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
 
@@ -115,24 +114,35 @@ def _event(event: ServerEvent | None) -> bytes:
 class _Sent:
     """A file while it is sent, piece by piece."""
 
-    def __init__(self, file: BinaryIO, remove: Path | None) -> None:
-        self._file, self._remove = file, remove
+    def __init__(self, opened: BinaryIO, file: File) -> None:
+        self._opened, self._file = opened, file
 
     def read(self, size: int | None = None, /) -> bytes:
         """Return the next piece."""
-        return self._file.read(size if size is not None and size > 0 else PIECE)
+        return self._opened.read(size if size is not None and size > 0 else PIECE)
 
     def close(self) -> None:
         """Close the file, and remove it if it was made for this answer."""
-        self._file.close()
-        if self._remove is not None:
-            with suppress(FileNotFoundError):
-                self._remove.unlink()
+        if not self._opened.closed:
+            self._opened.close()
+            _finish(self._file)
+
+
+def _finish(file: File) -> None:
+    if file.remove:
+        with suppress(FileNotFoundError):
+            file.path.unlink()
+    if file.done is not None:
+        file.done()
 
 
 def _send_file(response: falcon.Response, file: File) -> None:
-    opened = file.path.open("rb")
+    try:
+        opened = file.path.open("rb")
+    except BaseException:
+        _finish(file)
+        raise
     response.content_type = file.content_type
     if file.name:
         response.set_header("Content-Disposition", f"attachment; filename*=UTF-8''{quote(file.name)}")
-    response.set_stream(_Sent(opened, file.path if file.remove else None), os.fstat(opened.fileno()).st_size)
+    response.set_stream(_Sent(opened, file), os.fstat(opened.fileno()).st_size)

@@ -432,7 +432,8 @@ def test_hook_hanami_routes() -> None:
         plugin("d", hanami_routes=lambda runtime: [("GET", "/")]),
     ]
     host = PluginHost(points)
-    assert [r.path for r in host.routes(None, {})] == ["/v1/note"]  # type: ignore[arg-type]
+    apis = {"native": Api("native", "", ("token",))}
+    assert [r.path for r in host.routes(None, apis)] == ["/v1/note"]  # type: ignore[arg-type]
     assert state(host, "b") == ("broken", "hanami_routes: GET /v1/note is taken by plugin a")
     assert state(host, "c")[0] == state(host, "d")[0] == "broken"
 
