@@ -99,7 +99,7 @@ def hanami_processes(settings: Settings) -> Iterable[Process]:
 
     :param settings: all settings.
     :returns: processes with unique names.
-    :failure: the plugin is broken. A process that fails is logged; nothing else is harmed.
+    :failure: the plugin is broken. A process that fails later is logged; nothing else is harmed.
 
     Example::
 
@@ -113,9 +113,9 @@ def hanami_processes(settings: Settings) -> Iterable[Process]:
 def hanami_schedules(runtime: Runtime) -> Iterable[Schedule]:
     """Declare what is to be done every so many seconds. See `hanami_core.schedules`.
 
-    Asked for in the worker process only, which is the only one to run them.
+    Every process asks, and the worker runs them, of which there is one.
 
-    :param runtime: the worker's runtime.
+    :param runtime: the process' runtime.
     :returns: schedules with unique names.
     :failure: the plugin is broken. A run that fails is logged, and the next one comes in its turn.
 

@@ -344,9 +344,9 @@ def test_hook_hanami_processes() -> None:
     ]
     host = PluginHost(points)
     found = host.processes(SETTINGS)
-    assert {name: contribution.item for name, contribution in found.items()} == {"mailer": mailer}
-    assert state(host, "taken") == ("degraded", "PluginError: hanami_processes: mailer is taken by plugin a")
-    assert state(host, "bad") == ("degraded", "ValueError: process mailer needs either a target or a command")
+    assert dict(found) == {"mailer": mailer}
+    assert state(host, "taken") == ("broken", "hanami_processes: mailer is taken by plugin a")
+    assert state(host, "bad") == ("broken", "ValueError: process mailer needs either a target or a command")
 
 
 def test_hook_hanami_schedules() -> None:
@@ -359,7 +359,7 @@ def test_hook_hanami_schedules() -> None:
     host = PluginHost(points)
     assert host.schedules("runtime") == {"a.forget": forget}
     assert state(host, "bad")[1].startswith("ValueError: schedule bad.always must leave")
-    assert state(host, "wrong") == ("degraded", "PluginError: hanami_schedules returned str, expected Schedule")
+    assert state(host, "wrong") == ("broken", "hanami_schedules returned str, expected Schedule")
 
 
 class Host:

@@ -15,8 +15,9 @@ import pytest
 from hanami_core.processes import Process, ProcessContext
 from hanami_core.runtime import Runtime
 from hanami_core.schedules import Schedule, Scheduler, _Timed
+from hanami_core.storage.contract import Database
 
-RUNTIME = cast("Runtime", SimpleNamespace(database=peewee.SqliteDatabase(None)))
+RUNTIME = cast("Runtime", SimpleNamespace(database=Database(peewee.SqliteDatabase(None))))
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ def notes() -> types.ModuleType:
             """Return the text."""
             return {"text": runtime.settings["notes.text"]}
 
-        return [Route("GET", "/v1.0alpha/note", "notes.get", Empty, Empty, get)]
+        return [Route("GET", "/note", "notes.get", Empty, Empty, get)]
 
     setting = Setting("notes.text", str, "nothing", "Text")
     vars(module)["hanami_settings"] = hookimpl(lambda: [setting], specname="hanami_settings")

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 import os
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from hanami_sdk import Client
 from hanami_server.demo import digits
 from hanami_server.local import LocalServer
 from tests.docs.reading import Reader, blocks
+from tests.server.harness import until
 
 LOGIN = ("asdf", "asdfasdf")
 """User and passphrase of the examples."""
@@ -36,17 +35,13 @@ MEASURED = {POWER: (15.0, 0.25), TEMPERATURE: (45.0, 0.5), SPEED: (2400.0, 20.0)
 @pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
     data_dir = tmp_path_factory.mktemp("docs") / "data"
-    running = LocalServer(data_dir, *QUICK)
+    # Nothing is measured, so nobody overwrites what the examples show.
+    running = LocalServer(data_dir, *QUICK, "--set", "measurements.enabled=false")
     running.user, running.passphrase = LOGIN
-    run = run_directory(data_dir)
-    run.mkdir(mode=0o700, parents=True)
-    with (run / "measurements.lock").open("ab") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # whoever holds it measures, so nobody overwrites what the examples show
-        with running:
-            measure(data_dir)
-            while not (run / "cpu0.threads").exists():  # written within a second
-                time.sleep(0.05)
-            yield running
+    with running:
+        measure(data_dir)
+        until((run_directory(data_dir) / "cpu0.threads").exists)
+        yield running
 
 
 def measure(data_dir: Path) -> None:

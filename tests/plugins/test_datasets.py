@@ -415,7 +415,7 @@ def test_datasets_of_the_first_edition_have_a_state(tmp_path: Path) -> None:
     with Site(tmp_path) as site:
         done, waits = stored(site, {"a": 1}, [[1]]), site.announce("csv", input=CSV)["uuid"]
         migrations = Path(datasets.__file__).parent / "migrations"
-        Runner(site.runtime.database, str(migrations), "migrations_datasets").down("0002_states")
+        Runner(site.runtime.database.driver, str(migrations), "migrations_datasets").down("0002_states")
     with Site(tmp_path):
         assert Dataset.get(Dataset.uuid == done).state == "ready"
         assert Dataset.get(Dataset.uuid == waits).state == "uploading"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
@@ -17,6 +16,8 @@ from hanami_plugins.measurements.machine import describe
 from hanami_plugins.measurements.sampler import Sampler, series_path
 from hanami_plugins.measurements.sensors import Sensors
 from hanami_plugins.measurements.series import RINGS, Series, load, store
+from hanami_plugins.measurements.threads import Notes
+from tests.server.harness import until
 from tests.whole import Whole
 
 SIZES = dict(RINGS)
@@ -126,28 +127,24 @@ def test_a_damaged_file_is_no_file(tmp_path: Path, content: bytes) -> None:
     assert load(tmp_path / "file") == {}
 
 
-def sampler(whole: Whole, root: Path) -> Sampler:
-    process: Any = SimpleNamespace(settings=whole.runtime.settings, compute=SimpleNamespace(name="cpu0"))
-    run_directory(whole.runtime.settings.data_dir).mkdir(exist_ok=True)
-    return Sampler(process, Sensors(root))
-
-
-def test_one_process_measures_and_another_takes_over(whole: Whole, machine: Path) -> None:
-    first, second = sampler(whole, machine), sampler(whole, machine)
+def test_the_next_worker_goes_on_where_the_last_one_was(whole: Whole, machine: Path) -> None:
     file = series_path(whole.runtime.settings.data_dir)
-    first.tick()
-    second.tick()
-    assert load(file)["speed"].count == 1
-    first.stop()
-    second.tick()
-    assert load(file)["speed"].count == 2
-    second.stop()
+    for count in (1, 2):
+        Sampler(Sensors(machine))(whole.runtime)
+        assert load(file)["speed"].count == count
+
+
+def test_a_schedule_measures_every_second_unless_it_is_switched_off(whole: Whole, tmp_path: Path) -> None:
+    schedule = whole.runtime.plugins.schedules(whole.runtime)["measurements.sample"]
+    assert schedule.seconds == 1.0
+    schedule.run(whole.runtime)
+    assert series_path(whole.runtime.settings.data_dir).exists()
+    with Whole(tmp_path / "off", measurements__enabled=False) as off:
+        assert "measurements.sample" not in off.runtime.plugins.schedules(off.runtime)
 
 
 def test_measurements_are_answered(whole: Whole, machine: Path) -> None:
-    measured = sampler(whole, machine)
-    measured.tick()
-    measured.stop()
+    Sampler(Sensors(machine))(whole.runtime)
     for path, field, value in (
         ("power_consumption", "power", 0.0),
         ("temperature_production", "temperature", 55.0),
@@ -179,9 +176,7 @@ def test_before_the_first_second_there_are_zeros(whole: Whole, machine: Path, mo
 def test_a_sensor_that_is_gone_is_not_answered_from_memory(whole: Whole, machine: Path) -> None:
     file = series_path(whole.runtime.settings.data_dir)
     store(file, {"power": Series(count=7)})
-    measured = sampler(whole, machine / "nothing")
-    measured.tick()
-    measured.stop()
+    Sampler(Sensors(machine / "nothing"))(whole.runtime)
     assert load(file) == {}
 
 
@@ -191,21 +186,14 @@ def test_system_info(whole: Whole) -> None:
     assert all(isinstance(package["power"], float) for package in info["packages"])
 
 
-def test_threads_of_api_and_sidecars(whole: Whole, machine: Path) -> None:
-    measured = sampler(whole, machine)
-    measured.tick()
-    measured.stop()
+def test_threads_of_api_and_sidecars(whole: Whole) -> None:
+    process: Any = SimpleNamespace(compute=None)
+    run = run_directory(whole.runtime.settings.data_dir)
+    notes = Notes(run, process)
+    notes.start()
+    process.compute = SimpleNamespace(name="cpu0")
+    until(lambda: (run / "cpu0.threads").exists())
+    notes.stop()
     found = whole.call("GET", "threading").json["thread_map"]
-    assert {"api/MainThread", "cpu0/MainThread"} <= set(found)
+    assert {"api/MainThread", "cpu0/MainThread", "cpu0/thread-notes"} <= set(found)
     assert all(cores and all(type(core) is int for core in cores) for cores in found.values())
-
-
-def test_a_thread_measures_until_it_is_told_to_stop(whole: Whole, machine: Path) -> None:
-    measured = sampler(whole, machine)
-    measured.start()
-    file = series_path(whole.runtime.settings.data_dir)
-    end = time.monotonic() + 5
-    while not file.exists() and time.monotonic() < end:
-        time.sleep(0.01)
-    measured.stop()
-    assert load(file)["temperature"].values.seconds[-1] == 55.0

@@ -15,6 +15,7 @@ import peewee
 
 from hanami_core.clock import Clock
 from hanami_core.queue.models import ACTIVE, QUEUED, Partition, Task
+from hanami_core.storage.database import compare_and_set
 
 REMEMBERED_PARTITIONS = 4096
 """Partitions of which a worker knows when they were served."""
@@ -32,7 +33,7 @@ class Candidate(NamedTuple):
     state: str
     fence: int
     attempts: int
-    started_at: str
+    started_at: float | None
     lease_owner: str
     lease_boot: str
     lease_until: float
@@ -125,7 +126,7 @@ class Claims:
             "lease_boot": self._clock.boot(),
             "lease_until": self._clock.monotonic() + self._lease,
         }
-        if not Task.update(**values).where(unchanged & peewee.fn.EXISTS(is_head)).execute():
+        if not compare_and_set(Task, unchanged & peewee.fn.EXISTS(is_head), **values):
             return None
         # An abort in between shows with the first step of the task.
         task: Task | None = Task.get_or_none((Task.uuid == candidate.uuid) & (Task.fence == candidate.fence + 1))

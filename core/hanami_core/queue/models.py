@@ -42,10 +42,8 @@ class Task(OwnedRecord):
     """
 
     kind = peewee.CharField(32)
-    partition = peewee.CharField(320)
     payload = peewee.TextField()
     state = peewee.CharField(10, default=QUEUED, index=True)
-    priority = peewee.IntegerField(default=0)
     current_cycle = peewee.BigIntegerField(default=0)
     total_cycles = peewee.BigIntegerField()
     cursor = peewee.BigIntegerField(default=0)
@@ -57,6 +55,8 @@ class Task(OwnedRecord):
     lease_boot = peewee.CharField(64, default="")
     lease_until = peewee.DoubleField(default=0.0)
     fence = peewee.IntegerField(default=0)
+    partition = peewee.CharField(320)
+    priority = peewee.IntegerField(default=0)
     attempts = peewee.IntegerField(default=0)
     suspect = False
     """Not stored: tells whoever claims the task whether the process that ran it last may have died of it."""

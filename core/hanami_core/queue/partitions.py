@@ -6,12 +6,15 @@ Every function works in the caller's transaction. Order of locks, on databases t
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import and_
 from typing import Any
 
 import peewee
 
 from hanami_core.errors import Conflict
 from hanami_core.queue.models import ACTIVE, OPEN, QUEUED, WORKERS, Partition, Task
+from hanami_core.storage.database import compare_and_set
 
 
 def reserve(key: str) -> str:
@@ -38,7 +41,7 @@ def added(task: Task) -> None:
 
 def lock(key: str) -> bool:
     """Keep others from changing a partition until the transaction ends, and tell whether there is one."""
-    return bool(_update(key, enqueued=Partition.enqueued))
+    return _update(key, enqueued=Partition.enqueued)
 
 
 def change(key: str, **values: Any) -> str:
@@ -55,6 +58,19 @@ def change(key: str, **values: Any) -> str:
     elif head != row.head or row.paused:
         _update(key, head=None if row.paused and _is_queued(head) else head)
     return str(row.host)
+
+
+def loads() -> dict[str, tuple[int, int]]:
+    """Return for each host that has partitions the number of their open tasks, and that of the partitions."""
+    partitions: Any = Partition.select(Partition.host, peewee.fn.COUNT(Partition.key)).group_by(Partition.host)
+    tasks: Any = (
+        Task.select(Partition.host, peewee.fn.COUNT(Task.uuid))
+        .join(Partition, on=(Task.partition == Partition.key))
+        .where(Task.state.in_(OPEN))
+        .group_by(Partition.host)
+    )
+    open_tasks = dict(tasks.tuples())
+    return {host: (open_tasks.get(host, 0), count) for host, count in partitions.tuples()}
 
 
 def doubtful() -> list[str]:
@@ -80,5 +96,6 @@ def _is_queued(sequence: int | None) -> bool:
     return Task.select().where((Task.sequence == sequence) & (Task.state == QUEUED)).exists()
 
 
-def _update(key: str, *conditions: Any, **values: Any) -> int:
-    return int(Partition.update(**values).where(Partition.key == key, *conditions).execute())
+def _update(key: str, *conditions: Any, **values: Any) -> bool:
+    expected = reduce(and_, conditions, Partition.key == key)
+    return compare_and_set(Partition, expected, **values)

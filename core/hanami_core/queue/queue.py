@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import peewee
 
 from hanami_core.access import Actor
 from hanami_core.clock import Clock
@@ -21,7 +20,7 @@ from hanami_core.queue.claims import Claims
 from hanami_core.queue.kinds import TaskKind
 from hanami_core.queue.models import ABORTED, ACTIVE, FAILED, FINISHED, OPEN, QUEUED, Partition, Task
 from hanami_core.storage.blobs import Blobs
-from hanami_core.storage.database import after_commit, atomic, relaxed
+from hanami_core.storage.database import after_commit, atomic, compare_and_set, relaxed
 
 if TYPE_CHECKING:
     from hanami_core.runtime import Runtime
@@ -85,6 +84,10 @@ class TaskQueue:
     def open_tasks(self, partition: str) -> list[Task]:
         """Return the open tasks of a partition, oldest first."""
         return list(Task.active().where((Task.partition == partition) & Task.state.in_(OPEN)))
+
+    def loads(self) -> dict[str, tuple[int, int]]:
+        """Return for each host that has partitions the number of their open tasks, and that of the partitions."""
+        return partitions.loads()
 
     # -- tasks --------------------------------------------------------------------------------------------------------
 
@@ -175,7 +178,7 @@ class TaskQueue:
     def renew(self, task: Task) -> bool:
         """Renew the lease of a running task and tell whether it is still this worker's."""
         with relaxed():
-            return bool(_fenced(task, ACTIVE, lease_until=self._clock.monotonic() + self._lease))
+            return _fenced(task, ACTIVE, lease_until=self._clock.monotonic() + self._lease)
 
     @contextlib.contextmanager
     def commit(self, task: Task, cursor: int, *, final: bool = False) -> Iterator[None]:
@@ -190,7 +193,7 @@ class TaskQueue:
         attempts = 1 if cursor > task.cursor else task.attempts
         values: dict[str, Any] = {"cursor": cursor, "current_cycle": cursor, "attempts": attempts}
         if final:
-            values |= {"state": FINISHED, "ended_at": self._moment()}
+            values |= {"state": FINISHED, "ended_at": self._clock.now()}
         with atomic():
             if final:
                 partitions.lock(str(task.partition))
@@ -210,7 +213,7 @@ class TaskQueue:
         task.cause = cause
         with atomic():
             partitions.lock(str(task.partition))
-            if _fenced(task, ACTIVE, state=FAILED, error=reason, ended_at=self._moment()):
+            if _fenced(task, ACTIVE, state=FAILED, error=reason, ended_at=self._clock.now()):
                 self._ended(task, FAILED, reason)
 
     def retry(self, task: Task, reason: str, pause: float) -> None:
@@ -228,7 +231,7 @@ class TaskQueue:
         wanted = set(uuids)
         partitions.lock(partition)
         for task in self.open_tasks(partition):
-            if task.uuid in wanted and _end_open(task, state=ABORTED, ended_at=self._moment()):
+            if task.uuid in wanted and _end_open(task, state=ABORTED, ended_at=self._clock.now()):
                 self._ended(task, ABORTED)
         self._tell(partitions.change(partition))
 
@@ -247,20 +250,9 @@ class TaskQueue:
                 log.exception("end of a task was not dealt with", extra={"task": task.uuid, "kind": task.kind})
         partitions.change(str(task.partition))
 
-    def _moment(self) -> float:
-        return self._clock.now()
-
     def _tell(self, host: str) -> None:
         if host:
             after_commit(lambda: self._notify(host))
-
-    def loads(self) -> dict[str, tuple[int, int]]:
-        """Return for each host that has partitions the number of their open tasks, and that of the partitions."""
-        rows: Any = Partition.select(Partition.host, peewee.fn.COUNT(Partition.key)).group_by(Partition.host)
-        tasks: Any = Task.select(Partition.host, peewee.fn.COUNT(Task.uuid))
-        tasks = tasks.join(Partition, on=(Task.partition == Partition.key)).where(Task.state.in_(OPEN))
-        open_tasks = dict(tasks.group_by(Partition.host).tuples())
-        return {host: (open_tasks.get(host, 0), count) for host, count in rows.tuples()}
 
     def wait(self, uuid: str, timeout: float) -> str:
         """Wait until a task is no longer open, at most `timeout` seconds, and return its state."""
@@ -283,7 +275,7 @@ class TaskQueue:
         reason = "what it belongs to was deleted"
         for task in lost:
             with atomic():
-                if _end_open(task, state=FAILED, error=reason, ended_at=self._moment()):
+                if _end_open(task, state=FAILED, error=reason, ended_at=self._clock.now()):
                     self._ended(task, FAILED, reason)
         for key in partitions.doubtful():
             with atomic():
@@ -291,13 +283,13 @@ class TaskQueue:
         return [str(task.uuid) for task in lost]
 
 
-def _fenced(task: Task, expected: str, **values: Any) -> int:
-    condition = (Task.uuid == task.uuid) & (Task.fence == task.fence) & (Task.state == expected)
-    return int(Task.update(**values).where(condition).execute())
+def _fenced(task: Task, expected: str, **values: Any) -> bool:
+    mine = (Task.uuid == task.uuid) & (Task.fence == task.fence) & (Task.state == expected)
+    return compare_and_set(Task, mine, **values)
 
 
-def _end_open(task: Task, **values: Any) -> int:
-    return int(Task.update(**values).where((Task.uuid == task.uuid) & Task.state.in_(OPEN)).execute())
+def _end_open(task: Task, **values: Any) -> bool:
+    return compare_and_set(Task, (Task.uuid == task.uuid) & Task.state.in_(OPEN), **values)
 
 
 def _no_plugin(job: Any) -> None:

@@ -57,6 +57,7 @@ class App:
     Attributes:
         runtime: the process' runtime; ``runtime.plugins.plugins`` tells how each plugin does.
         http: what sends requests to the application.
+        worker: runs tasks that need no compute host.
     """
 
     admin: ClassVar[tuple[str, str, str]] = ("asdf", "asdf", "asdfasdf")
@@ -85,7 +86,7 @@ class App:
             raise
         self._ends = ExitStack()
         self._ends.callback(self.runtime.close)
-        self._ends.enter_context(worker(self.runtime))
+        self.worker = self._ends.enter_context(worker(self.runtime))
 
     def close(self) -> None:
         """End the worker, let the plugins end and close the storage."""

@@ -109,10 +109,10 @@ def add_tasks(partitions: int, each: int) -> None:
     """Add partitions with tasks that wait."""
     queue = _queue()
     with atomic():
-        for place in range(partitions):
-            queue.create_partition(f"partition{place}", HOST)
+        for key in range(partitions):
+            queue.create_partition(f"partition{key}", HOST)
             for number in range(each):
-                queue.enqueue("none", f"partition{place}", Actor("a", "a", "a", "member"), f"{number}", Nothing(), 1)
+                queue.enqueue("none", f"partition{key}", Actor("a", "a", "a", "member"), f"{number}", Nothing(), 1)
 
 
 def claim_all(number: int) -> list[tuple[str, str, int]]:

@@ -290,12 +290,13 @@ class DatabaseConformance:
     def test_a_task_is_claimed_once(
         self, backend: DatabaseBackend, context: StorageContext, database: Database
     ) -> None:
-        """Two workers never get the same fence, and tasks of a lane are claimed in their order."""
+        """Two workers never get the same fence, and tasks of a partition are claimed in their order."""
         add_tasks(partitions=6, each=10)
         claims = in_processes(2, backend, context, claim_all)
-        assert sorted(claims[0] + claims[1]) == sorted((f"lane{a}", f"{n}", 1) for a in range(6) for n in range(10))
-        for lane in (f"lane{number}" for number in range(6)):
-            for names in ([int(name) for key, name, _ in claimed if key == lane] for claimed in claims):
+        keys = [f"partition{number}" for number in range(6)]
+        assert sorted(claims[0] + claims[1]) == sorted((key, f"{number}", 1) for key in keys for number in range(10))
+        for wanted in keys:
+            for names in ([int(name) for key, name, _ in claimed if key == wanted] for claimed in claims):
                 assert names == sorted(names)
 
     # -- what follows -------------------------------------------------------------------------------------------------

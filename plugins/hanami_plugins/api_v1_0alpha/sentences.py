@@ -17,13 +17,13 @@ REQUESTS = {
     "body_too_large": "Body is larger than {limit} bytes",
     "body_unreadable": "Body can not be read: {reason}",
     "endpoint_unknown": "No endpoint found for path '{path}' and type {method}",
-    "first_message_unknown": "Unknown first message",
     "internal_error": "internal error {identity}",
     "method_not_allowed": "Method '{method}' is not supported, only {allowed} are",
     "method_unsupported": "Method '{method}' is not supported, only {known} are",
     "path_invalid": "",
     "path_too_short": "Failed to pasre uri: {path}",
     "path_unknown": "No endpoint found for path '{path}'",
+    "store_unavailable": "Blob store '{store}' can not be reached, try again later",
     "streams_exhausted": "Too many answers are sent at once, try again in {retry_after} seconds.",
 }
 

@@ -34,7 +34,7 @@ class State(Enum):
     WORKING = "working"
     """A task works with the network; frames are refused."""
     EVICTED = "evicted"
-    """The network is not that of its cluster any more. It is for ever what it is, and learns nothing."""
+    """The network is not that of its cluster any more. It is closed: it learns nothing and answers nothing."""
 
 
 TRANSITIONS: Mapping[State, frozenset[State]] = {
@@ -72,6 +72,7 @@ class LiveCluster:
     costs: dict[Any, float] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=lambda: locks.new_lock(Rank.NETWORK))
     storing: threading.Lock = field(default_factory=lambda: locks.new_lock(Rank.STORING))
+    closed: bool = False
     _network: LiveNetwork | None = None
 
     @property
@@ -89,6 +90,15 @@ class LiveCluster:
     def unsaved(self) -> bool:
         """Tell whether the network knows more than its stored state."""
         return self.changes != self.stored
+
+    def close(self) -> None:
+        """Free what the network holds on its host; the caller holds `lock` and has evicted it.
+
+        Its head can still be read by frames that have found it in direct mode a moment ago.
+        """
+        if self._network is not None:
+            self._network.close()
+        self.closed = True
 
     def opened(self, network: LiveNetwork, version: int, *, direct: bool) -> None:
         """Take the network that was opened from a stored state."""

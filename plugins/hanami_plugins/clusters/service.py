@@ -24,6 +24,7 @@ from hanami_plugins.clusters.models import DIRECT_MODE, TASK_MODE, Cluster
 from hanami_plugins.clusters.notices import notify
 
 MISSING = "Cluster with uuid '{}' not found"
+UNFIT = "Uploaded template is not a valid cluster-template: \n"
 SETTLE_SECONDS = 10.0
 """How long a call waits for a short task of an idle cluster before it answers anyway."""
 
@@ -47,7 +48,7 @@ def create(runtime: Runtime, access: Access, name: str, encoded: str) -> Cluster
     """
     require_hosts(runtime)
     text = decode_template(encoded)
-    template = runtime.parse_template(text) if text else None
+    template = _parsed(runtime, text) if text else None
     host = _host_of_new(runtime, access.actor, template)
     with exclusive("clusters.names"):
         if access.visible(Cluster, "write").where(Cluster.name == name).exists():
@@ -72,11 +73,20 @@ def decode_template(encoded: str) -> str:
         raise BadRequest("Uploaded template is not a valid base64-String.") from None
 
 
+def _parsed(runtime: Runtime, text: str) -> Template:
+    try:
+        return runtime.parse_template(text)
+    except TemplateError:
+        raise
+    except BadRequest as error:
+        raise TemplateError(f"{UNFIT}{error}") from error
+
+
 def _host_of_new(runtime: Runtime, actor: Actor, template: Template | None) -> ComputeHost:
     try:
         return place(runtime, actor, template)
     except BadRequest as error:
-        raise TemplateError(f"Uploaded template is not a valid cluster-template: \n{error}") from error
+        raise TemplateError(f"{UNFIT}{error}") from error
 
 
 def template_of(cluster: Cluster) -> Template:
@@ -118,10 +128,11 @@ def _runs_where_it_is(runtime: Runtime, cluster: Cluster, template: Template) ->
 def _assign_host(runtime: Runtime, cluster: Cluster, host: ComputeHost) -> None:
     """Give a cluster that has no network a host that can run its first one."""
     with atomic():
+        # First, because from then on nobody adds a task.
+        runtime.queue.move_partition(cluster.uuid, host.name)
         if runtime.queue.open_tasks(cluster.uuid):
             raise Conflict(f"Host '{cluster.host}' can not run the cluster, which has open tasks there")
         Cluster.update(host=host.name).where(Cluster.uuid == cluster.uuid).execute()
-        runtime.queue.move_partition(cluster.uuid, host.name)
 
 
 def interfaces(cluster: Cluster) -> tuple[dict[str, int], dict[str, int]]:

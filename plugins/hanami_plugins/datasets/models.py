@@ -19,13 +19,13 @@ class Dataset(OwnedRecord):
     """
 
     format = peewee.CharField(64)
-    state = peewee.CharField(10, default=UPLOADING)
-    error = peewee.TextField(default="")
-    decoding = peewee.CharField(36, null=True)
     blob = peewee.CharField(36, null=True)
     rows = peewee.BigIntegerField(default=0)
     columns = peewee.TextField(default="{}")
     dtype = peewee.CharField(16, default="")
+    state = peewee.CharField(10, default=UPLOADING)
+    error = peewee.TextField(default="")
+    decoding = peewee.CharField(36, null=True)
 
     @property
     def complete(self) -> bool:

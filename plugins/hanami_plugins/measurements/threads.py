@@ -10,7 +10,12 @@ from pathlib import Path
 
 import msgspec
 
+from hanami_core.runtime import Runtime
+
 ThreadMap = dict[str, list[int]]
+
+INTERVAL = 10.0
+"""Seconds between two notes of a process."""
 
 _TASKS = Path("/proc/self/task")
 
@@ -33,6 +38,36 @@ def store(directory: Path, host: str) -> None:
     temporary = file.with_suffix(".tmp")
     temporary.write_bytes(msgspec.json.encode(own(host)))
     temporary.replace(file)
+
+
+class Notes:
+    """Writes them again and again, because threads come and go."""
+
+    def __init__(self, directory: Path, runtime: Runtime) -> None:
+        """Prepare; nothing is written before `start`."""
+        self._directory = directory
+        self._runtime = runtime
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="thread-notes", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End."""
+        self._stop.set()
+        self._thread.join()
+
+    def _work(self) -> None:
+        pause = 0.0
+        while not self._stop.wait(pause):
+            host = self._runtime.compute  # known a moment after the plugins have started
+            pause = INTERVAL if host is not None else 0.1
+            if host is not None:
+                with contextlib.suppress(OSError):  # a full disk must not end the thread
+                    store(self._directory, host.name)
 
 
 def load(directory: Path, hosts: Iterable[str]) -> ThreadMap:

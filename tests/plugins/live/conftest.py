@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from hanami_core.plugin_host import PluginHost, installed_plugins
+from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import atomic
 from hanami_plugins.clusters import LIVE, Cluster, LiveClusters, locks
@@ -35,12 +36,11 @@ def order_of_locks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture
 def runtime(order_of_locks: None, tmp_path: Path, kernels: Path) -> Iterator[Runtime]:
     """A sidecar in which nothing happens by itself."""
-    settings = {"clusters.store": 3600.0, "clusters.idle": 3600.0}
+    settings = {"clusters.store": 3600.0, "clusters.idle": 3600.0, "compute.cache": str(kernels)}
     with Whole(tmp_path):
         pass
-    opened = Runtime.open(tmp_path, "sidecar", settings, {}, PluginHost(installed_plugins()))
-    opened.compute = opened.hosts["cpu0"]
-    opened.compute.start(kernels)
+    opened = Runtime.open(tmp_path, Role.SIDECAR, settings, {}, PluginHost(installed_plugins()))
+    opened.start_compute("cpu0")
     yield opened
     opened.close()
 
