@@ -20,7 +20,7 @@ from hanami_core import hookimpl
 from hanami_core.access import Action, Actor, Rule
 from hanami_core.compute import HostDescription
 from hanami_core.errors import BadRequest, NotFound, Unauthorized
-from hanami_core.http import Api, Empty, Events, Route, ServerEvent, Stream
+from hanami_core.http import Api, Empty, Events, File, Route, ServerEvent, Stream
 from hanami_core.network import NetworkState, StateHead
 from hanami_core.network.declared import NoSettings
 from hanami_core.processes import Process, ProcessContext
@@ -90,7 +90,11 @@ class Tokens:
 
 @hookimpl
 def hanami_apis():
-    return [NativeApi("/v1"), Api("other", "/other", schemes=("token",), server="Other/2")]
+    return [
+        NativeApi("/v1"),
+        Api("other", "/other", schemes=("token",), server="Other/2"),
+        Api("lonely", "/lonely", schemes=("nowhere",)),
+    ]
 
 
 @hookimpl
@@ -207,9 +211,25 @@ def hold(call, request):
     return Stream(parts())
 
 
+def file(call, request):
+    """Send a file of the data directory, and note that it was sent."""
+    data_dir = call.runtime.settings.data_dir
+    path = data_dir / request.name
+    return File(path, name=request.name, remove=request.flag, done=lambda: note(data_dir, "sent"))
+
+
+def created(call, request):
+    if request.flag:
+        call.resp.status = 202
+    return {"made": request.name}
+
+
 @hookimpl
 def hanami_routes(runtime):
     return [
+        Route("GET", "/file", "file.get", Fields, File, file, api="other"),
+        Route("HEAD", "/file", "file.get", Fields, File, file, api="other"),
+        Route("PATCH", "/made/{name}", "made.change", Fields, dict, created, api="other", status=201),
         Route("POST", "/upload", "upload.create", None, dict, upload, max_body=1 << 28),
         Route("PUT", "/upload/{name}/part", "upload.part", None, dict, upload, max_body=1 << 28),
         Route("GET", "/events", "events.get", Fields, Events, events),

@@ -79,7 +79,7 @@ def expect_digest(request: falcon.Request, algorithm: str, digest: bytes) -> Non
     """Let nobody read the body of a request to its end unless it has a digest.
 
     For authenticators: a signature covers the body, too, but they see the head of a request only, and a large body is
-    read by its handler. Whoever reads another body gets an error instead of the last piece.
+    read by its handler. Whoever reads another body gets an error instead of its end.
 
     Args:
         request: whose body.

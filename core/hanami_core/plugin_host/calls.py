@@ -204,7 +204,7 @@ class PluginHost(Lifecycle):
         Nor do two have paths that a router can not tell apart, of whatever methods.
         """
         registry: Registry[tuple[str, str], Route] = Registry("hanami_routes")
-        written: Registry[str, str] = Registry("hanami_routes: a path like")
+        written: Registry[str, str] = Registry("hanami_routes, a path like")
         registry.begin()
         written.begin()
         for plugin, routes in self._items("hanami_routes", Route, self._fail, runtime=runtime):
