@@ -17,12 +17,13 @@ from urllib.parse import quote
 import falcon
 
 from hanami_core.errors import Unavailable
-from hanami_core.http import BoundRoute, Call, Events, File, Page, ServerEvent, Stream
+from hanami_core.http import Api, BoundRoute, Call, Events, File, Page, ServerEvent, Stream
 
 __all__ = ["Answers"]
 
 PIECE = 1 << 16
 RETRY_SECONDS = 5
+ALIVE = b": alive\n\n"
 
 log = logging.getLogger("hanami.http")
 
@@ -53,7 +54,7 @@ class Answers:
             call.resp.content_type = "text/event-stream"
             call.resp.cache_control = ["no-cache"]
             call.resp.set_header("X-Accel-Buffering", "no")
-            call.resp.stream = self._guarded(map(_event, result.events), failed, result.events)
+            call.resp.stream = self._guarded(_frames(result, bound.api), failed, result.events)
         else:
             bound.api.answer(call, bound.route, result)
         if call.req.method == "HEAD":
@@ -105,12 +106,15 @@ def _close(source: object) -> None:
             log.exception("stream did not close")
 
 
-def _event(event: ServerEvent | None) -> bytes:
-    if event is None:
-        return b": alive\n\n"
+def _frames(events: Events, api: Api) -> Iterator[bytes]:
+    return (ALIVE if event is None else _frame(event, api) for event in events.events)
+
+
+def _frame(event: ServerEvent, api: Api) -> bytes:
+    data = event.data if isinstance(event.data, str) else api.render(event.data)
     lines = [f"{name}: {value}" for name, value in (("event", event.event), ("id", event.id)) if value]
     # Lines of bytes end where those of the protocol do; lines of text end at more characters than that.
-    lines += [f"data: {line.decode()}" for line in event.data.encode().splitlines() or [b""]]
+    lines += [f"data: {line.decode()}" for line in data.encode().splitlines() or [b""]]
     return ("\n".join(lines) + "\n\n").encode()
 
 

@@ -18,6 +18,7 @@ import peewee
 
 from hanami_core import hookimpl
 from hanami_core.access import Action, Actor, Rule
+from hanami_core.clock import Moment
 from hanami_core.compute import HostDescription
 from hanami_core.errors import BadRequest, NotFound, Unauthorized
 from hanami_core.http import Api, Empty, Events, File, Route, ServerEvent, Stream
@@ -192,6 +193,10 @@ def events(call, request):
     return Events(ServerEvent(f"number\u2028{n}", event="count", id=str(n)) for n in range(request.count))
 
 
+def moments(call, request):
+    return Events([None, ServerEvent({"at": Moment(0.0)})])
+
+
 def half(call, request):
     def parts():
         yield b"begin"
@@ -234,6 +239,8 @@ def hanami_routes(runtime):
         Route("PUT", "/upload/{name}/part", "upload.part", None, dict, upload, max_body=1 << 28),
         Route("GET", "/events", "events.get", Fields, Events, events),
         Route("GET", "/note", "other.get", Fields, dict, echo, api="other"),
+        Route("GET", "/moments", "moments.get", Fields, Events, moments),
+        Route("GET", "/moments", "moments.get", Fields, Events, moments, api="other"),
         Route("GET", "/half", "half.get", Fields, Stream, half),
         Route("GET", "/hold", "hold.get", Fields, Stream, hold),
         Route("HEAD", "/hold", "hold.get", Fields, Stream, hold, api="other"),

@@ -184,3 +184,9 @@ def test_an_error_keeps_its_own_status(client):
 def test_a_scheme_that_nobody_brings_is_named_at_the_start(tmp_path, caplog):
     open_runtime(tmp_path).close()
     assert "api lonely accepts the scheme nowhere, which no plugin brings" in caplog.text
+
+
+@pytest.mark.parametrize(("path", "moment"), [("/v1", "1970-01-01 00:00:00"), ("/other", "1970-01-01T00:00:00+00:00")])
+def test_events_are_told_in_the_words_of_their_api(client, path, moment):
+    answer = client.simulate_get(f"{path}/moments")
+    assert answer.text == f': alive\n\ndata: {{"at":"{moment}"}}\n\n'

@@ -185,6 +185,10 @@ class Api:
             return {"type": ["string", "null"], "format": "date-time"}
         raise NotImplementedError
 
+    def render(self, value: object) -> str:
+        """Return the text of what a service returned, where it is a part of an answer: the data of an event."""
+        return self._encoder.encode(value).decode()
+
     def answer(self, call: Call, route: Route, result: object) -> None:
         """Render what a handler returned into ``call.resp``; None is an answer without content."""
         if result is None:

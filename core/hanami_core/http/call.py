@@ -118,9 +118,12 @@ class Stream:
 
 @dataclass(frozen=True)
 class ServerEvent:
-    """One server-sent event. `data` may have several lines."""
+    """One server-sent event.
 
-    data: str
+    `data` is a text, which may have several lines, or what a handler would answer with: then the Api renders it.
+    """
+
+    data: object
     event: str = ""
     id: str = ""
 
