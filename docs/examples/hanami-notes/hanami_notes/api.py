@@ -5,19 +5,21 @@ from __future__ import annotations
 from hanami_core.http import Api, ApiDescription
 from hanami_notes.schemes import COOKIE, SessionScheme, SignatureScheme
 
+SENTENCES = {
+    "credential_missing": "Log in, or sign the request",
+    "login_denied": "User or passphrase is wrong",
+    "signature_invalid": "The signature is not that of this request",
+    "signature_expired": "The request was signed too long ago, or the clock is wrong",
+    "body_digest_wrong": "The body is not the one that was signed",
+    "note_missing": "There is no note {uuid}",
+    "file_missing": "Nothing is attached to the note {uuid}",
+}
+
 
 class NotesApi(Api):
     """The Api of notes."""
 
-    sentences = {  # noqa: RUF012 - a mapping that nobody writes
-        "credential_missing": "Log in, or sign the request",
-        "login_denied": "User or passphrase is wrong",
-        "signature_invalid": "The signature is not that of this request",
-        "signature_expired": "The request was signed too long ago, or the clock is wrong",
-        "body_digest_wrong": "The body is not the one that was signed",
-        "note_missing": "There is no note {uuid}",
-        "file_missing": "Nothing is attached to the note {uuid}",
-    }
+    sentences = SENTENCES
 
     @property
     def description(self) -> ApiDescription:
