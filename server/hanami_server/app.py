@@ -101,7 +101,8 @@ class Server:
         def respond(req: falcon.Request, resp: falcon.Response, /, **params: Any) -> None:
             req.context.api, req.context.bound = api, bound
             resp.set_header("Server", api.server)
-            resp.status = route.success
+            if route.status is not None:
+                resp.status = route.status
             api.begin(req, route, limit)
             access = self._gate.open(req, bound)
             call = Call(self._runtime, access, req, resp, self._origin.address(req.env), params, limit)

@@ -234,6 +234,8 @@ def hanami_routes(runtime):
     return [
         Route("GET", "/file", "file.get", Fields, File, file, api="other"),
         Route("HEAD", "/file", "file.get", Fields, File, file, api="other"),
+        Route("GET", "/maybe", "maybe.get", Fields, None, lambda call, request: request.name or None),
+        Route("GET", "/maybe", "maybe.get", Fields, None, lambda call, request: request.name or None, api="other"),
         Route("PATCH", "/made/{name}", "made.change", Fields, dict, created, api="other", status=201),
         Route("POST", "/upload", "upload.create", None, dict, upload, max_body=1 << 28),
         Route("PUT", "/upload/{name}/part", "upload.part", None, dict, upload, max_body=1 << 28),

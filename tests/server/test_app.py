@@ -175,6 +175,20 @@ def test_an_answer_has_the_status_of_its_route_unless_the_handler_sets_one(clien
     assert (answer.status_code, answer.json) == (status, {"made": "five"})
 
 
+@pytest.mark.parametrize(
+    ("path", "query", "status", "body"),
+    [
+        ("/other/maybe", "", 204, b""),
+        ("/other/maybe", "name=x", 200, b'"x"'),
+        ("/v1/maybe", "", 200, b"null"),
+        ("/v1/maybe", "name=x", 200, b'"x"'),
+    ],
+)
+def test_what_becomes_of_nothing_is_decided_by_the_api(client, path, query, status, body):
+    answer = client.simulate_get(path, query_string=query)
+    assert (answer.status_code, answer.content) == (status, body)
+
+
 def test_an_error_keeps_its_own_status(client):
     answer = client.simulate_patch("/other/made/five", query_string="count=x")
     assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")

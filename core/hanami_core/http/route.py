@@ -94,7 +94,7 @@ class Route:
 
     @property
     def success(self) -> int:
-        """Status of an answer, unless its handler sets another one."""
+        """Status of an answer as it is described; a handler may set another one."""
         return self.status or (204 if self.response is None else 200)
 
     @property
