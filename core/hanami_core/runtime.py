@@ -160,6 +160,7 @@ class Runtime:
         self.authenticators = host.authenticators(self)
         self.identity = host.identity(self)
         self.apis = host.apis(self)
+        self._name_missing_schemes()
         self.formats = host.dataset_formats()
         self.hosts = host.compute_hosts(self.settings, self)
         self.host_uuids = host_uuids(self.settings.data_dir, self.hosts, write=self.role.writes)
@@ -169,6 +170,11 @@ class Runtime:
         self.targets = host.socket_targets()
         self.processes = host.processes(self.settings)
         self.schedules = host.schedules(self)
+
+    def _name_missing_schemes(self) -> None:
+        for api in self.apis.values():
+            for scheme in set(api.schemes) - set(self.authenticators):
+                log.warning("api %s accepts the scheme %s, which no plugin brings", api.name, scheme)
 
     def _gather_routes(self) -> None:
         """Gather the routes; again without those that broke meanwhile, because routes are made of registries."""
