@@ -101,7 +101,11 @@ class Endpoint:
 
     def __init__(self, server: Server, routes: Iterable[BoundRoute]) -> None:
         """Bind the routes of one path."""
-        for bound in routes:
+        found = list(routes)
+        if any(bound.api.hides_unknown for bound in found):
+            # Falcon's own answer would tell everybody that there is such a path.
+            self.on_options = server.hidden(tuple(bound.route.method for bound in found))
+        for bound in found:
             setattr(self, f"on_{bound.route.method.lower()}", server.responder(bound))
 
 
@@ -145,6 +149,14 @@ class Server:
     def unknown(self, req: falcon.Request, resp: falcon.Response, **_: Any) -> None:
         """Refuse a path without a route."""
         raise self._unknown(req, ())
+
+    def hidden(self, allowed: tuple[str, ...]) -> Responder:
+        """Return a responder for a method that a path does not have, where nobody learns which paths there are."""
+
+        def respond(req: falcon.Request, resp: falcon.Response, **_: Any) -> None:
+            raise self._unknown(req, allowed)
+
+        return respond
 
     def _unknown(self, req: falcon.Request, allowed: tuple[str, ...]) -> VisibleError:
         api: Api = req.context.api

@@ -34,7 +34,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from hanami_core.access import ANY_ROLE, Action, Actor
+from hanami_core.access import ANY_ROLE, Actor
 from hanami_core.errors import TooManyRequests, Unauthorized
 from hanami_core.events import Event
 from hanami_core.http import Api, Call, Empty, Page, Route
@@ -293,20 +293,18 @@ def _surroundings(scheme: str) -> Surroundings:
         Api("conformance_open", OPEN, (scheme, LAST)),
         Api("conformance_closed", CLOSED, (LAST,)),
     )
-    action = Action("conformance.open", "GET", "", "read", (ANY_ROLE,))
-    targets = [_Target("open", action, f"{OPEN}/socket"), _Target("closed", action, f"{CLOSED}/socket")]
+    targets = [ProbeTarget(f"conformance_{path.rpartition('-')[2]}", f"{path}/socket") for path in (OPEN, CLOSED)]
     events: list[Event] = []
     routes = [route for api in apis for route in _routes(api.name)]
     point = probe_point(
-        "conformance_scheme", apis=apis, routes=routes, targets=targets, schemes=[LastScheme()], watch=events.append
+        "conformance_scheme",
+        apis=apis,
+        routes=lambda runtime: routes,
+        targets=targets,
+        schemes=[LastScheme()],
+        watch=events.append,
     )
     return Surroundings(point, *targets, events)
-
-
-class _Target(ProbeTarget):
-    def __init__(self, name: str, action: Action, path: str) -> None:
-        super().__init__(action, path)
-        self.name = f"conformance_{name}"
 
 
 def _routes(api: str) -> Iterator[Route]:

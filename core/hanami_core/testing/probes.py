@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from hanami_core import hookimpl
-from hanami_core.access import Access, Action
+from hanami_core.access import ANY_ROLE, Access, Action
 from hanami_core.events import Event
 from hanami_core.http import Api, Route
 from hanami_core.identity import Authenticator
@@ -44,17 +44,20 @@ def probe_point(
     name: str,
     *,
     apis: Sequence[Api] = (),
-    routes: Sequence[Route] = (),
+    routes: Callable[[Runtime], Sequence[Route]] | None = None,
     targets: Sequence[SocketTarget] = (),
     schemes: Sequence[Authenticator] = (),
     watch: Callable[[Event], object] | None = None,
 ) -> EntryPoint:
-    """Return a plugin that contributes some things, and tells `watch` of all events."""
+    """Return a plugin that contributes some things, and tells `watch` of all events.
+
+    `routes` are made when the Apis of all plugins are known.
+    """
     module = ModuleType(name)
     hooks: dict[str, Callable[..., object]] = {
         "hanami_apis": lambda: apis,
         "hanami_authenticators": lambda: schemes,
-        "hanami_routes": lambda: routes,
+        "hanami_routes": lambda runtime: routes(runtime) if routes is not None else (),
         "hanami_socket_targets": lambda: targets,
     }
     if watch is not None:
@@ -76,26 +79,35 @@ class ProbeSession:
 
 
 class ProbeTarget(SocketTarget):
-    """A target of websockets that remembers who has opened it, the latest one first."""
+    """A target of websockets that remembers who has opened it.
+
+    Attributes:
+        place: path that chooses it, empty if a first message does; may change until a websocket comes.
+        opened_by: who has opened it, the latest one first.
+        resource: what the latest one named.
+    """
 
     name = "conformance"
 
-    def __init__(self, action: Action, path: str = "") -> None:
-        """Be chosen by a path, or by a first message that names the target."""
-        self._action, self._path = action, path
+    def __init__(self, name: str, place: str = "") -> None:
+        """Be open to all roles."""
+        self.name = name
+        self.place = place
         self.opened_by: list[Access] = []
+        self.resource = ""
 
     @property
     def action(self) -> Action:
         """What opening it is."""
-        return self._action
+        return Action("conformance.open", "GET", "", "read", (ANY_ROLE,))
 
     @property
     def path(self) -> str:
         """Path that chooses it."""
-        return self._path
+        return self.place
 
     def open(self, runtime: Runtime, access: Access, uuid: str, connection: SocketConnection) -> ProbeSession:
         """Remember who it was."""
         self.opened_by.insert(0, access)
+        self.resource = uuid
         return ProbeSession()

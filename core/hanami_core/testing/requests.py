@@ -7,9 +7,10 @@ or any wire: how a credential is put into a request is said by the plugin under 
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote
 
 from hanami_core.errors import VisibleError
@@ -29,11 +30,13 @@ __all__ = [
     "as_falcon",
     "expected",
     "header",
+    "media_type",
     "no_credential",
     "open_socket",
     "places",
     "replaced",
     "send",
+    "told",
 ]
 
 HOST = "hanami.test"
@@ -165,6 +168,35 @@ def send(app: App, request: ClientRequest, announced: int | None = None) -> Clie
         extras={} if announced is None else {"CONTENT_LENGTH": str(announced)},
     )
     return answer
+
+
+def media_type(answer: ClientResponse) -> str:
+    """Return the media type of an answer, without its parameters; empty if it has none."""
+    return answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def told(answer: ClientResponse | SocketOutcome) -> str:
+    """Return what a client reads in an answer: all texts and numbers if it is JSON, else the text itself."""
+    if isinstance(answer, SocketOutcome):
+        text = answer.answer.decode() if isinstance(answer.answer, bytes) else answer.answer or ""
+    else:
+        text = answer.text
+    try:
+        return "\n".join(_leaves(json.loads(text)))
+    except ValueError:
+        return text
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield str(name)
+            yield from _leaves(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _leaves(inner)
+    else:
+        yield str(value)
 
 
 def expected(api: Api, error: VisibleError, request: ClientRequest | None = None) -> int:
