@@ -97,15 +97,13 @@ def _user(req: falcon.Request) -> str:
 
 
 class Endpoint:
-    """One path: a responder ``on_get``, ``on_post`` ... for each of its routes."""
+    """One path: a responder ``on_get``, ``on_post`` ... for each of its routes; `methods` names them."""
 
     def __init__(self, server: Server, routes: Iterable[BoundRoute]) -> None:
         """Bind the routes of one path."""
-        found = list(routes)
-        if any(bound.api.hides_unknown for bound in found):
-            # Falcon's own answer would tell everybody that there is such a path.
-            self.on_options = server.hidden(tuple(bound.route.method for bound in found))
-        for bound in found:
+        self.methods: list[str] = []
+        for bound in routes:
+            self.methods.append(bound.route.method)
             setattr(self, f"on_{bound.route.method.lower()}", server.responder(bound))
 
 
@@ -128,6 +126,14 @@ class Server:
         resp.set_header("Server", api.server)
         req.path = api.admit(req)
 
+    def process_resource(
+        self, req: falcon.Request, resp: falcon.Response, resource: Any, _params: dict[str, Any]
+    ) -> None:
+        """Keep Falcon from telling which methods a path has where nobody is to learn that it exists."""
+        hidden = req.context.api.hides_unknown and isinstance(resource, Endpoint)
+        if hidden and req.method == "OPTIONS" and "OPTIONS" not in resource.methods:
+            raise self._unknown(req, tuple(resource.methods))
+
     def responder(self, bound: BoundRoute) -> Responder:
         """Return Falcon's responder for a route."""
         api, route = bound.api, bound.route
@@ -149,14 +155,6 @@ class Server:
     def unknown(self, req: falcon.Request, resp: falcon.Response, **_: Any) -> None:
         """Refuse a path without a route."""
         raise self._unknown(req, ())
-
-    def hidden(self, allowed: tuple[str, ...]) -> Responder:
-        """Return a responder for a method that a path does not have, where nobody learns which paths there are."""
-
-        def respond(req: falcon.Request, resp: falcon.Response, **_: Any) -> None:
-            raise self._unknown(req, allowed)
-
-        return respond
 
     def _unknown(self, req: falcon.Request, allowed: tuple[str, ...]) -> VisibleError:
         api: Api = req.context.api

@@ -25,7 +25,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from string import Formatter
 from typing import Any, ClassVar
-from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -56,6 +55,7 @@ from hanami_core.testing.requests import (
     media_type,
     no_credential,
     open_socket,
+    plain_request,
     send,
     told,
 )
@@ -65,7 +65,9 @@ __all__ = ["ApiConformance"]
 KINDS = [
     kind
     for kind in vars(errors).values()
-    if isinstance(kind, type) and issubclass(kind, ClientError | ServiceError) and kind not in (ClientError, ServiceError)
+    if isinstance(kind, type)
+    and issubclass(kind, ClientError | ServiceError)
+    and kind not in (ClientError, ServiceError)
 ]
 ODD_TEXTS = (
     'line 3: "{x}" is {} and {0} <b>no</b> number & 100% of \\ it',
@@ -150,9 +152,7 @@ class ApiConformance:
 
     def request(self, method: str, path: str, fields: Mapping[str, Any]) -> ClientRequest:
         """Return a call with fields as a client writes it: in a JSON body, or in the query if it has none."""
-        if method in ("POST", "PUT", "PATCH"):
-            return ClientRequest(method, path, body=json.dumps(fields).encode())
-        return ClientRequest(method, path, urlencode(fields, quote_via=quote))
+        return plain_request(method, path, fields)
 
     def first_message(self, request: ClientRequest, target: str, resource: str) -> bytes | None:
         """Return the first message of a websocket whose request carries the credential; None if there are none."""
@@ -171,9 +171,7 @@ class ApiConformance:
 
     def test_what_is_no_value_is_sent_as_it_is(self, app: App, api: Api, probe: ApiProbe) -> None:
         """Pages, files, streams and events are no Api's to render."""
-        page, file, stream, events = (
-            self._get(app, api, probe, name) for name in ("page", "file", "stream", "events")
-        )
+        page, file, stream, events = (self._get(app, api, probe, name) for name in ("page", "file", "stream", "events"))
         assert (page.content, media_type(page)) == (b"<p>page", "text/html")
         assert (file.content, media_type(file)) == (probe.file.read_bytes(), "application/x-conformance")
         assert (stream.content, media_type(stream)) == (b"onetwo", "text/plain")
@@ -473,5 +471,3 @@ def _noise(attempts: int) -> Iterator[bytes]:
 
 def _without_converters(path: str) -> str:
     return re.sub(r":[^}]*}", "}", path)
-
-

@@ -27,13 +27,13 @@ def faults_of(document: dict[str, Any]) -> Iterator[str]:
     for name in ("title", "version"):
         if not isinstance(document.get("info", {}).get(name), str):
             yield f"info has no {name}"
-    known: set[str] = set()
+    known: list[object] = []
     for method, path, operation in operations(document):
         yield from (f"{method} {path}: {fault}" for fault in _faults(path, operation))
         identity = operation.get("operationId")
-        if identity in known:
+        if identity is not None and identity in known:
             yield f"{method} {path}: the operationId {identity} stands there twice"
-        known |= {identity} - {None}
+        known.append(identity)
     yield from (f"{text} leads nowhere" for text in _references(document) if not _leads(document, text))
     yield from _securities(document)
 

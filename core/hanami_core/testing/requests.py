@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import unquote
+from urllib.parse import quote, unquote, urlencode
 
 from hanami_core.errors import VisibleError
 from hanami_core.http import Api
@@ -34,6 +34,7 @@ __all__ = [
     "no_credential",
     "open_socket",
     "places",
+    "plain_request",
     "replaced",
     "send",
     "told",
@@ -90,6 +91,13 @@ class ClientResponse(Protocol):
 
 Credential = Callable[[ClientRequest], ClientRequest]
 """Puts a credential into a request: adds a header, or signs it."""
+
+
+def plain_request(method: str, path: str, fields: Mapping[str, Any]) -> ClientRequest:
+    """Return a call with fields in a JSON body, or in the query if the method has none."""
+    if method in ("POST", "PUT", "PATCH"):
+        return ClientRequest(method, path, body=json.dumps(fields).encode())
+    return ClientRequest(method, path, urlencode(fields, quote_via=quote))
 
 
 def no_credential(request: ClientRequest) -> ClientRequest:
@@ -199,12 +207,12 @@ def _leaves(value: Any) -> Iterator[str]:
         yield str(value)
 
 
-def expected(api: Api, error: VisibleError, request: ClientRequest | None = None) -> int:
+def expected(api: Api, kind: type[VisibleError]) -> int:
     """Return the status with which an Api renders an error."""
     import falcon
 
     response = falcon.Response()
-    api.refuse(as_falcon(request or ClientRequest()), response, error)
+    api.refuse(as_falcon(ClientRequest()), response, kind())
     return response.status_code
 
 
