@@ -89,4 +89,4 @@ def _undescribed(value: Any, kind: Any) -> str | None:
 
 def _any(kind: type, value: Any) -> Any:
     # How an Api writes what JSON does not know is its own affair.
-    return Moment(None) if kind is Moment else kind.__new__(kind)
+    return Moment(None) if kind is Moment else object.__new__(kind)

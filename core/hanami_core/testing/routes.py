@@ -319,7 +319,7 @@ def routes_of(runtime: Runtime, plugin: str) -> list[BoundRoute]:
 
 def rows_of(runtime: Runtime) -> dict[str, list[str]]:
     """Return all rows of all tables, but for those of plugins that are told of events."""
-    models = []
+    models: list[Any] = []
     for owner in runtime.owners():
         plugin = runtime.plugins.plugins.get(owner.name)
         if plugin is None or "hanami_event" not in plugin.hooks:
