@@ -53,7 +53,7 @@ from hanami_core.testing.requests import (
     send,
 )
 
-__all__ = ["AuthenticatorConformance"]
+__all__ = ["AuthenticatorConformance", "Surroundings", "surroundings_of"]
 
 LAST = "conformance_last"
 """Another scheme, which is asked after the one under test."""
@@ -104,7 +104,7 @@ class AuthenticatorConformance:
     @classmethod
     def surroundings(cls) -> Surroundings:
         """Return what is put around the scheme."""
-        return _surroundings(cls.scheme)
+        return surroundings_of(cls.scheme)
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -288,7 +288,8 @@ class AuthenticatorConformance:
 # -- what the suite adds to the application ----------------------------------------------------------------------------
 
 
-def _surroundings(scheme: str) -> Surroundings:
+def surroundings_of(scheme: str) -> Surroundings:
+    """Return what is put around a scheme."""
     apis = (
         Api("conformance_open", OPEN, (scheme, LAST)),
         Api("conformance_closed", CLOSED, (LAST,)),
