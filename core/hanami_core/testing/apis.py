@@ -191,7 +191,7 @@ class ApiConformance:
     def test_every_answer_names_the_server(self, app: App, api: Api, probe: ApiProbe) -> None:
         """Successes and errors, known paths and others have the header that the Api is made with."""
         for name in ("struct", "page", "stream", "nothing", "error", "defect", "fields", "no_such_path"):
-            probe.error = BadRequest("conformance")
+            probe.error = BadRequest("conformance_failed")
             answer = self._get(app, api, probe, name)
             assert answer.headers.get("server") == api.server, name
 
