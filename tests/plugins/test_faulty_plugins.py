@@ -10,9 +10,13 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.plugins.faulty import authenticators
+from tests.plugins.faulty import apis, authenticators, routes, targets
 
 ROOT = Path(__file__).parents[2]
+
+
+def name(module: ModuleType) -> str:
+    return module.__name__.rpartition(".")[2]
 
 
 def failures(module: ModuleType, report: Path) -> dict[str, set[str]]:
@@ -31,7 +35,9 @@ def failures(module: ModuleType, report: Path) -> dict[str, set[str]]:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("module", [authenticators], ids=lambda module: module.__name__.rpartition(".")[2])
+@pytest.mark.parametrize(
+    "module", [apis, authenticators, routes, targets], ids=lambda module: module.__name__.rpartition(".")[2]
+)
 def test_every_fault_is_found(module: ModuleType, tmp_path: Path) -> None:
     expected = {fault: set(checks) for fault, checks in module.FAULTS.items()}
     assert failures(module, tmp_path / "report.xml") == expected

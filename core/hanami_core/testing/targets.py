@@ -26,6 +26,7 @@ import re
 from collections.abc import Awaitable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 import pytest
 
@@ -91,7 +92,7 @@ class TargetConformance:
         """Return what the beginning of a websocket leads to."""
         target = app.runtime.targets[self.target]
         if target.path:
-            path = _PARAMETER.sub(lambda _: resource.replace("/", "%2F") or "x", target.path)
+            path = _PARAMETER.sub(lambda _: quote(resource, safe="") or "x", target.path)
             return open_socket(app, credential(ClientRequest("GET", path).as_handshake()))
         request = ClientRequest("GET", "/").as_handshake()
         return open_socket(app, request, self.first_message(credential(request), self.target, resource))
