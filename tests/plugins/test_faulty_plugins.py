@@ -1,4 +1,4 @@
-"""Each check of the suites for plugins can fail: plugins that are wrong in one way are found out, and by that check."""
+"""Each check of the suites for plugins can fail: it finds plugins that are wrong in one way, and passes a good one."""
 
 from __future__ import annotations
 

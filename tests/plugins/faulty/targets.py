@@ -83,13 +83,13 @@ class EchoTarget(SocketTarget):
         return Action(name, "GET", "", "read", ("admin",))
 
     def open(self, runtime: Runtime, access: Access, uuid: str, connection: SocketConnection) -> Echo:
-        type(self).opened += 1
-        if self.fault == "opens_once" and self.opened > 1:
-            raise OSError("it is open already")
         if self.fault == "stumbles_over_resources" and len(uuid) > 1000:
             raise ValueError("no uuid")
         if uuid != NOTE and self.fault != "opens_everything":
             raise NotFound("note_missing", uuid=uuid)
+        type(self).opened += 1
+        if self.fault == "opens_once" and self.opened > 1:
+            raise OSError("it is open already")
         return Echo(self.fault)
 
 
