@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 import msgspec
 import pytest
@@ -91,7 +92,16 @@ class TestTokens(AuthenticatorConformance):
 
 class TestNativeApi(ApiConformance):
     name = "native"
-    statuses = {402: 401, 403: 401, 405: 400, 412: 409, 413: 400, 415: 400, 422: 400, 429: 401, 507: 500}  # noqa: RUF012
+    statuses: ClassVar[Mapping[int, int]] = {
+        403: 401,
+        405: 400,
+        412: 409,
+        413: 400,
+        415: 400,
+        422: 400,
+        429: 401,
+        507: 500,
+    }
     document = "/openapi.json"
 
     @pytest.fixture
