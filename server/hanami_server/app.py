@@ -66,11 +66,13 @@ def _user(req: falcon.Request) -> str:
 
 
 class Endpoint:
-    """One path: a responder ``on_get``, ``on_post`` ... for each of its routes."""
+    """One path: a responder ``on_get``, ``on_post`` ... for each of its routes; `methods` names them."""
 
     def __init__(self, server: Server, routes: Iterable[BoundRoute]) -> None:
         """Bind the routes of one path."""
+        self.methods: list[str] = []
         for bound in routes:
+            self.methods.append(bound.route.method)
             setattr(self, f"on_{bound.route.method.lower()}", server.responder(bound))
 
 
@@ -92,6 +94,14 @@ class Server:
         req.context.api = api = self._runtime.routes.api_of(req.path)
         resp.set_header("Server", api.server)
         req.path = api.admit(req)
+
+    def process_resource(
+        self, req: falcon.Request, resp: falcon.Response, resource: Any, _params: dict[str, Any]
+    ) -> None:
+        """Keep Falcon from telling which methods a path has where nobody is to learn that it exists."""
+        hidden = req.context.api.hides_unknown and isinstance(resource, Endpoint)
+        if hidden and req.method == "OPTIONS" and "OPTIONS" not in resource.methods:
+            raise self._unknown(req, tuple(resource.methods))
 
     def responder(self, bound: BoundRoute) -> Responder:
         """Return Falcon's responder for a route."""
