@@ -105,6 +105,7 @@ setup(
                 "hosts",
                 "logs",
                 "measurements",
+                "metrics",
                 "openapi",
                 "policy_file",
                 "projects",

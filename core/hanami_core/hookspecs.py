@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hanami_core.events import Event
     from hanami_core.http import Api, Route
     from hanami_core.identity import Authenticator, IdentityProvider
+    from hanami_core.metrics import Sample
     from hanami_core.processes import Process
     from hanami_core.queue import TaskKind
     from hanami_core.runtime import Runtime
@@ -467,10 +468,28 @@ def hanami_event(runtime: Runtime, event: Event) -> None:
 
 
 @hookspec
-def hanami_checks(runtime: Runtime) -> Iterable[Check]:
-    """Add looks at what the plugin keeps; ``hanami doctor`` takes them, in a process that only looks.
+def hanami_metrics(runtime: Runtime) -> Iterable[Sample]:
+    """Tell how the plugin does, in numbers. See `hanami_core.metrics`.
 
-    :param runtime: the process' runtime; ``runtime.role`` is `Role.INSPECT`.
+    Called whenever somebody asks for metrics, every few seconds perhaps, so it must be quick.
+
+    :param runtime: the process' runtime; several processes may be asked, each about what is stored.
+    :returns: samples.
+    :failure: logged and counted; samples of other plugins are shown.
+
+    Example::
+
+        @hookimpl
+        def hanami_metrics(runtime):
+            return [Sample("notes_active", Note.active().count(), help="Notes that are not deleted")]
+    """
+
+
+@hookspec
+def hanami_checks(runtime: Runtime) -> Iterable[Check]:
+    """Add looks at what the plugin keeps; ``hanami doctor`` takes them, ``/health/ready`` those that are cheap.
+
+    :param runtime: the process' runtime; ``runtime.role`` is `Role.INSPECT` for the doctor, `Role.API` for readiness.
     :returns: checks; their findings are shown. A file of the plugin's own that it does not know is one.
     :failure: shown as a finding; other checks go on.
 

@@ -33,6 +33,7 @@ from hanami_core.http import METHODS, Api, BoundRoute, Call
 from hanami_core.ids import new_uuid
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import reset
+from hanami_server import process_metrics
 from hanami_server.answers import Answers
 from hanami_server.gate import Gate
 from hanami_server.health import LIVE_PATH, READY_PATH, Live, Ready
@@ -78,6 +79,7 @@ def create_app(runtime: Runtime) -> App:
     app.add_route(LIVE_PATH, Live())
     app.add_route(READY_PATH, Ready(runtime))
     app.add_sink(server.unknown, "/")
+    process_metrics.contribute(runtime)
     return app
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from hanami_core import hookimpl
 from hanami_core.http import Route
+from hanami_core.metrics import Sample
 from hanami_core.queue import TaskKind
 from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
@@ -23,6 +24,7 @@ from hanami_plugins.clusters.service import (
     MISSING,
     SETTLE_SECONDS,
     after_task,
+    count_by_host,
     first_template,
     interfaces,
     read_state,
@@ -82,6 +84,16 @@ def hanami_shutdown(runtime: Runtime) -> None:
 def hanami_task_kinds() -> list[TaskKind]:
     """Add the move between hosts and the return to task mode."""
     return [TaskKind("switch_host", kinds.switch_host), TaskKind("settle", kinds.settle)]
+
+
+@hookimpl
+def hanami_metrics() -> list[Sample]:
+    """Tell how many clusters there are, by host and mode."""
+    text = "Clusters by host and mode"
+    return [
+        Sample("hanami_clusters", count, help=text, labels={"host": host, "mode": mode.lower()})
+        for (host, mode), count in count_by_host().items()
+    ]
 
 
 @hookimpl

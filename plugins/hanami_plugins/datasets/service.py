@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import peewee
+
 from hanami_core import decoding
 from hanami_core.access import Access
 from hanami_core.datasets import Table
@@ -16,7 +18,7 @@ from hanami_core.errors import BadRequest, Conflict, HanamiError, NotFound
 from hanami_core.queue import Task
 from hanami_core.runtime import Runtime
 from hanami_core.stash import StashKey
-from hanami_core.storage.database import atomic
+from hanami_core.storage.database import ACTIVE, atomic
 from hanami_plugins import uploads
 from hanami_plugins.datasets import decode
 from hanami_plugins.datasets.models import DECODING, REFUSED, UPLOADING, Dataset
@@ -179,6 +181,12 @@ def open_table(runtime: Runtime, dataset: Dataset) -> Iterator[Table]:
         yield Table.open(path)
 
 
+def count_by_state() -> dict[str, int]:
+    """Return how many datasets there are, by state."""
+    query = Dataset.select(Dataset.state, peewee.fn.COUNT(Dataset.uuid)).where(Dataset.status == ACTIVE)
+    return dict(query.group_by(Dataset.state).tuples().iterator())
+
+
 def description(dataset: Dataset) -> dict[str, dict[str, int]]:
     """Return the columns of a dataset as clients see them: half-open ranges of values in a row."""
     columns = json.loads(dataset.columns)
@@ -208,4 +216,6 @@ def add_result(
 ) -> Dataset:
     """Add a dataset of a staged table, in the caller's transaction; `shape` is what `seal_result` returned."""
     owned = {"uuid": uuid, "name": name, "owner_id": owner_id, "project_id": project_id}
-    return Dataset.create(**owned, format=RESULT, **decode.described(runtime.blobs.adopt(staged), shape))
+    dataset = Dataset.create(**owned, format=RESULT, **decode.described(runtime.blobs.adopt(staged), shape))
+    decode.tell_ready(runtime, dataset)
+    return dataset
