@@ -91,11 +91,14 @@ class Access:
         self._known: dict[tuple[type[Record] | None, Verb], tuple[Rule, ...]] = {}
 
     def require(self) -> None:
-        """Raise `Forbidden` unless the action itself is allowed."""
+        """Raise `Forbidden` unless the action itself is allowed.
+
+        Of several reasons the policy's counts, else the first one.
+        """
         rules = [rule for rule in self._rules(self.action) if rule.where is None]
-        denied = next((rule for rule in rules if not rule.allow), None)
-        if denied is not None:
-            raise Forbidden(denied.reason)
+        denied = [rule.reason for rule in rules if not rule.allow]
+        if denied:
+            raise Forbidden(ACCESS_DENIED if ACCESS_DENIED in denied else denied[0])
         if not any(rule.allow for rule in rules):
             raise Forbidden(ACCESS_DENIED)
 

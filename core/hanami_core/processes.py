@@ -64,13 +64,21 @@ class ProcessContext:
     first asked for: a process that needs neither loads no plugin.
     """
 
-    def __init__(self, name: str, data_dir: Path, flags: Mapping[str, str], report: Callable[[], None]) -> None:
-        """Describe the process `name`; `report` tells the server that it is ready."""
+    def __init__(
+        self,
+        name: str,
+        data_dir: Path,
+        flags: Mapping[str, str],
+        report: Callable[[], None],
+        loaded: Callable[[PluginHost], None] = lambda _: None,
+    ) -> None:
+        """Describe the process `name`; `report` tells the server that it is ready, `loaded` that it has plugins."""
         self.name = name
         self.data_dir = data_dir
         self.stop = threading.Event()
         self._flags = flags
         self._report = report
+        self._loaded = loaded
 
     def ready(self) -> None:
         """Tell the server that the process does its work now."""
@@ -95,7 +103,9 @@ class ProcessContext:
     def _plugins(self) -> PluginHost:
         from hanami_core.plugin_host import PluginHost, installed_plugins, read_disabled
 
-        return PluginHost(installed_plugins(), read_disabled(self.data_dir))
+        host = PluginHost(installed_plugins(), read_disabled(self.data_dir))
+        self._loaded(host)
+        return host
 
     def close(self) -> None:
         """Close the runtime, if it was opened."""

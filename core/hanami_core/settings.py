@@ -187,6 +187,10 @@ def _read_toml(file: Path) -> dict[str, object]:
     return flat
 
 
-def _hint(name: str, known: Iterable[str]) -> str:
+def _hint(name: str, known: Collection[str]) -> str:
     close = difflib.get_close_matches(name, known, 1)
-    return f", did you mean {close[0]}?" if close else ""
+    if close:
+        return f", did you mean {close[0]}?"
+    section = name.partition(".")[0]
+    missing = not any(other.startswith(f"{section}.") for other in known)
+    return f", no installed plugin is called '{section}'" if missing else ""

@@ -34,7 +34,7 @@ from hanami_server.plugin_states import PluginInfo, info
 
 __all__ = ["DryRun", "Start", "dry_run", "main"]
 
-STARTS = {"preparation": Role.MIGRATE, "api": Role.API, "sidecar": Role.SIDECAR, "worker": Role.WORKER}
+STARTS = {"preparation": Role.MIGRATE} | {str(role): role for role in Role if role.writes and not role.prepares}
 COPIED = ("hanami.toml", "plugins.json")
 LARGEST_COPY = 16 << 20
 CALLS = 6

@@ -6,6 +6,7 @@ process does.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import os
@@ -13,13 +14,16 @@ import signal
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from hanami_core.errors import HanamiError, PluginError
 from hanami_core.processes import ProcessContext
 from hanami_server import lifetime, logs
 from hanami_server.paths import process_lock_path
 from hanami_server.process import READY, Launch, Options, announce, parse
+
+if TYPE_CHECKING:
+    from hanami_core.plugin_host import PluginHost
 
 __all__ = ["main"]
 
@@ -48,13 +52,21 @@ def main(argv: list[str]) -> NoReturn:
 def _run(options: Options, launch: Launch, lock: int) -> int:
     if launch.command:
         _become(options, launch.command, lock)
-    context = ProcessContext(launch.name, options.data_dir, options.flags, partial(announce, options))
+    published = contextlib.ExitStack()
+
+    def loaded(host: PluginHost) -> None:
+        from hanami_server.plugin_states import publish
+
+        published.enter_context(publish(host, options.data_dir, f"process {launch.name}"))
+
+    context = ProcessContext(launch.name, options.data_dir, options.flags, partial(announce, options), loaded)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: context.stop.set())
-    try:
-        _function(launch.target)(context)
-    finally:
-        context.close()
+    with published:
+        try:
+            _function(launch.target)(context)
+        finally:
+            context.close()
     if not context.stop.is_set():
         log.warning("process ended by itself")
     return 0

@@ -19,14 +19,13 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from hanami_server.demo.local import LocalServer
-
 from hanami_sdk import Client, Cluster, DirectIO
 from hanami_sdk._messages import Buffer, Process, encode_values
 from hanami_sdk._sources import open_sources
 from hanami_sdk._upload import send_file
 from hanami_sdk.hanami_exceptions import DirectIOException
 from hanami_server.demo.story import TEMPLATE
+from hanami_server.local import LocalServer
 
 THREADS = 4
 SECONDS, ROUNDS = 1.0, 5

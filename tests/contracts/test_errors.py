@@ -39,7 +39,6 @@ SENTENCES_STILL = (
     "hanami_plugins/host_numba",
     "hanami_plugins/tasks",
     "hanami_plugins/uploads",
-    "hanami_server/sidecar",
 )
 """Where errors are still raised with sentences. Nothing is added here."""
 

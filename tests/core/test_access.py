@@ -71,6 +71,19 @@ def test_one_rule_that_denies_wins_and_gives_the_reason(rules: list[Rule]) -> No
         access(*rules).require()
 
 
+@given(st.permutations([Rule(True), Rule(False, "because"), Rule(False, "access_denied"), Rule(False, "why not")]))
+def test_what_the_policy_denies_is_denied_by_the_policy(rules: list[Rule]) -> None:
+    """Whatever order plugins are asked in, the reason is the same."""
+    with pytest.raises(Forbidden, match=r"^access_denied$"):
+        access(*rules).require()
+
+
+def test_admins_are_asked_for_by_name() -> None:
+    for code in ("admins_only", "notes_for_admins"):
+        with pytest.raises(Forbidden, match=f"^{code}$"):
+            access(Rule(True)).require_admin(code)
+
+
 def test_rules_are_asked_about_the_action_or_about_a_model() -> None:
     asked: list[Action] = []
 

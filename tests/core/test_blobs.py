@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hanami_core.errors import CorruptFile, StartupError, StoreMissing
+from hanami_core.errors import CorruptFile, StartupError, StoreMissing, Unavailable
 from hanami_core.storage import blob_stores
 from hanami_core.storage import blobs as blobs_module
 from hanami_core.storage.blob_stores import BlobStores
@@ -243,7 +243,8 @@ class CachedFile:
     def mark(self) -> None:
         return None
 
-    def release(self) -> None:
+    def release(self, *, damaged: bool = False) -> None:
+        self._store.damaged += damaged
         self._store.leases[self._blob] -= 1
         if not self._store.leases[self._blob]:
             self.path.unlink()
@@ -256,6 +257,7 @@ class CachingStore(FileBlobStore):
         super().__init__(root)
         self.cache = root / "cache"
         self.leases: dict[str, int] = {}
+        self.damaged = 0
         self.closed = False
 
     def fetch(self, blob: str) -> CachedFile:  # type: ignore[override]
@@ -311,7 +313,11 @@ def test_a_copy_that_was_fetched_again_is_verified_again(caching: CachingStore, 
     caching.path(name).write_bytes(b"c0ntent")
     with pytest.raises(CorruptFile, match="was changed"):
         far.open(name)
+    with pytest.raises(CorruptFile, match="was changed"):
+        far.verify(name)
     assert list(caching.cache.iterdir()) == []  # the lease of what is refused was given back
+    assert isinstance(far.store, CachingStore)
+    assert far.store.damaged == 2
 
 
 # -- stores ------------------------------------------------------------------------------------------------------------
@@ -343,6 +349,26 @@ def test_a_blob_of_a_store_that_is_gone_names_it(
     assert Blob.select().count() == 0
     assert [vars(record)["blob"] for record in caplog.records] == [name]
     assert read(caching, name) == b"content"
+
+
+def test_a_store_that_can_not_be_reached_is_told(
+    caching: CachingStore, context: StorageContext, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    far = stores(context, "caching")
+    name = add(far)
+
+    def fail(*_: object) -> None:
+        raise ConnectionError("no route to the bucket")
+
+    for method in ("fetch", "blobs", "check", "delete"):
+        monkeypatch.setattr(CachingStore, method, fail)
+    with pytest.raises(Unavailable, match=r"store unavailable \(store caching\): no route to the bucket"):
+        far.open(name)
+    with pytest.raises(StartupError, match="blob store 'caching' can not be read: no route to the bucket"):
+        far.recover(set())
+    assert list(far.check()) == [("caching", "no route to the bucket")]
+    far.release(name)
+    assert [record.message for record in caplog.records] == ["blob can not be fetched", "blob not removed"]
 
 
 def test_recovery_looks_into_all_stores_that_are_used(

@@ -21,9 +21,12 @@ HEAD = """
 import sys, types
 import peewee
 from hanami_core import hookimpl
-from hanami_core.access import Actor
-from hanami_core.http.routes import Empty, Route
+import msgspec
+from hanami_core.access import Action
+from hanami_core.http import Api, Empty, Route
+from hanami_core.processes import Process
 from hanami_core.queue import TaskKind
+from hanami_core.schedules import Schedule
 from hanami_core.settings import Setting
 from hanami_core.storage.database import BaseModel, OwnedRecord
 
@@ -39,14 +42,13 @@ class Format:
     def decode(self, files, table): ...
 
 class Host:
-    name, kind, uuid = "{name}", "{name}", "{name}"
+    name, kind = "{name}", "{name}"
     def start(self, context): ...
     def stop(self): ...
     def describe(self): ...
 
 class Rules:
-    name, host_kind = "{name}", "{name}"
-    def settings(self): ...
+    name, host_kind, settings = "{name}", "{name}", type("Own", (msgspec.Struct,), {{}})
     def refuses(self, template): ...
     def create(self, template, seed): ...
     def open(self, state, host): ...
@@ -54,12 +56,20 @@ class Rules:
 class Dialect:
     name = "{name}"
     def recognises(self, text): ...
-    def parse(self, text): ...
+    def parse(self, text, declarations): ...
 
 class Target:
-    name, action = "{name}", None
+    name, action, path, blocking = "{name}", Action("{name}.open", "GET", "", "read", ()), "", False
     def host(self, runtime, uuid): ...
-    def open(self, runtime, actor, uuid): ...
+    def open(self, runtime, access, uuid, connection): ...
+
+class Scheme:
+    name = "{name}"
+    def identify(self, request): ...
+
+class Backend:
+    name = "{name}"
+    def open(self, context): ...
 
 def answer(call, request):
     return {{}}
@@ -95,9 +105,40 @@ def hanami_task_kinds(): return [TaskKind("{name}", print)]
 def hanami_socket_targets(): return [Target()]
 
 @hookimpl
-def hanami_routes(): return [Route("GET", "/v1.0alpha/{name}", "{name}.get", Empty, Empty, answer)]
+def hanami_databases(): return [Backend()]
+
+@hookimpl
+def hanami_blob_stores(): return [Backend()]
+
+@hookimpl
+def hanami_authenticators(): return [Scheme()]
+
+@hookimpl
+def hanami_apis(): return [Api("{name}", "/{name}")]
+
+@hookimpl
+def hanami_processes(): return [Process("{name}", "third_{name}:run")]
+
+@hookimpl
+def hanami_schedules(): return [Schedule("{name}", 60.0, print)]
+
+@hookimpl
+def hanami_routes(): return [Route("GET", "/{name}", "{name}.get", Empty, Empty, answer)]
 """
-REGISTRIES = ("models", "formats", "hosts", "rules", "dialects", "kinds", "targets", "routes")
+REGISTRIES = (
+    "models",
+    "formats",
+    "hosts",
+    "rules",
+    "dialects",
+    "kinds",
+    "targets",
+    "processes",
+    "schedules",
+    "authenticators",
+    "apis",
+)
+EVERYWHERE = {*REGISTRIES, "routes"}
 
 Install = Callable[..., EntryPoint]
 
@@ -135,12 +176,13 @@ def log_of(name: str) -> list[str]:
 
 
 def contributed(runtime: Runtime, name: str) -> set[str]:
-    """Return the registries in which a plugin is to be found."""
-    return {
+    """Return where a plugin is to be found."""
+    found = {
         registry
         for registry in REGISTRIES
         if any(c.plugin.name == name for c in getattr(runtime, registry).contributions().values())
     }
+    return found | ({"routes"} if any(bound.route.action == f"{name}.get" for bound in runtime.routes) else set())
 
 
 def state(runtime: Runtime, name: str) -> tuple[str, str]:
@@ -150,9 +192,8 @@ def state(runtime: Runtime, name: str) -> tuple[str, str]:
 
 def test_a_plugin_that_works_contributes_everything(tmp_path: Path, install: Install) -> None:
     runtime = open_runtime(tmp_path, install("whole", everything=True))
-    assert contributed(runtime, "whole") == set(REGISTRIES)
-    assert ("POST", "/v1.0alpha/dataset/upload/whole") in runtime.routes
-    assert runtime.routes["GET", "/v1.0alpha/whole"].action == "whole.get"
+    assert contributed(runtime, "whole") == EVERYWHERE
+    assert runtime.routes.get("POST", "/v1.0alpha/dataset/upload/whole") is not None
     assert log_of("whole") == ["whole starts"]
     runtime.close()
     assert log_of("whole") == ["whole starts", "whole ends"]
@@ -164,19 +205,24 @@ FAILURES = {
     "is wrong": ("return [42]", "returned int, expected"),
 }
 GATHERED = (
+    "hanami_authenticators",
+    "hanami_apis",
     "hanami_dataset_formats",
     "hanami_compute_hosts",
     "hanami_network_rules",
     "hanami_template_dialects",
     "hanami_task_kinds",
     "hanami_socket_targets",
+    "hanami_processes",
+    "hanami_schedules",
     "hanami_routes",
 )
+STORAGE = ("hanami_databases", "hanami_blob_stores")
 
 
 BREAKS = [
     (hook, failure)
-    for hook in ("hanami_settings", "hanami_startup", *GATHERED)
+    for hook in ("hanami_settings", *STORAGE, "hanami_startup", *GATHERED)
     for failure in FAILURES
     if (hook, failure) != ("hanami_startup", "is wrong")  # nothing is made of what it returns
 ]
@@ -189,8 +235,8 @@ def test_whatever_breaks_takes_everything_back(tmp_path: Path, install: Install,
     guest = install("guest", "requires = ('bad',)", everything=True)
     runtime = open_runtime(tmp_path, guest, bad, install("good", everything=True))
     assert contributed(runtime, "bad") == contributed(runtime, "guest") == set()
-    assert contributed(runtime, "good") == set(REGISTRIES)
-    assert not [path for _, path in runtime.routes if path.endswith(("/bad", "/guest"))]
+    assert contributed(runtime, "good") == EVERYWHERE
+    assert not [bound.path for bound in runtime.routes if bound.path.endswith(("/bad", "/guest"))]
     assert state(runtime, "bad")[0] == "broken"
     assert reason in state(runtime, "bad")[1]
     assert state(runtime, "guest") == ("disabled", "requires bad, which is broken")
@@ -204,12 +250,13 @@ def test_whatever_breaks_takes_everything_back(tmp_path: Path, install: Install,
     assert log_of("bad").count("bad ends") <= 1
 
 
-@pytest.mark.parametrize("hook", ["hanami_settings", "hanami_startup", *GATHERED])
+@pytest.mark.parametrize("hook", ["hanami_settings", *STORAGE, "hanami_startup", *GATHERED])
 def test_an_essential_plugin_that_breaks_ends_what_was_started(tmp_path: Path, install: Install, hook: str) -> None:
     bad = install("bad", f"essential = True\n@hookimpl\ndef {hook}(): raise ValueError('boom')")
     with pytest.raises(StartupError, match=r"^plugin bad: ValueError: boom$"):
         open_runtime(tmp_path, install("early", everything=True), bad)
-    assert log_of("early") == ([] if hook == "hanami_settings" else ["early starts", "early ends"])
+    begun = hook not in ("hanami_settings", *STORAGE)
+    assert log_of("early") == (["early starts", "early ends"] if begun else [])
     assert proxy.obj is None or proxy.is_closed()
 
 
@@ -291,6 +338,13 @@ CONFLICTS = {
     "kinds": "@hookimpl\ndef hanami_task_kinds(): return [TaskKind('first', print)]",
     "targets": "@hookimpl\ndef hanami_socket_targets(): return [first.Target()]",
     "routes": "@hookimpl\ndef hanami_routes(): return first.hanami_routes()",
+    "schemes": "@hookimpl\ndef hanami_authenticators(): return first.hanami_authenticators()",
+    "apis": "@hookimpl\ndef hanami_apis(): return [Api('first', '/second')]",
+    "prefixes": "@hookimpl\ndef hanami_apis(): return [Api('second', '/first')]",
+    "processes": "@hookimpl\ndef hanami_processes(): return first.hanami_processes()",
+    "schedules": "@hookimpl\ndef hanami_schedules(): return first.hanami_schedules()",
+    "databases": "@hookimpl\ndef hanami_databases(): return first.hanami_databases()",
+    "stores": "@hookimpl\ndef hanami_blob_stores(): return first.hanami_blob_stores()",
     "models": "@hookimpl\ndef hanami_models(): return [first.First]",
 }
 
@@ -300,7 +354,7 @@ def test_a_taken_name_breaks_the_later_plugin_whole(tmp_path: Path, install: Ins
     first = install("first", everything=True)
     second = install("second", f"import third_first as first\n{CONFLICTS[registry]}", everything=True)
     runtime = open_runtime(tmp_path, first, second)
-    assert contributed(runtime, "first") == set(REGISTRIES)
+    assert contributed(runtime, "first") == EVERYWHERE
     assert contributed(runtime, "second") == set()
     assert state(runtime, "second")[0] == "broken"
     assert state(runtime, "second")[1].endswith("first is taken by plugin first")
@@ -327,8 +381,8 @@ def test_routes_that_were_made_of_what_is_gone_are_gone(tmp_path: Path, install:
     late = install("zz_late", "@hookimpl\ndef hanami_routes(): raise ValueError('boom')", everything=True)
     runtime = open_runtime(tmp_path, late)
     assert "zz_late" not in runtime.formats
-    assert ("POST", "/v1.0alpha/dataset/upload/zz_late") not in runtime.routes
-    assert ("POST", "/v1.0alpha/dataset/upload/csv") in runtime.routes
+    assert runtime.routes.get("POST", "/v1.0alpha/dataset/upload/zz_late") is None
+    assert runtime.routes.get("POST", "/v1.0alpha/dataset/upload/csv") is not None
     runtime.close()
 
 

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -37,13 +38,22 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return directory
 
 
-def test_the_compute_host_of_the_guide_is_one_that_is_tested() -> None:
+@pytest.mark.parametrize(
+    ("heading", "count", "files"),
+    [
+        ("A compute host and a rule set", 3, ("tests/mine.py", "tests/core/test_compute_lifecycle.py")),
+        ("A blob store", 5, ("docs/examples/hanami-objectstore/**/*.py",)),
+        ("A plugin of many parts", 6, ("docs/examples/hanami-echo/**/*.py",)),
+    ],
+)
+def test_the_code_of_a_chapter_is_code_that_is_tested(heading: str, count: int, files: tuple[str, ...]) -> None:
     text = (ROOT / "docs" / "plugin_guide.md").read_text(encoding="utf-8")
-    section = text.partition("## A compute host and a rule set")[2].partition("\n## ")[0]
+    section = text.partition(f"## {heading}\n")[2].partition("\n## ")[0]
     blocks = re.findall(r"^```python\n(.*?)^```", section, re.M | re.S)
-    tested = "".join((ROOT / "tests" / name).read_text() for name in ("mine.py", "core/test_compute_lifecycle.py"))
-    assert len(blocks) == 3
-    assert [block for block in blocks if block not in tested] == []
+    tested = "".join(path.read_text() for pattern in files for path in sorted(ROOT.glob(pattern)))
+    assert len(blocks) == count
+    # Methods stand in the text without their class.
+    assert [block for block in blocks if block not in tested and textwrap.indent(block, "    ") not in tested] == []
 
 
 def test_its_own_suite_passes(plugin: Path) -> None:

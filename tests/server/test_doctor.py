@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import hanami_plugins.logs
 from tests.core.test_roles import traces
 from tests.server.harness import ServerProcess, alive, descendants, environment, hanami, until
 from tests.whole import Whole
@@ -34,12 +35,12 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def data_dir(sound: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(sound, tmp_path / "data")
+    return shutil.copytree(sound, tmp_path / "data", ignore=shutil.ignore_patterns("run"))
 
 
-def doctor(data_dir: Path, *options: str) -> tuple[int, dict[str, str], list[str]]:
+def doctor(data_dir: Path, *options: str, env: dict[str, str] = ENV) -> tuple[int, dict[str, str], list[str]]:
     """Return exit code, findings and repairs."""
-    done = hanami("doctor", "--json", *options, "--data-dir", str(data_dir), env=ENV)
+    done = hanami("doctor", "--json", *options, "--data-dir", str(data_dir), env=env)
     assert done.stdout, done.stderr
     report = json.loads(done.stdout)
     return done.returncode, {f["where"]: f["what"] for f in report["findings"]}, report.get("repaired", [])
@@ -60,6 +61,7 @@ def stray(data_dir: Path, *names: str) -> list[Path]:
     return files
 
 
+STEPS = sorted(file.stem for file in (Path(hanami_plugins.logs.__file__).parent / "migrations").glob("0*.py"))
 STRAYS = (f"uploads/{UNKNOWN}", f"uploads/{UNKNOWN}.journal", f"blobs/00/{UNKNOWN}", "blobs/lost.txt", "blobs/ab/cd")
 
 
@@ -76,7 +78,7 @@ def damage(data_dir: Path) -> dict[str, str]:
         "file blobs/lost.txt": "no blob can lie there",
         "file blobs/ab/cd": "no blob can lie there",
         "table checkpoint": "it is missing; with --repair it is made again, empty",
-        "migration 0001_initial of logs": "it has not run yet; the next start of the server runs it",
+        **{f"migration {step} of logs": "it has not run yet; the next start of the server runs it" for step in STEPS},
     }
 
 
@@ -98,7 +100,8 @@ def test_what_can_be_repaired_is_and_nothing_is_lost(data_dir: Path) -> None:
     code, findings, repaired = doctor(data_dir, "--repair")
     assert (code, findings) == (0, {})
     moved = [f"moved: {name} to lost+found/{name}" for name in STRAYS]
-    assert sorted(repaired) == ["migrated: 0001_initial", "migrated: checkpoint made again", *sorted(moved)]
+    steps = [f"migrated: {step}" for step in STEPS]
+    assert sorted(repaired) == sorted(["migrated: checkpoint made again", *steps, *moved])
     assert {(data_dir / "lost+found" / name).read_text() for name in STRAYS} == {
         f"content of {Path(name).name}" for name in STRAYS
     }
@@ -108,37 +111,37 @@ def test_what_can_be_repaired_is_and_nothing_is_lost(data_dir: Path) -> None:
     assert doctor(data_dir, "--repair") == (0, {}, [])
 
 
-def test_it_looks_at_what_a_killed_server_has_left(data_dir: Path) -> None:
-    with ServerProcess(data_dir, ENV) as server:
-        assert server.request("GET", "/health/ready")[0] == 200
+def test_it_looks_at_what_a_killed_server_has_left(env: dict[str, str], tmp_path: Path) -> None:
+    with ServerProcess(tmp_path, env) as server:
+        assert server.request("POST", "/v1/task", {"cycles": 3}, "good")[0] == 200
         processes = descendants(server.pid)
         os.kill(server.pid, signal.SIGKILL)
         server.process.wait()
         until(lambda: not any(map(alive, processes)))
-    assert (data_dir / "hanami.db-wal").exists()
-    before = traces(data_dir)
-    assert doctor(data_dir) == (0, {}, [])
-    assert traces(data_dir) == before
+    assert (tmp_path / "hanami.db-wal").exists()
+    before = traces(tmp_path)
+    assert doctor(tmp_path, env=env) == (0, {}, [])
+    assert traces(tmp_path) == before
 
 
-def test_it_looks_beside_a_running_server_and_repairs_nothing_there(data_dir: Path) -> None:
-    with ServerProcess(data_dir, ENV) as server:
-        stray(data_dir, STRAYS[0])
+def test_it_looks_beside_a_running_server_and_repairs_nothing_there(env: dict[str, str], tmp_path: Path) -> None:
+    with ServerProcess(tmp_path, env) as server:
+        stray(tmp_path, "blobs/lost.txt")
         for process in descendants(server.pid):  # what changes now is not the server's doing
             os.kill(process, signal.SIGSTOP)
-        before = traces(data_dir)
+        before = traces(tmp_path)
         try:
-            assert doctor(data_dir) == (1, {f"upload {UNKNOWN}": "no upload is known for this file"}, [])
-            refused = hanami("doctor", "--repair", "--data-dir", str(data_dir), env=ENV)
-            again = hanami("init", "--data-dir", str(data_dir), env=ENV)
+            assert doctor(tmp_path, env=env) == (1, {"file blobs/lost.txt": "no blob can lie there"}, [])
+            refused = hanami("doctor", "--repair", "--data-dir", str(tmp_path), env=env)
+            again = hanami("init", "--data-dir", str(tmp_path), env=env)
         finally:
-            after = traces(data_dir)
+            after = traces(tmp_path)
             for process in descendants(server.pid):
                 os.kill(process, signal.SIGCONT)
         assert after == before
-        line = f"data directory {data_dir} is in use by process {server.pid}"
+        line = f"data directory {tmp_path} is in use by process {server.pid}"
         assert (refused.returncode, refused.stdout, refused.stderr.strip()) == (1, "", line)
-        assert (again.returncode, again.stdout.strip()) == (0, f"{data_dir} is ready, a server uses it")
+        assert (again.returncode, again.stdout.strip()) == (0, f"{tmp_path} is ready, a server uses it")
 
 
 def test_a_blob_that_is_damaged_names_what_needs_it(data_dir: Path) -> None:

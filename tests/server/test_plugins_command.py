@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from hanami_server.plugin_states import read
 from tests.server.conftest import HERE, PLUGINS
 from tests.server.harness import ServerProcess, environment, hanami, install, until
 
@@ -122,6 +123,9 @@ def test_the_states_of_the_running_processes_are_listed(tmp_path: Path) -> None:
         "apart": NASTY["apart"],
         "watches": "@hookimpl\ndef hanami_event(event): raise LookupError(type(event).__name__)",
         "later": "",
+        "helper": "from hanami_core.processes import Process\n"
+        "def run(context): context.runtime, context.ready(), context.stop.wait()\n"
+        "@hookimpl\ndef hanami_processes(): return [Process('helper', 'third_helper:run')]",
     }
     env, data_dir = distribution(tmp_path / "third", plugins), tmp_path / "data"
     data_dir.mkdir()
@@ -130,13 +134,14 @@ def test_the_states_of_the_running_processes_are_listed(tmp_path: Path) -> None:
         assert (code, errors) == (1, "")
         assert (found["apart"]["state"], found["apart"]["reason"]) == ("broken", "sidecar cpu0: OSError: no sensor")
         processes = found["apart"]["processes"]
-        assert sorted(name.split()[0] for name in processes) == ["api", "api", "sidecar"]
+        assert sorted(name.split()[0] for name in processes) == ["api", "api", "process", "sidecar", "worker"]
+        assert {states.process for states in read(data_dir)} == {"api", "process helper", "sidecar cpu0", "worker"}
         assert {view["state"] for name, view in processes.items() if name.startswith("api")} == {"active"}
         assert found["watches"]["state"] == "active"
         assert found["watches"]["running"]
         assert server.request("POST", "/v1/echo", {}, "good")[0] == 200
         seen = until(lambda: (found := listed(env, data_dir)[1]["watches"])["state"] == "degraded" and found)
-        assert seen["reason"].endswith("failed in hanami_event: LookupError: CallMade")
+        assert seen["reason"].endswith("failed in hanami_event: LookupError: CallAllowed")
         assert hanami("plugins", "disable", "later", "--data-dir", str(data_dir), env=env).returncode == 0
         assert listed(env, data_dir)[1]["later"]["reason"] == "will be disabled by the next start"
         table = hanami("plugins", "--data-dir", str(data_dir), env=env)

@@ -15,12 +15,12 @@ import requests
 
 from hanami_sdk import Client, dataset, hanami_token
 from hanami_server.local import LocalServer
+from tests.service.third_party import EXAMPLES, installed, run_own_tests
 
 pyarrow = pytest.importorskip("pyarrow", reason="the example reads Parquet with pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
 
-ROOT = Path(__file__).parents[2]
-EXAMPLE = ROOT / "docs" / "examples" / "hanami-parquet"
+EXAMPLE = EXAMPLES / "hanami-parquet"
 TEMPLATE = """version: 1
 hexagons:
     1,1,1
@@ -34,20 +34,8 @@ outputs:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Install the example into a directory of its own."""
-    base = tmp_path_factory.mktemp("third")
-    source, target = base / "source", base / "site"
-    subprocess.run(["cp", "-r", EXAMPLE, source], check=True)
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--target", target]
-    subprocess.run([*pip, source], check=True)
-    return target
-
-
-@pytest.fixture(scope="module")
-def environ(site: Path) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH", "")])))
+def environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with installed("hanami-parquet", tmp_path_factory.mktemp("third")):
         yield
 
 
@@ -73,9 +61,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_its_own_tests_with_the_conformance_suite_pass(environ: None) -> None:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
-    done = subprocess.run(command, cwd=EXAMPLE, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    run_own_tests("hanami-parquet")
 
 
 def test_it_is_small() -> None:

@@ -74,7 +74,7 @@ class LiveNetwork(Protocol):
 
     @property
     def head(self) -> StateHead:
-        """Description of the network as it is now."""
+        """Description of the network as it is now, or was when it was closed; read by any thread at any time."""
 
     def resize(self, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> None:
         """Fit the interfaces to the given numbers of values before data of that shape is used.

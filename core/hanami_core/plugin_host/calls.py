@@ -116,9 +116,9 @@ class PluginHost(Lifecycle):
             actor = authenticator.identify(request)
             if actor is not None and not isinstance(actor, Actor):
                 raise PluginError(_wrong(actor, Actor, f"the scheme {authenticator.name}"))
-        except ClientError:
+        except (ClientError, KeyboardInterrupt):
             raise
-        except Exception as error:
+        except BaseException as error:
             log.exception("scheme %s failed", authenticator.name)
             raise Unauthorized("credential_invalid") from error
         return actor

@@ -38,8 +38,12 @@ class LocalFile(Protocol):
         None if that can not be told: then the content is verified again whenever the blob is opened.
         """
 
-    def release(self) -> None:
-        """Give the file up; a store may remove its copy then. Called once."""
+    def release(self, *, damaged: bool = False) -> None:
+        """Give the file up; a store may remove its copy then. Called once.
+
+        If the content turned out not to be what was stored, it is `damaged`: a store that has a copy gets a new one the
+        next time, because the blob itself may be sound, or mended.
+        """
 
 
 class PlainFile:
@@ -61,8 +65,8 @@ class PlainFile:
             return None
         return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
-    def release(self) -> None:
-        """Keep the file."""
+    def release(self, *, damaged: bool = False) -> None:
+        """Keep the file, which is no copy."""
 
 
 @runtime_checkable

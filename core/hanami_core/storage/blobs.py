@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import peewee
 
-from hanami_core.errors import CorruptFile, HanamiError, StoreMissing
+from hanami_core.errors import CorruptFile, HanamiError, StartupError, StoreMissing, Unavailable
 from hanami_core.ids import new_uuid
 from hanami_core.storage.blob_stores import BlobStore, BlobStores, LocalFile
 from hanami_core.storage.database import BaseModel, after_commit
@@ -163,7 +163,8 @@ class Blobs:
     def _delete(self, store: str, blob: str) -> None:
         try:
             self.stores[store].delete(blob)
-        except HanamiError as error:
+        except (HanamiError, OSError) as error:
+            # Nobody waits for it; the next start of the server finds a file that is no blob.
             log.warning("blob not removed", extra={"blob": blob, "reason": str(error)})
 
     def open(self, blob: str) -> BlobLease:
@@ -174,25 +175,24 @@ class Blobs:
         Raises:
             CorruptFile: if the content is missing, or not what was stored.
             StoreMissing: if the blob lies in a store that no plugin brings.
+            Unavailable: if the store can not be reached now.
         """
         row, file = self._fetch(blob)
-        try:
+        with _given_back_if_it_fails(file):
             mark = file.mark()
             if mark is None or self._verified.get(blob) != mark:
                 _compare(row, file.path)
                 # Only what did not change while it was read is known to be what was read.
                 if mark is not None and file.mark() == mark:
                     self._verified.add(blob, mark)
-        except BaseException:
-            file.release()
-            raise
         return BlobLease(file)
 
     def verify(self, blob: str) -> None:
         """Read a blob again and compare it with its row, whatever is known of it. Raises what `open` raises."""
         row, file = self._fetch(blob)
-        with BlobLease(file) as path:
-            _compare(row, path)
+        with _given_back_if_it_fails(file):
+            _compare(row, file.path)
+        file.release()
 
     def _fetch(self, blob: str) -> tuple[Blob, LocalFile]:
         row = Blob.get_or_none(Blob.uuid == blob)
@@ -204,6 +204,9 @@ class Blobs:
             return row, self.stores[row.store].fetch(blob)
         except FileNotFoundError as error:
             raise CorruptFile(f"blob {blob} is missing") from error
+        except OSError as error:
+            log.warning("blob can not be fetched", extra={"blob": blob, "store": row.store, "reason": str(error)})
+            raise Unavailable("store_unavailable", store=row.store, reason=str(error)) from error
 
     def names(self) -> dict[str, str]:
         """Return the name of each blob, with that of its store."""
@@ -213,17 +216,26 @@ class Blobs:
         """Return store and name of each file that lies in a store without being a blob.
 
         While other processes work, it may be about to become one.
+
+        Raises:
+            StartupError: if a store can not be read.
         """
-        found = [(name, blob) for name in self._used() if name in self.stores for blob in self.stores[name].blobs()]
+        found = [(name, blob) for name in self._used() if name in self.stores for blob in self._listed(name)]
         known = self.names()
         return [(name, blob) for name, blob in found if known.get(blob) != name]
+
+    def _listed(self, store: str) -> list[str]:
+        try:
+            return list(self.stores[store].blobs())
+        except OSError as error:
+            raise StartupError(f"blob store '{store}' can not be read: {error}") from error
 
     def check(self) -> Iterator[tuple[str, str]]:
         """Return what is wrong with the stores that are used: their names, and a line each."""
         for name in self._used():
             try:
                 yield from ((name, problem) for problem in self.stores[name].check())
-            except HanamiError as error:
+            except (HanamiError, OSError) as error:
                 yield name, str(error)
 
     def _used(self) -> list[str]:
@@ -269,6 +281,18 @@ class _Verified:
             self._marks.move_to_end(blob)
             if len(self._marks) > self._size:
                 self._marks.popitem(last=False)
+
+
+@contextlib.contextmanager
+def _given_back_if_it_fails(file: LocalFile) -> Iterator[None]:
+    try:
+        yield
+    except CorruptFile:
+        file.release(damaged=True)
+        raise
+    except BaseException:
+        file.release()
+        raise
 
 
 def _compare(row: Blob, path: Path) -> None:

@@ -80,12 +80,20 @@ def history_table(owner: str) -> str:
 def _change_base_columns(models: Iterable[type[peewee.Model]]) -> list[str]:
     """Change the base columns of all tables that are there, each table and step in a transaction of its own."""
     proxy.create_tables([BaseHistory], safe=True)
-    seen = set(BaseHistory.select(BaseHistory.table, BaseHistory.step).tuples())
-    tables = [model._meta.table_name for model in models if issubclass(model, Record) and model.table_exists()]
     migrator = SchemaMigrator.from_database(proxy.obj)
-    pending = [(table, step) for table in tables for step in BASE_STEPS if (table, step.name) not in seen]
+    pending = pending_base_steps(models)
     for table, step in pending:
         with migrator.migration_context():
             step.change(migrator, table)
             BaseHistory.create(table=table, step=step.name)
     return [f"{table}: {step.name}" for table, step in pending]
+
+
+def pending_base_steps(models: Iterable[type[peewee.Model]]) -> list[tuple[str, BaseStep]]:
+    """Return which tables that are there have yet to see which changes of their base columns; looks only."""
+    known = set(proxy.get_tables())
+    history = BaseHistory.select(BaseHistory.table, BaseHistory.step).tuples()
+    seen = set(history) if BaseHistory._meta.table_name in known else set()
+    tables = [model._meta.table_name for model in models if issubclass(model, Record)]
+    found = [(table, step) for table in tables if table in known for step in BASE_STEPS]
+    return [(table, step) for table, step in found if (table, step.name) not in seen]

@@ -10,7 +10,7 @@ import peewee
 from playhouse.migrations import Runner
 
 from hanami_core.storage.database import proxy
-from hanami_core.storage.migrations import history_table
+from hanami_core.storage.migrations import history_table, pending_base_steps
 
 __all__ = ["Owner", "pending_steps", "unknown_steps"]
 
@@ -35,10 +35,11 @@ class Owner:
 
 
 def pending_steps(owner: Owner) -> list[str]:
-    """Return the migrations of an owner that have not run yet, oldest first."""
+    """Return the migrations of an owner and the changes of its base columns that have not run yet, oldest first."""
+    base = [f"{table}: {step.name}" for table, step in pending_base_steps(owner.models)]
     if not owner.has_steps:
-        return []
-    return [str(step.name) for step in _runner(owner).status() if not step.applied]
+        return base
+    return base + [str(step.name) for step in _runner(owner).status() if not step.applied]
 
 
 def unknown_steps(owner: Owner) -> list[str]:

@@ -1,6 +1,7 @@
 """Conformance suite for rule sets and the live networks that they open.
 
 A plugin's tests derive a class from `NetworkConformance` and return their rules and a started host from its fixtures.
+Rules whose networks do not learn, such as those of a simulation or a fixed filter, are held to `RulesConformance`.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ def easy_rows(count: int = ROWS, seed: int = 1) -> Rows:
     return Rows((Columns("in", values),), (Columns("out", np.eye(CLASSES, dtype=np.uint8)[classes]),))
 
 
-class NetworkConformance:
-    """What every rule set must hold to."""
+class RulesConformance:
+    """What every rule set must hold to, whether its networks learn or not."""
 
     @pytest.fixture
     def rules(self) -> NetworkRules:
@@ -88,15 +89,6 @@ class NetworkConformance:
         assert choose(registry, named, rules.host_kind) is rules
         with pytest.raises(BadRequest, match="no_such_setting"):
             choose(registry, line(Settings(growth=rules.name, own={"no_such_setting": 1})), rules.host_kind)
-
-    def test_it_learns(self, network: LiveNetwork) -> None:
-        """An easy problem is solved within a few passes, and new rows are answered right."""
-        for _ in range(8):
-            network.train(easy_rows(), ALWAYS)
-        test = easy_rows(200, seed=2)
-        right = self.answers(network, test).argmax(1) == test.outputs[0].values.argmax(1)
-        assert right.mean() > 0.95
-        assert network.head.cycles == 8 * ROWS
 
     def test_the_same_seed_and_data_make_the_same_network(self, rules: NetworkRules, host: ComputeHost) -> None:
         """Two networks are equal to the bit, another seed makes another one."""
@@ -151,6 +143,7 @@ class NetworkConformance:
         network.close()
         network.close()
         assert state.digest() == digest
+        assert network.head == state.head
         again = rules.open(state, host)
         assert again.state().digest() == digest
         again.train(easy_rows(), ALWAYS)
@@ -164,14 +157,6 @@ class NetworkConformance:
         before = self.answers(first, easy_rows())
         second.close()
         np.testing.assert_array_equal(self.answers(first, easy_rows()), before)
-
-    def test_one_by_one_learns_too(self, network: LiveNetwork) -> None:
-        """Frames of a stream train the network."""
-        rows = easy_rows()
-        for inputs, outputs in zip(rows.inputs[0].values, rows.outputs[0].values, strict=True):
-            network.train_one({"in": inputs.astype(np.float32)}, {"out": outputs.astype(np.float32)})
-        right = self.answers(network, rows).argmax(1) == rows.outputs[0].values.argmax(1)
-        assert right.mean() > 0.9
 
     @pytest.mark.parametrize(
         ("inputs", "outputs"), [({"no": 5}, {}), ({}, {"no": 5}), ({}, {"out": CLASSES + 1}), ({"in": 0}, {})]
@@ -196,3 +181,24 @@ class NetworkConformance:
             del state.arrays[name]
             with pytest.raises(CorruptFile):
                 rules.open(state, host)
+
+
+class NetworkConformance(RulesConformance):
+    """What every rule set must hold to whose networks learn."""
+
+    def test_it_learns(self, network: LiveNetwork) -> None:
+        """An easy problem is solved within a few passes, and new rows are answered right."""
+        for _ in range(8):
+            network.train(easy_rows(), ALWAYS)
+        test = easy_rows(200, seed=2)
+        right = self.answers(network, test).argmax(1) == test.outputs[0].values.argmax(1)
+        assert right.mean() > 0.95
+        assert network.head.cycles == 8 * ROWS
+
+    def test_one_by_one_learns_too(self, network: LiveNetwork) -> None:
+        """Frames of a stream train the network."""
+        rows = easy_rows()
+        for inputs, outputs in zip(rows.inputs[0].values, rows.outputs[0].values, strict=True):
+            network.train_one({"in": inputs.astype(np.float32)}, {"out": outputs.astype(np.float32)})
+        right = self.answers(network, rows).argmax(1) == rows.outputs[0].values.argmax(1)
+        assert right.mean() > 0.9

@@ -32,6 +32,8 @@ from hanami_plugins.clusters.watcher import Watcher
 __all__ = ["LIVE", "LiveClusters"]
 
 STRIPES = 64
+CLOSE_SECONDS = 0.5
+"""How long the end of the process waits for a frame that has a network."""
 
 log = logging.getLogger("hanami.clusters")
 
@@ -183,12 +185,16 @@ class LiveClusters:
             yield
 
     def evict(self, live: LiveCluster) -> None:
-        """Drop a network without storing it; the caller holds both of its locks."""
+        """Drop a network without storing it, and close it; the caller holds both of its locks."""
         with self._registry:
             self._evict(live)
+        live.close()
 
     def _evict(self, live: LiveCluster) -> None:
-        """Drop a network; the caller holds the registry, and both locks if the network may have learned something."""
+        """Drop a network; the caller holds the registry, and both locks if the network may have learned something.
+
+        It is still to be closed, under its own lock and without the registry: whoever runs a frame may have it.
+        """
         if live.state is not State.EVICTED:
             live.move(State.EVICTED)
             live.stored = live.changes
@@ -280,11 +286,11 @@ class LiveClusters:
         except BaseException:
             self.evict(live)
             raise
+        log.info("cluster enters the memory", extra=_figures(live.uuid, network))
         with self._registry:
             live.opened(network, row.version, direct=self.welcomes(row))
             for attachment in self._attached.get(live.uuid, ()):
                 attachment.live = live
-        log.info("cluster enters the memory", extra=_figures(live))
         return live
 
     def _network(self, row: Cluster, template: Template | None) -> LiveNetwork:
@@ -307,21 +313,36 @@ class LiveClusters:
             for live in idle:
                 self._evict(live)
         for live in idle:
-            log.info("cluster leaves the memory", extra=_figures(live))
+            with live.lock:
+                log.info("cluster leaves the memory", extra=_figures(live.uuid, live.network))
+                live.close()
 
     def _is_idle(self, live: LiveCluster) -> bool:
         busy = live.unsaved or live.storing.locked() or live.uuid in self._attached
         return live.state in (State.RESTING, State.DIRECT) and not busy
 
     def close(self) -> None:
-        """Store what direct mode trained and end the threads."""
+        """Store what direct mode trained, end the threads and close the networks."""
         self._watcher.close()
         self._keeper.close()
+        self.evict_all()
+
+    def evict_all(self) -> None:
+        """Evict all networks that no task works with; nothing is stored."""
+        with self._registry:
+            left = [live for live in self._live.values() if live.state in (State.RESTING, State.DIRECT)]
+            for live in left:
+                self._evict(live)
+        for live in left:
+            # A task that was cut off, or a frame, keeps its network until the process ends.
+            if live.lock.acquire(timeout=CLOSE_SECONDS):
+                live.close()
+                live.lock.release()
 
 
-def _figures(live: LiveCluster) -> dict[str, Any]:
-    metrics = live.network.metrics()
-    return {"cluster": live.uuid, "cycles": metrics.get("cycles", 0), "bytes": metrics.get("memory", 0)}
+def _figures(uuid: str, network: LiveNetwork) -> dict[str, Any]:
+    metrics = network.metrics()
+    return {"cluster": uuid, "cycles": metrics.get("cycles", 0), "bytes": metrics.get("memory", 0)}
 
 
 LIVE: StashKey[LiveClusters] = StashKey("clusters.live")

@@ -34,7 +34,7 @@ class State(Enum):
     WORKING = "working"
     """A task works with the network; frames are refused."""
     EVICTED = "evicted"
-    """The network is not that of its cluster any more. It is for ever what it is, and learns nothing."""
+    """The network is not that of its cluster any more. It is closed: it learns nothing and answers nothing."""
 
 
 TRANSITIONS: Mapping[State, frozenset[State]] = {
@@ -89,6 +89,14 @@ class LiveCluster:
     def unsaved(self) -> bool:
         """Tell whether the network knows more than its stored state."""
         return self.changes != self.stored
+
+    def close(self) -> None:
+        """Free what the network holds on its host; the caller holds `lock` and has evicted it.
+
+        Its head can still be read by frames that have found it in direct mode a moment ago.
+        """
+        if self._network is not None:
+            self._network.close()
 
     def opened(self, network: LiveNetwork, version: int, *, direct: bool) -> None:
         """Take the network that was opened from a stored state."""

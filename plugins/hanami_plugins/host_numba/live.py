@@ -94,6 +94,7 @@ class SectionNetwork:
 
     def __init__(self, state: NetworkState, team: Team) -> None:
         """Bring a checked state to life."""
+        self._closed: StateHead
         self._team = team
         self._trial = Trial()
         self._use(self._load(state))
@@ -146,8 +147,9 @@ class SectionNetwork:
 
     @property
     def head(self) -> StateHead:
-        """Description of the network as it is now."""
-        return self._memory.head()
+        """Description of the network as it is now, or was when it was closed."""
+        memory = vars(self).get("_memory")
+        return self._closed if memory is None else memory.head()
 
     def state(self) -> NetworkState:
         """Return a consistent copy of everything that the network is."""
@@ -172,8 +174,10 @@ class SectionNetwork:
         } | ({"loss": float(record[LOSS]), "accuracy": float(record[ACCURACY])} if record[SCORED] else {})
 
     def close(self) -> None:
-        """Let go of everything; a closed network has nothing left to answer with."""
-        vars(self).clear()
+        """Let go of everything but the head; a closed network has nothing left to answer with."""
+        self._closed = self.head
+        for name in vars(self).keys() - {"_closed"}:
+            delattr(self, name)
 
     def resize(self, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> None:
         """Fit the interfaces to numbers of values; an input grows and never shrinks, an output keeps its first size.

@@ -117,11 +117,15 @@ def _look(data_dir: Path, patience: float) -> tuple[list[Listed], str, str]:
 
 
 def _silent(data_dir: Path, known: Sequence[str]) -> str:
-    """Name the processes of the server that have not told their plugins, for example because they do not start."""
+    """Name the processes of the server that have not told their plugins, for example because they do not start.
+
+    Those that plugins declare need not load any.
+    """
     from hanami_server.supervisor import read_state
 
     state = read_state(data_dir)
-    silent = sorted(set(state.children) - set(known)) if state is not None else []
+    children = () if state is None else {name for name in state.children if not name.startswith("process ")}
+    silent = sorted(set(children) - set(known))
     return f"; nothing is known of {', '.join(silent)}" if silent else ""
 
 

@@ -91,11 +91,11 @@ def to_tasks(runtime: Runtime, cluster: Cluster) -> None:
         runtime.queue.resume(cluster.uuid)
 
 
-def run(runtime: Runtime, cluster: Cluster, kind: str, payload: msgspec.Struct) -> None:
+def run(runtime: Runtime, cluster: Cluster, kind: str, payload: msgspec.Struct, host: str = "cpu0") -> None:
     """Run a task in this thread."""
     with atomic():
         runtime.queue.enqueue(kind, cluster.uuid, ACTOR, "t", payload, 1)
-    task = runtime.queue.claim("cpu0", "here")
+    task = runtime.queue.claim(host, "here")
     assert task is not None
     runtime.kinds[kind].run(Job(runtime, task))
 

@@ -173,8 +173,8 @@ def test_a_cluster_that_can_not_be_stored_keeps_no_other_one_from_it(
         raise OSError("the disk is full")
 
     network: LiveNetwork = talk.live.network
-    monkeypatch.setattr(network, "state", broken)
-    with suppress(OSError):
+    with monkeypatch.context() as patch, suppress(OSError):
+        patch.setattr(network, "state", broken)
         clusters._keeper.flush()
     assert cycles(runtime, other) == 1
 

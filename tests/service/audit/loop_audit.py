@@ -92,7 +92,7 @@ class Careless(SocketTarget):
         def receive(self, message: bytes | str) -> bytes:
             """Do it in the event loop."""
             (self.runtime.settings.data_dir / "careless").write_text("x")
-            self.runtime.database.execute_sql("SELECT 1")
+            self.runtime.database.driver.execute_sql("SELECT 1")
             return b"written"
 
         def close(self) -> None:
@@ -111,7 +111,7 @@ def hanami_startup(runtime: Runtime) -> None:
     if runtime.role == "sidecar":
         audit = Audit()
         sys.addaudithook(audit.hook)
-        audit.wrap(runtime.database, "execute_sql")
+        audit.wrap(runtime.database.driver, "execute_sql")
         for name in WRAPPED:
             audit.wrap(os, name)
         threading.Thread(target=audit.tell, args=(runtime.settings.data_dir,), daemon=True).start()
