@@ -93,10 +93,7 @@ def hanami_shutdown(runtime: Runtime) -> None:
 
 @hookspec
 def hanami_processes(settings: Settings) -> Iterable[Process]:
-    """Declare processes that run beside the api and the sidecars. See `hanami_core.processes`.
-
-    The server starts them, restarts what ends or does not get ready, with longer and longer pauses, and ends them with
-    all others. It does not wait for them before it serves. Each runs once for a data directory.
+    """Declare processes that the server runs, each once, beside the api and the sidecars. See `hanami_core.processes`.
 
     :param settings: all settings.
     :returns: processes with unique names.
@@ -114,9 +111,7 @@ def hanami_processes(settings: Settings) -> Iterable[Process]:
 def hanami_schedules(runtime: Runtime) -> Iterable[Schedule]:
     """Declare what is to be done every so many seconds. See `hanami_core.schedules`.
 
-    Every process asks, and the worker runs them, of which there is one.
-
-    :param runtime: the process' runtime.
+    :param runtime: the process' runtime; every process asks, and the worker runs them, of which there is one.
     :returns: schedules with unique names.
     :failure: the plugin is broken. A run that fails is logged, and the next one comes in its turn.
 
@@ -469,9 +464,7 @@ def hanami_event(runtime: Runtime, event: Event) -> None:
 
 @hookspec
 def hanami_metrics(runtime: Runtime) -> Iterable[Sample]:
-    """Tell how the plugin does, in numbers. See `hanami_core.metrics`.
-
-    Called whenever somebody asks for metrics, every few seconds perhaps, so it must be quick.
+    """Tell how the plugin does, in numbers and quickly, whenever somebody asks. See `hanami_core.metrics`.
 
     :param runtime: the process' runtime; several processes may be asked, each about what is stored.
     :returns: samples.
@@ -497,11 +490,7 @@ def hanami_checks(runtime: Runtime) -> Iterable[Check]:
 
         @hookimpl
         def hanami_checks(runtime):
-            def unknown_files():
-                for file in strays(runtime):
-                    yield Finding(f"note {file.name}", "nobody knows this file", (file,))
-
-            return [Check("files of notes", unknown_files)]
+            return [Check("files of notes", lambda: [Finding(f.name, "is unknown", (f,)) for f in strays(runtime)])]
     """
 
 
