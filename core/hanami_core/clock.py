@@ -40,7 +40,12 @@ class SystemClock:
 
     def boot(self) -> str:
         """Return the kernel's boot id."""
-        return _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else "unknown"
+        return _boot_id()
+
+
+@functools.cache
+def _boot_id() -> str:
+    return _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else "unknown"
 
 
 @functools.total_ordering

@@ -259,12 +259,17 @@ class Runtime:
                 log.exception("a compute host could not be stopped", extra={"host": self.compute.name})
 
     def parse_template(self, text: str) -> Template:
-        """Return the template that the first dialect which recognises `text` makes of it."""
+        """Return the template that the first dialect which recognises `text` makes of it.
+
+        Raises:
+            TemplateError: if it breaks a rule.
+            BadRequest: if no dialect recognises it.
+        """
         for dialect in self.dialects.values():
             if dialect.recognises(text):
                 return dialect.parse(text, rules.declarations(self.rules.values()))
         names = ", ".join(self.dialects) or "none"
-        raise BadRequest(f"Uploaded template is not a valid cluster-template: \nunknown language, known are: {names}")
+        raise BadRequest(f"unknown language, known are: {names}")
 
     def rules_for(self, template: Template, host_kind: str) -> NetworkRules:
         """Return the rule set that runs a template on a kind of host, see `rules.choose`."""

@@ -69,13 +69,15 @@ class Scheduler:
         self._thread.start()
 
     def stop(self, timeout: float) -> bool:
-        """Start nothing more, and tell whether all that runs ended in `timeout` seconds."""
+        """Start nothing more, and tell whether all that runs ended in `timeout` seconds; no thread is left then."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
         self._threads.shutdown(wait=False, cancel_futures=True)
         runs = [timed.running for timed in self._timed if timed.running is not None]
-        return not wait([run for run in runs if not run.cancelled()], timeout).not_done
+        done = not wait([run for run in runs if not run.cancelled()], timeout).not_done
+        self._threads.shutdown(wait=done)
+        return done
 
     def _watch(self) -> None:
         while not self._stop.is_set():

@@ -1,8 +1,8 @@
 """Websockets as plugins declare them: targets, sessions, and the connection that a session may speak on by itself.
 
-A target is chosen by the first message of a socket (``{"token": ..., "target": NAME, "uuid": ...}``) or, if it has a
-`path`, by the path of the request. The sidecar asks it to open a session and from then on hands the session each
-message; no hook, no rule and no database is between the two. Must not know the protocol on the wire.
+A target is chosen by the first message of a socket, which an Api reads (`Api.open_socket`), or, if it has a `path`, by
+the path of the request. The sidecar asks it to open a session and from then on hands the session each message; no hook,
+no rule and no database is between the two. Must not know the protocol on the wire.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class SocketSession(Protocol):
         ``async`` does by itself; or the target is `SocketTarget.blocking`.
 
         Raises:
-            ClientError: the text is sent as ``{"success": false, "error": ...}`` and the socket stays open.
+            ClientError: it is sent as the Api writes it (`Api.socket_refused`), and the socket stays open.
             CloseSocket: the socket is closed. Any other exception is a defect: it is logged and closes the socket, too.
         """
 
@@ -165,5 +165,5 @@ class SocketTarget(Protocol):
             connection: the way to the client.
 
         Raises:
-            ClientError: the text is sent as ``{"success": false, "error": ...}``.
+            ClientError: it is sent as the Api writes it (`Api.socket_refused`).
         """

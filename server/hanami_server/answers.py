@@ -57,6 +57,8 @@ class Answers:
             call.resp.stream = self._guarded(map(_event, result.events), failed, result.events)
         else:
             bound.api.answer(call, bound.route, result)
+        if call.req.method == "HEAD":
+            _close(call.resp.stream)  # which Falcon neither sends nor closes then
 
     def _guarded(self, parts: Iterable[bytes], failed: Failed, source: object = None) -> _Guarded:
         if not self._free.acquire(blocking=False):
@@ -108,7 +110,8 @@ def _event(event: ServerEvent | None) -> bytes:
     if event is None:
         return b": alive\n\n"
     lines = [f"{name}: {value}" for name, value in (("event", event.event), ("id", event.id)) if value]
-    lines += [f"data: {line}" for line in event.data.splitlines() or [""]]
+    # Lines of bytes end where those of the protocol do; lines of text end at more characters than that.
+    lines += [f"data: {line.decode()}" for line in event.data.encode().splitlines() or [b""]]
     return ("\n".join(lines) + "\n\n").encode()
 
 

@@ -16,6 +16,7 @@ from hanami_core.errors import HanamiError, SettingsError, StartupError
 from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
 from hanami_server import logs
+from hanami_server.origin import Origin
 from hanami_server.plan import Plan
 from hanami_server.process import HttpLimits, Launch, Options, parse
 
@@ -51,6 +52,7 @@ def _plan(runtime: Runtime) -> Plan:
     if settings["log.level"] not in LEVELS:
         raise SettingsError(f"log.level must be one of {', '.join(LEVELS)}, not {settings['log.level']}")
     placement.check(settings[placement.SETTING], list(runtime.hosts))
+    Origin(settings["http.proxies"])  # which each worker of the api makes, and could not report
     if not runtime.hosts:
         log.warning("no plugin provides a compute host, no task will run")
     http = HttpLimits(**{name: settings[f"http.{name}"] for name in HttpLimits.__struct_fields__})

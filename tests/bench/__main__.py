@@ -24,12 +24,12 @@ from rich.table import Table
 from hanami_sdk import Client
 from hanami_server.demo import digits, story
 from hanami_server.local import LocalServer
-from tests.bench import engine, many, pages, rest
+from tests.bench import cli, engine, many, pages, rest
 from tests.bench.contest import report, result
 
 ROOT = Path(__file__).parents[2]
 SEEDS = 3
-PARTS = ("service", "rest", "engine", "many", "contest")
+PARTS = ("service", "rest", "cli", "engine", "many", "contest")
 
 TARGETS = {
     "accuracy_percent": ("≥", 97.0),
@@ -40,6 +40,7 @@ TARGETS = {
     "memory_mb": ("≤", 600.0),
     "direct_io_ms_p99": ("≤", 0.6),
     "rest_requests_per_second": ("≥", 2500.0),
+    "help_by_python": ("≤", 5.0),
     "page_ms_admin": ("≤", 50.0),
     "page_ms_member": ("≤", 50.0),
     "first_training_ms": ("≤", 500.0),
@@ -158,6 +159,9 @@ def main() -> None:
         show("lists, 8 clients", figures["rest"])
         figures["pages"] = pages.run()
         show("100,000 datasets, page by page", figures["pages"])
+    if "cli" in parts:
+        figures["cli"] = cli.run()
+        show("command line", figures["cli"])
     if "engine" in parts and genuine:
         figures["engine"] = engine.run(directory)
         show("engine", figures["engine"])

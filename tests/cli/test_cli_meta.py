@@ -1,7 +1,6 @@
 """What holds for the package as a whole."""
 
 import ast
-import os
 import subprocess
 import sys
 from importlib import import_module
@@ -17,7 +16,6 @@ FILES = sorted(ROOT.rglob("*.py"))
 MODULES = [".".join(file.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__") for file in FILES]
 DEFINITIONS = (ast.FunctionDef, ast.ClassDef)
 HEAVY = {"requests", "rich", "google.protobuf", "websocket", "numpy", "urllib3"}
-MOST_SECONDS = 0.15
 FORBIDDEN = {"hanami_core", "hanami_server", "hanami_plugins", "falcon", "peewee", "numba", "numpy"}
 
 
@@ -38,22 +36,6 @@ def modules_after(code):
 )
 def test_help_loads_nothing_heavy(code):
     assert not modules_after(code) & HEAVY
-
-
-@pytest.mark.parametrize("argv", [["--help"], ["dataset", "--help"], ["user", "lst"]])
-def test_help_is_quick(argv):
-    """Processor time, which other programs on the machine do not stretch; the best of some runs, files are cached."""
-    code = f"import sys; from hanami_cli.hanamictl import main; sys.exit(main({argv!r}))"
-    assert min(processor_seconds(code) for _ in range(5)) < MOST_SECONDS
-
-
-def processor_seconds(code):
-    silent = subprocess.DEVNULL
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=silent, stderr=silent)
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode in (0, 2)
-    return used.ru_utime + used.ru_stime
 
 
 def test_each_module_can_be_imported_alone_and_knows_only_the_sdk():

@@ -40,7 +40,7 @@ ABOUT_THE_API = {("GET", "/openapi.json"), ("GET", "/docs"), ("GET", "/metrics")
 @pytest.fixture(scope="module")
 def offered(tmp_path_factory):
     with Whole(tmp_path_factory.mktemp("routes")) as whole:
-        return {(method, path.removeprefix(API)) for method, path in whole.runtime.routes}
+        return {(bound.route.method, bound.path.removeprefix(API)) for bound in whole.runtime.routes}
 
 
 def test_every_call_of_the_server_has_a_command(offered):

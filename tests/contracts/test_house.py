@@ -40,10 +40,21 @@ def module_name(path: Path) -> str:
     return ".".join(names[:-1] if names[-1] == "__init__" else names)
 
 
+# One child for each module, on every processor.
 IMPORT_ALONE = """
 import os, sys, traceback
 failed = []
+children = {}
+
+def wait():
+    pid, status = os.wait()
+    name = children.pop(pid)
+    if status:
+        failed.append(name)
+
 for name in sys.stdin.read().split():
+    if len(children) == len(os.sched_getaffinity(0)):
+        wait()
     pid = os.fork()
     if not pid:
         try:
@@ -52,8 +63,9 @@ for name in sys.stdin.read().split():
             traceback.print_exc()
             os._exit(1)
         os._exit(0)
-    if os.waitpid(pid, 0)[1]:
-        failed.append(name)
+    children[pid] = name
+while children:
+    wait()
 sys.exit(f"can not be imported alone: {failed}" if failed else 0)
 """
 

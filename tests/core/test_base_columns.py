@@ -11,6 +11,7 @@ import pytest
 from playhouse.migrations import Runner
 
 import hanami_core
+import hanami_plugins
 from hanami_core.errors import StartupError
 from hanami_core.runtime import CORE_MODELS
 from hanami_core.storage import migrations, times
@@ -53,7 +54,7 @@ def write_step(directory: Path, name: str, body: str) -> None:
 def first_edition(data_dir: Path) -> peewee.SqliteDatabase:
     """Make a database with the first migrations of core and of all plugins, and nothing newer."""
     db = peewee.SqliteDatabase(data_dir / "hanami.db")
-    plugins = Path(hanami_core.__file__).parents[2] / "plugins" / "hanami_plugins"
+    plugins = Path(hanami_plugins.__file__).parent
     for owner, directory in (("core", CORE), *((p.parent.name, p) for p in plugins.glob("*/migrations"))):
         Runner(db, str(directory), f"migrations_{owner}").up("0001_initial")
     return db

@@ -6,6 +6,7 @@ import hashlib
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,12 @@ def test_every_role_is_documented() -> None:
     import hanami_core.roles
 
     assert [role for role in Role if f"`{role.name}`" not in (hanami_core.roles.__doc__ or "")] == []
+
+
+def test_whoever_closes_an_application_leaves_no_thread_behind(tmp_path: Path) -> None:
+    """A thread might still have the database open, and whoever looks next would see it come and go."""
+    before = set(threading.enumerate())
+    with Whole(tmp_path / "data") as whole:
+        whole.call("POST", "dataset/upload/csv", name="table", input_data_size=10)
+        assert set(threading.enumerate()) > before
+    assert set(threading.enumerate()) <= before

@@ -86,7 +86,7 @@ def at_once(whole: Whole, noun: str, what: dict[str, str], count: int = 2) -> li
     def delete() -> None:
         answer = whole.call("DELETE", noun, **what)
         answers.append((answer.status_code, answer.text))
-        whole.runtime.database.close()
+        whole.runtime.database.disconnect()
 
     threads = [threading.Thread(target=delete) for _ in range(count)]
     for thread in threads:

@@ -7,6 +7,7 @@ import contextlib
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
+from hanami_plugins.api_v1_0alpha import NativeApi
 from hanami_server.handoff import Handoff
 from hanami_server.sidecar.channel import Channel, Limits
 from hanami_server.sidecar.conversation import Conversation, Services
@@ -34,7 +35,7 @@ class Listener:
         if message == b"open":
             self.connection = channel.connection()
             services = Services(self.threads, lambda session: self.released.set(), self.reported.append)
-            channel.open(Conversation(self.session, self.blocking, channel, services))
+            channel.open(Conversation(self.session, self.blocking, channel, NativeApi(), services))
 
     def on_close(self, channel):
         self.gone.set()

@@ -185,7 +185,7 @@ def upload(call, request):
 
 
 def events(call, request):
-    return Events(ServerEvent(f"number {n}", event="count", id=str(n)) for n in range(request.count))
+    return Events(ServerEvent(f"number\u2028{n}", event="count", id=str(n)) for n in range(request.count))
 
 
 def half(call, request):
@@ -216,6 +216,7 @@ def hanami_routes(runtime):
         Route("GET", "/note", "other.get", Fields, dict, echo, api="other"),
         Route("GET", "/half", "half.get", Fields, Stream, half),
         Route("GET", "/hold", "hold.get", Fields, Stream, hold),
+        Route("HEAD", "/hold", "hold.get", Fields, Stream, hold, api="other"),
         Route("GET", "/echo", "echo.get", Fields, dict, echo),
         Route("POST", "/echo", "echo.create", Fields, dict, echo),
         Route("DELETE", "/echo", "echo.delete", Fields, dict, echo, roles=("admin",)),

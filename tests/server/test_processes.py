@@ -167,6 +167,7 @@ def test_a_taken_port_is_one_line(server, env, tmp_path):
         (["--set=http.prot=1"], "flag: unknown setting http.prot, did you mean http.port?"),
         (["--port", "many"], "flag: http.port must be of type int, not 'many'"),
         (["--set=log.level=loud"], "log.level must be one of debug, info, warning, error, not loud"),
+        (["--set=http.proxies=here"], "http.proxies: 'here' does not appear to be an IPv4 or IPv6 network"),
         (["--host", "no.such.host.invalid"], None),
     ],
 )

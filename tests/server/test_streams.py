@@ -74,8 +74,8 @@ def test_events_are_sent_one_by_one(server: ServerProcess) -> None:
         connection.request("GET", "/v1/events?count=2", headers=TOKEN)
         answer = connection.getresponse()
         assert answer.headers["Content-Type"] == "text/event-stream"
-        wanted = b"event: count\nid: 0\ndata: number 0\n\nevent: count\nid: 1\ndata: number 1\n\n"
-        assert answer.read() == wanted
+        wanted = "event: count\nid: 0\ndata: number\u20280\n\nevent: count\nid: 1\ndata: number\u20281\n\n"
+        assert answer.read().decode() == wanted
 
 
 def test_a_stream_that_raises_breaks_off_and_harms_nobody(server: ServerProcess) -> None:
@@ -105,6 +105,13 @@ def test_streams_are_limited_and_come_free_again(server: ServerProcess) -> None:
             connection.request("GET", "/v1/echo", headers=TOKEN)
             assert connection.getresponse().status == 200
     until(lambda: status() == 200)
+
+
+def test_asking_for_the_head_of_a_stream_takes_no_place(server: ServerProcess) -> None:
+    for _ in range(12):
+        with connected(server) as connection:
+            connection.request("HEAD", "/other/hold", headers=TOKEN)
+            assert connection.getresponse().status == 200
 
 
 def test_each_api_names_its_own_server(server: ServerProcess) -> None:

@@ -107,20 +107,28 @@ outputs:
 """
 
 
-def test_a_training_that_diverges_fails_and_leaves_the_network_as_it_was(client: Client) -> None:
-    network = client.create_cluster("odd table", SYNAPSES)
-    nines = [[9, 9, 9, 9]] * 500
+@pytest.fixture
+def synapses(client: Client) -> Iterator[Cluster]:
+    cluster = client.create_cluster("odd table", SYNAPSES)
+    yield cluster
+    client.delete_cluster(cluster)
+
+
+def wild_table(values: list[int], rows: int) -> bytes:
+    header = ",".join(f"input[{n}]" for n in range(len(values)))
+    return f"{header},target\n".encode() + f"{','.join(map(str, values))},1000000000\n".encode() * rows
+
+
+def test_a_training_that_diverges_fails_and_leaves_the_network_as_it_was(client: Client, synapses: Cluster) -> None:
+    nines = [[9] * 40] * 500  # so many that no network of random weights leaves them all unconnected
     sound = client.upload_csv("odd table", csv_table(nines, targets=[[n % 2] for n in range(500)]))
-    wild = client.upload_csv(
-        "odd table", b"input[0],input[1],input[2],input[3],target\n" + b"9,9,9,9,1000000000\n" * 500
-    )
-    client.train(network, {"in": sound["input"]}, {"out": sound["target"]})
-    before, cycles = ask(client, network, sound, 500), client.cluster(network).cycles
+    wild = client.upload_csv("odd table", wild_table(nines[0], rows=500))
+    client.train(synapses, {"in": sound["input"]}, {"out": sound["target"]})
+    before, cycles = ask(client, synapses, sound, 500), client.cluster(synapses).cycles
     with pytest.raises(TaskFailedException, match=r"the network diverges in cycle \d+"):
-        client.train(network, {"in": wild["input"]}, {"out": wild["target"]})
-    assert ask(client, network, sound, 500) == before
-    assert client.cluster(network).cycles == cycles == 500
-    client.delete_cluster(network)
+        client.train(synapses, {"in": wild["input"]}, {"out": wild["target"]})
+    assert ask(client, synapses, sound, 500) == before
+    assert client.cluster(synapses).cycles == cycles == 500
 
 
 # -- fine -------------------------------------------------------------------------------------------------------------

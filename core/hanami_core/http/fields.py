@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
@@ -143,6 +144,7 @@ def query_fields(query: str, struct: type[msgspec.Struct]) -> dict[str, Any]:
     return values
 
 
+@cache
 def _lists(struct: type[msgspec.Struct]) -> frozenset[str]:
     fields = msgspec.inspect.type_info(struct).fields  # type: ignore[attr-defined]
     return frozenset(field.encode_name for field in fields if isinstance(field.type, msgspec.inspect.ListType))

@@ -53,6 +53,7 @@ class TaskRunner:
         self._owner = f"{host}/{new_uuid()}"
         self._slots = slots
         self._threads = ThreadPoolExecutor(slots, "task", _step_back)
+        self._own: list[threading.Thread] = []
         self._changed = threading.Condition()
         self._notified = 0
         self._running: dict[str, _Running] = {}
@@ -67,13 +68,18 @@ class TaskRunner:
     def start(self) -> None:
         """Begin to claim tasks."""
         for work in (self._dispatch, self._watch):
-            threading.Thread(target=self._guard, args=(work,), name=work.__name__, daemon=True).start()
+            self._begin(work.__name__, self._guard, work)
 
     def listen(self) -> None:
         """Look for tasks whenever the queue says that there is one, from a thread of its own."""
         path = localsocket.notify_path(self._runtime.settings.data_dir, self._host)
         self._listener = localsocket.bind(socket.SOCK_DGRAM, path)
-        threading.Thread(target=self._receive, args=(self._listener,), name="notifications", daemon=True).start()
+        self._begin("notifications", self._receive, self._listener)
+
+    def _begin(self, name: str, work: Callable[..., None], argument: object) -> None:
+        thread = threading.Thread(target=work, args=(argument,), name=name, daemon=True)
+        self._own.append(thread)
+        thread.start()
 
     def _receive(self, listener: socket.socket) -> None:
         with listener:
@@ -87,7 +93,11 @@ class TaskRunner:
             self._changed.notify_all()
 
     def stop(self, timeout: float) -> bool:
-        """Claim nothing more, let running tasks store their state, and tell whether all did so in `timeout` seconds."""
+        """Claim nothing more, let running tasks store their state, and tell whether all did so in `timeout` seconds.
+
+        If they did, no thread of the runner is left that might use the database.
+        """
+        deadline = time.monotonic() + timeout
         self._stop.set()
         self.notify()
         if self._listener is not None:
@@ -97,8 +107,10 @@ class TaskRunner:
             left = [running.job.task for running in self._running.values()]
         for task in left:
             self._guarded("task could not be handed back", self._runtime.queue.hand_back, task)
-        self._threads.shutdown(wait=False)
-        return done
+        self._threads.shutdown(wait=done)
+        for thread in self._own:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return done and not any(thread.is_alive() for thread in self._own)
 
     def _guard(self, work: Callable[[], None]) -> None:
         try:
@@ -135,7 +147,12 @@ class TaskRunner:
             return False
         job = Job(self._runtime, task, self._stop)
         with self._changed:
-            self._running[task.uuid] = _Running(job)
+            stops = self._stop.is_set()  # `stop` waits only for what is noted by now
+            if not stops:
+                self._running[task.uuid] = _Running(job)
+        if stops:
+            self._guarded("task could not be handed back", self._runtime.queue.hand_back, task)
+            return False
         self._threads.submit(self._run, job).add_done_callback(self._check)
         return True
 

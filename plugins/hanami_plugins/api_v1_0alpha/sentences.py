@@ -16,7 +16,6 @@ REQUESTS = {
     "body_too_large": "Body is larger than {limit} bytes",
     "body_unreadable": "Body can not be read: {reason}",
     "endpoint_unknown": "No endpoint found for path '{path}' and type {method}",
-    "first_message_unknown": "Unknown first message",
     "internal_error": "internal error {identity}",
     "method_not_allowed": "Method '{method}' is not supported, only {allowed} are",
     "method_unsupported": "Method '{method}' is not supported, only {known} are",

@@ -50,6 +50,7 @@ def validate(struct: type[S], values: Mapping[str, Any]) -> S:
         raise BadRequest("values_invalid", reason=str(error)) from error
 
 
+@cache
 def field_types(struct: type[msgspec.Struct]) -> dict[str, str]:
     """Return for each field the name of its JSON type, or '' where several besides null are allowed."""
     return {name: _expected(_without_null(field.type))[0] for name, field in _fields(struct).items()}

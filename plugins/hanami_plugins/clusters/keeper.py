@@ -10,6 +10,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from hanami_core.runtime import Runtime
+from hanami_core.storage.database import reset
 
 if TYPE_CHECKING:
     from hanami_plugins.clusters.live import LiveClusters
@@ -51,7 +52,8 @@ class Keeper:
                     self._clusters.evict_idle(idle)
                 except Exception:
                     log.exception("storing live clusters failed")
-        self._runtime.database.close()
+                    reset(self._runtime.database)
+        self._runtime.database.disconnect()
 
     def flush(self) -> None:
         """Store all networks that frames have trained."""
@@ -61,6 +63,7 @@ class Keeper:
                     self._clusters.store_beside_frames(live)
                 except Exception:
                     log.exception("storing a live cluster failed", extra={"cluster": live.uuid})
+                    reset(self._runtime.database)
                 finally:
                     live.storing.release()
 

@@ -314,8 +314,9 @@ class LiveClusters:
                 self._evict(live)
         for live in idle:
             with live.lock:
-                log.info("cluster leaves the memory", extra=_figures(live.uuid, live.network))
-                live.close()
+                if not live.closed:  # by a task that has evicted it meanwhile
+                    log.info("cluster leaves the memory", extra=_figures(live.uuid, live.network))
+                    live.close()
 
     def _is_idle(self, live: LiveCluster) -> bool:
         busy = live.unsaved or live.storing.locked() or live.uuid in self._attached

@@ -72,6 +72,7 @@ class LiveCluster:
     costs: dict[Any, float] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=lambda: locks.new_lock(Rank.NETWORK))
     storing: threading.Lock = field(default_factory=lambda: locks.new_lock(Rank.STORING))
+    closed: bool = False
     _network: LiveNetwork | None = None
 
     @property
@@ -97,6 +98,7 @@ class LiveCluster:
         """
         if self._network is not None:
             self._network.close()
+        self.closed = True
 
     def opened(self, network: LiveNetwork, version: int, *, direct: bool) -> None:
         """Take the network that was opened from a stored state."""

@@ -26,6 +26,7 @@ from hanami_plugins.clusters.models import DIRECT_MODE, TASK_MODE, Cluster
 from hanami_plugins.clusters.notices import notify
 
 MISSING = "Cluster with uuid '{}' not found"
+UNFIT = "Uploaded template is not a valid cluster-template: \n"
 SETTLE_SECONDS = 10.0
 """How long a call waits for a short task of an idle cluster before it answers anyway."""
 
@@ -49,7 +50,7 @@ def create(runtime: Runtime, access: Access, name: str, encoded: str) -> Cluster
     """
     require_hosts(runtime)
     text = decode_template(encoded)
-    template = runtime.parse_template(text) if text else None
+    template = _parsed(runtime, text) if text else None
     host = _host_of_new(runtime, access.actor, template)
     with exclusive("clusters.names"):
         if access.visible(Cluster, "write").where(Cluster.name == name).exists():
@@ -75,11 +76,20 @@ def decode_template(encoded: str) -> str:
         raise BadRequest("Uploaded template is not a valid base64-String.") from None
 
 
+def _parsed(runtime: Runtime, text: str) -> Template:
+    try:
+        return runtime.parse_template(text)
+    except TemplateError:
+        raise
+    except BadRequest as error:
+        raise TemplateError(f"{UNFIT}{error}") from error
+
+
 def _host_of_new(runtime: Runtime, actor: Actor, template: Template | None) -> ComputeHost:
     try:
         return place(runtime, actor, template)
     except BadRequest as error:
-        raise TemplateError(f"Uploaded template is not a valid cluster-template: \n{error}") from error
+        raise TemplateError(f"{UNFIT}{error}") from error
 
 
 def template_of(cluster: Cluster) -> Template:

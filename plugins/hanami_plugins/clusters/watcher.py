@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from hanami_core.errors import NotFound
 from hanami_core.runtime import Runtime
-from hanami_core.storage.database import ACTIVE
+from hanami_core.storage.database import ACTIVE, reset
 from hanami_plugins.clusters.live_cluster import Attachment, State
 from hanami_plugins.clusters.models import Cluster
 from hanami_plugins.clusters.notices import Notices
@@ -112,15 +112,14 @@ class Watcher:
                 questions, self._questions = self._questions, []
             self._guarded_look(questions, named, everything)
             self._ended.wait(PACE)
-        self._runtime.database.close()
+        self._runtime.database.disconnect()
 
     def _guarded_look(self, questions: list[_Question], named: set[str], everything: bool) -> None:
         try:
             self._look(questions, named, everything)
         except Exception as error:
             log.exception("clusters could not be looked at")
-            # The next look begins with a new connection.
-            self._runtime.database.close()
+            reset(self._runtime.database)
             for question in questions:
                 if not question.future.done():
                     question.answer(error)
@@ -165,6 +164,7 @@ class Watcher:
             self._clusters.reopen(uuid)
         except Exception as failure:
             error = failure
+            reset(self._runtime.database)
         with self._lock:
             waiting = self._opening.pop(uuid)
         for question in waiting:

@@ -96,9 +96,9 @@ def assign(access: Access, user_id: str, project_id: str, role: str, *, is_proje
         Conflict: if the user is a member of it.
     """
     access.require_admin()
-    user = _user(user_id)
     exists = Conflict("membership_exists", user=user_id, project=project_id)
     with atomic():
+        user = _user(user_id)
         if find_project(project_id) is None:
             raise NotFound("project_missing", id=project_id)
         if _membership(user_id, project_id).exists():

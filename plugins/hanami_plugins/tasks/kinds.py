@@ -69,7 +69,7 @@ def request(job: Job) -> None:
     plan, runtime = job.payload(Plan), job.runtime
     working = runtime.stash[LIVE].working(job.task.partition)
     with _rows(runtime, plan) as rows, working as live, runtime.blobs.staging() as path:
-        before = live.network.head.inputs
+        before = dict(live.network.head.inputs)
         live.network.resize(rows.sizes()[0], {})
         if _write_answers(job, plan, rows, live, path):
             shape = seal_result(runtime, path)

@@ -141,12 +141,10 @@ def orphans(runtime: Runtime) -> list[Path]:
     return sorted(file for file in files if file.name.partition(".")[0] not in known)
 
 
-def remove_orphans(runtime: Runtime) -> list[str]:
-    """Remove files of uploads that do not exist, and return their names."""
-    found = orphans(runtime)
-    for file in found:
+def remove_orphans(runtime: Runtime) -> None:
+    """Remove files of uploads that do not exist."""
+    for file in orphans(runtime):
         file.unlink(missing_ok=True)
-    return [file.name for file in found]
 
 
 def _folder(runtime: Runtime) -> Path:

@@ -83,20 +83,19 @@ def has_admin() -> bool:
     return User.active().where(User.is_admin).exists()
 
 
-def create_first_admin(id: str, name: str, passphrase: str) -> bool:
-    """Create an admin if there is none and tell that there is one now.
+def create_first_admin(id: str, name: str, passphrase: str) -> None:
+    """Create an admin if there is none.
 
     Raises:
         BadRequest: naming the field and the rule that it breaks.
         Conflict: if a user without admin rights has the identifier.
     """
     if has_admin():
-        return True
+        return
     fields = convert(FirstAdmin, {"id": id, "name": name, "passphrase": passphrase})
     with exclusive("users.first_admin"):
         if not has_admin():
             add_user(fields.id, fields.name, fields.passphrase, is_admin=True, creator_id=FIRST_CREATOR)
-    return True
 
 
 def remove_user(user: User) -> None:

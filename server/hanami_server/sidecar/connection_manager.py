@@ -187,7 +187,7 @@ class ConnectionManager:
         elif await self._redirect(channel, outcome):
             channel.detach()
         else:
-            refuse(BadRequest("host_unavailable", host=outcome.host), self._runtime.routes.api_of("/"))
+            refuse(BadRequest("host_unavailable", host=outcome.host), outcome.api)
 
     def _open_session(self, channel: Channel, opened: Opened) -> None:
         self._open_sessions += 1

@@ -49,6 +49,7 @@ class Redirect:
     """The sidecar of another host must serve it."""
 
     host: str
+    api: Api
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ class Handshake:
         if host is not None and host != self._host:
             if host not in self._runtime.hosts or hops >= MOST_HOPS:
                 raise BadRequest("host_unavailable", host=host)
-            return Redirect(host)
+            return Redirect(host, caller.api)
         return Opened(target.open(self._runtime, access, uuid, connection), target.blocking, caller.api)
 
 

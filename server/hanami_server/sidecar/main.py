@@ -7,11 +7,9 @@ import gc
 import logging
 import os
 import signal
-import socket
 import sys
 from typing import Any, NoReturn
 
-from hanami_core import localsocket
 from hanami_core.errors import HanamiError
 from hanami_core.queue import TaskRunner
 from hanami_core.roles import Role
@@ -75,7 +73,7 @@ async def _serve(runtime: Runtime, host: str, options: Options) -> None:
     connections, watchdog = ConnectionManager(runtime, host), Watchdog(loop)
     control = Control(control_path(options.data_dir, host), _operations(runtime, runner, connections))
     await control.start()
-    notified = _listen(loop, runtime, host, runner)
+    runner.listen()
     connections.start()
     runner.start()
     watchdog.start()
@@ -84,8 +82,6 @@ async def _serve(runtime: Runtime, host: str, options: Options) -> None:
     await stopped.wait()
     log.info("sidecar stops")
     control.stop()
-    loop.remove_reader(notified)
-    notified.close()
     await _stop(runner, connections)
     watchdog.stop()
 
@@ -103,21 +99,6 @@ async def _stop(runner: TaskRunner, connections: ConnectionManager) -> None:
 def _slots(runtime: Runtime) -> int:
     # One more than cores: while a task waits for the disk, another one computes.
     return runtime.settings["queue.workers"] or len(os.sched_getaffinity(0)) + 1
-
-
-def _listen(loop: asyncio.AbstractEventLoop, runtime: Runtime, host: str, runner: TaskRunner) -> socket.socket:
-    notified = localsocket.bind(socket.SOCK_DGRAM, localsocket.notify_path(runtime.settings.data_dir, host))
-    notified.setblocking(False)
-
-    def wake() -> None:
-        try:
-            while notified.recv(16):
-                pass
-        except BlockingIOError:
-            runner.notify()
-
-    loop.add_reader(notified, wake)
-    return notified
 
 
 def _operations(runtime: Runtime, runner: TaskRunner, connections: ConnectionManager) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import Future
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,12 @@ from hanami_plugins.direct_io import session as sessions
 from hanami_plugins.direct_io.frames import HEAVY_SECONDS, FrameThreads, is_heavy, note_cost
 from hanami_plugins.direct_io.messages import MAX_VALUES, REQUEST, TRAIN, cluster_io, read_frame, write_results
 from tests.plugins.live.kit import Talk, answer, request, train
+
+
+@pytest.fixture(autouse=True)
+def still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let frames cost nothing unless a test says so, however busy the machine is."""
+    monkeypatch.setattr(sessions, "time", SimpleNamespace(perf_counter=lambda: 0.0))
 
 
 def trained(talk: Talk) -> Talk:

@@ -79,7 +79,8 @@ def test_life_takes_every_step_of_the_table(
     talk.train()  # opening → direct
     with atomic():
         delete(runtime, fresh(cluster))
-    clusters._keeper.flush()  # direct → evicted
+        # Before the commit, after which the watcher is told and may let the network rest first.
+        clusters._keeper.flush()  # direct → evicted
     other = Cluster.create(name="o", template=cluster.template, seed=1, host="cpu0", owner_id="x", project_id="x")
     with pytest.raises(ZeroDivisionError), clusters.working(other.uuid):
         raise ZeroDivisionError  # working → evicted
@@ -130,7 +131,7 @@ def test_many_threads_do_everything_at_once(runtime: Runtime, clusters: LiveClus
             except BaseException as error:
                 errors.append(error)
             finally:
-                runtime.database.close()
+                runtime.database.disconnect()
 
         thread = threading.Thread(target=guarded)
         thread.start()

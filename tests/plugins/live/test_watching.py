@@ -94,6 +94,7 @@ def test_strange_notices_are_read_over(slow: None, runtime: Runtime, cluster: Cl
 def test_a_flood_of_refused_frames_costs_a_few_looks(
     slow: None, clusters: LiveClusters, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(watcher, "PACE", 0.5)
     to_tasks(clusters._runtime, cluster)
     looks = 0
     rows = watcher._rows
