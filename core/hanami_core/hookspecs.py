@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from hanami_core.events import Event
     from hanami_core.http import Api, Route
     from hanami_core.identity import Authenticator, IdentityProvider
-    from hanami_core.metrics import Sample
+    from hanami_core.metrics import Metric
     from hanami_core.processes import Process
     from hanami_core.queue import TaskKind
     from hanami_core.runtime import Runtime
@@ -463,17 +463,18 @@ def hanami_event(runtime: Runtime, event: Event) -> None:
 
 
 @hookspec
-def hanami_metrics(runtime: Runtime) -> Iterable[Sample]:
+def hanami_metrics(runtime: Runtime) -> Iterable[Metric]:
     """Tell how the plugin does, in numbers and quickly, whenever somebody asks. See `hanami_core.metrics`.
 
-    :param runtime: the process' runtime; several processes may be asked, each about what is stored.
-    :returns: samples.
-    :failure: logged and counted; samples of other plugins are shown.
+    :param runtime: the process' runtime: the api, for what is stored, and each sidecar (`Role.SIDECAR`), for what it
+        holds. What both tell counts once.
+    :returns: samples and histograms.
+    :failure: logged and counted; what other plugins tell is shown.
 
     Example::
 
         @hookimpl
-        def hanami_metrics(runtime):
+        def hanami_metrics():
             return [Sample("notes_active", Note.active().count(), help="Notes that are not deleted")]
     """
 

@@ -226,7 +226,8 @@ class Runtime:
     def emit(self, event: Event) -> None:
         """Tell all plugins what happened, when the current transaction is durable; at once outside of one.
 
-        A plugin that fails to observe it changes nothing. A process that ends in between tells nobody.
+        A plugin that fails to observe it changes nothing. Nothing of it is stored: a process that is killed between the
+        commit and this tells nobody, and nobody is told later.
         """
         if self.role.writes:
             database.after_commit(partial(self.plugins.event, self, event))
@@ -236,10 +237,11 @@ class Runtime:
         for plugin in self.plugins.plugins.values():
             bad = plugin.state in (PluginState.BROKEN, PluginState.DEGRADED)
             known = (plugin.name, plugin.state)
-            if bad and known not in self._told:
+            if bad and known not in self._told and self.role.writes:
                 self._told.add(known)
-                fields = {"plugin": plugin.name, "state": str(plugin.state), "reason": plugin.reason}
-                self.emit(PluginBroken(actor=None, **fields))
+                event = PluginBroken(actor=None, plugin=plugin.name, state=str(plugin.state), reason=plugin.reason)
+                # It may have broken in a transaction that is rolled back for it, and is broken all the same.
+                database.after_transaction(partial(self.plugins.event, self, event))
 
     def close(self) -> None:
         """Let the plugins end, stop the compute host and close the storage."""

@@ -39,6 +39,7 @@ from hanami_server.gate import Gate
 from hanami_server.health import LIVE_PATH, READY_PATH, Live, Ready
 from hanami_server.logs import hide_secrets, without_secrets
 from hanami_server.origin import Origin
+from hanami_server.request_counts import RequestTimer
 
 __all__ = ["AccessLog", "Endpoint", "Server", "create_app"]
 
@@ -69,6 +70,7 @@ def create_app(runtime: Runtime) -> App:
     """Return the application that serves the routes of all plugins of a runtime."""
     server = Server(runtime)
     app: App = falcon.App()
+    app.add_middleware(RequestTimer(runtime))
     app.add_middleware(AccessLog())
     app.add_middleware(server)
     app.add_error_handler(Exception, server.fail)

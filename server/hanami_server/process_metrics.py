@@ -1,38 +1,36 @@
-"""What the processes of a server cost and hold, as samples for whoever shows metrics.
-
-Owns the names of these samples. Must not know who shows them.
-"""
+"""What the processes of a server cost, do and hold, for whoever shows metrics, and must not be known here."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from hanami_core.metrics import SOURCES, Sample
+from hanami_core.metrics import SOURCES, Metric, Sample
 from hanami_core.runtime import Runtime
-from hanami_server import plugin_states
+from hanami_server import plugin_states, request_counts
 from hanami_server.control import Unreachable, ask
-from hanami_server.paths import control_path, state_path
+from hanami_server.paths import control_path, request_counts_path, state_path
+from hanami_server.sidecar_metrics import unpack
 
 __all__ = ["contribute"]
 
 PATIENCE = 0.5
 
-Source = Callable[[Runtime], Iterable[Sample]]
-
 
 def contribute(runtime: Runtime) -> None:
-    """Add the samples of the server to those of a runtime."""
-    sources: list[Callable[[], Iterable[Sample]]] = [
-        partial(make, runtime) for make in (_processes, _sidecars, _plugins)
+    """Add the metrics of the server to those of a runtime."""
+    sources: list[Callable[[], Iterable[Metric]]] = [
+        partial(request_counts.read, request_counts_path(runtime.settings.data_dir)),
+        *(partial(make, runtime) for make in (_processes, _sidecars, _plugins)),
     ]
     runtime.stash[SOURCES] = sources
 
 
-def _processes(runtime: Runtime) -> Iterator[Sample]:
+def _processes(runtime: Runtime) -> Iterator[Metric]:
     try:
         children = json.loads(state_path(runtime.settings.data_dir).read_text())["children"]
     except (OSError, ValueError, KeyError):
@@ -51,24 +49,29 @@ def _resident_bytes(pid: int) -> int | None:
         return None
 
 
-def _sidecars(runtime: Runtime) -> Iterator[Sample]:
+def _sidecars(runtime: Runtime) -> Iterator[Metric]:
     for host in runtime.hosts:
         try:
             found = ask(control_path(runtime.settings.data_dir, host), "metrics", PATIENCE)
         except Unreachable:
             found = {}
-        labels = {"host": host}
-        yield Sample("hanami_host_up", float(bool(found)), help="Whether the sidecar of a host answers", labels=labels)
-        if found:
-            text = "Websockets that are open"
-            yield Sample("hanami_open_sockets", found["sockets"], help=text, labels=labels)
+        text = "Whether the sidecar of a host answers"
+        yield Sample("hanami_host_up", float("pid" in found), help=text, labels={"host": host})
+        yield from unpack(found)
 
 
-def _plugins(runtime: Runtime) -> Iterator[Sample]:
-    text = "Calls of plugins that failed after the start, in a process"
+def _plugins(runtime: Runtime) -> Iterator[Metric]:
+    """Tell how plugins do in each kind of process, of which there may be several."""
+    failures: Counter[tuple[str, str]] = Counter()
+    works: dict[tuple[str, str], bool] = {}
     for states in plugin_states.read(runtime.settings.data_dir):
         for plugin in states.plugins:
-            labels = {"plugin": plugin.name, "process": states.process, "pid": str(states.pid)}
-            yield Sample("hanami_plugin_failures_total", plugin.failures, "counter", text, labels)
-            working = float(plugin.state not in ("broken", "disabled"))
-            yield Sample("hanami_plugin_works", working, help="Whether a plugin works in a process", labels=labels)
+            key = plugin.name, states.process
+            failures[key] += plugin.failures
+            works[key] = works.get(key, True) and plugin.state not in ("broken", "disabled")
+    for key, working in works.items():
+        labels = {"plugin": key[0], "process": key[1]}
+        text = "Whether a plugin works in all processes of a kind"
+        yield Sample("hanami_plugin_works", float(working), help=text, labels=labels)
+        text = "Calls of plugins that failed after the start, by kind of process"
+        yield Sample("hanami_plugin_failures_total", failures[key], "counter", text, labels)

@@ -31,7 +31,7 @@ from hanami_core.errors import ClientError, PluginError, StartupError, Unauthori
 from hanami_core.events import Event
 from hanami_core.http import Api, Route
 from hanami_core.identity import Authenticator, IdentityProvider
-from hanami_core.metrics import Sample
+from hanami_core.metrics import Metric
 from hanami_core.plugin_host.lifecycle import Failed, Lifecycle, describe
 from hanami_core.plugin_host.loader import arguments as names_of
 from hanami_core.plugin_host.plugin import Contribution, Plugin, Registry
@@ -222,10 +222,10 @@ class PluginHost(Lifecycle):
         for _ in self._tell_each("hanami_event", runtime=runtime, event=event):
             pass
 
-    def metrics(self, runtime: Runtime) -> list[Sample]:
-        """Return the samples of all plugins (`hanami_metrics`)."""
-        found = self._items("hanami_metrics", Sample, partial(self._note, "hanami_metrics"), runtime=runtime)
-        return [sample for _, samples in found for sample in samples]
+    def metrics(self, runtime: Runtime) -> list[Metric]:
+        """Return the metrics of all plugins (`hanami_metrics`)."""
+        found = self._items("hanami_metrics", Metric, partial(self._note, "hanami_metrics"), runtime=runtime)
+        return [metric for _, metrics in found for metric in metrics]
 
     def checks(self, runtime: Runtime) -> list[Contribution[Check]]:
         """Return looks at what plugins keep (`hanami_checks`)."""

@@ -94,6 +94,10 @@ class TaskQueue:
         """Return how many open tasks there are, by host and state."""
         return partitions.open_counts()
 
+    def ended_counts(self) -> dict[str, int]:
+        """Return how many tasks have ended, those included that clients have deleted since, by state."""
+        return partitions.ended_counts()
+
     # -- tasks --------------------------------------------------------------------------------------------------------
 
     def enqueue(

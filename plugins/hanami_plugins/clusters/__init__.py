@@ -18,7 +18,7 @@ from hanami_core.settings import Setting
 from hanami_core.storage.database import Record
 from hanami_plugins.clusters import kinds, routes
 from hanami_plugins.clusters.live import LIVE, LiveClusters
-from hanami_plugins.clusters.live_cluster import Attachment, LiveCluster
+from hanami_plugins.clusters.live_cluster import Attachment, LiveCluster, State
 from hanami_plugins.clusters.models import Cluster
 from hanami_plugins.clusters.service import (
     MISSING,
@@ -87,13 +87,22 @@ def hanami_task_kinds() -> list[TaskKind]:
 
 
 @hookimpl
-def hanami_metrics() -> list[Sample]:
-    """Tell how many clusters there are, by host and mode."""
+def hanami_metrics(runtime: Runtime) -> list[Sample]:
+    """Tell how many clusters there are by host and mode, and in a sidecar how many networks it holds, by state."""
+    if runtime.role is Role.SIDECAR:
+        return _live_networks(runtime)
     text = "Clusters by host and mode"
     return [
         Sample("hanami_clusters", count, help=text, labels={"host": host, "mode": mode.lower()})
         for (host, mode), count in count_by_host().items()
     ]
+
+
+def _live_networks(runtime: Runtime) -> list[Sample]:
+    assert runtime.compute is not None
+    text, states = "Networks in the memory of a host, by state", runtime.stash[LIVE].states()
+    labels = {state: {"host": runtime.compute.name, "state": state.value} for state in State}
+    return [Sample("hanami_live_networks", states[state], help=text, labels=labels[state]) for state in State]
 
 
 @hookimpl

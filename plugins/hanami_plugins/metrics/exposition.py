@@ -1,46 +1,60 @@
-"""The text format of Prometheus, version 0.0.4.
+"""The text formats of Prometheus and OpenMetrics, which the library prometheus-client writes.
 
-https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
+Must not know what the metrics are about.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
 
-from hanami_core.metrics import Sample
+from prometheus_client.core import Metric as Family
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.utils import floatToGoString
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+from hanami_core.http import Page
+from hanami_core.metrics import Histogram, Metric, Sample
 
+__all__ = ["exposition"]
 
-def exposition(samples: Iterable[Sample]) -> str:
-    """Return samples as lines, those of a name together, with its help and kind before the first one."""
-    groups: dict[str, list[Sample]] = {}
-    for sample in samples:
-        groups.setdefault(sample.name, []).append(sample)
-    return "".join(line for name in sorted(groups) for line in _group(name, groups[name]))
-
-
-def _group(name: str, samples: list[Sample]) -> Iterable[str]:
-    first = samples[0]
-    if first.help:
-        yield f"# HELP {name} {_escaped(first.help)}\n"
-    yield f"# TYPE {name} {first.kind}\n"
-    for sample in samples:
-        yield f"{name}{_labels(sample.labels)} {_number(sample.value)}\n"
+INFINITY = "+Inf"
 
 
-def _number(value: float) -> str:
-    if math.isnan(value):
-        return "NaN"
-    return repr(float(value)) if math.isfinite(value) else f"{'+' if value > 0 else '-'}Inf"
+class _Families:
+    """What the library calls a collector."""
+
+    def __init__(self, families: Iterable[Family]) -> None:
+        self._families = list(families)
+
+    def collect(self) -> Iterable[Family]:
+        return self._families
 
 
-def _labels(labels: Mapping[str, str]) -> str:
-    pairs = [f'{name}="{_escaped(value, quotes=True)}"' for name, value in labels.items()]
-    return f"{{{','.join(pairs)}}}" if pairs else ""
+def exposition(metrics: Iterable[Metric], accept: str) -> Page:
+    """Return metrics, those of a name together, in the format that the header `accept` asks for."""
+    families: dict[str, Family] = {}
+    for metric in metrics:
+        family = families.setdefault(metric.name, Family(_name(metric), metric.help, metric.kind))
+        _add(family, metric)
+    encode, content_type = choose_encoder(accept)
+    return Page(encode(_Families(families[name] for name in sorted(families))), content_type)
 
 
-def _escaped(text: str, *, quotes: bool = False) -> str:
-    escaped = text.replace("\\", "\\\\").replace("\n", "\\n")
-    return escaped.replace('"', '\\"') if quotes else escaped
+def _name(metric: Metric) -> str:
+    return metric.name.removesuffix("_total") if metric.kind == "counter" else metric.name
+
+
+def _add(family: Family, metric: Metric) -> None:
+    if isinstance(metric, Sample):
+        family.add_sample(metric.name, dict(metric.labels), float(metric.value))
+    elif isinstance(metric, Histogram):
+        for bound, number in _groups(metric):
+            family.add_sample(f"{metric.name}_bucket", dict(metric.labels) | {"le": bound}, number)
+        family.add_sample(f"{metric.name}_count", dict(metric.labels), float(sum(metric.counts)))
+        family.add_sample(f"{metric.name}_sum", dict(metric.labels), float(metric.sum))
+
+
+def _groups(histogram: Histogram) -> Iterator[tuple[str, float]]:
+    """Return how many are at most as large as each bound."""
+    bounds = (*map(floatToGoString, histogram.bounds), INFINITY)
+    return zip(bounds, map(float, accumulate(histogram.counts)), strict=True)
