@@ -260,10 +260,7 @@ class PluginHost(Lifecycle):
 
     def _items(self, hook: str, kind: type[T], failed: Failed, **arguments: object) -> Iterator[tuple[Plugin, list[T]]]:
         """Call a hook that returns several things of one kind, and check them."""
-        for plugin, answer in self._each(hook, failed, **arguments):
-            done = self._attempt(plugin, hook, partial(_checked, answer, kind, hook), failed)
-            if done is not None:
-                yield plugin, done.item
+        return self._each_checked(hook, failed, partial(_checked, kind=kind, hook=hook), None, arguments)
 
     def _registry(self, hook: str, kind: type[T], name: Callable[[T], K], /, **arguments: object) -> Registry[K, T]:
         """Call a hook that returns several things with unique names, and gather them."""

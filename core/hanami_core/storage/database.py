@@ -14,7 +14,7 @@ from collections.abc import Callable, Hashable, Iterable
 from contextlib import AbstractContextManager
 from functools import partial
 from types import TracebackType
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import peewee
 
@@ -28,7 +28,6 @@ ACTIVE = "active"
 DELETED = "deleted"
 
 M = TypeVar("M", bound="Record")
-Q = TypeVar("Q", bound=peewee.Model)
 
 log = logging.getLogger("hanami.storage")
 
@@ -51,6 +50,7 @@ class Record(BaseModel):
     """
 
     identity: ClassVar[str] = "id"
+    _active: ClassVar[Any]
     sequence = peewee.AutoField()
     status = peewee.CharField(10, default=ACTIVE, index=True)
     deleted_at = peewee.DoubleField(null=True)
@@ -59,7 +59,12 @@ class Record(BaseModel):
     @classmethod
     def active(cls: type[M], *fields: Any) -> peewee.ModelSelect[M]:
         """Select rows that are not deleted, oldest first."""
-        return cls.select(*fields).where(cls.status == ACTIVE).order_by(cls.sequence)
+        if fields:
+            return cls.select(*fields).where(cls.status == ACTIVE).order_by(cls.sequence)
+        if "_active" not in cls.__dict__:  # not that of the base class
+            cls._active = cls.select().where(cls.status == ACTIVE).order_by(cls.sequence)
+        found: peewee.ModelSelect[M] = cls._active.clone()
+        return found
 
     def mark_deleted(self) -> bool:
         """Delete the row softly and tell whether it was still there.
@@ -91,49 +96,6 @@ class SectionLock(BaseModel):
 
     name = peewee.CharField(255, primary_key=True)
     entered = peewee.BigIntegerField()
-
-
-class Prepared(Generic[Q]):
-    """A query of every request: its text is kept, because making it takes longer than answering it.
-
-    Args:
-        build: returns the query for given values, which must be texts; called once for a kind of database.
-    """
-
-    def __init__(self, build: Callable[..., peewee.ModelSelect[Q]]) -> None:
-        self._build = build
-        self._texts: dict[type, tuple[type[Q], str, list[Any]]] = {}
-
-    def all(self, *values: str) -> list[Q]:
-        """Return all rows for the given values."""
-        kind = type(proxy.obj)
-        if kind not in self._texts:
-            self._texts[kind] = self._prepare(len(values))
-        model, text, parameters = self._texts[kind]
-        given = (values[p.number] if isinstance(p, _Blank) else p for p in parameters)
-        return list(model.raw(text, *given))
-
-    def _prepare(self, count: int) -> tuple[type[Q], str, list[Any]]:
-        query = self._build(*map(_Blank, range(count)))
-        text, parameters = query.sql()
-        if {p.number for p in parameters if isinstance(p, _Blank)} != set(range(count)):
-            raise TypeError(f"a value of a prepared query is not compared with a column of texts: {text}")
-        return query.model, text, parameters
-
-    def first(self, *values: str) -> Q | None:
-        """Return the first row for the given values."""
-        return next(iter(self.all(*values)), None)
-
-
-class _Blank(str):
-    """Stands for a value in a query that is not asked yet; a text, so that columns of texts take it as it is."""
-
-    number: int
-
-    def __new__(cls, number: int) -> _Blank:
-        blank = super().__new__(cls)
-        blank.number = number
-        return blank
 
 
 # -- the database of the process --------------------------------------------------------------------------------------
