@@ -41,13 +41,13 @@ class Ready:
     def __init__(self, runtime: Runtime) -> None:
         """Watch the hosts of a runtime."""
         self._runtime = runtime
-        self._checks = [found.item for found in runtime.plugins.checks(runtime) if found.item.cheap]
+        self._checks = [found for found in runtime.plugins.checks(runtime) if found.item.cheap]
 
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
         """Answer 200 if every host answers a request and no check finds anything, else 503 with the reasons."""
         with ThreadPoolExecutor(max_workers=8) as threads:
             hosts = dict(zip(self._runtime.hosts, threads.map(self._host, self._runtime.hosts), strict=True))
-        findings = [finding for check in self._checks for finding in _findings(check)]
+        findings = [text for found in self._checks if found.plugin.works for text in _findings(found.item)]
         ready = bool(hosts) and all(host["ready"] for host in hosts.values()) and not findings
         answer = {"status": "ready" if ready else "unready", "hosts": hosts}
         _render(resp, 200 if ready else 503, answer | ({"findings": findings} if findings else {}))
