@@ -445,9 +445,9 @@ def hanami_socket_targets() -> Iterable[SocketTarget]:
 
 @hookspec
 def hanami_event(runtime: Runtime, event: Event) -> None:
-    """Observe what happened. See `hanami_core.events` for the events that there are.
+    """Observe what happened, after the commit of what became of things. See `hanami_core.events`.
 
-    Called in the thread of the request, so it must be quick; a call that may change something waits for it.
+    Called in the thread that did it, which waits. A process that is killed before it has told an event never tells it.
 
     :param runtime: the process' runtime.
     :param event: what happened, an instance of a subclass of `hanami_core.events.Event`.
