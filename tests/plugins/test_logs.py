@@ -177,8 +177,9 @@ def test_huge_values_are_cut(whole: Whole) -> None:
 
 
 def test_an_observer_that_fails_is_counted_and_breaks_nothing(whole: Whole) -> None:
+    before = whole.runtime.plugins.plugins["broken"].failures
     assert whole.call("POST", "project", id="proj", name="A project").status_code == 200
-    assert whole.runtime.plugins.plugins["broken"].failures == 1
+    assert whole.runtime.plugins.plugins["broken"].failures == before + 1
     assert len(audit(whole)) == 1
 
 
