@@ -19,11 +19,13 @@ from hanami_core.http import METHODS, Api, BoundRoute, Call
 from hanami_core.ids import new_uuid
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import reset
+from hanami_server import process_metrics
 from hanami_server.answers import Answers
 from hanami_server.gate import Gate
 from hanami_server.health import LIVE_PATH, READY_PATH, Live, Ready
 from hanami_server.logs import hide_secrets, without_secrets
 from hanami_server.origin import Origin
+from hanami_server.request_counts import RequestTimer
 
 __all__ = ["AccessLog", "Endpoint", "Server", "create_app"]
 
@@ -37,6 +39,7 @@ def create_app(runtime: Runtime) -> App:
     """Return the application that serves the routes of all plugins of a runtime."""
     server = Server(runtime)
     app: App = falcon.App()
+    app.add_middleware(RequestTimer(runtime))
     app.add_middleware(AccessLog())
     app.add_middleware(server)
     app.add_error_handler(Exception, server.fail)
@@ -47,6 +50,7 @@ def create_app(runtime: Runtime) -> App:
     app.add_route(LIVE_PATH, Live())
     app.add_route(READY_PATH, Ready(runtime))
     app.add_sink(server.unknown, "/")
+    process_metrics.contribute(runtime)
     return app
 
 

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 from falcon import inspect as falcon_inspect
 
-from hanami_core.http import Api, BoundRoute, Empty, Page, Route
-from hanami_plugins.openapi import describe
+from hanami_core.http import NATIVE, Api, BoundRoute, Empty, Page, Route
+from hanami_plugins.openapi import describe, document_of
 from hanami_server.health import LIVE_PATH, READY_PATH
 from tests.whole import Whole
 
@@ -72,7 +72,10 @@ def test_every_route_is_described_and_nothing_else(whole: Whole, document: dict[
         if not method.internal
     }
     described = {(method, path) for method, path, _ in operations(document)}
-    assert served == described | {("GET", LIVE_PATH), ("GET", READY_PATH)}
+    others = [json.loads(bytes(document_of(whole.runtime, name))) for name in whole.runtime.apis if name != NATIVE]
+    elsewhere = {(method, path) for other in others for method, path, _ in operations(other)}
+    assert served == described | elsewhere | {("GET", LIVE_PATH), ("GET", READY_PATH)}
+    assert ("GET", "/metrics") in elsewhere
     assert {method for method, _ in described} <= {"GET", "POST", "PUT", "DELETE"}
 
 

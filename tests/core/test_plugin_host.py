@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import types
 from dataclasses import replace
@@ -12,13 +13,14 @@ import msgspec
 import peewee
 import pytest
 
-from hanami_core import hookimpl, hookspec
+from hanami_core import events, hookimpl, hookspec
 from hanami_core.access import Action, Actor, Rule
 from hanami_core.checks import Check, Finding
 from hanami_core.compute import HostContext
 from hanami_core.errors import BadRequest, PluginError, SettingsError, StartupError, Unauthorized
 from hanami_core.events import CallAllowed, Event
 from hanami_core.http import Api, Empty, Route
+from hanami_core.metrics import Sample
 from hanami_core.network.declared import NoSettings
 from hanami_core.plugin_host import EntryPoint, Plugin, PluginHost, read_disabled, write_disabled
 from hanami_core.processes import Process
@@ -507,6 +509,19 @@ def test_hook_hanami_event() -> None:
     assert state(host, "bad") == ("degraded", "failed in hanami_event: ValueError: boom")
 
 
+def test_hook_hanami_metrics() -> None:
+    sample = Sample("notes_active", 3)
+    points = [
+        plugin("good", hanami_metrics=lambda: [sample]),
+        plugin("bad", hanami_metrics=lambda runtime: boom()),
+        plugin("wrong", hanami_metrics=lambda: [3]),
+    ]
+    host = PluginHost(points)
+    assert host.metrics(None) == [sample]
+    assert state(host, "bad") == ("degraded", "failed in hanami_metrics: ValueError: boom")
+    assert state(host, "wrong")[0] == "degraded"
+
+
 def test_hook_hanami_checks() -> None:
     check = Check("mine", lambda: [Finding("here", "bad")])
     points = [plugin("good", hanami_checks=lambda: [check]), plugin("bad", hanami_checks=lambda runtime: boom())]
@@ -516,8 +531,9 @@ def test_hook_hanami_checks() -> None:
 
 
 def test_events_have_different_names() -> None:
-    kinds = Event.__subclasses__()
-    assert len({kind.name for kind in kinds}) == len(kinds) == 2
+    kinds = [kind for name in events.__all__ if (kind := getattr(events, name)) is not Event]
+    assert len({kind.name for kind in kinds}) == len(kinds) == 11
+    assert all(re.fullmatch(r"[a-z]+\.[a-z]+", kind.name) for kind in kinds)
 
 
 class Directory:

@@ -32,6 +32,7 @@ from hanami_core.events import Event
 from hanami_core.http import Api, Route
 from hanami_core.http.paths import forms
 from hanami_core.identity import Authenticator, IdentityProvider
+from hanami_core.metrics import Metric
 from hanami_core.plugin_host.lifecycle import Failed, Lifecycle, describe
 from hanami_core.plugin_host.loader import arguments as names_of
 from hanami_core.plugin_host.plugin import Contribution, Plugin, Registry
@@ -227,6 +228,11 @@ class PluginHost(Lifecycle):
         """Tell every plugin what happened (`hanami_event`)."""
         for _ in self._tell_each("hanami_event", runtime=runtime, event=event):
             pass
+
+    def metrics(self, runtime: Runtime) -> list[Metric]:
+        """Return the metrics of all plugins (`hanami_metrics`)."""
+        found = self._items("hanami_metrics", Metric, partial(self._note, "hanami_metrics"), runtime=runtime)
+        return [metric for _, metrics in found for metric in metrics]
 
     def checks(self, runtime: Runtime) -> list[Contribution[Check]]:
         """Return looks at what plugins keep (`hanami_checks`)."""

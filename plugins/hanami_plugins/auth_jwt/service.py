@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from hanami_core.access import Access, Actor
-from hanami_core.errors import Unauthorized
+from hanami_core.errors import TooManyRequests, Unauthorized
+from hanami_core.events import LoginFailed, LoginSucceeded
 from hanami_core.identity import Account, IdentityProvider, Principal, ProjectMembership, membership_of
 from hanami_core.runtime import Runtime
 from hanami_core.stash import StashKey
@@ -55,8 +56,14 @@ def login(
         Unauthorized: if the user or the secret is wrong, or the user has no such project.
         TooManyRequests: if it was tried too often.
     """
-    account = _identity(runtime).verify(user_id, secret, address)
-    return _issue(runtime, account, project_id, attributes or {})
+    try:
+        account = _identity(runtime).verify(user_id, secret, address)
+        issued = _issue(runtime, account, project_id, attributes or {})
+    except (Unauthorized, TooManyRequests) as error:
+        runtime.emit(LoginFailed(actor=None, user_id=user_id, address=address, code=error.code))
+        raise
+    runtime.emit(LoginSucceeded(actor=None, user_id=user_id, address=address))
+    return issued
 
 
 def switch_project(runtime: Runtime, actor: Actor, project_id: str) -> Login:
