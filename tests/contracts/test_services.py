@@ -35,6 +35,7 @@ WIRE = re.compile(r"\bCall\b|\bfalcon\b|\b([Dd]ict|Mapping)\b(?!\[)|\b([Dd]ict|M
 """Types of a wire, also where they are imported for checkers alone."""
 WIRE_MODULES = re.compile(r"falcon\b|hanami_core\.http\b|.*\.(bodies|routes)$")
 """Where types of a wire are defined."""
+QUOTED = re.compile(r"`([A-Za-z_]+)`")
 ALIASES = (GenericAlias, UnionType)
 
 
@@ -89,6 +90,17 @@ def test_the_rule_about_types_finds(hint: str) -> None:
 @pytest.mark.parametrize("hint", ["dict[str, int]", "Mapping[str, tuple[int, int]]", "peewee.ModelSelect[Dataset]"])
 def test_the_rule_about_types_lets_pass(hint: str) -> None:
     assert of_wire(hint, {"peewee": peewee, "Mapping": Mapping, "Dataset": datasets.Dataset}) == []
+
+
+def test_the_guide_lists_services_that_exist() -> None:
+    guide = (Path(__file__).parents[2] / "docs/plugin_guide.md").read_text()
+    _, _, table = guide.partition("| plugin | services |\n|---|---|\n")
+    rows = [line.strip("|").split("|") for line in table.partition("\n\n")[0].splitlines()]
+    listed = {tuple(QUOTED.findall(plugins)): QUOTED.findall(services) for plugins, services in rows}
+    assert {plugin for plugins in listed for plugin in plugins} >= set(FACES)
+    for plugins, services in listed.items():
+        exported = {name for plugin in plugins for name in import_module(f"hanami_plugins.{plugin}").__all__}
+        assert set(services) <= exported, plugins
 
 
 # -- the queue alone writes its rows -----------------------------------------------------------------------------------
