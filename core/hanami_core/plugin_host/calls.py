@@ -218,6 +218,11 @@ class PluginHost(Lifecycle):
                 self._fail(plugin, error)
         return list(registry.values())
 
+    def routes_of(self, name: str, runtime: Runtime) -> list[Route]:
+        """Return the routes of one plugin (`hanami_routes`)."""
+        found = self._items("hanami_routes", Route, self._fail, runtime=runtime)
+        return [route for plugin, routes in found if plugin.name == name for route in routes]
+
     def socket_targets(self) -> Registry[str, SocketTarget]:
         """Return the websocket targets by name (`hanami_socket_targets`)."""
         return self._registry("hanami_socket_targets", SocketTarget, lambda item: item.name)

@@ -6,7 +6,7 @@ plain way: statuses of errors, calls, and the first message of a websocket::
     class TestNotes(ApiConformance):
         name = "notes"
         statuses = {403: 404}
-        document = "/openapi.json?api=notes"
+        document = "/notes/description.json"
 
         @pytest.fixture
         def credential(self, app):

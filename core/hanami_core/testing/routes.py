@@ -8,11 +8,11 @@ call for each route::
 
         @pytest.fixture
         def credential(self, app):
-            return header("x-auth-token", app.token)
+            return header("x-key", app.token)
 
         @pytest.fixture
         def other_roles(self, app):
-            return {"guest": header("x-auth-token", app.member("guest", role="guest"))}
+            return {"guest": header("x-key", app.member("guest", role="guest"))}
 
         @pytest.fixture
         def examples(self, app):
@@ -38,7 +38,6 @@ from hanami_core.access import ANY_ROLE
 from hanami_core.errors import BadRequest, Forbidden, TooLarge, Unauthorized
 from hanami_core.http import BoundRoute, Events, File, Page, Route, Stream
 from hanami_core.plugin_host import EntryPoint
-from hanami_core.plugin_host.loader import arguments, marks
 from hanami_core.runtime import Runtime
 from hanami_core.testing.apps import App
 from hanami_core.testing.fields import undescribed, wrong_fields
@@ -307,13 +306,8 @@ class RouteConformance:
 
 def routes_of(runtime: Runtime, plugin: str) -> list[BoundRoute]:
     """Return the routes that a plugin contributes."""
-    module = runtime.plugins.plugins[plugin].module
-    assert module is not None, f"the plugin {plugin} is not loaded"
-    found = []
-    for mark in marks(module):
-        if mark.hook == "hanami_routes":
-            given: Any = mark.function(**dict.fromkeys(arguments(mark.function), runtime))
-            found += [runtime.routes.get(route.method, runtime.apis[route.api].path_of(route)) for route in given]
+    declared = runtime.plugins.routes_of(plugin, runtime)
+    found = (runtime.routes.get(one.method, runtime.apis[one.api].path_of(one)) for one in declared)
     return [bound for bound in found if bound is not None]
 
 

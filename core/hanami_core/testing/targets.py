@@ -8,7 +8,7 @@ that is chosen by a path, the credential is enough; for others, the first messag
 
         @pytest.fixture
         def credential(self, app):
-            return header("x-auth-token", app.token)
+            return header("x-key", app.token)
 
         @pytest.fixture
         def resource(self, app):
