@@ -5,13 +5,13 @@ Owns the estimate of what a frame costs and the threads. Must not know messages.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from hanami_core.priority import step_back
 from hanami_core.stash import StashKey
 from hanami_plugins.clusters import LiveCluster
 
@@ -27,7 +27,6 @@ LEAST_SECONDS = 1e-6
 """Time of a frame that a clock may find to take none."""
 OUTLIER = 4.0
 """A measurement counts as at most so many times those before it."""
-NICENESS = 5
 
 
 class FrameThreads:
@@ -35,7 +34,7 @@ class FrameThreads:
 
     def __init__(self, threads: int) -> None:
         """Use at most so many threads."""
-        self._pool = ThreadPoolExecutor(threads, "frames", _step_back)
+        self._pool = ThreadPoolExecutor(threads, "frames", step_back)
         self._lock = threading.Lock()
         self._queues: dict[str, deque[Callable[[], None]]] = {}
 
@@ -100,8 +99,3 @@ def _run(work: Callable[[], Any], future: Future[Any]) -> None:
             future.set_exception(error)
         else:
             future.set_result(result)
-
-
-def _step_back() -> None:
-    # Light frames and everything else in the event loop go first.
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from hanami_core.access import Rule
 from hanami_core.compute import LiveNetwork
 from hanami_core.errors import BadRequest
+from hanami_core.priority import LOWEST, STEP
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import atomic
 from hanami_core.testing.sockets import RecordedConnection
@@ -177,6 +179,20 @@ def test_the_loop_turns_while_a_network_is_opened(
 
     assert asyncio.run(scenario()) == 20
     assert restored.live.direct
+
+
+def test_whoever_opens_a_network_leaves_the_processors_to_others(
+    clusters: LiveClusters, restored: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, seen = clusters._network, []
+
+    def watched(*arguments: Any) -> Any:
+        seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        return network(*arguments)
+
+    monkeypatch.setattr(clusters, "_network", watched)
+    restored.train()
+    assert seen == [min(os.getpriority(os.PRIO_PROCESS, 0) + STEP, LOWEST)]
 
 
 def test_all_sessions_of_a_cluster_get_the_network_that_one_of_them_opened(
