@@ -7,6 +7,7 @@ leave anything running.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 
 import msgspec
@@ -23,6 +24,8 @@ from hanami_server.process import HttpLimits, Launch, Options, parse
 __all__ = ["main", "prepare"]
 
 LEVELS = ("debug", "info", "warning", "error")
+MOST_WORKERS = 4
+"""Processes that answer REST on a machine with many cores, unless a setting says otherwise."""
 
 log = logging.getLogger("hanami.preparation")
 
@@ -55,7 +58,8 @@ def _plan(runtime: Runtime) -> Plan:
     Origin(settings["http.proxies"])  # which each worker of the api makes, and could not report
     if not runtime.hosts:
         log.warning("no plugin provides a compute host, no task will run")
-    http = HttpLimits(**{name: settings[f"http.{name}"] for name in HttpLimits.__struct_fields__})
+    limits = {name: settings[f"http.{name}"] for name in HttpLimits.__struct_fields__}
+    http = HttpLimits(**limits | {"workers": limits["workers"] or min(len(os.sched_getaffinity(0)), MOST_WORKERS)})
     address = settings["http.host"], settings["http.port"]
     processes = [Launch(p.name, p.target, p.command, p.ready) for p in runtime.processes.values()]
     hosts = list(runtime.hosts)

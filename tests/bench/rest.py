@@ -1,10 +1,17 @@
-"""How many list requests a server answers in a second, each with its token, its policy and its rows looked up."""
+"""How many list requests a process answers in a second, each with its token, its policy and its rows looked up.
+
+The measure of that is what a bare Falcon application under plain gunicorn does on the same machine in the same run.
+"""
 
 from __future__ import annotations
 
 import selectors
 import socket
+import subprocess
+import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import quantiles
 from tempfile import TemporaryDirectory
@@ -18,7 +25,7 @@ from hanami_server.local import LocalServer
 CLIENTS = 8
 WARM_UP, SECONDS, REPEATS = 0.5, 3.0, 3
 CLUSTERS = 10
-FLAGS = ("--set", "http.workers=2")
+FLAGS = ("--set", "http.workers=1")
 PIECE = 1 << 16
 
 
@@ -70,19 +77,16 @@ def load(address: tuple[str, int], request: bytes, seconds: float) -> list[float
     return times
 
 
-def measure(server: LocalServer, path: str) -> dict[str, float]:
-    """Return the figures of one path of a running server.
+def measure(address: tuple[str, int], head: str, seconds_used: Callable[[], float]) -> dict[str, float]:
+    """Return the figures of one request, whose server has used the processor for `seconds_used()`.
 
     The processor time of a request tells more than the rate where others use the machine, too.
     """
-    place = urlsplit(server.address)
-    token = hanami_token.request_token(server.address, server.user, server.passphrase)
-    request = f"GET {path} HTTP/1.1\r\nHost: {place.netloc}\r\nX-Auth-Token: {token}\r\n\r\n".encode()
-    address = (str(place.hostname), int(place.port or 0))
+    request = f"{head}\r\nHost: {address[0]}:{address[1]}\r\n\r\n".encode()
     load(address, request, WARM_UP)
-    before = server.processor_seconds()
+    before = seconds_used()
     times = load(address, request, SECONDS)
-    used = server.processor_seconds() - before
+    used = seconds_used() - before
     cuts = quantiles(times, n=100)
     return {
         "requests_per_second": len(times) / SECONDS,
@@ -92,15 +96,48 @@ def measure(server: LocalServer, path: str) -> dict[str, float]:
     }
 
 
+@contextmanager
+def hello() -> Iterator[tuple[str, int]]:
+    """Run a bare Falcon application under plain gunicorn with one worker, and give its address."""
+    with socket.create_server(("127.0.0.1", 0), backlog=CLIENTS) as listener:
+        number = listener.fileno()
+        command = [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "--bind",
+            f"fd://{number}",
+            "--threads",
+            "16",
+            "--keep-alive",
+            "60",
+        ]
+        command += ["--keep-alive", "60", "--no-control-socket", "--log-level", "warning", "tests.bench.hello:app"]
+        with subprocess.Popen(command, pass_fds=[number]) as process:
+            try:
+                yield listener.getsockname()
+            finally:
+                process.terminate()
+
+
 def run() -> dict[str, Any]:
-    """Measure a server of its own with a process for each of two cores; of several times the best one counts."""
-    with TemporaryDirectory() as directory, LocalServer(Path(directory) / "data", *FLAGS) as server:
+    """Measure a server with one process for REST and a bare one in turns; of several times the best one counts."""
+    lists, hellos = [], []
+    with TemporaryDirectory() as directory, LocalServer(Path(directory) / "data", *FLAGS) as server, hello() as bare:
         with Client(server.address, server.user, server.passphrase) as client:
             for number in range(CLUSTERS):
                 client.create_cluster(f"cluster {number}", TEMPLATE)
-        found = [measure(server, "/v1.0alpha/cluster/all") for _ in range(REPEATS)]
-    best = max(found, key=lambda figures: figures["requests_per_second"])
-    return {f"rest_{name}": value for name, value in best.items()}
+        place = urlsplit(server.address)
+        token = hanami_token.request_token(server.address, server.user, server.passphrase)
+        request = f"GET /v1.0alpha/cluster/all HTTP/1.1\r\nX-Auth-Token: {token}"
+        for _ in range(REPEATS):
+            lists.append(measure((str(place.hostname), int(place.port or 0)), request, server.processor_seconds))
+            hellos.append(measure(bare, "GET / HTTP/1.1", lambda: 0.0))
+    best, fastest = (max(found, key=lambda one: one["requests_per_second"]) for found in (lists, hellos))
+    return {f"rest_{name}": value for name, value in best.items()} | {
+        "hello_requests_per_second": fastest["requests_per_second"],
+        "rest_by_hello": best["requests_per_second"] / fastest["requests_per_second"],
+    }
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ import peewee
 import pytest
 
 from hanami_core.storage.contract import Database
-from hanami_core.storage.database import Prepared, Record
+from hanami_core.storage.database import Record
+from hanami_core.storage.prepared import Prepared
 from hanami_core.testing.storage import bound_to
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from hanami_sdk import BadRequestException, Client, Cluster, Dataset, TaskFailedException, csv_table
 from hanami_server.local import LocalServer
+from tests.service.processes import command_line, family, own_memory
 
 ROWS = int(os.environ.get("HANAMI_TABLE_ROWS", "1000000"))
 """Rows of the long table; ``tox -e big`` asks for ten times as many."""
@@ -185,27 +186,18 @@ def test_a_single_column(client: Client, network: Cluster) -> None:
 
 
 class Sidecar:
-    """The process that holds the networks of a server, and how much memory it takes.
-
-    Pages of mapped tables do not count: the system takes them back whenever it needs them.
-    """
+    """The process that holds the networks of a server, and how much memory it takes."""
 
     def __init__(self, server: LocalServer) -> None:
-        self._status = next(
-            Path(f"/proc/{pid}/status") for pid in family(server.pid) if b"sidecar" in command_line(pid)
-        )
-        self._before = self._most = self._now()
+        self._pid = next(pid for pid in family(server.pid) if b"sidecar" in command_line(pid))
+        self._before = self._most = own_memory(self._pid)
         self._end = threading.Event()
         self._watcher = threading.Thread(target=self._watch)
         self._watcher.start()
 
-    def _now(self) -> int:
-        line = next(line for line in self._status.read_text().splitlines() if line.startswith("RssAnon:"))
-        return int(line.split()[1]) << 10
-
     def _watch(self) -> None:
         while not self._end.wait(0.01):
-            self._most = max(self._most, self._now())
+            self._most = max(self._most, own_memory(self._pid))
 
     def close(self) -> None:
         self._end.set()
@@ -214,18 +206,6 @@ class Sidecar:
     def more(self) -> int:
         """Return the most bytes that it took since the beginning, beyond what it had then."""
         return self._most - self._before
-
-
-def family(pid: int) -> list[int]:
-    found = [pid]
-    for parent in found:
-        for children in Path(f"/proc/{parent}/task").glob("*/children"):
-            found += [int(child) for child in children.read_text().split()]
-    return found
-
-
-def command_line(pid: int) -> bytes:
-    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from hanami_core.clock import Moment
 from hanami_core.storage.database import Record
+from hanami_core.storage.prepared import tuples
 
 __all__ = ["MOST_ROWS", "Listing", "Paging", "Table", "listing", "paged", "table"]
 
@@ -93,7 +94,7 @@ def listing(
 def _cells(query: peewee.ModelSelect[M], header: tuple[str, ...]) -> Iterable[tuple[int, Cells]]:
     # Nothing but the cells is read, and no object is made: a list can be long.
     model = query.model
-    found: Any = query.select(model.sequence, *(getattr(model, name) for name in header)).tuples()
+    found = tuples(query.select(model.sequence, *(getattr(model, name) for name in header)))
     moments = [place for place, name in enumerate(header) if name.endswith("_at")]
     for sequence, *cells in found:
         for place in moments:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -42,6 +42,14 @@ log = logging.getLogger("hanami.plugins")
 
 def _ignore(_plugin: str, _call: str) -> None:
     """Observe nothing."""
+
+
+def _unchanged(answer: object) -> object:
+    return answer
+
+
+def _ask(function: Callable[..., object], given: Mapping[str, object], check: Callable[[object], T]) -> T:
+    return check(function(**given))
 
 
 class Lifecycle:
@@ -235,7 +243,7 @@ class Lifecycle:
         if plugin.state is PluginState.ACTIVE:
             plugin.state, plugin.reason = PluginState.DEGRADED, f"failed in {call}: {describe(error)}"
             plugin.where = place(error)
-            self._tell()
+        self._tell()
 
     def broken(self) -> str:
         """Return what does not work and why, for the end of a sentence."""
@@ -243,7 +251,7 @@ class Lifecycle:
         return f" ({'; '.join(broken)})" if broken else ""
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
-        """Call `changed`, which must not raise, whenever a plugin changes its state; return what ends that."""
+        """Call `changed`, which must not raise, whenever a plugin fails or changes its state; return what ends that."""
         self._watchers.append(changed)
         return partial(self._watchers.remove, changed)
 
@@ -274,10 +282,21 @@ class Lifecycle:
         self, hook: str, failed: Failed, only: Plugin | None = None, /, **arguments: object
     ) -> Iterator[tuple[Plugin, object]]:
         """Call all implementations of a hook, or those of one plugin, and yield what those return that do not fail."""
+        return self._each_checked(hook, failed, _unchanged, only, arguments)
+
+    def _each_checked(
+        self,
+        hook: str,
+        failed: Failed,
+        check: Callable[[object], T],
+        only: Plugin | None,
+        arguments: Mapping[str, object],
+    ) -> Iterator[tuple[Plugin, T]]:
+        """Do what `_each` does; what `check` raises of an answer is a failure, too."""
         for plugin, mark, names in self._table.implementations(hook):
             if plugin is only or (only is None and plugin.works):
                 given = {name: arguments[name] for name in names}
-                done = self._attempt(plugin, hook, partial(mark.function, **given), failed)
+                done = self._attempt(plugin, hook, partial(_ask, mark.function, given, check), failed)
                 if done is not None:
                     yield plugin, done.item
 

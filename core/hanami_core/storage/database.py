@@ -10,10 +10,11 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from contextlib import AbstractContextManager
+from functools import partial
 from types import TracebackType
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import peewee
 
@@ -27,7 +28,6 @@ ACTIVE = "active"
 DELETED = "deleted"
 
 M = TypeVar("M", bound="Record")
-Q = TypeVar("Q", bound=peewee.Model)
 
 log = logging.getLogger("hanami.storage")
 
@@ -50,6 +50,7 @@ class Record(BaseModel):
     """
 
     identity: ClassVar[str] = "id"
+    _active: ClassVar[Any]
     sequence = peewee.AutoField()
     status = peewee.CharField(10, default=ACTIVE, index=True)
     deleted_at = peewee.DoubleField(null=True)
@@ -58,7 +59,12 @@ class Record(BaseModel):
     @classmethod
     def active(cls: type[M], *fields: Any) -> peewee.ModelSelect[M]:
         """Select rows that are not deleted, oldest first."""
-        return cls.select(*fields).where(cls.status == ACTIVE).order_by(cls.sequence)
+        if fields:
+            return cls.select(*fields).where(cls.status == ACTIVE).order_by(cls.sequence)
+        if "_active" not in cls.__dict__:  # not that of the base class
+            cls._active = cls.select().where(cls.status == ACTIVE).order_by(cls.sequence)
+        found: peewee.ModelSelect[M] = cls._active.clone()
+        return found
 
     def mark_deleted(self) -> bool:
         """Delete the row softly and tell whether it was still there.
@@ -92,49 +98,6 @@ class SectionLock(BaseModel):
     entered = peewee.BigIntegerField()
 
 
-class Prepared(Generic[Q]):
-    """A query of every request: its text is kept, because making it takes longer than answering it.
-
-    Args:
-        build: returns the query for given values, which must be texts; called once for a kind of database.
-    """
-
-    def __init__(self, build: Callable[..., peewee.ModelSelect[Q]]) -> None:
-        self._build = build
-        self._texts: dict[type, tuple[type[Q], str, list[Any]]] = {}
-
-    def all(self, *values: str) -> list[Q]:
-        """Return all rows for the given values."""
-        kind = type(proxy.obj)
-        if kind not in self._texts:
-            self._texts[kind] = self._prepare(len(values))
-        model, text, parameters = self._texts[kind]
-        given = (values[p.number] if isinstance(p, _Blank) else p for p in parameters)
-        return list(model.raw(text, *given))
-
-    def _prepare(self, count: int) -> tuple[type[Q], str, list[Any]]:
-        query = self._build(*map(_Blank, range(count)))
-        text, parameters = query.sql()
-        if {p.number for p in parameters if isinstance(p, _Blank)} != set(range(count)):
-            raise TypeError(f"a value of a prepared query is not compared with a column of texts: {text}")
-        return query.model, text, parameters
-
-    def first(self, *values: str) -> Q | None:
-        """Return the first row for the given values."""
-        return next(iter(self.all(*values)), None)
-
-
-class _Blank(str):
-    """Stands for a value in a query that is not asked yet; a text, so that columns of texts take it as it is."""
-
-    number: int
-
-    def __new__(cls, number: int) -> _Blank:
-        blank = super().__new__(cls)
-        blank.number = number
-        return blank
-
-
 # -- the database of the process --------------------------------------------------------------------------------------
 
 
@@ -166,11 +129,12 @@ def bound() -> Database:
 
 
 class _Actions(threading.local):
-    """What this thread will do after the commit, oldest first."""
+    """What this thread will do after the commit, and whatever becomes of the transaction, oldest first."""
 
     def __init__(self) -> None:
         self.depth = 0
         self.waiting: list[Callable[[], object]] = []
+        self.anyway: list[Callable[[], object]] = []
 
 
 _actions = _Actions()
@@ -189,25 +153,35 @@ class _Transaction(AbstractContextManager[None]):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         _actions.depth -= 1
+        committed = False
         try:
             self._inner.__exit__(kind, error, tb)
-        except BaseException:
-            del _actions.waiting[self._mark :]
-            raise
-        if kind is not None:
-            del _actions.waiting[self._mark :]
-        elif not _actions.depth:
-            _run_actions()
+            committed = kind is None
+        finally:
+            if not committed:
+                del _actions.waiting[self._mark :]
+            if not _actions.depth:
+                _end(committed)
 
 
-def _run_actions() -> None:
-    """Run what waited for the commit. What was committed stands, so an action that fails stops nothing."""
-    actions, _actions.waiting = _actions.waiting, []
+def _end(committed: bool) -> None:
+    """Let everything run that waited for the end of the outermost transaction."""
+    # An action may begin transactions of its own, which must find nothing of this one.
+    anyway, _actions.anyway = _actions.anyway, []
+    waiting, _actions.waiting = _actions.waiting, []
+    _run(anyway)
+    if waiting and committed:
+        # Somebody may have asked peewee for a transaction around this one; outside of one it calls at once.
+        proxy.after_commit(partial(_run, waiting))
+
+
+def _run(actions: Iterable[Callable[[], object]]) -> None:
+    """Run what has waited. What was committed stands, so an action that fails stops nothing."""
     for action in actions:
         try:
             action()
         except Exception:
-            log.exception("an action after a commit failed")
+            log.exception("an action after a transaction failed")
 
 
 def atomic() -> AbstractContextManager[None]:
@@ -232,8 +206,18 @@ def after_commit(action: Callable[[], object]) -> None:
     if _actions.depth:
         _actions.waiting.append(action)
     else:
-        # Somebody may have asked peewee for a transaction directly; outside of one it calls at once.
         proxy.after_commit(action)
+
+
+def after_transaction(action: Callable[[], object]) -> None:
+    """Call `action` when the current transaction has ended, also if it is rolled back; at once outside of one.
+
+    For what happens to a process and not to its data, but must not be told in the middle of a transaction.
+    """
+    if _actions.depth:
+        _actions.anyway.append(action)
+    else:
+        action()
 
 
 def relaxed() -> AbstractContextManager[object]:

@@ -32,7 +32,6 @@ from hanami_core.runtime import CORE_MODELS
 from hanami_core.storage.contract import Database, DatabaseBackend, StorageContext
 from hanami_core.storage.database import (
     BaseModel,
-    Prepared,
     Record,
     after_commit,
     atomic,
@@ -42,6 +41,7 @@ from hanami_core.storage.database import (
     proxy,
     relaxed,
 )
+from hanami_core.storage.prepared import Prepared, tuples
 from hanami_core.storage.times import texts_to_numbers
 from hanami_core.testing.database_workers import (
     Amount,
@@ -156,6 +156,9 @@ class DatabaseConformance:
         assert query.first("a") is None
         sequence = Sample.create(**SAMPLE).sequence
         assert [row.sequence for row in query.all("a")] == [sequence]
+        assert [row[0] for row in query.tuples("a")] == [sequence]
+        for text, found in (("a", [(sequence,)]), ("b", []), ("a", [(sequence,)])):
+            assert list(tuples(Sample.active(Sample.sequence).where(Sample.short == text))) == found
 
     def test_columns_are_those_of_the_models(self, database: Database) -> None:
         """Migrations work, also those of columns that held texts."""

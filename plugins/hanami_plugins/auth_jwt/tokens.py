@@ -15,6 +15,8 @@ ALGORITHM = "HS256"
 AUDIENCE = "hanami-api"
 LEEWAY_SECONDS = 5
 LONGEST_TOKEN = 4096
+MOST_VERIFIED = 1024
+"""Tokens whose signature is not verified again; each takes less than 1 KiB, usually."""
 
 _OPTIONS: Any = {
     "require": ["exp", "iat", "sub", "jti", "aud"],
@@ -43,6 +45,7 @@ class Tokens:
     def __init__(self, key: bytes, lifetime: int, clock: Clock) -> None:
         """Use `key`; tokens end `lifetime` seconds after they were issued."""
         self._key, self._lifetime, self._clock = key, lifetime, clock
+        self._verified: dict[str, tuple[Claims, float]] = {}
 
     def issue(self, claims: Claims) -> str:
         """Return a new token.
@@ -63,13 +66,26 @@ class Tokens:
         Raises:
             Unauthorized: if the signature, the time or a claim is wrong.
         """
+        known = self._verified.get(token)
+        if known is None:
+            known = self._verify(token)
+            if len(self._verified) >= MOST_VERIFIED:
+                self._verified.clear()
+            self._verified[token] = known
+        claims, end = known
+        if self._clock.now() >= end:
+            raise refusal("credential_expired")
+        return claims
+
+    def _verify(self, token: str) -> tuple[Claims, float]:
+        """Return the claims of a valid token, which is most of the work, and until when they hold."""
         if len(token) > LONGEST_TOKEN:
             raise refusal()
         try:
             claims = jwt.decode(
                 token, self._key, [ALGORITHM], options=_OPTIONS, audience=AUDIENCE, leeway=LEEWAY_SECONDS
             )
-            return msgspec.convert(claims, Claims)
+            return msgspec.convert(claims, Claims), int(claims["exp"]) + LEEWAY_SECONDS
         except jwt.ExpiredSignatureError as error:
             raise refusal("credential_expired") from error
         except jwt.InvalidSignatureError as error:

@@ -14,10 +14,11 @@ from msgspec import Meta
 
 from hanami_core.errors import BadRequest, Conflict, NotFound
 from hanami_core.http.fields import convert
-from hanami_core.identity import ProjectMembership
+from hanami_core.identity import Account, ProjectMembership
 from hanami_core.ids import Name, UserId
-from hanami_core.storage.database import Prepared, atomic, exclusive
-from hanami_plugins.users.models import Membership, User
+from hanami_core.storage.database import atomic, exclusive
+from hanami_core.storage.prepared import Prepared
+from hanami_plugins.users.models import Membership, User, login_mark
 from hanami_plugins.users.passphrases import passphrases
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "all_memberships",
     "create_first_admin",
     "effective_memberships",
+    "find_account",
     "find_user",
     "has_admin",
     "memberships",
@@ -43,8 +45,20 @@ SECRET_BYTES = (8, 4096)
 """Shortest and longest passphrase."""
 
 _ACTIVE = Prepared(lambda user_id: User.active().where(User.id == user_id))
+_ACCOUNT = Prepared(
+    lambda user_id: User.active(User.id, User.name, User.is_admin, User.sequence, User.token_epoch).where(
+        User.id == user_id
+    )
+)
 _MEMBERSHIPS = Prepared(
     lambda user_id: Membership.select().where(Membership.user_id == user_id).order_by(Membership.sequence)
+)
+_PLACES = Prepared(
+    lambda user_id: (
+        Membership.select(Membership.project_id, Membership.role, Membership.is_project_admin, Membership.uuid)
+        .where(Membership.user_id == user_id)
+        .order_by(Membership.sequence)
+    )
 )
 
 
@@ -59,6 +73,13 @@ class FirstAdmin(msgspec.Struct, forbid_unknown_fields=True):
 def find_user(user_id: str) -> User | None:
     """Return an active user."""
     return _ACTIVE.first(user_id)
+
+
+def find_account(user_id: str) -> Account | None:
+    """Return an active user as the identity provider knows it."""
+    for id, name, is_admin, sequence, epoch in _ACCOUNT.tuples(user_id):
+        return Account(id, name, is_admin, login_mark(sequence, epoch))
+    return None
 
 
 def add_user(id: str, name: str, passphrase: str | bytes, *, is_admin: bool, creator_id: str) -> User:
@@ -177,7 +198,7 @@ def effective_memberships(user_id: str, *, is_admin: bool) -> list[ProjectMember
 
     A global admin's default is a project that is not stored.
     """
-    stored = [ProjectMembership(m.project_id, m.role, m.is_project_admin, m.uuid) for m in memberships(user_id)]
+    stored = [ProjectMembership(*place) for place in _PLACES.tuples(user_id)]
     own = ProjectMembership(ADMIN_PROJECT, ADMIN_PROJECT, is_project_admin=True, uuid="")
     return [own, *stored] if is_admin else stored
 

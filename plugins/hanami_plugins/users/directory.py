@@ -32,8 +32,7 @@ class UserDirectory:
 
     def find(self, user_id: str) -> Account | None:
         """Return a user."""
-        user = accounts.find_user(user_id)
-        return None if user is None else _account(user)
+        return accounts.find_account(user_id)
 
     def verify(self, user_id: str, secret: str | bytes, address: str) -> Account:
         """Return the user whose secret is right."""

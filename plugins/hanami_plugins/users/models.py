@@ -21,7 +21,12 @@ class User(Record):
     @property
     def login_mark(self) -> str:
         """What a login is bound to: this row, not a later user of the same id, and its current passphrase."""
-        return f"{self.sequence}.{self.token_epoch}"
+        return login_mark(self.sequence, self.token_epoch)
+
+
+def login_mark(sequence: int, epoch: int) -> str:
+    """Return `User.login_mark` of the row with a sequence and an epoch."""
+    return f"{sequence}.{epoch}"
 
 
 class Membership(BaseModel):

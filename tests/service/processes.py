@@ -1,0 +1,27 @@
+"""The processes of a running server, as the system sees them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = ["command_line", "family", "own_memory"]
+
+
+def family(pid: int) -> list[int]:
+    """Return a process and all that descend from it."""
+    found = [pid]
+    for parent in found:
+        for children in Path(f"/proc/{parent}/task").glob("*/children"):
+            found += [int(child) for child in children.read_text().split()]
+    return found
+
+
+def command_line(pid: int) -> bytes:
+    """Return with what a process was started."""
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def own_memory(pid: int) -> int:
+    """Return the bytes of a process, without the pages of files, which the system takes back whenever it needs them."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("RssAnon:")).split()[1]) << 10
