@@ -19,6 +19,7 @@ from hanami_core.storage.database import Record
 from hanami_plugins.datasets import decode, routes, service
 from hanami_plugins.datasets.models import Dataset
 from hanami_plugins.datasets.service import (
+    RESULT,
     WAITING,
     DecodingFailed,
     Description,
@@ -40,6 +41,7 @@ from hanami_plugins.datasets.service import (
 )
 
 __all__ = [
+    "RESULT",
     "Dataset",
     "DecodingFailed",
     "Description",

@@ -31,6 +31,7 @@ from hanami_plugins.datasets.models import DECODING, REFUSED, UPLOADING, Dataset
 from hanami_plugins.uploads import Upload
 
 __all__ = [
+    "RESULT",
     "DecodingFailed",
     "Description",
     "UploadProgress",

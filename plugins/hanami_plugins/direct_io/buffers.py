@@ -8,7 +8,7 @@ import numpy.typing as npt
 from hanami_core.errors import BadRequest
 from hanami_core.network import StateHead, Template
 from hanami_plugins.clusters import LiveCluster
-from hanami_plugins.direct_io.messages import EXPECTED, INPUT, Frame, values_of, write_results
+from hanami_plugins.direct_io.messages import EXPECTED, INPUT, Frame, values_of
 
 __all__ = ["SocketBuffers"]
 
@@ -71,8 +71,8 @@ class SocketBuffers:
         live.changes += 1
         live.network.train_one(inputs, expected)
 
-    def request(self, live: LiveCluster) -> bytes:
-        """Ask a network about the buffers and return the message that tells its answer."""
+    def request(self, live: LiveCluster) -> npt.NDArray[np.float32]:
+        """Ask a network about the buffers and return the values of all its outputs, one after the other."""
         head = live.network.head
         if not head.outputs:
             raise BadRequest("network_never_trained")
@@ -81,8 +81,7 @@ class SocketBuffers:
             if len(self._inputs.get(name, ())) > head.inputs[name]:
                 raise BadRequest("input_too_long", input=name, limit=head.inputs[name])
         results = live.network.request_one(_complete(self._inputs, head.inputs, names))
-        values = np.concatenate([results[item.name] for item in head.template.outputs])
-        return write_results(head.template.outputs[0].name, values)
+        return np.concatenate([results[item.name] for item in head.template.outputs])
 
 
 def _complete(buffers: Buffers, sizes: dict[str, int], names: list[str]) -> Buffers:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -20,8 +20,9 @@ import numpy.typing as npt
 from hanami_core.errors import BadRequest, Forbidden
 from hanami_plugins.clusters import Attachment, LiveCluster, LiveClusters, State
 from hanami_plugins.direct_io.buffers import SocketBuffers
+from hanami_plugins.direct_io.formats import MessageFormat, recognised
 from hanami_plugins.direct_io.frames import FrameThreads, is_heavy, note_cost
-from hanami_plugins.direct_io.messages import MAX_VALUES, TRAIN, Frame, acknowledgement, read_frame, values_of
+from hanami_plugins.direct_io.messages import MAX_VALUES, TRAIN, Frame, values_of
 
 __all__ = ["DirectSession"]
 
@@ -42,24 +43,47 @@ class DirectSession:
     """Buffers of one socket, and the network behind it."""
 
     def __init__(
-        self, clusters: LiveClusters, attachment: Attachment, threads: FrameThreads, refused: Mapping[int, str]
+        self,
+        clusters: LiveClusters,
+        attachment: Attachment,
+        threads: FrameThreads,
+        refused: Mapping[int, str],
+        formats: Sequence[MessageFormat],
     ) -> None:
-        """Start with empty buffers; `refused` says which process types the actor may not use, and why."""
+        """Start with empty buffers.
+
+        Args:
+            clusters: networks of this process.
+            attachment: the network that is talked to.
+            threads: where heavy frames run.
+            refused: process types that the actor may not use, and why.
+            formats: those that the first frame may be of; of a single one it surely is.
+        """
         self._clusters, self._attachment, self._threads, self._refused = clusters, attachment, threads, refused
         self._buffers = SocketBuffers()
         self._cycles = 0
-        self._acknowledged, self._trained = acknowledgement(trained=False), acknowledgement(trained=True)
+        self._formats = formats
+        self._undecided = len(formats) > 1
+        self._use(formats[0])
+
+    def _use(self, used: MessageFormat) -> None:
+        self._format = used
+        self._acknowledged, self._trained = used.acknowledgement(trained=False), used.acknowledgement(trained=True)
 
     def receive(self, message: bytes | str) -> Answer:
         """Return the answer to one message, now or later."""
+        if self._undecided:
+            self._undecided = False
+            self._use(recognised(self._formats, message))
         if len(message) > LARGE_MESSAGE:
             return self._read_in_thread(message)
-        frame = read_frame(message)
         live = self._attachment.live
+        frame = self._format.read(message, live.template)
         return self._fill(frame, live) if live.state is State.DIRECT else self._when_direct(frame)
 
     async def _read_in_thread(self, message: bytes | str) -> bytes:
-        frame = await self._in_thread(partial(read_frame, message))
+        template = self._attachment.live.template
+        frame = await self._in_thread(partial(self._format.read, message, template))
         values = await self._in_thread(partial(values_of, frame)) if 0 < len(frame.values) <= MAX_VALUES else None
         live = self._attachment.live
         if live.direct:
@@ -123,7 +147,7 @@ class DirectSession:
         if process == TRAIN:
             self._buffers.train(live)
             return self._trained
-        return self._buffers.request(live)
+        return self._format.results(live.template.outputs[0].name, self._buffers.request(live))
 
     def close(self) -> None:
         """Give the network back."""

@@ -21,6 +21,7 @@ from hanami_core.storage.database import atomic
 from hanami_plugins.api_v1_0alpha import NativeApi
 from hanami_plugins.clusters import Cluster, LiveCluster, LiveClusters
 from hanami_plugins.clusters.service import read_state, template_of
+from hanami_plugins.direct_io.formats import NATIVE
 from hanami_plugins.direct_io.frames import THREADS
 from hanami_plugins.direct_io.messages import EXPECTED, TRAIN, cluster_io
 from hanami_plugins.direct_io.session import DirectSession
@@ -61,7 +62,7 @@ class Talk:
     def __init__(self, clusters: LiveClusters, cluster: Cluster) -> None:
         self.clusters = clusters
         self.attachment = clusters.attach(cluster.uuid, lambda: None)
-        self.session = DirectSession(clusters, self.attachment, clusters._runtime.stash[THREADS], {})
+        self.session = DirectSession(clusters, self.attachment, clusters._runtime.stash[THREADS], {}, [NATIVE])
 
     @property
     def live(self) -> LiveCluster:
