@@ -36,6 +36,7 @@ fails, because what it keeps is a text, whichever Api it is read through.
 from __future__ import annotations
 
 __all__ = [
+    "BY_STATUS",
     "BadRequest",
     "ClientError",
     "Conflict",
@@ -220,3 +221,25 @@ class PluginError(HanamiError):
 
 class LeaseLost(HanamiError):
     """A worker lost its task to another one and must stop at once."""
+
+
+BY_STATUS: dict[int, type[VisibleError]] = {
+    kind.status: kind
+    for kind in (
+        BadRequest,
+        Unauthorized,
+        Forbidden,
+        NotFound,
+        MethodNotAllowed,
+        Conflict,
+        PreconditionFailed,
+        TooLarge,
+        UnsupportedMedia,
+        Unprocessable,
+        TooManyRequests,
+        InternalError,
+        Unavailable,
+        InsufficientStorage,
+    )
+}
+"""The error of each status that there is."""

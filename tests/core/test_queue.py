@@ -56,7 +56,7 @@ class Bench:
     def __post_init__(self) -> None:
         self.queue = TaskQueue(self.clock, self.blobs, 10.0, self.notified.append)
         self.kinds: dict[str, TaskKind] = {}
-        self.queue.bind(cast("Runtime", SimpleNamespace(kinds=self.kinds, queue=self.queue)))
+        self.queue.bind(cast("Runtime", SimpleNamespace(kinds=self.kinds, queue=self.queue, emit=lambda event: None)))
         for key, host in (("a", "cpu0"), ("b", "cpu0"), ("c", "gpu0")):
             self.queue.create_partition(key, host)
 

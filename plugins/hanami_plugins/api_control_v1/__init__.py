@@ -12,6 +12,8 @@ from hanami_core.http import Api, Route
 from hanami_plugins.api_control_v1 import accounts, clusters, datasets, machine, results, tasks
 from hanami_plugins.api_control_v1.api import ControlApi, ShortPrefix
 from hanami_plugins.api_control_v1.bricks import BrickDialect
+from hanami_plugins.api_control_v1.frames import BrickMessages
+from hanami_plugins.direct_io import MessageFormat
 
 __all__ = ["BrickDialect", "ControlApi"]
 
@@ -21,6 +23,7 @@ requires = (
     "checkpoints",
     "clusters",
     "datasets",
+    "direct_io",
     "hosts",
     "logs",
     "measurements",
@@ -41,6 +44,12 @@ def hanami_apis() -> list[Api]:
 def hanami_routes() -> list[Route]:
     """Add the routes."""
     return [route for module in (accounts, clusters, datasets, machine, results, tasks) for route in module.routes()]
+
+
+@hookimpl
+def direct_io_formats() -> list[MessageFormat]:
+    """Add the messages of direct IO."""
+    return [BrickMessages()]
 
 
 @hookimpl

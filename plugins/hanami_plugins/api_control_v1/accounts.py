@@ -230,7 +230,7 @@ def list_users(call: Call, request: Paging) -> Listing:
 
 def delete_user(call: Call, request: UserById) -> Empty:
     """Delete a user; nobody can delete himself."""
-    users.delete_user(call.access, request.id)
+    users.delete_user(call.runtime, call.access, request.id)
     return Empty()
 
 

@@ -12,7 +12,7 @@ from hanami_core.ids import Name, Uuid
 from hanami_plugins import datasets
 from hanami_plugins.api_control_v1.api import route
 from hanami_plugins.api_control_v1.shapes import OWNED_HEADER, ByUuid, OnlyUuid, Owned, owned
-from hanami_plugins.datasets import Dataset
+from hanami_plugins.datasets import RESULT, Dataset
 
 PARTS = {"mnist": ("input", "label"), "csv": ("input",)}
 """Files of the formats that this generation knows."""
@@ -143,12 +143,13 @@ def _width(column: tuple[int, int]) -> int:
 
 
 def list_all(call: Call, request: Paging) -> Listing:
-    """List the visible datasets."""
+    """List the visible datasets; results of requests are a list of their own."""
 
     def row(dataset: Dataset) -> list[Any]:
         return [*(getattr(dataset, name) for name in OWNED_HEADER), dataset.format]
 
-    return listing((*OWNED_HEADER, "type"), datasets.list_datasets(call.access), request, row)
+    query = datasets.list_datasets(call.access).where(Dataset.format != RESULT)
+    return listing((*OWNED_HEADER, "type"), query, request, row)
 
 
 def delete(call: Call, request: ByUuid) -> Empty:

@@ -12,6 +12,7 @@ REFUSED = "Failed to validate JWT-Token with error: "
 UNPARSED = "Failed to parse input-values, because of json-parser error: "
 
 REQUESTS = {
+    "body_digest_wrong": "Body is not the one that was signed",
     "body_incomplete": "Body is shorter than announced",
     "body_too_large": "Body is larger than {limit} bytes",
     "body_unreadable": "Body can not be read: {reason}",

@@ -18,6 +18,7 @@ from hanami_core.access import Access, Actor, Verb
 from hanami_core.compute import ComputeHost
 from hanami_core.compute.placement import place, require_hosts
 from hanami_core.errors import BadRequest, Conflict, NotFound, TemplateError
+from hanami_core.events import ClusterCreated, ClusterDeleted
 from hanami_core.network import NetworkState, StateHead, Template, in_a_line
 from hanami_core.queue import Task
 from hanami_core.runtime import Runtime
@@ -89,6 +90,7 @@ def create_cluster(runtime: Runtime, access: Access, name: str, template_text: s
             host=host.name,
         )
         runtime.queue.create_partition(cluster.uuid, host.name)
+        runtime.emit(ClusterCreated(actor=access.actor, **_owned(cluster)))
     return cluster
 
 
@@ -169,6 +171,13 @@ def _assign_host(runtime: Runtime, cluster: Cluster, host: ComputeHost) -> None:
         Cluster.update(host=host.name).where(Cluster.uuid == cluster.uuid).execute()
 
 
+def count_by_host() -> dict[tuple[str, str], int]:
+    """Return how many clusters there are, by host and mode."""
+    query = Cluster.select(Cluster.host, Cluster.mode, peewee.fn.COUNT(Cluster.uuid)).where(Cluster.status == ACTIVE)
+    rows = query.group_by(Cluster.host, Cluster.mode).tuples().iterator()
+    return {(host, mode): count for host, mode, count in rows}
+
+
 def interfaces(cluster: Cluster) -> tuple[dict[str, int], dict[str, int]]:
     """Return the known sizes of inputs and outputs; empty until data came."""
     return json.loads(cluster.inputs), json.loads(cluster.outputs)
@@ -228,6 +237,11 @@ def delete_cluster(runtime: Runtime, access: Access, uuid: str) -> None:
             raise NotFound(MISSING, uuid=cluster.uuid)
         clean_up(runtime, cluster.uuid)
         _tell_host(runtime, cluster)
+        runtime.emit(ClusterDeleted(actor=None, **_owned(cluster)))
+
+
+def _owned(cluster: Cluster) -> dict[str, str]:
+    return {"uuid": cluster.uuid, "owner_id": cluster.owner_id, "project_id": cluster.project_id}
 
 
 def clean_up(runtime: Runtime, uuid: str) -> None:

@@ -11,13 +11,15 @@ from collections.abc import Iterable
 
 from hanami_core import hookimpl
 from hanami_core.http import Route
+from hanami_core.metrics import Sample
 from hanami_core.queue import TaskKind
 from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
 from hanami_core.storage.database import Record
-from hanami_plugins.datasets import decode, routes
+from hanami_plugins.datasets import decode, routes, service
 from hanami_plugins.datasets.models import Dataset
 from hanami_plugins.datasets.service import (
+    RESULT,
     WAITING,
     DecodingFailed,
     Description,
@@ -39,6 +41,7 @@ from hanami_plugins.datasets.service import (
 )
 
 __all__ = [
+    "RESULT",
     "Dataset",
     "DecodingFailed",
     "Description",
@@ -97,6 +100,13 @@ def hanami_startup(runtime: Runtime) -> None:
 def hanami_task_kinds() -> list[TaskKind]:
     """Add decoding."""
     return [decode.KIND]
+
+
+@hookimpl
+def hanami_metrics() -> list[Sample]:
+    """Tell how many datasets there are, by state."""
+    counts = service.count_by_state()
+    return [Sample("hanami_datasets", n, help="Datasets by state", labels={"state": s}) for s, n in counts.items()]
 
 
 @hookimpl

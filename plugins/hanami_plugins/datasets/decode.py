@@ -15,6 +15,7 @@ import msgspec
 from hanami_core import decoding
 from hanami_core.access import Actor
 from hanami_core.errors import ClientError, Conflict, LeaseLost, TaskError
+from hanami_core.events import DatasetReady
 from hanami_core.queue import FAILED, Job, Task, TaskKind
 from hanami_core.runtime import Runtime
 from hanami_plugins import uploads
@@ -75,6 +76,13 @@ def _become_ready(job: Job, dataset: Dataset, blob: str, shape: decoding.DecodeR
     if not Dataset.update(**described(blob, shape)).where(waits).execute():
         raise LeaseLost(f"dataset {dataset.uuid} does not wait for its table any more")
     uploads.discard(job.runtime, dataset.uuid)
+    tell_ready(job.runtime, dataset)
+
+
+def tell_ready(runtime: Runtime, dataset: Dataset) -> None:
+    """Tell everybody of a dataset that has its table, after the caller's transaction."""
+    owned = {"uuid": dataset.uuid, "owner_id": dataset.owner_id, "project_id": dataset.project_id}
+    runtime.emit(DatasetReady(actor=None, **owned))
 
 
 def described(blob: str, shape: decoding.DecodeResult) -> dict[str, Any]:

@@ -24,13 +24,14 @@ from hanami_core.runtime import Runtime
 from hanami_core.sharing import Visibility
 from hanami_core.sharing import set_visibility as share
 from hanami_core.stash import StashKey
-from hanami_core.storage.database import atomic
+from hanami_core.storage.database import ACTIVE, atomic
 from hanami_plugins import uploads
 from hanami_plugins.datasets import decode, tables
 from hanami_plugins.datasets.models import DECODING, REFUSED, UPLOADING, Dataset
 from hanami_plugins.uploads import Upload
 
 __all__ = [
+    "RESULT",
     "DecodingFailed",
     "Description",
     "UploadProgress",
@@ -318,6 +319,12 @@ def check(runtime: Runtime, access: Access, uuid: str, reference: str) -> float:
         return tables.accuracy(left, right)
 
 
+def count_by_state() -> dict[str, int]:
+    """Return how many datasets there are, by state."""
+    query = Dataset.select(Dataset.state, peewee.fn.COUNT(Dataset.uuid)).where(Dataset.status == ACTIVE)
+    return dict(query.group_by(Dataset.state).tuples().iterator())
+
+
 def seal_result(runtime: Runtime, staged: Path) -> decoding.DecodeResult:
     """Make a staged table (`Blobs.staging`) durable and return its shape, so that `add_result` is quick.
 
@@ -341,4 +348,6 @@ def add_result(
 ) -> Dataset:
     """Add a dataset of a staged table, in the caller's transaction; `shape` is what `seal_result` returned."""
     owned = {"uuid": uuid, "name": name, "owner_id": owner_id, "project_id": project_id}
-    return Dataset.create(**owned, format=RESULT, **decode.described(runtime.blobs.adopt(staged), shape))
+    dataset = Dataset.create(**owned, format=RESULT, **decode.described(runtime.blobs.adopt(staged), shape))
+    decode.tell_ready(runtime, dataset)
+    return dataset

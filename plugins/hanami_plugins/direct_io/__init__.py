@@ -12,9 +12,12 @@ from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
 from hanami_core.sockets import POLICY_VIOLATION, SocketConnection, SocketTarget
 from hanami_plugins.clusters import LIVE, Cluster, template_of
+from hanami_plugins.direct_io.formats import Hooks, MessageFormat, formats_of
 from hanami_plugins.direct_io.frames import THREADS, FrameThreads
-from hanami_plugins.direct_io.messages import REQUEST, TRAIN
+from hanami_plugins.direct_io.messages import EXPECTED, INPUT, REQUEST, TRAIN, Frame
 from hanami_plugins.direct_io.session import DirectSession
+
+__all__ = ["EXPECTED", "INPUT", "REQUEST", "TRAIN", "Frame", "MessageFormat"]
 
 requires = ("clusters",)
 
@@ -50,7 +53,9 @@ class ClusterTarget(SocketTarget):
 
         refused = _refused(runtime, access)
         clusters = runtime.stash[LIVE]
-        return DirectSession(clusters, clusters.attach(cluster.uuid, check), runtime.stash[THREADS], refused)
+        formats = formats_of(runtime, access.actor)
+        attachment = clusters.attach(cluster.uuid, check)
+        return DirectSession(clusters, attachment, runtime.stash[THREADS], refused, formats)
 
 
 def _refused(runtime: Runtime, access: Access) -> dict[int, str]:
@@ -63,6 +68,12 @@ def _refused(runtime: Runtime, access: Access) -> dict[int, str]:
         except Forbidden as error:
             refused[kind] = error.code
     return refused
+
+
+@hookimpl
+def hanami_hookspecs() -> type[Hooks]:
+    """Let other plugins bring formats of messages."""
+    return Hooks
 
 
 @hookimpl

@@ -14,12 +14,14 @@ import msgspec
 import pytest
 
 from hanami_core.access import Access, Action, Actor
-from hanami_core.errors import BadRequest
+from hanami_core.errors import BadRequest, VisibleError
 from hanami_core.queue import Job
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import atomic
+from hanami_plugins.api_v1_0alpha import NativeApi
 from hanami_plugins.clusters import Cluster, LiveCluster, LiveClusters
 from hanami_plugins.clusters.service import read_state, template_of
+from hanami_plugins.direct_io.formats import NATIVE
 from hanami_plugins.direct_io.frames import THREADS
 from hanami_plugins.direct_io.messages import EXPECTED, TRAIN, cluster_io
 from hanami_plugins.direct_io.session import DirectSession
@@ -60,7 +62,7 @@ class Talk:
     def __init__(self, clusters: LiveClusters, cluster: Cluster) -> None:
         self.clusters = clusters
         self.attachment = clusters.attach(cluster.uuid, lambda: None)
-        self.session = DirectSession(clusters, self.attachment, clusters._runtime.stash[THREADS], {})
+        self.session = DirectSession(clusters, self.attachment, clusters._runtime.stash[THREADS], {}, [NATIVE])
 
     @property
     def live(self) -> LiveCluster:
@@ -80,6 +82,11 @@ class Talk:
 def access(runtime: Runtime) -> Access:
     """Return what the owner of the cluster may do."""
     return Access(ACTOR, Action("panel.show", "GET", "", "read", ()), runtime.plugins.access_rules)
+
+
+def told(error: VisibleError) -> str:
+    """Return what a client of the native API reads."""
+    return NativeApi().sentence(error)
 
 
 def fresh(cluster: Cluster) -> Cluster:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from hanami_core.access import Rule
 from hanami_core.compute import LiveNetwork
 from hanami_core.errors import BadRequest
+from hanami_core.priority import LOWEST, STEP
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import atomic
 from hanami_core.testing.sockets import RecordedConnection
@@ -20,7 +22,7 @@ from hanami_plugins.checkpoints.kinds import Restore
 from hanami_plugins.clusters import Cluster, LiveClusters, watcher
 from hanami_plugins.clusters.notices import notify
 from hanami_plugins.clusters.service import Nothing, delete_cluster, set_mode
-from tests.plugins.live.kit import ACTOR, Talk, access, beside, change, fresh, request, run, to_tasks
+from tests.plugins.live.kit import ACTOR, Talk, access, beside, change, fresh, request, run, to_tasks, told
 from tests.server.harness import until
 
 
@@ -33,7 +35,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> None:
 def refused(talk: Talk) -> str:
     with pytest.raises(BadRequest) as error:
         talk.train()
-    return str(error.value)
+    return told(error.value)
 
 
 # -- modes ------------------------------------------------------------------------------------------------------------
@@ -46,7 +48,7 @@ def test_the_frame_after_a_switch_to_direct_mode_is_welcome(
     to_tasks(clusters._runtime, cluster)
     talk = Talk(clusters, cluster)
     for _ in range(20):
-        assert refused(talk) == "cluster_not_direct"
+        assert refused(talk) == "the cluster is not in direct mode"
         change(cluster, mode="DIRECT")
         talk.train()
         to_tasks(clusters._runtime, cluster)
@@ -107,7 +109,7 @@ def test_a_flood_of_refused_frames_costs_a_few_looks(
         answers = [talk.session.receive(request([1.0, 0.0])) for talk in talks]
         return await asyncio.gather(*answers, return_exceptions=True)  # type: ignore[arg-type]
 
-    assert {str(answer) for answer in asyncio.run(flood())} == {"cluster_not_direct"}
+    assert {told(answer) for answer in asyncio.run(flood())} == {"the cluster is not in direct mode"}
     assert looks <= 3
 
 
@@ -179,6 +181,20 @@ def test_the_loop_turns_while_a_network_is_opened(
     assert restored.live.direct
 
 
+def test_whoever_opens_a_network_leaves_the_processors_to_others(
+    clusters: LiveClusters, restored: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, seen = clusters._network, []
+
+    def watched(*arguments: Any) -> Any:
+        seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        return network(*arguments)
+
+    monkeypatch.setattr(clusters, "_network", watched)
+    restored.train()
+    assert seen == [min(os.getpriority(os.PRIO_PROCESS, 0) + STEP, LOWEST)]
+
+
 def test_all_sessions_of_a_cluster_get_the_network_that_one_of_them_opened(
     clusters: LiveClusters, cluster: Cluster, restored: Talk
 ) -> None:
@@ -245,7 +261,7 @@ def test_a_frame_is_refused_while_a_task_works_without_waiting_for_its_end(
 ) -> None:
     talk.train()
     with clusters.working(cluster.uuid):
-        assert refused(talk) == "cluster_not_direct"
+        assert refused(talk) == "the cluster is not in direct mode"
 
 
 def test_what_a_session_trained_is_stored_soon_after_its_end(
