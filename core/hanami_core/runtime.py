@@ -23,7 +23,7 @@ from hanami_core.compute.descriptions import Describer
 from hanami_core.compute.identity import host_uuids
 from hanami_core.datasets import DatasetFormat
 from hanami_core.dialects import TemplateDialect
-from hanami_core.errors import BadRequest, StartupError
+from hanami_core.errors import StartupError, TemplateError
 from hanami_core.events import Event, PluginBroken
 from hanami_core.http import Api, RouteTable
 from hanami_core.identity import Authenticator, IdentityProvider
@@ -164,6 +164,7 @@ class Runtime:
         self.authenticators = host.authenticators(self)
         self.identity = host.identity(self)
         self.apis = host.apis(self)
+        self._name_missing_schemes()
         self.formats = host.dataset_formats()
         self.hosts = host.compute_hosts(self.settings, self)
         self.host_uuids = host_uuids(self.settings.data_dir, self.hosts, write=self.role.writes)
@@ -173,6 +174,11 @@ class Runtime:
         self.targets = host.socket_targets()
         self.processes = host.processes(self.settings)
         self.schedules = host.schedules(self)
+
+    def _name_missing_schemes(self) -> None:
+        for api in self.apis.values():
+            for scheme in set(api.schemes) - set(self.authenticators):
+                log.warning("api %s accepts the scheme %s, which no plugin brings", api.name, scheme)
 
     def _gather_routes(self) -> None:
         """Gather the routes; again without those that broke meanwhile, because routes are made of registries."""
@@ -264,14 +270,13 @@ class Runtime:
         """Return the template that the first dialect which recognises `text` makes of it.
 
         Raises:
-            TemplateError: if it breaks a rule.
-            BadRequest: if no dialect recognises it.
+            TemplateError: if none does, or the text breaks a rule.
         """
         for dialect in self.dialects.values():
             if dialect.recognises(text):
                 return dialect.parse(text, rules.declarations(self.rules.values()))
         names = ", ".join(self.dialects) or "none"
-        raise BadRequest(f"unknown language, known are: {names}")
+        raise TemplateError(f"unknown language, known are: {names}")
 
     def rules_for(self, template: Template, host_kind: str) -> NetworkRules:
         """Return the rule set that runs a template on a kind of host, see `rules.choose`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import types
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -434,9 +435,31 @@ def test_hook_hanami_routes() -> None:
         plugin("d", hanami_routes=lambda runtime: [("GET", "/")]),
     ]
     host = PluginHost(points)
-    assert [r.path for r in host.routes(None, {})] == ["/v1/note"]  # type: ignore[arg-type]
+    apis = {"native": Api("native", "", ("token",))}
+    assert [r.path for r in host.routes(None, apis)] == ["/v1/note"]  # type: ignore[arg-type]
     assert state(host, "b") == ("broken", "hanami_routes: GET /v1/note is taken by plugin a")
     assert state(host, "c")[0] == state(host, "d")[0] == "broken"
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/v1/note/{name}", ""),
+        ("/v1/note/{name}/image", ""),
+        ("/v1/note/all", ""),
+        ("/v1/note/{uuid}", "hanami_routes, a path like: /v1/note/{} is taken by plugin a"),
+        ("/v1/note/{name:int}", "hanami_routes, a path like: /v1/note/{} is taken by plugin a"),
+        ("/v1/note/{other}/image", "hanami_routes, a path like: /v1/note/{} is taken by plugin a"),
+    ],
+)
+def test_paths_that_a_router_can_not_tell_apart_are_refused(path: str, reason: str) -> None:
+    points = [
+        plugin("a", hanami_routes=lambda runtime: [route("/v1/note/{name}")]),
+        plugin("b", hanami_routes=lambda runtime: [replace(route(path), method="PUT")]),
+    ]
+    host = PluginHost(points)
+    host.routes(None, {"native": Api("native", "", ("token",))})  # type: ignore[arg-type]
+    assert state(host, "b") == (("broken", reason) if reason else ("active", ""))
 
 
 class Unguarded(SocketTarget):

@@ -17,7 +17,7 @@ from hanami_core.plugin_host import EntryPoint
 from hanami_core.queue import Job, Task
 from hanami_core.storage.blobs import Blob
 from hanami_core.testing.hosts import host_context
-from hanami_plugins.checkpoints import routes
+from hanami_plugins.checkpoints import service
 from hanami_plugins.clusters import LIVE, Cluster, LiveClusters, read_state, template_of
 from tests.whole import Whole
 
@@ -82,7 +82,7 @@ def kernels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def site(tmp_path: Path, kernels: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    monkeypatch.setattr(routes, "SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr(service, "SETTLE_SECONDS", 0.0)
     with Site(tmp_path, kernels) as opened:
         yield opened
 

@@ -24,7 +24,7 @@ def reserve(key: str) -> str:
         Conflict: if there is no such partition, or it takes no further tasks.
     """
     if not _update(key, ~Partition.closed, enqueued=Partition.enqueued + 1):
-        raise Conflict(f"There is no queue '{key}' any more, what it belongs to was deleted")
+        raise Conflict("partition_missing", partition=key)
     return str(Partition.get(Partition.key == key).host)
 
 

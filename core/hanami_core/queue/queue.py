@@ -150,7 +150,7 @@ class TaskQueue:
             for blob in blobs:
                 self._blobs.retain(blob)
         except CorruptFile as error:
-            raise Conflict("Something that the task needs was deleted meanwhile") from error
+            raise Conflict("task_source_missing") from error
 
     def claim(self, host: str, owner: str, running: frozenset[str] = frozenset(), *, alone: bool = True) -> Task | None:
         """Take the next task of a host, or None.
@@ -243,6 +243,11 @@ class TaskQueue:
             if task.uuid in wanted and _end_open(task, state=ABORTED, ended_at=self._clock.now()):
                 self._ended(task, ABORTED)
         self._tell(partitions.change(partition))
+
+    @staticmethod
+    def hide(task: Task) -> bool:
+        """Take a task out of all lists, and tell whether it was in them; its row stays."""
+        return task.mark_deleted()
 
     def _ended(self, task: Task, state: str, error: str = "") -> None:
         """Do what the end of a task brings along, in the transaction that ended it."""

@@ -259,7 +259,7 @@ class LiveClusters:
     def _row(self, uuid: str) -> Cluster:
         row = Cluster.get_or_none(Cluster.uuid == uuid)
         if row is None:
-            raise NotFound(MISSING.format(uuid))
+            raise NotFound(MISSING, uuid=uuid)
         return row
 
     def _stripe(self, uuid: str) -> AbstractContextManager[bool]:

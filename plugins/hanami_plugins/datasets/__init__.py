@@ -1,6 +1,7 @@
 """Datasets: tables of numbers that clients upload in some format, or that tasks write.
 
-Formats are plugins of their own; how the bytes of their files arrive is known to the plugin ``uploads``.
+Other plugins work with them through the names exported here. Formats are plugins of their own; how the bytes of their
+files arrive is known to the plugin ``uploads``.
 """
 
 from __future__ import annotations
@@ -17,9 +18,45 @@ from hanami_core.settings import Setting
 from hanami_core.storage.database import Record
 from hanami_plugins.datasets import decode, routes, service
 from hanami_plugins.datasets.models import Dataset
-from hanami_plugins.datasets.service import WAITING, add_result, description, open_table, seal_result
+from hanami_plugins.datasets.service import (
+    WAITING,
+    DecodingFailed,
+    Description,
+    UploadProgress,
+    add_result,
+    check,
+    content,
+    create_dataset,
+    delete_dataset,
+    describe,
+    finalise_dataset,
+    get_dataset,
+    list_datasets,
+    open_table,
+    seal_result,
+    set_visibility,
+    upload_progress,
+)
 
-__all__ = ["Dataset", "add_result", "description", "open_table", "seal_result"]
+__all__ = [
+    "Dataset",
+    "DecodingFailed",
+    "Description",
+    "UploadProgress",
+    "add_result",
+    "check",
+    "content",
+    "create_dataset",
+    "delete_dataset",
+    "describe",
+    "finalise_dataset",
+    "get_dataset",
+    "list_datasets",
+    "open_table",
+    "seal_result",
+    "set_visibility",
+    "upload_progress",
+]
 
 requires = ("uploads",)
 
