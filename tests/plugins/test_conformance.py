@@ -25,7 +25,6 @@ from hanami_core.testing.requests import ClientRequest, Credential, header
 from hanami_core.testing.storage import storage_context
 from hanami_plugins import host_numba
 from hanami_plugins.api_v1_0alpha.testing import NativeApp
-from hanami_plugins.auth_jwt.keys import KEY_FILE, read_key
 from hanami_plugins.auth_jwt.tokens import Tokens
 from hanami_plugins.blobs_files import FileBackend
 from hanami_plugins.database_sqlite import SqliteBackend
@@ -77,7 +76,7 @@ class TestTokens(AuthenticatorConformance):
 
     @pytest.fixture
     def invalid(self, app: NativeApp) -> Mapping[str, Credential]:
-        key, clock = read_key(app.runtime.settings.data_dir / KEY_FILE), app.runtime.clock
+        key, clock = (app.runtime.settings.data_dir / "token.key").read_bytes(), app.runtime.clock
         claims = Tokens(key, 3600, clock).read(app.token)
         head, body, signature = app.token.split(".")
         texts = {
