@@ -13,6 +13,7 @@ plain way: statuses of errors, calls, and the first message of a websocket::
             return header("authorization", f"Key {new_key(app.runtime)}")
 
 The suite adds routes to the Api, one for each way to answer, and looks at what the Api makes of them.
+Must not know any wire.
 """
 
 from __future__ import annotations
