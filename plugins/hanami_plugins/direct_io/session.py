@@ -78,12 +78,12 @@ class DirectSession:
         if len(message) > LARGE_MESSAGE:
             return self._read_in_thread(message)
         live = self._attachment.live
-        frame = self._format.read(message, live.template)
+        frame = self._format.read(message, live.inputs, live.outputs)
         return self._fill(frame, live) if live.state is State.DIRECT else self._when_direct(frame)
 
     async def _read_in_thread(self, message: bytes | str) -> bytes:
-        template = self._attachment.live.template
-        frame = await self._in_thread(partial(self._format.read, message, template))
+        live = self._attachment.live
+        frame = await self._in_thread(partial(self._format.read, message, live.inputs, live.outputs))
         values = await self._in_thread(partial(values_of, frame)) if 0 < len(frame.values) <= MAX_VALUES else None
         live = self._attachment.live
         if live.direct:
@@ -147,7 +147,7 @@ class DirectSession:
         if process == TRAIN:
             self._buffers.train(live)
             return self._trained
-        return self._format.results(live.template.outputs[0].name, self._buffers.request(live))
+        return self._format.results(live.outputs[0], self._buffers.request(live))
 
     def close(self) -> None:
         """Give the network back."""
