@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from hanami_core.access import Actor
 from hanami_core.errors import BadRequest
-from hanami_core.network import Template
 from hanami_plugins.api_control_v1.api import ATTRIBUTES
 from hanami_plugins.direct_io import EXPECTED, INPUT, REQUEST, TRAIN, Frame
 
@@ -51,7 +50,7 @@ class BrickMessages:
         except Exception:
             return False
 
-    def read(self, message: bytes | str, template: Template) -> Frame:
+    def read(self, message: bytes | str, inputs: Collection[str], outputs: Collection[str]) -> Frame:
         """Return what a message says."""
         if isinstance(message, str):
             raise BadRequest("frame_is_text")
@@ -63,7 +62,7 @@ class BrickMessages:
             raise BadRequest("frame_count", told=io.numberOfValues, count=len(io.values))
         if io.processType not in (REQUEST, TRAIN):
             raise BadRequest("frame_process_unknown", process=io.processType)
-        target = _target(io.brickName, template)
+        target = _target(io.brickName, inputs, outputs)
         return _Frame(io.brickName, io.isLast, io.processType, target, io.numberOfValues, io.values)  # type: ignore[return-value]
 
     def acknowledgement(self, *, trained: bool) -> bytes:
@@ -77,13 +76,12 @@ class BrickMessages:
         return answer.SerializeToString()  # type: ignore[no-any-return]
 
 
-def _target(brick: str, template: Template) -> int:
-    if any(item.name == brick for item in template.inputs):
+def _target(brick: str, inputs: Collection[str], outputs: Collection[str]) -> int:
+    if brick in inputs:
         return INPUT
-    if any(item.name == brick for item in template.outputs):
+    if brick in outputs:
         return EXPECTED
-    known = ", ".join([item.name for item in template.inputs] + [item.name for item in template.outputs])
-    raise BadRequest("buffer_unknown", buffer=brick, known=known)
+    raise BadRequest("buffer_unknown", buffer=brick, known=", ".join([*inputs, *outputs]))
 
 
 @cache

@@ -6,7 +6,7 @@ that says nothing, its first frame does. Must not know a network.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -14,7 +14,6 @@ import numpy.typing as npt
 
 from hanami_core import hookspec
 from hanami_core.access import Actor
-from hanami_core.network import Template
 from hanami_core.runtime import Runtime
 from hanami_plugins.direct_io.messages import Frame, acknowledgement, read_frame, write_results
 
@@ -31,8 +30,8 @@ class MessageFormat(Protocol):
     def recognises(self, message: bytes) -> bool:
         """Tell whether a first frame is surely of this format."""
 
-    def read(self, message: bytes | str, template: Template) -> Frame:
-        """Return what a frame says to a cluster with a template.
+    def read(self, message: bytes | str, inputs: Collection[str], outputs: Collection[str]) -> Frame:
+        """Return what a frame says to a cluster with these inputs and outputs.
 
         Raises:
             BadRequest: if it is no frame, or contradicts itself.
@@ -61,7 +60,7 @@ class _Native:
     def recognises(self, message: bytes) -> bool:
         return True
 
-    def read(self, message: bytes | str, template: Template) -> Frame:
+    def read(self, message: bytes | str, inputs: Collection[str], outputs: Collection[str]) -> Frame:
         return read_frame(message)
 
     def acknowledgement(self, *, trained: bool) -> bytes:

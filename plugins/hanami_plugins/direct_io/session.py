@@ -78,12 +78,12 @@ class DirectSession:
         if len(message) > LARGE_MESSAGE:
             return self._read_in_thread(message)
         live = self._attachment.live
-        frame = self._format.read(message, live.template)
+        frame = self._format.read(message, live.inputs, live.outputs)
         return self._fill(frame, live) if live.state is State.DIRECT else self._when_direct(frame)
 
     async def _read_in_thread(self, message: bytes | str) -> bytes:
-        template = self._attachment.live.template
-        frame = await self._in_thread(partial(self._format.read, message, template))
+        live = self._attachment.live
+        frame = await self._in_thread(partial(self._format.read, message, live.inputs, live.outputs))
         values = await self._in_thread(partial(values_of, frame)) if 0 < len(frame.values) <= MAX_VALUES else None
         live = self._attachment.live
         if live.direct:
@@ -99,7 +99,7 @@ class DirectSession:
         return await _awaited(self._fill(frame, live, values))
 
     def _fill(self, frame: Frame, live: LiveCluster, values: Values | None = None) -> Answer:
-        self._buffers.fill(frame, live.template, values)
+        self._buffers.fill(frame, live, values)
         if not frame.isLast:
             return self._acknowledged
         process = frame.processType
@@ -107,7 +107,7 @@ class DirectSession:
             raise Forbidden(self._refused[process])
         heavy = is_heavy(live, process, self._buffers.size, self._buffers.weight)
         if process == TRAIN and not heavy:
-            heavy = self._buffers.grow(live.network.head)
+            heavy = self._buffers.grow(live)
         # The lock is free but for the moments in which the network is copied to be stored, a thread runs a frame, or a
         # task is about to begin; this is the event loop, which waits for none of them.
         if heavy or not live.lock.acquire(blocking=False):
@@ -147,7 +147,7 @@ class DirectSession:
         if process == TRAIN:
             self._buffers.train(live)
             return self._trained
-        return self._format.results(live.template.outputs[0].name, self._buffers.request(live))
+        return self._format.results(live.outputs[0], self._buffers.request(live))
 
     def close(self) -> None:
         """Give the network back."""
