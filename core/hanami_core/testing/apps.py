@@ -3,7 +3,8 @@
 What speaks HTTP is no part of core, and neither is how one logs in. Both are found by entry points that the
 distributions of a server declare in the group ``hanami.testing``:
 
-* ``client``: called with a runtime, returns a client that sends it requests, such as Falcon's `TestClient`;
+* ``client``: called with a runtime, returns a client that sends it requests and opens websockets, such as Falcon's
+  `TestClient` with a method ``open_socket(SocketRequest, message)`` that returns a `SocketOutcome`;
 * ``app``: a subclass of `App` that speaks the API which users see; without one, `App` itself is used;
 * ``server``: called with a data directory and settings, returns a `Server` of real processes.
 """

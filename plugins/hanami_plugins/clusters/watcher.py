@@ -3,7 +3,8 @@
 Modes are switched, clusters deleted and shared by the api; the row tells. It is read when the api sends a notice, every
 second anyway, and before a frame is refused: `Watcher.look` promises an answer that is newer than the question, and
 looks for all who ask at the same time are one. Looks have a pace, so that frames which are refused cost the same
-however many there are. Must not know frames, nor the event loop.
+however many there are. It is a thread of the sidecar and no schedule, because whom it tells is in the memory of that
+process alone. Must not know frames, nor the event loop.
 """
 
 from __future__ import annotations

@@ -39,14 +39,14 @@ class SocketBuffers:
         elif frame.targetBufferType == EXPECTED:
             buffers, names = self._expected, live.outputs
         else:
-            raise BadRequest("targetBufferType must be INPUT_BUFFER_TYPE or EXPECTED_BUFFER_TYPE")
+            raise BadRequest("frame_target_unknown", target=frame.targetBufferType)
         name = frame.bufferName
         if name not in names:
-            raise BadRequest(f"bufferName '{name}' is unknown, expected one of: {', '.join(names)}")
+            raise BadRequest("buffer_unknown", buffer=name, known=", ".join(names))
         if values is None:
             values = values_of(frame)
         if not np.isfinite(values).all():
-            raise BadRequest(f"bufferName '{name}': values must be finite")
+            raise BadRequest("buffer_not_finite", buffer=name)
         old = buffers.get(name)
         if old is None or len(old) < len(values):
             buffers[name] = values
@@ -82,10 +82,10 @@ class SocketBuffers:
         """Ask a network about the buffers and return the message that tells its answer."""
         head = live.network.head
         if not head.outputs:
-            raise BadRequest("the cluster was never trained")
+            raise BadRequest("network_never_trained")
         for name in live.inputs:
             if len(self._inputs.get(name, ())) > head.inputs[name]:
-                raise BadRequest(f"input '{name}' was trained with {head.inputs[name]} values")
+                raise BadRequest("input_too_long", input=name, limit=head.inputs[name])
         results = live.network.request_one(_complete(self._inputs, head.inputs, live.inputs))
         values = np.concatenate([results[name] for name in live.outputs])
         return write_results(live.outputs[0], values)
@@ -95,7 +95,7 @@ def _complete(buffers: Buffers, sizes: dict[str, int], names: Sequence[str]) -> 
     """Return all buffers in the network's sizes; missing values at an input's end are zero."""
     for name in names:
         if name not in buffers:
-            raise BadRequest(f"no values for '{name}' were sent yet")
+            raise BadRequest("buffer_empty", buffer=name)
         missing = sizes.get(name, 0) - len(buffers[name])
         if missing > 0:
             buffers[name] = np.concatenate([buffers[name], np.zeros(missing, np.float32)])

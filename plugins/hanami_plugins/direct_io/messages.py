@@ -50,15 +50,15 @@ def read_frame(message: bytes | str) -> Frame:
         BadRequest: if the message is none, or contradicts itself.
     """
     if isinstance(message, str):
-        raise BadRequest("expected a binary ClusterIO-Message, got a text")
+        raise BadRequest("frame_is_text")
     try:
         io: Frame = cluster_io().FromString(message)
     except Exception as error:
-        raise BadRequest("Got invalid ClusterIO-Message") from error
+        raise BadRequest("frame_unreadable") from error
     if io.numberOfValues != len(io.values):
-        raise BadRequest(f"numberOfValues is {io.numberOfValues}, but the message holds {len(io.values)} values")
+        raise BadRequest("frame_count", told=io.numberOfValues, count=len(io.values))
     if io.processType not in (REQUEST, TRAIN):
-        raise BadRequest(f"processType {io.processType} is unknown")
+        raise BadRequest("frame_process_unknown", process=io.processType)
     return io
 
 
@@ -70,7 +70,7 @@ def values_of(frame: Frame) -> npt.NDArray[np.float32]:
     """
     count = len(frame.values)
     if not 0 < count <= MAX_VALUES:
-        raise BadRequest(f"a buffer holds 1 to {MAX_VALUES} values, got {count}")
+        raise BadRequest("buffer_size", limit=MAX_VALUES, size=count)
     if count <= PIECE:
         return np.array(frame.values, np.float32)
     result = np.empty(count, np.float32)

@@ -32,7 +32,7 @@ LARGE_MESSAGE = 1 << 15
 """Bytes of a message that takes too long to read in the event loop."""
 MEASURED = 32
 """One of so many frames is measured in the event loop; in threads all are."""
-NOT_DIRECT = "the cluster is not in direct mode"
+NOT_DIRECT = "cluster_not_direct"
 
 Answer = bytes | Awaitable[bytes]
 Values = npt.NDArray[np.float32]
@@ -101,7 +101,7 @@ class DirectSession:
         live = self._attachment.live
         while not live.lock.acquire(timeout=PATIENCE_SECONDS):
             if not live.direct:
-                raise BadRequest("a task works with the cluster, try again later")
+                raise BadRequest("cluster_busy")
         try:
             return self._measure(live, process)
         finally:

@@ -1,0 +1,177 @@
+"""The routes and the target of uploads of our own plugins pass the suite that is shipped for those of others."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import ClassVar
+
+import msgspec
+import pytest
+
+from hanami_core.testing.requests import ClientRequest, Credential, header, open_socket
+from hanami_core.testing.routes import Example, RouteConformance
+from hanami_core.testing.targets import TargetConformance
+from hanami_plugins.api_v1_0alpha.testing import NativeApp
+from tests.plugins.data import message, until
+
+CSV = b"a[0],a[1]\n1,0\n0,1\n"
+TOKEN = "x-auth-token"
+SECRET = "asdfasdf"
+
+
+class NativeRoutes(RouteConformance):
+    """What all native routes have in common."""
+
+    settings = NativeApp.settings
+
+    @pytest.fixture
+    def credential(self, app: NativeApp) -> Credential:
+        return header(TOKEN, app.token)
+
+    @pytest.fixture
+    def other_roles(self, app: NativeApp) -> Mapping[str, Credential]:
+        roles = ("member", "stranger")
+        return {role: header(TOKEN, app.member(f"{role}_1", f"{role}_project", role=role)) for role in roles}
+
+
+class TestUsers(NativeRoutes):
+    plugin = "users"
+
+    @pytest.fixture
+    def examples(self, app: NativeApp) -> Mapping[str, Example]:
+        return {
+            "POST /user": {"id": "mia_", "name": "Mia M", "password": SECRET, "is_admin": True},
+            "GET /user": {"id": "asdf"},
+            "GET /user/all": {"limit": 1},
+            "DELETE /user": {"id": "mia_"},
+        }
+
+
+class TestProjects(NativeRoutes):
+    plugin = "projects"
+
+    @pytest.fixture
+    def examples(self, app: NativeApp) -> Mapping[str, Example]:
+        app.member("mia_", "digits")
+        return {
+            "POST /project": {"id": "letters", "name": "Letters"},
+            "GET /project": {"id": "letters"},
+            "GET /project/all": {},
+            "GET /user/project": {"user_id": "mia_"},
+            "DELETE /user/project": {"id": "mia_", "project_id": "digits"},
+            "DELETE /project": {"id": "letters"},
+        }
+
+
+class TestTokenRoutes(NativeRoutes):
+    plugin = "auth_jwt"
+
+    @pytest.fixture
+    def examples(self, app: NativeApp) -> Mapping[str, Example]:
+        app.member("mia_", "digits")
+        app.call("POST", "project", id="letters", name="Letters")
+        secret = base64.b64encode(SECRET.encode()).decode()
+        return {
+            "POST /token": {"id": "mia_", "passphrase": secret},
+            "PUT /token": {"project_id": "admin"},
+            "GET /auth": {"endpoint": "v1.0alpha/cluster", "http_type": 4},
+            "POST /user/project": {"id": "mia_", "project_id": "letters", "role": "member"},
+            "PUT /user/passphrase": {"current_password": SECRET, "password": "asdfasdf2"},
+        }
+
+
+def first_message(request: ClientRequest, target: str, resource: str) -> bytes:
+    return msgspec.json.encode({"token": request.headers.get(TOKEN, ""), "target": target, "uuid": resource})
+
+
+def uploaded(app: NativeApp) -> str:
+    """Return a dataset that was sent as clients do it."""
+    announced = app.call("POST", "dataset/upload/csv", name="numbers", input_data_size=len(CSV)).json
+    request = ClientRequest().carrying(**{TOKEN: app.token})
+    opened = open_socket(app, ClientRequest(), first_message(request, "file_upload", announced["uuid_input_file"]))
+    assert opened.session is not None
+    opened.session.receive(message(0, CSV))
+    opened.session.close()
+    files = {name: announced[name] for name in ("uuid", "uuid_input_file")}
+    assert app.call("PUT", "dataset/upload/csv", **files).status_code == 200
+    # The answer may come a moment before the worker has removed what it needs no longer.
+    until(lambda: not app.worker.count)
+    return str(announced["uuid"])
+
+
+class TestDatasets(NativeRoutes):
+    plugin = "datasets"
+    without_example = ("PUT /dataset/upload/csv", "PUT /dataset/upload/mnist")
+
+    @pytest.fixture
+    def examples(self, app: NativeApp) -> Mapping[str, Example]:
+        uuid = uploaded(app)
+        sizes = {"input_data_size": 5, "label_data_size": 5}
+        announced = app.call("POST", "dataset/upload/csv", name="numbers", input_data_size=5).json
+        return {
+            "GET /dataset": {"uuid": uuid},
+            "GET /dataset/all": {"limit": 1},
+            "GET /dataset/progress": {"uuid": announced["uuid"]},
+            "GET /dataset/content": {"uuid": uuid, "column_name": "a", "row_offset": 1, "number_of_rows": 1},
+            "GET /dataset/check": {"uuid": uuid, "reference_uuid": uuid},
+            "PUT /dataset/visibility": {"uuid": uuid, "visibility": "public"},
+            "POST /dataset/upload/csv": {"name": "more", "input_data_size": 5},
+            "POST /dataset/upload/mnist": {"name": "more", **sizes},
+            "DELETE /dataset": {"uuid": uuid},
+        }
+
+
+class TestClusters(NativeRoutes):
+    plugin = "clusters"
+    settings: ClassVar[Mapping[str, object]] = {**NativeApp.settings, "host_numba.hosts": 2}
+    without_example = ("PUT /cluster/switch_host",)
+
+    @pytest.fixture
+    def examples(self, app: NativeApp) -> Mapping[str, Example]:
+        uuid = app.call("POST", "cluster", name="mine").json["uuid"]
+        return {
+            "POST /cluster": {"name": "another"},
+            "GET /cluster": {"uuid": uuid},
+            "GET /cluster/all": {"limit": 1},
+            "PUT /cluster/set_mode": {"uuid": uuid, "new_state": "TASK"},
+            "PUT /cluster/visibility": {"uuid": uuid, "visibility": "shared"},
+            "DELETE /cluster": {"uuid": uuid},
+        }
+
+
+class TestLogs(NativeRoutes):
+    plugin = "logs"
+
+    @pytest.fixture
+    def examples(self, app: NativeApp) -> Mapping[str, Example]:
+        return {"GET /audit_log": {"page": 0}, "GET /error_log": {"page": 0, "user_id": "asdf"}}
+
+
+class TestDescription(NativeRoutes):
+    plugin = "openapi"
+
+    @pytest.fixture
+    def examples(self, app: NativeApp) -> Mapping[str, Example]:
+        return {"GET /openapi.json": {}, "GET /docs": {}}
+
+
+class TestFileUpload(TargetConformance):
+    target = "file_upload"
+    settings = NativeApp.settings
+
+    @pytest.fixture
+    def credential(self, app: NativeApp) -> Credential:
+        return header(TOKEN, app.token)
+
+    @pytest.fixture
+    def resource(self, app: NativeApp) -> str:
+        announced = app.call("POST", "dataset/upload/csv", name="numbers", input_data_size=len(CSV)).json
+        return str(announced["uuid_input_file"])
+
+    @pytest.fixture
+    def messages(self) -> list[bytes | str]:
+        return [message(0, CSV), message(2, b"1")]
+
+    def first_message(self, request: ClientRequest, target: str, resource: str) -> bytes:
+        return first_message(request, target, resource)
