@@ -42,8 +42,6 @@ TARGETS = {
     "rest_by_hello": ("≥", 0.5),
     "request_frames_by_echo": ("≤", 2.0),
     "train_frames_by_echo": ("≤", 2.0),
-    "task_mode_flood_ratio": ("≤", 2.0),
-    "reopen_longest_frame_median_ms": ("≤", 20.0),
     "help_by_python": ("≤", 5.0),
     "page_ms_admin": ("≤", 50.0),
     "page_ms_member": ("≤", 50.0),
