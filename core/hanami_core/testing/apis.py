@@ -208,6 +208,11 @@ class ApiConformance:
         for code, sentence in api.sentences.items():
             names = [name for _, name, _, _ in Formatter().parse(sentence) if name]
             error = BadRequest(code, **{name: PARAMETERS.get(name, f"<{name}>") for name in names})
+            try:
+                sentence.format_map(error.parameters)
+            except (LookupError, ValueError, AttributeError) as fault:
+                # An Api that can not say it says something else, so the answer does not show it.
+                raise AssertionError(f"the sentence of {code} can not be told: {sentence!r}") from fault
             self._is_refused(api, self._raised(app, api, probe, error), error)
 
     def test_a_defect_has_a_number_and_no_details(
