@@ -19,7 +19,7 @@ call for each route::
             uuid = new_note(app)
             return {"GET /note/{uuid:uuid}": {"uuid": uuid}, "POST /note": {"text": "hello"}}
 
-Each test has an application of its own, so an example may change what it likes.
+Each test has an application of its own, so an example may change what it likes. Must not know any Api.
 """
 
 from __future__ import annotations
