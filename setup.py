@@ -24,6 +24,7 @@ SERVER = [
     "numba>=0.62",
     "numpy>=2.0",
     "peewee>=4.5,<5",
+    "prometheus-client>=0.22,<1",  # the text of /metrics
     "pyjwt>=2.15,<3",
     "structlog>=25",  # one JSON line an event
     "websockets>=17,<18",  # the sidecar's side of a socket; it overrides parts that may change
@@ -105,6 +106,7 @@ setup(
                 "hosts",
                 "logs",
                 "measurements",
+                "metrics",
                 "openapi",
                 "policy_file",
                 "projects",

@@ -107,11 +107,15 @@ class Access:
         if not self.actor.is_admin:
             raise Forbidden(code)
 
-    def visible(self, model: type[M], verb: Verb | None = None) -> peewee.ModelSelect[M]:
-        """Select the active rows of `model` that the actor may read or write, oldest first."""
+    def visible(self, model: type[M], verb: Verb | None = None, *, deleted: bool = False) -> peewee.ModelSelect[M]:
+        """Select the active rows of `model` that the actor may read or write, oldest first.
+
+        With `deleted` those that were deleted are among them: whoever follows what happens has to learn of that, too.
+        """
         action = replace(self.action, resource=model, verb=verb or self.action.verb)
         rules = [rule for rule in self._rules(action) if rule.where is not None]
-        query = model.active().where(_any_of([rule.where for rule in rules if rule.allow]))
+        rows = model.select().order_by(model.sequence) if deleted else model.active()
+        query = rows.where(_any_of([rule.where for rule in rules if rule.allow]))
         for rule in rules:
             if not rule.allow:
                 query = query.where(~rule.where)

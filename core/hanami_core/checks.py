@@ -27,7 +27,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class Check:
-    """A look at what a plugin keeps. `run` may take long, and other processes may work meanwhile."""
+    """A look at what a plugin keeps.
+
+    `run` may take long, and other processes may work meanwhile. A `cheap` one takes milliseconds, and a finding means
+    that the server can not do its work: ``/health/ready`` asks it as well.
+    """
 
     name: str
     run: Callable[[], Iterable[Finding]]
+    cheap: bool = False

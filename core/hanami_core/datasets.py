@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hanami_core import tensorfile
-from hanami_core.errors import BadRequest, CorruptFile
+from hanami_core.errors import CorruptFile, InvalidFile
 
 MAX_COLUMNS = 100_000
 MAX_VALUES = 1 << 40
@@ -43,7 +43,7 @@ class DatasetFormat(Protocol):
         Sizes and counts must be proven against the size of the files before memory is taken for them.
 
         Raises:
-            BadRequest: if a file breaks a rule of the format; the text names the file, the place and the rule.
+            InvalidFile: if a file breaks a rule of the format; the text names the file, the place and the rule.
         """
 
 
@@ -67,13 +67,13 @@ class TableWriter:
         """Fix names and widths of the columns, in order, and the type of all values: uint8 or float32.
 
         Raises:
-            BadRequest: if there are no columns, too many, or one has no name.
+            InvalidFile: if there are no columns, too many, or one has no name.
         """
         self._columns, self._dtype = dict(columns), np.dtype(dtype)
         if self._dtype not in _TYPES:
             raise TypeError(f"a table holds uint8 or float32, not {self._dtype}")
         if not columns or not 0 < self.width <= MAX_COLUMNS or min(columns.values()) < 1 or "" in columns:
-            raise BadRequest(f"a dataset needs 1 to {MAX_COLUMNS} named columns, got {self.width}")
+            raise InvalidFile(f"a dataset needs 1 to {MAX_COLUMNS} named columns, got {self.width}")
         self._reserved = len(self._header(MAX_VALUES)) + _RESERVED_HEADER
         self._reserved = len(self._header(0))
         self._file.write(bytes(self._reserved))
@@ -89,11 +89,11 @@ class TableWriter:
         """Complete the header.
 
         Raises:
-            BadRequest: if no row was written.
+            InvalidFile: if no row was written.
         """
         try:
             if not self.rows:
-                raise BadRequest("the dataset has no rows")
+                raise InvalidFile("the dataset has no rows")
             self._file.seek(0)
             self._file.write(self._header(self.rows))
         finally:

@@ -2,7 +2,7 @@
 
 `decode` is the server's side. The other side is ``python -m hanami_core.decoding``: it reads one job from its standard
 input, imports the plugin of the format and no other one, and answers with one line. Neither side knows HTTP or the
-database. What a hostile file does to a format, be it a crash, a hang or a flood of memory, ends as a `BadRequest`.
+database. What a hostile file does to a format, be it a crash, a hang or a flood of memory, ends as an `InvalidFile`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from hanami_core.datasets import Table, TableWriter
-from hanami_core.errors import BadRequest, CorruptFile
+from hanami_core.errors import BadRequest, CorruptFile, InvalidFile
 from hanami_core.lifetime import die_with
 
 _MAX_TEXT = 2000
@@ -83,7 +83,7 @@ def decode(
             to go on.
 
     Raises:
-        BadRequest: if the format refuses the files, fails, or needs more than it may use; the text says which.
+        InvalidFile: if the format refuses the files, fails, or needs more than it may use; the text says which.
         Stopped: if `step` says so.
     """
     job = {
@@ -98,10 +98,10 @@ def decode(
     }
     answer = _run(job, limits.seconds, step)
     if "refused" in answer:
-        raise BadRequest(answer["refused"])
+        raise InvalidFile(answer["refused"])
     if "failed" in answer:
         log.error("format failed", extra={"plugin": module, "format": name, **answer})
-        raise BadRequest(f"the files could not be decoded: {answer['failed']}")
+        raise InvalidFile(f"the files could not be decoded: {answer['failed']}")
     return _result(output)
 
 
@@ -109,7 +109,7 @@ def _result(output: Path) -> DecodeResult:
     try:
         table = Table.open(output)
     except CorruptFile as error:
-        raise BadRequest(f"the files could not be decoded: {error}") from error
+        raise InvalidFile(f"the files could not be decoded: {error}") from error
     return shape_of(table)
 
 

@@ -4,6 +4,7 @@ HanamiError
 ├── ClientError                    the caller can do something about it
 │   ├── BadRequest            400  a field, a body or a file breaks a rule
 │   │   ├── InvalidFile       400  an uploaded file breaks a rule of its format
+│   │   ├── TaskError         400  a task can not be done; it keeps the reason
 │   │   └── TemplateError     400  the template of a cluster breaks a rule
 │   ├── Unauthorized          401  no valid credential
 │   ├── Forbidden             403  not allowed to whoever asks
@@ -28,12 +29,14 @@ HanamiError
 
 An error that a client sees carries a *code* and parameters and no sentence, because every Api has its own words and
 languages have theirs: ``NotFound("dataset_missing", uuid=uuid)``. A parser that explains a place and a rule, such as a
-dataset format, passes its explanation as the code: an Api shows what it does not know as it is.
+dataset format, passes its explanation as the code: an Api shows what it does not know as it is. So does a task that
+fails, because what it keeps is a text, whichever Api it is read through.
 """
 
 from __future__ import annotations
 
 __all__ = [
+    "BY_STATUS",
     "BadRequest",
     "ClientError",
     "Conflict",
@@ -52,6 +55,7 @@ __all__ = [
     "SettingsError",
     "StartupError",
     "StoreMissing",
+    "TaskError",
     "TemplateError",
     "TooLarge",
     "TooManyRequests",
@@ -105,6 +109,10 @@ class BadRequest(ClientError):
 
 class InvalidFile(BadRequest):
     """An uploaded file breaks a rule of its format; the code names the file, the place and the rule in a sentence."""
+
+
+class TaskError(BadRequest):
+    """A task can not be done, however often it is tried; the code tells why in a sentence, which the task keeps."""
 
 
 class TemplateError(BadRequest):
@@ -213,3 +221,25 @@ class PluginError(HanamiError):
 
 class LeaseLost(HanamiError):
     """A worker lost its task to another one and must stop at once."""
+
+
+BY_STATUS: dict[int, type[VisibleError]] = {
+    kind.status: kind
+    for kind in (
+        BadRequest,
+        Unauthorized,
+        Forbidden,
+        NotFound,
+        MethodNotAllowed,
+        Conflict,
+        PreconditionFailed,
+        TooLarge,
+        UnsupportedMedia,
+        Unprocessable,
+        TooManyRequests,
+        InternalError,
+        Unavailable,
+        InsufficientStorage,
+    )
+}
+"""The error of each status that there is."""

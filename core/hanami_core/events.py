@@ -12,7 +12,20 @@ from typing import Any, ClassVar
 
 from hanami_core.access import Actor
 
-__all__ = ["CallAllowed", "CallFailed", "Event"]
+__all__ = [
+    "CallAllowed",
+    "CallFailed",
+    "CheckpointSaved",
+    "ClusterCreated",
+    "ClusterDeleted",
+    "DatasetReady",
+    "Event",
+    "LoginFailed",
+    "LoginSucceeded",
+    "PluginBroken",
+    "TaskEnded",
+    "UserDeleted",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,3 +61,94 @@ class CallFailed(Event):
     context: str
     input_values: Mapping[str, Any] = field(default_factory=dict)
     message: str
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What became of things. Told with `Runtime.emit` after the commit of what they tell of, by the process that did it.
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResourceEvent(Event):
+    """Something happened to the resource `uuid` of a user in a project."""
+
+    uuid: str
+    owner_id: str
+    project_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetReady(ResourceEvent):
+    """A dataset has its table: its upload was decoded, or a task has written it."""
+
+    name: ClassVar[str] = "dataset.ready"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskEnded(ResourceEvent):
+    """A task ended. `state` is how: ``finished``, ``failed`` with the reason in `error`, or ``aborted``."""
+
+    name: ClassVar[str] = "task.ended"
+    kind: str
+    partition: str
+    state: str
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterCreated(ResourceEvent):
+    """A cluster was created."""
+
+    name: ClassVar[str] = "cluster.created"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterDeleted(ResourceEvent):
+    """A cluster was deleted. A task that survives that, such as saving it, may still be open."""
+
+    name: ClassVar[str] = "cluster.deleted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointSaved(ResourceEvent):
+    """The state of the cluster `cluster_uuid` became a checkpoint."""
+
+    name: ClassVar[str] = "checkpoint.saved"
+    cluster_uuid: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoginSucceeded(Event):
+    """Somebody logged in with a secret; `address` is where that came from, empty if unknown."""
+
+    name: ClassVar[str] = "login.succeeded"
+    user_id: str
+    address: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoginFailed(Event):
+    """Somebody could not log in. There need not be a user `user_id`; `code` is that of the error."""
+
+    name: ClassVar[str] = "login.failed"
+    user_id: str
+    address: str
+    code: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserDeleted(Event):
+    """A user was deleted."""
+
+    name: ClassVar[str] = "user.deleted"
+    user_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PluginBroken(Event):
+    """A plugin does not work in this process, or only partly: `state` and `reason` are those of the plugin."""
+
+    name: ClassVar[str] = "plugin.broken"
+    plugin: str
+    state: str
+    reason: str

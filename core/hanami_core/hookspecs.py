@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hanami_core.events import Event
     from hanami_core.http import Api, Route
     from hanami_core.identity import Authenticator, IdentityProvider
+    from hanami_core.metrics import Metric
     from hanami_core.processes import Process
     from hanami_core.queue import TaskKind
     from hanami_core.runtime import Runtime
@@ -92,10 +93,7 @@ def hanami_shutdown(runtime: Runtime) -> None:
 
 @hookspec
 def hanami_processes(settings: Settings) -> Iterable[Process]:
-    """Declare processes that run beside the api and the sidecars. See `hanami_core.processes`.
-
-    The server starts them, restarts what ends or does not get ready, with longer and longer pauses, and ends them with
-    all others. It does not wait for them before it serves. Each runs once for a data directory.
+    """Declare processes that the server runs, each once, beside the api and the sidecars. See `hanami_core.processes`.
 
     :param settings: all settings.
     :returns: processes with unique names.
@@ -113,9 +111,7 @@ def hanami_processes(settings: Settings) -> Iterable[Process]:
 def hanami_schedules(runtime: Runtime) -> Iterable[Schedule]:
     """Declare what is to be done every so many seconds. See `hanami_core.schedules`.
 
-    Every process asks, and the worker runs them, of which there is one.
-
-    :param runtime: the process' runtime.
+    :param runtime: the process' runtime; every process asks, and the worker runs them, of which there is one.
     :returns: schedules with unique names.
     :failure: the plugin is broken. A run that fails is logged, and the next one comes in its turn.
 
@@ -449,9 +445,9 @@ def hanami_socket_targets() -> Iterable[SocketTarget]:
 
 @hookspec
 def hanami_event(runtime: Runtime, event: Event) -> None:
-    """Observe what happened. See `hanami_core.events` for the events that there are.
+    """Observe what happened, after the commit of what became of things. See `hanami_core.events`.
 
-    Called in the thread of the request, so it must be quick; a call that may change something waits for it.
+    Called in the thread that did it, which waits. A process that is killed before it has told an event never tells it.
 
     :param runtime: the process' runtime.
     :param event: what happened, an instance of a subclass of `hanami_core.events.Event`.
@@ -467,10 +463,27 @@ def hanami_event(runtime: Runtime, event: Event) -> None:
 
 
 @hookspec
-def hanami_checks(runtime: Runtime) -> Iterable[Check]:
-    """Add looks at what the plugin keeps; ``hanami doctor`` takes them, in a process that only looks.
+def hanami_metrics(runtime: Runtime) -> Iterable[Metric]:
+    """Tell how the plugin does, in numbers and quickly, whenever somebody asks. See `hanami_core.metrics`.
 
-    :param runtime: the process' runtime; ``runtime.role`` is `Role.INSPECT`.
+    :param runtime: the process' runtime: the api, for what is stored, and each sidecar (`Role.SIDECAR`), for what it
+        holds. What both tell counts once.
+    :returns: samples and histograms.
+    :failure: logged and counted; what other plugins tell is shown.
+
+    Example::
+
+        @hookimpl
+        def hanami_metrics():
+            return [Sample("notes_active", Note.active().count(), help="Notes that are not deleted")]
+    """
+
+
+@hookspec
+def hanami_checks(runtime: Runtime) -> Iterable[Check]:
+    """Add looks at what the plugin keeps; ``hanami doctor`` takes them, ``/health/ready`` those that are cheap.
+
+    :param runtime: the process' runtime; ``runtime.role`` is `Role.INSPECT` for the doctor, `Role.API` for readiness.
     :returns: checks; their findings are shown. A file of the plugin's own that it does not know is one.
     :failure: shown as a finding; other checks go on.
 
@@ -478,11 +491,7 @@ def hanami_checks(runtime: Runtime) -> Iterable[Check]:
 
         @hookimpl
         def hanami_checks(runtime):
-            def unknown_files():
-                for file in strays(runtime):
-                    yield Finding(f"note {file.name}", "nobody knows this file", (file,))
-
-            return [Check("files of notes", unknown_files)]
+            return [Check("files of notes", lambda: [Finding(f.name, "is unknown", (f,)) for f in strays(runtime)])]
     """
 
 

@@ -4,20 +4,24 @@ An *authenticator* owns one scheme: it looks at a whole request, or at the hands
 credential stands for. Schemes are bound to Apis by `hanami_core.http.Api.schemes`, so a credential opens only the Apis
 that name its scheme. The *identity provider* knows which users there are, proves their secrets and tells where they
 work; every scheme that lets people log in with a secret asks it, so that none goes round the limits of logins.
+
+What a scheme keeps beside a credential, or writes into it, is a `Principal`: it names a user and a membership and
+grants nothing by itself. The provider is asked for both each time, so that the credential ends with either of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 from hanami_core.access import Actor
+from hanami_core.errors import Unauthorized
 
 if TYPE_CHECKING:
     import falcon
 
-__all__ = ["Account", "Authenticator", "IdentityProvider", "ProjectMembership"]
+__all__ = ["Account", "Authenticator", "IdentityProvider", "Principal", "ProjectMembership", "membership_of"]
 
 
 @runtime_checkable
@@ -84,3 +88,62 @@ class IdentityProvider(Protocol):
 
     def memberships(self, account: Account) -> Sequence[ProjectMembership]:
         """Return where a user can work, the default one first."""
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Whom a credential was issued for: a user, and a membership by project and uuid (`place`).
+
+    `mark` is that of the account, which changes with the user's secret.
+    """
+
+    user_id: str
+    mark: str
+    project_id: str
+    place: str
+
+    @classmethod
+    def of(cls, account: Account, membership: ProjectMembership) -> Self:
+        """Return what stands for an account in one of its projects."""
+        return cls(account.id, account.mark, membership.project_id, membership.uuid)
+
+    def actor(
+        self, provider: IdentityProvider | None, scheme: str, attributes: Mapping[str, str] | None = None
+    ) -> Actor:
+        """Return the user as an actor; for `Authenticator.identify`.
+
+        Raises:
+            Unauthorized: if user, secret or membership are no longer those that the credential was issued for.
+        """
+        account = None if provider is None else provider.find(self.user_id)
+        if provider is None or account is None or account.mark != self.mark:
+            raise Unauthorized("credential_invalid")
+        found = provider.memberships(account)
+        here = next((one for one in found if (one.project_id, one.uuid) == (self.project_id, self.place)), None)
+        if here is None:
+            raise Unauthorized("credential_invalid")
+        return Actor(
+            account.id,
+            account.name,
+            here.project_id,
+            here.role,
+            account.is_admin,
+            here.is_project_admin,
+            scheme=scheme,
+            attributes=attributes or {},
+        )
+
+
+def membership_of(provider: IdentityProvider, account: Account, project_id: str | None = None) -> ProjectMembership:
+    """Return the membership of an account in a project, its default one if none is named.
+
+    Raises:
+        Unauthorized: if there is none.
+    """
+    found = provider.memberships(account)
+    membership = next((one for one in found if project_id in (None, one.project_id)), None)
+    if membership is None and project_id is None:
+        raise Unauthorized("no_project_assigned", user=account.id)
+    if membership is None:
+        raise Unauthorized("project_not_assigned", user=account.id, project=project_id)
+    return membership

@@ -23,11 +23,12 @@ from hanami_core.compute.descriptions import Describer
 from hanami_core.compute.identity import host_uuids
 from hanami_core.datasets import DatasetFormat
 from hanami_core.dialects import TemplateDialect
-from hanami_core.errors import BadRequest, StartupError
+from hanami_core.errors import StartupError, TemplateError
+from hanami_core.events import Event, PluginBroken
 from hanami_core.http import Api, RouteTable
 from hanami_core.identity import Authenticator, IdentityProvider
 from hanami_core.network import Template
-from hanami_core.plugin_host import PluginHost, Registry, installed_plugins, read_disabled
+from hanami_core.plugin_host import PluginHost, PluginState, Registry, installed_plugins, read_disabled
 from hanami_core.processes import Process
 from hanami_core.queue import Partition, Task, TaskKind, TaskQueue
 from hanami_core.roles import Role
@@ -79,6 +80,7 @@ class Runtime:
     host_uuids: dict[str, str] = field(default_factory=dict)
     compute: ComputeHost | None = None
     _describer: Describer | None = None
+    _told: set[tuple[str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         """Let the queue know the kinds of tasks."""
@@ -153,6 +155,8 @@ class Runtime:
         self.plugins.require_essential()
         if self.role.writes and not self.authenticators:
             raise StartupError("no plugin authenticates users; see 'hanami plugins'")
+        self._tell_broken()
+        self.plugins.watch(self._tell_broken)
 
     def _gather(self) -> None:
         """Fill the registries, in an order in which each may look at those before it."""
@@ -160,6 +164,7 @@ class Runtime:
         self.authenticators = host.authenticators(self)
         self.identity = host.identity(self)
         self.apis = host.apis(self)
+        self._name_missing_schemes()
         self.formats = host.dataset_formats()
         self.hosts = host.compute_hosts(self.settings, self)
         self.host_uuids = host_uuids(self.settings.data_dir, self.hosts, write=self.role.writes)
@@ -169,6 +174,11 @@ class Runtime:
         self.targets = host.socket_targets()
         self.processes = host.processes(self.settings)
         self.schedules = host.schedules(self)
+
+    def _name_missing_schemes(self) -> None:
+        for api in self.apis.values():
+            for scheme in set(api.schemes) - set(self.authenticators):
+                log.warning("api %s accepts the scheme %s, which no plugin brings", api.name, scheme)
 
     def _gather_routes(self) -> None:
         """Gather the routes; again without those that broke meanwhile, because routes are made of registries."""
@@ -219,6 +229,26 @@ class Runtime:
         )
         self._describer = Describer(self.settings.data_dir, self.compute)
 
+    def emit(self, event: Event) -> None:
+        """Tell all plugins what happened, when the current transaction is durable; at once outside of one.
+
+        A plugin that fails to observe it changes nothing. Nothing of it is stored: a process that is killed between the
+        commit and this tells nobody, and nobody is told later.
+        """
+        if self.role.writes:
+            database.after_commit(partial(self.plugins.event, self, event))
+
+    def _tell_broken(self) -> None:
+        """Tell of plugins that do not work any more, each once."""
+        for plugin in self.plugins.plugins.values():
+            bad = plugin.state in (PluginState.BROKEN, PluginState.DEGRADED)
+            known = (plugin.name, plugin.state)
+            if bad and known not in self._told and self.role.writes:
+                self._told.add(known)
+                event = PluginBroken(actor=None, plugin=plugin.name, state=str(plugin.state), reason=plugin.reason)
+                # It may have broken in a transaction that is rolled back for it, and is broken all the same.
+                database.after_transaction(partial(self.plugins.event, self, event))
+
     def close(self) -> None:
         """Let the plugins end, stop the compute host and close the storage."""
         self.plugins.shutdown(self)
@@ -240,14 +270,13 @@ class Runtime:
         """Return the template that the first dialect which recognises `text` makes of it.
 
         Raises:
-            TemplateError: if it breaks a rule.
-            BadRequest: if no dialect recognises it.
+            TemplateError: if none does, or the text breaks a rule.
         """
         for dialect in self.dialects.values():
             if dialect.recognises(text):
                 return dialect.parse(text, rules.declarations(self.rules.values()))
         names = ", ".join(self.dialects) or "none"
-        raise BadRequest(f"unknown language, known are: {names}")
+        raise TemplateError(f"unknown language, known are: {names}")
 
     def rules_for(self, template: Template, host_kind: str) -> NetworkRules:
         """Return the rule set that runs a template on a kind of host, see `rules.choose`."""

@@ -11,19 +11,19 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
 
 import falcon
 
 from hanami_core.errors import Unavailable
-from hanami_core.http import BoundRoute, Call, Events, File, Page, ServerEvent, Stream
+from hanami_core.http import Api, BoundRoute, Call, Events, File, Page, ServerEvent, Stream
 
 __all__ = ["Answers"]
 
 PIECE = 1 << 16
 RETRY_SECONDS = 5
+ALIVE = b": alive\n\n"
 
 log = logging.getLogger("hanami.http")
 
@@ -54,7 +54,7 @@ class Answers:
             call.resp.content_type = "text/event-stream"
             call.resp.cache_control = ["no-cache"]
             call.resp.set_header("X-Accel-Buffering", "no")
-            call.resp.stream = self._guarded(map(_event, result.events), failed, result.events)
+            call.resp.stream = self._guarded(_frames(result, bound.api), failed, result.events)
         else:
             bound.api.answer(call, bound.route, result)
         if call.req.method == "HEAD":
@@ -106,36 +106,50 @@ def _close(source: object) -> None:
             log.exception("stream did not close")
 
 
-def _event(event: ServerEvent | None) -> bytes:
-    if event is None:
-        return b": alive\n\n"
+def _frames(events: Events, api: Api) -> Iterator[bytes]:
+    return (ALIVE if event is None else _frame(event, api) for event in events.events)
+
+
+def _frame(event: ServerEvent, api: Api) -> bytes:
+    data = event.data if isinstance(event.data, str) else api.render(event.data)
     lines = [f"{name}: {value}" for name, value in (("event", event.event), ("id", event.id)) if value]
     # Lines of bytes end where those of the protocol do; lines of text end at more characters than that.
-    lines += [f"data: {line.decode()}" for line in event.data.encode().splitlines() or [b""]]
+    lines += [f"data: {line.decode()}" for line in data.encode().splitlines() or [b""]]
     return ("\n".join(lines) + "\n\n").encode()
 
 
 class _Sent:
     """A file while it is sent, piece by piece."""
 
-    def __init__(self, file: BinaryIO, remove: Path | None) -> None:
-        self._file, self._remove = file, remove
+    def __init__(self, opened: BinaryIO, file: File) -> None:
+        self._opened, self._file = opened, file
 
     def read(self, size: int | None = None, /) -> bytes:
         """Return the next piece."""
-        return self._file.read(size if size is not None and size > 0 else PIECE)
+        return self._opened.read(size if size is not None and size > 0 else PIECE)
 
     def close(self) -> None:
         """Close the file, and remove it if it was made for this answer."""
-        self._file.close()
-        if self._remove is not None:
-            with suppress(FileNotFoundError):
-                self._remove.unlink()
+        if not self._opened.closed:
+            self._opened.close()
+            _finish(self._file)
+
+
+def _finish(file: File) -> None:
+    if file.remove:
+        with suppress(FileNotFoundError):
+            file.path.unlink()
+    if file.done is not None:
+        file.done()
 
 
 def _send_file(response: falcon.Response, file: File) -> None:
-    opened = file.path.open("rb")
+    try:
+        opened = file.path.open("rb")
+    except BaseException:
+        _finish(file)
+        raise
     response.content_type = file.content_type
     if file.name:
         response.set_header("Content-Disposition", f"attachment; filename*=UTF-8''{quote(file.name)}")
-    response.set_stream(_Sent(opened, file.path if file.remove else None), os.fstat(opened.fileno()).st_size)
+    response.set_stream(_Sent(opened, file), os.fstat(opened.fileno()).st_size)

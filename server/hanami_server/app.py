@@ -13,53 +13,24 @@ from typing import Any
 import falcon
 import peewee
 
-from hanami_core.errors import (
-    BadRequest,
-    Conflict,
-    Forbidden,
-    InternalError,
-    MethodNotAllowed,
-    NotFound,
-    TooLarge,
-    TooManyRequests,
-    Unauthorized,
-    Unavailable,
-    Unprocessable,
-    UnsupportedMedia,
-    VisibleError,
-)
+from hanami_core.errors import BY_STATUS, BadRequest, InternalError, Unavailable, VisibleError
 from hanami_core.events import CallFailed
 from hanami_core.http import METHODS, Api, BoundRoute, Call
 from hanami_core.ids import new_uuid
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import reset
+from hanami_server import process_metrics
 from hanami_server.answers import Answers
 from hanami_server.gate import Gate
 from hanami_server.health import LIVE_PATH, READY_PATH, Live, Ready
 from hanami_server.logs import hide_secrets, without_secrets
 from hanami_server.origin import Origin
+from hanami_server.request_counts import RequestTimer
 
 __all__ = ["AccessLog", "Endpoint", "Server", "create_app"]
 
 App = falcon.App[falcon.Request, falcon.Response]
 Responder = Callable[..., None]
-
-_ERRORS: dict[int, type[VisibleError]] = {
-    kind.status: kind
-    for kind in (
-        BadRequest,
-        Unauthorized,
-        Forbidden,
-        NotFound,
-        MethodNotAllowed,
-        Conflict,
-        TooLarge,
-        UnsupportedMedia,
-        Unprocessable,
-        TooManyRequests,
-        Unavailable,
-    )
-}
 
 log = logging.getLogger("hanami.http")
 
@@ -68,6 +39,7 @@ def create_app(runtime: Runtime) -> App:
     """Return the application that serves the routes of all plugins of a runtime."""
     server = Server(runtime)
     app: App = falcon.App()
+    app.add_middleware(RequestTimer(runtime))
     app.add_middleware(AccessLog())
     app.add_middleware(server)
     app.add_error_handler(Exception, server.fail)
@@ -78,6 +50,7 @@ def create_app(runtime: Runtime) -> App:
     app.add_route(LIVE_PATH, Live())
     app.add_route(READY_PATH, Ready(runtime))
     app.add_sink(server.unknown, "/")
+    process_metrics.contribute(runtime)
     return app
 
 
@@ -139,9 +112,11 @@ class Server:
         api, route = bound.api, bound.route
         limit = self._limit if route.max_body is None else route.max_body
 
-        def respond(req: falcon.Request, resp: falcon.Response, **params: Any) -> None:
+        def respond(req: falcon.Request, resp: falcon.Response, /, **params: Any) -> None:
             req.context.api, req.context.bound = api, bound
             resp.set_header("Server", api.server)
+            if route.status is not None:
+                resp.status = route.status
             api.begin(req, route, limit)
             access = self._gate.open(req, bound)
             call = Call(self._runtime, access, req, resp, self._origin.address(req.env), params, limit)
@@ -182,7 +157,7 @@ class Server:
             allowed = tuple(name for name in METHODS if name in (error.headers or {}).get("Allow", ""))  # type: ignore[union-attr]
             self.refuse(req, resp, self._unknown(req, allowed), params)
             return
-        kind = _ERRORS.get(error.status_code, BadRequest if error.status_code < 500 else Unavailable)
+        kind = BY_STATUS.get(error.status_code, BadRequest if error.status_code < 500 else Unavailable)
         self.refuse(req, resp, kind(error.description or error.title or ""), params)
 
     def fail(self, req: falcon.Request, resp: falcon.Response, error: Exception, params: dict[str, Any]) -> None:

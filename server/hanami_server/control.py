@@ -15,7 +15,7 @@ from hanami_core import localsocket
 
 __all__ = ["LONGEST_LINE", "Unreachable", "ask"]
 
-LONGEST_LINE = 1 << 16
+LONGEST_LINE = 1 << 20
 
 
 class Unreachable(Exception):

@@ -15,6 +15,7 @@ import peewee
 from hanami_core.checks import Finding
 from hanami_core.errors import HanamiError
 from hanami_core.plugin_host import PluginState
+from hanami_core.queue import Partition, Task
 from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
 from hanami_core.storage.blobs import Blob
@@ -31,7 +32,7 @@ def examine(data_dir: Path) -> tuple[int, list[Finding]]:
     """Return how many blobs there are, and what is wrong."""
     runtime = Runtime.open(data_dir, Role.INSPECT)
     try:
-        findings = [*_database(runtime), *_blobs(runtime), *_checks(runtime)]
+        findings = [*_database(runtime), *_queue(runtime), *_blobs(runtime), *_checks(runtime)]
         # Last, because a plugin may fail in its checks.
         return _count_blobs(), [*_plugins(runtime), *findings]
     finally:
@@ -79,6 +80,12 @@ def _read(model: type[peewee.Model]) -> Iterator[Finding]:
     for _ in model.select().iterator():
         pass
     yield from ()
+
+
+def _queue(runtime: Runtime) -> Iterator[Finding]:
+    tables = {model._meta.table_name for model in (Partition, Task)}
+    if tables <= set(runtime.database.driver.get_tables()):  # else that is a finding of its own
+        yield from _guarded("queue", lambda: [Finding(*found) for found in runtime.queue.disagreements()])
 
 
 # -- blobs ------------------------------------------------------------------------------------------------------------

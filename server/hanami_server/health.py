@@ -1,17 +1,19 @@
 """The two resources that tell an operator's tools how the server is; they need no login.
 
-``live`` means that this process answers. ``ready`` means that a real request ran through every compute host just now.
-Must not know how a sidecar finds that out.
+``live`` means that this process answers. ``ready`` means that a real request ran through every compute host just now,
+and that no cheap check of a plugin found anything. Must not know how a sidecar, or a plugin, finds that out.
 """
 
 from __future__ import annotations
 
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import falcon
 import msgspec
 
+from hanami_core.checks import Check
 from hanami_core.runtime import Runtime
 from hanami_server.control import Unreachable, ask
 from hanami_server.paths import control_path
@@ -21,6 +23,8 @@ __all__ = ["LIVE_PATH", "READY_PATH", "Live", "Ready"]
 LIVE_PATH = "/health/live"
 READY_PATH = "/health/ready"
 PATIENCE = 3.0
+
+log = logging.getLogger("hanami.health")
 
 
 class Live:
@@ -37,19 +41,30 @@ class Ready:
     def __init__(self, runtime: Runtime) -> None:
         """Watch the hosts of a runtime."""
         self._runtime = runtime
+        self._checks = [found for found in runtime.plugins.checks(runtime) if found.item.cheap]
 
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer 200 if every host answers a request, else 503 with the reasons."""
+        """Answer 200 if every host answers a request and no check finds anything, else 503 with the reasons."""
         with ThreadPoolExecutor(max_workers=8) as threads:
             hosts = dict(zip(self._runtime.hosts, threads.map(self._host, self._runtime.hosts), strict=True))
-        ready = bool(hosts) and all(host["ready"] for host in hosts.values())
-        _render(resp, 200 if ready else 503, {"status": "ready" if ready else "unready", "hosts": hosts})
+        findings = [text for found in self._checks if found.plugin.works for text in _findings(found.item)]
+        ready = bool(hosts) and all(host["ready"] for host in hosts.values()) and not findings
+        answer = {"status": "ready" if ready else "unready", "hosts": hosts}
+        _render(resp, 200 if ready else 503, answer | ({"findings": findings} if findings else {}))
 
     def _host(self, name: str) -> dict[str, Any]:
         try:
             return ask(control_path(self._runtime.settings.data_dir, name), "probe", PATIENCE)
         except Unreachable as error:
             return {"ready": False, "reason": str(error)}
+
+
+def _findings(check: Check) -> list[str]:
+    try:
+        return [f"{finding.where}: {finding.what}" for finding in check.run()]
+    except Exception as error:
+        log.exception("check failed", extra={"check": check.name})
+        return [f"{check.name}: {type(error).__name__}"]
 
 
 def _render(resp: falcon.Response, status: int, content: Any) -> None:

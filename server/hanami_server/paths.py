@@ -15,6 +15,7 @@ __all__ = [
     "host_lock_path",
     "plugin_states_path",
     "process_lock_path",
+    "request_counts_path",
     "server_lock_path",
     "state_path",
     "worker_lock_path",
@@ -44,6 +45,11 @@ def plugin_states_path(data_dir: Path) -> Path:
 def process_lock_path(data_dir: Path, name: str) -> Path:
     """Return the file that a process of a plugin holds locked."""
     return run_directory(data_dir) / f"process-{name}.lock"
+
+
+def request_counts_path(data_dir: Path) -> Path:
+    """Return the directory in which the workers of the api count requests."""
+    return run_directory(data_dir) / "requests"
 
 
 def worker_lock_path(data_dir: Path) -> Path:

@@ -1,6 +1,7 @@
-"""What became of the plugins in each process of a running server: one file a process, written whenever that changes.
+"""What became of the plugins in each process of a running server, one file a process.
 
-Owns the files at both ends. Must not know plugins other than by what the plugin host says of them.
+It is written whenever one of them fails or changes its state. Owns the files at both ends.
+Must not know plugins other than by what the plugin host says of them.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from hanami_core.errors import StartupError
 from hanami_core.localsocket import run_directory
 from hanami_server import lifetime, logs
 from hanami_server.child import Child
-from hanami_server.paths import plugin_states_path, server_lock_path, state_path
+from hanami_server.paths import plugin_states_path, request_counts_path, server_lock_path, state_path
 from hanami_server.plan import Plan
 from hanami_server.process import Launch, Options, arguments
 
@@ -71,7 +71,8 @@ def serve(data_dir: Path, flags: Mapping[str, str]) -> int:
         options = Options(data_dir, flags=dict(flags), parent=os.getpid())
         run_directory(data_dir).mkdir(mode=0o700, exist_ok=True)
         state_path(data_dir).unlink(missing_ok=True)
-        shutil.rmtree(plugin_states_path(data_dir), ignore_errors=True)
+        for former in (plugin_states_path(data_dir), request_counts_path(data_dir)):
+            shutil.rmtree(former, ignore_errors=True)
         plan = _prepare(options)
         logs.configure(plan.log_level, "supervisor")
         with bind(*plan.address) as listener:

@@ -34,7 +34,7 @@ ELSEWHERE = {
     ("GET", "/user/project"): "user project list",
 }
 
-ABOUT_THE_API = {("GET", "/openapi.json"), ("GET", "/docs")}
+ABOUT_THE_API = {("GET", "/openapi.json"), ("GET", "/docs"), ("GET", "/metrics")}
 
 
 @pytest.fixture(scope="module")

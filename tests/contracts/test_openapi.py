@@ -7,11 +7,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from falcon import inspect as falcon_inspect
 
-from hanami_core.http import Api, BoundRoute, Empty, Page, Route
-from hanami_plugins.openapi import describe
+from hanami_core.http import NATIVE, Api, BoundRoute, Empty, Page, Route
+from hanami_plugins.openapi import describe, document_of
 from hanami_server.health import LIVE_PATH, READY_PATH
 from tests.whole import Whole
 
@@ -71,7 +72,10 @@ def test_every_route_is_described_and_nothing_else(whole: Whole, document: dict[
         if not method.internal
     }
     described = {(method, path) for method, path, _ in operations(document)}
-    assert served == described | {("GET", LIVE_PATH), ("GET", READY_PATH)}
+    others = [json.loads(bytes(document_of(whole.runtime, name))) for name in whole.runtime.apis if name != NATIVE]
+    elsewhere = {(method, path) for other in others for method, path, _ in operations(other)}
+    assert served == described | elsewhere | {("GET", LIVE_PATH), ("GET", READY_PATH)}
+    assert ("GET", "/metrics") in elsewhere
     assert {method for method, _ in described} <= {"GET", "POST", "PUT", "DELETE"}
 
 
@@ -172,3 +176,71 @@ def test_a_route_with_two_kinds_of_answers_shows_both(document: dict[str, Any]) 
         {"created_at", "creator_id", "id", "is_admin", "name", "projects"},
         {"id", "is_admin", "name", "token"},
     ]
+
+
+class Change(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What is new."""
+
+    uuid: str
+    text: str
+    tags: list[str] = []
+
+
+class Only(msgspec.Struct, forbid_unknown_fields=True):
+    """Which one."""
+
+    uuid: str
+
+
+def described(*routes: Route) -> dict[str, Any]:
+    api = Api("notes", "/notes")
+    return describe(api, [BoundRoute(api, route) for route in routes], "1.0")
+
+
+def test_what_the_path_says_is_not_asked_for_in_the_body() -> None:
+    def change(call: Any, request: Any) -> Any:
+        """Change one."""
+
+    document = described(
+        Route("PATCH", "/note/{uuid:uuid}", "notes.change", Change, None, change),
+        Route("PUT", "/note/{uuid:uuid}/{number:int}/{ratio:float}", "notes.touch", Only, None, change),
+        Route("PUT", "/note/{uuid:uuid}/image", "notes.attach", None, None, change),
+    )
+    changed = document["paths"]["/notes/note/{uuid}"]["patch"]
+    assert changed["parameters"] == [
+        {"name": "uuid", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
+    ]
+    reference = changed["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    schema = document["components"]["schemas"][reference]
+    assert (set(schema["properties"]), schema["required"]) == ({"text", "tags"}, ["text"])
+    assert (schema["additionalProperties"], schema["description"]) == (False, "What is new.")
+    touched = document["paths"]["/notes/note/{uuid}/{number}/{ratio}"]["put"]
+    assert "requestBody" not in touched
+    kinds_of = {parameter["name"]: parameter["schema"]["type"] for parameter in touched["parameters"]}
+    assert kinds_of == {"uuid": "string", "number": "integer", "ratio": "number"}
+    attached = document["paths"]["/notes/note/{uuid}/image"]["put"]
+    assert attached["requestBody"]["content"] == {"*/*": {}}
+
+
+def test_an_answer_has_its_own_status_and_content_if_there_is_some() -> None:
+    def make(call: Any, request: Any) -> Any:
+        """Make one."""
+
+    document = described(
+        Route("POST", "/note", "notes.create", Only, Only, make, status=201),
+        Route("DELETE", "/note", "notes.delete", Only, None, make),
+    )
+    made, deleted = document["paths"]["/notes/note"]["post"], document["paths"]["/notes/note"]["delete"]
+    assert "content" in made["responses"]["201"]
+    assert set(deleted["responses"]["204"]) == {"description"}
+    assert "200" not in made["responses"].keys() | deleted["responses"].keys()
+
+
+def test_an_api_that_says_nothing_of_its_errors_has_those_of_the_tree() -> None:
+    def show(call: Any, request: Any) -> Any:
+        """Show one."""
+
+    document = described(Route("GET", "/note", "notes.get", Only, Only, show))
+    assert {"400", "401", "404", "412", "507"} <= set(document["paths"]["/notes/note"]["get"]["responses"])
+    response = document["components"]["responses"]["NotFound"]
+    assert list(response["content"]) == ["application/problem+json"]

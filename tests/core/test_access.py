@@ -156,6 +156,15 @@ def test_rows_come_oldest_first() -> None:
     assert [row.uuid for row in access(EVERYTHING).visible(Thing)] == made
 
 
+def test_deleted_rows_are_shown_to_who_asks_for_them_and_might_see_them() -> None:
+    rows = [thing(name) for name in "cab"]
+    for row in rows[1:]:
+        row.mark_deleted()
+    own = access(Rule(True, where=Thing.name != "b"))
+    assert [row.name for row in own.visible(Thing)] == ["c"]
+    assert [row.name for row in own.visible(Thing, deleted=True)] == ["c", "a"]
+
+
 def test_a_value_in_a_rule_is_no_sql() -> None:
     thing("a")
     own = access(Rule(True, where=Thing.owner_id == "x' OR '1'='1"))

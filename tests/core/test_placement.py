@@ -229,6 +229,6 @@ def test_a_cluster_with_open_tasks_stays(whole: Whole) -> None:
     whole.runtime.settings._resolved["compute.placement"] = "first"
     with atomic():
         whole.runtime.queue.enqueue("train", cluster.uuid, ACTOR, "t", Nothing(), 1)
-    with pytest.raises(Conflict, match="open tasks"):
+    with pytest.raises(Conflict, match="host can not be left"):
         first_template(whole.runtime, ACTOR, cluster, ["one", "two"], ["out"])
     assert Partition.get(Partition.key == cluster.uuid).host == "mine0"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import types
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +13,14 @@ import msgspec
 import peewee
 import pytest
 
-from hanami_core import hookimpl, hookspec
+from hanami_core import events, hookimpl, hookspec
 from hanami_core.access import Action, Actor, Rule
 from hanami_core.checks import Check, Finding
 from hanami_core.compute import HostContext
 from hanami_core.errors import BadRequest, PluginError, SettingsError, StartupError, Unauthorized
 from hanami_core.events import CallAllowed, Event
 from hanami_core.http import Api, Empty, Route
+from hanami_core.metrics import Sample
 from hanami_core.network.declared import NoSettings
 from hanami_core.plugin_host import EntryPoint, Plugin, PluginHost, read_disabled, write_disabled
 from hanami_core.processes import Process
@@ -432,9 +435,31 @@ def test_hook_hanami_routes() -> None:
         plugin("d", hanami_routes=lambda runtime: [("GET", "/")]),
     ]
     host = PluginHost(points)
-    assert [r.path for r in host.routes(None, {})] == ["/v1/note"]  # type: ignore[arg-type]
+    apis = {"native": Api("native", "", ("token",))}
+    assert [r.path for r in host.routes(None, apis)] == ["/v1/note"]  # type: ignore[arg-type]
     assert state(host, "b") == ("broken", "hanami_routes: GET /v1/note is taken by plugin a")
     assert state(host, "c")[0] == state(host, "d")[0] == "broken"
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/v1/note/{name}", ""),
+        ("/v1/note/{name}/image", ""),
+        ("/v1/note/all", ""),
+        ("/v1/note/{uuid}", "hanami_routes, a path like: /v1/note/{} is taken by plugin a"),
+        ("/v1/note/{name:int}", "hanami_routes, a path like: /v1/note/{} is taken by plugin a"),
+        ("/v1/note/{other}/image", "hanami_routes, a path like: /v1/note/{} is taken by plugin a"),
+    ],
+)
+def test_paths_that_a_router_can_not_tell_apart_are_refused(path: str, reason: str) -> None:
+    points = [
+        plugin("a", hanami_routes=lambda runtime: [route("/v1/note/{name}")]),
+        plugin("b", hanami_routes=lambda runtime: [replace(route(path), method="PUT")]),
+    ]
+    host = PluginHost(points)
+    host.routes(None, {"native": Api("native", "", ("token",))})  # type: ignore[arg-type]
+    assert state(host, "b") == (("broken", reason) if reason else ("active", ""))
 
 
 class Unguarded(SocketTarget):
@@ -484,6 +509,19 @@ def test_hook_hanami_event() -> None:
     assert state(host, "bad") == ("degraded", "failed in hanami_event: ValueError: boom")
 
 
+def test_hook_hanami_metrics() -> None:
+    sample = Sample("notes_active", 3)
+    points = [
+        plugin("good", hanami_metrics=lambda: [sample]),
+        plugin("bad", hanami_metrics=lambda runtime: boom()),
+        plugin("wrong", hanami_metrics=lambda: [3]),
+    ]
+    host = PluginHost(points)
+    assert host.metrics(None) == [sample]
+    assert state(host, "bad") == ("degraded", "failed in hanami_metrics: ValueError: boom")
+    assert state(host, "wrong")[0] == "degraded"
+
+
 def test_hook_hanami_checks() -> None:
     check = Check("mine", lambda: [Finding("here", "bad")])
     points = [plugin("good", hanami_checks=lambda: [check]), plugin("bad", hanami_checks=lambda runtime: boom())]
@@ -493,8 +531,9 @@ def test_hook_hanami_checks() -> None:
 
 
 def test_events_have_different_names() -> None:
-    kinds = Event.__subclasses__()
-    assert len({kind.name for kind in kinds}) == len(kinds) == 2
+    kinds = [kind for name in events.__all__ if (kind := getattr(events, name)) is not Event]
+    assert len({kind.name for kind in kinds}) == len(kinds) == 11
+    assert all(re.fullmatch(r"[a-z]+\.[a-z]+", kind.name) for kind in kinds)
 
 
 class Directory:

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from hanami_core.access import Actor
 from hanami_core.errors import BadRequest, NotFound, StartupError, Unauthorized
+from hanami_core.keys import KEY_BYTES, create_key, read_key
 from hanami_plugins.api_v1_0alpha.sentences import SENTENCES
-from hanami_plugins.auth_jwt.keys import KEY_BYTES, KEY_FILE, create_key, read_key
 from hanami_plugins.auth_jwt.tokens import AUDIENCE, Claims, Tokens
 from hanami_plugins.users import find_user
 from hanami_plugins.users.accounts import replace_passphrase
@@ -29,6 +29,7 @@ from tests.plugins.identity import ADMIN, MEMBER, HandClock, Site, add_user
 DENIED = "ACCESS DENIED!\nUser or passphrase is incorrect."
 INVALID = "Failed to validate JWT-Token with error: invalid token supplied"
 CLAIMS = Claims("asdf", "1.0", "admin", "")
+KEY_FILE = "token.key"
 KEY = bytes(range(KEY_BYTES))
 
 

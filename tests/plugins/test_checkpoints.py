@@ -5,14 +5,19 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
+from hanami_core import hookimpl
+from hanami_core.errors import LeaseLost
+from hanami_core.events import CheckpointSaved, Event, TaskEnded
+from hanami_core.plugin_host import EntryPoint
 from hanami_core.queue import Job, Task
 from hanami_core.storage.blobs import Blob
 from hanami_core.testing.hosts import host_context
-from hanami_plugins.checkpoints import routes
+from hanami_plugins.checkpoints import service
 from hanami_plugins.clusters import LIVE, Cluster, LiveClusters, read_state, template_of
 from tests.whole import Whole
 
@@ -36,8 +41,8 @@ outputs:
 class Site(Whole):
     """An application and the work of a sidecar in one process."""
 
-    def __init__(self, directory: Path, kernels: Path) -> None:
-        super().__init__(directory)
+    def __init__(self, directory: Path, kernels: Path, *more: EntryPoint) -> None:
+        super().__init__(directory, *more)
         self.runtime.compute = self.runtime.hosts["cpu0"]
         self.runtime.compute.start(host_context(kernels))
         self.runtime.stash[LIVE] = LiveClusters(self.runtime)
@@ -77,7 +82,7 @@ def kernels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def site(tmp_path: Path, kernels: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    monkeypatch.setattr(routes, "SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr(service, "SETTLE_SECONDS", 0.0)
     with Site(tmp_path, kernels) as opened:
         yield opened
 
@@ -116,3 +121,22 @@ def test_a_cluster_without_its_network_can_be_restored_and_deleted(site: Site) -
     assert site.readable(cluster)
     Blob.delete().execute()
     assert site.call("DELETE", "cluster", uuid=cluster).status_code == 200
+
+
+def test_a_saved_checkpoint_is_told_of_and_one_that_was_aborted_is_not(tmp_path: Path, kernels: Path) -> None:
+    seen: list[Event] = []
+    observer = ModuleType("observer")
+    vars(observer)["hanami_event"] = hookimpl(lambda event: seen.append(event), specname="hanami_event")
+    with Site(tmp_path, kernels, EntryPoint("observer", "mine", "0", lambda: observer)) as site:
+        cluster = site.add()
+        checkpoint = site.save(cluster)
+        site.call("POST", "cluster/save", name="autumn", cluster_uuid=cluster)
+        task = site.runtime.queue.claim("cpu0", "cpu0/here")
+        assert task is not None
+        site.call("DELETE", "task", uuid=task.uuid, cluster_uuid=cluster)
+        with pytest.raises(LeaseLost):
+            site.runtime.kinds["save"].run(Job(site.runtime, task))
+    saved = [(e.uuid, e.cluster_uuid, e.owner_id) for e in seen if isinstance(e, CheckpointSaved)]
+    assert saved == [(checkpoint, cluster, "asdf")]
+    ended = [(e.uuid, e.kind, e.state) for e in seen if isinstance(e, TaskEnded)]
+    assert ended == [(checkpoint, "save", "finished"), (task.uuid, "save", "aborted")]

@@ -32,7 +32,7 @@ from hanami_plugins.datasets import (
     Dataset,
     add_result,
     decode,
-    description,
+    describe,
     open_table,
     seal_result,
     service,
@@ -107,7 +107,7 @@ def test_mnist_from_announcement_to_table(site: Site, tmp_path: Path) -> None:
     with open_table(site.runtime, dataset) as table:
         assert np.array_equal(table.column("picture").ravel(), np.frombuffer(files["input"][16:], np.uint8))
     assert (dataset.dtype, dataset.complete) == ("uint8", True)
-    assert description(dataset) == site.call("GET", "", uuid=uuid)["description"]
+    assert describe(dataset) == (50, 22, "uint8", {"picture": (0, 12), "label": (12, 22)})
     assert tree(tmp_path) == {f"blobs/{dataset.blob[:2]}/{dataset.blob}"}
     assert Upload.select().count() == 0
 

@@ -134,8 +134,12 @@ def test_pages_hold_a_hundred_rows_and_far_ones_none(whole: Whole) -> None:
 def test_old_rows_go(whole: Whole) -> None:
     for _ in range(301):
         whole.call("DELETE", "project", id="project")
-    assert AuditLog.select().count() == 151
-    assert AuditLog.select(peewee.fn.MIN(AuditLog.sequence)).scalar() == 151
+    schedule = whole.runtime.schedules["logs.trim"]
+    assert schedule.seconds == 60.0
+    for _ in range(2):
+        schedule.run(whole.runtime)
+        assert AuditLog.select().count() == 150
+        assert AuditLog.select(peewee.fn.MIN(AuditLog.sequence)).scalar() == 152
 
 
 def test_an_internal_error_is_told_to_admins_without_secrets(whole: Whole) -> None:
@@ -173,8 +177,9 @@ def test_huge_values_are_cut(whole: Whole) -> None:
 
 
 def test_an_observer_that_fails_is_counted_and_breaks_nothing(whole: Whole) -> None:
+    before = whole.runtime.plugins.plugins["broken"].failures
     assert whole.call("POST", "project", id="proj", name="A project").status_code == 200
-    assert whole.runtime.plugins.plugins["broken"].failures == 1
+    assert whole.runtime.plugins.plugins["broken"].failures == before + 1
     assert len(audit(whole)) == 1
 
 

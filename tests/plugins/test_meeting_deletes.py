@@ -16,7 +16,7 @@ from hanami_core.storage.database import atomic
 from hanami_plugins.checkpoints.models import Checkpoint
 from hanami_plugins.clusters import Cluster
 from hanami_plugins.datasets import Dataset
-from hanami_plugins.tasks import routes as task_routes
+from hanami_plugins.tasks import service as task_service
 from hanami_plugins.users import Membership, User
 from tests.whole import ADMIN, Whole
 
@@ -150,7 +150,7 @@ def test_a_task_is_removed_from_the_list_once(whole: Whole, blob: str, monkeypat
     stale = Task.get(Task.uuid == row.uuid)
     assert whole.call("DELETE", "task", **what).status_code == 200
     gone = whole.call("DELETE", "task", **what)
-    monkeypatch.setattr(task_routes, "_task", lambda *_: stale)
+    monkeypatch.setattr(task_service, "get_task", lambda *_: stale)
     again = whole.call("DELETE", "task", **what)
     assert (again.status_code, again.text) == (gone.status_code, gone.text)
     assert gone.status_code == 404

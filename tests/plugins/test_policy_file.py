@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 
 from hanami_core.access import ANY_ROLE, Access, Action, Actor, Rule
 from hanami_core.errors import Forbidden, StartupError
+from hanami_core.http import METHODS
 from hanami_plugins.policy_file import PolicyError, parse_policy
 from tests.plugins.identity import POLICY, Note, Site
-
-METHODS = ("GET", "POST", "PUT", "DELETE")
 
 
 def word(alphabet: str) -> st.SearchStrategy[str]:
@@ -24,7 +23,7 @@ def word(alphabet: str) -> st.SearchStrategy[str]:
 
 ROLES = st.lists(word("_"), min_size=1, max_size=3)
 RULES = st.lists(st.tuples(st.sampled_from(METHODS), ROLES), min_size=1, max_size=4)
-ENTRIES = st.lists(st.tuples(word("_/.-"), RULES), min_size=1, max_size=5)
+ENTRIES = st.lists(st.tuples(word("_/.-~{}"), RULES), min_size=1, max_size=5)
 BLANK = st.text(" \t\n", max_size=3)
 GAP = st.text(" \t\n", min_size=1, max_size=3)
 
@@ -73,7 +72,10 @@ def test_any_text_is_a_policy_or_an_error_with_a_place(text: str) -> None:
         ("v1/x\n", "line 1, column 1: the file ends too early, expected '- '"),
         ("v1/x\n  -GET: admin", "line 2, column 3: unexpected '-GET', expected '- '"),
         ("v1/x - GET admin", "line 1, column 12: unexpected 'admin', expected ':'"),
-        ("v1/x - get: admin", "line 1, column 8: unexpected 'get', expected DELETE or GET or POST or PUT"),
+        (
+            "v1/x - get: admin",
+            "line 1, column 8: unexpected 'get', expected DELETE or GET or HEAD or OPTIONS or PATCH or POST or PUT",
+        ),
         ("v1/x - GET: ad/min", "line 1, column 13: 'ad/min' is not the name of a role"),
         ("v1/x - GET: admin,", "line 1, column 18: the file ends too early, expected a word"),
         ("v1/x - GET: admin # all", "line 1, column 19: invalid character '#'"),

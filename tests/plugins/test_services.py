@@ -43,7 +43,7 @@ def test_users_come_and_go(site: Site) -> None:
     with pytest.raises(Conflict) as taken:
         users.create_user(site.runtime, access, "tsugumi", "Tsugumi", "asdfasdf")
     assert (taken.value.code, taken.value.parameters) == ("user_exists", {"id": "tsugumi"})
-    users.delete_user(access, "tsugumi")
+    users.delete_user(site.runtime, access, "tsugumi")
     with pytest.raises(NotFound) as missing:
         users.get_user(access, "tsugumi")
     assert (missing.value.code, missing.value.parameters) == ("user_missing", {"id": "tsugumi"})
@@ -66,7 +66,7 @@ def test_users_are_for_admins_whatever_route_leads_to_them(site: Site) -> None:
     ):
         with pytest.raises(Forbidden):
             forbidden()
-    for hidden in (lambda: users.get_user(access, "asdf"), lambda: users.delete_user(access, "asdf")):
+    for hidden in (lambda: users.get_user(access, "asdf"), lambda: users.delete_user(site.runtime, access, "asdf")):
         with pytest.raises(NotFound):
             hidden()
     assert list(users.list_users(access)) == []

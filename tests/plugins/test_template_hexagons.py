@@ -21,7 +21,7 @@ from hanami_core.network.template import COMMON_SETTINGS
 from hanami_core.network.topology import NONE
 from hanami_plugins.host_numba import hanami_network_rules
 from hanami_plugins.template_hexagons import HexagonDialect, hanami_template_dialects
-from hanami_plugins.template_hexagons.dialect import LONGEST_TEXT, PREFIX
+from hanami_plugins.template_hexagons.dialect import LONGEST_TEXT
 from hanami_plugins.template_hexagons.grammar import _SPELLED, _parser
 
 DIALECT = HexagonDialect()
@@ -71,9 +71,7 @@ def refusal(text: str) -> str:
     """Return the message of a text that is refused."""
     with pytest.raises(TemplateError) as caught:
         parse(text)
-    prefix, message = str(caught.value).split("\n", 1)
-    assert prefix + "\n" == PREFIX == "Uploaded template is not a valid cluster-template: \n"
-    return message
+    return str(caught.value)
 
 
 def test_the_plugin_adds_the_dialect() -> None:
@@ -392,8 +390,8 @@ def test_any_words_are_a_template_or_an_error_with_a_place(text: str) -> None:
     except TemplateError as error:
         message = str(error)
     else:
-        message = PREFIX + "line 1, column 1"
-    assert re.match(re.escape(PREFIX) + r"line \d+, column \d+", message)
+        message = "line 1, column 1"
+    assert re.match(r"line \d+, column \d+", message)
 
 
 @given(st.text(max_size=60))
@@ -401,7 +399,7 @@ def test_any_text_after_the_version_is_a_template_or_an_error(text: str) -> None
     try:
         parse("version: 1\n" + text)
     except TemplateError as error:
-        assert str(error).startswith(PREFIX + "line ")  # noqa: PT017
+        assert str(error).startswith("line ")  # noqa: PT017
 
 
 # -- hostile texts -----------------------------------------------------------------------------------------------------

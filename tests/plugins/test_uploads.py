@@ -27,6 +27,7 @@ from hanami_plugins.uploads import Upload, received
 from hanami_plugins.uploads.messages import failure, read_piece
 from hanami_plugins.uploads.received import Place, Receiver
 from hanami_plugins.uploads.service import CleanUp, place_of
+from tests.direct import told
 from tests.plugins.data import ADMIN, ELSEWHERE, MEMBER, OTHER, Site, message, tree
 
 SUCCESS = b"\x08\x01"
@@ -133,7 +134,7 @@ def test_only_the_creator_may_send_and_only_in_that_project(site: Site, actor: A
     upload = create(site, 10)
     with pytest.raises(NotFound) as caught:
         site.socket(upload.uuid, actor)
-    assert str(caught.value) == f"Tempfile with UUID '{upload.uuid}' not found"
+    assert str(told(site.runtime, caught.value)) == f"Tempfile with UUID '{upload.uuid}' not found"
     assert tree(tmp_path) == set()
 
 
@@ -142,7 +143,7 @@ def test_an_unknown_file_is_not_found(site: Site, uuid: str, tmp_path: Path) -> 
     create(site, 10)
     with pytest.raises(NotFound) as caught:
         site.socket(uuid)
-    assert str(caught.value) == f"Tempfile with UUID '{uuid}' not found"
+    assert str(told(site.runtime, caught.value)) == f"Tempfile with UUID '{uuid}' not found"
     assert tree(tmp_path) == set()
 
 

@@ -89,6 +89,6 @@ def start_server(launch: StartServer) -> Iterator[StartServer]:
 
 @pytest.fixture(scope="session")
 def server(launch: StartServer) -> Iterator[harness.ServerProcess]:
-    """Server that no test may harm."""
-    with launch(server_stub__hosts="cpu0,cpu1", sockets__timeout=2, http__timeout=2) as running:
+    """Server that no test may harm. What it allows is allowed to each process that answers REST, so it has one."""
+    with launch(server_stub__hosts="cpu0,cpu1", http__workers=1, sockets__timeout=2, http__timeout=2) as running:
         yield running

@@ -18,9 +18,10 @@ import peewee
 
 from hanami_core import hookimpl
 from hanami_core.access import Action, Actor, Rule
+from hanami_core.clock import Moment
 from hanami_core.compute import HostDescription
 from hanami_core.errors import BadRequest, NotFound, Unauthorized
-from hanami_core.http import Api, Empty, Events, Route, ServerEvent, Stream
+from hanami_core.http import Api, Empty, Events, File, Route, ServerEvent, Stream
 from hanami_core.network import NetworkState, StateHead
 from hanami_core.network.declared import NoSettings
 from hanami_core.processes import Process, ProcessContext
@@ -90,7 +91,11 @@ class Tokens:
 
 @hookimpl
 def hanami_apis():
-    return [NativeApi("/v1"), Api("other", "/other", schemes=("token",), server="Other/2")]
+    return [
+        NativeApi("/v1"),
+        Api("other", "/other", schemes=("token",), server="Other/2"),
+        Api("lonely", "/lonely", schemes=("nowhere",)),
+    ]
 
 
 @hookimpl
@@ -188,6 +193,10 @@ def events(call, request):
     return Events(ServerEvent(f"number\u2028{n}", event="count", id=str(n)) for n in range(request.count))
 
 
+def moments(call, request):
+    return Events([None, ServerEvent({"at": Moment(0.0)})])
+
+
 def half(call, request):
     def parts():
         yield b"begin"
@@ -207,13 +216,33 @@ def hold(call, request):
     return Stream(parts())
 
 
+def file(call, request):
+    """Send a file of the data directory, and note that it was sent."""
+    data_dir = call.runtime.settings.data_dir
+    path = data_dir / request.name
+    return File(path, name=request.name, remove=request.flag, done=lambda: note(data_dir, "sent"))
+
+
+def created(call, request):
+    if request.flag:
+        call.resp.status = 202
+    return {"made": request.name}
+
+
 @hookimpl
 def hanami_routes(runtime):
     return [
+        Route("GET", "/file", "file.get", Fields, File, file, api="other"),
+        Route("HEAD", "/file", "file.get", Fields, File, file, api="other"),
+        Route("GET", "/maybe", "maybe.get", Fields, None, lambda call, request: request.name or None),
+        Route("GET", "/maybe", "maybe.get", Fields, None, lambda call, request: request.name or None, api="other"),
+        Route("PATCH", "/made/{name}", "made.change", Fields, dict, created, api="other", status=201),
         Route("POST", "/upload", "upload.create", None, dict, upload, max_body=1 << 28),
         Route("PUT", "/upload/{name}/part", "upload.part", None, dict, upload, max_body=1 << 28),
         Route("GET", "/events", "events.get", Fields, Events, events),
         Route("GET", "/note", "other.get", Fields, dict, echo, api="other"),
+        Route("GET", "/moments", "moments.get", Fields, Events, moments),
+        Route("GET", "/moments", "moments.get", Fields, Events, moments, api="other"),
         Route("GET", "/half", "half.get", Fields, Stream, half),
         Route("GET", "/hold", "hold.get", Fields, Stream, hold),
         Route("HEAD", "/hold", "hold.get", Fields, Stream, hold, api="other"),

@@ -9,6 +9,7 @@ import pytest
 from falcon import testing
 
 from hanami_server.app import create_app
+from tests.server.conftest import open_runtime
 
 BAD_TOKEN = "Failed to validate JWT-Token with error: invalid token supplied"
 DENIED = "Access denied by policy"
@@ -149,3 +150,57 @@ def test_every_route_refuses_without_a_token(runtime):
 def test_an_answer_is_json_whatever_it_is(client):
     answer = client.simulate_post("/v1/echo", body=json.dumps({"items": [1, "é", None, 0.1]}).encode())
     assert answer.json["items"] == [1, "é", None, 0.1]
+
+
+@pytest.mark.parametrize(("method", "remove"), [("GET", False), ("GET", True), ("HEAD", True)])
+def test_a_file_tells_when_it_was_sent(client, runtime, method, remove):
+    path = runtime.settings.data_dir / "a note.txt"
+    path.write_bytes(b"content")
+    answer = client.simulate_request(method, "/other/file", query_string=f"name=a%20note.txt&flag={remove}".lower())
+    assert answer.content == (b"content" if method == "GET" else b"")
+    assert answer.headers["content-length"] == "7"
+    assert answer.headers["content-disposition"] == "attachment; filename*=UTF-8''a%20note.txt"
+    assert len((runtime.settings.data_dir / "sent").read_text().split()) == 1
+    assert path.exists() is not remove
+
+
+def test_a_file_that_is_missing_is_done_with_at_once(client, runtime):
+    assert client.simulate_get("/other/file", query_string="name=missing").status_code == 500
+    assert len((runtime.settings.data_dir / "sent").read_text().split()) == 1
+
+
+@pytest.mark.parametrize(("query", "status"), [("", 201), ("flag=true", 202)])
+def test_an_answer_has_the_status_of_its_route_unless_the_handler_sets_one(client, query, status):
+    answer = client.simulate_patch("/other/made/five", query_string=query)
+    assert (answer.status_code, answer.json) == (status, {"made": "five"})
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "status", "body"),
+    [
+        ("/other/maybe", "", 204, b""),
+        ("/other/maybe", "name=x", 200, b'"x"'),
+        ("/v1/maybe", "", 200, b"null"),
+        ("/v1/maybe", "name=x", 200, b'"x"'),
+    ],
+)
+def test_what_becomes_of_nothing_is_decided_by_the_api(client, path, query, status, body):
+    answer = client.simulate_get(path, query_string=query)
+    assert (answer.status_code, answer.content) == (status, body)
+
+
+def test_an_error_keeps_its_own_status(client):
+    answer = client.simulate_patch("/other/made/five", query_string="count=x")
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+    assert answer.json["status"] == 400
+
+
+def test_a_scheme_that_nobody_brings_is_named_at_the_start(tmp_path, caplog):
+    open_runtime(tmp_path).close()
+    assert "api lonely accepts the scheme nowhere, which no plugin brings" in caplog.text
+
+
+@pytest.mark.parametrize(("path", "moment"), [("/v1", "1970-01-01 00:00:00"), ("/other", "1970-01-01T00:00:00+00:00")])
+def test_events_are_told_in_the_words_of_their_api(client, path, moment):
+    answer = client.simulate_get(f"{path}/moments")
+    assert answer.text == f': alive\n\ndata: {{"at":"{moment}"}}\n\n'

@@ -18,7 +18,6 @@ import jwt
 import pytest
 import websocket
 
-from hanami_plugins.auth_jwt.keys import KEY_FILE
 from hanami_server.local import LocalServer
 from tests.service.wire import NO_OBJECT, NOBODY, Wire, receive
 
@@ -33,7 +32,7 @@ def signed(server: LocalServer, **changes: Any) -> str:
     """Return a token with the server's own key, claims changed or (None) left out."""
     right = Wire(server.address).login(server.user, server.passphrase)
     claims = jwt.decode(right, options={"verify_signature": False}) | changes
-    key = (server.data_dir / KEY_FILE).read_bytes()
+    key = (server.data_dir / "token.key").read_bytes()
     return jwt.encode({name: value for name, value in claims.items() if value is not None}, key, "HS256")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hanami_core.http.api import Api, ApiDescription, SocketOpening
 from hanami_core.http.call import Call, Empty, Events, File, Page, ServerEvent, Stream
-from hanami_core.http.fields import Body
+from hanami_core.http.fields import Body, expect_digest, raw_target
 from hanami_core.http.lists import MOST_ROWS, Listing, Paging, Table, listing, paged, table
 from hanami_core.http.route import METHODS, NATIVE, SAFE_METHODS, Handler, Route
 from hanami_core.http.routing import BoundRoute, RouteTable
@@ -32,7 +32,9 @@ __all__ = [
     "SocketOpening",
     "Stream",
     "Table",
+    "expect_digest",
     "listing",
     "paged",
+    "raw_target",
     "table",
 ]

@@ -7,6 +7,7 @@ modern API: fields from the path, the query and a JSON body, answers as JSON, er
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -18,9 +19,11 @@ import msgspec
 from hanami_core.access import Action
 from hanami_core.clock import Moment
 from hanami_core.errors import (
+    BY_STATUS,
     ClientError,
     MethodNotAllowed,
     NotFound,
+    PluginError,
     TooManyRequests,
     Unauthorized,
     Unavailable,
@@ -28,6 +31,7 @@ from hanami_core.errors import (
 )
 from hanami_core.http.call import Call
 from hanami_core.http.fields import body_fields, convert, query_fields
+from hanami_core.http.paths import without_converters
 from hanami_core.http.route import Route
 
 if TYPE_CHECKING:
@@ -38,19 +42,24 @@ __all__ = ["Api", "ApiDescription", "SocketOpening"]
 PROBLEM = "application/problem+json"
 JSON = "application/json"
 
+_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
+_PREFIX = re.compile(r"(/[A-Za-z0-9_.~-]+)*")
+
+PROBLEMS = {str(status): (kind.__name__, (kind.__doc__ or "").splitlines()[0]) for status, kind in BY_STATUS.items()}
+
 
 @dataclass(frozen=True)
 class ApiDescription:
     """What an OpenAPI document says about an Api besides its routes.
 
-    `security` maps names of schemes to OpenAPI's security schemes; `errors` maps statuses to a name and an explanation;
-    `error_type` is their media type.
+    `security` maps names of schemes to OpenAPI's security schemes; `errors` maps statuses to a name and an explanation,
+    and `error_type` is their media type.
     """
 
     title: str
     about: str = ""
     security: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    errors: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    errors: Mapping[str, tuple[str, str]] = field(default_factory=lambda: PROBLEMS)
     error_type: str = PROBLEM
 
 
@@ -74,6 +83,9 @@ class Api:
         fallback: whether it answers for paths that no prefix covers; one Api of an installation may.
         hides_unknown: whether somebody who is not allowed to learns nothing about which paths exist: identity and
             policy come before "there is no such path".
+
+    Raises:
+        PluginError: if name, prefix or schemes can not be ones.
     """
 
     sentences: Mapping[str, str] = {}
@@ -89,6 +101,14 @@ class Api:
         fallback: bool = False,
         hides_unknown: bool = False,
     ) -> None:
+        rules = (
+            (bool(_NAME.fullmatch(name)), "its name must be made of small letters, digits and _ . -"),
+            (bool(_PREFIX.fullmatch(prefix)), f"its prefix {prefix!r} must be empty or look like /notes/v1"),
+            (not isinstance(schemes, str), "its schemes must be several names, not a text"),
+        )
+        for holds, message in rules:
+            if not holds:
+                raise PluginError(f"api {name}: {message}")
         self.name = name
         self.prefix = prefix
         self.schemes = schemes
@@ -104,8 +124,8 @@ class Api:
         return (route.path if route.root else self.prefix + route.path) or "/"
 
     def endpoint(self, route: Route) -> str:
-        """Return what policy files and audit logs call the path of a route."""
-        return self.path_of(route).lstrip("/")
+        """Return what policy files and audit logs call the path of a route; parameters have their names only."""
+        return without_converters(self.path_of(route)).lstrip("/")
 
     def action(self, route: Route) -> Action:
         """Return the action that a caller of a route needs."""
@@ -165,6 +185,10 @@ class Api:
             return {"type": ["string", "null"], "format": "date-time"}
         raise NotImplementedError
 
+    def render(self, value: object) -> str:
+        """Return the text of what a service returned, where it is a part of an answer: the data of an event."""
+        return self._encoder.encode(value).decode()
+
     def answer(self, call: Call, route: Route, result: object) -> None:
         """Render what a handler returned into ``call.resp``; None is an answer without content."""
         if result is None:
@@ -177,7 +201,11 @@ class Api:
         text = self.sentences.get(error.code)
         if text is None and route is not None:
             text = route.errors.get(error.code)
-        return str(error) if text is None else text.format_map(error.parameters)
+        try:
+            return str(error) if text is None else text.format_map(error.parameters)
+        except (LookupError, ValueError, AttributeError):
+            # An error that can not be told in full must not become another one.
+            return str(error)
 
     def refuse(
         self, request: falcon.Request, response: falcon.Response, error: VisibleError, route: Route | None = None

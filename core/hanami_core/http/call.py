@@ -6,7 +6,7 @@ status, headers and cookies of the answer those of `Call.resp`. Must not know an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -92,13 +92,15 @@ class Page:
 class File:
     """A file to be sent without holding it in memory.
 
-    `name` is what a client saves it as; `remove` deletes the file after it was sent.
+    `name` is what a client saves it as; `remove` deletes the file after it was sent. `done` is called then, whatever
+    became of it: it may release a lease.
     """
 
     path: Path
     content_type: str = "application/octet-stream"
     name: str = ""
     remove: bool = False
+    done: Callable[[], object] | None = None
 
 
 @dataclass(frozen=True)
@@ -116,9 +118,12 @@ class Stream:
 
 @dataclass(frozen=True)
 class ServerEvent:
-    """One server-sent event. `data` may have several lines."""
+    """One server-sent event.
 
-    data: str
+    `data` is a text, which may have several lines, or what a handler would answer with: then the Api renders it.
+    """
+
+    data: object
     event: str = ""
     id: str = ""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -9,12 +11,22 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from hanami_core.errors import BadRequest, TooLarge
+from hanami_core.errors import BadRequest, TooLarge, VisibleError
 
 if TYPE_CHECKING:
     import falcon
 
-__all__ = ["Body", "Readable", "body_fields", "body_of", "convert", "query_fields", "read_body"]
+__all__ = [
+    "Body",
+    "Readable",
+    "body_fields",
+    "body_of",
+    "convert",
+    "expect_digest",
+    "query_fields",
+    "raw_target",
+    "read_body",
+]
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -45,6 +57,8 @@ def read_body(stream: Readable, length: int | None, chunked: bool, limit: int) -
         return b""
     try:
         body = stream.read(limit + 1 if length is None else length)
+    except VisibleError:
+        raise
     except Exception as error:  # of whatever kind the server's parser has; the framing is the client's
         raise BadRequest("body_unreadable", reason=str(error)) from error
     if len(body) > limit:
@@ -52,6 +66,53 @@ def read_body(stream: Readable, length: int | None, chunked: bool, limit: int) -
     if length is not None and len(body) < length:
         raise BadRequest("body_incomplete")
     return body
+
+
+def raw_target(request: falcon.Request) -> str:
+    """Return path and query as the client wrote them, nothing decoded: what a signature covers."""
+    target, query = str(request.env.get("RAW_URI") or request.path), request.query_string
+    # Not every server writes the query there.
+    return target if "?" in target or not query else f"{target}?{query}"
+
+
+def expect_digest(request: falcon.Request, algorithm: str, digest: bytes) -> None:
+    """Let nobody read the body of a request to its end unless it has a digest.
+
+    For authenticators: a signature covers the body, too, but they see the head of a request only, and a large body is
+    read by its handler. Whoever reads another body gets an error instead of its end.
+
+    Args:
+        request: whose body.
+        algorithm: name of the hash, as `hashlib` knows it.
+        digest: what the client has signed; that of nothing, if there is to be no body.
+
+    Raises:
+        BadRequest: if there is no body, and the digest is that of something.
+    """
+    chunked = "HTTP_TRANSFER_ENCODING" in request.env
+    length = None if chunked else request.content_length or 0
+    expected = _Expected(request.env["wsgi.input"], length, hashlib.new(algorithm), digest)
+    request.env["wsgi.input"] = request.stream = expected  # type: ignore[assignment]
+    if length == 0:
+        expected.read(0)
+
+
+class _Expected:
+    """A body whose end is handed out only if its digest is the expected one."""
+
+    def __init__(self, stream: Readable, length: int | None, digest: hashlib._Hash, expected: bytes) -> None:
+        self._stream, self._left, self._digest, self._expected = stream, length, digest, expected
+
+    def read(self, size: int, /) -> bytes:
+        data = self._stream.read(size) if size else b""
+        self._digest.update(data)
+        if self._left is not None:
+            self._left -= len(data)
+        # A body of unknown length ends with a piece that is shorter than asked for.
+        ended = len(data) < size if self._left is None else self._left <= 0
+        if ended and not hmac.compare_digest(self._digest.digest(), self._expected):
+            raise BadRequest("body_digest_wrong")
+        return data
 
 
 class Body:
@@ -91,6 +152,8 @@ class Body:
     def _next(self, size: int) -> bytes:
         try:
             return self._stream.read(size)
+        except VisibleError:
+            raise
         except Exception as error:  # of whatever kind the server's parser has; the framing is the client's
             raise BadRequest("body_unreadable", reason=str(error)) from error
 

@@ -12,6 +12,7 @@ import msgspec
 from hanami_core.access import Verb
 from hanami_core.errors import PluginError
 from hanami_core.http.call import Call
+from hanami_core.http.paths import is_template
 
 __all__ = ["METHODS", "NATIVE", "SAFE_METHODS", "Handler", "Route"]
 
@@ -22,8 +23,6 @@ NATIVE = "native"
 """Name of the Api that a route belongs to if it names none."""
 
 _ACTION = re.compile(r"[a-z_]+\.[a-z_]+")
-_WORD = re.compile(r"[A-Za-z0-9_.:~-]+")
-_PARAMETER = re.compile(r"[A-Za-z0-9_.:~-]*\{[a-z_]+(:(int|float|uuid|path)(\([a-z0-9_=, ]*\))?)?\}[A-Za-z0-9_.:~-]*")
 
 Handler = Callable[[Call, Any], Any]
 
@@ -35,11 +34,13 @@ class Route:
     Args:
         method: one of `METHODS`.
         path: path below the prefix of the Api, such as ``/cluster`` or ``/note/{uuid:uuid}/image``; parameters are
-            Falcon's, they come as fields of the request and as ``call.params``. Empty is the prefix itself.
+            Falcon's (`hanami_core.http.paths`), they come as fields of the request and as ``call.params``. Empty is the
+            prefix itself.
         action: ``noun.verb``; what rules refer to.
         request: struct of the fields; None for a handler that reads Falcon's request itself.
         response: struct or other type of the answer, for documentation and checks, or a union if there are several
-            kinds of answers; `Page`, `File`, `Stream` or `Events` for what no Api renders.
+            kinds of answers; `Page`, `File`, `Stream` or `Events` for what no Api renders; None for an answer without
+            content.
         handler: called as ``handler(call, request)``; returns a struct, a mapping or an instance of `response`. The
             first line of its docstring is the summary of the route.
         roles: roles that may use the route where no policy file decides.
@@ -49,6 +50,8 @@ class Route:
             those settings allow is not collected before the handler runs, who reads ``call.body``.
         root: whether the path is one of the whole site, below no prefix.
         errors: sentences for codes of errors that the Api does not know, with ``{name}`` for a parameter.
+        status: status of an answer, such as 201; a handler that has several sets ``call.resp.status``. Without one it
+            is 200, or 204 if there is no content.
     """
 
     method: str
@@ -63,16 +66,21 @@ class Route:
     max_body: int | None = None
     root: bool = False
     errors: Mapping[str, str] = field(default_factory=dict, hash=False)
+    status: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse a route that breaks the rules."""
         rules = (
             (self.method in METHODS, f"method must be one of {', '.join(METHODS)}"),
-            (_is_path(self.path), "path must begin with / and be made of letters, digits, _ . - : ~ and {parameters}"),
+            (
+                is_template(self.path),
+                "path must begin with / and be made of letters, digits, _ . - : ~ and {parameters}",
+            ),
             (bool(_ACTION.fullmatch(self.action)), "action must look like noun.verb"),
             (self._strict(), "request must be None or a struct that forbids unknown fields"),
             (callable(self.handler), "handler must be callable"),
             (self.max_body is None or self.max_body >= 0, "max_body must not be negative"),
+            (self.status is None or 200 <= self.status < 400, "status must be that of an answer, not of an error"),
         )
         for holds, message in rules:
             if not holds:
@@ -85,13 +93,11 @@ class Route:
         return is_struct and bool(self.request.__struct_config__.forbid_unknown_fields)
 
     @property
+    def success(self) -> int:
+        """Status of an answer as it is described; a handler may set another one."""
+        return self.status or (204 if self.response is None else 200)
+
+    @property
     def verb(self) -> Verb:
         """Whether the route may change anything."""
         return "read" if self.method in SAFE_METHODS else "write"
-
-
-def _is_path(path: str) -> bool:
-    if path in ("", "/"):
-        return True
-    first, *parts = path.split("/")
-    return not first and all(_WORD.fullmatch(part) or _PARAMETER.fullmatch(part) for part in parts)

@@ -46,6 +46,7 @@ class RouteTable:
         self._routes = {found.key: found for found in bound}
         self._actions = {(found.route.method, found.action.endpoint): found for found in self}
         self._prefixes = sorted((api for api in self.apis.values() if api.prefix), key=lambda api: -len(api.prefix))
+        self._roots = {found.path: found.api for found in self if found.route.root}
         self.fallback = next((api for api in self.apis.values() if api.fallback), None)
 
     def __iter__(self) -> Iterator[BoundRoute]:
@@ -80,7 +81,13 @@ class RouteTable:
         return Action("", method, endpoint, "read" if method in SAFE_METHODS else "write", ())
 
     def api_of(self, path: str) -> Api:
-        """Return the Api that answers for a path: by prefix, else the one for all others, else a plain one."""
+        """Return the Api that answers for a path.
+
+        It is that of a route of the whole site, else the one with the prefix, else the one for all others, else a plain
+        one.
+        """
+        if path in self._roots:
+            return self._roots[path]
         for api in self._prefixes:
             if path == api.prefix or path.startswith(f"{api.prefix}/"):
                 return api

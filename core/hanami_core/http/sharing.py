@@ -5,7 +5,7 @@ What the words mean is for rules to decide (see `hanami_core.access`).
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import msgspec
 from msgspec import Meta
@@ -13,7 +13,9 @@ from msgspec import Meta
 from hanami_core.clock import Moment
 from hanami_core.http import Call, Route
 from hanami_core.ids import Uuid
-from hanami_core.storage.database import OwnedRecord, atomic
+from hanami_core.sharing import Visibility
+from hanami_core.sharing import set_visibility as change
+from hanami_core.storage.database import OwnedRecord
 
 
 class SetVisibility(msgspec.Struct, forbid_unknown_fields=True):
@@ -50,15 +52,12 @@ def visibility_route(prefix: str, resource: str, model: type[OwnedRecord], missi
         prefix: path of the noun.
         resource: what policies call it, such as ``datasets``.
         model: rows that have a name, too.
-        missing: text for a row that is not there, with ``{}`` for its uuid.
+        missing: code of the error for a row that is not there.
     """
 
     def set_visibility(call: Call, request: SetVisibility) -> dict[str, Any]:
         """Say who may read it besides its owner."""
-        row = call.get(model, request.uuid, missing.format(request.uuid), "write")
-        with atomic():
-            row.visibility = request.visibility
-            row.save(only=["visibility"])
-        return owned_answer(row)
+        visibility = cast(Visibility, request.visibility)
+        return owned_answer(change(call.access, model, request.uuid, visibility, missing))
 
     return Route("PUT", f"{prefix}/visibility", f"{resource}.share", SetVisibility, OwnedAnswer, set_visibility)

@@ -30,7 +30,9 @@ from hanami_core.dialects import TemplateDialect
 from hanami_core.errors import ClientError, PluginError, StartupError, Unauthorized
 from hanami_core.events import Event
 from hanami_core.http import Api, Route
+from hanami_core.http.paths import forms
 from hanami_core.identity import Authenticator, IdentityProvider
+from hanami_core.metrics import Metric
 from hanami_core.plugin_host.lifecycle import Failed, Lifecycle, describe
 from hanami_core.plugin_host.loader import arguments as names_of
 from hanami_core.plugin_host.plugin import Contribution, Plugin, Registry
@@ -198,17 +200,23 @@ class PluginHost(Lifecycle):
         return registry
 
     def routes(self, runtime: Runtime, apis: Mapping[str, Api]) -> list[Route]:
-        """Return all routes; no two have a method and a whole path in common (`hanami_routes`)."""
+        """Return all routes; no two have a method and a whole path in common (`hanami_routes`).
 
-        def key(route: Route) -> tuple[str, str]:
-            api = apis.get(route.api)
-            if api is not None and not (api.schemes or route.anonymous):
-                raise PluginError(
-                    f"route {route.method} {route.path} needs a login, but its Api {api.name} has no scheme"
-                )
-            return route.method, route.path if api is None else api.path_of(route)
-
-        return list(self._registry("hanami_routes", Route, key, runtime=runtime).values())
+        Nor do two have paths that a router can not tell apart, of whatever methods.
+        """
+        registry: Registry[tuple[str, str], Route] = Registry("hanami_routes")
+        written: Registry[str, str] = Registry("hanami_routes, a path like")
+        registry.begin()
+        written.begin()
+        for plugin, routes in self._items("hanami_routes", Route, self._fail, runtime=runtime):
+            try:
+                found = [(_path_of(route, apis[route.api]), route) for route in routes if route.api in apis]
+                new = {form for path, _ in found for form in forms(path)}
+                written.add(plugin, [(form, text) for form, text in sorted(new) if written.get(form) != text])
+                registry.add(plugin, [((route.method, path), route) for path, route in found])
+            except PluginError as error:
+                self._fail(plugin, error)
+        return list(registry.values())
 
     def routes_of(self, name: str, runtime: Runtime) -> list[Route]:
         """Return the routes of one plugin (`hanami_routes`)."""
@@ -225,6 +233,11 @@ class PluginHost(Lifecycle):
         """Tell every plugin what happened (`hanami_event`)."""
         for _ in self._tell_each("hanami_event", runtime=runtime, event=event):
             pass
+
+    def metrics(self, runtime: Runtime) -> list[Metric]:
+        """Return the metrics of all plugins (`hanami_metrics`)."""
+        found = self._items("hanami_metrics", Metric, partial(self._note, "hanami_metrics"), runtime=runtime)
+        return [metric for _, metrics in found for metric in metrics]
 
     def checks(self, runtime: Runtime) -> list[Contribution[Check]]:
         """Return looks at what plugins keep (`hanami_checks`)."""
@@ -279,6 +292,12 @@ class PluginHost(Lifecycle):
 
 def _refuse_start(plugin: Plugin, error: BaseException) -> NoReturn:
     raise StartupError(f"plugin {plugin.name}: {describe(error)}") from error
+
+
+def _path_of(route: Route, api: Api) -> str:
+    if not (api.schemes or route.anonymous):
+        raise PluginError(f"route {route.method} {route.path} needs a login, but its Api {api.name} has no scheme")
+    return api.path_of(route)
 
 
 def _table(plugin: Plugin, model: type) -> str:

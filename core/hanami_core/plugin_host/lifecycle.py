@@ -243,7 +243,7 @@ class Lifecycle:
         if plugin.state is PluginState.ACTIVE:
             plugin.state, plugin.reason = PluginState.DEGRADED, f"failed in {call}: {describe(error)}"
             plugin.where = place(error)
-            self._tell()
+        self._tell()
 
     def broken(self) -> str:
         """Return what does not work and why, for the end of a sentence."""
@@ -251,7 +251,7 @@ class Lifecycle:
         return f" ({'; '.join(broken)})" if broken else ""
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
-        """Call `changed`, which must not raise, whenever a plugin changes its state; return what ends that."""
+        """Call `changed`, which must not raise, whenever a plugin fails or changes its state; return what ends that."""
         self._watchers.append(changed)
         return partial(self._watchers.remove, changed)
 

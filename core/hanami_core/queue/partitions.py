@@ -24,7 +24,7 @@ def reserve(key: str) -> str:
         Conflict: if there is no such partition, or it takes no further tasks.
     """
     if not _update(key, ~Partition.closed, enqueued=Partition.enqueued + 1):
-        raise Conflict(f"There is no queue '{key}' any more, what it belongs to was deleted")
+        raise Conflict("partition_missing", partition=key)
     return str(Partition.get(Partition.key == key).host)
 
 
@@ -71,6 +71,24 @@ def loads() -> dict[str, tuple[int, int]]:
     )
     open_tasks = dict(tasks.tuples())
     return {host: (open_tasks.get(host, 0), count) for host, count in partitions.tuples()}
+
+
+def open_counts() -> dict[tuple[str, str], int]:
+    """Return how many open tasks there are, by host and state."""
+    counts: Any = (
+        Task.select(Partition.host, Task.state, peewee.fn.COUNT(Task.uuid))
+        .join(Partition, on=(Task.partition == Partition.key))
+        .where(Task.state.in_(OPEN))
+        .group_by(Partition.host, Task.state)
+    )
+    return {(host, state): count for host, state, count in counts.tuples()}
+
+
+def ended_counts() -> dict[str, int]:
+    """Return how many tasks have ended, those included that clients have deleted since, by state."""
+    # Without a look at the rows: there is an index of the states.
+    counts: Any = Task.select(Task.state, peewee.fn.COUNT(Task.sequence)).where(Task.state.not_in(OPEN))
+    return dict(counts.group_by(Task.state).tuples())
 
 
 def doubtful() -> list[str]:

@@ -14,6 +14,7 @@ import msgspec
 from hanami_core.access import Actor
 from hanami_core.clock import Clock
 from hanami_core.errors import Conflict, CorruptFile, LeaseLost
+from hanami_core.events import TaskEnded
 from hanami_core.ids import new_uuid
 from hanami_core.queue import partitions
 from hanami_core.queue.claims import Claims
@@ -89,6 +90,14 @@ class TaskQueue:
         """Return for each host that has partitions the number of their open tasks, and that of the partitions."""
         return partitions.loads()
 
+    def open_counts(self) -> dict[tuple[str, str], int]:
+        """Return how many open tasks there are, by host and state."""
+        return partitions.open_counts()
+
+    def ended_counts(self) -> dict[str, int]:
+        """Return how many tasks have ended, those included that clients have deleted since, by state."""
+        return partitions.ended_counts()
+
     # -- tasks --------------------------------------------------------------------------------------------------------
 
     def enqueue(
@@ -141,7 +150,7 @@ class TaskQueue:
             for blob in blobs:
                 self._blobs.retain(blob)
         except CorruptFile as error:
-            raise Conflict("Something that the task needs was deleted meanwhile") from error
+            raise Conflict("task_source_missing") from error
 
     def claim(self, host: str, owner: str, running: frozenset[str] = frozenset(), *, alone: bool = True) -> Task | None:
         """Take the next task of a host, or None.
@@ -235,6 +244,11 @@ class TaskQueue:
                 self._ended(task, ABORTED)
         self._tell(partitions.change(partition))
 
+    @staticmethod
+    def hide(task: Task) -> bool:
+        """Take a task out of all lists, and tell whether it was in them; its row stays."""
+        return task.mark_deleted()
+
     def _ended(self, task: Task, state: str, error: str = "") -> None:
         """Do what the end of a task brings along, in the transaction that ended it."""
         task.state, task.error = state, error
@@ -249,6 +263,8 @@ class TaskQueue:
                 # A task that could not end would be run again for ever.
                 log.exception("end of a task was not dealt with", extra={"task": task.uuid, "kind": task.kind})
         partitions.change(str(task.partition))
+        if self._runtime is not None:
+            self._runtime.emit(_ended_event(task))
 
     def _tell(self, host: str) -> None:
         if host:
@@ -266,12 +282,23 @@ class TaskQueue:
             time.sleep(pause)
             pause = min(pause * 1.5, 0.05)
 
+    def disagreements(self) -> Iterator[tuple[str, str]]:
+        """Return what `recover` would put right, as where and what; a server that runs may be about to do so."""
+        for task in self._without_partition():
+            yield f"task {task.uuid}", "it waits in a queue that does not exist; the next start of the server ends it"
+        for key in partitions.doubtful():
+            yield f"queue {key}", "it does not know its next task; the next start of the server finds it"
+
+    @staticmethod
+    def _without_partition() -> list[Task]:
+        return list(Task.select().where(Task.state.in_(OPEN) & Task.partition.not_in(Partition.select(Partition.key))))
+
     def recover(self) -> list[str]:
         """Make partitions and tasks agree, before anything runs; returns the tasks that failed for want of a partition.
 
         They agree already unless rows were written by hand, or by a version that let tasks outlive their partition.
         """
-        lost = list(Task.select().where(Task.state.in_(OPEN) & Task.partition.not_in(Partition.select(Partition.key))))
+        lost = self._without_partition()
         reason = "what it belongs to was deleted"
         for task in lost:
             with atomic():
@@ -290,6 +317,12 @@ def _fenced(task: Task, expected: str, **values: Any) -> bool:
 
 def _end_open(task: Task, **values: Any) -> bool:
     return compare_and_set(Task, (Task.uuid == task.uuid) & Task.state.in_(OPEN), **values)
+
+
+def _ended_event(task: Task) -> TaskEnded:
+    owned = {"uuid": str(task.uuid), "owner_id": str(task.owner_id), "project_id": str(task.project_id)}
+    kind, partition = str(task.kind), str(task.partition)
+    return TaskEnded(actor=None, kind=kind, partition=partition, state=task.state, error=task.error, **owned)
 
 
 def _no_plugin(job: Any) -> None:

@@ -7,7 +7,6 @@ sees one poll however many tasks may run. Must not know what a task does.
 from __future__ import annotations
 
 import logging
-import os
 import socket
 import threading
 import time
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 from hanami_core import localsocket
 from hanami_core.errors import ClientError, LeaseLost
 from hanami_core.ids import new_uuid
+from hanami_core.priority import step_back
 from hanami_core.queue.claims import ALONE_SECONDS
 from hanami_core.queue.job import Job
 from hanami_core.queue.kinds import TaskKind
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["TaskRunner"]
 
 POLL = 0.5
-NICENESS = 5
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 LEAVING = 60.0
 """Seconds that a task has to notice that it is no longer wanted."""
@@ -52,7 +51,7 @@ class TaskRunner:
         self._broken = broken
         self._owner = f"{host}/{new_uuid()}"
         self._slots = slots
-        self._threads = ThreadPoolExecutor(slots, "task", _step_back)
+        self._threads = ThreadPoolExecutor(slots, "task", step_back)
         self._own: list[threading.Thread] = []
         self._changed = threading.Condition()
         self._notified = 0
@@ -254,11 +253,6 @@ class _Running:
         """Tell whether the task gives no sign of life, or does not notice that it is not wanted."""
         now = time.monotonic()
         return now - self.job.alive > silence or (self._unwanted is not None and now - self._unwanted > LEAVING)
-
-
-def _step_back() -> None:
-    # The event loop and the api answer people; tasks leave them the cores that they need for it.
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 def _reason(error: Exception) -> str:

@@ -10,8 +10,9 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from contextlib import AbstractContextManager
+from functools import partial
 from types import TracebackType
 from typing import Any, ClassVar, TypeVar
 
@@ -128,11 +129,12 @@ def bound() -> Database:
 
 
 class _Actions(threading.local):
-    """What this thread will do after the commit, oldest first."""
+    """What this thread will do after the commit, and whatever becomes of the transaction, oldest first."""
 
     def __init__(self) -> None:
         self.depth = 0
         self.waiting: list[Callable[[], object]] = []
+        self.anyway: list[Callable[[], object]] = []
 
 
 _actions = _Actions()
@@ -151,25 +153,35 @@ class _Transaction(AbstractContextManager[None]):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         _actions.depth -= 1
+        committed = False
         try:
             self._inner.__exit__(kind, error, tb)
-        except BaseException:
-            del _actions.waiting[self._mark :]
-            raise
-        if kind is not None:
-            del _actions.waiting[self._mark :]
-        elif not _actions.depth:
-            _run_actions()
+            committed = kind is None
+        finally:
+            if not committed:
+                del _actions.waiting[self._mark :]
+            if not _actions.depth:
+                _end(committed)
 
 
-def _run_actions() -> None:
-    """Run what waited for the commit. What was committed stands, so an action that fails stops nothing."""
-    actions, _actions.waiting = _actions.waiting, []
+def _end(committed: bool) -> None:
+    """Let everything run that waited for the end of the outermost transaction."""
+    # An action may begin transactions of its own, which must find nothing of this one.
+    anyway, _actions.anyway = _actions.anyway, []
+    waiting, _actions.waiting = _actions.waiting, []
+    _run(anyway)
+    if waiting and committed:
+        # Somebody may have asked peewee for a transaction around this one; outside of one it calls at once.
+        proxy.after_commit(partial(_run, waiting))
+
+
+def _run(actions: Iterable[Callable[[], object]]) -> None:
+    """Run what has waited. What was committed stands, so an action that fails stops nothing."""
     for action in actions:
         try:
             action()
         except Exception:
-            log.exception("an action after a commit failed")
+            log.exception("an action after a transaction failed")
 
 
 def atomic() -> AbstractContextManager[None]:
@@ -194,8 +206,18 @@ def after_commit(action: Callable[[], object]) -> None:
     if _actions.depth:
         _actions.waiting.append(action)
     else:
-        # Somebody may have asked peewee for a transaction directly; outside of one it calls at once.
         proxy.after_commit(action)
+
+
+def after_transaction(action: Callable[[], object]) -> None:
+    """Call `action` when the current transaction has ended, also if it is rolled back; at once outside of one.
+
+    For what happens to a process and not to its data, but must not be told in the middle of a transaction.
+    """
+    if _actions.depth:
+        _actions.anyway.append(action)
+    else:
+        action()
 
 
 def relaxed() -> AbstractContextManager[object]:

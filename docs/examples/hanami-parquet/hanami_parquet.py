@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from hanami_core import hookimpl
 from hanami_core.datasets import MAX_COLUMNS, DatasetFormat, TableWriter
-from hanami_core.errors import BadRequest
+from hanami_core.errors import InvalidFile
 
 BATCH_VALUES = 1 << 18
 
@@ -33,16 +33,16 @@ class ParquetFormat:
                     table.begin(widths, np.float32)
                     first = widths
                 if widths != first:
-                    raise BadRequest("input: the lists of a column must all have the same length")
+                    raise InvalidFile("input: the lists of a column must all have the same length")
                 table.append(np.concatenate(list(columns.values()), axis=1))
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            raise BadRequest(f"input: {error}") from error
+            raise InvalidFile(f"input: {error}") from error
 
 
 def _batches(file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
     names = file.schema_arrow.names
     if not 0 < len(names) <= MAX_COLUMNS or len(set(names)) < len(names):
-        raise BadRequest(f"input: the file needs 1 to {MAX_COLUMNS} columns with different names")
+        raise InvalidFile(f"input: the file needs 1 to {MAX_COLUMNS} columns with different names")
     batches = file.iter_batches(batch_size=max(1, BATCH_VALUES // len(names)), use_threads=False)
     return (batch for batch in batches if batch.num_rows)
 
@@ -54,21 +54,21 @@ def _values(name: str, column: pa.Array) -> npt.NDArray[np.float32]:
         _refuse_gaps(name, column)
         lengths = np.diff(column.offsets) if not pa.types.is_fixed_size_list(column.type) else column.type.list_size
         if np.unique(lengths).size > 1:
-            raise BadRequest(f"input: the lists of column '{name}' must all have the same length")
+            raise InvalidFile(f"input: the lists of column '{name}' must all have the same length")
         column = column.flatten()
     if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_boolean(column.type)):
-        raise BadRequest(f"input: column '{name}' holds {column.type}, not numbers")
+        raise InvalidFile(f"input: column '{name}' holds {column.type}, not numbers")
     _refuse_gaps(name, column)
     with np.errstate(over="ignore"):
         values: npt.NDArray[np.float32] = column.to_numpy(zero_copy_only=False).astype(np.float32).reshape(rows, -1)
     if not np.isfinite(values).all():
-        raise BadRequest(f"input: column '{name}' holds a value that is no number of 32 bits")
+        raise InvalidFile(f"input: column '{name}' holds a value that is no number of 32 bits")
     return values
 
 
 def _refuse_gaps(name: str, column: pa.Array) -> None:
     if column.null_count:
-        raise BadRequest(f"input: column '{name}' has {column.null_count} rows without a value")
+        raise InvalidFile(f"input: column '{name}' has {column.null_count} rows without a value")
 
 
 @hookimpl

@@ -12,6 +12,7 @@ REFUSED = "Failed to validate JWT-Token with error: "
 UNPARSED = "Failed to parse input-values, because of json-parser error: "
 
 REQUESTS = {
+    "body_digest_wrong": "Body is not the one that was signed",
     "body_incomplete": "Body is shorter than announced",
     "body_too_large": "Body is larger than {limit} bytes",
     "body_unreadable": "Body can not be read: {reason}",
@@ -106,4 +107,79 @@ OPENAPI = {
     "api_missing": "Api with name '{name}' not found",
 }
 
-SENTENCES = REQUESTS | FIELDS | IDENTITY | USERS | PROJECTS | LOGS | HOSTS | MACHINE | OPENAPI
+DATASETS = {
+    "column_missing": "Column with name '{column}' was not found in dataset with UUID '{uuid}'",
+    "compared_dataset_missing": "Dataset with uuid '{uuid}' not found",
+    "dataset_decoding": "Data-set with uuid '{uuid}' is being decoded, try again when that has ended",
+    "dataset_finalised_elsewhere": "Data-set with uuid '{uuid}' is finalised by another request",
+    "dataset_incomplete": "Data-set with uuid '{uuid}' is not complete, its upload was not finalised",
+    "dataset_missing": "Data-set with uuid '{uuid}' not found",
+    "dataset_of_other_format": "Data-set with uuid '{uuid}' was created for files of format '{format}'",
+    "datasets_not_comparable": (
+        "The data-sets can not be compared: no column of both has the same number of values above 1"
+    ),
+    "file_incomplete": "{part}-data with uuid '{uuid}' is not complete: {missing} of {size} bytes are missing",
+    "file_missing": "{part}-data with uuid '{uuid}' not found.",
+    "format_parts": "A data-set of format '{format}' has the files: {parts}",
+    "format_unknown": "Format '{format}' is unknown, known are: {known}",
+    "rows_out_of_range": "Rows {first} to {last} are out of range, the data-set has {rows} rows",
+    "upload_dropped": "The upload of data-set with uuid '{uuid}' was dropped",
+    "upload_missing": "Tempfile with UUID '{uuid}' not found",
+    "uploads_exhausted": (
+        "User with id '{user}' has {limit} unfinished uploads already, finalise one or delete its data-set first"
+    ),
+}
+
+CLUSTERS = {
+    "checkpoint_missing": "Checkpoint with uuid '{uuid}' not found",
+    "cluster_exists": "Cluster with name '{name}' already exist.",
+    "cluster_in_direct_mode": "Cluster with uuid '{uuid}' is in direct mode, switch it to task mode first",
+    "cluster_missing": "Cluster with uuid '{uuid}' not found",
+    "cluster_mode_refused": "Can not switch cluster to '{mode}'",
+    "cluster_without_network": "Cluster with uuid '{uuid}' has no network, train it or restore a checkpoint first",
+    "deleted_checkpoint_missing": "Chekckpoint with uuid '{uuid}' not found",
+    "hexagon_missing": "Cluster with UUID '{uuid}' does not contain a hexagon with ID '{hexagon}'",
+    "host_can_not_be_left": "Host '{host}' can not run the cluster, which has open tasks there",
+    "host_missing": "Host with uuid '{uuid}' not found",
+    "host_refuses": "Host '{host}' can not run the cluster: {reason}",
+    "template_invalid": "Uploaded template is not a valid cluster-template: \n{reason}",
+    "template_no_base64": "Uploaded template is not a valid base64-String.",
+}
+
+TASKS = {
+    "bindings_missing": "'{field}' must not be empty",
+    "cluster_never_trained": "Cluster with uuid '{uuid}' was never trained",
+    "column_width": "column '{column}' has {width} values, but hexagon '{interface}' was created with {expected}",
+    "entry_key_unknown": "'{key}' is not allowed in '{field}'",
+    "entry_no_text": "'{key}' in '{field}' must be a string",
+    "entry_without_key": "'{key}' is missing",
+    "interface_repeated": "'{field}': hexagon '{interface}' is given {count} times",
+    "interface_unbound": "'{field}' has no entry for hexagon '{interface}'",
+    "interface_unknown": "'{field}': the cluster has no hexagon with name '{interface}', known are: {known}",
+    "partition_missing": "There is no queue '{partition}' any more, what it belongs to was deleted",
+    "result_column_length": "'dataset_column' in 'results' must have 1 to {limit} characters",
+    "result_column_repeated": "'results': each output needs a 'dataset_column' of its own",
+    "rows_too_few": "'time_length' is {time_length}, but there are only {rows} rows",
+    "task_missing": "Task with UUID '{uuid}'not found in Cluster with UUID '{cluster}'",
+    "task_source_missing": "Something that the task needs was deleted meanwhile",
+}
+
+FRAMES = {
+    "buffer_empty": "no values for '{buffer}' were sent yet",
+    "buffer_not_finite": "bufferName '{buffer}': values must be finite",
+    "buffer_size": "a buffer holds 1 to {limit} values, got {size}",
+    "buffer_unknown": "bufferName '{buffer}' is unknown, expected one of: {known}",
+    "cluster_busy": "a task works with the cluster, try again later",
+    "cluster_not_direct": "the cluster is not in direct mode",
+    "frame_count": "numberOfValues is {told}, but the message holds {count} values",
+    "frame_is_text": "expected a binary ClusterIO-Message, got a text",
+    "frame_process_unknown": "processType {process} is unknown",
+    "frame_target_unknown": "targetBufferType must be INPUT_BUFFER_TYPE or EXPECTED_BUFFER_TYPE",
+    "frame_unreadable": "Got invalid ClusterIO-Message",
+    "input_too_long": "input '{input}' was trained with {limit} values",
+    "network_never_trained": "the cluster was never trained",
+    "target_cluster_missing": "Cluster with UUID '{uuid}' not found",
+}
+
+FEATURES = DATASETS | CLUSTERS | TASKS | FRAMES
+SENTENCES = REQUESTS | FIELDS | IDENTITY | USERS | PROJECTS | LOGS | HOSTS | MACHINE | OPENAPI | FEATURES

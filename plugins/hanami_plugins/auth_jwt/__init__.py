@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from hanami_core import hookimpl
 from hanami_core.http import Route
+from hanami_core.keys import secret_key
 from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
 from hanami_plugins.auth_jwt import routes
-from hanami_plugins.auth_jwt.keys import KEY_FILE, create_key, read_key
 from hanami_plugins.auth_jwt.scheme import TokenScheme
 from hanami_plugins.auth_jwt.service import (
     SCHEME,
@@ -42,10 +42,7 @@ def hanami_settings() -> list[Setting]:
 @hookimpl
 def hanami_startup(runtime: Runtime) -> None:
     """Read the key, and create it if this process prepares the others."""
-    file = runtime.settings.data_dir / KEY_FILE
-    if runtime.role.prepares:
-        create_key(file)
-    runtime.stash[TOKENS] = Tokens(read_key(file), runtime.settings["auth_jwt.expire"], runtime.clock)
+    runtime.stash[TOKENS] = Tokens(secret_key(runtime, "token"), runtime.settings["auth_jwt.expire"], runtime.clock)
 
 
 @hookimpl

@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from hanami_core.access import Access, Actor
-from hanami_core.errors import Unauthorized
-from hanami_core.identity import Account, IdentityProvider, ProjectMembership
+from hanami_core.errors import TooManyRequests, Unauthorized
+from hanami_core.events import LoginFailed, LoginSucceeded
+from hanami_core.identity import Account, IdentityProvider, Principal, ProjectMembership, membership_of
 from hanami_core.runtime import Runtime
 from hanami_core.stash import StashKey
 from hanami_plugins import users
-from hanami_plugins.auth_jwt.tokens import Claims, Tokens, refusal
+from hanami_plugins.auth_jwt.tokens import Claims, Tokens
 
 __all__ = ["SCHEME", "TOKENS", "Login", "actor_of", "change_passphrase", "check_call", "login", "switch_project"]
 
@@ -55,8 +56,14 @@ def login(
         Unauthorized: if the user or the secret is wrong, or the user has no such project.
         TooManyRequests: if it was tried too often.
     """
-    account = _identity(runtime).verify(user_id, secret, address)
-    return _issue(runtime, account, project_id, attributes or {})
+    try:
+        account = _identity(runtime).verify(user_id, secret, address)
+        issued = _issue(runtime, account, project_id, attributes or {})
+    except (Unauthorized, TooManyRequests) as error:
+        runtime.emit(LoginFailed(actor=None, user_id=user_id, address=address, code=error.code))
+        raise
+    runtime.emit(LoginSucceeded(actor=None, user_id=user_id, address=address))
+    return issued
 
 
 def switch_project(runtime: Runtime, actor: Actor, project_id: str) -> Login:
@@ -90,25 +97,8 @@ def actor_of(runtime: Runtime, token: str) -> Actor:
         Unauthorized: if the token is wrong, or what it was issued for is gone.
     """
     claims = runtime.stash[TOKENS].read(token)
-    identity = _identity(runtime)
-    account = identity.find(claims.sub)
-    if account is None or account.mark != claims.mark:
-        raise refusal()
-    wanted = claims.project_id, claims.place
-    found = identity.memberships(account)
-    membership = next((one for one in found if (one.project_id, one.uuid) == wanted), None)
-    if membership is None:
-        raise refusal()
-    return Actor(
-        account.id,
-        account.name,
-        membership.project_id,
-        membership.role,
-        account.is_admin,
-        membership.is_project_admin,
-        scheme=SCHEME,
-        attributes=claims.attributes,
-    )
+    principal = Principal(claims.sub, claims.mark, claims.project_id, claims.place)
+    return principal.actor(runtime.identity, SCHEME, claims.attributes)
 
 
 def check_call(runtime: Runtime, actor: Actor, method: str, endpoint: str) -> None:
@@ -126,11 +116,6 @@ def _identity(runtime: Runtime) -> IdentityProvider:
 
 
 def _issue(runtime: Runtime, account: Account, project_id: str | None, attributes: Mapping[str, str]) -> Login:
-    found = _identity(runtime).memberships(account)
-    membership = next((one for one in found if project_id in (None, one.project_id)), None)
-    if membership is None and project_id is None:
-        raise Unauthorized("no_project_assigned", user=account.id)
-    if membership is None:
-        raise Unauthorized("project_not_assigned", user=account.id, project=project_id)
+    membership = membership_of(_identity(runtime), account, project_id)
     claims = Claims(account.id, account.mark, membership.project_id, membership.uuid, dict(attributes))
     return Login(account, membership, runtime.stash[TOKENS].issue(claims), claims.attributes)

@@ -1,4 +1,7 @@
-"""Checkpoints: saved states of clusters, and the way back."""
+"""Checkpoints: saved states of clusters, and the way back.
+
+Other plugins save and restore through the names exported here.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,25 @@ from hanami_core.runtime import Runtime
 from hanami_core.storage.database import Record
 from hanami_plugins.checkpoints import kinds, routes
 from hanami_plugins.checkpoints.models import Checkpoint
+from hanami_plugins.checkpoints.service import (
+    delete_checkpoint,
+    get_checkpoint,
+    list_checkpoints,
+    restore,
+    save,
+    set_visibility,
+)
 from hanami_plugins.clusters import after_task
+
+__all__ = [
+    "Checkpoint",
+    "delete_checkpoint",
+    "get_checkpoint",
+    "list_checkpoints",
+    "restore",
+    "save",
+    "set_visibility",
+]
 
 requires = ("clusters",)
 

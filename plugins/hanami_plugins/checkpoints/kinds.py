@@ -6,6 +6,7 @@ from contextlib import closing
 
 import msgspec
 
+from hanami_core.events import CheckpointSaved
 from hanami_core.network import NetworkState
 from hanami_core.queue import Job
 from hanami_plugins.checkpoints.models import Checkpoint
@@ -41,6 +42,8 @@ def _add_checkpoint(job: Job, live: LiveCluster) -> None:
         project_id=task.project_id,
         blob=job.runtime.blobs.retain(str(cluster.blob)),
     )
+    owned = {"uuid": str(task.uuid), "owner_id": str(task.owner_id), "project_id": str(task.project_id)}
+    job.runtime.emit(CheckpointSaved(actor=None, cluster_uuid=live.uuid, **owned))
 
 
 def restore(job: Job) -> None:

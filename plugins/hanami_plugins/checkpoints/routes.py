@@ -1,4 +1,4 @@
-"""REST routes of checkpoints."""
+"""Native routes of checkpoints."""
 
 from __future__ import annotations
 
@@ -6,20 +6,16 @@ from typing import Any
 
 import msgspec
 
-from hanami_core.errors import NotFound
 from hanami_core.http import Call, Empty, Listing, Paging, Route, listing
 from hanami_core.http.sharing import OwnedAnswer, owned_answer, visibility_route
 from hanami_core.ids import Name, Uuid
-from hanami_core.queue import Task
-from hanami_core.storage.database import atomic
-from hanami_plugins.checkpoints.kinds import Restore, Save
+from hanami_plugins.checkpoints import service
 from hanami_plugins.checkpoints.models import Checkpoint
-from hanami_plugins.clusters import MISSING, SETTLE_SECONDS, Cluster, template_of
+from hanami_plugins.checkpoints.service import MISSING
 
 PREFIX = "/checkpoint"
 CLUSTER_PREFIX = "/cluster"
 LIST_HEADER = ("created_at", "uuid", "project_id", "owner_id", "visibility", "name")
-CHECKPOINT_MISSING = "Checkpoint with uuid '{}' not found"
 
 
 class SaveCluster(msgspec.Struct, forbid_unknown_fields=True):
@@ -67,63 +63,32 @@ def routes() -> list[Route]:
         Route("GET", PREFIX, "checkpoints.get", ByUuid, CheckpointAnswer, get),
         Route("DELETE", PREFIX, "checkpoints.delete", ByUuid, Empty, delete),
         Route("GET", f"{PREFIX}/all", "checkpoints.list", Paging, Listing, list_all),
-        visibility_route(PREFIX, "checkpoints", Checkpoint, CHECKPOINT_MISSING),
+        visibility_route(PREFIX, "checkpoints", Checkpoint, MISSING),
     ]
 
 
-def save(call: Call, request: SaveCluster) -> dict[str, Any]:
+def save(call: Call, request: SaveCluster) -> SaveAnswer:
     """Save a cluster. If it is idle, the checkpoint exists when this returns."""
-    with atomic():
-        cluster = call.get(Cluster, request.cluster_uuid, MISSING.format(request.cluster_uuid))
-        template_of(cluster)
-        task, idle = _enqueue(call, "save", cluster, request.name, Save(), [])
-    _settle(call, task, idle)
-    return {"name": request.name, "uuid": task.uuid}
+    task = service.save(call.runtime, call.access, request.cluster_uuid, request.name)
+    return SaveAnswer(request.name, task.uuid)
 
 
-def load(call: Call, request: LoadCluster) -> dict[str, Any]:
+def load(call: Call, request: LoadCluster) -> TaskUuid:
     """Restore a cluster. The state is kept for the task, so the checkpoint may be deleted at once."""
-    missing = CHECKPOINT_MISSING.format(request.checkpoint_uuid)
-    with atomic():
-        cluster = call.get(Cluster, request.cluster_uuid, MISSING.format(request.cluster_uuid))
-        checkpoint = call.get(Checkpoint, request.checkpoint_uuid, missing, "read")
-        blob = checkpoint.blob
-        task, idle = _enqueue(call, "restore", cluster, checkpoint.name, Restore(blob), [blob])
-    _settle(call, task, idle)
-    return {"uuid": task.uuid}
-
-
-def _enqueue(
-    call: Call, kind: str, cluster: Cluster, name: str, payload: msgspec.Struct, blobs: list[str]
-) -> tuple[Task, bool]:
-    """Queue a task in the caller's transaction and tell whether it can run at once."""
-    queue = call.runtime.queue
-    idle = cluster.mode == "TASK" and not queue.open_tasks(cluster.uuid)
-    return queue.enqueue(kind, cluster.uuid, call.actor, name, payload, 1, blobs=blobs), idle
-
-
-def _settle(call: Call, task: Task, idle: bool) -> None:
-    if idle:
-        call.runtime.queue.wait(task.uuid, SETTLE_SECONDS)
+    return TaskUuid(service.restore(call.runtime, call.access, request.cluster_uuid, request.checkpoint_uuid).uuid)
 
 
 def get(call: Call, request: ByUuid) -> dict[str, Any]:
     """Return a checkpoint."""
-    checkpoint = call.get(Checkpoint, request.uuid, CHECKPOINT_MISSING.format(request.uuid))
-    return owned_answer(checkpoint)
+    return owned_answer(service.get_checkpoint(call.access, request.uuid))
 
 
-def delete(call: Call, request: ByUuid) -> dict[str, Any]:
+def delete(call: Call, request: ByUuid) -> Empty:
     """Delete a checkpoint."""
-    missing = f"Chekckpoint with uuid '{request.uuid}' not found"
-    checkpoint = call.get(Checkpoint, request.uuid, missing)
-    with atomic():
-        if not checkpoint.mark_deleted():
-            raise NotFound(missing)
-        call.runtime.blobs.release(checkpoint.blob)
-    return {}
+    service.delete_checkpoint(call.runtime, call.access, request.uuid)
+    return Empty()
 
 
 def list_all(call: Call, request: Paging) -> Listing:
     """List the visible checkpoints."""
-    return listing(LIST_HEADER, call.access.visible(Checkpoint), request)
+    return listing(LIST_HEADER, service.list_checkpoints(call.access), request)

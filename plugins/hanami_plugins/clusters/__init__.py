@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from hanami_core import hookimpl
 from hanami_core.http import Route
+from hanami_core.metrics import Sample
 from hanami_core.queue import TaskKind
 from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
@@ -17,17 +18,26 @@ from hanami_core.settings import Setting
 from hanami_core.storage.database import Record
 from hanami_plugins.clusters import kinds, routes
 from hanami_plugins.clusters.live import LIVE, LiveClusters
-from hanami_plugins.clusters.live_cluster import Attachment, LiveCluster
+from hanami_plugins.clusters.live_cluster import Attachment, LiveCluster, State
 from hanami_plugins.clusters.models import Cluster
 from hanami_plugins.clusters.service import (
     MISSING,
     SETTLE_SECONDS,
+    Mode,
     after_task,
+    count_by_host,
+    create_cluster,
+    delete_cluster,
     first_template,
+    get_cluster,
     interfaces,
+    list_clusters,
+    move_cluster,
     read_state,
     replace_state,
     report_metrics,
+    set_mode,
+    set_visibility,
     template_of,
 )
 
@@ -39,12 +49,21 @@ __all__ = [
     "Cluster",
     "LiveCluster",
     "LiveClusters",
+    "Mode",
+    "State",
     "after_task",
+    "create_cluster",
+    "delete_cluster",
     "first_template",
+    "get_cluster",
     "interfaces",
+    "list_clusters",
+    "move_cluster",
     "read_state",
     "replace_state",
     "report_metrics",
+    "set_mode",
+    "set_visibility",
     "template_of",
 ]
 
@@ -82,6 +101,25 @@ def hanami_shutdown(runtime: Runtime) -> None:
 def hanami_task_kinds() -> list[TaskKind]:
     """Add the move between hosts and the return to task mode."""
     return [TaskKind("switch_host", kinds.switch_host), TaskKind("settle", kinds.settle)]
+
+
+@hookimpl
+def hanami_metrics(runtime: Runtime) -> list[Sample]:
+    """Tell how many clusters there are by host and mode, and in a sidecar how many networks it holds, by state."""
+    if runtime.role is Role.SIDECAR:
+        return _live_networks(runtime)
+    text = "Clusters by host and mode"
+    return [
+        Sample("hanami_clusters", count, help=text, labels={"host": host, "mode": mode.lower()})
+        for (host, mode), count in count_by_host().items()
+    ]
+
+
+def _live_networks(runtime: Runtime) -> list[Sample]:
+    assert runtime.compute is not None
+    text, states = "Networks in the memory of a host, by state", runtime.stash[LIVE].states()
+    labels = {state: {"host": runtime.compute.name, "state": state.value} for state in State}
+    return [Sample("hanami_live_networks", states[state], help=text, labels=labels[state]) for state in State]
 
 
 @hookimpl

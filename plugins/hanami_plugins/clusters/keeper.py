@@ -1,6 +1,7 @@
 """The thread that stores what direct mode trained, every few seconds, and evicts networks that nobody needs.
 
-Owns when that is done; how it is done is known to `live`.
+It is a thread of the sidecar and no schedule, because the networks are in the memory of that process alone. Owns when
+that is done; how it is done is known to `live`.
 """
 
 from __future__ import annotations

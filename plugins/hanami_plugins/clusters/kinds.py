@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hanami_core.errors import Conflict
+from hanami_core.errors import TaskError
 from hanami_core.queue import Job
 from hanami_plugins.clusters.live import LIVE
 from hanami_plugins.clusters.models import Cluster
@@ -13,14 +13,14 @@ def settle(job: Job) -> None:
     """Store what direct mode trained and refuse frames from now on; leaves no trace in the list of tasks."""
     with job.runtime.stash[LIVE].working(job.task.partition):
         with job.commit(1, final=True):
-            job.task.mark_deleted()
+            job.runtime.queue.hide(job.task)
 
 
 def switch_host(job: Job) -> None:
     """Give a cluster and the rest of its tasks to another host."""
     target, uuid = job.payload(HostMove).host, job.task.partition
     if target not in job.runtime.hosts:
-        raise Conflict(f"host '{target}' is gone")
+        raise TaskError(f"host '{target}' is gone")
     live = job.runtime.stash[LIVE]
     with live.working(uuid) as network:
         with job.commit(1, final=True):

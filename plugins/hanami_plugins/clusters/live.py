@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -101,6 +102,11 @@ class LiveClusters:
         with self._registry:
             found = self._attached.values() if uuids is None else [self._attached.get(uuid, set()) for uuid in uuids]
             return [attachment for attachments in found for attachment in attachments]
+
+    def states(self) -> Counter[State]:
+        """Return how many networks are in memory, by state."""
+        with self._registry:
+            return Counter(live.state for live in self._live.values())
 
     def works(self, uuids: set[str]) -> dict[str, int]:
         """Return how many tasks have begun to work with each of some networks, as far as they are in memory."""
@@ -253,7 +259,7 @@ class LiveClusters:
     def _row(self, uuid: str) -> Cluster:
         row = Cluster.get_or_none(Cluster.uuid == uuid)
         if row is None:
-            raise NotFound(MISSING.format(uuid))
+            raise NotFound(MISSING, uuid=uuid)
         return row
 
     def _stripe(self, uuid: str) -> AbstractContextManager[bool]:

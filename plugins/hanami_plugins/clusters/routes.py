@@ -1,21 +1,23 @@
-"""REST routes of clusters."""
+"""Native routes of clusters."""
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import msgspec
 from msgspec import Meta
 
 from hanami_core.clock import Moment
-from hanami_core.errors import NotFound
+from hanami_core.errors import BadRequest, NotFound
 from hanami_core.http import Call, Empty, Listing, Paging, Route, listing
-from hanami_core.http.sharing import OwnedAnswer, visibility_route
+from hanami_core.http.sharing import OwnedAnswer, owned_answer, visibility_route
 from hanami_core.ids import Name, Uuid
 from hanami_plugins.clusters import service
 from hanami_plugins.clusters.models import DIRECT_MODE, TASK_MODE, Cluster
-from hanami_plugins.clusters.service import MISSING
+from hanami_plugins.clusters.service import MISSING, Mode
 
 PREFIX = "/cluster"
 LIST_HEADER = ("created_at", "uuid", "project_id", "owner_id", "visibility", "name")
@@ -90,13 +92,21 @@ def routes() -> list[Route]:
 
 def create(call: Call, request: CreateCluster) -> dict[str, Any]:
     """Create a cluster."""
-    return service.answer(service.create(call.runtime, call.access, request.name, request.template))
+    text = _decoded(request.template)
+    return owned_answer(service.create_cluster(call.runtime, call.access, request.name, text))
+
+
+def _decoded(template: str) -> str:
+    try:
+        return base64.b64decode(template, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        raise BadRequest("template_no_base64") from None
 
 
 def get(call: Call, request: ByUuid) -> dict[str, Any]:
     """Return a cluster with its metrics."""
-    cluster = call.get(Cluster, request.uuid, MISSING.format(request.uuid))
-    return service.answer(cluster) | {
+    cluster = service.get_cluster(call.access, request.uuid)
+    return owned_answer(cluster) | {
         "number_of_blocks": cluster.blocks,
         "number_of_sections": cluster.sections,
         "host": cluster.host,
@@ -109,33 +119,26 @@ def get(call: Call, request: ByUuid) -> dict[str, Any]:
 
 def list_all(call: Call, request: Paging) -> Listing:
     """List the visible clusters."""
-    return listing(LIST_HEADER, call.access.visible(Cluster), request)
+    return listing(LIST_HEADER, service.list_clusters(call.access), request)
 
 
-def delete(call: Call, request: ByUuid) -> dict[str, Any]:
+def delete(call: Call, request: ByUuid) -> Empty:
     """Delete a cluster."""
-    service.delete(call.runtime, call.get(Cluster, request.uuid, MISSING.format(request.uuid)))
-    return {}
+    service.delete_cluster(call.runtime, call.access, request.uuid)
+    return Empty()
 
 
-def set_mode(call: Call, request: SetMode) -> dict[str, Any]:
+def set_mode(call: Call, request: SetMode) -> ModeAnswer:
     """Switch between task mode and direct mode."""
-    cluster = call.get(Cluster, request.uuid, MISSING.format(request.uuid))
-    service.set_mode(call.runtime, call.access, cluster, request.new_state)
-    return {
-        "created_at": Moment(cluster.created_at),
-        "name": cluster.name,
-        "new_state": request.new_state,
-        "uuid": cluster.uuid,
-    }
+    new = cast(Mode, request.new_state)
+    cluster = service.set_mode(call.runtime, call.access, request.uuid, new)
+    return ModeAnswer(Moment(cluster.created_at), cluster.name, new, cluster.uuid)
 
 
 def switch_host(call: Call, request: SwitchHost) -> dict[str, Any]:
     """Move a cluster to another host."""
-    cluster = call.get(Cluster, request.cluster_uuid, MISSING.format(request.cluster_uuid))
+    cluster = service.get_cluster(call.access, request.cluster_uuid, "write")
     hexagons = len(service.template_of(cluster).hexagons)
     if request.hexagon_id is not None and request.hexagon_id >= hexagons:
-        text = f"Cluster with UUID '{cluster.uuid}' does not contain a hexagon with ID '{request.hexagon_id}'"
-        raise NotFound(text)
-    service.move(call.runtime, call.access, cluster, request.host_uuid)
-    return service.answer(cluster)
+        raise NotFound("hexagon_missing", uuid=cluster.uuid, hexagon=request.hexagon_id)
+    return owned_answer(service.move_cluster(call.runtime, call.access, request.cluster_uuid, request.host_uuid))

@@ -1,30 +1,60 @@
-"""What can be done with clusters, apart from HTTP."""
+"""What can be done with clusters, for routes of any Api and for other plugins. Knows no HTTP.
+
+Rows are found through the `Access` of whoever asks. Functions that take a `Cluster` or its uuid alone ask nobody, for
+plugins that decide themselves, and for tasks.
+"""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Literal
 
 import msgspec
+import peewee
 
-from hanami_core.access import Access, Actor
+from hanami_core.access import Access, Actor, Verb
 from hanami_core.compute import ComputeHost
 from hanami_core.compute.placement import place, require_hosts
-from hanami_core.errors import BadRequest, ClientError, Conflict, NotFound, TemplateError
-from hanami_core.http.sharing import owned_answer
+from hanami_core.errors import BadRequest, Conflict, NotFound, TemplateError
+from hanami_core.events import ClusterCreated, ClusterDeleted
 from hanami_core.network import NetworkState, StateHead, Template, in_a_line
 from hanami_core.queue import Task
 from hanami_core.runtime import Runtime
+from hanami_core.sharing import Visibility
+from hanami_core.sharing import set_visibility as share
 from hanami_core.storage.database import ACTIVE, after_commit, atomic, exclusive, relaxed
 from hanami_plugins.clusters.models import DIRECT_MODE, TASK_MODE, Cluster
 from hanami_plugins.clusters.notices import notify
 
-MISSING = "Cluster with uuid '{}' not found"
-UNFIT = "Uploaded template is not a valid cluster-template: \n"
+__all__ = [
+    "MISSING",
+    "SETTLE_SECONDS",
+    "HostMove",
+    "Mode",
+    "Nothing",
+    "after_task",
+    "clean_up",
+    "create_cluster",
+    "delete_cluster",
+    "first_template",
+    "get_cluster",
+    "interfaces",
+    "list_clusters",
+    "move_cluster",
+    "read_state",
+    "replace_state",
+    "report_metrics",
+    "set_mode",
+    "set_visibility",
+    "template_of",
+]
+
+Mode = Literal["TASK", "DIRECT"]
+
+MISSING = "cluster_missing"
+"""Code of the error for a cluster that is not there."""
 SETTLE_SECONDS = 10.0
 """How long a call waits for a short task of an idle cluster before it answers anyway."""
 
@@ -39,20 +69,18 @@ class Nothing(msgspec.Struct, forbid_unknown_fields=True):
     """Payload of a task that needs none."""
 
 
-def create(runtime: Runtime, access: Access, name: str, encoded: str) -> Cluster:
-    """Create a cluster from a template in base64; without one it waits for its first training or a checkpoint.
+def create_cluster(runtime: Runtime, access: Access, name: str, template_text: str = "") -> Cluster:
+    """Create a cluster from the text of a template; without one it waits for its first training or a checkpoint.
 
     Raises:
-        BadRequest: if the template breaks a rule or no rule set runs it.
+        TemplateError: if the template breaks a rule or no rule set runs it.
         Conflict: if the name is taken among the clusters that the actor sees, or there is no host for it.
     """
     require_hosts(runtime)
-    text = decode_template(encoded)
-    template = _parsed(runtime, text) if text else None
-    host = _host_of_new(runtime, access.actor, template)
+    template, host = _placed(runtime, access.actor, template_text)
     with exclusive("clusters.names"):
         if access.visible(Cluster, "write").where(Cluster.name == name).exists():
-            raise Conflict(f"Cluster with name '{name}' already exist.")
+            raise Conflict("cluster_exists", name=name)
         cluster = Cluster.create(
             name=name,
             owner_id=access.actor.user_id,
@@ -62,31 +90,39 @@ def create(runtime: Runtime, access: Access, name: str, encoded: str) -> Cluster
             host=host.name,
         )
         runtime.queue.create_partition(cluster.uuid, host.name)
+        runtime.emit(ClusterCreated(actor=access.actor, **_owned(cluster)))
     return cluster
 
 
-def decode_template(encoded: str) -> str:
-    """Return the text of a template in base64."""
+def _placed(runtime: Runtime, actor: Actor, text: str) -> tuple[Template | None, ComputeHost]:
     try:
-        return base64.b64decode(encoded, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError, ValueError):
-        raise BadRequest("Uploaded template is not a valid base64-String.") from None
-
-
-def _parsed(runtime: Runtime, text: str) -> Template:
-    try:
-        return runtime.parse_template(text)
-    except TemplateError:
-        raise
+        template = runtime.parse_template(text) if text else None
+        return template, place(runtime, actor, template)
     except BadRequest as error:
-        raise TemplateError(f"{UNFIT}{error}") from error
+        raise TemplateError("template_invalid", reason=str(error)) from error
 
 
-def _host_of_new(runtime: Runtime, actor: Actor, template: Template | None) -> ComputeHost:
-    try:
-        return place(runtime, actor, template)
-    except BadRequest as error:
-        raise TemplateError(f"{UNFIT}{error}") from error
+def get_cluster(access: Access, uuid: str, verb: Verb = "read") -> Cluster:
+    """Return a cluster.
+
+    Raises:
+        NotFound: if there is none that the actor may see, or change if that is the verb.
+    """
+    return access.get(Cluster, uuid, MISSING, verb)
+
+
+def list_clusters(access: Access) -> peewee.ModelSelect[Cluster]:
+    """Select the clusters that the actor may see, oldest first."""
+    return access.visible(Cluster, "read")
+
+
+def set_visibility(access: Access, uuid: str, visibility: Visibility) -> Cluster:
+    """Say who may see and ask a cluster besides its owner.
+
+    Raises:
+        NotFound: if there is none that the actor may change.
+    """
+    return share(access, Cluster, uuid, visibility, MISSING)
 
 
 def template_of(cluster: Cluster) -> Template:
@@ -96,7 +132,7 @@ def template_of(cluster: Cluster) -> Template:
         Conflict: if the cluster has none.
     """
     if not cluster.template:
-        raise Conflict(f"Cluster with uuid '{cluster.uuid}' has no network, train it or restore a checkpoint first")
+        raise Conflict("cluster_without_network", uuid=cluster.uuid)
     return msgspec.json.decode(cluster.template, type=Template)
 
 
@@ -131,8 +167,15 @@ def _assign_host(runtime: Runtime, cluster: Cluster, host: ComputeHost) -> None:
         # First, because from then on nobody adds a task.
         runtime.queue.move_partition(cluster.uuid, host.name)
         if runtime.queue.open_tasks(cluster.uuid):
-            raise Conflict(f"Host '{cluster.host}' can not run the cluster, which has open tasks there")
+            raise Conflict("host_can_not_be_left", host=cluster.host)
         Cluster.update(host=host.name).where(Cluster.uuid == cluster.uuid).execute()
+
+
+def count_by_host() -> dict[tuple[str, str], int]:
+    """Return how many clusters there are, by host and mode."""
+    query = Cluster.select(Cluster.host, Cluster.mode, peewee.fn.COUNT(Cluster.uuid)).where(Cluster.status == ACTIVE)
+    rows = query.group_by(Cluster.host, Cluster.mode).tuples().iterator()
+    return {(host, mode): count for host, mode, count in rows}
 
 
 def interfaces(cluster: Cluster) -> tuple[dict[str, int], dict[str, int]]:
@@ -180,19 +223,25 @@ def report_metrics(uuid: str, metrics: Mapping[str, float]) -> None:
         Cluster.update(**values, sections=int(metrics["sections"])).where(Cluster.uuid == uuid).execute()
 
 
-def delete(runtime: Runtime, cluster: Cluster) -> None:
+def delete_cluster(runtime: Runtime, access: Access, uuid: str) -> None:
     """Delete a cluster: its tasks stop, except those that others wait for, such as saving.
 
     Raises:
-        NotFound: if somebody else has deleted it meanwhile.
+        NotFound: if there is none that the actor may delete, or somebody else has deleted it meanwhile.
     """
+    cluster = get_cluster(access, uuid, "write")
     with atomic():
         # The partition before the cluster, as everywhere.
         runtime.queue.close_partition(cluster.uuid)
         if not cluster.mark_deleted():
-            raise NotFound(MISSING.format(cluster.uuid))
+            raise NotFound(MISSING, uuid=cluster.uuid)
         clean_up(runtime, cluster.uuid)
         _tell_host(runtime, cluster)
+        runtime.emit(ClusterDeleted(actor=None, **_owned(cluster)))
+
+
+def _owned(cluster: Cluster) -> dict[str, str]:
+    return {"uuid": cluster.uuid, "owner_id": cluster.owner_id, "project_id": cluster.project_id}
 
 
 def clean_up(runtime: Runtime, uuid: str) -> None:
@@ -209,13 +258,14 @@ def after_task(runtime: Runtime, task: Task) -> None:
     clean_up(runtime, str(task.partition))
 
 
-def set_mode(runtime: Runtime, access: Access, cluster: Cluster, new: str) -> None:
+def set_mode(runtime: Runtime, access: Access, uuid: str, new: Mode) -> Cluster:
     """Switch between task mode and direct mode. Going to the mode that is already on is fine for task mode.
 
     Raises:
+        NotFound: if there is no such cluster that the actor may change.
         Conflict: if direct mode is on already, or tasks are still to be done.
     """
-    refusal = Conflict(f"Can not switch cluster to '{new}'")
+    cluster = get_cluster(access, uuid, "write")
     settled: Task | None = None
     queue = runtime.queue
     with atomic():
@@ -224,7 +274,7 @@ def set_mode(runtime: Runtime, access: Access, cluster: Cluster, new: str) -> No
         mode = Cluster.get(Cluster.uuid == cluster.uuid).mode
         open_tasks = queue.open_tasks(cluster.uuid)
         if new == DIRECT_MODE and (mode == DIRECT_MODE or open_tasks):
-            raise refusal
+            raise Conflict("cluster_mode_refused", mode=new)
         if new == DIRECT_MODE:
             template_of(cluster)
         Cluster.update(mode=new).where(Cluster.uuid == cluster.uuid).execute()
@@ -233,6 +283,8 @@ def set_mode(runtime: Runtime, access: Access, cluster: Cluster, new: str) -> No
         _tell_host(runtime, cluster)
     if settled is not None:
         queue.wait(settled.uuid, SETTLE_SECONDS)
+    cluster.mode = new
+    return cluster
 
 
 def _tell_host(runtime: Runtime, cluster: Cluster) -> None:
@@ -240,31 +292,33 @@ def _tell_host(runtime: Runtime, cluster: Cluster) -> None:
     after_commit(lambda: notify(runtime.settings.data_dir, cluster.host, cluster.uuid))
 
 
-def move(runtime: Runtime, access: Access, cluster: Cluster, host_uuid: str) -> None:
-    """Move a cluster to another host.
+def move_cluster(runtime: Runtime, access: Access, uuid: str, host_uuid: str) -> Cluster:
+    """Move a cluster to another host; one that is idle is there when this returns.
 
     Raises:
-        NotFound: if there is no such host.
-        Conflict: if the host has no rules for the network, or the cluster is in direct mode.
+        NotFound: if there is no such cluster that the actor may change, or no such host.
+        Conflict: if the cluster has no network or is in direct mode, or the host has no rules for it.
     """
-    names = [name for name, uuid in runtime.host_uuids.items() if uuid == host_uuid.lower() and name in runtime.hosts]
-    if not names:
-        raise NotFound(f"Host with uuid '{host_uuid}' not found")
-    host = runtime.hosts[names[0]]
-    try:
-        runtime.rules_for(template_of(cluster), host.kind)
-    except ClientError as error:
-        raise Conflict(f"Host '{host.name}' can not run the cluster: {error}") from error
+    cluster = get_cluster(access, uuid, "write")
+    host = _host_that_runs(runtime, template_of(cluster), host_uuid)
     with atomic():
         if Cluster.get(Cluster.uuid == cluster.uuid).mode == DIRECT_MODE:
-            raise Conflict(f"Cluster with uuid '{cluster.uuid}' is in direct mode, switch it to task mode first")
+            raise Conflict("cluster_in_direct_mode", uuid=cluster.uuid)
         idle = not runtime.queue.open_tasks(cluster.uuid)
         payload = HostMove(host.name)
         task = runtime.queue.enqueue("switch_host", cluster.uuid, access.actor, cluster.name, payload, 1)
     if idle:
         runtime.queue.wait(task.uuid, SETTLE_SECONDS)
+    return Cluster.get(Cluster.uuid == cluster.uuid)
 
 
-def answer(cluster: Cluster) -> dict[str, Any]:
-    """Return a cluster as clients see it."""
-    return owned_answer(cluster)
+def _host_that_runs(runtime: Runtime, template: Template, host_uuid: str) -> ComputeHost:
+    names = [name for name, uuid in runtime.host_uuids.items() if uuid == host_uuid.lower() and name in runtime.hosts]
+    if not names:
+        raise NotFound("host_missing", uuid=host_uuid)
+    host = runtime.hosts[names[0]]
+    try:
+        runtime.rules_for(template, host.kind)
+    except BadRequest as error:
+        raise Conflict("host_refuses", host=host.name, reason=str(error)) from error
+    return host

@@ -3,7 +3,8 @@
 Modes are switched, clusters deleted and shared by the api; the row tells. It is read when the api sends a notice, every
 second anyway, and before a frame is refused: `Watcher.look` promises an answer that is newer than the question, and
 looks for all who ask at the same time are one. Looks have a pace, so that frames which are refused cost the same
-however many there are. Must not know frames, nor the event loop.
+however many there are. It is a thread of the sidecar and no schedule, because whom it tells is in the memory of that
+process alone. Must not know frames, nor the event loop.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hanami_core.errors import NotFound
+from hanami_core.priority import step_back
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import ACTIVE, reset
 from hanami_plugins.clusters.live_cluster import Attachment, State
@@ -69,7 +71,7 @@ class Watcher:
         """Prepare; nothing runs before `start`."""
         self._clusters = clusters
         self._runtime = runtime
-        self._openers = ThreadPoolExecutor(OPENERS, "open-cluster")
+        self._openers = ThreadPoolExecutor(OPENERS, "open-cluster", step_back)
         # Guards the two below, and is held for a few instructions only: the event loop asks questions.
         self._lock = threading.Lock()
         self._questions: list[_Question] = []
@@ -92,7 +94,10 @@ class Watcher:
     def look(self, attachment: Attachment) -> Future[None]:
         """Begin to find out what is true for a session now; never blocks."""
         question = _Question(attachment)
-        self._ask(question)
+        if self._ended.is_set():
+            question.future.cancel()
+        else:
+            self._ask(question)
         return question.future
 
     def _ask(self, question: _Question) -> None:

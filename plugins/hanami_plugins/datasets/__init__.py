@@ -1,6 +1,7 @@
 """Datasets: tables of numbers that clients upload in some format, or that tasks write.
 
-Formats are plugins of their own; how the bytes of their files arrive is known to the plugin ``uploads``.
+Other plugins work with them through the names exported here. Formats are plugins of their own; how the bytes of their
+files arrive is known to the plugin ``uploads``.
 """
 
 from __future__ import annotations
@@ -10,15 +11,52 @@ from collections.abc import Iterable
 
 from hanami_core import hookimpl
 from hanami_core.http import Route
+from hanami_core.metrics import Sample
 from hanami_core.queue import TaskKind
 from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
 from hanami_core.storage.database import Record
-from hanami_plugins.datasets import decode, routes
+from hanami_plugins.datasets import decode, routes, service
 from hanami_plugins.datasets.models import Dataset
-from hanami_plugins.datasets.service import WAITING, add_result, description, open_table, seal_result
+from hanami_plugins.datasets.service import (
+    WAITING,
+    DecodingFailed,
+    Description,
+    UploadProgress,
+    add_result,
+    check,
+    content,
+    create_dataset,
+    delete_dataset,
+    describe,
+    finalise_dataset,
+    get_dataset,
+    list_datasets,
+    open_table,
+    seal_result,
+    set_visibility,
+    upload_progress,
+)
 
-__all__ = ["Dataset", "add_result", "description", "open_table", "seal_result"]
+__all__ = [
+    "Dataset",
+    "DecodingFailed",
+    "Description",
+    "UploadProgress",
+    "add_result",
+    "check",
+    "content",
+    "create_dataset",
+    "delete_dataset",
+    "describe",
+    "finalise_dataset",
+    "get_dataset",
+    "list_datasets",
+    "open_table",
+    "seal_result",
+    "set_visibility",
+    "upload_progress",
+]
 
 requires = ("uploads",)
 
@@ -58,6 +96,13 @@ def hanami_startup(runtime: Runtime) -> None:
 def hanami_task_kinds() -> list[TaskKind]:
     """Add decoding."""
     return [decode.KIND]
+
+
+@hookimpl
+def hanami_metrics() -> list[Sample]:
+    """Tell how many datasets there are, by state."""
+    counts = service.count_by_state()
+    return [Sample("hanami_datasets", n, help="Datasets by state", labels={"state": s}) for s, n in counts.items()]
 
 
 @hookimpl

@@ -14,7 +14,8 @@ import msgspec
 
 from hanami_core import decoding
 from hanami_core.access import Actor
-from hanami_core.errors import ClientError, Conflict, LeaseLost
+from hanami_core.errors import ClientError, Conflict, LeaseLost, TaskError
+from hanami_core.events import DatasetReady
 from hanami_core.queue import FAILED, Job, Task, TaskKind
 from hanami_core.runtime import Runtime
 from hanami_plugins import uploads
@@ -48,7 +49,7 @@ def enqueue(runtime: Runtime, actor: Actor, dataset: Dataset, files: Mapping[str
     task = runtime.queue.enqueue("decode", partition_of(dataset), actor, dataset.name, payload, size)
     waits = (Dataset.uuid == dataset.uuid) & Dataset.state.in_((UPLOADING, REFUSED))
     if not Dataset.update(state=DECODING, error="", decoding=task.uuid).where(waits).execute():
-        raise Conflict(f"Data-set with uuid '{dataset.uuid}' is finalised by another request")
+        raise Conflict("dataset_finalised_elsewhere", uuid=dataset.uuid)
     return str(task.uuid)
 
 
@@ -58,7 +59,7 @@ def run(job: Job) -> None:
     dataset = Dataset.get(Dataset.uuid == work.dataset)
     paths = {part: uploads.path(runtime, Upload.get(Upload.uuid == file)) for part, file in work.files.items()}
     if dataset.format not in runtime.formats:
-        raise Conflict(f"no installed plugin reads files of format '{dataset.format}'")
+        raise TaskError(f"no installed plugin reads files of format '{dataset.format}'")
     module = runtime.formats.owner(dataset.format).module_name
     with runtime.blobs.staging(job.task.uuid) as staged:
         try:
@@ -75,6 +76,13 @@ def _become_ready(job: Job, dataset: Dataset, blob: str, shape: decoding.DecodeR
     if not Dataset.update(**described(blob, shape)).where(waits).execute():
         raise LeaseLost(f"dataset {dataset.uuid} does not wait for its table any more")
     uploads.discard(job.runtime, dataset.uuid)
+    tell_ready(job.runtime, dataset)
+
+
+def tell_ready(runtime: Runtime, dataset: Dataset) -> None:
+    """Tell everybody of a dataset that has its table, after the caller's transaction."""
+    owned = {"uuid": dataset.uuid, "owner_id": dataset.owner_id, "project_id": dataset.project_id}
+    runtime.emit(DatasetReady(actor=None, **owned))
 
 
 def described(blob: str, shape: decoding.DecodeResult) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""REST routes of datasets. The routes of uploads are made for each format that is installed."""
+"""Native routes of datasets. The routes of uploads are made for each format that is installed."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from msgspec import Meta
 
 from hanami_core.clock import Moment
 from hanami_core.datasets import DatasetFormat
-from hanami_core.errors import NotFound, PluginError
+from hanami_core.errors import PluginError
 from hanami_core.http import Call, Empty, Listing, Paging, Route, listing
 from hanami_core.http.sharing import OwnedAnswer, owned_answer, visibility_route
 from hanami_core.ids import Name, Uuid
 from hanami_core.plugin_host import Contribution
 from hanami_core.runtime import Runtime
-from hanami_plugins.datasets import service, tables
+from hanami_plugins.datasets import service
 from hanami_plugins.datasets.models import DECODING, REFUSED, Dataset
-from hanami_plugins.datasets.service import MISSING, open_table
+from hanami_plugins.datasets.service import MISSING
 
 PREFIX = "/dataset"
 VERSION = "v1.0alpha"
@@ -149,13 +149,13 @@ def upload_routes(dataset_format: DatasetFormat, max_size: int) -> list[Route]:
     def announce(call: Call, request: Any) -> dict[str, Any]:
         """Announce the upload of a dataset; its files are then sent over websockets."""
         sizes = {part: getattr(request, f"{part}_data_size") for part in parts}
-        dataset, files = service.create(call.runtime, call.access, name, request.name, sizes)
+        dataset, files = service.create_dataset(call.runtime, call.access, name, request.name, sizes)
         return owned_answer(dataset) | {f"uuid_{part}_file": files[part].uuid for part in parts}
 
     def finish(call: Call, request: Any) -> dict[str, Any]:
         """Finalise an upload: the files become the dataset's table."""
         files = {part: getattr(request, f"uuid_{part}_file") for part in parts}
-        dataset = service.finalise(call.runtime, call.access, name, request.uuid, files)
+        dataset = service.finalise_dataset(call.runtime, call.access, name, request.uuid, files)
         return {"uuid": dataset.uuid} | ({"state": DECODING} if dataset.state == DECODING else {})
 
     return [
@@ -170,30 +170,30 @@ def _request(name: str, fields: list[tuple[str, Any]]) -> type[msgspec.Struct]:
 
 def get(call: Call, request: ByUuid) -> dict[str, Any]:
     """Return a dataset."""
-    dataset = call.get(Dataset, request.uuid, MISSING.format(request.uuid))
-    shape = service.description(dataset)
+    dataset = service.get_dataset(call.access, request.uuid)
+    shape = service.describe(dataset)
     return owned_answer(dataset) | {
-        "description": shape,
-        "number_of_columns": max((column["column_end"] for column in shape.values()), default=0),
-        "number_of_rows": dataset.rows,
+        "description": {name: {"column_start": a, "column_end": b} for name, (a, b) in shape.columns.items()},
+        "number_of_columns": shape.width,
+        "number_of_rows": shape.rows,
         "version": VERSION,
     }
 
 
 def list_all(call: Call, request: Paging) -> Listing:
     """List the visible datasets, also those that are still being uploaded."""
-    return listing(LIST_HEADER, call.access.visible(Dataset), request)
+    return listing(LIST_HEADER, service.list_datasets(call.access), request)
 
 
-def delete(call: Call, request: ByUuid) -> dict[str, Any]:
+def delete(call: Call, request: ByUuid) -> Empty:
     """Delete a dataset."""
-    service.delete(call.runtime, call.access, request.uuid)
-    return {}
+    service.delete_dataset(call.runtime, call.access, request.uuid)
+    return Empty()
 
 
 def progress(call: Call, request: ByUuid) -> dict[str, Any]:
     """Tell whether all files have arrived, and how far decoding is."""
-    found = service.progress(call.runtime, call.access, request.uuid)
+    found = service.upload_progress(call.runtime, call.access, request.uuid)
     answer = {"complete": found.complete, "received": found.received, "uuid": request.uuid.lower()}
     if found.state == DECODING:
         return answer | {"state": DECODING, "percentage": found.percentage}
@@ -202,21 +202,14 @@ def progress(call: Call, request: ByUuid) -> dict[str, Any]:
     return answer | ({"error": found.error} if found.error else {})
 
 
-def check(call: Call, request: Check) -> dict[str, Any]:
+def check(call: Call, request: Check) -> Accuracy:
     """Compare a result with the right answers."""
-    result, reference = (
-        call.get(Dataset, uuid, f"Dataset with uuid '{uuid}' not found")
-        for uuid in (request.uuid, request.reference_uuid)
-    )
-    with open_table(call.runtime, result) as given, open_table(call.runtime, reference) as expected:
-        return {"accuracy": tables.accuracy(given, expected)}
+    return Accuracy(service.check(call.runtime, call.access, request.uuid, request.reference_uuid))
 
 
-def content(call: Call, request: Content) -> dict[str, Any]:
+def content(call: Call, request: Content) -> Data:
     """Return some rows of one column."""
-    dataset = call.get(Dataset, request.uuid, MISSING.format(request.uuid))
-    column, uuid = request.column_name, request.uuid
-    with open_table(call.runtime, dataset) as table:
-        if column not in table.columns:
-            raise NotFound(f"Column with name '{column}' was not found in dataset with UUID '{uuid}'")
-        return {"data": tables.excerpt(table, column, request.row_offset, request.number_of_rows)}
+    offset, count = request.row_offset, request.number_of_rows
+    return Data(
+        service.content(call.runtime, call.access, request.uuid, request.column_name, offset=offset, count=count)
+    )

@@ -1,28 +1,55 @@
-"""What can be done with datasets, apart from HTTP."""
+"""What can be done with datasets, for routes of any Api and for other plugins. Knows no HTTP.
+
+Rows are found through the `Access` of whoever asks; only `add_result`, `describe` and `open_table` ask nobody, for
+plugins that decide themselves.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
+
+import peewee
 
 from hanami_core import decoding
 from hanami_core.access import Access
 from hanami_core.datasets import Table
-from hanami_core.errors import BadRequest, Conflict, HanamiError, NotFound
+from hanami_core.errors import BadRequest, Conflict, HanamiError, InvalidFile, NotFound
 from hanami_core.queue import Task
 from hanami_core.runtime import Runtime
+from hanami_core.sharing import Visibility
+from hanami_core.sharing import set_visibility as share
 from hanami_core.stash import StashKey
-from hanami_core.storage.database import atomic
+from hanami_core.storage.database import ACTIVE, atomic
 from hanami_plugins import uploads
-from hanami_plugins.datasets import decode
+from hanami_plugins.datasets import decode, tables
 from hanami_plugins.datasets.models import DECODING, REFUSED, UPLOADING, Dataset
 from hanami_plugins.uploads import Upload
 
-MISSING = "Data-set with uuid '{}' not found"
+__all__ = [
+    "DecodingFailed",
+    "Description",
+    "UploadProgress",
+    "add_result",
+    "check",
+    "content",
+    "create_dataset",
+    "delete_dataset",
+    "describe",
+    "finalise_dataset",
+    "get_dataset",
+    "list_datasets",
+    "open_table",
+    "seal_result",
+    "set_visibility",
+    "upload_progress",
+]
+
+MISSING = "dataset_missing"
 RESULT = "result"
 """Format of datasets that were not uploaded."""
 
@@ -34,10 +61,31 @@ class DecodingFailed(HanamiError):
     """A table could not be made for a reason that lies not in the files."""
 
 
-def create(
+# -- from files to a table ---------------------------------------------------------------------------------------------
+
+
+def create_dataset(
     runtime: Runtime, access: Access, format_name: str, name: str, sizes: Mapping[str, int]
 ) -> tuple[Dataset, dict[str, Upload]]:
-    """Add a dataset that waits for its files; `sizes` holds the bytes of each part."""
+    """Add a dataset that waits for its files.
+
+    The actor sends them over a websocket, or through `uploads.open_upload`, and then calls `finalise_dataset`.
+
+    Args:
+        runtime: the process' runtime.
+        access: what the actor may do.
+        format_name: kind of the files.
+        name: what the actor calls the dataset.
+        sizes: bytes of the file of each part.
+
+    Returns:
+        The dataset, and the upload of each part.
+
+    Raises:
+        BadRequest: if no plugin reads such files, or they have other parts.
+        Conflict: if the actor has too many uploads already.
+    """
+    _check_parts(runtime, format_name, sizes)
     actor = access.actor
     with atomic():
         dataset = Dataset.create(name=name, owner_id=actor.user_id, project_id=actor.project_id, format=format_name)
@@ -45,15 +93,26 @@ def create(
     return dataset, files
 
 
-def finalise(runtime: Runtime, access: Access, format_name: str, uuid: str, files: Mapping[str, str]) -> Dataset:
+def _check_parts(runtime: Runtime, format_name: str, parts: Iterable[str]) -> None:
+    known = runtime.formats.get(format_name)
+    if known is None:
+        raise BadRequest("format_unknown", format=format_name, known=", ".join(runtime.formats))
+    if set(parts) != set(known.parts):
+        raise BadRequest("format_parts", format=format_name, parts=", ".join(known.parts))
+
+
+def finalise_dataset(
+    runtime: Runtime, access: Access, format_name: str, uuid: str, files: Mapping[str, str]
+) -> Dataset:
     """Have the uploaded files of a dataset turned into its table; `files` holds the uuid of each part's file.
 
     Returns when the dataset is ready, or is still being decoded after `datasets.wait`: its state says which, and
-    `progress` then tells how far it is. Whoever calls again meanwhile waits for the same.
+    `upload_progress` then tells how far it is. Whoever calls again meanwhile waits for the same.
 
     Raises:
         NotFound: if the dataset or one of its files does not exist, or not any more.
-        BadRequest: if a file is not complete or breaks a rule of the format; dataset and files stay as they are.
+        BadRequest: if a file is not complete; dataset and files stay as they are.
+        InvalidFile: if a file breaks a rule of the format; the same holds.
         DecodingFailed: if something failed that lies not in the files, which stay as they are.
     """
     dataset, found = _sources(access, format_name, uuid, files)
@@ -68,9 +127,9 @@ def finalise(runtime: Runtime, access: Access, format_name: str, uuid: str, file
             task = decode.enqueue(runtime, access.actor, dataset, found)
             uploads.touch(dataset.uuid)
     _wait(runtime, str(task))
-    dataset = access.get(Dataset, uuid, MISSING.format(uuid))
+    dataset = access.get(Dataset, uuid, MISSING, "write")
     if dataset.state == REFUSED:
-        raise BadRequest(dataset.error)
+        raise InvalidFile(dataset.error)
     if dataset.state == UPLOADING:
         raise DecodingFailed(dataset.error)
     return dataset
@@ -89,14 +148,14 @@ def _wait(runtime: Runtime, task: str) -> None:
 def _sources(
     access: Access, format_name: str, uuid: str, files: Mapping[str, str]
 ) -> tuple[Dataset, dict[str, Upload]]:
-    dataset = access.get(Dataset, uuid, MISSING.format(uuid))
+    dataset = access.get(Dataset, uuid, MISSING, "write")
     if dataset.format != format_name:
-        raise BadRequest(f"Data-set with uuid '{uuid}' was created for files of format '{dataset.format}'")
+        raise BadRequest("dataset_of_other_format", uuid=uuid, format=dataset.format)
     found = {}
     for part, file in files.items():
         upload = uploads.upload_for(dataset.uuid, part, file)
         if upload is None:
-            raise NotFound(f"{part.capitalize()}-data with uuid '{file}' not found.")
+            raise NotFound("file_missing", part=part.capitalize(), uuid=file)
         found[part] = upload
     return dataset, found
 
@@ -104,26 +163,49 @@ def _sources(
 def _require_complete(runtime: Runtime, part: str, upload: Upload) -> None:
     missing = uploads.missing(runtime, upload)
     if missing:
-        raise BadRequest(
-            f"{part.capitalize()}-data with uuid '{upload.uuid}' is not complete: "
-            f"{missing} of {upload.size} bytes are missing"
-        )
+        named = {"part": part.capitalize(), "uuid": upload.uuid}
+        raise BadRequest("file_incomplete", **named, missing=missing, size=upload.size)
 
 
-def delete(runtime: Runtime, access: Access, uuid: str) -> None:
+# -- datasets ----------------------------------------------------------------------------------------------------------
+
+
+def get_dataset(access: Access, uuid: str) -> Dataset:
+    """Return a dataset.
+
+    Raises:
+        NotFound: if there is none that the actor may see.
+    """
+    return access.get(Dataset, uuid, MISSING, "read")
+
+
+def list_datasets(access: Access) -> peewee.ModelSelect[Dataset]:
+    """Select the datasets that the actor may see, oldest first; also those that wait for their files."""
+    return access.visible(Dataset, "read")
+
+
+def set_visibility(access: Access, uuid: str, visibility: Visibility) -> Dataset:
+    """Say who may read a dataset besides its owner.
+
+    Raises:
+        NotFound: if there is none that the actor may change.
+    """
+    return share(access, Dataset, uuid, visibility, MISSING)
+
+
+def delete_dataset(runtime: Runtime, access: Access, uuid: str) -> None:
     """Delete a dataset, or give up its upload. Tasks that are to read it keep its table.
 
     Raises:
-        NotFound: if the dataset does not exist, or not any more.
+        NotFound: if there is none that the actor may delete, or not any more.
     """
-    missing = MISSING.format(uuid)
     with atomic():
-        dataset = access.get(Dataset, uuid, missing)
+        dataset = access.get(Dataset, uuid, MISSING, "write")
         if dataset.decoding is not None:
             # Before the dataset is written, because the task, when it ends, takes its queue first as well.
             runtime.queue.abort(decode.partition_of(dataset), [dataset.decoding])
         if not dataset.mark_deleted():
-            raise NotFound(missing)
+            raise NotFound(MISSING, uuid=uuid)
         uploads.discard(runtime, dataset.uuid)
         runtime.blobs.release(dataset.blob)
 
@@ -142,25 +224,28 @@ class UploadProgress(NamedTuple):
     error: str
 
 
-def progress(runtime: Runtime, access: Access, uuid: str) -> UploadProgress:
+def upload_progress(runtime: Runtime, access: Access, uuid: str) -> UploadProgress:
     """Tell how far the upload of a dataset is.
 
     Raises:
         NotFound: if the dataset does not exist, or its upload was dropped.
     """
     # The dataset is read last: if it is finalised between the two queries, it is not taken for lost.
-    files = uploads.uploads_of(uuid.lower())
-    dataset = access.get(Dataset, uuid, MISSING.format(uuid))
+    files = uploads.progress(runtime, uuid.lower())
+    dataset = get_dataset(access, uuid)
     if not dataset.complete and not files:
-        raise NotFound(f"The upload of data-set with uuid '{uuid}' was dropped")
-    complete = dataset.complete or all(uploads.complete(runtime, file) for file in files)
-    received = {file.uuid: uploads.leading(runtime, file) for file in files}
+        raise NotFound("upload_dropped", uuid=uuid)
+    complete = dataset.complete or not any(file.missing for file in files)
+    received = {file.uuid: file.leading for file in files}
     return UploadProgress(complete, received, dataset.state, _percentage(dataset), dataset.error)
 
 
 def _percentage(dataset: Dataset) -> float:
     task = Task.get_or_none(Task.uuid == dataset.decoding) if dataset.state == DECODING else None
     return 0.0 if task is None else 100.0 * task.current_cycle / max(1, task.total_cycles)
+
+
+# -- tables ------------------------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
@@ -172,17 +257,65 @@ def open_table(runtime: Runtime, dataset: Dataset) -> Iterator[Table]:
         CorruptFile: if the table is not what was stored.
     """
     if dataset.state == DECODING:
-        raise Conflict(f"Data-set with uuid '{dataset.uuid}' is being decoded, try again when that has ended")
+        raise Conflict("dataset_decoding", uuid=dataset.uuid)
     if dataset.blob is None:
-        raise Conflict(f"Data-set with uuid '{dataset.uuid}' is not complete, its upload was not finalised")
+        raise Conflict("dataset_incomplete", uuid=dataset.uuid)
     with runtime.blobs.open(dataset.blob) as path:
         yield Table.open(path)
 
 
-def description(dataset: Dataset) -> dict[str, dict[str, int]]:
-    """Return the columns of a dataset as clients see them: half-open ranges of values in a row."""
-    columns = json.loads(dataset.columns)
-    return {name: {"column_start": start, "column_end": end} for name, (start, end) in columns.items()}
+class Description(NamedTuple):
+    """Shape of a dataset's table, without columns and rows as long as there is none.
+
+    `columns` maps names to half-open ranges of values in a row, `width` is the number of these values.
+    """
+
+    rows: int
+    width: int
+    dtype: str
+    columns: Mapping[str, tuple[int, int]]
+
+
+def describe(dataset: Dataset) -> Description:
+    """Return the shape of a dataset's table without opening it."""
+    columns = {name: (start, end) for name, (start, end) in json.loads(dataset.columns).items()}
+    width = max((end for _, end in columns.values()), default=0)
+    return Description(dataset.rows, width, dataset.dtype, columns)
+
+
+def content(
+    runtime: Runtime, access: Access, uuid: str, column: str, *, offset: int = 0, count: int = 1
+) -> list[list[float]]:
+    """Return `count` rows of one column from row `offset` on.
+
+    Raises:
+        NotFound: if there is no such dataset that the actor may see, or it has no such column.
+        Conflict: if the dataset has no table yet.
+        BadRequest: if the table has fewer rows.
+    """
+    with open_table(runtime, get_dataset(access, uuid)) as table:
+        if column not in table.columns:
+            raise NotFound("column_missing", column=column, uuid=uuid)
+        return tables.excerpt(table, column, offset, count)
+
+
+def check(runtime: Runtime, access: Access, uuid: str, reference: str) -> float:
+    """Return for how many rows a result and the dataset with the right answers agree, in percent.
+
+    Raises:
+        NotFound: if there is no such dataset that the actor may see.
+        Conflict: if one has no table yet.
+        BadRequest: if they have no columns that can be compared.
+    """
+    given, expected = (access.get(Dataset, one, "compared_dataset_missing", "read") for one in (uuid, reference))
+    with open_table(runtime, given) as left, open_table(runtime, expected) as right:
+        return tables.accuracy(left, right)
+
+
+def count_by_state() -> dict[str, int]:
+    """Return how many datasets there are, by state."""
+    query = Dataset.select(Dataset.state, peewee.fn.COUNT(Dataset.uuid)).where(Dataset.status == ACTIVE)
+    return dict(query.group_by(Dataset.state).tuples().iterator())
 
 
 def seal_result(runtime: Runtime, staged: Path) -> decoding.DecodeResult:
@@ -208,4 +341,6 @@ def add_result(
 ) -> Dataset:
     """Add a dataset of a staged table, in the caller's transaction; `shape` is what `seal_result` returned."""
     owned = {"uuid": uuid, "name": name, "owner_id": owner_id, "project_id": project_id}
-    return Dataset.create(**owned, format=RESULT, **decode.described(runtime.blobs.adopt(staged), shape))
+    dataset = Dataset.create(**owned, format=RESULT, **decode.described(runtime.blobs.adopt(staged), shape))
+    decode.tell_ready(runtime, dataset)
+    return dataset

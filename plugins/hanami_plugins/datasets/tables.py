@@ -18,9 +18,7 @@ def excerpt(table: Table, column: str, offset: int, count: int) -> list[list[flo
         BadRequest: if the table has fewer rows.
     """
     if offset + count > len(table.values):
-        raise BadRequest(
-            f"Rows {offset} to {offset + count - 1} are out of range, the data-set has {len(table.values)} rows"
-        )
+        raise BadRequest("rows_out_of_range", first=offset, last=offset + count - 1, rows=len(table.values))
     rows = table.column(column)[offset : offset + count]
     return rows.astype(np.float32).tolist()  # type: ignore[no-any-return]
 
@@ -57,4 +55,4 @@ def comparable(result: Table, reference: Table) -> tuple[str, str]:
         fitting = [other for other, width in widths.items() if width == end - start > 1]
         if fitting:
             return name, _CLASSES if _CLASSES in fitting else fitting[-1]
-    raise BadRequest("The data-sets can not be compared: no column of both has the same number of values above 1")
+    raise BadRequest("datasets_not_comparable")

@@ -11,7 +11,7 @@ from hanami_core.errors import Forbidden, NotFound
 from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
 from hanami_core.sockets import POLICY_VIOLATION, SocketConnection, SocketTarget
-from hanami_plugins.clusters import LIVE, MISSING, Cluster, template_of
+from hanami_plugins.clusters import LIVE, Cluster, template_of
 from hanami_plugins.direct_io.frames import THREADS, FrameThreads
 from hanami_plugins.direct_io.messages import REQUEST, TRAIN
 from hanami_plugins.direct_io.session import DirectSession
@@ -21,6 +21,9 @@ requires = ("clusters",)
 ROLES = ("admin", "member")
 FRAMES = {TRAIN: "tasks.train", REQUEST: "tasks.request"}
 """What frames do is what tasks do, and needs the same permission."""
+
+
+MISSING = "target_cluster_missing"
 
 
 class ClusterTarget(SocketTarget):
@@ -36,13 +39,12 @@ class ClusterTarget(SocketTarget):
 
     def open(self, runtime: Runtime, access: Access, uuid: str, connection: SocketConnection) -> DirectSession:
         """Open a session for a cluster that the actor may change."""
-        missing = MISSING.format(uuid).replace("uuid", "UUID", 1)
-        cluster = access.get(Cluster, uuid, missing)
+        cluster = access.get(Cluster, uuid, MISSING, "write")
         template_of(cluster)
 
         def check() -> None:
             try:
-                access.get(Cluster, uuid, missing)
+                access.get(Cluster, uuid, MISSING, "write")
             except NotFound:
                 connection.close(POLICY_VIOLATION, "the cluster was withdrawn")
 

@@ -5,13 +5,13 @@ Owns the estimate of what a frame costs and the threads. Must not know messages.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from hanami_core.priority import step_back
 from hanami_core.stash import StashKey
 from hanami_plugins.clusters import LiveCluster
 
@@ -22,8 +22,11 @@ T = TypeVar("T")
 HEAVY_SECONDS = 0.002
 """Time of a frame beyond which it runs in a thread; below it, changing threads costs more than it saves."""
 SHARE = 0.25
-"""Weight of the newest measurement in the moving average."""
-NICENESS = 5
+"""Weight of a measurement that is longer than those before it; what else the machine does adds to them, too."""
+LEAST_SECONDS = 1e-6
+"""Time of a frame that a clock may find to take none."""
+OUTLIER = 4.0
+"""A measurement counts as at most so many times those before it."""
 
 
 class FrameThreads:
@@ -31,7 +34,7 @@ class FrameThreads:
 
     def __init__(self, threads: int) -> None:
         """Use at most so many threads."""
-        self._pool = ThreadPoolExecutor(threads, "frames", _step_back)
+        self._pool = ThreadPoolExecutor(threads, "frames", step_back)
         self._lock = threading.Lock()
         self._queues: dict[str, deque[Callable[[], None]]] = {}
 
@@ -66,19 +69,26 @@ class FrameThreads:
 THREADS: StashKey[FrameThreads] = StashKey("direct_io.threads")
 
 
-def is_heavy(live: LiveCluster, kind: int, values: int) -> bool:
-    """Tell whether a frame with so many values that are not zero must run in a thread.
+def is_heavy(live: LiveCluster, kind: int, size: int, weight: Callable[[], int]) -> bool:
+    """Tell whether a frame must run in a thread. The first one of a kind does; it tells what the next ones cost.
 
-    The first frame of a kind does; it tells what the next ones cost.
+    Args:
+        live: the network.
+        kind: what the frame does.
+        size: number of its values.
+        weight: counts those that cost something, which takes a while itself.
     """
-    cost = live.costs.get(kind)
-    return cost is None or cost * max(values, 1) > HEAVY_SECONDS
+    light = live.light.get(kind, 0.0)
+    return size > light and weight() > light
 
 
-def note_cost(live: LiveCluster, kind: int, values: int, seconds: float) -> None:
+def note_cost(live: LiveCluster, kind: int, weight: int, seconds: float) -> None:
     """Remember what a frame has cost; the caller holds the network's lock."""
-    cost = seconds / max(values, 1)
-    live.costs[kind] = cost + (1 - SHARE) * (live.costs.get(kind, cost) - cost)
+    new = max(seconds, LEAST_SECONDS) / weight
+    old = HEAVY_SECONDS / live.light[kind] if kind in live.light else new
+    # A busy machine interrupts frames, which must not drive light ones into threads; but it makes none shorter.
+    cost = new if new < old else old + SHARE * (min(new, OUTLIER * old) - old)
+    live.light[kind] = HEAVY_SECONDS / cost
 
 
 def _run(work: Callable[[], Any], future: Future[Any]) -> None:
@@ -89,8 +99,3 @@ def _run(work: Callable[[], Any], future: Future[Any]) -> None:
             future.set_exception(error)
         else:
             future.set_result(result)
-
-
-def _step_back() -> None:
-    # Light frames and everything else in the event loop go first.
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -31,52 +32,61 @@ _ENUMS = {
 _ENUM_OF = {"processType": "ClusterProcessType", "targetBufferType": "TargetBufferType"}
 
 
-class Frame(NamedTuple):
-    """What a message says. `values` is None if there are none, or more than a buffer takes."""
+class Frame(Protocol):
+    """A `ClusterIO_Message`."""
 
-    buffer: str
-    is_last: bool
-    process: int
-    target: int
-    size: int
-    values: npt.NDArray[np.float32] | None
+    bufferName: str  # noqa: N815 - names of the protocol
+    isLast: bool  # noqa: N815
+    processType: int  # noqa: N815
+    targetBufferType: int  # noqa: N815
+    numberOfValues: int  # noqa: N815
+    values: Sequence[float]
 
 
 def read_frame(message: bytes | str) -> Frame:
-    """Return the content of a `ClusterIO_Message`.
+    """Return a `ClusterIO_Message`.
 
     Raises:
-        BadRequest: if it is none or contradicts itself.
+        BadRequest: if the message is none, or contradicts itself.
     """
     if isinstance(message, str):
-        raise BadRequest("expected a binary ClusterIO-Message, got a text")
+        raise BadRequest("frame_is_text")
     try:
-        io = cluster_io().FromString(message)
+        io: Frame = cluster_io().FromString(message)
     except Exception as error:
-        raise BadRequest("Got invalid ClusterIO-Message") from error
-    count = len(io.values)
-    if io.numberOfValues != count:
-        raise BadRequest(f"numberOfValues is {io.numberOfValues}, but the message holds {count} values")
+        raise BadRequest("frame_unreadable") from error
+    if io.numberOfValues != len(io.values):
+        raise BadRequest("frame_count", told=io.numberOfValues, count=len(io.values))
     if io.processType not in (REQUEST, TRAIN):
-        raise BadRequest(f"processType {io.processType} is unknown")
-    values = _array(io.values, count) if 0 < count <= MAX_VALUES else None
-    return Frame(io.bufferName, io.isLast, io.processType, io.targetBufferType, count, values)
+        raise BadRequest("frame_process_unknown", process=io.processType)
+    return io
 
 
-def _array(values: Any, count: int) -> npt.NDArray[np.float32]:
+def values_of(frame: Frame) -> npt.NDArray[np.float32]:
+    """Return the values of a frame.
+
+    Raises:
+        BadRequest: if there are none, or more than a buffer takes.
+    """
+    count = len(frame.values)
+    if not 0 < count <= MAX_VALUES:
+        raise BadRequest("buffer_size", limit=MAX_VALUES, size=count)
     if count <= PIECE:
-        return np.array(values, np.float32)
+        return np.array(frame.values, np.float32)
     result = np.empty(count, np.float32)
     for start in range(0, count, PIECE):
-        result[start : start + PIECE] = values[start : start + PIECE]
+        result[start : start + PIECE] = frame.values[start : start + PIECE]
     return result
 
 
 def write_results(output: str, values: npt.NDArray[np.float32]) -> bytes:
     """Return the `ClusterIO_Message` that answers a request."""
     answer = cluster_io()(bufferName=output, processType=REQUEST, numberOfValues=len(values))
-    for start in range(0, len(values), PIECE):
-        answer.values.extend(values[start : start + PIECE].tolist())
+    if len(values) <= PIECE:
+        answer.values.extend(values.tolist())
+    else:
+        for start in range(0, len(values), PIECE):
+            answer.values.extend(values[start : start + PIECE].tolist())
     return answer.SerializeToString()  # type: ignore[no-any-return]
 
 

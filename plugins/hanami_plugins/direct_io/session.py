@@ -14,11 +14,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
 from hanami_core.errors import BadRequest, Forbidden
-from hanami_plugins.clusters import Attachment, LiveCluster, LiveClusters
+from hanami_plugins.clusters import Attachment, LiveCluster, LiveClusters, State
 from hanami_plugins.direct_io.buffers import SocketBuffers
 from hanami_plugins.direct_io.frames import FrameThreads, is_heavy, note_cost
-from hanami_plugins.direct_io.messages import TRAIN, Frame, acknowledgement, read_frame
+from hanami_plugins.direct_io.messages import MAX_VALUES, TRAIN, Frame, acknowledgement, read_frame, values_of
 
 __all__ = ["DirectSession"]
 
@@ -27,9 +30,12 @@ T = TypeVar("T")
 PATIENCE_SECONDS = 0.2
 LARGE_MESSAGE = 1 << 15
 """Bytes of a message that takes too long to read in the event loop."""
-NOT_DIRECT = "the cluster is not in direct mode"
+MEASURED = 32
+"""One of so many frames is measured in the event loop; in threads all are."""
+NOT_DIRECT = "cluster_not_direct"
 
 Answer = bytes | Awaitable[bytes]
+Values = npt.NDArray[np.float32]
 
 
 class DirectSession:
@@ -41,72 +47,83 @@ class DirectSession:
         """Start with empty buffers; `refused` says which process types the actor may not use, and why."""
         self._clusters, self._attachment, self._threads, self._refused = clusters, attachment, threads, refused
         self._buffers = SocketBuffers()
+        self._cycles = 0
         self._acknowledged, self._trained = acknowledgement(trained=False), acknowledgement(trained=True)
 
     def receive(self, message: bytes | str) -> Answer:
         """Return the answer to one message, now or later."""
         if len(message) > LARGE_MESSAGE:
             return self._read_in_thread(message)
-        return self._take(read_frame(message))
+        frame = read_frame(message)
+        live = self._attachment.live
+        return self._fill(frame, live) if live.state is State.DIRECT else self._when_direct(frame)
 
     async def _read_in_thread(self, message: bytes | str) -> bytes:
-        return await _awaited(self._take(await self._in_thread(partial(read_frame, message))))
-
-    def _take(self, frame: Frame) -> Answer:
+        frame = await self._in_thread(partial(read_frame, message))
+        values = await self._in_thread(partial(values_of, frame)) if 0 < len(frame.values) <= MAX_VALUES else None
         live = self._attachment.live
-        return self._fill(frame, live) if live.direct else self._when_direct(frame)
+        if live.direct:
+            return await _awaited(self._fill(frame, live, values))
+        return await self._when_direct(frame, values)
 
-    async def _when_direct(self, frame: Frame) -> bytes:
+    async def _when_direct(self, frame: Frame, values: Values | None = None) -> bytes:
         """Refuse a frame only if a look that began after it had come found no direct mode."""
         await asyncio.wrap_future(self._clusters.look(self._attachment))
         live = self._attachment.live
         if not live.direct:
             raise BadRequest(NOT_DIRECT)
-        return await _awaited(self._fill(frame, live))
+        return await _awaited(self._fill(frame, live, values))
 
-    def _fill(self, frame: Frame, live: LiveCluster) -> Answer:
-        self._buffers.fill(frame, live.network.head.template)
-        if not frame.is_last:
+    def _fill(self, frame: Frame, live: LiveCluster, values: Values | None = None) -> Answer:
+        self._buffers.fill(frame, live.template, values)
+        if not frame.isLast:
             return self._acknowledged
-        if frame.process in self._refused:
-            raise Forbidden(self._refused[frame.process])
-        values = self._buffers.weight()
-        grows = frame.process == TRAIN and self._buffers.grow(live.network.head)
+        process = frame.processType
+        if process in self._refused:
+            raise Forbidden(self._refused[process])
+        heavy = is_heavy(live, process, self._buffers.size, self._buffers.weight)
+        if process == TRAIN and not heavy:
+            heavy = self._buffers.grow(live.network.head)
         # The lock is free but for the moments in which the network is copied to be stored, a thread runs a frame, or a
         # task is about to begin; this is the event loop, which waits for none of them.
-        if grows or is_heavy(live, frame.process, values) or not live.lock.acquire(blocking=False):
-            return self._in_thread(partial(self._run_when_free, frame.process, values))
+        if heavy or not live.lock.acquire(blocking=False):
+            return self._in_thread(partial(self._run_when_free, process))
         try:
-            return self._run(live, frame.process, values)
+            self._cycles += 1
+            return self._run(live, process) if self._cycles % MEASURED else self._measure(live, process)
         finally:
             live.lock.release()
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.wrap_future(self._threads.submit(self._attachment.live.uuid, work))
 
-    def _run_when_free(self, process: int, values: int) -> bytes:
+    def _run_when_free(self, process: int) -> bytes:
         live = self._attachment.live
         while not live.lock.acquire(timeout=PATIENCE_SECONDS):
             if not live.direct:
-                raise BadRequest("a task works with the cluster, try again later")
+                raise BadRequest("cluster_busy")
         try:
-            return self._run(live, process, values)
+            return self._measure(live, process)
         finally:
             live.lock.release()
 
-    def _run(self, live: LiveCluster, process: int, values: int) -> bytes:
+    def _measure(self, live: LiveCluster, process: int) -> bytes:
+        known = live.network.head.inputs
+        begin = time.perf_counter()
+        answer = self._run(live, process)
+        if live.network.head.inputs == known:  # growing is no part of what a frame usually costs
+            note_cost(live, process, self._buffers.weight(), time.perf_counter() - begin)
+        return answer
+
+    def _run(self, live: LiveCluster, process: int) -> bytes:
         """Run one cycle; the caller holds the network's lock."""
         # Whoever held the lock before may have ended direct mode, or evicted the network.
-        if not live.direct:
+        if live.state is not State.DIRECT:
             raise BadRequest(NOT_DIRECT)
-        begin = time.perf_counter()
         if process == TRAIN:
             self._buffers.train(live)
-            answer = self._trained
-        else:
-            answer = self._buffers.request(live)
-        note_cost(live, process, values, time.perf_counter() - begin)
-        return answer
+            return self._trained
+        return self._buffers.request(live)
 
     def close(self) -> None:
         """Give the network back."""

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hanami_core.datasets import MAX_COLUMNS, TableWriter
-from hanami_core.errors import BadRequest
+from hanami_core.errors import InvalidFile
 
 MAX_LINE = 4 << 20
 MAX_NAME = 254
@@ -55,7 +55,7 @@ class CsvFormat:
             rows = _quick(block, len(names))
             table.append(_careful(number, block, names) if rows is None else rows)
         if not names:
-            raise BadRequest("input: the file has no header")
+            raise InvalidFile("input: the file has no header")
 
 
 def _blocks(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
@@ -73,7 +73,7 @@ def _blocks(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
         else:
             rest += block
         if len(rest) > MAX_LINE:
-            raise BadRequest(f"input, line {number}: the line is longer than {MAX_LINE} bytes")
+            raise InvalidFile(f"input, line {number}: the line is longer than {MAX_LINE} bytes")
     if rest:
         yield number, rest
 
@@ -96,7 +96,7 @@ def _header(number: int, block: bytes) -> tuple[list[str], dict[str, int], int]:
 
 def _check_names(number: int, names: Sequence[str]) -> None:
     if len(names) > MAX_COLUMNS:
-        raise BadRequest(f"input, line {number}: {len(names)} columns, at most {MAX_COLUMNS} are possible")
+        raise InvalidFile(f"input, line {number}: {len(names)} columns, at most {MAX_COLUMNS} are possible")
     seen: set[str] = set()
     for column, name in enumerate(names, 1):
         rules = (
@@ -107,7 +107,7 @@ def _check_names(number: int, names: Sequence[str]) -> None:
         )
         for holds, message in rules:
             if not holds:
-                raise BadRequest(f"input, line {number}, column {column}: {message}")
+                raise InvalidFile(f"input, line {number}, column {column}: {message}")
         seen.add(name)
 
 
@@ -120,12 +120,12 @@ def _columns(number: int, names: Sequence[str]) -> dict[str, int]:
         name, index = (part[1].rstrip(_BLANKS), part[2]) if part else (cell, "0")
         continues = name == last and part is not None
         if index != str(widths[name] if continues else 0):
-            raise BadRequest(
+            raise InvalidFile(
                 f"input, line {number}, column {place}: {_shown(cell)} does not continue a column, "
                 "its parts are numbered from 0 on and stand side by side"
             )
         if not continues and name in widths:
-            raise BadRequest(f"input, line {number}, column {place}: the name {_shown(name)} stands there twice")
+            raise InvalidFile(f"input, line {number}, column {place}: the name {_shown(name)} stands there twice")
         widths[name] = widths.get(name, 0) + 1
         last = name if part else ""
     return widths
@@ -149,7 +149,7 @@ def _quick(block: bytes, width: int) -> Rows | None:
 
 
 def _careful(number: int, block: bytes, names: Sequence[str]) -> Rows:
-    """Return the values of a block, shape (rows, width), or raise `BadRequest` for its first fault."""
+    """Return the values of a block, shape (rows, width), or raise `InvalidFile` for its first fault."""
     rows = [
         _values(line_number, line.removesuffix(b"\r"), names)
         for line_number, line in enumerate(block.split(b"\n"), number)
@@ -161,7 +161,7 @@ def _careful(number: int, block: bytes, names: Sequence[str]) -> Rows:
 def _values(number: int, line: bytes, names: Sequence[str]) -> list[float]:
     cells = _cells(number, line)
     if len(cells) != len(names):
-        raise BadRequest(f"input, line {number}: the line has {len(cells)} cells, the header {len(names)}")
+        raise InvalidFile(f"input, line {number}: the line has {len(cells)} cells, the header {len(names)}")
     return [_value(number, column, cell, names) for column, cell in enumerate(cells)]
 
 
@@ -171,9 +171,9 @@ def _cells(number: int, line: bytes) -> list[str]:
         text = line.decode()
         row = next(csv.reader([text], skipinitialspace=True, strict=True)) if '"' in text else text.split(",")
     except UnicodeDecodeError:
-        raise BadRequest(f"input, line {number}: the text is not UTF-8") from None
+        raise InvalidFile(f"input, line {number}: the text is not UTF-8") from None
     except csv.Error as error:
-        raise BadRequest(f"input, line {number}: {error}") from None
+        raise InvalidFile(f"input, line {number}: {error}") from None
     return [cell.strip(_BLANKS) for cell in row]
 
 
@@ -183,10 +183,10 @@ def _value(number: int, column: int, cell: str, names: Sequence[str]) -> float:
         return word
     place = f"input, line {number}, column {column + 1} ({_shown(names[column])})"
     if not _NUMBER.fullmatch(cell):
-        raise BadRequest(f"{place}: {_shown(cell)} is no number")
+        raise InvalidFile(f"{place}: {_shown(cell)} is no number")
     value = float(cell)
     if abs(value) >= _TOO_BIG:
-        raise BadRequest(f"{place}: {_shown(cell)} is too big for a number of 32 bits")
+        raise InvalidFile(f"{place}: {_shown(cell)} is too big for a number of 32 bits")
     return value
 
 

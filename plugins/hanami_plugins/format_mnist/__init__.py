@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from hanami_core import hookimpl
 from hanami_core.datasets import MAX_COLUMNS, DatasetFormat, TableWriter
-from hanami_core.errors import BadRequest
+from hanami_core.errors import InvalidFile
 
 CLASSES = 10
 _BLOCK = 4 << 20
@@ -34,7 +34,7 @@ class MnistFormat:
         images, rows, columns = _sizes("input", files["input"], 3)
         (labels,) = _sizes("label", files["label"], 1)
         if images != labels:
-            raise BadRequest(f"input holds {images} images, but label holds {labels} labels")
+            raise InvalidFile(f"input holds {images} images, but label holds {labels} labels")
         pixels = rows * columns
         table.begin({"picture": pixels, "label": CLASSES}, np.uint8)
         step = max(1, _BLOCK // pixels)
@@ -52,12 +52,12 @@ def _sizes(part: str, file: BinaryIO, dimensions: int) -> tuple[int, ...]:
     file.seek(0)
     header = file.read(4 + 4 * dimensions)
     if header.startswith(_GZIP):
-        raise BadRequest(f"{part}: the file is packed with gzip, unpack it before the upload")
+        raise InvalidFile(f"{part}: the file is packed with gzip, unpack it before the upload")
     if len(header) < 4 + 4 * dimensions:
-        raise BadRequest(f"{part}: the file ends after {len(header)} bytes, inside its header")
+        raise InvalidFile(f"{part}: the file ends after {len(header)} bytes, inside its header")
     magic, *sizes = struct.unpack(f">{1 + dimensions}I", header)
     if magic != 0x800 + dimensions:
-        raise BadRequest(f"{part}: the file begins with {magic}, an idx file of this kind with {0x800 + dimensions}")
+        raise InvalidFile(f"{part}: the file begins with {magic}, an idx file of this kind with {0x800 + dimensions}")
     _check_sizes(part, tuple(sizes), len(header), length)
     return tuple(sizes)
 
@@ -67,11 +67,11 @@ def _check_sizes(part: str, sizes: tuple[int, ...], header: int, length: int) ->
     for size in sizes[1:]:
         width *= size
     if not count * width:
-        raise BadRequest(f"{part}: the header tells sizes {sizes}, none may be 0")
+        raise InvalidFile(f"{part}: the header tells sizes {sizes}, none may be 0")
     if width + CLASSES > MAX_COLUMNS:
-        raise BadRequest(f"{part}: an image has {width} pixels, at most {MAX_COLUMNS - CLASSES} are possible")
+        raise InvalidFile(f"{part}: an image has {width} pixels, at most {MAX_COLUMNS - CLASSES} are possible")
     if header + count * width != length:
-        raise BadRequest(
+        raise InvalidFile(
             f"{part}: the header tells sizes {sizes}, that is a file of {header + count * width} bytes, not {length}"
         )
 
@@ -79,7 +79,7 @@ def _check_sizes(part: str, sizes: tuple[int, ...], header: int, length: int) ->
 def _read(part: str, file: BinaryIO, count: int) -> npt.NDArray[np.uint8]:
     content = file.read(count)
     if len(content) != count:
-        raise BadRequest(f"{part}: the file became shorter while it was read")
+        raise InvalidFile(f"{part}: the file became shorter while it was read")
     return np.frombuffer(content, np.uint8)
 
 
@@ -87,7 +87,7 @@ def _labels(file: BinaryIO, start: int, count: int) -> npt.NDArray[np.intp]:
     labels = _read("label", file, count).astype(np.intp)
     if labels.max() >= CLASSES:
         wrong = int(np.argmax(labels >= CLASSES))
-        raise BadRequest(f"label: number {start + wrong} is {labels[wrong]}, labels go from 0 to {CLASSES - 1}")
+        raise InvalidFile(f"label: number {start + wrong} is {labels[wrong]}, labels go from 0 to {CLASSES - 1}")
     return labels
 
 

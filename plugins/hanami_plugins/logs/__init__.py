@@ -11,6 +11,7 @@ from hanami_core import hookimpl
 from hanami_core.events import CallAllowed, CallFailed, Event
 from hanami_core.http import Route
 from hanami_core.runtime import Runtime
+from hanami_core.schedules import Schedule
 from hanami_core.settings import Setting
 from hanami_plugins.logs import routes, service
 from hanami_plugins.logs.models import AuditLog, ErrorLog
@@ -35,12 +36,18 @@ def hanami_models() -> list[type[peewee.Model]]:
 
 
 @hookimpl
-def hanami_event(runtime: Runtime, event: Event) -> None:
+def hanami_event(event: Event) -> None:
     """Write what happened into the log that it belongs to."""
     if isinstance(event, CallAllowed):
-        service.write_audit(event, runtime.settings["logs.audit_rows"])
+        service.write_audit(event)
     elif isinstance(event, CallFailed):
-        service.write_error(event, runtime.settings["logs.error_rows"])
+        service.write_error(event)
+
+
+@hookimpl
+def hanami_schedules(runtime: Runtime) -> list[Schedule]:
+    """Keep the logs as short as the settings say."""
+    return [Schedule("logs.trim", service.TRIM_SECONDS, service.trim)]
 
 
 @hookimpl

@@ -10,21 +10,23 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
+import peewee
 
 from hanami_core.access import Access, Actor
 from hanami_core.clock import Moment
 from hanami_core.events import CallAllowed, CallFailed
+from hanami_core.runtime import Runtime
 from hanami_core.storage.database import relaxed
 from hanami_plugins.logs.models import AuditLog, ErrorLog, LogRow
 
-__all__ = ["PAGE", "AuditEntry", "ErrorEntry", "read_audit", "read_errors", "write_audit", "write_error"]
+__all__ = ["PAGE", "AuditEntry", "ErrorEntry", "read_audit", "read_errors", "trim", "write_audit", "write_error"]
 
 L = TypeVar("L", bound=LogRow)
 
 PAGE = 100
 """Rows that are read if nothing else is said."""
-TRIM_EVERY = 100
-"""Rows between two looks at the length of a log, which so is at most this much longer than asked for."""
+TRIM_SECONDS = 60.0
+"""Time between two looks at the lengths of the logs."""
 LONGEST_TEXT = 1024
 LONGEST_VALUES = 16_384
 
@@ -83,14 +85,14 @@ def _error(row: ErrorLog) -> ErrorEntry:
     return ErrorEntry(Moment(row.created_at), row.user_id, row.component, row.context, values, row.message)
 
 
-def write_audit(event: CallAllowed, keep: int) -> None:
-    """Add a call to the audit log, of which the last `keep` rows stay."""
+def write_audit(event: CallAllowed) -> None:
+    """Add a call to the audit log."""
     row = {"user_id": _user(event.actor), "endpoint": event.endpoint, "request_type": event.method}
-    _write(AuditLog, row, keep)
+    _write(AuditLog, row)
 
 
-def write_error(event: CallFailed, keep: int) -> None:
-    """Add an internal error to the error log, of which the last `keep` rows stay."""
+def write_error(event: CallFailed) -> None:
+    """Add an internal error to the error log."""
     row = {
         "user_id": _user(event.actor),
         "component": event.component,
@@ -98,15 +100,21 @@ def write_error(event: CallFailed, keep: int) -> None:
         "input_values": _values(event.input_values),
         "message": _short(event.message),
     }
-    _write(ErrorLog, row, keep)
+    _write(ErrorLog, row)
 
 
-def _write(model: type[LogRow], row: dict[str, Any], keep: int) -> None:
+def _write(model: type[LogRow], row: dict[str, Any]) -> None:
     # Not waiting for the disk costs nothing: what the call itself commits takes this row along.
     with relaxed():
-        sequence = model.insert(row).execute()
-        if sequence % TRIM_EVERY == 0:
-            model.delete().where(model.sequence <= sequence - keep).execute()
+        model.insert(row).execute()
+
+
+def trim(runtime: Runtime) -> None:
+    """Remove the oldest rows of both logs, so that the latest ones stay that the settings ask for."""
+    for model, setting in ((AuditLog, "logs.audit_rows"), (ErrorLog, "logs.error_rows")):
+        latest = model.select(peewee.fn.MAX(model.sequence)).scalar() or 0
+        with relaxed():
+            model.delete().where(model.sequence <= latest - runtime.settings[setting]).execute()
 
 
 def _user(actor: Actor | None) -> str:

@@ -1,4 +1,7 @@
-"""The threads of the server's processes and the cores that each may use."""
+"""The threads of the server's processes and the cores that each may use.
+
+Only a process itself knows its threads by name, so each sidecar notes its own, in a thread and not by a schedule.
+"""
 
 from __future__ import annotations
 

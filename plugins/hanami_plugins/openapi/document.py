@@ -11,13 +11,12 @@ from typing import Any, get_args
 import msgspec
 
 from hanami_core.http import Api, BoundRoute, Events, File, Page, Route, Stream
+from hanami_core.http.paths import parameters, without_converters
 
 __all__ = ["describe"]
 
 Schema = dict[str, Any]
 
-_CONVERTER = re.compile(r":[^}]*}")
-_PARAMETER = re.compile(r"\{([a-z_]+)(?::([a-z]+))?[^}]*\}")
 _NO_WORD = re.compile(r"[/{}:]+")
 
 TEMPLATE = "#/components/schemas/{name}"
@@ -30,6 +29,12 @@ RAW: dict[Any, str] = {
     Events: "text/event-stream",
 }
 """Answers that are no JSON, by type."""
+CONVERTED: dict[str, Schema] = {
+    "int": {"type": "integer"},
+    "float": {"type": "number"},
+    "uuid": {"type": "string", "format": "uuid"},
+}
+"""Parameters of paths that are no plain texts, by converter."""
 
 
 def describe(api: Api, routes: Iterable[BoundRoute], version: str) -> Schema:
@@ -48,7 +53,8 @@ def describe(api: Api, routes: Iterable[BoundRoute], version: str) -> Schema:
     paths: dict[str, Schema] = {}
     for bound, of_route in zip(ordered, types, strict=True):
         own = {role: _either([next(schema_of) for _ in found]) for role, found in of_route.items()}
-        paths.setdefault(_path(bound), {})[bound.route.method.lower()] = _operation(bound, own)
+        # OpenAPI knows no converters of parameters.
+        paths.setdefault(without_converters(bound.path), {})[bound.route.method.lower()] = _operation(bound, own)
     about = api.description
     return {
         "openapi": "3.1.0",
@@ -63,16 +69,12 @@ def describe(api: Api, routes: Iterable[BoundRoute], version: str) -> Schema:
     }
 
 
-def _path(bound: BoundRoute) -> str:
-    # OpenAPI knows no converters of parameters.
-    return _CONVERTER.sub("}", bound.path)
-
-
 def _types(bound: BoundRoute) -> dict[str, list[Any]]:
     """Return which types of a route need schemas: the body's and the answer's, of which there can be several."""
     route = bound.route
-    found: dict[str, list[Any]] = {"request": [route.request]} if _has_body(route) and route.request else {}
-    if route.response not in RAW:
+    body = _body(bound)
+    found: dict[str, list[Any]] = {} if body is None else {"request": [body]}
+    if route.response is not None and route.response not in RAW:
         union = isinstance(route.response, UnionType)
         found["response"] = list(get_args(route.response)) if union else [route.response]
     return {role: [kind if _describable(kind, bound.api) else Any for kind in kinds] for role, kinds in found.items()}
@@ -91,45 +93,72 @@ def _describable(kind: Any, api: Api) -> bool:
     return True
 
 
-def _has_body(route: Route) -> bool:
-    return route.method in BODIES
+def _body(bound: BoundRoute) -> type[msgspec.Struct] | None:
+    """Return the struct of a body: that of the request, without what the path says already."""
+    request = bound.route.request
+    if request is None or bound.route.method not in BODIES:
+        return None
+    known = {parameter.name for parameter in parameters(bound.path)}
+    if not known & set(request.__struct_fields__):
+        return request
+    left = [
+        (found.encode_name, found.type, _default(found))
+        for found in msgspec.structs.fields(request)
+        if found.encode_name not in known
+    ]
+    if not left:
+        return None
+    doc = {"__doc__": request.__doc__}
+    return msgspec.defstruct(request.__name__, left, namespace=doc, forbid_unknown_fields=True, kw_only=True)
+
+
+def _default(found: msgspec.structs.FieldInfo) -> Any:
+    if found.default_factory is not msgspec.NODEFAULT:
+        return msgspec.field(default_factory=found.default_factory)
+    return msgspec.field() if found.required else msgspec.field(default=found.default)
 
 
 def _operation(bound: BoundRoute, schemas: Mapping[str, Schema]) -> Schema:
     route = bound.route
     summary, _, more = (inspect.getdoc(route.handler) or route.action).partition("\n")
-    shown = (
-        {"application/json": {"schema": schemas["response"]}} if "response" in schemas else {RAW[route.response]: {}}
-    )
     responses = {
         status: {"$ref": f"#/components/responses/{name}"} for status, (name, _) in bound.api.description.errors.items()
     }
     operation: Schema = {
-        "operationId": _NO_WORD.sub("_", f"{route.method.lower()}{bound.path}"),
+        "operationId": _NO_WORD.sub("_", f"{route.method.lower()}{without_converters(bound.path)}"),
         "tags": [route.action.partition(".")[0]],
         "summary": summary.rstrip("."),
-        "responses": {"200": {"description": DONE, "content": shown}} | responses,
+        "responses": {str(route.success): {"description": DONE} | _content(route, schemas)} | responses,
     }
     if more.strip():
         operation["description"] = more.strip()
     if route.anonymous:
         operation["security"] = []
-    parameters = _path_parameters(bound)
-    if _has_body(route):
+    given = _path_parameters(bound)
+    if "request" in schemas or (route.request is None and route.method in BODIES):
         body = {"application/json": {"schema": schemas["request"]}} if "request" in schemas else {"*/*": {}}
         operation["requestBody"] = {"required": True, "content": body}
     elif route.request is not None:
-        known = {parameter["name"] for parameter in parameters}
-        parameters += [one for one in _parameters(route.request) if one["name"] not in known]
-    if parameters:
-        operation["parameters"] = parameters
+        known = {parameter["name"] for parameter in given}
+        given += [one for one in _parameters(route.request) if one["name"] not in known]
+    if given:
+        operation["parameters"] = given
     return operation
+
+
+def _content(route: Route, schemas: Mapping[str, Schema]) -> Schema:
+    if route.response is None:
+        return {}
+    shown = (
+        {"application/json": {"schema": schemas["response"]}} if "response" in schemas else {RAW[route.response]: {}}
+    )
+    return {"content": shown}
 
 
 def _path_parameters(bound: BoundRoute) -> list[Schema]:
     return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "integer" if kind == "int" else "string"}}
-        for name, kind in _PARAMETER.findall(bound.path)
+        {"name": name, "in": "path", "required": True, "schema": dict(CONVERTED.get(kind, {"type": "string"}))}
+        for name, kind in parameters(bound.path)
     ]
 
 

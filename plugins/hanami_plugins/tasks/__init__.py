@@ -1,4 +1,7 @@
-"""Train and request tasks: a dataset meets a cluster in the queue."""
+"""Train and request tasks: a dataset meets a cluster in the queue.
+
+Other plugins queue them through the names exported here.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,10 @@ from hanami_core.http import Route
 from hanami_core.queue import TaskKind
 from hanami_core.runtime import Runtime
 from hanami_plugins.tasks import kinds, routes
+from hanami_plugins.tasks.planning import Binding, Result
+from hanami_plugins.tasks.service import delete_task, get_task, list_tasks, request, train
+
+__all__ = ["Binding", "Result", "delete_task", "get_task", "list_tasks", "request", "train"]
 
 requires = ("clusters", "datasets")
 

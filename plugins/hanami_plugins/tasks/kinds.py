@@ -13,12 +13,12 @@ import numpy as np
 from hanami_core.compute import Columns, Rows, Run
 from hanami_core.datasets import Table, TableWriter
 from hanami_core.decoding import DecodeResult
-from hanami_core.errors import BadRequest
+from hanami_core.errors import TaskError
 from hanami_core.queue import Job
 from hanami_core.runtime import Runtime
 from hanami_plugins.clusters import LIVE, LiveCluster, report_metrics
 from hanami_plugins.datasets import add_result, seal_result
-from hanami_plugins.tasks.plan import Feed, Plan
+from hanami_plugins.tasks.planning import Feed, Plan
 
 REPORT_SECONDS = 0.5
 """Time between two reports of metrics of a running training."""
@@ -83,7 +83,7 @@ def request(job: Job) -> None:
 def _write_answers(job: Job, plan: Plan, rows: Rows, live: LiveCluster, path: Path) -> bool:
     sizes = live.network.head.outputs
     if not sizes:
-        raise BadRequest("the cluster was never trained")
+        raise TaskError("the cluster was never trained")
     widths = {result.column: sizes[result.interface] for result in plan.results}
     chunk = max(1, REQUEST_VALUES // max(1, sum(widths.values())))
     with TableWriter(path) as table:

@@ -1,4 +1,4 @@
-"""REST routes of tasks."""
+"""Native routes of tasks."""
 
 from __future__ import annotations
 
@@ -8,16 +8,13 @@ import msgspec
 from msgspec import Meta
 
 from hanami_core.clock import Moment
-from hanami_core.errors import NotFound
 from hanami_core.http import Call, Empty, Listing, Paging, Route, listing
 from hanami_core.ids import Name, Uuid
-from hanami_core.queue import ABORTED, OPEN, Task
-from hanami_core.storage.database import atomic
-from hanami_plugins.clusters import MISSING, Cluster
-from hanami_plugins.tasks.plan import Plan, Source, plan_request, plan_training
+from hanami_core.queue import Task
+from hanami_plugins.tasks import service
+from hanami_plugins.tasks.bodies import Source, bindings, name_of_result, results
 
 PREFIX = "/task"
-TASK_MISSING = "Task with UUID '{}'not found in Cluster with UUID '{}'"
 LIST_HEADER = ("uuid", "state", "percentage", "queued", "start", "end")
 
 TimeLength = Annotated[int, Meta(ge=1, le=1000)]
@@ -83,50 +80,42 @@ def routes() -> list[Route]:
 
 def create_train(call: Call, request: CreateTrain) -> dict[str, Any]:
     """Queue a training."""
-    cluster = _cluster(call, request.cluster_uuid, "write")
-    plan, cycles = plan_training(call, cluster, request.inputs, request.outputs, request.time_length)
-    return _enqueue(call, "train", cluster, request.name, plan, cycles)
+    inputs, outputs = bindings(request.inputs, "inputs"), bindings(request.outputs, "outputs")
+    named = request.cluster_uuid, request.name
+    return answer(service.train(call.runtime, call.access, *named, inputs, outputs, time_length=request.time_length))
 
 
 def create_request(call: Call, request: CreateRequest) -> dict[str, Any]:
     """Queue a request. Whoever sees a cluster may ask it."""
-    cluster = _cluster(call, request.cluster_uuid, "read")
-    plan, cycles = plan_request(call, cluster, request.name, request.inputs, request.results, request.time_length)
-    return _enqueue(call, "request", cluster, request.name, plan, cycles)
-
-
-def _enqueue(call: Call, kind: str, cluster: Cluster, name: str, plan: Plan, cycles: int) -> dict[str, Any]:
-    with atomic():
-        task = call.runtime.queue.enqueue(kind, cluster.uuid, call.actor, name, plan, cycles, blobs=plan.blobs)
-    return answer(task)
+    inputs, wanted = bindings(request.inputs, "inputs"), results(request.results)
+    return answer(
+        service.request(
+            call.runtime,
+            call.access,
+            request.cluster_uuid,
+            request.name,
+            inputs,
+            wanted,
+            dataset=name_of_result(request.results, request.name),
+            time_length=request.time_length,
+        )
+    )
 
 
 def get(call: Call, request: TaskOfCluster) -> dict[str, Any]:
     """Return a task."""
-    return answer(_task(call, request))
+    return answer(service.get_task(call.access, request.cluster_uuid, request.uuid))
 
 
-def delete(call: Call, request: TaskOfCluster) -> dict[str, Any]:
+def delete(call: Call, request: TaskOfCluster) -> Empty:
     """Stop an open task, or remove an ended one from the list."""
-    with atomic():
-        task = _task(call, request)
-        if task.owner_id != call.actor.user_id:
-            _cluster(call, request.cluster_uuid, "write")
-        if task.state in OPEN:
-            was_queued = task.started_at is None
-            call.runtime.queue.abort(task.partition, [task.uuid])
-            if not was_queued:
-                return {}
-            task.state = ABORTED
-        if not task.mark_deleted():
-            raise _missing(request)
-    return {}
+    service.delete_task(call.runtime, call.access, request.cluster_uuid, request.uuid)
+    return Empty()
 
 
 def list_all(call: Call, request: OfCluster) -> Listing:
     """List the tasks of a cluster, ordered by uuid; pages are ordered by age."""
-    cluster = _cluster(call, request.cluster_uuid, "read")
-    answer = listing(LIST_HEADER, Task.active().where(Task.partition == cluster.uuid), request, _row)
+    answer = listing(LIST_HEADER, service.list_tasks(call.access, request.cluster_uuid), request, _row)
     if not request.wanted:
         answer.body.sort()
     return answer
@@ -136,23 +125,6 @@ def _row(task: Task) -> list[Any]:
     share = task.current_cycle / max(1, task.total_cycles)
     moments = [Moment(moment) for moment in (task.created_at, task.started_at, task.ended_at)]
     return [task.uuid, task.state, f"{share:.6f}", *moments]
-
-
-def _cluster(call: Call, uuid: str, verb: Any) -> Cluster:
-    return call.get(Cluster, uuid, MISSING.format(uuid), verb)
-
-
-def _task(call: Call, request: TaskOfCluster) -> Task:
-    cluster = _cluster(call, request.cluster_uuid, "read")
-    mine = (Task.partition == cluster.uuid) & (Task.uuid == request.uuid.lower())
-    task: Task | None = Task.active().where(mine).first()
-    if task is None:
-        raise _missing(request)
-    return task
-
-
-def _missing(request: TaskOfCluster) -> NotFound:
-    return NotFound(TASK_MISSING.format(request.uuid, request.cluster_uuid))
 
 
 def answer(task: Task) -> dict[str, Any]:

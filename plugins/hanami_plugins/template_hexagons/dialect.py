@@ -11,7 +11,6 @@ from hanami_plugins.template_hexagons.build import build
 from hanami_plugins.template_hexagons.grammar import read
 
 LONGEST_TEXT = 1 << 16
-PREFIX = "Uploaded template is not a valid cluster-template: \n"
 
 _HEAD = re.compile(r"\s*version\b")
 
@@ -35,9 +34,6 @@ class HexagonDialect:
         Raises:
             TemplateError: with line, column and the broken rule.
         """
-        try:
-            if len(text) > LONGEST_TEXT:
-                raise TemplateError(f"the text is longer than {LONGEST_TEXT} characters")
-            return build(read(text), declarations)
-        except TemplateError as error:
-            raise TemplateError(PREFIX + str(error)) from None
+        if len(text) > LONGEST_TEXT:
+            raise TemplateError(f"the text is longer than {LONGEST_TEXT} characters")
+        return build(read(text), declarations)

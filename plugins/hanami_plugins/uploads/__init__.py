@@ -12,16 +12,20 @@ from hanami_core.settings import Setting
 from hanami_core.sockets import SocketTarget
 from hanami_core.storage.database import Record
 from hanami_plugins.uploads.models import Upload
+from hanami_plugins.uploads.received import Receiver
 from hanami_plugins.uploads.service import (
     CleanUp,
+    FileProgress,
     complete,
     create_upload,
     discard,
     discard_idle,
     leading,
     missing,
+    open_upload,
     orphans,
     path,
+    progress,
     touch,
     upload_for,
     uploads_of,
@@ -32,6 +36,8 @@ CLEAN_UP_SECONDS = 600.0
 """Most seconds between two looks at uploads that were abandoned."""
 
 __all__ = [
+    "FileProgress",
+    "Receiver",
     "Upload",
     "complete",
     "create_upload",
@@ -39,7 +45,9 @@ __all__ = [
     "discard_idle",
     "leading",
     "missing",
+    "open_upload",
     "path",
+    "progress",
     "touch",
     "upload_for",
     "uploads_of",

@@ -13,6 +13,8 @@ import logging
 import os
 import struct
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -130,6 +132,14 @@ class Receiver:
         finally:
             for descriptor in (self._data, self._append, self._journal):
                 os.close(descriptor)
+
+    def __enter__(self) -> Self:
+        """Return the receiver."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        """Close it."""
+        self.close()
 
     def _settle(self) -> None:
         """Make what has arrived so far count for ever."""

@@ -1,16 +1,40 @@
-"""What other plugins do with uploads: create, look at, take over, discard; and the clean-up of abandoned ones."""
+"""What other plugins do with uploads: create, send, look at, take over, discard; and the clean-up of abandoned ones.
+
+Who may create an upload, or finalise it, is decided by the plugin that it is for; only `open_upload` asks who sends.
+"""
 
 from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import NamedTuple
 
-from hanami_core.access import Actor
-from hanami_core.errors import Conflict
+from hanami_core.access import Access, Actor
+from hanami_core.errors import Conflict, NotFound
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import after_commit, atomic, exclusive
 from hanami_plugins.uploads.models import Upload
-from hanami_plugins.uploads.received import Place
+from hanami_plugins.uploads.received import Place, Receiver
+
+__all__ = [
+    "CleanUp",
+    "FileProgress",
+    "complete",
+    "create_upload",
+    "discard",
+    "discard_idle",
+    "leading",
+    "missing",
+    "open_upload",
+    "orphans",
+    "path",
+    "place_of",
+    "progress",
+    "remove_orphans",
+    "touch",
+    "upload_for",
+    "uploads_of",
+]
 
 log = logging.getLogger("hanami.uploads")
 
@@ -31,11 +55,26 @@ def create_upload(runtime: Runtime, actor: Actor, related_uuid: str, size: int, 
     limit = runtime.settings["uploads.open"]
     with exclusive(f"uploads.open/{actor.user_id}"):
         if Upload.active().where(Upload.owner_id == actor.user_id).count() >= limit:
-            text = f"User with id '{actor.user_id}' has {limit} unfinished uploads already"
-            raise Conflict(f"{text}, finalise one or delete its data-set first")
+            raise Conflict("uploads_exhausted", user=actor.user_id, limit=limit)
         return Upload.create(
             name=name, owner_id=actor.user_id, project_id=actor.project_id, related_uuid=related_uuid, size=size
         )
+
+
+def open_upload(runtime: Runtime, access: Access, uuid: str) -> Receiver:
+    """Return what takes the pieces of an upload; whoever created it may send them, in the project in which they did.
+
+    Several receivers may write to one upload at the same time. The caller closes it, or uses it as a context manager.
+
+    Raises:
+        NotFound: if the actor has no such upload, or not any more.
+    """
+    actor = access.actor
+    own = (Upload.owner_id == actor.user_id) & (Upload.project_id == actor.project_id)
+    upload = Upload.active().where(own & (Upload.uuid == uuid.lower())).first()
+    if upload is None:
+        raise NotFound("upload_missing", uuid=uuid)
+    return Receiver(place_of(runtime, upload))
 
 
 def uploads_of(related_uuid: str) -> list[Upload]:
@@ -48,6 +87,28 @@ def upload_for(related_uuid: str, name: str, uuid: str) -> Upload | None:
     found = (Upload.uuid == uuid.lower()) & (Upload.related_uuid == related_uuid) & (Upload.name == name)
     upload: Upload | None = Upload.active().where(found).first()
     return upload
+
+
+class FileProgress(NamedTuple):
+    """What of an upload has arrived.
+
+    `name` is that of the file among those of its resource, `leading` how many bytes have arrived from the start of the
+    file on, up to the first gap, `missing` how many have not arrived at all.
+    """
+
+    uuid: str
+    name: str
+    size: int
+    leading: int
+    missing: int
+
+
+def progress(runtime: Runtime, related_uuid: str) -> list[FileProgress]:
+    """Tell what has arrived of the uploads of a resource, oldest first."""
+    return [
+        FileProgress(one.uuid, one.name, one.size, leading(runtime, one), missing(runtime, one))
+        for one in uploads_of(related_uuid)
+    ]
 
 
 def missing(runtime: Runtime, upload: Upload) -> int:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import logging
 
 from hanami_core.access import ANY_ROLE, Access, Action
-from hanami_core.errors import NotFound
 from hanami_core.runtime import Runtime
 from hanami_core.sockets import SocketConnection, SocketTarget
 from hanami_plugins.uploads.messages import SUCCESS, failure, read_piece
-from hanami_plugins.uploads.models import Upload
 from hanami_plugins.uploads.received import Receiver
-from hanami_plugins.uploads.service import place_of
+from hanami_plugins.uploads.service import open_upload
 
 INVALID = "Got invalid FileUpload-Message"
 NOT_WRITTEN = "Failed to write data to disc"
@@ -63,9 +61,4 @@ class FileUploadTarget(SocketTarget):
 
     def open(self, runtime: Runtime, access: Access, uuid: str, connection: SocketConnection) -> UploadSession:
         """Open the file of an upload."""
-        actor = access.actor
-        own = (Upload.owner_id == actor.user_id) & (Upload.project_id == actor.project_id)
-        upload = Upload.active().where(own & (Upload.uuid == uuid.lower())).first()
-        if upload is None:
-            raise NotFound(f"Tempfile with UUID '{uuid}' not found")
-        return UploadSession(Receiver(place_of(runtime, upload)))
+        return UploadSession(open_upload(runtime, access, uuid))

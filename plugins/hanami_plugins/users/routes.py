@@ -59,7 +59,7 @@ def get(call: Call, request: ById) -> UserAnswer:
 
 def delete(call: Call, request: ById) -> Empty:
     """Delete a user; nobody can delete himself."""
-    service.delete_user(call.access, request.id)
+    service.delete_user(call.runtime, call.access, request.id)
     return Empty()
 
 

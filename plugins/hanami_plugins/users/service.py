@@ -13,6 +13,7 @@ import peewee
 
 from hanami_core.access import Access, Actor
 from hanami_core.errors import Conflict, Unauthorized
+from hanami_core.events import UserDeleted
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import OwnedRecord
 from hanami_plugins.users import accounts
@@ -61,7 +62,7 @@ def list_users(access: Access) -> peewee.ModelSelect[User]:
     return access.visible(User, "read")
 
 
-def delete_user(access: Access, id: str) -> None:
+def delete_user(runtime: Runtime, access: Access, id: str) -> None:
     """Delete a user and its memberships; its logins end at once.
 
     Raises:
@@ -71,6 +72,7 @@ def delete_user(access: Access, id: str) -> None:
     if id == access.actor.user_id:
         raise Conflict("user_is_oneself", id=id)
     accounts.remove_user(access.get(User, id, "user_missing", "write"))
+    runtime.emit(UserDeleted(actor=access.actor, user_id=id))
 
 
 def set_passphrase(access: Access, id: str, secret: str | bytes) -> User:

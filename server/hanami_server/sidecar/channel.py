@@ -157,12 +157,18 @@ class Channel(Connection):
     def data_received(self, data: bytes) -> None:
         """Take bytes from the client."""
         talk = self._conversation
-        if talk is None or talk.full or self._input or self._piece(data) < len(data):
+        if talk is None or talk.full or self._input:
             self._input += data
             self.go_on()
-        else:
-            # The usual case: nothing waits, and this is a frame or a part of one.
+        elif not self._rest and frame_length(data) == len(data):
+            # The usual case: nothing waits, and this is one frame.
             self._feed(data)
+        elif self._piece(data) == len(data):
+            self._rest -= len(data)
+            self._feed(data)
+        else:
+            self._input += data
+            self.go_on()
 
     def go_on(self) -> None:
         """Do one piece of what is to be done, the rest in turn with other sockets."""
@@ -183,7 +189,10 @@ class Channel(Connection):
         size = self._piece(self._input) if self._input else 0
         if size:
             data = bytes(self._input[:size])
+            if self.protocol.state is State.CONNECTING:
+                self._head = data
             del self._input[:size]
+            self._rest = max(0, self._rest - size)
             self._feed(data)
         else:
             self._adjust_reading()
@@ -210,11 +219,8 @@ class Channel(Connection):
         return self._rest if self._rest <= len(data) else 0
 
     def _feed(self, data: bytes) -> None:
-        if self.protocol.state is State.CONNECTING:
-            self._head = data
-        self._rest = max(0, self._rest - len(data))
         super().data_received(data)
-        if self.protocol.close_expected():
+        if self.protocol.state is not OPEN and self.protocol.close_expected():
             self._expect_end()
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio asks for it, websockets needs none

@@ -55,7 +55,7 @@ class Services:
 
 
 class Conversation:
-    """Belongs to the event loop, but for `_answer_all`."""
+    """Belongs to the event loop, but for `_answer_all`. `full` tells that no further message should be taken yet."""
 
     def __init__(self, session: SocketSession, blocking: bool, channel: Channel, api: Api, services: Services) -> None:
         """Let `session` answer what comes over `channel`, with errors in the words of `api`."""
@@ -65,16 +65,12 @@ class Conversation:
         self._channel = channel
         self._services = services
         self._loop = asyncio.get_running_loop()
+        self.full = False
         self._backlog: Messages = deque()
         self._bytes = 0
         self._busy = False
         self._pending: asyncio.Future[Reply] | None = None
         self._ended = False
-
-    @property
-    def full(self) -> bool:
-        """Tell whether no further message should be taken yet."""
-        return len(self._backlog) >= MOST_MESSAGES or self._bytes >= MOST_BYTES
 
     @property
     def idle(self) -> bool:
@@ -85,7 +81,7 @@ class Conversation:
         """Take the next message, and answer it now if that can be done."""
         if self._busy or self._backlog or self._blocking:
             self._backlog.append(message)
-            self._bytes += len(message)
+            self._grow(len(message))
             self.next()
         else:
             self._receive(message)
@@ -95,14 +91,20 @@ class Conversation:
         if self._busy or not self._backlog:
             return False
         if self._blocking:
-            messages, self._backlog, self._bytes = self._backlog, deque(), 0
+            messages, self._backlog = self._backlog, deque()
+            self._grow(-self._bytes)
             self._busy = True
             self._services.threads.submit(self._answer_all, messages)
         else:
             message = self._backlog.popleft()
-            self._bytes -= len(message)
+            self._grow(-len(message))
             self._receive(message)
         return True
+
+    def _grow(self, size: int) -> None:
+        """Take note that the backlog has changed, by so many bytes."""
+        self._bytes += size
+        self.full = len(self._backlog) >= MOST_MESSAGES or self._bytes >= MOST_BYTES
 
     # -- quick sessions -----------------------------------------------------------------------------------------------
 
@@ -152,7 +154,7 @@ class Conversation:
         for result in results:
             self._give(result)
         self._backlog.extendleft(reversed(left))
-        self._bytes += sum(map(len, left))
+        self._grow(sum(map(len, left)))
         self._rest()
 
     # -- both ---------------------------------------------------------------------------------------------------------

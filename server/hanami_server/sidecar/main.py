@@ -11,6 +11,7 @@ import sys
 from typing import Any, NoReturn
 
 from hanami_core.errors import HanamiError
+from hanami_core.metrics import Metric, Sample
 from hanami_core.queue import TaskRunner
 from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
@@ -19,9 +20,11 @@ from hanami_server.paths import control_path, host_lock_path
 from hanami_server.plugin_states import publish
 from hanami_server.process import Options, announce, parse
 from hanami_server.sidecar.connection_manager import ConnectionManager
-from hanami_server.sidecar.control import Control
+from hanami_server.sidecar.control import Control, Operation
+from hanami_server.sidecar.loop_delay import LoopDelay
 from hanami_server.sidecar.probe import Probe
 from hanami_server.sidecar.watchdog import Watchdog
+from hanami_server.sidecar_metrics import pack
 
 __all__ = ["main"]
 
@@ -70,13 +73,14 @@ async def _serve(runtime: Runtime, host: str, options: Options) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     runner = TaskRunner(runtime, host, _slots(runtime), lifetime.abort)
-    connections, watchdog = ConnectionManager(runtime, host), Watchdog(loop)
-    control = Control(control_path(options.data_dir, host), _operations(runtime, runner, connections))
+    connections, watchdog, delay = ConnectionManager(runtime, host), Watchdog(loop), LoopDelay(loop)
+    control = Control(control_path(options.data_dir, host), _operations(runtime, runner, connections, delay))
     await control.start()
     runner.listen()
     connections.start()
     runner.start()
     watchdog.start()
+    delay.start()
     announce(options)
     log.info("sidecar is ready")
     await stopped.wait()
@@ -84,6 +88,7 @@ async def _serve(runtime: Runtime, host: str, options: Options) -> None:
     control.stop()
     await _stop(runner, connections)
     watchdog.stop()
+    delay.stop()
 
 
 async def _stop(runner: TaskRunner, connections: ConnectionManager) -> None:
@@ -101,15 +106,24 @@ def _slots(runtime: Runtime) -> int:
     return runtime.settings["queue.workers"] or len(os.sched_getaffinity(0)) + 1
 
 
-def _operations(runtime: Runtime, runner: TaskRunner, connections: ConnectionManager) -> dict[str, Any]:
+def _operations(
+    runtime: Runtime, runner: TaskRunner, connections: ConnectionManager, delay: LoopDelay
+) -> dict[str, Operation]:
     assert runtime.compute is not None
+    labels = {"host": runtime.compute.name}
+
+    def own() -> list[Metric]:
+        return [
+            Sample("hanami_open_sockets", connections.count, help="Websockets that are open", labels=labels),
+            Sample("hanami_running_tasks", runner.count, help="Tasks that a sidecar runs", labels=labels),
+            delay.histogram(labels),
+        ]
 
     def metrics() -> dict[str, Any]:
-        return {
-            "rss": lifetime.resident_bytes(),
-            "tasks": runner.count,
-            "sockets": connections.count,
-            "pid": os.getpid(),
-        }
+        process = {"pid": os.getpid(), "rss": lifetime.resident_bytes()}
+        try:
+            return process | pack([*own(), *runtime.plugins.metrics(runtime)])
+        finally:
+            runtime.database.disconnect()  # the thread may never be used again
 
     return {"probe": Probe(runtime, runtime.compute).run, "metrics": metrics}

@@ -13,11 +13,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from hanami_core.access import Actor
-from hanami_core.errors import BadRequest
+from hanami_core.access import Access, Action, Actor
+from hanami_core.errors import BadRequest, VisibleError
 from hanami_core.queue import Job
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import atomic
+from hanami_plugins.api_v1_0alpha import NativeApi
 from hanami_plugins.clusters import Cluster, LiveCluster, LiveClusters
 from hanami_plugins.clusters.service import read_state, template_of
 from hanami_plugins.direct_io.frames import THREADS
@@ -75,6 +76,16 @@ class Talk:
         for _ in range(count):
             for message in train([1.0, 0.0], [1.0, 0.0]):
                 assert answer(self.session.receive(message))
+
+
+def access(runtime: Runtime) -> Access:
+    """Return what the owner of the cluster may do."""
+    return Access(ACTOR, Action("panel.show", "GET", "", "read", ()), runtime.plugins.access_rules)
+
+
+def told(error: VisibleError) -> str:
+    """Return what a client of the native API reads."""
+    return NativeApi().sentence(error)
 
 
 def fresh(cluster: Cluster) -> Cluster:

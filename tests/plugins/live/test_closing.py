@@ -17,11 +17,11 @@ from hanami_core.runtime import Runtime
 from hanami_core.storage.database import atomic
 from hanami_plugins.checkpoints.kinds import Restore
 from hanami_plugins.clusters import LIVE, Cluster, LiveClusters, live
-from hanami_plugins.clusters.service import Nothing, delete
+from hanami_plugins.clusters.service import Nothing, delete_cluster
 from hanami_plugins.direct_io.messages import read_frame
 from tests import mine
 from tests.mine import MineHost
-from tests.plugins.live.kit import ACTOR, Talk, answer, change, fresh, request, run, to_tasks
+from tests.plugins.live.kit import ACTOR, Talk, access, answer, change, fresh, request, run, to_tasks, told
 from tests.whole import Whole
 
 MINE = EntryPoint("mine", "third", "1", lambda: mine)
@@ -121,12 +121,13 @@ def test_one_of_a_deleted_cluster_is_closed_and_its_sessions_are_refused(
     talk = Talk(clusters, cluster)
     talk.train()
     with atomic():
-        delete(runtime, fresh(cluster))
+        delete_cluster(runtime, access(runtime), cluster.uuid)
     clusters._keeper.flush()
     assert host.networks == 0
     # A frame that found direct mode a moment ago, and has not looked at the network yet.
-    with pytest.raises(BadRequest, match="not in direct mode"):
+    with pytest.raises(BadRequest) as error:
         answer(talk.session._fill(read_frame(request([1.0, 0.0])), talk.live))
+    assert told(error.value) == "the cluster is not in direct mode"
 
 
 def test_all_are_closed_at_the_end_but_those_that_a_task_works_with(

@@ -15,9 +15,18 @@ from hanami_core.errors import BadRequest
 from hanami_plugins.clusters import Cluster, LiveClusters
 from hanami_plugins.clusters.live_cluster import LiveCluster
 from hanami_plugins.direct_io import session as sessions
-from hanami_plugins.direct_io.frames import HEAVY_SECONDS, FrameThreads, is_heavy, note_cost
-from hanami_plugins.direct_io.messages import MAX_VALUES, REQUEST, TRAIN, cluster_io, read_frame, write_results
-from tests.plugins.live.kit import Talk, answer, request, train
+from hanami_plugins.direct_io.buffers import SocketBuffers
+from hanami_plugins.direct_io.frames import FrameThreads, is_heavy, note_cost
+from hanami_plugins.direct_io.messages import (
+    MAX_VALUES,
+    REQUEST,
+    TRAIN,
+    cluster_io,
+    read_frame,
+    values_of,
+    write_results,
+)
+from tests.plugins.live.kit import Talk, answer, request, told, train
 
 
 @pytest.fixture(autouse=True)
@@ -51,26 +60,47 @@ def test_the_first_frame_of_a_kind_runs_in_a_thread_and_light_ones_at_once(talk:
 
 
 def test_heavy_frames_run_in_a_thread(talk: Talk) -> None:
-    trained(talk).live.costs[REQUEST] = HEAVY_SECONDS
+    trained(talk).live.light[REQUEST] = 1.0
     result = talk.session.receive(request([1.0, 0.5]))
     assert not isinstance(result, bytes)
     assert answer(result) == answer(talk.session.receive(request([1.0, 0.5])))
 
 
 def test_a_network_that_grows_does_so_in_a_thread(talk: Talk) -> None:
-    trained(talk).live.costs.update({TRAIN: 0.0, REQUEST: 0.0})
+    trained(talk).live.light.update({TRAIN: 1e9, REQUEST: 1e9})
     assert [at_once(talk, message) for message in train([1.0, 0.0, 1.0], [1.0, 0.0])] == [True, False]
 
 
-def test_the_cost_of_a_frame_is_a_moving_average_by_value() -> None:
-    live = LiveCluster("c")
-    assert is_heavy(live, TRAIN, 1)
-    note_cost(live, TRAIN, 10, 0.001)
-    assert live.costs == {TRAIN: pytest.approx(0.0001)}
-    assert [is_heavy(live, TRAIN, values) for values in (0, 19, 21)] == [False, False, True]
-    note_cost(live, TRAIN, 0, 0.0005)
-    assert live.costs == {TRAIN: pytest.approx(0.0002)}
-    assert is_heavy(live, REQUEST, 0)
+def test_the_cost_of_a_frame_grows_slowly_with_what_was_measured_and_shrinks_at_once() -> None:
+    live, buffers = LiveCluster("c"), SocketBuffers()
+    buffers._inputs = {"a": np.ones(100, np.float32), "b": np.zeros(300, np.float32)}
+    assert buffers.weight() == 100
+    assert is_heavy(live, TRAIN, 400, buffers.weight)
+    note_cost(live, TRAIN, 100, 0.001)
+    assert live.light == {TRAIN: pytest.approx(200)}
+    assert not is_heavy(live, TRAIN, 400, buffers.weight)
+    note_cost(live, TRAIN, 100, 0.003)
+    assert live.light == {TRAIN: pytest.approx(200 / 1.5)}
+    note_cost(live, TRAIN, 100, 10.0)
+    assert live.light == {TRAIN: pytest.approx(200 / 1.5 / 1.75)}, "one measurement far out has counted too much"
+    assert not is_heavy(live, TRAIN, 76, buffers.weight)
+    assert is_heavy(live, TRAIN, 400, lambda: 77)
+    assert is_heavy(live, REQUEST, 400, buffers.weight)
+    note_cost(live, TRAIN, 100, 0.0005)
+    assert live.light == {TRAIN: pytest.approx(400)}, "nothing but the frame itself makes it take less time"
+
+
+def test_a_network_that_becomes_heavy_is_found_out() -> None:
+    live, buffers = LiveCluster("c"), SocketBuffers()
+    for seconds in [0.00005] + [0.01] * 20:
+        note_cost(live, TRAIN, buffers.weight(), seconds)
+    assert is_heavy(live, TRAIN, 400, buffers.weight)
+
+
+def test_few_values_do_not_make_a_heavy_network_light(talk: Talk) -> None:
+    trained(talk).live.light.clear()
+    note_cost(talk.live, REQUEST, talk.session._buffers.weight(), 0.003)
+    assert not at_once(talk, request([1.0, 0.0]))
 
 
 def test_a_frame_waits_in_a_thread_for_whoever_copies_the_network(talk: Talk) -> None:
@@ -114,10 +144,11 @@ def test_a_frame_that_meets_a_task_in_a_thread_is_told_so(
 ) -> None:
     monkeypatch.setattr(sessions, "PATIENCE_SECONDS", 0.001)
     trained(talk)
-    talk.live.costs.clear()
+    talk.live.light.clear()
     result = talk.session.receive(request([1.0, 0.0]))
-    with clusters.working(cluster.uuid), pytest.raises(BadRequest, match="a task works with the cluster, try again"):
+    with clusters.working(cluster.uuid), pytest.raises(BadRequest) as error:
         answer(result)
+    assert told(error.value) == "a task works with the cluster, try again later"
 
 
 # -- order ------------------------------------------------------------------------------------------------------------
@@ -165,7 +196,7 @@ def test_large_messages_are_read_in_a_thread_and_mean_the_same(talk: Talk) -> No
     assert answer(result)
     assert answer(talk.session.receive(last))
     assert talk.live.network.head.inputs == {"in": 20_000}
-    assert read_frame(first).values.tolist() == values.tolist()  # type: ignore[union-attr]
+    assert values_of(read_frame(first)).tolist() == values.tolist()
 
 
 @pytest.mark.parametrize(
@@ -181,7 +212,7 @@ def test_large_messages_are_read_in_a_thread_and_mean_the_same(talk: Talk) -> No
 def test_large_messages_are_refused_as_small_ones(talk: Talk, message: bytes | str, text: str) -> None:
     with pytest.raises(BadRequest) as error:
         answer(talk.session.receive(message))
-    assert str(error.value) == text
+    assert told(error.value) == text
 
 
 @pytest.mark.parametrize("count", [1, 8191, 8192, 8193, 50_000])

@@ -17,11 +17,11 @@ from hanami_core.storage.blobs import Blob
 from hanami_core.storage.database import atomic
 from hanami_plugins.checkpoints.kinds import Restore
 from hanami_plugins.clusters import Cluster, LiveClusters
-from hanami_plugins.clusters.service import HostMove, delete
+from hanami_plugins.clusters.service import HostMove, delete_cluster
 from hanami_plugins.tasks import kinds as task_kinds
-from hanami_plugins.tasks.plan import Plan, Result
+from hanami_plugins.tasks.planning import Plan, Result
 from tests.plugins.engine_kit import rows
-from tests.plugins.live.kit import ACTOR, Pause, Talk, beside, change, cycles, fresh, run, to_tasks
+from tests.plugins.live.kit import ACTOR, Pause, Talk, access, beside, change, cycles, fresh, run, to_tasks
 
 
 def test_a_frame_that_waited_for_a_task_is_not_learned_by_a_network_that_the_task_broke(
@@ -138,7 +138,7 @@ def test_a_deleted_cluster_leaves_the_memory_and_learns_nothing(
     runtime: Runtime, clusters: LiveClusters, cluster: Cluster, talk: Talk
 ) -> None:
     talk.train()
-    delete(runtime, cluster)
+    delete_cluster(runtime, access(runtime), cluster.uuid)
     clusters._keeper.flush()
     assert not clusters._live
     with pytest.raises(BadRequest):
@@ -154,7 +154,7 @@ def test_a_cluster_that_is_deleted_while_it_is_stored_leaves_no_file(
     pause = Pause(runtime, monkeypatch)
     storing = beside(clusters._keeper.flush)
     assert pause.reached.wait(10)
-    delete(runtime, cluster)
+    delete_cluster(runtime, access(runtime), cluster.uuid)
     pause.go_on.set()
     storing.join()
     assert (fresh(cluster).blob, Blob.select().count()) == (None, 0)

@@ -18,8 +18,8 @@ from hanami_plugins.checkpoints.kinds import Restore
 from hanami_plugins.clusters import Cluster, LiveClusters
 from hanami_plugins.clusters.live_cluster import TRANSITIONS, IllegalTransition, LiveCluster, State
 from hanami_plugins.clusters.locks import Rank
-from hanami_plugins.clusters.service import HostMove, Nothing, delete
-from tests.plugins.live.kit import Talk, change, fresh, run, to_tasks
+from hanami_plugins.clusters.service import HostMove, Nothing, delete_cluster
+from tests.plugins.live.kit import Talk, access, change, fresh, run, to_tasks
 from tests.plugins.live.lock_order import CheckedLock
 
 STEPS = [(before, after) for before, after in product(State, State)]
@@ -78,7 +78,7 @@ def test_life_takes_every_step_of_the_table(
     change(cluster, mode="DIRECT")
     talk.train()  # opening → direct
     with atomic():
-        delete(runtime, fresh(cluster))
+        delete_cluster(runtime, access(runtime), cluster.uuid)
         # Before the commit, after which the watcher is told and may let the network rest first.
         clusters._keeper.flush()  # direct → evicted
     other = Cluster.create(name="o", template=cluster.template, seed=1, host="cpu0", owner_id="x", project_id="x")

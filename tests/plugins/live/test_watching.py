@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from hanami_core.access import Access, Action, Rule
+from hanami_core.access import Rule
 from hanami_core.compute import LiveNetwork
 from hanami_core.errors import BadRequest
+from hanami_core.priority import LOWEST, STEP
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import atomic
 from hanami_core.testing.sockets import RecordedConnection
 from hanami_plugins.checkpoints.kinds import Restore
 from hanami_plugins.clusters import Cluster, LiveClusters, watcher
 from hanami_plugins.clusters.notices import notify
-from hanami_plugins.clusters.service import Nothing, delete, set_mode
-from tests.plugins.live.kit import ACTOR, Talk, beside, change, fresh, request, run, to_tasks
+from hanami_plugins.clusters.service import Nothing, delete_cluster, set_mode
+from tests.plugins.live.kit import ACTOR, Talk, access, beside, change, fresh, request, run, to_tasks, told
 from tests.server.harness import until
 
 
@@ -30,14 +32,10 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watcher, "PERIOD", 3600.0)
 
 
-def access(runtime: Runtime) -> Access:
-    return Access(ACTOR, Action("clusters.set_mode", "PUT", "", "write", ()), runtime.plugins.access_rules)
-
-
 def refused(talk: Talk) -> str:
     with pytest.raises(BadRequest) as error:
         talk.train()
-    return str(error.value)
+    return told(error.value)
 
 
 # -- modes ------------------------------------------------------------------------------------------------------------
@@ -61,7 +59,7 @@ def test_a_notice_ends_direct_mode_without_any_frame(
     slow: None, runtime: Runtime, clusters: LiveClusters, cluster: Cluster, talk: Talk
 ) -> None:
     talk.train()
-    delete(runtime, fresh(cluster))
+    delete_cluster(runtime, access(runtime), cluster.uuid)
     until(lambda: not talk.live.direct)
 
 
@@ -71,7 +69,7 @@ def test_whoever_switches_modes_sends_a_notice(
     to_tasks(clusters._runtime, cluster)
     run(runtime, cluster, "settle", Nothing())
     assert not talk.live.direct
-    set_mode(runtime, access(runtime), fresh(cluster), "DIRECT")
+    set_mode(runtime, access(runtime), cluster.uuid, "DIRECT")
     until(lambda: talk.live.direct)
 
 
@@ -111,7 +109,7 @@ def test_a_flood_of_refused_frames_costs_a_few_looks(
         answers = [talk.session.receive(request([1.0, 0.0])) for talk in talks]
         return await asyncio.gather(*answers, return_exceptions=True)  # type: ignore[arg-type]
 
-    assert {str(answer) for answer in asyncio.run(flood())} == {"the cluster is not in direct mode"}
+    assert {told(answer) for answer in asyncio.run(flood())} == {"the cluster is not in direct mode"}
     assert looks <= 3
 
 
@@ -181,6 +179,20 @@ def test_the_loop_turns_while_a_network_is_opened(
 
     assert asyncio.run(scenario()) == 20
     assert restored.live.direct
+
+
+def test_whoever_opens_a_network_leaves_the_processors_to_others(
+    clusters: LiveClusters, restored: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, seen = clusters._network, []
+
+    def watched(*arguments: Any) -> Any:
+        seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        return network(*arguments)
+
+    monkeypatch.setattr(clusters, "_network", watched)
+    restored.train()
+    assert seen == [min(os.getpriority(os.PRIO_PROCESS, 0) + STEP, LOWEST)]
 
 
 def test_all_sessions_of_a_cluster_get_the_network_that_one_of_them_opened(

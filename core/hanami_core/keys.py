@@ -1,16 +1,38 @@
-"""The key that signs tokens: random bytes in a file of the data directory."""
+"""Keys that plugins sign with: random bytes, each in a file of the data directory.
+
+Must not know what a key is for.
+"""
 
 from __future__ import annotations
 
 import os
 import secrets
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hanami_core.errors import StartupError
 
-KEY_FILE = "token.key"
+if TYPE_CHECKING:
+    from hanami_core.runtime import Runtime
+
+__all__ = ["KEY_BYTES", "create_key", "read_key", "secret_key"]
+
 KEY_BYTES = 32
 """As many as the hash behind the signature has; fewer would be its weakest part."""
+
+
+def secret_key(runtime: Runtime, name: str) -> bytes:
+    """Return the key in the file ``NAME.key``, which is made if there is none and this process prepares the others.
+
+    For `hanami_startup`: all processes of a server have the same key, and it stays the same.
+
+    Raises:
+        StartupError: if there is no usable key.
+    """
+    file = runtime.settings.data_dir / f"{name}.key"
+    if runtime.role.prepares:
+        create_key(file)
+    return read_key(file)
 
 
 def create_key(file: Path) -> None:
@@ -41,7 +63,7 @@ def read_key(file: Path) -> bytes:
     try:
         key = file.read_bytes()
     except OSError as error:
-        raise StartupError(f"{file}: {error.strerror}; 'hanami init' creates the token key") from error
+        raise StartupError(f"{file}: {error.strerror}; 'hanami init' creates the {file.stem} key") from error
     if len(key) < KEY_BYTES:
-        raise StartupError(f"{file}: a token key has at least {KEY_BYTES} bytes, this one has {len(key)}")
+        raise StartupError(f"{file}: a key has at least {KEY_BYTES} bytes, this one has {len(key)}")
     return key

@@ -1,0 +1,28 @@
+"""The table of notes, and the order of their changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import peewee
+
+from hanami_core.storage.database import OwnedRecord, exclusive
+
+
+class Note(OwnedRecord):
+    """A note of somebody in a project. `revision` is the number of its last change, `blob` the file attached to it."""
+
+    text = peewee.TextField(default="")
+    blob = peewee.CharField(36, null=True)
+    revision = peewee.BigIntegerField(unique=True)
+
+
+@contextmanager
+def changing() -> Iterator[int]:
+    """Provide a transaction for one change, and its number.
+
+    Only one change is made at a time, so whoever has seen a number has seen all that are smaller.
+    """
+    with exclusive("notes"):
+        yield (Note.select(peewee.fn.MAX(Note.revision)).scalar() or 0) + 1

@@ -1,0 +1,118 @@
+"""What can be done with checkpoints, for routes of any Api and for other plugins. Knows no HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import peewee
+
+from hanami_core.access import Access
+from hanami_core.errors import NotFound
+from hanami_core.queue import Task
+from hanami_core.runtime import Runtime
+from hanami_core.sharing import Visibility
+from hanami_core.sharing import set_visibility as share
+from hanami_core.storage.database import atomic
+from hanami_plugins.checkpoints.kinds import Restore, Save
+from hanami_plugins.checkpoints.models import Checkpoint
+from hanami_plugins.clusters import SETTLE_SECONDS, Cluster, get_cluster, template_of
+
+__all__ = [
+    "MISSING",
+    "delete_checkpoint",
+    "get_checkpoint",
+    "list_checkpoints",
+    "restore",
+    "save",
+    "set_visibility",
+]
+
+MISSING = "checkpoint_missing"
+
+
+def save(runtime: Runtime, access: Access, cluster: str, name: str) -> Task:
+    """Save a cluster. If it is idle, the checkpoint, which has the uuid of the task, exists when this returns.
+
+    Raises:
+        NotFound: if there is no such cluster that the actor may change.
+        Conflict: if the cluster has no network.
+    """
+    with atomic():
+        row = get_cluster(access, cluster, "write")
+        template_of(row)
+        task, idle = _enqueue(runtime, access, "save", row, name, Save())
+    _settle(runtime, task, idle)
+    return task
+
+
+def restore(runtime: Runtime, access: Access, cluster: str, checkpoint: str) -> Task:
+    """Restore a cluster. The state is kept for the task, so the checkpoint may be deleted at once.
+
+    Raises:
+        NotFound: if there is no such cluster that the actor may change, or no such checkpoint that it may see.
+        Conflict: if either was deleted meanwhile.
+    """
+    with atomic():
+        row = get_cluster(access, cluster, "write")
+        found = get_checkpoint(access, checkpoint)
+        task, idle = _enqueue(runtime, access, "restore", row, found.name, Restore(found.blob), [found.blob])
+    _settle(runtime, task, idle)
+    return task
+
+
+def _enqueue(
+    runtime: Runtime,
+    access: Access,
+    kind: str,
+    cluster: Cluster,
+    name: str,
+    payload: msgspec.Struct,
+    blobs: Sequence[str] = (),
+) -> tuple[Task, bool]:
+    """Queue a task in the caller's transaction and tell whether it can run at once."""
+    queue = runtime.queue
+    idle = cluster.mode == "TASK" and not queue.open_tasks(cluster.uuid)
+    return queue.enqueue(kind, cluster.uuid, access.actor, name, payload, 1, blobs=blobs), idle
+
+
+def _settle(runtime: Runtime, task: Task, idle: bool) -> None:
+    if idle:
+        runtime.queue.wait(task.uuid, SETTLE_SECONDS)
+
+
+def get_checkpoint(access: Access, uuid: str) -> Checkpoint:
+    """Return a checkpoint.
+
+    Raises:
+        NotFound: if there is none that the actor may see.
+    """
+    return access.get(Checkpoint, uuid, MISSING, "read")
+
+
+def list_checkpoints(access: Access) -> peewee.ModelSelect[Checkpoint]:
+    """Select the checkpoints that the actor may see, oldest first."""
+    return access.visible(Checkpoint, "read")
+
+
+def set_visibility(access: Access, uuid: str, visibility: Visibility) -> Checkpoint:
+    """Say who may see and restore a checkpoint besides its owner.
+
+    Raises:
+        NotFound: if there is none that the actor may change.
+    """
+    return share(access, Checkpoint, uuid, visibility, MISSING)
+
+
+def delete_checkpoint(runtime: Runtime, access: Access, uuid: str) -> None:
+    """Delete a checkpoint. Restores that wait keep its state.
+
+    Raises:
+        NotFound: if there is none that the actor may delete, or somebody else has deleted it meanwhile.
+    """
+    missing = "deleted_checkpoint_missing"
+    checkpoint = access.get(Checkpoint, uuid, missing, "write")
+    with atomic():
+        if not checkpoint.mark_deleted():
+            raise NotFound(missing, uuid=uuid)
+        runtime.blobs.release(checkpoint.blob)

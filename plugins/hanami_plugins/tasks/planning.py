@@ -1,0 +1,194 @@
+"""From typed bindings to a checked plan: which columns of which stored tables meet which interface of a cluster.
+
+Owns the payload of train and request tasks. Knows neither HTTP nor how a client writes a binding.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from hanami_core.access import Access
+from hanami_core.errors import BadRequest, Conflict, NotFound
+from hanami_core.network import Template
+from hanami_core.runtime import Runtime
+from hanami_plugins.clusters import Cluster, first_template, interfaces, template_of
+from hanami_plugins.datasets import get_dataset, open_table
+
+__all__ = ["Binding", "Feed", "Plan", "Result", "plan_request", "plan_training"]
+
+INPUTS, OUTPUTS, RESULTS = "inputs", "outputs", "results"
+LONGEST_COLUMN = 254
+
+
+class Binding(msgspec.Struct, frozen=True):
+    """A column of a dataset for one input or output of a cluster; `dataset` is its uuid."""
+
+    interface: str
+    dataset: str
+    column: str
+
+
+class Feed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Columns of a stored table for one interface."""
+
+    interface: str
+    blob: str
+    column: str
+
+
+class Result(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The column of the new dataset that the values of one output are written to."""
+
+    interface: str
+    column: str
+
+
+class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Payload of a train or request task.
+
+    `dataset` is the name of the dataset that a request writes. `template` is that of a cluster which gets its network
+    from this training.
+    """
+
+    inputs: tuple[Feed, ...]
+    outputs: tuple[Feed, ...] = ()
+    results: tuple[Result, ...] = ()
+    time_length: int = 1
+    dataset: str = ""
+    template: Template | None = None
+
+    @property
+    def blobs(self) -> list[str]:
+        """Tables that the task reads."""
+        return sorted({feed.blob for feed in (*self.inputs, *self.outputs)})
+
+
+class _Checked(msgspec.Struct, frozen=True):
+    """A feed with the shape of its data."""
+
+    feed: Feed
+    rows: int
+    width: int
+
+
+def plan_training(
+    runtime: Runtime,
+    access: Access,
+    cluster: Cluster,
+    inputs: Iterable[Binding],
+    outputs: Iterable[Binding],
+    time_length: int,
+) -> tuple[Plan, int]:
+    """Return the plan of a training and its number of cycles.
+
+    A cluster without a network is to get one whose inputs and outputs have the names that are bound.
+
+    Raises:
+        BadRequest: if the bindings do not fit the cluster, or the tables not each other.
+        NotFound: if a dataset or one of its columns does not exist.
+        Conflict: if a dataset has no table yet.
+    """
+    new = None
+    if not cluster.template:
+        sources = _own_names(inputs := tuple(inputs), INPUTS)
+        targets = _own_names(outputs := tuple(outputs), OUTPUTS)
+        new = first_template(runtime, access.actor, cluster, sources, targets)
+    template = new or template_of(cluster)
+    given = _feeds(runtime, access, inputs, INPUTS, [item.name for item in template.inputs])
+    expected = _feeds(runtime, access, outputs, OUTPUTS, [item.name for item in template.outputs])
+    _check_widths(expected, interfaces(cluster)[1])
+    cycles = _cycles([*given, *expected], time_length)
+    feeds = tuple(item.feed for item in given)
+    return Plan(feeds, tuple(item.feed for item in expected), time_length=time_length, template=new), cycles
+
+
+def _own_names(bindings: Iterable[Binding], field: str) -> list[str]:
+    names = [item.interface for item in bindings]
+    _check_names(names, field, names)
+    return names
+
+
+def plan_request(
+    runtime: Runtime,
+    access: Access,
+    cluster: Cluster,
+    dataset: str,
+    inputs: Iterable[Binding],
+    results: Iterable[Result],
+    time_length: int,
+) -> tuple[Plan, int]:
+    """Return the plan of a request and its number of cycles; `dataset` is the name of the dataset that it writes.
+
+    Raises:
+        BadRequest: if bindings or results do not fit the cluster, or the tables not each other.
+        NotFound: if a dataset or one of its columns does not exist.
+        Conflict: if the cluster was never trained, or a dataset has no table yet.
+    """
+    template = template_of(cluster)
+    given = _feeds(runtime, access, inputs, INPUTS, [item.name for item in template.inputs])
+    wanted = _checked_results(results, [item.name for item in template.outputs])
+    if not interfaces(cluster)[1] and not runtime.queue.open_tasks(cluster.uuid):
+        raise Conflict("cluster_never_trained", uuid=cluster.uuid)
+    feeds = tuple(item.feed for item in given)
+    return Plan(feeds, results=wanted, time_length=time_length, dataset=dataset), _cycles(given, time_length)
+
+
+def _feeds(
+    runtime: Runtime, access: Access, bindings: Iterable[Binding], field: str, names: list[str]
+) -> list[_Checked]:
+    given = tuple(bindings)
+    bound = [item.interface for item in given]
+    _check_names(bound, field, names)
+    missing = [name for name in names if name not in bound]
+    if missing:
+        raise BadRequest("interface_unbound", field=field, interface=missing[0])
+    return [_feed(runtime, access, item) for item in given]
+
+
+def _check_names(given: list[str], field: str, names: list[str]) -> None:
+    if not given:
+        raise BadRequest("bindings_missing", field=field)
+    for name in given:
+        if name not in names:
+            raise BadRequest("interface_unknown", field=field, interface=name, known=", ".join(names))
+    name, count = Counter(given).most_common(1)[0]
+    if count > 1:
+        raise BadRequest("interface_repeated", field=field, interface=name, count=count)
+
+
+def _feed(runtime: Runtime, access: Access, item: Binding) -> _Checked:
+    dataset = get_dataset(access, item.dataset)
+    with open_table(runtime, dataset) as table:
+        if item.column not in table.columns:
+            raise NotFound("column_missing", column=item.column, uuid=item.dataset)
+        (start, end), rows = table.columns[item.column], len(table.values)
+    return _Checked(Feed(item.interface, str(dataset.blob), item.column), rows, end - start)
+
+
+def _checked_results(results: Iterable[Result], names: list[str]) -> tuple[Result, ...]:
+    given = tuple(results)
+    _check_names([item.interface for item in given], RESULTS, names)
+    for item in given:
+        if not 0 < len(item.column.encode()) <= LONGEST_COLUMN:
+            raise BadRequest("result_column_length", limit=LONGEST_COLUMN)
+    if len({item.column for item in given}) < len(given):
+        raise BadRequest("result_column_repeated")
+    return given
+
+
+def _check_widths(given: Iterable[_Checked], known: dict[str, int]) -> None:
+    for item in given:
+        expected = known.get(item.feed.interface, item.width)
+        if expected != item.width:
+            named = {"column": item.feed.column, "interface": item.feed.interface}
+            raise BadRequest("column_width", **named, width=item.width, expected=expected)
+
+
+def _cycles(items: Sequence[_Checked], time_length: int) -> int:
+    rows = min(item.rows for item in items)
+    if rows < time_length:
+        raise BadRequest("rows_too_few", time_length=time_length, rows=rows)
+    return rows - time_length + 1

@@ -1,0 +1,130 @@
+"""What can be done with train and request tasks, for routes of any Api and for other plugins. Knows no HTTP.
+
+A task belongs to its cluster: whoever sees the cluster sees its tasks. The queue alone writes their rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import peewee
+
+from hanami_core.access import Access
+from hanami_core.errors import NotFound
+from hanami_core.queue import OPEN, Task
+from hanami_core.runtime import Runtime
+from hanami_core.storage.database import atomic
+from hanami_plugins.clusters import Cluster, get_cluster
+from hanami_plugins.tasks.planning import Binding, Plan, Result, plan_request, plan_training
+
+__all__ = ["delete_task", "get_task", "list_tasks", "request", "train"]
+
+
+def train(
+    runtime: Runtime,
+    access: Access,
+    cluster: str,
+    name: str,
+    inputs: Iterable[Binding],
+    outputs: Iterable[Binding],
+    *,
+    time_length: int = 1,
+) -> Task:
+    """Queue a training; a cluster without a network gets one with the inputs and outputs that are bound.
+
+    Args:
+        runtime: the process' runtime.
+        access: what the actor may do.
+        cluster: uuid of the cluster.
+        name: what the actor calls the task.
+        inputs: a column for each input of the cluster.
+        outputs: a column for each of its outputs.
+        time_length: rows that one cycle looks at.
+
+    Raises:
+        NotFound: if there is no such cluster that the actor may change, or no such dataset or column.
+        BadRequest: if the bindings do not fit the cluster, or the tables not each other.
+        Conflict: if a dataset has no table yet, or the cluster was deleted meanwhile.
+    """
+    row = get_cluster(access, cluster, "write")
+    plan, cycles = plan_training(runtime, access, row, inputs, outputs, time_length)
+    return _enqueue(runtime, access, "train", row, name, plan, cycles)
+
+
+def request(
+    runtime: Runtime,
+    access: Access,
+    cluster: str,
+    name: str,
+    inputs: Iterable[Binding],
+    results: Iterable[Result],
+    *,
+    dataset: str = "",
+    time_length: int = 1,
+) -> Task:
+    """Queue a request. Whoever sees a cluster may ask it; the answers become a dataset with the uuid of the task.
+
+    Args:
+        runtime: the process' runtime.
+        access: what the actor may do.
+        cluster: uuid of the cluster.
+        name: what the actor calls the task.
+        inputs: a column for each input of the cluster.
+        results: a column of the new dataset for each output that is wanted.
+        dataset: name of the new dataset; that of the task if empty.
+        time_length: rows that one cycle looks at.
+
+    Raises:
+        NotFound: if there is no such cluster, dataset or column that the actor may see.
+        BadRequest: if bindings or results do not fit the cluster, or the tables not each other.
+        Conflict: if the cluster was never trained, or deleted meanwhile, or a dataset has no table yet.
+    """
+    row = get_cluster(access, cluster)
+    plan, cycles = plan_request(runtime, access, row, dataset or name, inputs, results, time_length)
+    return _enqueue(runtime, access, "request", row, name, plan, cycles)
+
+
+def _enqueue(runtime: Runtime, access: Access, kind: str, cluster: Cluster, name: str, plan: Plan, cycles: int) -> Task:
+    with atomic():
+        return runtime.queue.enqueue(kind, cluster.uuid, access.actor, name, plan, cycles, blobs=plan.blobs)
+
+
+def get_task(access: Access, cluster: str, uuid: str) -> Task:
+    """Return a task of a cluster.
+
+    Raises:
+        NotFound: if there is no such cluster that the actor may see, or it has no such task.
+    """
+    row = get_cluster(access, cluster)
+    mine = (Task.partition == row.uuid) & (Task.uuid == uuid.lower())
+    task: Task | None = Task.active().where(mine).first()
+    if task is None:
+        raise NotFound("task_missing", uuid=uuid, cluster=cluster)
+    return task
+
+
+def list_tasks(access: Access, cluster: str) -> peewee.ModelSelect[Task]:
+    """Select the tasks of a cluster, oldest first.
+
+    Raises:
+        NotFound: if there is no such cluster that the actor may see.
+    """
+    return Task.active().where(Task.partition == get_cluster(access, cluster).uuid)
+
+
+def delete_task(runtime: Runtime, access: Access, cluster: str, uuid: str) -> None:
+    """Stop an open task, or take an ended one, or one that has not begun, out of the list.
+
+    Raises:
+        NotFound: if there is no such task, or it is somebody else's and the actor may not change the cluster.
+    """
+    with atomic():
+        task = get_task(access, cluster, uuid)
+        if task.owner_id != access.actor.user_id:
+            get_cluster(access, cluster, "write")
+        if task.state in OPEN:
+            runtime.queue.abort(task.partition, [task.uuid])
+            if task.started_at is not None:
+                return
+        if not runtime.queue.hide(task):
+            raise NotFound("task_missing", uuid=uuid, cluster=cluster)

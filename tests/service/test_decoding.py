@@ -1,0 +1,88 @@
+"""Decoding on a real server, when the worker dies in the middle of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from hanami_sdk import Client
+from hanami_server.local import LocalServer
+from tests.server.harness import alive, descendants, install, until
+from tests.service.wire import Wire
+
+FORMAT = '''
+import time
+from pathlib import Path
+
+import numpy as np
+
+from hanami_core import hookimpl
+
+
+class SlowFormat:
+    """Reads half of the file and waits until it may go on."""
+
+    name, parts = "slow", ("input",)
+
+    def decode(self, files, table):
+        file = files["input"]
+        content = file.read()
+        while not (Path(file.name).parents[1] / "go").exists():
+            time.sleep(0.01)
+        table.begin({"a": 1}, np.uint8)
+        table.append(np.frombuffer(content, np.uint8)[:, None])
+
+
+@hookimpl
+def hanami_dataset_formats():
+    return [SlowFormat()]
+'''
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalServer]:
+    """A server that answers at once, with a format that waits."""
+    site = install(tmp_path / "site", {"hanami.plugins": {"slow_format": "slow_format"}}, "hanami-slow")
+    (site / "slow_format.py").write_text(FORMAT)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH", "")])))
+    with LocalServer(tmp_path / "data", "--set", "datasets.wait=0") as running:
+        yield running
+
+
+def child(server: LocalServer, name: str) -> int:
+    return int(json.loads((server.data_dir / "run" / "server.json").read_text())["children"][name])
+
+
+def test_a_decoding_survives_the_death_of_its_worker(server: LocalServer) -> None:
+    names: list[str] = []
+
+    def upload() -> None:
+        with Client(server.address, server.user, server.passphrase) as client:
+            names.append(client.upload("slow table", "slow", {"input": b"\1\2\3"}).uuid)
+
+    wire = Wire(server.address, Wire(server.address).login(server.user, server.passphrase))
+    thread = threading.Thread(target=upload)
+    thread.start()
+    worker = child(server, "worker")
+    decoders = until(lambda: descendants(worker))
+    (uuid,) = [row[1] for row in wire.query("GET", "dataset/all").json["body"]]
+    assert wire.query("GET", "dataset/progress", uuid=uuid).json["state"] == "decoding"
+
+    os.kill(worker, signal.SIGKILL)
+    until(lambda: not any(map(alive, decoders)), 2, "a decoder outlives its worker")
+    until(lambda: descendants(child(server, "worker")))
+    (server.data_dir / "go").touch()
+    thread.join(30)
+    assert names == [uuid]
+    assert wire.query("GET", "dataset/progress", uuid=uuid).json == {"complete": True, "received": {}, "uuid": uuid}
+    until(lambda: not list((server.data_dir / "staging").iterdir()), 5, "a staged file was left behind")
+    with closing(sqlite3.connect(server.data_dir / "hanami.db")) as database:
+        assert database.execute("select state, fence from task where kind = 'decode'").fetchall() == [("finished", 2)]
