@@ -1,4 +1,4 @@
-"""What the processes of a server cost, do and hold, for whoever shows metrics, and must not be known here."""
+"""What the processes of a server cost, do and hold. Must not know who shows it."""
 
 from __future__ import annotations
 
