@@ -447,7 +447,7 @@ def test_windows_of_a_table(login: Login, server: LocalServer, tide_network: str
     # The name is that of the task; v0.4 took that of the brick.
     owner = {"owner_id": server.user, "project_id": "admin", "visibility": "private"}
     assert found == owner | {"name": "ask tides", "uuid": answer, "data": found["data"]}
-    # One number for each line that ends a window: v0.4 had one fewer, and left the last line out.
+    # One number for each line that ends a window; v0.4 had one fewer.
     assert len(found["data"]) == 50 - 3 + 1
     assert [round(value) for value in found["data"]] == [TIDES[(line + 1) % 4] for line in range(2, 50)]
     request_result.delete_request_result(*login, answer)
