@@ -7,17 +7,22 @@ other programs may use the machine. ``python -m tests.bench.loop`` prints the fi
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import multiprocessing
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
+
+from websocket import create_connection
+from websockets.asyncio.server import ServerConnection, serve
 
 from hanami_sdk import Client, Cluster, DirectIO
 from hanami_sdk._messages import Buffer, Process, encode_values
@@ -29,6 +34,7 @@ from hanami_server.local import LocalServer
 
 THREADS = 4
 SECONDS, ROUNDS = 1.0, 5
+FRAMES, FRAME_ROUNDS = 100, 15
 PICTURE, LABEL = [(n % 16 + 1) / 16 for n in range(784)], [1.0, 0.0]
 LARGE = TEMPLATE.replace("settings:\n", "settings:\n    blocks: 336\n")
 """A network of 64 MiB once it knows pictures of 784 values."""
@@ -149,12 +155,18 @@ def reopened(login: Login, uuid: str, orders: Connection) -> None:
 @contextlib.contextmanager
 def beside(load: Load, login: Login, uuid: str) -> Iterator[Connection]:
     """Run a load in a process and provide the connection that orders go to."""
+    with _beside(load, login, uuid) as orders:
+        assert orders.recv() == "ready"
+        yield orders
+
+
+@contextlib.contextmanager
+def _beside(work: Callable[..., None], *arguments: object) -> Iterator[Connection]:
     ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=load, args=(login, uuid, theirs))
+    process = multiprocessing.get_context("spawn").Process(target=work, args=(*arguments, theirs))
     process.start()
     theirs.close()
     try:
-        assert ours.recv() == "ready"
         yield ours
         ours.send("end")
         process.join(30)
@@ -178,6 +190,51 @@ def compare(live: DirectIO, load: Load, login: Login, uuid: str, name: str) -> d
         f"{name}_busy_ms": min(busy),
         f"{name}_ratio": median(b / q for b, q in zip(busy, quiet, strict=True)),
     }
+
+
+def echo(orders: Connection) -> None:
+    """Serve websockets that send back what they get, the least that a frame can cost, and tell the port."""
+
+    async def answer(socket: ServerConnection) -> None:
+        async for message in socket:
+            await socket.send(message)
+
+    async def main() -> None:
+        async with serve(answer, "127.0.0.1", 0, compression=None) as server:
+            orders.send(server.sockets[0].getsockname()[1])
+            await asyncio.to_thread(orders.recv)
+
+    asyncio.run(main())
+
+
+def measure_frames(client: Client, uuid: str) -> dict[str, float]:
+    """Return how long frames take without any load, beside an echo of the same bytes; the two take turns."""
+    ask = encode_values("picture_hex", PICTURE, True, Process.REQUEST, Buffer.INPUT)
+    show = encode_values("picture_hex", PICTURE, False, Process.TRAIN, Buffer.INPUT)
+    teach = encode_values("label_hex", LABEL, True, Process.TRAIN, Buffer.EXPECTED)
+    figures = {}
+    with _beside(echo) as orders, closing(client.open_socket("cluster", uuid, DirectIOException)) as socket:
+        plain = create_connection(f"ws://127.0.0.1:{orders.recv()}", skip_utf8_validation=True)
+        for name, frames in {"request": [ask], "train": [show, teach]}.items():
+            ours, least = [], []
+            for _ in range(FRAME_ROUNDS):
+                ours.append(_exchange_p50(socket._connection, frames))
+                least.append(_exchange_p50(plain, frames))
+            figures[f"{name}_frames_ms"] = min(ours)
+            figures[f"{name}_frames_by_echo"] = median(mine / its for mine, its in zip(ours, least, strict=True))
+        plain.close()
+    return figures
+
+
+def _exchange_p50(connection: Any, frames: list[bytes]) -> float:
+    times = []
+    for _ in range(FRAMES):
+        begin = time.perf_counter()
+        for frame in frames:
+            connection.send_binary(frame)
+            connection.recv()
+        times.append((begin, time.perf_counter() - begin))
+    return p50(times)
 
 
 def measure_reopening(live: DirectIO, login: Login, uuid: str) -> dict[str, float]:
@@ -231,11 +288,12 @@ def run() -> dict[str, Any]:
         login = server.address, server.user, server.passphrase
         with Client(*login) as client:
             quiet = prepare(client, "quiet")
-            with DirectIO(open_socket(client, quiet)) as live:
+            with DirectIO(open_socket(client, quiet.uuid)) as live:
                 ask(live, 0.2)
                 tasks = prepare(client, "in task mode")
                 client.set_mode(tasks, "TASK")
-                figures = compare(live, refused, login, tasks.uuid, "task_mode_flood")
+                figures = measure_frames(client, quiet.uuid)
+                figures |= compare(live, refused, login, tasks.uuid, "task_mode_flood")
                 figures |= compare(live, answered, login, prepare(client, "busy").uuid, "direct_mode_flood")
                 figures |= compare(live, pipelined, login, prepare(client, "pipelined").uuid, "pipelined_flood")
                 figures |= compare(live, pipelined, login, prepare(client, "heavy", HEAVY).uuid, "heavy_flood")
@@ -245,9 +303,9 @@ def run() -> dict[str, Any]:
         return figures
 
 
-def open_socket(client: Client, cluster: Cluster) -> Any:
+def open_socket(client: Client, uuid: str) -> Any:
     """Connect to a cluster that is in direct mode."""
-    socket = client.open_socket("cluster", cluster.uuid, DirectIOException)
+    socket = client.open_socket("cluster", uuid, DirectIOException)
     socket.keep_alive()
     return socket
 

@@ -11,7 +11,6 @@ import pytest
 
 from hanami_core.compute import ComputeHost, NetworkRules
 from hanami_core.http import Api
-from hanami_core.keys import read_key
 from hanami_core.settings import Settings
 from hanami_core.storage.blob_stores import BlobBackend
 from hanami_core.storage.contract import DatabaseBackend, StorageContext
@@ -77,7 +76,7 @@ class TestTokens(AuthenticatorConformance):
 
     @pytest.fixture
     def invalid(self, app: NativeApp) -> Mapping[str, Credential]:
-        key, clock = read_key(app.runtime.settings.data_dir / "token.key"), app.runtime.clock
+        key, clock = (app.runtime.settings.data_dir / "token.key").read_bytes(), app.runtime.clock
         claims = Tokens(key, 3600, clock).read(app.token)
         head, body, signature = app.token.split(".")
         texts = {

@@ -13,6 +13,7 @@ plain way: statuses of errors, calls, and the first message of a websocket::
             return header("authorization", f"Key {new_key(app.runtime)}")
 
 The suite adds routes to the Api, one for each way to answer, and looks at what the Api makes of them.
+Must not know any wire.
 """
 
 from __future__ import annotations
@@ -207,7 +208,9 @@ class ApiConformance:
         """Each of the Api's own, with all that it asks for."""
         for code, sentence in api.sentences.items():
             names = [name for _, name, _, _ in Formatter().parse(sentence) if name]
-            error = BadRequest(code, **{name: PARAMETERS.get(name, f"<{name}>") for name in names})
+            given = {name: PARAMETERS.get(name, f"<{name}>") for name in names}
+            assert _filled(sentence, given) is not None, f"{code}: {sentence!r} can not be filled in by names"
+            error = BadRequest(code, **given)
             self._is_refused(api, self._raised(app, api, probe, error), error)
 
     def test_a_defect_has_a_number_and_no_details(
@@ -461,6 +464,13 @@ def _refusal(api: Api, request: ClientRequest) -> ClientError | None:
     except ClientError as error:
         return error
     return None
+
+
+def _filled(sentence: str, parameters: Mapping[str, Any]) -> str | None:
+    try:
+        return sentence.format_map(parameters)
+    except (LookupError, ValueError, AttributeError):
+        return None
 
 
 def _noise(attempts: int) -> Iterator[bytes]:

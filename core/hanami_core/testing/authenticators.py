@@ -20,6 +20,7 @@ request::
             }
 
 Requests go to the authenticator itself, and through an application in which the suite has Apis and routes of its own.
+Must not know any scheme.
 """
 
 from __future__ import annotations

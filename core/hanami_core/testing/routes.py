@@ -19,7 +19,7 @@ call for each route::
             uuid = new_note(app)
             return {"GET /note/{uuid:uuid}": {"uuid": uuid}, "POST /note": {"text": "hello"}}
 
-Each test has an application of its own, so an example may change what it likes.
+Each test has an application of its own, so an example may change what it likes. Must not know any Api.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 from urllib.parse import quote
 
 import pytest
@@ -52,9 +52,18 @@ from hanami_core.testing.requests import (
     told,
 )
 
-__all__ = ["Example", "RouteConformance", "routes_of", "rows_of"]
+__all__ = ["Example", "RawBody", "RouteConformance", "routes_of", "rows_of"]
 
-Example = Mapping[str, Any] | bytes | Callable[[], Mapping[str, Any] | bytes]
+
+class RawBody(NamedTuple):
+    """A body for a handler that reads it itself, and the parameters of its path."""
+
+    content: bytes
+    path: Mapping[str, Any]
+
+
+Call = Mapping[str, Any] | bytes | RawBody
+Example = Call | Callable[[], Call]
 """Fields of a good call, those of the path included; a body for a handler that reads it itself; or what makes them."""
 
 SURPLUS = "no_such_field"
@@ -286,12 +295,16 @@ class RouteConformance:
         for bound in routes:
             if bound.route.request is not None:
                 fields = _made(examples.get(_name(bound.route), {}))
-                assert not isinstance(fields, bytes), f"{bound.key} reads fields, and its example has none"
+                assert not isinstance(fields, bytes | RawBody), f"{bound.key} reads fields, and its example has none"
                 yield bound, fields
 
     def _good(self, bound: BoundRoute, example: Example) -> ClientRequest:
         made = _made(example)
-        return replace(self._call(bound, {}), body=made) if isinstance(made, bytes) else self._call(bound, made)
+        if isinstance(made, bytes):
+            made = RawBody(made, {})
+        if isinstance(made, RawBody):
+            return replace(self._call(bound, made.path), body=made.content)
+        return self._call(bound, made)
 
     def _call(self, bound: BoundRoute, fields: Mapping[str, Any]) -> ClientRequest:
         of_path = {name for name, _ in _PARAMETER.findall(bound.path)}
@@ -325,7 +338,7 @@ def _name(route: Route) -> str:
     return f"{route.method} {route.path}"
 
 
-def _made(example: Example) -> Mapping[str, Any] | bytes:
+def _made(example: Example) -> Call:
     return example() if callable(example) else example
 
 

@@ -15,6 +15,7 @@ that is chosen by a path, the credential is enough; for others, the first messag
             return new_note(app)
 
 Sockets are opened as a sidecar does it, with identity and permission first, and messages go to the session alone.
+Must not know any protocol.
 """
 
 from __future__ import annotations

@@ -13,7 +13,6 @@ from enum import Enum
 from typing import Any
 
 from hanami_core.compute import LiveNetwork
-from hanami_core.network import Template
 from hanami_plugins.clusters import locks
 from hanami_plugins.clusters.locks import Rank
 
@@ -56,12 +55,12 @@ class IllegalTransition(RuntimeError):
 class LiveCluster:
     """A network in memory.
 
-    `network` and `template` are there once it is open. `state` is changed by `move` alone, under the lock of the
-    registry; a frame reads it once more under `lock`, before the network learns. `changes` counts what was learned,
-    `stored` is what it was in the stored state. `version` is never behind that of the cluster's row, but for networks
-    that were evicted. `works` counts the tasks that have begun to work with the network; who has looked at the row
-    finds out by it whether a task has come in between. `light` is for those who run frames: by what a frame does, how
-    many values it may have to be a light one.
+    `network`, and the names of its `inputs` and `outputs`, are there once it is open. `state` is changed by `move`
+    alone, under the lock of the registry; a frame reads it once more under `lock`, before the network learns. `changes`
+    counts what was learned, `stored` is what it was in the stored state. `version` is never behind that of the
+    cluster's row, but for networks that were evicted. `works` counts the tasks that have begun to work with the
+    network; who has looked at the row finds out by it whether a task has come in between. `light` is for those who run
+    frames: by what a frame does, how many values it may have to be a light one.
     """
 
     uuid: str
@@ -74,7 +73,8 @@ class LiveCluster:
     light: dict[Any, float] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=lambda: locks.new_lock(Rank.NETWORK))
     storing: threading.Lock = field(default_factory=lambda: locks.new_lock(Rank.STORING))
-    template: Template = field(init=False)
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
     closed: bool = False
     _network: LiveNetwork | None = None
 
@@ -105,7 +105,10 @@ class LiveCluster:
 
     def opened(self, network: LiveNetwork, version: int, *, direct: bool) -> None:
         """Take the network that was opened from a stored state."""
-        self._network, self.template, self.version = network, network.head.template, version
+        template = network.head.template
+        self.inputs = tuple(item.name for item in template.inputs)
+        self.outputs = tuple(item.name for item in template.outputs)
+        self._network, self.version = network, version
         self.move(State.DIRECT if direct else State.RESTING)
 
     def move(self, to: State) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 from hanami_core.errors import BadRequest
-from hanami_core.network import StateHead, Template
 from hanami_plugins.clusters import LiveCluster
 from hanami_plugins.direct_io.messages import EXPECTED, INPUT, Frame, values_of, write_results
 
@@ -29,13 +30,14 @@ class SocketBuffers:
         self.size = 0
         self._inputs: Buffers = {}
         self._expected: Buffers = {}
+        self._fitting: LiveCluster | None = None
 
-    def fill(self, frame: Frame, template: Template, values: npt.NDArray[np.float32] | None = None) -> None:
+    def fill(self, frame: Frame, live: LiveCluster, values: npt.NDArray[np.float32] | None = None) -> None:
         """Take the values of a frame, which may have been converted before."""
         if frame.targetBufferType == INPUT:
-            buffers, names = self._inputs, [item.name for item in template.inputs]
+            buffers, names = self._inputs, live.inputs
         elif frame.targetBufferType == EXPECTED:
-            buffers, names = self._expected, [item.name for item in template.outputs]
+            buffers, names = self._expected, live.outputs
         else:
             raise BadRequest("frame_target_unknown", target=frame.targetBufferType)
         name = frame.bufferName
@@ -48,6 +50,7 @@ class SocketBuffers:
         old = buffers.get(name)
         if old is None or len(old) < len(values):
             buffers[name] = values
+            self._fitting = None
             self.size = max(LIGHTEST, sum(map(len, self._inputs.values())))
         else:
             old[: len(values)] = values
@@ -56,36 +59,39 @@ class SocketBuffers:
         """Return what the time of a cycle depends on: how many input values are not zero. Takes a while itself."""
         return max(LIGHTEST, sum(map(np.count_nonzero, self._inputs.values())))
 
-    def grow(self, head: StateHead) -> bool:
+    def grow(self, live: LiveCluster) -> bool:
         """Tell whether a network must grow before it can be trained with the buffers."""
+        if self._fitting is live:  # no network ever shrinks
+            return False
+        head = live.network.head
         return any(len(values) > head.inputs.get(name, 0) for name, values in self._inputs.items()) or not head.outputs
 
     def train(self, live: LiveCluster) -> None:
         """Train a network with the buffers."""
         head = live.network.head
-        inputs = _complete(self._inputs, head.inputs, [item.name for item in head.template.inputs])
-        expected = _complete(self._expected, {}, [item.name for item in head.template.outputs])
+        inputs = _complete(self._inputs, head.inputs, live.inputs)
+        expected = _complete(self._expected, {}, live.outputs)
         sizes = {name: len(v) for name, v in inputs.items()}, {name: len(v) for name, v in expected.items()}
         if sizes != (head.inputs, head.outputs):
             live.network.resize(*sizes)
         live.changes += 1
         live.network.train_one(inputs, expected)
+        self._fitting = live
 
     def request(self, live: LiveCluster) -> bytes:
         """Ask a network about the buffers and return the message that tells its answer."""
         head = live.network.head
         if not head.outputs:
             raise BadRequest("network_never_trained")
-        names = [item.name for item in head.template.inputs]
-        for name in names:
+        for name in live.inputs:
             if len(self._inputs.get(name, ())) > head.inputs[name]:
                 raise BadRequest("input_too_long", input=name, limit=head.inputs[name])
-        results = live.network.request_one(_complete(self._inputs, head.inputs, names))
-        values = np.concatenate([results[item.name] for item in head.template.outputs])
-        return write_results(head.template.outputs[0].name, values)
+        results = live.network.request_one(_complete(self._inputs, head.inputs, live.inputs))
+        values = np.concatenate([results[name] for name in live.outputs])
+        return write_results(live.outputs[0], values)
 
 
-def _complete(buffers: Buffers, sizes: dict[str, int], names: list[str]) -> Buffers:
+def _complete(buffers: Buffers, sizes: dict[str, int], names: Sequence[str]) -> Buffers:
     """Return all buffers in the network's sizes; missing values at an input's end are zero."""
     for name in names:
         if name not in buffers:

@@ -75,7 +75,7 @@ class DirectSession:
         return await _awaited(self._fill(frame, live, values))
 
     def _fill(self, frame: Frame, live: LiveCluster, values: Values | None = None) -> Answer:
-        self._buffers.fill(frame, live.template, values)
+        self._buffers.fill(frame, live, values)
         if not frame.isLast:
             return self._acknowledged
         process = frame.processType
@@ -83,7 +83,7 @@ class DirectSession:
             raise Forbidden(self._refused[process])
         heavy = is_heavy(live, process, self._buffers.size, self._buffers.weight)
         if process == TRAIN and not heavy:
-            heavy = self._buffers.grow(live.network.head)
+            heavy = self._buffers.grow(live)
         # The lock is free but for the moments in which the network is copied to be stored, a thread runs a frame, or a
         # task is about to begin; this is the event loop, which waits for none of them.
         if heavy or not live.lock.acquire(blocking=False):
