@@ -37,6 +37,7 @@ DEV = [
     "pyarrow>=20",  # the example of a third-party plugin reads Parquet
     "pytest>=8.4",
     "pytest-timeout>=2.4",
+    "pytest-xdist>=3.8",  # tests on all cores; most of them wait for servers
     "ruff>=0.14",
     "schemathesis>=4.5",  # requests made of the API's own description
     "scikit-learn>=1.6",

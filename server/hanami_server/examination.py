@@ -83,9 +83,13 @@ def _read(model: type[peewee.Model]) -> Iterator[Finding]:
 
 
 def _queue(runtime: Runtime) -> Iterator[Finding]:
+    return _guarded("queue", lambda: _disagreements(runtime))
+
+
+def _disagreements(runtime: Runtime) -> Iterator[Finding]:
     tables = {model._meta.table_name for model in (Partition, Task)}
     if tables <= set(runtime.database.driver.get_tables()):  # else that is a finding of its own
-        yield from _guarded("queue", lambda: [Finding(*found) for found in runtime.queue.disagreements()])
+        yield from (Finding(*found) for found in runtime.queue.disagreements())
 
 
 # -- blobs ------------------------------------------------------------------------------------------------------------

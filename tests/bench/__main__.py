@@ -40,6 +40,8 @@ TARGETS = {
     "memory_mb": ("≤", 600.0),
     "direct_io_ms_p99": ("≤", 0.6),
     "rest_by_hello": ("≥", 0.5),
+    "request_frames_by_echo": ("≤", 2.0),
+    "train_frames_by_echo": ("≤", 2.0),
     "help_by_python": ("≤", 5.0),
     "page_ms_admin": ("≤", 50.0),
     "page_ms_member": ("≤", 50.0),

@@ -109,7 +109,7 @@ def test_clusters_come_and_go(whole: Whole, observer: Observer) -> None:
     created, deleted = observer.of(ClusterCreated, ClusterDeleted)
     assert (created.uuid, created.owner_id, created.actor.user_id) == (uuid, "asdf", "asdf")
     assert isinstance(deleted, ClusterDeleted)
-    assert (deleted.name, deleted.uuid) == ("cluster.deleted", uuid)
+    assert (deleted.name, deleted.uuid, deleted.actor.user_id) == ("cluster.deleted", uuid, "asdf")
 
 
 def test_a_refused_call_tells_nothing(whole: Whole, observer: Observer) -> None:

@@ -368,6 +368,7 @@ def test_frames_may_arrive_byte_by_byte(server):
         (b"\x82\x01x", 1002),
         (bytes([0x82, 0xFF]) + ((1 << 24) + 1).to_bytes(8, "big") + bytes(4), 1009),
     ],
+    ids=["exception", "no UTF-8", "reserved opcode", "unmasked", "too large"],
 )
 def test_what_breaks_a_session_closes_it_with_its_code(server, data, code):
     with session(server) as client:

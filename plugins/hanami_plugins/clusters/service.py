@@ -237,7 +237,7 @@ def delete_cluster(runtime: Runtime, access: Access, uuid: str) -> None:
             raise NotFound(MISSING, uuid=cluster.uuid)
         clean_up(runtime, cluster.uuid)
         _tell_host(runtime, cluster)
-        runtime.emit(ClusterDeleted(actor=None, **_owned(cluster)))
+        runtime.emit(ClusterDeleted(actor=access.actor, **_owned(cluster)))
 
 
 def _owned(cluster: Cluster) -> dict[str, str]:
