@@ -1,15 +1,20 @@
-"""What all documented functions share: the path prefix, JSON bodies, queries, and keywords of older releases."""
+"""What all documented functions share: path prefixes, JSON bodies, queries, and keywords of older releases.
+
+Must not know what any call is for.
+"""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 from hanami_sdk import _http, hanami_request
 from hanami_sdk._http import API
 from hanami_sdk._retry import DEFAULT_SECONDS
+from hanami_sdk._upload import UPLOAD_PATH
 from hanami_sdk.hanami_exceptions import HanamiException
 
 if TYPE_CHECKING:
@@ -19,24 +24,65 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+class Generation(NamedTuple):
+    """How the servers of a generation are called.
+
+    Attributes:
+        prefix: what all paths begin with.
+        upload_path: where uploads are announced; `{}` stands for the format.
+    """
+
+    prefix: str = API
+    upload_path: str = UPLOAD_PATH
+
+
+TODAY = Generation()
+
+_generation: ContextVar[Generation] = ContextVar("generation", default=TODAY)
+
+
+def generation() -> Generation:
+    """Return the generation of the function that is running."""
+    return _generation.get()
+
+
+def speaking(generation: Generation) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Let a function, and all that it calls, speak to servers of a generation."""
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            before = _generation.set(generation)
+            try:
+                return function(*args, **kwargs)
+            finally:
+                _generation.reset(before)
+
+        return call
+
+    return decorate
+
+
 def get(token: str, address: str, path: str, verify: bool, /, **query: object) -> bytes:
     """Send a GET request with `query`."""
-    return hanami_request.send_get_request(token, address, API + path, _http.query_text(query), verify)
+    return hanami_request.send_get_request(token, address, generation().prefix + path, _http.query_text(query), verify)
 
 
 def delete(token: str, address: str, path: str, verify: bool, /, **query: object) -> bytes:
     """Send a DELETE request with `query`."""
-    return hanami_request.send_delete_request(token, address, API + path, _http.query_text(query), verify)
+    return hanami_request.send_delete_request(
+        token, address, generation().prefix + path, _http.query_text(query), verify
+    )
 
 
 def post(token: str, address: str, path: str, verify: bool, /, **body: object) -> bytes:
     """Send a POST request with `body` as JSON."""
-    return hanami_request.send_post_request(token, address, API + path, _http.json_text(body), verify)
+    return hanami_request.send_post_request(token, address, generation().prefix + path, _http.json_text(body), verify)
 
 
 def put(token: str, address: str, path: str, verify: bool, /, **body: object) -> bytes:
     """Send a PUT request with `body` as JSON."""
-    return hanami_request.send_put_request(token, address, API + path, _http.json_text(body), verify)
+    return hanami_request.send_put_request(token, address, generation().prefix + path, _http.json_text(body), verify)
 
 
 @dataclass(frozen=True)

@@ -92,13 +92,15 @@ class DirectSocket:
         """Close the connection. The cluster stays in direct mode until `cluster.switch_to_task_mode`."""
         await in_thread(self._socket.close)
 
-    def exchange(self, name: str, values: Values, is_last: bool, process: Process, target: Buffer) -> bytes:
+    def exchange(self, name: str, values: Values, is_last: bool, process: Process, target: Buffer | None) -> bytes:
         """Send values and return the message that answers them."""
         return exchange(self._socket, name, values, is_last, process, target)
 
 
-def exchange(socket: Socket, name: str, values: Values, is_last: bool, process: Process, target: Buffer) -> bytes:
-    """Send values and return the message that answers them."""
+def exchange(
+    socket: Socket, name: str, values: Values, is_last: bool, process: Process, target: Buffer | None
+) -> bytes:
+    """Send values and return the message that answers them; without a target both are messages of v0.4."""
     return socket.exchange(_messages.encode_values(name, values, is_last, process, target))
 
 

@@ -34,19 +34,21 @@ class Buffer(IntEnum):
 
 class _Classes(NamedTuple):
     cluster_io: Any
+    brick_io: Any
     upload: Any
     upload_response: Any
 
 
 @cache
 def classes() -> _Classes:
-    """Return the message classes `ClusterIO_Message`, `FileUpload_Message` and `FileUploadResponse_Message`."""
+    """Return the classes of `ClusterIO_Message`, as it is and as it was in v0.4, and of the messages of uploads."""
     from google.protobuf.descriptor_pool import DescriptorPool
     from google.protobuf.message_factory import GetMessageClass
 
     pool = DescriptorPool()
     pool.Add(_file())
-    names = ("ClusterIO_Message", "FileUpload_Message", "FileUploadResponse_Message")
+    pool.Add(_file_of_v04())
+    names = ("ClusterIO_Message", "v04.ClusterIO_Message", "FileUpload_Message", "FileUploadResponse_Message")
     return _Classes(*(GetMessageClass(pool.FindMessageTypeByName(name)) for name in names))
 
 
@@ -73,6 +75,21 @@ def _file() -> Any:
     return file
 
 
+def _file_of_v04() -> Any:
+    from google.protobuf.descriptor_pb2 import FieldDescriptorProto as Field
+    from google.protobuf.descriptor_pb2 import FileDescriptorProto
+
+    file = FileDescriptorProto(name="v04/hanami_messages.proto3", package="v04", syntax="proto3")
+    _add_enum(file, "ClusterProcessType", "REQUEST_TYPE", "TRAIN_TYPE")
+    brick_io = file.message_type.add(name="ClusterIO_Message")
+    _add_field(brick_io, 1, "brickName", Field.TYPE_STRING)
+    _add_field(brick_io, 2, "isLast", Field.TYPE_BOOL)
+    _add_field(brick_io, 3, "processType", Field.TYPE_ENUM, type_name=".v04.ClusterProcessType")
+    _add_field(brick_io, 4, "numberOfValues", Field.TYPE_UINT64)
+    _add_field(brick_io, 5, "values", Field.TYPE_FLOAT, label=Field.LABEL_REPEATED)
+    return file
+
+
 def _add_enum(file: Any, name: str, *values: str) -> None:
     enum = file.enum_type.add(name=name)
     for number, value in enumerate(values):
@@ -84,7 +101,7 @@ def _add_field(message: Any, number: int, name: str, kind: Any, **more: Any) -> 
     message.field.add(name=name, number=number, type=kind, label=label, **more)
 
 
-def encode_values(name: str, values: Values, is_last: bool, process: Process, target: Buffer) -> bytes:
+def encode_values(name: str, values: Values, is_last: bool, process: Process, target: Buffer | None) -> bytes:
     """Return a `ClusterIO_Message`.
 
     The values are appended by hand as the packed field they are: for an array of float32 that is a copy of its memory,
@@ -95,7 +112,7 @@ def encode_values(name: str, values: Values, is_last: bool, process: Process, ta
         values: numbers; all become float32.
         is_last: the network starts with this message.
         process: train or request.
-        target: buffer that takes the values.
+        target: buffer that takes the values; None makes a message of v0.4, where the name alone tells it.
 
     Raises:
         TypeError: `values` holds something that is no number.
@@ -105,12 +122,15 @@ def encode_values(name: str, values: Values, is_last: bool, process: Process, ta
 
 
 @lru_cache(maxsize=256)
-def _head(name: str, is_last: bool, process: Process, target: Buffer, count: int) -> bytes:
+def _head(name: str, is_last: bool, process: Process, target: Buffer | None, count: int) -> bytes:
     """Return all of a message up to its values; the same few come again and again."""
-    message = classes().cluster_io(
-        bufferName=name, isLast=is_last, processType=process, targetBufferType=target, numberOfValues=count
-    )
-    tag = b"\x32"  # field 6, length-delimited; it comes last because it has the highest number
+    fields: dict[str, Any] = {"isLast": is_last, "processType": process, "numberOfValues": count}
+    if target is None:
+        message = classes().brick_io(brickName=name, **fields)
+    else:
+        message = classes().cluster_io(bufferName=name, targetBufferType=target, **fields)
+    number = message.DESCRIPTOR.fields_by_name["values"].number
+    tag = bytes((number << 3 | 2,))  # length-delimited; it comes last because it has the highest number
     return bytes(message.SerializeToString()) + (tag + _varint(4 * count) if count else b"")
 
 
@@ -137,6 +157,11 @@ def pack(values: Values) -> bytes:
 def decode_values(message: bytes) -> Any:
     """Return the values of a `ClusterIO_Message`, a sequence of float."""
     return _decode(classes().cluster_io, message).values
+
+
+def decode_brick_values(message: bytes) -> Any:
+    """Return the values of a `ClusterIO_Message` of v0.4, a sequence of float."""
+    return _decode(classes().brick_io, message).values
 
 
 def encode_chunk(position: int, data: bytes) -> bytes:

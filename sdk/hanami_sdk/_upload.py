@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from hanami_sdk._endpoint import Endpoint
 from hanami_sdk._http import item
 from hanami_sdk._messages import decode_response, encode_chunk
 from hanami_sdk._retry import Patience
-from hanami_sdk._sources import Source
+from hanami_sdk._sources import Source, open_sources
 from hanami_sdk._waiting import pauses, wait_until
 from hanami_sdk.hanami_exceptions import (
     BadRequestException,
@@ -23,8 +23,13 @@ from hanami_sdk.hanami_exceptions import (
     UploadException,
 )
 
+if TYPE_CHECKING:
+    from hanami_sdk._sources import Part
+
 UPLOADING, DECODING, READY, REFUSED = "uploading", "decoding", "ready", "refused"
 CHUNK = 131_072  # the released clients send 128 KiB, and servers count in such pieces
+UPLOAD_PATH = "/dataset/upload/{}"
+"""Path of a format."""
 
 Progress = Callable[[int, int], None]
 """Called with the amount done and the total: bytes of an upload, cycles of a task."""
@@ -47,9 +52,11 @@ class Upload:
     files: Mapping[str, str]
 
     @classmethod
-    def announce(cls, endpoint: Endpoint, name: str, format: str, sources: Mapping[str, Source]) -> Upload:
-        """Tell the server name and sizes; it reserves the room."""
-        path = f"/dataset/upload/{quote(format, safe='')}"
+    def announce(
+        cls, endpoint: Endpoint, name: str, format: str, sources: Mapping[str, Source], path: str = UPLOAD_PATH
+    ) -> Upload:
+        """Tell the server name and sizes; it reserves the room. In `path`, `{}` stands for the format."""
+        path = path.format(quote(format, safe=""))
         sizes = {f"{part}_data_size": source.size for part, source in sources.items()}
         answer = endpoint.post(path, {"name": name, **sizes})
         try:
@@ -145,6 +152,12 @@ def _state(progress: Mapping[str, Any]) -> str:
     if state == REFUSED:
         raise BadRequestException(progress.get("error", ""))
     return DECODING if state == DECODING else UPLOADING if item(progress, "received") else READY
+
+
+def send_part(endpoint: Endpoint, uuid: str, file_uuid: str, data: Part) -> None:
+    """Send one file of an upload that was announced by hand; raises what `send_file` raises."""
+    with open_sources({"data": data}) as sources:
+        send_file(endpoint, uuid, file_uuid, sources["data"], lambda position: None)
 
 
 def send_file(endpoint: Endpoint, uuid: str, file_uuid: str, source: Source, reached: Callable[[int], None]) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from hanami_sdk import _calls
 from hanami_sdk._direct import in_thread
 from hanami_sdk._sources import open_sources
-from hanami_sdk._upload import Progress, Upload, send_file
+from hanami_sdk._upload import Progress, Upload, send_part
 from hanami_sdk._upload import wait_until_complete as _wait_until_complete
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _upload(
     idx: bool = False,
 ) -> str:
     with open_sources(parts, idx=idx) as sources:
-        upload = Upload.announce(endpoint, name, format, sources)
+        upload = Upload.announce(endpoint, name, format, sources, _calls.generation().upload_path)
         upload.run(sources, progress)
     return upload.uuid
 
@@ -148,13 +148,8 @@ async def send_data(
         NotFoundException: there is no such file for this user.
         UploadException: the server refused a chunk.
     """
-    await in_thread(_send_data, _calls.OneShot(token, address, verify_connection), dataset_uuid, file_uuid, data)
+    await in_thread(send_part, _calls.OneShot(token, address, verify_connection), dataset_uuid, file_uuid, data)
     return True
-
-
-def _send_data(endpoint: _calls.OneShot, dataset_uuid: str, file_uuid: str, data: Part) -> None:
-    with open_sources({"data": data}) as sources:
-        send_file(endpoint, dataset_uuid, file_uuid, sources["data"], lambda position: None)
 
 
 def wait_until_upload_complete(token: str, address: str, uuid: str, verify_connection: bool = True) -> bool:

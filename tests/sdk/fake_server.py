@@ -121,7 +121,8 @@ class FakeServer:
         talk: takes over a websocket after its opening, instead of `answer_frame`.
     """
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None, prefix: str = API) -> None:
+        self.prefix = prefix
         self.answers: dict[tuple[str, str], Callable[[Request], Answer]] = {}
         self.requests: list[Request] = []
         self.logins: list[Request] = []
@@ -144,7 +145,7 @@ class FakeServer:
     def on(self, method: str, path: str, answer: Any = None, status: int = 200) -> None:
         """Set an answer: a JSON value, text, bytes, or a function of the request."""
         body = {} if answer is None else answer
-        self.answers[method, API + path] = body if callable(body) else lambda request: Answer(status, body)
+        self.answers[method, self.prefix + path] = body if callable(body) else lambda request: Answer(status, body)
 
     def _login(self, request: Request) -> Answer:
         return Answer(body={"id": "asdf", "is_admin": True, "name": "asdf", "token": f"token-{len(self.logins)}"})
@@ -155,7 +156,7 @@ class FakeServer:
         return Answer()
 
     def answer(self, request: Request) -> Answer:
-        (self.logins if request.path == f"{API}/token" else self.requests).append(request)
+        (self.logins if request.path == f"{self.prefix}/token" else self.requests).append(request)
         answer = self.answers.get((request.method, request.path))
         return answer(request) if answer else Answer(404, f"no {request.method} {request.path}")
 
