@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hanami_plugins.api_v1_0alpha.sentences import SENTENCES as NATIVE
+from hanami_plugins.api_v1_0alpha import SENTENCES as NATIVE
 
 __all__ = ["SENTENCES"]
 

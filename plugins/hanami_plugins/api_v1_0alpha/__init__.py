@@ -9,8 +9,9 @@ from __future__ import annotations
 from hanami_core import hookimpl
 from hanami_core.http import Api
 from hanami_plugins.api_v1_0alpha.api import NativeApi
+from hanami_plugins.api_v1_0alpha.sentences import SENTENCES
 
-__all__ = ["NativeApi"]
+__all__ = ["SENTENCES", "NativeApi"]
 
 
 @hookimpl
