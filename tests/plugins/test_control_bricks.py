@@ -78,7 +78,8 @@ def test_other_languages_are_not_recognised() -> None:
         ("784", "7" * 400, "expected an integer of at most 9 digits"),
         ("2,1,1", "1,1,1", r"line 12, column 5: brick 1,1,1 is declared twice"),
         ("2,1,1", "2,1,2000000", "coordinates must be between 0 and"),
-        ("2,1,1", "8,1,1", "output 'test_output' can not be reached from any input"),
+        ("2,1,1", "8,1,1", "line 9, column 5: brick 1,1,1 has no neighbour"),
+        ("output: test_output", "input: other", "at least one input and one output"),
         (
             "input: test_input",
             "entry: test_input",
@@ -98,6 +99,17 @@ def test_other_languages_are_not_recognised() -> None:
 def test_broken_rules_are_named_with_their_place(old: str, new: str, message: str) -> None:
     with pytest.raises(TemplateError, match=message):
         parse(TEMPLATE.replace(old, new, 1))
+
+
+def test_an_output_that_no_input_reaches_is_refused() -> None:
+    apart = """
+    8,1,1
+        number_of_neurons: 10
+    9,1,1
+        output: apart
+        number_of_neurons: 10"""
+    with pytest.raises(TemplateError, match="line 19, column 5: output 'apart' can not be reached from any input"):
+        parse(TEMPLATE + apart)
 
 
 def test_a_template_without_an_input_is_refused() -> None:

@@ -94,7 +94,6 @@ def hanami_apis():
     return [
         NativeApi("/v1"),
         Api("other", "/other", schemes=("token",), server="Other/2"),
-        Api("lonely", "/lonely", schemes=("nowhere",)),
     ]
 
 

@@ -8,8 +8,10 @@ import falcon.inspect
 import pytest
 from falcon import testing
 
+from hanami_core.http import Api
+from hanami_core.testing.probes import probe_point
+from hanami_plugins.api_v1_0alpha.testing import NativeApp
 from hanami_server.app import create_app
-from tests.server.conftest import open_runtime
 
 BAD_TOKEN = "Failed to validate JWT-Token with error: invalid token supplied"
 DENIED = "Access denied by policy"
@@ -196,7 +198,8 @@ def test_an_error_keeps_its_own_status(client):
 
 
 def test_a_scheme_that_nobody_brings_is_named_at_the_start(tmp_path, caplog):
-    open_runtime(tmp_path).close()
+    with NativeApp(tmp_path / "data", probe_point("lonely", apis=[Api("lonely", "/lonely", schemes=("nowhere",))])):
+        pass
     assert "api lonely accepts the scheme nowhere, which no plugin brings" in caplog.text
 
 

@@ -22,7 +22,7 @@ def serve(env, data_dir, *options):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_everything(start_server, number):
-    server = start_server(server_stub__hosts="cpu0,cpu1")
+    server = start_server(server_stub__hosts="cpu0,cpu1", http__workers=1)
     processes = descendants(server.pid)
     assert len(processes) == 5, "two sidecars, the worker of background work, the api and its worker"
     begin = time.monotonic()
@@ -59,7 +59,7 @@ def test_nothing_survives_a_killed_supervisor(start_server, env, tmp_path, momen
         until(lambda: descendants(pid))
     processes = descendants(pid)
     os.kill(pid, signal.SIGKILL)
-    until(lambda: not [child for child in processes if alive(child)], 2)
+    until(lambda: not [child for child in processes if alive(child)])
     if moment == "starting":
         process.wait()
     else:

@@ -29,6 +29,7 @@ from hanami_core.errors import TemplateError
 from hanami_core.network import Input, Output, Position, Settings, Template, Topology
 from hanami_core.network.declared import Declarations
 from hanami_core.network.template import COORDINATE_LIMIT, MAX_HEXAGONS, MAX_SIZE
+from hanami_core.network.topology import NONE
 
 __all__ = ["BrickDialect"]
 
@@ -177,7 +178,7 @@ def _built(settings: Settings, bricks: list[Brick], declarations: Declarations) 
             outputs.append(Output(str(field.value), number, size=brick.neurons))
     template = Template(settings, tuple(index), tuple(inputs), tuple(outputs))
     template.check()
-    _check_reached(template, bricks)
+    _check_connected(template, bricks)
     return template
 
 
@@ -194,10 +195,14 @@ def _index(bricks: list[Brick]) -> dict[Position, int]:
     return index
 
 
-def _check_reached(template: Template, bricks: list[Brick]) -> None:
-    reached = Topology.of(template).reached
+def _check_connected(template: Template, bricks: list[Brick]) -> None:
+    topology = Topology.of(template)
+    alone = (topology.neighbours == NONE).all(axis=1)
+    if alone.any():
+        brick = bricks[int(alone.argmax())]
+        raise error_at(brick.token, f"brick {brick.position} has no neighbour")
     for output in template.outputs:
-        if not reached >> output.hexagon & 1:
+        if not topology.reached >> output.hexagon & 1:
             brick = bricks[output.hexagon]
             raise error_at(brick.token, f"output '{output.name}' can not be reached from any input")
 
