@@ -6,6 +6,7 @@ import pytest
 
 from hanami_cli.hanamictl import NOUNS
 from hanami_cli.usage import lines_of
+from hanami_core.http import NATIVE
 from tests.cli.test_cli_commands import DELETIONS, LISTS, SINGLE
 from tests.whole import Whole
 
@@ -34,13 +35,14 @@ ELSEWHERE = {
     ("GET", "/user/project"): "user project list",
 }
 
-ABOUT_THE_API = {("GET", "/openapi.json"), ("GET", "/docs"), ("GET", "/metrics")}
+ABOUT_THE_API = {("GET", "/openapi.json"), ("GET", "/docs")}
 
 
 @pytest.fixture(scope="module")
 def offered(tmp_path_factory):
     with Whole(tmp_path_factory.mktemp("routes")) as whole:
-        return {(bound.route.method, bound.path.removeprefix(API)) for bound in whole.runtime.routes}
+        native = [bound for bound in whole.runtime.routes if bound.api.name == NATIVE]
+        return {(bound.route.method, bound.path.removeprefix(API)) for bound in native}
 
 
 def test_every_call_of_the_server_has_a_command(offered):

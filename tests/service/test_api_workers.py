@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from hanami_sdk import Client
 from hanami_server.local import LocalServer
 from tests.service.processes import command_line, family, own_memory
 
 
-def test_as_many_processes_as_cores_answer_rest_in_little_memory(server: LocalServer, client: Client) -> None:
-    watching, *workers = [pid for pid in family(server.pid) if b"hanami_server.api" in command_line(pid)]
-    assert len(workers) == min(len(os.sched_getaffinity(0)), 4)
-    for _ in range(50 * len(workers)):
-        client.clusters()
-    assert all(own_memory(pid) < 100e6 for pid in (watching, *workers))
+def test_as_many_processes_as_cores_answer_rest_in_little_memory(tmp_path: Path) -> None:
+    with (
+        LocalServer(tmp_path / "data", "--set=http.workers=0") as server,
+        Client(server.address, server.user, server.passphrase) as client,
+    ):
+        watching, *workers = [pid for pid in family(server.pid) if b"hanami_server.api" in command_line(pid)]
+        assert len(workers) == min(len(os.sched_getaffinity(0)), 4)
+        for _ in range(50 * len(workers)):
+            client.clusters()
+        assert all(own_memory(pid) < 100e6 for pid in (watching, *workers))

@@ -20,6 +20,7 @@ from tests.service.wire import holdings
 
 ANONYMOUS = {
     ("POST", "/v1.0alpha/token"),
+    ("POST", "/control/v1/token"),
     ("GET", "/health/live"),
     ("GET", "/health/ready"),
     ("GET", "/openapi.json"),
