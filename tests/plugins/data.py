@@ -122,11 +122,13 @@ class Site:
             assert session.receive(message(position, content[position : position + chunk])) == b"\x08\x01"
         session.close()
 
-    def finish(self, format_name: str, announced: Mapping[str, str], actor: Actor = MEMBER) -> Any:
-        """Finalise an upload."""
+    def finish(
+        self, format_name: str, announced: Mapping[str, str], actor: Actor = MEMBER, *, settles: bool = True
+    ) -> Any:
+        """Finalise an upload, and wait for the worker if it settles soon."""
         files = {name: uuid for name, uuid in announced.items() if name.startswith("uuid")}
         answer = self.call("PUT", f"/upload/{format_name}", actor, **files)
-        if self.runtime.settings["datasets.wait"]:
+        if settles and self.runtime.settings["datasets.wait"]:
             # The answer may come a moment before the worker has removed what it needs no longer.
             until(lambda: not self.worker.count)
         return answer

@@ -275,7 +275,7 @@ def test_a_cluster(login: Login, server: LocalServer) -> None:
         (TEMPLATE.replace("version: 1", "version: 2"), "line 1"),
         (TEMPLATE.replace("3,1,1", "2,1,1"), "line 8.*twice"),
         (TEMPLATE.replace("784", "0"), "line 5.*number_of_neurons"),
-        (TEMPLATE.replace("3,1,1", "9,9,9"), "line 8.*reached"),
+        (TEMPLATE.replace("3,1,1", "9,9,9"), "line 8.*no neighbour"),
     ],
 )
 def test_templates_that_are_refused(login: Login, template: str, text: str) -> None:
