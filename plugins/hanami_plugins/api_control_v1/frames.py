@@ -12,7 +12,7 @@ import numpy.typing as npt
 from hanami_core.access import Actor
 from hanami_core.errors import BadRequest
 from hanami_plugins.api_control_v1.api import ATTRIBUTES
-from hanami_plugins.direct_io import EXPECTED, INPUT, REQUEST, TRAIN, Frame
+from hanami_plugins.direct_io import EXPECTED, INPUT, REQUEST, TRAIN, Frame, message_class
 
 __all__ = ["BrickMessages", "cluster_io"]
 
@@ -87,18 +87,4 @@ def _target(brick: str, inputs: Collection[str], outputs: Collection[str]) -> in
 @cache
 def cluster_io() -> Any:
     """Return the class of ``ClusterIO_Message`` of v0.4."""
-    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-
-    file = descriptor_pb2.FileDescriptorProto(name="hanami_messages_v04.proto3", syntax="proto3")
-    enum = file.enum_type.add(name="ClusterProcessType")
-    for number, value in enumerate(("REQUEST_TYPE", "TRAIN_TYPE")):
-        enum.value.add(name=value, number=number)
-    message = file.message_type.add(name="ClusterIO_Message")
-    kinds = descriptor_pb2.FieldDescriptorProto
-    for number, (name, kind) in enumerate(_FIELDS, 1):
-        label = kinds.LABEL_REPEATED if name == "values" else kinds.LABEL_OPTIONAL
-        enum_name = ".ClusterProcessType" if name == "processType" else None
-        message.field.add(name=name, number=number, label=label, type=getattr(kinds, kind), type_name=enum_name)
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("ClusterIO_Message"))
+    return message_class(_FIELDS)

@@ -99,6 +99,11 @@ def acknowledgement(*, trained: bool) -> bytes:
 @cache
 def cluster_io() -> Any:
     """Return the class of ``ClusterIO_Message``."""
+    return message_class(_FIELDS)
+
+
+def message_class(fields: Sequence[tuple[str, str]]) -> Any:
+    """Return a class of messages with these fields, names and protobuf's types, which are numbered from 1 on."""
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
     file = descriptor_pb2.FileDescriptorProto(name="hanami_messages.proto3", syntax="proto3")
@@ -108,7 +113,7 @@ def cluster_io() -> Any:
             enum.value.add(name=value, number=number)
     message = file.message_type.add(name="ClusterIO_Message")
     kinds = descriptor_pb2.FieldDescriptorProto
-    for number, (name, kind) in enumerate(_FIELDS, 1):
+    for number, (name, kind) in enumerate(fields, 1):
         label = kinds.LABEL_REPEATED if name == "values" else kinds.LABEL_OPTIONAL
         enum_name = f".{_ENUM_OF[name]}" if name in _ENUM_OF else None
         message.field.add(name=name, number=number, label=label, type=getattr(kinds, kind), type_name=enum_name)
