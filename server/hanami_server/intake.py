@@ -20,6 +20,7 @@ _HEAD_END = b"\r\n\r\n"
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 _LENGTH = re.compile(rb"^content-length:[ \t]*([^\r\n]*?)[ \t]*\r$", re.IGNORECASE | re.MULTILINE)
 _CODING = re.compile(rb"^transfer-encoding:", re.IGNORECASE | re.MULTILINE)
+_UPGRADE = re.compile(rb"^upgrade:", re.IGNORECASE | re.MULTILINE)
 _EXPECT = re.compile(rb"^expect:[ \t]*100-continue[ \t]*\r\n", re.IGNORECASE | re.MULTILINE)
 
 
@@ -39,7 +40,8 @@ class Stage(enum.Enum):
 class Intake:
     """The bytes of one connection since the last request.
 
-    `reason` says why a request is refused. `expects` is set while the client waits for ``100 Continue``.
+    `reason` says why a request is refused. `expects` is set while the client waits for ``100 Continue``, `upgrades`
+    if it wants to speak something else than HTTP afterwards.
     """
 
     def __init__(self, largest_body: int, streamed: Callable[[bytes], bool] = _nothing) -> None:
@@ -53,6 +55,7 @@ class Intake:
         self.stage = Stage.PARTIAL
         self.reason = ""
         self.expects = False
+        self.upgrades = False
         self._limit = largest_body
         self._streamed = streamed
         self._searched = 0
@@ -109,6 +112,7 @@ class Intake:
             self._refuse(f"Body is larger than {self._limit} bytes")
         else:
             self._end = self._body + int(lengths[0])
+        self.upgrades = bool(_UPGRADE.search(head))
         self.expects = self.stage is Stage.PARTIAL and bool(_EXPECT.search(head))
 
     def _find_end(self) -> None:

@@ -1,8 +1,8 @@
 """gunicorn's threaded worker, made safe against clients that are slow on purpose.
 
-The original gives a thread to every connection, also to one that sends nothing or a byte a second. Here the poller
-collects each request; threads get whole ones. Everything that a client can delay has a deadline. Must not know the
-application.
+The original gives a thread to every connection, also to one that sends nothing or a byte a second, and hands every
+request over to one. Here the thread that polls collects each request and answers it, and somebody else polls if that
+takes long. Everything that a client can delay has a deadline. Must not know the application.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import logging
 import selectors
 import socket
 import time
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -23,6 +24,8 @@ from gunicorn.http.errors import InvalidResponseHeader, InvalidResponseHeaderNam
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from hanami_server.intake import Intake, Stage
+from hanami_server.lead import Lead, Term
+from hanami_server.outlet import Outlet, Patience
 
 __all__ = ["Peer", "Worker"]
 
@@ -30,6 +33,8 @@ PIECE = 1 << 16
 LINGER = 2.0
 LARGEST_LINGER = 1 << 18
 MOST_HELD = 64 << 20
+MOST_UNSENT = 256 << 20
+"""Bytes of answers that wait for their clients; beyond that, the largest one goes with its connection."""
 SLOWEST_READER = 10
 """Time that a client has to read an answer, in units of the time for a request. The kernel ends a connection whose
 client reads nothing; this is for one that reads a byte now and then."""
@@ -43,17 +48,20 @@ class Peer(TConn):  # type: ignore[misc]
     """A connection while the poller looks after it: the request that arrives on it, and until when that may take."""
 
     parser: Any
+    sock: Outlet
 
-    def __init__(self, cfg: Any, sock: socket.socket, client: Any, server: Any, intake: Callable[[], Intake]) -> None:
+    def __init__(self, cfg: Any, sock: Outlet, client: Any, server: Any, intake: Callable[[], Intake]) -> None:
         """Wrap an accepted socket; `intake` makes what collects a request."""
         super().__init__(cfg, sock, client, server)
         self.new_intake = intake
         self.intake = intake()
         self.streamed = False
+        self.polled = False
         self.deadline = 0.0
         self.started = False
         self.leaving = 0
         self.held = 0
+        self.unsent = 0
 
     def hand_over(self, timeout: float) -> None:
         """Prepare the socket for a thread, with all bytes that have arrived."""
@@ -84,13 +92,64 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Take the limits from the application."""
         super().__init__(*args, **kwargs)
+        self.alive: bool
         self._timeout: float = self.app.limits.timeout
         self._new_intake = partial(Intake, self.app.limits.max_body, self.app.is_streamed)
         self._free_streams: int = self.app.limits.streams
         self._waiting: set[Peer] = set()
         self._held = 0
+        self._unsent = 0
+        self._ready: deque[Peer] = deque()
+        self._patience = Patience(max(1, self.cfg.threads // 2))
+        self._grace: float | None = None
 
-    # -- poller -------------------------------------------------------------------------------------------------------
+    def get_thread_pool(self) -> ThreadPoolExecutor:
+        """Return the threads that answer, and one that polls when all of those are busy."""
+        return ThreadPoolExecutor(self.cfg.threads + 1, "answer")
+
+    def run(self) -> None:
+        """Watch the thread that leads, until the worker is told to end and all are answered."""
+        self.poller.register(self.method_queue.fileno(), selectors.EVENT_READ, self.method_queue.run_callbacks)
+        self._lead = Lead(self.tpool, self.cfg.threads, self._step)
+        self._lead.start()
+        notified = 0.0
+        while not self._lead.watch():
+            if self._lead.moves() and time.monotonic() - notified >= 1:
+                notified = time.monotonic()
+                self.notify()
+        self.tpool.shutdown(wait=False)
+        self.poller.close()
+        self.method_queue.close()
+        for listener in self.sockets:
+            listener.close()
+
+    # -- the thread that leads ----------------------------------------------------------------------------------------
+
+    def _step(self, term: Term) -> bool:
+        self.set_accept_enabled(self.alive and self.nr_conns < self.worker_connections)
+        if self._lead.free:
+            self._answer(term)
+        if term.over:
+            return True
+        self.wait_for_and_dispatch_events(0.0 if self._ready and self._lead.free else 1.0)
+        self.murder_pending()
+        if self.alive and self.is_parent_alive():
+            return True
+        self.alive = False
+        now = time.monotonic()
+        self._grace = self._grace or now + self.cfg.graceful_timeout
+        return bool(self.nr_conns) and now < self._grace
+
+    def _answer(self, term: Term) -> None:
+        """Answer what is ready. Another thread leads if that took long, and takes the connection back."""
+        while self._ready and self._lead.free:
+            peer = self._ready.popleft()
+            with self._lead.working(term):
+                stays = self.handle(peer)
+            if term.over:
+                self.method_queue.defer(self._finish, peer, stays)
+                return
+            self._finish(peer, stays)
 
     def accept(self, listener: Any) -> None:
         """Accept a connection and let the poller collect its first request."""
@@ -106,7 +165,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.nr_conns += 1
         if self.nr_conns >= self.worker_connections:
             self._make_room()
-        self._watch(Peer(self.cfg, sock, client, listener.getsockname(), self._new_intake), self._timeout)
+        outlet = Outlet(sock, self._patience)
+        self._watch(Peer(self.cfg, outlet, client, listener.getsockname(), self._new_intake), self._timeout)
 
     def _make_room(self) -> None:
         if self._waiting:
@@ -117,22 +177,36 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._waiting.add(peer)
         peer.held = len(peer.intake.data)
         self._held += peer.held
-        self.poller.register(peer.sock, selectors.EVENT_READ, partial(self._readable, peer))
+        if not peer.polled:
+            peer.polled = True
+            self.poller.register(peer.sock, selectors.EVENT_READ, partial(self._readable, peer))
 
     def _unwatch(self, peer: Peer) -> None:
+        """Wait for a client no more. The poller forgets it when it sends something all the same, which few do."""
         self._waiting.discard(peer)
         self._held -= peer.held
-        with contextlib.suppress(OSError, KeyError, ValueError):
-            self.poller.unregister(peer.sock)
+        peer.held = 0
+
+    def _forget(self, peer: Peer) -> None:
+        if peer.polled:
+            peer.polled = False
+            with contextlib.suppress(OSError, KeyError, ValueError):
+                self.poller.unregister(peer.sock)
 
     def _drop(self, peer: Peer) -> None:
         self._unwatch(peer)
+        self._close(peer)
+
+    def _close(self, peer: Peer) -> None:
+        self._count_unsent(peer, gone=True)
+        self._forget(peer)
         self.nr_conns -= 1
         peer.close()
 
     def _readable(self, peer: Peer, _file: object) -> None:
         if peer not in self._waiting:
-            return  # dropped by an earlier event of the same round
+            self._forget(peer)  # a thread answers it, or an earlier event of the same round has dropped it
+            return
         try:
             data = peer.sock.recv(PIECE)
         except BlockingIOError:
@@ -167,13 +241,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                     peer.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
             return
         self._unwatch(peer)
+        if peer.intake.upgrades:
+            self._forget(peer)  # as long as the poller can: its connection may go to another process
         if stage is Stage.WHOLE:
             peer.hand_over(self._timeout * SLOWEST_READER)
-            self.enqueue_req(peer)
+            self._ready.append(peer)
         elif stage is Stage.STREAMED and self._free_streams:
             self._free_streams -= 1
             peer.stream(self._timeout)
-            self.enqueue_req(peer)
+            self._ready.append(peer)
         elif stage is Stage.STREAMED:
             _refuse(peer.sock, "too many large bodies at the same time, try again later", "503 Service Unavailable")
             self._leave(peer)
@@ -187,23 +263,66 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             peer.sock.setblocking(False)
             peer.sock.shutdown(socket.SHUT_WR)
         except OSError:
-            self.nr_conns -= 1
-            peer.close()
+            self._close(peer)
             return
         peer.leaving = 1
         peer.intake = Intake(0)
         self._watch(peer, LINGER)
 
     def murder_pending(self) -> None:
-        """Drop connections whose deadline is over; called by the main loop at least once a second."""
+        """Drop connections whose deadline is over, at least once a second."""
         now = time.monotonic()
         for peer in [peer for peer in self._waiting if peer.deadline < now or not (self.alive or peer.started)]:
             self._drop(peer)
 
-    # -- threads ------------------------------------------------------------------------------------------------------
+    def _finish(self, peer: Peer, stays: bool) -> None:
+        """Take a connection back whose request was answered, although its client may not have read that yet."""
+        if peer.streamed:
+            self._free_streams += 1
+        if not peer.sock.unsent:
+            self._go_on(peer, stays)
+            return
+        self._forget(peer)
+        peer.deadline = time.monotonic() + self._timeout * SLOWEST_READER
+        self._waiting.add(peer)
+        self._count_unsent(peer)
+        peer.polled = True
+        self.poller.register(peer.sock, selectors.EVENT_WRITE, partial(self._writable, peer, stays))
+        if self._unsent > MOST_UNSENT:
+            self._drop(max(self._waiting, key=lambda one: one.unsent))
+
+    def _writable(self, peer: Peer, stays: bool, _file: object) -> None:
+        if peer not in self._waiting:
+            return  # dropped by an earlier event of the same round
+        try:
+            done = peer.sock.flush()
+        except OSError:
+            self._drop(peer)
+            return
+        self._count_unsent(peer)
+        if done:
+            self._unwatch(peer)
+            self._forget(peer)
+            self._go_on(peer, stays)
+
+    def _count_unsent(self, peer: Peer, gone: bool = False) -> None:
+        now = 0 if gone else peer.sock.unsent
+        self._unsent += now - peer.unsent
+        peer.unsent = now
+
+    def _go_on(self, peer: Peer, stays: bool) -> None:
+        """Wait for the next request of a client that was answered, or for its good-bye."""
+        if not stays:
+            self._leave(peer)
+            return
+        stage = peer.take_back()
+        self._watch(peer, self._timeout if peer.started else self.cfg.keepalive)
+        self._proceed(peer, stage)
+
+    # -- the thread that answers, which leads or did so --------------------------------------------------------------
 
     def handle(self, conn: Peer) -> bool:
-        """Answer one request in a thread and tell whether the connection stays open."""
+        """Answer one request and tell whether the connection stays open."""
         request = None
         try:
             request = next(conn.parser)
@@ -213,22 +332,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return bool(self._keepalive_after(conn, self.handle_request(request, conn)))
         except (StopIteration, http.errors.NoMoreData, OSError) as error:
             log.debug("connection closed", extra={"reason": repr(error)})
-        except Exception as error:
+        except BaseException as error:  # a handler that calls sys.exit must not end everybody else's answers
             self.handle_error(request, conn.sock, conn.client, error)
         return False
 
-    def finish_request(self, conn: Peer, fs: Future[bool]) -> None:
-        """Take a connection back from a thread."""
-        if conn.streamed:
-            self._free_streams += 1
-        if fs.cancelled() or fs.exception() is not None or not fs.result():
-            self._leave(conn)
-            return
-        stage = conn.take_back()
-        self._watch(conn, self._timeout if conn.started else self.cfg.keepalive)
-        self._proceed(conn, stage)
-
-    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
         """Answer a request that the parser refuses with 400; released clients know no other status for it."""
         if isinstance(exc, ParseException) and not isinstance(exc, InvalidResponseHeader | InvalidResponseHeaderName):
             _refuse(client, str(exc))

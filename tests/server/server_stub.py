@@ -156,6 +156,10 @@ def wait(call, request):
     return {}
 
 
+def leave(call, request):
+    raise SystemExit(1)
+
+
 def large(call, request):
     return {"text": "x" * request.count}
 
@@ -253,6 +257,7 @@ def hanami_routes(runtime):
         Route("GET", "/missing", "missing.get", Fields, dict, missing),
         Route("GET", "/modules", "modules.get", Empty, dict, modules),
         Route("GET", "/wait", "wait.get", Fields, dict, wait),
+        Route("GET", "/leave", "leave.get", Fields, dict, leave),
         Route("GET", "/large", "large.get", Fields, dict, large),
         Route("POST", "/task", "task.create", Start, dict, start),
         Route("GET", "/task", "task.get", One, dict, state),

@@ -231,6 +231,38 @@ def test_clients_that_do_not_read_their_answer_lose_it(start_server):
         assert server.request("GET", "/v1/echo", token="good", timeout=15)[0] == 200
 
 
+def test_clients_that_ask_on_and_read_nothing_hold_nobody_up(start_server):
+    server = start_server(http__threads=2, http__timeout=30)
+    question = ECHO.replace(b"/v1/echo", b"/v1/large?count=300000")
+    with contextlib.ExitStack() as stack:
+        for _ in range(40):
+            greedy = stack.enter_context(socket.socket())
+            greedy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            greedy.connect(("127.0.0.1", server.port))
+            greedy.sendall(question * 30)
+        for _ in range(20):
+            assert server.request("GET", "/v1/echo", token="good", timeout=10)[0] == 200
+
+
+def test_a_client_that_reads_late_gets_all_its_answers(server):
+    question = ECHO.replace(b"/v1/echo", b"/v1/large?count=3000000")
+    with server.connect() as connection:
+        connection.sendall(question * 3 + ECHO.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        select.select([connection], [], [], 10)
+        assert server.request("GET", "/v1/echo", token="good")[0] == 200
+        answer = receive(connection)
+    assert statuses(answer) == [200, 200, 200, 200]
+    assert answer.count(b"x" * 3_000_000) == 3
+
+
+def test_a_handler_that_wants_to_end_the_process_ends_its_own_connection(server):
+    pid = server.request("GET", "/v1/modules", token="good")[1]["pid"]
+    with server.connect() as connection:
+        connection.sendall(ECHO.replace(b"/v1/echo", b"/v1/leave"))
+        assert statuses(receive(connection)) == [500]
+    assert server.request("GET", "/v1/modules", token="good")[1]["pid"] == pid
+
+
 def test_a_large_answer_arrives(server):
     assert len(server.request("GET", "/v1/large?count=30000000", token="good")[1]["text"]) == 30_000_000
 

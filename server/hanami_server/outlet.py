@@ -1,0 +1,103 @@
+"""The sending side of a connection: what a client does not take at once is kept, so that no thread waits for it.
+
+The poller sends the rest when the client reads on. Only an answer that is made piece by piece, and is far ahead of its
+client, makes its thread wait; few threads may. Must not know what is sent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+__all__ = ["Outlet", "Patience"]
+
+AHEAD = 1 << 20
+"""Bytes of earlier pieces that wait for the client before whoever makes the next one waits, too."""
+
+
+class Patience:
+    """How many threads may wait for clients at the same time."""
+
+    def __init__(self, threads: int) -> None:
+        """Let so many wait."""
+        self._free = threading.Semaphore(threads)
+
+    @contextlib.contextmanager
+    def used(self) -> Iterator[None]:
+        """Wait for a client inside.
+
+        Raises:
+            ConnectionAbortedError: if enough threads wait already.
+        """
+        if not self._free.acquire(blocking=False):
+            raise ConnectionAbortedError("too many clients read their answers slowly")
+        try:
+            yield
+        finally:
+            self._free.release()
+
+
+class Outlet(socket.socket):
+    """A connected socket that keeps what its client does not take. One thread uses it at a time."""
+
+    def __init__(self, sock: socket.socket, patience: Patience) -> None:
+        """Take over `sock`, which is of no use afterwards."""
+        family, kind, protocol = sock.family, sock.type, sock.proto
+        super().__init__(family, kind, protocol, sock.detach())
+        self._patience = patience
+        self._rest: deque[memoryview] = deque()
+        self.unsent = 0
+
+    def sendall(self, data: Any, flags: int = 0, /) -> None:
+        """Send what the client takes and keep the rest.
+
+        Raises:
+            TimeoutError: if the client does not take enough of earlier pieces in the time of the socket.
+            OSError: if the connection is broken, or too many threads wait for clients already.
+        """
+        if self.unsent > AHEAD:
+            self._wait()
+        view = memoryview(data).cast("B")
+        if view.nbytes:
+            self._rest.append(view)
+            self.unsent += view.nbytes
+            self.flush()
+
+    def flush(self) -> bool:
+        """Send what the client takes now and tell whether all is sent.
+
+        Raises:
+            OSError: if the connection is broken.
+        """
+        while self._rest:
+            try:
+                # Not `send`, which would wait, because the socket has a timeout.
+                self._sent(os.write(self.fileno(), self._rest[0]))
+            except BlockingIOError:
+                return False
+        return True
+
+    def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
+        """Send a file, which makes the thread wait for its client."""
+        self._wait()
+        with self._patience.used():
+            return super().sendfile(file, offset, count)
+
+    def _wait(self) -> None:
+        with self._patience.used():
+            while self._rest:
+                piece = self._rest[0]
+                super().sendall(piece)
+                self._sent(len(piece))
+
+    def _sent(self, count: int) -> None:
+        self.unsent -= count
+        if count == len(self._rest[0]):
+            self._rest.popleft()
+        else:
+            self._rest[0] = self._rest[0][count:]
