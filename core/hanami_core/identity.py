@@ -84,6 +84,7 @@ class IdentityProvider(Protocol):
         Raises:
             Unauthorized: if the user or the secret is wrong, which takes equally long to find out.
             TooManyRequests: if it was tried too often.
+            Unavailable: if too many others try at the same time.
         """
 
     def memberships(self, account: Account) -> Sequence[ProjectMembership]:

@@ -76,7 +76,7 @@ class Setting:
 CORE_SETTINGS = (
     Setting("http.host", str, "127.0.0.1", "Address to listen on"),
     Setting("http.port", int, 11418, "Port of REST and websocket; 0 takes a free one", 0, 65535),
-    Setting("http.workers", int, 1, "Processes that answer REST requests; 0 means as many as cores, at most 4", 0, 64),
+    Setting("http.workers", int, 0, "Processes that answer REST requests; 0 means as many as cores, at most 4", 0, 64),
     Setting("http.threads", int, 16, "Threads in each of these processes", 1, 1024),
     Setting("http.timeout", float, 30.0, "Seconds that a client has to send a request", 1.0, 3600.0),
     Setting("http.max_body", int, 1 << 20, "Largest body of a REST request in bytes", 1024),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hanami_core.errors import BadRequest, Conflict, NotFound, Unauthorized
+from hanami_core.errors import BadRequest, Conflict, NotFound, Unauthorized, Unavailable
 from hanami_plugins.users import Membership, User, find_user, memberships
 from hanami_plugins.users.accounts import add_user as create_user
 from hanami_plugins.users.accounts import verify
 from hanami_plugins.users.native import SecretFields
 from hanami_plugins.users.passphrases import CONCURRENT_HASHES, Passphrases, passphrases
 from tests.plugins.identity import ADMIN, MEMBER, POLICY, Note, Site, add_user, schema
+from tests.server.harness import until
 
 
 @pytest.fixture
@@ -262,6 +264,49 @@ def test_two_hashes_at_once_and_no_more() -> None:
         thread.join()
     assert most[0] == CONCURRENT_HASHES
     assert not together.broken
+
+
+def test_few_wait_for_a_hash_and_others_are_told_at_once(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    add_user("tsugumi", is_admin=True)
+    passphrases.limit(1, most=3)
+    hasher: Any = passphrases._hasher
+    started, go = threading.Semaphore(0), threading.Event()
+
+    class Slow:
+        def verify(self, stored: str, secret: bytes) -> bool:
+            started.release()
+            assert go.wait(10)
+            return bool(hasher.verify(stored, secret))
+
+        check_needs_rehash = hasher.check_needs_rehash
+
+    monkeypatch.setattr(passphrases, "_hasher", Slow())
+    with ThreadPoolExecutor(3) as pool:
+        inside = [pool.submit(site.login, "tsugumi") for _ in range(3)]
+        assert started.acquire(timeout=10)
+        until(lambda: not passphrases._places._value)
+        for _ in range(100):  # nothing was guessed, so nothing is used up
+            with pytest.raises(Unavailable, match=r"^Too many logins at once, try again in 1 seconds\.$"):
+                site.login("tsugumi", "wrong password")
+        assert "login failed" not in caplog.text
+        go.set()
+        assert all(one.result() for one in inside)
+    assert site.login("tsugumi")
+
+
+def test_a_login_does_not_fail_because_its_hash_can_not_be_renewed(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_user("tsugumi", is_admin=True)
+    passphrases.configure(2, 1024)
+
+    def busy(secret: bytes) -> str:
+        raise Unavailable("logins_busy", retry_after=1)
+
+    monkeypatch.setattr(passphrases, "hash", busy)
+    assert site.login("tsugumi")
+    monkeypatch.undo()
+    assert site.login("tsugumi")
 
 
 # -- first admin -------------------------------------------------------------------------------------------------------

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import json
 import os
+import select
 import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,11 +19,12 @@ import websocket
 
 from hanami_server.local import LocalServer
 from tests.server.harness import descendants, until
-from tests.service.wire import Wire
+from tests.service.wire import Wire, receive
 
 SECRET = "a long passphrase"
 GRACE = 5.0
 """Seconds within which a token must have ended everywhere."""
+BUSY = (503, "Too many logins at once, try again in 1 seconds.")
 DENIED = (401, "ACCESS DENIED!\nUser or passphrase is incorrect.")
 ENDED = (401, "Failed to validate JWT-Token with error: invalid token supplied")
 HOME, AWAY, ELSEWHERE = "127.0.0.1", "127.0.0.2", "127.0.0.3"
@@ -171,9 +177,12 @@ def test_a_changed_place_leaves_other_tokens_alone(workers: Workers) -> None:
 
 
 @pytest.fixture
-def strict(tmp_path: Any) -> Iterator[LocalServer]:
-    """A server that allows few failed logins; it takes longer than a test until there is another one."""
-    with LocalServer(tmp_path / "data", *FLAGS, *STRICT) as server:
+def strict(tmp_path: Path) -> Iterator[LocalServer]:
+    """A server of two processes that allow few failed logins; it takes longer than a test until there is another one.
+
+    Nobody can tell which of them answers.
+    """
+    with LocalServer(tmp_path / "data", "--set=http.workers=2", *FLAGS, *STRICT) as server:
         yield server
 
 
@@ -211,6 +220,36 @@ def test_an_address_has_so_many_attempts_whatever_users_it_tries(strict: LocalSe
     assert attempt(strict, strict.user, strict.passphrase, HOME)[0] == 200
 
 
+def test_attempts_at_the_same_time_count_in_all_processes(strict: LocalServer) -> None:
+    def guess(number: int) -> tuple[int, str]:
+        while (answer := attempt(strict, f"user{number}", "wrong passphrase", AWAY))[0] == 503:
+            assert answer == BUSY
+        return answer
+
+    begin = time.monotonic()
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(guess, range(60)))
+    back = (time.monotonic() - begin) / 10  # one in ten seconds
+    denied = answers.count(DENIED)
+    assert 6 <= denied <= 6 + back
+    assert all(map(too_many, (answer for answer in answers if answer != DENIED)))
+
+
+def test_a_restart_forgets_no_failed_login(strict: LocalServer) -> None:
+    for _ in range(3):
+        assert attempt(strict, strict.user, "wrong passphrase", AWAY) == DENIED
+    strict.stop()
+    strict.resume()
+    assert too_many(attempt(strict, strict.user, strict.passphrase, AWAY))
+
+
+def test_a_process_that_is_stopped_locks_nobody_out(strict: LocalServer) -> None:
+    with (strict.data_dir / "run" / "logins").open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        for _ in range(4):
+            assert attempt(strict, strict.user, strict.passphrase, HOME)[0] == 200
+
+
 def test_clients_behind_a_proxy_are_told_apart(strict: LocalServer) -> None:
     def forwarded(address: str, passphrase: str, source: str = HOME) -> tuple[int, str]:
         return attempt(strict, strict.user, passphrase, source, f"X-Forwarded-For: {address}")
@@ -233,3 +272,25 @@ def test_guesses_at_the_current_passphrase_count_too(strict: LocalServer) -> Non
     assert too_many(wire.body("PUT", "user/passphrase", fields))
     assert too_many(wire.body("PUT", "user/passphrase", fields | {"current_password": strict.passphrase}))
     assert wire.query("GET", "cluster/all").status == 200
+
+
+def test_many_logins_at_once_hold_up_nobody_else(tmp_path: Path) -> None:
+    costly = {"users.argon2_time": 30, "http.workers": 1, "http.threads": 16}
+    with LocalServer(tmp_path / "data", settings=costly) as server, contextlib.ExitStack() as stack:
+        wire = Wire(server.address)
+        wire.token = wire.login(server.user, server.passphrase)
+        sockets = [stack.enter_context(wire.connect()) for _ in range(100)]
+        for number, connection in enumerate(sockets):
+            body = json.dumps({"id": f"user{number}", "password": "wrong passphrase"}).encode()
+            connection.sendall(wire.head("POST", "token", f"Content-Length: {len(body)}", token="") + body)
+        first, _, _ = select.select(sockets, [], [], 60)
+        answers = [receive(connection) for connection in first]
+        assert set(answers) <= {BUSY, DENIED}
+        assert wire.query("GET", "cluster/all").status == 200
+        # It did not wait for those that came before it.
+        answered, _, _ = select.select(set(sockets) - set(first), [], [], 0)
+        answers += [receive(connection) for connection in answered]
+        assert answers.count(DENIED) < 20
+        answers += [receive(connection) for connection in set(sockets) - set(first) - set(answered)]
+        assert set(answers) == {BUSY, DENIED}
+        assert wire.login(server.user, server.passphrase)

@@ -55,6 +55,7 @@ def login(
     Raises:
         Unauthorized: if the user or the secret is wrong, or the user has no such project.
         TooManyRequests: if it was tried too often.
+        Unavailable: if too many others try at the same time.
     """
     try:
         account = _identity(runtime).verify(user_id, secret, address)
@@ -84,6 +85,7 @@ def change_passphrase(runtime: Runtime, actor: Actor, current: str | bytes, new:
     Raises:
         Unauthorized: if the current passphrase is wrong.
         TooManyRequests: if it was tried too often.
+        Unavailable: if too many others try at the same time.
         BadRequest: if the new one is too short or too long.
     """
     users.change_passphrase(runtime, actor, current, new, address)

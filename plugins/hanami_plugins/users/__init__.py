@@ -11,6 +11,7 @@ import peewee
 from hanami_core import hookimpl
 from hanami_core.access import ADMINS_ONLY, Action, Actor, Rule
 from hanami_core.http import Route
+from hanami_core.localsocket import run_directory
 from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
 from hanami_core.stash import StashKey
@@ -22,9 +23,10 @@ from hanami_plugins.users.accounts import (
     find_user,
     memberships,
 )
+from hanami_plugins.users.buckets import SharedBuckets
 from hanami_plugins.users.directory import UserDirectory
 from hanami_plugins.users.models import Membership, User
-from hanami_plugins.users.passphrases import passphrases
+from hanami_plugins.users.passphrases import CONCURRENT_HASHES, passphrases
 from hanami_plugins.users.service import (
     change_passphrase,
     count_owned,
@@ -65,8 +67,8 @@ def hanami_settings() -> list[Setting]:
     return [
         Setting("users.argon2_time", int, 3, "Rounds of a passphrase hash", 1, 100),
         Setting("users.argon2_memory", int, 65536, "Memory of a passphrase hash in KiB", 1024, 4194304),
-        Setting("users.attempts", int, 60, "Failed logins a minute of one user in one process", 1),
-        Setting("users.address_attempts", int, 120, "Failed logins a minute from one address in one process", 1),
+        Setting("users.attempts", int, 60, "Failed logins a minute of one user", 1),
+        Setting("users.address_attempts", int, 120, "Failed logins a minute from one address", 1),
     ]
 
 
@@ -75,7 +77,12 @@ def hanami_startup(runtime: Runtime) -> None:
     """Set what passphrase hashes of this process cost, and how often a login may fail."""
     settings = runtime.settings
     passphrases.configure(settings["users.argon2_time"], settings["users.argon2_memory"])
-    throttle = Throttle(runtime.clock, settings["users.attempts"], settings["users.address_attempts"])
+    # Several processes make one hash each, because there are as many as cores. Together with those that wait, hashes
+    # leave half of the threads to the requests of others.
+    concurrent = CONCURRENT_HASHES if settings["http.workers"] == 1 else 1
+    passphrases.limit(concurrent, most=settings["http.threads"] // 2)
+    buckets = SharedBuckets(runtime.clock, run_directory(settings.data_dir) / "logins")
+    throttle = Throttle(buckets, settings["users.attempts"], settings["users.address_attempts"])
     runtime.stash[DIRECTORY] = UserDirectory(throttle)
 
 

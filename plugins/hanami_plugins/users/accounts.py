@@ -12,7 +12,7 @@ import msgspec
 import peewee
 from msgspec import Meta
 
-from hanami_core.errors import BadRequest, Conflict, NotFound
+from hanami_core.errors import BadRequest, Conflict, NotFound, Unavailable
 from hanami_core.http.fields import convert
 from hanami_core.identity import Account, ProjectMembership
 from hanami_core.ids import Name, UserId
@@ -88,6 +88,7 @@ def add_user(id: str, name: str, passphrase: str | bytes, *, is_admin: bool, cre
     Raises:
         BadRequest: if the passphrase is too short or too long.
         Conflict: if an active user has the identifier.
+        Unavailable: if too many hashes are made already.
     """
     if find_user(id) is not None:
         raise _exists(id)
@@ -136,7 +137,11 @@ def remove_user(user: User) -> None:
 
 
 def verify(user_id: str, secret: str | bytes) -> User | None:
-    """Return the user if the secret is right. Takes as long for a user that does not exist, and limits no attempts."""
+    """Return the user if the secret is right. Takes as long for a user that does not exist, and limits no attempts.
+
+    Raises:
+        Unavailable: if too many hashes are made already.
+    """
     user, given = find_user(user_id), octets(secret)
     if not passphrases.matches(user.passphrase_hash if user else None, given) or user is None:
         return None
@@ -150,6 +155,7 @@ def replace_passphrase(user: User, secret: str | bytes) -> None:
 
     Raises:
         BadRequest: if it is too short or too long.
+        Unavailable: if too many hashes are made already.
     """
     digest = _hash(secret)
     change = User.update(passphrase_hash=digest, token_epoch=User.token_epoch + 1)
@@ -169,9 +175,13 @@ def _hash(secret: str | bytes) -> str:
 
 
 def _rehash(user: User, secret: bytes) -> None:
+    try:
+        digest = passphrases.hash(secret)
+    except Unavailable:
+        return  # the next login does it
     # The condition keeps a passphrase that was changed in the meantime.
     unchanged = (User.sequence == user.sequence) & (User.passphrase_hash == user.passphrase_hash)
-    User.update(passphrase_hash=passphrases.hash(secret)).where(unchanged).execute()
+    User.update(passphrase_hash=digest).where(unchanged).execute()
 
 
 # -- memberships -------------------------------------------------------------------------------------------------------

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 
-from hanami_core.errors import TooManyRequests, Unauthorized
+from hanami_core.errors import TooManyRequests, Unauthorized, Unavailable
 from hanami_core.identity import Account, ProjectMembership
 from hanami_plugins.users import accounts
 from hanami_plugins.users.models import User
-from hanami_plugins.users.throttle import Throttle
+from hanami_plugins.users.throttle import Attempt, Throttle
 
 __all__ = ["UserDirectory"]
 
@@ -38,7 +38,7 @@ class UserDirectory:
         """Return the user whose secret is right."""
         # The same for users that do not exist, so that nobody learns which ones do.
         attempt = self._throttle.take(user_id, address)
-        user = None if attempt.wait else accounts.verify(user_id, secret)
+        user = None if attempt.wait else self._verified(attempt, user_id, secret)
         if user is None:
             log.warning("login failed", extra={"user_id": user_id, "address": address, "wait": attempt.wait})
             if attempt.wait:
@@ -46,6 +46,13 @@ class UserDirectory:
             raise Unauthorized("login_denied")
         self._throttle.give_back(attempt)
         return _account(user)
+
+    def _verified(self, attempt: Attempt, user_id: str, secret: str | bytes) -> User | None:
+        try:
+            return accounts.verify(user_id, secret)
+        except Unavailable:
+            self._throttle.give_back(attempt)
+            raise
 
     def memberships(self, account: Account) -> list[ProjectMembership]:
         """Return where a user can work, the default first."""

@@ -95,6 +95,7 @@ def change_passphrase(runtime: Runtime, actor: Actor, current: str | bytes, new:
     Raises:
         Unauthorized: if the current passphrase is wrong.
         TooManyRequests: if it was tried too often.
+        Unavailable: if too many others try at the same time.
         BadRequest: if the new one is too short or too long.
     """
     user = None
