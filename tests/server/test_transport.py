@@ -197,12 +197,12 @@ def test_slow_clients_do_not_keep_healthy_ones_waiting(begin, slow_server):
 
 @pytest.fixture(scope="module")
 def slow_server(launch):
-    with launch(http__timeout=30) as server:
+    with launch(http__workers=1, http__timeout=30) as server:
         yield server
 
 
 def test_many_idle_connections_make_room_for_new_ones(start_server):
-    server = start_server(http__connections=40, http__threads=2, http__timeout=30)
+    server = start_server(http__workers=1, http__connections=40, http__threads=2, http__timeout=30)
     with contextlib.ExitStack() as stack:
         for _ in range(100):
             stack.enter_context(server.connect())
@@ -211,7 +211,7 @@ def test_many_idle_connections_make_room_for_new_ones(start_server):
 
 
 def test_threads_that_are_busy_let_others_wait_and_no_more(start_server):
-    server = start_server(http__threads=2)
+    server = start_server(http__workers=1, http__threads=2)
     with contextlib.ExitStack() as stack:
         slow = [stack.enter_context(server.connect()) for _ in range(4)]
         for connection in slow:
@@ -221,7 +221,7 @@ def test_threads_that_are_busy_let_others_wait_and_no_more(start_server):
 
 
 def test_clients_that_do_not_read_their_answer_lose_it(start_server):
-    server = start_server(http__threads=2, http__timeout=1)
+    server = start_server(http__workers=1, http__threads=2, http__timeout=1)
     with contextlib.ExitStack() as stack:
         for _ in range(4):
             greedy = stack.enter_context(socket.socket())
@@ -273,7 +273,7 @@ def test_the_api_loads_no_compute_library(server):
 
 def test_no_connection_is_forgotten(start_server):
     """After all clients have gone, the worker has as many open files as before."""
-    server = start_server()
+    server = start_server(http__workers=1)
     pid = server.request("GET", "/v1/modules", token="good")[1]["pid"]
     for _ in range(5):
         server.request("GET", "/v1/echo", token="good")
