@@ -50,9 +50,16 @@ class Workers:
         """Let one of them answer, while the other one is stopped."""
         os.kill(self.pids[1 - number], signal.SIGSTOP)
         try:
+            until(lambda: stands_still(self.pids[1 - number]))
             yield self.wire
         finally:
             os.kill(self.pids[1 - number], signal.SIGCONT)
+
+
+def stands_still(pid: int) -> bool:
+    """Tell whether all threads of a process are stopped; any other one might still accept a connection."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/stat")
+    return all(task.read_text().rpartition(")")[2].split()[0] == "T" for task in tasks)
 
 
 def worker(pid: int) -> bool:
