@@ -232,7 +232,7 @@ def test_clients_that_do_not_read_their_answer_lose_it(start_server):
 
 
 def test_clients_that_ask_on_and_read_nothing_hold_nobody_up(start_server):
-    server = start_server(http__threads=2, http__timeout=30)
+    server = start_server(http__workers=1, http__threads=2, http__timeout=30)
     question = ECHO.replace(b"/v1/echo", b"/v1/large?count=300000")
     with contextlib.ExitStack() as stack:
         for _ in range(40):
