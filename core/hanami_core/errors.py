@@ -29,8 +29,8 @@ HanamiError
 
 An error that a client sees carries a *code* and parameters and no sentence, because every Api has its own words and
 languages have theirs: ``NotFound("dataset_missing", uuid=uuid)``. A parser that explains a place and a rule, such as a
-dataset format, passes its explanation as the code: an Api shows what it does not know as it is. So does a task that
-fails, because what it keeps is a text, whichever Api it is read through.
+dataset format, passes its explanation as the code: an Api shows what it does not know as it is. A task that
+fails keeps code and parameters of a visible error, so that each Api through which it is read has a sentence of its own.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class InvalidFile(BadRequest):
 
 
 class TaskError(BadRequest):
-    """A task can not be done, however often it is tried; the code tells why in a sentence, which the task keeps."""
+    """A task can not be done, however often it is tried; the code tells why, often in a sentence."""
 
 
 class TemplateError(BadRequest):

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Formatter
 
-import pytest
-
 from hanami_core import errors
 from hanami_core.errors import VisibleError
 from hanami_plugins.api_control_v1.sentences import SENTENCES as SENTENCES_OF_V04
@@ -22,13 +20,10 @@ from tests.contracts.test_house import PACKAGES, sources
 
 CODE = re.compile(r"[a-z][a-z0-9_]*")
 EXPLAINED = {"InvalidFile", "TaskError", "TemplateError"}
-"""Errors of parsers, which explain a place and a rule in a sentence, and of tasks, which keep it."""
+"""Errors of parsers, which explain a place and a rule in a sentence, and of tasks, whose reason may be one."""
 VISIBLE = {
     name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, VisibleError)
 } - EXPLAINED
-
-SENTENCES_STILL = ("hanami_plugins/host_numba",)
-"""Where errors are still raised with sentences. Nothing is added here."""
 
 
 @dataclass(frozen=True)
@@ -98,21 +93,11 @@ def files() -> list[Path]:
     return [path for path in found if not place_of(path).startswith("hanami_core/testing/")]
 
 
-def still(path: Path) -> bool:
-    return place_of(path).startswith(SENTENCES_STILL)
-
-
 def test_every_error_has_a_code_with_a_sentence() -> None:
-    found = [site for path in files() if not still(path) for site in sites(path)]
+    found = [site for path in files() for site in sites(path)]
     assert len({site.code for site in found}) > 40
     assert [site.place for site in found if site.code is None] == []
     assert [f"{site.place}: {site.code}" for site in found if site.code not in sentences_at(site.place)] == []
-
-
-@pytest.mark.parametrize("place", SENTENCES_STILL)
-def test_what_has_codes_now_stands_on_no_list(place: str) -> None:
-    found = [site for path in files() if place_of(path).startswith(place) for site in sites(path)]
-    assert any(site.code is None for site in found), f"{place} raises codes now: take it from the list"
 
 
 def test_every_sentence_is_used() -> None:

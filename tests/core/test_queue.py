@@ -9,12 +9,13 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hanami_core.access import Actor
-from hanami_core.errors import Conflict, LeaseLost
+from hanami_core.errors import BadRequest, Conflict, LeaseLost, Unavailable
 from hanami_core.queue import WORKERS, Job, Partition, Task, TaskKind, TaskQueue, claims, partitions
 from hanami_core.runtime import Runtime
 from hanami_core.storage.blobs import Blob, Blobs
@@ -491,6 +492,33 @@ def test_priority_decides_among_heads_and_never_within_a_partition(bench: Bench)
     bench.add("a", "a2", kind="urgent")
     bench.add("b", "b1", kind="urgent")
     assert bench.names() == ["b1", "a1"]
+
+
+def test_a_task_keeps_code_and_parameters_of_what_made_it_fail(bench: Bench) -> None:
+    cause = BadRequest("value_wrong", place="x", row=3, low=np.float32(0.5), kind=int)
+    task = bench.add("a", "first")
+    claimed = bench.queue.claim("cpu0", "cpu0/1")
+    assert claimed is not None
+    bench.queue.retry(claimed, "no network", 0.0, Unavailable("store_unavailable", store="s3"))
+    bench.clock.time += 1
+    failure = Task.get(Task.uuid == task.uuid).failure
+    assert (failure.code, failure.parameters) == ("store_unavailable", {"store": "s3"})
+    again = bench.queue.claim("cpu0", "cpu0/1")
+    assert again is not None
+    assert again.failure is None
+    bench.queue.fail(again, str(cause), cause)
+    failure = Task.get(Task.uuid == task.uuid).failure
+    assert (failure.code, failure.parameters["place"], failure.parameters["row"]) == ("value_wrong", "x", 3)
+
+
+def test_a_task_that_broke_has_its_text(bench: Bench) -> None:
+    bench.add("a", "first")
+    task = bench.queue.claim("cpu0", "cpu0/1")
+    assert task is not None
+    assert task.failure is None
+    bench.queue.fail(task, "the disk is full", OSError("the disk is full"))
+    failure = Task.get(Task.uuid == task.uuid).failure
+    assert (failure.code, failure.parameters) == ("the disk is full", {})
 
 
 def test_a_retry_waits_for_its_pause_and_keeps_its_place(bench: Bench) -> None:

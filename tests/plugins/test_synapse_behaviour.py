@@ -231,7 +231,7 @@ def test_the_number_of_sections_is_limited(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(memory, "MAX_SECTIONS", 256)
     live = network(line(), {"in": 400}, {"out": 1})
     before = live.state().digest()
-    with pytest.raises(BadRequest, match="256 sections in cycle 0"):
+    with pytest.raises(BadRequest, match=r"sections exhausted \(sections 256, cycle 0\)"):
         live.train(rows({"in": np.ones((2, 400), np.float32)}, {"out": np.ones((2, 1), np.float32)}), ALWAYS)
     assert live.state().digest() == before
 

@@ -174,7 +174,12 @@ class Api:
     # -- answers ------------------------------------------------------------------------------------------------------
 
     def encode(self, value: object) -> object:
-        """Return a value that JSON does not know as one that it knows; called for what services return."""
+        """Return a value that JSON does not know as one that it knows; called for what services return.
+
+        A `Moment` becomes a text, and an error, such as that of a task, its sentence.
+        """
+        if isinstance(value, VisibleError):
+            return self.sentence(value)
         if isinstance(value, Moment):
             return None if value.seconds is None else datetime.fromtimestamp(value.seconds, UTC).isoformat()
         raise NotImplementedError(f"{type(value).__name__} can not be sent")
@@ -183,6 +188,8 @@ class Api:
         """Return the JSON schema of a type that `encode` makes something of."""
         if kind is Moment:
             return {"type": ["string", "null"], "format": "date-time"}
+        if issubclass(kind, VisibleError):
+            return {"type": "string"}
         raise NotImplementedError
 
     def render(self, value: object) -> str:

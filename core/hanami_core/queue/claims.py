@@ -119,6 +119,7 @@ class Claims:
         values = {
             "state": ACTIVE,
             "error": "",
+            "fault": "",
             "fence": candidate.fence + 1,
             "attempts": self._earlier(candidate) + 1,
             "started_at": self._clock.now() if candidate.started_at is None else candidate.started_at,

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
 import peewee
 
+from hanami_core.errors import TaskError, VisibleError
 from hanami_core.storage.database import BaseModel, OwnedRecord
 
 QUEUED, ACTIVE, FINISHED, ABORTED, FAILED = "queued", "active", "finished", "aborted", "failed"
@@ -38,7 +42,8 @@ class Task(OwnedRecord):
 
     `cursor` is the cycle that the stored state stands at; `blobs` lists what the task holds until it ends. `lease_*`
     and `fence` belong to the claim; the lease of a queued task is the pause before its next attempt. `attempts` counts
-    the runs that were begun since progress was last stored, this one included.
+    the runs that were begun since progress was last stored, this one included. `error` says why the task failed, or its
+    last attempt did; `fault` holds code and parameters of that, if it was an error that a client may be told of.
     """
 
     kind = peewee.CharField(32)
@@ -58,10 +63,31 @@ class Task(OwnedRecord):
     partition = peewee.CharField(320)
     priority = peewee.IntegerField(default=0)
     attempts = peewee.IntegerField(default=0)
+    fault = peewee.TextField(default="")
     suspect = False
     """Not stored: tells whoever claims the task whether the process that ran it last may have died of it."""
     cause: Exception | None = None
     """Not stored: what a task that has just failed was ended by, for the `ended` of its kind."""
+
+    @property
+    def failure(self) -> TaskError | None:
+        """Why the task failed, or its last attempt did, for an Api that has a sentence for it; None if neither did."""
+        if self.fault:
+            code, parameters = msgspec.json.decode(self.fault, type=tuple[str, dict[str, Any]])
+            return TaskError(code, **parameters)
+        return TaskError(self.error) if self.error else None
+
+
+def fault_of(error: Exception | None) -> str:
+    """Return what a task keeps of an error besides its text."""
+    if not isinstance(error, VisibleError):
+        return ""
+    plain = {name: _plain(value) for name, value in error.parameters.items()}
+    return msgspec.json.encode((error.code, plain)).decode()
+
+
+def _plain(value: object) -> object:
+    return value if isinstance(value, str | int | float | None) else str(value)
 
 
 # Open tasks of one partition, in their order.

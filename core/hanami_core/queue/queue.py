@@ -19,7 +19,7 @@ from hanami_core.ids import new_uuid
 from hanami_core.queue import partitions
 from hanami_core.queue.claims import Claims
 from hanami_core.queue.kinds import TaskKind
-from hanami_core.queue.models import ABORTED, ACTIVE, FAILED, FINISHED, OPEN, QUEUED, Partition, Task
+from hanami_core.queue.models import ABORTED, ACTIVE, FAILED, FINISHED, OPEN, QUEUED, Partition, Task, fault_of
 from hanami_core.storage.blobs import Blobs
 from hanami_core.storage.database import after_commit, atomic, compare_and_set, relaxed
 
@@ -218,18 +218,18 @@ class TaskQueue:
             raise LeaseLost(f"task {task.uuid} belongs to another worker or was aborted")
 
     def fail(self, task: Task, reason: str, cause: Exception | None = None) -> None:
-        """End a task with a reason, unless it was aborted or taken away meanwhile; `cause` is for its kind."""
+        """End a task with a reason, unless it was aborted or taken away meanwhile; `cause` is what raised it."""
         task.cause = cause
         with atomic():
             partitions.lock(str(task.partition))
-            if _fenced(task, ACTIVE, state=FAILED, error=reason, ended_at=self._clock.now()):
+            if _fenced(task, ACTIVE, state=FAILED, error=reason, fault=fault_of(cause), ended_at=self._clock.now()):
                 self._ended(task, FAILED, reason)
 
-    def retry(self, task: Task, reason: str, pause: float) -> None:
+    def retry(self, task: Task, reason: str, pause: float, cause: Exception | None = None) -> None:
         """Let a task begin once more after so many seconds, unless it was aborted or taken away meanwhile."""
         until = self._clock.monotonic() + pause
         values = {"lease_owner": "", "lease_boot": self._clock.boot(), "lease_until": until}
-        _fenced(task, ACTIVE, state=QUEUED, error=reason, **values)
+        _fenced(task, ACTIVE, state=QUEUED, error=reason, fault=fault_of(cause), **values)
 
     def hand_back(self, task: Task) -> None:
         """Let the next process go on with a task that this one leaves on purpose."""
@@ -302,7 +302,7 @@ class TaskQueue:
         reason = "what it belongs to was deleted"
         for task in lost:
             with atomic():
-                if _end_open(task, state=FAILED, error=reason, ended_at=self._clock.now()):
+                if _end_open(task, state=FAILED, error=reason, fault="", ended_at=self._clock.now()):
                     self._ended(task, FAILED, reason)
         for key in partitions.doubtful():
             with atomic():

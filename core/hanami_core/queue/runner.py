@@ -195,7 +195,7 @@ class TaskRunner:
         log.exception("task failed", extra={"task": task.uuid, "kind": task.kind, "again": again})
         if again:
             pause = min(FIRST_PAUSE * 2 ** (task.attempts - 1), LONGEST_PAUSE)
-            self._guarded("retry could not be stored", self._runtime.queue.retry, task, _reason(error), pause)
+            self._guarded("retry could not be stored", self._runtime.queue.retry, task, _reason(error), pause, error)
         else:
             self._guarded("failure could not be stored", self._runtime.queue.fail, task, _reason(error), error)
 

@@ -89,4 +89,6 @@ def _undescribed(value: Any, kind: Any) -> str | None:
 
 def _any(kind: type, value: Any) -> Any:
     # How an Api writes what JSON does not know is its own affair.
-    return Moment(None) if kind is Moment else object.__new__(kind)
+    if kind is Moment:
+        return Moment(None)
+    return BaseException.__new__(kind) if issubclass(kind, BaseException) else object.__new__(kind)

@@ -182,5 +182,21 @@ FRAMES = {
     "target_cluster_missing": "Cluster with UUID '{uuid}' not found",
 }
 
-FEATURES = DATASETS | CLUSTERS | TASKS | FRAMES
+NETWORKS = {
+    "expected_value_out_of_range": "output '{interface}' has a value that is not between 0 and 1 in cycle {cycle}",
+    "interface_not_in_network": "the network has no {kind} '{interface}', or was not resized for it",
+    "interface_size": "{kind} '{interface}' can not have {size} values, only 1 to {limit}",
+    "interface_used_twice": "an {kind} is used twice",
+    "interface_width": "{kind} '{interface}' has {expected} values, not {size}",
+    "interfaces_size": "all {kind}s together can not have more than {limit} values",
+    "network_interface_missing": "the cluster has no {kind} '{interface}', only {known}",
+    "output_resized": "output '{interface}' has {expected} values and can not have {size}",
+    "results_shape": "results of '{interface}' must be a table of {rows} rows that fits to the output",
+    "sections_exhausted": "the network has {sections} sections in cycle {cycle}, which is the most that is allowed",
+    "training_without_outputs": "a training needs at least one output",
+    "values_no_table": "values of '{interface}' must be a table of uint8 or float32",
+    "values_too_far_apart": "input '{interface}' has values that are too far apart: {low} and {high}",
+}
+
+FEATURES = DATASETS | CLUSTERS | TASKS | FRAMES | NETWORKS
 SENTENCES = REQUESTS | FIELDS | IDENTITY | USERS | PROJECTS | LOGS | HOSTS | MACHINE | OPENAPI | FEATURES

@@ -72,7 +72,7 @@ def _check_distance(name: str, low: Floats, high: Floats) -> None:
         far = np.isinf(high - low) & np.isfinite(low) & np.isfinite(high)
     if far.any():
         value = int(far.argmax())
-        raise BadRequest(f"input '{name}' has values that are too far apart: {low[value]} and {high[value]}")
+        raise BadRequest("values_too_far_apart", interface=name, low=str(low[value]), high=str(high[value]))
 
 
 def _range(values: npt.NDArray[Any], tick: Callable[[], bool]) -> tuple[Floats, Floats] | None:

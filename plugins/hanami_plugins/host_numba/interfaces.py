@@ -24,10 +24,10 @@ def fitted(
     """
     for name, size in new.items():
         if name not in names:
-            raise BadRequest(f"the cluster has no {what} '{name}', only {', '.join(names)}")
+            raise BadRequest("network_interface_missing", kind=what, interface=name, known=", ".join(names))
         if not 1 <= size <= limit:
-            raise BadRequest(f"{what} '{name}' can not have {size} values, only 1 to {limit}")
+            raise BadRequest("interface_size", kind=what, interface=name, size=size, limit=limit)
         if what == "output" and old.get(name, size) != size:
-            raise BadRequest(f"output '{name}' has {old[name]} values and can not have {size}")
+            raise BadRequest("output_resized", interface=name, expected=old[name], size=size)
     sizes = {name: max(old.get(name, 0), new.get(name, 0)) for name in names}
     return {name: size for name, size in sizes.items() if size}

@@ -204,7 +204,7 @@ class SectionNetwork:
         """
         memory, plan = self._memory, self._plan(rows)
         if not rows.outputs:
-            raise BadRequest("a training needs at least one output")
+            raise BadRequest("training_without_outputs")
         one_hot = segments.survey(rows, lambda: run.step(run.start))
         found = floors.survey(rows, memory.inputs, lambda: run.step(run.start))
         if one_hot is None or found is None or run.start >= rows.cycles:
@@ -289,7 +289,7 @@ class SectionNetwork:
         plan = self._plan(Rows(rows.inputs, (), rows.time_length))
         for name, result in results.items():
             if result.shape != (total, memory.outputs.get(name)) or result.dtype != np.float32:
-                raise BadRequest(f"results of '{name}' must be a table of {total} rows that fits to the output")
+                raise BadRequest("results_shape", interface=name, rows=total)
         with self._team.joined():
             self._request(plan.inputs, results, run, total)
 
@@ -351,7 +351,7 @@ class SectionNetwork:
         one.set_inputs(inputs)
         one_hot = one.set_outputs(outputs)
         if not one_hot:
-            raise BadRequest("a training needs at least one output")
+            raise BadRequest("training_without_outputs")
         self._set_squashing(one_hot)
         if memory.is_below_floors(one.values):
             memory.lower_floors(one.values)

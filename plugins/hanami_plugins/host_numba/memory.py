@@ -316,7 +316,7 @@ class Memory:
         limit = MAX_INPUTS if what == "input" else MAX_OUTPUTS
         sizes = fitted(what, names, old, new, limit)
         if sum(sizes.values()) > limit:
-            raise BadRequest(f"all {what}s together can not have more than {limit} values")
+            raise BadRequest("interfaces_size", kind=what, limit=limit)
         return sizes
 
     def _initial_readout(self, outputs: Mapping[str, int]) -> Floats:

@@ -67,18 +67,18 @@ def _segment(array: npt.NDArray[Any], first_row: int = 0) -> tuple[int, int, int
 
 def _check_sizes(what: str, columns: tuple[Columns, ...], sizes: Mapping[str, int], known: Mapping[str, int]) -> None:
     if len(sizes) != len(columns):
-        raise BadRequest(f"an {what} is used twice")
+        raise BadRequest("interface_used_twice", kind=what)
     for name, size in sizes.items():
         if name not in known:
-            raise BadRequest(f"the network has no {what} '{name}', or was not resized for it")
+            raise BadRequest("interface_not_in_network", kind=what, interface=name)
         if size > known[name] or (what == "output" and size != known[name]):
-            raise BadRequest(f"{what} '{name}' has {known[name]} values, not {size}")
+            raise BadRequest("interface_width", kind=what, interface=name, expected=known[name], size=size)
 
 
 def _readable(columns: Columns) -> npt.NDArray[Any]:
     values = columns.values
     if values.ndim != 2 or values.dtype not in TYPES:
-        raise BadRequest(f"values of '{columns.name}' must be a table of uint8 or float32")
+        raise BadRequest("values_no_table", interface=columns.name)
     if values.shape[1] > 1 and values.strides[1] != values.itemsize:
         # Kernels read the values of a row as a block, so columns picked one by one need a copy.
         return np.ascontiguousarray(values)
@@ -120,7 +120,7 @@ def is_one_hot(values: npt.NDArray[Any], name: str, first: int) -> bool:
     # A comparison with NaN is false, so it has to hold for what is allowed.
     if not bool(columns.min() >= 0 and columns.max() <= 1):
         cycle = first + int(np.argmin(((values >= 0) & (values <= 1)).all(axis=1)))
-        raise BadRequest(f"output '{name}' has a value that is not between 0 and 1 in cycle {cycle}")
+        raise BadRequest("expected_value_out_of_range", interface=name, cycle=cycle)
     # As many ones as rows, nothing else but zeros, and a one in every row.
     ones = np.count_nonzero(columns == 1)
     return bool(
@@ -155,13 +155,13 @@ class OneRow:
         """Take over the inputs of a cycle; what is missing counts as zero."""
         for name in inputs:
             if name not in self._inputs:
-                raise BadRequest(f"the network has no input '{name}', or was not resized for it")
+                raise BadRequest("interface_not_in_network", kind="input", interface=name)
         for name, size in self._inputs.items():
             start = self._input_starts[name]
             values = inputs.get(name, ())
             count = len(values)
             if count > size:
-                raise BadRequest(f"input '{name}' has {size} values, not {count}")
+                raise BadRequest("interface_width", kind="input", interface=name, expected=size, size=count)
             self._values[start : start + count] = values
             self._values[start + count : start + size] = 0
 
@@ -170,7 +170,8 @@ class OneRow:
         sizes = self._outputs
         for name, values in outputs.items():
             if sizes.get(name) != len(values):
-                raise BadRequest(f"output '{name}' has {sizes.get(name, 0)} values, not {len(values)}")
+                named = {"kind": "output", "interface": name}
+                raise BadRequest("interface_width", **named, expected=sizes.get(name, 0), size=len(values))
         result = {}
         for number, name in enumerate(sizes):
             self.outputs[number * SEGMENT : (number + 1) * SEGMENT] = 0

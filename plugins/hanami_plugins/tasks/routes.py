@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from hanami_core.clock import Moment
+from hanami_core.errors import TaskError
 from hanami_core.http import Call, Empty, Listing, Paging, Route, listing
 from hanami_core.ids import Name, Uuid
 from hanami_core.queue import Task
@@ -64,7 +65,7 @@ class TaskAnswer(msgspec.Struct):
     state: str
     total_number_of_cycles: int
     uuid: str
-    error: str = ""
+    error: TaskError | msgspec.UnsetType = msgspec.UNSET
 
 
 def routes() -> list[Route]:
@@ -139,4 +140,5 @@ def answer(task: Task) -> dict[str, Any]:
         "total_number_of_cycles": task.total_cycles,
         "uuid": task.uuid,
     }
-    return result | ({"error": task.error} if task.error else {})
+    failure = task.failure
+    return result | ({} if failure is None else {"error": failure})

@@ -96,11 +96,11 @@ class OneCycle:
         """
         for name in inputs:
             if name not in self._inputs:
-                raise BadRequest(f"the network has no input '{name}', or was not resized for it")
+                raise BadRequest("interface_not_in_network", kind="input", interface=name)
         for name, size in self._inputs.items():
             values, start = np.asarray(inputs.get(name, ()), np.float32), self._starts[name]
             if len(values) > size:
-                raise BadRequest(f"input '{name}' has {size} values, not {len(values)}")
+                raise BadRequest("interface_width", kind="input", interface=name, expected=size, size=len(values))
             if not np.isfinite(values).all():
                 raise FloatingPointError(f"values of input '{name}' are not finite")
             self._values[start : start + len(values)] = values
@@ -116,7 +116,8 @@ class OneCycle:
         arrays = {name: np.asarray(values, np.float32) for name, values in outputs.items()}
         for name, values in arrays.items():
             if self._outputs.get(name) != len(values):
-                raise BadRequest(f"output '{name}' has {self._outputs.get(name, 0)} values, not {len(values)}")
+                known = self._outputs.get(name, 0)
+                raise BadRequest("interface_width", kind="output", interface=name, expected=known, size=len(values))
             if not np.isfinite(values).all():
                 raise FloatingPointError(f"values of output '{name}' are not finite")
         table = self.feed.expected.reshape(-1, SEGMENT)

@@ -114,7 +114,7 @@ class SynapseNetwork:
         memory = self._memory
         data = source(rows, memory.inputs, memory.outputs, memory.template)
         if not rows.outputs:
-            raise BadRequest("a training needs at least one output")
+            raise BadRequest("training_without_outputs")
         if run.start >= rows.cycles:
             return
         before, self._saved = self.state(), None
@@ -159,7 +159,7 @@ class SynapseNetwork:
         self._one.set_inputs(inputs)
         self._one.set_outputs(outputs)
         if not outputs:
-            raise BadRequest("a training needs at least one output")
+            raise BadRequest("training_without_outputs")
         if self._saved is None or self._unsaved >= SAVE_PERIOD:
             self._saved, self._unsaved = self.state(), 0
         self._unsaved += 1
@@ -188,7 +188,7 @@ class SynapseNetwork:
                 or result.shape != (total, memory.outputs[name])
                 or result.dtype != np.float32
             ):
-                raise BadRequest(f"results of '{name}' must be a table of {total} rows that fits to the output")
+                raise BadRequest("results_shape", interface=name, rows=total)
         feed, _kept = data.feed(0, 0)
         pace, threads = Pace(self._most), self._team.size if self._forgetful() else 1
         neurons = self._private(threads)

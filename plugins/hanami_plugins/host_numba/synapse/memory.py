@@ -289,7 +289,7 @@ class Memory:
         rows, blocks = net.marks.size // MARK, net.blocks.size // BLOCK
         if net.counts[USED_ROWS] == rows:
             if rows >= MAX_SECTIONS:
-                raise BadRequest(f"the network has {rows} sections in cycle {cycle}, which is the most that is allowed")
+                raise BadRequest("sections_exhausted", sections=rows, cycle=cycle)
             rows = min(2 * rows, MAX_SECTIONS)
         else:
             blocks *= 2
@@ -325,7 +325,7 @@ class Memory:
         sizes = fitted(what, names, old, new, limit)
         total = sum(sizes.values()) if what == "input" else sum(inner_sizes(self.template, sizes).values())
         if total > limit:
-            raise BadRequest(f"all {what}s together can not have more than {limit} values")
+            raise BadRequest("interfaces_size", kind=what, limit=limit)
         return sizes
 
     # Reading
