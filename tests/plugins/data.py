@@ -17,6 +17,7 @@ from hanami_core.access import Access, Action, Actor, Rule
 from hanami_core.plugin_host import EntryPoint, PluginHost
 from hanami_core.runtime import Runtime
 from hanami_core.sockets import SocketSession
+from hanami_core.testing.prepared import prepare
 from hanami_core.testing.sockets import RecordedConnection
 from hanami_core.testing.workers import worker
 from tests import direct
@@ -82,6 +83,7 @@ class Site:
     def __init__(self, directory: Path, *more: EntryPoint, role: Any = "migrate", **flags: object) -> None:
         """Open a data directory; flags are settings with ``__`` for the dot."""
         settings = {name.replace("__", "."): value for name, value in flags.items()}
+        prepare(directory)
         self.runtime = Runtime.open(directory, role, settings, {}, host(*more))
         self.routes = {bound.key: bound for bound in self.runtime.routes}
         self._ends = contextlib.ExitStack()

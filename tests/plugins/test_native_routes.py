@@ -13,11 +13,28 @@ from hanami_core.testing.requests import ClientRequest, Credential, header, open
 from hanami_core.testing.routes import Example, RouteConformance
 from hanami_core.testing.targets import TargetConformance
 from hanami_plugins.api_v1_0alpha.testing import NativeApp
+from hanami_plugins.direct_io import EXPECTED, TRAIN
+from hanami_plugins.measurements import POWER, SPEED, TEMPERATURE, series
+from hanami_plugins.measurements.sampler import series_path
+from hanami_plugins.measurements.series import Series
 from tests.plugins.data import message, until
+from tests.plugins.live.kit import frame
 
 CSV = b"a[0],a[1]\n1,0\n0,1\n"
 TOKEN = "x-auth-token"
 SECRET = "asdfasdf"
+TEMPLATE = """version: 1
+settings:
+    growth: section
+hexagons:
+    1,1,1
+    2,1,1
+    3,1,1
+inputs:
+    in: 1,1,1
+outputs:
+    out: 3,1,1
+"""
 
 
 class NativeRoutes(RouteConformance):
@@ -156,13 +173,104 @@ class TestDescription(NativeRoutes):
         return {"GET /openapi.json": {}, "GET /docs": {}}
 
 
-class TestFileUpload(TargetConformance):
-    target = "file_upload"
+def feed(dataset: str, interface: str, column: str) -> dict[str, str]:
+    return {"hexagon_name": interface, "dataset_uuid": dataset, "dataset_column": column}
+
+
+def ready(app: NativeApp, task: str) -> None:
+    assert app.runtime.queue.wait(task, 60.0) == "finished"
+
+
+def trained(app: NativeApp) -> str:
+    """Return a cluster that a training has given its network."""
+    dataset = uploaded(app)
+    cluster = app.call("POST", "cluster", name="mine").json["uuid"]
+    fields = {"inputs": [feed(dataset, "in", "a")], "outputs": [feed(dataset, "out", "a")]}
+    ready(app, app.call("POST", "task/train", name="once", cluster_uuid=cluster, **fields).json["uuid"])
+    return str(cluster)
+
+
+class TestTasks(NativeRoutes):
+    plugin = "tasks"
+
+    @pytest.fixture
+    def examples(self, app: NativeApp) -> Mapping[str, Example]:
+        dataset = uploaded(app)
+        template = base64.b64encode(TEMPLATE.encode()).decode()
+        cluster = app.call("POST", "cluster", name="mine", template=template).json["uuid"]
+        inputs, outputs = [feed(dataset, "in", "a")], [feed(dataset, "out", "a")]
+        train = {"name": "training", "cluster_uuid": cluster, "inputs": inputs, "outputs": outputs}
+        queued = app.call("POST", "task/train", **train).json["uuid"]
+        wanted = [{"hexagon_name": "out", "dataset_column": "answer"}]
+        return {
+            "POST /task/train": train,
+            "POST /task/request": {"name": "asked", "cluster_uuid": cluster, "inputs": inputs, "results": wanted},
+            "GET /task": {"uuid": queued, "cluster_uuid": cluster},
+            "GET /task/all": {"cluster_uuid": cluster, "limit": 1},
+            "DELETE /task": {"uuid": queued, "cluster_uuid": cluster},
+        }
+
+
+class TestCheckpoints(NativeRoutes):
+    plugin = "checkpoints"
+    compute = "cpu0"
+
+    @pytest.fixture
+    def examples(self, app: NativeApp) -> Mapping[str, Example]:
+        cluster = trained(app)
+        saved = app.call("POST", "cluster/save", name="saved", cluster_uuid=cluster).json["uuid"]
+        ready(app, saved)
+        return {
+            "POST /cluster/save": {"name": "once more", "cluster_uuid": cluster},
+            "POST /cluster/load": {"cluster_uuid": cluster, "checkpoint_uuid": saved},
+            "GET /checkpoint": {"uuid": saved},
+            "GET /checkpoint/all": {"limit": 1},
+            "PUT /checkpoint/visibility": {"uuid": saved, "visibility": "public"},
+            "DELETE /checkpoint": {"uuid": saved},
+        }
+
+
+class TestHosts(NativeRoutes):
+    plugin = "hosts"
+    settings: ClassVar[Mapping[str, object]] = {**NativeApp.settings, "host_numba.hosts": 2}
+
+    @pytest.fixture
+    def examples(self, app: NativeApp) -> Mapping[str, Example]:
+        return {"GET /host/all": {"limit": 1}}
+
+
+class TestMeasurements(NativeRoutes):
+    plugin = "measurements"
+
+    @pytest.fixture
+    def examples(self, app: NativeApp) -> Mapping[str, Example]:
+        # Not every machine has all sensors.
+        series.store(
+            series_path(app.runtime.settings.data_dir), {name: Series() for name in (POWER, SPEED, TEMPERATURE)}
+        )
+        paths = ("power_consumption", "temperature_production", "speed", "system_info", "threading")
+        return {f"GET /{path}": {} for path in paths}
+
+
+class NativeTarget(TargetConformance):
+    """What the native targets have in common."""
+
     settings = NativeApp.settings
 
     @pytest.fixture
     def credential(self, app: NativeApp) -> Credential:
         return header(TOKEN, app.token)
+
+    @pytest.fixture
+    def other_roles(self, app: NativeApp) -> Mapping[str, Credential]:
+        return {"stranger": header(TOKEN, app.member("stranger_1", "stranger_project", role="stranger"))}
+
+    def first_message(self, request: ClientRequest, target: str, resource: str) -> bytes:
+        return first_message(request, target, resource)
+
+
+class TestFileUpload(NativeTarget):
+    target = "file_upload"
 
     @pytest.fixture
     def resource(self, app: NativeApp) -> str:
@@ -173,5 +281,18 @@ class TestFileUpload(TargetConformance):
     def messages(self) -> list[bytes | str]:
         return [message(0, CSV), message(2, b"1")]
 
-    def first_message(self, request: ClientRequest, target: str, resource: str) -> bytes:
-        return first_message(request, target, resource)
+
+class TestLiveNetwork(NativeTarget):
+    target = "cluster"
+    compute = "cpu0"
+
+    @pytest.fixture
+    def resource(self, app: NativeApp) -> str:
+        cluster = trained(app)
+        assert app.call("PUT", "cluster/set_mode", uuid=cluster, new_state="DIRECT").status_code == 200
+        return cluster
+
+    @pytest.fixture
+    def messages(self) -> list[bytes | str]:
+        wanted = frame("out", [1.0, 0.0], processType=TRAIN, targetBufferType=EXPECTED, isLast=True)
+        return [frame("in", [1.0, 0.0], isLast=True), frame("in", [1.0, 0.0], processType=TRAIN), wanted]

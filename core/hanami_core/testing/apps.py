@@ -1,4 +1,4 @@
-"""The whole application in this process, with a worker and without sidecars, for tests.
+"""The whole application in this process, with a worker and if wanted a compute host, for tests.
 
 What speaks HTTP is no part of core, and neither is how one logs in. Both are found by entry points that the
 distributions of a server declare in the group ``hanami.testing``:
@@ -12,7 +12,7 @@ distributions of a server declare in the group ``hanami.testing``:
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType, TracebackType
@@ -21,6 +21,7 @@ from typing import Any, ClassVar, Protocol, Self
 from hanami_core.plugin_host import EntryPoint, PluginHost, installed_plugins
 from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
+from hanami_core.testing.prepared import prepare
 from hanami_core.testing.workers import worker
 
 __all__ = ["GROUP", "App", "Server", "app_class", "plugin_point", "server_factory"]
@@ -59,6 +60,7 @@ class App:
         runtime: the process' runtime; ``runtime.plugins.plugins`` tells how each plugin does.
         http: what sends requests to the application.
         worker: runs tasks that need no compute host.
+        sidecar: runs tasks of the compute host, if there is one.
     """
 
     admin: ClassVar[tuple[str, str, str]] = ("asdf", "asdf", "asdfasdf")
@@ -66,28 +68,42 @@ class App:
     settings: ClassVar[Mapping[str, object]] = {}
     """Settings that hold unless others are given."""
 
-    def __init__(self, directory: Path, *more: EntryPoint, **settings: object) -> None:
+    def __init__(self, directory: Path, *more: EntryPoint, compute: str = "", **settings: object) -> None:
         """Open it.
 
         Args:
             directory: data directory, made if there is none.
             more: plugins besides the installed ones (`plugin_point`).
+            compute: name of a compute host that this process runs, as the host's sidecar does; else none is run, so
+                tasks of clusters wait, and websockets to live networks do not open.
             settings: values by name, with two underscores for the dot.
         """
-        given = {name.replace("__", "."): value for name, value in settings.items()}
+        flags = dict(self.settings) | {name.replace("__", "."): value for name, value in settings.items()}
+        if "storage.database" not in flags:
+            prepare(directory)
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        plugins = PluginHost([*installed_plugins(), *more])
-        self.runtime = Runtime.open(directory, Role.MIGRATE, dict(self.settings) | given, {}, plugins)
-        try:
-            if self.runtime.identity is not None:
-                self.runtime.identity.create_admin(*self.admin)
+        with ExitStack() as ends:
+            self.runtime = self._prepared(directory, more, flags)
+            if compute:
+                self.runtime.close()
+                self.runtime = _opened(directory, Role.SIDECAR, more, flags)
+            ends.callback(self.runtime.close)
+            if compute:
+                self.runtime.start_compute(compute)
             self.http: Any = _found("client")(self.runtime)
+            self.worker = ends.enter_context(worker(self.runtime))
+            self.sidecar = ends.enter_context(worker(self.runtime, host=compute)) if compute else None
+            self._ends = ends.pop_all()
+
+    def _prepared(self, directory: Path, more: Sequence[EntryPoint], flags: Mapping[str, object]) -> Runtime:
+        runtime = _opened(directory, Role.MIGRATE, more, flags)
+        try:
+            if runtime.identity is not None:
+                runtime.identity.create_admin(*self.admin)
         except BaseException:
-            self.runtime.close()
+            runtime.close()
             raise
-        self._ends = ExitStack()
-        self._ends.callback(self.runtime.close)
-        self.worker = self._ends.enter_context(worker(self.runtime))
+        return runtime
 
     def close(self) -> None:
         """End the worker, let the plugins end and close the storage."""
@@ -100,6 +116,10 @@ class App:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         """Close it."""
         self.close()
+
+
+def _opened(directory: Path, role: Role, more: Sequence[EntryPoint], flags: Mapping[str, object]) -> Runtime:
+    return Runtime.open(directory, role, flags, {}, PluginHost([*installed_plugins(), *more]))
 
 
 def plugin_point(name: str, module: ModuleType | Any) -> EntryPoint:

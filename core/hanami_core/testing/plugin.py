@@ -21,9 +21,9 @@ __all__ = ["app", "make_app", "make_server", "server"]
 def make_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., App]]:
     """Return a function that opens an application which ends with the test.
 
-    It takes plugins besides the installed ones and settings, as `hanami_core.testing.apps.App` does; ``directory``
-    names a data directory, else it is a new one. Only the latest application of a test can be used: models belong to
-    one database.
+    It takes plugins besides the installed ones, settings and the name of a compute host, as
+    `hanami_core.testing.apps.App` does; ``directory`` names a data directory, else it is a new one. Only the latest
+    application of a test can be used: models belong to one database.
     """
     from hanami_core.testing.apps import app_class
 

@@ -104,13 +104,15 @@ class RouteConformance:
     """Plugins besides the installed ones, see `hanami_core.testing.apps.plugin_point`."""
     settings: ClassVar[Mapping[str, object]] = {}
     """Settings of the application, with two underscores for the dot."""
+    compute: ClassVar[str] = ""
+    """Name of a compute host that the application runs; none if empty."""
     without_example: ClassVar[tuple[str, ...]] = ()
     """Routes that no test can call with success, as ``METHOD /path``; what is wrong with them is examined."""
 
     @pytest.fixture
     def app(self, tmp_path: Path) -> Iterator[App]:
         """Return the application of one test."""
-        with opened(tmp_path / "data", self.plugins, dict(self.settings)) as app:
+        with opened(tmp_path / "data", self.plugins, {**self.settings, "compute": self.compute}) as app:
             yield app
 
     @pytest.fixture

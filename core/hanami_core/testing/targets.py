@@ -56,13 +56,15 @@ class TargetConformance:
     """Plugins besides the installed ones, see `hanami_core.testing.apps.plugin_point`."""
     settings: ClassVar[Mapping[str, object]] = {}
     """Settings of the application, with two underscores for the dot."""
+    compute: ClassVar[str] = ""
+    """Name of a compute host that the application runs; none if empty."""
     attempts = 200
     """How many random messages are sent."""
 
     @pytest.fixture
     def app(self, tmp_path: Path) -> Iterator[App]:
         """Return the application of one test."""
-        with opened(tmp_path / "data", self.plugins, dict(self.settings)) as app:
+        with opened(tmp_path / "data", self.plugins, {**self.settings, "compute": self.compute}) as app:
             yield app
 
     @pytest.fixture

@@ -12,19 +12,19 @@ __all__ = ["worker"]
 
 
 @contextlib.contextmanager
-def worker(runtime: Runtime, slots: int = 2) -> Iterator[TaskRunner]:
-    """Run tasks that need no compute host in threads of this process.
+def worker(runtime: Runtime, slots: int = 2, host: str = WORKERS) -> Iterator[TaskRunner]:
+    """Run tasks of a compute host in threads of this process; without a name, those that need none.
 
     Raises:
         AssertionError: if a task does not end with the block, or the worker broke.
     """
     broken: list[str] = []
-    runner = TaskRunner(runtime, WORKERS, slots, broken.append)
+    runner = TaskRunner(runtime, host, slots, broken.append)
     runner.listen()
     runner.start()
     try:
         yield runner
     finally:
         stopped = runner.stop(10.0)
-    assert stopped, "a task that needs no compute host does not end"
+    assert stopped, f"a task of {host} does not end"
     assert not broken, broken
