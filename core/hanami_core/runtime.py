@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -132,18 +133,23 @@ class Runtime:
         clock = SystemClock()
         context = StorageContext(settings, clock, read_only=not role.writes)
         db = open_database(host.databases(settings), context, host.broken())
-        database.bind(db)
-        blobs = open_blobs(host.blob_stores(settings), context, host.broken())
-        return cls(
-            role=role,
-            settings=settings,
-            plugins=host,
-            database=db,
-            blobs=blobs,
-            clock=clock,
-            queue=TaskQueue(clock, blobs, settings["queue.lease"], partial(_notify, settings.data_dir)),
-            models=host.models([model._meta.table_name for model in CORE_MODELS]),
-        )
+        with ExitStack() as opened:
+            opened.callback(db.close)
+            database.bind(db)
+            blobs = open_blobs(host.blob_stores(settings), context, host.broken())
+            opened.callback(blobs.close)
+            runtime = cls(
+                role=role,
+                settings=settings,
+                plugins=host,
+                database=db,
+                blobs=blobs,
+                clock=clock,
+                queue=TaskQueue(clock, blobs, settings["queue.lease"], partial(_notify, settings.data_dir)),
+                models=host.models([model._meta.table_name for model in CORE_MODELS]),
+            )
+            opened.pop_all()  # from now on `close` closes them
+        return runtime
 
     def _start(self) -> None:
         """Take the plugins through the phases of start, registries and routes."""

@@ -579,6 +579,17 @@ def test_a_task_whose_process_died_runs_alone_but_does_not_wait_for_ever(bench: 
     assert again.name == "suspect"
 
 
+def test_the_wait_of_an_aborted_suspect_does_not_count_for_the_next_one(bench: Bench) -> None:
+    for key in ("a", "b"):
+        task = bench.add(key, "suspect")
+        assert bench.queue.claim("cpu0", f"cpu0/{key}") is not None
+        assert bench.queue.claim("cpu0", "cpu0/new", alone=False) is None
+        with atomic():
+            bench.queue.abort(key, [task.uuid])
+        assert bench.queue.claim("cpu0", "cpu0/new", alone=False) is None
+        bench.clock.time += claims.ALONE_SECONDS + 1
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # What the end of a task brings along
 # ---------------------------------------------------------------------------------------------------------------------

@@ -325,7 +325,7 @@ def closure(topology: Topology) -> set[int]:
     reached: set[int] = set()
     edge = {item.hexagon for item in topology.template.inputs}
     while edge:
-        edge = {target for hexagon in edge for target in topology.targets_of(hexagon)} - reached
+        edge = {target for hexagon in edge for target in members(topology.targets[hexagon])} - reached
         reached |= edge
     return reached
 

@@ -210,7 +210,16 @@ def query_fields(query: str, struct: type[msgspec.Struct]) -> dict[str, Any]:
 @cache
 def _lists(struct: type[msgspec.Struct]) -> frozenset[str]:
     fields = msgspec.inspect.type_info(struct).fields  # type: ignore[attr-defined]
-    return frozenset(field.encode_name for field in fields if isinstance(field.type, msgspec.inspect.ListType))
+    return frozenset(field.encode_name for field in fields if _is_list(field.type))
+
+
+def _is_list(kind: msgspec.inspect.Type) -> bool:
+    """Tell whether a type is one of lists, tuples or sets of any length, or a union with one, such as with None."""
+    if isinstance(kind, msgspec.inspect.Metadata):
+        return _is_list(kind.type)
+    if isinstance(kind, msgspec.inspect.UnionType):
+        return any(_is_list(one) for one in kind.types)
+    return isinstance(kind, msgspec.inspect.CollectionType)
 
 
 def convert(struct: type[S], values: Mapping[str, Any]) -> S:

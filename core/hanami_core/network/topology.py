@@ -11,7 +11,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from hanami_core.network.bits import closure, members, set_of
+from hanami_core.network.bits import closure, set_of
 from hanami_core.network.hops import NONE, hop_counts
 from hanami_core.network.template import COORDINATE_LIMIT, Position, Template
 
@@ -119,10 +119,6 @@ class Topology:
         """Set of all hexagons that signals of the inputs come to, over any number of `targets`."""
         inputs = set_of(item.hexagon for item in self.template.inputs)
         return closure(inputs, self.targets) & ~inputs
-
-    def targets_of(self, hexagon: int) -> frozenset[int]:
-        """Return the numbers of all hexagons in which one may grow sections."""
-        return frozenset(members(self.targets[hexagon]))
 
 
 def _cell(positions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -57,6 +57,8 @@ class Claims:
         """Take the first free task; see `TaskQueue.claim`."""
         free = [c for c in self._heads(host) if not {c.uuid, c.partition} & running and self._is_free(c, host, owner)]
         suspects = [c for c in free if self._is_suspect(c)]
+        if not suspects:
+            self._suspected = None  # whoever waited was aborted, or is another worker's
         if not (suspects and self._must_wait(alone)):
             return self._first(sorted(suspects or free, key=self._rank), host, owner)
         return None

@@ -27,13 +27,15 @@ __all__ = ["ProbeSession", "ProbeTarget", "opened", "probe_point"]
 
 
 @contextmanager
-def opened(directory: Path, plugins: Sequence[EntryPoint], settings: dict[str, object]) -> Iterator[App]:
-    """Open an application with plugins besides the installed ones, and see that all of these work.
+def opened(
+    directory: Path, plugins: Sequence[EntryPoint], settings: dict[str, object], compute: str = ""
+) -> Iterator[App]:
+    """Open an application with plugins besides the installed ones, and see that all of these work; see `App`.
 
     Raises:
         AssertionError: if one of `plugins` is broken; the text says why.
     """
-    with app_class()(directory, *plugins, **settings) as app:
+    with app_class()(directory, *plugins, compute=compute, **settings) as app:
         for point in plugins:
             plugin = app.runtime.plugins.plugins[point.name]
             assert plugin.works, f"the plugin {plugin.name} does not work: {plugin.reason}"

@@ -112,7 +112,7 @@ class RouteConformance:
     @pytest.fixture
     def app(self, tmp_path: Path) -> Iterator[App]:
         """Return the application of one test."""
-        with opened(tmp_path / "data", self.plugins, {**self.settings, "compute": self.compute}) as app:
+        with opened(tmp_path / "data", self.plugins, dict(self.settings), self.compute) as app:
             yield app
 
     @pytest.fixture

@@ -22,9 +22,9 @@ class NativeApp(App):
     prefix = "/v1.0alpha"
     settings = {"users.argon2_time": 1, "users.argon2_memory": 1024}  # noqa: RUF012 - a mapping that nobody writes
 
-    def __init__(self, directory: Path, *more: EntryPoint, **settings: object) -> None:
+    def __init__(self, directory: Path, *more: EntryPoint, compute: str = "", **settings: object) -> None:
         """Open it, see `App`, and log the admin in."""
-        super().__init__(directory, *more, **settings)
+        super().__init__(directory, *more, compute=compute, **settings)
         self.token = self.login(self.admin[0])
 
     def call(self, method: str, path: str, /, as_token: str | None = None, **fields: Any) -> Any:

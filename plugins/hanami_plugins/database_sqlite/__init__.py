@@ -18,9 +18,9 @@ from hanami_core.settings import Setting
 from hanami_core.storage.contract import Database, DatabaseBackend, StorageContext
 from hanami_plugins.database_sqlite.read_only import ReadOnlySqlite
 
-__all__ = ["FILE_NAME", "SqliteBackend"]
+__all__ = ["SqliteBackend"]
 
-FILE_NAME = "hanami.db"
+_FILE_NAME = "hanami.db"
 OLDEST = (3, 35)
 PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "cache_size": -8192}
 
@@ -83,7 +83,7 @@ class SqliteBackend:
         if sqlite3.sqlite_version_info < OLDEST:
             raise RuntimeError(f"SQLite {'.'.join(map(str, OLDEST))} or newer is needed, not {sqlite3.sqlite_version}")
         options = {"timeout": context.settings["database_sqlite.timeout"], "factory": _Connection}
-        file = context.data_dir / FILE_NAME
+        file = context.data_dir / _FILE_NAME
         if context.read_only:
             return SqliteDatabase(ReadOnlySqlite(file, options["timeout"]))
         return SqliteDatabase(peewee.SqliteDatabase(str(file), pragmas=PRAGMAS, lock_type="IMMEDIATE", **options))
