@@ -21,7 +21,7 @@ from hanami_core.http import Api, BoundRoute, Call, Events, File, Page, ServerEv
 
 __all__ = ["Answers"]
 
-PIECE = 1 << 16
+PIECE = 1 << 18
 RETRY_SECONDS = 5
 ALIVE = b": alive\n\n"
 
@@ -125,8 +125,8 @@ class _Sent:
         self._opened, self._file = opened, file
 
     def read(self, size: int | None = None, /) -> bytes:
-        """Return the next piece."""
-        return self._opened.read(size if size is not None and size > 0 else PIECE)
+        """Return the next piece, whatever size is asked for: pieces of Falcon's 8 KiB take three times as long."""
+        return self._opened.read(PIECE)
 
     def close(self) -> None:
         """Close the file, and remove it if it was made for this answer."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import pytest
@@ -198,6 +198,14 @@ def described(*routes: Route) -> dict[str, Any]:
     return describe(api, [BoundRoute(api, route) for route in routes], "1.0")
 
 
+class Listed(msgspec.Struct, forbid_unknown_fields=True):
+    """Lists."""
+
+    plain: list[int] = []
+    optional: list[int] | None = None
+    described: Annotated[list[int] | None, msgspec.Meta(description="Some numbers.")] = None
+
+
 def test_what_the_path_says_is_not_asked_for_in_the_body() -> None:
     def change(call: Any, request: Any) -> Any:
         """Change one."""
@@ -221,6 +229,20 @@ def test_what_the_path_says_is_not_asked_for_in_the_body() -> None:
     assert kinds_of == {"uuid": "string", "number": "integer", "ratio": "number"}
     attached = document["paths"]["/notes/note/{uuid}/image"]["put"]
     assert attached["requestBody"]["content"] == {"*/*": {}}
+
+
+def test_lists_of_queries_are_described_as_lists() -> None:
+    def show(call: Any, request: Any) -> Any:
+        """Show some."""
+
+    document = described(Route("GET", "/note", "notes.list", Listed, Only, show))
+    found = {one["name"]: one["schema"] for one in document["paths"]["/notes/note"]["get"]["parameters"]}
+    numbers = {"type": "array", "items": {"type": "integer"}}
+    assert found == {
+        "plain": numbers | {"default": []},
+        "optional": numbers,
+        "described": numbers | {"description": "Some numbers."},
+    }
 
 
 def test_an_answer_has_its_own_status_and_content_if_there_is_some() -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import io
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import falcon
 import falcon.testing
+import msgspec
 import pytest
 
 from hanami_core.errors import BadRequest, NotFound, PluginError
 from hanami_core.http import Api, Body, Empty, Route, RouteTable, expect_digest, raw_target
+from hanami_core.http.fields import convert, query_fields
 from hanami_core.http.paths import forms, is_template, parameters, without_converters
 
 
@@ -21,6 +23,52 @@ def request(**options: Any) -> falcon.Request:
 
 def handler(call: object, request: object) -> None:
     """Do nothing."""
+
+
+class Many(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Fields of a query that are lists, in all notations."""
+
+    plain: list[str] = []
+    optional: list[int] | None = None
+    unset: list[str] | msgspec.UnsetType = msgspec.UNSET
+    described: Annotated[list[str] | None, msgspec.Meta(description="Some names.")] = None
+    short: Annotated[list[Annotated[int, msgspec.Meta(ge=1)]], msgspec.Meta(max_length=2)] | None = None
+    several: tuple[int, ...] | None = None
+    different: frozenset[str] | None = None
+    single: str | None = None
+
+
+# -- queries -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("field", "wanted"),
+    [
+        ("plain", ["1", "2"]), ("optional", [1, 2]), ("unset", ["1", "2"]), ("described", ["1", "2"]),
+        ("short", [1, 2]), ("several", (1, 2)), ("different", frozenset("12")),
+    ],
+)  # fmt: skip
+def test_a_name_may_be_repeated_for_a_list(field: str, wanted: Any) -> None:
+    assert getattr(convert(Many, query_fields(f"{field}=1&{field}=2", Many)), field) == wanted
+    assert len(getattr(convert(Many, query_fields(f"{field}=1", Many)), field)) == 1
+
+
+def test_a_list_that_is_left_out_has_its_default() -> None:
+    left = convert(Many, query_fields("single=1", Many))
+    assert (left.plain, left.optional, left.unset, left.single) == ([], None, msgspec.UNSET, "1")
+
+
+def test_a_name_is_not_repeated_for_anything_else() -> None:
+    with pytest.raises(BadRequest) as caught:
+        query_fields("single=1&single=2", Many)
+    assert (caught.value.code, caught.value.parameters) == ("field_repeated", {"field": "single"})
+
+
+def test_a_list_of_a_query_is_held_to_its_rules() -> None:
+    for query in ("short=1&short=2&short=3", "short=0", "optional=x"):
+        with pytest.raises(BadRequest) as caught:
+            convert(Many, query_fields(query, Many))
+        assert str(caught.value.parameters["field"]).startswith(query.partition("=")[0])
 
 
 # -- paths -------------------------------------------------------------------------------------------------------------

@@ -176,7 +176,9 @@ def _parameters(request: type[msgspec.Struct]) -> list[Schema]:
 def _without_null(schema: Schema) -> Schema:
     # A query can leave a field out, but it can not say null.
     members = [member for member in schema.get("anyOf", [schema]) if member != {"type": "null"}]
-    given = {"default": schema["default"]} if schema.get("default") else {}
+    given = {name: value for name, value in schema.items() if name not in ("anyOf", "default")}
+    if schema.get("default") is not None:
+        given["default"] = schema["default"]
     return (members[0] if len(members) == 1 else {"anyOf": members}) | given
 
 
