@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import json
 import os
 import re
 import subprocess
@@ -15,6 +16,7 @@ from statistics import median
 import pytest
 
 from hanami_core.plugin_host import installed_plugins
+from tests.contracts import alone
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("hanami_core", "hanami_plugins", "hanami_server", "hanami_sdk", "hanami_cli")
@@ -40,43 +42,21 @@ def module_name(path: Path) -> str:
     return ".".join(names[:-1] if names[-1] == "__init__" else names)
 
 
-# One child for each module, on every processor.
-IMPORT_ALONE = """
-import os, sys, traceback
-failed = []
-children = {}
-
-def wait():
-    pid, status = os.wait()
-    name = children.pop(pid)
-    if status:
-        failed.append(name)
-
-for name in sys.stdin.read().split():
-    if len(children) == len(os.sched_getaffinity(0)):
-        wait()
-    pid = os.fork()
-    if not pid:
-        try:
-            __import__(name)
-        except BaseException:
-            traceback.print_exc()
-            os._exit(1)
-        os._exit(0)
-    children[pid] = name
-while children:
-    wait()
-sys.exit(f"can not be imported alone: {failed}" if failed else 0)
-"""
-
-
-@pytest.mark.parametrize("package", PACKAGES)
-def test_every_module_imports_alone_without_a_warning(package: str) -> None:
-    names = [module_name(path) for path in sources(package) if path.name != "__main__.py"]
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", IMPORT_ALONE], input="\n".join(names), capture_output=True, text=True
-    )
+@pytest.mark.timeout(300)  # as many processes as modules; a busy machine takes its time
+def test_every_module_imports_alone_without_a_warning() -> None:
+    files = {module_name(path): path for path in sources(*PACKAGES) if path.name != "__main__.py"}
+    command = [sys.executable, "-W", "error", "-P", alone.__file__]
+    work = json.dumps(alone.groups(files))
+    done = subprocess.run(command, input=work, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-4000:]
+
+
+def test_a_module_that_can_not_be_imported_alone_is_found() -> None:
+    names = ["hanami_core.ids", "hanami_core.no_such_module"]
+    command = [sys.executable, "-W", "error", "-P", alone.__file__]
+    done = subprocess.run(command, input=json.dumps([(["json"], names)]), capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "can not be imported alone: ['hanami_core.no_such_module']" in done.stderr
 
 
 HEAVY = ("numba", "llvmlite", "cupy", "lark.tools")
