@@ -54,7 +54,8 @@ class Action:
 
     `name` is ``noun.verb``, empty for an endpoint that no route serves; `endpoint` and `method` are what policy files
     call it; an empty `endpoint` is nothing that a policy file can list, so `roles` decide. `roles` are those that the
-    route suggests; `resource` is the model whose rows are asked for, or None for the action itself.
+    route suggests; `resource` is the model whose rows are asked for, or None for the action itself. `api` is the Api
+    that has named the endpoint, empty if none did.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Action:
     verb: Verb
     roles: tuple[str, ...]
     resource: type[Record] | None = None
+    api: str = ""
 
 
 @dataclass(frozen=True)

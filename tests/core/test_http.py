@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 
 import falcon
@@ -11,6 +12,7 @@ import falcon.testing
 import msgspec
 import pytest
 
+from hanami_core.access import Actor
 from hanami_core.errors import BadRequest, NotFound, PluginError
 from hanami_core.http import Api, Body, Empty, Route, RouteTable, expect_digest, raw_target
 from hanami_core.http.fields import convert, query_fields
@@ -123,6 +125,45 @@ def test_a_route_of_the_whole_site_is_answered_by_its_own_api() -> None:
     page = Route("GET", "/", "front.page", Empty, dict, handler, anonymous=True, api="front", root=True)
     table = RouteTable({"front": front, "rest": rest}, [page])
     assert [table.api_of(path).name for path in ("/", "/front/x", "/other")] == ["front", "front", "rest"]
+
+
+def test_an_action_has_the_endpoint_of_the_api_that_is_asked_for() -> None:
+    own, other = Api("native", "/new", fallback=True), Api("other", "/old")
+    routes = [
+        Route("POST", "/work", "work.create", Empty, dict, handler, api="other", covers=("work.add", "work.ask")),
+        Route("POST", "/work/add", "work.add", Empty, dict, handler),
+    ]
+    table = RouteTable({"native": own, "other": other}, routes)
+
+    def endpoint(name: str, *api: str) -> str | None:
+        found = table.named(name, *api)
+        assert found is None or found.name == name
+        return found and found.endpoint
+
+    assert [endpoint("work.add", *api) for api in ((), ("native",), ("other",))] == ["new/work/add"] * 2 + ["old/work"]
+    assert endpoint("work.add", "third") == "new/work/add"
+    assert [endpoint("work.ask"), endpoint("work.none")] == ["old/work", None]
+
+
+def test_a_login_says_by_which_names_policies_are_asked_about_a_socket() -> None:
+    class Marked(Api):
+        attributes: ClassVar = {"age": "old"}
+
+    own, other, third = Api("own", "/new", fallback=True), Marked("other", "/old"), Api("third", "/third")
+    table = RouteTable({"own": own, "other": other, "third": third})
+    plain = Actor("yui", "Yui", "home", "member")
+    marked = replace(plain, attributes={"age": "old", "more": "x"})
+    assert [other.knows(actor) for actor in (plain, marked)] == [False, True]
+    assert not own.knows(plain)
+    for spoken in (own, other, third):
+        assert table.api_of_socket(marked, spoken) is other
+    assert [table.api_of_socket(plain, spoken) for spoken in (own, other, third)] == [own, own, third]
+
+
+@pytest.mark.parametrize("covers", [("work",), ("work.add", "Work.Add")])
+def test_a_route_covers_actions(covers: tuple[str, ...]) -> None:
+    with pytest.raises(PluginError, match="actions must look like noun"):
+        Route("POST", "/work", "work.create", Empty, dict, handler, covers=covers)
 
 
 # -- routes and apis ---------------------------------------------------------------------------------------------------

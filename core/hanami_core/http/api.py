@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hanami_core.access import Action
+from hanami_core.access import Action, Actor
 from hanami_core.clock import Moment
 from hanami_core.errors import (
     BY_STATUS,
@@ -90,6 +90,11 @@ class Api:
 
     sentences: Mapping[str, str] = {}
     """Texts for codes of errors; ``{name}`` stands for a parameter."""
+    attributes: Mapping[str, str] = {}
+    """What `Actor.attributes` has of everybody who has logged in at this Api, and of nobody else.
+
+    Without them nobody can be told by his credential to be a client of this Api.
+    """
 
     def __init__(
         self,
@@ -129,12 +134,16 @@ class Api:
 
     def action(self, route: Route) -> Action:
         """Return the action that a caller of a route needs."""
-        return Action(route.action, route.method, self.endpoint(route), route.verb, route.roles)
+        return Action(route.action, route.method, self.endpoint(route), route.verb, route.roles, api=self.name)
 
     def socket_action(self, action: Action) -> Action:
         """Return the action that a socket of this Api needs, given that of its target, whose endpoint has no prefix."""
         endpoint = f"{self.prefix}/{action.endpoint}".lstrip("/") if action.endpoint else ""
-        return replace(action, endpoint=endpoint)
+        return replace(action, endpoint=endpoint, api=self.name)
+
+    def knows(self, actor: Actor) -> bool:
+        """Tell whether an actor has logged in at this Api, which only the `attributes` of an Api tell."""
+        return bool(self.attributes) and self.attributes.items() <= actor.attributes.items()
 
     # -- requests -----------------------------------------------------------------------------------------------------
 

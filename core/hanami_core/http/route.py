@@ -50,6 +50,8 @@ class Route:
             those settings allow is not collected before the handler runs, who reads ``call.body``.
         root: whether the path is one of the whole site, below no prefix.
         errors: sentences for codes of errors that the Api does not know, with ``{name}`` for a parameter.
+        covers: further actions that a call may be, as its fields say: whoever may call the route may do each of them,
+            such as by the frames of a websocket.
         status: status of an answer, such as 201; a handler that has several sets ``call.resp.status``. Without one it
             is 200, or 204 if there is no content.
     """
@@ -67,6 +69,7 @@ class Route:
     root: bool = False
     errors: Mapping[str, str] = field(default_factory=dict, hash=False)
     status: int | None = None
+    covers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a route that breaks the rules."""
@@ -76,7 +79,7 @@ class Route:
                 is_template(self.path),
                 "path must begin with / and be made of letters, digits, _ . - : ~ and {parameters}",
             ),
-            (bool(_ACTION.fullmatch(self.action)), "action must look like noun.verb"),
+            (all(map(_ACTION.fullmatch, (self.action, *self.covers))), "actions must look like noun.verb"),
             (self._strict(), "request must be None or a struct that forbids unknown fields"),
             (callable(self.handler), "handler must be callable"),
             (self.max_body is None or self.max_body >= 0, "max_body must not be negative"),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-from hanami_core.access import Action
+from hanami_core.access import Action, Actor
 from hanami_core.http.api import Api
 from hanami_core.http.route import NATIVE, SAFE_METHODS, Route
 
@@ -65,10 +65,28 @@ class RouteTable:
         """Return the route with a method and the name that policy files have for its path."""
         return self._actions.get((method, endpoint))
 
-    def named(self, name: str) -> Action | None:
-        """Return the action of a route by its name, or None if no route has it; the native Api comes first."""
-        found = [bound for bound in self if bound.route.action == name]
-        return min(found, key=lambda bound: bound.api.name != NATIVE).action if found else None
+    def named(self, name: str, api: str = NATIVE) -> Action | None:
+        """Return the action of a route by its name, or None if no route has it.
+
+        That of the Api with the name `api` comes first, then that of the native one. An action that a route only covers
+        has the endpoint of the route.
+        """
+        found = [bound for bound in self if name in (bound.route.action, *bound.route.covers)]
+        if not found:
+            return None
+        bound = min(found, key=lambda one: (one.api.name != api, one.api.name != NATIVE, one.route.action != name))
+        return replace(bound.action, name=name)
+
+    def api_of_socket(self, actor: Actor, spoken: Api) -> Api:
+        """Return the Api by whose names policies are asked about a socket that no path has a target for.
+
+        It is the one at which the actor has logged in, as far as that can be told, else the one that the client speaks;
+        but not one that would know its own actors.
+        """
+        for api in self.apis.values():
+            if api.knows(actor):
+                return api
+        return spoken if not spoken.attributes else self.fallback or spoken
 
     def action(self, method: str, endpoint: str) -> Action:
         """Return the action that a call of an endpoint needs.

@@ -299,10 +299,10 @@ class ApiConformance:
             assert (action.verb, action.roles) == (declared.verb, declared.roles)
 
     def test_actions_of_sockets_stay_what_they_are(self, api: Api) -> None:
-        """Only the endpoint becomes one of the Api; what has none gets none."""
+        """Only the endpoint becomes one of the Api, which is noted; what has none gets none."""
         action = Action("notes.watch", "PUT", "notes/watch", "write", ("member",))
         changed = api.socket_action(action)
-        assert replace(changed, endpoint="") == replace(action, endpoint="")
+        assert replace(changed, endpoint="") == replace(action, endpoint="", api=api.name)
         assert changed.endpoint.endswith(action.endpoint)
         assert api.socket_action(replace(action, endpoint="")).endpoint == ""
 

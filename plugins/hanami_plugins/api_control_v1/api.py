@@ -7,10 +7,12 @@ does.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import falcon
 
+from hanami_core.access import Action
 from hanami_core.http import ApiDescription, Route
 from hanami_plugins.api_control_v1.sentences import SENTENCES
 from hanami_plugins.api_v1_0alpha import NativeApi
@@ -28,13 +30,19 @@ class ControlApi(NativeApi):
     """The API of v0.4.0 and v0.4.1."""
 
     sentences = SENTENCES
+    attributes = ATTRIBUTES
 
     def __init__(self) -> None:
         super().__init__(PREFIX, name=NAME, server=SERVER, fallback=False)
 
     def endpoint(self, route: Route) -> str:
         """Return the path without ``control``, as policy files of this generation list it."""
-        return SHORT_PREFIX.lstrip("/") + route.path
+        return _listed(route.path)
+
+    def socket_action(self, action: Action) -> Action:
+        """Return the action of a target with the endpoint of this generation."""
+        named = super().socket_action(action)
+        return replace(named, endpoint=_listed(f"/{action.endpoint}")) if action.endpoint else named
 
     @property
     def description(self) -> ApiDescription:
@@ -48,6 +56,7 @@ class ShortPrefix(NativeApi):
     """Leads the prefix that the documents of v0.4 use to the one that its clients use."""
 
     sentences = SENTENCES
+    attributes = ATTRIBUTES
 
     def __init__(self, api: ControlApi) -> None:
         super().__init__(SHORT_PREFIX, name=f"{NAME}_short", server=SERVER, fallback=False)
@@ -58,6 +67,14 @@ class ShortPrefix(NativeApi):
         path = super().admit(request)
         request.context.api = self._api
         return PREFIX + path.removeprefix(SHORT_PREFIX)
+
+    def socket_action(self, action: Action) -> Action:
+        """Return the action that a socket below the other prefix needs."""
+        return self._api.socket_action(action)
+
+
+def _listed(path: str) -> str:
+    return SHORT_PREFIX.lstrip("/") + path
 
 
 def route(method: str, path: str, action: str, request: Any, response: Any, handler: Callable[..., Any]) -> Route:

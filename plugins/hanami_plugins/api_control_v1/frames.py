@@ -41,7 +41,7 @@ class BrickMessages:
 
     def used_by(self, actor: Actor) -> bool:
         """Tell whether an actor has logged in at the API of v0.4."""
-        return actor.attributes == ATTRIBUTES
+        return ATTRIBUTES.items() <= actor.attributes.items()
 
     def recognises(self, message: bytes) -> bool:
         """Tell whether field 5 holds values; in later generations it is a number."""

@@ -15,7 +15,7 @@ from hanami_core.ids import Name, Uuid
 from hanami_core.network import Input, Output, Template
 from hanami_core.queue import Task
 from hanami_plugins import clusters, datasets, tasks
-from hanami_plugins.api_control_v1.api import route
+from hanami_plugins.api_control_v1.api import NAME, route
 from hanami_plugins.api_control_v1.datasets import INPUTS, OUTPUTS
 from hanami_plugins.api_control_v1.shapes import NamedUuid
 from hanami_plugins.tasks import Binding, Result
@@ -23,6 +23,8 @@ from hanami_plugins.tasks import Binding, Result
 LIST_HEADER = ("uuid", "state", "percentage", "queued", "start", "end")
 PICTURES = "mnist"
 ABORTED = "aborted"
+COVERED = ("tasks.train", "tasks.request")
+"""What the other generation has a route of its own for."""
 
 
 class CreateTask(msgspec.Struct, forbid_unknown_fields=True):
@@ -60,7 +62,7 @@ class TaskAnswer(msgspec.Struct):
 def routes() -> list[Route]:
     """Return the routes."""
     return [
-        route("POST", "/task", "tasks.create", CreateTask, NamedUuid, create),
+        Route("POST", "/task", "tasks.create", CreateTask, NamedUuid, create, api=NAME, covers=COVERED),
         route("GET", "/task", "tasks.get", TaskOfCluster, TaskAnswer, get),
         route("GET", "/task/all", "tasks.list", OfCluster, Listing, list_all),
         route("DELETE", "/task", "tasks.delete", TaskOfCluster, Empty, delete),

@@ -23,7 +23,7 @@ requires = ("clusters",)
 
 ROLES = ("admin", "member")
 FRAMES = {TRAIN: "tasks.train", REQUEST: "tasks.request"}
-"""What frames do is what tasks do, and needs the same permission."""
+"""What frames do is what tasks do, and needs the same permission, under the names of the Api that opened the socket."""
 
 
 MISSING = "target_cluster_missing"
@@ -62,7 +62,7 @@ def _refused(runtime: Runtime, access: Access) -> dict[int, str]:
     """Return for each kind of frames that the actor may not send why not; a frame itself asks no rule."""
     refused = {}
     for kind, name in FRAMES.items():
-        action = runtime.routes.named(name) or replace(access.action, name=name)
+        action = runtime.routes.named(name, access.action.api) or replace(access.action, name=name)
         try:
             Access(access.actor, action, runtime.plugins.access_rules).require()
         except Forbidden as error:

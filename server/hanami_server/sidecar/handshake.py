@@ -29,10 +29,11 @@ log = logging.getLogger("hanami.sockets")
 
 
 class Caller(NamedTuple):
-    """Who asks, and which Api they speak."""
+    """Who asks, which Api they speak, and which one gives the names that policies are asked by."""
 
     api: Api
     actor: Actor
+    named_by: Api
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,8 @@ class Handshake:
             target = self._runtime.targets.get(opening.target)
             if target is None or target.path:
                 raise BadRequest("target_unknown", target=opening.target[:64])
-            return self._open(target, Caller(chosen, actor), opening.resource, connection, hops)
+            caller = Caller(chosen, actor, self._runtime.routes.api_of_socket(actor, chosen))
+            return self._open(target, caller, opening.resource, connection, hops)
 
         return _guarded(decide, lambda: chosen)
 
@@ -99,7 +101,7 @@ class Handshake:
         api = self._runtime.routes.api_of(request.path)
 
         def decide() -> Outcome:
-            caller = Caller(api, identify(self._runtime, api, request))
+            caller = Caller(api, identify(self._runtime, api, request), api)
             return self._open(target, caller, connection.request.parameters.get("uuid", ""), connection, hops)
 
         return _guarded(decide, lambda: api)
@@ -107,7 +109,7 @@ class Handshake:
     def _open(
         self, target: SocketTarget, caller: Caller, uuid: str, connection: SocketConnection, hops: int
     ) -> Opened | Redirect:
-        action = caller.api.socket_action(target.action)
+        action = caller.named_by.socket_action(target.action)
         access = Access(caller.actor, action, self._runtime.plugins.access_rules)
         access.require()
         host = target.host(self._runtime, uuid)
