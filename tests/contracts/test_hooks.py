@@ -63,7 +63,8 @@ def test_the_reference_is_up_to_date() -> None:
 
 @pytest.mark.parametrize("name", HOOKS)
 def test_a_hook_has_a_test(name: str) -> None:
-    files = ROOT / "tests" / "core" / "test_plugin_host.py", ROOT / "tests" / "cli" / "test_cli_hooks.py"
+    core = (ROOT / "tests" / "core" / f"test_plugin_{part}.py" for part in ("hooks", "registries", "hookspecs"))
+    files = *core, ROOT / "tests" / "cli" / "test_cli_hooks.py"
     tests = "".join(file.read_text() for file in files)
     group = f'"{name}"' in tests or f"def test_hook_{name}" in tests
     assert group

@@ -13,6 +13,7 @@ from hanami_core.storage.contract import StorageContext
 from hanami_core.testing.storage import bound_to, make_core_tables, storage_context
 from hanami_plugins.blobs_files import FileBackend
 from hanami_plugins.database_sqlite import SqliteBackend
+from tests.core.queue_kit import Bench
 
 
 @pytest.fixture
@@ -27,3 +28,9 @@ def blobs(context: StorageContext) -> Iterator[Blobs]:
     with bound_to(SqliteBackend().open(context)):
         make_core_tables()
         yield Blobs(BlobStores({"files": FileBackend()}, "files", context))
+
+
+@pytest.fixture
+def bench(blobs: Blobs) -> Bench:
+    """A queue."""
+    return Bench(blobs)

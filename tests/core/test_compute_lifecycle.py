@@ -18,7 +18,7 @@ from hanami_core.testing.hosts import HostConformance, host_context
 from hanami_plugins.hosts import ListedHost, list_hosts
 from hanami_server.sidecar.probe import Probe
 from tests import mine
-from tests.core.test_plugin_host import SETTINGS, plugin, state
+from tests.core.plugin_kit import SETTINGS, plugin, state
 from tests.mine import MineHost, MineRules
 from tests.whole import Whole
 

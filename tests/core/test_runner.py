@@ -8,9 +8,7 @@ from typing import Any, cast
 
 from hanami_core.queue import Task, TaskRunner
 from hanami_core.runtime import Runtime
-from tests.core.test_queue import Bench, bench
-
-__all__ = ["bench"]
+from tests.core.queue_kit import Bench
 
 
 def test_a_task_that_is_claimed_while_the_runner_stops_is_handed_back(bench: Bench) -> None:

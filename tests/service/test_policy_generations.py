@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import websocket
@@ -99,7 +99,7 @@ def send(socket: websocket.WebSocket, generation: str, name: str, process: int, 
     else:
         message = cluster_io()(bufferName=name, targetBufferType=EXPECTED if name == "label" else 0, **fields)
     socket.send_binary(message.SerializeToString())
-    return cast(bytes | str, socket.recv())
+    return socket.recv()
 
 
 def refused(answer: bytes | str) -> bool:
