@@ -189,7 +189,9 @@ def test_a_dataset_has_the_fields_of_v04(app: NativeApp, old: Old) -> None:
     assert set(announced) == {
         *("name", "owner_id", "project_id", "type", "uuid", "uuid_input_file", "uuid_label_file", "visibility")
     }
-    assert old.ask("GET", "dataset/progress", uuid=announced["uuid"]) == {"complete": False, "uuid": announced["uuid"]}
+    arrived = {announced["uuid_input_file"]: 0, announced["uuid_label_file"]: 0}
+    progress = old.ask("GET", "dataset/progress", uuid=announced["uuid"])
+    assert progress == {"complete": False, "received": arrived, "uuid": announced["uuid"]}
 
 
 def test_the_short_prefix_leads_to_the_same_calls(app: NativeApp) -> None:

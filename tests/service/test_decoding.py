@@ -1,4 +1,4 @@
-"""Decoding on a real server, when the worker dies in the middle of it."""
+"""Decoding on a real server, when the worker dies in the middle of it, or takes its time."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from hanami_sdk import Client
+from hanami_sdk.v04 import dataset, hanami_token
 from hanami_server.local import LocalServer
 from tests.server.harness import alive, descendants, install, until
 from tests.service.wire import Wire
@@ -86,3 +87,33 @@ def test_a_decoding_survives_the_death_of_its_worker(server: LocalServer) -> Non
     until(lambda: not list((server.data_dir / "staging").iterdir()), 5, "a staged file was left behind")
     with closing(sqlite3.connect(server.data_dir / "hanami.db")) as database:
         assert database.execute("select state, fence from task where kind = 'decode'").fetchall() == [("finished", 2)]
+
+
+def test_progress_of_v04_is_complete_when_the_table_can_be_used(server: LocalServer) -> None:
+    login = hanami_token.request_token(server.address, server.user, server.passphrase), server.address
+    worker = child(server, "worker")
+    uploaded: list[str] = []
+    thread = threading.Thread(
+        target=lambda: uploaded.append(dataset.upload_csv_files(*login, "table", b"a,b\n1,2\n3,4\n"))
+    )
+    wire = Wire(server.address, login[0])
+
+    def decoding() -> str:
+        found = [row[0] for row in wire.query("GET", "/control/v1/dataset/all").json["body"]]
+        return next((uuid for uuid in found if "decoding" in progress(uuid)), "")
+
+    def progress(uuid: str) -> str:
+        return wire.query("GET", "/control/v1/dataset/progress", uuid=uuid).text
+
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        thread.start()
+        uuid = until(decoding)
+        assert json.loads(progress(uuid))["complete"] is False
+        assert json.loads(dataset.get_dataset(*login, uuid))["lines"] == 0
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    assert dataset.wait_until_upload_complete(*login, uuid) is True
+    assert json.loads(dataset.get_dataset(*login, uuid))["lines"] == 2
+    thread.join(30)
+    assert uploaded == [uuid]

@@ -7,12 +7,13 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from hanami_core.errors import Conflict, InvalidFile
 from hanami_core.http import Call, Empty, Listing, Paging, Route, listing
 from hanami_core.ids import Name, Uuid
 from hanami_plugins import datasets
 from hanami_plugins.api_control_v1.api import route
 from hanami_plugins.api_control_v1.shapes import OWNED_HEADER, ByUuid, OnlyUuid, Owned, owned
-from hanami_plugins.datasets import RESULT, Dataset
+from hanami_plugins.datasets import DECODING, REFUSED, RESULT, Dataset
 
 PARTS = {"mnist": ("input", "label"), "csv": ("input",)}
 """Files of the formats that this generation knows."""
@@ -71,20 +72,34 @@ class DatasetAnswer(Owned):
     type: str
 
 
+class Finished(OnlyUuid):
+    """The uuid of a dataset. While its files are still being decoded, `state` is ``decoding``."""
+
+    state: str | msgspec.UnsetType = msgspec.UNSET
+
+
 class Progress(msgspec.Struct):
-    """Whether all files have arrived."""
+    """Whether all files have arrived, and, as soon as the upload was finalised, whether the dataset can be used.
+
+    Until then `received` tells of each file how many bytes have arrived from its start on. While they are being
+    decoded, `state` is ``decoding`` and `percentage` tells how far that is. A decoding that came to nothing is an
+    error, which tells why.
+    """
 
     complete: bool
+    received: dict[str, int]
     uuid: str
+    state: str | msgspec.UnsetType = msgspec.UNSET
+    percentage: float | msgspec.UnsetType = msgspec.UNSET
 
 
 def routes() -> list[Route]:
     """Return the routes."""
     return [
         route("POST", "/mnist/dataset", "datasets.create", AnnounceMnist, Announced, announce_mnist),
-        route("PUT", "/mnist/dataset", "datasets.finalise", FinishMnist, OnlyUuid, finish_mnist),
+        route("PUT", "/mnist/dataset", "datasets.finalise", FinishMnist, Finished, finish_mnist),
         route("POST", "/csv/dataset", "datasets.create", AnnounceCsv, Announced, announce_csv),
-        route("PUT", "/csv/dataset", "datasets.finalise", FinishCsv, OnlyUuid, finish_csv),
+        route("PUT", "/csv/dataset", "datasets.finalise", FinishCsv, Finished, finish_csv),
         route("GET", "/dataset", "datasets.get", ByUuid, DatasetAnswer, get),
         route("DELETE", "/dataset", "datasets.delete", ByUuid, Empty, delete),
         route("GET", "/dataset/all", "datasets.list", Paging, Listing, list_all),
@@ -108,19 +123,20 @@ def _announce(call: Call, kind: str, request: AnnounceMnist | AnnounceCsv) -> di
     return owned(dataset) | {"type": kind} | {f"uuid_{part}_file": files[part].uuid for part in PARTS[kind]}
 
 
-def finish_mnist(call: Call, request: FinishMnist) -> OnlyUuid:
+def finish_mnist(call: Call, request: FinishMnist) -> Finished:
     """Turn uploaded pictures and labels into a dataset."""
     return _finish(call, "mnist", request)
 
 
-def finish_csv(call: Call, request: FinishCsv) -> OnlyUuid:
+def finish_csv(call: Call, request: FinishCsv) -> Finished:
     """Turn an uploaded table into a dataset."""
     return _finish(call, "csv", request)
 
 
-def _finish(call: Call, kind: str, request: FinishMnist | FinishCsv) -> OnlyUuid:
+def _finish(call: Call, kind: str, request: FinishMnist | FinishCsv) -> Finished:
     files = {part: getattr(request, f"uuid_{part}_file") for part in PARTS[kind]}
-    return OnlyUuid(datasets.finalise_dataset(call.runtime, call.access, kind, request.uuid, files).uuid)
+    dataset = datasets.finalise_dataset(call.runtime, call.access, kind, request.uuid, files)
+    return Finished(dataset.uuid, dataset.state if dataset.state == DECODING else msgspec.UNSET)
 
 
 def get(call: Call, request: ByUuid) -> dict[str, Any]:
@@ -159,6 +175,14 @@ def delete(call: Call, request: ByUuid) -> Empty:
 
 
 def progress(call: Call, request: ByUuid) -> Progress:
-    """Tell whether all files have arrived."""
+    """Tell whether all files have arrived, or after that whether the dataset can be used, and why it can not be."""
     found = datasets.upload_progress(call.runtime, call.access, request.uuid)
-    return Progress(found.complete, request.uuid.lower())
+    uuid = request.uuid.lower()
+    if found.state == REFUSED:
+        raise InvalidFile(found.error)
+    if found.error:
+        raise Conflict("decoding_failed", uuid=uuid, reason=found.error)
+    # Released clients ask until all has arrived, then finalise the upload; who asks later wants to use the dataset.
+    if found.state == DECODING:
+        return Progress(False, found.received, uuid, DECODING, found.percentage)
+    return Progress(found.complete, found.received, uuid)

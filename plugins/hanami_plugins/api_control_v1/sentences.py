@@ -14,6 +14,7 @@ SENTENCES = NATIVE | {
     "body_nested_too_deeply": UNPARSED + "nested too deeply",
     "body_no_object": UNPARSED + "the body must be a JSON object",
     "body_number_too_big": UNPARSED + "a number is out of range",
+    "decoding_failed": "Data-set with uuid '{uuid}' could not be decoded, finalise it again: {reason}",
     "credential_expired": REFUSED,
     "credential_invalid": REFUSED,
     "credential_missing": REFUSED,

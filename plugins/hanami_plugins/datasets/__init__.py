@@ -17,7 +17,7 @@ from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
 from hanami_core.storage.database import Record
 from hanami_plugins.datasets import decode, routes, service
-from hanami_plugins.datasets.models import Dataset
+from hanami_plugins.datasets.models import DECODING, REFUSED, Dataset
 from hanami_plugins.datasets.service import (
     RESULT,
     WAITING,
@@ -41,6 +41,8 @@ from hanami_plugins.datasets.service import (
 )
 
 __all__ = [
+    "DECODING",
+    "REFUSED",
     "RESULT",
     "Dataset",
     "DecodingFailed",
