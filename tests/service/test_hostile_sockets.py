@@ -1,4 +1,4 @@
-"""Websockets of clients that say something wrong, or nothing at all."""
+"""Websockets of clients of both generations that say something wrong, or nothing at all."""
 
 from __future__ import annotations
 
@@ -11,9 +11,21 @@ from typing import Any
 import pytest
 import websocket
 
+from hanami_plugins.api_control_v1.frames import cluster_io as brick_io
 from hanami_plugins.direct_io.messages import cluster_io
 from hanami_sdk import Client, Cluster
+from hanami_server.local import LocalServer
 from tests.service.wire import NO_OBJECT, NOBODY, Wire
+
+NATIVE, OLD = "/v1.0alpha", "/control/v1"
+
+
+@pytest.fixture(params=[NATIVE, OLD])
+def wire(request: pytest.FixtureRequest, server: LocalServer) -> Wire:
+    """The admin's connection, with a token of one generation."""
+    login = {"id": server.user, "password": server.passphrase}
+    answer = Wire(server.address).body("POST", f"{request.param}/token", login)
+    return Wire(server.address, answer.json["token"])
 
 
 @contextlib.contextmanager
@@ -105,6 +117,38 @@ FRAMES: dict[str, tuple[Any, str]] = {
 }
 
 
+Brick = brick_io()
+FRAMES_OF_BRICKS: dict[str, tuple[Any, str]] = {
+    "text": ("text", "expected a binary ClusterIO-Message, got a text"),
+    "garbage": (b"\xff\xff\xff", "Got invalid ClusterIO-Message"),
+    "cut": (bytes.fromhex("2005"), "numberOfValues is 5, but the message holds 0 values"),
+    "empty": (b"", "bufferName '' is unknown, expected one of: picture_hex, label_hex"),
+    "unknown brick": (Brick(brickName="x", numberOfValues=1, values=[1.0]), "bufferName 'x' is unknown"),
+    "far too many": (Brick(brickName="picture_hex", numberOfValues=10**13), "numberOfValues is 10000000000000, but"),
+    "most of all": (Brick(brickName="picture_hex", numberOfValues=2**64 - 1, values=[1.0]), "but the message holds 1"),
+    "more than said": (Brick(brickName="picture_hex", numberOfValues=1, values=[1.0, 2.0]), "but the message holds 2"),
+    "no value": (Brick(brickName="picture_hex"), "a buffer holds 1 to 1048576 values, got 0"),
+    "not a number": (Brick(brickName="picture_hex", numberOfValues=1, values=[float("nan")]), "values must be finite"),
+    "other process": (Brick(brickName="picture_hex", processType=5), "processType 5 is unknown"),
+    "untrained": (
+        Brick(brickName="picture_hex", isLast=True, numberOfValues=1, values=[1.0]),
+        "was never trained",
+    ),
+    "half of it": (
+        Brick(brickName="picture_hex", isLast=True, processType=1, numberOfValues=1, values=[1.0]),
+        "no values for 'label_hex' were sent yet",
+    ),
+    "of the other generation": (Io(bufferName="picture_hex", numberOfValues=1, values=[1.0]), ""),
+}
+RIGHT = {
+    NATIVE: (Io(bufferName="picture_hex", numberOfValues=1, values=[1.0]), "18012801320400000000"),
+    OLD: (Brick(brickName="picture_hex", numberOfValues=1, values=[1.0]), "180120012a0400000000"),
+}
+"""A frame that is right, and its answer."""
+WRONG = [*((NATIVE, *found) for found in FRAMES.values()), *((OLD, *found) for found in FRAMES_OF_BRICKS.values())]
+NAMES = [*(f"native, {name}" for name in FRAMES), *(f"v0.4, {name}" for name in FRAMES_OF_BRICKS)]
+
+
 @pytest.fixture
 def direct(wire: Wire, things: dict[str, str]) -> Iterator[None]:
     """Switch the fresh cluster to direct mode."""
@@ -114,11 +158,13 @@ def direct(wire: Wire, things: dict[str, str]) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("direct", "unchanged")
-@pytest.mark.parametrize("name", FRAMES)
+@pytest.mark.parametrize(
+    ("wire", "generation", "frame", "error"), [(w[0], *w) for w in WRONG], ids=NAMES, indirect=["wire"]
+)
 def test_a_frame_that_is_wrong_is_answered_and_another_may_follow(
-    wire: Wire, things: dict[str, str], name: str
+    wire: Wire, things: dict[str, str], generation: str, frame: Any, error: str
 ) -> None:
-    frame, error = FRAMES[name]
+    right, answered = RIGHT[generation]
     with opened(wire) as socket:
         assert say(socket, first(wire, things, uuid=things["fresh"]))["success"] is True
         for _ in range(5):
@@ -129,8 +175,8 @@ def test_a_frame_that_is_wrong_is_answered_and_another_may_follow(
             answer = json.loads(socket.recv())
             assert answer["success"] is False
             assert error in answer["error"]
-        socket.send_binary(Io(bufferName="picture_hex", numberOfValues=1, values=[1.0]).SerializeToString())
-        assert socket.recv() == bytes.fromhex("18012801320400000000")
+        socket.send_binary(right.SerializeToString())
+        assert socket.recv() == bytes.fromhex(answered)
 
 
 def test_a_long_answer_is_one_message(client: Client, cluster: Cluster) -> None:

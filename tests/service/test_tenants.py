@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,13 +11,16 @@ from typing import Any
 import msgspec
 import pytest
 import requests
+import websocket
 from falcon import inspect as falcon_inspect
 
+from hanami_core.http import BoundRoute
 from hanami_core.plugin_host import PluginHost, installed_plugins
 from hanami_core.runtime import Runtime
 from hanami_sdk import Client, Cluster, Dataset
 from hanami_server.app import create_app
 from hanami_server.local import LocalServer
+from tests.service.routes import every_route, fields_of, names_something
 from tests.service.wire import holdings
 
 ANONYMOUS = {
@@ -47,8 +52,10 @@ def routes(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
 
 def test_every_route_refuses_without_a_token(server: LocalServer, routes: list[tuple[str, str]]) -> None:
     assert len(routes) > 30
-    for method, path in routes:
-        if (method, path) in ANONYMOUS:
+    short = [(method, path.removeprefix("/control")) for method, path in routes if path.startswith("/control/v1/")]
+    assert len(short) > 30
+    for method, path in [*routes, *short]:
+        if (method, path) in ANONYMOUS | {("POST", "/v1/token")}:
             continue
         for headers in ({}, {"X-Auth-Token": ""}, {"X-Auth-Token": "a.b.c"}):
             answer = requests.request(method, server.address + path, headers=headers, data="{}", timeout=10)
@@ -66,70 +73,96 @@ def stranger(server: LocalServer) -> Iterator[Client]:
             yield other
 
 
-def test_a_stranger_finds_and_changes_nothing(
-    server: LocalServer,
-    client: Client,
-    stranger: Client,
-    dataset: Dataset,
-    cluster: Cluster,
-    routes: list[tuple[str, str]],
-) -> None:
+@pytest.fixture(scope="module")
+def bound(server: LocalServer) -> list[BoundRoute]:
+    """Every route of every Api that has fields, with its request struct."""
+    return every_route(server.data_dir)
+
+
+@pytest.fixture
+def foreign(client: Client, dataset: Dataset, cluster: Cluster) -> dict[str, str]:
+    """Identities of somebody else's resources, by the noun that stands in paths."""
     client.train(cluster, {"picture_hex": dataset["picture"]}, {"label_hex": dataset["label"]})
-    task = client.tasks(cluster)[0]
-    checkpoint = client.save(cluster, "mine")
-    values: dict[str, Any] = {
-        "cluster_uuid": cluster.uuid,
-        "checkpoint_uuid": checkpoint.uuid,
-        "reference_uuid": dataset.uuid,
-        "host_uuid": client.hosts()[0].uuid,
-        "new_state": "DIRECT",
-        "column_name": "picture",
-        "inputs": [{"dataset_uuid": dataset.uuid, "dataset_column": "picture", "hexagon_name": "picture_hex"}],
-        "outputs": [{"dataset_uuid": dataset.uuid, "dataset_column": "label", "hexagon_name": "label_hex"}],
-        "results": [{"dataset_column": "answer", "hexagon_name": "label_hex"}],
-        "uuid_input_file": dataset.uuid,
-        "uuid_label_file": dataset.uuid,
+    result = client.request(cluster, {"picture_hex": dataset["picture"]}, {"label_hex": "answer"})
+    return {
+        "cluster": cluster.uuid,
+        "dataset": dataset.uuid,
+        "task": client.tasks(cluster)[0].uuid,
+        "checkpoint": client.save(cluster, "mine").uuid,
+        "request_result": result.uuid,
     }
-    own = {"dataset": dataset.uuid, "checkpoint": checkpoint.uuid, "task": task.uuid}
-    needs = fields_of(server, stranger)
-    token = stranger_token(server)
+
+
+def test_a_stranger_finds_and_changes_nothing(
+    server: LocalServer, client: Client, stranger: Client, foreign: dict[str, str], bound: list[BoundRoute]
+) -> None:
+    known = foreign | {"host": client.hosts()[0].uuid, "user": server.user, "project": "admin"}
+    tokens = Tokens(server)
     before = holdings(server.data_dir)
-    for method, path in routes:
-        noun = path.split("/")[2] if path.count("/") > 1 else ""
-        given = values | {"uuid": own.get(noun, cluster.uuid), "name": "stolen"}
-        body = {key: given[key] for key in needs(method, path) if key in given}
-        if (
-            set(needs(method, path)) - set(given)
-            or not body
-            or (path.endswith(("/cluster", "/token")) and method != "GET")
-        ):
+    tried: set[str] = set()
+    for one in bound:
+        if one.route.anonymous or not names_something(one):
             continue
-        if not set(body) & {"uuid", "cluster_uuid"}:
-            continue
-        kwargs: Any = {"params": body} if method in ("GET", "DELETE") else {"json": body}
-        answer = requests.request(method, server.address + path, headers={"X-Auth-Token": token}, timeout=10, **kwargs)
-        assert answer.status_code in (401, 404), (method, path, answer.status_code, answer.text)
+        answer = tokens.call(one, fields_of(one, known))
+        assert answer.status_code in (401, 404), (one.key, answer.status_code, answer.text)
+        tried.add(one.api.name)
     assert holdings(server.data_dir) == before
+    assert tried >= {"native", "control_v1"}
     assert stranger.datasets() == stranger.clusters() == stranger.checkpoints() == []
 
 
-def stranger_token(server: LocalServer) -> str:
-    from hanami_sdk import hanami_token
+def test_no_list_shows_a_stranger_what_is_not_his(
+    server: LocalServer, stranger: Client, foreign: dict[str, str], bound: list[BoundRoute]
+) -> None:
+    tokens, seen = Tokens(server), 0
+    for one in bound:
+        needs = [field.name for field in msgspec.structs.fields(one.route.request) if field.required]
+        if one.route.method != "GET" or one.route.anonymous or needs:
+            continue
+        answer = tokens.call(one, {})
+        seen += 1
+        assert not [uuid for uuid in foreign.values() if uuid in answer.text], one.key
+    assert seen > 10
 
-    return hanami_token.request_token(server.address, *STRANGER)
+
+@pytest.mark.usefixtures("stranger")
+@pytest.mark.parametrize("prefix", ["/v1.0alpha", "/control/v1"])
+def test_no_socket_of_a_stranger_reaches_what_is_not_his(
+    server: LocalServer, foreign: dict[str, str], prefix: str
+) -> None:
+    token = Tokens(server)[prefix]
+    before = holdings(server.data_dir)
+    socket = websocket.create_connection(server.address.replace("http", "ws"), timeout=10)
+    with contextlib.closing(socket):
+        for target, text in (("cluster", "Cluster with UUID '{}' not found"), ("file_upload", "Tempfile with UUID")):
+            socket.send(json.dumps({"token": token, "target": target, "uuid": foreign["cluster"]}))
+            answer = json.loads(socket.recv())
+            assert answer["success"] is False
+            assert answer["error"].startswith(text.format(foreign["cluster"]))
+    assert holdings(server.data_dir) == before
 
 
-def fields_of(server: LocalServer, stranger: Client) -> Any:
-    """Return a function that tells the required fields of a route, read from the routes themselves."""
-    host = PluginHost(installed_plugins())
-    runtime = Runtime.open(server.data_dir, "api", environ={}, plugins=host)
-    table = {
-        bound.key: [field.name for field in msgspec.structs.fields(bound.route.request) if field.required]
-        for bound in runtime.routes
-        if bound.route.request is not None
-    }
-    runtime.close()
-    return lambda method, path: table.get((method, path), [])
+class Tokens(dict[str, str]):
+    """Tokens of the stranger by the prefix of the Api that has issued them."""
+
+    def __init__(self, server: LocalServer) -> None:
+        super().__init__()
+        self._server = server
+
+    def __missing__(self, prefix: str) -> str:
+        login = {"id": STRANGER[0], "password": STRANGER[1]}
+        answer = requests.post(f"{self._server.address}{prefix}/token", json=login, timeout=10)
+        # An Api without a login of its own is called with the native one.
+        self[prefix] = answer.json()["token"] if answer.ok else self["/v1.0alpha"]
+        return self[prefix]
+
+    def call(self, one: BoundRoute, fields: dict[str, Any]) -> requests.Response:
+        """Call a route as a client of its Api does."""
+        kwargs: Any = {"params": fields} if one.route.method in ("GET", "DELETE") else {"json": fields}
+        headers = {"X-Auth-Token": self[one.api.prefix]}
+        return requests.request(
+            one.route.method, self._server.address + one.path, headers=headers, timeout=10, **kwargs
+        )
 
 
 def test_request_structs_hold_no_path_and_accept_no_unknown_field(tmp_path: Path) -> None:
