@@ -21,7 +21,7 @@ class CreateCluster(msgspec.Struct, forbid_unknown_fields=True):
     """Fields of a new cluster; its template is in base64, or empty."""
 
     name: Name
-    template: str = ""
+    template: Annotated[str, Meta(max_length=1 << 17)] = ""
 
 
 class Save(msgspec.Struct, forbid_unknown_fields=True):

@@ -84,10 +84,14 @@ def create_dataset(
         The dataset, and the upload of each part.
 
     Raises:
-        BadRequest: if no plugin reads such files, or they have other parts.
+        BadRequest: if no plugin reads such files, they have other parts, or one is bigger than the operator allows.
         Conflict: if the actor has too many uploads already.
     """
     _check_parts(runtime, format_name, sizes)
+    limit = runtime.settings["datasets.max_upload"]
+    for part, size in sizes.items():
+        if size > limit:
+            raise BadRequest("field_too_big", field=f"{part}_data_size", limit=limit)
     actor = access.actor
     with atomic():
         dataset = Dataset.create(name=name, owner_id=actor.user_id, project_id=actor.project_id, format=format_name)
