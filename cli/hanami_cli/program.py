@@ -5,6 +5,7 @@ Owns the exit codes beyond those of `errors`. Must not know any command.
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import sys
@@ -27,6 +28,7 @@ def guarded(program: str, run: Callable[[], int]) -> int:
         program: its name.
         run: the program; returns its exit code.
     """
+    _complete_streams()
     try:
         code = run()
         sys.stdout.flush()
@@ -41,6 +43,20 @@ def guarded(program: str, run: Callable[[], int]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
     return code
+
+
+def _complete_streams() -> None:
+    """Make sure that all three streams are there, and that no character keeps a line from being written."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            # Otherwise the next file that is opened gets the number, and what is meant for the stream.
+            if (opened := os.open(os.devnull, os.O_RDWR)) != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            os.set_inheritable(number, True)
+            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115 - it lives as long as the program
+        elif mode == "w" and isinstance(stream := getattr(sys, name), io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def command_list(commands: Iterable[Command]) -> str:

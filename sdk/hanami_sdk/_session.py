@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from hanami_sdk import _http
+from hanami_sdk._forks import separate
 from hanami_sdk._http import API
 from hanami_sdk._retry import DEFAULT_SECONDS
 from hanami_sdk.hanami_exceptions import HanamiException, UnauthorizedException
@@ -51,6 +52,12 @@ class Session:
         self._identity: Mapping[str, Any] = {}
         self._lock = threading.RLock()
         self._connections: requests.Session | None = None
+        separate(self)
+
+    def after_fork(self) -> None:
+        """Open connections of its own in a forked process; the login goes on."""
+        self._lock = threading.RLock()
+        self._connections = None
 
     @classmethod
     def from_environment(

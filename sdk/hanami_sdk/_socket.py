@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+from hanami_sdk._forks import separate
 from hanami_sdk.hanami_exceptions import (
     ConnectionFailedException,
     HanamiException,
@@ -47,6 +48,16 @@ class Socket:
         self._refusal = refusal
         self._lock = threading.Lock()
         self._closed = threading.Event()
+        self._missing = "the connection is closed"
+        separate(self)
+
+    def after_fork(self) -> None:
+        """Leave the connection to the process that opened it."""
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._closed.set()
+        self._connection = None
+        self._missing = "the connection belongs to the process that opened it, open another one after a fork"
 
     @classmethod
     def open(
@@ -120,7 +131,7 @@ class Socket:
     def _guard(self, step: Callable[[WebSocket], R]) -> R:
         """Do one step on the connection. If it fails the connection is of no use any more."""
         if self._connection is None:
-            raise ConnectionFailedException("the connection is closed")
+            raise ConnectionFailedException(self._missing)
         try:
             return step(self._connection)
         except BaseException as error:

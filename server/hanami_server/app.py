@@ -21,6 +21,7 @@ from hanami_core.runtime import Runtime
 from hanami_core.storage.database import reset
 from hanami_server import process_metrics
 from hanami_server.answers import Answers
+from hanami_server.foreign_pages import foreign_pages
 from hanami_server.gate import Gate
 from hanami_server.health import LIVE_PATH, READY_PATH, Live, Ready
 from hanami_server.logs import hide_secrets, without_secrets
@@ -39,6 +40,8 @@ def create_app(runtime: Runtime) -> App:
     """Return the application that serves the routes of all plugins of a runtime."""
     server = Server(runtime)
     app: App = falcon.App()
+    for middleware in foreign_pages(runtime.settings["http.origins"]):
+        app.add_middleware(middleware)
     app.add_middleware(RequestTimer(runtime))
     app.add_middleware(AccessLog())
     app.add_middleware(server)
@@ -70,14 +73,18 @@ def _user(req: falcon.Request) -> str:
 
 
 class Endpoint:
-    """One path: a responder ``on_get``, ``on_post`` ... for each of its routes; `methods` names them."""
+    """One path: a responder ``on_get``, ``on_post`` ... for each of its `routes`.
+
+    Where there is a GET, there is a HEAD that answers the same without its content.
+    """
 
     def __init__(self, server: Server, routes: Iterable[BoundRoute]) -> None:
         """Bind the routes of one path."""
-        self.methods: list[str] = []
-        for bound in routes:
-            self.methods.append(bound.route.method)
-            setattr(self, f"on_{bound.route.method.lower()}", server.responder(bound))
+        self.routes = {bound.route.method: bound for bound in routes}
+        if "GET" in self.routes:
+            self.routes.setdefault("HEAD", self.routes["GET"])
+        for method, bound in self.routes.items():
+            setattr(self, f"on_{method.lower()}", server.responder(bound))
 
 
 class Server:
@@ -97,15 +104,19 @@ class Server:
         """Find the Api of a request before its route is looked for."""
         req.context.api = api = self._runtime.routes.api_of(req.path)
         resp.set_header("Server", api.server)
-        req.path = api.admit(req)
+        path = api.admit(req)
+        req.path = path.rstrip("/") if len(path) > 1 else path
 
     def process_resource(
         self, req: falcon.Request, resp: falcon.Response, resource: Any, _params: dict[str, Any]
     ) -> None:
-        """Keep Falcon from telling which methods a path has where nobody is to learn that it exists."""
+        """Let Falcon tell which methods a path has only to those who may know that it exists."""
         hidden = req.context.api.hides_unknown and isinstance(resource, Endpoint)
-        if hidden and req.method == "OPTIONS" and "OPTIONS" not in resource.methods:
-            raise self._unknown(req, tuple(resource.methods))
+        if not hidden or req.method != "OPTIONS" or "OPTIONS" in resource.routes:
+            return
+        if "GET" not in resource.routes:
+            raise self._unknown(req, tuple(resource.routes))
+        self._gate.open(req, resource.routes["GET"])
 
     def responder(self, bound: BoundRoute) -> Responder:
         """Return Falcon's responder for a route."""

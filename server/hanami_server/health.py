@@ -34,6 +34,8 @@ class Live:
         """Answer that this process lives."""
         _render(resp, 200, {"status": "live"})
 
+    on_head = on_get
+
 
 class Ready:
     """``GET /health/ready``."""
@@ -51,6 +53,8 @@ class Ready:
         ready = bool(hosts) and all(host["ready"] for host in hosts.values()) and not findings
         answer = {"status": "ready" if ready else "unready", "hosts": hosts}
         _render(resp, 200 if ready else 503, answer | ({"findings": findings} if findings else {}))
+
+    on_head = on_get
 
     def _host(self, name: str) -> dict[str, Any]:
         try:

@@ -17,6 +17,7 @@ from hanami_core.errors import HanamiError, SettingsError, StartupError
 from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
 from hanami_server import logs
+from hanami_server.foreign_pages import foreign_pages
 from hanami_server.origin import Origin
 from hanami_server.plan import Plan
 from hanami_server.process import HttpLimits, Launch, Options, parse
@@ -56,6 +57,7 @@ def _plan(runtime: Runtime) -> Plan:
         raise SettingsError(f"log.level must be one of {', '.join(LEVELS)}, not {settings['log.level']}")
     placement.check(settings[placement.SETTING], list(runtime.hosts))
     Origin(settings["http.proxies"])  # which each worker of the api makes, and could not report
+    list(foreign_pages(settings["http.origins"]))
     if not runtime.hosts:
         log.warning("no plugin provides a compute host, no task will run")
     limits = {name: settings[f"http.{name}"] for name in HttpLimits.__struct_fields__}

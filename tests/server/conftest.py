@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -31,14 +31,14 @@ def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return harness.environment(folder, HERE)
 
 
-def open_runtime(data_dir: Path) -> Runtime:
+def open_runtime(data_dir: Path, flags: Mapping[str, object] | None = None) -> Runtime:
     """Open a runtime with the stub plugin in this process."""
     names = PLUGINS | {"server_stub": "tests.server.server_stub"}
     points = [
         EntryPoint(name, "hanami", "0", lambda module=module: importlib.import_module(module))
         for name, module in names.items()
     ]
-    return Runtime.open(data_dir, "migrate", plugins=PluginHost(points), environ={})
+    return Runtime.open(data_dir, "migrate", flags or {}, plugins=PluginHost(points), environ={})
 
 
 @pytest.fixture

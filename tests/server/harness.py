@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,9 +84,14 @@ class ServerProcess:
     """A server: `start`, use `url` or `request`, `stop`. As a context manager it does the first and the last itself."""
 
     def __init__(
-        self, data_dir: Path, env: Mapping[str, str] | None = None, flags: Mapping[str, object] | None = None
+        self,
+        data_dir: Path,
+        env: Mapping[str, str] | None = None,
+        flags: Mapping[str, object] | None = None,
+        wrapper: Sequence[str] = (),
     ) -> None:
         self.data_dir = data_dir
+        self.wrapper = wrapper
         self.env = dict(os.environ if env is None else env)
         self.flags = {"http.port": 0, **(flags or {})}
         self.port = 0
@@ -102,10 +107,14 @@ class ServerProcess:
     def start(self) -> ServerProcess:
         """Start the server and wait until a request ran through every host."""
         pairs = [f"--set={name}={value}" for name, value in self.flags.items()]
-        command = [*PROGRAM, "serve", "--data-dir", str(self.data_dir), *pairs]
+        command = [*self.wrapper, *PROGRAM, "serve", "--data-dir", str(self.data_dir), *pairs]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        until(self._ready, START_TIMEOUT, "the server is not ready")
+        try:
+            until(self._ready, START_TIMEOUT, "the server is not ready")
+        except BaseException:
+            self.kill()
+            raise
         return self
 
     def _ready(self) -> bool:

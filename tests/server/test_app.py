@@ -2,16 +2,20 @@ from __future__ import annotations
 
 import json
 import logging
+from contextlib import closing
 
 import falcon
 import falcon.inspect
 import pytest
 from falcon import testing
 
+from hanami_core.errors import SettingsError
 from hanami_core.http import Api
 from hanami_core.testing.probes import probe_point
 from hanami_plugins.api_v1_0alpha.testing import NativeApp
 from hanami_server.app import create_app
+from hanami_server.foreign_pages import foreign_pages
+from tests.server.conftest import open_runtime
 
 BAD_TOKEN = "Failed to validate JWT-Token with error: invalid token supplied"
 DENIED = "Access denied by policy"
@@ -37,8 +41,55 @@ def test_a_body_needs_no_content_type_and_is_ignored_where_none_belongs(client):
     assert client.simulate_delete("/v1/echo", body=b"[1]", query_string="name=x").status_code == 200
 
 
-def test_repeated_slashes_are_one(client):
+def test_repeated_slashes_are_one_and_trailing_ones_none(client):
     assert client.simulate_get("//v1///echo").status_code == 200
+    assert client.simulate_get("/v1/echo/").status_code == 200
+    assert client.simulate_get("/other/note//", query_string="name=x").json["name"] == "x"
+    assert client.simulate_get("/health/live/").status_code == 200
+
+
+def test_where_there_is_a_get_there_is_a_head_and_options(client):
+    for path in ("/v1/echo", "/health/live"):
+        shown, head = client.simulate_get(path), client.simulate_head(path)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["content-length"] == str(len(shown.content))
+        options = client.simulate_options(path)
+        assert options.status_code in (200, 204)
+        assert {"GET", "HEAD"} <= set(options.headers["allow"].split(", "))
+
+
+ASKS = {"Origin": "https://page.example", "Access-Control-Request-Method": "PUT",
+        "Access-Control-Request-Headers": "x-auth-token"}  # fmt: skip
+
+
+def test_scripts_of_other_pages_may_call_where_a_setting_names_them(tmp_path):
+    with closing(open_runtime(tmp_path, {"http.origins": "https://page.example, http://localhost:8080"})) as runtime:
+        check_pages(testing.TestClient(create_app(runtime)))
+
+
+def check_pages(client):
+    for path in ("/v1/echo", "/v1/nothing"):
+        asked = client.simulate_options(path, headers=ASKS)
+        assert (asked.status_code, asked.headers["access-control-allow-origin"]) == (204, "https://page.example")
+        assert "PUT" in asked.headers["access-control-allow-methods"]
+        assert asked.headers["access-control-allow-headers"] == "x-auth-token"
+    told = client.simulate_get("/v1/echo", headers={"Origin": "http://localhost:8080", "X-Auth-Token": "good"})
+    assert told.headers["access-control-allow-origin"] == "http://localhost:8080"
+    refused = client.simulate_get("/v1/echo", headers={"Origin": "http://localhost:8080", "X-Auth-Token": "bad"})
+    assert (refused.status_code, refused.headers["access-control-allow-origin"]) == (401, "http://localhost:8080")
+    stranger = client.simulate_get("/v1/echo", headers={"Origin": "https://else.example", "X-Auth-Token": "good"})
+    assert "access-control-allow-origin" not in stranger.headers
+
+
+def test_scripts_of_other_pages_may_not_call_otherwise(client):
+    asked = client.simulate_options("/v1/echo", headers={**ASKS, "X-Auth-Token": "good"})
+    assert "access-control-allow-origin" not in asked.headers
+
+
+@pytest.mark.parametrize("origins", ["page.example", "https://page.example/", "*, https://page.example", "ftp://x"])
+def test_what_is_no_origin_is_refused(origins):
+    with pytest.raises(SettingsError, match=r"http\.origins"):
+        list(foreign_pages(origins))
 
 
 @pytest.mark.parametrize(
@@ -46,9 +97,14 @@ def test_repeated_slashes_are_one(client):
     [
         ("GET", "/v1/../echo", {}, 400, ""),
         ("GET", "/v1/%2e%2e/echo", {}, 400, ""),
-        ("HEAD", "/v1/echo", {}, 400, None),
-        ("OPTIONS", "/v1/echo", {}, 400, "Method 'OPTIONS' is not supported, only GET, POST, PUT, DELETE are"),
-        ("PATCH", "/v1/echo", {}, 400, None),
+        ("OPTIONS", "/v1/nothing", {}, 401, DENIED),
+        ("OPTIONS", "/v1/echo", {"token": None}, 401, BAD_TOKEN),
+        ("OPTIONS", "/v1/upload", {}, 401, DENIED),
+        ("HEAD", "/v1/nothing", {}, 401, None),
+        ("PATCH", "/v1/echo", {}, 400,
+         "Method 'PATCH' is not supported, only GET, POST, PUT, DELETE, HEAD, OPTIONS are"),
+        ("POST", "/v1/echo", {"body": b"\x1f\x8b", "headers": {"Content-Encoding": "gzip"}}, 400,
+         "Body is packed (Content-Encoding: gzip), send it as it is"),
         ("GET", "/", {}, 400, "Failed to pasre uri: /"),
         ("GET", "/abcd", {}, 400, "Failed to pasre uri: /abcd"),
         ("GET", "/v1/nothing", {}, 401, DENIED),
@@ -80,7 +136,7 @@ def test_repeated_slashes_are_one(client):
 )  # fmt: skip
 def test_bad_requests(client, method, path, options, status, text):
     token = options.get("token", "good")
-    headers = {} if token is None else {"X-Auth-Token": token}
+    headers = ({} if token is None else {"X-Auth-Token": token}) | options.get("headers", {})
     if token is None:
         client = testing.TestClient(client.app)
     answer = client.simulate_request(
@@ -88,6 +144,8 @@ def test_bad_requests(client, method, path, options, status, text):
     )
     assert answer.status_code == status
     assert answer.headers["content-type"].startswith("text/plain")
+    if method == "HEAD":
+        assert answer.content == b""
     if text is not None:
         assert answer.text == text
 
@@ -136,8 +194,8 @@ def test_falcon_lists_every_route(runtime):
         for method in route.methods
         if not method.internal
     }
-    declared = {bound.key for bound in runtime.routes}
-    assert listed == declared | {("GET", "/health/live"), ("GET", "/health/ready")}
+    declared = {bound.key for bound in runtime.routes} | {("GET", "/health/live"), ("GET", "/health/ready")}
+    assert listed == declared | {("HEAD", path) for method, path in declared if method == "GET"}
 
 
 def test_every_route_refuses_without_a_token(runtime):

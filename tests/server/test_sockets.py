@@ -38,7 +38,7 @@ def opened(server: ServerProcess, path: str = "/", **options: Any) -> Iterator[w
 def say(client: websocket.WebSocket, first: Any) -> dict[str, Any]:
     client.send(first if isinstance(first, str) else json.dumps(first))
     opcode, answer = client.recv_data()
-    assert opcode == ABNF.OPCODE_BINARY
+    assert opcode == ABNF.OPCODE_TEXT
     return dict(json.loads(answer))
 
 

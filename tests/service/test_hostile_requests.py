@@ -21,6 +21,7 @@ import websocket
 from hanami_server.local import LocalServer
 from tests.service.wire import NO_OBJECT, NOBODY, Wire, receive
 
+NO_SUCH_METHOD = "Method 'PATCH' is not supported, only GET, POST, PUT, DELETE, HEAD, OPTIONS are"
 TOKEN_ERROR = "Failed to validate JWT-Token with error: "
 DENIED = "Access denied by policy"
 
@@ -43,8 +44,8 @@ def signed(server: LocalServer, **changes: Any) -> str:
         ("GET /v1.0alpha/../cluster", "", 400, ""),
         ("PATCH /v1.0alpha/../cluster", "", 400, ""),
         ("GET /v1.0alpha/%2e%2e/cluster", "", 400, ""),
-        ("PATCH /v1.0", "", 400, "Method 'PATCH' is not supported, only GET, POST, PUT, DELETE are"),
-        ("OPTIONS /v1.0alpha/cluster", "", 400, "Method 'OPTIONS' is not supported, only GET, POST, PUT, DELETE are"),
+        ("PATCH /v1.0", "", 400, NO_SUCH_METHOD),
+        ("PATCH /v1.0alpha/cluster", "", 400, NO_SUCH_METHOD),
         ("POST /v1.0", "x", 400, "Failed to pasre uri: /v1.0"),
         ("GET /v1.0?a=1", "", 400, "Failed to pasre uri: /v1.0"),
         ("POST /v1.0alpha/cluster", "x", 400, NO_OBJECT),
@@ -134,7 +135,7 @@ def test_permission_comes_before_fields(wire: Wire, member: str) -> None:
         ("/v1.0alpha%2fuser%2Fall", True),
         ("//v1.0alpha///user/all", True),
         ("/v1.0alpha/user/all?", True),
-        ("/v1.0alpha/user/all/", False),
+        ("/v1.0alpha/user/all/", True),
         ("/V1.0alpha/user/all", False),
         ("/v1.0alpha/User/all", False),
         ("/v1.0alpha/./user/all", False),
@@ -293,5 +294,5 @@ def test_a_body_that_does_not_belong_there_is_skipped(wire: Wire) -> None:
         while piece := connection.recv(1 << 16):
             data += piece
     heads = re.findall(rb"HTTP/1\.1 (\d+)", data)
-    assert heads == [b"400", b"200"]
+    assert heads == [b"200", b"200"]
     assert data.partition(b"\r\n\r\n")[2].startswith(b"HTTP/1.1 200")

@@ -267,7 +267,7 @@ class Api:
 
     def socket_refused(self, error: VisibleError) -> bytes | str:
         """Return the message for a first message, or a later one, that is refused."""
-        return self._encoder.encode({"code": error.code, "detail": self.sentence(error)})
+        return self._encoder.encode({"code": error.code, "detail": self.sentence(error)}).decode()
 
     # -- description --------------------------------------------------------------------------------------------------
 

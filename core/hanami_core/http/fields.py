@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from hanami_core.errors import BadRequest, TooLarge, VisibleError
+from hanami_core.errors import BadRequest, TooLarge, UnsupportedMedia, VisibleError
 
 if TYPE_CHECKING:
     import falcon
@@ -159,8 +159,15 @@ class Body:
 
 
 def body_of(request: falcon.Request, limit: int) -> bytes:
-    """Return the body of one of Falcon's requests; see `read_body`."""
+    """Return the body of one of Falcon's requests, for those who read a text from it; see `read_body`.
+
+    Raises:
+        UnsupportedMedia: if the body is packed.
+    """
     environ = request.env
+    encoding = str(environ.get("HTTP_CONTENT_ENCODING", "")).strip().lower()
+    if encoding not in ("", "identity"):
+        raise UnsupportedMedia("body_packed", encoding=encoding)
     return read_body(environ["wsgi.input"], request.content_length, "HTTP_TRANSFER_ENCODING" in environ, limit)
 
 

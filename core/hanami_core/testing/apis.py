@@ -273,12 +273,14 @@ class ApiConformance:
         assert answer.status_code == (200 if refusal is None else self._status(refusal))
 
     def test_options_tell_strangers_nothing_that_is_hidden(self, app: App, api: Api, probe: ApiProbe) -> None:
-        """They are answered, in the name of the Api's server, but not where paths are hidden."""
-        for name in ("struct", "no_such_path"):
-            answer = send(app, ClientRequest("OPTIONS", probe.path(api, name)))
+        """They are answered, in the name of the Api's server, but where paths are hidden only if a GET is, too."""
+        for name in ("struct", "private", "no_such_path"):
+            path = probe.path(api, name)
+            answer, shown = (send(app, ClientRequest(method, path)) for method in ("OPTIONS", "GET"))
             assert answer.status_code < 500
             assert answer.headers.get("server") == api.server
-            assert not api.hides_unknown or answer.status_code >= 400, "OPTIONS tells a stranger which paths there are"
+            tells = api.hides_unknown and answer.status_code < 400 <= shown.status_code
+            assert not tells, "OPTIONS tells a stranger which paths there are"
 
     # -- policy --------------------------------------------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ PREFIX = "/v1.0alpha"
 SERVER = "Hanami"
 SCHEME = "token"
 TOKEN_HEADER = "X-Auth-Token"  # noqa: S105 - a name
-METHODS = ("GET", "POST", "PUT", "DELETE")
+METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS")
 WITH_BODY = ("POST", "PUT")
 SHORTEST_PATH = 6
 NO_MOMENT = "-"
@@ -134,15 +134,15 @@ class NativeApi(Api):
         request.env[f"HTTP_{TOKEN_HEADER.upper().replace('-', '_')}"] = first.token
         return SocketOpening(first.target, first.uuid, request)
 
-    def socket_opened(self, identity: str) -> bytes:
+    def socket_opened(self, identity: str) -> str:
         """Tell the client that the socket is open."""
-        return msgspec.json.encode({"success": True, "uuid": identity})
+        return msgspec.json.encode({"success": True, "uuid": identity}).decode()
 
-    def socket_refused(self, error: VisibleError) -> bytes:
+    def socket_refused(self, error: VisibleError) -> str:
         """Tell the client why a message is refused."""
         known_token = not isinstance(error, Unauthorized)
         text = self.sentence(error) if known_token else self.sentences["socket_token_invalid"]
-        return msgspec.json.encode({"success": False, "error": text})
+        return msgspec.json.encode({"success": False, "error": text}).decode()
 
     # -- description --------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ UNPARSED = "Failed to parse input-values, because of json-parser error: "
 REQUESTS = {
     "body_digest_wrong": "Body is not the one that was signed",
     "body_incomplete": "Body is shorter than announced",
+    "body_packed": "Body is packed (Content-Encoding: {encoding}), send it as it is",
     "body_too_large": "Body is larger than {limit} bytes",
     "body_unreadable": "Body can not be read: {reason}",
     "endpoint_unknown": "No endpoint found for path '{path}' and type {method}",

@@ -6,8 +6,11 @@ package imports none of that; only the sidecar of a host does, when it calls `Cp
 
 from __future__ import annotations
 
+import os
+
 from hanami_core import hookimpl
 from hanami_core.compute import ComputeHost, NetworkRules
+from hanami_core.errors import PluginError
 from hanami_core.settings import Setting, Settings
 from hanami_plugins.host_numba.host import CpuHost
 from hanami_plugins.host_numba.section import SectionRules
@@ -25,7 +28,13 @@ def hanami_settings() -> list[Setting]:
 
 @hookimpl
 def hanami_compute_hosts(settings: Settings) -> list[ComputeHost]:
-    """Add the hosts ``cpu0``, ``cpu1`` and so on."""
+    """Add the hosts ``cpu0``, ``cpu1`` and so on.
+
+    Raises:
+        PluginError: if Numba is told not to compile, so that they could not start.
+    """
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        raise PluginError("NUMBA_DISABLE_JIT is set, but the host needs compiled kernels; unset it")
     threads = settings["host_numba.threads"]
     return [CpuHost(f"cpu{number}", threads) for number in range(settings["host_numba.hosts"])]
 
