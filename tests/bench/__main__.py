@@ -24,12 +24,12 @@ from rich.table import Table
 from hanami_sdk import Client
 from hanami_server.demo import digits, story
 from hanami_server.local import LocalServer
-from tests.bench import cli, engine, loop, many, pages, rest
+from tests.bench import bricks, cli, engine, loop, many, pages, rest
 from tests.bench.contest import report, result
 
 ROOT = Path(__file__).parents[2]
 SEEDS = 3
-PARTS = ("service", "rest", "loop", "cli", "engine", "many", "contest")
+PARTS = ("service", "bricks", "rest", "loop", "cli", "engine", "many", "contest")
 
 TARGETS = {
     "accuracy_percent": ("≥", 97.0),
@@ -39,6 +39,9 @@ TARGETS = {
     "ready_seconds": ("≤", 4.0),
     "memory_mb": ("≤", 600.0),
     "direct_io_ms_p99": ("≤", 0.6),
+    "v04_accuracy_percent": ("≥", 97.0),
+    "v04_train_seconds": ("≤", 0.4),
+    "v04_direct_io_ms_p50": ("≤", 0.25),
     "rest_by_hello": ("≥", 0.5),
     "request_frames_by_echo": ("≤", 2.0),
     "train_frames_by_echo": ("≤", 2.0),
@@ -158,6 +161,9 @@ def main() -> None:
     if "service" in parts:
         figures["service"] = measure_service(directory)
         show(f"service, {'genuine MNIST' if genuine else 'sample of MNIST'}", figures["service"])
+    if "bricks" in parts and genuine:
+        figures["bricks"] = bricks.run(directory)
+        show("v0.4: the manual's network", figures["bricks"])
     if "rest" in parts:
         figures["rest"] = rest.run()
         show("lists, 8 clients", figures["rest"])
@@ -183,7 +189,7 @@ def main() -> None:
             report.write_docs(results, ROOT / "docs", arguments.rounds, os.cpu_count() or 0)
             report.plot(results, ROOT / "docs" / "benchmarks.png")
     if not genuine:
-        print("engine and contest are left out: they need the genuine MNIST files, see --data")
+        print("bricks, engine and contest are left out: they need the genuine MNIST files, see --data")
     target.write_text(json.dumps(figures, indent=2) + "\n")
     print(f"written to {target}")
 

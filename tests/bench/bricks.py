@@ -1,0 +1,89 @@
+"""The v0.4 generation with genuine MNIST, as its manual goes about it: 400 neurons in the brick between in and out.
+
+Such a network is 3.5 times as wide as the one that `hanami demo` and the figures of the service have.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import perf_counter, sleep
+from typing import Any
+
+from hanami_sdk.v04 import cluster, dataset, direct_io, hanami_token, request_result, task
+from hanami_server.demo import digits
+from hanami_server.local import LocalServer
+
+TEMPLATE = """version: 1
+bricks:
+    1,1,1
+        input: test_input
+        number_of_neurons: 784
+    2,1,1
+        number_of_neurons: 400
+    3,1,1
+        output: test_output
+        number_of_neurons: 10
+"""
+NETWORKS, ROUNDS = 3, 300
+PAUSE = 0.005
+
+Login = tuple[str, str]
+
+
+def run(directory: Path) -> dict[str, Any]:
+    """Train some networks for one pass each, ask them, and then one picture after the other over a websocket."""
+    files = digits.find(directory)
+    with TemporaryDirectory() as base, LocalServer(Path(base) / "data") as server:
+        login = hanami_token.request_token(server.address, server.user, server.passphrase), server.address
+        learn = upload(login, "lessons", files.train_images, files.train_labels)
+        ask = upload(login, "questions", files.test_images, files.test_labels)
+        seconds, accuracies = [], []
+        for number in range(NETWORKS):
+            network = uuid_of(cluster.create_cluster(*login, f"digits {number}", TEMPLATE))
+            seconds.append(wait(login, network, "train", learn)[0])
+            _, result = wait(login, network, "request", ask)
+            answer = json.loads(request_result.check_against_dataset(*login, result, ask))
+            accuracies.append(float(answer["accuracy"]))
+        times = talk(login, network)
+    return {
+        "v04_accuracy_percent": min(accuracies),
+        "v04_train_seconds": min(seconds),
+        "v04_direct_io_ms_p50": 1e3 * median(times),
+    }
+
+
+def upload(login: Login, name: str, pictures: Path, labels: Path) -> str:
+    """Return the UUID of a dataset."""
+    return str(dataset.upload_mnist_files(*login, name, str(pictures), str(labels)))
+
+
+def uuid_of(answer: bytes) -> str:
+    """Return the UUID in an answer."""
+    return str(json.loads(answer)["uuid"])
+
+
+def wait(login: Login, network: str, kind: str, data: str) -> tuple[float, str]:
+    """Run a task and return the seconds until it was seen to be finished, and its UUID."""
+    begin = perf_counter()
+    made = uuid_of(task.create_task(*login, kind, kind, network, data))
+    while (state := json.loads(task.get_task(*login, made, network))["state"]) != "finished":
+        if state not in ("queued", "active"):
+            raise RuntimeError(f"the task is {state}")
+        sleep(PAUSE)
+    return perf_counter() - begin, made
+
+
+def talk(login: Login, network: str) -> list[float]:
+    """Ask a network over a websocket and return the seconds of each answer."""
+    times = []
+    with closing(cluster.switch_to_direct_mode(*login, network)) as live:
+        for number in range(ROUNDS):
+            values = [float((number + place) % 256) for place in range(784)]
+            begin = perf_counter()
+            direct_io.send_request_input(live, "test_input", values, True)
+            times.append(perf_counter() - begin)
+    return times
