@@ -187,3 +187,29 @@ def test_a_login_that_fails_is_no_answer_about_calls(wire: Wire, tokens: dict[st
         assert not client.may_call("GET", "/user/all")
     with Client(wire.address, "neighbour", "another passphrase") as client, pytest.raises(UnauthorizedException):
         client.may_call("GET", "/cluster/all")
+
+
+def test_those_who_may_only_ask_leave_room_for_the_owner(wire: Wire, tokens: dict[str, str]) -> None:
+    owner, other = tokens["first_member"], tokens["other_member"]
+    with Client(wire.address, "first_member", SECRET) as mine:
+        data = mine.upload_csv("leaves", csv_table([[1, 2], [5, 6]] * 4, ["rose", "oak"] * 4))
+        mine.set_dataset_visibility(data, "shared")
+        network = mine.create_cluster("tells leaves")
+        mine.train(network, {"size": data["input"]}, {"kind": data["label"]})
+        mine.set_cluster_visibility(network, "shared")
+        mine.set_mode(network, "DIRECT")  # in which no task starts
+        uuids = {"cluster_uuid": network.uuid}
+        inputs = [{"dataset_uuid": data.uuid, "dataset_column": "input", "hexagon_name": "size"}]
+        results = [{"dataset_column": "answer", "hexagon_name": "kind"}]
+        ask = uuids | {"name": "what is it", "inputs": inputs, "results": results}
+        asked = [wire.body("POST", "task/request", ask, other) for _ in range(9)]
+        assert [answer.status for answer in asked] == [200] * 8 + [409]
+        assert asked[8].text == (
+            f"Cluster with uuid '{network.uuid}' has 8 open requests of others already, try again when they have ended"
+        )
+        # The owner may stop what others ask, which makes room again.
+        assert wire.query("DELETE", "task", owner, **uuids, uuid=asked[0].json["uuid"]).status == 200
+        for user in (other, owner, tokens["chief"]):
+            assert wire.body("POST", "task/request", ask, user).status == 200
+        mine.delete_cluster(network)
+        mine.delete_dataset(data)

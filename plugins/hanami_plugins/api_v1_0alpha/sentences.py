@@ -159,6 +159,9 @@ TASKS = {
     "interface_unbound": "'{field}' has no entry for hexagon '{interface}'",
     "interface_unknown": "'{field}': the cluster has no hexagon with name '{interface}', known are: {known}",
     "partition_missing": "There is no queue '{partition}' any more, what it belongs to was deleted",
+    "requests_exhausted": (
+        "Cluster with uuid '{cluster}' has {limit} open requests of others already, try again when they have ended"
+    ),
     "result_column_length": "'dataset_column' in 'results' must have 1 to {limit} characters",
     "result_column_repeated": "'results': each output needs a 'dataset_column' of its own",
     "rows_too_few": "'time_length' is {time_length}, but there are only {rows} rows",

@@ -9,6 +9,7 @@ from hanami_core import hookimpl
 from hanami_core.http import Route
 from hanami_core.queue import TaskKind
 from hanami_core.runtime import Runtime
+from hanami_core.settings import Setting
 from hanami_plugins.tasks import kinds, routes
 from hanami_plugins.tasks.planning import Binding, Result
 from hanami_plugins.tasks.service import delete_task, get_task, list_tasks, request, train
@@ -16,6 +17,12 @@ from hanami_plugins.tasks.service import delete_task, get_task, list_tasks, requ
 __all__ = ["Binding", "Result", "delete_task", "get_task", "list_tasks", "request", "train"]
 
 requires = ("clusters", "datasets")
+
+
+@hookimpl
+def hanami_settings() -> list[Setting]:
+    """Declare how many requests others may have at a cluster."""
+    return [Setting("tasks.guests", int, 8, "Open requests that those who may only ask a cluster have there", 1)]
 
 
 @hookimpl

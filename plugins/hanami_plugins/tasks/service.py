@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import peewee
 
 from hanami_core.access import Access
-from hanami_core.errors import NotFound
+from hanami_core.errors import Conflict, NotFound
 from hanami_core.queue import OPEN, Task
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import atomic
@@ -80,11 +80,25 @@ def request(
     Raises:
         NotFound: if there is no such cluster, dataset or column that the actor may see.
         BadRequest: if bindings or results do not fit the cluster, or the tables not each other.
-        Conflict: if the cluster was never trained, or deleted meanwhile, or a dataset has no table yet.
+        Conflict: if the cluster was never trained, or deleted meanwhile, or a dataset has no table yet, or if the actor
+            may only ask the cluster and so many such requests wait already that its owner would wait for them.
     """
     row = get_cluster(access, cluster)
     plan, cycles = plan_request(runtime, access, row, dataset or name, inputs, results, time_length, overlapping)
-    return _enqueue(runtime, access, "request", row, name, plan, cycles)
+    with atomic():
+        task = _enqueue(runtime, access, "request", row, name, plan, cycles)
+        if not access.visible(Cluster, "write").where(Cluster.uuid == row.uuid).exists():
+            _leave_room(runtime.settings["tasks.guests"], row)
+        return task
+
+
+def _leave_room(most: int, cluster: Cluster) -> None:
+    """Refuse one more request of a guest; called in the transaction that has added it, which orders those who do."""
+    waiting = Task.active().where(
+        (Task.partition == cluster.uuid) & Task.state.in_(OPEN) & (Task.owner_id != cluster.owner_id)
+    )
+    if waiting.count() > most:
+        raise Conflict("requests_exhausted", cluster=cluster.uuid, limit=most)
 
 
 def _enqueue(runtime: Runtime, access: Access, kind: str, cluster: Cluster, name: str, plan: Plan, cycles: int) -> Task:
