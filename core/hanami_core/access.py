@@ -14,12 +14,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import or_
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import peewee
 
 from hanami_core.errors import Forbidden, NotFound
 from hanami_core.storage.database import OwnedRecord, Record
+
+if TYPE_CHECKING:
+    from hanami_core.identity import Principal
 
 M = TypeVar("M", bound=Record)
 Verb = Literal["read", "write"]
@@ -35,7 +38,8 @@ class Actor:
     """Somebody known, in the context of one project.
 
     `scheme` names the authenticator that recognised the credential; `attributes` are what it knows besides, such as the
-    generation of a token.
+    generation of a token. `principal` is whom the credential was issued for, if it names a user and a membership: with
+    it whatever outlives a request can ask again who that is.
     """
 
     user_id: str
@@ -46,6 +50,7 @@ class Actor:
     is_project_admin: bool = False
     scheme: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict, hash=False)
+    principal: Principal | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -109,15 +109,22 @@ class Principal:
         return cls(account.id, account.mark, membership.project_id, membership.uuid)
 
     def actor(
-        self, provider: IdentityProvider | None, scheme: str, attributes: Mapping[str, str] | None = None
+        self,
+        provider: IdentityProvider | None,
+        scheme: str,
+        attributes: Mapping[str, str] | None = None,
+        *,
+        any_secret: bool = False,
     ) -> Actor:
         """Return the user as an actor; for `Authenticator.identify`.
+
+        With `any_secret` the secret may have changed since: what was begun with the former one goes on.
 
         Raises:
             Unauthorized: if user, secret or membership are no longer those that the credential was issued for.
         """
         account = None if provider is None else provider.find(self.user_id)
-        if provider is None or account is None or account.mark != self.mark:
+        if provider is None or account is None or not (any_secret or account.mark == self.mark):
             raise Unauthorized("credential_invalid")
         found = provider.memberships(account)
         here = next((one for one in found if (one.project_id, one.uuid) == (self.project_id, self.place)), None)
@@ -132,6 +139,7 @@ class Principal:
             here.is_project_admin,
             scheme=scheme,
             attributes=attributes or {},
+            principal=self,
         )
 
 

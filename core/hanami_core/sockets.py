@@ -8,7 +8,7 @@ no rule and no database is between the two. Must not know the protocol on the wi
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -126,6 +126,14 @@ class SocketSession(Protocol):
         """Release everything. Called once and in a thread, when the socket is gone and no message is being answered."""
 
 
+@dataclass(frozen=True, eq=False)
+class OpenSession:
+    """A session as whoever opened it may look at it again: `uuid` is what it was opened for."""
+
+    uuid: str
+    session: SocketSession
+
+
 @runtime_checkable
 class SocketTarget(Protocol):
     """What a websocket can be opened for. Derive from it to have its defaults."""
@@ -167,3 +175,19 @@ class SocketTarget(Protocol):
         Raises:
             ClientError: it is sent as the Api writes it (`Api.socket_refused`).
         """
+
+    def withdrawn(self, runtime: Runtime, access: Access, opened: Sequence[OpenSession]) -> Iterable[OpenSession]:
+        """Return those sessions of one actor that the actor may not go on with; their sockets are closed.
+
+        Asked every few seconds, in a thread, after identity and action were asked for again; sessions may be answering
+        messages meanwhile. Whatever `open` asks for beside these two is asked for here as well. May block.
+
+        Args:
+            runtime: the process' runtime.
+            access: what the actor may do now, who may do the target's action.
+            opened: sessions of the target.
+
+        Raises:
+            ClientError: none of them may go on.
+        """
+        return ()

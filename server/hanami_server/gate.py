@@ -14,7 +14,7 @@ from hanami_core.events import CallAllowed
 from hanami_core.http import SAFE_METHODS, Api, BoundRoute
 from hanami_core.runtime import Runtime
 
-__all__ = ["Gate", "identify"]
+__all__ = ["Gate", "identify", "identify_again"]
 
 
 def identify(runtime: Runtime, api: Api, request: falcon.Request) -> Actor:
@@ -29,6 +29,20 @@ def identify(runtime: Runtime, api: Api, request: falcon.Request) -> Actor:
         if actor is not None:
             return actor
     raise Unauthorized("credential_missing")
+
+
+def identify_again(runtime: Runtime, api: Api, request: falcon.Request, known: Actor) -> Actor:
+    """Return who somebody is now who was identified by a request some time ago.
+
+    A credential that names a principal may have expired since, what it was issued for counts; of any other one the
+    scheme itself is asked again.
+
+    Raises:
+        Unauthorized: if user, secret or membership are no longer what they were.
+    """
+    if known.principal is None:
+        return identify(runtime, api, request)
+    return known.principal.actor(runtime.identity, known.scheme, known.attributes)
 
 
 class Gate:

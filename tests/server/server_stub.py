@@ -433,6 +433,14 @@ class EchoTarget(SocketTarget):
             time.sleep(0.5)
         return EchoSession(runtime.settings.data_dir / "sessions.log", runtime.compute.name)
 
+    def withdrawn(self, runtime, access, opened):
+        """Withdraw the sockets whose uuid a file names."""
+        file = runtime.settings.data_dir / "withdrawn"
+        named = file.read_text().split() if file.exists() else []
+        if "fail" in named:
+            raise RuntimeError("the directory does not answer")
+        return [one for one in opened if one.uuid in named]
+
 
 class LiveTarget(EchoTarget):
     """Is chosen by its path, blocks, and says something of its own accord."""

@@ -149,6 +149,20 @@ class PluginHost(Lifecycle):
             rules.append(Rule(False, ACCESS_DENIED, everything))
         return rules
 
+    def strict_access_rules(self, actor: Actor, action: Action) -> list[Rule]:
+        """Return the same for who can ask again later; a failure is raised, because it denies nothing for good."""
+        failures: list[BaseException] = []
+
+        def note(plugin: Plugin, error: BaseException) -> None:
+            failures.append(error)
+            self._note("hanami_access_rules", plugin, error)
+
+        question = {"runtime": self._runtime, "actor": actor, "action": action}
+        rules = [rule for _, found in self._items("hanami_access_rules", Rule, note, **question) for rule in found]
+        if failures:
+            raise PluginError(f"hanami_access_rules: {describe(failures[0])}")
+        return rules
+
     # -- data ---------------------------------------------------------------------------------------------------------
 
     def dataset_formats(self) -> Registry[str, DatasetFormat]:

@@ -24,6 +24,7 @@ from hanami_core.queue.models import (
 )
 from hanami_core.queue.queue import TaskQueue
 from hanami_core.queue.runner import TaskRunner
+from hanami_core.queue.withdrawals import WITHDRAWALS
 
 __all__ = [
     "ABORTED",
@@ -32,6 +33,7 @@ __all__ = [
     "FINISHED",
     "OPEN",
     "QUEUED",
+    "WITHDRAWALS",
     "WORKERS",
     "Job",
     "Partition",

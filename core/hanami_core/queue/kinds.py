@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from hanami_core.access import Access
     from hanami_core.queue.job import Job
     from hanami_core.queue.models import Task
     from hanami_core.runtime import Runtime
@@ -20,6 +21,9 @@ class TaskKind:
         name: unique name.
         run: does a task. It may be called again for the same task, from the cursor on, if an earlier run did not end.
         survives_delete: a task still runs after its partition was closed.
+        survives_owner: a task still runs after its owner was deleted, or may do less than before.
+        permitted: tells in which of some partitions the owner of open tasks may have them. It is asked again and again
+            while they are open, in the worker; must be quick.
         runs_on: ``host``: in the sidecar of the compute host that the partition belongs to, with its live networks;
             ``worker``: in any worker process. Partitions of the latter come and go with their tasks.
         retries: how often a run that raised is tried again, each time after a longer pause. A `ClientError` is an
@@ -34,6 +38,8 @@ class TaskKind:
     name: str
     run: Callable[[Job], None]
     survives_delete: bool = False
+    survives_owner: bool = False
+    permitted: Callable[[Access, Collection[str]], Collection[str]] | None = None
     runs_on: Literal["host", "worker"] = "host"
     retries: int = 0
     crashes: int = 3

@@ -44,6 +44,7 @@ class Task(OwnedRecord):
     and `fence` belong to the claim; the lease of a queued task is the pause before its next attempt. `attempts` counts
     the runs that were begun since progress was last stored, this one included. `error` says why the task failed, or its
     last attempt did; `fault` holds code and parameters of that, if it was an error that a client may be told of.
+    `caller` tells who queued it by which call, see `hanami_core.queue.withdrawals`.
     """
 
     kind = peewee.CharField(32)
@@ -64,6 +65,7 @@ class Task(OwnedRecord):
     priority = peewee.IntegerField(default=0)
     attempts = peewee.IntegerField(default=0)
     fault = peewee.TextField(default="")
+    caller = peewee.TextField(default="")
     suspect = False
     """Not stored: tells whoever claims the task whether the process that ran it last may have died of it."""
     cause: Exception | None = None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hanami_core.access import Actor
+from hanami_core.access import Action, Actor
 from hanami_core.clock import Clock
 from hanami_core.errors import Conflict, CorruptFile, LeaseLost
 from hanami_core.events import TaskEnded
@@ -20,6 +20,7 @@ from hanami_core.queue import partitions
 from hanami_core.queue.claims import Claims
 from hanami_core.queue.kinds import TaskKind
 from hanami_core.queue.models import ABORTED, ACTIVE, FAILED, FINISHED, OPEN, QUEUED, Partition, Task, fault_of
+from hanami_core.queue.withdrawals import caller_of
 from hanami_core.storage.blobs import Blobs
 from hanami_core.storage.database import after_commit, atomic, compare_and_set, relaxed
 
@@ -110,6 +111,7 @@ class TaskQueue:
         total: int,
         uuid: str | None = None,
         blobs: Sequence[str] = (),
+        action: Action | None = None,
     ) -> Task:
         """Add a task; who runs it is woken after the commit.
 
@@ -122,6 +124,7 @@ class TaskQueue:
             total: number of its cycles.
             uuid: its identity, if that was promised already.
             blobs: what is kept until the task ends, even if what they were found through is deleted meanwhile.
+            action: what the call that queues it is to policies; the owner must be allowed to it until the task ends.
 
         Raises:
             Conflict: if the partition does not exist, or not any more, or one of the blobs is gone already.
@@ -140,6 +143,7 @@ class TaskQueue:
             project_id=actor.project_id,
             blobs=json.dumps(list(blobs)),
             priority=what.priority,
+            caller=caller_of(actor, action),
         )
         partitions.added(task)
         self._tell(host)
@@ -235,13 +239,13 @@ class TaskQueue:
         """Let the next process go on with a task that this one leaves on purpose."""
         _fenced(task, ACTIVE, attempts=task.attempts - 1, lease_until=0.0)
 
-    def abort(self, partition: str, uuids: Iterable[str]) -> None:
+    def abort(self, partition: str, uuids: Iterable[str], reason: str = "") -> None:
         """Stop open tasks of a partition; one that runs notices with its next step."""
         wanted = set(uuids)
         partitions.lock(partition)
         for task in self.open_tasks(partition):
-            if task.uuid in wanted and _end_open(task, state=ABORTED, ended_at=self._clock.now()):
-                self._ended(task, ABORTED)
+            if task.uuid in wanted and _end_open(task, state=ABORTED, error=reason, ended_at=self._clock.now()):
+                self._ended(task, ABORTED, reason)
         self._tell(partitions.change(partition))
 
     @staticmethod

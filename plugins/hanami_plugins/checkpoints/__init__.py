@@ -22,7 +22,7 @@ from hanami_plugins.checkpoints.service import (
     save,
     set_visibility,
 )
-from hanami_plugins.clusters import after_task
+from hanami_plugins.clusters import after_task, writable
 
 __all__ = [
     "Checkpoint",
@@ -46,8 +46,8 @@ def hanami_models() -> Iterable[type[Record]]:
 @hookimpl
 def hanami_task_kinds() -> list[TaskKind]:
     """Add saving and restoring; what was asked to be saved is saved even if its cluster is deleted meanwhile."""
-    save = TaskKind("save", kinds.save, survives_delete=True, ended=after_task)
-    return [save, TaskKind("restore", kinds.restore)]
+    save = TaskKind("save", kinds.save, survives_delete=True, ended=after_task, permitted=writable)
+    return [save, TaskKind("restore", kinds.restore, permitted=writable)]
 
 
 @hookimpl

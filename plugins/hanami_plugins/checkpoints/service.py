@@ -73,7 +73,8 @@ def _enqueue(
     """Queue a task in the caller's transaction and tell whether it can run at once."""
     queue = runtime.queue
     idle = cluster.mode == "TASK" and not queue.open_tasks(cluster.uuid)
-    return queue.enqueue(kind, cluster.uuid, access.actor, name, payload, 1, blobs=blobs), idle
+    task = queue.enqueue(kind, cluster.uuid, access.actor, name, payload, 1, blobs=blobs, action=access.action)
+    return task, idle
 
 
 def _settle(runtime: Runtime, task: Task, idle: bool) -> None:

@@ -34,11 +34,13 @@ from hanami_plugins.clusters.service import (
     list_clusters,
     move_cluster,
     read_state,
+    readable,
     replace_state,
     report_metrics,
     set_mode,
     set_visibility,
     template_of,
+    writable,
 )
 
 __all__ = [
@@ -60,11 +62,13 @@ __all__ = [
     "list_clusters",
     "move_cluster",
     "read_state",
+    "readable",
     "replace_state",
     "report_metrics",
     "set_mode",
     "set_visibility",
     "template_of",
+    "writable",
 ]
 
 
@@ -100,7 +104,10 @@ def hanami_shutdown(runtime: Runtime) -> None:
 @hookimpl
 def hanami_task_kinds() -> list[TaskKind]:
     """Add the move between hosts and the return to task mode."""
-    return [TaskKind("switch_host", kinds.switch_host), TaskKind("settle", kinds.settle)]
+    return [
+        TaskKind("switch_host", kinds.switch_host, permitted=writable),
+        TaskKind("settle", kinds.settle, survives_owner=True),
+    ]
 
 
 @hookimpl

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Literal
 
 import msgspec
 import peewee
@@ -56,6 +56,7 @@ Mode = Literal["TASK", "DIRECT"]
 MISSING = "cluster_missing"
 """Code of the error for a cluster that is not there."""
 SETTLE_SECONDS = 10.0
+CHUNK = 500
 """How long a call waits for a short task of an idle cluster before it answers anyway."""
 
 
@@ -109,6 +110,24 @@ def get_cluster(access: Access, uuid: str, verb: Verb = "read") -> Cluster:
         NotFound: if there is none that the actor may see, or change if that is the verb.
     """
     return access.get(Cluster, uuid, MISSING, verb)
+
+
+def readable(access: Access, uuids: Collection[str]) -> set[str]:
+    """Return those of some clusters that the actor may see, or might if they were not deleted."""
+    return _permitted(access, uuids, "read")
+
+
+def writable(access: Access, uuids: Collection[str]) -> set[str]:
+    """Return those of some clusters that the actor may change, or might if they were not deleted."""
+    return _permitted(access, uuids, "write")
+
+
+def _permitted(access: Access, uuids: Collection[str], verb: Verb) -> set[str]:
+    wanted, found = sorted(uuids), set[str]()
+    for start in range(0, len(wanted), CHUNK):
+        rows: Any = access.visible(Cluster, verb, deleted=True).select(Cluster.uuid)
+        found |= {uuid for (uuid,) in rows.where(Cluster.uuid.in_(wanted[start : start + CHUNK])).tuples()}
+    return found
 
 
 def list_clusters(access: Access) -> peewee.ModelSelect[Cluster]:
@@ -306,7 +325,9 @@ def move_cluster(runtime: Runtime, access: Access, uuid: str, host_uuid: str) ->
             raise Conflict("cluster_in_direct_mode", uuid=cluster.uuid)
         idle = not runtime.queue.open_tasks(cluster.uuid)
         payload = HostMove(host.name)
-        task = runtime.queue.enqueue("switch_host", cluster.uuid, access.actor, cluster.name, payload, 1)
+        task = runtime.queue.enqueue(
+            "switch_host", cluster.uuid, access.actor, cluster.name, payload, 1, action=access.action
+        )
     if idle:
         runtime.queue.wait(task.uuid, SETTLE_SECONDS)
     return Cluster.get(Cluster.uuid == cluster.uuid)

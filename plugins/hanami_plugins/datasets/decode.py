@@ -13,10 +13,10 @@ from typing import Any
 import msgspec
 
 from hanami_core import decoding
-from hanami_core.access import Actor
+from hanami_core.access import Access
 from hanami_core.errors import ClientError, Conflict, LeaseLost, TaskError
 from hanami_core.events import DatasetReady
-from hanami_core.queue import FAILED, Job, Task, TaskKind
+from hanami_core.queue import ABORTED, FAILED, Job, Task, TaskKind
 from hanami_core.runtime import Runtime
 from hanami_plugins import uploads
 from hanami_plugins.datasets.models import DECODING, READY, REFUSED, UPLOADING, Dataset
@@ -38,7 +38,7 @@ def partition_of(dataset: Dataset) -> str:
     return f"datasets:{dataset.owner_id}"
 
 
-def enqueue(runtime: Runtime, actor: Actor, dataset: Dataset, files: Mapping[str, Upload]) -> str:
+def enqueue(runtime: Runtime, access: Access, dataset: Dataset, files: Mapping[str, Upload]) -> str:
     """Queue the decoding of a dataset whose files are complete, in the caller's transaction, and return the task.
 
     Raises:
@@ -46,7 +46,9 @@ def enqueue(runtime: Runtime, actor: Actor, dataset: Dataset, files: Mapping[str
     """
     payload = Decode(dataset.uuid, {part: upload.uuid for part, upload in files.items()})
     size = sum(upload.size for upload in files.values())
-    task = runtime.queue.enqueue("decode", partition_of(dataset), actor, dataset.name, payload, size)
+    task = runtime.queue.enqueue(
+        "decode", partition_of(dataset), access.actor, dataset.name, payload, size, action=access.action
+    )
     waits = (Dataset.uuid == dataset.uuid) & Dataset.state.in_((UPLOADING, REFUSED))
     if not Dataset.update(state=DECODING, error="", decoding=task.uuid).where(waits).execute():
         raise Conflict("dataset_finalised_elsewhere", uuid=dataset.uuid)
@@ -92,8 +94,8 @@ def described(blob: str, shape: decoding.DecodeResult) -> dict[str, Any]:
 
 
 def ended(runtime: Runtime, task: Task) -> None:
-    """Note in the dataset that the task failed: its files were refused, or may be finalised again as they are."""
-    if task.state == FAILED:
+    """Note in the dataset that it gets no table: its files were refused, or may be finalised again as they are."""
+    if task.state in (FAILED, ABORTED):
         refused = isinstance(task.cause, ClientError)
         waits = (Dataset.decoding == task.uuid) & (Dataset.state == DECODING)
         Dataset.update(state=REFUSED if refused else UPLOADING, error=task.error).where(waits).execute()

@@ -130,7 +130,7 @@ def finalise_dataset(
         dataset, found = _sources(access, format_name, uuid, files)
         task = dataset.decoding
         if dataset.state != DECODING:
-            task = decode.enqueue(runtime, access.actor, dataset, found)
+            task = decode.enqueue(runtime, access, dataset, found)
             uploads.touch(dataset.uuid)
     _wait(runtime, str(task))
     dataset = access.get(Dataset, uuid, MISSING, "write")

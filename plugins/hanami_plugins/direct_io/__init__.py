@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 
 from hanami_core import hookimpl
@@ -10,8 +11,8 @@ from hanami_core.access import Access, Action
 from hanami_core.errors import Forbidden, NotFound
 from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
-from hanami_core.sockets import POLICY_VIOLATION, SocketConnection, SocketTarget
-from hanami_plugins.clusters import LIVE, Cluster, template_of
+from hanami_core.sockets import POLICY_VIOLATION, OpenSession, SocketConnection, SocketTarget
+from hanami_plugins.clusters import LIVE, Cluster, template_of, writable
 from hanami_plugins.direct_io.formats import Hooks, MessageFormat, formats_of
 from hanami_plugins.direct_io.frames import THREADS, FrameThreads
 from hanami_plugins.direct_io.messages import EXPECTED, INPUT, REQUEST, TRAIN, Frame, message_class
@@ -56,6 +57,14 @@ class ClusterTarget(SocketTarget):
         formats = formats_of(runtime, access.actor)
         attachment = clusters.attach(cluster.uuid, check)
         return DirectSession(clusters, attachment, runtime.stash[THREADS], refused, formats)
+
+    def withdrawn(self, runtime: Runtime, access: Access, opened: Sequence[OpenSession]) -> list[OpenSession]:
+        """Return the sessions whose cluster the actor may not change any more; the others learn what is refused now."""
+        allowed, refused = writable(access, {one.uuid.lower() for one in opened}), _refused(runtime, access)
+        for one in opened:
+            if isinstance(one.session, DirectSession):
+                one.session.refused = refused
+        return [one for one in opened if one.uuid.lower() not in allowed]
 
 
 def _refused(runtime: Runtime, access: Access) -> dict[int, str]:

@@ -40,7 +40,10 @@ Values = npt.NDArray[np.float32]
 
 
 class DirectSession:
-    """Buffers of one socket, and the network behind it."""
+    """Buffers of one socket, and the network behind it.
+
+    `refused` are process types that the actor may not use, and why; any thread may replace it.
+    """
 
     def __init__(
         self,
@@ -59,7 +62,8 @@ class DirectSession:
             refused: process types that the actor may not use, and why.
             formats: those that the first frame may be of; of a single one it surely is.
         """
-        self._clusters, self._attachment, self._threads, self._refused = clusters, attachment, threads, refused
+        self._clusters, self._attachment, self._threads = clusters, attachment, threads
+        self.refused = refused
         self._buffers = SocketBuffers()
         self._cycles = 0
         self._formats = formats
@@ -103,8 +107,9 @@ class DirectSession:
         if not frame.isLast:
             return self._acknowledged
         process = frame.processType
-        if process in self._refused:
-            raise Forbidden(self._refused[process])
+        refused = self.refused
+        if process in refused:
+            raise Forbidden(refused[process])
         heavy = is_heavy(live, process, self._buffers.size, self._buffers.weight)
         if process == TRAIN and not heavy:
             heavy = self._buffers.grow(live)

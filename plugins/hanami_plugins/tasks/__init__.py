@@ -10,6 +10,7 @@ from hanami_core.http import Route
 from hanami_core.queue import TaskKind
 from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
+from hanami_plugins.clusters import readable, writable
 from hanami_plugins.tasks import kinds, routes
 from hanami_plugins.tasks.planning import Binding, Result
 from hanami_plugins.tasks.service import delete_task, get_task, list_tasks, request, train
@@ -28,7 +29,10 @@ def hanami_settings() -> list[Setting]:
 @hookimpl
 def hanami_task_kinds() -> list[TaskKind]:
     """Add training and requests."""
-    return [TaskKind("train", kinds.train), TaskKind("request", kinds.request)]
+    return [
+        TaskKind("train", kinds.train, permitted=writable),
+        TaskKind("request", kinds.request, permitted=readable),
+    ]
 
 
 @hookimpl

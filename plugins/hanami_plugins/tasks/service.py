@@ -103,7 +103,9 @@ def _leave_room(most: int, cluster: Cluster) -> None:
 
 def _enqueue(runtime: Runtime, access: Access, kind: str, cluster: Cluster, name: str, plan: Plan, cycles: int) -> Task:
     with atomic():
-        return runtime.queue.enqueue(kind, cluster.uuid, access.actor, name, plan, cycles, blobs=plan.blobs)
+        return runtime.queue.enqueue(
+            kind, cluster.uuid, access.actor, name, plan, cycles, blobs=plan.blobs, action=access.action
+        )
 
 
 def get_task(access: Access, cluster: str, uuid: str) -> Task:

@@ -138,6 +138,8 @@ class Channel(Connection):
         if self.protocol.state is OPEN:
             self.protocol.fail(code, reason)
             self.send_data()
+        if self._conversation is not None:
+            self._conversation.break_off()
         self._expect_end()
 
     def _expect_end(self) -> None:

@@ -30,6 +30,7 @@ from hanami_server.sidecar import dialect
 from hanami_server.sidecar.channel import Channel, Limits
 from hanami_server.sidecar.conversation import Conversation, Services
 from hanami_server.sidecar.handshake import Handshake, Opened, Outcome, Redirect, Refused
+from hanami_server.sidecar.permits import Permit, Permits
 from hanami_server.sidecar.turns import Turns
 
 __all__ = ["ConnectionManager"]
@@ -59,7 +60,7 @@ class ConnectionManager:
         self._sessions = ThreadPoolExecutor(SESSIONS, "session")
         self._releases = ThreadPoolExecutor(RELEASES, "release")
         self._turns = Turns(asyncio.get_running_loop())
-        self._services = Services(self._sessions, self._release, self._report)
+        self._permits = Permits(runtime)
         self._channels: dict[Channel, None] = {}
         self._open_sessions = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -78,12 +79,14 @@ class ConnectionManager:
         self._listener.listen(BACKLOG)
         self._listener.setblocking(False)
         asyncio.get_running_loop().add_reader(self._listener, self._accept, self._listener)
+        self._permits.start()
 
     async def stop(self, grace: float) -> None:
         """Send all clients away, cut off those that have not gone after `grace` seconds, and release their sessions."""
         if self._listener is not None:
             asyncio.get_running_loop().remove_reader(self._listener)
             self._listener.close()
+        self._permits.stop()
         for channel in list(self._channels):
             channel.fail(CloseCode.GOING_AWAY, "the server stops")
         with contextlib.suppress(TimeoutError):
@@ -191,8 +194,13 @@ class ConnectionManager:
 
     def _open_session(self, channel: Channel, opened: Opened) -> None:
         self._open_sessions += 1
-        conversation = Conversation(opened.session, opened.blocking, channel, opened.api, self._services)
-        if not channel.open(conversation):
+        released = partial(self._release, opened.permit)
+        services = Services(self._sessions, released, self._report)
+        conversation = Conversation(opened.session, opened.blocking, channel, opened.api, services)
+        if channel.open(conversation):
+            close = partial(channel.fail, CloseCode.POLICY_VIOLATION)
+            self._permits.add(opened.permit, partial(asyncio.get_running_loop().call_soon_threadsafe, close))
+        else:
             conversation.end()
 
     async def _redirect(self, channel: Channel, outcome: Redirect) -> bool:
@@ -209,7 +217,8 @@ class ConnectionManager:
 
     # -- what conversations ask for -----------------------------------------------------------------------------------
 
-    def _release(self, session: SocketSession) -> None:
+    def _release(self, permit: Permit, session: SocketSession) -> None:
+        self._permits.discard(permit)
         self._open_sessions -= 1
         self._changed.set()
         self._releases.submit(_close, session)

@@ -71,6 +71,7 @@ class Conversation:
         self._busy = False
         self._pending: asyncio.Future[Reply] | None = None
         self._ended = False
+        self._broken_off = False
 
     @property
     def idle(self) -> bool:
@@ -138,7 +139,7 @@ class Conversation:
         """Answer in a thread what has arrived, and hand all answers over at once."""
         results: list[object] = []
         size = 0
-        while messages and not self._ended and size < MOST_ANSWERED:
+        while messages and not (self._ended or self._broken_off) and size < MOST_ANSWERED:
             try:
                 result: object = self._session.receive(messages.popleft())
             except Exception as error:
@@ -180,6 +181,12 @@ class Conversation:
             self._services.released(self._session)
         else:
             self._channel.go_on()
+
+    def break_off(self) -> None:
+        """Answer nothing more than the message that is being answered: its client was sent away."""
+        self._broken_off = True
+        self._backlog.clear()
+        self._grow(-self._bytes)
 
     def end(self) -> None:
         """Stop; the session is released as soon as it answers no message any more."""

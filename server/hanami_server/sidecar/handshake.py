@@ -12,13 +12,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+import falcon
+
 from hanami_core.access import Access, Actor
 from hanami_core.errors import BadRequest, InternalError, VisibleError
 from hanami_core.http import Api
 from hanami_core.runtime import Runtime
-from hanami_core.sockets import SocketConnection, SocketRequest, SocketSession, SocketTarget
+from hanami_core.sockets import OpenSession, SocketConnection, SocketRequest, SocketSession, SocketTarget
 from hanami_server.gate import identify
 from hanami_server.sidecar import dialect
+from hanami_server.sidecar.permits import Permit
 from hanami_server.sidecar.target_paths import TargetPaths
 
 __all__ = ["Handshake", "Opened", "Outcome", "Redirect", "Refused"]
@@ -29,9 +32,10 @@ log = logging.getLogger("hanami.sockets")
 
 
 class Caller(NamedTuple):
-    """Who asks, which Api they speak, and which one gives the names that policies are asked by."""
+    """Who asks, by which request, which Api they speak, and which one gives the names that policies are asked by."""
 
     api: Api
+    request: falcon.Request
     actor: Actor
     named_by: Api
 
@@ -43,6 +47,7 @@ class Opened:
     session: SocketSession
     blocking: bool
     api: Api
+    permit: Permit
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,8 @@ class Handshake:
             target = self._runtime.targets.get(opening.target)
             if target is None or target.path:
                 raise BadRequest("target_unknown", target=opening.target[:64])
-            caller = Caller(chosen, actor, self._runtime.routes.api_of_socket(actor, chosen))
+            names = self._runtime.routes.api_of_socket(actor, chosen)
+            caller = Caller(chosen, opening.request, actor, names)
             return self._open(target, caller, opening.resource, connection, hops)
 
         return _guarded(decide, lambda: chosen)
@@ -101,7 +107,7 @@ class Handshake:
         api = self._runtime.routes.api_of(request.path)
 
         def decide() -> Outcome:
-            caller = Caller(api, identify(self._runtime, api, request), api)
+            caller = Caller(api, request, identify(self._runtime, api, request), api)
             return self._open(target, caller, connection.request.parameters.get("uuid", ""), connection, hops)
 
         return _guarded(decide, lambda: api)
@@ -117,7 +123,9 @@ class Handshake:
             if host not in self._runtime.hosts or hops >= MOST_HOPS:
                 raise BadRequest("host_unavailable", host=host)
             return Redirect(host, caller.api)
-        return Opened(target.open(self._runtime, access, uuid, connection), target.blocking, caller.api)
+        session = target.open(self._runtime, access, uuid, connection)
+        permit = Permit(target, caller.api, caller.request, caller.actor, action, OpenSession(uuid, session))
+        return Opened(session, target.blocking, caller.api, permit)
 
 
 def _guarded(decide: Callable[[], Outcome], api: Callable[[], Api]) -> Outcome:

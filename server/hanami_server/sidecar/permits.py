@@ -1,0 +1,126 @@
+"""Looks again, every few seconds, whether those who have open sockets may still have them.
+
+Opening a socket passes identity, action and row; a message passes none of them, or each frame would cost a query. So a
+thread puts the questions of the opening to all sessions of the process, those of one actor and target at once, and
+closes what is refused now. Must not know targets nor the protocol.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import falcon
+
+from hanami_core.access import Access, Action, Actor
+from hanami_core.errors import ClientError
+from hanami_core.http import Api
+from hanami_core.priority import step_back
+from hanami_core.runtime import Runtime
+from hanami_core.sockets import OpenSession, SocketTarget
+from hanami_core.storage.database import reset
+from hanami_server.gate import identify_again
+
+__all__ = ["PERIOD", "Permit", "Permits"]
+
+PERIOD = 2.0
+"""Seconds from one look to the next."""
+WITHDRAWN = "access was withdrawn"
+END_SECONDS = 5.0
+
+log = logging.getLogger("hanami.sockets")
+
+
+@dataclass(frozen=True, eq=False)
+class Permit:
+    """What a session was opened with."""
+
+    target: SocketTarget
+    api: Api
+    request: falcon.Request
+    actor: Actor
+    action: Action
+    opened: OpenSession
+
+    @property
+    def group(self) -> tuple[object, ...]:
+        """What permits have in common that can be asked about together."""
+        who = self.actor.principal or id(self)
+        return who, self.actor.scheme, tuple(sorted(self.actor.attributes.items())), self.target.name, self.action
+
+
+class Permits:
+    """The permits of all open sessions of a sidecar, and the thread that looks at them."""
+
+    def __init__(self, runtime: Runtime, period: float = PERIOD) -> None:
+        """Prepare; nothing runs before `start`."""
+        self._runtime = runtime
+        self._period = period
+        # Held for a few instructions only: the event loop adds and removes.
+        self._lock = threading.Lock()
+        self._held: dict[Permit, Callable[[str], object]] = {}
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="permits", daemon=True)
+
+    def add(self, permit: Permit, close: Callable[[str], object]) -> None:
+        """Look at a session from now on; `close` ends its socket with a reason and may be called from any thread."""
+        with self._lock:
+            self._held[permit] = close
+
+    def discard(self, permit: Permit) -> None:
+        """Look at a session no more."""
+        with self._lock:
+            self._held.pop(permit, None)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; never blocks."""
+        self._ended.set()
+
+    def _watch(self) -> None:
+        step_back()
+        while not self._ended.wait(self._period):
+            for permits in self._groups():
+                if not self._ended.is_set():
+                    self._look(permits)
+        self._runtime.database.disconnect()
+
+    def _groups(self) -> list[list[Permit]]:
+        with self._lock:
+            held = list(self._held)
+        groups: dict[tuple[object, ...], list[Permit]] = defaultdict(list)
+        for permit in held:
+            groups[permit.group].append(permit)
+        return list(groups.values())
+
+    def _look(self, permits: Sequence[Permit]) -> None:
+        try:
+            lost = self._lost(permits)
+        except Exception:
+            # Who can not be asked about, for example because the database is locked, is asked about again.
+            log.exception("it is not known whether sockets may stay open", extra={"target": permits[0].target.name})
+            reset(self._runtime.database)
+            return
+        for permit in lost:
+            with self._lock:
+                close = self._held.pop(permit, None)
+            if close is not None:
+                log.info("a socket was withdrawn", extra={"target": permit.target.name, "user": permit.actor.user_id})
+                close(WITHDRAWN)
+
+    def _lost(self, permits: Sequence[Permit]) -> Sequence[Permit]:
+        first, runtime = permits[0], self._runtime
+        try:
+            actor = identify_again(runtime, first.api, first.request, first.actor)
+            access = Access(actor, first.action, runtime.plugins.access_rules)
+            access.require()
+            lost = {id(one) for one in first.target.withdrawn(runtime, access, [one.opened for one in permits])}
+        except ClientError:
+            return permits
+        return [one for one in permits if id(one.opened) in lost]
