@@ -226,7 +226,7 @@ def _perform(job: Mapping[str, Any]) -> dict[str, str]:
         if error.errno == errno.EFBIG:
             return {"failed": f"the table would be bigger than {job['size']} bytes"}
         return {"failed": f"{type(error).__name__}: {error.strerror}", "trace": traceback.format_exc()[-_MAX_TEXT:]}
-    except Exception as error:
+    except BaseException as error:
         text = f"{type(error).__name__}: {error}"[:_MAX_TEXT]
         return {"failed": text, "trace": traceback.format_exc()[-_MAX_TEXT:]}
     return {}

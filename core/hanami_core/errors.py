@@ -223,6 +223,13 @@ class LeaseLost(HanamiError):
     """A worker lost its task to another one and must stop at once."""
 
 
+def contained(error: BaseException) -> Exception:
+    """Return what a plugin has raised as an error that ends no thread, process or loop, as its `sys.exit` would."""
+    if isinstance(error, Exception):
+        return error
+    return PluginError(f"{type(error).__name__}: {error}".removesuffix(": "))
+
+
 BY_STATUS: dict[int, type[VisibleError]] = {
     kind.status: kind
     for kind in (

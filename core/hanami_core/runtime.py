@@ -269,7 +269,7 @@ class Runtime:
         if self.compute is not None:
             try:
                 self.compute.stop()
-            except Exception:
+            except BaseException:
                 log.exception("a compute host could not be stopped", extra={"host": self.compute.name})
 
     def parse_template(self, text: str) -> Template:

@@ -57,8 +57,13 @@ class Schedule:
 class Scheduler:
     """Runs schedules, each of them in one thread at a time."""
 
-    def __init__(self, runtime: Runtime, schedules: Iterable[Schedule]) -> None:
-        """Prepare schedules; nothing runs before `start`."""
+    def __init__(self, runtime: Runtime, schedules: Iterable[Schedule], broken: Callable[[str], None]) -> None:
+        """Prepare schedules; nothing runs before `start`.
+
+        `broken` is called if a run does not end within ``queue.silence``: only the end of the process ends that.
+        """
+        self._silence: float = runtime.settings["queue.silence"]
+        self._broken = broken
         self._timed = [_Timed(runtime, schedule) for schedule in schedules]
         self._threads = ThreadPoolExecutor(max(1, len(self._timed)), "schedule")
         self._stop = threading.Event()
@@ -84,6 +89,9 @@ class Scheduler:
             now = time.monotonic()
             for timed in self._timed:
                 timed.turn(now, self._threads)
+                if timed.runs_for(now) > self._silence:
+                    log.error("schedule hangs", extra={"schedule": timed.name})
+                    self._broken(f"schedule {timed.name} hangs")
             next_turn = min((timed.due for timed in self._timed), default=now + 60.0)
             self._stop.wait(max(0.0, next_turn - time.monotonic()))
 
@@ -97,9 +105,20 @@ class _Timed:
         self._runtime = runtime
         self._schedule = schedule
         self._fields = {"schedule": schedule.name, "seconds": schedule.seconds}
+        self._began: float | None = None
         self._overruns = False
         self._failures = 0
         self._silent_until = 0.0
+
+    @property
+    def name(self) -> str:
+        """Name of the schedule."""
+        return self._schedule.name
+
+    def runs_for(self, now: float) -> float:
+        """Return for how many seconds a run has been going on."""
+        began = self._began
+        return 0.0 if began is None else now - began
 
     def turn(self, now: float, threads: ThreadPoolExecutor) -> None:
         """Start a run if one is due and none is going on."""
@@ -115,15 +134,17 @@ class _Timed:
             log.warning("schedule overruns, runs are left out until it ends", extra=self._fields)
 
     def _run(self) -> None:
-        begin = time.monotonic()
+        self._began = begin = time.monotonic()
         try:
             self._schedule.run(self._runtime)
-        except Exception:
+        except BaseException:  # a sys.exit would end the thread without a word
             self._note_failure()
         else:
             if self._failures:
                 log.info("schedule works again", extra=self._fields | {"failures": self._failures})
             self._failures, self._silent_until = 0, 0.0
+        finally:
+            self._began = None
         if time.monotonic() - begin <= self._schedule.seconds:
             self._overruns = False
 

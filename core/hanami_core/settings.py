@@ -79,6 +79,7 @@ CORE_SETTINGS = (
     Setting("http.workers", int, 0, "Processes that answer REST requests; 0 means as many as cores, at most 4", 0, 64),
     Setting("http.threads", int, 16, "Threads in each of these processes", 1, 1024),
     Setting("http.timeout", float, 30.0, "Seconds that a client has to send a request", 1.0, 3600.0),
+    Setting("http.handler_timeout", float, 300.0, "Seconds without progress after which a call counts as hung", 1.0),
     Setting("http.max_body", int, 1 << 20, "Largest body of a REST request in bytes", 1024),
     Setting("http.streams", int, 8, "Answers that one of these processes makes while it sends them", 1, 1024),
     Setting("http.connections", int, 1000, "Connections that one of these processes keeps open", 32, 65536),

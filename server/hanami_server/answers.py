@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import falcon
 
-from hanami_core.errors import Unavailable
+from hanami_core.errors import Unavailable, contained
 from hanami_core.http import Api, BoundRoute, Call, Events, File, Page, ServerEvent, Stream
 
 __all__ = ["Answers"]
@@ -83,8 +83,8 @@ class _Guarded:
             return next(self._parts)
         except StopIteration:
             raise
-        except Exception as error:
-            self._failed(error)
+        except BaseException as error:
+            self._failed(contained(error))
             raise
 
     def close(self) -> None:
@@ -102,7 +102,7 @@ def _close(source: object) -> None:
     if close is not None:
         try:
             close()
-        except Exception:
+        except BaseException:
             log.exception("stream did not close")
 
 

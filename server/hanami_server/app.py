@@ -13,7 +13,7 @@ from typing import Any
 import falcon
 import peewee
 
-from hanami_core.errors import BY_STATUS, BadRequest, InternalError, Unavailable, VisibleError
+from hanami_core.errors import BY_STATUS, BadRequest, InternalError, Unavailable, VisibleError, contained
 from hanami_core.events import CallFailed
 from hanami_core.http import METHODS, Api, BoundRoute, Call
 from hanami_core.ids import new_uuid
@@ -133,7 +133,12 @@ class Server:
             call = Call(self._runtime, access, req, resp, self._origin.address(req.env), params, limit)
             req.context.call = call
             request: Any = req if route.request is None else api.read(call, route, limit)
-            result = route.handler(call, request)
+            try:
+                result = route.handler(call, request)
+            except Exception:
+                raise
+            except BaseException as error:  # which Falcon would let through
+                raise contained(error) from error
             self._answers.render(call, bound, result, lambda error: self._report(req, error))
 
         return respond

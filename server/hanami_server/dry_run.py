@@ -250,7 +250,7 @@ def _open(host: PluginHost, order: Order, role: Role) -> str:
         Runtime.open(Path(order.scratch), role, plugins=host).close()
     except HanamiError as error:
         return str(error)
-    except Exception as error:
+    except BaseException as error:
         return f"{type(error).__name__}: {error}"
     return ""
 

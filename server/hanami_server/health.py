@@ -66,7 +66,7 @@ class Ready:
 def _findings(check: Check) -> list[str]:
     try:
         return [f"{finding.where}: {finding.what}" for finding in check.run()]
-    except Exception as error:
+    except BaseException as error:
         log.exception("check failed", extra={"check": check.name})
         return [f"{check.name}: {type(error).__name__}"]
 

@@ -10,6 +10,7 @@ import contextlib
 import os
 import socket
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
@@ -52,6 +53,18 @@ class Outlet(socket.socket):
         self._patience = patience
         self._rest: deque[memoryview] = deque()
         self.unsent = 0
+        self.moved = time.monotonic()
+        self.waits = False
+
+    @contextlib.contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Wait for the client inside; `waits` tells others so, and `moved` when something was last sent or received."""
+        self.waits = True
+        try:
+            yield
+        finally:
+            self.moved = time.monotonic()
+            self.waits = False
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
         """Send what the client takes and keep the rest.
@@ -85,11 +98,11 @@ class Outlet(socket.socket):
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
         """Send a file, which makes the thread wait for its client."""
         self._wait()
-        with self._patience.used():
+        with self._patience.used(), self.waiting():
             return super().sendfile(file, offset, count)
 
     def _wait(self) -> None:
-        with self._patience.used():
+        with self._patience.used(), self.waiting():
             while self._rest:
                 piece = self._rest[0]
                 super().sendall(piece)
@@ -97,6 +110,7 @@ class Outlet(socket.socket):
 
     def _sent(self, count: int) -> None:
         self.unsent -= count
+        self.moved = time.monotonic()
         if count == len(self._rest[0]):
             self._rest.popleft()
         else:

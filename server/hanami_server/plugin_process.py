@@ -42,7 +42,7 @@ def main(argv: list[str]) -> NoReturn:
             code = _run(options, options.process, lock)
     except HanamiError as error:
         log.error("process does not run", extra={"reason": str(error)})
-    except Exception:
+    except BaseException:
         log.exception("process failed")
     sys.stderr.flush()
     # What the function has left running must not keep the process.

@@ -30,6 +30,7 @@ class HttpLimits(msgspec.Struct, frozen=True):
     workers: int
     threads: int
     timeout: float
+    handler_timeout: float
     max_body: int
     streams: int
     connections: int

@@ -34,6 +34,8 @@ __all__ = ["State", "Supervisor", "bind", "read_state", "serve"]
 
 BACKLOG = 2048
 PATIENCE = 4.0
+SLOW = 20.0
+"""Seconds after which the operator is told that the preparation takes long."""
 FINAL_PATIENCE = 0.5
 LONGEST_PAUSE = 60.0
 """Seconds between two starts of a plugin's process that fails again and again."""
@@ -82,11 +84,20 @@ def serve(data_dir: Path, flags: Mapping[str, str]) -> int:
 
 def _prepare(options: Options) -> Plan:
     command = [sys.executable, "-P", "-m", "hanami_server.preparation", *arguments(options)]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise StartupError(done.stderr.strip() or f"preparation failed with exit code {done.returncode}")
-    sys.stderr.write(done.stderr)
-    return msgspec.json.decode(done.stdout, type=Plan)
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True) as process:
+        try:
+            plan, errors = process.communicate(timeout=SLOW)
+        except subprocess.TimeoutExpired:
+            log.warning("the preparation takes long; 'hanami plugins' tells whether a plugin hangs")
+            plan, errors = process.communicate()
+    if process.returncode < 0:
+        name = signal.Signals(-process.returncode).name
+        raise StartupError(f"the preparation was ended by {name}; 'hanami plugins' tells whether a plugin does that")
+    if process.returncode:
+        raise StartupError(errors.strip() or f"preparation failed with exit code {process.returncode}")
+    sys.stderr.write(errors)
+    return msgspec.json.decode(plan, type=Plan)
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -10,8 +10,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import os
 import selectors
+import signal
 import socket
+import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -32,6 +36,10 @@ __all__ = ["Peer", "Worker"]
 PIECE = 1 << 16
 LINGER = 2.0
 LARGEST_LINGER = 1 << 18
+DRAINING = 30.0
+"""Seconds that other calls have to end in a process in which one hangs."""
+LEAVING = 2.0
+"""Seconds that plugins have to end in such a process."""
 MOST_HELD = 64 << 20
 MOST_UNSENT = 256 << 20
 """Bytes of answers that wait for their clients; beyond that, the largest one goes with its connection."""
@@ -62,6 +70,14 @@ class Peer(TConn):  # type: ignore[misc]
         self.leaving = 0
         self.held = 0
         self.unsent = 0
+        self.began = 0.0
+        self.thread = 0
+        self.request = ""
+        self.given_up = False
+
+    def stands_still(self, now: float, seconds: float) -> bool:
+        """Tell whether the thread that answers has neither read nor sent anything for so long, nor waits for that."""
+        return not self.sock.waits and now - max(self.began, self.sock.moved) > seconds
 
     def hand_over(self, timeout: float) -> None:
         """Prepare the socket for a thread, with all bytes that have arrived."""
@@ -94,6 +110,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self.alive: bool
         self._timeout: float = self.app.limits.timeout
+        self._patient_for: float = self.app.limits.handler_timeout
         self._new_intake = partial(Intake, self.app.limits.max_body, self.app.is_streamed)
         self._free_streams: int = self.app.limits.streams
         self._waiting: set[Peer] = set()
@@ -102,6 +119,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._ready: deque[Peer] = deque()
         self._patience = Patience(max(1, self.cfg.threads // 2))
         self._grace: float | None = None
+        self._handled: set[Peer] = set()
+        self._hung = False
 
     def get_thread_pool(self) -> ThreadPoolExecutor:
         """Return the threads that answer, and one that polls when all of those are busy."""
@@ -117,11 +136,40 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             if self._lead.moves() and time.monotonic() - notified >= 1:
                 notified = time.monotonic()
                 self.notify()
+                self._look_for_hung_handlers(notified)
         self.tpool.shutdown(wait=False)
         self.poller.close()
         self.method_queue.close()
         for listener in self.sockets:
             listener.close()
+        if self._hung:
+            self._leave_hung_threads()
+
+    # -- the main thread ----------------------------------------------------------------------------------------------
+
+    def _look_for_hung_handlers(self, now: float) -> None:
+        """Give up handlers that make no progress; this process goes, because nothing else ends their threads."""
+        hung = [peer for peer in list(self._handled) if not peer.given_up and peer.stands_still(now, self._patient_for)]
+        for peer in hung:
+            peer.given_up = True
+            fields = {"request": peer.request, "seconds": round(now - peer.began), "where": _position(peer.thread)}
+            log.error("a call hangs, its process is replaced", extra=fields)
+            with contextlib.suppress(OSError):
+                peer.sock.shutdown(socket.SHUT_RDWR)
+        if hung and not self._hung and self.alive:
+            self._hung = True
+            # The next one begins at once, and listens while the others here come to their end.
+            os.kill(self.ppid, signal.SIGTTIN)
+            self.alive = False
+
+    def _leave_hung_threads(self) -> None:
+        """End the process without waiting for threads that do not end; the plugins get a moment for their own end."""
+        os.kill(self.ppid, signal.SIGTTOU)
+        end = threading.Thread(target=self.cfg.worker_exit, args=(None, self), daemon=True)
+        end.start()
+        end.join(LEAVING)
+        sys.stderr.flush()
+        os._exit(0)
 
     # -- the thread that leads ----------------------------------------------------------------------------------------
 
@@ -129,6 +177,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.set_accept_enabled(self.alive and self.nr_conns < self.worker_connections)
         if self._lead.free:
             self._answer(term)
+        elif self._hung:
+            self._refuse_ready()
         if term.over:
             return True
         self.wait_for_and_dispatch_events(0.0 if self._ready and self._lead.free else 1.0)
@@ -137,8 +187,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return True
         self.alive = False
         now = time.monotonic()
-        self._grace = self._grace or now + self.cfg.graceful_timeout
-        return bool(self.nr_conns) and now < self._grace
+        self._grace = self._grace or now + (DRAINING if self._hung else self.cfg.graceful_timeout)
+        return self.nr_conns > sum(peer.given_up for peer in list(self._handled)) and now < self._grace
 
     def _answer(self, term: Term) -> None:
         """Answer what is ready. Another thread leads if that took long, and takes the connection back."""
@@ -150,6 +200,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 self.method_queue.defer(self._finish, peer, stays)
                 return
             self._finish(peer, stays)
+
+    def _refuse_ready(self) -> None:
+        """Send away those for whom there will be no thread; the next process answers them."""
+        while self._ready:
+            peer = self._ready.popleft()
+            self._free_streams += peer.streamed
+            _refuse(peer.sock, "the server was busy with calls that hang, try again", "503 Service Unavailable")
+            self._leave(peer)
 
     def accept(self, listener: Any) -> None:
         """Accept a connection and let the poller collect its first request."""
@@ -324,8 +382,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def handle(self, conn: Peer) -> bool:
         """Answer one request and tell whether the connection stays open."""
         request = None
+        conn.began, conn.thread, conn.request = time.monotonic(), threading.get_ident(), ""
+        self._handled.add(conn)
         try:
             request = next(conn.parser)
+            conn.request = f"{request.method} {request.path}"
             if conn.streamed:
                 # What the handler leaves of the body is not worth reading.
                 request.force_close()
@@ -334,6 +395,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             log.debug("connection closed", extra={"reason": repr(error)})
         except BaseException as error:  # a handler that calls sys.exit must not end everybody else's answers
             self.handle_error(request, conn.sock, conn.client, error)
+        finally:
+            self._handled.discard(conn)
         return False
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
@@ -348,7 +411,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 class _Metered:
     """The socket of a streamed request: a client that sends a byte now and then must not hold a thread for ever."""
 
-    def __init__(self, sock: socket.socket, grace: float) -> None:
+    def __init__(self, sock: Outlet, grace: float) -> None:
         self._sock = sock
         self._begin = time.monotonic()
         self._grace = grace
@@ -360,7 +423,8 @@ class _Metered:
         Raises:
             TimeoutError: if nothing comes, or too little.
         """
-        data = self._sock.recv(max(size, PIECE))
+        with self._sock.waiting():
+            data = self._sock.recv(max(size, PIECE))
         self._received += len(data)
         late = time.monotonic() - self._begin - self._grace
         if late > 0 and self._received < late * SLOWEST_SENDER:
@@ -370,6 +434,12 @@ class _Metered:
     def __getattr__(self, name: str) -> Any:
         """Be the socket in everything else."""
         return getattr(self._sock, name)
+
+
+def _position(thread: int) -> str:
+    """Return file and line at which a thread is."""
+    frame = sys._current_frames().get(thread)
+    return "" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 def _refuse(sock: socket.socket, text: str, status: str = "400 Bad Request") -> None:

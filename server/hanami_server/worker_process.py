@@ -62,7 +62,7 @@ def _run(options: Options) -> int:
 
 def _work(runtime: Runtime, options: Options, stopped: threading.Event) -> None:
     runner = TaskRunner(runtime, WORKERS, runtime.settings["queue.background"], lifetime.abort)
-    scheduler = Scheduler(runtime, [WITHDRAWALS, *runtime.schedules.values()])
+    scheduler = Scheduler(runtime, [WITHDRAWALS, *runtime.schedules.values()], lifetime.abort)
     runner.listen()
     runner.start()
     scheduler.start()

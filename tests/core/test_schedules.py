@@ -17,7 +17,9 @@ from hanami_core.runtime import Runtime
 from hanami_core.schedules import Schedule, Scheduler, _Timed
 from hanami_core.storage.contract import Database
 
-RUNTIME = cast("Runtime", SimpleNamespace(database=Database(peewee.SqliteDatabase(None))))
+RUNTIME = cast(
+    "Runtime", SimpleNamespace(database=Database(peewee.SqliteDatabase(None)), settings={"queue.silence": 0.2})
+)
 
 
 @pytest.fixture
@@ -95,7 +97,7 @@ def test_a_scheduler_starts_at_once_and_stops(caplog: pytest.LogCaptureFixture) 
         ran.set()
         hang.wait(10)
 
-    scheduler = Scheduler(RUNTIME, [Schedule("a.b", 60.0, work)])
+    scheduler = Scheduler(RUNTIME, [Schedule("a.b", 60.0, work)], _fail)
     scheduler.start()
     assert ran.wait(10)
     assert not scheduler.stop(0.01)
@@ -103,8 +105,44 @@ def test_a_scheduler_starts_at_once_and_stops(caplog: pytest.LogCaptureFixture) 
     assert scheduler.stop(10)
 
 
+def _fail(reason: str) -> None:
+    raise AssertionError(reason)
+
+
+def test_a_run_that_does_not_end_is_told_of() -> None:
+    told, hang = threading.Event(), threading.Event()
+    reasons: list[str] = []
+
+    def broken(reason: str) -> None:
+        reasons.append(reason)
+        told.set()
+
+    schedules = [Schedule("a.b", 60.0, lambda _: hang.wait(10) and None), Schedule("a.c", 0.05, lambda _: None)]
+    scheduler = Scheduler(RUNTIME, schedules, broken)
+    scheduler.start()
+    assert told.wait(10)
+    hang.set()
+    assert scheduler.stop(10)
+    assert set(reasons) == {"schedule a.b hangs"}
+
+
+def test_a_run_that_wants_to_end_the_process_has_failed(caplog: pytest.LogCaptureFixture) -> None:
+    ran = threading.Barrier(2)
+
+    def work(_: Runtime) -> None:
+        ran.wait(10)
+        raise SystemExit(3)
+
+    scheduler = Scheduler(RUNTIME, [Schedule("a.b", 0.05, work)], _fail)
+    scheduler.start()
+    ran.wait(10)
+    ran.wait(10)
+    assert scheduler.stop(10)
+    assert "schedule failed" in caplog.text
+
+
 def test_without_schedules_there_is_nothing_to_do() -> None:
-    scheduler = Scheduler(RUNTIME, [])
+    scheduler = Scheduler(RUNTIME, [], _fail)
     scheduler.start()
     assert scheduler.stop(10)
 

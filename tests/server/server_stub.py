@@ -156,6 +156,11 @@ def wait(call, request):
     return {}
 
 
+def hang(call, request):
+    note(call.runtime.settings.data_dir, "hangs")
+    threading.Event().wait()
+
+
 def leave(call, request):
     raise SystemExit(1)
 
@@ -257,6 +262,7 @@ def hanami_routes(runtime):
         Route("GET", "/missing", "missing.get", Fields, dict, missing),
         Route("GET", "/modules", "modules.get", Empty, dict, modules),
         Route("GET", "/wait", "wait.get", Fields, dict, wait),
+        Route("GET", "/hang", "hang.get", Fields, dict, hang),
         Route("GET", "/leave", "leave.get", Fields, dict, leave),
         Route("GET", "/large", "large.get", Fields, dict, large),
         Route("POST", "/task", "task.create", Start, dict, start),
@@ -310,6 +316,10 @@ def poison(job: Job) -> None:
     os._exit(9)
 
 
+def quits(job: Job) -> None:
+    sys.exit("enough")
+
+
 def deadlock(job: Job) -> None:
     threading.Event().wait()
 
@@ -323,6 +333,8 @@ def hanami_task_kinds():
         TaskKind("background", count, runs_on="worker"),
         TaskKind("stubborn", stubborn, runs_on="worker", retries=2),
         TaskKind("poison", poison, runs_on="worker", crashes=1),
+        TaskKind("quits", quits),
+        TaskKind("background quits", quits, runs_on="worker"),
         TaskKind("deadlock", deadlock, runs_on="worker", crashes=0),
     ]
 
@@ -406,11 +418,20 @@ class EchoSession:
             raise BadRequest("not like this")
         if message == b"explode":
             raise RuntimeError("secret detail")
+        if message == b"quit":
+            sys.exit(3)
+        if message == b"quit later":
+            return self.quit_later()
+        if message == b"block":
+            threading.Event().wait()
         if message == b"freeze":
             time.sleep(600)
         if message == b"long":
             return b"x" * (8 << 20)
         return message
+
+    async def quit_later(self):
+        sys.exit(3)
 
     def close(self):
         with self.log.open("a") as file:

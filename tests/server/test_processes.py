@@ -129,7 +129,7 @@ def test_a_loop_that_stands_still_ends_the_sidecar(tmp_path):
         "import asyncio, time\n"
         "from hanami_server.sidecar.watchdog import Watchdog\n"
         "async def main():\n"
-        "    Watchdog(asyncio.get_running_loop(), 0.05).start()\n"
+        "    Watchdog(asyncio.get_running_loop(), pause=0.05).start()\n"
         "    await asyncio.sleep(0.6)\n"
         "    print('alive', flush=True)\n"
         "    time.sleep(30)\n"

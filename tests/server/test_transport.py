@@ -255,11 +255,12 @@ def test_a_client_that_reads_late_gets_all_its_answers(server):
     assert answer.count(b"x" * 3_000_000) == 3
 
 
-def test_a_handler_that_wants_to_end_the_process_ends_its_own_connection(server):
+def test_a_handler_that_wants_to_end_the_process_has_failed(server):
     pid = server.request("GET", "/v1/modules", token="good")[1]["pid"]
     with server.connect() as connection:
         connection.sendall(ECHO.replace(b"/v1/echo", b"/v1/leave"))
-        assert statuses(receive(connection)) == [500]
+        connection.sendall(ECHO.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        assert statuses(receive(connection)) == [500, 200]
     assert server.request("GET", "/v1/modules", token="good")[1]["pid"] == pid
 
 

@@ -78,7 +78,7 @@ class Describer:
         while True:
             try:
                 self._write()
-            except Exception:
+            except BaseException:
                 log.exception("a host could not be described", extra={"host": self._host.name})
                 with contextlib.suppress(OSError):
                     self._path.unlink(missing_ok=True)

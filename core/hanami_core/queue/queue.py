@@ -263,7 +263,7 @@ class TaskQueue:
             try:
                 with atomic():
                     ended(self._runtime, task)
-            except Exception:
+            except BaseException:
                 # A task that could not end would be run again for ever.
                 log.exception("end of a task was not dealt with", extra={"task": task.uuid, "kind": task.kind})
         partitions.change(str(task.partition))

@@ -15,7 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from hanami_core import localsocket
-from hanami_core.errors import ClientError, LeaseLost
+from hanami_core.errors import ClientError, LeaseLost, contained
 from hanami_core.ids import new_uuid
 from hanami_core.priority import step_back
 from hanami_core.queue.claims import ALONE_SECONDS
@@ -184,8 +184,8 @@ class TaskRunner:
             log.info("task ended", extra=fields)
         except LeaseLost as error:
             log.warning("task was taken away", extra=fields | {"reason": str(error)})
-        except Exception as error:
-            self._note_failure(task, kind, error)
+        except BaseException as error:
+            self._note_failure(task, kind, contained(error))
         else:
             if job.interrupted:
                 self._guarded("task could not be handed back", queue.hand_back, task)

@@ -169,7 +169,7 @@ def _open(backend: BlobBackend, context: StorageContext) -> BlobStore:
         store = backend.open(context)
     except HanamiError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise StartupError(f"blob store '{backend.name}': {type(error).__name__}: {error}") from error
     if not isinstance(store, BlobStore):
         raise StartupError(f"blob store '{backend.name}': the backend returned {type(store).__name__}, no store")

@@ -180,7 +180,7 @@ def _run(actions: Iterable[Callable[[], object]]) -> None:
     for action in actions:
         try:
             action()
-        except Exception:
+        except BaseException:
             log.exception("an action after a transaction failed")
 
 

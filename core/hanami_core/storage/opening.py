@@ -23,7 +23,7 @@ def open_database(backends: Mapping[str, DatabaseBackend], context: StorageConte
         database = backend.open(context)
     except HanamiError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise StartupError(f"database '{backend.name}': {type(error).__name__}: {error}") from error
     if not isinstance(database, Database):
         raise StartupError(f"database '{backend.name}': the backend returned {type(database).__name__}, no Database")

@@ -51,7 +51,7 @@ class Keeper:
                 try:
                     self.flush()
                     self._clusters.evict_idle(idle)
-                except Exception:
+                except BaseException:
                     log.exception("storing live clusters failed")
                     reset(self._runtime.database)
         self._runtime.database.disconnect()
@@ -62,7 +62,7 @@ class Keeper:
             if live.storing.acquire(timeout=LONGEST_WAIT):
                 try:
                     self._clusters.store_beside_frames(live)
-                except Exception:
+                except BaseException:
                     log.exception("storing a live cluster failed", extra={"cluster": live.uuid})
                     reset(self._runtime.database)
                 finally:

@@ -122,7 +122,7 @@ class Watcher:
     def _guarded_look(self, questions: list[_Question], named: set[str], everything: bool) -> None:
         try:
             self._look(questions, named, everything)
-        except Exception as error:
+        except BaseException as error:
             log.exception("clusters could not be looked at")
             reset(self._runtime.database)
             for question in questions:
@@ -167,7 +167,7 @@ class Watcher:
         error: BaseException | None = None
         try:
             self._clusters.reopen(uuid)
-        except Exception as failure:
+        except BaseException as failure:
             error = failure
             reset(self._runtime.database)
         with self._lock:
@@ -205,5 +205,5 @@ def _tell_change(attachment: Attachment, row: Cluster) -> None:
         attachment.seen = facts
         try:
             attachment.on_change()
-        except Exception:
+        except BaseException:
             log.exception("a session could not be told of a change", extra={"cluster": row.uuid})

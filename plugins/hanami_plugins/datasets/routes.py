@@ -120,7 +120,7 @@ def _routes_of(runtime: Runtime, contribution: Contribution[DatasetFormat]) -> l
     """Return the routes of a format; the plugin of one that can not have any is refused, and the others stay."""
     try:
         return upload_routes(contribution.item, runtime.settings["datasets.max_upload"])
-    except Exception as error:
+    except BaseException as error:
         runtime.plugins.refuse(contribution.plugin, error)
         return []
 

@@ -12,7 +12,6 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -31,6 +30,7 @@ from hanami_server.sidecar.channel import Channel, Limits
 from hanami_server.sidecar.conversation import Conversation, Services
 from hanami_server.sidecar.handshake import Handshake, Opened, Outcome, Redirect, Refused
 from hanami_server.sidecar.permits import Permit, Permits
+from hanami_server.sidecar.threads import WatchedThreads
 from hanami_server.sidecar.turns import Turns
 
 __all__ = ["ConnectionManager"]
@@ -55,10 +55,10 @@ class ConnectionManager:
         self._handshake = Handshake(runtime, host)
         self._limits = Limits(first=runtime.settings["sockets.timeout"])
         self._most: int = runtime.settings["sockets.limit"]
-        self._handshakes = ThreadPoolExecutor(HANDSHAKES, "handshake")
-        self._handoffs = ThreadPoolExecutor(HANDOFFS, "handoff")
-        self._sessions = ThreadPoolExecutor(SESSIONS, "session")
-        self._releases = ThreadPoolExecutor(RELEASES, "release")
+        self._handshakes = WatchedThreads(HANDSHAKES, "handshake")
+        self._handoffs = WatchedThreads(HANDOFFS, "handoff")
+        self._sessions = WatchedThreads(SESSIONS, "session")
+        self._releases = WatchedThreads(RELEASES, "release")
         self._turns = Turns(asyncio.get_running_loop())
         self._permits = Permits(runtime)
         self._channels: dict[Channel, None] = {}
@@ -71,6 +71,12 @@ class ConnectionManager:
     def count(self) -> int:
         """Number of open sockets."""
         return len(self._channels)
+
+    def hung(self) -> str:
+        """Say which threads all hang, so that there is none left for others; called in any thread."""
+        limit = self._runtime.settings["http.handler_timeout"]
+        pools = self._handshakes, self._handoffs, self._sessions, self._releases
+        return next((f"all threads of the pool '{pool.name}' hang" for pool in pools if pool.hangs(limit)), "")
 
     def start(self) -> None:
         """Begin to take over connections."""
@@ -239,5 +245,5 @@ def _reject(channel: Channel, error: VisibleError, api: Api) -> None:
 def _close(session: SocketSession) -> None:
     try:
         session.close()
-    except Exception:
+    except BaseException:
         log.exception("session did not close")

@@ -67,6 +67,6 @@ class Control:
             if operation is None:
                 return {"error": f"unknown operation '{name}', known are: {', '.join(self._operations)}"}
             return await asyncio.to_thread(operation)
-        except Exception as error:
+        except BaseException as error:
             log.exception("control operation failed")
             return {"error": str(error) or type(error).__name__}

@@ -16,7 +16,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Protocol
 
-from hanami_core.errors import VisibleError
+from hanami_core.errors import VisibleError, contained
 from hanami_core.http import Api
 from hanami_core.sockets import INTERNAL_ERROR, CloseSocket, Reply, SocketSession
 from hanami_server.sidecar.pusher import Outlet
@@ -112,7 +112,7 @@ class Conversation:
     def _receive(self, message: bytes | str) -> None:
         try:
             answer = self._session.receive(message)
-        except Exception as error:
+        except BaseException as error:  # of sys.exit the event loop would end
             self._give(error)
             return
         if isinstance(answer, bytes):
@@ -124,7 +124,7 @@ class Conversation:
 
     def _wait_for(self, answer: Awaitable[Reply]) -> None:
         self._busy = True
-        self._pending = asyncio.ensure_future(answer)
+        self._pending = asyncio.ensure_future(_contained(answer))
         self._pending.add_done_callback(self._arrived)
 
     def _arrived(self, pending: asyncio.Future[Reply]) -> None:
@@ -142,7 +142,7 @@ class Conversation:
         while messages and not (self._ended or self._broken_off) and size < MOST_ANSWERED:
             try:
                 result: object = self._session.receive(messages.popleft())
-            except Exception as error:
+            except BaseException as error:
                 result = error
             results.append(result)
             if isinstance(result, bytes | str):
@@ -200,6 +200,15 @@ class Conversation:
 
 def _as_text(message: bytes | str) -> str:
     return message if isinstance(message, str) else message.decode()
+
+
+async def _contained(answer: Awaitable[Reply]) -> Reply:
+    try:
+        return await answer
+    except (Exception, asyncio.CancelledError):
+        raise
+    except BaseException as error:
+        raise contained(error) from error
 
 
 def _result(pending: asyncio.Future[Reply]) -> object:

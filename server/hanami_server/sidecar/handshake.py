@@ -133,6 +133,6 @@ def _guarded(decide: Callable[[], Outcome], api: Callable[[], Api]) -> Outcome:
         return decide()
     except VisibleError as error:
         return Refused(error, api())
-    except Exception:
+    except BaseException:
         log.exception("websocket was not opened")
         return Refused(InternalError("socket_failed"), api())

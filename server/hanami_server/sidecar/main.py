@@ -73,7 +73,8 @@ async def _serve(runtime: Runtime, host: str, options: Options) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     runner = TaskRunner(runtime, host, _slots(runtime), lifetime.abort)
-    connections, watchdog, delay = ConnectionManager(runtime, host), Watchdog(loop), LoopDelay(loop)
+    connections, delay = ConnectionManager(runtime, host), LoopDelay(loop)
+    watchdog = Watchdog(loop, connections.hung)
     control = Control(control_path(options.data_dir, host), _operations(runtime, runner, connections, delay))
     await control.start()
     runner.listen()

@@ -102,7 +102,7 @@ class Permits:
     def _look(self, permits: Sequence[Permit]) -> None:
         try:
             lost = self._lost(permits)
-        except Exception:
+        except BaseException:
             # Who can not be asked about, for example because the database is locked, is asked about again.
             log.exception("it is not known whether sockets may stay open", extra={"target": permits[0].target.name})
             reset(self._runtime.database)

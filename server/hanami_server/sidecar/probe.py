@@ -51,7 +51,7 @@ class Probe:
         begin = time.perf_counter()
         try:
             self._compute()
-        except Exception as error:
+        except BaseException as error:
             return {"ready": False, "reason": str(error) or type(error).__name__}
         return {"ready": True, "milliseconds": round((time.perf_counter() - begin) * 1000, 3)}
 

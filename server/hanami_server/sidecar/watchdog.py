@@ -10,6 +10,7 @@ import faulthandler
 import logging
 import sys
 import threading
+from collections.abc import Callable
 
 from hanami_server import lifetime
 
@@ -24,8 +25,11 @@ log = logging.getLogger("hanami.sidecar")
 class Watchdog:
     """Watches one event loop from a thread of its own."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, pause: float = PAUSE) -> None:
-        """Ask `loop` every `pause` seconds for a sign of life."""
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, hung: Callable[[], str] = lambda: "", pause: float = PAUSE
+    ) -> None:
+        """Ask `loop` every `pause` seconds for a sign of life, and `hung` for what else gives none."""
+        self._hung = hung
         self._loop = loop
         self._pause = pause
         self._turned = threading.Event()
@@ -41,9 +45,15 @@ class Watchdog:
 
     def _watch(self) -> None:
         while not self._stop.wait(self._pause):
+            if reason := self._hung():
+                self._give_up(reason)
             self._turned.clear()
             self._loop.call_soon_threadsafe(self._turned.set)
             # Several short waits instead of a long one: a machine that was suspended in between costs one of them.
             if not any(self._turned.wait(self._pause) for _ in range(PATIENCE)) and not self._stop.is_set():
-                faulthandler.dump_traceback(sys.stderr)
-                lifetime.abort("the event loop stands still")
+                self._give_up("the event loop stands still")
+
+    @staticmethod
+    def _give_up(reason: str) -> None:
+        faulthandler.dump_traceback(sys.stderr)
+        lifetime.abort(reason)
