@@ -83,7 +83,7 @@ CORE_SETTINGS = (
     Setting("http.max_body", int, 1 << 20, "Largest body of a REST request in bytes", 1024),
     Setting("http.streams", int, 8, "Answers that one of these processes makes while it sends them", 1, 1024),
     Setting("http.connections", int, 1000, "Connections that one of these processes keeps open", 32, 65536),
-    Setting("http.proxies", str, "127.0.0.1,::1", "Proxies whose X-Forwarded-For is believed; addresses or networks"),
+    Setting("http.proxies", str, "", "Proxies whose X-Forwarded-For is believed; addresses or networks"),
     Setting("http.origins", str, "", "Pages whose scripts may call the API, such as https://example.org; * for all"),
     Setting("compute.cache", str, "", "Directory for compiled code; empty means the user's cache directory"),
     Setting("compute.placement", str, "first", "Where clusters are created: first (that can), least_loaded, or a host"),

@@ -38,6 +38,7 @@ class Child:
         patience: float | None = None,
         longest_pause: float = LONGEST_PAUSE,
         awaited: bool = True,
+        given: bytes = b"",
     ) -> None:
         """Describe a process.
 
@@ -48,6 +49,7 @@ class Child:
             patience: seconds that it has to get ready; None means as long as it takes.
             longest_pause: seconds between two starts of a process that fails again and again.
             awaited: whether the server is not ready without it.
+            given: what it reads from its standard input.
         """
         self.name = name
         self.awaited = awaited
@@ -60,6 +62,7 @@ class Child:
         self._descriptors = tuple(descriptors)
         self._process: subprocess.Popen[bytes] | None = None
         self._longest_pause = longest_pause
+        self._given = given
         self._started = 0.0
         self._beat: float | None = None
         self._failures = 0
@@ -85,10 +88,11 @@ class Child:
         """
         self.due = time.monotonic() + LONGEST_PAUSE
         self.reports, ready = os.pipe2(os.O_CLOEXEC)
+        given = self._input()
         try:
             process = subprocess.Popen(
                 self._command(ready),
-                stdin=subprocess.DEVNULL,
+                stdin=given,
                 pass_fds=(*self._descriptors, ready),
                 # Signals of the terminal reach the supervisor alone, which then ends its children in order.
                 process_group=0,
@@ -98,10 +102,20 @@ class Child:
             raise
         finally:
             os.close(ready)
+            os.close(given)
         self.handle = os.pidfd_open(process.pid)
         self._process = process
         self._started = time.monotonic()
         self._beat = None
+
+    def _input(self) -> int:
+        """Return a descriptor of what the process is to read, which lies in no file and in no list of processes."""
+        if not self._given:
+            return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.memfd_create("settings", os.MFD_CLOEXEC)
+        os.write(descriptor, self._given)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        return descriptor
 
     def reported(self) -> bool:
         """Read reports: that it is ready, or that it lives. False is their end."""

@@ -21,6 +21,7 @@ from hanami_core.runtime import Runtime
 from hanami_core.storage.blobs import Blob
 from hanami_core.storage.database import OwnedRecord
 from hanami_core.storage.schema import Owner, pending_steps, unknown_steps
+from hanami_server.privacy import readable_by_others
 
 __all__ = ["LOST", "examine", "repair"]
 
@@ -32,7 +33,7 @@ def examine(data_dir: Path) -> tuple[int, list[Finding]]:
     """Return how many blobs there are, and what is wrong."""
     runtime = Runtime.open(data_dir, Role.INSPECT)
     try:
-        findings = [*_database(runtime), *_queue(runtime), *_blobs(runtime), *_checks(runtime)]
+        findings = [*_modes(data_dir), *_database(runtime), *_queue(runtime), *_blobs(runtime), *_checks(runtime)]
         # Last, because a plugin may fail in its checks.
         return _count_blobs(), [*_plugins(runtime), *findings]
     finally:
@@ -51,6 +52,14 @@ def _guarded(where: str, look: Callable[[], Iterable[Finding]]) -> Iterator[Find
         yield from look()
     except (peewee.PeeweeException, ValueError, OSError) as error:
         yield Finding(where, str(error))
+
+
+def _modes(data_dir: Path) -> Iterator[Finding]:
+    # Into a directory that is closed nobody comes, whatever the modes in it.
+    found = readable_by_others(data_dir)
+    if data_dir in found:
+        text = f"others than its user may use {len(found)} files or directories; the next start of the server ends that"
+        yield Finding(f"modes in {data_dir}", text)
 
 
 # -- database ---------------------------------------------------------------------------------------------------------

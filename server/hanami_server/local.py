@@ -87,7 +87,7 @@ class LocalServer:
             "0",
             *self._flags,
         ]
-        with self.log.open("wb") as log:
+        with open(self.log, "wb", opener=_private) as log:
             self._process = subprocess.Popen(
                 command,
                 stdout=log,
@@ -179,3 +179,7 @@ def _ticks(pid: int) -> int:
     except OSError:
         return 0
     return int(fields[11]) + int(fields[12])
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -7,12 +7,17 @@ only from proxies that the settings name, and only up to the first address that 
 from __future__ import annotations
 
 import ipaddress
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from hanami_core.errors import SettingsError
 
 __all__ = ["Origin"]
+
+_LOOPBACK = ("127.0.0.1", "::1")
+
+log = logging.getLogger("hanami.http")
 
 
 class Origin:
@@ -24,6 +29,7 @@ class Origin:
         Raises:
             SettingsError: if one of them is none.
         """
+        self._told = False
         try:
             self._proxies = [ipaddress.ip_network(name) for name in _split(proxies)]
         except ValueError as error:
@@ -32,11 +38,19 @@ class Origin:
     def address(self, environ: Mapping[str, Any]) -> str:
         """Return the address of the client, as far as it can be believed."""
         address = str(environ.get("REMOTE_ADDR", ""))
+        if not self._proxies and "HTTP_X_FORWARDED_FOR" in environ and address in _LOOPBACK:
+            self._tell_once()
         for further in reversed(_split(str(environ.get("HTTP_X_FORWARDED_FOR", "")))):
             if not self._is_proxy(address) or _parsed(further) is None:
                 break
             address = further
         return address
+
+    def _tell_once(self) -> None:
+        """Say that what looks like a proxy on this machine is not believed: then all its clients count as one."""
+        if not self._told:
+            self._told = True
+            log.warning("a proxy sends X-Forwarded-For, and http.proxies names none")
 
     def _is_proxy(self, address: str) -> bool:
         found = _parsed(address)

@@ -13,10 +13,14 @@ __all__ = ["Plan"]
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """Hosts that need a sidecar, processes of plugins, address to listen on, and limits of the api."""
+    """Hosts that need a sidecar, processes of plugins, address to listen on, and limits of the api.
+
+    `secrets` are the variables of the environment that hold settings which nobody may see, with the names of these.
+    """
 
     hosts: list[str]
     processes: list[Launch]
     address: tuple[str, int]
     log_level: str
     http: HttpLimits
+    secrets: dict[str, str] = {}

@@ -65,7 +65,15 @@ def _plan(runtime: Runtime) -> Plan:
     address = settings["http.host"], settings["http.port"]
     processes = [Launch(p.name, p.target, p.command, p.ready) for p in runtime.processes.values()]
     hosts = list(runtime.hosts)
-    return Plan(hosts=hosts, processes=processes, address=address, log_level=settings["log.level"], http=http)
+    specs = [spec for spec in settings.specs.values() if spec.secret and spec.variable in os.environ]
+    return Plan(
+        hosts=hosts,
+        processes=processes,
+        address=address,
+        log_level=settings["log.level"],
+        http=http,
+        secrets={spec.variable: spec.name for spec in specs},
+    )
 
 
 def main(argv: list[str]) -> int:

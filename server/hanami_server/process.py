@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from hanami_server import lifetime
+from hanami_server import lifetime, privacy
 
 __all__ = ["BEAT", "BEAT_SECONDS", "READY", "HttpLimits", "Launch", "Options", "announce", "arguments", "parse"]
 
@@ -58,6 +58,7 @@ class Options(msgspec.Struct, frozen=True):
         listener: descriptor of the listening socket of the api.
         http: limits of the api.
         process: what a process of a plugin is to run.
+        secrets: whether settings that nobody else may see come on the standard input.
     """
 
     data_dir: Path
@@ -69,6 +70,7 @@ class Options(msgspec.Struct, frozen=True):
     listener: int | None = None
     http: HttpLimits | None = None
     process: Launch | None = None
+    secrets: bool = False
 
 
 def arguments(options: Options) -> list[str]:
@@ -82,11 +84,12 @@ def arguments(options: Options) -> list[str]:
         value = getattr(options, name)
         if value is not None:
             texts += [f"--{name}", msgspec.json.encode(value).decode()]
+    texts += ["--secrets"] if options.secrets else []
     return texts + [f"--set={name}={value}" for name, value in options.flags.items()]
 
 
 def parse(argv: list[str]) -> Options:
-    """Return the options of this process and bind it to its parent."""
+    """Return the options of this process, bind it to its parent, and keep it from others."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--log-level", default="info")
@@ -97,11 +100,23 @@ def parse(argv: list[str]) -> Options:
     parser.add_argument("--http", type=lambda text: msgspec.json.decode(text, type=HttpLimits))
     parser.add_argument("--process", type=lambda text: msgspec.json.decode(text, type=Launch))
     parser.add_argument("--set", action="append", default=[], dest="flags")
+    parser.add_argument("--secrets", action="store_true")
     found = parser.parse_args(argv)
     if found.parent is not None:
         lifetime.die_with(found.parent)
-    values = vars(found) | {"flags": _split(found.flags)}
+        privacy.seclude()
+    values = vars(found) | {"flags": _split(found.flags) | (_read_secrets() if found.secrets else {})}
     return Options(**values)
+
+
+def _read_secrets() -> dict[str, str]:
+    """Read settings from the standard input, which holds nothing afterwards, also for children."""
+    with open(0, "rb", closefd=False) as given:
+        secrets = msgspec.json.decode(given.read(), type=dict[str, str])
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return secrets
 
 
 def _split(texts: list[str]) -> dict[str, str]:

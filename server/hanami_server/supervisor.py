@@ -24,7 +24,7 @@ import msgspec
 
 from hanami_core.errors import StartupError
 from hanami_core.localsocket import run_directory
-from hanami_server import lifetime, logs
+from hanami_server import lifetime, logs, privacy
 from hanami_server.child import Child
 from hanami_server.paths import plugin_states_path, request_counts_path, server_lock_path, state_path
 from hanami_server.plan import Plan
@@ -69,16 +69,22 @@ def serve(data_dir: Path, flags: Mapping[str, str]) -> int:
     """
     if not data_dir.is_dir():
         raise StartupError(f"there is no data directory {data_dir}, run 'hanami init' first")
+    privacy.seclude()
     with lifetime.hold(server_lock_path(data_dir), f"data directory {data_dir}"):
+        mended = privacy.close_to_others(data_dir)
         options = Options(data_dir, flags=dict(flags), parent=os.getpid())
         run_directory(data_dir).mkdir(mode=0o700, exist_ok=True)
         state_path(data_dir).unlink(missing_ok=True)
         for former in (plugin_states_path(data_dir), request_counts_path(data_dir)):
             shutil.rmtree(former, ignore_errors=True)
         plan = _prepare(options)
+        secrets = {name: os.environ[variable] for variable, name in plan.secrets.items() if name not in flags}
+        privacy.forget([*privacy.ADMIN_SECRETS, *plan.secrets])
         logs.configure(plan.log_level, "supervisor")
+        if mended:
+            log.warning("others could use files of the data directory", extra={"mended": mended})
         with bind(*plan.address) as listener:
-            Supervisor(options, plan, listener).run()
+            Supervisor(options, plan, listener, secrets).run()
     return 0
 
 
@@ -126,9 +132,12 @@ def bind(host: str, port: int) -> socket.socket:
 class Supervisor:
     """The main loop: waits for ends, reports and signals, and for the moments of restarts."""
 
-    def __init__(self, options: Options, plan: Plan, listener: socket.socket) -> None:
-        """Prepare the processes of `plan`."""
-        self._options = msgspec.structs.replace(options, log_level=plan.log_level)
+    def __init__(
+        self, options: Options, plan: Plan, listener: socket.socket, secrets: Mapping[str, str] | None = None
+    ) -> None:
+        """Prepare the processes of `plan`; `secrets` are settings that stand in no command line."""
+        self._options = msgspec.structs.replace(options, log_level=plan.log_level, secrets=bool(secrets))
+        self._given = msgspec.json.encode(secrets) if secrets else b""
         self._plan = plan
         self._listener = listener
         self._children = [self._sidecar(host) for host in plan.hosts] + [self._worker(), self._api()]
@@ -138,20 +147,26 @@ class Supervisor:
         self._greeted = False
 
     def _sidecar(self, host: str) -> Child:
-        return Child(f"sidecar {host}", self._command("hanami_server.sidecar", host=host))
+        return Child(f"sidecar {host}", self._command("hanami_server.sidecar", host=host), given=self._given)
 
     def _worker(self) -> Child:
-        return Child("worker", self._command("hanami_server.worker_process"))
+        return Child("worker", self._command("hanami_server.worker_process"), given=self._given)
 
     def _process(self, launch: Launch) -> Child:
         command = self._command("hanami_server.plugin_process", process=launch)
         return Child(
-            f"process {launch.name}", command, patience=launch.ready, longest_pause=LONGEST_PAUSE, awaited=False
+            f"process {launch.name}",
+            command,
+            patience=launch.ready,
+            longest_pause=LONGEST_PAUSE,
+            awaited=False,
+            given=self._given,
         )
 
     def _api(self) -> Child:
         number = self._listener.fileno()
-        return Child("api", self._command("hanami_server.api", listener=number, http=self._plan.http), [number])
+        command = self._command("hanami_server.api", listener=number, http=self._plan.http)
+        return Child("api", command, [number], given=self._given)
 
     def _command(self, module: str, **more: object) -> Callable[[int], list[str]]:
         def command(ready: int) -> list[str]:

@@ -156,6 +156,10 @@ def wait(call, request):
     return {}
 
 
+def key_of(call):
+    return call.runtime.settings["server_stub.key"]
+
+
 def hang(call, request):
     note(call.runtime.settings.data_dir, "hangs")
     threading.Event().wait()
@@ -262,6 +266,7 @@ def hanami_routes(runtime):
         Route("GET", "/missing", "missing.get", Fields, dict, missing),
         Route("GET", "/modules", "modules.get", Empty, dict, modules),
         Route("GET", "/wait", "wait.get", Fields, dict, wait),
+        Route("GET", "/key", "key.get", Fields, dict, lambda call, request: {"text": key_of(call)}),
         Route("GET", "/hang", "hang.get", Fields, dict, hang),
         Route("GET", "/leave", "leave.get", Fields, dict, leave),
         Route("GET", "/large", "large.get", Fields, dict, large),

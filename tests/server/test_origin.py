@@ -35,6 +35,13 @@ def test_without_proxies_the_header_means_nothing() -> None:
     assert Origin("").address({"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "1.2.3.4"}) == "127.0.0.1"
 
 
+def test_a_proxy_that_is_not_named_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    origin = Origin("")
+    for _ in range(2):
+        origin.address({"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "1.2.3.4"})
+    assert caplog.text.count("http.proxies names none") == 1
+
+
 @pytest.mark.parametrize("proxies", ["localhost", "127.0.0.1/33", "127.0.0.1 ::1"])
 def test_a_proxy_that_is_no_address_is_told(proxies: str) -> None:
     with pytest.raises(SettingsError, match=r"http\.proxies: .* does not appear to be"):

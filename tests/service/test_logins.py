@@ -189,7 +189,9 @@ def strict(tmp_path: Path) -> Iterator[LocalServer]:
 
     Nobody can tell which of them answers.
     """
-    with LocalServer(tmp_path / "data", "--set=http.workers=2", *FLAGS, *STRICT) as server:
+    with LocalServer(
+        tmp_path / "data", "--set=http.workers=2", *FLAGS, *STRICT, "--set=http.proxies=127.0.0.1"
+    ) as server:
         yield server
 
 

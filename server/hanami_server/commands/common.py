@@ -66,8 +66,11 @@ def flags(texts: Sequence[str]) -> dict[str, str]:
 
 def guarded(work: Callable[[], int]) -> int:
     """Run `work`; an error that Hanami raises on purpose becomes one line and exit code 1."""
+    from hanami_server.privacy import private_files
+
     try:
-        return work()
+        with private_files():
+            return work()
     except HanamiError as error:
         print(error, file=sys.stderr)
     except OSError as error:

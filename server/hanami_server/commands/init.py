@@ -42,6 +42,7 @@ def run(argv: Sequence[str]) -> int:
 def _init(data_dir: Path) -> int:
     from hanami_server.lifetime import hold
     from hanami_server.paths import server_lock_path
+    from hanami_server.privacy import close_to_others
 
     common.quiet()
     if _serves(data_dir):
@@ -50,6 +51,7 @@ def _init(data_dir: Path) -> int:
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Nobody else may be there: tables are changed, and what a crash has left is removed.
     with hold(server_lock_path(data_dir), f"data directory {data_dir}"):
+        close_to_others(data_dir)
         _make(data_dir)
     return 0
 
