@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from hanami_core.datasets import Table, TableWriter
+from hanami_core.disclosure import HIDDEN_PATH, without_paths
 from hanami_core.errors import BadRequest, CorruptFile, InvalidFile
 from hanami_core.lifetime import die_with
 
@@ -219,7 +220,10 @@ def _perform(job: Mapping[str, Any]) -> dict[str, str]:
     try:
         _decode(job)
     except BadRequest as error:
-        return {"refused": str(error)[:_MAX_TEXT]}
+        text = str(error)
+        for path in _paths(job):  # all else is the format's explanation
+            text = text.replace(path, HIDDEN_PATH)
+        return {"refused": text[:_MAX_TEXT]}
     except MemoryError:
         return {"failed": f"it needs more than {job['memory'] >> 20} MiB of memory"}
     except OSError as error:
@@ -227,9 +231,13 @@ def _perform(job: Mapping[str, Any]) -> dict[str, str]:
             return {"failed": f"the table would be bigger than {job['size']} bytes"}
         return {"failed": f"{type(error).__name__}: {error.strerror}", "trace": traceback.format_exc()[-_MAX_TEXT:]}
     except BaseException as error:
-        text = f"{type(error).__name__}: {error}"[:_MAX_TEXT]
+        text = without_paths(f"{type(error).__name__}: {error}", *_paths(job))[:_MAX_TEXT]
         return {"failed": text, "trace": traceback.format_exc()[-_MAX_TEXT:]}
     return {}
+
+
+def _paths(job: Mapping[str, Any]) -> list[str]:
+    return [*map(str, job["files"].values()), str(job["output"])]
 
 
 def _decode(job: Mapping[str, Any]) -> None:

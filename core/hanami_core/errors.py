@@ -64,6 +64,7 @@ __all__ = [
     "Unprocessable",
     "UnsupportedMedia",
     "VisibleError",
+    "contained",
 ]
 
 

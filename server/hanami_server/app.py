@@ -13,6 +13,7 @@ from typing import Any
 import falcon
 import peewee
 
+from hanami_core.disclosure import without_paths
 from hanami_core.errors import BY_STATUS, BadRequest, InternalError, Unavailable, VisibleError, contained
 from hanami_core.events import CallFailed
 from hanami_core.http import METHODS, Api, BoundRoute, Call
@@ -187,7 +188,8 @@ class Server:
         identity = new_uuid()
         log.error("request failed", exc_info=error, extra={"id": identity, "method": req.method, "path": req.path})
         self._runtime.plugins.event(
-            self._runtime, _failed(req, f"internal error {identity}: {type(error).__name__}: {error}")
+            self._runtime,
+            _failed(req, f"internal error {identity}: {type(error).__name__}: {without_paths(str(error))}"),
         )
         return identity
 

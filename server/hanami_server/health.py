@@ -14,6 +14,7 @@ import falcon
 import msgspec
 
 from hanami_core.checks import Check
+from hanami_core.disclosure import without_paths
 from hanami_core.runtime import Runtime
 from hanami_server.control import Unreachable, ask
 from hanami_server.paths import control_path
@@ -51,6 +52,10 @@ class Ready:
             hosts = dict(zip(self._runtime.hosts, threads.map(self._host, self._runtime.hosts), strict=True))
         findings = [text for found in self._checks if found.plugin.works for text in _findings(found.item)]
         ready = bool(hosts) and all(host["ready"] for host in hosts.values()) and not findings
+        # Anybody may read it.
+        findings = [without_paths(text) for text in findings]
+        for host in hosts.values():
+            host |= {"reason": without_paths(str(host["reason"]))} if "reason" in host else {}
         answer = {"status": "ready" if ready else "unready", "hosts": hosts}
         _render(resp, 200 if ready else 503, answer | ({"findings": findings} if findings else {}))
 

@@ -101,7 +101,7 @@ def test_a_refusal_arrives_word_for_word(tmp_path: Path) -> None:
         ("crashes", "the files could not be decoded: the process was ended by SIGSEGV"),
         ("killed", "the files could not be decoded: the process was ended by SIGKILL"),
         ("exits", "the files could not be decoded: the process ended with status 3"),
-        ("leaves", "the files could not be decoded: the process ended with status 0"),
+        ("leaves", "the files could not be decoded: SystemExit: 0"),
         ("recurses", "the files could not be decoded: RecursionError: maximum recursion depth exceeded"),
         ("empty", "the dataset has no rows"),
         ("idle", "the dataset has no rows"),

@@ -15,6 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from hanami_core import localsocket
+from hanami_core.disclosure import without_paths
 from hanami_core.errors import ClientError, LeaseLost, contained
 from hanami_core.ids import new_uuid
 from hanami_core.priority import step_back
@@ -257,9 +258,11 @@ class _Running:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
-        return error.strerror  # without the path, which is nobody's business
+        return error.strerror
     lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    if not lines:
+        return type(error).__name__
+    return lines[0] if isinstance(error, ClientError) else without_paths(lines[0])
 
 
 def _given_up(task: Task) -> str:

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import peewee
 
+from hanami_core.disclosure import without_paths
 from hanami_core.errors import CorruptFile, HanamiError, StartupError, StoreMissing, Unavailable
 from hanami_core.ids import new_uuid
 from hanami_core.storage.blob_stores import BlobStore, BlobStores, LocalFile
@@ -206,7 +207,8 @@ class Blobs:
             raise CorruptFile(f"blob {blob} is missing") from error
         except OSError as error:
             log.warning("blob can not be fetched", extra={"blob": blob, "store": row.store, "reason": str(error)})
-            raise Unavailable("store_unavailable", store=row.store, reason=str(error)) from error
+            reason = without_paths(str(error))
+            raise Unavailable("store_unavailable", store=row.store, reason=reason) from error
 
     def names(self) -> dict[str, str]:
         """Return the name of each blob, with that of its store."""
