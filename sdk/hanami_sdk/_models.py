@@ -143,6 +143,7 @@ class Task(Shown):
         start_timestamp: time of the first cycle, None if it has not begun.
         end_timestamp: time of the end, None if it has not ended.
         error: why it failed, None if it did not or the server does not say.
+        attempts: how often it was begun since progress was last stored.
     """
 
     uuid: str
@@ -156,6 +157,7 @@ class Task(Shown):
     start_timestamp: str | None = None
     end_timestamp: str | None = None
     error: str | None = None
+    attempts: int = 1
 
     @property
     def finished(self) -> bool:

@@ -26,7 +26,8 @@ SILENCE = 60.0
 class Child:
     """A process that is to run until it is stopped.
 
-    `ready` tells whether it has reported for work; `due` is the moment of the next start while it does not run.
+    `ready` tells whether it has reported for work; `due` is the moment of the next start while it does not run;
+    `memory` is the most that the last one which ended has had, in bytes.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Child:
         self.due = 0.0
         self.handle = -1
         self.reports = -1
+        self.memory = 0
         self._command = command
         self._descriptors = tuple(descriptors)
         self._process: subprocess.Popen[bytes] | None = None
@@ -130,7 +132,7 @@ class Child:
         assert self._process is not None
         # Before the wait: from then on the number of the group could be somebody else's.
         self.kill()
-        code = self._process.wait()
+        code = self._reap(self._process)
         now = time.monotonic()
         settled = self.ready and now - self._started > SETTLED
         self._failures = 0 if settled else self._failures + 1
@@ -139,6 +141,15 @@ class Child:
         self.ready = False
         self._close()
         return code
+
+    def _reap(self, process: subprocess.Popen[bytes]) -> int:
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except ChildProcessError:  # whoever sent it a signal has found it dead
+            return process.wait()
+        process.returncode = os.waitstatus_to_exitcode(status)
+        self.memory = usage.ru_maxrss * 1024
+        return process.returncode
 
     def _close(self) -> None:
         for descriptor in (self.handle, self.reports):

@@ -42,6 +42,11 @@ def plugin_states_path(data_dir: Path) -> Path:
     return run_directory(data_dir) / "plugins"
 
 
+def ends_path(data_dir: Path) -> Path:
+    """Return the directory in which stands how the processes of a running server have ended."""
+    return run_directory(data_dir) / "ends"
+
+
 def process_lock_path(data_dir: Path, name: str) -> Path:
     """Return the file that a process of a plugin holds locked."""
     return run_directory(data_dir) / f"process-{name}.lock"

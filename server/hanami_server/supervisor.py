@@ -24,9 +24,9 @@ import msgspec
 
 from hanami_core.errors import StartupError
 from hanami_core.localsocket import run_directory
-from hanami_server import lifetime, logs, privacy
+from hanami_server import ends, lifetime, logs, privacy
 from hanami_server.child import Child
-from hanami_server.paths import plugin_states_path, request_counts_path, server_lock_path, state_path
+from hanami_server.paths import ends_path, plugin_states_path, request_counts_path, server_lock_path, state_path
 from hanami_server.plan import Plan
 from hanami_server.process import Launch, Options, arguments
 
@@ -75,7 +75,7 @@ def serve(data_dir: Path, flags: Mapping[str, str]) -> int:
         options = Options(data_dir, flags=dict(flags), parent=os.getpid())
         run_directory(data_dir).mkdir(mode=0o700, exist_ok=True)
         state_path(data_dir).unlink(missing_ok=True)
-        for former in (plugin_states_path(data_dir), request_counts_path(data_dir)):
+        for former in (plugin_states_path(data_dir), request_counts_path(data_dir), ends_path(data_dir)):
             shutil.rmtree(former, ignore_errors=True)
         plan = _prepare(options)
         secrets = {name: os.environ[variable] for variable, name in plan.secrets.items() if name not in flags}
@@ -271,7 +271,9 @@ class Supervisor:
                 self._selector.unregister(descriptor)
         code = child.ended()
         if not self._stopping:
-            log.error("process ended, it will be restarted", extra={"child": child.name, "code": code})
+            ends.note(self._options.data_dir, child.name, ends.End(code, child.memory))
+            fields = {"child": child.name, "code": code, "memory": child.memory}
+            log.error("process ended, it will be restarted", extra=fields)
         self._save()
 
     def _greet(self) -> None:

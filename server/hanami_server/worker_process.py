@@ -19,6 +19,7 @@ from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
 from hanami_core.schedules import Scheduler
 from hanami_server import lifetime, logs
+from hanami_server.ends import predecessor
 from hanami_server.paths import worker_lock_path
 from hanami_server.plugin_states import publish
 from hanami_server.process import Options, announce, parse
@@ -61,7 +62,8 @@ def _run(options: Options) -> int:
 
 
 def _work(runtime: Runtime, options: Options, stopped: threading.Event) -> None:
-    runner = TaskRunner(runtime, WORKERS, runtime.settings["queue.background"], lifetime.abort)
+    before = predecessor(options.data_dir, "worker")
+    runner = TaskRunner(runtime, WORKERS, runtime.settings["queue.background"], lifetime.abort, before)
     scheduler = Scheduler(runtime, [WITHDRAWALS, *runtime.schedules.values()], lifetime.abort)
     runner.listen()
     runner.start()

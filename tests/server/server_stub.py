@@ -317,6 +317,11 @@ def stubborn(job: Job) -> None:
     store(job, job.task.total_cycles, final=True)
 
 
+def lethal(job: Job) -> None:
+    job.step(500)
+    os.kill(os.getpid(), 9)
+
+
 def poison(job: Job) -> None:
     os._exit(9)
 
@@ -337,6 +342,7 @@ def hanami_task_kinds():
         TaskKind("sleep", sleep),
         TaskKind("background", count, runs_on="worker"),
         TaskKind("stubborn", stubborn, runs_on="worker", retries=2),
+        TaskKind("lethal", lethal),
         TaskKind("poison", poison, runs_on="worker", crashes=1),
         TaskKind("quits", quits),
         TaskKind("background quits", quits, runs_on="worker"),

@@ -42,6 +42,6 @@ class TaskKind:
     permitted: Callable[[Access, Collection[str]], Collection[str]] | None = None
     runs_on: Literal["host", "worker"] = "host"
     retries: int = 0
-    crashes: int = 3
+    crashes: int = 1
     priority: int = 0
     ended: Callable[[Runtime, Task], None] | None = None

@@ -41,15 +41,19 @@ log = logging.getLogger("hanami.tasks")
 class TaskRunner:
     """The tasks that one process runs for one host, or for `WORKERS`."""
 
-    def __init__(self, runtime: Runtime, host: str, slots: int, broken: Callable[[str], None]) -> None:
+    def __init__(
+        self, runtime: Runtime, host: str, slots: int, broken: Callable[[str], None], predecessor: str = ""
+    ) -> None:
         """Run up to `slots` tasks of `host` at the same time.
 
         `broken` is called if the runner can not go on, or a task does not come back: then only the end of the process
-        frees what the task holds.
+        frees what the task holds. `predecessor` tells how the process ended whose place this one has taken, as the rest
+        of a sentence, if that is known.
         """
         self._runtime = runtime
         self._host = host
         self._broken = broken
+        self._predecessor = predecessor
         self._owner = f"{host}/{new_uuid()}"
         self._slots = slots
         self._threads = ThreadPoolExecutor(slots, "task", step_back)
@@ -177,7 +181,7 @@ class TaskRunner:
         fields = {"task": task.uuid, "kind": task.kind, "partition": task.partition}
         if task.attempts > max(kind.retries, kind.crashes) + 1:
             log.error("task is given up", extra=fields | {"attempts": task.attempts})
-            self._guarded("failure could not be stored", queue.fail, task, _given_up(task))
+            self._guarded("failure could not be stored", queue.fail, task, self._given_up(task))
             return
         log.info("task begins", extra=fields | {"cycle": task.cursor})
         try:
@@ -190,6 +194,12 @@ class TaskRunner:
         else:
             if job.interrupted:
                 self._guarded("task could not be handed back", queue.hand_back, task)
+
+    def _given_up(self, task: Task) -> str:
+        times = "once" if task.attempts == 2 else f"{task.attempts - 1} times"
+        if not self._predecessor:
+            return f"the process that ran it ended {times} without progress"
+        return f"the process that ran it {self._predecessor} at cycle {task.current_cycle}, {times} without progress"
 
     def _note_failure(self, task: Task, kind: TaskKind, error: Exception) -> None:
         again = task.attempts <= kind.retries and not isinstance(error, ClientError)
@@ -263,8 +273,3 @@ def _reason(error: Exception) -> str:
     if not lines:
         return type(error).__name__
     return lines[0] if isinstance(error, ClientError) else without_paths(lines[0])
-
-
-def _given_up(task: Task) -> str:
-    times = "once" if task.attempts == 2 else f"{task.attempts - 1} times"
-    return f"the process that ran it ended {times} without progress"

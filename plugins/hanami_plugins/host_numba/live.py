@@ -56,6 +56,8 @@ SLICE = 64
 SLICE_WORK = 1 << 25
 """A slice has up to `SLICE` cycles and about so many multiplications. Part of the definition, because a chunk of
 cycles ends with its slice; a run can be interrupted between two slices."""
+ANSWER_WORK = 1 << 30
+"""Multiplications that are dealt out at once for answers; many rows at a time make the best of loaded weights."""
 THREAD_WORK = 1 << 15
 """Multiplications of a cycle for which a second thread pays."""
 RESULT_LANES = 1 << 20
@@ -70,9 +72,9 @@ def first_rate(cycles: int) -> np.float32:
     return np.float32(max(AGE_RATE, YOUTH_RATE * math.sqrt(YOUTH / max(cycles, YOUTH))))
 
 
-def slice_length(work: int) -> int:
+def slice_length(work: int, most: int = SLICE_WORK) -> int:
     """Return the cycles of a slice, a power of two, for a network with so many weights in its rows."""
-    fitting = max(1, SLICE_WORK // max(work, 1))
+    fitting = max(1, most // max(work, 1))
     return min(SLICE, 1 << fitting.bit_length() - 1)
 
 
@@ -302,17 +304,18 @@ class SectionNetwork:
         return Way(self._answer_kernel, net, self._answers)
 
     def _request(self, inputs: Ints, results: Mapping[str, Values], run: Run, total: int) -> None:
-        pace = Pace(max(1, RESULT_LANES // max(1, self._memory.lanes) // SLICE))
+        unit = slice_length(self._memory.work, ANSWER_WORK)
+        pace = Pace(max(1, RESULT_LANES // max(1, self._memory.lanes) // unit))
         way = self._way_to_answer(inputs)
         answers: list[Any] = []
         done = run.start
         while done < total:
-            last = min(total, done + pace.units * SLICE * self._team.size)
-            if not answers or answers[0].results.size < pace.units * SLICE * self._memory.lanes:
-                answers = [way.memory(pace.units * SLICE) for _ in range(self._team.size)]
+            last = min(total, done + pace.units * unit * self._team.size)
+            if not answers or answers[0].results.size < pace.units * unit * self._memory.lanes:
+                answers = [way.memory(pace.units * unit) for _ in range(self._team.size)]
             pace.start()
             self._answer(way, inputs, answers, results, done, last)
-            pace.stop(-(-(last - done) // (SLICE * self._team.size)))
+            pace.stop(-(-(last - done) // (unit * self._team.size)))
             done = last
             if not run.step(done):
                 return

@@ -23,6 +23,8 @@ from hanami_plugins.tasks.windows import Means, rows_of
 
 REPORT_SECONDS = 0.5
 """Time between two reports of metrics of a running training."""
+SUSPECT_SECONDS = 0.5
+"""Time after which a training whose process has died stores its first state."""
 REQUEST_VALUES = 1 << 20
 """Output values that a request holds in memory before they are written."""
 
@@ -48,7 +50,9 @@ class _Keeper:
 
     def __init__(self, job: Job, live: LiveCluster) -> None:
         self._job, self._live = job, live
-        self._interval = job.runtime.settings["queue.store"]
+        interval: float = job.runtime.settings["queue.store"]
+        # What a process has died under shows soon that it goes on, or is taken for the cause.
+        self._interval = interval if job.task.attempts <= 1 else min(interval, SUSPECT_SECONDS)
         self._stored = self._reported = time.monotonic()
         self.cycle = job.start
 
@@ -62,6 +66,7 @@ class _Keeper:
         if go_on and time.monotonic() - self._stored >= self._interval:
             self._job.runtime.stash[LIVE].store(self._live, self._job, cycle)
             self._stored = time.monotonic()
+            self._interval = self._job.runtime.settings["queue.store"]
         return go_on
 
 

@@ -55,7 +55,7 @@ class OfCluster(Paging, forbid_unknown_fields=True, kw_only=True):
 
 
 class TaskAnswer(msgspec.Struct):
-    """A task; a moment that has not come is '-'."""
+    """A task; a moment that has not come is '-'. More than one attempt says how often it was begun without progress."""
 
     current_cycle: int
     end_timestamp: Moment
@@ -66,6 +66,7 @@ class TaskAnswer(msgspec.Struct):
     total_number_of_cycles: int
     uuid: str
     error: TaskError | msgspec.UnsetType = msgspec.UNSET
+    attempts: int | msgspec.UnsetType = msgspec.UNSET
 
 
 def routes() -> list[Route]:
@@ -141,4 +142,5 @@ def answer(task: Task) -> dict[str, Any]:
         "uuid": task.uuid,
     }
     failure = task.failure
-    return result | ({} if failure is None else {"error": failure})
+    more: dict[str, Any] = {} if failure is None else {"error": failure}
+    return result | more | ({"attempts": task.attempts} if task.attempts > 1 else {})

@@ -16,6 +16,7 @@ from hanami_core.queue import TaskRunner
 from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
 from hanami_server import lifetime, logs
+from hanami_server.ends import predecessor
 from hanami_server.paths import control_path, host_lock_path
 from hanami_server.plugin_states import publish
 from hanami_server.process import Options, announce, parse
@@ -72,7 +73,8 @@ async def _serve(runtime: Runtime, host: str, options: Options) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    runner = TaskRunner(runtime, host, _slots(runtime), lifetime.abort)
+    before = predecessor(options.data_dir, f"sidecar {host}")
+    runner = TaskRunner(runtime, host, _slots(runtime), lifetime.abort, before)
     connections, delay = ConnectionManager(runtime, host), LoopDelay(loop)
     watchdog = Watchdog(loop, connections.hung)
     control = Control(control_path(options.data_dir, host), _operations(runtime, runner, connections, delay))

@@ -36,8 +36,8 @@ from hanami_plugins.host_numba.synapse.memory import Memory
 from hanami_plugins.host_numba.synapse.values import decode
 from hanami_plugins.host_numba.team import Pace, Team
 
-UNIT = 16
-"""Cycles in which work is dealt out."""
+UNIT = 1
+"""Cycles in which work is dealt out: one, because a single cycle of a large network may take a second."""
 MOST_VALUES = 1 << 22
 """Inner values of all outputs that a call of a kernel needs at most."""
 SAVE_PERIOD = 1024
