@@ -60,6 +60,8 @@ FIELDS = (
     "start_timestamp",
     "end_timestamp",
 )
+WHEN_TOLD = ("attempts", "error")
+"""Fields that only tasks have with which something went wrong."""
 Links: TypeAlias = list[dict[str, str]] | dict[str, str]
 
 INPUT_KEYS = ("dataset_uuid", "dataset_column", "hexagon_name")
@@ -88,6 +90,10 @@ def _create_request(connection: Connection, arguments: Arguments) -> View:
     return _create(connection, arguments, task.create_request_task, [inputs], [results])
 
 
+def _record(answer: dict[str, Any]) -> View:
+    return Record(answer, (*FIELDS, *(name for name in WHEN_TOLD if name in answer)))
+
+
 def _create(
     connection: Connection, arguments: Arguments, function: Any, sources: Sequence[Links], targets: Sequence[Links]
 ) -> View:
@@ -97,14 +103,14 @@ def _create(
     answer = connection.ask(function, arguments.text("NAME"), cluster_uuid, *links, steps)
     if arguments.is_set("--wait"):
         answer = wait_for_task(connection, str(answer.get("uuid")), cluster_uuid)
-    return Record(answer, FIELDS)
+    return _record(answer)
 
 
 def _get(connection: Connection, arguments: Arguments) -> View:
     uuids = arguments.text("TASK_UUID"), _cluster(connection, arguments)
     if arguments.is_set("--wait"):
-        return Record(wait_for_task(connection, *uuids), FIELDS)
-    return Record(connection.ask(task.get_task, *uuids), FIELDS)
+        return _record(wait_for_task(connection, *uuids))
+    return _record(connection.ask(task.get_task, *uuids))
 
 
 def _list(connection: Connection, arguments: Arguments) -> View:

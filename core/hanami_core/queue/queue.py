@@ -244,7 +244,9 @@ class TaskQueue:
         wanted = set(uuids)
         partitions.lock(partition)
         for task in self.open_tasks(partition):
-            if task.uuid in wanted and _end_open(task, state=ABORTED, error=reason, ended_at=self._clock.now()):
+            if task.uuid in wanted and _end_open(
+                task, state=ABORTED, error=reason, fault="", ended_at=self._clock.now()
+            ):
                 self._ended(task, ABORTED, reason)
         self._tell(partitions.change(partition))
 
