@@ -1,1 +1,1 @@
-"""Faults that the product must survive, injected for real: one file for each row of the table in docs/reliability.md."""
+"""Faults that the product must survive, injected for real; docs/reliability.md is the table of them."""

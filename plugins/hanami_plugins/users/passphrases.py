@@ -16,7 +16,7 @@ __all__ = ["CONCURRENT_HASHES", "RETRY_SECONDS", "WAITING_HASHES", "Passphrases"
 
 CONCURRENT_HASHES = 2
 """A hash takes tens of MiB and all of a core; more at once would let logins starve everything else."""
-WAITING_HASHES = 4
+WAITING_HASHES = 16
 """Hashes that wait for each of these. Whoever waits holds a thread, which the requests of others would need."""
 RETRY_SECONDS = 1
 
