@@ -70,7 +70,7 @@ def test_a_listed_path_without_an_endpoint_is_told(strict: Wire) -> None:
 
 
 def test_what_is_not_listed_is_refused_to_everybody(strict: Wire) -> None:
-    for call in ("GET nothing", "PUT cluster", "PUT user/passphrase", "GET cluster/", "GET Cluster", "DELETE token"):
+    for call in ("GET nothing", "PUT cluster", "PUT user/passphrase", "PUT cluster/", "GET Cluster", "DELETE token"):
         method, path = call.split()
         assert strict.call(method, path, {}) == (401, "Access denied by policy")
     assert strict.query("GET", "auth", endpoint="v1.0alpha/user/passphrase", http_type=5).status == 401

@@ -6,14 +6,13 @@ package imports none of that; only the sidecar of a host does, when it calls `Cp
 
 from __future__ import annotations
 
-import os
-
 from hanami_core import hookimpl
 from hanami_core.compute import ComputeHost, NetworkRules
 from hanami_core.errors import PluginError
 from hanami_core.settings import Setting, Settings
 from hanami_plugins.host_numba.host import CpuHost
 from hanami_plugins.host_numba.section import SectionRules
+from hanami_plugins.host_numba.settings import compiles
 from hanami_plugins.host_numba.synapse import SynapseRules
 
 
@@ -33,7 +32,7 @@ def hanami_compute_hosts(settings: Settings) -> list[ComputeHost]:
     Raises:
         PluginError: if Numba is told not to compile, so that they could not start.
     """
-    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+    if not compiles():
         raise PluginError("NUMBA_DISABLE_JIT is set, but the host needs compiled kernels; unset it")
     threads = settings["host_numba.threads"]
     return [CpuHost(f"cpu{number}", threads) for number in range(settings["host_numba.hosts"])]

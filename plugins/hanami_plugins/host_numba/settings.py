@@ -1,7 +1,8 @@
-"""Template settings that section growth declares."""
+"""Template settings that section growth declares, and what Numba itself was told."""
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Literal
 
 import msgspec
@@ -18,3 +19,8 @@ class SectionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     blocks: Annotated[int, Meta(ge=1, le=1024)] = 2
     precision: Literal["float", "int8"] = "float"
+
+
+def compiles() -> bool:
+    """Tell whether Numba compiles at all, without importing it."""
+    return os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
