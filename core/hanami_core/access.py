@@ -10,7 +10,9 @@ expression. Plugins supply rules with the hook ``hanami_access_rules``; this mod
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import or_
@@ -35,7 +37,8 @@ class Actor:
     """Somebody known, in the context of one project.
 
     `scheme` names the authenticator that recognised the credential; `attributes` are what it knows besides, such as the
-    generation of a token.
+    generation of a token. `mark` and `place` tell the user and the membership from later ones of the same names, as
+    `hanami_core.identity.Principal` has them; they are empty if the scheme does not know, or there is no membership.
     """
 
     user_id: str
@@ -46,6 +49,28 @@ class Actor:
     is_project_admin: bool = False
     scheme: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict, hash=False)
+    mark: str = field(default="", compare=False)
+    place: str = field(default="", compare=False)
+
+
+_acting: ContextVar[Actor | None] = ContextVar("acting", default=None)
+
+
+@contextmanager
+def acting(actor: Actor | None) -> Iterator[None]:
+    """Let `owner_at_work` know who makes the call that the block answers, None for somebody who is not known."""
+    token = _acting.set(actor)
+    try:
+        yield
+    finally:
+        _acting.reset(token)
+
+
+def owner_at_work(record: OwnedRecord) -> Actor | None:
+    """Return whoever makes the call that is being answered, if it adds a resource of their own."""
+    actor = _acting.get()
+    owner = actor is not None and (actor.user_id, actor.project_id) == (record.owner_id, record.project_id)
+    return actor if owner else None
 
 
 @dataclass(frozen=True)

@@ -132,6 +132,8 @@ class Principal:
             here.is_project_admin,
             scheme=scheme,
             attributes=attributes or {},
+            mark=self.mark,
+            place=self.place,
         )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import falcon
 import peewee
 
+from hanami_core.access import acting
 from hanami_core.errors import BY_STATUS, BadRequest, InternalError, Unavailable, VisibleError
 from hanami_core.events import CallFailed
 from hanami_core.http import METHODS, Api, BoundRoute, Call
@@ -133,7 +134,8 @@ class Server:
             call = Call(self._runtime, access, req, resp, self._origin.address(req.env), params, limit)
             req.context.call = call
             request: Any = req if route.request is None else api.read(call, route, limit)
-            result = route.handler(call, request)
+            with acting(None if access is None else access.actor):
+                result = route.handler(call, request)
             self._answers.render(call, bound, result, lambda error: self._report(req, error))
 
         return respond

@@ -10,6 +10,7 @@ import itertools
 import sqlite3
 from collections.abc import Hashable, Iterator
 from contextlib import AbstractContextManager
+from typing import Any
 
 import peewee
 
@@ -43,6 +44,10 @@ class SqliteDatabase(Database):
     def exclusive(self, name: str) -> AbstractContextManager[object]:
         """Return a transaction; every one locks out all others that may write, whatever the section."""
         return self.driver.atomic()
+
+    def hold(self, model: type[peewee.Model], expected: Any) -> bool:
+        """Look only: nobody else writes before this transaction, which is an immediate one, has ended."""
+        return bool(model.select(peewee.SQL("1")).where(expected).limit(1).tuples().first())
 
     def relaxed(self) -> AbstractContextManager[object]:
         """Commit without waiting for the disk; a power cut may lose the write, but never the database."""
