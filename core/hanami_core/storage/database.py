@@ -33,6 +33,19 @@ M = TypeVar("M", bound="Record")
 log = logging.getLogger("hanami.storage")
 
 
+class BlobField(peewee.CharField):
+    """A column with a blob of which the row holds one reference (see `Record.holding`), or NULL.
+
+    `remedy` is what the owner of the row can do when the content of the blob is lost, in the words of a command such as
+    ``delete it``.
+    """
+
+    def __init__(self, *, remedy: str, null: bool = False) -> None:
+        """Remember what to do."""
+        super().__init__(36, null=null)
+        self.remedy = remedy
+
+
 class BaseModel(peewee.Model):
     """Base of every model."""
 
@@ -66,6 +79,11 @@ class Record(BaseModel):
             cls._active = cls.select().where(cls.status == ACTIVE).order_by(cls.sequence)
         found: peewee.ModelSelect[M] = cls._active.clone()
         return found
+
+    @classmethod
+    def holding(cls) -> Any:
+        """Return the condition of rows that hold the blobs in their columns (`BlobField`): those not deleted."""
+        return cls.status == ACTIVE
 
     def mark_deleted(self) -> bool:
         """Delete the row softly and tell whether it was still there.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import sqlite3
 from collections.abc import Hashable, Iterator
 from contextlib import AbstractContextManager
@@ -91,6 +92,9 @@ class SqliteBackend:
         file = context.data_dir / _FILE_NAME
         if context.read_only:
             return SqliteDatabase(ReadOnlySqlite(file, options["timeout"]))
+        # SQLite gives the files beside it the same mode.
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         return SqliteDatabase(peewee.SqliteDatabase(str(file), pragmas=PRAGMAS, lock_type="IMMEDIATE", **options))
 
 

@@ -65,7 +65,11 @@ def flags(texts: Sequence[str]) -> dict[str, str]:
 
 
 def guarded(work: Callable[[], int]) -> int:
-    """Run `work`; an error that Hanami raises on purpose becomes one line and exit code 1."""
+    """Run `work`; an error that Hanami raises on purpose becomes one line and exit code 1.
+
+    Files and folders that it makes, or a process that it starts, are for their owner only.
+    """
+    os.umask(0o077)
     try:
         return work()
     except HanamiError as error:
