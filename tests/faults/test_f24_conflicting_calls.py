@@ -38,8 +38,8 @@ PASSPHRASE = "a long passphrase"
 TABLE = b"a,b\n" + b"".join(b"%d,%d\n" % (n % 2, n % 2) for n in range(30))
 FLAGS = ("host_numba.hosts=2", "users.argon2_time=1", "users.argon2_memory=1024", "uploads.open=10000")
 EXPECTED = {200, 400, 401, 404, 409, 429, 503}
-NO_FAULT = re.compile(r"deleted meanwhile|was deleted|is not assigned|process that ran it ended|is missing|not found")
-"""Reasons of tasks that failed: what they belong to is gone, or their process was killed too often."""
+NO_FAULT = re.compile(r"(user|project) deleted|was deleted|project not assigned|process that ran it ended|is missing")
+"""Reasons of tasks that failed: who, or what, they belong to is gone, or their process was killed too often."""
 
 pytestmark = pytest.mark.timeout(120 + STEPS)
 
