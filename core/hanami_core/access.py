@@ -10,7 +10,9 @@ expression. Plugins supply rules with the hook ``hanami_access_rules``; this mod
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import or_
@@ -51,6 +53,26 @@ class Actor:
     scheme: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict, hash=False)
     principal: Principal | None = field(default=None, compare=False, repr=False)
+
+
+_acting: ContextVar[Actor | None] = ContextVar("acting", default=None)
+
+
+@contextmanager
+def acting(actor: Actor | None) -> Iterator[None]:
+    """Let `owner_at_work` know who makes the call that the block answers, None for somebody who is not known."""
+    token = _acting.set(actor)
+    try:
+        yield
+    finally:
+        _acting.reset(token)
+
+
+def owner_at_work(record: OwnedRecord) -> Actor | None:
+    """Return whoever makes the call that is being answered, if it adds a resource of their own."""
+    actor = _acting.get()
+    owner = actor is not None and (actor.user_id, actor.project_id) == (record.owner_id, record.project_id)
+    return actor if owner else None
 
 
 @dataclass(frozen=True)

@@ -36,10 +36,9 @@ if TYPE_CHECKING:
     from hanami_core.sockets import SocketTarget
     from hanami_core.storage.blob_stores import BlobBackend
     from hanami_core.storage.contract import DatabaseBackend
+    from hanami_core.storage.database import RecordGuard
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Lifecycle
-# ---------------------------------------------------------------------------------------------------------------------
+# -- lifecycle ---------------------------------------------------------------------------------------------------------
 
 
 @hookspec
@@ -136,24 +135,16 @@ def hanami_hookspecs() -> object:
 
     Example::
 
-        class Hooks:
-            @staticmethod
-            @hookspec
-            def notes_panels(note):
-                ...
-
         @hookimpl
         def hanami_hookspecs():
-            return Hooks
+            return hooks  # a module that declares notes_panels(note)
 
         def panels(runtime, note):
             return [found.item for found in runtime.plugins.extension("notes_panels", note=note)]
     """
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Storage
-# ---------------------------------------------------------------------------------------------------------------------
+# -- storage -----------------------------------------------------------------------------------------------------------
 
 
 @hookspec
@@ -214,9 +205,23 @@ def hanami_blob_stores(settings: Settings) -> Iterable[BlobBackend]:
     """
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Identity
-# ---------------------------------------------------------------------------------------------------------------------
+@hookspec
+def hanami_record_guards(runtime: Runtime) -> Iterable[RecordGuard]:
+    """Decide about resources of users that any plugin is about to add, such as: not for a user who was just deleted.
+
+    :param runtime: the process' runtime; registries are empty yet.
+    :returns: guards with unique names. Each is asked in the transaction that adds the row.
+    :failure: the plugin is broken. A guard that raises keeps the row from being added.
+
+    Example::
+
+        @hookimpl
+        def hanami_record_guards():
+            return [RecordGuard("teams", require_team)]
+    """
+
+
+# -- identity ----------------------------------------------------------------------------------------------------------
 
 
 @hookspec
@@ -266,15 +271,12 @@ def hanami_access_rules(runtime: Runtime, actor: Actor, action: Action) -> Itera
 
         @hookimpl
         def hanami_access_rules(actor, action):
-            if action.resource is Note:
-                return [Rule(True, "own notes", Note.owner_id == actor.user_id)]
-            return []
+            mine = Rule(True, "own notes", Note.owner_id == actor.user_id)
+            return [mine] if action.resource is Note else []
     """
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Data
-# ---------------------------------------------------------------------------------------------------------------------
+# -- data --------------------------------------------------------------------------------------------------------------
 
 
 @hookspec
@@ -292,9 +294,7 @@ def hanami_dataset_formats() -> Iterable[DatasetFormat]:
     """
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Compute
-# ---------------------------------------------------------------------------------------------------------------------
+# -- compute -----------------------------------------------------------------------------------------------------------
 
 
 @hookspec
@@ -313,8 +313,7 @@ def hanami_compute_hosts(settings: Settings, runtime: Runtime) -> Iterable[Compu
 
         @hookimpl
         def hanami_compute_hosts(settings):
-            devices = sorted(Path("/proc/driver/nvidia/gpus").glob("*"))
-            return [CudaHost(f"gpu{number}") for number, _ in enumerate(devices)]
+            return [CudaHost(f"gpu{number}") for number in range(settings["gpu.count"])]
     """
 
 
@@ -349,8 +348,7 @@ def hanami_placement(runtime: Runtime, request: PlacementRequest) -> str | None:
 
         @hookimpl
         def hanami_placement(request):
-            free = {name: d.free_memory for name, d in request.descriptions.items()}
-            return max((host.name for host in request.possible), key=lambda name: free.get(name, 0), default=None)
+            return max((host.name for host in request.possible), default=None)
     """
 
 
@@ -384,9 +382,7 @@ def hanami_task_kinds() -> Iterable[TaskKind]:
     """
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Http
-# ---------------------------------------------------------------------------------------------------------------------
+# -- http --------------------------------------------------------------------------------------------------------------
 
 
 @hookspec
@@ -438,9 +434,7 @@ def hanami_socket_targets() -> Iterable[SocketTarget]:
     """
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Observe
-# ---------------------------------------------------------------------------------------------------------------------
+# -- observe -----------------------------------------------------------------------------------------------------------
 
 
 @hookspec

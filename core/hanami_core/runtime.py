@@ -40,6 +40,7 @@ from hanami_core.stash import Stash
 from hanami_core.storage import database, migrations
 from hanami_core.storage.blobs import Blob, Blobs
 from hanami_core.storage.contract import Database, StorageContext
+from hanami_core.storage.database import OwnedRecord, RecordGuard
 from hanami_core.storage.opening import open_blobs, open_database
 from hanami_core.storage.schema import Owner, unknown_steps
 
@@ -76,6 +77,7 @@ class Runtime:
     authenticators: Registry[str, Authenticator] = field(default_factory=lambda: Registry("hanami_authenticators"))
     apis: Registry[str, Api] = field(default_factory=lambda: Registry("hanami_apis"))
     routes: RouteTable = field(default_factory=RouteTable)
+    record_guards: Registry[str, RecordGuard] = field(default_factory=lambda: Registry("hanami_record_guards"))
     identity: IdentityProvider | None = None
     stash: Stash = field(default_factory=Stash)
     host_uuids: dict[str, str] = field(default_factory=dict)
@@ -167,6 +169,8 @@ class Runtime:
     def _gather(self) -> None:
         """Fill the registries, in an order in which each may look at those before it."""
         host = self.plugins
+        self.record_guards = host.record_guards(self)
+        database.guard(self._guard)
         self.authenticators = host.authenticators(self)
         self.identity = host.identity(self)
         self.apis = host.apis(self)
@@ -234,6 +238,11 @@ class Runtime:
             )
         )
         self._describer = Describer(self.settings.data_dir, self.compute)
+
+    def _guard(self, record: OwnedRecord) -> None:
+        """Show a resource that is about to be added to all who may be against it."""
+        for guard in self.record_guards.values():
+            guard.check(record)
 
     def emit(self, event: Event) -> None:
         """Tell all plugins what happened, when the current transaction is durable; at once outside of one.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Literal, TypeVar
 
 from hanami_core.access import Access
-from hanami_core.storage.database import OwnedRecord, atomic
+from hanami_core.errors import NotFound
+from hanami_core.storage.database import ACTIVE, OwnedRecord, compare_and_set
 
 __all__ = ["Visibility", "set_visibility"]
 
@@ -29,7 +30,8 @@ def set_visibility(access: Access, model: type[R], uuid: str, visibility: Visibi
         NotFound: with the code `missing`.
     """
     row = access.get(model, uuid, missing, "write")
-    with atomic():
-        row.visibility = visibility
-        row.save(only=["visibility"])
+    still = (model.sequence == row.sequence) & (model.status == ACTIVE)
+    if not compare_and_set(model, still, visibility=visibility):
+        raise NotFound(missing, uuid=uuid)
+    row.visibility = visibility
     return row

@@ -13,6 +13,7 @@ from typing import Any
 import falcon
 import peewee
 
+from hanami_core.access import acting
 from hanami_core.disclosure import without_paths
 from hanami_core.errors import BY_STATUS, BadRequest, InternalError, Unavailable, VisibleError, contained
 from hanami_core.events import CallFailed
@@ -135,7 +136,8 @@ class Server:
             req.context.call = call
             request: Any = req if route.request is None else api.read(call, route, limit)
             try:
-                result = route.handler(call, request)
+                with acting(None if access is None else access.actor):
+                    result = route.handler(call, request)
             except Exception:
                 raise
             except BaseException as error:  # which Falcon would let through

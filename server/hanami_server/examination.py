@@ -1,43 +1,78 @@
-"""What ``hanami doctor`` looks at, and what it can mend. Looking changes nothing; mending loses nothing.
+"""What ``hanami doctor`` looks at. Looking changes nothing.
 
-Must not know what plugins keep: they say themselves what is wrong with it (hook ``hanami_checks``).
+Must not know what plugins keep: they say themselves what is wrong with it (hook ``hanami_checks``), and which of their
+columns hold blobs (`BlobField`).
 """
 
 from __future__ import annotations
 
-import shutil
+import stat
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import peewee
 
+from hanami_core.audit import Disagreement, Holder, disagreements, holders, needed
 from hanami_core.checks import Finding
-from hanami_core.errors import HanamiError
+from hanami_core.errors import HanamiError, StartupError
 from hanami_core.plugin_host import PluginState
 from hanami_core.queue import Partition, Task
 from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
+from hanami_core.storage.aside import LOST
 from hanami_core.storage.blobs import Blob
-from hanami_core.storage.database import OwnedRecord
 from hanami_core.storage.schema import Owner, pending_steps, unknown_steps
 from hanami_server.privacy import readable_by_others
 
-__all__ = ["LOST", "examine", "repair"]
+__all__ = ["damage", "examine", "opened"]
 
-LOST = "lost+found"
 SETTLE = 1.0
 
 
-def examine(data_dir: Path) -> tuple[int, list[Finding]]:
-    """Return how many blobs there are, and what is wrong."""
-    runtime = Runtime.open(data_dir, Role.INSPECT)
+def opened(data_dir: Path) -> Runtime:
+    """Return the runtime of somebody who only looks.
+
+    Raises:
+        StartupError: if that is not possible; the text is one line.
+    """
     try:
-        findings = [*_modes(data_dir), *_database(runtime), *_queue(runtime), *_blobs(runtime), *_checks(runtime)]
+        return Runtime.open(data_dir, Role.INSPECT)
+    except HanamiError:
+        raise
+    except Exception as error:
+        raise StartupError(f"{data_dir} can not be looked at: {type(error).__name__}: {_line(error)}") from error
+
+
+def examine(data_dir: Path, *, alone: bool) -> tuple[int, list[Finding]]:
+    """Return how many blobs there are, and what is wrong; `alone` tells that nobody works there."""
+    runtime = opened(data_dir)
+    try:
+        broken = damage(runtime)
+        if broken:
+            # Whatever else is read from it means nothing.
+            return 0, [Finding("database", broken)]
+        findings = [*_database(runtime), *_queue(runtime), *_blobs(runtime, alone), *_checks(runtime)]
         # Last, because a plugin may fail in its checks.
-        return _count_blobs(), [*_plugins(runtime), *findings]
+        return _count_blobs(), [*_plugins(runtime), *findings, *_modes(data_dir)]
     finally:
         runtime.close()
+
+
+def damage(runtime: Runtime) -> str:
+    """Return what is wrong with the database itself, in one line; empty if it is sound."""
+    try:
+        lines = runtime.database.check()
+    except Exception as error:
+        lines = [f"{type(error).__name__}: {error}"]
+    if not lines:
+        return ""
+    more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
+    return f"it is damaged: {_line(lines[0])}{more}; stop the server and go back to a backup"
+
+
+def _line(text: object) -> str:
+    return " ".join(str(text).split())
 
 
 def _plugins(runtime: Runtime) -> Iterator[Finding]:
@@ -50,16 +85,8 @@ def _guarded(where: str, look: Callable[[], Iterable[Finding]]) -> Iterator[Find
     """Look at something; that this is not possible is a finding too."""
     try:
         yield from look()
-    except (peewee.PeeweeException, ValueError, OSError) as error:
-        yield Finding(where, str(error))
-
-
-def _modes(data_dir: Path) -> Iterator[Finding]:
-    # Into a directory that is closed nobody comes, whatever the modes in it.
-    found = readable_by_others(data_dir)
-    if data_dir in found:
-        text = f"others than its user may use {len(found)} files or directories; the next start of the server ends that"
-        yield Finding(f"modes in {data_dir}", text)
+    except Exception as error:  # drivers of databases have errors of their own
+        yield Finding(where, _line(error) or type(error).__name__)
 
 
 # -- database ---------------------------------------------------------------------------------------------------------
@@ -68,7 +95,6 @@ def _modes(data_dir: Path) -> Iterator[Finding]:
 def _database(runtime: Runtime) -> Iterator[Finding]:
     for owner in runtime.owners():
         yield from _guarded(f"tables of {owner.name}", lambda owner=owner: _schema(owner))  # type: ignore[misc]
-    yield from _guarded("database", lambda: [Finding("database", line) for line in runtime.database.check()])
 
 
 def _schema(owner: Owner) -> Iterator[Finding]:
@@ -115,49 +141,99 @@ def _count_blobs() -> int:
         return 0
 
 
-def _blobs(runtime: Runtime) -> Iterator[Finding]:
-    return _guarded("blobs", lambda: _each_blob(runtime))
+def _blobs(runtime: Runtime, alone: bool) -> Iterator[Finding]:
+    if Blob._meta.table_name in runtime.database.driver.get_tables():  # else every blob looked like one nobody knows
+        held = holders(runtime)
+        yield from _guarded("blobs", lambda: _each_blob(runtime, held))
+        yield from _guarded("blobs", lambda: _counts(runtime, alone))
+        yield from _guarded("blobs", lambda: _files(runtime, alone))
 
 
-def _each_blob(runtime: Runtime) -> Iterator[Finding]:
-    if Blob._meta.table_name not in runtime.database.driver.get_tables():
-        return  # else every blob looked like one that nobody knows
+def _each_blob(runtime: Runtime, held: Mapping[str, list[Holder]]) -> Iterator[Finding]:
     for blob in sorted(_known_blobs()):
         try:
             runtime.blobs.verify(blob)
         except (HanamiError, OSError) as error:
             if blob in _known_blobs():  # not deleted meanwhile
-                yield Finding(f"blob {blob}", f"{error}{_users(runtime, blob)}")
-    for store, blob in _orphans(runtime):
-        what = "nothing refers to this file; the next start of the server removes it"
+                yield Finding(f"blob {blob}", f"{error}{_belongs(held.get(blob, []))}")
+
+
+def _belongs(found: list[Holder]) -> str:
+    """Name what needs a blob, and what can be done about it."""
+    return f"; it belongs to {' and '.join(f'{name}: {remedy}' for name, remedy in found)}" if found else ""
+
+
+def _counts(runtime: Runtime, alone: bool) -> Iterator[Finding]:
+    held = holders(runtime)
+    found = disagreements(runtime, held)
+    if found and not alone:
+        time.sleep(SETTLE)
+        held = holders(runtime)
+        found = [one for one in disagreements(runtime, held) if one in found]
+    for one in found:
+        yield from _disagreement(one, held.get(one.blob, []))
+
+
+def _disagreement(one: Disagreement, held: list[Holder]) -> Iterator[Finding]:
+    if one.counted is None:
+        for name, remedy in held:
+            told = "has lost its row, with --repair it gets it back" if one.store else f"is lost: {remedy}"
+            yield Finding(name, f"its blob {one.blob} {told}")
+    elif not held:
+        yield Finding(f"blob {one.blob}", f"nothing needs it; with --repair it goes to {LOST}")
+    else:
+        names = " and ".join(sorted(name for name, _ in held))
+        text = f"it is counted {one.counted} times, and needed {one.held} times, by {names}; --repair corrects that"
+        yield Finding(f"blob {one.blob}", text)
+
+
+def _files(runtime: Runtime, alone: bool) -> Iterator[Finding]:
+    for store, blob in _orphans(runtime, alone):
+        what = f"nothing refers to this file; the next start of the server moves it to {LOST}"
         yield Finding(f"blob {blob}", what, _own_files(runtime, store, blob))
     yield from (Finding(f"blob store {store}", problem) for store, problem in runtime.blobs.check())
+    for file in runtime.blobs.staged() if alone else ():
+        what = "it was never completed; the next start of the server removes it"
+        yield Finding(f"staged file {file.name}", what, (file,) if _is_own(runtime, file) else ())
 
 
 def _own_files(runtime: Runtime, store: str, blob: str) -> tuple[Path, ...]:
     """Return the file of a blob that nobody knows, if it lies in the data directory; others are left to their store."""
     file = runtime.blobs.stores[store].fetch(blob)
     try:
-        return (file.path,) if file.path.is_relative_to(runtime.settings.data_dir) else ()
+        return (file.path,) if _is_own(runtime, file.path) else ()
     finally:
         file.release()
 
 
-def _users(runtime: Runtime, blob: str) -> str:
-    """Name what needs a blob: rows of resources keep it in a column of this name."""
-    models = [model for model in runtime.models.values() if issubclass(model, OwnedRecord) and hasattr(model, "blob")]
-    rows = [(model, row) for model in models for row in model.active().where(model.blob == blob)]
-    texts = [f"{model._meta.table_name} '{row.name}' ({row.uuid}) of user '{row.owner_id}'" for model, row in rows]
-    return f"; it belongs to {', '.join(texts)}" if texts else ""
+def _is_own(runtime: Runtime, file: Path) -> bool:
+    return file.is_relative_to(runtime.settings.data_dir)
 
 
-def _orphans(runtime: Runtime) -> list[tuple[str, str]]:
-    """Return files without a row. A running server writes the file first, so a second look comes after a moment."""
+def _orphans(runtime: Runtime, alone: bool) -> list[tuple[str, str]]:
+    """Return files that no row names. A running server writes the file first, so a second look comes after a moment."""
     suspects = set(runtime.blobs.orphans())
-    if suspects:
+    if suspects and not alone:
         time.sleep(SETTLE)
         suspects &= set(runtime.blobs.orphans())
-    return sorted(suspects)
+    rows = runtime.blobs.names()
+    lost = needed(runtime, {blob for _, blob in suspects} - rows.keys()) if suspects else set()
+    return sorted((store, blob) for store, blob in suspects if blob not in lost)
+
+
+# -- files ------------------------------------------------------------------------------------------------------------
+
+
+def _modes(data_dir: Path) -> Iterator[Finding]:
+    found = readable_by_others(data_dir)
+    if found:
+        mode, name = (
+            stat.S_IMODE(found[0].lstat().st_mode),
+            "it" if found[0] == data_dir else found[0].relative_to(data_dir),
+        )
+        others = f" and {len(found) - 1} others" if len(found) > 1 else ""
+        what = f"{name} ({mode:04o}){others} can be used by other users of the machine; --repair keeps them out"
+        yield Finding(f"directory {data_dir}", what)
 
 
 # -- plugins ----------------------------------------------------------------------------------------------------------
@@ -173,37 +249,3 @@ def _checks(runtime: Runtime) -> Iterator[Finding]:
             raise
         except BaseException as error:  # of a stranger
             yield Finding(where, f"{type(error).__name__}: {error}")
-
-
-# -- repair -----------------------------------------------------------------------------------------------------------
-
-
-def repair(data_dir: Path) -> list[str]:
-    """Mend what can be mended without losing anything, and return what was done. Nobody else may be there.
-
-    Raises:
-        StartupError: if there is no database, or migrations fail.
-    """
-    # A directory that has no database is no case for repair: all of it would be unknown.
-    Runtime.assemble(data_dir, Role.INSPECT).close()
-    # Without the phase of start, in which plugins remove what they do not know.
-    runtime = Runtime.assemble(data_dir, Role.MIGRATE)
-    try:
-        done = [f"migrated: {step}" for step in runtime.migrate(restore=True)]
-    finally:
-        runtime.close()
-    strays = [file for finding in examine(data_dir)[1] for file in finding.strays]
-    return done + [f"moved: {_set_aside(file, data_dir)}" for file in strays]
-
-
-def _set_aside(file: Path, data_dir: Path) -> str:
-    """Move a file to where it harms nobody, under its own name."""
-    inside = file.relative_to(data_dir) if file.is_relative_to(data_dir) else Path(file.name)
-    target = data_dir / LOST / inside
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    number = 0
-    while target.exists():
-        number += 1
-        target = target.with_name(f"{file.name}.{number}")
-    shutil.move(file, target)
-    return f"{inside} to {target.relative_to(data_dir)}"

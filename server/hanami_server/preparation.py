@@ -9,9 +9,11 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from functools import partial
 
 import msgspec
 
+from hanami_core.audit import needed
 from hanami_core.compute import placement
 from hanami_core.errors import HanamiError, SettingsError, StartupError
 from hanami_core.roles import Role
@@ -43,9 +45,9 @@ def prepare(options: Options) -> Plan:
             raise StartupError("there is no admin yet, run 'hanami init' first")
         for task in runtime.queue.recover():
             log.warning("a task had no queue and failed", extra={"task": task})
-        removed = runtime.blobs.recover(set())
-        if removed:
-            log.info("unfinished blobs removed", extra={"count": len(removed)})
+        gone = runtime.blobs.recover(set(), partial(needed, runtime))
+        if gone:
+            log.warning("unfinished blobs removed, or moved aside", extra={"count": len(gone)})
         return _plan(runtime)
     finally:
         runtime.close()

@@ -72,8 +72,16 @@ def forget(names: Iterable[str]) -> None:
 
 
 def readable_by_others(directory: Path) -> list[Path]:
-    """Return the directory and what is in it, at any depth, if others than its user may do something with that."""
-    return [path for path in _all(directory) if not path.is_symlink() and path.lstat().st_mode & _OTHERS]
+    """Return the directory and its files and directories, at any depth, that others than their user may use."""
+    return [path for path in _all(directory) if _is_open(path)]
+
+
+def _is_open(path: Path) -> bool:
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:  # meanwhile
+        return False
+    return bool(mode & _OTHERS) and (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def close_to_others(directory: Path) -> int:

@@ -440,3 +440,26 @@ def test_a_name_that_nobody_brings_is_one_clear_line(context: StorageContext) ->
         open_blobs({"bucket": CachingBackend()}, context, " (s3: ImportError: no module named boto)")
     line = "storage.blobs is 'files', but no plugin brings a blob store of that name; known: bucket"
     assert str(caught.value) == f"{line} (s3: ImportError: no module named boto)"
+
+
+def test_recovery_keeps_what_nobody_knows(blobs: Blobs, context: StorageContext) -> None:
+    orphan = blobs.store.stage()
+    orphan.write_bytes(b"whose is it")
+    blobs.store.commit(orphan, "f" * 36)
+    assert blobs.recover(set()) == ["f" * 36]
+    (kept,) = (context.data_dir / "lost+found").glob(f"*/blobs/{'f' * 36}")
+    assert kept.read_bytes() == b"whose is it"
+
+
+def test_recovery_leaves_what_is_needed_where_it_is(blobs: Blobs, caplog: pytest.LogCaptureFixture) -> None:
+    name = add(blobs)
+    Blob.delete().execute()
+    assert blobs.recover(set(), lambda orphans: orphans) == []
+    assert [vars(record)["blobs"] for record in caplog.records] == [[name]]
+    with atomic():
+        blobs.admit("files", name, 2)
+    assert content(blobs, name) == b"content"
+    assert Blob.get().references == 2
+    assert not blobs.correct(name, 1, 5)
+    assert blobs.correct(name, 2, 5)
+    assert Blob.get().references == 5

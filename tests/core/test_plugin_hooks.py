@@ -12,6 +12,7 @@ from hanami_core.errors import StartupError, Unauthorized
 from hanami_core.plugin_host import EntryPoint, PluginHost
 from hanami_core.settings import Setting
 from hanami_core.storage.contract import StorageContext
+from hanami_core.storage.database import RecordGuard
 from hanami_core.storage.opening import open_database
 from tests.core.plugin_kit import ACTION, ACTOR, SETTINGS, boom, boom_runtime, broken_import, plugin, state
 
@@ -129,6 +130,19 @@ def test_hook_hanami_models() -> None:
     for bad in (lambda: boom(), lambda: ["notes"], lambda: [int]):
         with pytest.raises(StartupError, match="plugin a"):
             PluginHost([plugin("a", hanami_models=bad)]).models()
+
+
+def test_hook_hanami_record_guards() -> None:
+    guard = RecordGuard("teams", boom)
+    points = [
+        plugin("a", hanami_record_guards=lambda runtime: [guard]),
+        plugin("taken", hanami_record_guards=lambda: [RecordGuard("teams", print)]),
+        plugin("wrong", hanami_record_guards=lambda: ["teams"]),
+    ]
+    host = PluginHost(points)
+    assert dict(host.record_guards(None)) == {"teams": guard}  # type: ignore[arg-type]
+    assert state(host, "taken") == ("broken", "hanami_record_guards: teams is taken by plugin a")
+    assert state(host, "wrong") == ("broken", "hanami_record_guards returned str, expected RecordGuard")
 
 
 class Scheme:

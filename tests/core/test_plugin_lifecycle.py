@@ -28,7 +28,7 @@ from hanami_core.processes import Process
 from hanami_core.queue import TaskKind
 from hanami_core.schedules import Schedule
 from hanami_core.settings import Setting
-from hanami_core.storage.database import BaseModel, OwnedRecord
+from hanami_core.storage.database import BaseModel, OwnedRecord, RecordGuard
 
 log = []
 """
@@ -123,6 +123,9 @@ def hanami_processes(): return [Process("{name}", "third_{name}:run")]
 def hanami_schedules(): return [Schedule("{name}", 60.0, print)]
 
 @hookimpl
+def hanami_record_guards(): return [RecordGuard("{name}", print)]
+
+@hookimpl
 def hanami_routes(): return [Route("GET", "/{name}", "{name}.get", Empty, Empty, answer)]
 """
 REGISTRIES = (
@@ -135,6 +138,7 @@ REGISTRIES = (
     "targets",
     "processes",
     "schedules",
+    "record_guards",
     "authenticators",
     "apis",
 )
@@ -205,6 +209,7 @@ FAILURES = {
     "is wrong": ("return [42]", "returned int, expected"),
 }
 GATHERED = (
+    "hanami_record_guards",
     "hanami_authenticators",
     "hanami_apis",
     "hanami_dataset_formats",

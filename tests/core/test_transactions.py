@@ -8,8 +8,9 @@ from pathlib import Path
 import peewee
 import pytest
 
+from hanami_core.errors import HanamiError
 from hanami_core.storage.contract import Database
-from hanami_core.storage.database import after_commit, after_transaction, atomic, exclusive, proxy
+from hanami_core.storage.database import SectionLock, after_commit, after_transaction, atomic, exclusive, hold, proxy
 from hanami_core.testing.storage import bound_to, make_core_tables
 
 
@@ -111,3 +112,11 @@ def test_what_must_be_told_anyway_waits_for_the_end_however_it_comes(done: list[
         after_transaction(lambda: done.append("again"))
         assert done == ["told"]
     assert done == ["told", "again"]
+
+
+def test_a_row_is_held_within_a_transaction_only() -> None:
+    with pytest.raises(HanamiError, match="within a transaction"):
+        hold(SectionLock, SectionLock.name == "section")
+    with exclusive("section"):
+        assert hold(SectionLock, SectionLock.name == "section")
+        assert not hold(SectionLock, SectionLock.name == "other")

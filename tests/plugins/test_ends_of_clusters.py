@@ -76,3 +76,21 @@ def test_whoever_ends_last_cleans_up_however_it_ends(whole: Whole, cluster: Clus
         with atomic():
             queue.abort(cluster.uuid, [task.uuid])
     assert (queue.has_partition(cluster.uuid), Blob.select().count()) == (False, 0)
+
+
+def test_a_start_mends_what_does_not_belong_together(whole: Whole, cluster: Cluster, tmp_path: Path) -> None:
+    """As an earlier version, or a hand, may have left it."""
+    lonely = whole.call("POST", "cluster", name="without a queue").json["uuid"]
+    Partition.delete().where(Partition.key == lonely).execute()
+    Cluster.update(status="deleted").where(Cluster.uuid == cluster.uuid).execute()
+    named = [
+        f"cluster '{name}' ({uuid}) of user 'asdf'"
+        for name, uuid in (("without a queue", lonely), ("cluster", cluster.uuid))
+    ]
+    (check,) = (found.item for found in whole.runtime.plugins.checks(whole.runtime) if "clusters" in found.item.name)
+    assert [finding.where for finding in check.run()] == named
+    whole.close()
+    with Whole(tmp_path) as again:
+        assert list(check.run()) == []
+        assert again.runtime.queue.has_partition(lonely)
+        assert (again.runtime.queue.has_partition(cluster.uuid), Blob.select().count()) == (False, 0)

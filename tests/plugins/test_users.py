@@ -39,13 +39,13 @@ def post(site: Site, **fields: Any) -> Any:
 
 
 def test_create_get_list_delete(site: Site) -> None:
-    created = post(site, is_admin=True)
-    user = {"creator_id": "asdf", "id": "tsugumi", "is_admin": True, "name": "Tsugumi", "projects": []}
+    created = post(site)
+    user = {"creator_id": "asdf", "id": "tsugumi", "is_admin": False, "name": "Tsugumi", "projects": []}
     assert created == user | {"created_at": created["created_at"]}
     assert site.call(ADMIN, "GET", "user", id="tsugumi") == created
     assert site.call(ADMIN, "GET", "user/all") == {
         "header": ["created_at", "id", "name", "creator_id", "projects", "is_admin"],
-        "body": [[created["created_at"], "tsugumi", "Tsugumi", "asdf", [], True]],
+        "body": [[created["created_at"], "tsugumi", "Tsugumi", "asdf", [], False]],
     }
     assert site.call(ADMIN, "DELETE", "user", id="tsugumi") == {}
     for method in ("GET", "DELETE"):
@@ -56,6 +56,15 @@ def test_create_get_list_delete(site: Site) -> None:
 
 def test_is_admin_is_optional_and_off(site: Site) -> None:
     assert post(site)["is_admin"] is False
+    assert post(site, id="yui_", is_admin=True)["is_admin"] is True
+
+
+def test_the_last_admin_stays(site: Site) -> None:
+    post(site, is_admin=True)
+    with pytest.raises(Conflict, match=r"^User with id 'tsugumi' is the last admin and can not be deleted\.$"):
+        site.call(ADMIN, "DELETE", "user", id="tsugumi")
+    post(site, id="yui_", is_admin=True)
+    assert site.call(ADMIN, "DELETE", "user", id="tsugumi") == {}
 
 
 def test_projects_of_a_user_are_listed(site: Site) -> None:

@@ -173,16 +173,18 @@ def test_without_the_chosen_storage_nothing_starts(env, data_dir, setting, plugi
 
 @pytest.fixture
 def patient(env, data_dir) -> Path:
-    """Data directory with two blobs."""
+    """Data directory with two blobs, which a table names that no plugin brings."""
     assert run(env, data_dir, "init").returncode == 0
     code = (
         "import sys, pathlib\n"
         "from hanami_core.runtime import Runtime\n"
         "runtime = Runtime.open(pathlib.Path(sys.argv[1]), 'migrate')\n"
+        "ask = runtime.database.driver.execute_sql\n"
+        "ask('create table keeper (content varchar(36))')\n"
         "for text in ('one', 'two'):\n"
         "    with runtime.blobs.staging() as path:\n"
         "        path.write_text(text)\n"
-        "        runtime.blobs.adopt(path)\n"
+        "        ask('insert into keeper values (?)', [runtime.blobs.adopt(path)])\n"
         "runtime.close()\n"
     )
     subprocess.run([sys.executable, "-P", "-c", code, str(data_dir)], env=env, check=True)
@@ -208,7 +210,7 @@ def test_doctor_finds_changed_and_missing_and_unknown_files(env, patient):
     changed, missing = blobs(patient)
     changed.write_bytes(b"off")
     unknown = patient / "blobs" / "00" / "00000000-0000-0000-0000-000000000000"
-    unknown.parent.mkdir(exist_ok=True)
+    unknown.parent.mkdir(mode=0o700, exist_ok=True)
     missing.rename(unknown)
     code, found = findings(env, patient)
     assert code == 1
@@ -216,7 +218,7 @@ def test_doctor_finds_changed_and_missing_and_unknown_files(env, patient):
         f"blob {changed.name}": f"blob {changed.name} was changed after it had been stored",
         f"blob {missing.name}": f"blob {missing.name} is missing",
         "blob 00000000-0000-0000-0000-000000000000": (
-            "nothing refers to this file; the next start of the server removes it"
+            "nothing refers to this file; the next start of the server moves it to lost+found"
         ),
     }
 

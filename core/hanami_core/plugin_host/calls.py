@@ -43,6 +43,7 @@ from hanami_core.settings import Setting, Settings
 from hanami_core.sockets import SocketTarget
 from hanami_core.storage.blob_stores import BlobBackend
 from hanami_core.storage.contract import DatabaseBackend
+from hanami_core.storage.database import RecordGuard
 
 if TYPE_CHECKING:
     import falcon
@@ -104,6 +105,10 @@ class PluginHost(Lifecycle):
             except PluginError as error:
                 self._fail(plugin, error)
         return registry
+
+    def record_guards(self, runtime: Runtime) -> Registry[str, RecordGuard]:
+        """Return who decides about new resources, by name (`hanami_record_guards`)."""
+        return self._registry("hanami_record_guards", RecordGuard, lambda item: item.name, runtime=runtime)
 
     # -- identity -----------------------------------------------------------------------------------------------------
 

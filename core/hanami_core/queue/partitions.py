@@ -106,6 +106,13 @@ def doubtful() -> list[str]:
     return sorted(key for key in {*heads, *noted} if heads.get(key) != noted.get(key))
 
 
+def left() -> list[str]:
+    """Return the partitions that should have gone with their last task."""
+    busy = Task.select(Task.partition).where(Task.state.in_(OPEN))
+    over = (Partition.closed | (Partition.host == WORKERS)) & Partition.key.not_in(busy)
+    return sorted(str(row.key) for row in Partition.select(Partition.key).where(over))
+
+
 def _pairs(query: Any) -> dict[str, int]:
     return dict(query.tuples())
 

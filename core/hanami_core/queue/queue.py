@@ -288,12 +288,20 @@ class TaskQueue:
             time.sleep(pause)
             pause = min(pause * 1.5, 0.05)
 
+    @staticmethod
+    def holders() -> Iterator[tuple[str, Task]]:
+        """Return each blob that an open task holds, and the task."""
+        rows = Task.select().where(Task.state.in_(OPEN) & (Task.blobs != "[]"))
+        return ((blob, task) for task in rows for blob in json.loads(task.blobs))
+
     def disagreements(self) -> Iterator[tuple[str, str]]:
         """Return what `recover` would put right, as where and what; a server that runs may be about to do so."""
         for task in self._without_partition():
             yield f"task {task.uuid}", "it waits in a queue that does not exist; the next start of the server ends it"
         for key in partitions.doubtful():
             yield f"queue {key}", "it does not know its next task; the next start of the server finds it"
+        for key in partitions.left():
+            yield f"queue {key}", "what it belongs to was deleted; the next start of the server removes it"
 
     @staticmethod
     def _without_partition() -> list[Task]:
@@ -310,7 +318,7 @@ class TaskQueue:
             with atomic():
                 if _end_open(task, state=FAILED, error=reason, fault="", ended_at=self._clock.now()):
                     self._ended(task, FAILED, reason)
-        for key in partitions.doubtful():
+        for key in {*partitions.doubtful(), *partitions.left()}:
             with atomic():
                 partitions.change(key)
         return [str(task.uuid) for task in lost]

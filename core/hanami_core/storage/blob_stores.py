@@ -132,7 +132,7 @@ class BlobStores:
             StartupError: if it can not be opened.
         """
         self._backends = dict(backends)
-        self._context = context
+        self.context = context
         self._opened: dict[str, BlobStore] = {}
         self._lock = threading.Lock()
         self.chosen = chosen
@@ -153,7 +153,7 @@ class BlobStores:
             if name not in self._opened:
                 if name not in self._backends:
                     raise StoreMissing(f"no plugin brings the blob store '{name}'")
-                self._opened[name] = _open(self._backends[name], self._context)
+                self._opened[name] = _open(self._backends[name], self.context)
             return self._opened[name]
 
     def close(self) -> None:

@@ -2,7 +2,7 @@
 
 A blob is first a staged file. `Blobs.seal` hashes it and lets the store make it durable under its final, unique name;
 `Blobs.adopt`, called inside of the transaction that stores the reference, inserts its row. A crash before the commit
-leaves a file without a row, which `Blobs.recover` removes, and never a row without a file.
+leaves a file without a row, which `Blobs.recover` sets aside, and never a row without a file.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import hashlib
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -23,8 +23,9 @@ import peewee
 from hanami_core.disclosure import without_paths
 from hanami_core.errors import CorruptFile, HanamiError, StartupError, StoreMissing, Unavailable
 from hanami_core.ids import new_uuid
+from hanami_core.storage.aside import LostAndFound
 from hanami_core.storage.blob_stores import BlobStore, BlobStores, LocalFile
-from hanami_core.storage.database import BaseModel, after_commit
+from hanami_core.storage.database import BaseModel, after_commit, compare_and_set
 
 __all__ = ["Blob", "BlobLease", "Blobs"]
 
@@ -84,6 +85,7 @@ class Blobs:
     def __init__(self, stores: BlobStores) -> None:
         """Use some stores; the database is the process' own."""
         self.stores = stores
+        self._lost = LostAndFound(stores.context.data_dir, stores.context.clock)
         self._verified = _Verified(REMEMBERED)
         self._sealed: dict[Path, Sealed] = {}
 
@@ -244,19 +246,69 @@ class Blobs:
         """Return the names of the stores that new blobs go to, or that blobs lie in."""
         return sorted({self.stores.chosen, *(row.store for row in Blob.select(Blob.store).distinct())})
 
-    def recover(self, keep: set[Path]) -> list[str]:
-        """Remove blobs without a row and staged files that are not in `keep`; return what was removed.
+    def staged(self) -> list[Path]:
+        """Return content that is not complete; while nobody works, whoever was about to complete it is dead."""
+        used = [self.stores[name] for name in self._used() if name in self.stores]
+        return sorted(path for store in used for path in store.staged())
 
-        Must only run while no other process writes.
+    def recover(self, keep: set[Path], needed: Callable[[set[str]], set[str]] = lambda _: set()) -> list[str]:
+        """Set blobs without a row aside and remove staged files that are not in `keep`; return what is gone.
+
+        A blob that is lost without its row stays where it is. Must only run while no other process writes.
+
+        Args:
+            keep: staged files that somebody will complete.
+            needed: returns those of some blobs that rows name.
         """
         orphans = self.orphans()
-        for name, blob in orphans:
-            self.stores[name].delete(blob)
-        used = [self.stores[name] for name in self._used() if name in self.stores]
-        stale = [path for store in used for path in store.staged() if path not in keep]
+        rows = self.names()
+        lost = needed({blob for _, blob in orphans} - rows.keys()) if orphans else set()
+        if lost:
+            log.error("blobs have lost their rows, see 'hanami doctor'", extra={"blobs": sorted(lost)})
+        gone = [(name, blob) for name, blob in orphans if blob not in lost]
+        for name, blob in gone:
+            self.set_aside(name, blob)
+        stale = [path for path in self.staged() if path not in keep]
         for path in stale:
             path.unlink(missing_ok=True)
-        return [blob for _, blob in orphans] + [path.name for path in stale]
+        return [blob for _, blob in gone] + [path.name for path in stale]
+
+    def set_aside(self, store: str, blob: str) -> str:
+        """Take a file out of a store that nobody needs there, and return where it is kept; empty if it is not there.
+
+        Raises:
+            OSError: if the store can not be reached, or there is no room; the file stays.
+        """
+        try:
+            file = self.stores[store].fetch(blob)
+        except FileNotFoundError:
+            return ""
+        try:
+            place = self._lost.keep(file.path, f"blobs/{blob}")
+        finally:
+            file.release()
+        self.stores[store].delete(blob)
+        return place
+
+    def admit(self, store: str, blob: str, references: int) -> None:
+        """Give a file of a store its lost row again, as the file is now, in the caller's transaction.
+
+        Raises:
+            OSError: if the file can not be read.
+        """
+        file = self.stores[store].fetch(blob)
+        try:
+            shape = {"size": file.path.stat().st_size, "sha256": _sha256(file.path)}
+        finally:
+            file.release()
+        Blob.create(uuid=blob, references=references, store=store, **shape)
+
+    def correct(self, blob: str, counted: int, references: int) -> bool:
+        """Set the count of a blob right, and tell whether it was still `counted`; at none, the row goes."""
+        still = (Blob.uuid == blob) & (Blob.references == counted)
+        if not references:
+            return bool(Blob.delete().where(still).execute())
+        return compare_and_set(Blob, still, references=references)
 
     def close(self) -> None:
         """Close the stores."""

@@ -78,6 +78,14 @@ class Database:
             row.update(entered=row.entered + 1).where(row.name == name).execute()
             yield
 
+    def hold(self, model: type[peewee.Model], expected: Any) -> bool:
+        """Tell whether a row meets a condition, and keep others from changing it until the transaction ends.
+
+        Called within a transaction. Here it is a write that changes nothing, which is right on any database.
+        """
+        key: Any = model._meta.primary_key
+        return bool(model.update({key: key}).where(expected).execute())
+
     def relaxed(self) -> AbstractContextManager[object]:
         """Return a context for writes that may be lost in a power cut, such as progress."""
         return contextlib.nullcontext()

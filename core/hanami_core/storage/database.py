@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Iterable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 from typing import Any, ClassVar, TypeVar
@@ -30,6 +31,19 @@ DELETED = "deleted"
 M = TypeVar("M", bound="Record")
 
 log = logging.getLogger("hanami.storage")
+
+
+class BlobField(peewee.CharField):
+    """A column with a blob of which the row holds one reference (see `Record.holding`), or NULL.
+
+    `remedy` is what the owner of the row can do when the content of the blob is lost, in the words of a command such as
+    ``delete it``.
+    """
+
+    def __init__(self, *, remedy: str, null: bool = False) -> None:
+        """Remember what to do."""
+        super().__init__(36, null=null)
+        self.remedy = remedy
 
 
 class BaseModel(peewee.Model):
@@ -66,22 +80,31 @@ class Record(BaseModel):
         found: peewee.ModelSelect[M] = cls._active.clone()
         return found
 
+    @classmethod
+    def holding(cls) -> Any:
+        """Return the condition of rows that hold the blobs in their columns (`BlobField`): those not deleted."""
+        return cls.status == ACTIVE
+
     def mark_deleted(self) -> bool:
         """Delete the row softly and tell whether it was still there.
 
         Of several that have read the row and delete it now, one gets True. Only that one may release what the row held,
-        in the same transaction.
+        in the same transaction; this object tells then what that is.
         """
         model, now = type(self), time.time()
         mine = (model.sequence == self.sequence) & (model.status == ACTIVE)
-        changed = bool(model.update(status=DELETED, deleted_at=now).where(mine).execute())
-        if changed:
-            self.status, self.deleted_at = DELETED, now
-        return changed
+        if not model.update(status=DELETED, deleted_at=now).where(mine).execute():
+            return False
+        # What the row held in the end, which may be other things than when it was read.
+        self.__data__.update(model.get(model.sequence == self.sequence).__data__)
+        return True
 
 
 class OwnedRecord(Record):
-    """A resource of a user in a project. Rules (`hanami_core.access`) decide who else sees it."""
+    """A resource of a user in a project. Rules (`hanami_core.access`) decide who else sees it.
+
+    A new one is shown to the guards of the process (`guard`), in its transaction.
+    """
 
     identity: ClassVar[str] = "uuid"
     uuid = peewee.CharField(36, unique=True, default=new_uuid)
@@ -89,6 +112,26 @@ class OwnedRecord(Record):
     owner_id = peewee.CharField(256, index=True)
     visibility = peewee.CharField(10, default="private")
     name = peewee.CharField(256)
+
+    def save(self, force_insert: bool = False, only: Any = None) -> int:
+        """Store the row, a new one if no guard is against it."""
+        if not force_insert and self.sequence is not None:
+            return int(super().save(force_insert, only))
+        with contextlib.nullcontext() if _actions.depth else atomic():
+            _Bound.guard(self)
+            return int(super().save(force_insert, only))
+
+
+@dataclass(frozen=True)
+class RecordGuard:
+    """Says whether a resource may be added; see the hook ``hanami_record_guards``.
+
+    `check` is called with a row that is about to be added, in its transaction, and raises a `ClientError` if it must
+    not be. What it has found must stay so until the transaction ends: `hold` sees to that.
+    """
+
+    name: str
+    check: Callable[[OwnedRecord], object]
 
 
 class SectionLock(BaseModel):
@@ -101,19 +144,30 @@ class SectionLock(BaseModel):
 # -- the database of the process --------------------------------------------------------------------------------------
 
 
+def _nobody(record: OwnedRecord) -> None:
+    """Let everything be added."""
+
+
 class _Bound:
     database: Database | None = None
+    guard: ClassVar[Callable[[OwnedRecord], None]] = staticmethod(_nobody)
 
 
 def bind(database: Database) -> None:
-    """Make a database the one of this process."""
-    _Bound.database = database
+    """Make a database, which nobody guards yet, the one of this process."""
+    _Bound.database, _Bound.guard = database, staticmethod(_nobody)
     proxy.initialize(database.driver)
+
+
+def guard(check: Callable[[OwnedRecord], None]) -> None:
+    """Have `check` called with each resource that is about to be added; what it raises refuses that."""
+    _Bound.guard = staticmethod(check)
 
 
 def unbind() -> Database | None:
     """Take the database of this process away, and return it; it stays open."""
     former, _Bound.database = _Bound.database, None
+    _Bound.guard = staticmethod(_nobody)
     proxy.initialize(None)
     return former
 
@@ -245,6 +299,21 @@ def compare_and_set(model: type[peewee.Model], expected: Any, **values: Any) -> 
         values: columns and their new values.
     """
     return bool(model.update(**values).where(expected).execute())
+
+
+def hold(model: type[peewee.Model], expected: Any) -> bool:
+    """Tell whether there is a row that is as expected, and keep others from changing it until the transaction ends.
+
+    For the decision to write something else only as long as that row is there: whoever takes the row away waits for
+    what is written, and finds it.
+
+    Args:
+        model: whose row.
+        expected: the condition, a peewee expression: which row, and what it must still be.
+    """
+    if not _actions.depth:
+        raise HanamiError("a row can only be held within a transaction")
+    return bound().hold(model, expected)
 
 
 def reset(database: Database) -> None:

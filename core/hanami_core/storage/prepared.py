@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import peewee
 
-from hanami_core.storage.database import proxy
+from hanami_core.storage.database import BlobField, proxy
 
 __all__ = ["Prepared", "tuples"]
 
@@ -22,6 +22,7 @@ Convert = Callable[[Any], Any]
 _MOST_TEXTS = 1000
 _PLAIN: dict[type, type] = {
     peewee.CharField: str,
+    BlobField: str,
     peewee.TextField: str,
     peewee.AutoField: int,
     peewee.IntegerField: int,

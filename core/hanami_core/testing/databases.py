@@ -38,6 +38,7 @@ from hanami_core.storage.database import (
     compare_and_set,
     data_version,
     exclusive,
+    hold,
     proxy,
     relaxed,
 )
@@ -251,6 +252,28 @@ class DatabaseConformance:
             begun.wait(_WAIT)
         assert future.result(_WAIT) is False
         assert Amount.get().value == 1
+
+    def test_who_takes_a_row_away_waits_for_whoever_holds_it(self, database: Database, beside: Any) -> None:
+        """And finds what that one has written; whoever comes later finds no row to hold."""
+        row, begun = Sample.create(**SAMPLE), threading.Event()
+
+        def take_away() -> int:
+            begun.set()
+            with atomic():
+                assert row.mark_deleted()
+                return int(Amount.get().value)
+
+        def held() -> bool:
+            return hold(Sample, (Sample.sequence == row.sequence) & (Sample.status == "active"))
+
+        with atomic():
+            assert held()
+            future = beside(take_away)
+            begun.wait(_WAIT)
+            Amount.update(value=7).execute()
+        assert future.result(_WAIT) == 7
+        with atomic():
+            assert not held()
 
     def test_a_change_to_the_same_value_counts(self, database: Database) -> None:
         """What is told is which rows met the condition."""

@@ -72,6 +72,8 @@ IDENTITY = {
 
 USERS = {
     "passphrase_length": "A passphrase has {minimum} to {maximum} bytes",
+    "last_admin": "User with id '{id}' is the last admin and can not be deleted.",
+    "user_deleted": "User with id '{id}' was deleted meanwhile.",
     "user_exists": "User with id '{id}' already exist.",
     "user_is_oneself": "User with id '{id}' tries to delete himself, which is not allowed.",
     "user_left_resources": "A deleted user with id '{id}' still owns {count} resources, delete them first.",
@@ -84,6 +86,7 @@ PROJECTS = {
         "Project with ID '{project}' is not assigned to user with id '{user}'"
         " and so it can not be removed from the user."
     ),
+    "project_deleted": "Project with id '{id}' was deleted meanwhile.",
     "project_exists": "Project with id '{id}' already exist.",
     "project_missing": "Project with id '{id}' not found",
     "project_not_empty": "Project with id '{id}' still contains {count} resources, delete them first.",

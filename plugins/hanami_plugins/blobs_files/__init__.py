@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hanami_core import hookimpl
 from hanami_core.checks import Check, Finding
+from hanami_core.folders import private
 from hanami_core.ids import new_uuid
 from hanami_core.runtime import Runtime
 from hanami_core.storage.blob_stores import BlobBackend, BlobStore, LocalFile, PlainFile
@@ -26,15 +27,14 @@ class FileBlobStore:
 
     def stage(self) -> Path:
         """Return a new, empty file."""
-        self._staging.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self._staging / new_uuid()
+        path = private(self._staging) / new_uuid()
         path.touch(mode=0o600)
         return path
 
     def commit(self, staged: Path, blob: str) -> None:
         """Sync the content, rename the file, sync the folder."""
         final = self.path(blob)
-        final.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private(final.parent)
         _sync(staged)
         staged.replace(final)
         _sync(final.parent)

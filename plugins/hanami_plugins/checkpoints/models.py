@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import peewee
-
-from hanami_core.storage.database import OwnedRecord
+from hanami_core.storage.database import BlobField, OwnedRecord
 
 
 class Checkpoint(OwnedRecord):
     """A saved state."""
 
-    blob = peewee.CharField(36)
+    blob = BlobField(remedy="delete it, what was saved is lost")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hanami_core import hookimpl
+from hanami_core.checks import Check
 from hanami_core.http import Route
 from hanami_core.metrics import Sample
 from hanami_core.queue import TaskKind
@@ -16,7 +17,7 @@ from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
 from hanami_core.storage.database import Record
-from hanami_plugins.clusters import kinds, routes
+from hanami_plugins.clusters import kinds, routes, upkeep
 from hanami_plugins.clusters.live import LIVE, LiveClusters
 from hanami_plugins.clusters.live_cluster import Attachment, LiveCluster, State
 from hanami_plugins.clusters.models import Cluster
@@ -89,7 +90,9 @@ def hanami_models() -> Iterable[type[Record]]:
 
 @hookimpl
 def hanami_startup(runtime: Runtime) -> None:
-    """In a sidecar, keep live networks."""
+    """In a sidecar, keep live networks; before a server starts, mend what belongs together."""
+    if runtime.role.prepares:
+        upkeep.mend(runtime)
     if runtime.role is Role.SIDECAR:
         runtime.stash[LIVE] = LiveClusters(runtime)
 
@@ -99,6 +102,12 @@ def hanami_shutdown(runtime: Runtime) -> None:
     """Store what direct mode trained."""
     if LIVE in runtime.stash:
         runtime.stash[LIVE].close()
+
+
+@hookimpl
+def hanami_checks() -> list[Check]:
+    """Look for clusters without a queue, and for what deleted ones have left."""
+    return [Check("clusters and their queues", upkeep.findings)]
 
 
 @hookimpl

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from hanami_core.errors import TaskError
+from hanami_core.errors import LeaseLost, TaskError
 from hanami_core.queue import Job
+from hanami_core.storage.database import compare_and_set
 from hanami_plugins.clusters.live import LIVE
 from hanami_plugins.clusters.models import Cluster
 from hanami_plugins.clusters.service import HostMove
@@ -24,6 +25,8 @@ def switch_host(job: Job) -> None:
     live = job.runtime.stash[LIVE]
     with live.working(uuid) as network:
         with job.commit(1, final=True):
-            Cluster.update(host=target).where(Cluster.uuid == uuid).execute()
+            here = (Cluster.uuid == uuid) & (Cluster.host == live.host)
+            if not compare_and_set(Cluster, here, host=target):
+                raise LeaseLost(f"cluster {uuid} was moved by somebody else")
             job.runtime.queue.move_partition(uuid, target)
         live.evict(network)

@@ -65,6 +65,12 @@ class LiveClusters:
         self._keeper = Keeper(self, runtime)
         self._watcher = Watcher(self, runtime)
 
+    @property
+    def host(self) -> str:
+        """Name of the compute host that holds the networks."""
+        assert self._runtime.compute is not None, "only a sidecar keeps live networks"
+        return self._runtime.compute.name
+
     # -- sessions -----------------------------------------------------------------------------------------------------
 
     def attach(self, uuid: str, on_change: Callable[[], None]) -> Attachment:
@@ -129,8 +135,7 @@ class LiveClusters:
 
     def welcomes(self, row: Cluster) -> bool:
         """Tell whether frames for a cluster are welcome here, by its row."""
-        assert self._runtime.compute is not None, "only a sidecar keeps live networks"
-        return row.mode == DIRECT_MODE and row.status == ACTIVE and row.host == self._runtime.compute.name
+        return row.mode == DIRECT_MODE and row.status == ACTIVE and row.host == self.host
 
     def reopen(self, uuid: str) -> None:
         """Open the network of a cluster if the one in memory is not its any more, and give it to its sessions."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import peewee
 
-from hanami_core.storage.database import OwnedRecord
+from hanami_core.storage.database import BlobField, OwnedRecord
 
 TASK_MODE, DIRECT_MODE = "TASK", "DIRECT"
 
@@ -22,7 +24,7 @@ class Cluster(OwnedRecord):
     seed = peewee.BigIntegerField()
     host = peewee.CharField(64)
     mode = peewee.CharField(10, default=TASK_MODE)
-    blob = peewee.CharField(36, null=True)
+    blob = BlobField(null=True, remedy="load a checkpoint into it, or delete it")
     version = peewee.IntegerField(default=0)
     inputs = peewee.TextField(default="{}")
     outputs = peewee.TextField(default="{}")
@@ -30,3 +32,8 @@ class Cluster(OwnedRecord):
     blocks = peewee.BigIntegerField(default=0)
     sections = peewee.BigIntegerField(default=0)
     metrics = peewee.TextField(default="{}")
+
+    @classmethod
+    def holding(cls) -> Any:
+        """Return the condition of all rows: a deleted cluster keeps its state until its last task has ended."""
+        return peewee.SQL("1 = 1")

@@ -17,14 +17,14 @@ import peewee
 from hanami_core.access import Access, Actor, Verb
 from hanami_core.compute import ComputeHost
 from hanami_core.compute.placement import place, require_hosts
-from hanami_core.errors import BadRequest, Conflict, NotFound, TemplateError
+from hanami_core.errors import BadRequest, Conflict, LeaseLost, NotFound, TemplateError
 from hanami_core.events import ClusterCreated, ClusterDeleted
 from hanami_core.network import NetworkState, StateHead, Template, in_a_line
 from hanami_core.queue import Task
 from hanami_core.runtime import Runtime
 from hanami_core.sharing import Visibility
 from hanami_core.sharing import set_visibility as share
-from hanami_core.storage.database import ACTIVE, after_commit, atomic, exclusive, relaxed
+from hanami_core.storage.database import ACTIVE, after_commit, atomic, compare_and_set, exclusive, relaxed
 from hanami_plugins.clusters.models import DIRECT_MODE, TASK_MODE, Cluster
 from hanami_plugins.clusters.notices import notify
 
@@ -165,6 +165,7 @@ def first_template(
     Raises:
         BadRequest: if the names can not be those of a network.
         Conflict: if the cluster would have to go to another host while it has open tasks.
+        NotFound: if it was deleted meanwhile.
     """
     template = in_a_line(inputs, outputs)
     if not _runs_where_it_is(runtime, cluster, template):
@@ -187,7 +188,13 @@ def _assign_host(runtime: Runtime, cluster: Cluster, host: ComputeHost) -> None:
         runtime.queue.move_partition(cluster.uuid, host.name)
         if runtime.queue.open_tasks(cluster.uuid):
             raise Conflict("host_can_not_be_left", host=cluster.host)
-        Cluster.update(host=host.name).where(Cluster.uuid == cluster.uuid).execute()
+        if not compare_and_set(Cluster, _is_there(cluster) & (Cluster.blob.is_null()), host=host.name):
+            raise NotFound(MISSING, uuid=cluster.uuid)
+
+
+def _is_there(cluster: Cluster) -> Any:
+    """Return the condition that a cluster was not deleted."""
+    return (Cluster.sequence == cluster.sequence) & (Cluster.status == ACTIVE)
 
 
 def count_by_host() -> dict[tuple[str, str], int]:
@@ -219,20 +226,32 @@ def replace_state(runtime: Runtime, uuid: str, blob: str, head: StateHead, metri
     """Make a blob the stored state of a cluster, in the caller's transaction, and return the new version.
 
     The caller has adopted or retained `blob` for the cluster; the reference to the former state is released here.
+
+    Raises:
+        LeaseLost: if somebody else has replaced the state meanwhile.
     """
     cluster = Cluster.get(Cluster.uuid == uuid)
-    former = cluster.blob
-    cluster.blob, cluster.version = blob, cluster.version + 1
-    cluster.template = msgspec.json.encode(head.template).decode()
-    cluster.inputs, cluster.outputs = json.dumps(head.inputs), json.dumps(head.outputs)
-    cluster.cycles, cluster.blocks, cluster.sections = head.cycles, int(metrics["blocks"]), int(metrics["sections"])
-    cluster.metrics = json.dumps(dict(metrics))
-    cluster.save(only=_STATE_FIELDS)
-    runtime.blobs.release(former)
-    return cluster.version
+    values = {
+        "blob": blob,
+        "version": cluster.version + 1,
+        "template": msgspec.json.encode(head.template).decode(),
+        "inputs": json.dumps(head.inputs),
+        "outputs": json.dumps(head.outputs),
+        "cycles": head.cycles,
+        "blocks": int(metrics["blocks"]),
+        "sections": int(metrics["sections"]),
+        "metrics": json.dumps(dict(metrics)),
+    }
+    if not compare_and_set(Cluster, _holds(cluster) & (Cluster.version == cluster.version), **values):
+        raise LeaseLost(f"the state of cluster {uuid} was replaced by somebody else")
+    runtime.blobs.release(cluster.blob)
+    return int(cluster.version) + 1
 
 
-_STATE_FIELDS = ["blob", "version", "template", "inputs", "outputs", "cycles", "blocks", "sections", "metrics"]
+def _holds(cluster: Cluster) -> Any:
+    """Return the condition that a cluster still has the state that it had when it was read."""
+    has = Cluster.blob.is_null() if cluster.blob is None else Cluster.blob == cluster.blob
+    return (Cluster.sequence == cluster.sequence) & has
 
 
 def report_metrics(uuid: str, metrics: Mapping[str, float]) -> None:
@@ -268,8 +287,8 @@ def clean_up(runtime: Runtime, uuid: str) -> None:
     cluster = Cluster.get_or_none(Cluster.uuid == uuid)
     if cluster is None or cluster.status == ACTIVE or runtime.queue.open_tasks(uuid):
         return
-    runtime.blobs.release(cluster.blob)
-    Cluster.update(blob=None).where(Cluster.uuid == uuid).execute()
+    if compare_and_set(Cluster, _holds(cluster), blob=None):
+        runtime.blobs.release(cluster.blob)
 
 
 def after_task(runtime: Runtime, task: Task) -> None:
@@ -290,13 +309,14 @@ def set_mode(runtime: Runtime, access: Access, uuid: str, new: Mode) -> Cluster:
     with atomic():
         # First, because from then on nobody adds or starts a task.
         (queue.pause if new == DIRECT_MODE else queue.resume)(cluster.uuid)
-        mode = Cluster.get(Cluster.uuid == cluster.uuid).mode
-        open_tasks = queue.open_tasks(cluster.uuid)
+        cluster = get_cluster(access, uuid, "write")
+        mode, open_tasks = cluster.mode, queue.open_tasks(cluster.uuid)
         if new == DIRECT_MODE and (mode == DIRECT_MODE or open_tasks):
             raise Conflict("cluster_mode_refused", mode=new)
         if new == DIRECT_MODE:
             template_of(cluster)
-        Cluster.update(mode=new).where(Cluster.uuid == cluster.uuid).execute()
+        if not compare_and_set(Cluster, _is_there(cluster) & (Cluster.mode == mode), mode=new):
+            raise NotFound(MISSING, uuid=cluster.uuid)
         if new == TASK_MODE and mode == DIRECT_MODE and not open_tasks:
             settled = queue.enqueue("settle", cluster.uuid, access.actor, cluster.name, Nothing(), 1)
         _tell_host(runtime, cluster)
@@ -321,13 +341,14 @@ def move_cluster(runtime: Runtime, access: Access, uuid: str, host_uuid: str) ->
     cluster = get_cluster(access, uuid, "write")
     host = _host_that_runs(runtime, template_of(cluster), host_uuid)
     with atomic():
-        if Cluster.get(Cluster.uuid == cluster.uuid).mode == DIRECT_MODE:
-            raise Conflict("cluster_in_direct_mode", uuid=cluster.uuid)
-        idle = not runtime.queue.open_tasks(cluster.uuid)
+        # First, because from then on nobody changes the mode.
         payload = HostMove(host.name)
         task = runtime.queue.enqueue(
             "switch_host", cluster.uuid, access.actor, cluster.name, payload, 1, action=access.action
         )
+        if get_cluster(access, uuid, "write").mode == DIRECT_MODE:
+            raise Conflict("cluster_in_direct_mode", uuid=cluster.uuid)
+        idle = len(runtime.queue.open_tasks(cluster.uuid)) == 1
     if idle:
         runtime.queue.wait(task.uuid, SETTLE_SECONDS)
     return Cluster.get(Cluster.uuid == cluster.uuid)

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import sqlite3
 from collections.abc import Hashable, Iterator
 from contextlib import AbstractContextManager
+from typing import Any
 
 import peewee
 
@@ -43,6 +45,10 @@ class SqliteDatabase(Database):
     def exclusive(self, name: str) -> AbstractContextManager[object]:
         """Return a transaction; every one locks out all others that may write, whatever the section."""
         return self.driver.atomic()
+
+    def hold(self, model: type[peewee.Model], expected: Any) -> bool:
+        """Look only: nobody else writes before this transaction, which is an immediate one, has ended."""
+        return bool(model.select(peewee.SQL("1")).where(expected).limit(1).tuples().first())
 
     def relaxed(self) -> AbstractContextManager[object]:
         """Commit without waiting for the disk; a power cut may lose the write, but never the database."""
@@ -86,6 +92,9 @@ class SqliteBackend:
         file = context.data_dir / _FILE_NAME
         if context.read_only:
             return SqliteDatabase(ReadOnlySqlite(file, options["timeout"]))
+        # SQLite gives the files beside it the same mode.
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         return SqliteDatabase(peewee.SqliteDatabase(str(file), pragmas=PRAGMAS, lock_type="IMMEDIATE", **options))
 
 

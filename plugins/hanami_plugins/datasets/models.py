@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import peewee
 
-from hanami_core.storage.database import OwnedRecord
+from hanami_core.storage.database import BlobField, OwnedRecord
 
 UPLOADING, DECODING, READY, REFUSED = "uploading", "decoding", "ready", "refused"
 
@@ -19,7 +19,7 @@ class Dataset(OwnedRecord):
     """
 
     format = peewee.CharField(64)
-    blob = peewee.CharField(36, null=True)
+    blob = BlobField(null=True, remedy="delete it, and upload it again")
     rows = peewee.BigIntegerField(default=0)
     columns = peewee.TextField(default="{}")
     dtype = peewee.CharField(16, default="")

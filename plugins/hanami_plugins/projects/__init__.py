@@ -10,6 +10,7 @@ import peewee
 from hanami_core import hookimpl
 from hanami_core.access import ADMINS_ONLY, Action, Actor, Rule
 from hanami_core.http import Route
+from hanami_core.storage.database import RecordGuard
 from hanami_plugins.projects import routes, visibility
 from hanami_plugins.projects.models import Project
 from hanami_plugins.projects.service import (
@@ -20,6 +21,7 @@ from hanami_plugins.projects.service import (
     get_project,
     list_memberships,
     list_projects,
+    require_project,
     unassign,
 )
 
@@ -43,6 +45,12 @@ essential = True
 def hanami_models() -> list[type[peewee.Model]]:
     """Add the table of projects."""
     return [Project]
+
+
+@hookimpl
+def hanami_record_guards() -> list[RecordGuard]:
+    """Keep deleted projects from getting further resources, which would wait for the next project of the name."""
+    return [RecordGuard("projects", require_project)]
 
 
 @hookimpl

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import peewee
 
-from hanami_core.access import Access
+from hanami_core.access import Access, owner_at_work
 from hanami_core.errors import Conflict, NotFound
 from hanami_core.identity import ProjectMembership
 from hanami_core.runtime import Runtime
-from hanami_core.storage.database import atomic
+from hanami_core.storage.database import ACTIVE, OwnedRecord, atomic, hold
 from hanami_plugins.projects.models import Project
 from hanami_plugins.users import ADMIN_PROJECT, Membership, User, count_owned, effective_memberships, find_user
 
@@ -24,6 +24,7 @@ __all__ = [
     "get_project",
     "list_memberships",
     "list_projects",
+    "require_project",
     "unassign",
 ]
 
@@ -84,6 +85,23 @@ def delete_project(runtime: Runtime, access: Access, id: str) -> None:
         Membership.delete().where(Membership.project_id == id).execute()
 
 
+def require_project(record: OwnedRecord) -> None:
+    """Let nothing be added to a project that was deleted; the one of the admins is no row.
+
+    Raises:
+        Conflict: if the project of a new resource was deleted, or its owner, who makes the call, was removed from it.
+    """
+    here, owner = Project.id == record.project_id, owner_at_work(record)
+    if not hold(Project, here & (Project.status == ACTIVE)) and Project.select().where(here).exists():
+        raise Conflict("project_deleted", id=record.project_id)
+    # Users of another directory have their places there.
+    place = owner.principal.place if owner is not None and owner.principal is not None else ""
+    if owner is None or not place or find_user(owner.user_id) is None:
+        return
+    if not hold(Membership, Membership.uuid == place):
+        raise Conflict("project_not_assigned", user=record.owner_id, project=record.project_id)
+
+
 # -- memberships -------------------------------------------------------------------------------------------------------
 
 
@@ -99,7 +117,9 @@ def assign(access: Access, user_id: str, project_id: str, role: str, *, is_proje
     exists = Conflict("membership_exists", user=user_id, project=project_id)
     with atomic():
         user = _user(user_id)
-        if find_project(project_id) is None:
+        if not hold(User, (User.sequence == user.sequence) & (User.status == ACTIVE)):
+            raise NotFound("user_missing", id=user_id)
+        if not hold(Project, (Project.id == project_id) & (Project.status == ACTIVE)):
             raise NotFound("project_missing", id=project_id)
         if _membership(user_id, project_id).exists():
             raise exists

@@ -15,6 +15,7 @@ from hanami_core.localsocket import run_directory
 from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
 from hanami_core.stash import StashKey
+from hanami_core.storage.database import RecordGuard
 from hanami_plugins.users import native, routes
 from hanami_plugins.users.accounts import (
     ADMIN_PROJECT,
@@ -22,6 +23,7 @@ from hanami_plugins.users.accounts import (
     effective_memberships,
     find_user,
     memberships,
+    require_user,
 )
 from hanami_plugins.users.buckets import SharedBuckets
 from hanami_plugins.users.directory import UserDirectory
@@ -90,6 +92,12 @@ def hanami_startup(runtime: Runtime) -> None:
 def hanami_models() -> list[type[peewee.Model]]:
     """Add the tables of users and memberships."""
     return [User, Membership]
+
+
+@hookimpl
+def hanami_record_guards() -> list[RecordGuard]:
+    """Keep deleted users from getting further resources, which would wait for the next user of the name."""
+    return [RecordGuard("users", require_user)]
 
 
 @hookimpl

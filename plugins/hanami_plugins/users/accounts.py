@@ -5,18 +5,20 @@ Trusts whoever calls it: who may do what is decided in `hanami_plugins.users.ser
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from typing import Annotated
 
 import msgspec
 import peewee
 from msgspec import Meta
 
+from hanami_core.access import Actor, owner_at_work
 from hanami_core.errors import BadRequest, Conflict, NotFound, Unavailable
 from hanami_core.http.fields import convert
 from hanami_core.identity import Account, ProjectMembership
 from hanami_core.ids import Name, UserId
-from hanami_core.storage.database import atomic, exclusive
+from hanami_core.storage.database import ACTIVE, OwnedRecord, atomic, compare_and_set, exclusive, hold
 from hanami_core.storage.prepared import Prepared
 from hanami_plugins.users.models import Membership, User, login_mark
 from hanami_plugins.users.passphrases import passphrases
@@ -35,6 +37,7 @@ __all__ = [
     "octets",
     "remove_user",
     "replace_passphrase",
+    "require_user",
     "verify",
 ]
 
@@ -82,12 +85,22 @@ def find_account(user_id: str) -> Account | None:
     return None
 
 
-def add_user(id: str, name: str, passphrase: str | bytes, *, is_admin: bool, creator_id: str) -> User:
+def add_user(
+    id: str,
+    name: str,
+    passphrase: str | bytes,
+    *,
+    is_admin: bool,
+    creator_id: str,
+    left: Callable[[str], int] = lambda _: 0,
+) -> User:
     """Create a user.
+
+    `left` counts what a former user of an identifier has left behind, which the new one would get.
 
     Raises:
         BadRequest: if the passphrase is too short or too long.
-        Conflict: if an active user has the identifier.
+        Conflict: if an active user has the identifier, or a deleted one has left something.
         Unavailable: if too many hashes are made already.
     """
     if find_user(id) is not None:
@@ -95,7 +108,12 @@ def add_user(id: str, name: str, passphrase: str | bytes, *, is_admin: bool, cre
     digest = _hash(passphrase)
     try:
         with atomic():
-            return User.create(id=id, name=name, passphrase_hash=digest, is_admin=is_admin, creator_id=creator_id)
+            user = User.create(id=id, name=name, passphrase_hash=digest, is_admin=is_admin, creator_id=creator_id)
+            # Last, because until then the former user could still be about to add something.
+            count = left(id)
+            if count:
+                raise Conflict("user_left_resources", id=id, count=count)
+            return user
     except peewee.IntegrityError as error:
         raise _exists(id) from error
 
@@ -125,11 +143,14 @@ def remove_user(user: User) -> None:
 
     Raises:
         NotFound: if somebody else has deleted it meanwhile.
+        Conflict: if there would be no admin any more.
     """
-    with atomic():
+    with exclusive("users.admins"):
         # First, because the identifier may belong to another user by now.
         if not user.mark_deleted():
             raise NotFound("user_missing", id=user.id)
+        if user.is_admin and not has_admin():
+            raise Conflict("last_admin", id=user.id)
         Membership.delete().where(Membership.user_id == user.id).execute()
 
 
@@ -150,16 +171,47 @@ def verify(user_id: str, secret: str | bytes) -> User | None:
     return user
 
 
-def replace_passphrase(user: User, secret: str | bytes) -> None:
+def replace_passphrase(user: User, secret: str | bytes, *, mark: str = "") -> None:
     """Change a passphrase; logins with the old one end at once.
+
+    With the `login_mark` that the user had when the current passphrase was given, it must still be that one.
 
     Raises:
         BadRequest: if it is too short or too long.
         Unavailable: if too many hashes are made already.
+        NotFound: if the user was deleted, or got another passphrase, meanwhile.
     """
     digest = _hash(secret)
-    change = User.update(passphrase_hash=digest, token_epoch=User.token_epoch + 1)
-    change.where(User.sequence == user.sequence).execute()
+    unchanged = (User.sequence == user.sequence) & (User.status == ACTIVE)
+    if mark:
+        unchanged &= User.token_epoch == user.token_epoch
+    fits = mark in ("", user.login_mark)
+    values = {"passphrase_hash": digest, "token_epoch": User.token_epoch + 1}
+    if not (fits and compare_and_set(User, unchanged, **values)):
+        raise NotFound("user_missing", id=user.id)
+
+
+def require_user(record: OwnedRecord) -> None:
+    """Let nothing be added for a user who was deleted; users that other directories know are none of ours.
+
+    Raises:
+        Conflict: if the owner of a new resource was deleted.
+    """
+    mine, owner = User.id == record.owner_id, owner_at_work(record)
+    row = User.active(User.sequence).where(mine).first()
+    same = row is not None and (owner is None or is_same_user(owner, row.sequence))
+    stays = same and hold(User, (User.sequence == row.sequence) & (User.status == ACTIVE))
+    if not stays and User.select().where(mine).exists():
+        raise Conflict("user_deleted", id=record.owner_id)
+
+
+def is_same_user(actor: Actor, sequence: int) -> bool:
+    """Tell whether an actor whose mark is one of ours is the user of a row, and not a former one of that name."""
+    mark = "" if actor.principal is None else actor.principal.mark
+    return not _MARK.fullmatch(mark) or mark.startswith(login_mark(sequence, 0).removesuffix("0"))
+
+
+_MARK = re.compile(r"\d+\.\d+")
 
 
 def octets(secret: str | bytes) -> bytes:

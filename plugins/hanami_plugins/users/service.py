@@ -7,13 +7,15 @@ identity provider, ``runtime.identity.verify``, because it limits how often that
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 import peewee
 
 from hanami_core.access import Access, Actor
-from hanami_core.errors import Conflict, Unauthorized
+from hanami_core.errors import Conflict, NotFound, Unauthorized
 from hanami_core.events import UserDeleted
+from hanami_core.queue import OPEN, Task
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import OwnedRecord
 from hanami_plugins.users import accounts
@@ -41,11 +43,8 @@ def create_user(
         Conflict: if an active user has the identifier, or a deleted one who still owns something.
     """
     access.require_admin()
-    left = count_owned(runtime, "owner_id", id)
-    # Whoever gets the identifier of a deleted user would get what that user left behind.
-    if left and accounts.find_user(id) is None:
-        raise Conflict("user_left_resources", id=id, count=left)
-    return accounts.add_user(id, name, secret, is_admin=is_admin, creator_id=access.actor.user_id)
+    left = partial(count_owned, runtime, "owner_id")
+    return accounts.add_user(id, name, secret, is_admin=is_admin, creator_id=access.actor.user_id, left=left)
 
 
 def get_user(access: Access, id: str) -> User:
@@ -66,7 +65,7 @@ def delete_user(runtime: Runtime, access: Access, id: str) -> None:
     """Delete a user and its memberships; its logins end at once.
 
     Raises:
-        Conflict: if it is the actor.
+        Conflict: if it is the actor, or the last admin.
         NotFound: if there is none that the actor may delete.
     """
     if id == access.actor.user_id:
@@ -100,14 +99,18 @@ def change_passphrase(runtime: Runtime, actor: Actor, current: str | bytes, new:
     """
     user = None
     if runtime.identity is not None:
-        runtime.identity.verify(actor.user_id, current, address)
+        verified = runtime.identity.verify(actor.user_id, current, address)
         user = accounts.find_user(actor.user_id)
     if user is None:
         raise Unauthorized("login_denied")
-    accounts.replace_passphrase(user, new)
+    try:
+        accounts.replace_passphrase(user, new, mark=verified.mark)
+    except NotFound as error:
+        raise Unauthorized("login_denied") from error
 
 
 def count_owned(runtime: Runtime, column: Literal["owner_id", "project_id"], value: str) -> int:
-    """Return how many resources of all plugins a user or a project has."""
+    """Return how many resources of all plugins a user or a project has, and open tasks, which may add some."""
     owned = [model for model in runtime.models.values() if issubclass(model, OwnedRecord)]
-    return sum(model.active().where(getattr(model, column) == value).count() for model in owned)
+    found = sum(model.active().where(getattr(model, column) == value).count() for model in owned)
+    return found + Task.select().where((getattr(Task, column) == value) & Task.state.in_(OPEN)).count()

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 USAGE = """
-Check everything that is stored: read every table, hash every blob again, look for files that nobody knows.
+Check everything that is stored: read every table, hash every blob again, compare rows with rows and with files, look
+for files that nobody knows and for files that others may read.
 
 Usage:
     hanami doctor [options]
@@ -24,8 +25,9 @@ Usage:
 Options:
     --data-dir DIR  data directory (default: $HANAMI_DATA_DIR, else ./hanami-data)
     --json          print JSON
-    --repair        do what is safe: run migrations, make lost tables again (empty), and move files that nobody knows
-                    to lost+found in the data directory
+    --repair        do what is safe: run migrations, make lost tables again (empty), end tasks that wait for ever,
+                    correct counts, move what nobody needs to lost+found/DATE in the data directory, and keep other
+                    users of the machine out
     -h --help       show this text
 
 Ends with 1 if anything is wrong. The server may run meanwhile, and nothing is changed; with --repair it must not run.
@@ -47,21 +49,22 @@ def _examine(data_dir: Path, as_json: bool) -> int:
 
     _require(data_dir)
     user = holder(server_lock_path(data_dir))
-    blobs, findings = examine(data_dir)
+    blobs, findings = examine(data_dir, alone=user is None)
     if holder(server_lock_path(data_dir)) != user:
         raise StartupError("a server was started or stopped meanwhile, which looks like damage; look again")
     return _tell(blobs, findings, as_json, {})
 
 
 def _repair(data_dir: Path, as_json: bool) -> int:
-    from hanami_server.examination import examine, repair
+    from hanami_server.examination import examine
     from hanami_server.lifetime import hold
+    from hanami_server.mending import repair
     from hanami_server.paths import server_lock_path
 
     _require(data_dir)
     with hold(server_lock_path(data_dir), f"data directory {data_dir}"):
         done = repair(data_dir)
-        blobs, findings = examine(data_dir)
+        blobs, findings = examine(data_dir, alone=True)
     if not as_json:
         for line in done:
             print(line)

@@ -7,14 +7,14 @@ from contextlib import contextmanager
 
 import peewee
 
-from hanami_core.storage.database import OwnedRecord, exclusive
+from hanami_core.storage.database import BlobField, OwnedRecord, exclusive
 
 
 class Note(OwnedRecord):
     """A note of somebody in a project. `revision` is the number of its last change, `blob` the file attached to it."""
 
     text = peewee.TextField(default="")
-    blob = peewee.CharField(36, null=True)
+    blob = BlobField(null=True, remedy="attach the file again")
     revision = peewee.BigIntegerField(unique=True)
 
 

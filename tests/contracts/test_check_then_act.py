@@ -1,0 +1,335 @@
+"""What is decided by a row that was read is decided where it is written.
+
+Of two calls that meet, both have read the row before one of them writes it. So a write inside of a transaction must not
+rest on what was read before the transaction: either its condition says what must still hold, or the row is read again
+inside. Two looks see to that, because neither sees all:
+
+* **while things are done**: a `Recorder` listens to all statements of a scenario that does everything features can
+  do, tasks included. A write whose condition names nothing but the row itself, of a table that was read before the
+  transaction and not inside of it, is a finding. It looks at tables and not at rows, which is exact enough for the
+  short calls of the scenario and needs no knowledge of what was selected. Each function that writes must take part, so
+  a new one has to be added to the scenario.
+* **in the sources**: a row is never written as a whole by its key (`save`, `delete_instance`), and whoever writes with
+  a condition looks whether a row met it; those that need not stand here with the reason.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import peewee
+import pytest
+
+from hanami_core.access import Actor
+from hanami_core.queue import Task
+from hanami_core.runtime import CORE_MODELS, Runtime
+from hanami_core.storage.database import Record, atomic, compare_and_set, hold, proxy
+from hanami_plugins import auth_jwt, checkpoints, clusters, datasets, projects, tasks, uploads, users
+from hanami_plugins.clusters import Cluster
+from hanami_plugins.tasks import Binding, Result
+from hanami_plugins.users import User
+from tests.contracts.test_house import sources
+from tests.contracts.test_services import CSV, OWNER, TEMPLATE, add_file, of, runtime, work
+from tests.whole import ADMIN
+
+__all__ = ["runtime"]
+
+WRITE = re.compile(r'^(?:UPDATE|DELETE FROM) "(\w+)"')
+READ = re.compile(r'(?:FROM|JOIN) "(\w+)"')
+COLUMN = re.compile(r'"\w+"\."(\w+)"')
+RELATIVE = re.compile(r' SET "(\w+)" = \(?"\w+"\."\1"(?: [+-] \?\))? WHERE ')
+"""A value that is made of what the row has then, such as a count, whatever was read before."""
+
+# -- while things are done --------------------------------------------------------------------------------------------
+
+
+class Finding(NamedTuple):
+    """A write that rests on what was read before its transaction."""
+
+    table: str
+    statement: str
+
+
+class Seen(threading.local):
+    """What a thread has read before its transaction, and inside of it."""
+
+    def __init__(self) -> None:
+        self.before: set[str] = set()
+        self.inside: set[str] = set()
+
+
+class Recorder:
+    """Listens to all statements, of each thread on its own."""
+
+    def __init__(self, models: list[type[peewee.Model]]) -> None:
+        self.findings: list[Finding] = []
+        self.writers: set[str] = set()
+        self._keys = {model._meta.table_name: _keys(model) for model in models}
+        self._seen = Seen()
+
+    @contextmanager
+    def listening(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        """Hear everything that the database is told."""
+        driver = proxy.obj
+        execute = driver.execute_sql
+
+        def heard(sql: str, *arguments: Any, **named: Any) -> Any:
+            self.hear(sql, within=driver.in_transaction())
+            return execute(sql, *arguments, **named)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(driver, "execute_sql", heard)
+            yield
+
+    def begin(self) -> None:
+        """Begin another call of this thread: what was read before means nothing to it."""
+        self._seen.before, self._seen.inside = set(), set()
+
+    def hear(self, sql: str, *, within: bool) -> None:
+        """Take note of a statement."""
+        if not within:
+            self._seen.before |= self._seen.inside
+            self._seen.inside = set()
+        written = WRITE.match(sql)
+        if written:
+            self._note_write(written.group(1), sql)
+        elif sql.startswith("SELECT"):
+            (self._seen.inside if within else self._seen.before).update(READ.findall(sql))
+
+    def _note_write(self, table: str, sql: str) -> None:
+        self.writers |= set(_callers())
+        conditions = set(COLUMN.findall(sql.partition(" WHERE ")[2]))
+        by_key = conditions <= self._keys.get(table, set())
+        if by_key and not RELATIVE.search(sql) and table in self._seen.before and table not in self._seen.inside:
+            self.findings.append(Finding(table, sql))
+        self._seen.inside.add(table)
+
+
+def _keys(model: Any) -> set[str]:
+    unique = {field.column_name for field in model._meta.sorted_fields if field.unique or field.primary_key}
+    return unique | ({model.identity} if issubclass(model, Record) else set())
+
+
+def _callers() -> Iterator[str]:
+    """Return the functions that are at work, as file and name."""
+    frame = sys._getframe(3)
+    while frame is not None:
+        yield f"{Path(frame.f_code.co_filename).name}:{frame.f_code.co_name}"
+        frame = frame.f_back  # type: ignore[assignment]
+
+
+@pytest.fixture
+def recorder(runtime: Runtime) -> Recorder:
+    return Recorder([*CORE_MODELS, *runtime.models.values()])
+
+
+def by_key(row: User) -> None:
+    with atomic():
+        User.update(name="x").where(User.sequence == row.sequence).execute()
+
+
+def without_transaction(row: User) -> None:
+    User.update(name="x").where(User.id == row.id).execute()
+
+
+def removed_by_key(row: User) -> None:
+    with atomic():
+        User.delete().where(User.sequence == row.sequence).execute()
+
+
+def by_state(row: User) -> None:
+    with atomic():
+        compare_and_set(User, (User.sequence == row.sequence) & (User.status == "active"), name="x")
+
+
+def read_again(row: User) -> None:
+    with atomic():
+        again = User.get(User.id == row.id)
+        User.update(name="x").where(User.sequence == again.sequence).execute()
+
+
+def held(row: User) -> None:
+    with atomic():
+        assert hold(User, (User.sequence == row.sequence) & (User.status == "active"))
+        User.update(name="x").where(User.sequence == row.sequence).execute()
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [(by_key, 1), (without_transaction, 1), (removed_by_key, 1), (by_state, 0), (read_again, 0), (held, 0)],
+)
+def test_a_write_that_rests_on_an_earlier_look_is_found(
+    runtime: Runtime,
+    recorder: Recorder,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[User], None],
+    found: int,
+) -> None:
+    with recorder.listening(monkeypatch):
+        change(User.get(User.id == ADMIN[0]))
+    assert [finding.table for finding in recorder.findings] == ["user"] * found
+
+
+ADMIN_ACTOR = Actor(ADMIN[0], ADMIN[1], "admin", "admin", is_admin=True, is_project_admin=True)
+
+
+def scenario(runtime: Runtime) -> Iterator[None]:
+    """Do everything once, with a step for each call."""
+    owner, admin = of(runtime, OWNER), of(runtime, ADMIN_ACTOR)
+    user, room = OWNER.user_id, OWNER.project_id
+    yield projects.create_project(admin, room, "Room") and None
+    yield users.create_user(runtime, admin, user, "Tsugumi", "long enough") and None
+    yield projects.assign(admin, user, room, "member") and None
+    yield users.set_passphrase(admin, user, "also long enough") and None
+    yield users.change_passphrase(runtime, OWNER, "also long enough", "longer than that", "") and None
+    yield auth_jwt.login(runtime, user, "longer than that", "") and None
+
+    cluster = clusters.create_cluster(runtime, owner, "reader", TEMPLATE)
+    yield
+    numbers, files = datasets.create_dataset(runtime, owner, "csv", "numbers", {"input": 3})
+    yield
+    with uploads.open_upload(runtime, owner, files["input"].uuid) as receiver:
+        receiver.write(0, b"a,b")
+    yield uploads.discard_idle(runtime, 1.0) and None
+    yield datasets.delete_dataset(runtime, owner, numbers.uuid)
+    dataset = add_file(runtime, owner, CSV)
+    yield
+    inputs, outputs = ([Binding(name, dataset.uuid, name)] for name in ("picture", "label"))
+    tasks.train(runtime, owner, cluster.uuid, "learn", inputs, outputs)
+    yield
+    yield work(runtime)
+    tasks.request(runtime, owner, cluster.uuid, "ask", inputs, [Result("label", "guess")])
+    yield
+    yield work(runtime)
+    saved = checkpoints.save(runtime, owner, cluster.uuid, "summer")
+    yield
+    yield work(runtime)
+    checkpoints.restore(runtime, owner, cluster.uuid, saved.uuid)
+    yield
+    yield work(runtime)
+    yield clusters.set_mode(runtime, owner, cluster.uuid, "DIRECT") and None
+    yield clusters.set_mode(runtime, owner, cluster.uuid, "TASK") and None
+    yield work(runtime)
+    yield clusters.move_cluster(runtime, owner, cluster.uuid, runtime.host_uuids["cpu0"]) and None
+    yield work(runtime)
+    yield clusters.set_visibility(owner, cluster.uuid, "shared") and None
+    yield datasets.set_visibility(owner, dataset.uuid, "shared") and None
+    yield checkpoints.set_visibility(owner, saved.uuid, "shared") and None
+
+    other = clusters.create_cluster(runtime, owner, "second")
+    yield
+    Cluster.update(host="gone").where(Cluster.uuid == other.uuid).execute()
+    yield
+    learning = tasks.train(runtime, owner, other.uuid, "first", inputs, outputs)
+    yield
+    yield tasks.delete_task(runtime, owner, other.uuid, learning.uuid)
+    yield checkpoints.delete_checkpoint(runtime, owner, saved.uuid)
+    tasks.request(runtime, owner, cluster.uuid, "again", inputs, [Result("label", "guess")])
+    yield
+    yield clusters.delete_cluster(runtime, owner, cluster.uuid)
+    yield clusters.delete_cluster(runtime, owner, other.uuid)
+    for row in list(datasets.list_datasets(owner)):
+        yield datasets.delete_dataset(runtime, owner, row.uuid)
+    yield projects.unassign(admin, user, room) and None
+    yield projects.assign(admin, user, room, "member") and None
+    yield projects.delete_project(runtime, admin, room)
+    yield users.delete_user(runtime, admin, user)
+
+
+QUIET = {
+    "accounts.py:_rehash": "only after the costs of a hash were changed",
+    "service.py:trim": "looks at numbers only",
+    "service.py:report_metrics": "only in a training that takes long; tells, and decides nothing",
+    "decode.py:ended": "only of a decoding that failed",
+    "database.py:compare_and_set": "is what others call",
+}
+
+
+def test_nothing_rests_on_an_earlier_look(
+    runtime: Runtime,
+    recorder: Recorder,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with recorder.listening(monkeypatch):
+        for _ in scenario(runtime):
+            recorder.begin()
+    assert recorder.findings == []
+    assert Task.select().where(Task.state.not_in(("finished", "aborted"))).count() == 0
+    writing = {f"{path.name}:{name}" for path in sources("hanami_plugins") for name, _ in writes(path)}
+    assert writing - recorder.writers - QUIET.keys() == set()
+
+
+# -- in the sources ---------------------------------------------------------------------------------------------------
+
+
+def writes(path: Path) -> Iterator[tuple[str, bool]]:
+    """Return the functions of a file that change or remove rows, and whether they look at how many that were."""
+    for function in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        ignored = {id(node.value) for node in ast.walk(function) if isinstance(node, ast.Expr)}
+        for node in ast.walk(function):
+            if isinstance(node, ast.Call) and is_write(node):
+                yield function.name, id(node) not in ignored
+
+
+def is_write(node: ast.Call) -> bool:
+    if isinstance(node.func, ast.Name):
+        return node.func.id == "compare_and_set"
+    if not (isinstance(node.func, ast.Attribute) and node.func.attr == "execute"):
+        return False
+    called = [part.func.attr for part in ast.walk(node) if isinstance(part, ast.Call) and has_attribute(part.func)]
+    return bool({"update", "delete"} & set(called))
+
+
+def has_attribute(node: ast.expr) -> bool:
+    return isinstance(node, ast.Attribute)
+
+
+UNSEEN = {
+    "accounts.py:remove_user": "memberships of a user that this call has deleted",
+    "accounts.py:_rehash": "a passphrase that was changed meanwhile stays",
+    "service.py:delete_project": "memberships in a project that this call has deleted",
+    "service.py:report_metrics": "tells how a training goes; a cluster that is gone needs it no more",
+    "decode.py:ended": "within the end of the task; a dataset that waits for another one stays",
+    "service.py:discard": "uploads of a dataset that this call has decided about",
+    "service.py:touch": "in the transaction that takes the dataset; more uploads do no harm",
+    "service.py:discard_idle": "all uploads that are there",
+    "service.py:trim": "rows that are too many, if there are some",
+    "partitions.py:change": "the partition was locked by the write before",
+    "contract.py:_locked": "the row that was just made",
+}
+
+
+def test_whoever_writes_with_a_condition_looks_whether_a_row_met_it() -> None:
+    found = {
+        f"{path.name}:{name}"
+        for path in sources("hanami_core", "hanami_plugins")
+        if "testing" not in path.parts
+        for name, looks in writes(path)
+        if not looks
+    }
+    assert found == UNSEEN.keys()
+
+
+WHOLE = {"save", "delete_instance", "delete_by_id", "set_by_id", "bulk_update"}
+
+
+def test_no_row_is_written_as_a_whole() -> None:
+    found = []
+    for path in sources("hanami_core", "hanami_plugins"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and node.attr in WHOLE and ast.unparse(node.value) not in SERVICES:
+                found.append(f"{path.name}: {ast.unparse(node)}")
+    assert found == ["database.py: super().save"] * 2  # which adds resources
+
+
+SERVICES = {"checkpoints", "kinds", "service"}
+"""What else can save something."""
