@@ -13,7 +13,7 @@ import msgspec
 
 from hanami_core.access import Actor
 from hanami_core.clock import Clock
-from hanami_core.errors import Conflict, CorruptFile, LeaseLost
+from hanami_core.errors import Conflict, CorruptFile, LeaseLost, ServiceError
 from hanami_core.events import TaskEnded
 from hanami_core.ids import new_uuid
 from hanami_core.queue import partitions
@@ -281,6 +281,20 @@ class TaskQueue:
                 return state
             time.sleep(pause)
             pause = min(pause * 1.5, 0.05)
+
+    def outcome(self, uuid: str, timeout: float) -> str:
+        """Wait like `wait` for a task that somebody waits for, and return its state: finished, or still an open one.
+
+        Raises:
+            ServiceError: if the task failed; with its reason.
+            Conflict: if it was stopped, or what it belongs to was deleted.
+        """
+        state = self.wait(uuid, timeout)
+        if state == FAILED:
+            raise ServiceError("task_failed", uuid=uuid, reason=Task.get(Task.uuid == uuid).error)
+        if state == ABORTED:
+            raise Conflict("task_aborted", uuid=uuid)
+        return state
 
     def disagreements(self) -> Iterator[tuple[str, str]]:
         """Return what `recover` would put right, as where and what; a server that runs may be about to do so."""

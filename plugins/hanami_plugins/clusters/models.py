@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import peewee
 
+from hanami_core.queue import Task
 from hanami_core.storage.database import OwnedRecord
 
 TASK_MODE, DIRECT_MODE = "TASK", "DIRECT"
@@ -30,3 +31,5 @@ class Cluster(OwnedRecord):
     blocks = peewee.BigIntegerField(default=0)
     sections = peewee.BigIntegerField(default=0)
     metrics = peewee.TextField(default="{}")
+    pending: Task | None = None
+    """Not stored: tells whoever has changed the cluster which task is still to finish that."""
