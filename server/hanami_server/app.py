@@ -16,6 +16,7 @@ import peewee
 from hanami_core.errors import BY_STATUS, BadRequest, InternalError, Unavailable, VisibleError
 from hanami_core.events import CallFailed
 from hanami_core.http import METHODS, Api, BoundRoute, Call
+from hanami_core.http.keyed import acknowledge, once
 from hanami_core.ids import new_uuid
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import reset
@@ -104,6 +105,7 @@ class Server:
         """Find the Api of a request before its route is looked for."""
         req.context.api = api = self._runtime.routes.api_of(req.path)
         resp.set_header("Server", api.server)
+        acknowledge(req, resp)
         path = api.admit(req)
         req.path = path.rstrip("/") if len(path) > 1 else path
 
@@ -133,8 +135,14 @@ class Server:
             call = Call(self._runtime, access, req, resp, self._origin.address(req.env), params, limit)
             req.context.call = call
             request: Any = req if route.request is None else api.read(call, route, limit)
-            result = route.handler(call, request)
-            self._answers.render(call, bound, result, lambda error: self._report(req, error))
+
+            def work() -> None:
+                self._answers.render(call, bound, route.handler(call, request), lambda error: self._report(req, error))
+
+            if route.keyed:
+                once(call, bound, request, work)
+            else:
+                work()
 
         return respond
 

@@ -16,7 +16,7 @@ from typing import NoReturn
 from hanami_core.errors import HanamiError
 from hanami_core.queue import WORKERS, TaskRunner
 from hanami_core.roles import Role
-from hanami_core.runtime import Runtime
+from hanami_core.runtime import CORE_SCHEDULES, Runtime
 from hanami_core.schedules import Scheduler
 from hanami_server import lifetime, logs
 from hanami_server.paths import worker_lock_path
@@ -62,7 +62,7 @@ def _run(options: Options) -> int:
 
 def _work(runtime: Runtime, options: Options, stopped: threading.Event) -> None:
     runner = TaskRunner(runtime, WORKERS, runtime.settings["queue.background"], lifetime.abort)
-    scheduler = Scheduler(runtime, runtime.schedules.values())
+    scheduler = Scheduler(runtime, [*CORE_SCHEDULES, *runtime.schedules.values()])
     runner.listen()
     runner.start()
     scheduler.start()

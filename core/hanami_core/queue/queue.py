@@ -21,7 +21,7 @@ from hanami_core.queue.claims import Claims
 from hanami_core.queue.kinds import TaskKind
 from hanami_core.queue.models import ABORTED, ACTIVE, FAILED, FINISHED, OPEN, QUEUED, Partition, Task, fault_of
 from hanami_core.storage.blobs import Blobs
-from hanami_core.storage.database import after_commit, atomic, compare_and_set, relaxed
+from hanami_core.storage.database import after_commit, atomic, commit_unit, compare_and_set, relaxed
 
 if TYPE_CHECKING:
     from hanami_core.runtime import Runtime
@@ -272,6 +272,7 @@ class TaskQueue:
 
     def wait(self, uuid: str, timeout: float) -> str:
         """Wait until a task is no longer open, at most `timeout` seconds, and return its state."""
+        commit_unit()  # or who runs the task would never see it
         end = time.monotonic() + timeout
         pause = 0.002
         while True:

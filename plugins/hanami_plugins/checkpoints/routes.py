@@ -64,8 +64,8 @@ class CheckpointAnswer(OwnedAnswer):
 def routes() -> list[Route]:
     """Return all routes."""
     return [
-        Route("POST", f"{CLUSTER_PREFIX}/save", "checkpoints.save", SaveCluster, SaveAnswer, save),
-        Route("POST", f"{CLUSTER_PREFIX}/load", "checkpoints.load", LoadCluster, TaskUuid, load),
+        Route("POST", f"{CLUSTER_PREFIX}/save", "checkpoints.save", SaveCluster, SaveAnswer, save, keyed=True),
+        Route("POST", f"{CLUSTER_PREFIX}/load", "checkpoints.load", LoadCluster, TaskUuid, load, keyed=True),
         Route("GET", PREFIX, "checkpoints.get", ByUuid, CheckpointAnswer, get),
         Route("DELETE", PREFIX, "checkpoints.delete", ByUuid, Empty, delete),
         Route("GET", f"{PREFIX}/all", "checkpoints.list", Paging, Listing, list_all),

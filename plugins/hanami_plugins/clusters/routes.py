@@ -87,7 +87,7 @@ class ModeAnswer(msgspec.Struct):
 def routes() -> list[Route]:
     """Return all routes."""
     return [
-        Route("POST", PREFIX, "clusters.create", CreateCluster, ClusterAnswer, create),
+        Route("POST", PREFIX, "clusters.create", CreateCluster, ClusterAnswer, create, keyed=True),
         Route("GET", PREFIX, "clusters.get", ByUuid, ClusterMetrics, get),
         Route("DELETE", PREFIX, "clusters.delete", ByUuid, Empty, delete),
         Route("GET", f"{PREFIX}/all", "clusters.list", Paging, Listing, list_all),
