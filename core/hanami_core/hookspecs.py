@@ -226,7 +226,8 @@ def hanami_authenticators(runtime: Runtime) -> Iterable[Authenticator]:
     :param runtime: the process' runtime.
     :returns: authenticators with unique names. Apis name the schemes that they accept.
     :failure: the plugin is refused: none of its schemes exists. An authenticator that raises anything but
-        `Unauthorized` fails closed: the request is answered as one without a credential.
+        `Unauthorized` fails closed: the request is answered as one without a credential. If the storage failed, that
+        is what the answer says: the credential may be a good one.
 
     Example::
 

@@ -20,6 +20,7 @@ from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
 from hanami_core.storage.blobs import Blob
 from hanami_core.storage.database import OwnedRecord
+from hanami_core.storage.probing import storage_checks
 from hanami_core.storage.schema import Owner, pending_steps, unknown_steps
 
 __all__ = ["LOST", "examine", "repair"]
@@ -32,7 +33,7 @@ def examine(data_dir: Path) -> tuple[int, list[Finding]]:
     """Return how many blobs there are, and what is wrong."""
     runtime = Runtime.open(data_dir, Role.INSPECT)
     try:
-        findings = [*_database(runtime), *_queue(runtime), *_blobs(runtime), *_checks(runtime)]
+        findings = [*_storage(runtime), *_database(runtime), *_queue(runtime), *_blobs(runtime), *_checks(runtime)]
         # Last, because a plugin may fail in its checks.
         return _count_blobs(), [*_plugins(runtime), *findings]
     finally:
@@ -43,6 +44,11 @@ def _plugins(runtime: Runtime) -> Iterator[Finding]:
     for plugin in runtime.plugins.plugins.values():
         if plugin.state in (PluginState.BROKEN, PluginState.DEGRADED):
             yield Finding(f"plugin {plugin.name}", plugin.reason)
+
+
+def _storage(runtime: Runtime) -> Iterator[Finding]:
+    for check in storage_checks(runtime):
+        yield from check.run()
 
 
 def _guarded(where: str, look: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:

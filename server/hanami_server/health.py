@@ -1,7 +1,8 @@
 """The two resources that tell an operator's tools how the server is; they need no login.
 
 ``live`` means that this process answers. ``ready`` means that a real request ran through every compute host just now,
-and that no cheap check of a plugin found anything. Must not know how a sidecar, or a plugin, finds that out.
+that the storage could be written, and that no cheap check of a plugin found anything. Must not know how a sidecar, or a
+plugin, finds that out.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import msgspec
 
 from hanami_core.checks import Check
 from hanami_core.runtime import Runtime
+from hanami_core.storage.probing import storage_checks
 from hanami_server.control import Unreachable, ask
 from hanami_server.paths import control_path
 
@@ -43,13 +45,15 @@ class Ready:
     def __init__(self, runtime: Runtime) -> None:
         """Watch the hosts of a runtime."""
         self._runtime = runtime
+        self._own = [check for check in storage_checks(runtime) if check.cheap]
         self._checks = [found for found in runtime.plugins.checks(runtime) if found.item.cheap]
 
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
         """Answer 200 if every host answers a request and no check finds anything, else 503 with the reasons."""
         with ThreadPoolExecutor(max_workers=8) as threads:
             hosts = dict(zip(self._runtime.hosts, threads.map(self._host, self._runtime.hosts), strict=True))
-        findings = [text for found in self._checks if found.plugin.works for text in _findings(found.item)]
+        checks = [*self._own, *(found.item for found in self._checks if found.plugin.works)]
+        findings = [text for check in checks for text in _findings(check)]
         ready = bool(hosts) and all(host["ready"] for host in hosts.values()) and not findings
         answer = {"status": "ready" if ready else "unready", "hosts": hosts}
         _render(resp, 200 if ready else 503, answer | ({"findings": findings} if findings else {}))

@@ -1,18 +1,25 @@
-"""What tests of faults share: calls with keys, and a program that makes one and is killed meanwhile."""
+"""What tests of faults share: faults, calls with keys, and a program that makes one and is killed meanwhile."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
+import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.whole import Whole
 
-__all__ = ["inject", "keyed"]
+__all__ = ["awaited", "faulty", "fill", "inject", "keyed", "locked", "small_disk"]
 
 
 def keyed(whole: Whole, key: str, method: str, path: str, /, as_token: str | None = None, **fields: Any) -> Any:
@@ -32,6 +39,59 @@ def inject(pid: int, fault: str, *paths: Path) -> subprocess.Popen[bytes]:
             raise RuntimeError(f"strace ended with {tracer.returncode}")
         time.sleep(0.01)
     return tracer
+
+
+@contextmanager
+def faulty(fault: str, *paths: Path) -> Iterator[None]:
+    """Let a fault happen to calls of this process that concern some files."""
+    tracer = inject(os.getpid(), fault, *paths)
+    try:
+        yield
+    finally:
+        tracer.send_signal(signal.SIGINT)
+        tracer.wait(10.0)
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[Path]:
+    """Provide a file system of a size; needs the right to mount one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True)
+    if done.returncode:
+        pytest.skip("needs the right to mount a file system")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(folder: Path, left: int = 0) -> Path:
+    """Take the room of a file system but for some bytes, and return the file that has it."""
+    ballast = folder / "ballast"
+    with ballast.open("wb", buffering=0) as file:
+        piece = max(0, shutil.disk_usage(folder).free - left)
+        with suppress(OSError):
+            os.posix_fallocate(file.fileno(), 0, piece)
+    return ballast
+
+
+def awaited(happened: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Wait until something has happened."""
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@contextmanager
+def locked(database: Path) -> Iterator[None]:
+    """Hold the lock of those who write, as a program of somebody else may."""
+    other = sqlite3.connect(database, isolation_level=None)
+    try:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+    finally:
+        other.close()
 
 
 def main(data_dir: str, fault: str) -> None:

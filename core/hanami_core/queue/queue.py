@@ -225,10 +225,16 @@ class TaskQueue:
             if _fenced(task, ACTIVE, state=FAILED, error=reason, fault=fault_of(cause), ended_at=self._clock.now()):
                 self._ended(task, FAILED, reason)
 
-    def retry(self, task: Task, reason: str, pause: float, cause: Exception | None = None) -> None:
-        """Let a task begin once more after so many seconds, unless it was aborted or taken away meanwhile."""
+    def retry(
+        self, task: Task, reason: str, pause: float, cause: Exception | None = None, *, counts: bool = True
+    ) -> None:
+        """Let a task begin once more after so many seconds, unless it was aborted or taken away meanwhile.
+
+        The attempt that has failed counts, unless it is known that it was not the task's fault.
+        """
         until = self._clock.monotonic() + pause
-        values = {"lease_owner": "", "lease_boot": self._clock.boot(), "lease_until": until}
+        attempts = task.attempts if counts else task.attempts - 1
+        values = {"lease_owner": "", "lease_boot": self._clock.boot(), "lease_until": until, "attempts": attempts}
         _fenced(task, ACTIVE, state=QUEUED, error=reason, fault=fault_of(cause), **values)
 
     def hand_back(self, task: Task) -> None:

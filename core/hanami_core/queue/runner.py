@@ -23,6 +23,7 @@ from hanami_core.queue.job import Job
 from hanami_core.queue.kinds import TaskKind
 from hanami_core.queue.models import Task
 from hanami_core.storage.database import reset
+from hanami_core.storage.failures import storage_failure
 
 if TYPE_CHECKING:
     from hanami_core.runtime import Runtime
@@ -31,6 +32,8 @@ __all__ = ["TaskRunner"]
 
 POLL = 0.5
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+STORAGE_PAUSE = 2.0
+"""Seconds until a task that met storage which misbehaves is tried again."""
 LEAVING = 60.0
 """Seconds that a task has to notice that it is no longer wanted."""
 
@@ -185,12 +188,16 @@ class TaskRunner:
         except LeaseLost as error:
             log.warning("task was taken away", extra=fields | {"reason": str(error)})
         except Exception as error:
-            self._note_failure(task, kind, error)
+            self._note_failure(job, kind, error)
         else:
             if job.interrupted:
                 self._guarded("task could not be handed back", queue.hand_back, task)
 
-    def _note_failure(self, task: Task, kind: TaskKind, error: Exception) -> None:
+    def _note_failure(self, job: Job, kind: TaskKind, error: Exception) -> None:
+        task = job.task
+        if storage_failure(error) is not None:
+            self._wait_for_storage(job, error)
+            return
         again = task.attempts <= kind.retries and not isinstance(error, ClientError)
         log.exception("task failed", extra={"task": task.uuid, "kind": task.kind, "again": again})
         if again:
@@ -198,6 +205,24 @@ class TaskRunner:
             self._guarded("retry could not be stored", self._runtime.queue.retry, task, _reason(error), pause, error)
         else:
             self._guarded("failure could not be stored", self._runtime.queue.fail, task, _reason(error), error)
+
+    def _wait_for_storage(self, job: Job, error: Exception) -> None:
+        """Let a task that met storage that misbehaves go on from its cursor later, as after a crash of its process.
+
+        That must be stored, too, so it is tried until it succeeds; nobody else can run the task meanwhile.
+        """
+        task, reset_database = job.task, self._runtime.database
+        log.error("task met a failure of the storage", exc_info=error, extra={"task": task.uuid, "kind": task.kind})
+        while not self._stop.wait(STORAGE_PAUSE):
+            job.alive = time.monotonic()
+            try:
+                self._runtime.queue.retry(task, _reason(error), 0.0, counts=False)
+                return
+            except Exception as again:
+                reset(reset_database)
+                if storage_failure(again) is None:
+                    log.exception("retry could not be stored", extra={"task": task.uuid})
+                    return
 
     def _guarded(self, complaint: str, action: Callable[..., object], task: Task, *arguments: object) -> None:
         """Do something about a task; if that fails, the task is run again when its lease is over."""

@@ -118,6 +118,11 @@ def unbind() -> Database | None:
     return former
 
 
+def bound_or_none() -> Database | None:
+    """Return the database of this process, if it has one."""
+    return _Bound.database
+
+
 def bound() -> Database:
     """Return the database of this process."""
     if _Bound.database is None:
@@ -164,6 +169,10 @@ class _Transaction(AbstractContextManager[None]):
         try:
             self._inner.__exit__(kind, error, tb)
             committed = kind is None
+        except peewee.PeeweeException:
+            # A database that has met a full disk has rolled back already, and can not do it again. What counts is why.
+            if error is None:
+                raise
         finally:
             if not committed:
                 del _actions.waiting[self._mark :]

@@ -29,6 +29,10 @@ REQUESTS = {
     "path_invalid": "",
     "path_too_short": "Failed to pasre uri: {path}",
     "path_unknown": "No endpoint found for path '{path}'",
+    "storage_busy": "The database of the server is locked, try again in {retry_after} seconds",
+    "storage_damaged": "The database of the server is damaged",
+    "storage_full": "The disk of the server is full",
+    "storage_unavailable": "The server can not read or write what it stores, try again in {retry_after} seconds",
     "store_unavailable": "Blob store '{store}' can not be reached, try again later",
     "streams_exhausted": "Too many answers are sent at once, try again in {retry_after} seconds.",
 }
@@ -131,6 +135,7 @@ DATASETS = {
     "format_unknown": "Format '{format}' is unknown, known are: {known}",
     "rows_out_of_range": "Rows {first} to {last} are out of range, the data-set has {rows} rows",
     "upload_dropped": "The upload of data-set with uuid '{uuid}' was dropped",
+    "upload_without_room": "The disk of the server has {free} free bytes, but the file has {size}",
     "upload_missing": "Tempfile with UUID '{uuid}' not found",
     "uploads_exhausted": (
         "User with id '{user}' has {limit} unfinished uploads already, finalise one or delete its data-set first"

@@ -6,11 +6,12 @@ Who may create an upload, or finalise it, is decided by the plugin that it is fo
 from __future__ import annotations
 
 import logging
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
 from hanami_core.access import Access, Actor
-from hanami_core.errors import Conflict, NotFound
+from hanami_core.errors import Conflict, InsufficientStorage, NotFound
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import after_commit, atomic, exclusive
 from hanami_plugins.uploads.models import Upload
@@ -51,8 +52,12 @@ def create_upload(runtime: Runtime, actor: Actor, related_uuid: str, size: int, 
 
     Raises:
         Conflict: if the actor has too many uploads already.
+        InsufficientStorage: if the disk has not so much room.
     """
     limit = runtime.settings["uploads.open"]
+    free = shutil.disk_usage(runtime.settings.data_dir).free
+    if size > free:
+        raise InsufficientStorage("upload_without_room", size=size, free=free)
     with exclusive(f"uploads.open/{actor.user_id}"):
         if Upload.active().where(Upload.owner_id == actor.user_id).count() >= limit:
             raise Conflict("uploads_exhausted", user=actor.user_id, limit=limit)
