@@ -193,7 +193,9 @@ FRAMES = {
     "frame_process_unknown": "processType {process} is unknown",
     "frame_target_unknown": "targetBufferType must be INPUT_BUFFER_TYPE or EXPECTED_BUFFER_TYPE",
     "frame_unreadable": "Got invalid ClusterIO-Message",
+    "frames_dropped": "what was trained was dropped: the cluster was deleted, or its network replaced",
     "input_too_long": "input '{input}' was trained with {limit} values",
+    "network_not_stored": "the network can not be stored, so it must not be trained now",
     "network_never_trained": "the cluster was never trained",
     "target_cluster_missing": "Cluster with UUID '{uuid}' not found",
 }

@@ -6,9 +6,10 @@ clusters through the names exported here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from hanami_core import hookimpl
+from hanami_core.checks import Check, Finding
 from hanami_core.http import Route
 from hanami_core.metrics import Sample
 from hanami_core.queue import TaskKind
@@ -120,6 +121,18 @@ def _live_networks(runtime: Runtime) -> list[Sample]:
     text, states = "Networks in the memory of a host, by state", runtime.stash[LIVE].states()
     labels = {state: {"host": runtime.compute.name, "state": state.value} for state in State}
     return [Sample("hanami_live_networks", states[state], help=text, labels=labels[state]) for state in State]
+
+
+@hookimpl
+def hanami_checks(runtime: Runtime) -> list[Check]:
+    """In a sidecar, tell whether the networks that frames train can be stored."""
+
+    def unstorable() -> Iterator[Finding]:
+        count = runtime.stash[LIVE].unstorable()
+        if count:
+            yield Finding("direct mode", f"{count} networks can not be stored, and refuse to be trained")
+
+    return [Check("networks in direct mode", unstorable, cheap=True)] if LIVE in runtime.stash else []
 
 
 @hookimpl
