@@ -19,7 +19,9 @@ import pytest
 
 from tests.whole import Whole
 
-__all__ = ["awaited", "faulty", "fill", "inject", "keyed", "locked", "small_disk"]
+__all__ = ["FILE_NAME", "awaited", "faulty", "fill", "inject", "keyed", "locked", "small_disk"]
+
+FILE_NAME = "hanami.db"
 
 
 def keyed(whole: Whole, key: str, method: str, path: str, /, as_token: str | None = None, **fields: Any) -> Any:

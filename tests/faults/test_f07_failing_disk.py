@@ -16,8 +16,7 @@ from hanami_core.queue import Task, TaskRunner
 from hanami_plugins.checkpoints import service as checkpoints
 from hanami_plugins.checkpoints.models import Checkpoint
 from hanami_plugins.clusters import Cluster
-XXFILE
-from tests.faults.kit import awaited, faulty
+from tests.faults.kit import FILE_NAME, awaited, faulty
 from tests.plugins.test_checkpoints import Site, kernels
 
 __all__ = ["kernels"]

@@ -20,7 +20,7 @@ from hanami_core.storage.database import atomic
 from hanami_plugins.clusters import Cluster
 from hanami_plugins.clusters.service import Nothing
 from hanami_plugins.database_sqlite import LARGEST_LOG
-from tests.faults.kit import awaited, locked
+from tests.faults.kit import FILE_NAME, awaited, locked
 from tests.plugins.test_checkpoints import Site, kernels
 from tests.whole import Whole
 

@@ -23,7 +23,7 @@ from hanami_core.queue.job import Job
 from hanami_core.queue.kinds import TaskKind
 from hanami_core.queue.models import Task
 from hanami_core.storage.database import reset
-from hanami_core.storage.failures import storage_failure
+from hanami_core.storage.failures import in_words, storage_failure
 
 if TYPE_CHECKING:
     from hanami_core.runtime import Runtime
@@ -195,8 +195,10 @@ class TaskRunner:
 
     def _note_failure(self, job: Job, kind: TaskKind, error: Exception) -> None:
         task = job.task
-        if storage_failure(error) is not None:
-            self._wait_for_storage(job, error)
+        failure = storage_failure(error)
+        if failure is not None:
+            log.error("task met a failure of the storage", exc_info=error, extra={"task": task.uuid, "kind": task.kind})
+            self._wait_for_storage(job, in_words(failure))
             return
         again = task.attempts <= kind.retries and not isinstance(error, ClientError)
         log.exception("task failed", extra={"task": task.uuid, "kind": task.kind, "again": again})
@@ -206,22 +208,20 @@ class TaskRunner:
         else:
             self._guarded("failure could not be stored", self._runtime.queue.fail, task, _reason(error), error)
 
-    def _wait_for_storage(self, job: Job, error: Exception) -> None:
+    def _wait_for_storage(self, job: Job, reason: str) -> None:
         """Let a task that met storage that misbehaves go on from its cursor later, as after a crash of its process.
 
         That must be stored, too, so it is tried until it succeeds; nobody else can run the task meanwhile.
         """
-        task, reset_database = job.task, self._runtime.database
-        log.error("task met a failure of the storage", exc_info=error, extra={"task": task.uuid, "kind": task.kind})
         while not self._stop.wait(STORAGE_PAUSE):
             job.alive = time.monotonic()
             try:
-                self._runtime.queue.retry(task, _reason(error), 0.0, counts=False)
+                self._runtime.queue.retry(job.task, reason, 0.0, counts=False)
                 return
-            except Exception as again:
-                reset(reset_database)
-                if storage_failure(again) is None:
-                    log.exception("retry could not be stored", extra={"task": task.uuid})
+            except Exception as error:
+                reset(self._runtime.database)
+                if storage_failure(error) is None:
+                    log.exception("retry could not be stored", extra={"task": job.task.uuid})
                     return
 
     def _guarded(self, complaint: str, action: Callable[..., object], task: Task, *arguments: object) -> None:

@@ -44,8 +44,8 @@ def storage_failure(error: BaseException) -> ServiceError | None:
     return None
 
 
-def in_words(failure: ServiceError, error: BaseException) -> str:
-    """Say for an operator what a failure is, with the file if the error names one."""
+def in_words(failure: ServiceError, error: BaseException | None = None) -> str:
+    """Say what a failure is; for an operator with the file, if the error names one."""
     name = getattr(error, "filename", None)
     return _WORDS.get(failure.code, failure.code) + (f": {name}" if name else "")
 

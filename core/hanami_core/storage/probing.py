@@ -60,7 +60,7 @@ def _try(runtime: Runtime) -> Iterator[Finding]:
             reset(runtime.database)
             failure = storage_failure(error)
             # Neither names nor paths: strangers may ask.
-            what = type(error).__name__ if failure is None else in_words(failure, Exception())
+            what = type(error).__name__ if failure is None else in_words(failure)
             yield Finding(where, what)
 
 
