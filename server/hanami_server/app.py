@@ -21,6 +21,7 @@ from hanami_core.http.keyed import acknowledge, once
 from hanami_core.ids import new_uuid
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import reset
+from hanami_core.storage.disk import require_room
 from hanami_core.storage.failures import storage_failure
 from hanami_server import process_metrics
 from hanami_server.answers import Answers
@@ -104,6 +105,7 @@ class Server:
         self._limit: int = runtime.settings["http.max_body"]
         self._origin = Origin(runtime.settings["http.proxies"])
         self._silent_until = 0.0
+        self._reserve: int = runtime.settings["storage.reserve"]
 
     # -- requests -----------------------------------------------------------------------------------------------------
 
@@ -143,6 +145,8 @@ class Server:
             request: Any = req if route.request is None else api.read(call, route, limit)
 
             def work() -> None:
+                if route.keyed:  # it creates something
+                    require_room(self._runtime.settings.data_dir, self._reserve)
                 self._answers.render(call, bound, route.handler(call, request), lambda error: self._report(req, error))
 
             if route.keyed:

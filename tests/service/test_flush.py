@@ -27,7 +27,7 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def server(disk: Path) -> Iterator[LocalServer]:
-    with LocalServer(disk / "data", "--set", "clusters.store=0.5") as running:
+    with LocalServer(disk / "data", "--set", "clusters.store=0.5", "--set", "storage.reserve=1048576") as running:
         yield running
 
 

@@ -6,7 +6,6 @@ Who may create an upload, or finalise it, is decided by the plugin that it is fo
 from __future__ import annotations
 
 import logging
-import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +13,7 @@ from hanami_core.access import Access, Actor
 from hanami_core.errors import Conflict, InsufficientStorage, NotFound
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import after_commit, atomic, exclusive
+from hanami_core.storage.disk import free_beyond
 from hanami_plugins.uploads.models import Upload
 from hanami_plugins.uploads.received import Place, Receiver
 
@@ -55,7 +55,7 @@ def create_upload(runtime: Runtime, actor: Actor, related_uuid: str, size: int, 
         InsufficientStorage: if the disk has not so much room.
     """
     limit = runtime.settings["uploads.open"]
-    free = shutil.disk_usage(runtime.settings.data_dir).free
+    free = free_beyond(runtime.settings.data_dir, runtime.settings["storage.reserve"])
     if size > free:
         raise InsufficientStorage("upload_without_room", size=size, free=free)
     with exclusive(f"uploads.open/{actor.user_id}"):
@@ -79,7 +79,7 @@ def open_upload(runtime: Runtime, access: Access, uuid: str) -> Receiver:
     upload = Upload.active().where(own & (Upload.uuid == uuid.lower())).first()
     if upload is None:
         raise NotFound("upload_missing", uuid=uuid)
-    return Receiver(place_of(runtime, upload))
+    return Receiver(place_of(runtime, upload), runtime.settings["storage.reserve"])
 
 
 def uploads_of(related_uuid: str) -> list[Upload]:
