@@ -34,6 +34,8 @@ POLL = 0.5
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 STORAGE_PAUSE = 2.0
 """Seconds until a task that met storage which misbehaves is tried again."""
+SILENCE = 30.0
+"""Seconds between two reports about claims that go on failing."""
 LEAVING = 60.0
 """Seconds that a task has to notice that it is no longer wanted."""
 
@@ -61,6 +63,7 @@ class TaskRunner:
         self._running: dict[str, _Running] = {}
         self._stop = threading.Event()
         self._listener: socket.socket | None = None
+        self._silent_until = 0.0
 
     @property
     def count(self) -> int:
@@ -142,7 +145,10 @@ class TaskRunner:
             task = self._runtime.queue.claim(self._host, self._owner, busy, alone=not busy)
         except Exception:
             # A full disk or a database that restarts; the next poll tries again, with a new connection.
-            log.exception("no task could be claimed")
+            now = time.monotonic()
+            if now >= self._silent_until:
+                self._silent_until = now + SILENCE
+                log.exception("no task could be claimed")
             reset(self._runtime.database)
             return False
         if task is None:

@@ -103,11 +103,13 @@ class Keeper:
     def flush(self) -> None:
         """Store all networks that frames have trained."""
         for live in self._clusters.unsaved():
+            known = live.unstorable is not None
             if live.storing.acquire(timeout=LONGEST_WAIT):
                 try:
                     self._clusters.store_beside_frames(live)
                 except Exception:
-                    log.exception("storing a live cluster failed", extra={"cluster": live.uuid})
+                    if not known:
+                        log.exception("storing a live cluster failed", extra={"cluster": live.uuid})
                     reset(self._runtime.database)
                 finally:
                     live.storing.release()
