@@ -30,7 +30,8 @@ class Check:
     """A look at what a plugin keeps.
 
     `run` may take long, and other processes may work meanwhile. A `cheap` one takes milliseconds, and a finding means
-    that the server can not do its work: ``/health/ready`` asks it as well.
+    that the server can not do its work: ``/health/ready`` asks it as well, in sidecars too, where it must not touch the
+    database.
     """
 
     name: str

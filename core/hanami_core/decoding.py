@@ -29,6 +29,7 @@ from hanami_core.datasets import Table, TableWriter
 from hanami_core.disclosure import HIDDEN_PATH, without_paths
 from hanami_core.errors import BadRequest, CorruptFile, InvalidFile
 from hanami_core.lifetime import die_with
+from hanami_core.storage.disk import is_storage_error
 
 _MAX_TEXT = 2000
 _STEP = 0.25
@@ -85,6 +86,7 @@ def decode(
 
     Raises:
         InvalidFile: if the format refuses the files, fails, or needs more than it may use; the text says which.
+        OSError: if the disk is full, or does not work; the files are not to blame.
         Stopped: if `step` says so.
     """
     job = {
@@ -100,6 +102,9 @@ def decode(
     answer = _run(job, limits.seconds, step)
     if "refused" in answer:
         raise InvalidFile(answer["refused"])
+    if "errno" in answer:
+        number = int(answer["errno"])
+        raise OSError(number, os.strerror(number))
     if "failed" in answer:
         log.error("format failed", extra={"plugin": module, "format": name, **answer})
         raise InvalidFile(f"the files could not be decoded: {answer['failed']}")
@@ -229,7 +234,8 @@ def _perform(job: Mapping[str, Any]) -> dict[str, str]:
     except OSError as error:
         if error.errno == errno.EFBIG:
             return {"failed": f"the table would be bigger than {job['size']} bytes"}
-        return {"failed": f"{type(error).__name__}: {error.strerror}", "trace": traceback.format_exc()[-_MAX_TEXT:]}
+        told = {"failed": f"{type(error).__name__}: {error.strerror}", "trace": traceback.format_exc()[-_MAX_TEXT:]}
+        return told | ({"errno": str(error.errno)} if is_storage_error(error.errno) else {})
     except BaseException as error:
         text = without_paths(f"{type(error).__name__}: {error}", *_paths(job))[:_MAX_TEXT]
         return {"failed": text, "trace": traceback.format_exc()[-_MAX_TEXT:]}

@@ -231,7 +231,7 @@ def hanami_authenticators(runtime: Runtime) -> Iterable[Authenticator]:
     :param runtime: the process' runtime.
     :returns: authenticators with unique names. Apis name the schemes that they accept.
     :failure: the plugin is refused: none of its schemes exists. An authenticator that raises anything but
-        `Unauthorized` fails closed: the request is answered as one without a credential.
+        `Unauthorized` fails closed, with the answer to no credential, or to storage that failed.
 
     Example::
 
@@ -477,7 +477,7 @@ def hanami_metrics(runtime: Runtime) -> Iterable[Metric]:
 def hanami_checks(runtime: Runtime) -> Iterable[Check]:
     """Add looks at what the plugin keeps; ``hanami doctor`` takes them, ``/health/ready`` those that are cheap.
 
-    :param runtime: the process' runtime; ``runtime.role`` is `Role.INSPECT` for the doctor, `Role.API` for readiness.
+    :param runtime: ``runtime.role`` is `Role.INSPECT` for the doctor, `Role.API` and `Role.SIDECAR` for readiness.
     :returns: checks; their findings are shown. A file of the plugin's own that it does not know is one.
     :failure: shown as a finding; other checks go on.
 

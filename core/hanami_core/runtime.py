@@ -27,6 +27,7 @@ from hanami_core.dialects import TemplateDialect
 from hanami_core.errors import StartupError, TemplateError
 from hanami_core.events import Event, PluginBroken
 from hanami_core.http import Api, RouteTable
+from hanami_core.http.keyed import CLEAN_UP, KeyedCall
 from hanami_core.identity import Authenticator, IdentityProvider
 from hanami_core.network import Template
 from hanami_core.plugin_host import PluginHost, PluginState, Registry, installed_plugins, read_disabled
@@ -46,7 +47,8 @@ from hanami_core.storage.schema import Owner, unknown_steps
 
 log = logging.getLogger("hanami.runtime")
 
-CORE_MODELS: tuple[type[peewee.Model], ...] = (Partition, Task, Blob, database.SectionLock)
+CORE_MODELS: tuple[type[peewee.Model], ...] = (Partition, Task, Blob, database.SectionLock, KeyedCall)
+CORE_SCHEDULES = (CLEAN_UP,)
 
 
 @dataclass

@@ -22,7 +22,8 @@ class Client(DatasetMethods, ClusterMethods, AccountMethods, MachineMethods):
         project: id of the project to work in; None takes the one that the server gives with a login.
         timeout: seconds to wait for a connection and for each part of an answer.
         retry: seconds to go on when a connection broke off, with growing pauses; 0 gives up at once. Only what does no
-            harm is repeated: questions, and the parts of an upload that the server does not have yet.
+            harm is repeated: questions, the parts of an upload that the server does not have yet, and what creates
+            something, which the server does once, however often it gets it (not by the servers of OpenHanami).
 
     Raises:
         ValueError: the address is no http address, or a number of seconds is too small.

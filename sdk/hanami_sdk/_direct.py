@@ -67,6 +67,17 @@ class DirectIO:
             answer = exchange(self._socket, name, values, number == len(inputs), Process.REQUEST, Buffer.INPUT)
         return list(_messages.decode_values(answer))
 
+    def flush(self) -> None:
+        """Return when all that was trained over this connection is stored.
+
+        Without it a trained sample may be lost if the server is killed within some seconds.
+
+        Raises:
+            DirectIOException: it can not be stored now, or the network was replaced; or the server is an older one.
+            ConnectionFailedException: the connection broke off, or no answer came in time.
+        """
+        self._socket.flush()
+
     def close(self) -> None:
         """Close the connection. The cluster stays in direct mode; `Client.direct` switches it back."""
         self._socket.close()
@@ -91,6 +102,10 @@ class DirectSocket:
     async def close(self) -> None:
         """Close the connection. The cluster stays in direct mode until `cluster.switch_to_task_mode`."""
         await in_thread(self._socket.close)
+
+    def flush(self) -> None:
+        """Return when all that was trained over this connection is stored."""
+        self._socket.flush()
 
     def exchange(self, name: str, values: Values, is_last: bool, process: Process, target: Buffer | None) -> bytes:
         """Send values and return the message that answers them."""

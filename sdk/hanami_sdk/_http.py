@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
+from uuid import uuid4
 
 from hanami_sdk._retry import persist
 from hanami_sdk.hanami_exceptions import ConnectionFailedException, HanamiException, from_status
@@ -15,6 +16,13 @@ if TYPE_CHECKING:
 
 API = "/v1.0alpha"
 
+KEY_HEADER, KEY_UNDERSTOOD = "Idempotency-Key", "Idempotency-Replayed"
+"""A call with a key is carried out once, however often it is sent, by a server whose answers have the other header."""
+
+_CREATING = ("/cluster", "/cluster/save", "/cluster/load", "/project", "/task/request", "/task/train", "/user")
+_CREATING_BELOW = "/dataset/upload/"
+
+_BUSY = 409
 _NO_SERVER = (502, 503, 504)  # what a proxy says while the server behind it starts
 
 _default_timeout = 60.0
@@ -74,6 +82,23 @@ def join(address: str, path: str) -> str:
     return address.rstrip("/") + path
 
 
+def creates(method: str, path: str) -> bool:
+    """Tell whether a call, by its path below the prefix, creates something: it must not be carried out twice."""
+    return method == "POST" and (path in _CREATING or path.startswith(_CREATING_BELOW))
+
+
+class Keys:
+    """What a client knows of keys: whether its server understands them."""
+
+    def __init__(self) -> None:
+        self.understood = False
+
+    def look(self, response: requests.Response) -> None:
+        """Learn from an answer to a call with a key."""
+        if KEY_UNDERSTOOD in response.headers:
+            self.understood = True
+
+
 def send(
     method: str,
     url: str,
@@ -83,6 +108,8 @@ def send(
     verify: bool | str = True,
     timeout: float | None = None,
     session: requests.Session | None = None,
+    key: str = "",
+    keys: Keys | None = None,
 ) -> bytes:
     """Send one request and return the body of the answer.
 
@@ -94,6 +121,8 @@ def send(
         verify: check the certificate; a path names a file of trusted certificates.
         timeout: seconds to wait for the connection and for each part of the answer; None takes the default.
         session: connections to use again; None opens a new one.
+        key: says that this is the same call as others with the same key, if it is not empty.
+        keys: learns whether the server understands keys.
 
     Raises:
         HanamiException: the status is not 200; the subclass tells which.
@@ -105,16 +134,20 @@ def send(
         method,
         url,
         data=None if body is None else body.encode(),
-        headers=_headers(token, body),
+        headers=_headers(token, body) | ({KEY_HEADER: key} if key else {}),
         verify=verify,
         timeout=_default_timeout if timeout is None else timeout,
         allow_redirects=False,  # a redirect would carry the token to another host
     )
+    if keys is not None:
+        keys.look(response)
     if response.is_redirect:
         where = response.headers["location"]
         raise HanamiException(f"the address has moved to {where}", response.status_code)
     if response.status_code != 200:
-        raise from_status(response.status_code, response.content)
+        error = from_status(response.status_code, response.content)
+        error.is_busy = bool(key) and response.status_code == _BUSY and "Retry-After" in response.headers
+        raise error
     return response.content
 
 
@@ -123,21 +156,25 @@ def _headers(token: str, body: str | None) -> dict[str, str]:
     return headers if body is None else headers | {"Content-Type": "application/json"}
 
 
-def send_over(session: requests.Session, method: str, url: str, retry: float, **options: Any) -> bytes:
+def send_over(
+    session: requests.Session, method: str, url: str, retry: float, *, once: bool, keys: Keys, **options: Any
+) -> bytes:
     """Send one request over `session`; no answer is a `ConnectionFailedException`.
 
     A GET is repeated for `retry` seconds when the connection broke off or a proxy found no server, at first at once:
-    the server may close an idle connection at the very moment it is used again. Other methods are not, they may have
-    been carried out, and neither is what took too long.
+    the server may close an idle connection at the very moment it is used again. So is what is carried out `once`
+    because of its key, if the server is known to understand keys. Others are not, they may have been carried out, and
+    neither is what took too long.
     """
     import requests
 
+    key = uuid4().hex if method == "POST" else ""
+
+    def worth(error: Exception) -> bool:
+        return (method == "GET" or (once and keys.understood)) and _is_passing(error)
+
     try:
-        return persist(
-            lambda: send(method, url, session=session, **options),
-            lambda error: method == "GET" and _is_passing(error),
-            retry,
-        )
+        return persist(lambda: send(method, url, session=session, key=key, keys=keys, **options), worth, retry)
     except requests.RequestException as error:
         raise ConnectionFailedException(f"{method} {url}: {error}") from error
 
@@ -148,5 +185,5 @@ def _is_passing(error: Exception) -> bool:
     from requests.exceptions import ChunkedEncodingError, SSLError
 
     if isinstance(error, HanamiException):
-        return error.status in _NO_SERVER
+        return error.status in _NO_SERVER or error.is_busy
     return isinstance(error, ConnectionError | ChunkedEncodingError) and not isinstance(error, Timeout | SSLError)

@@ -52,6 +52,7 @@ class Session:
         self._identity: Mapping[str, Any] = {}
         self._lock = threading.RLock()
         self._connections: requests.Session | None = None
+        self._keys = _http.Keys()
         separate(self)
 
     def after_fork(self) -> None:
@@ -244,8 +245,19 @@ class Session:
     ) -> Any:
         url = _http.join(self._address, API + path) + (f"?{_http.query_text(query)}" if query else "")
         text = None if body is None else _http.json_text(body)
-        options = {"token": token, "body": text, "verify": self._verify, "timeout": self._timeout}
-        return _http.parse(_http.send_over(self._pool(), method, url, self._retry, **options))
+        content = _http.send_over(
+            self._pool(),
+            method,
+            url,
+            self._retry,
+            once=_http.creates(method, path),
+            keys=self._keys,
+            token=token,
+            body=text,
+            verify=self._verify,
+            timeout=self._timeout,
+        )
+        return _http.parse(content)
 
     def _pool(self) -> requests.Session:
         import requests

@@ -31,6 +31,7 @@ R = TypeVar("R")
 KEEP_ALIVE_PERIOD = 5.0
 
 _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x1, 0x2, 0x8, 0x9, 0xA
+_FLUSH = '{"flush": true}'
 
 
 class Socket:
@@ -115,6 +116,16 @@ class Socket:
         if opcode == _TEXT:
             raise self._refusal(_error_text(answer))
         return answer
+
+    def flush(self) -> None:
+        """Return when all that was acknowledged on this connection is stored; errors as for `exchange`."""
+        _, answer = self._exchange(_FLUSH, _TEXT)
+        try:
+            done = json.loads(answer)["success"] is True
+        except (ValueError, TypeError, KeyError):
+            done = False
+        if not done:
+            raise self._refusal(_error_text(answer))
 
     def _exchange(self, message: bytes | str, opcode: int = _BINARY) -> tuple[int, bytes]:
         def step(connection: WebSocket) -> tuple[int, bytes]:

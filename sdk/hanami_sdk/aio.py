@@ -65,6 +65,10 @@ class AsyncDirectIO:
         """Ask the network; arguments, result and errors are those of `DirectIO.request`."""
         return await asyncio.to_thread(self._direct.request, inputs)
 
+    async def flush(self) -> None:
+        """Return when all that was trained is stored; errors are those of `DirectIO.flush`."""
+        await asyncio.to_thread(self._direct.flush)
+
 
 class AsyncClient:
     """A server and a user, for coroutines.

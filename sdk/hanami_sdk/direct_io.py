@@ -11,7 +11,7 @@ from hanami_sdk import _messages
 from hanami_sdk._direct import DirectSocket, in_thread
 from hanami_sdk._messages import Buffer, Process, Values
 
-__all__ = ["send_request_input", "send_train_input"]
+__all__ = ["flush", "send_request_input", "send_train_input"]
 
 
 async def send_train_input(
@@ -65,3 +65,16 @@ async def send_request_input(
     """
     answer = await in_thread(ws.exchange, hexagon_name, values, is_last, Process.REQUEST, Buffer.INPUT)
     return _messages.decode_values(answer) if is_last else None
+
+
+async def flush(ws: DirectSocket) -> None:
+    """Return when all that was trained over a connection is stored, so that no end of the server loses it.
+
+    Args:
+        ws: connection of `cluster.switch_to_direct_mode`.
+
+    Raises:
+        DirectIOException: it can not be stored now, or the network was replaced; or the server is an older one.
+        ConnectionFailedException: the connection broke off, or no answer came in time.
+    """
+    await in_thread(ws.flush)

@@ -48,9 +48,11 @@ class HanamiException(Exception):
     Attributes:
         message: the text as `bytes`, the way the released SDKs give it. `str(error)` is the same as text.
         status: HTTP status of the answer, None if the error did not come with one.
+        is_busy: the same call, sent before, is still being carried out; its answer can be had later.
     """
 
     status: int | None = None
+    is_busy = False
 
     def __init__(self, message: bytes | str = b"", status: int | None = None) -> None:
         super().__init__(message)

@@ -7,6 +7,7 @@ under a random identifier, and the client gets that identifier and never a trace
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -18,9 +19,12 @@ from hanami_core.disclosure import without_paths
 from hanami_core.errors import BY_STATUS, BadRequest, InternalError, Unavailable, VisibleError, contained
 from hanami_core.events import CallFailed
 from hanami_core.http import METHODS, Api, BoundRoute, Call
+from hanami_core.http.keyed import acknowledge, once
 from hanami_core.ids import new_uuid
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import reset
+from hanami_core.storage.disk import require_room
+from hanami_core.storage.failures import storage_failure
 from hanami_server import process_metrics
 from hanami_server.answers import Answers
 from hanami_server.foreign_pages import foreign_pages
@@ -34,6 +38,9 @@ __all__ = ["AccessLog", "Endpoint", "Server", "create_app"]
 
 App = falcon.App[falcon.Request, falcon.Response]
 Responder = Callable[..., None]
+
+STORAGE_PAUSE = 30.0
+"""Seconds between two reports about storage that goes on failing: a full disk must not fill the log."""
 
 log = logging.getLogger("hanami.http")
 
@@ -99,6 +106,8 @@ class Server:
         self._answers = Answers(runtime.settings["http.streams"])
         self._limit: int = runtime.settings["http.max_body"]
         self._origin = Origin(runtime.settings["http.proxies"])
+        self._silent_until = 0.0
+        self._reserve: int = runtime.settings["storage.reserve"]
 
     # -- requests -----------------------------------------------------------------------------------------------------
 
@@ -106,6 +115,7 @@ class Server:
         """Find the Api of a request before its route is looked for."""
         req.context.api = api = self._runtime.routes.api_of(req.path)
         resp.set_header("Server", api.server)
+        acknowledge(req, resp)
         path = api.admit(req)
         req.path = path.rstrip("/") if len(path) > 1 else path
 
@@ -135,14 +145,23 @@ class Server:
             call = Call(self._runtime, access, req, resp, self._origin.address(req.env), params, limit)
             req.context.call = call
             request: Any = req if route.request is None else api.read(call, route, limit)
-            try:
-                with acting(None if access is None else access.actor):
-                    result = route.handler(call, request)
-            except Exception:
-                raise
-            except BaseException as error:  # which Falcon would let through
-                raise contained(error) from error
-            self._answers.render(call, bound, result, lambda error: self._report(req, error))
+
+            def work() -> None:
+                if route.keyed:  # it creates something
+                    require_room(self._runtime.settings.data_dir, self._reserve)
+                try:
+                    with acting(None if access is None else access.actor):
+                        result = route.handler(call, request)
+                except Exception:
+                    raise
+                except BaseException as error:  # which Falcon would let through
+                    raise contained(error) from error
+                self._answers.render(call, bound, result, lambda error: self._report(req, error))
+
+            if route.keyed:
+                once(call, bound, request, work)
+            else:
+                work()
 
         return respond
 
@@ -180,8 +199,21 @@ class Server:
         self.refuse(req, resp, kind(error.description or error.title or ""), params)
 
     def fail(self, req: falcon.Request, resp: falcon.Response, error: Exception, params: dict[str, Any]) -> None:
-        """Answer an error that nobody raised on purpose."""
+        """Answer an error that nobody raised on purpose; storage that misbehaves is no defect."""
+        failure = storage_failure(error)
+        if failure is not None:
+            self._note_storage(req, error)
+            self.refuse(req, resp, failure, params)
+            return
         self.refuse(req, resp, InternalError("internal_error", identity=self._report(req, error)), params)
+
+    def _note_storage(self, req: falcon.Request, error: Exception) -> None:
+        """Log why the storage failed, but not for each request; nothing is told to plugins, which would write it."""
+        reset(self._runtime.database)
+        now = time.monotonic()
+        if now >= self._silent_until:
+            self._silent_until = now + STORAGE_PAUSE
+            log.error("storage failed", exc_info=error, extra={"method": req.method, "path": req.path})
 
     def _report(self, req: falcon.Request, error: Exception) -> str:
         """Log a defect, tell it to the plugins, and return the number that the client may know."""

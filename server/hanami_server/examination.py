@@ -22,6 +22,7 @@ from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
 from hanami_core.storage.aside import LOST
 from hanami_core.storage.blobs import Blob
+from hanami_core.storage.probing import storage_checks
 from hanami_core.storage.schema import Owner, pending_steps, unknown_steps
 from hanami_server.privacy import readable_by_others
 
@@ -52,7 +53,8 @@ def examine(data_dir: Path, *, alone: bool) -> tuple[int, list[Finding]]:
         if broken:
             # Whatever else is read from it means nothing.
             return 0, [Finding("database", broken)]
-        findings = [*_database(runtime), *_queue(runtime), *_blobs(runtime, alone), *_checks(runtime)]
+        rows = [*_database(runtime), *_queue(runtime), *_blobs(runtime, alone)]
+        findings = [*_storage(runtime), *rows, *_checks(runtime)]
         # Last, because a plugin may fail in its checks.
         return _count_blobs(), [*_plugins(runtime), *findings, *_modes(data_dir)]
     finally:
@@ -79,6 +81,11 @@ def _plugins(runtime: Runtime) -> Iterator[Finding]:
     for plugin in runtime.plugins.plugins.values():
         if plugin.state in (PluginState.BROKEN, PluginState.DEGRADED):
             yield Finding(f"plugin {plugin.name}", plugin.reason)
+
+
+def _storage(runtime: Runtime) -> Iterator[Finding]:
+    for check in storage_checks(runtime):
+        yield from check.run()
 
 
 def _guarded(where: str, look: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:

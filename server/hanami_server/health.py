@@ -1,12 +1,14 @@
 """The two resources that tell an operator's tools how the server is; they need no login.
 
 ``live`` means that this process answers. ``ready`` means that a real request ran through every compute host just now,
-and that no cheap check of a plugin found anything. Must not know how a sidecar, or a plugin, finds that out.
+that the storage could be written, and that no cheap check of a plugin found anything. Must not know how a sidecar, or a
+plugin, finds that out.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -16,16 +18,31 @@ import msgspec
 from hanami_core.checks import Check
 from hanami_core.disclosure import without_paths
 from hanami_core.runtime import Runtime
+from hanami_core.storage.probing import storage_checks
 from hanami_server.control import Unreachable, ask
 from hanami_server.paths import control_path
 
-__all__ = ["LIVE_PATH", "READY_PATH", "Live", "Ready"]
+__all__ = ["LIVE_PATH", "READY_PATH", "CheapChecks", "Live", "Ready"]
 
 LIVE_PATH = "/health/live"
 READY_PATH = "/health/ready"
 PATIENCE = 3.0
 
 log = logging.getLogger("hanami.health")
+
+
+class CheapChecks:
+    """The checks of a process that take milliseconds: some of the server's own, and those of its plugins."""
+
+    def __init__(self, runtime: Runtime, own: Iterable[Check] = ()) -> None:
+        """Ask the plugins for their checks."""
+        self._own = [check for check in own if check.cheap]
+        self._checks = [found for found in runtime.plugins.checks(runtime) if found.item.cheap]
+
+    def findings(self) -> list[str]:
+        """Return what is found now, a line each."""
+        checks = [*self._own, *(found.item for found in self._checks if found.plugin.works)]
+        return [text for check in checks for text in _findings(check)]
 
 
 class Live:
@@ -44,13 +61,13 @@ class Ready:
     def __init__(self, runtime: Runtime) -> None:
         """Watch the hosts of a runtime."""
         self._runtime = runtime
-        self._checks = [found for found in runtime.plugins.checks(runtime) if found.item.cheap]
+        self._checks = CheapChecks(runtime, storage_checks(runtime))
 
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
         """Answer 200 if every host answers a request and no check finds anything, else 503 with the reasons."""
         with ThreadPoolExecutor(max_workers=8) as threads:
             hosts = dict(zip(self._runtime.hosts, threads.map(self._host, self._runtime.hosts), strict=True))
-        findings = [text for found in self._checks if found.plugin.works for text in _findings(found.item)]
+        findings = self._checks.findings()
         ready = bool(hosts) and all(host["ready"] for host in hosts.values()) and not findings
         # Anybody may read it.
         findings = [without_paths(text) for text in findings]

@@ -18,6 +18,7 @@ from hanami_core.compute import placement
 from hanami_core.errors import HanamiError, SettingsError, StartupError
 from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
+from hanami_core.storage.failures import in_words, storage_failure
 from hanami_server import logs
 from hanami_server.foreign_pages import foreign_pages
 from hanami_server.origin import Origin
@@ -86,6 +87,12 @@ def main(argv: list[str]) -> int:
         plan = prepare(options)
     except HanamiError as error:
         print(error, file=sys.stderr)
+        return 1
+    except Exception as error:
+        failure = storage_failure(error)
+        if failure is None:
+            raise
+        print(in_words(failure, error), file=sys.stderr)
         return 1
     print(msgspec.json.encode(plan).decode())
     return 0

@@ -16,7 +16,7 @@ from typing import NoReturn
 from hanami_core.errors import HanamiError
 from hanami_core.queue import WITHDRAWALS, WORKERS, TaskRunner
 from hanami_core.roles import Role
-from hanami_core.runtime import Runtime
+from hanami_core.runtime import CORE_SCHEDULES, Runtime
 from hanami_core.schedules import Scheduler
 from hanami_server import lifetime, logs
 from hanami_server.ends import predecessor
@@ -64,7 +64,8 @@ def _run(options: Options) -> int:
 def _work(runtime: Runtime, options: Options, stopped: threading.Event) -> None:
     before = predecessor(options.data_dir, "worker")
     runner = TaskRunner(runtime, WORKERS, runtime.settings["queue.background"], lifetime.abort, before)
-    scheduler = Scheduler(runtime, [WITHDRAWALS, *runtime.schedules.values()], lifetime.abort)
+    schedules = [WITHDRAWALS, *CORE_SCHEDULES, *runtime.schedules.values()]
+    scheduler = Scheduler(runtime, schedules, lifetime.abort)
     runner.listen()
     runner.start()
     scheduler.start()

@@ -41,8 +41,8 @@ outputs:
 class Site(Whole):
     """An application and the work of a sidecar in one process."""
 
-    def __init__(self, directory: Path, kernels: Path, *more: EntryPoint) -> None:
-        super().__init__(directory, *more)
+    def __init__(self, directory: Path, kernels: Path, *more: EntryPoint, **settings: object) -> None:
+        super().__init__(directory, *more, **settings)
         self.runtime.compute = self.runtime.hosts["cpu0"]
         self.runtime.compute.start(host_context(kernels))
         self.runtime.stash[LIVE] = LiveClusters(self.runtime)

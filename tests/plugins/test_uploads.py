@@ -180,8 +180,8 @@ def test_a_full_disk_is_told_and_survived(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "pwrite", full)
-        assert session.receive(message(0, b"01234")) == NOT_WRITTEN
-        assert session.receive(message(0, b"01234")) == NOT_WRITTEN
+        assert session.receive(message(0, b"01234")).endswith(b"Failed to write data to disc: the disk is full")
+        assert session.receive(message(0, b"01234")).endswith(b"Failed to write data to disc: the disk is full")
     assert uploads.missing(site.runtime, upload) == 10
     assert [record.message for record in caplog.records] == ["piece not written"]
     assert session.receive(message(0, b"0123456789")) == SUCCESS

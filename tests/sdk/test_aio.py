@@ -14,7 +14,7 @@ from hanami_sdk import Client, NotFoundException, TaskFailedException, WaitTimeo
 from hanami_sdk.aio import AsyncClient
 
 from .fake_server import TRAIN_ACK, TRAIN_DONE, Answer, FakeServer, Request
-from .test_direct import modes
+from .test_direct import FLUSH, modes
 
 NOT_MIRRORED = {"address", "from_environment", "open_socket", "retry", "timeout"}
 
@@ -27,7 +27,9 @@ def run(server: FakeServer, story: Any) -> Any:
     return asyncio.run(main())
 
 
-def network(message: bytes) -> bytes:
+def network(message: bytes) -> bytes | str:
+    if message == FLUSH:
+        return '{"success": true}'
     parsed = _messages.classes().cluster_io.FromString(message)
     if parsed.processType == 1:
         return TRAIN_DONE if parsed.isLast else TRAIN_ACK
@@ -147,6 +149,7 @@ def test_direct_io(server: FakeServer) -> None:
     async def story(client: AsyncClient) -> Any:
         async with client.direct("c") as live:
             await live.train({"x": [1.0]}, {"y": [0.0]})
+            await live.flush()
             return await asyncio.gather(*(live.request({"x": [float(number)]}) for number in range(5)))
 
     assert run(server, story) == [[0.0], [2.0], [4.0], [6.0], [8.0]]

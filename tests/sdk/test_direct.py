@@ -31,9 +31,13 @@ from hanami_sdk._socket import Socket
 
 from .fake_server import TRAIN_ACK, TRAIN_DONE, FakeServer, Peer
 
+FLUSH = b'{"flush": true}'
+
 
 def network(message: bytes) -> bytes | str:
     """Answer as a server does."""
+    if message == FLUSH:
+        return '{"success": true}'
     parsed = _messages.classes().cluster_io.FromString(message)
     if parsed.bufferName == "unknown":
         return '{"success":false,"error":"no such input"}'
@@ -138,6 +142,28 @@ def test_client(server: FakeServer, client: Client) -> None:
     ]
     with pytest.raises(ConnectionFailedException, match="closed"):
         live.request({"a": [1.0]})
+
+
+def test_flush(server: FakeServer, client: Client) -> None:
+    async def main() -> None:
+        ws = await cluster.switch_to_direct_mode("tok", server.address, "c", verify_connection=False)
+        await direct_io.flush(ws)
+        await ws.close()
+
+    with client.direct("c") as live:
+        live.flush()
+    asyncio.run(main())
+    assert server.frames == [FLUSH, FLUSH]
+
+
+@pytest.mark.parametrize("answer", ['{"success":false,"error":"The disk is full"}', "The disk is full", TRAIN_ACK])
+def test_flush_that_stores_nothing_is_an_error(server: FakeServer, client: Client, answer: bytes | str) -> None:
+    with client.direct("c") as live:
+        server.answer_frame = lambda message: answer
+        with pytest.raises(DirectIOException, match=None if isinstance(answer, bytes) else "The disk is full"):
+            live.flush()
+        server.answer_frame = network
+        live.flush()
 
 
 def test_nothing_to_send(client: Client) -> None:

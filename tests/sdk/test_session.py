@@ -6,6 +6,7 @@ import base64
 import json
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -241,6 +242,62 @@ def test_other_methods_are_not_repeated(server: FakeServer, client: Client) -> N
     server.answers["DELETE", f"{API}/cluster"] = answer
     with pytest.raises(ConnectionFailedException, match="DELETE"):
         client.delete_cluster("c")
+    assert len(server.requests) == 1
+
+
+def broken_off(server: FakeServer, times: int) -> Callable[[Request], Answer]:
+    """Carry a call out and break the connection off, so many times; then answer."""
+
+    def answer(request: Request) -> Answer:
+        if len(server.requests) <= times:
+            raise ConnectionResetError
+        return Answer(body={"uuid": "c", "name": "reader"})
+
+    return answer
+
+
+def knows_keys(server: FakeServer) -> None:
+    token = {"id": "asdf", "is_admin": True, "name": "asdf", "token": "t"}
+    server.on("POST", "/token", lambda request: Answer(body=token, headers={"Idempotency-Replayed": "false"}))
+
+
+def test_what_creates_is_repeated_with_its_key(server: FakeServer, client: Client) -> None:
+    knows_keys(server)
+    server.answers["POST", f"{API}/cluster"] = broken_off(server, 2)
+    assert client.create_cluster("reader").uuid == "c"
+    assert client.create_cluster("reader").uuid == "c"
+    keys = [request.headers["idempotency-key"] for request in server.requests]
+    assert len(keys) == 4
+    assert len(set(keys)) == 2
+    assert keys[0] == keys[1] == keys[2]
+
+
+def test_what_is_still_carried_out_is_waited_for(server: FakeServer, client: Client) -> None:
+    knows_keys(server)
+
+    def answer(request: Request) -> Answer:
+        if len(server.requests) == 1:
+            raise ConnectionResetError
+        busy = len(server.requests) < 4
+        return Answer(409 if busy else 200, {"uuid": "c", "name": "reader"}, {"Retry-After": "1"} if busy else {})
+
+    server.answers["POST", f"{API}/cluster"] = answer
+    assert client.create_cluster("reader").uuid == "c"
+    assert len(server.requests) == 4
+
+
+def test_nothing_is_repeated_where_keys_are_unknown(server: FakeServer, client: Client) -> None:
+    server.answers["POST", f"{API}/cluster"] = broken_off(server, 1)
+    with pytest.raises(ConnectionFailedException):
+        client.create_cluster("reader")
+    assert len(server.requests) == 1
+
+
+def test_what_a_plugin_adds_is_not_repeated(server: FakeServer, client: Client) -> None:
+    knows_keys(server)
+    server.answers["POST", f"{API}/echo/call"] = broken_off(server, 1)
+    with pytest.raises(ConnectionFailedException):
+        client.post("/echo/call", {})
     assert len(server.requests) == 1
 
 

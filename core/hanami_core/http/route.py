@@ -11,7 +11,7 @@ import msgspec
 
 from hanami_core.access import Verb
 from hanami_core.errors import PluginError
-from hanami_core.http.call import Call
+from hanami_core.http.call import Call, Events, File, Page, Stream
 from hanami_core.http.paths import is_template
 
 __all__ = ["METHODS", "NATIVE", "SAFE_METHODS", "Handler", "Route"]
@@ -52,6 +52,8 @@ class Route:
         errors: sentences for codes of errors that the Api does not know, with ``{name}`` for a parameter.
         covers: further actions that a call may be, as its fields say: whoever may call the route may do each of them,
             such as by the frames of a websocket.
+        keyed: whether a call with the header ``Idempotency-Key`` is done once, however often it is sent
+            (`hanami_core.http.keyed`); for calls that create something and whose answers hold no secret.
         status: status of an answer, such as 201; a handler that has several sets ``call.resp.status``. Without one it
             is 200, or 204 if there is no content.
     """
@@ -70,6 +72,7 @@ class Route:
     errors: Mapping[str, str] = field(default_factory=dict, hash=False)
     status: int | None = None
     covers: tuple[str, ...] = ()
+    keyed: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a route that breaks the rules."""
@@ -83,6 +86,10 @@ class Route:
             (self._strict(), "request must be None or a struct that forbids unknown fields"),
             (callable(self.handler), "handler must be callable"),
             (self.max_body is None or self.max_body >= 0, "max_body must not be negative"),
+            (
+                not self.keyed or self._can_be_keyed(),
+                "a keyed route needs a login, a request struct and a plain answer",
+            ),
             (self.status is None or 200 <= self.status < 400, "status must be that of an answer, not of an error"),
         )
         for holds, message in rules:
@@ -94,6 +101,10 @@ class Route:
             return True
         is_struct = isinstance(self.request, type) and issubclass(self.request, msgspec.Struct)
         return is_struct and bool(self.request.__struct_config__.forbid_unknown_fields)
+
+    def _can_be_keyed(self) -> bool:
+        plain = self.response not in (Page, File, Stream, Events)
+        return self.method not in SAFE_METHODS and not self.anonymous and self.request is not None and plain
 
     @property
     def success(self) -> int:

@@ -44,6 +44,7 @@ from hanami_core.sockets import SocketTarget
 from hanami_core.storage.blob_stores import BlobBackend
 from hanami_core.storage.contract import DatabaseBackend
 from hanami_core.storage.database import RecordGuard
+from hanami_core.storage.failures import storage_failure
 
 if TYPE_CHECKING:
     import falcon
@@ -117,7 +118,11 @@ class PluginHost(Lifecycle):
         return self._registry("hanami_authenticators", Authenticator, lambda item: item.name, runtime=runtime)
 
     def identify(self, authenticator: Authenticator, request: falcon.Request) -> Actor | None:
-        """Return whom a scheme recognises in a request; whatever fails there is no valid credential."""
+        """Return whom a scheme recognises in a request; whatever fails there is no valid credential.
+
+        Raises:
+            ServiceError: if the storage failed, so that nothing can be said about the credential.
+        """
         try:
             actor = authenticator.identify(request)
             if actor is not None and not isinstance(actor, Actor):
@@ -125,6 +130,7 @@ class PluginHost(Lifecycle):
         except (ClientError, KeyboardInterrupt):
             raise
         except BaseException as error:
+            _blame_storage(error)  # the credential may be a good one
             log.exception("scheme %s failed", authenticator.name)
             raise Unauthorized("credential_invalid") from error
         return actor
@@ -139,11 +145,16 @@ class PluginHost(Lifecycle):
         return None
 
     def access_rules(self, actor: Actor, action: Action) -> list[Rule]:
-        """Return what all plugins say about an action (`hanami_access_rules`); a failure denies everything."""
+        """Return what all plugins say about an action (`hanami_access_rules`); a failure denies everything.
+
+        Raises:
+            ServiceError: if the storage failed, so that nobody can say anything.
+        """
         failed: list[Plugin] = []
         hook = "hanami_access_rules"
 
         def deny(plugin: Plugin, error: BaseException) -> None:
+            _blame_storage(error)
             failed.append(plugin)
             self._note(hook, plugin, error)
 
@@ -307,6 +318,15 @@ class PluginHost(Lifecycle):
     def _tell_each(self, hook: str, **arguments: object) -> Iterator[tuple[Plugin, object]]:
         """Call a hook after the start; a failure is counted and harms nobody else."""
         return self._each(hook, partial(self._note, hook), **arguments)
+
+
+def _blame_storage(error: BaseException) -> None:
+    """Raise what a failed question to the storage means: whoever asked it can say nothing, neither yes nor no."""
+    failure = storage_failure(error)
+    if failure is not None:
+        raise failure from error
+    if isinstance(error, peewee.PeeweeException):
+        raise error
 
 
 def _refuse_start(plugin: Plugin, error: BaseException) -> NoReturn:

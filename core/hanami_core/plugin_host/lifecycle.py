@@ -21,6 +21,7 @@ from hanami_core.errors import ClientError, HanamiError, PluginError, SettingsEr
 from hanami_core.plugin_host.hooks import HookTable, Specification, absence, specifications
 from hanami_core.plugin_host.loader import EntryPoint, declared, examine, marks
 from hanami_core.plugin_host.plugin import Contribution, Plugin, PluginState
+from hanami_core.storage.failures import in_words, storage_failure
 
 if TYPE_CHECKING:
     from hanami_core.runtime import Runtime
@@ -238,7 +239,9 @@ class Lifecycle:
         return marked
 
     def _note(self, call: str, plugin: Plugin, error: BaseException) -> None:
-        """Count a failure that harms nobody else."""
+        """Count a failure that harms nobody else; the storage's is not the plugin's."""
+        if storage_failure(error) is not None:
+            return
         plugin.failures += 1
         if plugin.state is PluginState.ACTIVE:
             plugin.state, plugin.reason = PluginState.DEGRADED, f"failed in {call}: {describe(error)}"
@@ -274,7 +277,9 @@ class Lifecycle:
             if not isinstance(error, peewee.PeeweeException):  # which says all, in one line
                 log.error("%s failed in %s", name, call, exc_info=error)
             owner = f"plugin {name}" if name in self.plugins else name
-            raise StartupError(f"{owner}: {call}: {describe(error)}") from error
+            failure = storage_failure(error)
+            reason = describe(error) if failure is None else in_words(failure, error)
+            raise StartupError(f"{owner}: {call}: {reason}") from error
 
     # -- calls --------------------------------------------------------------------------------------------------------
 
@@ -309,9 +314,16 @@ class Lifecycle:
             raise
         except BaseException as error:
             if not isinstance(error, (*ANSWERS, PluginError)):
-                log.error("plugin %s failed in %s", plugin.name, call, exc_info=error)
+                trace = error if storage_failure(error) is None else None
+                log.error("plugin %s failed in %s", plugin.name, call, exc_info=trace, extra=_why(error))
             failed(plugin, error)
             return None
+
+
+def _why(error: BaseException) -> dict[str, str]:
+    """Return why, in a word, where no traceback tells: storage that misbehaves must not fill the log as well."""
+    failure = storage_failure(error)
+    return {} if failure is None else {"reason": failure.code}
 
 
 def describe(error: BaseException) -> str:

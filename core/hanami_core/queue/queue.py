@@ -13,7 +13,7 @@ import msgspec
 
 from hanami_core.access import Action, Actor
 from hanami_core.clock import Clock
-from hanami_core.errors import Conflict, CorruptFile, LeaseLost
+from hanami_core.errors import Conflict, CorruptFile, LeaseLost, ServiceError
 from hanami_core.events import TaskEnded
 from hanami_core.ids import new_uuid
 from hanami_core.queue import partitions
@@ -22,7 +22,7 @@ from hanami_core.queue.kinds import TaskKind
 from hanami_core.queue.models import ABORTED, ACTIVE, FAILED, FINISHED, OPEN, QUEUED, Partition, Task, fault_of
 from hanami_core.queue.withdrawals import caller_of
 from hanami_core.storage.blobs import Blobs
-from hanami_core.storage.database import after_commit, atomic, compare_and_set, relaxed
+from hanami_core.storage.database import after_commit, atomic, commit_unit, compare_and_set, relaxed
 
 if TYPE_CHECKING:
     from hanami_core.runtime import Runtime
@@ -229,10 +229,16 @@ class TaskQueue:
             if _fenced(task, ACTIVE, state=FAILED, error=reason, fault=fault_of(cause), ended_at=self._clock.now()):
                 self._ended(task, FAILED, reason)
 
-    def retry(self, task: Task, reason: str, pause: float, cause: Exception | None = None) -> None:
-        """Let a task begin once more after so many seconds, unless it was aborted or taken away meanwhile."""
+    def retry(
+        self, task: Task, reason: str, pause: float, cause: Exception | None = None, *, counts: bool = True
+    ) -> None:
+        """Let a task begin once more after so many seconds, unless it was aborted or taken away meanwhile.
+
+        The attempt that has failed counts, unless it is known that it was not the task's fault.
+        """
         until = self._clock.monotonic() + pause
-        values = {"lease_owner": "", "lease_boot": self._clock.boot(), "lease_until": until}
+        attempts = task.attempts if counts else task.attempts - 1
+        values = {"lease_owner": "", "lease_boot": self._clock.boot(), "lease_until": until, "attempts": attempts}
         _fenced(task, ACTIVE, state=QUEUED, error=reason, fault=fault_of(cause), **values)
 
     def hand_back(self, task: Task) -> None:
@@ -278,6 +284,7 @@ class TaskQueue:
 
     def wait(self, uuid: str, timeout: float) -> str:
         """Wait until a task is no longer open, at most `timeout` seconds, and return its state."""
+        commit_unit()  # or who runs the task would never see it
         end = time.monotonic() + timeout
         pause = 0.002
         while True:
@@ -293,6 +300,20 @@ class TaskQueue:
         """Return each blob that an open task holds, and the task."""
         rows = Task.select().where(Task.state.in_(OPEN) & (Task.blobs != "[]"))
         return ((blob, task) for task in rows for blob in json.loads(task.blobs))
+
+    def outcome(self, uuid: str, timeout: float) -> str:
+        """Wait like `wait` for a task that somebody waits for, and return its state: finished, or still an open one.
+
+        Raises:
+            ServiceError: if the task failed; with its reason.
+            Conflict: if it was stopped, or what it belongs to was deleted.
+        """
+        state = self.wait(uuid, timeout)
+        if state == FAILED:
+            raise ServiceError("task_failed", uuid=uuid, reason=Task.get(Task.uuid == uuid).error)
+        if state == ABORTED:
+            raise Conflict("task_aborted", uuid=uuid)
+        return state
 
     def disagreements(self) -> Iterator[tuple[str, str]]:
         """Return what `recover` would put right, as where and what; a server that runs may be about to do so."""

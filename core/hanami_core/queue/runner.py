@@ -24,6 +24,7 @@ from hanami_core.queue.job import Job
 from hanami_core.queue.kinds import TaskKind
 from hanami_core.queue.models import Task
 from hanami_core.storage.database import reset
+from hanami_core.storage.failures import in_words, storage_failure
 
 if TYPE_CHECKING:
     from hanami_core.runtime import Runtime
@@ -32,6 +33,10 @@ __all__ = ["TaskRunner"]
 
 POLL = 0.5
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+STORAGE_PAUSE = 2.0
+"""Seconds until a task that met storage which misbehaves is tried again."""
+SILENCE = 30.0
+"""Seconds between two reports about claims that go on failing."""
 LEAVING = 60.0
 """Seconds that a task has to notice that it is no longer wanted."""
 
@@ -63,6 +68,7 @@ class TaskRunner:
         self._running: dict[str, _Running] = {}
         self._stop = threading.Event()
         self._listener: socket.socket | None = None
+        self._silent_until = 0.0
 
     @property
     def count(self) -> int:
@@ -144,7 +150,10 @@ class TaskRunner:
             task = self._runtime.queue.claim(self._host, self._owner, busy, alone=not busy)
         except Exception:
             # A full disk or a database that restarts; the next poll tries again, with a new connection.
-            log.exception("no task could be claimed")
+            now = time.monotonic()
+            if now >= self._silent_until:
+                self._silent_until = now + SILENCE
+                log.exception("no task could be claimed")
             reset(self._runtime.database)
             return False
         if task is None:
@@ -190,7 +199,7 @@ class TaskRunner:
         except LeaseLost as error:
             log.warning("task was taken away", extra=fields | {"reason": str(error)})
         except BaseException as error:
-            self._note_failure(task, kind, contained(error))
+            self._note_failure(job, kind, contained(error))
         else:
             if job.interrupted:
                 self._guarded("task could not be handed back", queue.hand_back, task)
@@ -201,7 +210,13 @@ class TaskRunner:
             return f"the process that ran it ended {times} without progress"
         return f"the process that ran it {self._predecessor} at cycle {task.current_cycle}, {times} without progress"
 
-    def _note_failure(self, task: Task, kind: TaskKind, error: Exception) -> None:
+    def _note_failure(self, job: Job, kind: TaskKind, error: Exception) -> None:
+        task = job.task
+        failure = storage_failure(error)
+        if failure is not None:
+            log.error("task met a failure of the storage", exc_info=error, extra={"task": task.uuid, "kind": task.kind})
+            self._wait_for_storage(job, in_words(failure))
+            return
         again = task.attempts <= kind.retries and not isinstance(error, ClientError)
         log.exception("task failed", extra={"task": task.uuid, "kind": task.kind, "again": again})
         if again:
@@ -209,6 +224,22 @@ class TaskRunner:
             self._guarded("retry could not be stored", self._runtime.queue.retry, task, _reason(error), pause, error)
         else:
             self._guarded("failure could not be stored", self._runtime.queue.fail, task, _reason(error), error)
+
+    def _wait_for_storage(self, job: Job, reason: str) -> None:
+        """Let a task that met storage that misbehaves go on from its cursor later, as after a crash of its process.
+
+        That must be stored, too, so it is tried until it succeeds; nobody else can run the task meanwhile.
+        """
+        while not self._stop.wait(STORAGE_PAUSE):
+            job.alive = time.monotonic()
+            try:
+                self._runtime.queue.retry(job.task, reason, 0.0, counts=False)
+                return
+            except Exception as error:
+                reset(self._runtime.database)
+                if storage_failure(error) is None:
+                    log.exception("retry could not be stored", extra={"task": job.task.uuid})
+                    return
 
     def _guarded(self, complaint: str, action: Callable[..., object], task: Task, *arguments: object) -> None:
         """Do something about a task; if that fails, the task is run again when its lease is over."""

@@ -26,6 +26,7 @@ from hanami_core.ids import new_uuid
 from hanami_core.storage.aside import LostAndFound
 from hanami_core.storage.blob_stores import BlobStore, BlobStores, LocalFile
 from hanami_core.storage.database import BaseModel, after_commit, compare_and_set
+from hanami_core.storage.disk import require_room
 
 __all__ = ["Blob", "BlobLease", "Blobs"]
 
@@ -82,8 +83,9 @@ class BlobLease:
 class Blobs:
     """Blobs of one server."""
 
-    def __init__(self, stores: BlobStores) -> None:
-        """Use some stores; the database is the process' own."""
+    def __init__(self, stores: BlobStores, reserve: int = 0) -> None:
+        """Use some stores, and leave so many bytes of the disk free; the database is the process' own."""
+        self._reserve = reserve
         self.stores = stores
         self._lost = LostAndFound(stores.context.data_dir, stores.context.clock)
         self._verified = _Verified(REMEMBERED)
@@ -100,11 +102,15 @@ class Blobs:
 
         Work that is done again when its process died gives the file the same `name` each time: the new file then takes
         the place of the one that was left behind.
+
+        Raises:
+            OSError: if no more of the disk is free than is kept for deleting.
         """
         path = self.store.stage()
         if name:
             path = path.rename(path.with_name(name))
         try:
+            require_room(path.parent, self._reserve)
             yield path
         finally:
             path.unlink(missing_ok=True)

@@ -34,9 +34,15 @@ from typing import Any, Protocol, runtime_checkable
 import peewee
 
 from hanami_core.clock import Clock
+from hanami_core.errors import InsufficientStorage, ServiceError, Unavailable
 from hanami_core.settings import Settings
 
 __all__ = ["Database", "DatabaseBackend", "StorageContext"]
+
+RETRY_SECONDS = 5
+PROBE = "core.probe"
+_NO_ROOM = ("53100", "53200")
+"""What the standard of SQL says when there is no room on the disk, or in memory."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +99,22 @@ class Database:
     def check(self) -> list[str]:
         """Return what is wrong with the database itself, one line each; it may take long."""
         return []
+
+    def failure(self, error: Exception) -> ServiceError | None:
+        """Return what an error of the driver says about the storage, or None if it is a defect or no such error.
+
+        The codes are ``storage_full``, ``storage_busy``, ``storage_damaged`` and ``storage_unavailable``.
+        """
+        if not isinstance(error, peewee.OperationalError | peewee.InterfaceError):
+            return None
+        if getattr(getattr(error, "orig", None), "sqlstate", None) in _NO_ROOM:
+            return InsufficientStorage("storage_full")
+        return Unavailable("storage_unavailable", retry_after=RETRY_SECONDS)
+
+    def probe(self) -> None:
+        """Write something of no consequence, quickly; what it raises says why nothing can be written now."""
+        with self.exclusive(PROBE):
+            pass
 
     def data_version(self) -> Hashable | None:
         """Return a value that has changed if anybody has committed anything since this thread last asked.

@@ -172,6 +172,11 @@ def unbind() -> Database | None:
     return former
 
 
+def bound_or_none() -> Database | None:
+    """Return the database of this process, if it has one."""
+    return _Bound.database
+
+
 def bound() -> Database:
     """Return the database of this process."""
     if _Bound.database is None:
@@ -186,6 +191,7 @@ class _Actions(threading.local):
     """What this thread will do after the commit, and whatever becomes of the transaction, oldest first."""
 
     def __init__(self) -> None:
+        self.unit: Unit | None = None
         self.depth = 0
         self.waiting: list[Callable[[], object]] = []
         self.anyway: list[Callable[[], object]] = []
@@ -201,6 +207,12 @@ class _Transaction(AbstractContextManager[None]):
         self._inner = inner
 
     def __enter__(self) -> None:
+        if _actions.unit is not None and not _actions.depth:
+            _actions.unit.open()
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin, whether or not there is a unit."""
         self._inner.__enter__()
         self._mark = len(_actions.waiting)
         _actions.depth += 1
@@ -211,6 +223,10 @@ class _Transaction(AbstractContextManager[None]):
         try:
             self._inner.__exit__(kind, error, tb)
             committed = kind is None
+        except peewee.PeeweeException:
+            # A database that has met a full disk has rolled back already, and can not do it again. What counts is why.
+            if error is None:
+                raise
         finally:
             if not committed:
                 del _actions.waiting[self._mark :]
@@ -241,6 +257,55 @@ def _run(actions: Iterable[Callable[[], object]]) -> None:
 def atomic() -> AbstractContextManager[None]:
     """Return a context manager for a transaction; nested ones become savepoints."""
     return _Transaction(proxy.atomic())
+
+
+class Unit:
+    """Work whose transactions become one, which begins with the first of them and ends with the work.
+
+    So what decides about the work and what it answers can be stored with what it does. A context manager; it works for
+    the thread that enters it, and what raises takes everything back that was not committed before.
+    """
+
+    def __init__(self, first: Callable[[], object]) -> None:
+        """Call `first` at the beginning of the transaction, before the work writes anything; it may raise."""
+        self._first = first
+        self._transaction: _Transaction | None = None
+        self.committed = False
+        """Whether anything of the work is durable already."""
+
+    def open(self) -> None:
+        """Begin the transaction, if that was not done."""
+        if self._transaction is None:
+            self._transaction = _Transaction(proxy.atomic())
+            self._transaction.begin()
+            if not self.committed:
+                self._first()
+
+    def commit(self) -> None:
+        """Make durable what was done so far; what follows is another transaction. Does nothing within a nested one."""
+        if self._transaction is not None and _actions.depth == 1:
+            transaction, self._transaction = self._transaction, None
+            transaction.__exit__(None, None, None)
+            self.committed = True
+
+    def __enter__(self) -> Unit:
+        """Begin the work."""
+        _actions.unit = self
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        """End the work, and commit it if it did not raise."""
+        _actions.unit = None
+        transaction, self._transaction = self._transaction, None
+        if transaction is not None:
+            transaction.__exit__(kind, error, tb)
+            self.committed = self.committed or kind is None
+
+
+def commit_unit() -> None:
+    """Let others see what this thread has done in its `Unit`, if it is in one; for whoever waits for others now."""
+    if _actions.unit is not None:
+        _actions.unit.commit()
 
 
 def exclusive(name: str) -> AbstractContextManager[None]:

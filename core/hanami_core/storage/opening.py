@@ -36,7 +36,8 @@ def open_blobs(backends: Mapping[str, BlobBackend], context: StorageContext, hin
     Raises:
         StartupError: if there is none of that name, or it can not be opened.
     """
-    return Blobs(BlobStores(backends, _chosen(backends, context, "storage.blobs", "blob store", hint), context))
+    stores = BlobStores(backends, _chosen(backends, context, "storage.blobs", "blob store", hint), context)
+    return Blobs(stores, int(str(context.settings["storage.reserve"])))
 
 
 def _chosen(backends: Mapping[str, object], context: StorageContext, setting: str, what: str, hint: str) -> str:

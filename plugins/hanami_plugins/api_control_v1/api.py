@@ -77,11 +77,30 @@ def _listed(path: str) -> str:
     return SHORT_PREFIX.lstrip("/") + path
 
 
-def route(method: str, path: str, action: str, request: Any, response: Any, handler: Callable[..., Any]) -> Route:
+def route(
+    method: str,
+    path: str,
+    action: str,
+    request: Any,
+    response: Any,
+    handler: Callable[..., Any],
+    roles: tuple[str, ...] = ("admin", "member"),
+    *,
+    keyed: bool = False,
+) -> Route:
     """Return a route of this API that admins and members may call."""
-    return Route(method, path, action, request, response, handler, api=NAME)
+    return Route(method, path, action, request, response, handler, roles, api=NAME, keyed=keyed)
 
 
-def for_admins(method: str, path: str, action: str, request: Any, response: Any, handler: Callable[..., Any]) -> Route:
+def for_admins(
+    method: str,
+    path: str,
+    action: str,
+    request: Any,
+    response: Any,
+    handler: Callable[..., Any],
+    *,
+    keyed: bool = False,
+) -> Route:
     """Return a route of this API that only admins may call."""
-    return Route(method, path, action, request, response, handler, ("admin",), api=NAME)
+    return route(method, path, action, request, response, handler, ("admin",), keyed=keyed)

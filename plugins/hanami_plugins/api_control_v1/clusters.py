@@ -72,12 +72,12 @@ class CheckpointAnswer(msgspec.Struct):
 def routes() -> list[Route]:
     """Return the routes."""
     return [
-        route("POST", "/cluster", "clusters.create", CreateCluster, Owned, create),
+        route("POST", "/cluster", "clusters.create", CreateCluster, Owned, create, keyed=True),
         route("GET", "/cluster", "clusters.get", ByUuid, Owned, get),
         route("GET", "/cluster/all", "clusters.list", Paging, Listing, list_all),
         route("DELETE", "/cluster", "clusters.delete", ByUuid, Empty, delete),
-        route("POST", "/cluster/save", "checkpoints.save", Save, NamedUuid, save),
-        route("POST", "/cluster/load", "checkpoints.load", Load, OnlyUuid, load),
+        route("POST", "/cluster/save", "checkpoints.save", Save, NamedUuid, save, keyed=True),
+        route("POST", "/cluster/load", "checkpoints.load", Load, OnlyUuid, load, keyed=True),
         route("PUT", "/cluster/set_mode", "clusters.set_mode", SetMode, ModeAnswer, set_mode),
         route("PUT", "/cluster/switch_host", "clusters.switch_host", SwitchHost, Owned, switch_host),
         route("GET", "/checkpoint", "checkpoints.get", ByUuid, CheckpointAnswer, get_checkpoint),

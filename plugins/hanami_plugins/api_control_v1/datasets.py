@@ -96,9 +96,9 @@ class Progress(msgspec.Struct):
 def routes() -> list[Route]:
     """Return the routes."""
     return [
-        route("POST", "/mnist/dataset", "datasets.create", AnnounceMnist, Announced, announce_mnist),
+        route("POST", "/mnist/dataset", "datasets.create", AnnounceMnist, Announced, announce_mnist, keyed=True),
         route("PUT", "/mnist/dataset", "datasets.finalise", FinishMnist, Finished, finish_mnist),
-        route("POST", "/csv/dataset", "datasets.create", AnnounceCsv, Announced, announce_csv),
+        route("POST", "/csv/dataset", "datasets.create", AnnounceCsv, Announced, announce_csv, keyed=True),
         route("PUT", "/csv/dataset", "datasets.finalise", FinishCsv, Finished, finish_csv),
         route("GET", "/dataset", "datasets.get", ByUuid, DatasetAnswer, get),
         route("DELETE", "/dataset", "datasets.delete", ByUuid, Empty, delete),

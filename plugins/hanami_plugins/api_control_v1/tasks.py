@@ -62,7 +62,7 @@ class TaskAnswer(msgspec.Struct):
 def routes() -> list[Route]:
     """Return the routes."""
     return [
-        Route("POST", "/task", "tasks.create", CreateTask, NamedUuid, create, api=NAME, covers=COVERED),
+        Route("POST", "/task", "tasks.create", CreateTask, NamedUuid, create, api=NAME, covers=COVERED, keyed=True),
         route("GET", "/task", "tasks.get", TaskOfCluster, TaskAnswer, get),
         route("GET", "/task/all", "tasks.list", OfCluster, Listing, list_all),
         route("DELETE", "/task", "tasks.delete", TaskOfCluster, Empty, delete),

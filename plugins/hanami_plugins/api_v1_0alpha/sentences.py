@@ -18,12 +18,21 @@ REQUESTS = {
     "body_too_large": "Body is larger than {limit} bytes",
     "body_unreadable": "Body can not be read: {reason}",
     "endpoint_unknown": "No endpoint found for path '{path}' and type {method}",
+    "idempotency_key_busy": (
+        "The call with this Idempotency-Key is being carried out, or its answer was lost: see what became of it"
+    ),
+    "idempotency_key_invalid": "Idempotency-Key must have 1 to {limit} printable characters",
+    "idempotency_key_reused": "This Idempotency-Key was used for another call",
     "internal_error": "internal error {identity}",
     "method_not_allowed": "Method '{method}' is not supported, only {allowed} are",
     "method_unsupported": "Method '{method}' is not supported, only {known} are",
     "path_invalid": "",
     "path_too_short": "Failed to pasre uri: {path}",
     "path_unknown": "No endpoint found for path '{path}'",
+    "storage_busy": "The database of the server is locked, try again in {retry_after} seconds",
+    "storage_damaged": "The database of the server is damaged",
+    "storage_full": "The disk of the server is full",
+    "storage_unavailable": "The server can not read or write what it stores, try again in {retry_after} seconds",
     "store_unavailable": "Blob store '{store}' can not be reached, try again later",
     "streams_exhausted": "Too many answers are sent at once, try again in {retry_after} seconds.",
 }
@@ -129,6 +138,7 @@ DATASETS = {
     "format_unknown": "Format '{format}' is unknown, known are: {known}",
     "rows_out_of_range": "Rows {first} to {last} are out of range, the data-set has {rows} rows",
     "upload_dropped": "The upload of data-set with uuid '{uuid}' was dropped",
+    "upload_without_room": "The disk of the server has {free} free bytes, but the file has {size}",
     "upload_missing": "Tempfile with UUID '{uuid}' not found",
     "uploads_exhausted": (
         "User with id '{user}' has {limit} unfinished uploads already, finalise one or delete its data-set first"
@@ -168,6 +178,8 @@ TASKS = {
     "result_column_length": "'dataset_column' in 'results' must have 1 to {limit} characters",
     "result_column_repeated": "'results': each output needs a 'dataset_column' of its own",
     "rows_too_few": "'time_length' is {time_length}, but there are only {rows} rows",
+    "task_aborted": "Task with UUID '{uuid}' was stopped",
+    "task_failed": "Task with UUID '{uuid}' failed: {reason}",
     "task_missing": "Task with UUID '{uuid}'not found in Cluster with UUID '{cluster}'",
     "task_source_missing": "Something that the task needs was deleted meanwhile",
 }
@@ -184,7 +196,9 @@ FRAMES = {
     "frame_process_unknown": "processType {process} is unknown",
     "frame_target_unknown": "targetBufferType must be INPUT_BUFFER_TYPE or EXPECTED_BUFFER_TYPE",
     "frame_unreadable": "Got invalid ClusterIO-Message",
+    "frames_dropped": "what was trained was dropped: the cluster was deleted, or its network replaced",
     "input_too_long": "input '{input}' was trained with {limit} values",
+    "network_not_stored": "the network can not be stored, so it must not be trained now",
     "network_never_trained": "the cluster was never trained",
     "target_cluster_missing": "Cluster with UUID '{uuid}' not found",
 }

@@ -9,6 +9,7 @@ import msgspec
 from hanami_core.http import Call, Empty, Listing, Paging, Route, listing
 from hanami_core.http.sharing import OwnedAnswer, owned_answer, visibility_route
 from hanami_core.ids import Name, Uuid
+from hanami_core.queue import OPEN, Task
 from hanami_plugins.checkpoints import service
 from hanami_plugins.checkpoints.models import Checkpoint
 from hanami_plugins.checkpoints.service import MISSING
@@ -39,16 +40,21 @@ class ByUuid(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class SaveAnswer(msgspec.Struct):
-    """The checkpoint, whose uuid is also that of the task."""
+    """The checkpoint, whose uuid is also that of the task.
+
+    As long as it is not there yet, `state` is that of the task; otherwise it is missing.
+    """
 
     name: str
     uuid: str
+    state: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class TaskUuid(msgspec.Struct):
-    """A task."""
+    """A task; its `state` as long as it is still to be done, otherwise that is missing."""
 
     uuid: str
+    state: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class CheckpointAnswer(OwnedAnswer):
@@ -58,8 +64,8 @@ class CheckpointAnswer(OwnedAnswer):
 def routes() -> list[Route]:
     """Return all routes."""
     return [
-        Route("POST", f"{CLUSTER_PREFIX}/save", "checkpoints.save", SaveCluster, SaveAnswer, save),
-        Route("POST", f"{CLUSTER_PREFIX}/load", "checkpoints.load", LoadCluster, TaskUuid, load),
+        Route("POST", f"{CLUSTER_PREFIX}/save", "checkpoints.save", SaveCluster, SaveAnswer, save, keyed=True),
+        Route("POST", f"{CLUSTER_PREFIX}/load", "checkpoints.load", LoadCluster, TaskUuid, load, keyed=True),
         Route("GET", PREFIX, "checkpoints.get", ByUuid, CheckpointAnswer, get),
         Route("DELETE", PREFIX, "checkpoints.delete", ByUuid, Empty, delete),
         Route("GET", f"{PREFIX}/all", "checkpoints.list", Paging, Listing, list_all),
@@ -68,14 +74,19 @@ def routes() -> list[Route]:
 
 
 def save(call: Call, request: SaveCluster) -> SaveAnswer:
-    """Save a cluster. If it is idle, the checkpoint exists when this returns."""
+    """Save a cluster. If it is idle, the checkpoint exists when this returns, or the answer tells that it does not."""
     task = service.save(call.runtime, call.access, request.cluster_uuid, request.name)
-    return SaveAnswer(request.name, task.uuid)
+    return SaveAnswer(request.name, task.uuid, _state(task))
 
 
 def load(call: Call, request: LoadCluster) -> TaskUuid:
     """Restore a cluster. The state is kept for the task, so the checkpoint may be deleted at once."""
-    return TaskUuid(service.restore(call.runtime, call.access, request.cluster_uuid, request.checkpoint_uuid).uuid)
+    task = service.restore(call.runtime, call.access, request.cluster_uuid, request.checkpoint_uuid)
+    return TaskUuid(task.uuid, _state(task))
+
+
+def _state(task: Task) -> str | msgspec.UnsetType:
+    return task.state if task.state in OPEN else msgspec.UNSET
 
 
 def get(call: Call, request: ByUuid) -> dict[str, Any]:

@@ -32,11 +32,14 @@ MISSING = "checkpoint_missing"
 
 
 def save(runtime: Runtime, access: Access, cluster: str, name: str) -> Task:
-    """Save a cluster. If it is idle, the checkpoint, which has the uuid of the task, exists when this returns.
+    """Save a cluster. The checkpoint has the uuid of the task, and exists if the task's state is finished.
+
+    For a cluster that is idle it is, unless that takes long.
 
     Raises:
         NotFound: if there is no such cluster that the actor may change.
         Conflict: if the cluster has no network.
+        ServiceError: if the cluster was idle, and could not be saved.
     """
     with atomic():
         row = get_cluster(access, cluster, "write")
@@ -49,9 +52,12 @@ def save(runtime: Runtime, access: Access, cluster: str, name: str) -> Task:
 def restore(runtime: Runtime, access: Access, cluster: str, checkpoint: str) -> Task:
     """Restore a cluster. The state is kept for the task, so the checkpoint may be deleted at once.
 
+    An idle cluster is restored when this returns, unless that takes long: the task's state tells.
+
     Raises:
         NotFound: if there is no such cluster that the actor may change, or no such checkpoint that it may see.
         Conflict: if either was deleted meanwhile.
+        ServiceError: if the cluster was idle, and could not be restored.
     """
     with atomic():
         row = get_cluster(access, cluster, "write")
@@ -79,7 +85,7 @@ def _enqueue(
 
 def _settle(runtime: Runtime, task: Task, idle: bool) -> None:
     if idle:
-        runtime.queue.wait(task.uuid, SETTLE_SECONDS)
+        task.state = runtime.queue.outcome(task.uuid, SETTLE_SECONDS)
 
 
 def get_checkpoint(access: Access, uuid: str) -> Checkpoint:

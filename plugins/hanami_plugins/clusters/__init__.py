@@ -6,10 +6,10 @@ clusters through the names exported here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from hanami_core import hookimpl
-from hanami_core.checks import Check
+from hanami_core.checks import Check, Finding
 from hanami_core.http import Route
 from hanami_core.metrics import Sample
 from hanami_core.queue import TaskKind
@@ -105,12 +105,6 @@ def hanami_shutdown(runtime: Runtime) -> None:
 
 
 @hookimpl
-def hanami_checks() -> list[Check]:
-    """Look for clusters without a queue, and for what deleted ones have left."""
-    return [Check("clusters and their queues", upkeep.findings)]
-
-
-@hookimpl
 def hanami_task_kinds() -> list[TaskKind]:
     """Add the move between hosts and the return to task mode."""
     return [
@@ -136,6 +130,20 @@ def _live_networks(runtime: Runtime) -> list[Sample]:
     text, states = "Networks in the memory of a host, by state", runtime.stash[LIVE].states()
     labels = {state: {"host": runtime.compute.name, "state": state.value} for state in State}
     return [Sample("hanami_live_networks", states[state], help=text, labels=labels[state]) for state in State]
+
+
+@hookimpl
+def hanami_checks(runtime: Runtime) -> list[Check]:
+    """Look for clusters without a queue and for what deleted ones have left; in a sidecar, for what can not be stored."""
+
+    def unstorable() -> Iterator[Finding]:
+        count = runtime.stash[LIVE].unstorable()
+        if count:
+            yield Finding("direct mode", f"{count} networks can not be stored, and refuse to be trained")
+
+    queues = Check("clusters and their queues", upkeep.findings)
+    live = [Check("networks in direct mode", unstorable, cheap=True)] if LIVE in runtime.stash else []
+    return [queues, *live]
 
 
 @hookimpl

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import TYPE_CHECKING
+from collections import deque
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, NamedTuple
 
+from hanami_core.errors import Conflict, VisibleError
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import reset
+from hanami_plugins.clusters.live_cluster import LiveCluster
 
 if TYPE_CHECKING:
     from hanami_plugins.clusters.live import LiveClusters
@@ -21,8 +25,31 @@ __all__ = ["Keeper"]
 LONGEST_WAIT = 1.0
 """Seconds that one network which is being stored by somebody else keeps all others waiting."""
 END_SECONDS = 5.0
+AGAIN_SECONDS = 0.05
+"""Seconds until a network that somebody waits for is looked at again, because another thread stores it."""
 
 log = logging.getLogger("hanami.clusters")
+
+
+class _Wish(NamedTuple):
+    """Somebody waits until a network is stored as it was after so many changes."""
+
+    live: LiveCluster
+    changes: int
+    future: Future[None]
+
+    def fulfilled(self) -> bool:
+        """Answer if there is something to say, and tell whether there was."""
+        try:
+            if self.live.lost:
+                raise Conflict("frames_dropped")
+            if self.live.stored < self.changes:
+                self.live.require_storable()
+                return False
+            self.future.set_result(None)
+        except VisibleError as error:
+            self.future.set_exception(error)
+        return True
 
 
 class Keeper:
@@ -34,6 +61,7 @@ class Keeper:
         self._runtime = runtime
         self._hurry = threading.Event()
         self._ended = False
+        self._wishes: deque[_Wish] = deque()
         self._thread = threading.Thread(target=self._keep, name="live-clusters", daemon=True)
         self._thread.start()
 
@@ -41,11 +69,26 @@ class Keeper:
         """Store now what is to be stored."""
         self._hurry.set()
 
+    def request(self, live: LiveCluster) -> Future[None]:
+        """Store a network soon; the future tells what came of it. Never blocks."""
+        wish = _Wish(live, live.changes, Future())
+        wish.future.set_running_or_notify_cancel()  # whoever asks may go away, but can not take the wish back
+        self._wishes.append(wish)
+        self.hurry()
+        return wish.future
+
+    def _answer(self) -> None:
+        """Answer those who can be answered; the others wait for the next turn."""
+        for _ in range(len(self._wishes)):
+            wish = self._wishes.popleft()
+            if not wish.fulfilled():
+                self._wishes.append(wish)
+
     def _keep(self) -> None:
         idle: float = self._runtime.settings["clusters.idle"]
         pause = min(self._runtime.settings["clusters.store"], idle)
         while not self._ended:
-            self._hurry.wait(pause)
+            self._hurry.wait(AGAIN_SECONDS if self._wishes else pause)
             self._hurry.clear()
             if not self._ended:
                 try:
@@ -54,16 +97,19 @@ class Keeper:
                 except BaseException:
                     log.exception("storing live clusters failed")
                     reset(self._runtime.database)
+                self._answer()
         self._runtime.database.disconnect()
 
     def flush(self) -> None:
         """Store all networks that frames have trained."""
         for live in self._clusters.unsaved():
+            known = live.unstorable is not None
             if live.storing.acquire(timeout=LONGEST_WAIT):
                 try:
                     self._clusters.store_beside_frames(live)
                 except BaseException:
-                    log.exception("storing a live cluster failed", extra={"cluster": live.uuid})
+                    if not known:
+                        log.exception("storing a live cluster failed", extra={"cluster": live.uuid})
                     reset(self._runtime.database)
                 finally:
                     live.storing.release()
@@ -74,3 +120,4 @@ class Keeper:
         self._hurry.set()
         self._thread.join(END_SECONDS)
         self.flush()
+        self._answer()

@@ -16,12 +16,13 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 from hanami_core.compute import LiveNetwork
-from hanami_core.errors import NotFound
+from hanami_core.errors import NotFound, ServiceError
 from hanami_core.network import NetworkState, Template
 from hanami_core.queue import Job
 from hanami_core.runtime import Runtime
 from hanami_core.stash import StashKey
 from hanami_core.storage.database import ACTIVE, atomic
+from hanami_core.storage.failures import storage_failure
 from hanami_plugins.clusters import locks
 from hanami_plugins.clusters.keeper import Keeper
 from hanami_plugins.clusters.live_cluster import Attachment, LiveCluster, State
@@ -53,7 +54,7 @@ class _Known(NamedTuple):
 
 
 class LiveClusters:
-    """All live networks of a sidecar. Every method may block, except `look` and `detach`."""
+    """All live networks of a sidecar. Every method may block, except `look`, `flush` and `detach`."""
 
     def __init__(self, runtime: Runtime) -> None:
         """Start the threads that store, evict and watch."""
@@ -102,6 +103,18 @@ class LiveClusters:
         Once the future is done, `attachment` holds what was true at some moment after the call.
         """
         return self._watcher.look(attachment)
+
+    def flush(self, live: LiveCluster) -> Future[None]:
+        """Begin to store, in a thread, what a network has learned until now; the future is done when it is stored.
+
+        It fails with a `ServiceError` if that can not be stored, and with a `Conflict` if it was dropped.
+        """
+        return self._keeper.request(live)
+
+    def unstorable(self) -> int:
+        """Return how many networks could not be stored when that was last tried."""
+        with self._registry:
+            return sum(live.unstorable is not None for live in self._live.values())
 
     def attachments(self, uuids: set[str] | None = None) -> list[Attachment]:
         """Return the holds of all sessions, or of those on some clusters."""
@@ -208,7 +221,7 @@ class LiveClusters:
         """
         if live.state is not State.EVICTED:
             live.move(State.EVICTED)
-            live.stored = live.changes
+            live.lost, live.stored = live.unsaved, live.changes
         if self._live.get(live.uuid) is live:
             del self._live[live.uuid]
 
@@ -236,7 +249,11 @@ class LiveClusters:
                 self.evict(live)
                 return
             known = _Known.of(live)
-        self._write(live, known, atomic())
+        try:
+            self._write(live, known, atomic())
+        except Exception as error:
+            live.unstorable = storage_failure(error) or ServiceError("network_not_stored")
+            raise
 
     def _write(self, live: LiveCluster, known: _Known, commit: AbstractContextManager[Any]) -> None:
         before = live.version
@@ -254,7 +271,7 @@ class LiveClusters:
         except BaseException:
             live.version = before
             raise
-        live.stored = known.changes
+        live.stored, live.unstorable = known.changes, None
 
     def _wanted(self, live: LiveCluster) -> bool:
         return self._runtime.queue.has_partition(live.uuid)

@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Any
 
 from hanami_core.compute import LiveNetwork
+from hanami_core.errors import ServiceError
 from hanami_plugins.clusters import locks
 from hanami_plugins.clusters.locks import Rank
 
@@ -60,7 +61,8 @@ class LiveCluster:
     counts what was learned, `stored` is what it was in the stored state. `version` is never behind that of the
     cluster's row, but for networks that were evicted. `works` counts the tasks that have begun to work with the
     network; who has looked at the row finds out by it whether a task has come in between. `light` is for those who run
-    frames: by what a frame does, how many values it may have to be a light one.
+    frames: by what a frame does, how many values it may have to be a light one. `unstorable` tells why the last attempt
+    to store the network failed, until one succeeds. `lost` tells of an evicted network that something was not stored.
     """
 
     uuid: str
@@ -76,6 +78,8 @@ class LiveCluster:
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     closed: bool = False
+    lost: bool = False
+    unstorable: ServiceError | None = None
     _network: LiveNetwork | None = None
 
     @property
@@ -93,6 +97,16 @@ class LiveCluster:
     def unsaved(self) -> bool:
         """Tell whether the network knows more than its stored state."""
         return self.changes != self.stored
+
+    def require_storable(self) -> None:
+        """Refuse to learn what can not be stored.
+
+        Raises:
+            ServiceError: the reason.
+        """
+        failure = self.unstorable
+        if failure is not None:
+            raise type(failure)(failure.code, **failure.parameters)  # one of its own for each thread
 
     def close(self) -> None:
         """Free what the network holds on its host; the caller holds `lock` and has evicted it.

@@ -6,6 +6,7 @@ from typing import Any
 
 import peewee
 
+from hanami_core.queue import Task
 from hanami_core.storage.database import BlobField, OwnedRecord
 
 TASK_MODE, DIRECT_MODE = "TASK", "DIRECT"
@@ -32,6 +33,8 @@ class Cluster(OwnedRecord):
     blocks = peewee.BigIntegerField(default=0)
     sections = peewee.BigIntegerField(default=0)
     metrics = peewee.TextField(default="{}")
+    pending: Task | None = None
+    """Not stored: tells whoever has changed the cluster which task is still to finish that."""
 
     @classmethod
     def holding(cls) -> Any:

@@ -68,24 +68,31 @@ class ClusterMetrics(ClusterAnswer):
     metrics: dict[str, float]
 
 
+class MovedCluster(ClusterAnswer, kw_only=True):
+    """A cluster that moves; `task_uuid` names the task that is still to do it, otherwise it is missing."""
+
+    task_uuid: str | msgspec.UnsetType = msgspec.UNSET
+
+
 class ModeAnswer(msgspec.Struct):
-    """A cluster's new mode."""
+    """A cluster's new mode; `task_uuid` names the task that still stores what direct mode trained, or is missing."""
 
     created_at: Moment
     name: str
     new_state: Literal["TASK", "DIRECT"]
     uuid: str
+    task_uuid: str | msgspec.UnsetType = msgspec.UNSET
 
 
 def routes() -> list[Route]:
     """Return all routes."""
     return [
-        Route("POST", PREFIX, "clusters.create", CreateCluster, ClusterAnswer, create),
+        Route("POST", PREFIX, "clusters.create", CreateCluster, ClusterAnswer, create, keyed=True),
         Route("GET", PREFIX, "clusters.get", ByUuid, ClusterMetrics, get),
         Route("DELETE", PREFIX, "clusters.delete", ByUuid, Empty, delete),
         Route("GET", f"{PREFIX}/all", "clusters.list", Paging, Listing, list_all),
         Route("PUT", f"{PREFIX}/set_mode", "clusters.set_mode", SetMode, ModeAnswer, set_mode),
-        Route("PUT", f"{PREFIX}/switch_host", "clusters.switch_host", SwitchHost, ClusterAnswer, switch_host),
+        Route("PUT", f"{PREFIX}/switch_host", "clusters.switch_host", SwitchHost, MovedCluster, switch_host),
         visibility_route(PREFIX, "clusters", Cluster, MISSING),
     ]
 
@@ -132,7 +139,8 @@ def set_mode(call: Call, request: SetMode) -> ModeAnswer:
     """Switch between task mode and direct mode."""
     new = cast(Mode, request.new_state)
     cluster = service.set_mode(call.runtime, call.access, request.uuid, new)
-    return ModeAnswer(Moment(cluster.created_at), cluster.name, new, cluster.uuid)
+    pending = msgspec.UNSET if cluster.pending is None else str(cluster.pending.uuid)
+    return ModeAnswer(Moment(cluster.created_at), cluster.name, new, cluster.uuid, pending)
 
 
 def switch_host(call: Call, request: SwitchHost) -> dict[str, Any]:
@@ -141,4 +149,5 @@ def switch_host(call: Call, request: SwitchHost) -> dict[str, Any]:
     hexagons = len(service.template_of(cluster).hexagons)
     if request.hexagon_id is not None and request.hexagon_id >= hexagons:
         raise NotFound("hexagon_missing", uuid=cluster.uuid, hexagon=request.hexagon_id)
-    return owned_answer(service.move_cluster(call.runtime, call.access, request.cluster_uuid, request.host_uuid))
+    moved = service.move_cluster(call.runtime, call.access, request.cluster_uuid, request.host_uuid)
+    return owned_answer(moved) | ({} if moved.pending is None else {"task_uuid": moved.pending.uuid})

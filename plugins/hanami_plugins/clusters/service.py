@@ -20,7 +20,7 @@ from hanami_core.compute.placement import place, require_hosts
 from hanami_core.errors import BadRequest, Conflict, LeaseLost, NotFound, TemplateError
 from hanami_core.events import ClusterCreated, ClusterDeleted
 from hanami_core.network import NetworkState, StateHead, Template, in_a_line
-from hanami_core.queue import Task
+from hanami_core.queue import OPEN, Task
 from hanami_core.runtime import Runtime
 from hanami_core.sharing import Visibility
 from hanami_core.sharing import set_visibility as share
@@ -302,6 +302,7 @@ def set_mode(runtime: Runtime, access: Access, uuid: str, new: Mode) -> Cluster:
     Raises:
         NotFound: if there is no such cluster that the actor may change.
         Conflict: if direct mode is on already, or tasks are still to be done.
+        ServiceError: if what direct mode trained could not be stored.
     """
     cluster = get_cluster(access, uuid, "write")
     settled: Task | None = None
@@ -319,10 +320,19 @@ def set_mode(runtime: Runtime, access: Access, uuid: str, new: Mode) -> Cluster:
             raise NotFound(MISSING, uuid=cluster.uuid)
         if new == TASK_MODE and mode == DIRECT_MODE and not open_tasks:
             settled = queue.enqueue("settle", cluster.uuid, access.actor, cluster.name, Nothing(), 1)
+        elif new == TASK_MODE:
+            # Whoever has asked before may have given up waiting for it.
+            settled = next((task for task in open_tasks if task.kind == "settle"), None)
         _tell_host(runtime, cluster)
-    if settled is not None:
-        queue.wait(settled.uuid, SETTLE_SECONDS)
     cluster.mode = new
+    return _changed(runtime, cluster, settled)
+
+
+def _changed(runtime: Runtime, cluster: Cluster, task: Task | None, *, waits: bool = True) -> Cluster:
+    """Return a cluster after the task that changes it, or with that task as `pending` if it takes long."""
+    if task is not None:
+        state = runtime.queue.outcome(task.uuid, SETTLE_SECONDS) if waits else task.state
+        cluster.pending = task if state in OPEN else None
     return cluster
 
 
@@ -332,11 +342,12 @@ def _tell_host(runtime: Runtime, cluster: Cluster) -> None:
 
 
 def move_cluster(runtime: Runtime, access: Access, uuid: str, host_uuid: str) -> Cluster:
-    """Move a cluster to another host; one that is idle is there when this returns.
+    """Move a cluster to another host; one that is idle is there when this returns, or has the move as `pending`.
 
     Raises:
         NotFound: if there is no such cluster that the actor may change, or no such host.
         Conflict: if the cluster has no network or is in direct mode, or the host has no rules for it.
+        ServiceError: if the cluster was idle, and could not be moved.
     """
     cluster = get_cluster(access, uuid, "write")
     host = _host_that_runs(runtime, template_of(cluster), host_uuid)
@@ -349,9 +360,10 @@ def move_cluster(runtime: Runtime, access: Access, uuid: str, host_uuid: str) ->
         if get_cluster(access, uuid, "write").mode == DIRECT_MODE:
             raise Conflict("cluster_in_direct_mode", uuid=cluster.uuid)
         idle = len(runtime.queue.open_tasks(cluster.uuid)) == 1
-    if idle:
-        runtime.queue.wait(task.uuid, SETTLE_SECONDS)
-    return Cluster.get(Cluster.uuid == cluster.uuid)
+    pending = _changed(runtime, cluster, task, waits=idle).pending
+    cluster = Cluster.get(Cluster.uuid == cluster.uuid)
+    cluster.pending = pending
+    return cluster
 
 
 def _host_that_runs(runtime: Runtime, template: Template, host_uuid: str) -> ComputeHost:

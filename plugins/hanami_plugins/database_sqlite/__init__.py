@@ -6,41 +6,43 @@ Writes are durable when they return (``synchronous=FULL``), except inside of `Sq
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import sqlite3
 from collections.abc import Hashable, Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import peewee
 
 from hanami_core import hookimpl
+from hanami_core.errors import ServiceError
 from hanami_core.settings import Setting
 from hanami_core.storage.contract import Database, DatabaseBackend, StorageContext
+from hanami_plugins.database_sqlite.patient import Connection, PatientSqlite, failure_of
 from hanami_plugins.database_sqlite.read_only import ReadOnlySqlite
 
 __all__ = ["SqliteBackend"]
 
 _FILE_NAME = "hanami.db"
 OLDEST = (3, 35)
-PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "cache_size": -8192}
-
-
-class _Connection(sqlite3.Connection):
-    """A connection that can be told from every other one of the process."""
-
-    _numbers = itertools.count()
-
-    def __init__(self, *args: object, **options: object) -> None:
-        super().__init__(*args, **options)  # type: ignore[arg-type]
-        self.number = next(self._numbers)
+LARGEST_LOG = 16 << 20
+"""Bytes of the write-ahead log that are kept when it begins anew; a long reader makes it as long as it takes."""
+PRAGMAS = {
+    "journal_mode": "wal",
+    "synchronous": "full",
+    "foreign_keys": 1,
+    "cache_size": -8192,
+    "journal_size_limit": LARGEST_LOG,
+}
+PROBE_SECONDS = 2.0
+PROBE_ROW = "INSERT INTO section_lock (name, entered) VALUES ('probe', 1) ON CONFLICT (name) DO UPDATE SET entered = 1"
 
 
 class SqliteDatabase(Database):
     """SQLite with write-ahead log and immediate transactions, so that writers wait instead of failing."""
 
-    driver: peewee.SqliteDatabase
+    driver: PatientSqlite
 
     def exclusive(self, name: str) -> AbstractContextManager[object]:
         """Return a transaction; every one locks out all others that may write, whatever the section."""
@@ -70,6 +72,15 @@ class SqliteDatabase(Database):
             return [str(error)]
         return [str(line) for (line,) in lines if line != "ok"]
 
+    def failure(self, error: Exception) -> ServiceError | None:
+        """Say what an error of SQLite means; a query that can not be right is a defect."""
+        return failure_of(error, Path(str(self.driver.database)))
+
+    def probe(self) -> None:
+        """Write a row, and wait for a lock no longer than readiness may take."""
+        with self.driver.hurried(PROBE_SECONDS), self.driver.atomic():
+            self.driver.execute_sql(PROBE_ROW)  # type: ignore[no-untyped-call]
+
     def data_version(self) -> Hashable | None:
         """Return what others have committed, as a number of SQLite's, and how many rows this connection has changed."""
         if self.driver.in_transaction():
@@ -88,20 +99,20 @@ class SqliteBackend:
         """Return the database, with a connection for each thread that asks."""
         if sqlite3.sqlite_version_info < OLDEST:
             raise RuntimeError(f"SQLite {'.'.join(map(str, OLDEST))} or newer is needed, not {sqlite3.sqlite_version}")
-        options = {"timeout": context.settings["database_sqlite.timeout"], "factory": _Connection}
+        options = {"timeout": context.settings["database_sqlite.timeout"], "factory": Connection}
         file = context.data_dir / _FILE_NAME
         if context.read_only:
             return SqliteDatabase(ReadOnlySqlite(file, options["timeout"]))
         # SQLite gives the files beside it the same mode.
         with contextlib.suppress(FileExistsError):
             os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        return SqliteDatabase(peewee.SqliteDatabase(str(file), pragmas=PRAGMAS, lock_type="IMMEDIATE", **options))
+        return SqliteDatabase(PatientSqlite(str(file), pragmas=PRAGMAS, lock_type="IMMEDIATE", **options))
 
 
 @hookimpl
 def hanami_settings() -> list[Setting]:
     """Declare how long a writer waits for another one."""
-    return [Setting("database_sqlite.timeout", float, 15.0, "Seconds that a writer waits for another one", 0.1)]
+    return [Setting("database_sqlite.timeout", float, 5.0, "Seconds that a writer waits for another one", 0.1)]
 
 
 @hookimpl

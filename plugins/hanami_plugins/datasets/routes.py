@@ -159,7 +159,7 @@ def upload_routes(dataset_format: DatasetFormat, max_size: int) -> list[Route]:
         return {"uuid": dataset.uuid} | ({"state": DECODING} if dataset.state == DECODING else {})
 
     return [
-        Route("POST", path, "datasets.create", announced, answered, announce),
+        Route("POST", path, "datasets.create", announced, answered, announce, keyed=True),
         Route("PUT", path, "datasets.finalise", finished, UuidAnswer, finish),
     ]
 

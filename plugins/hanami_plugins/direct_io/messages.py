@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, Protocol
@@ -16,6 +17,11 @@ INPUT, OUTPUT, EXPECTED = 0, 1, 2
 MAX_VALUES = 1 << 20
 PIECE = 1 << 13
 """Values that are converted in one go; protobuf keeps all other threads of the process waiting as long."""
+
+FLUSH = {"flush": True}
+"""The text message, in JSON, that asks for an answer when what was trained is stored."""
+LONGEST_FLUSH = 64
+FLUSHED = '{"success": true}'
 
 _FIELDS = (
     ("bufferName", "TYPE_STRING"),
@@ -41,6 +47,14 @@ class Frame(Protocol):
     targetBufferType: int  # noqa: N815
     numberOfValues: int  # noqa: N815
     values: Sequence[float]
+
+
+def is_flush(message: str) -> bool:
+    """Tell whether a text message is a flush."""
+    try:
+        return len(message) <= LONGEST_FLUSH and bool(json.loads(message) == FLUSH)
+    except ValueError:
+        return False
 
 
 def read_frame(message: bytes | str) -> Frame:

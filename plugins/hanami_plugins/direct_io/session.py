@@ -22,7 +22,7 @@ from hanami_plugins.clusters import Attachment, LiveCluster, LiveClusters, State
 from hanami_plugins.direct_io.buffers import SocketBuffers
 from hanami_plugins.direct_io.formats import MessageFormat, recognised
 from hanami_plugins.direct_io.frames import FrameThreads, is_heavy, note_cost
-from hanami_plugins.direct_io.messages import MAX_VALUES, TRAIN, Frame, values_of
+from hanami_plugins.direct_io.messages import FLUSHED, MAX_VALUES, TRAIN, Frame, is_flush, values_of
 
 __all__ = ["DirectSession"]
 
@@ -36,6 +36,7 @@ MEASURED = 32
 NOT_DIRECT = "cluster_not_direct"
 
 Answer = bytes | Awaitable[bytes]
+Reply = Answer | Awaitable[str]
 Values = npt.NDArray[np.float32]
 
 
@@ -66,6 +67,7 @@ class DirectSession:
         self.refused = refused
         self._buffers = SocketBuffers()
         self._cycles = 0
+        self._taught: LiveCluster | None = None
         self._formats = formats
         self._undecided = len(formats) > 1
         self._use(formats[0])
@@ -74,8 +76,10 @@ class DirectSession:
         self._format = used
         self._acknowledged, self._trained = used.acknowledgement(trained=False), used.acknowledgement(trained=True)
 
-    def receive(self, message: bytes | str) -> Answer:
+    def receive(self, message: bytes | str) -> Reply:
         """Return the answer to one message, now or later."""
+        if isinstance(message, str) and is_flush(message):
+            return self._flush()
         if self._undecided:
             self._undecided = False
             self._use(recognised(self._formats, message))
@@ -84,6 +88,12 @@ class DirectSession:
         live = self._attachment.live
         frame = self._format.read(message, live.inputs, live.outputs)
         return self._fill(frame, live) if live.state is State.DIRECT else self._when_direct(frame)
+
+    async def _flush(self) -> str:
+        """Answer when all that this socket has trained is stored."""
+        if self._taught is not None:
+            await asyncio.wrap_future(self._clusters.flush(self._taught))
+        return FLUSHED
 
     async def _read_in_thread(self, message: bytes | str) -> bytes:
         live = self._attachment.live
@@ -150,6 +160,8 @@ class DirectSession:
         if live.state is not State.DIRECT:
             raise BadRequest(NOT_DIRECT)
         if process == TRAIN:
+            live.require_storable()
+            self._taught = live
             self._buffers.train(live)
             return self._trained
         return self._format.results(live.outputs[0], self._buffers.request(live))

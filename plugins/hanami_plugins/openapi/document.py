@@ -11,6 +11,7 @@ from typing import Any, get_args
 import msgspec
 
 from hanami_core.http import Api, BoundRoute, Events, File, Page, Route, Stream
+from hanami_core.http.keyed import HEADER, LONGEST
 from hanami_core.http.paths import parameters, without_converters
 
 __all__ = ["describe"]
@@ -35,6 +36,13 @@ CONVERTED: dict[str, Schema] = {
     "uuid": {"type": "string", "format": "uuid"},
 }
 """Parameters of paths that are no plain texts, by converter."""
+KEY: Schema = {
+    "name": HEADER,
+    "in": "header",
+    "required": False,
+    "description": "The same call with the same key is carried out once, and answered as the first time for a day.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST},
+}
 
 
 def describe(api: Api, routes: Iterable[BoundRoute], version: str) -> Schema:
@@ -141,6 +149,8 @@ def _operation(bound: BoundRoute, schemas: Mapping[str, Schema]) -> Schema:
     elif route.request is not None:
         known = {parameter["name"] for parameter in given}
         given += [one for one in _parameters(route.request) if one["name"] not in known]
+    if route.keyed:
+        given.append(KEY)
     if given:
         operation["parameters"] = given
     return operation

@@ -64,7 +64,7 @@ class ProjectsAnswer(msgspec.Struct):
 def routes() -> list[Route]:
     """Return all routes."""
     return [
-        Route("POST", PREFIX, "projects.create", CreateProject, ProjectAnswer, create, ADMINS),
+        Route("POST", PREFIX, "projects.create", CreateProject, ProjectAnswer, create, ADMINS, keyed=True),
         Route("GET", PREFIX, "projects.get", ById, ProjectAnswer, get, ADMINS),
         Route("DELETE", PREFIX, "projects.delete", ById, Empty, delete, ADMINS),
         Route("GET", f"{PREFIX}/all", "projects.list", Paging, Listing, list_all, ADMINS),

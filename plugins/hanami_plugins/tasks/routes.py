@@ -72,8 +72,8 @@ class TaskAnswer(msgspec.Struct):
 def routes() -> list[Route]:
     """Return all routes."""
     return [
-        Route("POST", f"{PREFIX}/train", "tasks.train", CreateTrain, TaskAnswer, create_train),
-        Route("POST", f"{PREFIX}/request", "tasks.request", CreateRequest, TaskAnswer, create_request),
+        Route("POST", f"{PREFIX}/train", "tasks.train", CreateTrain, TaskAnswer, create_train, keyed=True),
+        Route("POST", f"{PREFIX}/request", "tasks.request", CreateRequest, TaskAnswer, create_request, keyed=True),
         Route("GET", PREFIX, "tasks.get", TaskOfCluster, TaskAnswer, get),
         Route("DELETE", PREFIX, "tasks.delete", TaskOfCluster, Empty, delete),
         Route("GET", f"{PREFIX}/all", "tasks.list", OfCluster, Listing, list_all),

@@ -19,6 +19,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from hanami_core.storage.disk import require_room
+
 MAX_RECORDS = 1 << 20
 """Most records in a journal. Pieces that follow each other share one, so only a scattered upload comes near it."""
 
@@ -83,9 +85,9 @@ def _merged(pieces: Pieces) -> Pieces:
 class Receiver:
     """Writes the pieces of one upload. Several may write to the same upload, from several processes."""
 
-    def __init__(self, place: Place) -> None:
-        """Open the files and create missing ones."""
-        self._place = place
+    def __init__(self, place: Place, reserve: int = 0) -> None:
+        """Open the files and create missing ones; so many bytes of the disk stay free."""
+        self._place, self._reserve = place, reserve
         place.data.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._data = os.open(place.data, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         os.ftruncate(self._data, place.size)
@@ -110,6 +112,7 @@ class Receiver:
             raise FileNotFoundError("the upload was removed")
         if position != self._end and journal.st_size >= MAX_RECORDS * _RECORD.size:
             raise OSError("the upload is too scattered")
+        require_room(self._place.data.parent, self._reserve)
         _write(self._data, data, position)
         self._note(position, end)
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hanami_core.access import Access, Actor
-from hanami_core.errors import Conflict, NotFound
+from hanami_core.errors import Conflict, InsufficientStorage, NotFound
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import after_commit, atomic, exclusive
+from hanami_core.storage.disk import free_beyond
 from hanami_plugins.uploads.models import Upload
 from hanami_plugins.uploads.received import Place, Receiver
 
@@ -51,8 +52,12 @@ def create_upload(runtime: Runtime, actor: Actor, related_uuid: str, size: int, 
 
     Raises:
         Conflict: if the actor has too many uploads already.
+        InsufficientStorage: if the disk has not so much room.
     """
     limit = runtime.settings["uploads.open"]
+    free = free_beyond(runtime.settings.data_dir, runtime.settings["storage.reserve"])
+    if size > free:
+        raise InsufficientStorage("upload_without_room", size=size, free=free)
     with exclusive(f"uploads.open/{actor.user_id}"):
         if Upload.active().where(Upload.owner_id == actor.user_id).count() >= limit:
             raise Conflict("uploads_exhausted", user=actor.user_id, limit=limit)
@@ -74,7 +79,7 @@ def open_upload(runtime: Runtime, access: Access, uuid: str) -> Receiver:
     upload = Upload.active().where(own & (Upload.uuid == uuid.lower())).first()
     if upload is None:
         raise NotFound("upload_missing", uuid=uuid)
-    return Receiver(place_of(runtime, upload))
+    return Receiver(place_of(runtime, upload), runtime.settings["storage.reserve"])
 
 
 def uploads_of(related_uuid: str) -> list[Upload]:

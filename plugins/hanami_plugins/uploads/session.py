@@ -7,6 +7,7 @@ import logging
 from hanami_core.access import ANY_ROLE, Access, Action
 from hanami_core.runtime import Runtime
 from hanami_core.sockets import SocketConnection, SocketTarget
+from hanami_core.storage.failures import in_words, storage_failure
 from hanami_plugins.uploads.messages import SUCCESS, failure, read_piece
 from hanami_plugins.uploads.received import Receiver
 from hanami_plugins.uploads.service import open_upload
@@ -36,7 +37,8 @@ class UploadSession:
             return failure(NOT_WRITTEN)
         except OSError as error:
             self._report(error)
-            return failure(NOT_WRITTEN)
+            found = storage_failure(error)
+            return failure(NOT_WRITTEN if found is None else f"{NOT_WRITTEN}: {in_words(found)}")
         return SUCCESS
 
     def _report(self, error: OSError) -> None:

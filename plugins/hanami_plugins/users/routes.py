@@ -38,7 +38,7 @@ class ById(msgspec.Struct, forbid_unknown_fields=True):
 def routes() -> list[Route]:
     """Return all routes."""
     return [
-        Route("POST", PREFIX, "users.create", CreateUser, UserAnswer, create, ROLES),
+        Route("POST", PREFIX, "users.create", CreateUser, UserAnswer, create, ROLES, keyed=True),
         Route("GET", PREFIX, "users.get", ById, UserAnswer, get, ROLES),
         Route("DELETE", PREFIX, "users.delete", ById, Empty, delete, ROLES),
         Route("GET", f"{PREFIX}/all", "users.list", Paging, Listing, list_all, ROLES),

@@ -75,6 +75,13 @@ def guarded(work: Callable[[], int]) -> int:
         print(error, file=sys.stderr)
     except OSError as error:
         print(f"{error.filename or 'system'}: {error.strerror or error}", file=sys.stderr)
+    except Exception as error:
+        from hanami_core.storage.failures import in_words, storage_failure
+
+        failure = storage_failure(error)
+        if failure is None:
+            raise
+        print(in_words(failure, error), file=sys.stderr)
     return 1
 
 

@@ -19,6 +19,7 @@ from hanami_core.errors import BadRequest, InternalError, VisibleError
 from hanami_core.http import Api
 from hanami_core.runtime import Runtime
 from hanami_core.sockets import OpenSession, SocketConnection, SocketRequest, SocketSession, SocketTarget
+from hanami_core.storage.failures import storage_failure
 from hanami_server.gate import identify
 from hanami_server.sidecar import dialect
 from hanami_server.sidecar.permits import Permit
@@ -133,6 +134,6 @@ def _guarded(decide: Callable[[], Outcome], api: Callable[[], Api]) -> Outcome:
         return decide()
     except VisibleError as error:
         return Refused(error, api())
-    except BaseException:
+    except BaseException as error:
         log.exception("websocket was not opened")
-        return Refused(InternalError("socket_failed"), api())
+        return Refused(storage_failure(error) or InternalError("socket_failed"), api())

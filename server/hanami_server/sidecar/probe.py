@@ -1,6 +1,7 @@
 """Proves that a host computes: trains and asks a tiny network, through the same rules as any cluster.
 
-Must not touch the database; the answer is the host's, not the server's.
+What the cheap checks of plugins find in this process counts, too. Must not touch the database; the answer is the
+host's, not the server's.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from hanami_core.compute import ComputeHost
 from hanami_core.network import Input, Output, Position, Settings, Template
 from hanami_core.runtime import Runtime
+from hanami_server.health import CheapChecks
 
 __all__ = ["Probe"]
 
@@ -35,6 +37,7 @@ class Probe:
         """Prove a started host."""
         self._runtime = runtime
         self._host = host
+        self._checks = CheapChecks(runtime)
         self._lock = threading.Lock()
         self._answer: dict[str, Any] = {}
         self._until = 0.0
@@ -53,6 +56,9 @@ class Probe:
             self._compute()
         except BaseException as error:
             return {"ready": False, "reason": str(error) or type(error).__name__}
+        findings = self._checks.findings()
+        if findings:
+            return {"ready": False, "reason": "; ".join(findings)}
         return {"ready": True, "milliseconds": round((time.perf_counter() - begin) * 1000, 3)}
 
     def _compute(self) -> None:

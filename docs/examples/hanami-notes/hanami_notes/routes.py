@@ -75,7 +75,7 @@ def routes(largest_file: int) -> list[Route]:
     route = partial(Route, api="notes")
     return [
         route("GET", "", "notes.list", Paging, Listing, show_all),
-        route("POST", "", "notes.create", NewNote, Shown, create, status=201),
+        route("POST", "", "notes.create", NewNote, Shown, create, status=201, keyed=True),
         route("GET", "/events", "notes.follow", Since, Events, follow),
         route("GET", "/{uuid:uuid}", "notes.get", OneNote, Shown, show),
         route("PATCH", "/{uuid:uuid}", "notes.change", Change, Shown, change),

@@ -1,0 +1,183 @@
+"""F25: duplicate submit, client retry after timeout, same Idempotency-Key with other body.
+
+Injected by sending calls again, side by side, and after a kill at each write to the disk. Exactly one task; 409 on
+mismatch.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hanami_core.http.keyed import KEPT_SECONDS, KeyedCall, forget
+from hanami_core.queue import Task
+from hanami_plugins.checkpoints import service as checkpoints
+from hanami_plugins.clusters import Cluster
+from hanami_plugins.datasets.models import Dataset
+from hanami_plugins.projects.models import Project
+from hanami_plugins.uploads import Upload
+from tests.faults.kit import keyed
+from tests.plugins.test_checkpoints import Site, kernels
+from tests.whole import Whole
+
+__all__ = ["kernels"]
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> Iterator[Whole]:
+    with Whole(tmp_path) as opened:
+        yield opened
+
+
+def test_the_same_call_is_carried_out_once_and_answered_twice(whole: Whole) -> None:
+    first, second = (keyed(whole, "key", "POST", "cluster", name="reader") for _ in range(2))
+    assert (first.status_code, first.text) == (second.status_code, second.text)
+    assert [answer.headers["idempotency-replayed"] for answer in (first, second)] == ["false", "true"]
+    assert "idempotency-replayed" not in whole.call("GET", "cluster/all").headers
+    assert first.headers["content-type"] == second.headers["content-type"]
+    assert Cluster.select().count() == 1
+
+
+def test_everything_that_creates_takes_keys(whole: Whole) -> None:
+    csv = {"name": "table", "input_data_size": 8}
+    for _ in range(2):
+        assert keyed(whole, "a", "POST", "dataset/upload/csv", **csv).status_code == 200
+        assert keyed(whole, "b", "POST", "project", id="physics", name="physics").status_code == 200
+        answer = keyed(whole, "c", "POST", "user", id="somebody", name="somebody", password="a long passphrase")
+        assert answer.status_code == 200
+        v04 = {"name": "fourth", "inputLength": 8}
+        assert keyed(whole, "d", "POST", "/control/v1/csv/dataset", **v04).status_code in (200, 400)
+    assert (Upload.select().count(), Project.active().count()) == (Dataset.select().count(), 1)
+
+
+def test_routes_that_create_are_keyed(whole: Whole) -> None:
+    """Logins and places of users answer with tokens, which are secrets, and checks create nothing."""
+    posts = [bound for bound in whole.runtime.routes if bound.route.method == "POST"]
+    without = {bound.route.action for bound in posts if not bound.route.keyed}
+    assert without == {"tokens.create", "memberships.add", "datasets.check"}
+
+
+def test_a_key_belongs_to_its_call(whole: Whole) -> None:
+    keyed(whole, "key", "POST", "cluster", name="reader")
+    others = [
+        keyed(whole, "key", "POST", "cluster", name="other"),
+        keyed(whole, "key", "POST", "project", id="reader", name="reader"),
+    ]
+    text = "This Idempotency-Key was used for another call"
+    assert [(answer.status_code, answer.text) for answer in others] == [(409, text)] * 2
+    assert (Cluster.select().count(), Project.active().count()) == (1, 0)
+
+
+def test_keys_are_those_of_an_actor(whole: Whole) -> None:
+    member = whole.member("somebody")
+    uuids = {keyed(whole, "key", "POST", "cluster", as_token=who, name="mine").json["uuid"] for who in (None, member)}
+    assert len(uuids) == Cluster.select().count() == 2
+
+
+def test_what_was_refused_may_be_tried_again(whole: Whole) -> None:
+    taken = whole.call("POST", "cluster", name="reader").json["uuid"]
+    assert keyed(whole, "key", "POST", "cluster", name="reader").status_code == 409
+    assert KeyedCall.select().count() == 0
+    whole.call("DELETE", "cluster", uuid=taken)
+    assert keyed(whole, "key", "POST", "cluster", name="reader").status_code == 200
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "t\tab", "käse"])
+def test_what_is_no_key_is_refused(whole: Whole, key: str) -> None:
+    answer = keyed(whole, key, "POST", "cluster", name="reader")
+    assert (answer.status_code, answer.text) == (400, "Idempotency-Key must have 1 to 255 printable characters")
+    assert Cluster.select().count() == 0
+
+
+def test_of_calls_at_the_same_time_one_is_carried_out(whole: Whole) -> None:
+    together = threading.Barrier(8)
+
+    def send(_: int) -> Any:
+        together.wait(10.0)
+        try:
+            return keyed(whole, "key", "POST", "cluster", name="reader").text
+        finally:
+            whole.runtime.database.disconnect()
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(send, range(8)))
+    assert len(set(answers)) == 1
+    assert json.loads(answers[0])["uuid"] == Cluster.get().uuid
+    assert Cluster.select().count() == 1
+
+
+def test_neither_keys_nor_passphrases_can_be_read(whole: Whole, tmp_path: Path) -> None:
+    secret = "a long passphrase nobody knows"
+    keyed(whole, "my-secret-key", "POST", "user", id="somebody", name="somebody", password=secret)
+    assert KeyedCall.select().count() == 1
+    content = b"".join(path.read_bytes() for path in tmp_path.glob("hanami.db*"))
+    assert b"somebody" in content
+    assert b"my-secret-key" not in content
+    assert secret.encode() not in content
+
+
+def test_keys_go_after_a_day(whole: Whole) -> None:
+    keyed(whole, "old", "POST", "cluster", name="older")
+    keyed(whole, "new", "POST", "cluster", name="newer")
+    old = KeyedCall.select().order_by(KeyedCall.created_at).first()
+    KeyedCall.update(created_at=old.created_at - KEPT_SECONDS - 1.0).where(KeyedCall.key == old.key).execute()
+    forget(whole.runtime)
+    assert KeyedCall.select().count() == 1
+    assert keyed(whole, "new", "POST", "cluster", name="newer").status_code == 200
+
+
+def test_a_call_that_waits_is_visible_to_whom_it_waits_for(
+    tmp_path: Path, kernels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A save waits for its task, which nobody sees before the commit; its answer comes in a transaction of its own."""
+    with Site(tmp_path, kernels) as site:
+        cluster = site.add()
+        seen: list[int] = []
+
+        def work() -> None:
+            while not seen:
+                seen.extend(row.status is None for row in KeyedCall.select())
+            busy = keyed(site, "key", "POST", "cluster/save", name="first", cluster_uuid=cluster)
+            seen.append(busy.status_code)
+            site.work()
+            site.runtime.database.disconnect()
+
+        other = threading.Thread(target=work)
+        other.start()
+        first = keyed(site, "key", "POST", "cluster/save", name="first", cluster_uuid=cluster)
+        other.join()
+        again = keyed(site, "key", "POST", "cluster/save", name="first", cluster_uuid=cluster)
+        assert seen == [True, 409]
+        assert (first.status_code, first.text) == (again.status_code, again.text)
+        assert Task.select().count() == 1
+        monkeypatch.setattr(checkpoints, "SETTLE_SECONDS", 0.0)
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+@pytest.mark.parametrize("fault", ["pwrite64:when=1", "pwrite64:when=9", "fdatasync:when=2", "fdatasync:when=99"])
+def test_a_kill_never_makes_it_happen_twice(tmp_path: Path, fault: str) -> None:
+    """At a write of the transaction, when it is all in the log, and when it is done but not answered."""
+    with Whole(tmp_path):
+        pass
+    program = [sys.executable, "-m", "tests.faults.kit", str(tmp_path), fault]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=120)
+    assert done.stdout == "armed\n", done.stderr
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    with Whole(tmp_path) as whole:
+        before = Cluster.select().count()
+        assert before == fault.startswith("fdatasync")
+        answer = keyed(whole, "key", "POST", "cluster", name="reader")
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["idempotency-replayed"] == ("true" if before else "false")
+        assert Cluster.get().uuid == answer.json["uuid"]
+        assert Cluster.select().count() == 1
