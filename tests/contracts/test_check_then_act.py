@@ -305,6 +305,8 @@ UNSEEN = {
     "service.py:trim": "rows that are too many, if there are some",
     "partitions.py:change": "the partition was locked by the write before",
     "contract.py:_locked": "the row that was just made",
+    "keyed.py:_note": "the row of this call, which goes only after a day",
+    "keyed.py:forget": "keys that are old, if there are some",
 }
 
 

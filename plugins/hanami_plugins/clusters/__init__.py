@@ -134,7 +134,7 @@ def _live_networks(runtime: Runtime) -> list[Sample]:
 
 @hookimpl
 def hanami_checks(runtime: Runtime) -> list[Check]:
-    """Look for clusters without a queue and for what deleted ones have left; in a sidecar, for what can not be stored."""
+    """Look for clusters without a queue and for leftovers of deleted ones; in a sidecar, for what can not be stored."""
 
     def unstorable() -> Iterator[Finding]:
         count = runtime.stash[LIVE].unstorable()
