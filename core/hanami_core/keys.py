@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hanami_core.errors import StartupError
+from hanami_core.syncing import sync
 
 if TYPE_CHECKING:
     from hanami_core.runtime import Runtime
@@ -52,6 +53,7 @@ def create_key(file: Path) -> None:
         pass
     finally:
         temporary.unlink()
+    sync(file.parent)
 
 
 def read_key(file: Path) -> bytes:

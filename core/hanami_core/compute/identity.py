@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from hanami_core.errors import StartupError
+from hanami_core.syncing import sync
 
 __all__ = ["host_uuid", "host_uuids"]
 
@@ -56,8 +57,4 @@ def _create(path: Path, content: str) -> None:
         os.fsync(file.fileno())
         with contextlib.suppress(FileExistsError):
             os.link(file.name, path)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    sync(path.parent, path.parent.parent)

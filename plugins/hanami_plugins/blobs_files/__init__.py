@@ -13,6 +13,7 @@ from hanami_core.ids import new_uuid
 from hanami_core.runtime import Runtime
 from hanami_core.storage.blob_stores import BlobBackend, BlobStore, LocalFile, PlainFile
 from hanami_core.storage.contract import StorageContext
+from hanami_core.syncing import sync
 
 __all__ = ["FileBackend", "FileBlobStore"]
 
@@ -24,6 +25,7 @@ class FileBlobStore:
         """Use a folder, which is made when it is needed."""
         self._blobs = root / "blobs"
         self._staging = root / "staging"
+        self._is_durable = False  # whether the folder of the blobs, which may be new, has a name for ever
 
     def stage(self) -> Path:
         """Return a new, empty file."""
@@ -32,13 +34,15 @@ class FileBlobStore:
         return path
 
     def commit(self, staged: Path, blob: str) -> None:
-        """Sync the content, rename the file, sync the folder."""
+        """Sync the content, rename the file, sync the folders."""
         final = self.path(blob)
         private(final.parent)
-        _sync(staged)
+        sync(staged)
         staged.replace(final)
-        _sync(final.parent)
-        _sync(final.parent.parent)
+        sync(final.parent, self._blobs)
+        if not self._is_durable:
+            sync(self._blobs.parent)
+            self._is_durable = True
 
     def fetch(self, blob: str) -> LocalFile:
         """Return the file itself; its times tell whether it was changed."""
@@ -99,11 +103,3 @@ def hanami_checks(runtime: Runtime) -> list[Check]:
 def hanami_blob_stores() -> list[BlobBackend]:
     """Add ``files``."""
     return [FileBackend()]
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

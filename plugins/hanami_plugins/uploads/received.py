@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hanami_core.storage.disk import require_room
+from hanami_core.syncing import sync
 
 MAX_RECORDS = 1 << 20
 """Most records in a journal. Pieces that follow each other share one, so only a scattered upload comes near it."""
@@ -151,11 +152,8 @@ class Receiver:
         if os.fstat(self._journal).st_size // _RECORD.size + len(pieces) <= MAX_RECORDS:
             os.write(self._append, b"".join(_RECORD.pack(start, end, _FOR_EVER, 0) for start, end in pieces.tolist()))
         os.fsync(self._journal)
-        folder = os.open(self._place.data.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        folder = self._place.data.parent
+        sync(folder, folder.parent)
 
 
 def _write(descriptor: int, data: bytes, position: int) -> None:
