@@ -157,12 +157,20 @@ def _headers(token: str, body: str | None) -> dict[str, str]:
 
 
 def send_over(
-    session: requests.Session, method: str, url: str, retry: float, *, once: bool, keys: Keys, **options: Any
+    session: requests.Session,
+    method: str,
+    url: str,
+    retry: float,
+    *,
+    harmless: bool,
+    once: bool,
+    keys: Keys,
+    **options: Any,
 ) -> bytes:
     """Send one request over `session`; no answer is a `ConnectionFailedException`.
 
-    A GET is repeated for `retry` seconds when the connection broke off or a proxy found no server, at first at once:
-    the server may close an idle connection at the very moment it is used again. So is what is carried out `once`
+    What is `harmless` is repeated for `retry` seconds when the connection broke off, a proxy found no server, or the
+    server is too busy, at first at once: it may close an idle connection at the very moment it is used again. So is what is carried out `once`
     because of its key, if the server is known to understand keys. Others are not, they may have been carried out, and
     neither is what took too long.
     """
@@ -171,7 +179,7 @@ def send_over(
     key = uuid4().hex if method == "POST" else ""
 
     def worth(error: Exception) -> bool:
-        return (method == "GET" or (once and keys.understood)) and _is_passing(error)
+        return (harmless or (once and keys.understood)) and _is_passing(error)
 
     try:
         return persist(lambda: send(method, url, session=session, key=key, keys=keys, **options), worth, retry)

@@ -250,6 +250,7 @@ class Session:
             method,
             url,
             self._retry,
+            harmless=method == "GET" or path == "/token",  # a login may be tried again
             once=_http.creates(method, path),
             keys=self._keys,
             token=token,

@@ -204,6 +204,13 @@ def test_get_is_repeated_while_a_proxy_finds_no_server(server: FakeServer, clien
     assert len(server.requests) == 4
 
 
+def test_a_login_is_repeated_while_too_many_others_log_in(server: FakeServer, client: Client) -> None:
+    login, busy = server.answers["POST", f"{API}/token"], [Answer(503, "Too many logins at once")] * 2
+    server.answers["POST", f"{API}/token"] = lambda request: busy.pop() if busy else login(request)
+    client.login()
+    assert len(server.logins) == 3
+
+
 def test_get_gives_up_at_the_deadline(server: FakeServer) -> None:
     server.on("GET", "/host/all", "starting", status=503)
     with Client(server.address, "asdf", "asdfasdf", retry=0.3) as client:
