@@ -170,9 +170,9 @@ def send_over(
     """Send one request over `session`; no answer is a `ConnectionFailedException`.
 
     What is `harmless` is repeated for `retry` seconds when the connection broke off, a proxy found no server, or the
-    server is too busy, at first at once: it may close an idle connection at the very moment it is used again. So is what is carried out `once`
-    because of its key, if the server is known to understand keys. Others are not, they may have been carried out, and
-    neither is what took too long.
+    server is too busy, at first at once: it may close an idle connection at the very moment it is used again. So is
+    what is carried out `once` because of its key, if the server is known to understand keys. Others are not, they may
+    have been carried out, and neither is what took too long.
     """
     import requests
 
