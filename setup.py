@@ -112,6 +112,7 @@ setup(
                 "openapi",
                 "policy_file",
                 "projects",
+                "quotas",
                 "tasks",
                 "template_hexagons",
                 "uploads",

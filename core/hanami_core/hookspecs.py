@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import peewee
 
     from hanami_core.access import Action, Actor, Rule
+    from hanami_core.admission import Claim
     from hanami_core.checks import Check
     from hanami_core.compute import ComputeHost, NetworkRules
     from hanami_core.compute.placement import PlacementRequest
@@ -37,9 +38,7 @@ if TYPE_CHECKING:
     from hanami_core.storage.blob_stores import BlobBackend
     from hanami_core.storage.contract import DatabaseBackend
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Lifecycle
-# ---------------------------------------------------------------------------------------------------------------------
+# -- lifecycle ---------------------------------------------------------------------------------------------------------
 
 
 @hookspec
@@ -145,15 +144,10 @@ def hanami_hookspecs() -> object:
         @hookimpl
         def hanami_hookspecs():
             return Hooks
-
-        def panels(runtime, note):
-            return [found.item for found in runtime.plugins.extension("notes_panels", note=note)]
     """
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Storage
-# ---------------------------------------------------------------------------------------------------------------------
+# -- storage -----------------------------------------------------------------------------------------------------------
 
 
 @hookspec
@@ -214,9 +208,7 @@ def hanami_blob_stores(settings: Settings) -> Iterable[BlobBackend]:
     """
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Identity
-# ---------------------------------------------------------------------------------------------------------------------
+# -- identity ----------------------------------------------------------------------------------------------------------
 
 
 @hookspec
@@ -272,9 +264,24 @@ def hanami_access_rules(runtime: Runtime, actor: Actor, action: Action) -> Itera
     """
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Data
-# ---------------------------------------------------------------------------------------------------------------------
+@hookspec
+def hanami_admit(runtime: Runtime, claim: Claim) -> None:
+    """Refuse what would be too much for somebody, in the transaction that stores it. See `hanami_core.admission`.
+
+    :param runtime: the process' runtime.
+    :param claim: who is about to get how much more of what.
+    :failure: a visible error is the refusal, which the caller gets; anything else is logged and refuses it, too.
+
+    Example::
+
+        @hookimpl
+        def hanami_admit(runtime, claim):
+            if claim.resource == "disk" and claim.amount > runtime.settings["thrift.largest"]:
+                raise InsufficientStorage("quota_space_exhausted", who=claim.owner_id)
+    """
+
+
+# -- data --------------------------------------------------------------------------------------------------------------
 
 
 @hookspec
@@ -292,17 +299,14 @@ def hanami_dataset_formats() -> Iterable[DatasetFormat]:
     """
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Compute
-# ---------------------------------------------------------------------------------------------------------------------
+# -- compute -----------------------------------------------------------------------------------------------------------
 
 
 @hookspec
 def hanami_compute_hosts(settings: Settings, runtime: Runtime) -> Iterable[ComputeHost]:
     """Add logical hosts. Each gets a sidecar process.
 
-    Called in every process, the api included, so it must not import a compute library: how many hosts there are is said
-    by a setting, or by a look at ``/dev`` or ``/proc``.
+    Called in every process, so it must not import a compute library: settings, ``/dev`` or ``/proc`` tell how many.
 
     :param settings: all settings.
     :param runtime: the process' runtime.
@@ -384,9 +388,7 @@ def hanami_task_kinds() -> Iterable[TaskKind]:
     """
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Http
-# ---------------------------------------------------------------------------------------------------------------------
+# -- http --------------------------------------------------------------------------------------------------------------
 
 
 @hookspec
@@ -438,9 +440,7 @@ def hanami_socket_targets() -> Iterable[SocketTarget]:
     """
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Observe
-# ---------------------------------------------------------------------------------------------------------------------
+# -- observe -----------------------------------------------------------------------------------------------------------
 
 
 @hookspec

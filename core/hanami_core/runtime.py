@@ -18,6 +18,7 @@ from types import ModuleType
 import peewee
 
 from hanami_core import localsocket
+from hanami_core.admission import Claim
 from hanami_core.clock import Clock, SystemClock
 from hanami_core.compute import ComputeHost, HostContext, NetworkRules, rules
 from hanami_core.compute.descriptions import Describer
@@ -192,6 +193,10 @@ class Runtime:
         while working != (working := self.plugins.working()):
             self.routes = RouteTable(self.apis, self.plugins.routes(self, self.apis))
 
+    def all_models(self) -> list[type[peewee.Model]]:
+        """Return the models of core and of all working plugins."""
+        return [*CORE_MODELS, *self.models.values()]
+
     def owners(self) -> list[Owner]:
         """Return whose tables there are: core, then the plugins in the order of their start."""
         found = [Owner("core", Path(__file__).parent / "migrations", CORE_MODELS)]
@@ -234,6 +239,14 @@ class Runtime:
             )
         )
         self._describer = Describer(self.settings.data_dir, self.compute)
+
+    def admit(self, claim: Claim) -> None:
+        """Raise if somebody may not have what they are about to get; called in the transaction that stores it.
+
+        Raises:
+            VisibleError: what the first plugin says that refuses it.
+        """
+        self.plugins.admit(self, claim)
 
     def emit(self, event: Event) -> None:
         """Tell all plugins what happened, when the current transaction is durable; at once outside of one.

@@ -46,6 +46,7 @@ class Task(OwnedRecord):
     last attempt did; `fault` holds code and parameters of that, if it was an error that a client may be told of.
     """
 
+    resource = "tasks"
     kind = peewee.CharField(32)
     payload = peewee.TextField()
     state = peewee.CharField(10, default=QUEUED, index=True)
@@ -68,6 +69,11 @@ class Task(OwnedRecord):
     """Not stored: tells whoever claims the task whether the process that ran it last may have died of it."""
     cause: Exception | None = None
     """Not stored: what a task that has just failed was ended by, for the `ended` of its kind."""
+
+    @classmethod
+    def count_held(cls, mine: peewee.Expression) -> int:
+        """Count the open tasks only."""
+        return int(cls.select().where(mine & cls.state.in_(OPEN)).count())
 
     @property
     def failure(self) -> TaskError | None:

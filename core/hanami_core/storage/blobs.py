@@ -16,16 +16,18 @@ from collections.abc import Hashable, Iterator
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import peewee
 
 from hanami_core.errors import CorruptFile, HanamiError, StartupError, StoreMissing, Unavailable
 from hanami_core.ids import new_uuid
 from hanami_core.storage.blob_stores import BlobStore, BlobStores, LocalFile
-from hanami_core.storage.database import BaseModel, after_commit
+from hanami_core.storage.database import BaseModel, OwnedRecord, after_commit
 
-__all__ = ["Blob", "BlobLease", "Blobs"]
+__all__ = ["Blob", "BlobLease", "Blobs", "bytes_of"]
+
+R = TypeVar("R", bound=OwnedRecord)
 
 REMEMBERED = 4096
 """Blobs of which a process knows that they were verified."""
@@ -41,6 +43,12 @@ class Blob(BaseModel):
     sha256 = peewee.CharField(64)
     references = peewee.IntegerField()
     store = peewee.CharField(64)
+
+
+def bytes_of(rows: peewee.ModelSelect[R], column: peewee.Field) -> int:
+    """Return the size of all blobs together that a column of some rows names."""
+    found = rows.order_by().join(Blob, on=(Blob.uuid == column)).select(peewee.fn.SUM(Blob.size))
+    return int(found.scalar() or 0)
 
 
 class Sealed(NamedTuple):
@@ -120,6 +128,11 @@ class Blobs:
                 self.store.delete(sealed.uuid)
             raise
         self._sealed[staged] = sealed
+
+    def size_of(self, staged: Path) -> int:
+        """Return the bytes of a staged file, be it sealed or not."""
+        sealed = self._sealed.get(staged)
+        return staged.stat().st_size if sealed is None else sealed.size
 
     def adopt(self, staged: Path) -> str:
         """Turn a staged file into a blob with one reference and return its name; seals it if that was not done.

@@ -81,14 +81,29 @@ class Record(BaseModel):
 
 
 class OwnedRecord(Record):
-    """A resource of a user in a project. Rules (`hanami_core.access`) decide who else sees it."""
+    """A resource of a user in a project. Rules (`hanami_core.access`) decide who else sees it.
+
+    `resource` is what its rows count as when somebody limits what a user may have, see `hanami_core.admission`; rows of
+    a model without one are not counted.
+    """
 
     identity: ClassVar[str] = "uuid"
+    resource: ClassVar[str] = ""
     uuid = peewee.CharField(36, unique=True, default=new_uuid)
     project_id = peewee.CharField(256, index=True)
     owner_id = peewee.CharField(256, index=True)
     visibility = peewee.CharField(10, default="private")
     name = peewee.CharField(256)
+
+    @classmethod
+    def count_held(cls, mine: peewee.Expression) -> int:
+        """Return how many rows that meet a condition count towards a limit."""
+        return int(cls.active().where(mine).count())
+
+    @classmethod
+    def bytes_held(cls, mine: peewee.Expression) -> int:
+        """Return how many bytes on the disk belong to the rows that meet a condition."""
+        return 0
 
 
 class SectionLock(BaseModel):

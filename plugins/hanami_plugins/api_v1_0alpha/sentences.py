@@ -89,6 +89,19 @@ PROJECTS = {
     "project_not_empty": "Project with id '{id}' still contains {count} resources, delete them first.",
 }
 
+QUOTAS = {
+    "admission_failed": "The plugin '{plugin}' could not tell whether that is allowed, try again later",
+    "quota_exhausted": (
+        "The {kind} '{id}' has {used} {resource}, {limit} are allowed: delete some, or ask an admin for more"
+    ),
+    "quota_holder_missing": "Validation failed, because one of 'user_id' and 'project_id' is required.",
+    "quota_resource_unknown": "There is no limit of '{resource}', known are: {known}",
+    "quota_space_exhausted": (
+        "The {kind} '{id}' has {used} on the disk and would have {needed}, {limit} are allowed:"
+        " delete something, or ask an admin for more"
+    ),
+}
+
 LOGS = {
     "audit_of_others": "'user_id' can only be set by an admin",
     "errors_for_admins": "only an admin is allowed to request error-logs",
@@ -203,4 +216,4 @@ NETWORKS = {
 }
 
 FEATURES = DATASETS | CLUSTERS | TASKS | FRAMES | NETWORKS
-SENTENCES = REQUESTS | FIELDS | IDENTITY | USERS | PROJECTS | LOGS | HOSTS | MACHINE | OPENAPI | FEATURES
+SENTENCES = REQUESTS | FIELDS | IDENTITY | USERS | PROJECTS | QUOTAS | LOGS | HOSTS | MACHINE | OPENAPI | FEATURES

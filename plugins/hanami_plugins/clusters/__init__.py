@@ -100,7 +100,7 @@ def hanami_shutdown(runtime: Runtime) -> None:
 @hookimpl
 def hanami_task_kinds() -> list[TaskKind]:
     """Add the move between hosts and the return to task mode."""
-    return [TaskKind("switch_host", kinds.switch_host), TaskKind("settle", kinds.settle)]
+    return [TaskKind("switch_host", kinds.switch_host), TaskKind("settle", kinds.settle, exempt=True)]
 
 
 @hookimpl

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import peewee
 
+from hanami_core.storage.blobs import bytes_of
 from hanami_core.storage.database import OwnedRecord
 
 TASK_MODE, DIRECT_MODE = "TASK", "DIRECT"
@@ -18,6 +19,7 @@ class Cluster(OwnedRecord):
     what the rule set tells of its network, as fresh as the last report of a running training.
     """
 
+    resource = "clusters"
     template = peewee.TextField()
     seed = peewee.BigIntegerField()
     host = peewee.CharField(64)
@@ -30,3 +32,8 @@ class Cluster(OwnedRecord):
     blocks = peewee.BigIntegerField(default=0)
     sections = peewee.BigIntegerField(default=0)
     metrics = peewee.TextField(default="{}")
+
+    @classmethod
+    def bytes_held(cls, mine: peewee.Expression) -> int:
+        """Return the size of the stored states."""
+        return bytes_of(cls.active().where(mine), cls.blob)

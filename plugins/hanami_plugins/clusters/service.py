@@ -15,6 +15,7 @@ import msgspec
 import peewee
 
 from hanami_core.access import Access, Actor, Verb
+from hanami_core.admission import Claim
 from hanami_core.compute import ComputeHost
 from hanami_core.compute.placement import place, require_hosts
 from hanami_core.errors import BadRequest, Conflict, NotFound, TemplateError
@@ -75,12 +76,14 @@ def create_cluster(runtime: Runtime, access: Access, name: str, template_text: s
     Raises:
         TemplateError: if the template breaks a rule or no rule set runs it.
         Conflict: if the name is taken among the clusters that the actor sees, or there is no host for it.
+        VisibleError: if a plugin says that the actor has too many clusters.
     """
     require_hosts(runtime)
     template, host = _placed(runtime, access.actor, template_text)
     with exclusive("clusters.names"):
         if access.visible(Cluster, "write").where(Cluster.name == name).exists():
             raise Conflict("cluster_exists", name=name)
+        runtime.admit(Claim.of(access.actor, Cluster.resource))
         cluster = Cluster.create(
             name=name,
             owner_id=access.actor.user_id,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hanami_core.access import Access, Actor
+from hanami_core.admission import DISK, Claim
 from hanami_core.errors import Conflict, NotFound
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import after_commit, atomic, exclusive
@@ -51,11 +52,13 @@ def create_upload(runtime: Runtime, actor: Actor, related_uuid: str, size: int, 
 
     Raises:
         Conflict: if the actor has too many uploads already.
+        VisibleError: if a plugin says that the file is too big for the actor.
     """
     limit = runtime.settings["uploads.open"]
     with exclusive(f"uploads.open/{actor.user_id}"):
         if Upload.active().where(Upload.owner_id == actor.user_id).count() >= limit:
             raise Conflict("uploads_exhausted", user=actor.user_id, limit=limit)
+        runtime.admit(Claim.of(actor, DISK, size))
         return Upload.create(
             name=name, owner_id=actor.user_id, project_id=actor.project_id, related_uuid=related_uuid, size=size
         )
