@@ -92,6 +92,8 @@ CORE_SETTINGS = (
     Setting("queue.background", int, 2, "Tasks without a compute host that run at the same time", 1, 1024),
     Setting("queue.store", float, 5.0, "Seconds between two stored states of a running training", 0.05, 3600.0),
     Setting("sockets.limit", int, 1024, "Websockets that one host serves at the same time", 1, 65536),
+    Setting("sockets.memory", int, 1 << 28, "Bytes of unfinished messages on all websockets of one host", 1 << 24),
+    Setting("sockets.user_memory", int, 1 << 26, "Bytes of unfinished messages on all websockets of a user", 1 << 24),
     Setting("sockets.timeout", float, 30.0, "Seconds that a websocket has for its first message", 0.1, 3600.0),
     Setting("storage.database", str, "sqlite", "Database that is used, by the name that its plugin gives it"),
     Setting("storage.blobs", str, "files", "Store that new blobs go to, by the name that its plugin gives it"),

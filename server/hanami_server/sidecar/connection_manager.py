@@ -30,6 +30,7 @@ from hanami_server.sidecar import dialect
 from hanami_server.sidecar.channel import Channel, Limits
 from hanami_server.sidecar.conversation import Conversation, Services
 from hanami_server.sidecar.handshake import Handshake, Opened, Outcome, Redirect, Refused
+from hanami_server.sidecar.shares import Share
 from hanami_server.sidecar.turns import Turns
 
 __all__ = ["ConnectionManager"]
@@ -59,7 +60,6 @@ class ConnectionManager:
         self._sessions = ThreadPoolExecutor(SESSIONS, "session")
         self._releases = ThreadPoolExecutor(RELEASES, "release")
         self._turns = Turns(asyncio.get_running_loop())
-        self._services = Services(self._sessions, self._release, self._report)
         self._channels: dict[Channel, None] = {}
         self._open_sessions = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -191,8 +191,9 @@ class ConnectionManager:
 
     def _open_session(self, channel: Channel, opened: Opened) -> None:
         self._open_sessions += 1
-        conversation = Conversation(opened.session, opened.blocking, channel, opened.api, self._services)
-        if not channel.open(conversation):
+        services = Services(self._sessions, partial(self._release, opened.share), self._report)
+        conversation = Conversation(opened.session, opened.blocking, channel, opened.api, services)
+        if not channel.open(conversation, opened.share):
             conversation.end()
 
     async def _redirect(self, channel: Channel, outcome: Redirect) -> bool:
@@ -209,8 +210,9 @@ class ConnectionManager:
 
     # -- what conversations ask for -----------------------------------------------------------------------------------
 
-    def _release(self, session: SocketSession) -> None:
+    def _release(self, share: Share, session: SocketSession) -> None:
         self._open_sessions -= 1
+        share.leave()
         self._changed.set()
         self._releases.submit(_close, session)
 

@@ -8,17 +8,20 @@ here but `Handshake.target` may block and runs in threads. Must not know sockets
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from hanami_core.access import Access, Actor
+from hanami_core.admission import SOCKETS, Claim
 from hanami_core.errors import BadRequest, InternalError, VisibleError
 from hanami_core.http import Api
 from hanami_core.runtime import Runtime
 from hanami_core.sockets import SocketConnection, SocketRequest, SocketSession, SocketTarget
 from hanami_server.gate import identify
 from hanami_server.sidecar import dialect
+from hanami_server.sidecar.shares import Share, Shares
 from hanami_server.sidecar.target_paths import TargetPaths
 
 __all__ = ["Handshake", "Opened", "Outcome", "Redirect", "Refused"]
@@ -38,11 +41,12 @@ class Caller(NamedTuple):
 
 @dataclass(frozen=True)
 class Opened:
-    """The session is open; `blocking` tells whether it gets its messages in threads."""
+    """The session is open; `blocking` tells whether it gets its messages in threads, `share` is what it takes."""
 
     session: SocketSession
     blocking: bool
     api: Api
+    share: Share
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,7 @@ class Handshake:
         """Decide for `host`."""
         self._runtime = runtime
         self._host = host
+        self._shares = Shares(runtime.settings["sockets.user_memory"], runtime.settings["sockets.memory"])
         self._paths = TargetPaths(runtime.targets.values())
 
     def target(self, request: SocketRequest) -> tuple[SocketTarget, SocketRequest] | None:
@@ -117,7 +122,20 @@ class Handshake:
             if host not in self._runtime.hosts or hops >= MOST_HOPS:
                 raise BadRequest("host_unavailable", host=host)
             return Redirect(host, caller.api)
-        return Opened(target.open(self._runtime, access, uuid, connection), target.blocking, caller.api)
+        share = self._shares.enter(caller.actor)
+        with _left_on_failure(share):
+            claim = Claim(caller.actor.user_id, caller.actor.project_id, SOCKETS, has=share.before)
+            self._runtime.admit(claim)
+            return Opened(target.open(self._runtime, access, uuid, connection), target.blocking, caller.api, share)
+
+
+@contextmanager
+def _left_on_failure(share: Share) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        share.leave()
+        raise
 
 
 def _guarded(decide: Callable[[], Outcome], api: Callable[[], Api]) -> Outcome:
