@@ -138,6 +138,9 @@ DATASETS = {
     "format_parts": "A data-set of format '{format}' has the files: {parts}",
     "format_unknown": "Format '{format}' is unknown, known are: {known}",
     "rows_out_of_range": "Rows {first} to {last} are out of range, the data-set has {rows} rows",
+    "values_too_many": (
+        "{rows} rows of {width} values are more than the {limit} values of an answer, ask for {fitting} rows at most"
+    ),
     "upload_dropped": "The upload of data-set with uuid '{uuid}' was dropped",
     "upload_missing": "Tempfile with UUID '{uuid}' not found",
     "uploads_exhausted": (
@@ -187,6 +190,7 @@ FRAMES = {
     "buffer_not_finite": "bufferName '{buffer}': values must be finite",
     "buffer_size": "a buffer holds 1 to {limit} values, got {size}",
     "buffer_unknown": "bufferName '{buffer}' is unknown, expected one of: {known}",
+    "buffers_size": "all buffers together hold at most {limit} values",
     "cluster_busy": "a task works with the cluster, try again later",
     "cluster_not_direct": "the cluster is not in direct mode",
     "frame_count": "numberOfValues is {told}, but the message holds {count} values",
@@ -206,6 +210,7 @@ NETWORKS = {
     "interface_used_twice": "an {kind} is used twice",
     "interface_width": "{kind} '{interface}' has {expected} values, not {size}",
     "interfaces_size": "all {kind}s together can not have more than {limit} values",
+    "network_too_big": "the network would need {needed}, {limit} are allowed",
     "network_interface_missing": "the cluster has no {kind} '{interface}', only {known}",
     "output_resized": "output '{interface}' has {expected} values and can not have {size}",
     "results_shape": "results of '{interface}' must be a table of {rows} rows that fits to the output",

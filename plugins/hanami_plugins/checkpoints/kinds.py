@@ -7,6 +7,7 @@ from contextlib import closing
 import msgspec
 
 from hanami_core.admission import DISK, Claim
+from hanami_core.compute import memory
 from hanami_core.events import CheckpointSaved
 from hanami_core.network import NetworkState
 from hanami_core.queue import Job
@@ -63,6 +64,7 @@ def restore(job: Job) -> None:
     assert runtime.compute is not None, "tasks run in sidecars"
     with runtime.blobs.open(blob) as path, path.open("rb") as file:
         state = NetworkState.read(file)
+    memory.require(runtime, state.head.template, runtime.compute.kind, state.head.inputs, state.head.outputs)
     # Opened to see whether the host can; the cluster opens it again when somebody needs it.
     network = runtime.rules_for(state.head.template, runtime.compute.kind).open(state, runtime.compute)
     with closing(network), runtime.stash[LIVE].replacing(uuid), job.commit(1, final=True):

@@ -16,7 +16,7 @@ import peewee
 
 from hanami_core.access import Access, Actor, Verb
 from hanami_core.admission import Claim
-from hanami_core.compute import ComputeHost
+from hanami_core.compute import ComputeHost, memory
 from hanami_core.compute.placement import place, require_hosts
 from hanami_core.errors import BadRequest, Conflict, NotFound, TemplateError
 from hanami_core.events import ClusterCreated, ClusterDeleted
@@ -47,6 +47,7 @@ __all__ = [
     "read_state",
     "replace_state",
     "report_metrics",
+    "require_memory",
     "set_mode",
     "set_visibility",
     "template_of",
@@ -76,6 +77,7 @@ def create_cluster(runtime: Runtime, access: Access, name: str, template_text: s
     Raises:
         TemplateError: if the template breaks a rule or no rule set runs it.
         Conflict: if the name is taken among the clusters that the actor sees, or there is no host for it.
+        Unprocessable: if the network would take too much memory.
         VisibleError: if a plugin says that the actor has too many clusters.
     """
     require_hosts(runtime)
@@ -100,9 +102,12 @@ def create_cluster(runtime: Runtime, access: Access, name: str, template_text: s
 def _placed(runtime: Runtime, actor: Actor, text: str) -> tuple[Template | None, ComputeHost]:
     try:
         template = runtime.parse_template(text) if text else None
-        return template, place(runtime, actor, template)
+        host = place(runtime, actor, template)
     except BadRequest as error:
         raise TemplateError("template_invalid", reason=str(error)) from error
+    if template is not None:
+        memory.require(runtime, template, host.kind, *memory.declared_sizes(template))
+    return template, host
 
 
 def get_cluster(access: Access, uuid: str, verb: Verb = "read") -> Cluster:
@@ -172,6 +177,25 @@ def _assign_host(runtime: Runtime, cluster: Cluster, host: ComputeHost) -> None:
         if runtime.queue.open_tasks(cluster.uuid):
             raise Conflict("host_can_not_be_left", host=cluster.host)
         Cluster.update(host=host.name).where(Cluster.uuid == cluster.uuid).execute()
+    cluster.host = host.name
+
+
+def require_memory(
+    runtime: Runtime, cluster: Cluster, template: Template, inputs: Mapping[str, int], outputs: Mapping[str, int]
+) -> None:
+    """Raise unless the network of a cluster may be fitted to data with so many values.
+
+    Raises:
+        Unprocessable: if it would take too much memory.
+    """
+    host = runtime.hosts.get(cluster.host)
+    if host is not None:
+        known = interfaces(cluster)
+        memory.require(runtime, template, host.kind, _wider(known[0], inputs), _wider(known[1], outputs))
+
+
+def _wider(known: Mapping[str, int], new: Mapping[str, int]) -> dict[str, int]:
+    return {name: max(known.get(name, 0), new.get(name, 0)) for name in {**known, **new}}
 
 
 def count_by_host() -> dict[tuple[str, str], int]:
@@ -301,9 +325,12 @@ def move_cluster(runtime: Runtime, access: Access, uuid: str, host_uuid: str) ->
     Raises:
         NotFound: if there is no such cluster that the actor may change, or no such host.
         Conflict: if the cluster has no network or is in direct mode, or the host has no rules for it.
+        Unprocessable: if the network would take too much memory there.
     """
     cluster = get_cluster(access, uuid, "write")
-    host = _host_that_runs(runtime, template_of(cluster), host_uuid)
+    template = template_of(cluster)
+    host = _host_that_runs(runtime, template, host_uuid)
+    memory.require(runtime, template, host.kind, *interfaces(cluster))
     with atomic():
         if Cluster.get(Cluster.uuid == cluster.uuid).mode == DIRECT_MODE:
             raise Conflict("cluster_in_direct_mode", uuid=cluster.uuid)

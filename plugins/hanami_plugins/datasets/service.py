@@ -308,12 +308,12 @@ def content(
     Raises:
         NotFound: if there is no such dataset that the actor may see, or it has no such column.
         Conflict: if the dataset has no table yet.
-        BadRequest: if the table has fewer rows.
+        BadRequest: if the table has fewer rows, or they are too many values for one answer.
     """
     with open_table(runtime, get_dataset(access, uuid)) as table:
         if column not in table.columns:
             raise NotFound("column_missing", column=column, uuid=uuid)
-        return tables.excerpt(table, column, offset, count)
+        return tables.excerpt(table, column, offset, count, runtime.settings["datasets.max_values"])
 
 
 def check(runtime: Runtime, access: Access, uuid: str, reference: str) -> float:

@@ -32,7 +32,7 @@ def train(job: Job) -> None:
     plan = job.payload(Plan)
     live_clusters = job.runtime.stash[LIVE]
     with _rows(job.runtime, plan) as rows, live_clusters.working(job.task.partition, plan.template) as live:
-        live.network.resize(*rows.sizes())
+        live.fit(*rows.sizes())
         keeper = _Keeper(job, live)
         live.network.train(rows, Run(keeper.step, job.start))
         if job.aborted:
@@ -71,7 +71,7 @@ def request(job: Job) -> None:
     working = runtime.stash[LIVE].working(job.task.partition)
     with _rows(runtime, plan) as rows, working as live, runtime.blobs.staging() as path:
         before = dict(live.network.head.inputs)
-        live.network.resize(rows.sizes()[0], {})
+        live.fit(rows.sizes()[0], {})
         if _write_answers(job, plan, rows, live, path):
             shape = seal_result(runtime, path)
             with job.commit(rows.cycles, final=True):

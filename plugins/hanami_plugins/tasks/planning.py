@@ -14,7 +14,7 @@ from hanami_core.access import Access
 from hanami_core.errors import BadRequest, Conflict, NotFound
 from hanami_core.network import Input, Output, Template
 from hanami_core.runtime import Runtime
-from hanami_plugins.clusters import Cluster, first_template, interfaces, template_of
+from hanami_plugins.clusters import Cluster, first_template, interfaces, require_memory, template_of
 from hanami_plugins.datasets import get_dataset, open_table
 
 __all__ = ["Binding", "Feed", "Plan", "Result", "plan_request", "plan_training"]
@@ -99,6 +99,7 @@ def plan_training(
         BadRequest: if the bindings do not fit the cluster, or the tables not each other.
         NotFound: if a dataset or one of its columns does not exist.
         Conflict: if a dataset has no table yet.
+        Unprocessable: if the network would take too much memory.
     """
     new = None
     if not cluster.template:
@@ -111,6 +112,7 @@ def plan_training(
     _check_widths(given, _sizes(template.inputs))
     _check_widths(expected, interfaces(cluster)[1] | _sizes(template.outputs))
     cycles = _cycles([*given, *expected], time_length)
+    _check_memory(runtime, cluster, template, given, expected, time_length)
     feeds = tuple(item.feed for item in given)
     return Plan(feeds, tuple(item.feed for item in expected), time_length=time_length, template=new), cycles
 
@@ -147,6 +149,7 @@ def plan_request(
         BadRequest: if bindings or results do not fit the cluster, or the tables not each other.
         NotFound: if a dataset or one of its columns does not exist.
         Conflict: if the cluster was never trained, or a dataset has no table yet.
+        Unprocessable: if the network would take too much memory.
     """
     template = template_of(cluster)
     given = _feeds(runtime, access, inputs, INPUTS, [item.name for item in template.inputs])
@@ -154,9 +157,11 @@ def plan_request(
     wanted = _checked_results(results, [item.name for item in template.outputs])
     if not interfaces(cluster)[1] and not runtime.queue.open_tasks(cluster.uuid):
         raise Conflict("cluster_never_trained", uuid=cluster.uuid)
+    cycles = _cycles(given, time_length)
+    _check_memory(runtime, cluster, template, given, (), time_length)
     feeds = tuple(item.feed for item in given)
     plan = Plan(feeds, results=wanted, time_length=time_length, dataset=dataset, overlapping=overlapping)
-    return plan, _cycles(given, time_length)
+    return plan, cycles
 
 
 def _sizes(items: Iterable[Input | Output]) -> dict[str, int]:
@@ -213,6 +218,18 @@ def _check_widths(given: Iterable[_Checked], known: dict[str, int]) -> None:
         if expected != item.width:
             named = {"column": item.feed.column, "interface": item.feed.interface}
             raise BadRequest("column_width", **named, width=item.width, expected=expected)
+
+
+def _check_memory(
+    runtime: Runtime,
+    cluster: Cluster,
+    template: Template,
+    given: Sequence[_Checked],
+    expected: Sequence[_Checked],
+    time_length: int,
+) -> None:
+    inputs = {item.feed.interface: item.width * time_length for item in given}
+    require_memory(runtime, cluster, template, inputs, {item.feed.interface: item.width for item in expected})
 
 
 def _cycles(items: Sequence[_Checked], time_length: int) -> int:
