@@ -113,6 +113,7 @@ setup(
                 "policy_file",
                 "projects",
                 "quotas",
+                "retention",
                 "tasks",
                 "template_hexagons",
                 "uploads",

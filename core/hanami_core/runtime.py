@@ -32,7 +32,7 @@ from hanami_core.identity import Authenticator, IdentityProvider
 from hanami_core.network import Template
 from hanami_core.plugin_host import PluginHost, PluginState, Registry, installed_plugins, read_disabled
 from hanami_core.processes import Process
-from hanami_core.queue import Partition, Task, TaskKind, TaskQueue
+from hanami_core.queue import Partition, RemovedTasks, Task, TaskKind, TaskQueue
 from hanami_core.roles import Role
 from hanami_core.schedules import Schedule
 from hanami_core.settings import CORE_SETTINGS, Settings, cache_directory, load_settings
@@ -42,11 +42,12 @@ from hanami_core.storage import database, migrations
 from hanami_core.storage.blobs import Blob, Blobs
 from hanami_core.storage.contract import Database, StorageContext
 from hanami_core.storage.opening import open_blobs, open_database
+from hanami_core.storage.reserve import Reserve
 from hanami_core.storage.schema import Owner, unknown_steps
 
 log = logging.getLogger("hanami.runtime")
 
-CORE_MODELS: tuple[type[peewee.Model], ...] = (Partition, Task, Blob, database.SectionLock)
+CORE_MODELS: tuple[type[peewee.Model], ...] = (Partition, Task, RemovedTasks, Blob, database.SectionLock)
 
 
 @dataclass
@@ -78,6 +79,7 @@ class Runtime:
     apis: Registry[str, Api] = field(default_factory=lambda: Registry("hanami_apis"))
     routes: RouteTable = field(default_factory=RouteTable)
     identity: IdentityProvider | None = None
+    reserve: Reserve = field(init=False)
     stash: Stash = field(default_factory=Stash)
     host_uuids: dict[str, str] = field(default_factory=dict)
     compute: ComputeHost | None = None
@@ -86,6 +88,7 @@ class Runtime:
 
     def __post_init__(self) -> None:
         """Let the queue know the kinds of tasks."""
+        self.reserve = Reserve(self.settings)
         self.queue.bind(self)
 
     @classmethod

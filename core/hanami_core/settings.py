@@ -98,6 +98,7 @@ CORE_SETTINGS = (
     Setting("sockets.timeout", float, 30.0, "Seconds that a websocket has for its first message", 0.1, 3600.0),
     Setting("storage.database", str, "sqlite", "Database that is used, by the name that its plugin gives it"),
     Setting("storage.blobs", str, "files", "Store that new blobs go to, by the name that its plugin gives it"),
+    Setting("storage.reserve", int, -1, "Bytes of the disk that stay free; -1 means 256 MB, or 5 % of a small one", -1),
     Setting("queue.workers", int, 0, "Tasks that a host runs at the same time; 0 means one more than cores", 0, 1024),
 )
 

@@ -6,8 +6,9 @@ under a random identifier, and the client gets that identifier and never a trace
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import falcon
@@ -15,7 +16,7 @@ import peewee
 
 from hanami_core.errors import BY_STATUS, BadRequest, InternalError, Unavailable, VisibleError
 from hanami_core.events import CallFailed
-from hanami_core.http import METHODS, Api, BoundRoute, Call
+from hanami_core.http import METHODS, Api, BoundRoute, Call, Route
 from hanami_core.ids import new_uuid
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import reset
@@ -133,10 +134,21 @@ class Server:
             call = Call(self._runtime, access, req, resp, self._origin.address(req.env), params, limit)
             req.context.call = call
             request: Any = req if route.request is None else api.read(call, route, limit)
-            result = route.handler(call, request)
+            with self._room_to_delete(route):
+                result = route.handler(call, request)
             self._answers.render(call, bound, result, lambda error: self._report(req, error))
 
         return respond
+
+    @contextlib.contextmanager
+    def _room_to_delete(self, route: Route) -> Iterator[None]:
+        """Let deletions work on a disk that is full, and keep room for the next ones as soon as there is some."""
+        if route.method != "DELETE":
+            yield
+            return
+        self._runtime.reserve.give_way()
+        yield
+        self._runtime.reserve.restore()
 
     def unknown(self, req: falcon.Request, resp: falcon.Response, **_: Any) -> None:
         """Refuse a path without a route."""

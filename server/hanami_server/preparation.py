@@ -44,6 +44,7 @@ def prepare(options: Options) -> Plan:
         for task in runtime.queue.recover():
             log.warning("a task had no queue and failed", extra={"task": task})
         removed = runtime.blobs.recover(set())
+        runtime.reserve.lay_ballast()
         if removed:
             log.info("unfinished blobs removed", extra={"count": len(removed)})
         return _plan(runtime)

@@ -96,5 +96,12 @@ def _plain(value: object) -> object:
     return value if isinstance(value, str | int | float | None) else str(value)
 
 
+class RemovedTasks(BaseModel):
+    """How many tasks that ended in a state have been removed, so that counts never go back."""
+
+    state = peewee.CharField(10, primary_key=True)
+    count = peewee.BigIntegerField()
+
+
 # Open tasks of one partition, in their order.
 Task.add_index(Task.partition, Task.state, Task.sequence, name="task_of_partition")

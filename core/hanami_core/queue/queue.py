@@ -99,6 +99,14 @@ class TaskQueue:
         """Return how many tasks have ended, those included that clients have deleted since, by state."""
         return partitions.ended_counts()
 
+    def forget(self, before: float, most: int) -> int:
+        """Remove up to so many tasks that ended before a moment and that nobody finds any more; return how many.
+
+        Those of a cluster that is there stay, however old they are, as long as they are not deleted.
+        """
+        with atomic():
+            return partitions.forget(before, most)
+
     # -- tasks --------------------------------------------------------------------------------------------------------
 
     def enqueue(

@@ -66,6 +66,14 @@ class Record(BaseModel):
         found: peewee.ModelSelect[M] = cls._active.clone()
         return found
 
+    @classmethod
+    def forgettable(cls) -> peewee.Expression | None:
+        """Return the condition under which a row that was deleted long ago may be removed; None keeps all of them.
+
+        What other rows, files or open tasks still refer to must not meet it.
+        """
+        return None
+
     def mark_deleted(self) -> bool:
         """Delete the row softly and tell whether it was still there.
 
@@ -94,6 +102,12 @@ class OwnedRecord(Record):
     owner_id = peewee.CharField(256, index=True)
     visibility = peewee.CharField(10, default="private")
     name = peewee.CharField(256)
+
+    @classmethod
+    def forgettable(cls) -> peewee.Expression | None:
+        """Remove rows of resources, which nobody finds any more once they are deleted."""
+        condition: peewee.Expression = cls.status == DELETED
+        return condition
 
     @classmethod
     def count_held(cls, mine: peewee.Expression) -> int:
@@ -260,6 +274,22 @@ def compare_and_set(model: type[peewee.Model], expected: Any, **values: Any) -> 
         values: columns and their new values.
     """
     return bool(model.update(**values).where(expected).execute())
+
+
+def forget_deleted(model: type[Record], before: float, most: int) -> int:
+    """Remove up to so many rows that were deleted before a moment and that nothing needs; return how many they were."""
+    condition = model.forgettable()
+    if condition is None:
+        return 0
+    old = (model.status == DELETED) & (model.deleted_at < before)
+    found = model.select(model.sequence).where(old & condition).order_by(model.sequence).limit(most)
+    sequences = [row.sequence for row in found]
+    if sequences:
+        with relaxed():
+            # The condition once more: somebody may have begun to need a row since it was read.
+            chosen = model.sequence.in_(sequences)
+            model.delete().where(chosen & (model.status == DELETED) & condition).execute()
+    return len(sequences)
 
 
 def reset(database: Database) -> None:

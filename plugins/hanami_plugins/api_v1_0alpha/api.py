@@ -37,7 +37,7 @@ _SLASHES = re.compile(r"/{2,}")
 _STATUSES = {402: 401, 403: 401, 405: 400, 412: 409, 413: 400, 415: 400, 422: 400, 429: 401, 507: 500}
 
 # What is full contradicts what is there: 401 would end the login of a client, 500 be taken for a defect.
-_STATUSES_OF_CODES = {"quota_exhausted": 409, "quota_space_exhausted": 409}
+_STATUSES_OF_CODES = {"quota_exhausted": 409, "quota_space_exhausted": 409, "storage_reserved": 503}
 
 
 class FirstMessage(msgspec.Struct, forbid_unknown_fields=True):

@@ -24,6 +24,9 @@ REQUESTS = {
     "path_invalid": "",
     "path_too_short": "Failed to pasre uri: {path}",
     "path_unknown": "No endpoint found for path '{path}'",
+    "storage_reserved": (
+        "The disk of the server is too full: {needed} are needed, {left} are left beside a reserve of {reserve}"
+    ),
     "store_unavailable": "Blob store '{store}' can not be reached, try again later",
     "streams_exhausted": "Too many answers are sent at once, try again in {retry_after} seconds.",
 }

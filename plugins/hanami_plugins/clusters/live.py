@@ -237,6 +237,8 @@ class LiveClusters:
     def _write(self, live: LiveCluster, known: _Known, commit: AbstractContextManager[Any]) -> None:
         before = live.version
         try:
+            size = sum(array.nbytes for array in known.state.arrays.values())
+            self._runtime.reserve.require(size, urgent=True)
             with self._runtime.blobs.staging() as path:
                 with path.open("wb") as file:
                     known.state.write(file)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import peewee
 
+from hanami_core.queue import Partition
 from hanami_core.storage.blobs import bytes_of
 from hanami_core.storage.database import OwnedRecord
 
@@ -32,6 +33,12 @@ class Cluster(OwnedRecord):
     blocks = peewee.BigIntegerField(default=0)
     sections = peewee.BigIntegerField(default=0)
     metrics = peewee.TextField(default="{}")
+
+    @classmethod
+    def forgettable(cls) -> peewee.Expression | None:
+        """Keep a cluster whose state, or whose queue, is still needed by a task that survives it."""
+        condition: peewee.Expression = cls.blob.is_null() & cls.uuid.not_in(Partition.select(Partition.key))
+        return condition
 
     @classmethod
     def bytes_held(cls, mine: peewee.Expression) -> int:

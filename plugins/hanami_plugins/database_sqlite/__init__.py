@@ -22,7 +22,17 @@ __all__ = ["SqliteBackend"]
 
 _FILE_NAME = "hanami.db"
 OLDEST = (3, 35)
-PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "cache_size": -8192}
+SMALL_FILE = 100_000_000
+"""Bytes of a file that is made anew in a moment."""
+_INCREMENTAL = 2
+# The first one counts only for a file that is made now, and must be said before anything else.
+PRAGMAS = {
+    "auto_vacuum": "incremental",
+    "journal_mode": "wal",
+    "synchronous": "full",
+    "foreign_keys": 1,
+    "cache_size": -8192,
+}
 
 
 class _Connection(sqlite3.Connection):
@@ -63,6 +73,24 @@ class SqliteDatabase(Database):
         except (peewee.DatabaseError, sqlite3.DatabaseError) as error:
             return [str(error)]
         return [str(line) for (line,) in lines if line != "ok"]
+
+    def shrink(self, most: int) -> int:
+        """Give free pages back; a file that can not do so in steps is made anew once, if it is small."""
+        if self._number("auto_vacuum") != _INCREMENTAL:
+            if self._number("page_count") * self._number("page_size") > SMALL_FILE or not self._number(
+                "freelist_count"
+            ):
+                return 0
+            self.driver.execute_sql("PRAGMA auto_vacuum = INCREMENTAL")  # type: ignore[no-untyped-call]
+            self.driver.execute_sql("VACUUM")  # type: ignore[no-untyped-call]
+            return 0
+        before = self._number("freelist_count")
+        # A script, because the statement must be stepped for each page and `execute` does so once.
+        self.driver.connection().executescript(f"PRAGMA incremental_vacuum({int(most)})")  # type: ignore[no-untyped-call]
+        return before - self._number("freelist_count")
+
+    def _number(self, pragma: str) -> int:
+        return int(self.driver.execute_sql(f"PRAGMA {pragma}").fetchone()[0])  # type: ignore[no-untyped-call]
 
     def data_version(self) -> Hashable | None:
         """Return what others have committed, as a number of SQLite's, and how many rows this connection has changed."""

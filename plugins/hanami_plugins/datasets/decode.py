@@ -105,9 +105,9 @@ def ended(runtime: Runtime, task: Task) -> None:
 
 def _limits(runtime: Runtime) -> decoding.Limits:
     settings = runtime.settings
-    return decoding.Limits(
-        settings["datasets.decode_memory"], settings["datasets.decode_time"], settings["datasets.max_table"]
-    )
+    # A table that would fill the disk is stopped like one that is too big.
+    size = max(1, min(settings["datasets.max_table"], runtime.reserve.available()))
+    return decoding.Limits(settings["datasets.decode_memory"], settings["datasets.decode_time"], size)
 
 
 KIND = TaskKind("decode", run, runs_on="worker", retries=RETRIES, ended=ended)

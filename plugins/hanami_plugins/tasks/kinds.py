@@ -23,6 +23,8 @@ from hanami_plugins.tasks.windows import Means, rows_of
 
 REPORT_SECONDS = 0.5
 """Time between two reports of metrics of a running training."""
+BYTES_OF_VALUE = 4
+"""What a value of a result takes on the disk."""
 REQUEST_VALUES = 1 << 20
 """Output values that a request holds in memory before they are written."""
 
@@ -86,6 +88,7 @@ def _write_answers(job: Job, plan: Plan, rows: Rows, live: LiveCluster, path: Pa
     if not sizes:
         raise TaskError("the cluster was never trained")
     widths = [sizes[result.interface] for result in plan.results]
+    job.runtime.reserve.require(BYTES_OF_VALUE * rows.cycles * (len(widths) if plan.overlapping else sum(widths)))
     chunk = max(1, REQUEST_VALUES // max(1, sum(widths)))
     means = Means(widths)
     with TableWriter(path) as table:

@@ -17,12 +17,10 @@ from hanami_core.runtime import Runtime
 from hanami_core.storage.database import atomic
 from hanami_plugins.clusters import Cluster, get_cluster, interfaces
 from hanami_plugins.datasets import Dataset
+from hanami_plugins.tasks.kinds import BYTES_OF_VALUE
 from hanami_plugins.tasks.planning import Binding, Plan, Result, plan_request, plan_training
 
 __all__ = ["delete_task", "get_task", "list_tasks", "request", "train"]
-
-BYTES_OF_VALUE = 4
-"""What a value of a result takes on the disk."""
 
 
 def train(

@@ -52,6 +52,7 @@ def create_upload(runtime: Runtime, actor: Actor, related_uuid: str, size: int, 
 
     Raises:
         Conflict: if the actor has too many uploads already.
+        InsufficientStorage: if the file, and what is announced and has not arrived, do not fit on the disk.
         VisibleError: if a plugin says that the file is too big for the actor.
     """
     limit = runtime.settings["uploads.open"]
@@ -59,9 +60,15 @@ def create_upload(runtime: Runtime, actor: Actor, related_uuid: str, size: int, 
         if Upload.active().where(Upload.owner_id == actor.user_id).count() >= limit:
             raise Conflict("uploads_exhausted", user=actor.user_id, limit=limit)
         runtime.admit(Claim.of(actor, DISK, size))
+        runtime.reserve.require(size, promised=promised(runtime))
         return Upload.create(
             name=name, owner_id=actor.user_id, project_id=actor.project_id, related_uuid=related_uuid, size=size
         )
+
+
+def promised(runtime: Runtime) -> int:
+    """Return how many bytes of all uploads are announced and not on the disk yet."""
+    return sum(place_of(runtime, upload).unwritten() for upload in Upload.active())
 
 
 def open_upload(runtime: Runtime, access: Access, uuid: str) -> Receiver:
