@@ -87,6 +87,7 @@ CORE_SETTINGS = (
     Setting("compute.cache", str, "", "Directory for compiled code; empty means the user's cache directory"),
     Setting("compute.placement", str, "first", "Where clusters are created: first (that can), least_loaded, or a host"),
     Setting("limits.network_memory", int, 0, "Bytes that a network may take; 0 means half of the machine", 0),
+    Setting("limits.task_memory", int, 0, "Bytes of values that a task may copy; 0 means a quarter of the machine", 0),
     Setting("log.level", str, "info", "What is logged: debug, info, warning or error"),
     Setting("queue.lease", float, 10.0, "Seconds after which a silent worker loses its task", 1.0, 3600.0),
     Setting("queue.silence", float, 600.0, "Seconds without a step after which a task counts as hung", 1.0),

@@ -12,6 +12,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from hanami_core.access import Access, Action, Actor
 from hanami_core.compute import NetworkRules, memory
 from hanami_core.datasets import TableWriter
 from hanami_core.errors import Unprocessable
@@ -19,6 +20,7 @@ from hanami_core.ids import new_uuid
 from hanami_core.queue import Task
 from hanami_core.settings import CORE_SETTINGS, Settings
 from hanami_core.storage.database import atomic
+from hanami_plugins import tasks
 from hanami_plugins.clusters import LiveCluster
 from hanami_plugins.datasets import add_result, seal_result
 from hanami_plugins.host_numba.deep.memory import DeepMemory
@@ -27,6 +29,7 @@ from hanami_plugins.host_numba.section import SectionRules
 from hanami_plugins.host_numba.synapse import arrays
 from hanami_plugins.host_numba.synapse.layout import MAX_SECTIONS
 from hanami_plugins.host_numba.synapse.rules import SynapseRules
+from hanami_plugins.tasks import Binding
 from tests.plugins.engine_kit import chain
 from tests.plugins.synapse import line
 from tests.whole import Whole
@@ -147,6 +150,21 @@ def test_the_rows_of_a_cycle_count_together(whole: Whole) -> None:
     cluster, wide = create(whole).json["uuid"], table(whole, 100, 1000)
     assert train(whole, cluster, wide).status_code == 200
     assert "50.0 MB are allowed" in train(whole, cluster, wide, time_length=500).text
+
+
+def test_values_that_a_task_copies_are_limited(tmp_path: Path) -> None:
+    with Whole(tmp_path, limits__task_memory=1000) as whole:
+        cluster, uuid = create(whole).json["uuid"], table(whole, 4, 1000)
+        actor = Actor("asdf", "asdf", "admin", "admin", is_admin=True)
+        access = Access(actor, Action("t", "POST", "", "write", ()), whole.runtime.plugins.access_rules)
+
+        def queue(rows: int) -> Any:
+            given = [Binding("in", uuid, "a", rows=rows)], [Binding("out", uuid, "b", rows - 1)]
+            return tasks.train(whole.runtime, access, cluster, "training", *given)
+
+        with pytest.raises(Unprocessable, match="task too big"):
+            queue(2)
+        assert queue(1).state == "queued"
 
 
 def test_a_first_training_is_refused_as_well(tmp_path: Path) -> None:

@@ -19,9 +19,11 @@ from hanami_core.sizes import size_text
 if TYPE_CHECKING:
     from hanami_core.runtime import Runtime
 
-__all__ = ["SETTING", "TellsMemory", "declared_sizes", "limit", "needed", "require", "require_bytes"]
+__all__ = ["SETTING", "TellsMemory", "declared_sizes", "limit", "needed", "require", "require_bytes", "require_task"]
 
 SETTING = "limits.network_memory"
+TASK_SETTING = "limits.task_memory"
+SHARE_OF_TASK = 4
 SHARE = 2
 """Without a setting, a network may take one part of the machine's memory in so many."""
 LEAST = 1 << 30
@@ -57,6 +59,17 @@ def limit(settings: Settings) -> int:
     """Return the bytes that a network may take."""
     given = int(settings[SETTING])
     return given or max(LEAST, memory().total // SHARE)
+
+
+def require_task(settings: Settings, size: int) -> None:
+    """Raise unless a task may copy so many bytes of values into memory.
+
+    Raises:
+        Unprocessable: if it may not.
+    """
+    most = int(settings[TASK_SETTING]) or max(LEAST, memory().total // SHARE_OF_TASK)
+    if size > most:
+        raise Unprocessable("task_too_big", needed=size_text(size), limit=size_text(most))
 
 
 def declared_sizes(template: Template) -> tuple[dict[str, int], dict[str, int]]:

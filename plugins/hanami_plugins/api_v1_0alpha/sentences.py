@@ -184,6 +184,7 @@ TASKS = {
     "result_column_length": "'dataset_column' in 'results' must have 1 to {limit} characters",
     "result_column_repeated": "'results': each output needs a 'dataset_column' of its own",
     "rows_too_few": "'time_length' is {time_length}, but there are only {rows} rows",
+    "task_too_big": "the task would copy {needed} of values into memory, {limit} are allowed",
     "task_missing": "Task with UUID '{uuid}'not found in Cluster with UUID '{cluster}'",
     "task_source_missing": "Something that the task needs was deleted meanwhile",
 }

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from hanami_core.access import Access
+from hanami_core.compute import memory
 from hanami_core.errors import BadRequest, Conflict, NotFound
 from hanami_core.network import Input, Output, Template
 from hanami_core.runtime import Runtime
@@ -76,11 +77,15 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _Checked(msgspec.Struct, frozen=True):
-    """A feed with the shape of its data: for how many cycles there are rows, and how many values a cycle takes."""
+    """A feed with the shape of its data: for how many cycles there are rows, and how many values a cycle takes.
+
+    `copied` is how many bytes its task copies into memory; a feed without windows is only mapped.
+    """
 
     feed: Feed
     rows: int
     width: int
+    copied: int
 
 
 def plan_training(
@@ -197,8 +202,9 @@ def _feed(runtime: Runtime, access: Access, item: Binding) -> _Checked:
         if item.column not in table.columns:
             raise NotFound("column_missing", column=item.column, uuid=item.dataset)
         (start, end), rows = table.columns[item.column], len(table.values)
+        copied = rows * (end - start) * table.values.itemsize if item.rows > 1 else 0
     feed = Feed(item.interface, str(dataset.blob), item.column, item.first, item.rows)
-    return _Checked(feed, max(0, rows - item.first - item.rows + 1), (end - start) * item.rows)
+    return _Checked(feed, max(0, rows - item.first - item.rows + 1), (end - start) * item.rows, copied)
 
 
 def _checked_results(results: Iterable[Result], names: list[str]) -> tuple[Result, ...]:
@@ -228,6 +234,7 @@ def _check_memory(
     expected: Sequence[_Checked],
     time_length: int,
 ) -> None:
+    memory.require_task(runtime.settings, sum(item.copied for item in (*given, *expected)))
     inputs = {item.feed.interface: item.width * time_length for item in given}
     require_memory(runtime, cluster, template, inputs, {item.feed.interface: item.width for item in expected})
 
