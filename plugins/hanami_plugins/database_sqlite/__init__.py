@@ -10,6 +10,7 @@ import itertools
 import sqlite3
 from collections.abc import Hashable, Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 import peewee
 
@@ -25,14 +26,7 @@ OLDEST = (3, 35)
 SMALL_FILE = 100_000_000
 """Bytes of a file that is made anew in a moment."""
 _INCREMENTAL = 2
-# The first one counts only for a file that is made now, and must be said before anything else.
-PRAGMAS = {
-    "auto_vacuum": "incremental",
-    "journal_mode": "wal",
-    "synchronous": "full",
-    "foreign_keys": 1,
-    "cache_size": -8192,
-}
+PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "cache_size": -8192}
 
 
 class _Connection(sqlite3.Connection):
@@ -77,9 +71,8 @@ class SqliteDatabase(Database):
     def shrink(self, most: int) -> int:
         """Give free pages back; a file that can not do so in steps is made anew once, if it is small."""
         if self._number("auto_vacuum") != _INCREMENTAL:
-            if self._number("page_count") * self._number("page_size") > SMALL_FILE or not self._number(
-                "freelist_count"
-            ):
+            small = self._number("page_count") * self._number("page_size") <= SMALL_FILE
+            if not (small and self._number("freelist_count")):
                 return 0
             self.driver.execute_sql("PRAGMA auto_vacuum = INCREMENTAL")  # type: ignore[no-untyped-call]
             self.driver.execute_sql("VACUUM")  # type: ignore[no-untyped-call]
@@ -114,7 +107,19 @@ class SqliteBackend:
         file = context.data_dir / _FILE_NAME
         if context.read_only:
             return SqliteDatabase(ReadOnlySqlite(file, options["timeout"]))
+        if not file.exists():
+            _make(file)
         return SqliteDatabase(peewee.SqliteDatabase(str(file), pragmas=PRAGMAS, lock_type="IMMEDIATE", **options))
+
+
+def _make(file: Path) -> None:
+    """Make a file that can give free pages back in steps, which must be said before anything is written to it.
+
+    Not one of `PRAGMAS`: said of a file that is there, it waits for whoever writes.
+    """
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        connection.execute("PRAGMA journal_mode = WAL")
 
 
 @hookimpl
