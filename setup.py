@@ -112,6 +112,8 @@ setup(
                 "openapi",
                 "policy_file",
                 "projects",
+                "quotas",
+                "retention",
                 "tasks",
                 "template_hexagons",
                 "uploads",

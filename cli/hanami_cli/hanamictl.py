@@ -22,6 +22,7 @@ PROGRAM: Program = "hanamictl"
 NOUNS = {
     "user": "users, and the projects in which they work",
     "project": "projects, which separate the work of groups of users",
+    "quota": "how much users and projects may have",
     "dataset": "tables of numbers, made from uploaded files",
     "cluster": "growing networks, made from a template",
     "task": "training of clusters, and questions to them",

@@ -23,6 +23,7 @@ __all__ = [
     "LoginFailed",
     "LoginSucceeded",
     "PluginBroken",
+    "ProjectDeleted",
     "TaskEnded",
     "UserDeleted",
 ]
@@ -142,6 +143,14 @@ class UserDeleted(Event):
 
     name: ClassVar[str] = "user.deleted"
     user_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectDeleted(Event):
+    """A project was deleted."""
+
+    name: ClassVar[str] = "project.deleted"
+    project_id: str
 
 
 @dataclass(frozen=True, kw_only=True)

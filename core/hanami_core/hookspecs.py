@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import peewee
 
     from hanami_core.access import Action, Actor, Rule
+    from hanami_core.admission import Claim
     from hanami_core.checks import Check
     from hanami_core.compute import ComputeHost, NetworkRules
     from hanami_core.compute.placement import PlacementRequest
@@ -37,9 +38,6 @@ if TYPE_CHECKING:
     from hanami_core.storage.blob_stores import BlobBackend
     from hanami_core.storage.contract import DatabaseBackend
     from hanami_core.storage.database import RecordGuard
-
-# -- lifecycle ---------------------------------------------------------------------------------------------------------
-
 
 @hookspec
 def hanami_settings() -> Iterable[Setting]:
@@ -144,9 +142,6 @@ def hanami_hookspecs() -> object:
     """
 
 
-# -- storage -----------------------------------------------------------------------------------------------------------
-
-
 @hookspec
 def hanami_databases(settings: Settings) -> Iterable[DatabaseBackend]:
     """Add databases that the setting ``storage.database`` can name.
@@ -221,9 +216,6 @@ def hanami_record_guards(runtime: Runtime) -> Iterable[RecordGuard]:
     """
 
 
-# -- identity ----------------------------------------------------------------------------------------------------------
-
-
 @hookspec
 def hanami_authenticators(runtime: Runtime) -> Iterable[Authenticator]:
     """Add schemes by which callers identify themselves.
@@ -276,7 +268,21 @@ def hanami_access_rules(runtime: Runtime, actor: Actor, action: Action) -> Itera
     """
 
 
-# -- data --------------------------------------------------------------------------------------------------------------
+@hookspec
+def hanami_admit(runtime: Runtime, claim: Claim) -> None:
+    """Refuse what would be too much for somebody, in the transaction that stores it. See `hanami_core.admission`.
+
+    :param runtime: the process' runtime.
+    :param claim: who is about to get how much more of what.
+    :failure: a visible error is the refusal, which the caller gets; anything else is logged and refuses it, too.
+
+    Example::
+
+        @hookimpl
+        def hanami_admit(runtime, claim):
+            if claim.resource == "disk" and claim.amount > runtime.settings["thrift.largest"]:
+                raise InsufficientStorage("quota_space_exhausted", who=claim.owner_id)
+    """
 
 
 @hookspec
@@ -294,15 +300,11 @@ def hanami_dataset_formats() -> Iterable[DatasetFormat]:
     """
 
 
-# -- compute -----------------------------------------------------------------------------------------------------------
-
-
 @hookspec
 def hanami_compute_hosts(settings: Settings, runtime: Runtime) -> Iterable[ComputeHost]:
     """Add logical hosts. Each gets a sidecar process.
 
-    Called in every process, the api included, so it must not import a compute library: how many hosts there are is said
-    by a setting, or by a look at ``/dev`` or ``/proc``.
+    Called in every process, so it must not import a compute library: settings, ``/dev`` or ``/proc`` tell how many.
 
     :param settings: all settings.
     :param runtime: the process' runtime.
@@ -382,9 +384,6 @@ def hanami_task_kinds() -> Iterable[TaskKind]:
     """
 
 
-# -- http --------------------------------------------------------------------------------------------------------------
-
-
 @hookspec
 def hanami_apis(runtime: Runtime) -> Iterable[Api]:
     """Add Apis: wire formats with a prefix, ways to log in and words of their own.
@@ -432,9 +431,6 @@ def hanami_socket_targets() -> Iterable[SocketTarget]:
         def hanami_socket_targets():
             return [UploadTarget()]
     """
-
-
-# -- observe -----------------------------------------------------------------------------------------------------------
 
 
 @hookspec

@@ -18,6 +18,7 @@ from types import ModuleType
 import peewee
 
 from hanami_core import localsocket
+from hanami_core.admission import Claim
 from hanami_core.clock import Clock, SystemClock
 from hanami_core.compute import ComputeHost, HostContext, NetworkRules, rules
 from hanami_core.compute.descriptions import Describer
@@ -32,7 +33,7 @@ from hanami_core.identity import Authenticator, IdentityProvider
 from hanami_core.network import Template
 from hanami_core.plugin_host import PluginHost, PluginState, Registry, installed_plugins, read_disabled
 from hanami_core.processes import Process
-from hanami_core.queue import Partition, Task, TaskKind, TaskQueue
+from hanami_core.queue import Partition, RemovedTasks, Task, TaskKind, TaskQueue
 from hanami_core.roles import Role
 from hanami_core.schedules import Schedule
 from hanami_core.settings import CORE_SETTINGS, Settings, cache_directory, load_settings
@@ -43,11 +44,19 @@ from hanami_core.storage.blobs import Blob, Blobs
 from hanami_core.storage.contract import Database, StorageContext
 from hanami_core.storage.database import OwnedRecord, RecordGuard
 from hanami_core.storage.opening import open_blobs, open_database
+from hanami_core.storage.reserve import Reserve
 from hanami_core.storage.schema import Owner, unknown_steps
 
 log = logging.getLogger("hanami.runtime")
 
-CORE_MODELS: tuple[type[peewee.Model], ...] = (Partition, Task, Blob, database.SectionLock, KeyedCall)
+CORE_MODELS: tuple[type[peewee.Model], ...] = (
+    Partition,
+    Task,
+    RemovedTasks,
+    Blob,
+    database.SectionLock,
+    KeyedCall,
+)
 CORE_SCHEDULES = (CLEAN_UP,)
 
 
@@ -81,6 +90,7 @@ class Runtime:
     routes: RouteTable = field(default_factory=RouteTable)
     record_guards: Registry[str, RecordGuard] = field(default_factory=lambda: Registry("hanami_record_guards"))
     identity: IdentityProvider | None = None
+    reserve: Reserve = field(init=False)
     stash: Stash = field(default_factory=Stash)
     host_uuids: dict[str, str] = field(default_factory=dict)
     compute: ComputeHost | None = None
@@ -89,6 +99,7 @@ class Runtime:
 
     def __post_init__(self) -> None:
         """Let the queue know the kinds of tasks."""
+        self.reserve = Reserve(self.settings)
         self.queue.bind(self)
 
     @classmethod
@@ -198,6 +209,10 @@ class Runtime:
         while working != (working := self.plugins.working()):
             self.routes = RouteTable(self.apis, self.plugins.routes(self, self.apis))
 
+    def all_models(self) -> list[type[peewee.Model]]:
+        """Return the models of core and of all working plugins."""
+        return [*CORE_MODELS, *self.models.values()]
+
     def owners(self) -> list[Owner]:
         """Return whose tables there are: core, then the plugins in the order of their start."""
         found = [Owner("core", Path(__file__).parent / "migrations", CORE_MODELS)]
@@ -245,6 +260,14 @@ class Runtime:
         """Show a resource that is about to be added to all who may be against it."""
         for guard in self.record_guards.values():
             guard.check(record)
+
+    def admit(self, claim: Claim) -> None:
+        """Raise if somebody may not have what they are about to get; called in the transaction that stores it.
+
+        Raises:
+            VisibleError: what the first plugin says that refuses it.
+        """
+        self.plugins.admit(self, claim)
 
     def emit(self, event: Event) -> None:
         """Tell all plugins what happened, when the current transaction is durable; at once outside of one.

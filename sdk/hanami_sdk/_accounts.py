@@ -7,7 +7,7 @@ from typing import Any
 
 from hanami_sdk._html import ShownList
 from hanami_sdk._http import API, item, rows
-from hanami_sdk._models import Membership, Project, User, build, memberships
+from hanami_sdk._models import Membership, Project, Quota, User, build, memberships
 from hanami_sdk._session import Session
 from hanami_sdk.hanami_exceptions import UnauthorizedException
 
@@ -113,6 +113,54 @@ class AccountMethods(Session):
         """
         self.delete("/project", id=project_id)
 
+    def quotas(self, user_id: str | None = None, project_id: str | None = None) -> list[Quota]:
+        """Return how much somebody has and may have; without an id, the user who is logged in, and the project.
+
+        Args:
+            user_id: id of a user, for administrators only.
+            project_id: id of a project, for administrators only.
+
+        Raises:
+            UnauthorizedException: only an administrator may ask for others.
+            BadRequestException: both ids are given.
+        """
+        return _quotas(self.get("/quota", **_holder(user_id, project_id)))
+
+    def set_quota(
+        self, resource: str, limit: int, *, user_id: str | None = None, project_id: str | None = None
+    ) -> list[Quota]:
+        """Set a limit of a user or of a project, and return all limits; what is there already stays.
+
+        Args:
+            resource: what is limited, such as `disk` (in bytes) or `clusters`.
+            limit: the most; -1 for no limit.
+            user_id: id of a user.
+            project_id: id of a project.
+
+        Raises:
+            UnauthorizedException: only an administrator may do this.
+            BadRequestException: there is no such resource, or not exactly one id is given.
+        """
+        body = {**_holder(user_id, project_id), "resource": resource, "limit": limit}
+        return _quotas(self.put("/quota", body))
+
+    def reset_quotas(
+        self, resource: str | None = None, *, user_id: str | None = None, project_id: str | None = None
+    ) -> None:
+        """Let the defaults of the server count again for a user or a project.
+
+        Args:
+            resource: what is limited; None means all.
+            user_id: id of a user.
+            project_id: id of a project.
+
+        Raises:
+            UnauthorizedException: only an administrator may do this.
+            BadRequestException: not exactly one id is given.
+        """
+        query = {} if resource is None else {"resource": resource}
+        self.delete("/quota", **query, **_holder(user_id, project_id))
+
     def add_to_project(
         self, user_id: str, project_id: str, role: str = "member", *, is_project_admin: bool = False
     ) -> User:
@@ -196,3 +244,12 @@ class AccountMethods(Session):
         """Return up to 100 errors of the server; arguments and result as for `audit_log`, for administrators only."""
         query = {} if user_id is None else {"user_id": user_id}
         return list(rows(self.get("/error_log", **query, page=page)))
+
+
+def _quotas(answer: Any) -> list[Quota]:
+    return ShownList(build(Quota, one) for one in item(answer, "quotas"))
+
+
+def _holder(user_id: str | None, project_id: str | None) -> dict[str, str]:
+    given = {"user_id": user_id, "project_id": project_id}
+    return {name: value for name, value in given.items() if value is not None}

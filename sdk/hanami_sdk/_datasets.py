@@ -141,7 +141,7 @@ class DatasetMethods(Session):
         Args:
             dataset: dataset, request task that made it, or UUID.
             column: name of the column.
-            rows: how many rows, 1 to 10000.
+            rows: how many rows, 1 to 10000, and not more than 4 million values.
             offset: first row, counted from 0.
 
         Returns:

@@ -248,6 +248,27 @@ class User(Shown):
         return build(cls, {**data, "projects": memberships(data.get("projects", ()))})
 
 
+@dataclass(frozen=True, slots=True)
+class Quota(Shown):
+    """How much of a resource a user or a project has and may have.
+
+    Attributes:
+        kind: `user` or `project`.
+        id: id of the user or the project.
+        resource: what is limited, such as `disk` or `clusters`.
+        used: how much there is; None for what the server counts only where it is open.
+        limit: how much there may be; -1 for no limit.
+        is_default: whether the limit is the default of the server.
+    """
+
+    kind: str
+    id: str
+    resource: str
+    used: int | None
+    limit: int
+    is_default: bool = True
+
+
 ClusterLike: TypeAlias = Cluster | str
 DatasetLike: TypeAlias = Dataset | str
 CheckpointLike: TypeAlias = Checkpoint | str

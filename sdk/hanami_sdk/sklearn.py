@@ -47,6 +47,8 @@ outputs:
 FEW_ROWS = 256
 """Up to here, asking row by row over a websocket is quicker than a dataset and a task."""
 PAGE = 10_000
+PAGE_VALUES = 1_000_000
+"""Most rows, and most values, that are read with one call."""
 REPEATED_VALUES = 1 << 22
 """Small tables are uploaded with a copy for each epoch, up to this size: one task is quicker than many."""
 
@@ -154,8 +156,10 @@ class _Remote(BaseEstimator):
         with self._tables().features(client, values) as column:
             task = client.request(self.cluster_, {"x": column}, {"y": "answer"}, name="scikit-learn")
         try:
-            starts = range(0, len(values), PAGE)
-            pages = [client.dataset_content(task, "answer", min(PAGE, len(values) - s), s) for s in starts]
+            width = len(client.dataset(task.uuid).columns["answer"])
+            page = max(1, min(PAGE, PAGE_VALUES // width))
+            starts = range(0, len(values), page)
+            pages = [client.dataset_content(task, "answer", min(page, len(values) - s), s) for s in starts]
         finally:
             client.delete_dataset(task.uuid)
         return np.concatenate([np.array(page) for page in pages])

@@ -6,9 +6,10 @@ under a random identifier, and the client gets that identifier and never a trace
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import falcon
@@ -18,7 +19,7 @@ from hanami_core.access import acting
 from hanami_core.disclosure import without_paths
 from hanami_core.errors import BY_STATUS, BadRequest, InternalError, Unavailable, VisibleError, contained
 from hanami_core.events import CallFailed
-from hanami_core.http import METHODS, Api, BoundRoute, Call
+from hanami_core.http import METHODS, Api, BoundRoute, Call, Route
 from hanami_core.http.keyed import acknowledge, once
 from hanami_core.ids import new_uuid
 from hanami_core.runtime import Runtime
@@ -107,7 +108,6 @@ class Server:
         self._limit: int = runtime.settings["http.max_body"]
         self._origin = Origin(runtime.settings["http.proxies"])
         self._silent_until = 0.0
-        self._reserve: int = runtime.settings["storage.reserve"]
 
     # -- requests -----------------------------------------------------------------------------------------------------
 
@@ -148,9 +148,9 @@ class Server:
 
             def work() -> None:
                 if route.keyed:  # it creates something
-                    require_room(self._runtime.settings.data_dir, self._reserve)
+                    require_room(self._runtime.settings.data_dir, self._runtime.reserve.size)
                 try:
-                    with acting(None if access is None else access.actor):
+                    with self._room_to_delete(route), acting(None if access is None else access.actor):
                         result = route.handler(call, request)
                 except Exception:
                     raise
@@ -164,6 +164,16 @@ class Server:
                 work()
 
         return respond
+
+    @contextlib.contextmanager
+    def _room_to_delete(self, route: Route) -> Iterator[None]:
+        """Let deletions work on a disk that is full, and keep room for the next ones as soon as there is some."""
+        if route.method != "DELETE":
+            yield
+            return
+        self._runtime.reserve.give_way()
+        yield
+        self._runtime.reserve.restore()
 
     def unknown(self, req: falcon.Request, resp: falcon.Response, **_: Any) -> None:
         """Refuse a path without a route."""

@@ -47,6 +47,7 @@ def prepare(options: Options) -> Plan:
         for task in runtime.queue.recover():
             log.warning("a task had no queue and failed", extra={"task": task})
         gone = runtime.blobs.recover(set(), partial(needed, runtime))
+        runtime.reserve.lay_ballast()
         if gone:
             log.warning("unfinished blobs removed, or moved aside", extra={"count": len(gone)})
         return _plan(runtime)

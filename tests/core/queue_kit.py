@@ -9,6 +9,7 @@ from typing import Any, cast
 import msgspec
 
 from hanami_core.access import Actor
+from hanami_core.admission import Claim
 from hanami_core.queue import Task, TaskKind, TaskQueue
 from hanami_core.runtime import Runtime
 from hanami_core.storage.blobs import Blobs
@@ -49,7 +50,9 @@ class Bench:
     def __post_init__(self) -> None:
         self.queue = TaskQueue(self.clock, self.blobs, 10.0, self.notified.append)
         self.kinds: dict[str, TaskKind] = {}
-        self.queue.bind(cast("Runtime", SimpleNamespace(kinds=self.kinds, queue=self.queue, emit=lambda event: None)))
+        self.claims: list[Claim] = []
+        given = {"kinds": self.kinds, "queue": self.queue, "emit": lambda event: None, "admit": self.claims.append}
+        self.queue.bind(cast("Runtime", SimpleNamespace(**given)))
         for key, host in (("a", "cpu0"), ("b", "cpu0"), ("c", "gpu0")):
             self.queue.create_partition(key, host)
 
@@ -57,9 +60,11 @@ class Bench:
         """Add a kind of tasks."""
         self.kinds[name] = TaskKind(name, lambda job: None, **more)
 
-    def add(self, key: str, name: str = "task", blobs: tuple[str, ...] = (), kind: str = "train") -> Task:
+    def add(
+        self, key: str, name: str = "task", blobs: tuple[str, ...] = (), kind: str = "train", actor: Actor = ACTOR
+    ) -> Task:
         with atomic():
-            return self.queue.enqueue(kind, key, ACTOR, name, Payload(), 5, blobs=blobs)
+            return self.queue.enqueue(kind, key, actor, name, Payload(), 5, blobs=blobs)
 
     def names(self, host: str = "cpu0", **more: Any) -> list[str]:
         """Claim all that can be claimed, and return the names."""

@@ -8,7 +8,8 @@ import peewee
 import pytest
 
 from hanami_core.access import Rule
-from hanami_core.errors import StartupError, Unauthorized
+from hanami_core.admission import Claim
+from hanami_core.errors import Conflict, StartupError, Unauthorized, Unavailable
 from hanami_core.plugin_host import EntryPoint, PluginHost
 from hanami_core.settings import Setting
 from hanami_core.storage.contract import StorageContext
@@ -197,6 +198,35 @@ def test_hook_hanami_access_rules_fails_closed(implementation: Any) -> None:
         plugin("ok", hanami_access_rules=lambda: [Rule(True)]),
     ]
     assert Rule(False, "access_denied") in PluginHost(points).access_rules(ACTOR, ACTION)
+
+
+CLAIM = Claim("ada", "room", "things")
+
+
+def refuse() -> None:
+    raise Conflict("quota_exhausted")
+
+
+def test_hook_hanami_admit() -> None:
+    seen: list[Claim] = []
+    host = PluginHost([plugin("a", hanami_admit=lambda claim: seen.append(claim))])
+    host.admit(None, CLAIM)  # type: ignore[arg-type]
+    assert seen == [CLAIM]
+
+
+def test_hook_hanami_admit_refuses_with_the_error_of_the_plugin() -> None:
+    host = PluginHost([plugin("a", hanami_admit=refuse), plugin("b", hanami_admit=lambda claim: None)])
+    with pytest.raises(Conflict, match="quota_exhausted"):
+        host.admit(None, CLAIM)  # type: ignore[arg-type]
+    assert host.plugins["a"].failures == 0
+
+
+@pytest.mark.parametrize("implementation", [boom, lambda: quit()])
+def test_hook_hanami_admit_fails_closed(implementation: Any) -> None:
+    host = PluginHost([plugin("a", hanami_admit=implementation)])
+    with pytest.raises(Unavailable, match="admission failed"):
+        host.admit(None, CLAIM)  # type: ignore[arg-type]
+    assert host.plugins["a"].failures == 1
 
 
 class Format:

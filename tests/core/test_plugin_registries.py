@@ -220,7 +220,7 @@ def test_hook_hanami_checks() -> None:
 
 def test_events_have_different_names() -> None:
     kinds = [kind for name in events.__all__ if (kind := getattr(events, name)) is not Event]
-    assert len({kind.name for kind in kinds}) == len(kinds) == 11
+    assert len({kind.name for kind in kinds}) == len(kinds) == 12
     assert all(re.fullmatch(r"[a-z]+\.[a-z]+", kind.name) for kind in kinds)
 
 

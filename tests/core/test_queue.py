@@ -6,6 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hanami_core.access import Actor
+from hanami_core.admission import Claim
 from hanami_core.errors import Conflict, LeaseLost
 from hanami_core.queue import Task, claims, partitions
 from hanami_core.storage.blobs import Blob
@@ -43,13 +45,34 @@ def test_partitions_take_turns(bench: Bench) -> None:
     assert served == ["a1", "b1", "a2", "b2", "a3", "b3"]
 
 
+def test_owners_take_turns_however_many_partitions_they_have(bench: Bench) -> None:
+    other = Actor("other", "other", "project", "member")
+    for number in range(3):
+        bench.queue.create_partition(f"mine{number}", "cpu0")
+        bench.add(f"mine{number}", f"mine{number}")
+    bench.add("a", "theirs0", actor=other)
+    bench.add("a", "theirs1", actor=other)
+    served = []
+    while (task := bench.queue.claim("cpu0", "cpu0/1")) is not None:
+        served.append(task.name)
+        bench.queue.fail(task, "done")
+    assert served == ["mine0", "theirs0", "mine1", "theirs1", "mine2"]
+
+
+def test_a_task_is_claimed_of_its_owner_unless_its_kind_is_exempt(bench: Bench) -> None:
+    bench.bring("settle", exempt=True)
+    bench.add("a")
+    bench.add("a", kind="settle")
+    assert bench.claims == [Claim(ACTOR.user_id, ACTOR.project_id, "tasks")]
+
+
 def test_the_queue_forgets_partitions_served_long_ago(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claims, "REMEMBERED_PARTITIONS", 2)
+    monkeypatch.setattr(claims, "REMEMBERED", 2)
     for number in range(5):
         bench.queue.create_partition(f"key{number}", "cpu0")
         bench.add(f"key{number}", f"task{number}")
     assert bench.names() == [f"task{number}" for number in range(5)]
-    assert len(bench.queue._claims._served) == 2
+    assert len(bench.queue._claims._partitions) == 2
 
 
 def test_a_host_sees_only_its_partitions(bench: Bench) -> None:

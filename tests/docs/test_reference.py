@@ -22,6 +22,7 @@ MODULES = (
     "hanami_token",
     "user",
     "project",
+    "quota",
     "dataset",
     "request_result",
     "cluster",

@@ -23,6 +23,7 @@ from hanami_core.events import (
     LoginFailed,
     LoginSucceeded,
     PluginBroken,
+    ProjectDeleted,
     TaskEnded,
     UserDeleted,
 )
@@ -194,6 +195,13 @@ def test_a_deleted_user_is_told_of(whole: Whole, observer: Observer) -> None:
     assert whole.call("DELETE", "user", id="tsugumi").status_code == 200
     (event,) = observer.of(UserDeleted)
     assert (event.user_id, event.actor.user_id) == ("tsugumi", "asdf")
+
+
+def test_a_deleted_project_is_told_of(whole: Whole, observer: Observer) -> None:
+    whole.call("POST", "project", id="room", name="Room")
+    assert whole.call("DELETE", "project", id="room").status_code == 200
+    (event,) = observer.of(ProjectDeleted)
+    assert (event.project_id, event.actor.user_id) == ("room", "asdf")
 
 
 def test_a_plugin_that_can_not_start_is_told_of(tmp_path: Path, observer: Observer) -> None:

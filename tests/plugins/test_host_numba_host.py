@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from hanami_core.compute import ComputeHost, HostContext, LiveNetwork, NetworkRules
+from hanami_core.machine_memory import Memory, memory
 from hanami_core.network import Template
 from hanami_core.testing.hosts import UUID, HostConformance, host_context
 from hanami_core.testing.networks import ALWAYS, easy_rows, line
 from hanami_plugins import host_numba
 from hanami_plugins.host_numba import host as host_module
 from hanami_plugins.host_numba.host import CpuHost, team_of
-from hanami_plugins.host_numba.machine import Memory, memory
 from tests.mine import MineHost
 from tests.plugins.test_host_numba_deep import line as deep_line
 

@@ -24,6 +24,7 @@ WHOLE = {
     "name": "x",
     "power": {"seconds": [], "minutes": [], "hours": [], "days": []},
     "projects": [],
+    "quotas": [],
     "state": "finished",
     "temperature": {"seconds": [], "minutes": [], "hours": [], "days": []},
     "thread_map": {},
@@ -116,8 +117,13 @@ CALLS: dict[str, Callable[[Client], Any]] = {
     "project": lambda client: client.project("proj"),
     "projects": lambda client: client.projects(),
     "put": lambda client: None,
+    "quotas": lambda client: (client.quotas("ada_"), client.quotas(project_id="proj")),
     "remove_from_project": lambda client: client.remove_from_project("ada_", "proj"),
     "request": lambda client: client.request("c", LINKS, {"y": "answer"}, time_length=2),
+    "reset_quotas": lambda client: (
+        client.reset_quotas("disk", user_id="ada_"),
+        client.reset_quotas(project_id="proj"),
+    ),
     "restore": lambda client: client.restore("c", "p"),
     "rows": lambda client: [
         list(client.rows(f"/{noun}/all", 2, **({"cluster_uuid": "c"} if noun == "task" else {})))
@@ -127,6 +133,10 @@ CALLS: dict[str, Callable[[Client], Any]] = {
     "set_checkpoint_visibility": lambda client: client.set_checkpoint_visibility("p", "shared"),
     "set_cluster_visibility": lambda client: client.set_cluster_visibility("c", "shared"),
     "set_dataset_visibility": lambda client: client.set_dataset_visibility("d", "shared"),
+    "set_quota": lambda client: (
+        client.set_quota("disk", 5, user_id="ada_"),
+        client.set_quota("disk", 5, project_id="proj"),
+    ),
     "set_mode": lambda client: client.set_mode("c", "TASK"),
     "speed": lambda client: client.speed(),
     "switch_host": lambda client: client.switch_host("c", "h"),

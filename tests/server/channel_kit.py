@@ -18,7 +18,8 @@ from tests.server.test_sockets import frame, head, read_head
 class Listener:
     """Opens a session for the message `open`."""
 
-    def __init__(self, session=None, blocking=False) -> None:
+    def __init__(self, session=None, blocking=False, share=None) -> None:
+        self.share = share
         self.turns = Turns(asyncio.get_running_loop())
         self.messages: list[bytes] = []
         self.gone = asyncio.Event()
@@ -35,7 +36,7 @@ class Listener:
         if message == b"open":
             self.connection = channel.connection()
             services = Services(self.threads, lambda session: self.released.set(), self.reported.append)
-            channel.open(Conversation(self.session, self.blocking, channel, NativeApi(), services))
+            channel.open(Conversation(self.session, self.blocking, channel, NativeApi(), services), self.share)
 
     def on_close(self, channel):
         self.gone.set()

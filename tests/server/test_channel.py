@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hanami_core.access import Actor
 from hanami_server.handoff import Handoff
 from hanami_server.sidecar.frames import frame_length
+from hanami_server.sidecar.shares import Shares
 from tests.server.channel_kit import Listener, connect
 from tests.server.test_sockets import frame, head, read_frame, read_head
 
@@ -68,6 +70,73 @@ def drain(client, total):
     while read < total:
         read += len(client.recv(1 << 20))
     return read
+
+
+class Brief:
+    """A session whose answers are short."""
+
+    def receive(self, message):
+        return b"ok"
+
+    def close(self):
+        pass
+
+
+async def talking(share):
+    """Return a listener and a client whose session is open."""
+    listener = Listener(Brief(), share=share)
+    _, client = await connect(listener, Handoff(head()))
+    await asyncio.to_thread(read_head, client)
+    client.sendall(frame(b"open"))
+    await asyncio.to_thread(read_frame, client)
+    return listener, client
+
+
+UNFINISHED = {
+    "fragments": frame(bytes(400_000), fin=0),
+    "a frame": frame(bytes(500_000))[:400_000],
+}
+
+
+@pytest.mark.parametrize("data", UNFINISHED.values(), ids=UNFINISHED)
+def test_a_client_that_lets_too_much_unfinished_wait_is_parted_with(data):
+    """Four sockets of one user: together they may hold a megabyte."""
+
+    async def scenario():
+        shares = Shares(1 << 20, 1 << 24)
+        talks = [await talking(shares.enter(Actor("ada", "ada", "room", "member"))) for _ in range(4)]
+        for listener, client in talks:
+            before = shares.bytes_of_all
+            await asyncio.to_thread(client.sendall, data)
+            while shares.bytes_of_all < before + 390_000 and not listener.gone.is_set():
+                await asyncio.sleep(0)
+            if shares.bytes_of_all > 1 << 20:
+                await asyncio.wait_for(listener.gone.wait(), 3)
+        stayed, held = [not listener.gone.is_set() for listener, _ in talks], shares.bytes_of_all
+        for listener, client in talks:
+            client.close()
+            await asyncio.wait_for(listener.gone.wait(), 3)
+        return stayed, held, shares.bytes_of_all
+
+    stayed, held, at_the_end = asyncio.run(scenario())
+    assert stayed == [True, True, False, False]
+    assert 780_000 < held < 1 << 20
+    assert at_the_end == 0
+
+
+def test_finished_messages_do_not_count():
+    async def scenario():
+        shares = Shares(1 << 20, 1 << 20)
+        listener, client = await talking(shares.enter(Actor("ada", "ada", "room", "member")))
+        for _ in range(10):  # together more than may be held at once
+            await asyncio.to_thread(client.sendall, frame(bytes(200_000), fin=0) + frame(bytes(200_000), 0))
+            assert await asyncio.to_thread(read_frame, client) == b"ok"
+        held = shares.bytes_of_all
+        client.close()
+        await asyncio.wait_for(listener.gone.wait(), 3)
+        return held
+
+    assert asyncio.run(scenario()) == 0
 
 
 def test_a_channel_that_moves_says_what_is_left():

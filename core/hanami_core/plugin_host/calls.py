@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import peewee
 
 from hanami_core.access import ACCESS_DENIED, Action, Actor, Rule
+from hanami_core.admission import Claim
 from hanami_core.checks import Check
 from hanami_core.compute import ComputeHost, NetworkRules
 from hanami_core.compute.hosts import name_of
@@ -27,7 +28,7 @@ from hanami_core.compute.placement import PlacementRequest
 from hanami_core.compute.rules import key_of
 from hanami_core.datasets import DatasetFormat
 from hanami_core.dialects import TemplateDialect
-from hanami_core.errors import ClientError, PluginError, StartupError, Unauthorized
+from hanami_core.errors import ClientError, PluginError, StartupError, Unauthorized, Unavailable, VisibleError
 from hanami_core.events import Event
 from hanami_core.http import Api, Route
 from hanami_core.http.paths import forms
@@ -178,6 +179,21 @@ class PluginHost(Lifecycle):
         if failures:
             raise PluginError(f"hanami_access_rules: {describe(failures[0])}")
         return rules
+
+    def admit(self, runtime: Runtime, claim: Claim) -> None:
+        """Let every plugin refuse a claim (`hanami_admit`); one that fails refuses it, too.
+
+        Raises:
+            VisibleError: what the first plugin says that refuses it.
+        """
+        for _ in self._each("hanami_admit", self._refuse_claim, runtime=runtime, claim=claim):
+            pass
+
+    def _refuse_claim(self, plugin: Plugin, error: BaseException) -> NoReturn:
+        if isinstance(error, VisibleError):
+            raise error
+        self._note("hanami_admit", plugin, error)
+        raise Unavailable("admission_failed", plugin=plugin.name) from error
 
     # -- data ---------------------------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from hanami_core.queue.models import (
     QUEUED,
     WORKERS,
     Partition,
+    RemovedTasks,
     Task,
 )
 from hanami_core.queue.queue import TaskQueue
@@ -37,6 +38,7 @@ __all__ = [
     "WORKERS",
     "Job",
     "Partition",
+    "RemovedTasks",
     "Task",
     "TaskKind",
     "TaskQueue",

@@ -17,8 +17,8 @@ from hanami_core.clock import Clock
 from hanami_core.queue.models import ACTIVE, QUEUED, Partition, Task
 from hanami_core.storage.database import compare_and_set
 
-REMEMBERED_PARTITIONS = 4096
-"""Partitions of which a worker knows when they were served."""
+REMEMBERED = 4096
+"""Owners, and partitions, of which a worker knows when they were served."""
 ALONE_SECONDS = 10.0
 """How long a task whose process died runs alone, so that no other is taken for the cause if that happens again."""
 
@@ -27,6 +27,7 @@ class Candidate(NamedTuple):
     """The head of a partition, as it was read."""
 
     uuid: str
+    owner_id: str
     partition: str
     sequence: int
     priority: int
@@ -50,7 +51,8 @@ class Claims:
         self._clock = clock
         self._lease = lease
         self._turns = itertools.count(1)
-        self._served: dict[str, int] = {}
+        self._owners: dict[str, int] = {}
+        self._partitions: dict[str, int] = {}
         self._suspected: float | None = None
 
     def claim(self, host: str, owner: str, running: frozenset[str], alone: bool) -> Task | None:
@@ -67,7 +69,7 @@ class Claims:
         for candidate in candidates:
             task = self._take(candidate, host, owner)
             if task is not None:
-                self._note_turn(candidate.partition)
+                self._note_turn(candidate)
                 return task
         return None
 
@@ -80,9 +82,10 @@ class Claims:
         )
         return (Candidate(*row) for row in query.tuples().iterator())
 
-    def _rank(self, candidate: Candidate) -> tuple[int, int, int]:
-        """Order by priority, then by turn; the age decides among partitions that were never served."""
-        return -candidate.priority, self._served.get(candidate.partition, 0), candidate.sequence
+    def _rank(self, candidate: Candidate) -> tuple[int, int, int, int]:
+        """Order by priority, then by turn of the owner, then of the partition; the age decides if neither had one."""
+        turns = self._owners.get(candidate.owner_id, 0), self._partitions.get(candidate.partition, 0)
+        return -candidate.priority, *turns, candidate.sequence
 
     def _is_free(self, candidate: Candidate, host: str, owner: str) -> bool:
         if candidate.lease_boot != self._clock.boot() or candidate.lease_until < self._clock.monotonic():
@@ -137,9 +140,11 @@ class Claims:
             task.suspect = self._is_suspect(candidate)
         return task
 
-    def _note_turn(self, partition: str) -> None:
-        """Remember when a partition was served, also after it ran empty: who comes back at once waits like others."""
-        self._served.pop(partition, None)
-        self._served[partition] = next(self._turns)
-        if len(self._served) > REMEMBERED_PARTITIONS:
-            del self._served[next(iter(self._served))]
+    def _note_turn(self, candidate: Candidate) -> None:
+        """Remember who was served, also after they have nothing left: who comes back at once waits like others."""
+        turn = next(self._turns)
+        for served, key in ((self._owners, candidate.owner_id), (self._partitions, candidate.partition)):
+            served.pop(key, None)
+            served[key] = turn
+            if len(served) > REMEMBERED:
+                del served[next(iter(served))]

@@ -47,6 +47,7 @@ class Task(OwnedRecord):
     `caller` tells who queued it by which call, see `hanami_core.queue.withdrawals`.
     """
 
+    resource = "tasks"
     kind = peewee.CharField(32)
     payload = peewee.TextField()
     state = peewee.CharField(10, default=QUEUED, index=True)
@@ -71,6 +72,11 @@ class Task(OwnedRecord):
     cause: Exception | None = None
     """Not stored: what a task that has just failed was ended by, for the `ended` of its kind."""
 
+    @classmethod
+    def count_held(cls, mine: peewee.Expression) -> int:
+        """Count the open tasks only."""
+        return int(cls.select().where(mine & cls.state.in_(OPEN)).count())
+
     @property
     def failure(self) -> TaskError | None:
         """Why the task failed, or its last attempt did, for an Api that has a sentence for it; None if neither did."""
@@ -90,6 +96,13 @@ def fault_of(error: Exception | None) -> str:
 
 def _plain(value: object) -> object:
     return value if isinstance(value, str | int | float | None) else str(value)
+
+
+class RemovedTasks(BaseModel):
+    """How many tasks that ended in a state have been removed, so that counts never go back."""
+
+    state = peewee.CharField(10, primary_key=True)
+    count = peewee.BigIntegerField()
 
 
 # Open tasks of one partition, in their order.

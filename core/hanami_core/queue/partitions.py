@@ -6,6 +6,7 @@ Every function works in the caller's transaction. Order of locks, on databases t
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import reduce
 from operator import and_
 from typing import Any
@@ -13,8 +14,8 @@ from typing import Any
 import peewee
 
 from hanami_core.errors import Conflict
-from hanami_core.queue.models import ACTIVE, OPEN, QUEUED, WORKERS, Partition, Task
-from hanami_core.storage.database import compare_and_set
+from hanami_core.queue.models import ACTIVE, OPEN, QUEUED, WORKERS, Partition, RemovedTasks, Task
+from hanami_core.storage.database import DELETED, compare_and_set
 
 
 def reserve(key: str) -> str:
@@ -85,10 +86,25 @@ def open_counts() -> dict[tuple[str, str], int]:
 
 
 def ended_counts() -> dict[str, int]:
-    """Return how many tasks have ended, those included that clients have deleted since, by state."""
+    """Return how many tasks have ended, those included that were deleted or removed since, by state."""
     # Without a look at the rows: there is an index of the states.
     counts: Any = Task.select(Task.state, peewee.fn.COUNT(Task.sequence)).where(Task.state.not_in(OPEN))
-    return dict(counts.group_by(Task.state).tuples())
+    found = Counter({row.state: row.count for row in RemovedTasks.select()})
+    found.update(dict(counts.group_by(Task.state).tuples()))
+    return dict(found)
+
+
+def forget(before: float, most: int) -> int:
+    """Remove up to so many tasks that ended before a moment and that nobody finds: hidden, or without a partition."""
+    hidden = (Task.status == DELETED) | Task.partition.not_in(Partition.select(Partition.key))
+    old = Task.state.not_in(OPEN) & (Task.ended_at < before) & hidden
+    rows = list(Task.select(Task.sequence, Task.state).where(old).order_by(Task.sequence).limit(most))
+    for state, count in Counter(str(row.state) for row in rows).items():
+        RemovedTasks.insert(state=state, count=0).on_conflict_ignore().execute()
+        RemovedTasks.update(count=RemovedTasks.count + count).where(RemovedTasks.state == state).execute()
+    if rows:
+        Task.delete().where(Task.sequence.in_([row.sequence for row in rows])).execute()
+    return len(rows)
 
 
 def doubtful() -> list[str]:

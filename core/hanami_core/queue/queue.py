@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hanami_core.access import Action, Actor
+from hanami_core.admission import Claim
 from hanami_core.clock import Clock
 from hanami_core.errors import Conflict, CorruptFile, LeaseLost, ServiceError
 from hanami_core.events import TaskEnded
@@ -99,6 +100,14 @@ class TaskQueue:
         """Return how many tasks have ended, those included that clients have deleted since, by state."""
         return partitions.ended_counts()
 
+    def forget(self, before: float, most: int) -> int:
+        """Remove up to so many tasks that ended before a moment and that nobody finds any more; return how many.
+
+        Those of a cluster that is there stay, however old they are, as long as they are not deleted.
+        """
+        with atomic():
+            return partitions.forget(before, most)
+
     # -- tasks --------------------------------------------------------------------------------------------------------
 
     def enqueue(
@@ -128,9 +137,12 @@ class TaskQueue:
 
         Raises:
             Conflict: if the partition does not exist, or not any more, or one of the blobs is gone already.
+            VisibleError: if a plugin says that the actor has too many open tasks.
         """
         what = self.kind(kind)
         host = (partitions.reserve_for_workers if what.runs_on == "worker" else partitions.reserve)(partition)
+        if self._runtime is not None and not what.exempt:
+            self._runtime.admit(Claim.of(actor, Task.resource))
         self._retain(blobs)
         task = Task.create(
             uuid=uuid or new_uuid(),
@@ -159,9 +171,9 @@ class TaskQueue:
     def claim(self, host: str, owner: str, running: frozenset[str] = frozenset(), *, alone: bool = True) -> Task | None:
         """Take the next task of a host, or None.
 
-        Of the first tasks of all partitions, the one with the highest priority is next. Partitions of one priority take
-        turns: one that was just served waits until the others were, so that a long queue of one user does not keep all
-        others from theirs. Turns are remembered by the process.
+        Of the first tasks of all partitions, the one with the highest priority is next. Of one priority, owners take
+        turns, and so do the partitions of an owner: who was just served waits until the others were, so that neither a
+        long queue nor many queues of one user keep all others from theirs. Turns are remembered by the process.
 
         Args:
             host: name of the compute host, or `WORKERS`.

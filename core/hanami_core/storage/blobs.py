@@ -16,7 +16,7 @@ from collections.abc import Callable, Hashable, Iterator
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import peewee
 
@@ -25,10 +25,12 @@ from hanami_core.errors import CorruptFile, HanamiError, StartupError, StoreMiss
 from hanami_core.ids import new_uuid
 from hanami_core.storage.aside import LostAndFound
 from hanami_core.storage.blob_stores import BlobStore, BlobStores, LocalFile
-from hanami_core.storage.database import BaseModel, after_commit, compare_and_set
+from hanami_core.storage.database import BaseModel, OwnedRecord, after_commit, compare_and_set
 from hanami_core.storage.disk import require_room
 
-__all__ = ["Blob", "BlobLease", "Blobs"]
+__all__ = ["Blob", "BlobLease", "Blobs", "bytes_of"]
+
+R = TypeVar("R", bound=OwnedRecord)
 
 REMEMBERED = 4096
 """Blobs of which a process knows that they were verified."""
@@ -44,6 +46,12 @@ class Blob(BaseModel):
     sha256 = peewee.CharField(64)
     references = peewee.IntegerField()
     store = peewee.CharField(64)
+
+
+def bytes_of(rows: peewee.ModelSelect[R], column: peewee.Field) -> int:
+    """Return the size of all blobs together that a column of some rows names."""
+    found = rows.order_by().join(Blob, on=(Blob.uuid == column)).select(peewee.fn.SUM(Blob.size))
+    return int(found.scalar() or 0)
 
 
 class Sealed(NamedTuple):
@@ -129,6 +137,11 @@ class Blobs:
                 self.store.delete(sealed.uuid)
             raise
         self._sealed[staged] = sealed
+
+    def size_of(self, staged: Path) -> int:
+        """Return the bytes of a staged file, be it sealed or not."""
+        sealed = self._sealed.get(staged)
+        return staged.stat().st_size if sealed is None else sealed.size
 
     def adopt(self, staged: Path) -> str:
         """Turn a staged file into a blob with one reference and return its name; seals it if that was not done.

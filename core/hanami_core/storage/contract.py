@@ -116,6 +116,13 @@ class Database:
         with self.exclusive(PROBE):
             pass
 
+    def shrink(self, most: int) -> int:
+        """Give up to so many pages that hold nothing back to the disk, and return how many they were.
+
+        Must be quick, because writers wait meanwhile. A database that takes care of itself returns 0.
+        """
+        return 0
+
     def data_version(self) -> Hashable | None:
         """Return a value that has changed if anybody has committed anything since this thread last asked.
 

@@ -85,6 +85,14 @@ class Record(BaseModel):
         """Return the condition of rows that hold the blobs in their columns (`BlobField`): those not deleted."""
         return cls.status == ACTIVE
 
+    @classmethod
+    def forgettable(cls) -> peewee.Expression | None:
+        """Return the condition under which a row that was deleted long ago may be removed; None keeps all of them.
+
+        What other rows, files or open tasks still refer to must not meet it.
+        """
+        return None
+
     def mark_deleted(self) -> bool:
         """Delete the row softly and tell whether it was still there.
 
@@ -103,15 +111,34 @@ class Record(BaseModel):
 class OwnedRecord(Record):
     """A resource of a user in a project. Rules (`hanami_core.access`) decide who else sees it.
 
-    A new one is shown to the guards of the process (`guard`), in its transaction.
+    `resource` is what its rows count as when somebody limits what a user may have, see `hanami_core.admission`; rows of
+    a model without one are not counted. A new one is shown to the guards of the process (`guard`), in its
+    transaction.
     """
 
     identity: ClassVar[str] = "uuid"
+    resource: ClassVar[str] = ""
     uuid = peewee.CharField(36, unique=True, default=new_uuid)
     project_id = peewee.CharField(256, index=True)
     owner_id = peewee.CharField(256, index=True)
     visibility = peewee.CharField(10, default="private")
     name = peewee.CharField(256)
+
+    @classmethod
+    def forgettable(cls) -> peewee.Expression | None:
+        """Remove rows of resources, which nobody finds any more once they are deleted."""
+        condition: peewee.Expression = cls.status == DELETED
+        return condition
+
+    @classmethod
+    def count_held(cls, mine: peewee.Expression) -> int:
+        """Return how many rows that meet a condition count towards a limit."""
+        return int(cls.active().where(mine).count())
+
+    @classmethod
+    def bytes_held(cls, mine: peewee.Expression) -> int:
+        """Return how many bytes on the disk belong to the rows that meet a condition."""
+        return 0
 
     def save(self, force_insert: bool = False, only: Any = None) -> int:
         """Store the row, a new one if no guard is against it."""
@@ -379,6 +406,22 @@ def hold(model: type[peewee.Model], expected: Any) -> bool:
     if not _actions.depth:
         raise HanamiError("a row can only be held within a transaction")
     return bound().hold(model, expected)
+
+
+def forget_deleted(model: type[Record], before: float, most: int) -> int:
+    """Remove up to so many rows that were deleted before a moment and that nothing needs; return how many they were."""
+    condition = model.forgettable()
+    if condition is None:
+        return 0
+    old = (model.status == DELETED) & (model.deleted_at < before)
+    found = model.select(model.sequence).where(old & condition).order_by(model.sequence).limit(most)
+    sequences = [row.sequence for row in found]
+    if sequences:
+        with relaxed():
+            # The condition once more: somebody may have begun to need a row since it was read.
+            chosen = model.sequence.in_(sequences)
+            model.delete().where(chosen & (model.status == DELETED) & condition).execute()
+    return len(sequences)
 
 
 def reset(database: Database) -> None:

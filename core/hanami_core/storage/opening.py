@@ -8,6 +8,7 @@ from hanami_core.errors import HanamiError, StartupError
 from hanami_core.storage.blob_stores import BlobBackend, BlobStores
 from hanami_core.storage.blobs import Blobs
 from hanami_core.storage.contract import Database, DatabaseBackend, StorageContext
+from hanami_core.storage.reserve import Reserve
 
 __all__ = ["open_blobs", "open_database"]
 
@@ -37,7 +38,7 @@ def open_blobs(backends: Mapping[str, BlobBackend], context: StorageContext, hin
         StartupError: if there is none of that name, or it can not be opened.
     """
     stores = BlobStores(backends, _chosen(backends, context, "storage.blobs", "blob store", hint), context)
-    return Blobs(stores, int(str(context.settings["storage.reserve"])))
+    return Blobs(stores, Reserve(context.settings).size // 2)
 
 
 def _chosen(backends: Mapping[str, object], context: StorageContext, setting: str, what: str, hint: str) -> str:

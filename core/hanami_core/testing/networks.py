@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from hanami_core.compute import Columns, ComputeHost, LiveNetwork, NetworkRules, Rows, Run
+from hanami_core.compute.memory import TellsMemory
 from hanami_core.compute.rules import choose, key_of
 from hanami_core.errors import BadRequest, CorruptFile
 from hanami_core.network import Input, NetworkState, Output, Position, Settings, Template
@@ -63,6 +64,13 @@ class RulesConformance:
         network = rules.open(state, host)
         network.resize(*easy_rows().sizes())
         return network
+
+    def test_memory_is_told_before_it_is_taken(self, rules: NetworkRules, network: LiveNetwork) -> None:
+        """Rules that tell how much memory a network takes tell enough; those that do not are passed over."""
+        if isinstance(rules, TellsMemory):
+            head = network.head
+            told = rules.memory(head.template, head.inputs, head.outputs)
+            assert told >= network.metrics().get("memory", 0)
 
     @staticmethod
     def answers(network: LiveNetwork, rows: Rows) -> np.ndarray:

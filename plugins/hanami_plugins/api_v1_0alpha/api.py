@@ -36,6 +36,9 @@ _SLASHES = re.compile(r"/{2,}")
 # Released clients know no other statuses than 400, 401, 404, 409, 500 and 503.
 _STATUSES = {402: 401, 403: 401, 405: 400, 412: 409, 413: 400, 415: 400, 422: 400, 429: 401, 507: 500}
 
+# What is full contradicts what is there: 401 would end the login of a client, 500 be taken for a defect.
+_STATUSES_OF_CODES = {"quota_exhausted": 409, "quota_space_exhausted": 409, "storage_reserved": 503}
+
 
 class FirstMessage(msgspec.Struct, forbid_unknown_fields=True):
     """What a websocket's client says first: who it is and what it wants."""
@@ -107,7 +110,7 @@ class NativeApi(Api):
         self, request: falcon.Request, response: falcon.Response, error: VisibleError, route: Route | None = None
     ) -> None:
         """Answer with the plain text of an error."""
-        response.status = _STATUSES.get(error.status, error.status)
+        response.status = _STATUSES_OF_CODES.get(error.code) or _STATUSES.get(error.status, error.status)
         response.content_type = falcon.MEDIA_TEXT
         response.data = None
         response.text = self.sentence(error, route)

@@ -32,6 +32,9 @@ REQUESTS = {
     "storage_busy": "The database of the server is locked, try again in {retry_after} seconds",
     "storage_damaged": "The database of the server is damaged",
     "storage_full": "The disk of the server is full",
+    "storage_reserved": (
+        "The disk of the server is too full: {needed} are needed, {left} are left beside a reserve of {reserve}"
+    ),
     "storage_unavailable": "The server can not read or write what it stores, try again in {retry_after} seconds",
     "store_unavailable": "Blob store '{store}' can not be reached, try again later",
     "streams_exhausted": "Too many answers are sent at once, try again in {retry_after} seconds.",
@@ -101,6 +104,19 @@ PROJECTS = {
     "project_not_empty": "Project with id '{id}' still contains {count} resources, delete them first.",
 }
 
+QUOTAS = {
+    "admission_failed": "The plugin '{plugin}' could not tell whether that is allowed, try again later",
+    "quota_exhausted": (
+        "The {kind} '{id}' has {used} {resource}, {limit} are allowed: delete some, or ask an admin for more"
+    ),
+    "quota_holder_missing": "Validation failed, because one of 'user_id' and 'project_id' is required.",
+    "quota_resource_unknown": "There is no limit of '{resource}', known are: {known}",
+    "quota_space_exhausted": (
+        "The {kind} '{id}' has {used} on the disk and would have {needed}, {limit} are allowed:"
+        " delete something, or ask an admin for more"
+    ),
+}
+
 LOGS = {
     "audit_of_others": "'user_id' can only be set by an admin",
     "errors_for_admins": "only an admin is allowed to request error-logs",
@@ -137,8 +153,10 @@ DATASETS = {
     "format_parts": "A data-set of format '{format}' has the files: {parts}",
     "format_unknown": "Format '{format}' is unknown, known are: {known}",
     "rows_out_of_range": "Rows {first} to {last} are out of range, the data-set has {rows} rows",
+    "values_too_many": (
+        "{rows} rows of {width} values are more than the {limit} values of an answer, ask for {fitting} rows at most"
+    ),
     "upload_dropped": "The upload of data-set with uuid '{uuid}' was dropped",
-    "upload_without_room": "The disk of the server has {free} free bytes, but the file has {size}",
     "upload_missing": "Tempfile with UUID '{uuid}' not found",
     "uploads_exhausted": (
         "User with id '{user}' has {limit} unfinished uploads already, finalise one or delete its data-set first"
@@ -180,6 +198,7 @@ TASKS = {
     "rows_too_few": "'time_length' is {time_length}, but there are only {rows} rows",
     "task_aborted": "Task with UUID '{uuid}' was stopped",
     "task_failed": "Task with UUID '{uuid}' failed: {reason}",
+    "task_too_big": "the task would copy {needed} of values into memory, {limit} are allowed",
     "task_missing": "Task with UUID '{uuid}'not found in Cluster with UUID '{cluster}'",
     "task_source_missing": "Something that the task needs was deleted meanwhile",
 }
@@ -189,6 +208,7 @@ FRAMES = {
     "buffer_not_finite": "bufferName '{buffer}': values must be finite",
     "buffer_size": "a buffer holds 1 to {limit} values, got {size}",
     "buffer_unknown": "bufferName '{buffer}' is unknown, expected one of: {known}",
+    "buffers_size": "all buffers together hold at most {limit} values",
     "cluster_busy": "a task works with the cluster, try again later",
     "cluster_not_direct": "the cluster is not in direct mode",
     "frame_count": "numberOfValues is {told}, but the message holds {count} values",
@@ -210,6 +230,7 @@ NETWORKS = {
     "interface_used_twice": "an {kind} is used twice",
     "interface_width": "{kind} '{interface}' has {expected} values, not {size}",
     "interfaces_size": "all {kind}s together can not have more than {limit} values",
+    "network_too_big": "the network would need {needed}, {limit} are allowed",
     "network_interface_missing": "the cluster has no {kind} '{interface}', only {known}",
     "output_resized": "output '{interface}' has {expected} values and can not have {size}",
     "results_shape": "results of '{interface}' must be a table of {rows} rows that fits to the output",
@@ -220,4 +241,4 @@ NETWORKS = {
 }
 
 FEATURES = DATASETS | CLUSTERS | TASKS | FRAMES | NETWORKS
-SENTENCES = REQUESTS | FIELDS | IDENTITY | USERS | PROJECTS | LOGS | HOSTS | MACHINE | OPENAPI | FEATURES
+SENTENCES = REQUESTS | FIELDS | IDENTITY | USERS | PROJECTS | QUOTAS | LOGS | HOSTS | MACHINE | OPENAPI | FEATURES

@@ -6,9 +6,12 @@ from contextlib import closing
 
 import msgspec
 
+from hanami_core.admission import DISK, Claim
+from hanami_core.compute import memory
 from hanami_core.events import CheckpointSaved
 from hanami_core.network import NetworkState
 from hanami_core.queue import Job
+from hanami_core.storage.blobs import Blob
 from hanami_plugins.checkpoints.models import Checkpoint
 from hanami_plugins.clusters import LIVE, Cluster, LiveCluster, replace_state
 
@@ -33,14 +36,23 @@ def save(job: Job) -> None:
             _add_checkpoint(job, live)
 
 
+def claims_of(blob: str | None) -> list[tuple[str, int]]:
+    """Return what a checkpoint of a stored state takes: resources and how much of each."""
+    size = Blob.select(Blob.size).where(Blob.uuid == blob).scalar() or 0
+    return [(Checkpoint.resource, 1), (DISK, int(size))]
+
+
 def _add_checkpoint(job: Job, live: LiveCluster) -> None:
     task, cluster = job.task, Cluster.get(Cluster.uuid == live.uuid)
+    blob = job.runtime.blobs.retain(str(cluster.blob))
+    for resource, amount in claims_of(blob):
+        job.runtime.admit(Claim(task.owner_id, task.project_id, resource, amount))
     Checkpoint.create(
         uuid=task.uuid,
         name=task.name,
         owner_id=task.owner_id,
         project_id=task.project_id,
-        blob=job.runtime.blobs.retain(str(cluster.blob)),
+        blob=blob,
     )
     owned = {"uuid": str(task.uuid), "owner_id": str(task.owner_id), "project_id": str(task.project_id)}
     job.runtime.emit(CheckpointSaved(actor=None, cluster_uuid=live.uuid, **owned))
@@ -52,6 +64,7 @@ def restore(job: Job) -> None:
     assert runtime.compute is not None, "tasks run in sidecars"
     with runtime.blobs.open(blob) as path, path.open("rb") as file:
         state = NetworkState.read(file)
+    memory.require(runtime, state.head.template, runtime.compute.kind, state.head.inputs, state.head.outputs)
     # Opened to see whether the host can; the cluster opens it again when somebody needs it.
     network = runtime.rules_for(state.head.template, runtime.compute.kind).open(state, runtime.compute)
     with closing(network), runtime.stash[LIVE].replacing(uuid), job.commit(1, final=True):

@@ -8,13 +8,14 @@ import msgspec
 import peewee
 
 from hanami_core.access import Access
+from hanami_core.admission import Claim
 from hanami_core.errors import NotFound
 from hanami_core.queue import Task
 from hanami_core.runtime import Runtime
 from hanami_core.sharing import Visibility
 from hanami_core.sharing import set_visibility as share
 from hanami_core.storage.database import atomic
-from hanami_plugins.checkpoints.kinds import Restore, Save
+from hanami_plugins.checkpoints.kinds import Restore, Save, claims_of
 from hanami_plugins.checkpoints.models import Checkpoint
 from hanami_plugins.clusters import SETTLE_SECONDS, Cluster, get_cluster, template_of
 
@@ -40,11 +41,15 @@ def save(runtime: Runtime, access: Access, cluster: str, name: str) -> Task:
         NotFound: if there is no such cluster that the actor may change.
         Conflict: if the cluster has no network.
         ServiceError: if the cluster was idle, and could not be saved.
+        VisibleError: if a plugin says that the actor has too many checkpoints or open tasks, or too much on the disk.
     """
     with atomic():
         row = get_cluster(access, cluster, "write")
         template_of(row)
         task, idle = _enqueue(runtime, access, "save", row, name, Save())
+        # After the queue, as everywhere: who ends a task holds its queue when it claims room for a result.
+        for resource, amount in claims_of(row.blob):
+            runtime.admit(Claim.of(access.actor, resource, amount))
     _settle(runtime, task, idle)
     return task
 

@@ -38,6 +38,7 @@ from hanami_plugins.clusters.service import (
     readable,
     replace_state,
     report_metrics,
+    require_memory,
     set_mode,
     set_visibility,
     template_of,
@@ -66,6 +67,7 @@ __all__ = [
     "readable",
     "replace_state",
     "report_metrics",
+    "require_memory",
     "set_mode",
     "set_visibility",
     "template_of",
@@ -109,7 +111,7 @@ def hanami_task_kinds() -> list[TaskKind]:
     """Add the move between hosts and the return to task mode."""
     return [
         TaskKind("switch_host", kinds.switch_host, permitted=writable),
-        TaskKind("settle", kinds.settle, survives_owner=True),
+        TaskKind("settle", kinds.settle, survives_owner=True, exempt=True),
     ]
 
 

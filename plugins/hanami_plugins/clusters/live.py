@@ -13,9 +13,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
-from hanami_core.compute import LiveNetwork
+from hanami_core.compute import LiveNetwork, memory
 from hanami_core.errors import NotFound, ServiceError
 from hanami_core.network import NetworkState, Template
 from hanami_core.queue import Job
@@ -28,7 +29,7 @@ from hanami_plugins.clusters.keeper import Keeper
 from hanami_plugins.clusters.live_cluster import Attachment, LiveCluster, State
 from hanami_plugins.clusters.locks import Rank
 from hanami_plugins.clusters.models import DIRECT_MODE, Cluster
-from hanami_plugins.clusters.service import MISSING, read_state, replace_state, template_of
+from hanami_plugins.clusters.service import MISSING, interfaces, read_state, replace_state, template_of
 from hanami_plugins.clusters.watcher import Watcher
 
 __all__ = ["LIVE", "LiveClusters"]
@@ -258,6 +259,8 @@ class LiveClusters:
     def _write(self, live: LiveCluster, known: _Known, commit: AbstractContextManager[Any]) -> None:
         before = live.version
         try:
+            size = sum(array.nbytes for array in known.state.arrays.values())
+            self._runtime.reserve.require(size, urgent=True)
             with self._runtime.blobs.staging() as path:
                 with path.open("wb") as file:
                     known.state.write(file)
@@ -310,7 +313,7 @@ class LiveClusters:
         with self._registry:
             self._live[live.uuid] = live
         try:
-            network = self._network(row, template)
+            network = self._network(row, template, live)
         except BaseException:
             self.evict(live)
             raise
@@ -321,11 +324,13 @@ class LiveClusters:
                 attachment.live = live
         return live
 
-    def _network(self, row: Cluster, template: Template | None) -> LiveNetwork:
+    def _network(self, row: Cluster, template: Template | None, live: LiveCluster) -> LiveNetwork:
         compute = self._runtime.compute
         assert compute is not None, "only a sidecar keeps live networks"
         own = template if template is not None and not row.template else template_of(row)
         rules = self._runtime.rules_for(own, compute.kind)
+        live.require = partial(memory.require, self._runtime, own, compute.kind)
+        live.require(*interfaces(row))
         return rules.open(read_state(self._runtime, row, own), compute)
 
     def unsaved(self) -> list[LiveCluster]:

@@ -61,8 +61,9 @@ class LiveCluster:
     counts what was learned, `stored` is what it was in the stored state. `version` is never behind that of the
     cluster's row, but for networks that were evicted. `works` counts the tasks that have begun to work with the
     network; who has looked at the row finds out by it whether a task has come in between. `light` is for those who run
-    frames: by what a frame does, how many values it may have to be a light one. `unstorable` tells why the last attempt
-    to store the network failed, until one succeeds. `lost` tells of an evicted network that something was not stored.
+    frames: by what a frame does, how many values it may have to be a light one. `require` raises if a network with some
+    numbers of values would take too much memory. `unstorable` tells why the last attempt to store the network failed,
+    until one succeeds. `lost` tells of an evicted network that something was not stored.
     """
 
     uuid: str
@@ -80,6 +81,7 @@ class LiveCluster:
     closed: bool = False
     lost: bool = False
     unstorable: ServiceError | None = None
+    require: Callable[[Mapping[str, int], Mapping[str, int]], None] | None = None
     _network: LiveNetwork | None = None
 
     @property
@@ -87,6 +89,21 @@ class LiveCluster:
         """The network, once it is open."""
         assert self._network is not None, "the network is not open yet"
         return self._network
+
+    def fit(self, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> None:
+        """Fit the network to numbers of values, see `LiveNetwork.resize`; the caller holds `lock`.
+
+        Raises:
+            Unprocessable: if it would take too much memory.
+        """
+        head = self.network.head
+        wider = [
+            {name: max(known.get(name, 0), size) for name, size in {**known, **new}.items()}
+            for known, new in ((head.inputs, inputs), (head.outputs, outputs))
+        ]
+        if self.require is not None and wider != [head.inputs, head.outputs]:
+            self.require(*wider)
+        self.network.resize(inputs, outputs)
 
     @property
     def direct(self) -> bool:

@@ -6,7 +6,8 @@ from typing import Any
 
 import peewee
 
-from hanami_core.queue import Task
+from hanami_core.queue import Partition, Task
+from hanami_core.storage.blobs import bytes_of
 from hanami_core.storage.database import BlobField, OwnedRecord
 
 TASK_MODE, DIRECT_MODE = "TASK", "DIRECT"
@@ -21,6 +22,7 @@ class Cluster(OwnedRecord):
     what the rule set tells of its network, as fresh as the last report of a running training.
     """
 
+    resource = "clusters"
     template = peewee.TextField()
     seed = peewee.BigIntegerField()
     host = peewee.CharField(64)
@@ -40,3 +42,14 @@ class Cluster(OwnedRecord):
     def holding(cls) -> Any:
         """Return the condition of all rows: a deleted cluster keeps its state until its last task has ended."""
         return peewee.SQL("1 = 1")
+
+    @classmethod
+    def forgettable(cls) -> peewee.Expression | None:
+        """Keep a cluster whose state, or whose queue, is still needed by a task that survives it."""
+        condition: peewee.Expression = cls.blob.is_null() & cls.uuid.not_in(Partition.select(Partition.key))
+        return condition
+
+    @classmethod
+    def bytes_held(cls, mine: peewee.Expression) -> int:
+        """Return the size of the stored states."""
+        return bytes_of(cls.active().where(mine), cls.blob)

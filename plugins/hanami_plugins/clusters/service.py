@@ -15,7 +15,8 @@ import msgspec
 import peewee
 
 from hanami_core.access import Access, Actor, Verb
-from hanami_core.compute import ComputeHost
+from hanami_core.admission import Claim
+from hanami_core.compute import ComputeHost, memory
 from hanami_core.compute.placement import place, require_hosts
 from hanami_core.errors import BadRequest, Conflict, LeaseLost, NotFound, TemplateError
 from hanami_core.events import ClusterCreated, ClusterDeleted
@@ -46,6 +47,7 @@ __all__ = [
     "read_state",
     "replace_state",
     "report_metrics",
+    "require_memory",
     "set_mode",
     "set_visibility",
     "template_of",
@@ -76,12 +78,15 @@ def create_cluster(runtime: Runtime, access: Access, name: str, template_text: s
     Raises:
         TemplateError: if the template breaks a rule or no rule set runs it.
         Conflict: if the name is taken among the clusters that the actor sees, or there is no host for it.
+        Unprocessable: if the network would take too much memory.
+        VisibleError: if a plugin says that the actor has too many clusters.
     """
     require_hosts(runtime)
     template, host = _placed(runtime, access.actor, template_text)
     with exclusive("clusters.names"):
         if access.visible(Cluster, "write").where(Cluster.name == name).exists():
             raise Conflict("cluster_exists", name=name)
+        runtime.admit(Claim.of(access.actor, Cluster.resource))
         cluster = Cluster.create(
             name=name,
             owner_id=access.actor.user_id,
@@ -98,9 +103,12 @@ def create_cluster(runtime: Runtime, access: Access, name: str, template_text: s
 def _placed(runtime: Runtime, actor: Actor, text: str) -> tuple[Template | None, ComputeHost]:
     try:
         template = runtime.parse_template(text) if text else None
-        return template, place(runtime, actor, template)
+        host = place(runtime, actor, template)
     except BadRequest as error:
         raise TemplateError("template_invalid", reason=str(error)) from error
+    if template is not None:
+        memory.require(runtime, template, host.kind, *memory.declared_sizes(template))
+    return template, host
 
 
 def get_cluster(access: Access, uuid: str, verb: Verb = "read") -> Cluster:
@@ -190,11 +198,30 @@ def _assign_host(runtime: Runtime, cluster: Cluster, host: ComputeHost) -> None:
             raise Conflict("host_can_not_be_left", host=cluster.host)
         if not compare_and_set(Cluster, _is_there(cluster) & (Cluster.blob.is_null()), host=host.name):
             raise NotFound(MISSING, uuid=cluster.uuid)
+    cluster.host = host.name
 
 
 def _is_there(cluster: Cluster) -> Any:
     """Return the condition that a cluster was not deleted."""
     return (Cluster.sequence == cluster.sequence) & (Cluster.status == ACTIVE)
+
+
+def require_memory(
+    runtime: Runtime, cluster: Cluster, template: Template, inputs: Mapping[str, int], outputs: Mapping[str, int]
+) -> None:
+    """Raise unless the network of a cluster may be fitted to data with so many values.
+
+    Raises:
+        Unprocessable: if it would take too much memory.
+    """
+    host = runtime.hosts.get(cluster.host)
+    if host is not None:
+        known = interfaces(cluster)
+        memory.require(runtime, template, host.kind, _wider(known[0], inputs), _wider(known[1], outputs))
+
+
+def _wider(known: Mapping[str, int], new: Mapping[str, int]) -> dict[str, int]:
+    return {name: max(known.get(name, 0), new.get(name, 0)) for name in {**known, **new}}
 
 
 def count_by_host() -> dict[tuple[str, str], int]:
@@ -348,9 +375,12 @@ def move_cluster(runtime: Runtime, access: Access, uuid: str, host_uuid: str) ->
         NotFound: if there is no such cluster that the actor may change, or no such host.
         Conflict: if the cluster has no network or is in direct mode, or the host has no rules for it.
         ServiceError: if the cluster was idle, and could not be moved.
+        Unprocessable: if the network would take too much memory there.
     """
     cluster = get_cluster(access, uuid, "write")
-    host = _host_that_runs(runtime, template_of(cluster), host_uuid)
+    template = template_of(cluster)
+    host = _host_that_runs(runtime, template, host_uuid)
+    memory.require(runtime, template, host.kind, *interfaces(cluster))
     with atomic():
         # First, because from then on nobody changes the mode.
         payload = HostMove(host.name)

@@ -28,6 +28,9 @@ _FILE_NAME = "hanami.db"
 OLDEST = (3, 35)
 LARGEST_LOG = 16 << 20
 """Bytes of the write-ahead log that are kept when it begins anew; a long reader makes it as long as it takes."""
+SMALL_FILE = 100_000_000
+"""Bytes of a file that is made anew in a moment."""
+_INCREMENTAL = 2
 PRAGMAS = {
     "journal_mode": "wal",
     "synchronous": "full",
@@ -81,6 +84,23 @@ class SqliteDatabase(Database):
         with self.driver.hurried(PROBE_SECONDS), self.driver.atomic():
             self.driver.execute_sql(PROBE_ROW)  # type: ignore[no-untyped-call]
 
+    def shrink(self, most: int) -> int:
+        """Give free pages back; a file that can not do so in steps is made anew once, if it is small."""
+        if self._number("auto_vacuum") != _INCREMENTAL:
+            small = self._number("page_count") * self._number("page_size") <= SMALL_FILE
+            if not (small and self._number("freelist_count")):
+                return 0
+            self.driver.execute_sql("PRAGMA auto_vacuum = INCREMENTAL")  # type: ignore[no-untyped-call]
+            self.driver.execute_sql("VACUUM")  # type: ignore[no-untyped-call]
+            return 0
+        before = self._number("freelist_count")
+        # A script, because the statement must be stepped for each page and `execute` does so once.
+        self.driver.connection().executescript(f"PRAGMA incremental_vacuum({int(most)})")  # type: ignore[no-untyped-call]
+        return before - self._number("freelist_count")
+
+    def _number(self, pragma: str) -> int:
+        return int(self.driver.execute_sql(f"PRAGMA {pragma}").fetchone()[0])  # type: ignore[no-untyped-call]
+
     def data_version(self) -> Hashable | None:
         """Return what others have committed, as a number of SQLite's, and how many rows this connection has changed."""
         if self.driver.in_transaction():
@@ -103,10 +123,22 @@ class SqliteBackend:
         file = context.data_dir / _FILE_NAME
         if context.read_only:
             return SqliteDatabase(ReadOnlySqlite(file, options["timeout"]))
-        # SQLite gives the files beside it the same mode.
-        with contextlib.suppress(FileExistsError):
-            os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        if not file.exists():
+            _make(file)
         return SqliteDatabase(PatientSqlite(str(file), pragmas=PRAGMAS, lock_type="IMMEDIATE", **options))
+
+
+def _make(file: Path) -> None:
+    """Make a file that can give free pages back in steps, which must be said before anything is written to it.
+
+    Not one of `PRAGMAS`: said of a file that is there, it waits for whoever writes.
+    """
+    # SQLite gives the files beside it the same mode.
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        connection.execute("PRAGMA journal_mode = WAL")
 
 
 @hookimpl

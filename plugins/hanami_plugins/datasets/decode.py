@@ -14,6 +14,7 @@ import msgspec
 
 from hanami_core import decoding
 from hanami_core.access import Access
+from hanami_core.admission import DISK, Claim
 from hanami_core.errors import ClientError, Conflict, LeaseLost, TaskError
 from hanami_core.events import DatasetReady
 from hanami_core.queue import ABORTED, FAILED, Job, Task, TaskKind
@@ -70,6 +71,10 @@ def run(job: Job) -> None:
             return
         runtime.blobs.seal(staged)
         with job.commit(job.task.total_cycles, final=True):
+            # The table takes the place of the files.
+            uploads.discard(runtime, dataset.uuid)
+            claim = Claim(dataset.owner_id, dataset.project_id, DISK, runtime.blobs.size_of(staged))
+            runtime.admit(claim)
             _become_ready(job, dataset, runtime.blobs.adopt(staged), shape)
 
 
@@ -77,7 +82,6 @@ def _become_ready(job: Job, dataset: Dataset, blob: str, shape: decoding.DecodeR
     waits = (Dataset.uuid == dataset.uuid) & (Dataset.decoding == job.task.uuid) & (Dataset.state == DECODING)
     if not Dataset.update(**described(blob, shape)).where(waits).execute():
         raise LeaseLost(f"dataset {dataset.uuid} does not wait for its table any more")
-    uploads.discard(job.runtime, dataset.uuid)
     tell_ready(job.runtime, dataset)
 
 
@@ -103,9 +107,9 @@ def ended(runtime: Runtime, task: Task) -> None:
 
 def _limits(runtime: Runtime) -> decoding.Limits:
     settings = runtime.settings
-    return decoding.Limits(
-        settings["datasets.decode_memory"], settings["datasets.decode_time"], settings["datasets.max_table"]
-    )
+    # A table that would fill the disk is stopped like one that is too big.
+    size = max(1, min(settings["datasets.max_table"], runtime.reserve.available()))
+    return decoding.Limits(settings["datasets.decode_memory"], settings["datasets.decode_time"], size)
 
 
 KIND = TaskKind("decode", run, runs_on="worker", retries=RETRIES, ended=ended)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import peewee
 
+from hanami_core.storage.blobs import bytes_of
 from hanami_core.storage.database import BlobField, OwnedRecord
 
 UPLOADING, DECODING, READY, REFUSED = "uploading", "decoding", "ready", "refused"
@@ -18,6 +19,7 @@ class Dataset(OwnedRecord):
     from names to half-open ranges of values in a row.
     """
 
+    resource = "datasets"
     format = peewee.CharField(64)
     blob = BlobField(null=True, remedy="delete it, and upload it again")
     rows = peewee.BigIntegerField(default=0)
@@ -31,3 +33,8 @@ class Dataset(OwnedRecord):
     def complete(self) -> bool:
         """Tell whether the dataset holds a table."""
         return self.blob is not None
+
+    @classmethod
+    def bytes_held(cls, mine: peewee.Expression) -> int:
+        """Return the size of the tables."""
+        return bytes_of(cls.active().where(mine), cls.blob)

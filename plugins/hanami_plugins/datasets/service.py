@@ -17,8 +17,10 @@ import peewee
 
 from hanami_core import decoding
 from hanami_core.access import Access
+from hanami_core.admission import DISK, Claim
 from hanami_core.datasets import Table
 from hanami_core.errors import BadRequest, Conflict, HanamiError, InvalidFile, NotFound
+from hanami_core.ids import new_uuid
 from hanami_core.queue import Task
 from hanami_core.runtime import Runtime
 from hanami_core.sharing import Visibility
@@ -86,6 +88,7 @@ def create_dataset(
     Raises:
         BadRequest: if no plugin reads such files, they have other parts, or one is bigger than the operator allows.
         Conflict: if the actor has too many uploads already.
+        VisibleError: if a plugin says that the actor has too many datasets, or too much on the disk.
     """
     _check_parts(runtime, format_name, sizes)
     limit = runtime.settings["datasets.max_upload"]
@@ -93,9 +96,12 @@ def create_dataset(
         if size > limit:
             raise BadRequest("field_too_big", field=f"{part}_data_size", limit=limit)
     actor = access.actor
+    uuid = new_uuid()
     with atomic():
-        dataset = Dataset.create(name=name, owner_id=actor.user_id, project_id=actor.project_id, format=format_name)
-        files = {part: uploads.create_upload(runtime, actor, dataset.uuid, size, part) for part, size in sizes.items()}
+        files = {part: uploads.create_upload(runtime, actor, uuid, size, part) for part, size in sizes.items()}
+        runtime.admit(Claim.of(actor, Dataset.resource))
+        owned = {"name": name, "owner_id": actor.user_id, "project_id": actor.project_id}
+        dataset = Dataset.create(uuid=uuid, format=format_name, **owned)
     return dataset, files
 
 
@@ -302,12 +308,12 @@ def content(
     Raises:
         NotFound: if there is no such dataset that the actor may see, or it has no such column.
         Conflict: if the dataset has no table yet.
-        BadRequest: if the table has fewer rows.
+        BadRequest: if the table has fewer rows, or they are too many values for one answer.
     """
     with open_table(runtime, get_dataset(access, uuid)) as table:
         if column not in table.columns:
             raise NotFound("column_missing", column=column, uuid=uuid)
-        return tables.excerpt(table, column, offset, count)
+        return tables.excerpt(table, column, offset, count, runtime.settings["datasets.max_values"])
 
 
 def check(runtime: Runtime, access: Access, uuid: str, reference: str) -> float:
@@ -350,8 +356,14 @@ def add_result(
     staged: Path,
     shape: decoding.DecodeResult,
 ) -> Dataset:
-    """Add a dataset of a staged table, in the caller's transaction; `shape` is what `seal_result` returned."""
+    """Add a dataset of a staged table, in the caller's transaction; `shape` is what `seal_result` returned.
+
+    Raises:
+        VisibleError: if a plugin says that the owner has too many datasets, or too much on the disk.
+    """
     owned = {"uuid": uuid, "name": name, "owner_id": owner_id, "project_id": project_id}
+    runtime.admit(Claim(owner_id, project_id, Dataset.resource))
+    runtime.admit(Claim(owner_id, project_id, DISK, runtime.blobs.size_of(staged)))
     dataset = Dataset.create(**owned, format=RESULT, **decode.described(runtime.blobs.adopt(staged), shape))
     decode.tell_ready(runtime, dataset)
     return dataset

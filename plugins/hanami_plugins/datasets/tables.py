@@ -11,14 +11,17 @@ _CLASSES = "label"
 _BLOCK = 1 << 16
 
 
-def excerpt(table: Table, column: str, offset: int, count: int) -> list[list[float]]:
-    """Return `count` rows of a column from row `offset` on.
+def excerpt(table: Table, column: str, offset: int, count: int, most: int) -> list[list[float]]:
+    """Return `count` rows of a column from row `offset` on, but never more than `most` values in several rows.
 
     Raises:
-        BadRequest: if the table has fewer rows.
+        BadRequest: if the table has fewer rows, or they are too many values.
     """
     if offset + count > len(table.values):
         raise BadRequest("rows_out_of_range", first=offset, last=offset + count - 1, rows=len(table.values))
+    width = table.column(column).shape[1]
+    if count > 1 and count * width > most:
+        raise BadRequest("values_too_many", rows=count, width=width, limit=most, fitting=max(1, most // width))
     rows = table.column(column)[offset : offset + count]
     return rows.astype(np.float32).tolist()  # type: ignore[no-any-return]
 

@@ -15,6 +15,8 @@ __all__ = ["SocketBuffers"]
 
 Buffers = dict[str, npt.NDArray[np.float32]]
 
+MOST_VALUES = 1 << 22
+"""Values that all buffers of a socket hold together."""
 LIGHTEST = 64
 """Values below which a cycle takes the same time, however few there are."""
 
@@ -49,6 +51,9 @@ class SocketBuffers:
             raise BadRequest("buffer_not_finite", buffer=name)
         old = buffers.get(name)
         if old is None or len(old) < len(values):
+            held = sum(map(len, (*self._inputs.values(), *self._expected.values())))
+            if held - (0 if old is None else len(old)) + len(values) > MOST_VALUES:
+                raise BadRequest("buffers_size", limit=MOST_VALUES)
             buffers[name] = values
             self._fitting = None
             self.size = max(LIGHTEST, sum(map(len, self._inputs.values())))
@@ -73,7 +78,7 @@ class SocketBuffers:
         expected = _complete(self._expected, {}, live.outputs)
         sizes = {name: len(v) for name, v in inputs.items()}, {name: len(v) for name, v in expected.items()}
         if sizes != (head.inputs, head.outputs):
-            live.network.resize(*sizes)
+            live.fit(*sizes)
         live.changes += 1
         live.network.train_one(inputs, expected)
         self._fitting = live

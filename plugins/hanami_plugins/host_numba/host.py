@@ -12,8 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from hanami_core import machine_memory as machine
 from hanami_core.compute import ComputeHost, HostContext, HostDescription
-from hanami_plugins.host_numba import machine
 from hanami_plugins.host_numba.ahead import Ahead
 from hanami_plugins.host_numba.team import Team, processors
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from hanami_core.compute import ComputeHost, LiveNetwork
 from hanami_core.errors import CorruptFile, TemplateError
 from hanami_core.network import NetworkState, Template, Topology
 from hanami_core.network.bits import members
-from hanami_plugins.host_numba import memory
+from hanami_plugins.host_numba import footprint, memory
 from hanami_plugins.host_numba.deep import graph
 from hanami_plugins.host_numba.deep import memory as deep
 from hanami_plugins.host_numba.host import team_of
@@ -46,6 +48,10 @@ class SectionRules:
             return "section growth answers with precision: int8 with one hidden hexagon only"
         refused_path = graph.refused if graph.is_deep(template) else _refused_path
         return _refused_interface(template) or refused_path(template)
+
+    def memory(self, template: Template, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> int:
+        """Return the bytes that a network takes at most."""
+        return footprint.section_bytes(template, inputs, outputs)
 
     def create(self, template: Template, seed: int) -> NetworkState:
         """Return the state of a network that has seen nothing."""

@@ -10,6 +10,7 @@ import peewee
 
 from hanami_core.access import Access, owner_at_work
 from hanami_core.errors import Conflict, NotFound
+from hanami_core.events import ProjectDeleted
 from hanami_core.identity import ProjectMembership
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import ACTIVE, OwnedRecord, atomic, hold
@@ -83,6 +84,7 @@ def delete_project(runtime: Runtime, access: Access, id: str) -> None:
         if left:
             raise Conflict("project_not_empty", id=id, count=left)
         Membership.delete().where(Membership.project_id == id).execute()
+        runtime.emit(ProjectDeleted(actor=access.actor, project_id=id))
 
 
 def require_project(record: OwnedRecord) -> None:

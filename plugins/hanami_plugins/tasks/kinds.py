@@ -25,6 +25,8 @@ REPORT_SECONDS = 0.5
 """Time between two reports of metrics of a running training."""
 SUSPECT_SECONDS = 0.5
 """Time after which a training whose process has died stores its first state."""
+BYTES_OF_VALUE = 4
+"""What a value of a result takes on the disk."""
 REQUEST_VALUES = 1 << 20
 """Output values that a request holds in memory before they are written."""
 
@@ -34,7 +36,7 @@ def train(job: Job) -> None:
     plan = job.payload(Plan)
     live_clusters = job.runtime.stash[LIVE]
     with _rows(job.runtime, plan) as rows, live_clusters.working(job.task.partition, plan.template) as live:
-        live.network.resize(*rows.sizes())
+        live.fit(*rows.sizes())
         keeper = _Keeper(job, live)
         live.network.train(rows, Run(keeper.step, job.start))
         if job.aborted:
@@ -76,7 +78,7 @@ def request(job: Job) -> None:
     working = runtime.stash[LIVE].working(job.task.partition)
     with _rows(runtime, plan) as rows, working as live, runtime.blobs.staging() as path:
         before = dict(live.network.head.inputs)
-        live.network.resize(rows.sizes()[0], {})
+        live.fit(rows.sizes()[0], {})
         if _write_answers(job, plan, rows, live, path):
             shape = seal_result(runtime, path)
             with job.commit(rows.cycles, final=True):
@@ -91,6 +93,7 @@ def _write_answers(job: Job, plan: Plan, rows: Rows, live: LiveCluster, path: Pa
     if not sizes:
         raise TaskError("the cluster was never trained")
     widths = [sizes[result.interface] for result in plan.results]
+    job.runtime.reserve.require(BYTES_OF_VALUE * rows.cycles * (len(widths) if plan.overlapping else sum(widths)))
     chunk = max(1, REQUEST_VALUES // max(1, sum(widths)))
     means = Means(widths)
     with TableWriter(path) as table:

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from hanami_core.access import Access
+from hanami_core.compute import memory
 from hanami_core.errors import BadRequest, Conflict, NotFound
 from hanami_core.network import Input, Output, Template
 from hanami_core.runtime import Runtime
-from hanami_plugins.clusters import Cluster, first_template, interfaces, template_of
+from hanami_plugins.clusters import Cluster, first_template, interfaces, require_memory, template_of
 from hanami_plugins.datasets import get_dataset, open_table
 
 __all__ = ["Binding", "Feed", "Plan", "Result", "plan_request", "plan_training"]
@@ -76,11 +77,15 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _Checked(msgspec.Struct, frozen=True):
-    """A feed with the shape of its data: for how many cycles there are rows, and how many values a cycle takes."""
+    """A feed with the shape of its data: for how many cycles there are rows, and how many values a cycle takes.
+
+    `copied` is how many bytes its task copies into memory; a feed without windows is only mapped.
+    """
 
     feed: Feed
     rows: int
     width: int
+    copied: int
 
 
 def plan_training(
@@ -99,6 +104,7 @@ def plan_training(
         BadRequest: if the bindings do not fit the cluster, or the tables not each other.
         NotFound: if a dataset or one of its columns does not exist.
         Conflict: if a dataset has no table yet.
+        Unprocessable: if the network would take too much memory.
     """
     new = None
     if not cluster.template:
@@ -111,6 +117,7 @@ def plan_training(
     _check_widths(given, _sizes(template.inputs))
     _check_widths(expected, interfaces(cluster)[1] | _sizes(template.outputs))
     cycles = _cycles([*given, *expected], time_length)
+    _check_memory(runtime, cluster, template, given, expected, time_length)
     feeds = tuple(item.feed for item in given)
     return Plan(feeds, tuple(item.feed for item in expected), time_length=time_length, template=new), cycles
 
@@ -147,6 +154,7 @@ def plan_request(
         BadRequest: if bindings or results do not fit the cluster, or the tables not each other.
         NotFound: if a dataset or one of its columns does not exist.
         Conflict: if the cluster was never trained, or a dataset has no table yet.
+        Unprocessable: if the network would take too much memory.
     """
     template = template_of(cluster)
     given = _feeds(runtime, access, inputs, INPUTS, [item.name for item in template.inputs])
@@ -154,9 +162,11 @@ def plan_request(
     wanted = _checked_results(results, [item.name for item in template.outputs])
     if not interfaces(cluster)[1] and not runtime.queue.open_tasks(cluster.uuid):
         raise Conflict("cluster_never_trained", uuid=cluster.uuid)
+    cycles = _cycles(given, time_length)
+    _check_memory(runtime, cluster, template, given, (), time_length)
     feeds = tuple(item.feed for item in given)
     plan = Plan(feeds, results=wanted, time_length=time_length, dataset=dataset, overlapping=overlapping)
-    return plan, _cycles(given, time_length)
+    return plan, cycles
 
 
 def _sizes(items: Iterable[Input | Output]) -> dict[str, int]:
@@ -192,8 +202,9 @@ def _feed(runtime: Runtime, access: Access, item: Binding) -> _Checked:
         if item.column not in table.columns:
             raise NotFound("column_missing", column=item.column, uuid=item.dataset)
         (start, end), rows = table.columns[item.column], len(table.values)
+        copied = rows * (end - start) * table.values.itemsize if item.rows > 1 else 0
     feed = Feed(item.interface, str(dataset.blob), item.column, item.first, item.rows)
-    return _Checked(feed, max(0, rows - item.first - item.rows + 1), (end - start) * item.rows)
+    return _Checked(feed, max(0, rows - item.first - item.rows + 1), (end - start) * item.rows, copied)
 
 
 def _checked_results(results: Iterable[Result], names: list[str]) -> tuple[Result, ...]:
@@ -213,6 +224,19 @@ def _check_widths(given: Iterable[_Checked], known: dict[str, int]) -> None:
         if expected != item.width:
             named = {"column": item.feed.column, "interface": item.feed.interface}
             raise BadRequest("column_width", **named, width=item.width, expected=expected)
+
+
+def _check_memory(
+    runtime: Runtime,
+    cluster: Cluster,
+    template: Template,
+    given: Sequence[_Checked],
+    expected: Sequence[_Checked],
+    time_length: int,
+) -> None:
+    memory.require_task(runtime.settings, sum(item.copied for item in (*given, *expected)))
+    inputs = {item.feed.interface: item.width * time_length for item in given}
+    require_memory(runtime, cluster, template, inputs, {item.feed.interface: item.width for item in expected})
 
 
 def _cycles(items: Sequence[_Checked], time_length: int) -> int:

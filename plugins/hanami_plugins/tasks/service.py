@@ -10,11 +10,14 @@ from collections.abc import Iterable
 import peewee
 
 from hanami_core.access import Access
+from hanami_core.admission import DISK, Claim
 from hanami_core.errors import Conflict, NotFound
 from hanami_core.queue import OPEN, Task
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import atomic
-from hanami_plugins.clusters import Cluster, get_cluster
+from hanami_plugins.clusters import Cluster, get_cluster, interfaces
+from hanami_plugins.datasets import Dataset
+from hanami_plugins.tasks.kinds import BYTES_OF_VALUE
 from hanami_plugins.tasks.planning import Binding, Plan, Result, plan_request, plan_training
 
 __all__ = ["delete_task", "get_task", "list_tasks", "request", "train"]
@@ -45,10 +48,13 @@ def train(
         NotFound: if there is no such cluster that the actor may change, or no such dataset or column.
         BadRequest: if the bindings do not fit the cluster, or the tables not each other.
         Conflict: if a dataset has no table yet, or the cluster was deleted meanwhile.
+        VisibleError: if a plugin says that the actor has too many open tasks, or too much on the disk.
     """
     row = get_cluster(access, cluster, "write")
     plan, cycles = plan_training(runtime, access, row, inputs, outputs, time_length)
-    return _enqueue(runtime, access, "train", row, name, plan, cycles)
+    # What a training stores replaces what it stored before; whoever has too much already adds no more.
+    claim = Claim.of(access.actor, DISK, 0)
+    return _enqueue(runtime, access, "train", row, name, plan, cycles, claim)
 
 
 def request(
@@ -82,11 +88,15 @@ def request(
         BadRequest: if bindings or results do not fit the cluster, or the tables not each other.
         Conflict: if the cluster was never trained, or deleted meanwhile, or a dataset has no table yet, or if the actor
             may only ask the cluster and so many such requests wait already that its owner would wait for them.
+        VisibleError: if a plugin says that the actor has too many open tasks or datasets, or too much on the disk.
     """
     row = get_cluster(access, cluster)
     plan, cycles = plan_request(runtime, access, row, dataset or name, inputs, results, time_length, overlapping)
+    sizes = interfaces(row)[1]
+    values = cycles * sum(1 if overlapping else sizes.get(result.interface, 0) for result in plan.results)
+    claims = Claim.of(access.actor, Dataset.resource), Claim.of(access.actor, DISK, values * BYTES_OF_VALUE)
     with atomic():
-        task = _enqueue(runtime, access, "request", row, name, plan, cycles)
+        task = _enqueue(runtime, access, "request", row, name, plan, cycles, *claims)
         if not access.visible(Cluster, "write").where(Cluster.uuid == row.uuid).exists():
             _leave_room(runtime.settings["tasks.guests"], row)
         return task
@@ -101,11 +111,17 @@ def _leave_room(most: int, cluster: Cluster) -> None:
         raise Conflict("requests_exhausted", cluster=cluster.uuid, limit=most)
 
 
-def _enqueue(runtime: Runtime, access: Access, kind: str, cluster: Cluster, name: str, plan: Plan, cycles: int) -> Task:
+def _enqueue(
+    runtime: Runtime, access: Access, kind: str, cluster: Cluster, name: str, plan: Plan, cycles: int, *claims: Claim
+) -> Task:
     with atomic():
-        return runtime.queue.enqueue(
+        task = runtime.queue.enqueue(
             kind, cluster.uuid, access.actor, name, plan, cycles, blobs=plan.blobs, action=access.action
         )
+        # After the queue, as everywhere: who ends a task holds its queue when it claims room for a result.
+        for claim in claims:
+            runtime.admit(claim)
+    return task
 
 
 def get_task(access: Access, cluster: str, uuid: str) -> Task:

@@ -18,3 +18,8 @@ class Upload(OwnedRecord):
     size = peewee.BigIntegerField()
     idle = peewee.DoubleField(default=0.0)
     mark = peewee.DoubleField(default=0.0)
+
+    @classmethod
+    def bytes_held(cls, mine: peewee.Expression) -> int:
+        """Return what the files take when they have arrived."""
+        return int(cls.active().where(mine).order_by().select(peewee.fn.SUM(cls.size)).scalar() or 0)

@@ -28,6 +28,7 @@ MAX_RECORDS = 1 << 20
 _RECORD = struct.Struct("<qqqq")  # start, end, boot, unused: no record crosses a page, so each is written as a whole
 _END = struct.Struct("<q")
 _FOR_EVER = 0
+_BLOCK = 512  # bytes of what `stat` counts, whatever the file system
 
 Pieces = npt.NDArray[np.int64]
 
@@ -60,6 +61,13 @@ class Place:
         """Return the number of bytes that have arrived from the start of the file on, up to the first gap."""
         pieces = self.received()
         return int(pieces[0, 1]) if len(pieces) and not pieces[0, 0] else 0
+
+    def unwritten(self) -> int:
+        """Return the number of bytes that take no room on the disk yet."""
+        try:
+            return max(0, self.size - self.data.stat().st_blocks * _BLOCK)
+        except FileNotFoundError:
+            return self.size
 
     def touched(self) -> float:
         """Return when the last piece arrived, in seconds since 1970; 0 if none has."""

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hanami_core.access import Access, Actor
-from hanami_core.errors import Conflict, InsufficientStorage, NotFound
+from hanami_core.admission import DISK, Claim
+from hanami_core.errors import Conflict, NotFound
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import after_commit, atomic, exclusive
-from hanami_core.storage.disk import free_beyond
 from hanami_plugins.uploads.models import Upload
 from hanami_plugins.uploads.received import Place, Receiver
 
@@ -52,18 +52,23 @@ def create_upload(runtime: Runtime, actor: Actor, related_uuid: str, size: int, 
 
     Raises:
         Conflict: if the actor has too many uploads already.
-        InsufficientStorage: if the disk has not so much room.
+        InsufficientStorage: if the file, and what is announced and has not arrived, do not fit on the disk.
+        VisibleError: if a plugin says that the file is too big for the actor.
     """
     limit = runtime.settings["uploads.open"]
-    free = free_beyond(runtime.settings.data_dir, runtime.settings["storage.reserve"])
-    if size > free:
-        raise InsufficientStorage("upload_without_room", size=size, free=free)
     with exclusive(f"uploads.open/{actor.user_id}"):
         if Upload.active().where(Upload.owner_id == actor.user_id).count() >= limit:
             raise Conflict("uploads_exhausted", user=actor.user_id, limit=limit)
+        runtime.admit(Claim.of(actor, DISK, size))
+        runtime.reserve.require(size, promised=promised(runtime))
         return Upload.create(
             name=name, owner_id=actor.user_id, project_id=actor.project_id, related_uuid=related_uuid, size=size
         )
+
+
+def promised(runtime: Runtime) -> int:
+    """Return how many bytes of all uploads are announced and not on the disk yet."""
+    return sum(place_of(runtime, upload).unwritten() for upload in Upload.active())
 
 
 def open_upload(runtime: Runtime, access: Access, uuid: str) -> Receiver:
@@ -79,7 +84,7 @@ def open_upload(runtime: Runtime, access: Access, uuid: str) -> Receiver:
     upload = Upload.active().where(own & (Upload.uuid == uuid.lower())).first()
     if upload is None:
         raise NotFound("upload_missing", uuid=uuid)
-    return Receiver(place_of(runtime, upload), runtime.settings["storage.reserve"])
+    return Receiver(place_of(runtime, upload), runtime.reserve.size // 2)
 
 
 def uploads_of(related_uuid: str) -> list[Upload]:

@@ -24,6 +24,7 @@ from hanami_server.sidecar.conversation import Conversation
 from hanami_server.sidecar.frames import frame_length
 from hanami_server.sidecar.pusher import Pusher
 from hanami_server.sidecar.request import parse_head
+from hanami_server.sidecar.shares import Share
 from hanami_server.sidecar.turns import Turns
 
 __all__ = ["Channel", "Limits", "Listener"]
@@ -90,7 +91,8 @@ class Channel(Connection):
         self._pusher: Pusher | None = None
         self._conversation: Conversation | None = None
         self._input = bytearray()
-        self._rest = 0
+        self._frame = self._rest = 0  # length of the frame that is being read, and how much of it is to come
+        self._share: Share | None = None
         self._deciding = False
         self._ending = False
         self._ended = False
@@ -118,6 +120,8 @@ class Channel(Connection):
         self._cancel_timer()
         self._cancel_stall()
         super().connection_lost(exc)
+        if self._share is not None:
+            self._share.hold(0)
         if self._pusher is not None:
             self._pusher.end()
         if self._conversation is not None:
@@ -165,9 +169,12 @@ class Channel(Connection):
         elif not self._rest and frame_length(data) == len(data):
             # The usual case: nothing waits, and this is one frame.
             self._feed(data)
+            if self._pieces or talk.waiting:
+                self._hold()
         elif self._piece(data) == len(data):
             self._rest -= len(data)
             self._feed(data)
+            self._hold()
         else:
             self._input += data
             self.go_on()
@@ -196,6 +203,7 @@ class Channel(Connection):
             del self._input[:size]
             self._rest = max(0, self._rest - size)
             self._feed(data)
+            self._hold()
         else:
             self._adjust_reading()
             if self._ended and (talk is None or talk.idle):
@@ -212,7 +220,7 @@ class Channel(Connection):
         if self.protocol.state is not OPEN:
             return len(data)
         if not self._rest:
-            self._rest = frame_length(data) or 0
+            self._frame = self._rest = frame_length(data) or 0
         if self._conversation is not None:
             return min(self._rest, len(data))
         if self._rest > FIRST_MESSAGE_LIMIT:
@@ -224,6 +232,15 @@ class Channel(Connection):
         super().data_received(data)
         if self.protocol.state is not OPEN and self.protocol.close_expected():
             self._expect_end()
+
+    def _hold(self) -> None:
+        """Account for what is kept until the client sends the rest, and part with a client that lets too much wait."""
+        talk = self._conversation
+        if self._share is None or talk is None:
+            return
+        begun = self._frame - self._rest if self._rest else 0
+        if not self._share.hold(len(self._pieces) + begun + talk.waiting) and self.protocol.state is OPEN:
+            self.fail(CloseCode.MESSAGE_TOO_BIG, "too many unfinished messages on the websockets of this user or host")
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio asks for it, websockets needs none
         """End when all that the client has sent before is answered; True keeps the connection until then."""
@@ -357,8 +374,13 @@ class Channel(Connection):
         self._pusher = Pusher(self.loop, request or parse_head(self._head))
         return self._pusher
 
-    def open(self, conversation: Conversation) -> bool:
-        """Begin a session and tell the client; False means that the client has gone meanwhile."""
+    def open(self, conversation: Conversation, share: Share | None = None) -> bool:
+        """Begin a session and tell the client; False means that the client has gone meanwhile.
+
+        Args:
+            conversation: what answers the messages.
+            share: where the memory of unfinished messages is accounted for; without one it is not.
+        """
         if self.transport.is_closing() or self._pusher is None:
             return False
         if self.protocol.state is State.CONNECTING and self._accepted is not None:
@@ -367,7 +389,7 @@ class Channel(Connection):
             self._welcome(conversation, self._pusher.uuid)
         else:
             return False
-        self._conversation = conversation
+        self._conversation, self._share = conversation, share
         self._deciding = False
         self._pusher.bind(self)
         self.go_on()

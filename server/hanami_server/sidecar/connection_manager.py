@@ -29,7 +29,7 @@ from hanami_server.sidecar import dialect
 from hanami_server.sidecar.channel import Channel, Limits
 from hanami_server.sidecar.conversation import Conversation, Services
 from hanami_server.sidecar.handshake import Handshake, Opened, Outcome, Redirect, Refused
-from hanami_server.sidecar.permits import Permit, Permits
+from hanami_server.sidecar.permits import Permits
 from hanami_server.sidecar.threads import WatchedThreads
 from hanami_server.sidecar.turns import Turns
 
@@ -200,10 +200,9 @@ class ConnectionManager:
 
     def _open_session(self, channel: Channel, opened: Opened) -> None:
         self._open_sessions += 1
-        released = partial(self._release, opened.permit)
-        services = Services(self._sessions, released, self._report)
+        services = Services(self._sessions, partial(self._release, opened), self._report)
         conversation = Conversation(opened.session, opened.blocking, channel, opened.api, services)
-        if channel.open(conversation):
+        if channel.open(conversation, opened.share):
             close = partial(channel.fail, CloseCode.POLICY_VIOLATION)
             self._permits.add(opened.permit, partial(asyncio.get_running_loop().call_soon_threadsafe, close))
         else:
@@ -223,9 +222,10 @@ class ConnectionManager:
 
     # -- what conversations ask for -----------------------------------------------------------------------------------
 
-    def _release(self, permit: Permit, session: SocketSession) -> None:
-        self._permits.discard(permit)
+    def _release(self, opened: Opened, session: SocketSession) -> None:
+        self._permits.discard(opened.permit)
         self._open_sessions -= 1
+        opened.share.leave()
         self._changed.set()
         self._releases.submit(_close, session)
 

@@ -43,7 +43,7 @@ class Channel(Outlet, Protocol):
 
 @dataclass(frozen=True)
 class Services:
-    """What all conversations of a sidecar share.
+    """What conversations need of a sidecar.
 
     `threads` runs sessions that block. `released` takes sessions that are over. `report` logs what a session raised,
     which reads source files and is therefore not done in the event loop.
@@ -72,6 +72,11 @@ class Conversation:
         self._pending: asyncio.Future[Reply] | None = None
         self._ended = False
         self._broken_off = False
+
+    @property
+    def waiting(self) -> int:
+        """Bytes of messages that wait for their answers to be begun."""
+        return self._bytes
 
     @property
     def idle(self) -> bool:

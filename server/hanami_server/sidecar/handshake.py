@@ -8,13 +8,15 @@ here but `Handshake.target` may block and runs in threads. Must not know sockets
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import falcon
 
 from hanami_core.access import Access, Actor
+from hanami_core.admission import SOCKETS, Claim
 from hanami_core.errors import BadRequest, InternalError, VisibleError
 from hanami_core.http import Api
 from hanami_core.runtime import Runtime
@@ -23,6 +25,7 @@ from hanami_core.storage.failures import storage_failure
 from hanami_server.gate import identify
 from hanami_server.sidecar import dialect
 from hanami_server.sidecar.permits import Permit
+from hanami_server.sidecar.shares import Share, Shares
 from hanami_server.sidecar.target_paths import TargetPaths
 
 __all__ = ["Handshake", "Opened", "Outcome", "Redirect", "Refused"]
@@ -43,12 +46,13 @@ class Caller(NamedTuple):
 
 @dataclass(frozen=True)
 class Opened:
-    """The session is open; `blocking` tells whether it gets its messages in threads."""
+    """The session is open; `blocking` tells whether it gets its messages in threads, `share` is what it takes."""
 
     session: SocketSession
     blocking: bool
     api: Api
     permit: Permit
+    share: Share
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,7 @@ class Handshake:
         """Decide for `host`."""
         self._runtime = runtime
         self._host = host
+        self._shares = Shares(runtime.settings["sockets.user_memory"], runtime.settings["sockets.memory"])
         self._paths = TargetPaths(runtime.targets.values())
 
     def target(self, request: SocketRequest) -> tuple[SocketTarget, SocketRequest] | None:
@@ -124,9 +129,22 @@ class Handshake:
             if host not in self._runtime.hosts or hops >= MOST_HOPS:
                 raise BadRequest("host_unavailable", host=host)
             return Redirect(host, caller.api)
-        session = target.open(self._runtime, access, uuid, connection)
-        permit = Permit(target, caller.api, caller.request, caller.actor, action, OpenSession(uuid, session))
-        return Opened(session, target.blocking, caller.api, permit)
+        share = self._shares.enter(caller.actor)
+        with _left_on_failure(share):
+            claim = Claim(caller.actor.user_id, caller.actor.project_id, SOCKETS, has=share.before)
+            self._runtime.admit(claim)
+            session = target.open(self._runtime, access, uuid, connection)
+            permit = Permit(target, caller.api, caller.request, caller.actor, action, OpenSession(uuid, session))
+            return Opened(session, target.blocking, caller.api, permit, share)
+
+
+@contextmanager
+def _left_on_failure(share: Share) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        share.leave()
+        raise
 
 
 def _guarded(decide: Callable[[], Outcome], api: Callable[[], Api]) -> Outcome:

@@ -48,6 +48,18 @@ def test_rows_that_do_not_exist_are_refused(site: Site, offset: int, count: int)
     )
 
 
+def test_an_answer_has_only_so_many_values(tmp_path: Path) -> None:
+    with Site(tmp_path, datasets__max_values=10) as site:
+        uuid = stored(site, {"a": 3, "b": 20}, [list(range(23))] * 5)
+        fields = {"uuid": uuid, "column_name": "a", "number_of_rows": 4}
+        assert refused(site, BadRequest, "GET", "/content", **fields) == (
+            "4 rows of 3 values are more than the 10 values of an answer, ask for 3 rows at most"
+        )
+        assert len(site.call("GET", "/content", **fields | {"number_of_rows": 3})["data"]) == 3
+        # A single row is always to be had.
+        assert len(site.call("GET", "/content", uuid=uuid, column_name="b")["data"][0]) == 20
+
+
 @pytest.mark.parametrize("fields", [{"row_offset": -1}, {"number_of_rows": 0}, {"number_of_rows": 10_001}, {"x": 1}])
 def test_wrong_fields_of_content_are_refused(site: Site, fields: dict[str, int]) -> None:
     uuid = stored(site, {"a": 1}, [[1]])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from hanami_core.compute import ComputeHost, LiveNetwork
 from hanami_core.network import NetworkState, Template
+from hanami_plugins.host_numba import footprint
 from hanami_plugins.host_numba.host import team_of
 from hanami_plugins.host_numba.synapse import checks, memory
 from hanami_plugins.host_numba.synapse.settings import SynapseSettings
@@ -25,6 +28,10 @@ class SynapseRules:
         if template.settings.of(SynapseSettings).precision != "float":
             return "synapse growth has no precision: int8"
         return None if growth in (None, self.name) else f"the template asks for growth: {growth}"
+
+    def memory(self, template: Template, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> int:
+        """Return the bytes that a network takes at most."""
+        return footprint.synapse_bytes(template, inputs, outputs)
 
     def create(self, template: Template, seed: int) -> NetworkState:
         """Return the state of a network that has seen nothing."""

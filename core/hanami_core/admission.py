@@ -1,0 +1,87 @@
+"""How much somebody may have: what features ask before they take something, and how much there is already.
+
+Whoever is about to give a user something that is limited, such as a row, bytes on the disk or an open socket, calls
+`Runtime.admit` with a `Claim` first, inside of the transaction that stores it. Plugins refuse it with the hook
+``hanami_admit``. How much a holder has is told by the tables of owned records themselves: `OwnedRecord.resource` names
+what their rows count as, `OwnedRecord.bytes_held` what they keep on the disk. Which limits there are is not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import peewee
+
+from hanami_core.access import Actor
+from hanami_core.storage.database import OwnedRecord
+
+__all__ = ["DISK", "SOCKETS", "Claim", "Holder", "HolderKind", "held", "resources_of"]
+
+HolderKind = Literal["user", "project"]
+
+DISK = "disk"
+"""Bytes that are stored for somebody; what two rows refer to counts for each of them."""
+SOCKETS = "sockets"
+"""Open websockets; no database knows them, so a claim tells how many there are."""
+
+
+class Holder(NamedTuple):
+    """A user, or a project with all that its members have in it."""
+
+    kind: HolderKind
+    id: str
+
+    def owns(self, model: type[OwnedRecord]) -> peewee.Expression:
+        """Return the condition that rows of a model are the holder's."""
+        column = model.owner_id if self.kind == "user" else model.project_id
+        condition: peewee.Expression = column == self.id
+        return condition
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a user is about to get in a project.
+
+    Attributes:
+        owner_id: the user.
+        project_id: the project.
+        resource: what, such as ``datasets``, or `DISK`.
+        amount: how much more of it; 0 asks whether the limit is exceeded already.
+        has: how much the user and the project have, by kind of holder, if it does not stand in the database.
+    """
+
+    owner_id: str
+    project_id: str
+    resource: str
+    amount: int = 1
+    has: Mapping[HolderKind, int] | None = None
+
+    @classmethod
+    def of(cls, actor: Actor, resource: str, amount: int = 1) -> Claim:
+        """Return what an actor claims for themselves."""
+        return cls(actor.user_id, actor.project_id, resource, amount)
+
+    @property
+    def holders(self) -> tuple[Holder, Holder]:
+        """Whose limits count."""
+        return Holder("user", self.owner_id), Holder("project", self.project_id)
+
+
+def resources_of(models: Iterable[type[peewee.Model]]) -> list[str]:
+    """Return the names of everything that can be limited, in a fixed order."""
+    counted = {model.resource for model in _owned(models) if model.resource}
+    return [DISK, *sorted(counted), SOCKETS]
+
+
+def held(models: Iterable[type[peewee.Model]], holder: Holder, resource: str) -> int:
+    """Return how much of a resource somebody has, as far as the database knows."""
+    owned = _owned(models)
+    if resource == DISK:
+        return sum(model.bytes_held(holder.owns(model)) for model in owned)
+    return sum(model.count_held(holder.owns(model)) for model in owned if model.resource == resource)
+
+
+def _owned(models: Iterable[type[peewee.Model]]) -> list[type[OwnedRecord]]:
+    return [model for model in models if issubclass(model, OwnedRecord)]

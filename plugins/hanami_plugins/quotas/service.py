@@ -1,0 +1,145 @@
+"""What can be done with quotas, for routes of any Api and for other plugins. Knows no HTTP.
+
+Everybody sees their own quotas and those of the project that they work in; global admins see and set those of all.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import peewee
+
+from hanami_core.access import Access
+from hanami_core.admission import DISK, SOCKETS, Claim, Holder, held, resources_of
+from hanami_core.errors import BadRequest, InsufficientStorage, TooManyRequests
+from hanami_core.runtime import Runtime
+from hanami_core.sizes import size_text
+from hanami_core.storage.database import exclusive
+from hanami_plugins.quotas.models import Quota
+
+__all__ = ["UNLIMITED", "QuotaState", "admit", "forget", "get_quotas", "reset_quotas", "set_quota"]
+
+UNLIMITED = -1
+"""As a limit: there is none."""
+
+
+class QuotaState(NamedTuple):
+    """How much of a resource somebody has and may have.
+
+    `used` is None for what no database knows. `limit` is negative if there is none; `is_default` tells whether the
+    settings say so.
+    """
+
+    resource: str
+    used: int | None
+    limit: int
+    is_default: bool
+
+
+def admit(runtime: Runtime, claim: Claim) -> None:
+    """Refuse a claim that exceeds a limit, in the caller's transaction.
+
+    Raises:
+        InsufficientStorage: if it is about bytes.
+        TooManyRequests: if it is about anything else.
+    """
+    for holder in claim.holders:
+        limit = _limit(runtime, holder, claim.resource)
+        if limit >= 0:
+            used = _used(runtime, holder, claim)
+            if used + claim.amount > limit:
+                raise _refusal(holder, claim, used, limit)
+
+
+def _used(runtime: Runtime, holder: Holder, claim: Claim) -> int:
+    if claim.has is not None:
+        return claim.has[holder.kind]
+    # Until the caller's transaction ends, nobody else counts what the holder has.
+    with exclusive(f"quotas.{holder.kind}/{holder.id}"):
+        return held(runtime.all_models(), holder, claim.resource)
+
+
+def _refusal(holder: Holder, claim: Claim, used: int, limit: int) -> InsufficientStorage | TooManyRequests:
+    who = {"kind": holder.kind, "id": holder.id}
+    if claim.resource == DISK:
+        needed, allowed = size_text(used + claim.amount), size_text(limit)
+        return InsufficientStorage("quota_space_exhausted", **who, used=size_text(used), needed=needed, limit=allowed)
+    return TooManyRequests("quota_exhausted", **who, resource=claim.resource, used=used, limit=limit)
+
+
+def _limit(runtime: Runtime, holder: Holder, resource: str) -> int:
+    row = Quota.select(Quota.amount).where(_of(holder) & (Quota.resource == resource)).tuples().first()
+    return _default(runtime, holder, resource) if row is None else int(row[0])
+
+
+def _default(runtime: Runtime, holder: Holder, resource: str) -> int:
+    """Return what the settings say; about the resources of other plugins they say nothing."""
+    return int(runtime.settings.get(f"quotas.{holder.kind}_{resource}", UNLIMITED))
+
+
+def get_quotas(runtime: Runtime, access: Access, holder: Holder | None = None) -> list[tuple[Holder, list[QuotaState]]]:
+    """Return the quotas of a user or a project; without one, those of the actor and of the actor's project.
+
+    Raises:
+        Forbidden: if a holder is given and the actor is no admin.
+    """
+    if holder is not None:
+        access.require_admin()
+        return [(holder, _states(runtime, holder))]
+    actor = access.actor
+    return [
+        (own, _states(runtime, own)) for own in (Holder("user", actor.user_id), Holder("project", actor.project_id))
+    ]
+
+
+def _states(runtime: Runtime, holder: Holder) -> list[QuotaState]:
+    set_ones = {str(row.resource): int(row.amount) for row in Quota.select().where(_of(holder))}
+    models = runtime.all_models()
+    return [
+        QuotaState(
+            name,
+            None if name == SOCKETS else held(models, holder, name),
+            set_ones.get(name, _default(runtime, holder, name)),
+            name not in set_ones,
+        )
+        for name in resources_of(models)
+    ]
+
+
+def set_quota(runtime: Runtime, access: Access, holder: Holder, resource: str, limit: int) -> None:
+    """Set a limit; what is there already stays, also if it is more. `UNLIMITED` takes the limit away.
+
+    Nobody has to exist yet who has the name: directories of users may be elsewhere.
+
+    Raises:
+        Forbidden: if the actor is no admin.
+        BadRequest: if there is no such resource.
+    """
+    access.require_admin()
+    known = resources_of(runtime.all_models())
+    if resource not in known:
+        raise BadRequest("quota_resource_unknown", resource=resource, known=", ".join(known))
+    target = [Quota.holder_kind, Quota.holder_id, Quota.resource]
+    row = {"holder_kind": holder.kind, "holder_id": holder.id, "resource": resource, "amount": limit}
+    Quota.insert(**row).on_conflict(conflict_target=target, update={Quota.amount: limit}).execute()
+
+
+def reset_quotas(runtime: Runtime, access: Access, holder: Holder, resource: str | None = None) -> None:
+    """Let the defaults count again, for one resource or for all.
+
+    Raises:
+        Forbidden: if the actor is no admin.
+    """
+    access.require_admin()
+    mine = _of(holder) if resource is None else _of(holder) & (Quota.resource == resource)
+    Quota.delete().where(mine).execute()
+
+
+def forget(holder: Holder) -> None:
+    """Remove the limits of somebody who does not exist any more."""
+    Quota.delete().where(_of(holder)).execute()
+
+
+def _of(holder: Holder) -> peewee.Expression:
+    condition: peewee.Expression = (Quota.holder_kind == holder.kind) & (Quota.holder_id == holder.id)
+    return condition
