@@ -122,7 +122,7 @@ class AccountMethods(Session):
 
         Raises:
             UnauthorizedException: only an administrator may ask for others.
-            BadRequestException: both ids are given.
+            NotFoundException: there is no such user or project.
         """
         return _quotas(self.get("/quota", **_holder(user_id, project_id)))
 
@@ -139,7 +139,7 @@ class AccountMethods(Session):
 
         Raises:
             UnauthorizedException: only an administrator may do this.
-            BadRequestException: there is no such resource, or not exactly one id is given.
+            BadRequestException: there is no such resource, or no id is given.
         """
         body = {**_holder(user_id, project_id), "resource": resource, "limit": limit}
         return _quotas(self.put("/quota", body))
@@ -156,7 +156,7 @@ class AccountMethods(Session):
 
         Raises:
             UnauthorizedException: only an administrator may do this.
-            BadRequestException: not exactly one id is given.
+            BadRequestException: no id is given.
         """
         query = {} if resource is None else {"resource": resource}
         self.delete("/quota", **query, **_holder(user_id, project_id))

@@ -32,7 +32,7 @@ def get_quotas(
 
     Raises:
         UnauthorizedException: only an administrator may ask for others.
-        BadRequestException: both ids are given.
+        NotFoundException: there is no such user or project.
     """
     return _calls.get(token, address, "/quota", verify_connection, **_holder(user_id, project_id))
 
@@ -62,7 +62,7 @@ def set_quota(
 
     Raises:
         UnauthorizedException: only an administrator may do this.
-        BadRequestException: there is no such resource, or not exactly one id is given.
+        BadRequestException: there is no such resource, or no id is given.
     """
     holder = _holder(user_id, project_id)
     return _calls.put(token, address, "/quota", verify_connection, **holder, resource=resource, limit=limit)
@@ -91,7 +91,7 @@ def reset_quotas(
 
     Raises:
         UnauthorizedException: only an administrator may do this.
-        BadRequestException: not exactly one id is given.
+        BadRequestException: no id is given.
     """
     query = _holder(user_id, project_id) | ({} if resource is None else {"resource": resource})
     return _calls.delete(token, address, "/quota", verify_connection, **query)

@@ -217,10 +217,6 @@ def test_only_admins_see_and_set_the_quotas_of_others(whole: Whole) -> None:
     ("fields", "text"),
     [
         ({"resource": "clusters", "limit": 1}, "one of 'user_id' and 'project_id' is required"),
-        (
-            {"user_id": "asdf", "project_id": "room", "resource": "clusters", "limit": 1},
-            "only one of 'user_id' and 'project_id' can be set",
-        ),
         ({"user_id": "asdf", "resource": "wishes", "limit": 1}, "There is no limit of 'wishes', known are: disk, "),
         ({"user_id": "asdf", "resource": "clusters", "limit": -2}, "'limit' is smaller than -1"),
     ],
@@ -228,6 +224,24 @@ def test_only_admins_see_and_set_the_quotas_of_others(whole: Whole) -> None:
 def test_what_can_not_be_set(whole: Whole, fields: dict[str, Any], text: str) -> None:
     refused = whole.call("PUT", "quota", **fields)
     assert (refused.status_code, text in refused.text) == (400, True), refused.text
+    assert Quota.select().count() == 0
+
+
+@pytest.mark.parametrize("holder", [{"user_id": "nobody"}, {"project_id": "nowhere"}])
+def test_who_does_not_exist_has_no_quota(whole: Whole, holder: dict[str, str]) -> None:
+    for method, fields in (("GET", {}), ("PUT", {"resource": "clusters", "limit": 1}), ("DELETE", {})):
+        assert whole.call(method, "quota", **holder | fields).status_code == 404, method
+    assert Quota.select().count() == 0
+
+
+def test_a_user_and_a_project_may_be_named_together(whole: Whole) -> None:
+    both = {"user_id": "asdf", "project_id": "admin"}
+    found = set_quota(whole, "clusters", 5, **both)["quotas"]
+    assert [(one["kind"], one["limit"]) for one in found if one["resource"] == "clusters"] == [
+        ("user", 5),
+        ("project", 5),
+    ]
+    assert whole.call("DELETE", "quota", **both).json == {}
     assert Quota.select().count() == 0
 
 

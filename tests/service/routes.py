@@ -26,6 +26,8 @@ REST: dict[str, Any] = {
     "page": 0,
     "input_data_size": 5,
     "label_data_size": 5,
+    "resource": "clusters",
+    "limit": 5,
 }
 """Right values of required fields that name nothing."""
 

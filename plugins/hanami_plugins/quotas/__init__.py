@@ -21,6 +21,8 @@ from hanami_plugins.quotas.service import UNLIMITED, QuotaState, get_quotas, res
 
 __all__ = ["UNLIMITED", "QuotaState", "get_quotas", "reset_quotas", "set_quota"]
 
+requires = ("projects", "users")
+
 DEFAULTS = {
     "disk": (50_000_000_000, 200_000_000_000, "Bytes on the disk: tables, states, checkpoints, announced files"),
     "datasets": (2_000, 10_000, "Datasets"),

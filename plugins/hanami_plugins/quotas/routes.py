@@ -22,14 +22,14 @@ Limit = Annotated[int, Meta(ge=UNLIMITED, le=(1 << 62))]
 
 
 class OfHolder(msgspec.Struct, forbid_unknown_fields=True):
-    """A user or a project; oneself and one's own project if neither is given."""
+    """A user, a project, or both; oneself and one's own project if neither is given."""
 
     user_id: UserId = ""
     project_id: Id = ""
 
 
 class SetQuota(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """How much of a resource a user or a project may have; -1 is no limit."""
+    """How much of a resource a user, a project, or each of both may have; -1 is no limit."""
 
     user_id: UserId = ""
     project_id: Id = ""
@@ -76,37 +76,36 @@ def routes() -> list[Route]:
 
 def get(call: Call, request: OfHolder) -> QuotasAnswer:
     """Tell how much one has and may have; only an admin may ask about others."""
-    return _answer(call, _holder(request))
+    return _answer(call, _holders(request))
 
 
 def put(call: Call, request: SetQuota) -> QuotasAnswer:
-    """Set a limit of a user or a project."""
-    holder = _required(request)
-    service.set_quota(call.runtime, call.access, holder, request.resource, request.limit)
-    return _answer(call, holder)
+    """Set a limit of a user, a project, or both."""
+    holders = _required(request)
+    for holder in holders:
+        service.set_quota(call.runtime, call.access, holder, request.resource, request.limit)
+    return _answer(call, holders)
 
 
 def reset(call: Call, request: ResetQuota) -> Empty:
-    """Let the defaults count again for a user or a project."""
-    service.reset_quotas(call.runtime, call.access, _required(request), request.resource or None)
+    """Let the defaults count again for a user, a project, or both."""
+    for holder in _required(request):
+        service.reset_quotas(call.access, holder, request.resource or None)
     return Empty()
 
 
-def _answer(call: Call, holder: Holder | None) -> QuotasAnswer:
-    found = service.get_quotas(call.runtime, call.access, holder)
+def _answer(call: Call, holders: list[Holder]) -> QuotasAnswer:
+    found = service.get_quotas(call.runtime, call.access, holders)
     return QuotasAnswer([QuotaAnswer(owner.kind, owner.id, *state) for owner, states in found for state in states])
 
 
-def _required(request: SetQuota | ResetQuota) -> Holder:
-    holder = _holder(request)
-    if holder is None:
+def _required(request: SetQuota | ResetQuota) -> list[Holder]:
+    holders = _holders(request)
+    if not holders:
         raise BadRequest("quota_holder_missing")
-    return holder
+    return holders
 
 
-def _holder(request: OfHolder | SetQuota | ResetQuota) -> Holder | None:
-    if request.user_id and request.project_id:
-        raise BadRequest("fields_exclusive", first="user_id", second="project_id")
-    if request.user_id:
-        return Holder("user", request.user_id)
-    return Holder("project", request.project_id) if request.project_id else None
+def _holders(request: OfHolder | SetQuota | ResetQuota) -> list[Holder]:
+    user, project = Holder("user", request.user_id), Holder("project", request.project_id)
+    return [holder for holder in (user, project) if holder.id]

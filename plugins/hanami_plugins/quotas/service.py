@@ -5,17 +5,20 @@ Everybody sees their own quotas and those of the project that they work in; glob
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import peewee
 
 from hanami_core.access import Access
 from hanami_core.admission import DISK, SOCKETS, Claim, Holder, held, resources_of
-from hanami_core.errors import BadRequest, InsufficientStorage, TooManyRequests
+from hanami_core.errors import BadRequest, InsufficientStorage, NotFound, TooManyRequests
 from hanami_core.runtime import Runtime
 from hanami_core.sizes import size_text
 from hanami_core.storage.database import exclusive
+from hanami_plugins.projects import find_project
 from hanami_plugins.quotas.models import Quota
+from hanami_plugins.users import ADMIN_PROJECT, find_user
 
 __all__ = ["UNLIMITED", "QuotaState", "admit", "forget", "get_quotas", "reset_quotas", "set_quota"]
 
@@ -77,15 +80,20 @@ def _default(runtime: Runtime, holder: Holder, resource: str) -> int:
     return int(runtime.settings.get(f"quotas.{holder.kind}_{resource}", UNLIMITED))
 
 
-def get_quotas(runtime: Runtime, access: Access, holder: Holder | None = None) -> list[tuple[Holder, list[QuotaState]]]:
-    """Return the quotas of a user or a project; without one, those of the actor and of the actor's project.
+def get_quotas(
+    runtime: Runtime, access: Access, holders: Sequence[Holder] = ()
+) -> list[tuple[Holder, list[QuotaState]]]:
+    """Return the quotas of users and projects; without any, those of the actor and of the actor's project.
 
     Raises:
         Forbidden: if a holder is given and the actor is no admin.
+        NotFound: if there is no such user or project.
     """
-    if holder is not None:
+    if holders:
         access.require_admin()
-        return [(holder, _states(runtime, holder))]
+        for holder in holders:
+            _require_existing(holder)
+        return [(holder, _states(runtime, holder)) for holder in holders]
     actor = access.actor
     return [
         (own, _states(runtime, own)) for own in (Holder("user", actor.user_id), Holder("project", actor.project_id))
@@ -109,13 +117,13 @@ def _states(runtime: Runtime, holder: Holder) -> list[QuotaState]:
 def set_quota(runtime: Runtime, access: Access, holder: Holder, resource: str, limit: int) -> None:
     """Set a limit; what is there already stays, also if it is more. `UNLIMITED` takes the limit away.
 
-    Nobody has to exist yet who has the name: directories of users may be elsewhere.
-
     Raises:
         Forbidden: if the actor is no admin.
+        NotFound: if there is no such user or project.
         BadRequest: if there is no such resource.
     """
     access.require_admin()
+    _require_existing(holder)
     known = resources_of(runtime.all_models())
     if resource not in known:
         raise BadRequest("quota_resource_unknown", resource=resource, known=", ".join(known))
@@ -124,13 +132,15 @@ def set_quota(runtime: Runtime, access: Access, holder: Holder, resource: str, l
     Quota.insert(**row).on_conflict(conflict_target=target, update={Quota.amount: limit}).execute()
 
 
-def reset_quotas(runtime: Runtime, access: Access, holder: Holder, resource: str | None = None) -> None:
+def reset_quotas(access: Access, holder: Holder, resource: str | None = None) -> None:
     """Let the defaults count again, for one resource or for all.
 
     Raises:
         Forbidden: if the actor is no admin.
+        NotFound: if there is no such user or project.
     """
     access.require_admin()
+    _require_existing(holder)
     mine = _of(holder) if resource is None else _of(holder) & (Quota.resource == resource)
     Quota.delete().where(mine).execute()
 
@@ -138,6 +148,13 @@ def reset_quotas(runtime: Runtime, access: Access, holder: Holder, resource: str
 def forget(holder: Holder) -> None:
     """Remove the limits of somebody who does not exist any more."""
     Quota.delete().where(_of(holder)).execute()
+
+
+def _require_existing(holder: Holder) -> None:
+    if holder.kind == "user" and find_user(holder.id) is None:
+        raise NotFound("user_missing", id=holder.id)
+    if holder.kind == "project" and holder.id != ADMIN_PROJECT and find_project(holder.id) is None:
+        raise NotFound("project_missing", id=holder.id)
 
 
 def _of(holder: Holder) -> peewee.Expression:
