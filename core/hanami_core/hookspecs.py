@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from hanami_core.storage.contract import DatabaseBackend
     from hanami_core.storage.database import RecordGuard
 
+
 @hookspec
 def hanami_settings() -> Iterable[Setting]:
     """Declare the plugin's settings. The first hook that is called after all plugins are loaded.

@@ -13,7 +13,7 @@ from typing import Protocol
 class Forkable(Protocol):
     """What holds connections."""
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """Let go of everything that belongs to the parent, without a word to the server."""
 
 
@@ -21,13 +21,13 @@ _known: weakref.WeakSet[Forkable] = weakref.WeakSet()
 
 
 def separate(thing: Forkable) -> None:
-    """Call `thing.after_fork()` in each process that is forked while it lives."""
+    """Call `thing._after_fork()` in each process that is forked while it lives."""
     _known.add(thing)
 
 
 def _in_child() -> None:
     for thing in list(_known):
-        thing.after_fork()
+        thing._after_fork()
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork

@@ -55,7 +55,7 @@ class Session:
         self._keys = _http.Keys()
         separate(self)
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """Open connections of its own in a forked process; the login goes on."""
         self._lock = threading.RLock()
         self._connections = None

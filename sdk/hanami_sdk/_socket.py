@@ -52,7 +52,7 @@ class Socket:
         self._missing = "the connection is closed"
         separate(self)
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """Leave the connection to the process that opened it."""
         self._lock = threading.Lock()
         self._closed = threading.Event()

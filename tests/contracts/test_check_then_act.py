@@ -28,10 +28,11 @@ import peewee
 import pytest
 
 from hanami_core.access import Actor
+from hanami_core.admission import Holder
 from hanami_core.queue import Task
 from hanami_core.runtime import CORE_MODELS, Runtime
 from hanami_core.storage.database import Record, atomic, compare_and_set, hold, proxy
-from hanami_plugins import auth_jwt, checkpoints, clusters, datasets, projects, tasks, uploads, users
+from hanami_plugins import auth_jwt, checkpoints, clusters, datasets, projects, quotas, tasks, uploads, users
 from hanami_plugins.clusters import Cluster
 from hanami_plugins.tasks import Binding, Result
 from hanami_plugins.users import User
@@ -237,6 +238,8 @@ def scenario(runtime: Runtime) -> Iterator[None]:
     yield clusters.delete_cluster(runtime, owner, other.uuid)
     for row in list(datasets.list_datasets(owner)):
         yield datasets.delete_dataset(runtime, owner, row.uuid)
+    yield quotas.set_quota(runtime, admin, Holder("user", user), "clusters", 5)
+    yield quotas.reset_quotas(runtime, admin, Holder("user", user))
     yield projects.unassign(admin, user, room) and None
     yield projects.assign(admin, user, room, "member") and None
     yield projects.delete_project(runtime, admin, room)
@@ -305,6 +308,10 @@ UNSEEN = {
     "service.py:trim": "rows that are too many, if there are some",
     "partitions.py:change": "the partition was locked by the write before",
     "contract.py:_locked": "the row that was just made",
+    "partitions.py:forget": "ended tasks that nobody finds, as they were read in this transaction",
+    "database.py:forget_deleted": "deleted rows; the condition is asked once more by the write",
+    "service.py:forget": "limits of somebody whom this call has deleted",
+    "service.py:reset_quotas": "all limits that are there",
     "keyed.py:_note": "the row of this call, which goes only after a day",
     "keyed.py:forget": "keys that are old, if there are some",
 }

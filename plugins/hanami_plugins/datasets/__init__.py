@@ -74,7 +74,7 @@ def hanami_settings() -> list[Setting]:
     return [
         Setting("datasets.max_upload", int, limit, "Biggest file of an upload in bytes", 1, limit),
         Setting("datasets.max_table", int, 20_000_000_000, "Biggest table that a format may write in bytes", 1 << 20),
-        Setting("datasets.max_values", int, 4_000_000, "Values that one answer may have, rows times width", 1),
+        Setting("datasets.max_values", int, 8_000_000, "Values that one answer may have, rows times width", 1),
         Setting("datasets.decode_memory", int, 1 << 30, "Memory of a decoding process in bytes", 1 << 28),
         Setting("datasets.decode_time", float, 600.0, "Seconds that decoding a dataset may take", 1.0),
         Setting(
