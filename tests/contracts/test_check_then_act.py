@@ -239,7 +239,7 @@ def scenario(runtime: Runtime) -> Iterator[None]:
     for row in list(datasets.list_datasets(owner)):
         yield datasets.delete_dataset(runtime, owner, row.uuid)
     yield quotas.set_quota(runtime, admin, Holder("user", user), "clusters", 5)
-    yield quotas.reset_quotas(runtime, admin, Holder("user", user))
+    yield quotas.reset_quotas(admin, Holder("user", user))
     yield projects.unassign(admin, user, room) and None
     yield projects.assign(admin, user, room, "member") and None
     yield projects.delete_project(runtime, admin, room)

@@ -181,7 +181,7 @@ def offered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Calls]:
 
 
 def _fields(document: dict[str, Any], operation: dict[str, Any]) -> Iterator[str]:
-    yield from (parameter["name"] for parameter in operation.get("parameters", ()))
+    yield from (one["name"] for one in operation.get("parameters", ()) if one["in"] != "header")
     if "requestBody" in operation:
         reference = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
         yield from document["components"]["schemas"][reference.rpartition("/")[2]]["properties"]
