@@ -11,6 +11,7 @@ import logging
 import os
 import resource
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -21,6 +22,8 @@ from hanami_core.lifetime import die_with
 __all__ = ["FAILED", "abort", "birth", "die_with", "hold", "holder", "raise_file_limit", "resident_bytes"]
 
 FAILED = 70
+NAMING = 1.0
+"""Seconds in which whoever has got a lock file writes its number into it."""
 
 log = logging.getLogger("hanami.process")
 
@@ -45,14 +48,23 @@ def hold(path: Path, what: str) -> Iterator[int]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
-            raise StartupError(f"{what} is in use by process {holder}") from None
+            raise StartupError(f"{what} is in use by process {_named(descriptor)}") from None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield descriptor
     finally:
         # The file stays: removing it would let a third process lock a new one beside a waiting second.
         os.close(descriptor)
+
+
+def _named(descriptor: int) -> str:
+    """Return who holds a lock file; for a moment it still names whoever held it before, or nobody."""
+    end = time.monotonic() + NAMING
+    while True:
+        found = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
+        if (found.isdigit() and birth(int(found)) is not None) or time.monotonic() > end:
+            return found or "unknown"
+        time.sleep(0.01)
 
 
 def holder(path: Path) -> int | None:

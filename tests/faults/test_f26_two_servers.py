@@ -6,14 +6,19 @@ and of several that start at the same moment one wins. Whoever is there goes on,
 
 from __future__ import annotations
 
+import fcntl
+import os
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from hanami_core.errors import StartupError
+from hanami_server.lifetime import hold
 from hanami_server.local import LocalServer
 from hanami_server.paths import state_path
 from tests.faults.campaign import Campaign, times
@@ -54,6 +59,20 @@ def test_a_second_server_is_refused_and_harms_nothing(first: LocalServer, tmp_pa
         lost = work.lost()
         campaign.lost = len(lost)
         assert (lost, work.surprises, findings(first), leftovers(first)) == ([], [], [], [])
+
+
+@pytest.mark.parametrize("former", ["", "4194304\n"], ids=["nobody", "one that is gone"])
+def test_the_line_names_whoever_has_just_come(tmp_path: Path, former: str) -> None:
+    lock = tmp_path / "lock"
+    lock.write_text(former)
+    with lock.open("r+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        naming = threading.Timer(0.2, lock.write_text, [f"{os.getpid()}\n"])
+        naming.start()
+        with pytest.raises(StartupError, match=f"^the door is in use by process {os.getpid()}$"):
+            with hold(lock, "the door"):
+                pass
+        naming.join()
 
 
 @UNHURRIED
