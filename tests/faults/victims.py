@@ -144,8 +144,8 @@ def state_of(server: LocalServer, table: str, uuid: str) -> str:
 
 
 def findings(server: LocalServer) -> list[Finding]:
-    """Return what ``hanami doctor`` finds."""
-    return examine(server.data_dir)[1]
+    """Return what ``hanami doctor`` finds, beside a server that may run."""
+    return examine(server.data_dir, alone=False)[1]
 
 
 def leftovers(server: LocalServer) -> list[str]:
