@@ -103,6 +103,8 @@ def test_of_several_that_start_together_one_wins(tmp_path: Path) -> None:
         for _ in range(times(1, 20)):
             with ExitStack() as ends:
                 rivals = [ends.enter_context(subprocess.Popen(command, stderr=pipe, text=True)) for _ in range(3)]
+                for rival in rivals:
+                    ends.callback(rival.kill)  # whatever the test finds
                 until(lambda rivals=rivals: sum(rival.poll() is None for rival in rivals) == 1, 60)
                 (winner,) = (rival for rival in rivals if rival.poll() is None)
                 for rival in rivals:

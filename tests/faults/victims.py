@@ -7,7 +7,6 @@ import os
 import signal
 import sqlite3
 import struct
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -120,14 +119,12 @@ def served(server: LocalServer, name: str, former: int = 0) -> None:
     until(lambda: running(server).ready and running(server).children.get(name, former) != former, PATIENCE)
 
 
-def kill_all(server: LocalServer) -> float:
-    """Kill the supervisor, and return how many seconds later the last of its processes was gone."""
+def kill_all(server: LocalServer) -> None:
+    """Kill the supervisor, and wait until all of its processes are gone."""
     family = descendants(server.pid)
     os.kill(server.pid, signal.SIGKILL)
     server.wait()
-    begin = time.monotonic()
     until(lambda: not any(map(alive, family)), PATIENCE)
-    return time.monotonic() - begin
 
 
 # -- what it holds ----------------------------------------------------------------------------------------------------
@@ -147,8 +144,8 @@ def state_of(server: LocalServer, table: str, uuid: str) -> str:
 
 
 def findings(server: LocalServer) -> list[Finding]:
-    """Return what ``hanami doctor`` finds."""
-    return examine(server.data_dir)[1]
+    """Return what ``hanami doctor`` finds, beside a server that may run."""
+    return examine(server.data_dir, alone=False)[1]
 
 
 def leftovers(server: LocalServer) -> list[str]:
