@@ -414,7 +414,7 @@ def test_every_function_is_tested() -> None:
     new = {checkpoint.get_checkpoint, hanami_token.renew_token, dataset.upload_files}
     new |= {user.add_project_to_user, user.remove_project_from_user, hanami_request.set_default_timeout}
     new |= {user.change_passphrase, *(getattr(measurements, name) for name in measurements.__all__)}
-    new |= {module.set_visibility for module in (checkpoint, cluster, dataset)}
+    new |= {direct_io.flush, *(module.set_visibility for module in (checkpoint, cluster, dataset))}
     assert public == set(SIGNATURES) | new
 
 

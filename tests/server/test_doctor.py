@@ -242,7 +242,7 @@ def test_tasks_that_wait_for_ever_end(data_dir: Path) -> None:
     blob = the_blob(data_dir)
     task = {"uuid": UNKNOWN, "kind": "train", "payload": "{}", "state": "queued", "partition": "gone", "name": "stuck"}
     task |= {"project_id": "p", "owner_id": "tsugumi", "visibility": "private", "status": "active", "error": ""}
-    task |= {"fault": "", "lease_owner": "", "lease_boot": "", "blobs": json.dumps([blob.name])}
+    task |= {"fault": "", "caller": "", "lease_owner": "", "lease_boot": "", "blobs": json.dumps([blob.name])}
     numbers = dict.fromkeys(
         ["created_at", "current_cycle", "total_cycles", "cursor", "lease_until", "fence", "priority", "attempts"], "0"
     )

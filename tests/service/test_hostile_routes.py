@@ -154,7 +154,8 @@ def test_methods_that_a_path_does_not_have(wire: Wire, routes: list[BoundRoute])
             have.setdefault(one.path, set()).add(one.route.method)
     assert len(have) > 60
     for path, methods in have.items():
-        for method in {"GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"} - methods:
+        known = {"OPTIONS"} if "GET" in methods else set()
+        for method in {"GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"} - methods - known:
             answer = wire.body(method, path, {})
             assert answer.status in CLIENT_ERRORS, (method, path, answer)
             assert answer.text

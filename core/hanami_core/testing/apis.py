@@ -117,6 +117,8 @@ class ApiConformance:
     """Settings of the application, with two underscores for the dot."""
     statuses: ClassVar[Mapping[int, int]] = {}
     """Statuses of errors that are others on the wire."""
+    codes: ClassVar[Mapping[str, int]] = {}
+    """Statuses of some errors, by their codes, that neither they nor `statuses` tell."""
     document: ClassVar[str] = ""
     """Path and query under which its OpenAPI document is read, if it has one."""
     attempts = 100
@@ -237,7 +239,7 @@ class ApiConformance:
         assert api.sentence(error) in told(answer), f"{what} is answered without its sentence: {answer.text[:200]}"
 
     def _status(self, error: VisibleError) -> int:
-        return self.statuses.get(error.status, error.status)
+        return self.codes.get(error.code) or self.statuses.get(error.status, error.status)
 
     # -- paths and methods ---------------------------------------------------------------------------------------------
 
