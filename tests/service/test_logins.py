@@ -157,7 +157,7 @@ def test_a_token_ends_in_the_worker_that_was_not_told(workers: Workers, end: Any
         assert wire.body("PUT", "token", {"project_id": "rooms"}, token) == ENDED
         socket = websocket.create_connection(wire.address.replace("http", "ws"), timeout=10)
         socket.send(f'{{"token": "{token}", "target": "file_upload", "uuid": "x"}}')
-        assert b"Token invalid" in socket.recv()
+        assert "Token invalid" in socket.recv()
         socket.close()
 
 
