@@ -115,7 +115,7 @@ def test_what_fails_for_another_reason_is_tried_again(site: Site, monkeypatch: p
     def failing(*arguments: Any) -> DecodeResult:
         calls.append(arguments)
         if len(calls) <= decode.RETRIES:
-            raise OSError(28, "No space left on device", "/some/path")
+            raise OSError(24, "Too many open files", "/some/path")
         return real(*arguments)
 
     monkeypatch.setattr(decoding, "decode", failing)
@@ -131,15 +131,15 @@ def test_what_goes_on_failing_leaves_the_upload_as_it_is(
     before = tree(tmp_path)
 
     def failing(*arguments: Any) -> DecodeResult:
-        raise OSError(28, "No space left on device", "/some/path")
+        raise OSError(24, "Too many open files", "/some/path")
 
     with monkeypatch.context() as patch:
         patch.setattr(decoding, "decode", failing)
-        with pytest.raises(service.DecodingFailed, match=r"^No space left on device$"):
+        with pytest.raises(service.DecodingFailed, match=r"^Too many open files$"):
             site.finish("csv", announced)
     assert tree(tmp_path) == before
     progress = site.call("GET", "/progress", uuid=announced["uuid"])
-    assert progress["error"] == "No space left on device"
+    assert progress["error"] == "Too many open files"
     assert "state" not in progress
     site.finish("csv", announced)
 
