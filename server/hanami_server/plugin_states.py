@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from hanami_core.folders import private
 from hanami_core.plugin_host import Plugin, PluginHost
 from hanami_server import lifetime
 from hanami_server.paths import plugin_states_path
@@ -93,7 +94,7 @@ def publish(host: PluginHost, data_dir: Path, process: str) -> Iterator[None]:
 def _write(path: Path, states: ProcessStates) -> None:
     temporary = path.with_suffix(".tmp")
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private(path.parent)
         temporary.write_bytes(msgspec.json.encode(states))
         temporary.replace(path)
     except OSError as error:  # a full disk must not end what still works

@@ -25,6 +25,7 @@ from typing import Any
 import falcon
 import msgspec
 
+from hanami_core.folders import private
 from hanami_core.http import Api, BoundRoute
 from hanami_core.metrics import Histogram, Metric, Sample
 from hanami_core.runtime import Runtime
@@ -79,7 +80,7 @@ class RequestCounts:
 def _claim(directory: Path, header: bytes, size: int) -> mmap.mmap:
     """Return the content of the first file with this header that nobody else has claimed."""
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private(directory)
         for number in range(_MOST_FILES):
             found = _open(directory / f"{number}.counts", header, size)
             if found is not None:

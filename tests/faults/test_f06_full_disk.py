@@ -126,7 +126,7 @@ def test_deleting_works_on_a_disk_that_clients_have_filled(site: Site, disk: Pat
 
 def test_what_does_not_fit_is_not_announced(site: Site, disk: Path) -> None:
     answer = site.call("POST", "dataset/upload/csv", name="table", input_data_size=1 << 30)
-    assert (answer.status_code, "but the file has 1073741824" in answer.text) == (500, True)
+    assert (answer.status_code, "too full: 1.1 GB are needed" in answer.text) == (503, True)
     assert site.call("POST", "dataset/upload/csv", name="table", input_data_size=1 << 20).status_code == 200
 
 

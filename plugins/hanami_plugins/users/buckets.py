@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from hanami_core.clock import Clock
+from hanami_core.folders import private
 
 __all__ = ["ROWS", "ROW_BUCKETS", "Bucket", "Buckets", "SharedBuckets"]
 
@@ -143,7 +144,7 @@ class SharedBuckets:
     @contextlib.contextmanager
     def _locked(self) -> Iterator[RawIOBase]:
         # Opened each time, so that all processes go on together in a new file when somebody deletes it.
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private(self._path.parent)
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         with open(descriptor, "r+b", buffering=0) as file:
             self._acquire(descriptor)
