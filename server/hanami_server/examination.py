@@ -233,13 +233,10 @@ def _orphans(runtime: Runtime, alone: bool) -> list[tuple[str, str]]:
 
 def _modes(data_dir: Path) -> Iterator[Finding]:
     found = readable_by_others(data_dir)
-    if found:
-        mode, name = (
-            stat.S_IMODE(found[0].lstat().st_mode),
-            "it" if found[0] == data_dir else found[0].relative_to(data_dir),
-        )
-        others = f" and {len(found) - 1} others" if len(found) > 1 else ""
-        what = f"{name} ({mode:04o}){others} can be used by other users of the machine; --repair keeps them out"
+    if data_dir in found:  # into one that is closed nobody comes, whatever the modes in it
+        mode = stat.S_IMODE(data_dir.lstat().st_mode)
+        within = f", and {len(found) - 1} files and folders in it" if len(found) > 1 else ""
+        what = f"other users of the machine can use it ({mode:04o}){within}; --repair keeps them out"
         yield Finding(f"directory {data_dir}", what)
 
 

@@ -57,7 +57,7 @@ def test_init_closes_a_directory_that_was_there(env: dict[str, str], opened: Pat
 
 def test_doctor_names_an_open_directory(env: dict[str, str], opened: Path) -> None:
     done = hanami("doctor", "--data-dir", str(opened), env=env)
-    assert "can be used by other users of the machine" in done.stdout + done.stderr
+    assert "other users of the machine can use it (0755)" in done.stdout + done.stderr
     assert len(modes(opened)) == 6, "looking changes nothing"
 
 

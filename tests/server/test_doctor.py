@@ -262,18 +262,14 @@ def test_tasks_that_wait_for_ever_end(data_dir: Path) -> None:
 def test_files_that_others_may_use_are_told_and_closed(data_dir: Path) -> None:
     (data_dir / "hanami.db").chmod(0o644)
     (data_dir / "blobs").chmod(0o755)
-    found = {
-        f"directory {data_dir}": (
-            "blobs (0755) and 1 others can be used by other users of the machine; --repair keeps them out"
-        )
-    }
-    assert doctor(data_dir) == (1, found, [])
-    closed = "closed: 2 files and folders are for their owner only now"
+    assert doctor(data_dir) == (0, {}, []), "nobody comes into the directory around them"
+    data_dir.chmod(0o755)
+    what = "other users of the machine can use it (0755), and 2 files and folders in it; --repair keeps them out"
+    assert doctor(data_dir) == (1, {f"directory {data_dir}": what}, [])
+    closed = "closed: 3 files and folders are for their owner only now"
     assert doctor(data_dir, "--repair") == (0, {}, [closed])
-    assert ((data_dir / "hanami.db").stat().st_mode & 0o777, (data_dir / "blobs").stat().st_mode & 0o777) == (
-        0o600,
-        0o700,
-    )
+    modes = [path.stat().st_mode & 0o777 for path in (data_dir, data_dir / "blobs", data_dir / "hanami.db")]
+    assert modes == [0o700, 0o700, 0o600]
 
 
 @pytest.mark.parametrize("page", [1, 2, 5, 20, 50])
