@@ -19,6 +19,7 @@ _WORDS = {
     "storage_busy": "another process has locked the database",
     "storage_damaged": "the database is damaged, see 'hanami doctor'",
     "storage_full": "the disk is full",
+    "storage_reserved": "the disk is nearly full",
     "storage_unavailable": "the storage can not be read or written",
 }
 
