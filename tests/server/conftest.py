@@ -18,6 +18,7 @@ PLUGINS = {
     "database_sqlite": "hanami_plugins.database_sqlite",
     "blobs_files": "hanami_plugins.blobs_files",
     "server_stub": "server_stub",
+    "server_stub_compute": "server_stub_compute",
 }
 GROUPS = {"hanami.plugins": PLUGINS, "hanami.cli": {"server": "hanami_server.commands"}}
 
@@ -33,7 +34,7 @@ def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 def open_runtime(data_dir: Path, flags: Mapping[str, object] | None = None) -> Runtime:
     """Open a runtime with the stub plugin in this process."""
-    names = PLUGINS | {"server_stub": "tests.server.server_stub"}
+    names = PLUGINS | {name: f"tests.server.{name}" for name in PLUGINS if name.startswith("server_stub")}
     points = [
         EntryPoint(name, "hanami", "0", lambda module=module: importlib.import_module(module))
         for name, module in names.items()

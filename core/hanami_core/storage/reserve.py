@@ -16,6 +16,7 @@ from shutil import disk_usage
 from hanami_core.errors import InsufficientStorage
 from hanami_core.settings import Settings
 from hanami_core.sizes import size_text
+from hanami_core.storage.disk import free_beyond
 
 __all__ = ["AUTOMATIC", "BALLAST", "SETTING", "Reserve"]
 
@@ -56,8 +57,7 @@ class Reserve:
 
     def available(self, place: Path | None = None) -> int:
         """Return how many bytes may be stored, on the disk of the data directory or of another place."""
-        free = disk_usage(place or self._directory).free
-        return max(0, free - self.size)
+        return free_beyond(place or self._directory, self.size)
 
     def require(self, size: int, *, promised: int = 0, urgent: bool = False) -> None:
         """Raise unless so many bytes fit beside the reserve.

@@ -7,6 +7,7 @@ does.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from dataclasses import replace
 from typing import Any
 
@@ -92,15 +93,5 @@ def route(
     return Route(method, path, action, request, response, handler, roles, api=NAME, keyed=keyed)
 
 
-def for_admins(
-    method: str,
-    path: str,
-    action: str,
-    request: Any,
-    response: Any,
-    handler: Callable[..., Any],
-    *,
-    keyed: bool = False,
-) -> Route:
-    """Return a route of this API that only admins may call."""
-    return route(method, path, action, request, response, handler, ("admin",), keyed=keyed)
+for_admins = partial(route, roles=("admin",))
+"""Return a route of this API that only admins may call."""

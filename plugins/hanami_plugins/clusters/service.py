@@ -58,8 +58,8 @@ Mode = Literal["TASK", "DIRECT"]
 MISSING = "cluster_missing"
 """Code of the error for a cluster that is not there."""
 SETTLE_SECONDS = 10.0
-CHUNK = 500
 """How long a call waits for a short task of an idle cluster before it answers anyway."""
+CHUNK = 500
 
 
 class HostMove(msgspec.Struct, forbid_unknown_fields=True):
