@@ -82,16 +82,35 @@ def test_progress_of_files_that_were_refused_is_the_reason(old: Old) -> None:
     assert (answer.status_code, answer.text) == (400, "input, line 2, column 2 ('b'): 'x' is no number")
 
 
+class Failing:
+    """A decoding that fails with an error of the process, not of the file."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error, self.calls = error, 0
+
+    def __call__(self, *arguments: Any) -> Any:
+        self.calls += 1
+        raise self._error
+
+
 def test_progress_of_a_decoding_that_failed_is_the_reason(old: Old, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "FIRST_PAUSE", 0.01)
     files = sent(old)
-
-    def failing(*arguments: Any) -> Any:
-        raise OSError(28, "No space left on device", "/some/path")
-
     with monkeypatch.context() as patch:
-        patch.setattr(decoding, "decode", failing)
+        patch.setattr(decoding, "decode", Failing(RuntimeError("the decoder ended without an answer")))
         answer = ended(old, files)
-    reason = f"Data-set with uuid '{files['uuid']}' could not be decoded, finalise it again: No space left on device"
+    uuid = files["uuid"]
+    reason = f"Data-set with uuid '{uuid}' could not be decoded, finalise it again: the decoder ended without an answer"
     assert (answer.status_code, answer.text) == (409, reason)
-    assert ended(old, files).json == {"complete": True, "received": {}, "uuid": files["uuid"]}
+    assert ended(old, files).json == {"complete": True, "received": {}, "uuid": uuid}
+
+
+def test_a_decoding_waits_for_a_disk_that_is_full(old: Old, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "STORAGE_PAUSE", 0.01)
+    files, full = sent(old), Failing(OSError(28, "No space left on device", "/some/path"))
+    with monkeypatch.context() as patch:
+        patch.setattr(decoding, "decode", full)
+        old.ask("PUT", "csv/dataset", **files)
+        until(lambda: full.calls > 5)  # more often than tasks are retried that fail on their own
+        assert progress(old, files)["state"] == "decoding"
+    until(lambda: progress(old, files) == {"complete": True, "received": {}, "uuid": files["uuid"]})
