@@ -5,6 +5,7 @@ Such a network is 3.5 times as wide as the one that `hanami demo` and the figure
 
 from __future__ import annotations
 
+import gzip
 import json
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +14,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter, sleep
 from typing import Any
 
+from hanami_sdk import Client
 from hanami_sdk.v04 import cluster, dataset, direct_io, hanami_token, request_result, task
 from hanami_server.demo import digits
 from hanami_server.local import LocalServer
@@ -30,29 +32,42 @@ bricks:
 """
 NETWORKS, ROUNDS = 3, 300
 PAUSE = 0.005
+HEADER, PIXELS = 16, 784
+"""Bytes before the first picture of a file, and those of a picture."""
 
 Login = tuple[str, str]
+Pictures = list[list[float]]
 
 
 def run(directory: Path) -> dict[str, Any]:
-    """Train some networks for one pass each, ask them, and then one picture after the other over a websocket."""
+    """Train some networks for one pass each, ask them, and then one picture after the other over a websocket.
+
+    The client of today does the same with the same network, in turns, so that a ratio tells what the generation costs.
+    """
     files = digits.find(directory)
     with TemporaryDirectory() as base, LocalServer(Path(base) / "data") as server:
         login = hanami_token.request_token(server.address, server.user, server.passphrase), server.address
         learn = upload(login, "lessons", files.train_images, files.train_labels)
         ask = upload(login, "questions", files.test_images, files.test_labels)
-        seconds, accuracies = [], []
-        for number in range(NETWORKS):
-            network = uuid_of(cluster.create_cluster(*login, f"digits {number}", TEMPLATE))
-            seconds.append(wait(login, network, "train", learn)[0])
-            _, result = wait(login, network, "request", ask)
-            answer = json.loads(request_result.check_against_dataset(*login, result, ask))
-            accuracies.append(float(answer["accuracy"]))
-        times = talk(login, network)
+        pictures = first_pictures(files.test_images)
+        seconds, native_seconds, accuracies, times, native_times = [], [], [], [], []
+        with Client(server.address, server.user, server.passphrase) as client:
+            for number in range(NETWORKS):
+                network = uuid_of(cluster.create_cluster(*login, f"digits {number}", TEMPLATE))
+                seconds.append(wait(login, network, "train", learn)[0])
+                _, result = wait(login, network, "request", ask)
+                answer = json.loads(request_result.check_against_dataset(*login, result, ask))
+                accuracies.append(float(answer["accuracy"]))
+                times.append(talk(login, network, pictures))
+                other = uuid_of(cluster.create_cluster(*login, f"other digits {number}", TEMPLATE))
+                native_seconds.append(train_natively(client, other, learn))
+                native_times.append(talk_natively(client, other, pictures))
     return {
         "v04_accuracy_percent": min(accuracies),
         "v04_train_seconds": min(seconds),
-        "v04_direct_io_ms_p50": 1e3 * median(times),
+        "v04_direct_io_ms_p50": 1e3 * min(times),
+        "v04_train_by_native": min(seconds) / min(native_seconds),
+        "v04_direct_io_by_native": min(times) / min(native_times),
     }
 
 
@@ -77,13 +92,40 @@ def wait(login: Login, network: str, kind: str, data: str) -> tuple[float, str]:
     return perf_counter() - begin, made
 
 
-def talk(login: Login, network: str) -> list[float]:
-    """Ask a network over a websocket and return the seconds of each answer."""
+def talk(login: Login, network: str, pictures: Pictures) -> float:
+    """Ask a network over a websocket and return the median of the seconds of an answer."""
     times = []
     with closing(cluster.switch_to_direct_mode(*login, network)) as live:
-        for number in range(ROUNDS):
-            values = [float((number + place) % 256) for place in range(784)]
+        for picture in pictures:
             begin = perf_counter()
-            direct_io.send_request_input(live, "test_input", values, True)
+            direct_io.send_request_input(live, "test_input", picture, True)
             times.append(perf_counter() - begin)
-    return times
+    cluster.switch_to_task_mode(*login, network)
+    return median(times)
+
+
+def train_natively(client: Client, network: str, data: str) -> float:
+    """Train a network with the client of today and return the seconds that it took."""
+    table = client.dataset(data)
+    begin = perf_counter()
+    client.train(network, {"test_input": table["picture"]}, {"test_output": table["label"]})
+    return perf_counter() - begin
+
+
+def talk_natively(client: Client, network: str, pictures: Pictures) -> float:
+    """Do what `talk` does with the client of today."""
+    times = []
+    with client.direct(network) as live:
+        for picture in pictures:
+            begin = perf_counter()
+            live.request({"test_input": picture})
+            times.append(perf_counter() - begin)
+    return median(times)
+
+
+def first_pictures(file: Path) -> Pictures:
+    """Return the pictures that the network is asked, each a list of numbers as in the manual."""
+    opened = gzip.open if file.suffix == ".gz" else open
+    with opened(file, "rb") as stream:
+        stream.seek(HEADER)
+        return [[float(value) for value in stream.read(PIXELS)] for _ in range(ROUNDS)]
