@@ -1,6 +1,6 @@
 """Injects all faults of the catalogue, many times, and writes what came of it to docs/reliability.md.
 
-``python -m tests.faults`` runs their tests with long counts; ``--scale`` says how long, and ``--docs`` writes the page.
+``python -m tests.faults`` runs their tests with long counts, ``--share`` with some of them; ``--docs`` writes the page.
 It ends with the exit code of the tests.
 """
 
@@ -25,7 +25,7 @@ BEGIN, END = "<!-- begin of the table -->", "<!-- end of the table -->"
 HEAD = "| | fault | must be true | injected | times | survived | lost | |\n|---|---|---|---|---|---|---|---|\n"
 
 
-def run(scale: int, only: list[str], arguments: list[str]) -> tuple[int, list[dict[str, Any]], Counter[str]]:
+def run(share: float, only: list[str], arguments: list[str]) -> tuple[int, list[dict[str, Any]], Counter[str]]:
     """Run the tests of some faults, or of all.
 
     Returns:
@@ -37,8 +37,8 @@ def run(scale: int, only: list[str], arguments: list[str]) -> tuple[int, list[di
         report, log = Path(folder) / "campaigns", Path(folder) / "results"
         report.touch()
         log.touch()
-        env = os.environ | {"HANAMI_FAULT_SCALE": str(scale), "HANAMI_FAULT_REPORT": str(report)}
-        env |= {"HANAMI_FAULT_STEPS": str(500 * scale), "HANAMI_FAULT_RESULTS": str(log)}
+        env = os.environ | {"HANAMI_FAULT_SHARE": str(share), "HANAMI_FAULT_REPORT": str(report)}
+        env["HANAMI_FAULT_RESULTS"] = str(log)
         command = [sys.executable, "-m", "pytest", "-p", "tests.faults.results", *files, *arguments]
         code = subprocess.run(command, env=env, cwd=ROOT, check=False).returncode
         campaigns = [json.loads(line) for line in report.read_text().splitlines()]
@@ -71,26 +71,26 @@ def _names(fault: Fault) -> str:
     return "cases of " + ", ".join(f"`{Path(file).stem}`" for file in fault.tests)
 
 
-def write(table: str, scale: int) -> None:
+def write(table: str, share: float) -> None:
     """Put the table into the page, with the machine that it comes from."""
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
-    machine = f"Python {platform.python_version()}, {os.cpu_count()} cores, scale {scale}."
+    machine = f"Python {platform.python_version()}, {os.cpu_count()} cores, {share:.0%} of the long counts."
     PAGE.write_text(f"{before}{BEGIN}\n{machine}\n\n{table}{END}{after}", encoding="utf-8")
 
 
 def main() -> int:
     """Run, print, write."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults")
-    parser.add_argument("--scale", type=int, default=20, help="how many times as long as in the usual suite")
+    parser.add_argument("--share", type=float, default=1.0, help="share of the long counts, such as 0.1")
     parser.add_argument("--only", action="append", default=[], help="number of a fault, such as F03; may be repeated")
     parser.add_argument("--docs", action="store_true", help="write the outcome to docs/reliability.md")
     known, further = parser.parse_known_args()
-    code, campaigns, passed = run(known.scale, known.only, further)
+    code, campaigns, passed = run(known.share, known.only, further)
     table = rows(campaigns, passed)
     print(table)
     if known.docs:
-        write(table, known.scale)
+        write(table, known.share)
     return code
 
 

@@ -1,6 +1,7 @@
 """How often a fault was injected, and what came of it: written down for docs/reliability.md.
 
-A test of a fault counts with `Campaign`. Runs are short in the usual suite; ``HANAMI_FAULT_SCALE`` makes them longer.
+A test of a fault counts with `Campaign`. Runs are short in the usual suite; with ``HANAMI_FAULT_SHARE`` they have that
+share of their long counts.
 With ``HANAMI_FAULT_REPORT`` what was counted goes to that file, a line of JSON for each campaign.
 """
 
@@ -13,14 +14,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-__all__ = ["SCALE", "Campaign", "times"]
+__all__ = ["SHARE", "Campaign", "times"]
 
-SCALE = int(os.environ.get("HANAMI_FAULT_SCALE", "1"))
+SHARE = float(os.environ.get("HANAMI_FAULT_SHARE", "0"))
 
 
-def times(short: int, most: int | None = None) -> int:
-    """Return how often something is repeated: `short` times in the usual suite, `most` times at the most."""
-    return min(short * SCALE, most or short * SCALE)
+def times(short: int, long: int) -> int:
+    """Return how often something is repeated: `short` times in the usual suite, else a share of `long` times."""
+    return max(short, round(SHARE * long))
 
 
 @dataclass

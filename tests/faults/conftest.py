@@ -12,4 +12,4 @@ LONG = ("f01_killed_uploads", "f02_killed_checkpoints", "f03_killed_trainings", 
 LONG += ("f05_power_cuts", "f24_conflicting_calls", "f30_killed_starts")
 """Campaigns that take a minute each; `python -m tests.faults` says how long and runs them, the usual suite does not."""
 
-collect_ignore = [] if "HANAMI_FAULT_SCALE" in os.environ else [f"test_{name}.py" for name in LONG]
+collect_ignore = [] if "HANAMI_FAULT_SHARE" in os.environ else [f"test_{name}.py" for name in LONG]

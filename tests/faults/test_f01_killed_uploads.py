@@ -69,7 +69,7 @@ def test_an_upload_gets_through_whatever_dies(tmp_path: Path) -> None:
             whole = content(client, client.upload_mnist("undisturbed", *files))
             known = list(points(client, killer, files))
         random.Random(1).shuffle(known)
-        planned = list(islice(cycle(known), times(7, max(100, len(known)))))
+        planned = list(islice(cycle(known), times(7, max(40, len(known)))))
         for start in range(0, len(planned), BETWEEN_STARTS):
             for point in planned[start : start + BETWEEN_STARTS]:
                 disturb(server, killer, point, files, whole, campaign)

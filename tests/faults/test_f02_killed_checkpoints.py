@@ -60,7 +60,7 @@ def test_acknowledged_saves_outlive_killed_sidecars(tmp_path: Path) -> None:
         dataset = client.upload_mnist("digits", *idx_digits(100))
         disturbed, twin = twins(client, "saved", WIDE_TEMPLATE)
         promised: list[str] = []
-        for number in range(times(6)):
+        for number in range(times(6, 40)):
             before = saved(server)
             while len(promised) < before + WAITING:
                 promised.append(queue_save(client, disturbed, dataset, len(promised)))

@@ -88,7 +88,7 @@ def test_trainings_of_killed_sidecars_end_bit_identical(tmp_path: Path) -> None:
         pairs = [twins(client, name, template) for name, template in TEMPLATES.items()]
         trainings = Trainings(client, dataset, [disturbed for disturbed, _ in pairs])
         middle = 0
-        for number in range(times(5)):
+        for number in range(times(5, 40)):
             trainings.refill()
             if number % 2:  # a process that always ends before it gets anything done is no fault of this kind
                 before = work_done(server)

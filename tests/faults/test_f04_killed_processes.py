@@ -75,7 +75,7 @@ def test_nothing_acknowledged_is_lost_whoever_is_killed(tmp_path: Path) -> None:
     ):
         work = Work(server)
         with work:
-            for number in range(times(len(VICTIMS))):
+            for number in range(times(len(VICTIMS), 8 * len(VICTIMS))):
                 # Work is under way, and what is killed next has had something to do since the last time.
                 worked(work)
                 begin = time.monotonic()

@@ -26,12 +26,12 @@ import pytest
 
 from hanami_sdk import Client, HanamiException, InternalServerErrorException
 from hanami_server.local import LocalServer
-from tests.faults.campaign import SCALE, Campaign
+from tests.faults.campaign import Campaign, times
 from tests.server.harness import environment, hanami, until
 from tests.service.processes import command_line, family
 from tests.service.wire import Answer, Wire
 
-STEPS = int(os.environ.get("HANAMI_FAULT_STEPS", 500 * SCALE))
+STEPS = int(os.environ.get("HANAMI_FAULT_STEPS", times(500, 10_000)))
 SEED = int(os.environ.get("HANAMI_FAULT_SEED", "24"))
 THREADS = 8
 KILL_SECONDS = 3.0

@@ -50,7 +50,7 @@ def test_a_second_server_is_refused_and_harms_nothing(first: LocalServer, tmp_pa
     with Campaign("F26", "a second server on a data directory, by its name and by symbolic links") as campaign:
         work = Work(first)
         with work:
-            for number in range(times(3, 100)):
+            for number in range(times(3, 20)):
                 way = ways[number % len(ways)]
                 campaign.repetitions += 1
                 assert refusal(way) == f"data directory {way} is in use by process {first.pid}"
@@ -83,7 +83,7 @@ def test_a_second_server_on_a_port_is_refused(first: LocalServer, tmp_path: Path
         pass
     before, mine = settled(other.data_dir), settled(first.data_dir)
     with Campaign("F26", "a second server on the port of another one") as campaign:
-        for _ in range(times(1, 20)):
+        for _ in range(times(1, 10)):
             campaign.repetitions += 1
             line = f"can not listen on 127.0.0.1 port {port}: Address already in use"
             assert refusal(other.data_dir, port) == line
@@ -100,7 +100,7 @@ def test_of_several_that_start_together_one_wins(tmp_path: Path) -> None:
     command = [*PROGRAM, "serve", "--data-dir", str(server.data_dir), "--port", "0", *QUICK]
     pipe = subprocess.PIPE
     with Campaign("F26", "three servers that start at the same moment on one data directory") as campaign:
-        for _ in range(times(1, 20)):
+        for _ in range(times(1, 10)):
             with ExitStack() as ends:
                 rivals = [ends.enter_context(subprocess.Popen(command, stderr=pipe, text=True)) for _ in range(3)]
                 for rival in rivals:

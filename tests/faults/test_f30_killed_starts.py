@@ -81,7 +81,7 @@ def test_a_killed_init_can_be_done_again(tmp_path: Path, before: Callable[[Path]
         expected = dump(data_dir)
         points = [(call, number) for call, count in counts.items() for number in range(1, count + 1)]
         random.Random(30).shuffle(points)
-        for call, number in islice(cycle(points), times(3, 60)):
+        for call, number in islice(cycle(points), times(3, 30)):
             shutil.rmtree(data_dir)
             before(data_dir)
             killer.arm(INIT, call, number)
@@ -109,7 +109,7 @@ def test_a_killed_start_can_be_done_again_and_a_copy_serves_the_same(tmp_path: P
             until(lambda: len(work.checkpoints) > 1 or work.surprises, 60)
         server.stop()
         command = [*PROGRAM, "serve", "--data-dir", str(server.data_dir), "--port", "0", *QUICK]
-        for _ in range(times(3, 100)):
+        for _ in range(times(3, 30)):
             starting = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             time.sleep(chance.uniform(0, 1.2 * server.ready_seconds))
             family = descendants(starting.pid)

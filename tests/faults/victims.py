@@ -20,7 +20,7 @@ from hanami_server.demo.story import TEMPLATE
 from hanami_server.examination import examine
 from hanami_server.local import LocalServer
 from hanami_server.supervisor import State, read_state
-from tests.faults.campaign import SCALE
+from tests.faults.campaign import SHARE
 from tests.server.harness import alive, descendants, until
 
 __all__ = [
@@ -46,7 +46,7 @@ __all__ = [
 PATIENCE = 60.0
 """Seconds that clients go on when a connection broke off: more than a server needs to be back on a busy machine."""
 
-UNHURRIED = pytest.mark.timeout(180 * SCALE)
+UNHURRIED = pytest.mark.timeout(180 + 7200 * SHARE)
 """Marks tests whose length grows with the scale."""
 
 QUICK = ("--set", "queue.store=0.05", "--set", "http.workers=1")
