@@ -111,6 +111,7 @@ setup(
                 "metrics",
                 "openapi",
                 "policy_file",
+                "predictions",
                 "projects",
                 "quotas",
                 "retention",

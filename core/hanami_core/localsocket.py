@@ -22,6 +22,11 @@ def notify_path(data_dir: Path, host: str) -> Path:
     return run_directory(data_dir) / f"{host}.notify"
 
 
+def calls_path(data_dir: Path, host: str) -> Path:
+    """Return the stream socket at which the sidecar of a host answers calls."""
+    return run_directory(data_dir) / f"{host}.calls"
+
+
 @contextlib.contextmanager
 def _short(path: Path) -> Iterator[str]:
     directory = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)

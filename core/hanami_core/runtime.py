@@ -27,6 +27,7 @@ from hanami_core.datasets import DatasetFormat
 from hanami_core.dialects import TemplateDialect
 from hanami_core.errors import StartupError, TemplateError
 from hanami_core.events import Event, PluginBroken
+from hanami_core.host_calls import HostCalls
 from hanami_core.http import Api, RouteTable
 from hanami_core.http.keyed import CLEAN_UP, KeyedCall
 from hanami_core.identity import Authenticator, IdentityProvider
@@ -91,6 +92,7 @@ class Runtime:
     record_guards: Registry[str, RecordGuard] = field(default_factory=lambda: Registry("hanami_record_guards"))
     identity: IdentityProvider | None = None
     reserve: Reserve = field(init=False)
+    host_calls: HostCalls = field(init=False)
     stash: Stash = field(default_factory=Stash)
     host_uuids: dict[str, str] = field(default_factory=dict)
     compute: ComputeHost | None = None
@@ -98,8 +100,9 @@ class Runtime:
     _told: set[tuple[str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        """Let the queue know the kinds of tasks."""
+        """Make what needs the settings, and let the queue know the kinds of tasks."""
         self.reserve = Reserve(self.settings)
+        self.host_calls = HostCalls(self.settings.data_dir)
         self.queue.bind(self)
 
     @classmethod
@@ -243,6 +246,7 @@ class Runtime:
         if name not in self.hosts:
             raise StartupError(f"no plugin provides the host {name}")
         self.compute = self.hosts[name]
+        self.host_calls.here = name
         self.compute.start(
             HostContext(
                 uuid=self.host_uuids[name],
@@ -293,6 +297,7 @@ class Runtime:
         """Let the plugins end, stop the compute host and close the storage."""
         self.plugins.shutdown(self)
         self._stop_compute()
+        self.host_calls.close()
         self.blobs.close()
         self.database.close()
 

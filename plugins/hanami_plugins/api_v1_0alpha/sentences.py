@@ -203,6 +203,27 @@ TASKS = {
     "task_source_missing": "Something that the task needs was deleted meanwhile",
 }
 
+PREDICTIONS = {
+    "array_dimensions": "the array has {dimensions} dimensions, expected rows of values",
+    "array_no_npy": "the body is not an array in the format .npy: {reason}",
+    "array_no_numbers": "the array has values of the type {type}, expected numbers",
+    "array_size": "the array should have {expected} bytes by its head, but there are {size}",
+    "prediction_input_missing": "'inputs' has no rows for '{input}', the cluster has the inputs: {known}",
+    "prediction_input_not_finite": "'inputs': row {row} of '{input}' has a value that is not finite",
+    "prediction_input_unknown": "'inputs': the cluster has no input '{input}', known are: {known}",
+    "prediction_name_missing": "'{field}' is missing, the cluster has several: {known}",
+    "prediction_name_unknown": "'{field}': the cluster has no '{name}', known are: {known}",
+    "prediction_not_finite": "the network has no finite answer: {reason}",
+    "prediction_ragged": "'inputs': row {row} of '{input}' has {width} values, but row 0 has {expected}",
+    "prediction_rows_differ": "'inputs' must have as many rows for each input, got: {counts}",
+    "prediction_rows_missing": "'inputs' has no rows for '{input}'",
+    "prediction_too_large": (
+        "{rows} rows are {values} values of inputs and outputs, {limit} are allowed by the setting {setting}"
+    ),
+    "prediction_width": "'inputs': rows of '{input}' have {width} values, but the cluster was trained with {expected}",
+    "predictions_exhausted": "the networks of other predictions take the memory of host '{host}', try again soon",
+}
+
 FRAMES = {
     "buffer_empty": "no values for '{buffer}' were sent yet",
     "buffer_not_finite": "bufferName '{buffer}': values must be finite",
@@ -240,5 +261,5 @@ NETWORKS = {
     "values_too_far_apart": "input '{interface}' has values that are too far apart: {low} and {high}",
 }
 
-FEATURES = DATASETS | CLUSTERS | TASKS | FRAMES | NETWORKS
+FEATURES = DATASETS | CLUSTERS | TASKS | PREDICTIONS | FRAMES | NETWORKS
 SENTENCES = REQUESTS | FIELDS | IDENTITY | USERS | PROJECTS | QUOTAS | LOGS | HOSTS | MACHINE | OPENAPI | FEATURES

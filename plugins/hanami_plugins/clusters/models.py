@@ -17,7 +17,8 @@ class Cluster(OwnedRecord):
     """A cluster and its last stored state.
 
     `template` is the JSON of a `Template`, or empty for a cluster that waits for its first training or a checkpoint.
-    `blob` is the stored state, None while the network has seen nothing; `version` counts stored states. `inputs` and
+    `blob` is the stored state, None while the network has seen nothing; `version` counts stored states, `stored_at` is
+    when the last one came, in seconds since 1970, or None of a state that is older than this column. `inputs` and
     `outputs` are JSON maps from interface names to numbers of values, empty until data came. `metrics` is a JSON map of
     what the rule set tells of its network, as fresh as the last report of a running training.
     """
@@ -29,6 +30,7 @@ class Cluster(OwnedRecord):
     mode = peewee.CharField(10, default=TASK_MODE)
     blob = BlobField(null=True, remedy="load a checkpoint into it, or delete it")
     version = peewee.IntegerField(default=0)
+    stored_at = peewee.DoubleField(null=True)
     inputs = peewee.TextField(default="{}")
     outputs = peewee.TextField(default="{}")
     cycles = peewee.BigIntegerField(default=0)

@@ -261,6 +261,7 @@ def replace_state(runtime: Runtime, uuid: str, blob: str, head: StateHead, metri
     values = {
         "blob": blob,
         "version": cluster.version + 1,
+        "stored_at": runtime.clock.now(),
         "template": msgspec.json.encode(head.template).decode(),
         "inputs": json.dumps(head.inputs),
         "outputs": json.dumps(head.outputs),

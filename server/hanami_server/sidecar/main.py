@@ -11,6 +11,7 @@ import sys
 from typing import Any, NoReturn
 
 from hanami_core.errors import HanamiError
+from hanami_core.host_calls import HostCallServer
 from hanami_core.metrics import Metric, Sample
 from hanami_core.queue import TaskRunner
 from hanami_core.roles import Role
@@ -78,7 +79,9 @@ async def _serve(runtime: Runtime, host: str, options: Options) -> None:
     connections, delay = ConnectionManager(runtime, host), LoopDelay(loop)
     watchdog = Watchdog(loop, connections.hung)
     control = Control(control_path(options.data_dir, host), _operations(runtime, runner, connections, delay))
+    calls = HostCallServer(runtime, host)
     await control.start()
+    calls.start()
     runner.listen()
     connections.start()
     runner.start()
@@ -89,6 +92,7 @@ async def _serve(runtime: Runtime, host: str, options: Options) -> None:
     await stopped.wait()
     log.info("sidecar stops")
     control.stop()
+    calls.stop()
     await _stop(runner, connections)
     watchdog.stop()
     delay.stop()

@@ -1,0 +1,229 @@
+"""Questions that any process puts to the sidecar of a host and that are answered at once, such as a prediction.
+
+A plugin offers a function by name when it starts in a sidecar (`HostCalls.offer`); any process asks for it by the name
+of the host (`HostCalls.ask`). What can wait belongs into the queue instead, which survives a crash.
+
+Owns the format on the Unix socket between them: a length of four bytes and a msgpack value each way. Must not know what
+is asked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from hanami_core import localsocket
+from hanami_core.errors import BY_STATUS, InternalError, PluginError, Unavailable, VisibleError, contained
+from hanami_core.storage.failures import storage_failure
+
+if TYPE_CHECKING:
+    from hanami_core.runtime import Runtime
+
+__all__ = ["HostCallServer", "HostCalls"]
+
+LARGEST = 1 << 30
+"""Bytes of a question or an answer."""
+SIZE_BYTES = 4
+CONNECTIONS = 128
+"""Callers that a sidecar answers at the same time; the next one waits."""
+KEPT = 16
+"""Open connections to a host that a process keeps for its next questions."""
+
+Function = Callable[[bytes], bytes]
+
+log = logging.getLogger("hanami.calls")
+
+
+class _Question(msgspec.Struct, array_like=True):
+    name: str
+    body: bytes
+
+
+class _Answer(msgspec.Struct, array_like=True):
+    """What came of it; of an error the status, the code and the parameters."""
+
+    body: bytes = b""
+    status: int = 0
+    code: str = ""
+    parameters: dict[str, str | int | float | bool | None] = {}
+
+
+class HostCalls:
+    """What this process answers, and its connections to those that answer it."""
+
+    def __init__(self, data_dir: Path) -> None:
+        """Begin without any connection."""
+        self._data_dir = data_dir
+        self._offered: dict[str, Function] = {}
+        self._kept: dict[str, list[socket.socket]] = {}
+        self._lock = threading.Lock()
+        self.here = ""
+        """The host whose sidecar this process is."""
+
+    def offer(self, name: str, function: Function) -> None:
+        """Answer questions by `function`, which threads call at the same time, in the sidecar that this process is.
+
+        Raises:
+            PluginError: if the name is taken.
+        """
+        if name in self._offered:
+            raise PluginError(f"two plugins offer the call {name}")
+        self._offered[name] = function
+
+    def ask(self, host: str, name: str, body: bytes, timeout: float) -> bytes:
+        """Return what the sidecar of a host answers. A question may be put twice, so it must change nothing.
+
+        Args:
+            host: name of the compute host.
+            name: what was offered there.
+            body: the question.
+            timeout: seconds to wait at most.
+
+        Raises:
+            VisibleError: the one that the other side raised.
+            Unavailable: if the host is not there, or does not answer in time.
+        """
+        if host == self.here:
+            return self._offered[name](body)
+        question = msgspec.msgpack.encode(_Question(name, body))
+        try:
+            answer = self._asked(host, question, timeout)
+        except (OSError, msgspec.MsgspecError) as error:
+            raise Unavailable("host_unavailable", host=host, retry_after=1) from error
+        if answer.status:
+            raise BY_STATUS.get(answer.status, InternalError)(answer.code, **answer.parameters)
+        return answer.body
+
+    def _asked(self, host: str, question: bytes, timeout: float) -> _Answer:
+        """Put a question on a connection of an earlier one, or on a new one if that has ended meanwhile."""
+        while True:
+            with self._lock:
+                kept = self._kept.get(host)
+                known = kept.pop() if kept else None
+            connection = known or localsocket.connect(socket.SOCK_STREAM, localsocket.calls_path(self._data_dir, host))
+            try:
+                connection.settimeout(timeout)
+                _send(connection, question)
+                answer = msgspec.msgpack.decode(_receive(connection), type=_Answer)
+            except BaseException as error:
+                connection.close()
+                if known is not None and isinstance(error, ConnectionError):
+                    continue  # the sidecar has been started again since
+                raise
+            self._keep(host, connection)
+            return answer
+
+    def _keep(self, host: str, connection: socket.socket) -> None:
+        with self._lock:
+            kept = self._kept.setdefault(host, [])
+            if len(kept) < KEPT:
+                kept.append(connection)
+                return
+        connection.close()
+
+    def answer(self, question: bytes) -> bytes:
+        """Return the answer to a question, which may be that something went wrong."""
+        try:
+            asked = msgspec.msgpack.decode(question, type=_Question)
+            answer = _Answer(self._offered[asked.name](asked.body))
+        except VisibleError as error:
+            answer = _Answer(status=error.status, code=error.code, parameters=_plain(error.parameters))
+        except BaseException as error:
+            failure = storage_failure(contained(error)) or InternalError("internal_error")
+            log.exception("a call of the host failed")
+            answer = _Answer(status=failure.status, code=failure.code, parameters=_plain(failure.parameters))
+        return msgspec.msgpack.encode(answer)
+
+    def close(self) -> None:
+        """End all connections."""
+        with self._lock:
+            left = [connection for kept in self._kept.values() for connection in kept]
+            self._kept.clear()
+        for connection in left:
+            connection.close()
+
+
+def _plain(parameters: dict[str, object]) -> dict[str, str | int | float | bool | None]:
+    return {
+        name: value if isinstance(value, str | int | float | bool | None) else str(value)
+        for name, value in parameters.items()
+    }
+
+
+class HostCallServer:
+    """Answers questions to a sidecar, each connection in a thread of its own."""
+
+    def __init__(self, runtime: Runtime, host: str) -> None:
+        """Answer with what plugins have offered in this process."""
+        self._runtime = runtime
+        self._path = localsocket.calls_path(runtime.settings.data_dir, host)
+        self._places = threading.BoundedSemaphore(CONNECTIONS)
+        self._listener: socket.socket | None = None
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._listener = localsocket.bind(socket.SOCK_STREAM, self._path)
+        self._listener.listen(CONNECTIONS)
+        threading.Thread(target=self._accept, args=(self._listener,), name="calls", daemon=True).start()
+
+    def stop(self) -> None:
+        """Take no more connections; threads end with the process."""
+        if self._listener is not None:
+            with contextlib.suppress(OSError):
+                self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
+
+    def _accept(self, listener: socket.socket) -> None:
+        while True:
+            self._places.acquire()
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._converse, args=(connection,), name="call", daemon=True).start()
+
+    def _converse(self, connection: socket.socket) -> None:
+        try:
+            with connection:
+                for question in _questions(connection):
+                    _send(connection, self._runtime.host_calls.answer(question))
+        except OSError:
+            log.debug("a caller broke off")
+        finally:
+            self._runtime.database.disconnect()  # the thread is never used again
+            self._places.release()
+
+
+def _questions(connection: socket.socket) -> Iterator[bytes]:
+    with contextlib.suppress(ConnectionResetError):
+        while True:
+            yield _receive(connection)
+
+
+def _send(connection: socket.socket, content: bytes) -> None:
+    connection.sendall(len(content).to_bytes(SIZE_BYTES, "big") + content)
+
+
+def _receive(connection: socket.socket) -> bytes:
+    size = int.from_bytes(_exactly(connection, SIZE_BYTES), "big")
+    if size > LARGEST:
+        raise ConnectionError("a message is too large")
+    return _exactly(connection, size)
+
+
+def _exactly(connection: socket.socket, size: int) -> bytes:
+    data = bytearray(size)
+    view, done = memoryview(data), 0
+    while done < size:
+        count = connection.recv_into(view[done:])
+        if not count:
+            raise ConnectionResetError("the other side has ended")
+        done += count
+    return bytes(data)
