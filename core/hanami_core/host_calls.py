@@ -21,6 +21,7 @@ import msgspec
 
 from hanami_core import localsocket
 from hanami_core.errors import BY_STATUS, InternalError, PluginError, Unavailable, VisibleError, contained
+from hanami_core.ids import new_uuid
 from hanami_core.storage.failures import storage_failure
 
 if TYPE_CHECKING:
@@ -136,8 +137,9 @@ class HostCalls:
         except VisibleError as error:
             answer = _Answer(status=error.status, code=error.code, parameters=_plain(error.parameters))
         except BaseException as error:
-            failure = storage_failure(contained(error)) or InternalError("internal_error")
-            log.exception("a call of the host failed")
+            identity = new_uuid()
+            failure = storage_failure(contained(error)) or InternalError("internal_error", identity=identity)
+            log.exception("a call of the host failed", extra={"identity": identity})
             answer = _Answer(status=failure.status, code=failure.code, parameters=_plain(failure.parameters))
         return msgspec.msgpack.encode(answer)
 

@@ -26,7 +26,19 @@ from typing import Any
 from hanami_sdk._client import Client
 from hanami_sdk._direct import DirectIO
 from hanami_sdk._machine import Machine, Measurement, Processor, ProcessorCore
-from hanami_sdk._models import Checkpoint, Cluster, Column, Dataset, Host, Membership, Project, Quota, Task, User
+from hanami_sdk._models import (
+    Checkpoint,
+    Cluster,
+    Column,
+    Dataset,
+    Host,
+    Membership,
+    Prediction,
+    Project,
+    Quota,
+    Task,
+    User,
+)
 from hanami_sdk._tables import Scale, csv_table
 from hanami_sdk.hanami_exceptions import (
     BadRequestException,
@@ -60,6 +72,7 @@ __all__ = [
     "Measurement",
     "Membership",
     "NotFoundException",
+    "Prediction",
     "Processor",
     "ProcessorCore",
     "Project",

@@ -178,6 +178,32 @@ class Task(Shown):
 
 
 @dataclass(frozen=True, slots=True)
+class Prediction(Shown):
+    """What a cluster answers to some rows.
+
+    Attributes:
+        outputs: by the name of the output, its values for each row.
+        version: number of the stored state that has answered; it grows with each state that is stored.
+        age: seconds since that state was stored, None if the server does not know.
+    """
+
+    outputs: Mapping[str, list[list[float]]]
+    version: int = 0
+    age: float | None = None
+
+    @property
+    def rows(self) -> list[list[float]]:
+        """The values for each row, of a cluster with one output.
+
+        Raises:
+            ValueError: the cluster has several outputs.
+        """
+        if len(self.outputs) != 1:
+            raise ValueError(f"there are several outputs, choose one of: {', '.join(self.outputs)}")
+        return next(iter(self.outputs.values()))
+
+
+@dataclass(frozen=True, slots=True)
 class Host(Shown):
     """A CPU or GPU that carries clusters.
 

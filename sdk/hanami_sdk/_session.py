@@ -250,7 +250,7 @@ class Session:
             method,
             url,
             self._retry,
-            harmless=method == "GET" or path == "/token",  # a login may be tried again
+            harmless=method == "GET" or path in HARMLESS,
             once=_http.creates(method, path),
             keys=self._keys,
             token=token,
@@ -267,6 +267,10 @@ class Session:
             if self._connections is None:
                 self._connections = requests.Session()
             return self._connections
+
+
+HARMLESS = ("/token", "/cluster/predict")
+"""What a POST to changes nothing, or nothing that matters: a login may be tried again."""
 
 
 def _variable(name: str) -> str:

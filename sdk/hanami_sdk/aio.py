@@ -211,6 +211,7 @@ class AsyncClient:
     clusters = _coroutine(Client.clusters)
     cluster = _coroutine(Client.cluster)
     delete_cluster = _coroutine(Client.delete_cluster)
+    predict = _coroutine(Client.predict)
     save = _coroutine(Client.save)
     restore = _coroutine(Client.restore)
     checkpoints = _coroutine(Client.checkpoints)

@@ -462,6 +462,17 @@ def test_direct(api, run, tmp_path, monkeypatch):
     assert run("cluster", "direct", UUID, "-v", "first=@/nowhere").code == 1
 
 
+def test_predict(api, run, tmp_path):
+    api.answer("POST", "/cluster/predict", {"uuid": UUID, "outputs": {"out": [[0.25, 0.75]]}, "version": 3, "age": 1.5})
+    file = tmp_path / "values"
+    file.write_text("1, 2\n3\n")
+    outcome = run("cluster", "predict", UUID, "-v", "first=-1,0.5", "--values", f"second=@{file}")
+    assert outcome.out.splitlines()[3] == "| 0 | 0.250000 | 0.750000 |"
+    asked = {"uuid": UUID, "inputs": {"first": [[-1, 0.5]], "second": [[1, 2, 3]]}}
+    assert [body for _, _, body in api.asked("/cluster/predict")] == [asked]
+    assert json.loads(run("cluster", "predict", UUID, "-v", "first=1", "-j").out) == [[0.25, 0.75]]
+
+
 def test_cluster_create_sends_the_template(api, run, tmp_path):
     template = tmp_path / "template"
     template.write_text("version: 1\nhexagons:\n    1,1,1\n")

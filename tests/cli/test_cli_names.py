@@ -18,6 +18,7 @@ COMMANDS = [
     ("cluster save %s -n point", "POST", "/cluster/save", {"cluster_uuid": U[1], "name": "point"}),
     ("cluster restore %s -c %s", "POST", "/cluster/load", {"cluster_uuid": U[1], "checkpoint_uuid": U[2]}),
     ("cluster mode %s TASK", "PUT", "/cluster/set_mode", {"uuid": U[1], "new_state": "TASK"}),
+    ("cluster predict %s -v in=1,2", "POST", "/cluster/predict", {"uuid": U[1], "inputs": {"in": [[1.0, 2.0]]}}),
     (f"cluster switch-host %s {U[3]}", "PUT", "/cluster/switch_host", {"cluster_uuid": U[1], "host_uuid": U[3]}),
     ("checkpoint visibility %s shared", "PUT", "/checkpoint/visibility", {"uuid": U[1], "visibility": "shared"}),
     ("cluster visibility %s shared", "PUT", "/cluster/visibility", {"uuid": U[1], "visibility": "shared"}),
@@ -60,7 +61,7 @@ def things(api):
 
 @pytest.mark.parametrize(("line", "method", "path", "fields"), COMMANDS, ids=[case[0] for case in COMMANDS])
 def test_names_and_uuids(line, method, path, fields, things, run):
-    things.answer(method, path, {"header": [], "body": [], "data": []})
+    things.answer(method, path, {"header": [], "body": [], "data": [], "outputs": {"out": [[1]]}})
     names, uuids = ["first one", "second"], U[1:3]
     for given in (names, uuids):
         left = list(given)

@@ -29,6 +29,7 @@ ELSEWHERE = {
     ("GET", "/temperature_production"): "measurements temperature",
     ("GET", "/threading"): "system threading",
     ("POST", "/cluster"): "cluster create",
+    ("POST", "/cluster/predict"): "cluster predict",
     ("POST", "/token"): "every command",
     ("GET", "/quota"): "quota show",
     ("PUT", "/quota"): "quota set user",

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from hanami_core.errors import BadRequest
 from hanami_plugins.api_v1_0alpha.testing import NativeApp
-from hanami_plugins.predictions import arrays
 from tests.plugins.test_native_routes import NativeRoutes, feed, ready, trained, uploaded
 
 UNKNOWN = "11111111-1111-1111-1111-111111111111"
@@ -26,7 +20,6 @@ class TestRoutes(NativeRoutes):
     """The suite for routes."""
 
     plugin = "predictions"
-    without_example = ("POST /cluster/predict/npy",)
     compute = "cpu0"
 
     @pytest.fixture
@@ -50,17 +43,6 @@ def ask(app: NativeApp, cluster: str, rows: Any = ROWS, **inputs: Any) -> Any:
     return app.call("POST", "cluster/predict", uuid=cluster, inputs=inputs or {"in": rows})
 
 
-def send(app: NativeApp, body: bytes, **query: str) -> Any:
-    path = f"{app.prefix}/cluster/predict/npy"
-    return app.http.simulate_post(path, params=query, body=body, headers={"X-Auth-Token": app.token})
-
-
-def npy(values: Any) -> bytes:
-    file = io.BytesIO()
-    np.save(file, values)
-    return file.getvalue()
-
-
 def test_it_answers_what_a_task_answers(app: NativeApp, cluster: str) -> None:
     dataset = uploaded(app)
     wanted = [{"hexagon_name": "out", "dataset_column": "answer"}]
@@ -81,19 +63,9 @@ def test_one_row_is_answered_like_many(app: NativeApp, cluster: str) -> None:
     assert [ask(app, cluster, [row]).json["outputs"]["out"][0] for row in ROWS] == together
 
 
-def test_an_array_is_answered_by_an_array(app: NativeApp, cluster: str) -> None:
-    expected = ask(app, cluster).json
-    answer = send(app, npy(np.array(ROWS)), uuid=cluster)
-    assert answer.headers["content-type"] == "application/x-npy"
-    assert answer.headers["hanami-state-version"] == str(expected["version"])
-    assert float(answer.headers["hanami-state-age"]) >= 0
-    found = np.load(io.BytesIO(answer.content))
-    assert found.dtype == np.float32
-    assert np.array_equal(found, np.float32(expected["outputs"]["out"]))
-    for same in (np.asfortranarray(ROWS), np.array(ROWS, np.float16), np.array(ROWS, ">f8")):
-        assert send(app, npy(same), uuid=cluster, input="in", output="out").content == answer.content
-    single = np.load(io.BytesIO(send(app, npy(ROWS[0]), uuid=cluster).content))
-    assert np.array_equal(single, found[:1])
+def test_a_single_input_needs_no_name(app: NativeApp, cluster: str) -> None:
+    answer = app.call("POST", "cluster/predict", uuid=cluster, inputs=ROWS)
+    assert answer.json["outputs"] == ask(app, cluster).json["outputs"]
 
 
 def test_the_next_state_answers_as_soon_as_it_is_stored(app: NativeApp, cluster: str) -> None:
@@ -139,7 +111,6 @@ def test_too_many_rows_are_refused_with_the_numbers(app: NativeApp, cluster: str
 
 def test_what_is_not_there_or_was_never_trained_is_told(app: NativeApp, cluster: str) -> None:
     assert ask(app, UNKNOWN).status_code == 404
-    assert send(app, npy(ROWS), uuid=UNKNOWN).status_code == 404
     empty = app.call("POST", "cluster", name="empty").json["uuid"]
     answer = ask(app, empty)
     assert (answer.status_code, answer.text) == (409, f"Cluster with uuid '{empty}' was never trained")
@@ -161,27 +132,10 @@ def test_names_are_needed_where_there_are_several(app: NativeApp) -> None:
     inputs = [feed(dataset, "first", "a"), feed(dataset, "second", "a")]
     fields = {"inputs": inputs, "outputs": [feed(dataset, "out", "a")]}
     ready(app, app.call("POST", "task/train", name="once", cluster_uuid=cluster, **fields).json["uuid"])
-    assert send(app, npy(ROWS), uuid=cluster).text == "'input' is missing, the cluster has several: first, second"
-    assert send(app, npy(ROWS), uuid=cluster, input="third").status_code == 400
-    one = send(app, npy(ROWS), uuid=cluster, input="first").text
+    unnamed = app.call("POST", "cluster/predict", uuid=cluster, inputs=ROWS).text
+    assert unnamed == "'inputs' must have rows by name, because the cluster has several inputs: first, second"
+    one = ask(app, cluster, first=ROWS).text
     assert one == "'inputs' has no rows for 'second', the cluster has the inputs: first, second"
     differ = ask(app, cluster, first=ROWS, second=ROWS[:2]).text
     assert differ == "'inputs' must have as many rows for each input, got: first 3, second 2"
     assert ask(app, cluster, first=ROWS, second=ROWS).status_code == 200
-
-
-@pytest.mark.parametrize(
-    "body", [b"", b"no array", npy(np.array(["text"])), npy(np.zeros((1, 1, 2))), npy(ROWS)[:-1], npy(ROWS) + b"1"]
-)
-def test_bodies_that_are_no_rows_are_refused(app: NativeApp, cluster: str, body: bytes) -> None:
-    assert send(app, body, uuid=cluster).status_code == 400
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.binary(max_size=64), st.integers(0, 200), st.integers(0, 255))
-def test_a_changed_array_is_read_as_one_or_refused(head: bytes, place: int, value: int) -> None:
-    whole = bytearray(npy(np.ones((2, 3), np.float32)))
-    whole[place % len(whole)] = value
-    for data in (head, b"\x93NUMPY\x01\x00" + head, bytes(whole)):
-        with contextlib.suppress(BadRequest):
-            assert arrays.read(data).ndim == 2

@@ -34,13 +34,15 @@ Usage:
     hanamictl cluster mode CLUSTER MODE [options]
     hanamictl cluster switch-host CLUSTER HOST_UUID [options]
     hanamictl cluster visibility CLUSTER VISIBILITY [options]
+    hanamictl cluster predict CLUSTER (-v VALUES)... [options]
     hanamictl cluster direct CLUSTER (-v VALUES)... [options]
 
 CLUSTER and CHECKPOINT are UUIDs, or names that only one of them has.
 MODE is TASK, in which a cluster works on its tasks, or DIRECT, in which it talks to a websocket.
 VISIBILITY is private (only the owner and admins see it), shared (all in its project) or public (everybody).
 Whoever sees a cluster may ask it.
-`direct` asks a cluster for one row, without dataset and task; its tasks wait meanwhile. VALUES is HEXAGON=NUMBERS or
+`predict` asks a cluster about one row, without dataset and task, also while it is trained; the answer is that of the
+state that was stored last. `direct` asks the network itself, whose tasks wait meanwhile. VALUES is HEXAGON=NUMBERS or
 HEXAGON=@PATH, with NUMBERS parted by commas, and in the file also by blanks and line ends; the path - is the input.
 
 Options:
@@ -54,6 +56,7 @@ Examples:
     hanamictl cluster create -t ./digits.template digits
     hanamictl cluster save -n before_holidays 12959485-51a7-45bc-84dd-aad1c9bfd510
     hanamictl cluster mode digits TASK
+    hanamictl cluster predict flowers -v flower=5.1,3.5,1.4,0.2
     hanamictl cluster direct flowers -v flower=5.1,3.5,1.4,0.2
 """
 
@@ -75,6 +78,7 @@ def run(argv: list[str]) -> int:
         "mode": _mode,
         "switch-host": _switch_host,
         "visibility": _visibility,
+        "predict": _predict,
         "direct": _direct,
     }
     return run_noun(HELP, actions, argv)
@@ -151,6 +155,14 @@ def _switch_host(connection: Connection, arguments: Arguments) -> View:
 def _visibility(connection: Connection, arguments: Arguments) -> View:
     uuid = _cluster(connection, arguments)
     return Record(connection.ask(cluster.set_visibility, uuid, arguments.text("VISIBILITY")), FIELDS)
+
+
+def _predict(connection: Connection, arguments: Arguments) -> View:
+    inputs = {name: [values] for name, values in map(_values, arguments.texts("--values"))}
+    uuid = _cluster(connection, arguments)
+    with connection.client() as client:
+        outputs = client.predict(uuid, inputs).outputs
+    return Content([[value for rows in outputs.values() for value in rows[0]]], 0)
 
 
 def _direct(connection: Connection, arguments: Arguments) -> View:

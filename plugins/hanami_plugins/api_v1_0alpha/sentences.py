@@ -204,15 +204,10 @@ TASKS = {
 }
 
 PREDICTIONS = {
-    "array_dimensions": "the array has {dimensions} dimensions, expected rows of values",
-    "array_no_npy": "the body is not an array in the format .npy: {reason}",
-    "array_no_numbers": "the array has values of the type {type}, expected numbers",
-    "array_size": "the array should have {expected} bytes by its head, but there are {size}",
     "prediction_input_missing": "'inputs' has no rows for '{input}', the cluster has the inputs: {known}",
     "prediction_input_not_finite": "'inputs': row {row} of '{input}' has a value that is not finite",
     "prediction_input_unknown": "'inputs': the cluster has no input '{input}', known are: {known}",
-    "prediction_name_missing": "'{field}' is missing, the cluster has several: {known}",
-    "prediction_name_unknown": "'{field}': the cluster has no '{name}', known are: {known}",
+    "prediction_names_missing": "'inputs' must have rows by name, because the cluster has several inputs: {known}",
     "prediction_not_finite": "the network has no finite answer: {reason}",
     "prediction_ragged": "'inputs': row {row} of '{input}' has {width} values, but row 0 has {expected}",
     "prediction_rows_differ": "'inputs' must have as many rows for each input, got: {counts}",

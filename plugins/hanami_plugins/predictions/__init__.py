@@ -17,6 +17,8 @@ from hanami_plugins.predictions.service import LIMIT, TIMEOUT, Prediction, predi
 
 __all__ = ["Prediction", "Values", "predict"]
 
+requires = ("clusters",)
+
 
 @hookimpl
 def hanami_settings() -> list[Setting]:
