@@ -22,6 +22,7 @@ import peewee
 
 from hanami_core.errors import Forbidden, NotFound
 from hanami_core.storage.database import OwnedRecord, Record
+from hanami_core.storage.prepared import first
 
 if TYPE_CHECKING:
     from hanami_core.identity import Principal
@@ -154,7 +155,7 @@ class Access:
         """Return one visible row, or raise `NotFound` with the code `missing` and the identity under its own name."""
         column = getattr(model, model.identity)
         wanted = identity.lower() if issubclass(model, OwnedRecord) else identity
-        row: M | None = self.visible(model, verb).where(column == wanted).first()
+        row = first(self.visible(model, verb).where(column == wanted))
         if row is None:
             raise NotFound(missing, **{model.identity: identity})
         return row

@@ -11,7 +11,7 @@ import falcon
 from hanami_core.access import Access, Actor
 from hanami_core.errors import Unauthorized
 from hanami_core.events import CallAllowed
-from hanami_core.http import SAFE_METHODS, Api, BoundRoute
+from hanami_core.http import Api, BoundRoute
 from hanami_core.runtime import Runtime
 
 __all__ = ["Gate", "identify", "identify_again"]
@@ -73,6 +73,6 @@ class Gate:
         action = runtime.routes.action(*unknown) if bound is None else bound.action
         access = Access(actor, action, runtime.plugins.access_rules)
         access.require()
-        if request.method not in SAFE_METHODS:
+        if action.verb == "write":
             runtime.plugins.event(runtime, CallAllowed(actor=actor, endpoint=action.endpoint, method=request.method))
         return access

@@ -24,12 +24,12 @@ from rich.table import Table
 from hanami_sdk import Client
 from hanami_server.demo import digits, story
 from hanami_server.local import LocalServer
-from tests.bench import bricks, cli, engine, loop, many, pages, rest
+from tests.bench import bricks, cli, engine, loop, many, pages, predict, rest
 from tests.bench.contest import report, result
 
 ROOT = Path(__file__).parents[2]
 SEEDS = 3
-PARTS = ("service", "bricks", "rest", "loop", "cli", "engine", "many", "contest")
+PARTS = ("service", "bricks", "predict", "rest", "loop", "cli", "engine", "many", "contest")
 
 TARGETS = {
     "accuracy_percent": ("≥", 97.0),
@@ -42,6 +42,9 @@ TARGETS = {
     "v04_accuracy_percent": ("≥", 97.0),
     "v04_train_seconds": ("≤", 0.4),
     "v04_direct_io_ms_p50": ("≤", 0.25),
+    "predict_row_ms_p50": ("≤", 1.5),
+    "predict_by_hello": ("≥", 0.6),
+    "predict_batch_by_kernel": ("≤", 2.0),
     "v04_train_by_native": ("≤", 1.1),
     "v04_direct_io_by_native": ("≤", 1.1),
     "rest_by_hello": ("≥", 0.5),
@@ -166,6 +169,9 @@ def main() -> None:
     if "bricks" in parts and genuine:
         figures["bricks"] = bricks.run(directory)
         show("v0.4: the manual's network", figures["bricks"])
+    if "predict" in parts and genuine:
+        figures["predict"] = predict.run(directory)
+        show("Predictions over HTTP", figures["predict"])
     if "rest" in parts:
         figures["rest"] = rest.run()
         show("lists, 8 clients", figures["rest"])
@@ -191,7 +197,7 @@ def main() -> None:
             report.write_docs(results, ROOT / "docs", arguments.rounds, os.cpu_count() or 0)
             report.plot(results, ROOT / "docs" / "benchmarks.png")
     if not genuine:
-        print("bricks, engine and contest are left out: they need the genuine MNIST files, see --data")
+        print("bricks, predict, engine and contest are left out: they need the genuine MNIST files, see --data")
     target.write_text(json.dumps(figures, indent=2) + "\n")
     print(f"written to {target}")
 

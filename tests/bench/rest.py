@@ -77,12 +77,12 @@ def load(address: tuple[str, int], request: bytes, seconds: float) -> list[float
     return times
 
 
-def measure(address: tuple[str, int], head: str, seconds_used: Callable[[], float]) -> dict[str, float]:
+def measure(address: tuple[str, int], head: str, seconds_used: Callable[[], float], body: str = "") -> dict[str, float]:
     """Return the figures of one request, whose server has used the processor for `seconds_used()`.
 
     The processor time of a request tells more than the rate where others use the machine, too.
     """
-    request = f"{head}\r\nHost: {address[0]}:{address[1]}\r\n\r\n".encode()
+    request = f"{head}\r\nHost: {address[0]}:{address[1]}\r\n\r\n{body}".encode()
     load(address, request, WARM_UP)
     before = seconds_used()
     times = load(address, request, SECONDS)

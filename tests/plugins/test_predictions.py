@@ -92,7 +92,7 @@ def test_direct_mode_changes_nothing(app: NativeApp, cluster: str) -> None:
         ({"in": []}, "'inputs' has no rows for 'in'"),
         ({"in": [[]]}, "'inputs': rows of 'in' have 0 values, but the cluster was trained with 2"),
         ({"in": [[1.0]]}, "'inputs': rows of 'in' have 1 values, but the cluster was trained with 2"),
-        ({"in": [[1.0, 2.0], [1.0]]}, "'inputs': row 1 of 'in' has 1 values, but row 0 has 2"),
+        ({"in": [[1.0, 2.0], [1.0]]}, "'inputs': row 1 has 1 values, but row 0 has 2"),
         ({"in": [[0.0, 0.0], [1.0, 1e300]]}, "'inputs': row 1 of 'in' has a value that is not finite"),
     ],
 )

@@ -54,6 +54,7 @@ class Route:
             such as by the frames of a websocket.
         keyed: whether a call with the header ``Idempotency-Key`` is done once, however often it is sent
             (`hanami_core.http.keyed`); for calls that create something and whose answers hold no secret.
+        reads: whether a call changes nothing, although its method is one that may; it is no entry of an audit then.
         status: status of an answer, such as 201; a handler that has several sets ``call.resp.status``. Without one it
             is 200, or 204 if there is no content.
     """
@@ -73,6 +74,7 @@ class Route:
     status: int | None = None
     covers: tuple[str, ...] = ()
     keyed: bool = False
+    reads: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a route that breaks the rules."""
@@ -114,4 +116,4 @@ class Route:
     @property
     def verb(self) -> Verb:
         """Whether the route may change anything."""
-        return "read" if self.method in SAFE_METHODS else "write"
+        return "read" if self.reads or self.method in SAFE_METHODS else "write"

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import peewee
 
 from hanami_core.storage.database import BlobField, proxy
 
-__all__ = ["Prepared", "tuples"]
+__all__ = ["Prepared", "first", "tuples"]
 
 Q = TypeVar("Q", bound=peewee.Model)
 Row = tuple[Any, ...]
@@ -144,6 +144,20 @@ def tuples(query: peewee.ModelSelect[Any]) -> Iterator[Row]:
             _texts[shape] = text
         values = text.parameters
     return text.ask(values)
+
+
+def first(query: peewee.ModelSelect[Q]) -> Q | None:
+    """Return the first row of a query that selects all columns of its model, or None if it has no row.
+
+    It is what `query.first()` returns, found by a text that is kept, see `tuples`.
+    """
+    row = next(tuples(query.limit(1)), None)
+    if row is None:
+        return None
+    model: Any = query.model
+    found = model(__no_default__=True, **dict(zip(model._meta.sorted_field_names, row, strict=True)))
+    found._dirty.clear()
+    return cast(Q, found)
 
 
 def _shape(query: Any, values: list[Any]) -> Hashable:

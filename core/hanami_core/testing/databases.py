@@ -42,7 +42,7 @@ from hanami_core.storage.database import (
     proxy,
     relaxed,
 )
-from hanami_core.storage.prepared import Prepared, tuples
+from hanami_core.storage.prepared import Prepared, first, tuples
 from hanami_core.storage.times import texts_to_numbers
 from hanami_core.testing.database_workers import (
     Amount,
@@ -160,6 +160,8 @@ class DatabaseConformance:
         assert [row[0] for row in query.tuples("a")] == [sequence]
         for text, found in (("a", [(sequence,)]), ("b", []), ("a", [(sequence,)])):
             assert list(tuples(Sample.active(Sample.sequence).where(Sample.short == text))) == found
+            row, same = (one(Sample.active().where(Sample.short == text)) for one in (first, peewee.ModelSelect.first))
+            assert (row and (row.__data__, row.dirty_fields)) == (same and (same.__data__, []))
 
     def test_columns_are_those_of_the_models(self, database: Database) -> None:
         """Migrations work, also those of columns that held texts."""

@@ -209,7 +209,7 @@ PREDICTIONS = {
     "prediction_input_unknown": "'inputs': the cluster has no input '{input}', known are: {known}",
     "prediction_names_missing": "'inputs' must have rows by name, because the cluster has several inputs: {known}",
     "prediction_not_finite": "the network has no finite answer: {reason}",
-    "prediction_ragged": "'inputs': row {row} of '{input}' has {width} values, but row 0 has {expected}",
+    "prediction_ragged": "'inputs': row {row} has {width} values, but row 0 has {expected}",
     "prediction_rows_differ": "'inputs' must have as many rows for each input, got: {counts}",
     "prediction_rows_missing": "'inputs' has no rows for '{input}'",
     "prediction_too_large": (

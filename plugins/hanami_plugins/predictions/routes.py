@@ -7,10 +7,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from hanami_core.errors import BadRequest, Conflict
+from hanami_core.errors import BadRequest
 from hanami_core.http import Call, Route
 from hanami_core.ids import Uuid
-from hanami_plugins.clusters import get_cluster, interfaces
 from hanami_plugins.predictions.questions import Values
 from hanami_plugins.predictions.service import predict
 
@@ -39,34 +38,23 @@ class PredictionAnswer(msgspec.Struct):
 def routes() -> list[Route]:
     """Return all routes."""
     return [
-        Route("POST", PATH, ACTION, Predict, PredictionAnswer, create),
+        Route("POST", PATH, ACTION, Predict, PredictionAnswer, create, reads=True),
     ]
 
 
 def create(call: Call, request: Predict) -> dict[str, Any]:
     """Predict: answer rows at once, also while the cluster is trained."""
     given = request.inputs
-    if not isinstance(given, dict):
-        given = {_only_input(call, request.uuid): given}
-    inputs = {name: _array(name, rows) for name, rows in given.items()}
+    inputs = {name: _array(rows) for name, rows in given.items()} if isinstance(given, dict) else _array(given)
     found = predict(call.runtime, call.access, request.uuid, inputs)
     outputs = {name: values.tolist() for name, values in found.outputs.items()}
     return {"uuid": request.uuid.lower(), "outputs": outputs, "version": found.version, "age": found.age}
 
 
-def _array(name: str, rows: Table) -> Values:
+def _array(rows: Table) -> Values:
     widths = list(map(len, rows))
     if len(set(widths)) > 1:
         row = next(number for number, width in enumerate(widths) if width != widths[0])
-        raise BadRequest("prediction_ragged", input=name, row=row, width=widths[row], expected=widths[0])
+        raise BadRequest("prediction_ragged", row=row, width=widths[row], expected=widths[0])
     with np.errstate(over="ignore"):  # what does not fit becomes infinite and is refused as such
         return np.array(rows, np.float32).reshape(len(rows), -1) if rows else np.empty((0, 0), np.float32)
-
-
-def _only_input(call: Call, uuid: str) -> str:
-    known = interfaces(get_cluster(call.access, uuid))[0]
-    if not known:
-        raise Conflict("cluster_never_trained", uuid=uuid)
-    if len(known) > 1:
-        raise BadRequest("prediction_names_missing", known=", ".join(known))
-    return next(iter(known))

@@ -35,14 +35,15 @@ class Prediction(NamedTuple):
     age: float | None
 
 
-def predict(runtime: Runtime, access: Access, cluster: str, inputs: Mapping[str, Values]) -> Prediction:
+def predict(runtime: Runtime, access: Access, cluster: str, inputs: Mapping[str, Values] | Values) -> Prediction:
     """Return what a cluster answers to rows, by its last stored state: at once, also while a task trains it.
 
     Args:
         runtime: the process' runtime.
         access: what the actor may do; whoever sees a cluster may ask it.
         cluster: uuid of the cluster.
-        inputs: for each input of the cluster an array of the shape (rows, values of the input).
+        inputs: for each input of the cluster an array of the shape (rows, values of the input); of a cluster with one
+            input, the array alone.
 
     Raises:
         NotFound: if there is no such cluster that the actor may see.
@@ -55,12 +56,19 @@ def predict(runtime: Runtime, access: Access, cluster: str, inputs: Mapping[str,
     known, outputs = interfaces(row)
     if not outputs:
         raise Conflict("cluster_never_trained", uuid=row.uuid)
+    inputs = inputs if isinstance(inputs, Mapping) else {_only(known): inputs}
     _check(inputs, known)
     rows = len(next(iter(inputs.values())))
     values = rows * (sum(known.values()) + sum(outputs.values()))
     if values > (most := runtime.settings[LIMIT]):
         raise Unprocessable("prediction_too_large", rows=rows, values=values, limit=most, setting=LIMIT)
     return _asked(runtime, row, inputs)
+
+
+def _only(known: Mapping[str, int]) -> str:
+    if len(known) > 1:
+        raise BadRequest("prediction_names_missing", known=", ".join(known))
+    return next(iter(known))
 
 
 def _check(inputs: Mapping[str, Values], known: Mapping[str, int]) -> None:

@@ -1,0 +1,80 @@
+"""What a prediction over HTTP costs: one row from one client, many clients, and a hundred rows.
+
+The measures of that are a bare Falcon application under plain gunicorn with the same number of threads, and the kernel
+without a server, both on the same machine in the same run.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from hanami_core.compute import Columns, Rows, Run
+from hanami_sdk import Client, hanami_token
+from hanami_server.demo import digits
+from hanami_server.demo.story import TEMPLATE
+from hanami_server.local import LocalServer
+from tests.bench.engine import CLASSES, PIXELS, new_network, read_idx, seconds
+from tests.bench.rest import FLAGS, REPEATS, hello, measure
+
+__all__ = ["run"]
+
+BATCH, SINGLES = 100, 300
+
+
+def run(directory: Path) -> dict[str, Any]:
+    """Measure with the MNIST files of a directory."""
+    files, pictures = digits.find(directory), read_idx(directory, "t10k-images-idx3-ubyte", 16)
+    rows = pictures[: BATCH * PIXELS].reshape(BATCH, PIXELS)
+    with TemporaryDirectory() as base, LocalServer(Path(base) / "data", *FLAGS) as server, hello() as bare:
+        with Client(server.address, server.user, server.passphrase) as client:
+            data = client.upload_mnist("digits", files.train_images, files.train_labels)
+            cluster = client.create_cluster("digits", TEMPLATE)
+            client.train(cluster, {"picture_hex": data["picture"]}, {"label_hex": data["label"]})
+            single, batch = rows[:1].tolist(), rows.tolist()
+            one = median(seconds(lambda: client.predict(cluster, single)) for _ in range(SINGLES))
+            many = median(seconds(lambda: client.predict(cluster, batch)) for _ in range(SINGLES // 10))
+        place = urlsplit(server.address)
+        address = (str(place.hostname), int(place.port or 0))
+        token = hanami_token.request_token(server.address, server.user, server.passphrase)
+        body = json.dumps({"uuid": cluster.uuid, "inputs": single}, separators=(",", ":"))
+        head = f"POST /v1.0alpha/cluster/predict HTTP/1.1\r\nX-Auth-Token: {token}\r\nContent-Length: {len(body)}"
+        found = [measure(address, head, server.processor_seconds, body) for _ in range(REPEATS)]
+        hellos = [measure(bare, "GET / HTTP/1.1", lambda: 0.0) for _ in range(REPEATS)]
+    best, fastest = (max(each, key=lambda one: one["requests_per_second"]) for each in (found, hellos))
+    return {
+        "predict_row_ms_p50": 1e3 * one,
+        "predict_requests_per_second": best["requests_per_second"],
+        "predict_by_hello": best["requests_per_second"] / fastest["requests_per_second"],
+        "predict_batch_ms_p50": 1e3 * many,
+        "predict_batch_by_kernel": many / kernel(rows),
+    }
+
+
+def kernel(rows: Any) -> float:
+    """Return the seconds that a network needs for the rows without a server."""
+    from hanami_core.testing.hosts import host_context
+    from hanami_plugins.host_numba.host import CpuHost
+
+    with TemporaryDirectory() as cache:
+        host = CpuHost("cpu0", 1)
+        host.start(host_context(Path(cache)))
+        network = new_network(host)
+        labels = np.eye(CLASSES, dtype=np.float32)[np.arange(len(rows)) % CLASSES]
+        network.train(Rows((Columns("in", rows),), (Columns("out", labels),)), Run(lambda _: True))
+        results = {"out": np.zeros((len(rows), CLASSES), np.float32)}
+        values = rows.astype(np.float32)
+        asked = Rows((Columns("in", values),))
+        times = []
+        for _ in range(SINGLES):
+            begin = perf_counter()
+            network.request(asked, results, Run(lambda _: True))
+            times.append(perf_counter() - begin)
+        return median(times)
