@@ -43,6 +43,7 @@ DEV = [
     "scikit-learn>=1.6",
     "setuptools>=68",
     "tox>=4.25",
+    "tritonclient[http]>=2.60",  # a foreign client of the Open Inference Protocol
     "types-docopt",
     "types-protobuf",
     "types-requests",
@@ -94,6 +95,7 @@ setup(
             f"{name} = hanami_plugins.{name}"
             for name in (
                 "api_control_v1",
+                "api_inference",
                 "api_v1_0alpha",
                 "auth_jwt",
                 "blobs_files",

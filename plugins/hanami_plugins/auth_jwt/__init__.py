@@ -12,7 +12,7 @@ from hanami_core.keys import secret_key
 from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
 from hanami_plugins.auth_jwt import routes
-from hanami_plugins.auth_jwt.scheme import TokenScheme
+from hanami_plugins.auth_jwt.scheme import BearerScheme, TokenScheme
 from hanami_plugins.auth_jwt.service import (
     SCHEME,
     TOKENS,
@@ -47,8 +47,8 @@ def hanami_startup(runtime: Runtime) -> None:
 
 @hookimpl
 def hanami_authenticators(runtime: Runtime) -> list[TokenScheme]:
-    """Add the scheme ``token``."""
-    return [TokenScheme(runtime)]
+    """Add the schemes ``token`` and ``bearer``."""
+    return [TokenScheme(runtime), BearerScheme(runtime)]
 
 
 @hookimpl

@@ -1,4 +1,4 @@
-"""The scheme ``token``: a signed token in the header ``X-Auth-Token``."""
+"""The schemes ``token`` and ``bearer``: a signed token in the header ``X-Auth-Token``, or in ``Authorization``."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from hanami_plugins.auth_jwt.tokens import looks_like_token
 if TYPE_CHECKING:
     import falcon
 
-__all__ = ["HEADER", "TokenScheme"]
+__all__ = ["BEARER", "HEADER", "BearerScheme", "TokenScheme"]
 
 HEADER = "X-Auth-Token"
+BEARER = "bearer"
+_PREFIX = "bearer "
 
 
 class TokenScheme:
@@ -28,10 +30,23 @@ class TokenScheme:
         self._runtime = runtime
 
     def identify(self, request: falcon.Request) -> Actor | None:
-        """Return whom the token in the header stands for, or None if there is no token."""
-        token = request.get_header(HEADER)
+        """Return whom the token stands for, or None if there is no token."""
+        token = self._token(request)
         if not token:
             return None
         if not looks_like_token(token):
             raise Unauthorized("credential_invalid")
         return actor_of(self._runtime, token)
+
+    def _token(self, request: falcon.Request) -> str:
+        return request.get_header(HEADER) or ""
+
+
+class BearerScheme(TokenScheme):
+    """Recognises the same tokens where clients of other protocols send them (RFC 6750)."""
+
+    name = BEARER
+
+    def _token(self, request: falcon.Request) -> str:
+        header = request.get_header("Authorization") or ""
+        return header[len(_PREFIX) :].strip() if header.lower().startswith(_PREFIX) else ""

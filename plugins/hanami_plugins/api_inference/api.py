@@ -1,0 +1,77 @@
+"""The Api object of the Open Inference Protocol: its prefix, its credentials and its errors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from hanami_core.errors import InternalError, MethodNotAllowed, TooManyRequests, Unauthorized, Unavailable, VisibleError
+from hanami_core.http import Api, ApiDescription, Route
+from hanami_plugins.api_v1_0alpha import SENTENCES
+
+if TYPE_CHECKING:
+    import falcon
+
+__all__ = ["NAME", "InferenceApi"]
+
+NAME = "inference"
+PREFIX = "/v2"
+SCHEMES = ("token", "bearer")
+OWN = {
+    "access_denied": "Not allowed",
+    "inference_unreadable": "the body is no request for an inference: {reason}",
+    "model_ambiguous": "several models have the name '{name}', use a UUID",
+    "model_missing": "there is no model '{name}'",
+    "model_version_missing": "model '{name}' has the version {known}, not '{version}'",
+    "output_unknown": "model '{name}' has no output '{output}', known are: {known}",
+    "tensor_bytes_left": "{size} bytes are left behind the tensors",
+    "tensor_count": "tensor '{tensor}' must have {expected} values by its shape",
+    "tensor_data": "the data of tensor '{tensor}' are no numbers, or lists of different lengths",
+    "tensor_datatype": "tensor '{tensor}' has the datatype '{datatype}', known are: {known}",
+    "tensor_dimensions": "tensor '{tensor}' needs at least two dimensions, rows and their values",
+    "tensor_repeated": "tensor '{tensor}' is given twice",
+    "tensor_shape": "tensor '{tensor}' has a negative dimension",
+    "tensor_size": "tensor '{tensor}' must have {expected} bytes by its shape",
+    "header_length": "the header Inference-Header-Content-Length must be a number of bytes, at most those of the body",
+}
+
+
+class InferenceApi(Api):
+    """Version 2 of the protocol that KServe, Triton and MLServer speak."""
+
+    sentences = {**SENTENCES, **OWN}  # noqa: RUF012 - nobody writes it
+
+    def __init__(self) -> None:
+        super().__init__(NAME, PREFIX, SCHEMES)
+
+    def refuse(
+        self, request: falcon.Request, response: falcon.Response, error: VisibleError, route: Route | None = None
+    ) -> None:
+        """Render an error as the protocol has it: an object with `error`."""
+        response.status = error.status
+        response.content_type = "application/json"
+        response.text = None
+        response.data = msgspec.json.encode({"error": self.sentence(error, route)})
+        if isinstance(error, TooManyRequests | Unavailable) and "retry_after" in error.parameters:
+            response.set_header("Retry-After", str(error.parameters["retry_after"]))
+        if isinstance(error, Unauthorized):
+            response.set_header("WWW-Authenticate", "Bearer")
+        if isinstance(error, MethodNotAllowed):
+            response.set_header("Allow", str(error.parameters.get("allowed", "")))
+
+    def sentence(self, error: VisibleError, route: Route | None = None) -> str:
+        """Return the text of an error."""
+        if isinstance(error, InternalError):
+            return f"internal error {error.parameters.get('identity', '')}".strip()
+        return super().sentence(error, route)
+
+    @property
+    def description(self) -> ApiDescription:
+        """What the OpenAPI document says about the Api."""
+        about = "The Open Inference Protocol, version 2, for clients of KServe, Triton and MLServer.\n"
+        security = {
+            "token": {"type": "apiKey", "in": "header", "name": "X-Auth-Token"},
+            "bearer": {"type": "http", "scheme": "bearer"},
+        }
+        return ApiDescription("Open Inference Protocol", about, security, error_type="application/json")
