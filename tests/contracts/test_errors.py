@@ -15,6 +15,7 @@ from string import Formatter
 from hanami_core import errors
 from hanami_core.errors import VisibleError
 from hanami_plugins.api_control_v1.sentences import SENTENCES as SENTENCES_OF_V04
+from hanami_plugins.api_inference.sentences import SENTENCES as SENTENCES_OF_INFERENCE
 from hanami_plugins.api_v1_0alpha.sentences import SENTENCES
 from tests.contracts.test_house import PACKAGES, sources
 
@@ -37,7 +38,8 @@ class Site:
 
 def sentences_at(place: str) -> Mapping[str, str]:
     """Return the sentences of the Api that answers what is raised at a place: for features, those of the native one."""
-    return SENTENCES_OF_V04 if place.startswith("hanami_plugins/api_control_v1/") else SENTENCES
+    own = {"api_control_v1": SENTENCES_OF_V04, "api_inference": SENTENCES_OF_INFERENCE}
+    return own.get(place.split("/")[1], SENTENCES)
 
 
 def place_of(path: Path) -> str:

@@ -19,8 +19,9 @@ INPUT, OUTPUT = "picture_hex", "label_hex"
 NAME = "digits for triton"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def headers(server: LocalServer) -> dict[str, str]:
+    """Return those of a login, anew for each test, because the client writes to what it is given."""
     return {"Authorization": f"Bearer {hanami_token.request_token(server.address, server.user, server.passphrase)}"}
 
 
@@ -87,7 +88,8 @@ def test_it_answers_what_the_client_of_today_gets(
     expected = client.predict(model, rows)
     wanted = [triton.InferRequestedOutput(OUTPUT, binary_data=binary)]
     for outputs in (wanted, None):
-        answer = foreign.infer(NAME, asked(rows, binary=binary), request_id="mine", outputs=outputs, headers=headers)
+        tensors = asked(rows, binary=binary)
+        answer = foreign.infer(NAME, tensors, request_id="mine", outputs=outputs, headers=dict(headers))
         assert np.array_equal(answer.as_numpy(OUTPUT), np.float32(expected.rows))
         told = answer.get_response()
         assert (told["id"], told["model_name"], told["model_version"]) == ("mine", NAME, str(expected.version))

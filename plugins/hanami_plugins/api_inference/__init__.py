@@ -12,7 +12,7 @@ from hanami_plugins.api_inference.api import InferenceApi
 
 __all__ = ["InferenceApi"]
 
-requires = ("api_v1_0alpha", "auth_jwt", "clusters", "predictions")
+requires = ("api_v1_0alpha", "clusters", "predictions")
 
 
 @hookimpl

@@ -8,7 +8,7 @@ import msgspec
 
 from hanami_core.errors import InternalError, MethodNotAllowed, TooManyRequests, Unauthorized, Unavailable, VisibleError
 from hanami_core.http import Api, ApiDescription, Route
-from hanami_plugins.api_v1_0alpha import SENTENCES
+from hanami_plugins.api_inference.sentences import SENTENCES
 
 if TYPE_CHECKING:
     import falcon
@@ -18,29 +18,12 @@ __all__ = ["NAME", "InferenceApi"]
 NAME = "inference"
 PREFIX = "/v2"
 SCHEMES = ("token", "bearer")
-OWN = {
-    "access_denied": "Not allowed",
-    "inference_unreadable": "the body is no request for an inference: {reason}",
-    "model_ambiguous": "several models have the name '{name}', use a UUID",
-    "model_missing": "there is no model '{name}'",
-    "model_version_missing": "model '{name}' has the version {known}, not '{version}'",
-    "output_unknown": "model '{name}' has no output '{output}', known are: {known}",
-    "tensor_bytes_left": "{size} bytes are left behind the tensors",
-    "tensor_count": "tensor '{tensor}' must have {expected} values by its shape",
-    "tensor_data": "the data of tensor '{tensor}' are no numbers, or lists of different lengths",
-    "tensor_datatype": "tensor '{tensor}' has the datatype '{datatype}', known are: {known}",
-    "tensor_dimensions": "tensor '{tensor}' needs at least two dimensions, rows and their values",
-    "tensor_repeated": "tensor '{tensor}' is given twice",
-    "tensor_shape": "tensor '{tensor}' has a negative dimension",
-    "tensor_size": "tensor '{tensor}' must have {expected} bytes by its shape",
-    "header_length": "the header Inference-Header-Content-Length must be a number of bytes, at most those of the body",
-}
 
 
 class InferenceApi(Api):
     """Version 2 of the protocol that KServe, Triton and MLServer speak."""
 
-    sentences = {**SENTENCES, **OWN}  # noqa: RUF012 - nobody writes it
+    sentences = SENTENCES
 
     def __init__(self) -> None:
         super().__init__(NAME, PREFIX, SCHEMES)
