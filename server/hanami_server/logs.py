@@ -6,13 +6,13 @@ Owns the format and the removal of secrets. Must not know what is logged. Everyt
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
+from datetime import UTC, datetime
 from typing import Any
-
-import structlog
 
 __all__ = ["configure", "hide_secrets", "redact", "without_secrets"]
 
@@ -30,20 +30,8 @@ def configure(level: str, process: str) -> None:
         level: debug, info, warning or error.
         process: what this process is, for example ``api``.
     """
-    shared: list[Any] = [
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.ExtraAdder(),
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        lambda _logger, _method, event: {**event, "process": process},
-    ]
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering()],
-        )
-    )
+    handler.setFormatter(_readable(process) if sys.stderr.isatty() else Lines(process))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
@@ -51,11 +39,51 @@ def configure(level: str, process: str) -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
-def _rendering() -> list[Any]:
-    if sys.stderr.isatty():
-        # The traceback is rendered before the secrets go, so that both forms are free of them.
-        return [structlog.processors.format_exc_info, redact, structlog.dev.ConsoleRenderer()]
-    return [structlog.processors.format_exc_info, redact, structlog.processors.JSONRenderer(default=str)]
+class Lines(logging.Formatter):
+    """Makes one JSON line of each event."""
+
+    def __init__(self, process: str) -> None:
+        """Name the process that the events are from."""
+        super().__init__()
+        self._process = process
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of an event, without secrets."""
+        event: dict[str, Any] = {
+            "event": record.getMessage(),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            **{name: value for name, value in vars(record).items() if name not in _STANDARD},
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z"),
+            "process": self._process,
+        }
+        if record.stack_info:
+            event["stack_info"] = record.stack_info
+        if record.exc_info:
+            event["exception"] = self.formatException(record.exc_info)
+        return json.dumps(redact(None, event["level"], event), default=str)
+
+
+_STANDARD = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
+
+
+def _readable(process: str) -> logging.Formatter:
+    """Return what makes readable lines; structlog, which is only needed for them, takes its time to load."""
+    import structlog
+
+    shared: list[Any] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        lambda _logger, _method, event: {**event, "process": process},
+    ]
+    # The traceback is rendered before the secrets go, so that both forms are free of them.
+    rendering: list[Any] = [structlog.processors.format_exc_info, redact, structlog.dev.ConsoleRenderer()]
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
+    )
 
 
 def redact(_logger: Any, _method: str, event: Event) -> Event:

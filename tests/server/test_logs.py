@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
 
 import pytest
 
@@ -53,3 +55,22 @@ def test_an_exception_is_part_of_its_line(root, capsys):
         logging.getLogger("hanami.test").exception("failed")
     line = json.loads(capsys.readouterr().err)
     assert "ValueError: token=***" in line["exception"]
+
+
+def test_lines_need_no_library_that_draws():
+    code = (
+        "import sys\n"
+        "from hanami_server import logs\n"
+        "logs.configure('info', 'test')\n"
+        "assert not {'structlog', 'rich'} & set(sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_where_the_log_was_written_and_what_json_has_no_form_for(root, capsys):
+    logs.configure("info", "test")
+    logging.getLogger("hanami.test").info("here", stack_info=True, extra={"path": {1, 1}})
+    line = json.loads(capsys.readouterr().err)
+    assert (line["path"], list(line)[:3]) == ("{1}", ["event", "level", "logger"])
+    assert line["stack_info"].startswith("Stack (most recent call last)")
