@@ -28,6 +28,7 @@ from hanami_plugins.clusters import LIVE, LiveClusters
 from hanami_plugins.datasets import routes
 from hanami_plugins.tasks import Binding, Result, bodies
 from tests.contracts.test_house import sources
+from tests.kernels import KERNELS
 from tests.whole import Whole
 
 FACES = ("auth_jwt", "checkpoints", "clusters", "datasets", "logs", "projects", "tasks", "uploads", "users")
@@ -178,7 +179,7 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime
         monkeypatch.setattr(module, "SETTLE_SECONDS", 0.0)
     with Whole(tmp_path / "data") as whole:
         whole.runtime.compute = whole.runtime.hosts["cpu0"]
-        whole.runtime.compute.start(host_context(tmp_path / "kernels"))
+        whole.runtime.compute.start(host_context(KERNELS))
         whole.runtime.stash[LIVE] = LiveClusters(whole.runtime)
         yield whole.runtime
 

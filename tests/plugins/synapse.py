@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import atexit
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import numba
 import numpy as np
 
 from hanami_core.compute import Columns, LiveNetwork, Rows, Run
 from hanami_core.network import Input, Output, Position, Settings, Template
+from hanami_core.testing.hosts import host_context
 from hanami_plugins.host_numba.host import CpuHost
 from hanami_plugins.host_numba.synapse import SynapseRules
 from hanami_plugins.host_numba.synapse.reference import Reference
+from tests.kernels import KERNELS
 
 ALWAYS = Run(lambda cycle: True)
 RULES = SynapseRules()
@@ -26,10 +24,8 @@ HOST = CpuHost("cpu0", 1)
 
 @cache
 def start_once() -> None:
-    """Give Numba a cache of its own: the one beside the files does not see changes of what they import."""
-    directory = tempfile.mkdtemp(prefix="hanami-kernels-")
-    atexit.register(shutil.rmtree, directory, ignore_errors=True)
-    numba.config.CACHE_DIR = directory
+    """Tell Numba where kernels are kept: beside their files it does not see changes of what they import."""
+    HOST.start(host_context(KERNELS))
 
 
 def line(

@@ -19,6 +19,7 @@ from hanami_core.storage.blobs import Blob
 from hanami_core.testing.hosts import host_context
 from hanami_plugins.checkpoints import service
 from hanami_plugins.clusters import LIVE, Cluster, LiveClusters, read_state, template_of
+from tests.kernels import KERNELS
 from tests.whole import Whole
 
 TEMPLATE = """version: 1
@@ -41,10 +42,10 @@ outputs:
 class Site(Whole):
     """An application and the work of a sidecar in one process."""
 
-    def __init__(self, directory: Path, kernels: Path, *more: EntryPoint, **settings: object) -> None:
+    def __init__(self, directory: Path, *more: EntryPoint, **settings: object) -> None:
         super().__init__(directory, *more, **settings)
         self.runtime.compute = self.runtime.hosts["cpu0"]
-        self.runtime.compute.start(host_context(kernels))
+        self.runtime.compute.start(host_context(KERNELS))
         self.runtime.stash[LIVE] = LiveClusters(self.runtime)
 
     def work(self) -> None:
@@ -75,15 +76,10 @@ class Site(Whole):
         return read_state(self.runtime, row, template_of(row)).head.rules != "" and row.blob is not None
 
 
-@pytest.fixture(scope="module")
-def kernels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("kernels")
-
-
 @pytest.fixture
-def site(tmp_path: Path, kernels: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.setattr(service, "SETTLE_SECONDS", 0.0)
-    with Site(tmp_path, kernels) as opened:
+    with Site(tmp_path) as opened:
         yield opened
 
 
@@ -123,11 +119,11 @@ def test_a_cluster_without_its_network_can_be_restored_and_deleted(site: Site) -
     assert site.call("DELETE", "cluster", uuid=cluster).status_code == 200
 
 
-def test_a_saved_checkpoint_is_told_of_and_one_that_was_aborted_is_not(tmp_path: Path, kernels: Path) -> None:
+def test_a_saved_checkpoint_is_told_of_and_one_that_was_aborted_is_not(tmp_path: Path) -> None:
     seen: list[Event] = []
     observer = ModuleType("observer")
     vars(observer)["hanami_event"] = hookimpl(lambda event: seen.append(event), specname="hanami_event")
-    with Site(tmp_path, kernels, EntryPoint("observer", "mine", "0", lambda: observer)) as site:
+    with Site(tmp_path, EntryPoint("observer", "mine", "0", lambda: observer)) as site:
         cluster = site.add()
         checkpoint = site.save(cluster)
         site.call("POST", "cluster/save", name="autumn", cluster_uuid=cluster)

@@ -28,6 +28,7 @@ from hanami_plugins.api_v1_0alpha.testing import NativeApp
 from hanami_plugins.auth_jwt.tokens import Tokens
 from hanami_plugins.blobs_files import FileBackend
 from hanami_plugins.database_sqlite import SqliteBackend
+from tests.kernels import KERNELS
 
 
 class TestFileBlobStore(BlobStoreConformance):
@@ -47,10 +48,10 @@ class TestSqlite(DatabaseConformance):
 
 
 @pytest.fixture(scope="module")
-def numba_host(tmp_path_factory: pytest.TempPathFactory) -> ComputeHost:
+def numba_host() -> ComputeHost:
     settings = Settings(Path("/nowhere"), {}, {"host_numba.hosts": 1, "host_numba.threads": 2}, {})
     host = next(iter(host_numba.hanami_compute_hosts(settings)))
-    host.start(host_context(tmp_path_factory.mktemp("cache")))
+    host.start(host_context(KERNELS))
     return host
 
 

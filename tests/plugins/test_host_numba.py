@@ -20,13 +20,14 @@ from hanami_plugins.host_numba import host as host_module
 from hanami_plugins.host_numba import memory
 from hanami_plugins.host_numba.host import CpuHost
 from hanami_plugins.host_numba.section import SectionRules
+from tests.kernels import KERNELS
 from tests.plugins.engine_kit import ALWAYS, RULES, blobs, network, rows
 
 
 @pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory) -> CpuHost:
+def host() -> CpuHost:
     host = CpuHost("cpu0", 1)
-    host.start(host_context(tmp_path_factory.mktemp("kernels")))
+    host.start(host_context(KERNELS))
     return host
 
 

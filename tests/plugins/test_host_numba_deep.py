@@ -19,6 +19,7 @@ from hanami_plugins.host_numba.deep.graph import Hexagon
 from hanami_plugins.host_numba.deep.reference import DeepReference
 from hanami_plugins.host_numba.host import CpuHost
 from hanami_plugins.host_numba.section import SectionRules
+from tests.kernels import KERNELS
 from tests.plugins.engine_kit import ALWAYS, RULES, accuracy, answers, blobs, reopened, rows
 
 WIDTH, CLASSES = 40, 5
@@ -27,9 +28,9 @@ NEAR = 1e-3
 
 
 @pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory) -> CpuHost:
+def host() -> CpuHost:
     host = CpuHost("cpu0", 1)
-    host.start(host_context(tmp_path_factory.mktemp("kernels")))
+    host.start(host_context(KERNELS))
     return host
 
 

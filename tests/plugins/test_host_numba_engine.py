@@ -12,6 +12,7 @@ from hanami_core.errors import BadRequest
 from hanami_core.testing.hosts import host_context
 from hanami_plugins.host_numba import live as live_module
 from hanami_plugins.host_numba.host import CpuHost
+from tests.kernels import KERNELS
 from tests.plugins.engine_kit import (
     ALWAYS,
     CLASSES,
@@ -30,9 +31,9 @@ from tests.plugins.engine_kit import (
 
 
 @pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory) -> CpuHost:
+def host() -> CpuHost:
     host = CpuHost("cpu0", 1)
-    host.start(host_context(tmp_path_factory.mktemp("kernels")))
+    host.start(host_context(KERNELS))
     return host
 
 

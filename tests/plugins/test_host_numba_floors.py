@@ -10,15 +10,16 @@ from hanami_core.errors import BadRequest
 from hanami_core.testing.hosts import host_context
 from hanami_plugins.host_numba import floors
 from hanami_plugins.host_numba.host import CpuHost
+from tests.kernels import KERNELS
 from tests.plugins.engine_kit import ALWAYS, accuracy, answers, blobs, network, one_hot, reopened, rows
 
 WIDTH, CLASSES = 40, 5
 
 
 @pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory) -> CpuHost:
+def host() -> CpuHost:
     host = CpuHost("cpu0", 1)
-    host.start(host_context(tmp_path_factory.mktemp("kernels")))
+    host.start(host_context(KERNELS))
     return host
 
 

@@ -16,15 +16,11 @@ from hanami_core.testing.networks import ALWAYS, easy_rows, line
 from hanami_plugins import host_numba
 from hanami_plugins.host_numba import host as host_module
 from hanami_plugins.host_numba.host import CpuHost, team_of
+from tests.kernels import KERNELS
 from tests.mine import MineHost
 from tests.plugins.test_host_numba_deep import line as deep_line
 
 GIB = 1 << 30
-
-
-@pytest.fixture(scope="module")
-def kernels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("kernels")
 
 
 class TestCpuHost(HostConformance):
@@ -37,20 +33,20 @@ class TestCpuHost(HostConformance):
         return host_numba.hanami_network_rules()
 
     @pytest.fixture
-    def context(self, kernels: Path) -> HostContext:
-        return host_context(kernels)
+    def context(self) -> HostContext:
+        return host_context(KERNELS)
 
 
-def test_it_has_the_threads_that_its_process_may_use(kernels: Path) -> None:
+def test_it_has_the_threads_that_its_process_may_use() -> None:
     host = CpuHost("cpu0", 0)
-    host.start(host_context(kernels, threads=3))
+    host.start(host_context(KERNELS, threads=3))
     assert host.team.size == host.describe().threads == 3
     narrow = CpuHost("cpu1", 2)
-    narrow.start(host_context(kernels, threads=3))
+    narrow.start(host_context(KERNELS, threads=3))
     assert narrow.describe().threads == 2
 
 
-def test_it_compiles_in_the_background_until_it_is_stopped(kernels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_compiles_in_the_background_until_it_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
 
     class Ahead:
@@ -65,15 +61,15 @@ def test_it_compiles_in_the_background_until_it_is_stopped(kernels: Path, monkey
 
     monkeypatch.setattr(host_module, "Ahead", Ahead)
     host = CpuHost("cpu0", 1)
-    host.start(host_context(kernels))
+    host.start(host_context(KERNELS))
     assert team_of(host, "deep") is host.team
     host.stop()
     assert said == []
-    host.start(host_context(kernels, background=True))
+    host.start(host_context(KERNELS, background=True))
     assert team_of(host, "deep") is host.team
     assert team_of(host) is host.team
     host.stop()
-    assert said == [f"compiling into {kernels.name}", "waiting for deep", "stopped"]
+    assert said == [f"compiling into {KERNELS.name}", "waiting for deep", "stopped"]
 
 
 def test_networks_on_a_host_of_somebody_else_have_a_thread_of_their_own() -> None:
@@ -83,9 +79,9 @@ def test_networks_on_a_host_of_somebody_else_have_a_thread_of_their_own() -> Non
 @pytest.mark.parametrize(
     ("number", "template"), [(0, line()), (0, deep_line(4)), (1, line())], ids=["flat", "deep", "synapse"]
 )
-def test_a_closed_network_leaves_no_memory_behind(kernels: Path, number: int, template: Template) -> None:
+def test_a_closed_network_leaves_no_memory_behind(number: int, template: Template) -> None:
     host = CpuHost("cpu0", 1)
-    host.start(host_context(kernels))
+    host.start(host_context(KERNELS))
     rules = host_numba.hanami_network_rules()[number]
     network = rules.open(rules.create(template, 1), host)
     network.resize(*easy_rows().sizes())
@@ -144,9 +140,9 @@ def test_a_machine_that_tells_nothing(tmp_path: Path) -> None:
     assert memory(tmp_path) == Memory(0, 0)
 
 
-def test_this_machine_has_memory(kernels: Path) -> None:
+def test_this_machine_has_memory() -> None:
     host = CpuHost("cpu0", 1)
-    host.start(host_context(kernels))
+    host.start(host_context(KERNELS))
     found = host.describe()
     assert found.memory > found.free_memory > 0
     assert (found.name, found.kind, found.uuid, found.healthy, found.reason) == ("cpu0", "cpu", UUID, True, "")

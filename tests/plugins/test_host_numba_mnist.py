@@ -13,6 +13,7 @@ from hanami_core.compute import Columns, Rows
 from hanami_core.testing.hosts import host_context
 from hanami_plugins.host_numba.host import CpuHost
 from tests.bench import engine
+from tests.kernels import KERNELS
 
 PLACES = (os.environ.get("HANAMI_MNIST_DIR"), str(Path(__file__).parents[3] / "shared" / "data" / "mnist"))
 DIRECTORY = next((Path(place) for place in PLACES if place and Path(place).is_dir()), None)
@@ -23,9 +24,9 @@ Digits = tuple[Rows, npt.NDArray[np.uint8]]
 
 
 @pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory) -> CpuHost:
+def host() -> CpuHost:
     host = CpuHost("cpu0", 0)
-    host.start(host_context(tmp_path_factory.mktemp("kernels")))
+    host.start(host_context(KERNELS))
     return host
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from hanami_core.testing.hosts import host_context
 from hanami_plugins.host_numba.host import CpuHost
+from tests.kernels import KERNELS
 from tests.plugins.engine_kit import ALWAYS, RULES, answers, blobs, chain, rows, with_int8
 from tests.plugins.test_host_numba_deep import line
 
@@ -41,7 +42,7 @@ def digests(cache: Path) -> list[str]:
 
 
 @pytest.mark.skipif("x86_64" not in os.uname().machine, reason="names of processors are those of one family")
-def test_other_processors_compute_the_same(tmp_path: Path) -> None:
+def test_other_processors_compute_the_same() -> None:
     code = (
         "import sys\n"
         "from pathlib import Path\n"
@@ -50,16 +51,16 @@ def test_other_processors_compute_the_same(tmp_path: Path) -> None:
     )
     running = {
         name: subprocess.Popen(
-            [sys.executable, "-c", code, str(tmp_path / name)],
+            [sys.executable, "-c", code, str(KERNELS / name)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             cwd=ROOT,
-            env={**os.environ, **processor, "NUMBA_CACHE_DIR": str(tmp_path / name)},
+            env={**os.environ, **processor},
         )
         for name, processor in PROCESSORS.items()
     }
-    expected = digests(tmp_path / "this")
+    expected = digests(KERNELS)
     for name, process in running.items():
         said, errors = process.communicate()
         assert process.returncode == 0, errors

@@ -15,14 +15,15 @@ from hanami_plugins.host_numba import team as team_module
 from hanami_plugins.host_numba.host import CpuHost
 from hanami_plugins.host_numba.reference import ReferenceNetwork
 from hanami_plugins.host_numba.synapse.rules import SynapseRules
+from tests.kernels import KERNELS
 from tests.plugins.engine_kit import ALWAYS, RULES, accuracy, answers, blobs, chain, network, rows, with_int8
 from tests.plugins.test_host_numba_deep import line
 
 
 @pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory) -> CpuHost:
+def host() -> CpuHost:
     host = CpuHost("cpu0", 1)
-    host.start(host_context(tmp_path_factory.mktemp("kernels")))
+    host.start(host_context(KERNELS))
     return host
 
 

@@ -10,13 +10,14 @@ from hanami_core.testing.hosts import host_context
 from hanami_plugins.host_numba import live as live_module
 from hanami_plugins.host_numba import team as team_module
 from hanami_plugins.host_numba.host import CpuHost
+from tests.kernels import KERNELS
 from tests.plugins.engine_kit import ALWAYS, CLASSES, WIDTH, blobs, network, rows, trained
 
 
 @pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory) -> CpuHost:
+def host() -> CpuHost:
     host = CpuHost("cpu0", 1)
-    host.start(host_context(tmp_path_factory.mktemp("kernels")))
+    host.start(host_context(KERNELS))
     return host
 
 

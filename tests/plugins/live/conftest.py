@@ -13,15 +13,11 @@ from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import atomic
 from hanami_plugins.clusters import LIVE, Cluster, LiveClusters, locks
+from tests.kernels import KERNELS
 from tests.plugins.engine_kit import chain
 from tests.plugins.live.kit import ACTOR, Talk
 from tests.plugins.live.lock_order import CheckedLock
 from tests.whole import Whole
-
-
-@pytest.fixture(scope="session")
-def kernels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("kernels")
 
 
 @pytest.fixture(autouse=True)
@@ -34,9 +30,9 @@ def order_of_locks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def runtime(order_of_locks: None, tmp_path: Path, kernels: Path) -> Iterator[Runtime]:
+def runtime(order_of_locks: None, tmp_path: Path) -> Iterator[Runtime]:
     """A sidecar in which nothing happens by itself."""
-    settings = {"clusters.store": 3600.0, "clusters.idle": 3600.0, "compute.cache": str(kernels)}
+    settings = {"clusters.store": 3600.0, "clusters.idle": 3600.0, "compute.cache": str(KERNELS)}
     with Whole(tmp_path):
         pass
     opened = Runtime.open(tmp_path, Role.SIDECAR, settings, {}, PluginHost(installed_plugins()))

@@ -105,9 +105,10 @@ class Section:
     def covered(self, q: np.float32) -> Floats:
         """Return for each synapse how far a potential covers it, 0 to 1."""
         result = np.zeros(len(self.synapses), f32)
+        begins = self.begins()
         for i in np.flatnonzero(self.reached(q)):
             border = self.synapses[i].border
-            left = q - self.begins()[i]
+            left = q - begins[i]
             result[i] = 1 if self.kind in (BINARY, MATCH) else min(left * (f32(1) / border), f32(1))
         return result
 
@@ -411,7 +412,8 @@ class Reference:
             synapse.weight = weight
         if section.kind == HIDDEN:
             flow = np.zeros(16, f32)
-            for group in np.roll(np.arange(WIDTH).reshape(-1, 16), -(section.start // 16), axis=0):
+            for first in range(section.start // 16 * 16, section.start // 16 * 16 + WIDTH, 16):
+                group = slice(first % WIDTH, first % WIDTH + 16)
                 flow = fused(delta[group], weights[group], flow)
             source, number = section.source
             self.blocks_of[source][number // WIDTH].delta[number % WIDTH] += lane_sum(flow)
@@ -419,9 +421,9 @@ class Reference:
     # Reduction
 
     def _rate(self, section: Section, reached: npt.NDArray[np.bool_], active: npt.NDArray[np.bool_]) -> None:
-        for i, synapse in enumerate(section.synapses):
-            fits = active[i] == (synapse.weight > 0)
-            if reached[i] and fits and 0 < synapse.activity < LASTING_ACTIVITY:
+        for synapse, there, on in zip(section.synapses, reached.tolist(), active.tolist(), strict=True):
+            fits = on == (synapse.weight > 0)
+            if there and fits and 0 < synapse.activity < LASTING_ACTIVITY:
                 synapse.activity += 1
 
     def _reduce(self) -> None:
