@@ -14,7 +14,8 @@ import pytest
 
 from hanami_server.commands import hanami_cli_commands
 from tests.server.conftest import GROUPS, HERE, PLUGINS
-from tests.server.harness import environment, hanami, install
+from tests.server.forks import hanami
+from tests.server.harness import environment, install
 
 
 @pytest.fixture

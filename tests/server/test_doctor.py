@@ -20,7 +20,8 @@ from hanami_plugins.clusters import Cluster
 from hanami_server.preparation import prepare
 from hanami_server.process import Options
 from tests.core.test_roles import traces
-from tests.server.harness import ServerProcess, alive, descendants, environment, hanami, until
+from tests.server.forks import hanami
+from tests.server.harness import ServerProcess, alive, descendants, environment, until
 from tests.whole import Whole
 
 ENV = environment()

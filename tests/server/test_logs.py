@@ -70,7 +70,7 @@ def test_lines_need_no_library_that_draws():
 
 def test_where_the_log_was_written_and_what_json_has_no_form_for(root, capsys):
     logs.configure("info", "test")
-    logging.getLogger("hanami.test").info("here", stack_info=True, extra={"path": {1, 1}})
+    logging.getLogger("hanami.test").info("here", stack_info=True, extra={"path": {1}})
     line = json.loads(capsys.readouterr().err)
     assert (line["path"], list(line)[:3]) == ("{1}", ["event", "level", "logger"])
     assert line["stack_info"].startswith("Stack (most recent call last)")
