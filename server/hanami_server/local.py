@@ -54,14 +54,24 @@ class LocalServer:
 
     def start(self) -> Self:
         """Start the server and wait until it is ready."""
+        if self._settings:
+            self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (self.data_dir / "hanami.toml").write_text(_toml(self._settings), encoding="utf-8")
+        self.make()
+        self.resume()
+        return self
+
+    def make(self) -> None:
+        """Make the data directory.
+
+        Raises:
+            StartupError: if it can not be made; the text says why.
+        """
         admin = {
             "HANAMI_ADMIN_ID": self.user,
             "HANAMI_ADMIN_NAME": self.user,
             "HANAMI_ADMIN_PASSPHRASE": self.passphrase,
         }
-        if self._settings:
-            self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (self.data_dir / "hanami.toml").write_text(_toml(self._settings), encoding="utf-8")
         done = subprocess.run(
             [sys.executable, "-P", "-c", _PROGRAM, "init", "--data-dir", str(self.data_dir)],
             env={**os.environ, **admin},
@@ -70,8 +80,6 @@ class LocalServer:
         )
         if done.returncode:
             raise StartupError(done.stderr.strip() or done.stdout.strip())
-        self.resume()
-        return self
 
     def resume(self) -> None:
         """Serve what is in the data directory, and wait until the server is ready."""

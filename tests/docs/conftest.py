@@ -16,8 +16,8 @@ from hanami_plugins.measurements.sensors import POWER, SPEED, TEMPERATURE
 from hanami_plugins.measurements.series import RINGS, Series, Values, store
 from hanami_sdk import Client
 from hanami_server.demo import digits
-from hanami_server.local import LocalServer
 from tests.docs.reading import Reader, blocks
+from tests.local import LocalServer
 from tests.server.harness import until
 
 LOGIN = ("asdf", "asdfasdf")

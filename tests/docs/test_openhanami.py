@@ -15,9 +15,9 @@ import pytest
 from hanami_core.plugin_host import PluginHost, installed_plugins
 from hanami_core.runtime import Runtime
 from hanami_sdk import Client
-from hanami_server.local import LocalServer
 from tests.docs.conftest import LOGIN, QUICK
 from tests.docs.reading import ROOT, Reader
+from tests.local import LocalServer
 
 PAGE = "docs/openhanami.md"
 ROW = re.compile(r"^\| `([\w/]+)`" + r" \| ([A-Z, ]+|–)" * 4 + r" \|$", re.M)

@@ -16,7 +16,7 @@ import pytest
 from hanami_core import hookimpl, hookspec
 from hanami_core.plugin_host import EntryPoint, PluginHost
 from hanami_sdk import Client
-from hanami_server.local import LocalServer
+from tests.local import LocalServer
 
 ROOT = Path(__file__).parents[2]
 FILE = re.compile(r"^`(?P<name>[\w.]+\.py)`\n```python\n(?P<code>.*?)^```", re.M | re.S)

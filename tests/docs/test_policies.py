@@ -13,8 +13,8 @@ import pytest
 from hanami_core.plugin_host import PluginHost, installed_plugins
 from hanami_core.runtime import Runtime
 from hanami_plugins.policy_file import PolicyError, parse_policy
-from hanami_server.local import LocalServer
 from tests.docs.reading import ROOT, Block, Reader, compare, parts, runs
+from tests.local import LocalServer
 
 GUIDE = "docs/policies.md"
 BROKEN = re.compile(r"^\| `(.*)` \| `(line .*)` \|$", re.M)

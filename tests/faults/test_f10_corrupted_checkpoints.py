@@ -10,8 +10,8 @@ import pytest
 
 from hanami_sdk import Client, HanamiException
 from hanami_server.demo.story import TEMPLATE
-from hanami_server.local import LocalServer
 from tests.faults.campaign import Campaign, times
+from tests.local import LocalServer
 
 COUNT = times(20, 1000)
 

@@ -19,11 +19,11 @@ import pytest
 
 from hanami_core.errors import StartupError
 from hanami_server.lifetime import hold
-from hanami_server.local import LocalServer
 from hanami_server.paths import state_path
 from tests.faults.campaign import Campaign, times
 from tests.faults.victims import QUICK, UNHURRIED, connect, findings, leftovers, running
 from tests.faults.work import Work
+from tests.local import LocalServer
 from tests.server.harness import PROGRAM, environment, hanami, until
 from tests.service.wire import holdings, settled
 

@@ -13,7 +13,7 @@ import pytest
 
 from hanami_sdk import Client
 from hanami_server.demo.story import TEMPLATE
-from hanami_server.local import LocalServer
+from tests.local import LocalServer
 from tests.server.harness import until
 from tests.service.wire import Wire
 

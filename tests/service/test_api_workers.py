@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from hanami_sdk import Client
-from hanami_server.local import LocalServer
+from tests.local import LocalServer
 from tests.service.processes import command_line, family, own_memory
 
 

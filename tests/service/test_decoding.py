@@ -15,7 +15,7 @@ import pytest
 
 from hanami_sdk import Client
 from hanami_sdk.v04 import dataset, hanami_token
-from hanami_server.local import LocalServer
+from tests.local import LocalServer
 from tests.server.harness import alive, descendants, install, until
 from tests.service.wire import Wire
 

@@ -11,8 +11,8 @@ import pytest
 
 from hanami_sdk import Client, ConnectionFailedException, DirectIOException
 from hanami_server.demo.story import TEMPLATE
-from hanami_server.local import LocalServer
 from tests.faults.kit import awaited, fill, small_disk
+from tests.local import LocalServer
 from tests.service.processes import command_line, family
 
 PICTURE = [0.5] * 784

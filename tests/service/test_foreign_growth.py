@@ -12,7 +12,7 @@ from hanami_core.compute.descriptions import load
 from hanami_core.errors import StartupError
 from hanami_sdk import Client, Cluster
 from hanami_sdk.hanami_exceptions import BadRequestException, ConflictException
-from hanami_server.local import LocalServer
+from tests.local import LocalServer
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = """version: 1

@@ -12,7 +12,7 @@ import pytest
 
 from hanami_sdk import Client, Cluster, Dataset
 from hanami_server.demo.story import TEMPLATE
-from hanami_server.local import LocalServer
+from tests.local import LocalServer
 
 WAIT = 20.0
 LARGE = TEMPLATE.replace("settings:\n", "settings:\n    blocks: 256\n")

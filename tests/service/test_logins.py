@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import websocket
 
-from hanami_server.local import LocalServer
+from tests.local import LocalServer
 from tests.server.harness import descendants, until
 from tests.service.wire import Wire, receive
 

@@ -11,7 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from hanami_sdk import Client
-from hanami_server.local import LocalServer
+from tests.local import LocalServer
 from tests.server.harness import descendants, until
 from tests.service.test_decoding import child
 from tests.service.wire import Wire

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hanami_sdk import BadRequestException, Client, Cluster, Dataset, TaskFailedException, csv_table
-from hanami_server.local import LocalServer
+from tests.local import LocalServer
 from tests.service.processes import command_line, family, own_memory
 
 ROWS = int(os.environ.get("HANAMI_TABLE_ROWS", "1000000"))

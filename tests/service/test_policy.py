@@ -13,7 +13,7 @@ import websocket
 
 from hanami_core.errors import StartupError
 from hanami_plugins.direct_io.messages import EXPECTED, TRAIN, cluster_io
-from hanami_server.local import LocalServer
+from tests.local import LocalServer
 from tests.service.wire import NOBODY, Wire
 
 SECRET = "a long passphrase"

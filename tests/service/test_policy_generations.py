@@ -12,7 +12,7 @@ import websocket
 
 from hanami_plugins.api_control_v1.frames import cluster_io as brick_io
 from hanami_plugins.direct_io.messages import EXPECTED, REQUEST, TRAIN, cluster_io
-from hanami_server.local import LocalServer
+from tests.local import LocalServer
 from tests.service.wire import Wire
 
 ROLES = ("worker", "looker")

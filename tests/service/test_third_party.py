@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from hanami_sdk import Client, dataset, hanami_token
-from hanami_server.local import LocalServer
+from tests.local import LocalServer
 from tests.service.third_party import EXAMPLES, installed, run_own_tests
 
 pyarrow = pytest.importorskip("pyarrow", reason="the example reads Parquet with pyarrow")

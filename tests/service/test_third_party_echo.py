@@ -12,8 +12,8 @@ import pytest
 
 from hanami_sdk import Client
 from hanami_sdk.hanami_exceptions import BadRequestException
-from hanami_server.local import LocalServer
 from hanami_server.paths import state_path
+from tests.local import LocalServer
 from tests.server.harness import until
 from tests.service.third_party import foreign_imports, installed, run_own_tests
 from tests.service.wire import NOBODY, Wire

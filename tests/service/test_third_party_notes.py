@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from hanami_sdk import hanami_token
-from hanami_server.local import LocalServer
+from tests.local import LocalServer
 from tests.server.harness import install
 from tests.service.processes import family, own_memory
 from tests.service.third_party import foreign_imports, installed, run_own_tests

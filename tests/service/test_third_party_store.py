@@ -12,7 +12,7 @@ import pytest
 from hanami_core.errors import StartupError
 from hanami_sdk import Client, Cluster, Dataset
 from hanami_sdk.hanami_exceptions import InternalServerErrorException
-from hanami_server.local import LocalServer
+from tests.local import LocalServer
 from tests.server.harness import until
 from tests.service.third_party import EXAMPLES, foreign_imports, installed, run_own_tests
 

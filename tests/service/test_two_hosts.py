@@ -9,7 +9,7 @@ import pytest
 
 from hanami_sdk import Client, Cluster, Dataset
 from hanami_sdk.hanami_exceptions import ConflictException
-from hanami_server.local import LocalServer
+from tests.local import LocalServer
 
 
 @pytest.fixture(scope="module")

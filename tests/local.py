@@ -1,0 +1,56 @@
+"""Servers of tests: as quick to start as they can be without being others than those of users."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from hanami_server import local
+
+__all__ = ["LocalServer"]
+
+DATABASE = "hanami.db"
+WORKERS = "http.workers"
+
+
+class LocalServer(local.LocalServer):
+    """A server with the database of a new directory that ``hanami init`` has made once for all of them.
+
+    Its keys and its identities are its own. One process answers REST unless a test says otherwise.
+    """
+
+    def __init__(self, data_dir: Path, *flags: str, settings: Mapping[str, object] | None = None) -> None:
+        """Use a data directory, see `hanami_server.local.LocalServer`."""
+        chosen = WORKERS in (settings or {}) or any(WORKERS in flag for flag in flags)
+        super().__init__(data_dir, *(() if chosen else (f"--set={WORKERS}=1",)), *flags, settings=settings)
+        self.passphrase = _passphrase()
+
+    def make(self) -> None:
+        """Copy the database, unless the server is to keep its data elsewhere."""
+        if any(name.startswith("storage.") for name in self._settings):
+            super().make()
+            return
+        self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.copyfile(_made(self.user, self.passphrase, os.environ.get("PYTHONPATH")), self.data_dir / DATABASE)
+        (self.data_dir / DATABASE).chmod(0o600)
+
+
+@cache
+def _passphrase() -> str:
+    return local.LocalServer(Path()).passphrase
+
+
+@cache
+def _made(user: str, passphrase: str, plugins: str | None) -> Path:
+    """Return the database of a directory that has an admin and nothing else, made with the plugins of a path."""
+    directory = Path(tempfile.mkdtemp(prefix="hanami-made-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    server = local.LocalServer(directory / "data")
+    server.user, server.passphrase = user, passphrase
+    server.make()
+    return directory / "data" / DATABASE
