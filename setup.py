@@ -34,6 +34,8 @@ DEV = [
     "hypothesis>=6.130",
     "import-linter>=2.4",
     "mypy>=1.18",
+    "onnx>=1.17",  # networks as ONNX models
+    "onnxruntime>=1.20",  # runs them beside the service
     "pyarrow>=20",  # the example of a third-party plugin reads Parquet
     "pytest>=8.4",
     "pytest-timeout>=2.4",
@@ -70,6 +72,8 @@ setup(
     install_requires=CLIENT,
     extras_require={
         "server": SERVER,
+        "onnx": ["onnx>=1.17"],
+        "parquet": ["pyarrow>=20"],
         "sklearn": ["numpy>=2.0", "scikit-learn>=1.6"],
         "cuda12": [*SERVER, "cupy-cuda12x>=13"],
         "cuda13": [*SERVER, "cupy-cuda13x>=13"],
@@ -104,6 +108,10 @@ setup(
                 "database_sqlite",
                 "datasets",
                 "direct_io",
+                "export_csv",
+                "export_numpy",
+                "export_onnx",
+                "export_parquet",
                 "format_csv",
                 "format_mnist",
                 "host_numba",

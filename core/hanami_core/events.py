@@ -112,7 +112,7 @@ class ClusterDeleted(ResourceEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointSaved(ResourceEvent):
-    """The state of the cluster `cluster_uuid` became a checkpoint."""
+    """The state of the cluster `cluster_uuid` became a checkpoint; that is empty for one that came as a file."""
 
     name: ClassVar[str] = "checkpoint.saved"
     cluster_uuid: str

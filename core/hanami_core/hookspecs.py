@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hanami_core.datasets import DatasetFormat
     from hanami_core.dialects import TemplateDialect
     from hanami_core.events import Event
+    from hanami_core.exports import NetworkExport, TableExport
     from hanami_core.http import Api, Route
     from hanami_core.identity import Authenticator, IdentityProvider
     from hanami_core.metrics import Metric
@@ -298,6 +299,37 @@ def hanami_dataset_formats() -> Iterable[DatasetFormat]:
         @hookimpl
         def hanami_dataset_formats():
             return [ParquetFormat()]
+    """
+
+
+@hookspec
+def hanami_table_exports() -> Iterable[TableExport]:
+    """Add kinds of files that datasets and results can be downloaded as. See `hanami_core.exports`.
+
+    :returns: exports with unique names, which requests name.
+    :failure: the plugin is broken. An export that raises before its first piece is refused or reported like any call;
+        later, the connection breaks off.
+
+    Example::
+
+        @hookimpl
+        def hanami_table_exports():
+            return [Export("json", "application/json", ".json", lambda table: pieces_of(table))]
+    """
+
+
+@hookspec
+def hanami_network_exports() -> Iterable[NetworkExport]:
+    """Add kinds of files that networks can be exported as. See `hanami_core.exports` and `hanami_core.network.formula`.
+
+    :returns: exports with unique names, which requests name; they get a `Formula`, whatever the rule set is.
+    :failure: the plugin is broken. An export that raises is refused or reported like any call.
+
+    Example::
+
+        @hookimpl
+        def hanami_network_exports():
+            return [Export("onnx", "application/octet-stream", ".onnx", lambda formula: [model_of(formula)])]
     """
 
 

@@ -6,6 +6,7 @@ Any safetensors reader opens them. Two things are stricter here than in the form
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
@@ -17,6 +18,9 @@ import numpy as np
 from hanami_core.errors import CorruptFile
 
 MAX_HEADER = 64 << 20
+MAX_DIMENSIONS = 16
+MAX_COUNT = 1 << 48
+"""Most values of an array."""
 _ALIGNMENT = 64
 _TYPES = {
     "BOOL": "|b1",
@@ -41,6 +45,11 @@ class Entry(NamedTuple):
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
     offset: int
+
+    @property
+    def size(self) -> int:
+        """Bytes that the array takes."""
+        return self.dtype.itemsize * math.prod(self.shape)
 
 
 def header_bytes(
@@ -77,7 +86,7 @@ def read_header(file: BinaryIO) -> tuple[dict[str, Entry], dict[str, str]]:
     """Return the arrays' places and the metadata of a file.
 
     Raises:
-        CorruptFile: if the header is broken or an array does not lie inside the file.
+        CorruptFile: if the header is broken, or the arrays do not lie inside the file each at a place of its own.
     """
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
@@ -87,15 +96,23 @@ def read_header(file: BinaryIO) -> tuple[dict[str, Entry], dict[str, str]]:
     try:
         head = json.loads(file.read(length))
         metadata = {str(key): str(value) for key, value in head.pop("__metadata__", {}).items()}
-        return {name: _entry(item, 8 + length, size) for name, item in head.items()}, metadata
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        entries = {name: _entry(item, 8 + length, size) for name, item in head.items()}
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise CorruptFile("the file's header is broken") from error
+    # Or a small file could ask for any amount of memory, by naming the same values many times.
+    places = sorted((entry.offset, entry.offset + entry.size) for entry in entries.values())
+    if any(end > begin for (_, end), (begin, _) in itertools.pairwise(places)):
+        raise CorruptFile("the file's arrays share values")
+    return entries, metadata
 
 
 def _entry(item: dict[str, Any], start: int, size: int) -> Entry:
     dtype = np.dtype(_TYPES[item["dtype"]])
     shape = tuple(int(value) for value in item["shape"])
     begin, end = (int(value) for value in item["data_offsets"])
+    # NumPy multiplies the lengths of an array without values as well.
+    if len(shape) > MAX_DIMENSIONS or math.prod(max(1, count) for count in shape) > MAX_COUNT:
+        raise ValueError("array too big")
     if min(shape, default=0) < 0 or begin < 0 or end - begin != dtype.itemsize * math.prod(shape) or start + end > size:
         raise ValueError("array outside of the file")
     return Entry(dtype, shape, start + begin)

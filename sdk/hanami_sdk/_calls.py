@@ -18,6 +18,8 @@ from hanami_sdk._upload import UPLOAD_PATH
 from hanami_sdk.hanami_exceptions import HanamiException
 
 if TYPE_CHECKING:
+    import requests
+
     from hanami_sdk._socket import Socket
 
 P = ParamSpec("P")
@@ -114,6 +116,15 @@ class OneShot:
     def put(self, path: str, body: Mapping[str, object]) -> Any:
         """Send a PUT request and return its JSON value."""
         return _http.parse(put(self.token, self.address, path, self.verify, **body))
+
+    def delete(self, path: str, **query: object) -> Any:
+        """Send a DELETE request and return its JSON value."""
+        return _http.parse(delete(self.token, self.address, path, self.verify, **query))
+
+    def open_stream(self, path: str, headers: Mapping[str, str], **query: object) -> requests.Response:
+        """Send a GET request with more headers; the answer, whatever its status, is read while it arrives."""
+        url = _http.join(self.address, generation().prefix + path) + f"?{_http.query_text(query)}"
+        return _http.open_stream(url, headers, token=self.token, verify=self.verify)
 
     def open_socket(self, target: str, uuid: str, refusal: type[HanamiException]) -> Socket:
         """Open a websocket to the thing `uuid`."""

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from hanami_sdk._download import Download
+from hanami_sdk._endpoint import Endpoint
 from hanami_sdk._html import ShownList
 from hanami_sdk._http import item, rows
 from hanami_sdk._models import Dataset, DatasetLike, ResultLike, build, uuid_of
 from hanami_sdk._session import Session
 from hanami_sdk._sources import open_sources
-from hanami_sdk._upload import Progress, Upload
-from hanami_sdk.hanami_exceptions import BadRequestException, WaitTimeoutException
+from hanami_sdk._upload import Progress, Upload, given_up_on
+from hanami_sdk.hanami_exceptions import BadRequestException
 
 if TYPE_CHECKING:
     from hanami_sdk._sources import Part
+
+
+def download(
+    endpoint: Endpoint, uuid: str, path: str | os.PathLike[str], format: str, progress: Progress | None
+) -> None:
+    """Write the table of a dataset to a file; raises what `DatasetMethods.download_dataset` raises."""
+    Download(endpoint, "/dataset/file", {"uuid": uuid, "format": format}, skips=True).save(path, progress)
 
 
 class DatasetMethods(Session):
@@ -80,24 +89,12 @@ class DatasetMethods(Session):
     ) -> Dataset:
         with open_sources(parts, idx=idx) as sources:
             upload = Upload.announce(self, name, format, sources)
-            with self._deleted_on(BaseException, upload.uuid):
+            with given_up_on(BaseException, lambda: self.delete_dataset(upload.uuid)):
                 upload.send(sources, progress)
             # From here on the server has all of it: only files that it refuses are of no use any more.
-            with self._deleted_on(BadRequestException, upload.uuid):
+            with given_up_on(BadRequestException, lambda: self.delete_dataset(upload.uuid)):
                 upload.finish()
         return self.dataset(upload.uuid)
-
-    @contextmanager
-    def _deleted_on(self, kind: type[BaseException], uuid: str) -> Iterator[None]:
-        """Delete a dataset after an error, except one that only tells that the client does not wait any longer."""
-        try:
-            yield
-        except WaitTimeoutException:
-            raise
-        except kind:
-            with suppress(Exception):  # the reason of the failure is what the user must see
-                self.delete_dataset(uuid)
-            raise
 
     def datasets(self) -> list[Dataset]:
         """Return all datasets that the user sees, without their columns."""
@@ -134,6 +131,30 @@ class DatasetMethods(Session):
             NotFoundException: there is no such dataset that this user may change.
         """
         self.put("/dataset/visibility", {"uuid": uuid_of(dataset), "visibility": visibility})
+
+    def download_dataset(
+        self,
+        dataset: ResultLike,
+        path: str | os.PathLike[str],
+        format: str = "csv",
+        progress: Progress | None = None,
+    ) -> None:
+        """Write the table of a dataset, or the result of a request, to a file.
+
+        Args:
+            dataset: dataset, request task that made it, or UUID.
+            path: path of the file; a file that is there is replaced.
+            format: `csv`, `npz` (an array for each column), `npy` (one array of all values), `parquet`, or another
+                that the server has a plugin for.
+            progress: called with the bytes done and 0: how many there will be is not known.
+
+        Raises:
+            BadRequestException: the server does not know the format.
+            NotFoundException: there is no such dataset for this user.
+            ConnectionFailedException: there was no connection for too long.
+            OSError: the file can not be written.
+        """
+        download(self, uuid_of(dataset), path, format, progress)
 
     def dataset_content(self, dataset: ResultLike, column: str, rows: int = 1, offset: int = 0) -> list[list[float]]:
         """Return values of one column.

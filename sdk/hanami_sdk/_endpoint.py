@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    import requests
+
     from hanami_sdk._socket import Socket
     from hanami_sdk.hanami_exceptions import HanamiException
 
@@ -29,6 +31,12 @@ class Endpoint(Protocol):
 
     def put(self, path: str, body: Mapping[str, object]) -> Any:
         """Send a PUT request and return its JSON value."""
+
+    def delete(self, path: str, **query: object) -> Any:
+        """Send a DELETE request and return its JSON value."""
+
+    def open_stream(self, path: str, headers: Mapping[str, str], **query: object) -> requests.Response:
+        """Send a GET request with more headers; the answer, whatever its status, is read while it arrives."""
 
     def open_socket(self, target: str, uuid: str, refusal: type[HanamiException]) -> Socket:
         """Open a websocket to the thing `uuid`; `refusal` is raised for later answers that are errors."""

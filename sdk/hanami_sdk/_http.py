@@ -19,10 +19,20 @@ API = "/v1.0alpha"
 KEY_HEADER, KEY_UNDERSTOOD = "Idempotency-Key", "Idempotency-Replayed"
 """A call with a key is carried out once, however often it is sent, by a server whose answers have the other header."""
 
-_CREATING = ("/cluster", "/cluster/save", "/cluster/load", "/project", "/task/request", "/task/train", "/user")
+_CREATING = (
+    "/checkpoint/upload",
+    "/cluster",
+    "/cluster/save",
+    "/cluster/load",
+    "/project",
+    "/task/request",
+    "/task/train",
+    "/user",
+)
 _CREATING_BELOW = "/dataset/upload/"
 
 _BUSY = 409
+_UNAUTHORIZED = 401
 _NO_SERVER = (502, 503, 504)  # what a proxy says while the server behind it starts
 
 _default_timeout = 60.0
@@ -149,6 +159,50 @@ def send(
         error.is_busy = bool(key) and response.status_code == _BUSY and "Retry-After" in response.headers
         raise error
     return response.content
+
+
+def open_stream(
+    url: str,
+    headers: Mapping[str, str],
+    *,
+    token: str,
+    verify: bool | str = True,
+    timeout: float | None = None,
+    session: requests.Session | None = None,
+) -> requests.Response:
+    """Send a GET request and return the answer, whose body is read by who closes it.
+
+    Args:
+        url: complete URL with query.
+        headers: what is sent beside the token.
+        token: goes into `X-Auth-Token`.
+        verify: check the certificate; a path names a file of trusted certificates.
+        timeout: seconds to wait for the connection and for each part of the answer; None takes the default.
+        session: connections to use again; None opens a new one.
+
+    Raises:
+        UnauthorizedException: the token is refused.
+        HanamiException: the address has moved.
+        requests.RequestException: there was no answer.
+    """
+    import requests
+
+    response = (session or requests).request(
+        "GET",
+        url,
+        headers={**_headers(token, None), "Accept-Encoding": "identity", **headers},
+        verify=verify,
+        timeout=_default_timeout if timeout is None else timeout,
+        allow_redirects=False,
+        stream=True,
+    )
+    if response.is_redirect or response.status_code == _UNAUTHORIZED:
+        with response:
+            if response.is_redirect:
+                where = response.headers["location"]
+                raise HanamiException(f"the address has moved to {where}", response.status_code)
+            raise from_status(response.status_code, response.content)
+    return response
 
 
 def _headers(token: str, body: str | None) -> dict[str, str]:

@@ -204,6 +204,16 @@ class Session:
         self._fresh_token()
         return {name: self._identity[name] for name in ("id", "name", "is_admin") if name in self._identity}
 
+    def open_stream(self, path: str, headers: Mapping[str, str], **query: object) -> requests.Response:
+        """Send a GET request with more headers; the answer, whatever its status, is read while it arrives."""
+        url = _http.join(self._address, API + path) + f"?{_http.query_text(query)}"
+
+        def ask(token: str) -> requests.Response:
+            more: dict[str, Any] = {"verify": self._verify, "timeout": self._timeout, "session": self._pool()}
+            return _http.open_stream(url, headers, token=token, **more)
+
+        return self._with_token(ask)
+
     def open_socket(self, target: str, uuid: str, refusal: type[HanamiException]) -> Socket:
         """Open a websocket to the thing `uuid`; `refusal` is raised for later answers that are errors."""
         from hanami_sdk._socket import Socket

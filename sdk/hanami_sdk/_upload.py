@@ -1,10 +1,10 @@
-"""An upload: announce the sizes, send each part in acknowledged chunks, wait, finish. It knows no dataset format."""
+"""An upload: announce the sizes, send each part in acknowledged chunks, wait, finish. It knows no format."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -21,6 +21,7 @@ from hanami_sdk.hanami_exceptions import (
     InternalServerErrorException,
     NotFoundException,
     UploadException,
+    WaitTimeoutException,
 )
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ UPLOADING, DECODING, READY, REFUSED = "uploading", "decoding", "ready", "refused
 CHUNK = 131_072  # the released clients send 128 KiB, and servers count in such pieces
 UPLOAD_PATH = "/dataset/upload/{}"
 """Path of a format."""
+PROGRESS_PATH = "/dataset/progress"
+"""Path that tells how far the upload of a dataset is."""
 
 Progress = Callable[[int, int], None]
 """Called with the amount done and the total: bytes of an upload, cycles of a task."""
@@ -37,30 +40,39 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Upload:
-    """A dataset that is being uploaded.
+    """A dataset, or another thing that is made of files, while it is being uploaded.
 
     Attributes:
         endpoint: where to.
         path: path of the format.
-        uuid: UUID of the dataset to be.
+        uuid: UUID of the thing to be.
         files: UUID of the file of each part.
+        progress_path: path that tells how far it is.
     """
 
     endpoint: Endpoint
     path: str
     uuid: str
     files: Mapping[str, str]
+    progress_path: str = PROGRESS_PATH
 
     @classmethod
     def announce(
-        cls, endpoint: Endpoint, name: str, format: str, sources: Mapping[str, Source], path: str = UPLOAD_PATH
+        cls,
+        endpoint: Endpoint,
+        name: str,
+        format: str,
+        sources: Mapping[str, Source],
+        path: str = UPLOAD_PATH,
+        progress_path: str = PROGRESS_PATH,
     ) -> Upload:
         """Tell the server name and sizes; it reserves the room. In `path`, `{}` stands for the format."""
         path = path.format(quote(format, safe=""))
         sizes = {f"{part}_data_size": source.size for part, source in sources.items()}
         answer = endpoint.post(path, {"name": name, **sizes})
         try:
-            return cls(endpoint, path, answer["uuid"], {part: answer[f"uuid_{part}_file"] for part in sources})
+            files = {part: answer[f"uuid_{part}_file"] for part in sources}
+            return cls(endpoint, path, answer["uuid"], files, progress_path)
         except KeyError as error:
             raise UploadException(f"the format '{format}' has other parts: the answer lacks {error}") from error
 
@@ -84,9 +96,9 @@ class Upload:
                 if progress is not None:
                     progress(before + position, total)
 
-            send_file(self.endpoint, self.uuid, self.files[part], source, reached)
+            send_file(self.endpoint, self.uuid, self.files[part], source, reached, self.progress_path)
             done += source.size
-        wait_until_complete(self.endpoint, self.uuid)
+        wait_until_complete(self.endpoint, self.uuid, self.progress_path)
 
     def finish(self) -> None:
         """Have the server read the files, and wait until it has, however long that takes.
@@ -119,7 +131,7 @@ class Upload:
         """Return the state of the dataset after a request failed with `error`."""
         while patience.pause():
             with suppress(*_failures()):
-                answer = self.endpoint.get("/dataset/progress", uuid=self.uuid)
+                answer = self.endpoint.get(self.progress_path, uuid=self.uuid)
                 if answer.get("received") is None:  # a server of another make
                     break
                 return _state(answer)
@@ -127,9 +139,9 @@ class Upload:
 
     def _wait(self) -> None:
         patience = Patience(self.endpoint.retry)
-        for pause in pauses(None, f"the decoding of dataset {self.uuid}"):
+        for pause in pauses(None, f"the end of the upload {self.uuid}"):
             try:
-                answer = self.endpoint.get("/dataset/progress", uuid=self.uuid)
+                answer = self.endpoint.get(self.progress_path, uuid=self.uuid)
             except _failures():
                 if not patience.pause():
                     raise
@@ -141,6 +153,19 @@ class Upload:
             if state == READY:
                 return
             time.sleep(pause)
+
+
+@contextmanager
+def given_up_on(kind: type[BaseException], give_up: Callable[[], object]) -> Iterator[None]:
+    """Give an upload up after an error, except one that only tells that the client does not wait any longer."""
+    try:
+        yield
+    except WaitTimeoutException:
+        raise
+    except kind:
+        with suppress(Exception):  # the reason of the failure is what the user must see
+            give_up()
+        raise
 
 
 def _state(progress: Mapping[str, Any]) -> str:
@@ -161,7 +186,14 @@ def send_part(endpoint: Endpoint, uuid: str, file_uuid: str, data: Part) -> None
         send_file(endpoint, uuid, file_uuid, sources["data"], lambda position: None)
 
 
-def send_file(endpoint: Endpoint, uuid: str, file_uuid: str, source: Source, reached: Callable[[int], None]) -> None:
+def send_file(
+    endpoint: Endpoint,
+    uuid: str,
+    file_uuid: str,
+    source: Source,
+    reached: Callable[[int], None],
+    progress_path: str = PROGRESS_PATH,
+) -> None:
     """Send one file. When the connection breaks off, go on with another one behind what the server has.
 
     Args:
@@ -170,6 +202,7 @@ def send_file(endpoint: Endpoint, uuid: str, file_uuid: str, source: Source, rea
         file_uuid: UUID of the file.
         source: what to send.
         reached: called with the position behind each chunk that the server has written.
+        progress_path: path that tells how far the upload is.
 
     Raises:
         ConnectionFailedException: there was no connection for too long, or the server does not tell what it has.
@@ -187,16 +220,17 @@ def send_file(endpoint: Endpoint, uuid: str, file_uuid: str, source: Source, rea
         try:
             return send_source(endpoint, file_uuid, source, advance, position)
         except ConnectionFailedException as error:
-            position = _position_after(error, endpoint, uuid, file_uuid, patience)
+            asked = endpoint, progress_path, uuid
+            position = _position_after(error, *asked, file_uuid, patience)
 
 
 def _position_after(
-    error: ConnectionFailedException, endpoint: Endpoint, uuid: str, file_uuid: str, patience: Patience
+    error: ConnectionFailedException, endpoint: Endpoint, path: str, uuid: str, file_uuid: str, patience: Patience
 ) -> int:
     """Return how much of a file the server has after the connection broke off with `error`."""
     while patience.pause():
         with suppress(*_failures()):
-            received = endpoint.get("/dataset/progress", uuid=uuid).get("received")
+            received = endpoint.get(path, uuid=uuid).get("received")
             if received is None:  # a server of another make
                 break
             return int(item(received, file_uuid))
@@ -244,15 +278,15 @@ def _read(source: Source, position: int, count: int) -> bytes:
     return data
 
 
-def wait_until_complete(endpoint: Endpoint, uuid: str) -> None:
-    """Wait until the server has all bytes of a dataset.
+def wait_until_complete(endpoint: Endpoint, uuid: str, progress_path: str = PROGRESS_PATH) -> None:
+    """Wait until the server has all bytes of a dataset, or of another thing with a path of its own.
 
     Raises:
         NotFoundException: the upload does not exist any more.
         WaitTimeoutException: the files are not complete within the time-out of `endpoint`.
     """
     wait_until(
-        lambda: item(endpoint.get("/dataset/progress", uuid=uuid), "complete") is True,
+        lambda: item(endpoint.get(progress_path, uuid=uuid), "complete") is True,
         endpoint.timeout,
         f"the upload of dataset {uuid}",
     )

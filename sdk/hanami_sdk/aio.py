@@ -204,6 +204,7 @@ class AsyncClient:
     datasets = _coroutine(Client.datasets)
     dataset = _coroutine(Client.dataset)
     delete_dataset = _coroutine(Client.delete_dataset)
+    download_dataset = _coroutine(Client.download_dataset)
     dataset_content = _coroutine(Client.dataset_content)
     check = _coroutine(Client.check)
 
@@ -216,6 +217,9 @@ class AsyncClient:
     restore = _coroutine(Client.restore)
     checkpoints = _coroutine(Client.checkpoints)
     checkpoint = _coroutine(Client.checkpoint)
+    download_checkpoint = _coroutine(Client.download_checkpoint)
+    export = _coroutine(Client.export)
+    upload_checkpoint = _coroutine(Client.upload_checkpoint)
     delete_checkpoint = _coroutine(Client.delete_checkpoint)
     hosts = _coroutine(Client.hosts)
     set_checkpoint_visibility = _coroutine(Client.set_checkpoint_visibility)

@@ -6,9 +6,23 @@ address). They return the body of the answer, JSON, and raise a `HanamiException
 
 from __future__ import annotations
 
-from hanami_sdk import _calls
+import os
+from typing import TYPE_CHECKING
 
-__all__ = ["delete_checkpoint", "get_checkpoint", "list_checkpoints", "set_visibility"]
+from hanami_sdk import _calls, _checkpoints
+
+if TYPE_CHECKING:
+    from hanami_sdk._upload import Progress
+
+__all__ = [
+    "delete_checkpoint",
+    "download_checkpoint",
+    "export_checkpoint",
+    "get_checkpoint",
+    "list_checkpoints",
+    "set_visibility",
+    "upload_checkpoint",
+]
 
 
 def get_checkpoint(token: str, address: str, checkpoint_uuid: str, verify_connection: bool = True) -> bytes:
@@ -82,3 +96,92 @@ def set_visibility(
     """
     body = {"uuid": checkpoint_uuid, "visibility": visibility}
     return _calls.put(token, address, "/checkpoint/visibility", verify_connection, **body)
+
+
+def download_checkpoint(
+    token: str,
+    address: str,
+    checkpoint_uuid: str,
+    path: str | os.PathLike[str],
+    verify_connection: bool = True,
+    *,
+    progress: Progress | None = None,
+) -> None:
+    """Write a checkpoint to a file, which `upload_checkpoint` takes to another server.
+
+    A download goes on where it was when its connection broke off. Until it is whole it lies beside `path`, with
+    `.part` behind its name, and the next call goes on with what a former one has left there.
+
+    Args:
+        token: token.
+        address: address of the server.
+        checkpoint_uuid: UUID of the checkpoint.
+        path: path of the file; a file that is there is replaced.
+        verify_connection: check the certificate.
+        progress: called with the bytes done and the bytes of all.
+
+    Raises:
+        NotFoundException: there is no such checkpoint for this user.
+        ConnectionFailedException: there was no connection for too long.
+        OSError: the file can not be written.
+    """
+    _checkpoints.download(_calls.OneShot(token, address, verify_connection), checkpoint_uuid, path, progress)
+
+
+def export_checkpoint(
+    token: str,
+    address: str,
+    checkpoint_uuid: str,
+    format: str,
+    path: str | os.PathLike[str],
+    verify_connection: bool = True,
+    *,
+    progress: Progress | None = None,
+) -> None:
+    """Write the network of a checkpoint to a file that other programs run.
+
+    Args:
+        token: token.
+        address: address of the server.
+        checkpoint_uuid: UUID of the checkpoint.
+        format: `onnx`, `numpy`, or another that the server has a plugin for.
+        path: path of the file; a file that is there is replaced.
+        verify_connection: check the certificate.
+        progress: called with the bytes done and the bytes of all.
+
+    Raises:
+        BadRequestException: the server does not know the format, or the format can not hold the network.
+        NotFoundException: there is no such checkpoint for this user.
+        OSError: the file can not be written.
+    """
+    _checkpoints.export(_calls.OneShot(token, address, verify_connection), checkpoint_uuid, format, path, progress)
+
+
+def upload_checkpoint(
+    token: str,
+    address: str,
+    name: str,
+    path: str | os.PathLike[str],
+    verify_connection: bool = True,
+    *,
+    progress: Progress | None = None,
+) -> str:
+    """Make a checkpoint of a file that `download_checkpoint` has written, here or on another server.
+
+    Args:
+        token: token.
+        address: address of the server.
+        name: name of the checkpoint.
+        path: path of the file.
+        verify_connection: check the certificate.
+        progress: called with the bytes done and the bytes of all.
+
+    Returns:
+        UUID of the checkpoint.
+
+    Raises:
+        BadRequestException: the file is damaged, of another kind, or its network is none that the server runs.
+        ConflictException: a quota is exhausted.
+        OSError: the file can not be read.
+    """
+    return _checkpoints.upload(_calls.OneShot(token, address, verify_connection), name, path, progress)

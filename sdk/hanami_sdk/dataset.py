@@ -7,10 +7,12 @@ server refuses the request.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from hanami_sdk import _calls
+from hanami_sdk._datasets import download as _download
 from hanami_sdk._direct import in_thread
 from hanami_sdk._sources import open_sources
 from hanami_sdk._upload import Progress, Upload, send_part
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "check_mnist_dataset",
     "delete_dataset",
+    "download_dataset",
     "download_dataset_content",
     "get_dataset",
     "list_datasets",
@@ -310,3 +313,32 @@ def set_visibility(
     """
     body = {"uuid": dataset_uuid, "visibility": visibility}
     return _calls.put(token, address, "/dataset/visibility", verify_connection, **body)
+
+
+def download_dataset(
+    token: str,
+    address: str,
+    dataset_uuid: str,
+    path: str | os.PathLike[str],
+    format: str = "csv",
+    verify_connection: bool = True,
+    *,
+    progress: Progress | None = None,
+) -> None:
+    """Write the table of a dataset, or the result of a request, to a file.
+
+    Args:
+        token: token.
+        address: address of the server.
+        dataset_uuid: UUID of the dataset, or of the request task that made it.
+        path: path of the file; a file that is there is replaced.
+        format: `csv`, `npz`, `npy`, `parquet`, or another that the server has a plugin for.
+        verify_connection: check the certificate.
+        progress: called with the bytes done and 0: how many there will be is not known.
+
+    Raises:
+        BadRequestException: the server does not know the format.
+        NotFoundException: there is no such dataset for this user.
+        OSError: the file can not be written.
+    """
+    _download(_calls.OneShot(token, address, verify_connection), dataset_uuid, path, format, progress)

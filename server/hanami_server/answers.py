@@ -17,7 +17,8 @@ from urllib.parse import quote
 import falcon
 
 from hanami_core.errors import Unavailable, contained
-from hanami_core.http import Api, BoundRoute, Call, Events, File, Page, ServerEvent, Stream
+from hanami_core.http import Api, BoundRoute, Call, Download, Events, File, Page, ServerEvent, Stream
+from hanami_server.ranges import is_known, wanted
 
 __all__ = ["Answers"]
 
@@ -43,9 +44,14 @@ class Answers:
             call.resp.data, call.resp.content_type = result.body, result.content_type
         elif isinstance(result, File):
             _send_file(call.resp, result)
+        elif isinstance(result, Download):
+            self._send_part(call, result, failed)
         elif isinstance(result, Stream):
             parts = self._guarded(result.parts, failed)
             call.resp.content_type = result.content_type
+            _name(call.resp, result.name)
+            if result.tag:
+                call.resp.set_header("ETag", f'"{result.tag}"')
             if result.length is None:
                 call.resp.stream = parts
             else:
@@ -59,6 +65,26 @@ class Answers:
             bound.api.answer(call, bound.route, result)
         if call.req.method == "HEAD":
             _close(call.resp.stream)  # which Falcon neither sends nor closes then
+
+    def _send_part(self, call: Call, download: Download, failed: Failed) -> None:
+        """Send what is asked for of a download: all of it, a part, or nothing, because the client has it already."""
+        response, length = call.resp, download.length
+        response.set_header("ETag", f'"{download.tag}"')
+        response.set_header("Accept-Ranges", "bytes")
+        part = wanted(call.req, length, download.tag)
+        if part is None or is_known(call.req, download.tag):
+            response.status = falcon.HTTP_416 if part is None else falcon.HTTP_304
+            if part is None:
+                response.set_header("Content-Range", f"bytes */{length}")
+            _end(download.done)
+            return
+        response.content_type = download.content_type
+        _name(response, download.name)
+        if len(part) < length:
+            response.status = falcon.HTTP_206
+            response.set_header("Content-Range", f"bytes {part.start}-{part.stop - 1}/{length}")
+        pieces = _Pieces(download, part)
+        response.set_stream(self._guarded(pieces, failed), len(part))
 
     def _guarded(self, parts: Iterable[bytes], failed: Failed, source: object = None) -> _Guarded:
         if not self._free.acquire(blocking=False):
@@ -95,6 +121,39 @@ class _Guarded:
                 _close(self._source)
             finally:
                 self._release()
+
+
+class _Pieces:
+    """A part of a download while it is sent."""
+
+    def __init__(self, download: Download, part: range) -> None:
+        self._done = download.done
+        try:
+            self._pieces = download.read(part.start, part.stop)
+        except BaseException:
+            _end(self._done)
+            raise
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._pieces)
+
+    def close(self) -> None:
+        """End it."""
+        try:
+            _close(self._pieces)
+        finally:
+            _end(self._done)
+
+
+def _end(done: Callable[[], object] | None) -> None:
+    if done is not None:
+        done()
+
+
+def _name(response: falcon.Response, name: str) -> None:
+    """Tell the client what to save an answer as."""
+    if name:
+        response.set_header("Content-Disposition", f"attachment; filename*=UTF-8''{quote(name)}")
 
 
 def _close(source: object) -> None:
@@ -139,8 +198,7 @@ def _finish(file: File) -> None:
     if file.remove:
         with suppress(FileNotFoundError):
             file.path.unlink()
-    if file.done is not None:
-        file.done()
+    _end(file.done)
 
 
 def _send_file(response: falcon.Response, file: File) -> None:
@@ -150,6 +208,5 @@ def _send_file(response: falcon.Response, file: File) -> None:
         _finish(file)
         raise
     response.content_type = file.content_type
-    if file.name:
-        response.set_header("Content-Disposition", f"attachment; filename*=UTF-8''{quote(file.name)}")
+    _name(response, file.name)
     response.set_stream(_Sent(opened, file), os.fstat(opened.fileno()).st_size)

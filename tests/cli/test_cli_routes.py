@@ -16,7 +16,13 @@ API = "/v1.0alpha"
 ELSEWHERE = {
     ("GET", "/auth"): "token check",
     ("GET", "/audit_log"): "logs audit",
+    ("GET", "/checkpoint/export"): "checkpoint export",
+    ("GET", "/checkpoint/file"): "checkpoint download",
+    ("GET", "/checkpoint/progress"): "checkpoint upload",
+    ("POST", "/checkpoint/upload"): "checkpoint upload",
+    ("PUT", "/checkpoint/upload"): "checkpoint upload",
     ("GET", "/dataset/content"): "dataset content",
+    ("GET", "/dataset/file"): "dataset download",
     ("GET", "/dataset/progress"): "dataset create",
     ("POST", "/dataset/upload/csv"): "dataset create",
     ("PUT", "/dataset/upload/csv"): "dataset create",

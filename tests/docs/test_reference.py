@@ -16,7 +16,7 @@ from tests.docs.reading import ROOT, Reader
 
 PAGES = sorted(path.name for path in (ROOT / "docs" / "reference").glob("*.md"))
 INDEX = "docs/reference/README.md"
-BASICS = {"close", "from_environment", "open_socket", "retry", "timeout"}
+BASICS = {"close", "from_environment", "open_socket", "open_stream", "retry", "timeout"}
 """Of a client, what is of no use for a single noun."""
 MODULES = (
     "hanami_token",

@@ -222,11 +222,13 @@ def _handler(server: FakeServer) -> type[BaseHTTPRequestHandler]:
         def reply(self, answer: Answer) -> None:
             content = _encoded(answer.body)
             self.send_response(answer.status)
-            for name, value in answer.headers.items():
+            headers = {"Content-Length": str(len(content)), **answer.headers}
+            for name, value in headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
+            if headers["Content-Length"] != str(len(content)):  # the connection breaks off
+                self.close_connection = True
 
         def handle(self) -> None:
             # A client that goes away is part of the tests and no error of the server.

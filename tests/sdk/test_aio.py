@@ -16,7 +16,7 @@ from hanami_sdk.aio import AsyncClient
 from .fake_server import TRAIN_ACK, TRAIN_DONE, Answer, FakeServer, Request
 from .test_direct import FLUSH, modes
 
-NOT_MIRRORED = {"address", "from_environment", "open_socket", "retry", "timeout"}
+NOT_MIRRORED = {"address", "from_environment", "open_socket", "open_stream", "retry", "timeout"}
 
 
 def run(server: FakeServer, story: Any) -> Any:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 
-from hanami_sdk import Client
+from hanami_sdk import Client, NotFoundException
+from hanami_sdk._download import Download
 from tests.whole import Whole
 
 API = "/v1.0alpha"
@@ -64,6 +66,10 @@ class Recorder(Client):
     def open_socket(self, *_: Any) -> Any:
         return _Socket()
 
+    def open_stream(self, path: str, headers: Mapping[str, str], **query: object) -> Any:
+        self.sent.setdefault(("GET", API + path), set()).update(query)
+        raise NotFoundException
+
 
 class _Socket:
     """A websocket that takes everything."""
@@ -79,6 +85,24 @@ class _Socket:
 
 
 LINKS = {"x": ("d", "x")}
+
+
+def nothing(download: Callable[..., object], *what: str) -> None:
+    """Begin a download that brings nothing."""
+    with tempfile.TemporaryDirectory() as directory, pytest.raises(NotFoundException):
+        download(*what, f"{directory}/file")
+
+
+def rest_of_dataset(client: Client) -> None:
+    """Go on with a download that broke off after seven bytes."""
+    with pytest.raises(NotFoundException):
+        Download(client, "/dataset/file", {"uuid": "d", "format": "csv"}, skips=True).ask(7, "a tag")
+
+
+def upload_checkpoint(client: Client) -> None:
+    with tempfile.NamedTemporaryFile() as file:
+        client.upload_checkpoint(file.name, "from elsewhere")
+
 
 CALLS: dict[str, Callable[[Client], Any]] = {
     "add_to_project": lambda client: client.add_to_project("ada_", "proj", "member", is_project_admin=True),
@@ -104,8 +128,11 @@ CALLS: dict[str, Callable[[Client], Any]] = {
     "delete_project": lambda client: client.delete_project("proj"),
     "delete_task": lambda client: client.delete_task("t", "c"),
     "delete_user": lambda client: client.delete_user("ada_"),
+    "download_checkpoint": lambda client: nothing(client.download_checkpoint, "p"),
+    "download_dataset": lambda client: (nothing(client.download_dataset, "d"), rest_of_dataset(client)),
     "direct": lambda client: client.direct("c").__enter__(),
     "error_log": lambda client: client.error_log(1, "ada_"),
+    "export": lambda client: nothing(client.export, "p", "onnx"),
     "get": lambda client: None,
     "hosts": lambda client: client.hosts(),
     "identity": lambda client: client.identity(),
@@ -113,6 +140,7 @@ CALLS: dict[str, Callable[[Client], Any]] = {
     "may_call": lambda client: client.may_call("PUT", "/token"),
     "memberships": lambda client: client.memberships("ada_"),
     "open_socket": lambda client: None,
+    "open_stream": lambda client: None,
     "post": lambda client: None,
     "power_consumption": lambda client: client.power_consumption(),
     "project": lambda client: client.project("proj"),
@@ -149,6 +177,7 @@ CALLS: dict[str, Callable[[Client], Any]] = {
     "temperature": lambda client: client.temperature(),
     "threading": lambda client: client.threading(),
     "train": lambda client: client.train("c", LINKS, LINKS, time_length=2),
+    "upload_checkpoint": upload_checkpoint,
     "upload": lambda client: client.upload("numbers", "csv", {"input": b"1"}),
     "upload_csv": lambda client: client.upload_csv("numbers", b"1"),
     "upload_mnist": lambda client: client.upload_mnist("digits", b"1", b"1"),

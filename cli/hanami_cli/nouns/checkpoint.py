@@ -5,10 +5,14 @@ Owns the commands for checkpoints. Must not know the wire, which is the SDK's.
 
 from __future__ import annotations
 
+from functools import partial
+
 from hanami_cli.arguments import COMMON_OPTIONS, Arguments
 from hanami_cli.connection import Connection
+from hanami_cli.files import check_readable
 from hanami_cli.names import uuid_of
 from hanami_cli.nouns import run_noun
+from hanami_cli.progress import progress
 from hanami_cli.views import Listing, Message, Record, View
 from hanami_sdk import checkpoint
 
@@ -22,12 +26,19 @@ Usage:
     hanamictl checkpoint list [options]
     hanamictl checkpoint delete CHECKPOINT [options]
     hanamictl checkpoint visibility CHECKPOINT VISIBILITY [options]
+    hanamictl checkpoint download CHECKPOINT PATH [options]
+    hanamictl checkpoint upload PATH NAME [options]
+    hanamictl checkpoint export CHECKPOINT FORMAT PATH [options]
 
+FORMAT is onnx, numpy (a zip file with a module of Python), or another that the server has a plugin for.
+PATH is a local file. What was downloaded is uploaded to any server; a download that was broken off goes on.
 CHECKPOINT is a UUID, or a name that only one checkpoint has.
 VISIBILITY is private (only the owner and admins see it), shared (all in its project) or public (everybody).
 {COMMON_OPTIONS}
 Examples:
     hanamictl checkpoint list
+    hanamictl checkpoint download summer summer.hanami
+    hanamictl checkpoint export summer onnx summer.onnx
     hanamictl checkpoint delete 84eaae8e-aeae-4db4-840e-ca38f4461ec7
 """
 
@@ -36,7 +47,16 @@ FIELDS = ("uuid", "name", "visibility", "owner_id", "project_id", "created_at")
 
 def run(argv: list[str]) -> int:
     """Run one command line for the noun `checkpoint`."""
-    return run_noun(HELP, {"get": _get, "list": _list, "delete": _delete, "visibility": _visibility}, argv)
+    actions = {
+        "get": _get,
+        "list": _list,
+        "delete": _delete,
+        "visibility": _visibility,
+        "download": _download,
+        "upload": _upload,
+        "export": _export,
+    }
+    return run_noun(HELP, actions, argv)
 
 
 def _get(connection: Connection, arguments: Arguments) -> View:
@@ -57,3 +77,26 @@ def _delete(connection: Connection, arguments: Arguments) -> View:
 def _visibility(connection: Connection, arguments: Arguments) -> View:
     uuid = uuid_of(connection, "checkpoint", arguments.text("CHECKPOINT"))
     return Record(connection.ask(checkpoint.set_visibility, uuid, arguments.text("VISIBILITY")), FIELDS)
+
+
+def _download(connection: Connection, arguments: Arguments) -> View:
+    given, path = arguments.text("CHECKPOINT"), arguments.text("PATH")
+    uuid = uuid_of(connection, "checkpoint", given)
+    with connection.client() as client, progress(lines=False) as report:
+        client.download_checkpoint(uuid, path, partial(report, "downloading"))
+    return Message(f"successfully downloaded checkpoint '{given}' to {path}")
+
+
+def _upload(connection: Connection, arguments: Arguments) -> View:
+    path = check_readable(arguments.text("PATH"))
+    with connection.client() as client, progress(lines=False) as report:
+        uuid = client.upload_checkpoint(path, arguments.text("NAME"), partial(report, "uploading")).uuid
+    return Record(connection.ask(checkpoint.get_checkpoint, uuid), FIELDS)
+
+
+def _export(connection: Connection, arguments: Arguments) -> View:
+    given, path = arguments.text("CHECKPOINT"), arguments.text("PATH")
+    uuid = uuid_of(connection, "checkpoint", given)
+    with connection.client() as client, progress(lines=False) as report:
+        client.export(uuid, arguments.text("FORMAT"), path, partial(report, "downloading"))
+    return Message(f"successfully exported checkpoint '{given}' to {path}")

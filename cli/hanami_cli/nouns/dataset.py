@@ -35,10 +35,12 @@ Usage:
     hanamictl dataset check DATASET -r DATASET [options]
     hanamictl dataset visibility DATASET VISIBILITY [options]
     hanamictl dataset content DATASET -c COLUMN -n COUNT [-o COUNT] [options]
+    hanamictl dataset download DATASET PATH [-f FORMAT] [options]
 
 DATASET is a UUID, or a name that only one dataset has.
 VISIBILITY is private (only the owner and admins see it), shared (all in its project) or public (everybody).
-FORMAT is mnist (takes -i and -l, files may end in .gz), csv (takes -i), or another that the server has a plugin for.
+FORMAT is mnist (takes -i and -l, files may end in .gz), csv (takes -i), or another that the server has a plugin for;
+of a download csv, npz, npy, parquet, or another.
 
 Options:
     -i PATH, --input PATH                           file with the input
@@ -48,10 +50,12 @@ Options:
     -c COLUMN, --column COLUMN                      name of the column
     -n COUNT, --rows COUNT                          number of rows
     -o COUNT, --offset COUNT                        number of the first row [default: 0]
+    -f FORMAT, --format FORMAT                      format of the file [default: csv]
 {COMMON_OPTIONS}
 Examples:
     hanamictl dataset create mnist -i train-images-idx3-ubyte.gz -l train-labels-idx1-ubyte.gz digits
     hanamictl dataset check -r 6f2bbcd2-7081-4b08-ae1d-16e6cd6f54c4 d40c0c06-bd28-49a4-b872-6a70c4750bb9
+    hanamictl dataset download exam exam.parquet -f parquet
     hanamictl dataset content -c guess -o 100 -n 10 exam --output csv
 """
 
@@ -80,6 +84,7 @@ def run(argv: list[str]) -> int:
         "check": _check,
         "content": _content,
         "visibility": _visibility,
+        "download": _download,
     }
     return run_noun(HELP, actions, argv)
 
@@ -143,6 +148,13 @@ def _content(connection: Connection, arguments: Arguments) -> View:
     uuid, column = _dataset(connection, arguments), arguments.text("--column")
     answer = connection.ask(dataset.download_dataset_content, uuid, column, rows, offset)
     return Content.from_answer(answer, offset)
+
+
+def _download(connection: Connection, arguments: Arguments) -> View:
+    uuid, path = _dataset(connection, arguments), arguments.text("PATH")
+    with connection.client() as client, progress(lines=False) as report:
+        client.download_dataset(uuid, path, arguments.text("--format"), partial(report, "downloading"))
+    return Message(f"successfully downloaded dataset '{arguments.text('DATASET')}' to {path}")
 
 
 def _dataset(connection: Connection, arguments: Arguments, name: str = "DATASET") -> str:

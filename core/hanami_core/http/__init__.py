@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hanami_core.http.api import Api, ApiDescription, SocketOpening
-from hanami_core.http.call import Call, Empty, Events, File, Page, ServerEvent, Stream
+from hanami_core.http.call import Call, Download, Empty, Events, File, Page, ServerEvent, Stream
 from hanami_core.http.fields import Body, expect_digest, raw_target
 from hanami_core.http.lists import MOST_ROWS, Listing, Paging, Table, listing, paged, table
 from hanami_core.http.route import METHODS, NATIVE, SAFE_METHODS, Handler, Route
@@ -19,6 +19,7 @@ __all__ = [
     "Body",
     "BoundRoute",
     "Call",
+    "Download",
     "Empty",
     "Events",
     "File",

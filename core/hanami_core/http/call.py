@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from hanami_core.runtime import Runtime
 
-__all__ = ["Call", "Empty", "Events", "File", "Page", "ServerEvent", "Stream"]
+__all__ = ["Call", "Download", "Empty", "Events", "File", "Page", "ServerEvent", "Stream"]
 
 M = TypeVar("M", bound=Record)
 
@@ -104,16 +104,40 @@ class File:
 
 
 @dataclass(frozen=True)
+class Download:
+    """An answer of which clients may ask for parts, so that one whose connection broke off goes on where it was.
+
+    Attributes:
+        length: size of the whole in bytes.
+        tag: name of the content: equal tags, equal bytes, whatever has happened between two requests.
+        read: returns the bytes of a half-open range, piece by piece; what it returns is closed if it can be.
+        content_type: media type.
+        name: what a client saves it as.
+        done: called in the end, whatever became of it: it may release a lease.
+    """
+
+    length: int
+    tag: str
+    read: Callable[[int, int], Iterable[bytes]]
+    content_type: str = "application/octet-stream"
+    name: str = ""
+    done: Callable[[], object] | None = None
+
+
+@dataclass(frozen=True)
 class Stream:
     """An answer that is made while it is sent.
 
     `parts` is iterated in the thread of the request and closed if it can be. `length` is the size in bytes, if it is
-    known before. If `parts` raises, the connection breaks off, so that no client takes a part for the whole.
+    known before. If `parts` raises, the connection breaks off, so that no client takes a part for the whole. `name` is
+    what a client saves it as, `tag` names the content, as that of a `Download` does.
     """
 
     parts: Iterable[bytes]
     content_type: str = "application/octet-stream"
     length: int | None = None
+    name: str = ""
+    tag: str = ""
 
 
 @dataclass(frozen=True)

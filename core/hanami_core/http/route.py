@@ -11,7 +11,7 @@ import msgspec
 
 from hanami_core.access import Verb
 from hanami_core.errors import PluginError
-from hanami_core.http.call import Call, Events, File, Page, Stream
+from hanami_core.http.call import Call, Download, Events, File, Page, Stream
 from hanami_core.http.paths import is_template
 
 __all__ = ["METHODS", "NATIVE", "SAFE_METHODS", "Handler", "Route"]
@@ -39,8 +39,8 @@ class Route:
         action: ``noun.verb``; what rules refer to.
         request: struct of the fields; None for a handler that reads Falcon's request itself.
         response: struct or other type of the answer, for documentation and checks, or a union if there are several
-            kinds of answers; `Page`, `File`, `Stream` or `Events` for what no Api renders; None for an answer without
-            content.
+            kinds of answers; `Page`, `File`, `Download`, `Stream` or `Events` for what no Api renders; None for an
+            answer without content.
         handler: called as ``handler(call, request)``; returns a struct, a mapping or an instance of `response`. The
             first line of its docstring is the summary of the route.
         roles: roles that may use the route where no policy file decides.
@@ -105,7 +105,7 @@ class Route:
         return is_struct and bool(self.request.__struct_config__.forbid_unknown_fields)
 
     def _can_be_keyed(self) -> bool:
-        plain = self.response not in (Page, File, Stream, Events)
+        plain = self.response not in (Page, File, Download, Stream, Events)
         return self.method not in SAFE_METHODS and not self.anonymous and self.request is not None and plain
 
     @property

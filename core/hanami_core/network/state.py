@@ -61,13 +61,19 @@ class NetworkState:
         Raises:
             CorruptFile: if the file is not a network of a version that this code knows.
         """
-        arrays, metadata = tensorfile.read(file)
+        head = cls.read_head(file)
+        return cls(head, tensorfile.read(file)[0])
+
+    @staticmethod
+    def read_head(file: BinaryIO) -> StateHead:
+        """Read what describes a state written by `write`, and nothing else of it; raises what `read` raises."""
+        _, metadata = tensorfile.read_header(file)
         if metadata.get("kind") != "network":
             raise CorruptFile("the file does not hold a network")
         try:
             head = msgspec.json.decode(metadata.get("head", ""), type=StateHead)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, RecursionError) as error:
             raise CorruptFile(f"the network's head is broken: {error}") from error
         if head.version != STATE_VERSION:
             raise CorruptFile(f"network version {head.version} is unknown, this server reads version {STATE_VERSION}")
-        return cls(head, arrays)
+        return head

@@ -129,6 +129,7 @@ class Template(msgspec.Struct, frozen=True, forbid_unknown_fields=True, cache_ha
         """Raise `TemplateError` for the first rule that the template breaks."""
         _check_settings(self.settings)
         _check_positions(self.hexagons)
+        _check_places(self)
         _check_interfaces(self)
         _check_axons(self)
 
@@ -180,6 +181,14 @@ def _check_positions(hexagons: tuple[Position, ...]) -> None:
         if any(not 0 <= value < COORDINATE_LIMIT for value in position):
             raise TemplateError(f"hexagon {position}: coordinates must be between 0 and {COORDINATE_LIMIT - 1}")
         seen.add(position)
+
+
+def _check_places(template: Template) -> None:
+    used = [item.hexagon for item in template.inputs] + [item.hexagon for item in template.outputs]
+    used += [place for axon in template.axons for place in (axon.source, axon.target)]
+    for place in used:
+        if not 0 <= place < len(template.hexagons):
+            raise TemplateError(f"there is no hexagon with the number {place}")
 
 
 def _check_interfaces(template: Template) -> None:

@@ -36,7 +36,7 @@ import pytest
 
 from hanami_core.access import ANY_ROLE
 from hanami_core.errors import BadRequest, Forbidden, TooLarge, Unauthorized
-from hanami_core.http import BoundRoute, Events, File, Page, Route, Stream
+from hanami_core.http import BoundRoute, Download, Events, File, Page, Route, Stream
 from hanami_core.plugin_host import EntryPoint
 from hanami_core.runtime import Runtime
 from hanami_core.testing.apps import App
@@ -67,7 +67,7 @@ Example = Call | Callable[[], Call]
 """Fields of a good call, those of the path included; a body for a handler that reads it itself; or what makes them."""
 
 SURPLUS = "no_such_field"
-RAW = (Page, File, Stream, Events)
+RAW = (Page, File, Download, Stream, Events)
 BODIES = ("POST", "PUT", "PATCH")
 _PARAMETER = re.compile(r"\{([a-z_]+)(?::([a-z]+)[^}]*)?\}")
 _FITTING = {"": "word", "path": "a/word", "int": "7", "float": "1.5", "uuid": "00000000-0000-4000-8000-000000000000"}

@@ -164,6 +164,7 @@ DATASETS = {
 }
 
 CLUSTERS = {
+    "checkpoint_finalised_elsewhere": "Checkpoint with uuid '{uuid}' is finalised by another request",
     "checkpoint_missing": "Checkpoint with uuid '{uuid}' not found",
     "cluster_exists": "Cluster with name '{name}' already exist.",
     "cluster_in_direct_mode": "Cluster with uuid '{uuid}' is in direct mode, switch it to task mode first",
@@ -256,5 +257,15 @@ NETWORKS = {
     "values_too_far_apart": "input '{interface}' has values that are too far apart: {low} and {high}",
 }
 
-FEATURES = DATASETS | CLUSTERS | TASKS | PREDICTIONS | FRAMES | NETWORKS
+EXPORTS = {
+    "export_impossible": "This can not be exported as '{format}': {reason}",
+    "export_needs_library": (
+        "The server lacks the library '{library}', which an admin installs: pip install 'hanami[{extra}]'"
+    ),
+    "export_unknown": "There is no export '{format}', known are: {known}",
+    "exports_exhausted": "Another network is being exported, try again in {retry_after} seconds",
+    "network_without_formula": "The network can not be exported: {reason}",
+}
+
+FEATURES = EXPORTS | DATASETS | CLUSTERS | TASKS | PREDICTIONS | FRAMES | NETWORKS
 SENTENCES = REQUESTS | FIELDS | IDENTITY | USERS | PROJECTS | QUOTAS | LOGS | HOSTS | MACHINE | OPENAPI | FEATURES

@@ -1,4 +1,4 @@
-"""Table of checkpoints."""
+"""Tables of checkpoints, and of those that are on their way here as files."""
 
 from __future__ import annotations
 
@@ -7,14 +7,31 @@ import peewee
 from hanami_core.storage.blobs import bytes_of
 from hanami_core.storage.database import BlobField, OwnedRecord
 
+UPLOADING, IMPORTING, REFUSED = "uploading", "importing", "refused"
+
+RESOURCE = "checkpoints"
+
 
 class Checkpoint(OwnedRecord):
     """A saved state."""
 
-    resource = "checkpoints"
+    resource = RESOURCE
     blob = BlobField(remedy="delete it, what was saved is lost")
 
     @classmethod
     def bytes_held(cls, mine: peewee.Expression) -> int:
         """Return the size of the saved states."""
         return bytes_of(cls.active().where(mine), cls.blob)
+
+
+class Arrival(OwnedRecord):
+    """A checkpoint that is uploaded; the row goes when there is a `Checkpoint` of its uuid, or the upload is given up.
+
+    `state` goes from `uploading` to `importing`, and to `refused` if the file is no good; `error` then tells why, and
+    the upload may be finalised again. `importing` is the task that looks at the file, or did last.
+    """
+
+    resource = RESOURCE
+    state = peewee.CharField(10, default=UPLOADING)
+    error = peewee.TextField(default="")
+    importing = peewee.CharField(36, null=True)

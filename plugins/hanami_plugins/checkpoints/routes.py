@@ -10,7 +10,7 @@ from hanami_core.http import Call, Empty, Listing, Paging, Route, listing
 from hanami_core.http.sharing import OwnedAnswer, owned_answer, visibility_route
 from hanami_core.ids import Name, Uuid
 from hanami_core.queue import OPEN, Task
-from hanami_plugins.checkpoints import service
+from hanami_plugins.checkpoints import service, transfers
 from hanami_plugins.checkpoints.models import Checkpoint
 from hanami_plugins.checkpoints.service import MISSING
 
@@ -70,6 +70,7 @@ def routes() -> list[Route]:
         Route("DELETE", PREFIX, "checkpoints.delete", ByUuid, Empty, delete),
         Route("GET", f"{PREFIX}/all", "checkpoints.list", Paging, Listing, list_all),
         visibility_route(PREFIX, "checkpoints", Checkpoint, MISSING),
+        *transfers.routes(),
     ]
 
 
@@ -95,7 +96,7 @@ def get(call: Call, request: ByUuid) -> dict[str, Any]:
 
 
 def delete(call: Call, request: ByUuid) -> Empty:
-    """Delete a checkpoint."""
+    """Delete a checkpoint, or give up its upload."""
     service.delete_checkpoint(call.runtime, call.access, request.uuid)
     return Empty()
 

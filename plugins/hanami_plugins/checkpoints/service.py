@@ -15,6 +15,7 @@ from hanami_core.runtime import Runtime
 from hanami_core.sharing import Visibility
 from hanami_core.sharing import set_visibility as share
 from hanami_core.storage.database import atomic
+from hanami_plugins.checkpoints.arrivals import MISSING, give_up
 from hanami_plugins.checkpoints.kinds import Restore, Save, claims_of
 from hanami_plugins.checkpoints.models import Checkpoint
 from hanami_plugins.clusters import SETTLE_SECONDS, Cluster, get_cluster, template_of
@@ -28,8 +29,6 @@ __all__ = [
     "save",
     "set_visibility",
 ]
-
-MISSING = "checkpoint_missing"
 
 
 def save(runtime: Runtime, access: Access, cluster: str, name: str) -> Task:
@@ -117,13 +116,17 @@ def set_visibility(access: Access, uuid: str, visibility: Visibility) -> Checkpo
 
 
 def delete_checkpoint(runtime: Runtime, access: Access, uuid: str) -> None:
-    """Delete a checkpoint. Restores that wait keep its state.
+    """Delete a checkpoint, or give up its upload. Restores that wait keep its state.
 
     Raises:
         NotFound: if there is none that the actor may delete, or somebody else has deleted it meanwhile.
     """
     missing = "deleted_checkpoint_missing"
-    checkpoint = access.get(Checkpoint, uuid, missing, "write")
+    try:
+        checkpoint = access.get(Checkpoint, uuid, missing, "write")
+    except NotFound:
+        give_up(runtime, access, uuid, missing)
+        return
     with atomic():
         if not checkpoint.mark_deleted():
             raise NotFound(missing, uuid=uuid)

@@ -17,6 +17,7 @@ from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
 from hanami_core.storage.database import Record
 from hanami_plugins.datasets import decode, routes, service
+from hanami_plugins.datasets.downloads import TableFile, open_file
 from hanami_plugins.datasets.models import DECODING, REFUSED, Dataset
 from hanami_plugins.datasets.service import (
     RESULT,
@@ -47,6 +48,7 @@ __all__ = [
     "Dataset",
     "DecodingFailed",
     "Description",
+    "TableFile",
     "UploadProgress",
     "add_result",
     "check",
@@ -57,6 +59,7 @@ __all__ = [
     "finalise_dataset",
     "get_dataset",
     "list_datasets",
+    "open_file",
     "open_table",
     "results",
     "seal_result",

@@ -11,12 +11,12 @@ from msgspec import Meta
 from hanami_core.clock import Moment
 from hanami_core.datasets import DatasetFormat
 from hanami_core.errors import PluginError
-from hanami_core.http import Call, Empty, Listing, Paging, Route, listing
+from hanami_core.http import Call, Empty, Listing, Paging, Route, Stream, listing
 from hanami_core.http.sharing import OwnedAnswer, owned_answer, visibility_route
 from hanami_core.ids import Name, Uuid
 from hanami_core.plugin_host import Contribution
 from hanami_core.runtime import Runtime
-from hanami_plugins.datasets import service
+from hanami_plugins.datasets import downloads, service
 from hanami_plugins.datasets.models import DECODING, REFUSED, Dataset
 from hanami_plugins.datasets.service import MISSING
 
@@ -47,6 +47,14 @@ class Content(msgspec.Struct, forbid_unknown_fields=True):
     column_name: Annotated[str, Meta(min_length=1, max_length=254)]
     row_offset: Annotated[int, Meta(ge=0, le=1_000_000_000)] = 0
     number_of_rows: Annotated[int, Meta(ge=1, le=MAX_EXCERPT)] = 1
+
+
+class FileOfDataset(msgspec.Struct, forbid_unknown_fields=True):
+    """A dataset, the format that its table is wanted in, and how many bytes of that are to be left out."""
+
+    uuid: Uuid
+    format: Annotated[str, Meta(min_length=1, max_length=32)] = "csv"
+    offset: Annotated[int, Meta(ge=0, le=1 << 50)] = 0
 
 
 class DatasetAnswer(msgspec.Struct):
@@ -109,6 +117,7 @@ def routes(runtime: Runtime) -> list[Route]:
         Route("GET", f"{PREFIX}/progress", "datasets.progress", ByUuid, Progress, progress),
         Route("GET", f"{PREFIX}/check", "datasets.check", Check, Accuracy, check),
         Route("GET", f"{PREFIX}/content", "datasets.content", Content, Data, content),
+        Route("GET", f"{PREFIX}/file", "datasets.download", FileOfDataset, Stream, download),
         visibility_route(PREFIX, "datasets", Dataset, MISSING),
     ]
     for contribution in runtime.formats.contributions().values():
@@ -213,3 +222,13 @@ def content(call: Call, request: Content) -> Data:
     return Data(
         service.content(call.runtime, call.access, request.uuid, request.column_name, offset=offset, count=count)
     )
+
+
+def download(call: Call, request: FileOfDataset) -> Stream:
+    """Return the table of a dataset or result as a file, which is made while it is sent.
+
+    Which formats there are depends on the plugins of the server. A client whose connection broke off asks for the rest
+    with `offset`, and compares the `ETag`, which names the content.
+    """
+    file = downloads.open_file(call.runtime, call.access, request.uuid, request.format, request.offset)
+    return Stream(file, file.kind.media_type, name=file.name + file.kind.ending, tag=file.tag)

@@ -8,9 +8,11 @@ from hanami_core.compute import ComputeHost, LiveNetwork
 from hanami_core.errors import CorruptFile, TemplateError
 from hanami_core.network import NetworkState, Template, Topology
 from hanami_core.network.bits import members
+from hanami_core.network.formula import Formula
 from hanami_plugins.host_numba import footprint, memory
 from hanami_plugins.host_numba.deep import graph
 from hanami_plugins.host_numba.deep import memory as deep
+from hanami_plugins.host_numba.formula import formula_of
 from hanami_plugins.host_numba.host import team_of
 from hanami_plugins.host_numba.settings import SectionSettings
 
@@ -63,17 +65,31 @@ class SectionRules:
         Raises:
             CorruptFile: if sizes or index ranges of the arrays contradict the head.
         """
-        _check_settings(state)
+        self.check(state)
         if graph.is_deep(state.head.template):
-            deep.check(state)
             team = team_of(host, "deep")
             from hanami_plugins.host_numba.deep.live import DeepNetwork
 
             return DeepNetwork(state, team)
-        memory.check(state)
         from hanami_plugins.host_numba.live import SectionNetwork
 
         return SectionNetwork(state, team_of(host))
+
+    def check(self, state: NetworkState) -> None:
+        """Raise `CorruptFile` if sizes or index ranges of the arrays contradict the head."""
+        _check_settings(state)
+        if graph.is_deep(state.head.template):
+            deep.check(state)
+        else:
+            memory.check(state)
+
+    def formula(self, state: NetworkState) -> Formula:
+        """Return what a network answers.
+
+        Raises:
+            Unprocessable: if it answers from rounded weights.
+        """
+        return formula_of(state)
 
 
 def _check_settings(state: NetworkState) -> None:

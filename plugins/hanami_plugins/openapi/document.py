@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from hanami_core.http import Api, BoundRoute, Events, File, Page, Route, Stream
+from hanami_core.http import Api, BoundRoute, Download, Events, File, Page, Route, Stream
 from hanami_core.http.keyed import HEADER, LONGEST
 from hanami_core.http.paths import parameters, without_converters
 
@@ -26,6 +26,7 @@ BODIES = ("POST", "PUT", "PATCH")
 RAW: dict[Any, str] = {
     Page: "text/html",
     File: "application/octet-stream",
+    Download: "application/octet-stream",
     Stream: "application/octet-stream",
     Events: "text/event-stream",
 }

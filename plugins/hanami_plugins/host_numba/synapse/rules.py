@@ -43,10 +43,14 @@ class SynapseRules:
         Raises:
             CorruptFile: if sizes or index ranges of the arrays contradict the head.
         """
-        checks.check(state)
+        self.check(state)
         from hanami_plugins.host_numba.synapse import warm
         from hanami_plugins.host_numba.synapse.live import SynapseNetwork
 
         team = team_of(host, self.name)
         warm.up()
         return SynapseNetwork(state, team)
+
+    def check(self, state: NetworkState) -> None:
+        """Raise `CorruptFile` if sizes or index ranges of the arrays contradict the head."""
+        checks.check(state)

@@ -1,0 +1,81 @@
+"""Kinds of files that networks and tables leave a server as.
+
+Plugins bring them with the hooks ``hanami_network_exports`` and ``hanami_table_exports``; which there are is not known.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from hanami_core.datasets import Table
+from hanami_core.errors import BadRequest, PluginError, Unprocessable
+from hanami_core.network.formula import Formula
+
+__all__ = ["Export", "NetworkExport", "TableExport", "chosen", "library"]
+
+T = TypeVar("T")
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
+
+
+@dataclass(frozen=True)
+class Export(Generic[T]):
+    """A kind of file.
+
+    Attributes:
+        name: what a request names it by: lower-case letters, digits and underscores.
+        media_type: of the file.
+        ending: of the file's name, with its dot.
+        parts: returns the bytes of the file, piece by piece, so that one of a big table never lies in memory as a
+            whole. The same thing always gives the same bytes.
+
+    Raises:
+        PluginError: if the name can not be one.
+    """
+
+    name: str
+    media_type: str
+    ending: str
+    parts: Callable[[T], Iterable[bytes]]
+
+    def __post_init__(self) -> None:
+        """Refuse a name that no request can spell."""
+        if not _NAME.fullmatch(self.name):
+            raise PluginError(f"an export is named by small letters, digits and '_', not {self.name!r}")
+
+
+NetworkExport = Export[Formula]
+"""Makes a file of what a network computes. `parts` raises `Unprocessable` for what the file can not hold."""
+TableExport = Export[Table]
+"""Makes a file of a table. `parts` raises `Unprocessable`, before its first piece, for what the file can not hold."""
+
+
+def chosen(exports: Mapping[str, Export[T]], name: str) -> Export[T]:
+    """Return the export that a request names.
+
+    Raises:
+        BadRequest: if no plugin brings it.
+    """
+    if name not in exports:
+        raise BadRequest("export_unknown", format=name, known=", ".join(sorted(exports)) or "none")
+    return exports[name]
+
+
+def library(name: str, extra: str) -> Any:
+    """Return a module that only an export needs.
+
+    Args:
+        name: import name.
+        extra: extra of the distribution with which an operator installs it.
+
+    Raises:
+        Unprocessable: if it is not installed.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise Unprocessable("export_needs_library", library=name.partition(".")[0], extra=extra) from error

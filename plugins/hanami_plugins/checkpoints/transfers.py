@@ -1,0 +1,127 @@
+"""Native routes that take checkpoints to other servers and programs. Those of an upload look like those of datasets."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from hanami_core.http import Call, Download, Route
+from hanami_core.http.sharing import OwnedAnswer, owned_answer
+from hanami_core.ids import Name, Uuid
+from hanami_plugins.checkpoints import arrivals, downloads, exporting
+from hanami_plugins.checkpoints.models import IMPORTING, REFUSED
+from hanami_plugins.checkpoints.portable import ENDING, MEDIA_TYPE
+
+PREFIX = "/checkpoint"
+DECODING = "decoding"
+"""What a client is told while a file is looked at; the word that it knows from datasets."""
+
+
+class FileOf(msgspec.Struct, forbid_unknown_fields=True):
+    """A checkpoint by its uuid."""
+
+    uuid: Uuid
+
+
+class ExportOf(msgspec.Struct, forbid_unknown_fields=True):
+    """A checkpoint by its uuid, and the format that it is wanted in."""
+
+    uuid: Uuid
+    format: Annotated[str, Meta(min_length=1, max_length=32)]
+
+
+class AnnounceCheckpoint(msgspec.Struct, forbid_unknown_fields=True):
+    """Name of the checkpoint to be, and the size of its file in bytes."""
+
+    name: Name
+    input_data_size: Annotated[int, Meta(ge=1)]
+
+
+class CheckpointUpload(OwnedAnswer):
+    """A checkpoint to be, and the uuid of its file, which is sent over a websocket."""
+
+    uuid_input_file: str
+
+
+class FinishCheckpoint(msgspec.Struct, forbid_unknown_fields=True):
+    """The checkpoint to be and its file."""
+
+    uuid: Uuid
+    uuid_input_file: Uuid
+
+
+class FinishedCheckpoint(msgspec.Struct):
+    """A checkpoint's uuid. While its file is being looked at, `state` is ``decoding``; otherwise it is missing."""
+
+    uuid: str
+    state: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class UploadProgress(msgspec.Struct):
+    """How far an upload is; the fields are those of the progress of datasets."""
+
+    complete: bool
+    received: dict[str, int]
+    uuid: str
+    state: str | msgspec.UnsetType = msgspec.UNSET
+    percentage: float | msgspec.UnsetType = msgspec.UNSET
+    error: str | msgspec.UnsetType = msgspec.UNSET
+
+
+def routes() -> list[Route]:
+    """Return all routes."""
+    upload = f"{PREFIX}/upload"
+    return [
+        Route("GET", f"{PREFIX}/file", "checkpoints.download", FileOf, Download, download),
+        Route("GET", f"{PREFIX}/export", "checkpoints.export", ExportOf, Download, export),
+        Route("POST", upload, "checkpoints.create", AnnounceCheckpoint, CheckpointUpload, announce, keyed=True),
+        Route("PUT", upload, "checkpoints.finalise", FinishCheckpoint, FinishedCheckpoint, finish),
+        Route("GET", f"{PREFIX}/progress", "checkpoints.progress", FileOf, UploadProgress, progress),
+    ]
+
+
+def download(call: Call, request: FileOf) -> Download:
+    """Return a checkpoint as a file that other servers take.
+
+    A client whose connection broke off asks for the rest with `Range` and `If-Range`: `ETag` names the content.
+    """
+    file = downloads.open_file(call.runtime, call.access, request.uuid)
+    return Download(file.length, file.tag, file.read, MEDIA_TYPE, file.name + ENDING, file.close)
+
+
+def export(call: Call, request: ExportOf) -> Download:
+    """Return the network of a checkpoint as a file that other programs run.
+
+    Which formats there are depends on the plugins of the server. As with a download, the rest can be asked for.
+    """
+    file = exporting.export(call.runtime, call.access, request.uuid, request.format)
+    name = file.name + file.kind.ending
+    return Download(file.length, file.tag, file.read, file.kind.media_type, name, file.close)
+
+
+def announce(call: Call, request: AnnounceCheckpoint) -> dict[str, Any]:
+    """Announce the upload of a checkpoint; its file is then sent over a websocket."""
+    arrival, upload = arrivals.create_arrival(call.runtime, call.access, request.name, request.input_data_size)
+    return owned_answer(arrival) | {"uuid_input_file": upload.uuid}
+
+
+def finish(call: Call, request: FinishCheckpoint) -> FinishedCheckpoint:
+    """Finalise an upload: the file becomes a checkpoint, or is refused with the reason."""
+    uuid, file = request.uuid.lower(), request.uuid_input_file
+    state = arrivals.finalise_arrival(call.runtime, call.access, uuid, file)
+    return FinishedCheckpoint(uuid, DECODING if state == IMPORTING else msgspec.UNSET)
+
+
+def progress(call: Call, request: FileOf) -> UploadProgress:
+    """Tell whether the file has arrived, and how far it was looked at."""
+    found = arrivals.arrival_progress(call.runtime, call.access, request.uuid)
+    answer = UploadProgress(found.complete, found.received, request.uuid.lower())
+    if found.state == IMPORTING:
+        answer.state, answer.percentage = DECODING, found.percentage
+        return answer
+    if found.state == REFUSED:
+        answer.state = REFUSED
+    answer.error = found.error or msgspec.UNSET
+    return answer

@@ -1,0 +1,106 @@
+"""The part of `Client` that takes checkpoints from one server to another."""
+
+from __future__ import annotations
+
+import os
+
+from hanami_sdk import _checkpoint_file
+from hanami_sdk._download import Download, Kept
+from hanami_sdk._endpoint import Endpoint
+from hanami_sdk._models import Checkpoint, CheckpointLike, build, uuid_of
+from hanami_sdk._session import Session
+from hanami_sdk._sources import open_sources
+from hanami_sdk._upload import Progress, Upload, given_up_on
+from hanami_sdk.hanami_exceptions import BadRequestException
+
+EXPORT_PATH = "/checkpoint/export"
+FILE_PATH, UPLOAD_PATH, PROGRESS_PATH = "/checkpoint/file", "/checkpoint/upload", "/checkpoint/progress"
+
+
+def download(endpoint: Endpoint, uuid: str, path: str | os.PathLike[str], progress: Progress | None) -> None:
+    """Write a checkpoint to a file; raises what `CheckpointMethods.download_checkpoint` raises."""
+    kept = Kept(_checkpoint_file.tag_of, _checkpoint_file.check)
+    Download(endpoint, FILE_PATH, {"uuid": uuid}).save(path, progress, kept)
+
+
+def export(endpoint: Endpoint, uuid: str, format: str, path: str | os.PathLike[str], progress: Progress | None) -> None:
+    """Write the network of a checkpoint to a file; raises what `CheckpointMethods.export` raises."""
+    Download(endpoint, EXPORT_PATH, {"uuid": uuid, "format": format}).save(path, progress)
+
+
+def upload(endpoint: Endpoint, name: str, path: str | os.PathLike[str], progress: Progress | None) -> str:
+    """Make a checkpoint of a file and return its UUID; raises what `CheckpointMethods.upload_checkpoint` raises."""
+    with open_sources({"input": path}) as sources:
+        begun = Upload.announce(endpoint, name, "checkpoint", sources, UPLOAD_PATH, PROGRESS_PATH)
+        with given_up_on(BaseException, lambda: endpoint.delete("/checkpoint", uuid=begun.uuid)):
+            begun.send(sources, progress)
+        # From here on the server has all of it: only a file that it refuses is of no use any more.
+        with given_up_on(BadRequestException, lambda: endpoint.delete("/checkpoint", uuid=begun.uuid)):
+            begun.finish()
+    return begun.uuid
+
+
+class CheckpointMethods(Session):
+    """Download, upload and export checkpoints."""
+
+    def download_checkpoint(
+        self, checkpoint: CheckpointLike, path: str | os.PathLike[str], progress: Progress | None = None
+    ) -> None:
+        """Write a checkpoint to a file, which `upload_checkpoint` takes to another server.
+
+        A download goes on where it was when its connection broke off. Until it is whole it lies beside `path`, with
+        `.part` behind its name, and the next call goes on with what a former one has left there.
+
+        Args:
+            checkpoint: checkpoint or UUID.
+            path: path of the file; a file that is there is replaced.
+            progress: called with the bytes done and the bytes of all.
+
+        Raises:
+            NotFoundException: there is no such checkpoint for this user.
+            ConnectionFailedException: there was no connection for too long.
+            OSError: the file can not be written.
+        """
+        download(self, uuid_of(checkpoint), path, progress)
+
+    def upload_checkpoint(
+        self, path: str | os.PathLike[str], name: str, progress: Progress | None = None
+    ) -> Checkpoint:
+        """Make a checkpoint of a file that `download_checkpoint` has written, here or on another server.
+
+        Args:
+            path: path of the file.
+            name: name of the checkpoint.
+            progress: called with the bytes done and the bytes of all.
+
+        Raises:
+            BadRequestException: the file is damaged, of another kind, or its network is none that the server runs.
+            ConflictException: a quota is exhausted.
+            ConnectionFailedException: there was no connection for too long.
+            OSError: the file can not be read.
+        """
+        return build(Checkpoint, self.get("/checkpoint", uuid=upload(self, name, path, progress)))
+
+    def export(
+        self,
+        checkpoint: CheckpointLike,
+        format: str,
+        path: str | os.PathLike[str],
+        progress: Progress | None = None,
+    ) -> None:
+        """Write the network of a checkpoint to a file that other programs run.
+
+        Args:
+            checkpoint: checkpoint or UUID.
+            format: `onnx` (a model for ONNX runtimes), `numpy` (a zip file with a module of Python that needs NumPy
+                only), or another that the server has a plugin for.
+            path: path of the file; a file that is there is replaced.
+            progress: called with the bytes done and the bytes of all.
+
+        Raises:
+            BadRequestException: the server does not know the format, or the format can not hold the network.
+            NotFoundException: there is no such checkpoint for this user.
+            ConnectionFailedException: there was no connection for too long.
+            OSError: the file can not be written.
+        """
+        export(self, uuid_of(checkpoint), format, path, progress)
