@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hanami_sdk import Client, ConnectionFailedException, HanamiException, NotFoundException, checkpoint
+from hanami_sdk import Client, ConnectionFailedException, HanamiException, NotFoundException, checkpoint, dataset
 
 from .fake_server import Answer, FakeServer, Request
 
@@ -147,3 +147,56 @@ def test_a_server_that_restarts_is_waited_for(server: FakeServer, patient: Clien
     server.on("GET", "/checkpoint/file", answer)
     patient.download_checkpoint("p", tmp_path / "net")
     assert (tmp_path / "net").read_bytes() == content
+
+
+class Table:
+    """A file whose length the server does not know; connections break off as they do with `Store`."""
+
+    def __init__(self, server: FakeServer, content: bytes, *breaks: int) -> None:
+        self.content, self.breaks, self.asked = content, list(breaks), list[str]()
+        self.tag = '"one"'
+        server.on("GET", "/dataset/file", self.answer)
+
+    def answer(self, request: Request) -> Answer:
+        assert request.query["format"] == "csv"
+        self.asked.append(request.query.get("offset", ""))
+        part = self.content[int(request.query.get("offset", 0)) :]
+        sent = part[: self.breaks.pop(0)] if self.breaks else part
+        return Answer(200, sent, {"ETag": self.tag, "Content-Length": str(len(part))})
+
+
+@pytest.mark.parametrize("function", [False, True])
+def test_a_table_is_gone_on_with_behind_what_has_arrived(
+    server: FakeServer, patient: Client, tmp_path: Path, function: bool
+) -> None:
+    store = Table(server, BODY, 100_000, 50_000)
+    if function:
+        dataset.download_dataset("token", server.address, "d", tmp_path / "table")
+    else:
+        patient.download_dataset("d", tmp_path / "table")
+    assert store.asked == ["", "98304", "147456"]
+    assert (tmp_path / "table").read_bytes() == BODY
+
+
+def test_a_table_that_has_changed_meanwhile_is_sent_from_its_start(
+    server: FakeServer, patient: Client, tmp_path: Path
+) -> None:
+    store = Table(server, BODY, 100_000)
+
+    def changed(request: Request) -> Answer:
+        if store.asked:
+            store.tag, store.content = '"two"', BODY[::-1]
+        return store.answer(request)
+
+    server.on("GET", "/dataset/file", changed)
+    patient.download_dataset("d", tmp_path / "table")
+    assert store.asked == ["", "98304", ""]
+    assert (tmp_path / "table").read_bytes() == BODY[::-1]
+
+
+def test_what_is_left_of_a_table_is_removed(server: FakeServer, tmp_path: Path) -> None:
+    Table(server, BODY, *[100_000] + [0] * 50)
+    with Client(server.address, "asdf", "asdfasdf", timeout=5, retry=0.1) as hasty:
+        with pytest.raises(ConnectionFailedException):
+            hasty.download_dataset("d", tmp_path / "table")
+    assert list(tmp_path.iterdir()) == []

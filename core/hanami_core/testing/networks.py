@@ -14,6 +14,7 @@ import pytest
 from hanami_core.compute import Columns, ComputeHost, LiveNetwork, NetworkRules, Rows, Run
 from hanami_core.compute.memory import TellsMemory
 from hanami_core.compute.rules import choose, key_of
+from hanami_core.compute.states import HasFormula, check_state, formula_of
 from hanami_core.errors import BadRequest, CorruptFile
 from hanami_core.network import Input, NetworkState, Output, Position, Settings, Template
 
@@ -126,6 +127,23 @@ class RulesConformance:
         for row, expected in zip(rows.inputs[0].values, many, strict=True):
             single = network.request_one({"in": row.astype(np.float32)})["out"]
             np.testing.assert_allclose(single, expected, atol=1e-5)
+
+    @pytest.mark.parametrize("stream", [0, 600])
+    def test_its_formula_says_what_it_answers(self, rules: NetworkRules, network: LiveNetwork, stream: int) -> None:
+        """An export gives the same answers, also to values that were never seen, and after a stream."""
+        if not isinstance(rules, HasFormula):
+            return
+        rows = easy_rows()
+        network.train(rows, ALWAYS)
+        for cycle in range(stream):
+            inputs, outputs = (columns[0].values[cycle % ROWS] for columns in (rows.inputs, rows.outputs))
+            network.train_one({"in": inputs.astype(np.float32)}, {"out": outputs.astype(np.float32)})
+        values = np.random.default_rng(5).normal(100, 200, (50, WIDTH)).astype(np.float32)
+        answers = self.answers(network, Rows((Columns("in", values),)))
+        state = network.state()
+        check_state(rules, state)
+        found = formula_of([rules], state).evaluate({"in": values})
+        np.testing.assert_allclose(found["out"], answers, rtol=1e-5, atol=1e-7)
 
     @pytest.mark.parametrize("stop", [0, 1, 3])
     def test_an_interrupted_run_ends_the_same(self, rules: NetworkRules, host: ComputeHost, stop: int) -> None:
