@@ -106,7 +106,8 @@ class Api(BaseApplication):  # type: ignore[misc]
             raise AppImportError(str(error)) from error
         self._streamed = StreamedRoutes(self._runtime.routes, self.limits.max_body)
         self._published.enter_context(publish(self._runtime.plugins, self._options.data_dir, "api"))
-        return named(Handover(create_app(self._runtime), self._options.data_dir, self._runtime.hosts))
+        threads = self._runtime.settings["http.threads"]
+        return named(Handover(create_app(self._runtime), self._options.data_dir, self._runtime.hosts, threads))
 
     def is_streamed(self, line: bytes) -> bool:
         """Tell by its first line whether the handler of a request reads the body itself."""

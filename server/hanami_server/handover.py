@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 import socket
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from hanami_server.paths import adoption_path
 
 __all__ = ["Handover", "request_head"]
 
+PATIENCE = 0.1
+"""Seconds that a thread waits for others to be taken, of which each takes a sidecar a millisecond."""
+
 Environ = dict[str, Any]
 Application = Callable[[Environ, Any], Iterable[bytes]]
 
@@ -26,12 +30,16 @@ Application = Callable[[Environ, Any], Iterable[bytes]]
 class Handover:
     """WSGI middleware around the application."""
 
-    def __init__(self, application: Application, data_dir: Path, hosts: Iterable[str]) -> None:
-        """Serve `application`; websockets go to the sidecars of `hosts`, which take turns."""
+    def __init__(self, application: Application, data_dir: Path, hosts: Iterable[str], threads: int) -> None:
+        """Serve `application`; websockets go to the sidecars of `hosts`, which take turns.
+
+        While a sidecar hangs, half of the `threads` that answer requests are left to those who want something else.
+        """
         self._application = application
         self._data_dir = data_dir
         self._hosts = tuple(hosts)
         self._turn = itertools.count()
+        self._waiting = threading.Semaphore(max(1, threads // 2))
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         """Answer one request."""
@@ -44,10 +52,19 @@ class Handover:
         if len(head) > LARGEST_HEAD:
             return _plain(start_response, "400 Bad Request", b"Head of the request is too large")
         handoff = Handoff(head + _read_ahead(environ))
-        if not any(send_handoff(path, connection.fileno(), handoff) for path in self._paths()):
+        if not self._hand_over(connection, handoff):
             return _unavailable(start_response)
         start_response("200 OK", [("Content-Length", "0")])
         return _Dummy(connection)
+
+    def _hand_over(self, connection: socket.socket, handoff: Handoff) -> bool:
+        """Tell whether a sidecar has taken a connection."""
+        if not self._waiting.acquire(timeout=PATIENCE):
+            return False
+        try:
+            return any(send_handoff(path, connection.fileno(), handoff) for path in self._paths())
+        finally:
+            self._waiting.release()
 
     def _paths(self) -> Iterator[Path]:
         first = next(self._turn)

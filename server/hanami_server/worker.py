@@ -17,7 +17,6 @@ import socket
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -27,6 +26,7 @@ from gunicorn import http
 from gunicorn.http.errors import InvalidResponseHeader, InvalidResponseHeaderName, ParseException
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from hanami_server.fair_queue import FairQueue
 from hanami_server.intake import Intake, Stage
 from hanami_server.lead import Lead, Term
 from hanami_server.outlet import Outlet, Patience
@@ -36,6 +36,10 @@ __all__ = ["Peer", "Worker"]
 PIECE = 1 << 16
 LINGER = 2.0
 LARGEST_LINGER = 1 << 18
+ROUND = 0.002
+"""Seconds of answering after which the poller looks for what else has arrived."""
+ACCEPTED = 8
+"""New connections that a busy process takes in a round; an idle one leaves the others to processes beside it."""
 DRAINING = 30.0
 """Seconds that other calls have to end in a process in which one hangs."""
 LEAVING = 2.0
@@ -74,6 +78,11 @@ class Peer(TConn):  # type: ignore[misc]
         self.thread = 0
         self.request = ""
         self.given_up = False
+
+    @property
+    def address(self) -> str:
+        """The other end, without its port; of a proxy for all of its clients, and nothing on a local socket."""
+        return str(self.client[0]) if isinstance(self.client, tuple) else ""
 
     def stands_still(self, now: float, seconds: float) -> bool:
         """Tell whether the thread that answers has neither read nor sent anything for so long, nor waits for that."""
@@ -116,7 +125,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._waiting: set[Peer] = set()
         self._held = 0
         self._unsent = 0
-        self._ready: deque[Peer] = deque()
+        self._ready: FairQueue[str, Peer] = FairQueue()
         self._patience = Patience(max(1, self.cfg.threads // 2))
         self._grace: float | None = None
         self._handled: set[Peer] = set()
@@ -191,8 +200,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         return self.nr_conns > sum(peer.given_up for peer in list(self._handled)) and now < self._grace
 
     def _answer(self, term: Term) -> None:
-        """Answer what is ready. Another thread leads if that took long, and takes the connection back."""
-        while self._ready and self._lead.free:
+        """Answer what is ready, for a short while, and let addresses take turns.
+
+        So a client that asks for much at once delays those who come meanwhile by a request. Another thread leads if an
+        answer took long, and takes its connection back.
+        """
+        end = time.monotonic() + ROUND
+        while self._ready and self._lead.free and time.monotonic() < end:
             peer = self._ready.popleft()
             with self._lead.working(term):
                 stays = self.handle(peer)
@@ -210,13 +224,19 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._leave(peer)
 
     def accept(self, listener: Any) -> None:
-        """Accept a connection and let the poller collect its first request."""
-        try:
-            sock, client = listener.accept()
-        except OSError as error:
-            if error.errno in (errno.EMFILE, errno.ENFILE):
-                self._make_room()
-            return
+        """Accept a few connections, and let the poller collect their first requests."""
+        for _ in range(ACCEPTED if self._ready else 1):
+            if self.nr_conns >= self.worker_connections:
+                return
+            try:
+                sock, client = listener.accept()
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE):
+                    self._make_room()
+                return
+            self._accepted(listener, sock, client)
+
+    def _accepted(self, listener: Any, sock: socket.socket, client: Any) -> None:
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(self._timeout * 1000))
@@ -303,11 +323,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._forget(peer)  # as long as the poller can: its connection may go to another process
         if stage is Stage.WHOLE:
             peer.hand_over(self._timeout * SLOWEST_READER)
-            self._ready.append(peer)
+            self._ready.append(peer.address, peer)
         elif stage is Stage.STREAMED and self._free_streams:
             self._free_streams -= 1
             peer.stream(self._timeout)
-            self._ready.append(peer)
+            self._ready.append(peer.address, peer)
         elif stage is Stage.STREAMED:
             _refuse(peer.sock, "too many large bodies at the same time, try again later", "503 Service Unavailable")
             self._leave(peer)

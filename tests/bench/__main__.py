@@ -24,12 +24,12 @@ from rich.table import Table
 from hanami_sdk import Client
 from hanami_server.demo import digits, story
 from hanami_server.local import LocalServer
-from tests.bench import bricks, cli, engine, loop, many, pages, predict, rest
+from tests.bench import bricks, cli, engine, loop, many, neighbours, pages, predict, rest
 from tests.bench.contest import report, result
 
 ROOT = Path(__file__).parents[2]
 SEEDS = 3
-PARTS = ("service", "bricks", "predict", "rest", "loop", "cli", "engine", "many", "contest")
+PARTS = ("service", "bricks", "predict", "rest", "loop", "cli", "engine", "many", "neighbours", "contest")
 
 TARGETS = {
     "accuracy_percent": ("≥", 97.0),
@@ -189,6 +189,8 @@ def main() -> None:
     if "many" in parts:
         figures["many"] = many.run(directory)
         show("several clusters at once", figures["many"])
+    if "neighbours" in parts:
+        figures["neighbours"] = neighbours.run()
     if "contest" in parts and genuine:
         results = measure_contest(directory, arguments.rounds, target.with_name("benchmarks.png"))
         figures["contest"] = [asdict(one) | {"seconds_to_goal": one.seconds_to_goal} for one in results]

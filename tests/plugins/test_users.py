@@ -295,7 +295,7 @@ def test_few_wait_for_a_hash_and_others_are_told_at_once(
     with ThreadPoolExecutor(3) as pool:
         inside = [pool.submit(site.login, "tsugumi") for _ in range(3)]
         assert started.acquire(timeout=10)
-        until(lambda: not passphrases._places._value)
+        until(lambda: not passphrases._places.free)
         for _ in range(100):  # nothing was guessed, so nothing is used up
             with pytest.raises(Unavailable, match=r"^Too many logins at once, try again in 1 seconds\.$"):
                 site.login("tsugumi", "wrong password")

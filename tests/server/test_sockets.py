@@ -181,6 +181,21 @@ def opens(server: ServerProcess) -> bool:
         return False
 
 
+def test_a_sidecar_that_hangs_takes_no_threads_from_others(start_server):
+    """It has 2 s to take a connection over, and a thread waits for that."""
+    server = start_server(http__workers=1, http__threads=4)
+    with stopped(server, "sidecar cpu0"), contextlib.ExitStack() as stack:
+        for _ in range(40):
+            one = stack.enter_context(socket.socket())
+            one.bind(("127.0.0.2", 0))
+            one.connect(("127.0.0.1", server.port))
+            one.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+        begin = time.monotonic()
+        for _ in range(5):
+            assert server.request("GET", "/v1/echo", token="good", timeout=10)[0] == 200
+        assert time.monotonic() - begin < 1.5
+
+
 def test_without_a_sidecar_a_websocket_is_503(start_server):
     server = start_server()
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=TIMEOUT)

@@ -220,6 +220,25 @@ def test_threads_that_are_busy_let_others_wait_and_no_more(start_server):
             assert b"200 OK" in connection.recv(1000)
 
 
+def test_many_requests_of_one_client_let_those_of_others_pass(start_server):
+    """40 connections of one address have 2,000 requests waiting, which take the only thread 8 s."""
+    server = start_server(http__workers=1, http__threads=1)
+    question = ECHO.replace(b"/v1/echo", b"/v1/wait?ratio=0.004")
+    with contextlib.ExitStack() as stack:
+        greedy = []
+        for _ in range(40):
+            one = stack.enter_context(socket.socket())
+            one.bind(("127.0.0.2", 0))
+            one.connect(("127.0.0.1", server.port))
+            one.sendall(question * 50)
+            greedy.append(one)
+        assert b"200 OK" in greedy[-1].recv(1000)
+        begin = time.monotonic()
+        for _ in range(5):
+            assert server.request("GET", "/v1/echo", token="good", timeout=5)[0] == 200
+        assert time.monotonic() - begin < QUICK
+
+
 def test_clients_that_do_not_read_their_answer_lose_it(start_server):
     server = start_server(http__workers=1, http__threads=2, http__timeout=1)
     with contextlib.ExitStack() as stack:

@@ -69,6 +69,7 @@ IDENTITY = {
     "credential_invalid": f"{REFUSED}invalid token supplied",
     "credential_missing": f"{REFUSED}invalid token supplied",
     "login_denied": "ACCESS DENIED!\nUser or passphrase is incorrect.",
+    "large_answers_busy": "Too many large answers at once, try again in {retry_after} seconds.",
     "logins_busy": "Too many logins at once, try again in {retry_after} seconds.",
     "logins_exhausted": "ACCESS DENIED!\nToo many failed logins, try again in {retry_after} seconds.",
     "no_project_assigned": "User with id '{user}' has no project assigned.",

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from hanami_core import hookimpl
 from hanami_core.http import Route
 from hanami_core.metrics import Sample
+from hanami_core.places import Places
 from hanami_core.queue import TaskKind
 from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
@@ -20,6 +21,7 @@ from hanami_plugins.datasets import decode, routes, service
 from hanami_plugins.datasets.downloads import TableFile, open_file
 from hanami_plugins.datasets.models import DECODING, REFUSED, Dataset
 from hanami_plugins.datasets.service import (
+    LARGE_ANSWERS,
     RESULT,
     WAITING,
     DecodingFailed,
@@ -98,8 +100,11 @@ def hanami_models() -> Iterable[type[Record]]:
 
 @hookimpl
 def hanami_startup(runtime: Runtime) -> None:
-    """Let at most half of the threads that answer requests wait for tables."""
-    runtime.stash[WAITING] = threading.BoundedSemaphore(max(1, runtime.settings["http.threads"] // 2))
+    """Let at most half of the threads that answer requests wait for tables, and a quarter make large answers."""
+    threads = runtime.settings["http.threads"]
+    runtime.stash[WAITING] = threading.BoundedSemaphore(max(1, threads // 2))
+    most = max(2, threads // 4)
+    runtime.stash[LARGE_ANSWERS] = Places("large_answers_busy", 1, most, each=most // 2)
 
 
 @hookimpl

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from typing import Annotated, Any
 
 import msgspec
@@ -16,14 +17,16 @@ from hanami_core.http.sharing import OwnedAnswer, owned_answer, visibility_route
 from hanami_core.ids import Name, Uuid
 from hanami_core.plugin_host import Contribution
 from hanami_core.runtime import Runtime
-from hanami_plugins.datasets import downloads, service
+from hanami_plugins.datasets import downloads, service, tables
 from hanami_plugins.datasets.models import DECODING, REFUSED, Dataset
-from hanami_plugins.datasets.service import MISSING
+from hanami_plugins.datasets.service import LARGE_ANSWERS, MISSING
 
 PREFIX = "/dataset"
 VERSION = "v1.0alpha"
 LIST_HEADER = ("created_at", "uuid", "project_id", "owner_id", "visibility", "name")
 MAX_EXCERPT = 10_000
+SMALL_ANSWER = 20_000
+"""Values of an answer that is made at once, however many others are."""
 _WORD = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -216,12 +219,13 @@ def check(call: Call, request: Check) -> Accuracy:
     return Accuracy(service.check(call.runtime, call.access, request.uuid, request.reference_uuid))
 
 
-def content(call: Call, request: Content) -> Data:
-    """Return some rows of one column."""
-    offset, count = request.row_offset, request.number_of_rows
-    return Data(
-        service.content(call.runtime, call.access, request.uuid, request.column_name, offset=offset, count=count)
-    )
+def content(call: Call, request: Content) -> msgspec.Raw:
+    """Return some rows of one column; of those who ask for many values few are answered at once."""
+    wanted = request.uuid, request.column_name, request.row_offset, request.number_of_rows
+    values = service.excerpt(call.runtime, call.access, *wanted)
+    large = values.size > SMALL_ANSWER
+    with call.runtime.stash[LARGE_ANSWERS].taken(call.access.actor.user_id) if large else nullcontext():
+        return msgspec.Raw(b'{"data":' + tables.as_json(values) + b"}")
 
 
 def download(call: Call, request: FileOfDataset) -> Stream:

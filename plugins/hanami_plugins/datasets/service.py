@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import peewee
 
 from hanami_core import decoding
@@ -21,6 +23,7 @@ from hanami_core.admission import DISK, Claim
 from hanami_core.datasets import Table
 from hanami_core.errors import BadRequest, Conflict, HanamiError, InvalidFile, NotFound
 from hanami_core.ids import new_uuid
+from hanami_core.places import Places
 from hanami_core.queue import Task
 from hanami_core.runtime import Runtime
 from hanami_core.sharing import Visibility
@@ -59,6 +62,8 @@ RESULT = "result"
 
 WAITING: StashKey[threading.Semaphore] = StashKey("datasets.waiting")
 """Requests that may wait for a table at the same time."""
+LARGE_ANSWERS: StashKey[Places] = StashKey("datasets.large_answers")
+"""Requests for so many values that only a few may be answered at the same time."""
 
 
 class DecodingFailed(HanamiError):
@@ -303,7 +308,15 @@ def describe(dataset: Dataset) -> Description:
 def content(
     runtime: Runtime, access: Access, uuid: str, column: str, *, offset: int = 0, count: int = 1
 ) -> list[list[float]]:
-    """Return `count` rows of one column from row `offset` on.
+    """Return `count` rows of one column from row `offset` on, see `excerpt`."""
+    values: list[list[float]] = excerpt(runtime, access, uuid, column, offset, count).tolist()
+    return values
+
+
+def excerpt(
+    runtime: Runtime, access: Access, uuid: str, column: str, offset: int, count: int
+) -> npt.NDArray[np.float32]:
+    """Return `count` rows of one column from row `offset` on, as an array.
 
     Raises:
         NotFound: if there is no such dataset that the actor may see, or it has no such column.

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import os
-import threading
-from collections.abc import Iterator
 
 import argon2
 
-from hanami_core.errors import Unavailable
+from hanami_core.places import Places
 
-__all__ = ["CONCURRENT_HASHES", "RETRY_SECONDS", "WAITING_HASHES", "Passphrases", "passphrases"]
+__all__ = ["CONCURRENT_HASHES", "WAITING_HASHES", "Passphrases", "passphrases"]
 
 CONCURRENT_HASHES = 2
 """A hash takes tens of MiB and all of a core; more at once would let logins starve everything else."""
 WAITING_HASHES = 16
 """Hashes that wait for each of these. Whoever waits holds a thread, which the requests of others would need."""
-RETRY_SECONDS = 1
 
 
 class Passphrases:
@@ -37,32 +33,20 @@ class Passphrases:
     def limit(self, concurrent: int, most: int | None = None) -> None:
         """Set how many hashes are made at once, and how many there may be together with those that wait."""
         places = concurrent * (1 + WAITING_HASHES)
-        self._slots = threading.BoundedSemaphore(concurrent)
-        self._places = threading.BoundedSemaphore(max(min(places, most or places), 1))
+        self._places = Places("logins_busy", concurrent, max(min(places, most or places), 1))
 
     def hash(self, secret: bytes) -> str:
         """Return a new salted hash."""
-        with self._place():
+        with self._places.taken():
             return self._hasher.hash(secret)
 
     def matches(self, stored: str | None, secret: bytes) -> bool:
         """Tell whether `stored` is a hash of `secret`. None never is, which takes just as long to find out."""
-        with self._place():
+        with self._places.taken():
             try:
                 return self._hasher.verify(stored or self._decoy, secret) and stored is not None
             except argon2.exceptions.VerifyMismatchError:
                 return False
-
-    @contextlib.contextmanager
-    def _place(self) -> Iterator[None]:
-        places, slots = self._places, self._slots
-        if not places.acquire(blocking=False):
-            raise Unavailable("logins_busy", retry_after=RETRY_SECONDS)
-        try:
-            with slots:
-                yield
-        finally:
-            places.release()
 
     def outdated(self, stored: str) -> bool:
         """Tell whether a hash was made at another cost than the current one."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
 
 from hanami_core.datasets import TableWriter
-from hanami_core.errors import BadRequest, CorruptFile, NotFound
+from hanami_core.errors import BadRequest, CorruptFile, NotFound, Unavailable
 from hanami_core.http import BoundRoute
 from hanami_core.storage.blobs import Blob
 from hanami_core.storage.database import atomic
@@ -20,8 +22,11 @@ from hanami_plugins.datasets import (
     open_table,
     seal_result,
 )
-from tests.plugins.data import Site, digits, tree
+from hanami_plugins.datasets.service import LARGE_ANSWERS
+from hanami_plugins.datasets.tables import as_json
+from tests.plugins.data import MEMBER, Site, digits, tree
 from tests.plugins.datasets.kit import CSV, UNKNOWN, refused, stored
+from tests.server.harness import until
 
 
 def test_content_is_widened_and_by_default_the_first_row(site: Site) -> None:
@@ -182,3 +187,32 @@ def test_routes_are_what_the_specification_lists(site: Site) -> None:
         "PUT /upload/mnist datasets.finalise",
         "PUT /visibility datasets.share",
     ]
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 2), (5000, 1), (2, 5000), (1, 4096), (2, 4097), (100, 100), (9000, 3)])
+def test_values_become_the_text_that_they_are_at_once(shape: tuple[int, int]) -> None:
+    values = np.random.default_rng(1).random(shape, np.float32) * 1e3
+    assert as_json(values) == msgspec.json.encode(values.tolist())
+
+
+def test_large_answers_are_made_one_after_the_other_and_few_wait(site: Site) -> None:
+    uuid = stored(site, {"a": 300}, [[0.5] * 300] * 100)
+    large = {"uuid": uuid, "column_name": "a", "number_of_rows": 100}
+    places, answers = site.runtime.stash[LARGE_ANSWERS], list[Any]()
+    before = places.free
+
+    def wait() -> None:
+        answers.append(site.call("GET", "/content", **large))
+        site.runtime.database.disconnect()
+
+    second = threading.Thread(target=wait)
+    with places.taken(MEMBER.user_id):
+        second.start()
+        until(lambda: places.free == before - 2)
+        with pytest.raises(Unavailable, match="Too many large answers"):
+            site.call("GET", "/content", **large)
+        assert len(site.call("GET", "/content", **large | {"number_of_rows": 3})["data"]) == 3
+        assert not answers
+    second.join(10)
+    assert answers == [{"data": [[0.5] * 300] * 100}]
+    assert places.free == before
