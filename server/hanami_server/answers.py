@@ -1,13 +1,14 @@
 """What a handler returns, on its way into Falcon's response: values by the Api, pages, files, streams and events.
 
-Owns the life of a stream: how many there are, and what becomes of one whose handler raises in the middle. Must not know
-any Api.
+Owns the life of a stream: how many there are, what becomes of one whose handler raises in the middle, and of one whose
+reader may have it no more. Must not know any Api.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -18,6 +19,7 @@ import falcon
 
 from hanami_core.errors import Unavailable, contained
 from hanami_core.http import Api, BoundRoute, Call, Download, Events, File, Page, ServerEvent, Stream
+from hanami_server.permits import Permit, Permits
 from hanami_server.ranges import is_known, wanted
 
 __all__ = ["Answers"]
@@ -34,20 +36,24 @@ Failed = Callable[[Exception], object]
 class Answers:
     """Renders what handlers return."""
 
-    def __init__(self, streams: int) -> None:
-        """Allow `streams` answers that take as long as their handlers like; each of them holds a thread."""
+    def __init__(self, streams: int, permits: Permits) -> None:
+        """Allow `streams` answers that take as long as their handlers like; each of them holds a thread.
+
+        `permits` looks again whether those who get one may still have it.
+        """
         self._free = threading.BoundedSemaphore(streams)
+        self._permits = permits
 
     def render(self, call: Call, bound: BoundRoute, result: object, failed: Failed) -> None:
         """Put a result into the response of its call; `failed` is told if a stream raises in the middle."""
         if isinstance(result, Page):
             call.resp.data, call.resp.content_type = result.body, result.content_type
         elif isinstance(result, File):
-            _send_file(call.resp, result)
+            _send_file(call.resp, result, self._watched(call, bound))
         elif isinstance(result, Download):
-            self._send_part(call, result, failed)
+            self._send_part(call, bound, result, failed)
         elif isinstance(result, Stream):
-            parts = self._guarded(result.parts, failed)
+            parts = self._guarded(call, bound, result.parts, failed)
             call.resp.content_type = result.content_type
             _name(call.resp, result.name)
             if result.tag:
@@ -60,13 +66,13 @@ class Answers:
             call.resp.content_type = "text/event-stream"
             call.resp.cache_control = ["no-cache"]
             call.resp.set_header("X-Accel-Buffering", "no")
-            call.resp.stream = self._guarded(_frames(result, bound.api), failed, result.events)
+            call.resp.stream = self._guarded(call, bound, _frames(result, bound.api), failed, result.events)
         else:
             bound.api.answer(call, bound.route, result)
         if call.req.method == "HEAD":
             _close(call.resp.stream)  # which Falcon neither sends nor closes then
 
-    def _send_part(self, call: Call, download: Download, failed: Failed) -> None:
+    def _send_part(self, call: Call, bound: BoundRoute, download: Download, failed: Failed) -> None:
         """Send what is asked for of a download: all of it, a part, or nothing, because the client has it already."""
         response, length = call.resp, download.length
         response.set_header("ETag", f'"{download.tag}"')
@@ -84,27 +90,71 @@ class Answers:
             response.status = falcon.HTTP_206
             response.set_header("Content-Range", f"bytes {part.start}-{part.stop - 1}/{length}")
         pieces = _Pieces(download, part)
-        response.set_stream(self._guarded(pieces, failed), len(part))
+        response.set_stream(self._guarded(call, bound, pieces, failed), len(part))
 
-    def _guarded(self, parts: Iterable[bytes], failed: Failed, source: object = None) -> _Guarded:
+    def _guarded(
+        self, call: Call, bound: BoundRoute, parts: Iterable[bytes], failed: Failed, source: object = None
+    ) -> _Guarded:
         if not self._free.acquire(blocking=False):
             _close(parts if source is None else source)
             raise Unavailable("streams_exhausted", retry_after=RETRY_SECONDS)
-        return _Guarded(parts, parts if source is None else source, failed, self._free.release)
+        watch = self._watched(call, bound)
+        return _Guarded(parts, parts if source is None else source, failed, self._free.release, watch)
+
+    def _watched(self, call: Call, bound: BoundRoute) -> _Watch:
+        if call.granted is None:
+            return _Watch(None, None, None)
+        permit = Permit(bound.api, call.req, call.granted.actor, call.granted.action)
+        return _Watch(self._permits, permit, call.req.env.get("gunicorn.socket"))
+
+
+class _Watch:
+    """Looks whether somebody may go on reading an answer; nobody needs to, to whom an anonymous route answers."""
+
+    def __init__(self, permits: Permits | None, permit: Permit | None, connection: socket.socket | None) -> None:
+        self._permits, self._permit, self._connection = permits, permit, connection
+        self._withdrawn = False
+        if permits is not None and permit is not None:
+            permits.start()
+            permits.add(permit, self._withdraw)
+
+    def _withdraw(self, _reason: str) -> None:
+        """End the connection; the thread that answers may wait for its handler, or for its client."""
+        self._withdrawn = True
+        if self._connection is not None:
+            with suppress(OSError):
+                self._connection.shutdown(socket.SHUT_RDWR)
+
+    def require(self) -> None:
+        """Raise if access was withdrawn.
+
+        Raises:
+            ConnectionAbortedError: then the connection breaks off, so that no client takes a part for the whole.
+        """
+        if self._withdrawn:
+            raise ConnectionAbortedError("access was withdrawn")
+
+    def end(self) -> None:
+        """Look no more."""
+        if self._permits is not None and self._permit is not None:
+            self._permits.discard(self._permit)
 
 
 class _Guarded:
     """A stream that gives its place back, and tells of an error before the connection breaks off."""
 
-    def __init__(self, parts: Iterable[bytes], source: object, failed: Failed, release: Callable[[], None]) -> None:
+    def __init__(
+        self, parts: Iterable[bytes], source: object, failed: Failed, release: Callable[[], None], watch: _Watch
+    ) -> None:
         self._parts = iter(parts)
-        self._source, self._failed, self._release = source, failed, release
+        self._source, self._failed, self._release, self._watch = source, failed, release, watch
         self._closed = False
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
+        self._watch.require()
         try:
             return next(self._parts)
         except StopIteration:
@@ -117,6 +167,7 @@ class _Guarded:
         """End the stream; called by the WSGI server, whatever happened."""
         if not self._closed:
             self._closed = True
+            self._watch.end()
             try:
                 _close(self._source)
             finally:
@@ -180,16 +231,18 @@ def _frame(event: ServerEvent, api: Api) -> bytes:
 class _Sent:
     """A file while it is sent, piece by piece."""
 
-    def __init__(self, opened: BinaryIO, file: File) -> None:
-        self._opened, self._file = opened, file
+    def __init__(self, opened: BinaryIO, file: File, watch: _Watch) -> None:
+        self._opened, self._file, self._watch = opened, file, watch
 
     def read(self, size: int | None = None, /) -> bytes:
         """Return the next piece, whatever size is asked for: pieces of Falcon's 8 KiB take three times as long."""
+        self._watch.require()
         return self._opened.read(PIECE)
 
     def close(self) -> None:
         """Close the file, and remove it if it was made for this answer."""
         if not self._opened.closed:
+            self._watch.end()
             self._opened.close()
             _finish(self._file)
 
@@ -201,12 +254,13 @@ def _finish(file: File) -> None:
     _end(file.done)
 
 
-def _send_file(response: falcon.Response, file: File) -> None:
+def _send_file(response: falcon.Response, file: File, watch: _Watch) -> None:
     try:
         opened = file.path.open("rb")
     except BaseException:
+        watch.end()
         _finish(file)
         raise
     response.content_type = file.content_type
     _name(response, file.name)
-    response.set_stream(_Sent(opened, file), os.fstat(opened.fileno()).st_size)
+    response.set_stream(_Sent(opened, file, watch), os.fstat(opened.fileno()).st_size)

@@ -33,6 +33,7 @@ from hanami_server.gate import Gate
 from hanami_server.health import LIVE_PATH, READY_PATH, Live, Ready
 from hanami_server.logs import hide_secrets, without_secrets
 from hanami_server.origin import Origin
+from hanami_server.permits import Permits
 from hanami_server.request_counts import RequestTimer
 
 __all__ = ["AccessLog", "Endpoint", "Server", "create_app"]
@@ -104,7 +105,7 @@ class Server:
         """Serve the routes of a runtime."""
         self._runtime = runtime
         self._gate = Gate(runtime)
-        self._answers = Answers(runtime.settings["http.streams"])
+        self._answers = Answers(runtime.settings["http.streams"], Permits(runtime))
         self._limit: int = runtime.settings["http.max_body"]
         self._origin = Origin(runtime.settings["http.proxies"])
         self._silent_until = 0.0

@@ -36,6 +36,9 @@ __all__ = ["Peer", "Worker"]
 PIECE = 1 << 16
 LINGER = 2.0
 LARGEST_LINGER = 1 << 18
+SWITCH_INTERVAL = 0.0005
+"""Seconds after which a thread hands over the interpreter. Who has quick work waits that long for each of those that
+have slow work."""
 ROUND = 0.002
 """Seconds of answering after which the poller looks for what else has arrived."""
 ACCEPTED = 8
@@ -137,6 +140,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def run(self) -> None:
         """Watch the thread that leads, until the worker is told to end and all are answered."""
+        sys.setswitchinterval(SWITCH_INTERVAL)
         self.poller.register(self.method_queue.fileno(), selectors.EVENT_READ, self.method_queue.run_callbacks)
         self._lead = Lead(self.tpool, self.cfg.threads, self._step)
         self._lead.start()

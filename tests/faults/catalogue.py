@@ -94,7 +94,8 @@ CATALOGUE = (
     ),
     _fault(
         "F17", "forged tokens, and users who are no longer welcome", "refused, and off within 5 s on every door",
-        "tests/faults/test_f17_withdrawn_access.py", "tests/service/test_hostile_requests.py",
+        "tests/faults/test_f17_withdrawn_access.py", "tests/faults/test_f17_withdrawn_answers.py",
+        "tests/service/test_hostile_requests.py",
         "tests/service/test_logins.py", "tests/plugins/test_auth_jwt.py",
     ),
     _fault(
@@ -125,8 +126,8 @@ CATALOGUE = (
     ),
     _fault(
         "F24", "conflicting calls at the same time, with kills", "deletes win, nothing is lost or left behind",
-        "tests/faults/test_f24_conflicting_calls.py", "tests/plugins/test_meeting_deletes.py",
-        "tests/plugins/test_ends_of_clusters.py",
+        "tests/faults/test_f24_conflicting_calls.py", "tests/plugins/test_call_machine.py",
+        "tests/plugins/test_meeting_deletes.py", "tests/plugins/test_ends_of_clusters.py",
     ),
     _fault(
         "F25", "a client that repeats what it sent", "done once", "tests/faults/test_f25_retries.py",

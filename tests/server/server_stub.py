@@ -80,6 +80,9 @@ class Tokens:
 
     def identify(self, request):
         token = request.get_header("X-Auth-Token")
+        until = request.get_header("X-Until")
+        if until and Path(until).exists():
+            return None
         if token == "explode":
             raise RuntimeError("no database")
         return TOKENS.get(token)
@@ -213,6 +216,16 @@ def half(call, request):
     return Stream(parts())
 
 
+def silent(call, request):
+    """Send one event, and then nothing for long."""
+
+    def told():
+        yield ServerEvent("begin")
+        time.sleep(30.0)
+
+    return Events(told())
+
+
 def hold(call, request):
     """Stream until the client goes."""
 
@@ -251,6 +264,7 @@ def hanami_routes(runtime):
         Route("GET", "/note", "other.get", Fields, dict, echo, api="other"),
         Route("GET", "/moments", "moments.get", Fields, Events, moments),
         Route("GET", "/moments", "moments.get", Fields, Events, moments, api="other"),
+        Route("GET", "/silent", "silent.get", Fields, Events, silent),
         Route("GET", "/half", "half.get", Fields, Stream, half),
         Route("GET", "/hold", "hold.get", Fields, Stream, hold),
         Route("HEAD", "/hold", "hold.get", Fields, Stream, hold, api="other"),

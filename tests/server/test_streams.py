@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,6 +106,23 @@ def test_streams_are_limited_and_come_free_again(server: ServerProcess) -> None:
             connection.request("GET", "/v1/echo", headers=TOKEN)
             assert connection.getresponse().status == 200
     until(lambda: status() == 200)
+
+
+def test_a_stream_ends_with_the_access_of_its_reader_also_while_nothing_comes(
+    server: ServerProcess, tmp_path: Path
+) -> None:
+    credential = TOKEN | {"X-Until": str(tmp_path / "withdrawn")}
+    with connected(server) as hold, connected(server) as silent:
+        hold.request("GET", "/v1/hold", headers=credential)
+        silent.request("GET", "/v1/silent", headers=credential)
+        answers = [connection.getresponse() for connection in (hold, silent)]
+        assert answers[1].readline().endswith(b"\n")
+        (tmp_path / "withdrawn").touch()
+        begin = time.monotonic()
+        for answer in answers:
+            with contextlib.suppress(http.client.IncompleteRead, ConnectionError):
+                answer.read()
+        assert time.monotonic() - begin < 5.0
 
 
 def test_asking_for_the_head_of_a_stream_takes_no_place(server: ServerProcess) -> None:

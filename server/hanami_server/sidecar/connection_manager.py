@@ -25,11 +25,11 @@ from hanami_core.runtime import Runtime
 from hanami_core.sockets import SocketRequest, SocketSession
 from hanami_server.handoff import TAKEN, Handoff, receive_handoff, send_handoff
 from hanami_server.paths import adoption_path
+from hanami_server.permits import Permits
 from hanami_server.sidecar import dialect
 from hanami_server.sidecar.channel import Channel, Limits
 from hanami_server.sidecar.conversation import Conversation, Services
 from hanami_server.sidecar.handshake import Handshake, Opened, Outcome, Redirect, Refused
-from hanami_server.sidecar.permits import Permits
 from hanami_server.sidecar.threads import WatchedThreads
 from hanami_server.sidecar.turns import Turns
 

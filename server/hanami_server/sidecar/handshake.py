@@ -23,8 +23,8 @@ from hanami_core.runtime import Runtime
 from hanami_core.sockets import OpenSession, SocketConnection, SocketRequest, SocketSession, SocketTarget
 from hanami_core.storage.failures import storage_failure
 from hanami_server.gate import identify
+from hanami_server.permits import Permit
 from hanami_server.sidecar import dialect
-from hanami_server.sidecar.permits import Permit
 from hanami_server.sidecar.shares import Share, Shares
 from hanami_server.sidecar.target_paths import TargetPaths
 
@@ -134,7 +134,7 @@ class Handshake:
             claim = Claim(caller.actor.user_id, caller.actor.project_id, SOCKETS, has=share.before)
             self._runtime.admit(claim)
             session = target.open(self._runtime, access, uuid, connection)
-            permit = Permit(target, caller.api, caller.request, caller.actor, action, OpenSession(uuid, session))
+            permit = Permit(caller.api, caller.request, caller.actor, action, target, OpenSession(uuid, session))
             return Opened(session, target.blocking, caller.api, permit, share)
 
 
