@@ -12,11 +12,12 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hanami_core import localsocket
 from hanami_core.disclosure import without_paths
-from hanami_core.errors import ClientError, LeaseLost, contained
+from hanami_core.errors import ClientError, LeaseLost, Unavailable, contained
 from hanami_core.ids import new_uuid
 from hanami_core.priority import step_back
 from hanami_core.queue.claims import ALONE_SECONDS
@@ -216,6 +217,14 @@ class TaskRunner:
         if failure is not None:
             log.error("task met a failure of the storage", exc_info=error, extra={"task": task.uuid, "kind": task.kind})
             self._wait_for_storage(job, in_words(failure))
+            return
+        if isinstance(error, Unavailable):
+            # What is missing comes free when others have done their work, and is not the task's fault.
+            after = error.parameters.get("retry_after")
+            pause = float(after) if isinstance(after, int | float) else FIRST_PAUSE
+            log.info("task waits", extra={"task": task.uuid, "kind": task.kind, "reason": error.code})
+            retry = partial(self._runtime.queue.retry, counts=False)
+            self._guarded("retry could not be stored", retry, task, _reason(error), pause, error)
             return
         again = task.attempts <= kind.retries and not isinstance(error, ClientError)
         log.exception("task failed", extra={"task": task.uuid, "kind": task.kind, "again": again})

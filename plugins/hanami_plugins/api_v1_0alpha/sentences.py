@@ -248,6 +248,14 @@ NETWORKS = {
     "interface_used_twice": "an {kind} is used twice",
     "interface_width": "{kind} '{interface}' has {expected} values, not {size}",
     "interfaces_size": "all {kind}s together can not have more than {limit} values",
+    "host_memory_exhausted": (
+        "the network would need {needed}, but all networks of the host together may have {limit} and have {used}, "
+        "try again in {retry_after} seconds"
+    ),
+    "user_memory_exhausted": (
+        "the network would need {needed}, but the open networks of its owner may have {limit} and have {used}, "
+        "try again in {retry_after} seconds"
+    ),
     "network_too_big": "the network would need {needed}, {limit} are allowed",
     "network_interface_missing": "the cluster has no {kind} '{interface}', only {known}",
     "output_resized": "output '{interface}' has {expected} values and can not have {size}",

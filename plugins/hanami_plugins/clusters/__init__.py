@@ -18,6 +18,7 @@ from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
 from hanami_core.storage.database import Record
 from hanami_plugins.clusters import kinds, routes, upkeep
+from hanami_plugins.clusters.host_memory import HOST_SETTING, USER_SETTING
 from hanami_plugins.clusters.live import LIVE, LiveClusters
 from hanami_plugins.clusters.live_cluster import Attachment, LiveCluster, State
 from hanami_plugins.clusters.models import Cluster
@@ -77,9 +78,11 @@ __all__ = [
 
 @hookimpl
 def hanami_settings() -> list[Setting]:
-    """Declare how long live networks are kept."""
+    """Declare how long live networks are kept, and how much memory they may have together."""
     return [
         Setting("clusters.idle", float, 300.0, "Seconds after which an unused network leaves the memory", 1.0),
+        Setting(HOST_SETTING, int, 0, "Bytes of all networks that one host has open; 0 means 3/4 of the machine", 0),
+        Setting(USER_SETTING, int, 0, "Bytes of them that belong to one user; 0 means limits.network_memory", 0),
         Setting("clusters.store", float, 2.0, "Seconds between two stored states of a network in direct mode", 0.05),
     ]
 

@@ -7,6 +7,7 @@ tells the networks (`watcher`). The order of locks stands in `locks`, the states
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections import Counter
@@ -16,7 +17,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
-from hanami_core.compute import LiveNetwork, memory
+from hanami_core.compute import LiveNetwork, NetworkRules, memory
 from hanami_core.errors import NotFound, ServiceError
 from hanami_core.network import NetworkState, Template
 from hanami_core.queue import Job
@@ -25,6 +26,7 @@ from hanami_core.stash import StashKey
 from hanami_core.storage.database import ACTIVE, atomic
 from hanami_core.storage.failures import storage_failure
 from hanami_plugins.clusters import locks
+from hanami_plugins.clusters.host_memory import HostMemory
 from hanami_plugins.clusters.keeper import Keeper
 from hanami_plugins.clusters.live_cluster import Attachment, LiveCluster, State
 from hanami_plugins.clusters.locks import Rank
@@ -63,6 +65,7 @@ class LiveClusters:
         self._live: dict[str, LiveCluster] = {}
         self._attached: dict[str, set[Attachment]] = {}
         self._registry = locks.new_lock(Rank.REGISTRY)
+        self._memory = HostMemory.of(runtime.settings)
         self._stripes = tuple(locks.new_lock(Rank.STRIPE) for _ in range(STRIPES))
         self._keeper = Keeper(self, runtime)
         self._watcher = Watcher(self, runtime)
@@ -220,6 +223,7 @@ class LiveClusters:
 
         It is still to be closed, under its own lock and without the registry: whoever runs a frame may have it.
         """
+        self._memory.release(live)
         if live.state is not State.EVICTED:
             live.move(State.EVICTED)
             live.lost, live.stored = live.unsaved, live.changes
@@ -275,6 +279,7 @@ class LiveClusters:
             live.version = before
             raise
         live.stored, live.unstorable = known.changes, None
+        self._note_memory(live, known.metrics)
 
     def _wanted(self, live: LiveCluster) -> bool:
         return self._runtime.queue.has_partition(live.uuid)
@@ -329,9 +334,37 @@ class LiveClusters:
         assert compute is not None, "only a sidecar keeps live networks"
         own = template if template is not None and not row.template else template_of(row)
         rules = self._runtime.rules_for(own, compute.kind)
-        live.require = partial(memory.require, self._runtime, own, compute.kind)
-        live.require(*interfaces(row))
-        return rules.open(read_state(self._runtime, row, own), compute)
+        known = interfaces(row)
+        memory.require(self._runtime, own, compute.kind, *known)
+        live.estimate = memory.needed(rules, own, *known)
+        owner, told = str(row.owner_id), json.loads(row.metrics).get("memory")
+        size = (live.estimate if row.blob else 0) if told is None else int(told)
+        self._memory.take(live, owner, size, lambda: self.evict_idle(0.0))
+        live.require = partial(self._require, live, owner, rules, own)
+        network = rules.open(read_state(self._runtime, row, own), compute)
+        self._note_memory(live, network.metrics())
+        return network
+
+    def _require(
+        self,
+        live: LiveCluster,
+        owner: str,
+        rules: NetworkRules,
+        template: Template,
+        inputs: Mapping[str, int],
+        outputs: Mapping[str, int],
+    ) -> None:
+        """Take the memory by which a network grows that is fitted to numbers of values; the caller holds its lock."""
+        needed = memory.needed(rules, template, inputs, outputs)
+        memory.require_bytes(needed, memory.limit(self._runtime.settings))
+        more = max(0, needed - live.estimate)
+        self._memory.take(live, owner, self._memory.held(live) + more)
+        live.estimate = needed
+
+    def _note_memory(self, live: LiveCluster, metrics: Mapping[str, float]) -> None:
+        """Count what a network takes by itself, if it tells."""
+        if "memory" in metrics:
+            self._memory.note(live, int(metrics["memory"]))
 
     def unsaved(self) -> list[LiveCluster]:
         """Return the networks that know more than their stored states and that no task works with, which stores too."""

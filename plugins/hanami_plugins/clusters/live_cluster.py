@@ -62,8 +62,9 @@ class LiveCluster:
     cluster's row, but for networks that were evicted. `works` counts the tasks that have begun to work with the
     network; who has looked at the row finds out by it whether a task has come in between. `light` is for those who run
     frames: by what a frame does, how many values it may have to be a light one. `require` raises if a network with some
-    numbers of values would take too much memory. `unstorable` tells why the last attempt to store the network failed,
-    until one succeeds. `lost` tells of an evicted network that something was not stored.
+    numbers of values would take too much memory; `estimate` is what it may take with those that it has. `unstorable`
+    tells why the last attempt to store the network failed, until one succeeds. `lost` tells of an evicted network that
+    something was not stored.
     """
 
     uuid: str
@@ -81,6 +82,7 @@ class LiveCluster:
     closed: bool = False
     lost: bool = False
     unstorable: ServiceError | None = None
+    estimate: int = 0
     require: Callable[[Mapping[str, int], Mapping[str, int]], None] | None = None
     _network: LiveNetwork | None = None
 
@@ -95,6 +97,7 @@ class LiveCluster:
 
         Raises:
             Unprocessable: if it would take too much memory.
+            Unavailable: if other networks leave too little for it.
         """
         head = self.network.head
         wider = [
