@@ -4,7 +4,7 @@ Users whose projects and rights change create, train, ask, save, load, share and
 and once all its tasks have ended, everybody sees what the model says; networks have seen as many cycles; blobs are
 counted as often as they are held; the queue and its tasks agree. Of calls that are made at once the order is not known:
 what was acknowledged must be so, what nobody touched is as it was, and the model learns the rest. At the end everything
-is deleted, and nothing may be left. ``HANAMI_FAULT_SHARE`` says how long; kills are in `tests.faults`.
+is deleted, and nothing may be left. ``HANAMI_FAULT_SHARE`` makes it long; kills are in `tests.faults`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from hanami_core.queue import Task as TaskRow
 from hanami_core.testing.requests import ClientRequest, open_socket
-from tests.faults.campaign import SCALE, times
+from tests.faults.campaign import SHARE, times
 from tests.plugins.call_kit import THREADS, Application, Call, at_once, learned, question, rows, training
 from tests.plugins.call_model import ADMIN, CYCLES, NOUNS, PROJECTS, USERS, Model, Task, Thing
 from tests.plugins.data import message
 
-EXAMPLES, STEPS = 6, 25
+EXAMPLES, LONG, STEPS = 5, 400, 25
 MOST = 12
 """Things beyond which rules make no further one by themselves."""
 PASSPHRASE = "a long passphrase"
@@ -432,11 +432,11 @@ class Calls(RuleBasedStateMachine):
 
 TestCalls = Calls.TestCase
 TestCalls.settings = settings(
-    max_examples=times(EXAMPLES),
+    max_examples=times(EXAMPLES, LONG),
     stateful_step_count=STEPS,
     deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=list(HealthCheck),
 )
-TestCalls.pytestmark = [pytest.mark.timeout(300 * SCALE)]
+TestCalls.pytestmark = [pytest.mark.timeout(300 + SHARE * LONG * 30)]
