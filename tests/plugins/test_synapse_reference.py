@@ -117,6 +117,7 @@ def axons(draw: st.DrawFn, template: Template) -> tuple[Axon, ...]:
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
+@pytest.mark.timeout(400)
 @given(templates(), st.integers(0, 2**64 - 1), st.integers(1, 20), st.sampled_from([2, 5, 256]))
 def test_kernels_do_what_the_reference_does(template: Template, seed: int, width: int, levels: int) -> None:
     random = np.random.default_rng(seed % 2**32)

@@ -11,8 +11,8 @@ import pytest
 
 from hanami_sdk import Client, Cluster, Dataset
 from hanami_server.demo.story import TEMPLATE
-from hanami_server.local import LocalServer
 from tests.faults.victims import begin_training, idx_digits, kill_child, served
+from tests.local import LocalServer
 
 SIDE = 12
 INPUT, OUTPUT = "picture_hex", "label_hex"
