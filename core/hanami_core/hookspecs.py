@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from hanami_core.datasets import DatasetFormat
     from hanami_core.dialects import TemplateDialect
     from hanami_core.events import Event
-    from hanami_core.exports import NetworkExport, TableExport
+    from hanami_core.exports import Export
     from hanami_core.http import Api, Route
     from hanami_core.identity import Authenticator, IdentityProvider
     from hanami_core.metrics import Metric
@@ -60,8 +60,7 @@ def hanami_settings() -> Iterable[Setting]:
 def hanami_startup(runtime: Runtime) -> None:
     """Prepare the plugin in a process that begins to work; plugins that it requires are prepared already.
 
-    :param runtime: settings, database, blobs and queue; ``runtime.role`` tells what this process may do, see
-        `hanami_core.roles`. Registries are filled afterwards.
+    :param runtime: settings, database, blobs and queue; registries are filled afterwards. See `hanami_core.roles`.
     :failure: the plugin is broken. It cleans up itself what it has begun; `hanami_shutdown` is not called.
 
     Example::
@@ -130,8 +129,7 @@ def hanami_hookspecs() -> object:
     that implements one needs the one that declares it, unless it says ``hookimpl(optionalhook=True)``.
 
     :returns: a module, class or object with functions that are marked with `hanami_core.hookspec`.
-    :failure: the plugin is broken. A plugin that implements a hook which is missing, or wants an argument that it does
-        not have, is broken too.
+    :failure: the plugin is broken, and so is one that implements a hook which is missing, or has other arguments.
 
     Example::
 
@@ -148,8 +146,7 @@ def hanami_hookspecs() -> object:
 def hanami_databases(settings: Settings) -> Iterable[DatabaseBackend]:
     """Add databases that the setting ``storage.database`` can name.
 
-    What a database must be able to do stands in `hanami_core.storage.contract`, and `hanami_core.testing.databases`
-    examines it.
+    What one must be able to do stands in `hanami_core.storage.contract`; `hanami_core.testing.databases` examines it.
 
     :param settings: all settings.
     :returns: backends with unique names; only the chosen one is opened.
@@ -167,8 +164,7 @@ def hanami_databases(settings: Settings) -> Iterable[DatabaseBackend]:
 def hanami_models() -> Iterable[type[peewee.Model]]:
     """Declare the plugin's tables.
 
-    Numbered migrations in the directory ``migrations/`` of the plugin's package create and change them. Without that
-    directory, and for a plugin that is a single module, missing tables are created.
+    Numbered migrations in ``migrations/`` of its package create and change them; without any, missing ones are created.
 
     :returns: models derived from `hanami_core.storage.database.Record` or `OwnedRecord`; no two share a table.
     :failure: the server refuses to start. A plugin whose table is taken is broken.
@@ -185,14 +181,12 @@ def hanami_models() -> Iterable[type[peewee.Model]]:
 def hanami_blob_stores(settings: Settings) -> Iterable[BlobBackend]:
     """Add places for blobs that the setting ``storage.blobs`` can name.
 
-    A blob remembers its store: what was stored before another one was chosen is still read from where it lies. What a
-    store must be able to do stands in `hanami_core.storage.blob_stores`, and `hanami_core.testing.blob_stores` examines
-    it.
+    A blob remembers its store, and is read from where it lies. What a store must be able to do stands in
+    `hanami_core.storage.blob_stores`; `hanami_core.testing.blob_stores` examines it.
 
     :param settings: all settings.
     :returns: backends with unique names. The chosen one is opened at the start, others when a blob lies in them.
-    :failure: the plugin is broken. If its store is the chosen one, the server refuses to start; if not, blobs that lie
-        in it can not be read.
+    :failure: the plugin is broken. If its store is chosen, the server refuses to start; else its blobs can not be read.
 
     Example::
 
@@ -303,33 +297,17 @@ def hanami_dataset_formats() -> Iterable[DatasetFormat]:
 
 
 @hookspec
-def hanami_table_exports() -> Iterable[TableExport]:
-    """Add kinds of files that datasets and results can be downloaded as. See `hanami_core.exports`.
+def hanami_exports() -> Iterable[Export[Any]]:
+    """Add kinds of files that networks or tables can be downloaded as. See `hanami_core.exports`.
 
-    :returns: exports with unique names, which requests name.
-    :failure: the plugin is broken. An export that raises before its first piece is refused or reported like any call;
-        later, the connection breaks off.
-
-    Example::
-
-        @hookimpl
-        def hanami_table_exports():
-            return [Export("json", "application/json", ".json", lambda table: pieces_of(table))]
-    """
-
-
-@hookspec
-def hanami_network_exports() -> Iterable[NetworkExport]:
-    """Add kinds of files that networks can be exported as. See `hanami_core.exports` and `hanami_core.network.formula`.
-
-    :returns: exports with unique names, which requests name; they get a `Formula`, whatever the rule set is.
-    :failure: the plugin is broken. An export that raises is refused or reported like any call.
+    :returns: exports; of networks and of tables, no two have the same name.
+    :failure: the plugin is broken. An export that raises before its first piece is an error of the call.
 
     Example::
 
         @hookimpl
-        def hanami_network_exports():
-            return [Export("onnx", "application/octet-stream", ".onnx", lambda formula: [model_of(formula)])]
+        def hanami_exports():
+            return [TableExport("jsonl", "application/jsonl", ".jsonl", json_lines)]
     """
 
 
@@ -337,7 +315,7 @@ def hanami_network_exports() -> Iterable[NetworkExport]:
 def hanami_compute_hosts(settings: Settings, runtime: Runtime) -> Iterable[ComputeHost]:
     """Add logical hosts. Each gets a sidecar process.
 
-    Called in every process, so it must not import a compute library: settings, ``/dev`` or ``/proc`` tell how many.
+    Called in every process, so without a compute library: settings, ``/dev`` or ``/proc`` tell how many.
 
     :param settings: all settings.
     :param runtime: the process' runtime.
@@ -470,7 +448,7 @@ def hanami_socket_targets() -> Iterable[SocketTarget]:
 def hanami_event(runtime: Runtime, event: Event) -> None:
     """Observe what happened, after the commit of what became of things. See `hanami_core.events`.
 
-    Called in the thread that did it, which waits. A process that is killed before it has told an event never tells it.
+    Called in the thread that did it, which waits. What a killed process has not told is never told.
 
     :param runtime: the process' runtime.
     :param event: what happened, an instance of a subclass of `hanami_core.events.Event`.
@@ -489,8 +467,7 @@ def hanami_event(runtime: Runtime, event: Event) -> None:
 def hanami_metrics(runtime: Runtime) -> Iterable[Metric]:
     """Tell how the plugin does, in numbers and quickly, whenever somebody asks. See `hanami_core.metrics`.
 
-    :param runtime: the process' runtime: the api, for what is stored, and each sidecar (`Role.SIDECAR`), for what it
-        holds. What both tell counts once.
+    :param runtime: that of the api, for what is stored, and of each sidecar, for what it holds. Both count once.
     :returns: samples and histograms.
     :failure: logged and counted; what other plugins tell is shown.
 

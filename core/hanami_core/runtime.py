@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import peewee
 
@@ -27,7 +28,7 @@ from hanami_core.datasets import DatasetFormat
 from hanami_core.dialects import TemplateDialect
 from hanami_core.errors import StartupError, TemplateError
 from hanami_core.events import Event, PluginBroken
-from hanami_core.exports import NetworkExport, TableExport
+from hanami_core.exports import Export
 from hanami_core.host_calls import HostCalls
 from hanami_core.http import Api, RouteTable
 from hanami_core.http.keyed import CLEAN_UP, KeyedCall
@@ -80,8 +81,7 @@ class Runtime:
     queue: TaskQueue
     models: Registry[str, type[peewee.Model]]
     formats: Registry[str, DatasetFormat] = field(default_factory=lambda: Registry("hanami_dataset_formats"))
-    table_exports: Registry[str, TableExport] = field(default_factory=lambda: Registry("hanami_table_exports"))
-    network_exports: Registry[str, NetworkExport] = field(default_factory=lambda: Registry("hanami_network_exports"))
+    exports: Registry[tuple[str, str], Export[Any]] = field(default_factory=lambda: Registry("hanami_exports"))
     hosts: Registry[str, ComputeHost] = field(default_factory=lambda: Registry("hanami_compute_hosts"))
     rules: Registry[tuple[str, str], NetworkRules] = field(default_factory=lambda: Registry("hanami_network_rules"))
     dialects: Registry[str, TemplateDialect] = field(default_factory=lambda: Registry("hanami_template_dialects"))
@@ -195,8 +195,7 @@ class Runtime:
         self.apis = host.apis(self)
         self._name_missing_schemes()
         self.formats = host.dataset_formats()
-        self.table_exports = host.table_exports()
-        self.network_exports = host.network_exports()
+        self.exports = host.exports()
         self.hosts = host.compute_hosts(self.settings, self)
         self.host_uuids = host_uuids(self.settings.data_dir, self.hosts, write=self.role.writes)
         self.rules = host.network_rules()

@@ -215,6 +215,18 @@ def scenario(runtime: Runtime) -> Iterator[None]:
     checkpoints.restore(runtime, owner, cluster.uuid, saved.uuid)
     yield
     yield work(runtime)
+    with checkpoints.open_file(runtime, owner, saved.uuid) as file:
+        content = b"".join(file.read(0, file.length))
+    yield
+    arrival, upload = checkpoints.create_arrival(runtime, owner, "from a file", len(content))
+    yield
+    with uploads.open_upload(runtime, owner, upload.uuid) as receiver:
+        receiver.write(0, content)
+    yield checkpoints.finalise_arrival(runtime, owner, arrival.uuid, upload.uuid) and None
+    yield checkpoints.delete_checkpoint(runtime, owner, arrival.uuid)
+    arrival, _ = checkpoints.create_arrival(runtime, owner, "given up", len(content))
+    yield
+    yield checkpoints.delete_checkpoint(runtime, owner, arrival.uuid)
     yield clusters.set_mode(runtime, owner, cluster.uuid, "DIRECT") and None
     yield clusters.set_mode(runtime, owner, cluster.uuid, "TASK") and None
     yield work(runtime)
@@ -251,6 +263,7 @@ QUIET = {
     "service.py:trim": "looks at numbers only",
     "service.py:report_metrics": "only in a training that takes long; tells, and decides nothing",
     "decode.py:ended": "only of a decoding that failed",
+    "importing.py:ended": "only of an import that failed",
     "database.py:compare_and_set": "is what others call",
 }
 
@@ -302,6 +315,7 @@ UNSEEN = {
     "service.py:delete_project": "memberships in a project that this call has deleted",
     "service.py:report_metrics": "tells how a training goes; a cluster that is gone needs it no more",
     "decode.py:ended": "within the end of the task; a dataset that waits for another one stays",
+    "importing.py:ended": "within the end of the task; an arrival that waits for another one stays",
     "service.py:discard": "uploads of a dataset that this call has decided about",
     "service.py:touch": "in the transaction that takes the dataset; more uploads do no harm",
     "service.py:discard_idle": "all uploads that are there",

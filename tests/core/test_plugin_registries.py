@@ -14,6 +14,7 @@ from hanami_core.checks import Check, Finding
 from hanami_core.compute import HostContext
 from hanami_core.errors import BadRequest, PluginError, StartupError, Unauthorized
 from hanami_core.events import CallAllowed, Event
+from hanami_core.exports import Export, NetworkExport, TableExport, chosen
 from hanami_core.http import Api, Empty, Route
 from hanami_core.metrics import Sample
 from hanami_core.network.declared import NoSettings
@@ -28,6 +29,25 @@ from tests.core.plugin_kit import ACTION, ACTOR, SETTINGS, boom, boom_runtime, p
 def test_hook_hanami_task_kinds() -> None:
     kind = TaskKind("mine", lambda job: None)
     assert PluginHost([plugin("a", hanami_task_kinds=lambda: [kind])]).task_kinds() == {"mine": kind}
+
+
+def test_hook_hanami_exports() -> None:
+    table = TableExport("csv", "text/csv", ".csv", lambda table: [])
+    network = NetworkExport("csv", "text/csv", ".csv", lambda formula: [])
+    points = [
+        plugin("a", hanami_exports=lambda: [table, network]),
+        plugin("taken", hanami_exports=lambda: [TableExport("csv", "text/plain", ".txt", lambda table: [])]),
+        plugin("vague", hanami_exports=lambda: [Export("csv", "text/csv", ".csv", lambda thing: [])]),
+    ]
+    host = PluginHost(points)
+    found = host.exports()
+    assert dict(found) == {("table", "csv"): table, ("network", "csv"): network}
+    assert chosen(found, TableExport, "csv") is table
+    assert chosen(found, NetworkExport, "csv") is network
+    with pytest.raises(BadRequest, match="known csv"):
+        chosen(found, TableExport, "onnx")
+    assert state(host, "taken")[0] == "broken"
+    assert state(host, "vague") == ("broken", "the export csv must be a NetworkExport or a TableExport")
 
 
 def test_hook_hanami_processes() -> None:

@@ -26,7 +26,7 @@ def json_lines(table: Table) -> Iterator[bytes]:
 
 
 @hookimpl
-def hanami_table_exports() -> list[TableExport]:
+def hanami_exports() -> list[TableExport]:
     """Add the format ``jsonl``."""
     return [TableExport("jsonl", "application/jsonl", ".jsonl", json_lines)]
 

@@ -1,7 +1,7 @@
 """What a network answers, as a list of array operations that every library knows; for networks that leave the server.
 
 A rule set that can say it in such a way (`hanami_core.compute.states.HasFormula`) can be exported in all formats that
-plugins bring (the hook ``hanami_network_exports``), and a format carries all such rule sets. All values are float32
+plugins bring (the hook ``hanami_exports``), and a format carries all such rule sets. All values are float32
 arrays; those that depend on inputs have the shape (rows, number of values).
 """
 

@@ -26,16 +26,16 @@ from hanami_core.compute import ComputeHost, NetworkRules
 from hanami_core.compute.hosts import name_of
 from hanami_core.compute.placement import PlacementRequest
 from hanami_core.compute.rules import key_of
-from hanami_core.datasets import DatasetFormat, Table
+from hanami_core.datasets import DatasetFormat
 from hanami_core.dialects import TemplateDialect
 from hanami_core.errors import ClientError, PluginError, StartupError, Unauthorized, Unavailable, VisibleError
 from hanami_core.events import Event
 from hanami_core.exports import Export
+from hanami_core.exports import key_of as key_of_export
 from hanami_core.http import Api, Route
 from hanami_core.http.paths import forms
 from hanami_core.identity import Authenticator, IdentityProvider
 from hanami_core.metrics import Metric
-from hanami_core.network.formula import Formula
 from hanami_core.plugin_host.lifecycle import Failed, Lifecycle, describe
 from hanami_core.plugin_host.loader import arguments as names_of
 from hanami_core.plugin_host.plugin import Contribution, Plugin, Registry
@@ -203,13 +203,9 @@ class PluginHost(Lifecycle):
         """Return the formats by name (`hanami_dataset_formats`)."""
         return self._registry("hanami_dataset_formats", DatasetFormat, lambda item: item.name)
 
-    def table_exports(self) -> Registry[str, Export[Table]]:
-        """Return what tables can be downloaded as, by name (`hanami_table_exports`)."""
-        return self._registry("hanami_table_exports", Export, lambda item: item.name)
-
-    def network_exports(self) -> Registry[str, Export[Formula]]:
-        """Return what networks can be exported as, by name (`hanami_network_exports`)."""
-        return self._registry("hanami_network_exports", Export, lambda item: item.name)
+    def exports(self) -> Registry[tuple[str, str], Export[Any]]:
+        """Return the kinds of files that things leave as, by what they are of and by name (`hanami_exports`)."""
+        return self._registry("hanami_exports", Export, key_of_export)
 
     # -- compute ------------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from types import TracebackType
+from typing import BinaryIO, Self
 
 from hanami_core.access import Access
 from hanami_core.compute.states import FIRST, version_of
@@ -21,7 +22,7 @@ PIECE = 1 << 18
 
 @dataclass(frozen=True)
 class PortableFile:
-    """A checkpoint as a file; it must be closed.
+    """A checkpoint as a file; a context manager that closes it.
 
     Attributes:
         name: what its owner calls it.
@@ -45,6 +46,14 @@ class PortableFile:
     def close(self) -> None:
         """Let the stored state go."""
         self._lease.release()
+
+    def __enter__(self) -> Self:
+        """Return the file."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        """Close it."""
+        self.close()
 
 
 def pieces(file: BinaryIO, start: int, stop: int) -> Iterator[bytes]:

@@ -74,7 +74,7 @@ def export(runtime: Runtime, access: Access, uuid: str, format_name: str) -> Exp
         CorruptFile: if the checkpoint's state is not what was stored.
     """
     checkpoint = get_checkpoint(access, uuid)
-    kind = chosen(runtime.network_exports, format_name)
+    kind = chosen(runtime.exports, NetworkExport, format_name)
     with _alone(runtime):
         formula = _formula(runtime, checkpoint)
         with ExitStack() as stack:

@@ -56,7 +56,7 @@ def open_file(runtime: Runtime, access: Access, uuid: str, format_name: str, off
         CorruptFile: if the table is not what was stored.
     """
     dataset = get_dataset(access, uuid)
-    kind = chosen(runtime.table_exports, format_name)
+    kind = chosen(runtime.exports, TableExport, format_name)
     with ExitStack() as stack:
         table = stack.enter_context(open_table(runtime, dataset))
         # What can not be done is told before the first piece.

@@ -19,7 +19,7 @@ LONGEST = 24
 
 
 @hookimpl
-def hanami_table_exports() -> list[TableExport]:
+def hanami_exports() -> list[TableExport]:
     """Add the format ``csv``."""
     return [TableExport("csv", "text/csv; charset=utf-8", ".csv", lines)]
 

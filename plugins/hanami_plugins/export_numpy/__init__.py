@@ -10,15 +10,10 @@ __all__ = ["arrays", "module"]
 
 
 @hookimpl
-def hanami_network_exports() -> list[NetworkExport]:
-    """Add the format ``numpy``."""
-    return [NetworkExport("numpy", "application/zip", ".zip", module.archive)]
-
-
-@hookimpl
-def hanami_table_exports() -> list[TableExport]:
-    """Add ``npz``, an array for each column, and ``npy``, one array of all values."""
+def hanami_exports() -> list[NetworkExport | TableExport]:
+    """Add ``numpy`` for networks; of tables ``npz``, an array for each column, and ``npy``, one array of all values."""
     return [
+        NetworkExport("numpy", "application/zip", ".zip", module.archive),
         TableExport("npz", "application/zip", ".npz", arrays.npz),
         TableExport("npy", "application/octet-stream", ".npy", arrays.npy),
     ]

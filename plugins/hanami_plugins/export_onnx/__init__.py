@@ -10,6 +10,6 @@ __all__ = ["model_bytes"]
 
 
 @hookimpl
-def hanami_network_exports() -> list[NetworkExport]:
+def hanami_exports() -> list[NetworkExport]:
     """Add the format ``onnx``."""
     return [NetworkExport("onnx", "application/octet-stream", ".onnx", lambda formula: [model_bytes(formula)])]

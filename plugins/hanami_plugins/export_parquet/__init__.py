@@ -20,7 +20,7 @@ VALUES = 1 << 22
 
 
 @hookimpl
-def hanami_table_exports() -> list[TableExport]:
+def hanami_exports() -> list[TableExport]:
     """Add the format ``parquet``."""
     return [TableExport("parquet", "application/vnd.apache.parquet", ".parquet", row_groups)]
 
