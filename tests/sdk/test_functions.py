@@ -412,7 +412,13 @@ def test_every_function_is_tested() -> None:
     modules += (project, request_result, task, user)
     public = {getattr(module, name) for module in modules for name in module.__all__}
     new = {checkpoint.get_checkpoint, hanami_token.renew_token, dataset.upload_files}
-    new |= {user.add_project_to_user, user.remove_project_from_user, hanami_request.set_default_timeout}
+    new |= {checkpoint.download_checkpoint, checkpoint.export_checkpoint, checkpoint.upload_checkpoint}
+    new |= {
+        dataset.download_dataset,
+        user.add_project_to_user,
+        user.remove_project_from_user,
+        hanami_request.set_default_timeout,
+    }
     new |= {user.change_passphrase, *(getattr(measurements, name) for name in measurements.__all__)}
     new |= {direct_io.flush, *(module.set_visibility for module in (checkpoint, cluster, dataset))}
     assert public == set(SIGNATURES) | new
