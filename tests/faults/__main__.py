@@ -1,7 +1,7 @@
 """Injects all faults of the catalogue, many times, and writes what came of it to docs/reliability.md.
 
-``python -m tests.faults`` runs their tests with long counts, ``--share`` with some of them; ``--docs`` writes the page.
-It ends with the exit code of the tests.
+``python -m tests.faults`` runs their tests with long counts, ``--share`` with some of them; ``--docs`` writes the page,
+where the rows of faults that were not run stay. It ends with the exit code of the tests.
 """
 
 from __future__ import annotations
@@ -46,15 +46,18 @@ def run(share: float, only: list[str], arguments: list[str]) -> tuple[int, list[
     return code, campaigns, passed
 
 
-def rows(campaigns: list[dict[str, Any]], passed: Counter[str]) -> str:
-    """Return the table: a row for each campaign, and for each fault that is only tried case by case."""
+def rows(campaigns: list[dict[str, Any]], passed: Counter[str], former: str = "") -> str:
+    """Return the table: a row for each campaign, and for each fault one of what is tried case by case.
+
+    A fault that was not run keeps its rows in the `former` table.
+    """
     lines = []
     for fault in CATALOGUE:
-        own = [found for found in campaigns if found["fault"] == fault.number]
+        own = [_row(fault, found) for found in campaigns if found["fault"] == fault.number]
         cases = sum(passed[file] for file in fault.tests)
-        lines += [_row(fault, found) for found in own]
         if cases:
-            lines.append(_row(fault, {"injected": _names(fault), "repetitions": cases, "survived": cases, "lost": 0}))
+            own.append(_row(fault, {"injected": _names(fault), "repetitions": cases, "survived": cases, "lost": 0}))
+        lines += own or [line for line in former.splitlines(True) if line.startswith(f"| {fault.number} |")]
     return HEAD + "".join(lines)
 
 
@@ -71,10 +74,11 @@ def _names(fault: Fault) -> str:
     return "cases of " + ", ".join(f"`{Path(file).stem}`" for file in fault.tests)
 
 
-def write(table: str, share: float) -> None:
+def write(campaigns: list[dict[str, Any]], passed: Counter[str], share: float) -> None:
     """Put the table into the page, with the machine that it comes from."""
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
+    former, _, after = rest.partition(END)
+    table = rows(campaigns, passed, former)
     machine = f"Python {platform.python_version()}, {os.cpu_count()} cores, {share:.0%} of the long counts."
     PAGE.write_text(f"{before}{BEGIN}\n{machine}\n\n{table}{END}{after}", encoding="utf-8")
 
@@ -87,10 +91,9 @@ def main() -> int:
     parser.add_argument("--docs", action="store_true", help="write the outcome to docs/reliability.md")
     known, further = parser.parse_known_args()
     code, campaigns, passed = run(known.share, known.only, further)
-    table = rows(campaigns, passed)
-    print(table)
+    print(rows(campaigns, passed))
     if known.docs:
-        write(table, known.share)
+        write(campaigns, passed, known.share)
     return code
 
 
