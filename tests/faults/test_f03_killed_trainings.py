@@ -69,6 +69,11 @@ def work_done(server: LocalServer) -> list[tuple[object, ...]]:
     return query(server, "SELECT uuid, state, cursor FROM task WHERE kind = 'train' ORDER BY sequence")
 
 
+def waiting(server: LocalServer) -> int:
+    """Return how many trainings have not ended."""
+    return int(query(server, "SELECT count(*) FROM task WHERE state IN ('queued', 'active')")[0][0])
+
+
 def interrupted(server: LocalServer) -> int:
     """Return how many trainings have a stored state that is not their last one."""
     return int(
@@ -87,12 +92,13 @@ def test_trainings_of_killed_sidecars_end_bit_identical(tmp_path: Path) -> None:
         dataset = client.upload_mnist("digits", *idx_digits(1000))
         pairs = [twins(client, name, template) for name, template in TEMPLATES.items()]
         trainings = Trainings(client, dataset, [disturbed for disturbed, _ in pairs])
+        trainings.finish()  # kernels are compiled before anybody dies
         middle = 0
         for number in range(times(5, 40)):
             trainings.refill()
             if number % 2:  # a process that always ends before it gets anything done is no fault of this kind
                 before = work_done(server)
-                until(lambda before=before: work_done(server) != before, 60)
+                until(lambda before=before: work_done(server) != before or not waiting(server), 60)
             time.sleep(chance.uniform(0, LONGEST))
             former = kill_child(server, SIDECAR)
             campaign.repetitions += 1
