@@ -75,22 +75,22 @@ class Answers:
     def _send_part(self, call: Call, bound: BoundRoute, download: Download, failed: Failed) -> None:
         """Send what is asked for of a download: all of it, a part, or nothing, because the client has it already."""
         response, length = call.resp, download.length
-        response.set_header("ETag", f'"{download.tag}"')
-        response.set_header("Accept-Ranges", "bytes")
         part = wanted(call.req, length, download.tag)
         if part is None or is_known(call.req, download.tag):
             response.status = falcon.HTTP_416 if part is None else falcon.HTTP_304
             if part is None:
                 response.set_header("Content-Range", f"bytes */{length}")
             _end(download.done)
-            return
-        response.content_type = download.content_type
-        _name(response, download.name)
-        if len(part) < length:
-            response.status = falcon.HTTP_206
-            response.set_header("Content-Range", f"bytes {part.start}-{part.stop - 1}/{length}")
-        pieces = _Pieces(download, part)
-        response.set_stream(self._guarded(call, bound, pieces, failed), len(part))
+        else:
+            # First, because it may be refused, and what follows tells of no refusal.
+            response.set_stream(self._guarded(call, bound, _Pieces(download, part), failed), len(part))
+            response.content_type = download.content_type
+            _name(response, download.name)
+            if len(part) < length:
+                response.status = falcon.HTTP_206
+                response.set_header("Content-Range", f"bytes {part.start}-{part.stop - 1}/{length}")
+        response.set_header("ETag", f'"{download.tag}"')
+        response.set_header("Accept-Ranges", "bytes")
 
     def _guarded(
         self, call: Call, bound: BoundRoute, parts: Iterable[bytes], failed: Failed, source: object = None
