@@ -256,6 +256,19 @@ def test_an_import_that_fails_for_another_reason_may_be_tried_again(
     home.ok("DELETE", "checkpoint", uuid=files["uuid"])
 
 
+def test_a_stored_state_that_is_damaged_is_not_sent(home: Home, file: bytes) -> None:
+    broken = home.upload(file, "broken")
+    (stored,) = (home.runtime.settings.data_dir / "blobs").rglob(Checkpoint.get(Checkpoint.uuid == broken).blob)
+    stored.chmod(0o600)
+    stored.write_bytes(stored.read_bytes()[:-1] + b"?")
+    for path in ("checkpoint/file", "checkpoint/export"):
+        more = {"format": "onnx"} if path.endswith("export") else {}
+        answer = home.call("GET", path, uuid=broken, **more)
+        told = f"The stored state of checkpoint with uuid '{broken}' is damaged or lost, delete it"
+        assert (answer.status_code, answer.text) == (409, told)
+    home.ok("DELETE", "checkpoint", uuid=broken)
+
+
 def read(content: bytes) -> Prelude:
     """Read a file as an import does, as far as its own hashes go."""
     source, target = io.BytesIO(content), io.BytesIO()

@@ -27,6 +27,7 @@ REST: dict[str, Any] = {
     "input_data_size": 5,
     "label_data_size": 5,
     "resource": "clusters",
+    "format": "onnx",
     "limit": 5,
 }
 """Right values of required fields that name nothing."""

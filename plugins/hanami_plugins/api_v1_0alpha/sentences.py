@@ -165,6 +165,7 @@ DATASETS = {
 }
 
 CLUSTERS = {
+    "checkpoint_damaged": "The stored state of checkpoint with uuid '{uuid}' is damaged or lost, delete it",
     "checkpoint_finalised_elsewhere": "Checkpoint with uuid '{uuid}' is finalised by another request",
     "checkpoint_missing": "Checkpoint with uuid '{uuid}' not found",
     "cluster_exists": "Cluster with name '{name}' already exist.",

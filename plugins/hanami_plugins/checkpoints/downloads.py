@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
@@ -9,15 +10,19 @@ from typing import BinaryIO, Self
 
 from hanami_core.access import Access
 from hanami_core.compute.states import FIRST, version_of
+from hanami_core.errors import Conflict, CorruptFile
 from hanami_core.network import NetworkState
 from hanami_core.runtime import Runtime
 from hanami_core.storage.blobs import Blob, BlobLease
+from hanami_plugins.checkpoints.models import Checkpoint
 from hanami_plugins.checkpoints.portable import prelude_of
 from hanami_plugins.checkpoints.service import get_checkpoint
 
-__all__ = ["PortableFile", "open_file", "pieces"]
+__all__ = ["PortableFile", "lent", "open_file", "pieces"]
 
 PIECE = 1 << 18
+
+log = logging.getLogger("hanami.checkpoints")
 
 
 @dataclass(frozen=True)
@@ -69,10 +74,10 @@ def open_file(runtime: Runtime, access: Access, uuid: str) -> PortableFile:
 
     Raises:
         NotFound: if there is no such checkpoint that the actor may see.
-        CorruptFile: if its state is not what was stored.
+        Conflict: if its state is not what was stored.
     """
     checkpoint = get_checkpoint(access, uuid)
-    lease = runtime.blobs.open(checkpoint.blob)
+    lease = lent(runtime, checkpoint)
     try:
         blob = Blob.get(Blob.uuid == checkpoint.blob)
         with lease.path.open("rb") as file:
@@ -83,3 +88,16 @@ def open_file(runtime: Runtime, access: Access, uuid: str) -> PortableFile:
         lease.release()
         raise
     return PortableFile(checkpoint.name, len(prelude) + blob.size, prelude[-32:].hex(), prelude, lease)
+
+
+def lent(runtime: Runtime, checkpoint: Checkpoint) -> BlobLease:
+    """Return a lease of the stored state of a checkpoint.
+
+    Raises:
+        Conflict: if it is not what was stored.
+    """
+    try:
+        return runtime.blobs.open(checkpoint.blob)
+    except CorruptFile as error:
+        log.error("checkpoint damaged", extra={"checkpoint": checkpoint.uuid, "reason": str(error)})
+        raise Conflict("checkpoint_damaged", uuid=checkpoint.uuid) from error

@@ -19,8 +19,7 @@ from hanami_core.network.formula import Formula
 from hanami_core.runtime import Runtime
 from hanami_core.sizes import size_text
 from hanami_core.stash import StashKey
-from hanami_core.storage.blobs import Blob
-from hanami_plugins.checkpoints.downloads import pieces
+from hanami_plugins.checkpoints.downloads import lent, pieces
 from hanami_plugins.checkpoints.models import Checkpoint
 from hanami_plugins.checkpoints.service import get_checkpoint
 
@@ -71,7 +70,7 @@ def export(runtime: Runtime, access: Access, uuid: str, format_name: str) -> Exp
         NotFound: if there is no such checkpoint that the actor may see.
         Unprocessable: if the format can not hold the network, or the network takes too much memory.
         Unavailable: if others are exporting for too long.
-        CorruptFile: if the checkpoint's state is not what was stored.
+        Conflict: if the checkpoint's state is not what was stored.
     """
     checkpoint = get_checkpoint(access, uuid)
     kind = chosen(runtime.exports, NetworkExport, format_name)
@@ -100,11 +99,11 @@ def _alone(runtime: Runtime) -> Iterator[None]:
 
 
 def _formula(runtime: Runtime, checkpoint: Checkpoint) -> Formula:
-    size, limit = Blob.get(Blob.uuid == checkpoint.blob).size, memory.limit(runtime.settings)
-    if COPIES * size > limit:
-        raise Unprocessable("network_too_big", needed=size_text(COPIES * size), limit=size_text(limit))
-    runtime.reserve.require(size)
-    with runtime.blobs.open(checkpoint.blob) as path, path.open("rb") as file:
+    with lent(runtime, checkpoint) as path, path.open("rb") as file:
+        size, limit = path.stat().st_size, memory.limit(runtime.settings)
+        if COPIES * size > limit:
+            raise Unprocessable("network_too_big", needed=size_text(COPIES * size), limit=size_text(limit))
+        runtime.reserve.require(size)
         state = NetworkState.read(file)
     found = [rules for (name, _), rules in runtime.rules.items() if name == state.head.rules]
     for rules in found[:1]:
