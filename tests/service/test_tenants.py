@@ -30,7 +30,12 @@ ANONYMOUS = {
     ("GET", "/health/ready"),
     ("GET", "/openapi.json"),
     ("GET", "/docs"),
+    ("GET", "/v2"),
+    ("GET", "/v2/health/live"),
+    ("GET", "/v2/health/ready"),
 }
+TENSORS = {"/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer"}
+"""What reads its body itself, which is not JSON alone."""
 STRANGER = ("stranger", "a long passphrase")
 
 
@@ -170,6 +175,8 @@ def test_request_structs_hold_no_path_and_accept_no_unknown_field(tmp_path: Path
     runtime = Runtime.open(tmp_path, "migrate", environ={}, plugins=host)
     for bound in runtime.routes:
         route = bound.route
+        if bound.path in TENSORS:
+            continue
         assert route.request is not None, bound.path
         assert route.request.__struct_config__.forbid_unknown_fields
         for name in route.request.__struct_fields__:
