@@ -74,6 +74,12 @@ def waiting(server: LocalServer) -> int:
     return int(query(server, "SELECT count(*) FROM task WHERE state IN ('queued', 'active')")[0][0])
 
 
+def endangered(server: LocalServer) -> int:
+    """Return how many trainings would be taken for the cause if the process died once more before they get on."""
+    begun = "(state = 'queued' AND attempts > 0) OR (state = 'active' AND attempts > 1)"
+    return int(query(server, f"SELECT count(*) FROM task WHERE {begun}")[0][0])
+
+
 def interrupted(server: LocalServer) -> int:
     """Return how many trainings have a stored state that is not their last one."""
     return int(
@@ -100,6 +106,7 @@ def test_trainings_of_killed_sidecars_end_bit_identical(tmp_path: Path) -> None:
                 before = work_done(server)
                 until(lambda before=before: work_done(server) != before or not waiting(server), 60)
             time.sleep(chance.uniform(0, LONGEST))
+            until(lambda: not endangered(server), 120)
             former = kill_child(server, SIDECAR)
             campaign.repetitions += 1
             middle += interrupted(server)
