@@ -22,9 +22,7 @@ from hanami_plugins.uploads import open_upload
 from hanami_plugins.uploads.session import FileUploadTarget
 from hanami_server.examination import examine
 from tests.faults.kit import awaited, fill, small_disk
-from tests.plugins.test_checkpoints import Site, kernels
-
-__all__ = ["kernels"]
+from tests.plugins.test_checkpoints import Site
 
 FULL = "The disk of the server is full"
 RESERVE = 2 << 20
@@ -38,8 +36,8 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def site(disk: Path, kernels: Path) -> Iterator[Site]:
-    with Site(disk / "data", kernels, datasets__wait=0.1, storage__reserve=RESERVE) as opened:
+def site(disk: Path) -> Iterator[Site]:
+    with Site(disk / "data", datasets__wait=0.1, storage__reserve=RESERVE) as opened:
         runner = TaskRunner(opened.runtime, "cpu0", 2, lambda reason: None)
         runner.start()
         yield opened
@@ -93,8 +91,8 @@ def test_a_task_waits_for_room_and_then_ends(site: Site, disk: Path, caplog: pyt
     assert staged(site) == []
 
 
-def test_the_doctor_sees_a_full_disk(disk: Path, kernels: Path) -> None:
-    with Site(disk / "data", kernels):
+def test_the_doctor_sees_a_full_disk(disk: Path) -> None:
+    with Site(disk / "data"):
         pass
     ballast = fill(disk)
     found = [finding for finding in examine(disk / "data", alone=False)[1] if finding.where == "data directory"]

@@ -17,9 +17,7 @@ from hanami_plugins.checkpoints import service as checkpoints
 from hanami_plugins.checkpoints.models import Checkpoint
 from hanami_plugins.clusters import Cluster
 from tests.faults.kit import FILE_NAME, awaited, faulty
-from tests.plugins.test_checkpoints import Site, kernels
-
-__all__ = ["kernels"]
+from tests.plugins.test_checkpoints import Site
 
 pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
 
@@ -28,8 +26,8 @@ KINDS = ["fdatasync,fsync:error=EIO", "pwrite64:error=EROFS", "pwrite64:error=EN
 
 
 @pytest.fixture
-def site(tmp_path: Path, kernels: Path) -> Iterator[Site]:
-    with Site(tmp_path, kernels) as opened:
+def site(tmp_path: Path) -> Iterator[Site]:
+    with Site(tmp_path) as opened:
         yield opened
 
 

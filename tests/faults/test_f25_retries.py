@@ -27,10 +27,8 @@ from hanami_plugins.datasets.models import Dataset
 from hanami_plugins.projects.models import Project
 from hanami_plugins.uploads import Upload
 from tests.faults.kit import keyed
-from tests.plugins.test_checkpoints import Site, kernels
+from tests.plugins.test_checkpoints import Site
 from tests.whole import Whole
-
-__all__ = ["kernels"]
 
 
 @pytest.fixture
@@ -64,7 +62,7 @@ def test_routes_that_create_are_keyed(whole: Whole) -> None:
     """Logins and places of users answer with tokens, which are secrets, and checks create nothing."""
     posts = [bound for bound in whole.runtime.routes if bound.route.method == "POST"]
     without = {bound.route.action for bound in posts if not bound.route.keyed}
-    assert without == {"tokens.create", "memberships.add", "datasets.check"}
+    assert without == {"tokens.create", "memberships.add", "datasets.check", "clusters.predict"}
 
 
 def test_a_key_belongs_to_its_call(whole: Whole) -> None:
@@ -136,11 +134,9 @@ def test_keys_go_after_a_day(whole: Whole) -> None:
     assert keyed(whole, "new", "POST", "cluster", name="newer").status_code == 200
 
 
-def test_a_call_that_waits_is_visible_to_whom_it_waits_for(
-    tmp_path: Path, kernels: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_call_that_waits_is_visible_to_whom_it_waits_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A save waits for its task, which nobody sees before the commit; its answer comes in a transaction of its own."""
-    with Site(tmp_path, kernels) as site:
+    with Site(tmp_path) as site:
         cluster = site.add()
         seen: list[int] = []
 

@@ -21,10 +21,8 @@ from hanami_plugins.clusters import Cluster
 from hanami_plugins.clusters.service import Nothing
 from hanami_plugins.database_sqlite import LARGEST_LOG
 from tests.faults.kit import FILE_NAME, awaited, locked
-from tests.plugins.test_checkpoints import Site, kernels
+from tests.plugins.test_checkpoints import Site
 from tests.whole import Whole
-
-__all__ = ["kernels"]
 
 ACTOR = Actor("somebody", "Somebody", "project", "member")
 PATIENCE = 1.0
@@ -73,10 +71,8 @@ def test_a_login_that_can_not_be_looked_up_is_not_a_wrong_one(tmp_path: Path) ->
         assert whole.call("GET", "cluster/all").status_code == 200
 
 
-def test_a_task_that_meets_a_lock_goes_on_after_it(
-    tmp_path: Path, kernels: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    with Site(tmp_path, kernels, database_sqlite__timeout=0.2) as site:
+def test_a_task_that_meets_a_lock_goes_on_after_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with Site(tmp_path, database_sqlite__timeout=0.2) as site:
         cluster = site.add()
         entered, release = threading.Event(), threading.Event()
 

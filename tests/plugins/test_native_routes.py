@@ -132,6 +132,7 @@ class TestDatasets(NativeRoutes):
             "GET /dataset/progress": {"uuid": announced["uuid"]},
             "GET /dataset/content": {"uuid": uuid, "column_name": "a", "row_offset": 1, "number_of_rows": 1},
             "GET /dataset/check": {"uuid": uuid, "reference_uuid": uuid},
+            "GET /dataset/file": {"uuid": uuid, "format": "csv"},
             "PUT /dataset/visibility": {"uuid": uuid, "visibility": "public"},
             "POST /dataset/upload/csv": {"name": "more", "input_data_size": 5},
             "POST /dataset/upload/mnist": {"name": "more", **sizes},
@@ -214,13 +215,19 @@ class TestTasks(NativeRoutes):
 class TestCheckpoints(NativeRoutes):
     plugin = "checkpoints"
     compute = "cpu0"
+    without_example = ("PUT /checkpoint/upload",)
 
     @pytest.fixture
     def examples(self, app: NativeApp) -> Mapping[str, Example]:
         cluster = trained(app)
         saved = app.call("POST", "cluster/save", name="saved", cluster_uuid=cluster).json["uuid"]
         ready(app, saved)
+        announced = app.call("POST", "checkpoint/upload", name="arrives", input_data_size=5).json
         return {
+            "GET /checkpoint/file": {"uuid": saved},
+            "GET /checkpoint/export": {"uuid": saved, "format": "numpy"},
+            "GET /checkpoint/progress": {"uuid": announced["uuid"]},
+            "POST /checkpoint/upload": {"name": "another", "input_data_size": 5},
             "POST /cluster/save": {"name": "once more", "cluster_uuid": cluster},
             "POST /cluster/load": {"cluster_uuid": cluster, "checkpoint_uuid": saved},
             "GET /checkpoint": {"uuid": saved},

@@ -13,15 +13,13 @@ from hanami_plugins.checkpoints import service as checkpoints
 from hanami_plugins.checkpoints.models import Checkpoint
 from hanami_plugins.clusters import LIVE, Cluster
 from hanami_plugins.clusters import service as clusters
-from tests.plugins.test_checkpoints import Site, kernels
-
-__all__ = ["kernels"]
+from tests.plugins.test_checkpoints import Site
 
 
 @pytest.fixture
-def site(tmp_path: Path, kernels: Path) -> Iterator[Site]:
+def site(tmp_path: Path) -> Iterator[Site]:
     """An application with a sidecar that works all the time."""
-    with Site(tmp_path, kernels) as opened:
+    with Site(tmp_path) as opened:
         runner = TaskRunner(opened.runtime, "cpu0", 2, lambda reason: None)
         runner.start()
         yield opened
@@ -82,10 +80,10 @@ def test_what_is_done_has_no_state(site: Site) -> None:
         assert sorted(changed) == ["created_at", "name", "new_state", "uuid"]
 
 
-def test_what_is_still_to_be_done_says_so(tmp_path: Path, kernels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_still_to_be_done_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (checkpoints, clusters):
         monkeypatch.setattr(module, "SETTLE_SECONDS", 0.0)
-    with Site(tmp_path, kernels) as site:
+    with Site(tmp_path) as site:
         cluster = site.add()
         site.call("PUT", "cluster/set_mode", uuid=cluster, new_state="DIRECT")
         settle = site.call("PUT", "cluster/set_mode", uuid=cluster, new_state="TASK").json["task_uuid"]

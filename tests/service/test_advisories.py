@@ -19,6 +19,9 @@ OPEN = {
     ("POST", "/control/v1/token"),
     ("GET", "/openapi.json"),
     ("GET", "/docs"),
+    ("GET", "/v2"),
+    ("GET", "/v2/health/live"),
+    ("GET", "/v2/health/ready"),
 }
 """All that needs no login."""
 

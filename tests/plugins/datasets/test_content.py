@@ -180,6 +180,7 @@ def test_routes_are_what_the_specification_lists(site: Site) -> None:
         "GET /all datasets.list",
         "GET /check datasets.check",
         "GET /content datasets.content",
+        "GET /file datasets.download",
         "GET /progress datasets.progress",
         "POST /upload/csv datasets.create",
         "POST /upload/mnist datasets.create",
