@@ -19,6 +19,7 @@ PLUGINS = {
     "blobs_files": "hanami_plugins.blobs_files",
     "server_stub": "server_stub",
     "server_stub_compute": "server_stub_compute",
+    "server_stub_streams": "server_stub_streams",
 }
 GROUPS = {"hanami.plugins": PLUGINS, "hanami.cli": {"server": "hanami_server.commands"}}
 

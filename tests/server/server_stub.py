@@ -17,9 +17,8 @@ import peewee
 
 from hanami_core import hookimpl
 from hanami_core.access import Action, Actor, Rule
-from hanami_core.clock import Moment
 from hanami_core.errors import BadRequest, NotFound, Unauthorized
-from hanami_core.http import Api, Empty, Events, File, Route, ServerEvent, Stream
+from hanami_core.http import Api, Empty, File, Route
 from hanami_core.processes import Process, ProcessContext
 from hanami_core.queue import Job, Task, TaskKind
 from hanami_core.schedules import Schedule
@@ -200,43 +199,6 @@ def upload(call, request):
     return {"bytes": sum(map(len, call.body))}
 
 
-def events(call, request):
-    return Events(ServerEvent(f"number\u2028{n}", event="count", id=str(n)) for n in range(request.count))
-
-
-def moments(call, request):
-    return Events([None, ServerEvent({"at": Moment(0.0)})])
-
-
-def half(call, request):
-    def parts():
-        yield b"begin"
-        raise RuntimeError("in the middle")
-
-    return Stream(parts())
-
-
-def silent(call, request):
-    """Send one event, and then nothing for long."""
-
-    def told():
-        yield ServerEvent("begin")
-        time.sleep(30.0)
-
-    return Events(told())
-
-
-def hold(call, request):
-    """Stream until the client goes."""
-
-    def parts():
-        while True:
-            time.sleep(0.02)
-            yield b"."
-
-    return Stream(parts())
-
-
 def file(call, request):
     """Send a file of the data directory, and note that it was sent."""
     data_dir = call.runtime.settings.data_dir
@@ -260,14 +222,7 @@ def hanami_routes(runtime):
         Route("PATCH", "/made/{name}", "made.change", Fields, dict, created, api="other", status=201),
         Route("POST", "/upload", "upload.create", None, dict, upload, max_body=1 << 28),
         Route("PUT", "/upload/{name}/part", "upload.part", None, dict, upload, max_body=1 << 28),
-        Route("GET", "/events", "events.get", Fields, Events, events),
         Route("GET", "/note", "other.get", Fields, dict, echo, api="other"),
-        Route("GET", "/moments", "moments.get", Fields, Events, moments),
-        Route("GET", "/moments", "moments.get", Fields, Events, moments, api="other"),
-        Route("GET", "/silent", "silent.get", Fields, Events, silent),
-        Route("GET", "/half", "half.get", Fields, Stream, half),
-        Route("GET", "/hold", "hold.get", Fields, Stream, hold),
-        Route("HEAD", "/hold", "hold.get", Fields, Stream, hold, api="other"),
         Route("GET", "/echo", "echo.get", Fields, dict, echo),
         Route("POST", "/echo", "echo.create", Fields, dict, echo),
         Route("DELETE", "/echo", "echo.delete", Fields, dict, echo, roles=("admin",)),
