@@ -53,7 +53,8 @@ def test_a_network_that_does_not_grow_is_never_refused() -> None:
 def test_room_is_made_before_anything_is_refused() -> None:
     memory = HostMemory(100, 100)
     memory.take("idle", "anna", 80)
-    memory.take("a", "bert", 50, lambda: memory.release("idle"))
+    memory.reclaims(lambda: memory.release("idle"))
+    memory.take("a", "bert", 50, reclaim=True)
     assert (memory.held("idle"), memory.held("a")) == (0, 50)
 
 

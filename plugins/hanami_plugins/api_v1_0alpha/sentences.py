@@ -219,7 +219,6 @@ PREDICTIONS = {
         "{rows} rows are {values} values of inputs and outputs, {limit} are allowed by the setting {setting}"
     ),
     "prediction_width": "'inputs': rows of '{input}' have {width} values, but the cluster was trained with {expected}",
-    "predictions_exhausted": "the networks of other predictions take the memory of host '{host}', try again soon",
 }
 
 FRAMES = {

@@ -27,6 +27,7 @@ class HostMemory:
     def __init__(self, of_all: int, of_user: int) -> None:
         """Limit the networks of all users, and of each, to so many bytes."""
         self._of_all, self._of_user = of_all, of_user
+        self._reclaims: list[Callable[[], object]] = []
         self._held: dict[object, tuple[str, int]] = {}
         self._lock = threading.Lock()
 
@@ -36,10 +37,14 @@ class HostMemory:
         of_all = int(settings[HOST_SETTING]) or max(LEAST, memory().total * 3 // 4)
         return cls(of_all, int(settings[USER_SETTING]) or limit(settings))
 
-    def take(self, key: object, owner: str, size: int, reclaim: Callable[[], None] | None = None) -> None:
+    def reclaims(self, reclaim: Callable[[], object]) -> None:
+        """Call a function that lets go of networks which nobody needs, whenever there is no room for another one."""
+        self._reclaims.append(reclaim)
+
+    def take(self, key: object, owner: str, size: int, *, reclaim: bool = False) -> None:
         """Let a network have so many bytes from now on; one that does not grow always may.
 
-        `reclaim` lets go of networks that nobody needs, after which there may be room.
+        With `reclaim`, those that nobody needs leave if there is no room; the caller holds no lock that they need.
 
         Raises:
             Unprocessable: if no user may have as much.
@@ -50,8 +55,9 @@ class HostMemory:
         if size > min(self._of_user, self._of_all):
             most = size_text(min(self._of_user, self._of_all))
             raise Unprocessable("network_too_big", needed=size_text(size), limit=most, setting=USER_SETTING)
-        if reclaim is not None:
-            reclaim()
+        if reclaim:
+            for function in self._reclaims:
+                function()
         refusal = self._take(key, owner, size)
         if refusal is not None:
             raise refusal

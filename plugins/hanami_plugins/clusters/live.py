@@ -65,7 +65,8 @@ class LiveClusters:
         self._live: dict[str, LiveCluster] = {}
         self._attached: dict[str, set[Attachment]] = {}
         self._registry = locks.new_lock(Rank.REGISTRY)
-        self._memory = HostMemory.of(runtime.settings)
+        self.memory = HostMemory.of(runtime.settings)
+        self.memory.reclaims(partial(self.evict_idle, 0.0))
         self._stripes = tuple(locks.new_lock(Rank.STRIPE) for _ in range(STRIPES))
         self._keeper = Keeper(self, runtime)
         self._watcher = Watcher(self, runtime)
@@ -223,7 +224,7 @@ class LiveClusters:
 
         It is still to be closed, under its own lock and without the registry: whoever runs a frame may have it.
         """
-        self._memory.release(live)
+        self.memory.release(live)
         if live.state is not State.EVICTED:
             live.move(State.EVICTED)
             live.lost, live.stored = live.unsaved, live.changes
@@ -339,7 +340,7 @@ class LiveClusters:
         live.estimate = memory.needed(rules, own, *known)
         owner, told = str(row.owner_id), json.loads(row.metrics).get("memory")
         size = (live.estimate if row.blob else 0) if told is None else int(told)
-        self._memory.take(live, owner, size, lambda: self.evict_idle(0.0))
+        self.memory.take(live, owner, size, reclaim=True)
         live.require = partial(self._require, live, owner, rules, own)
         network = rules.open(read_state(self._runtime, row, own), compute)
         self._note_memory(live, network.metrics())
@@ -358,13 +359,13 @@ class LiveClusters:
         needed = memory.needed(rules, template, inputs, outputs)
         memory.require_bytes(needed, memory.limit(self._runtime.settings))
         more = max(0, needed - live.estimate)
-        self._memory.take(live, owner, self._memory.held(live) + more)
+        self.memory.take(live, owner, self.memory.held(live) + more)
         live.estimate = needed
 
     def _note_memory(self, live: LiveCluster, metrics: Mapping[str, float]) -> None:
         """Count what a network takes by itself, if it tells."""
         if "memory" in metrics:
-            self._memory.note(live, int(metrics["memory"]))
+            self.memory.note(live, int(metrics["memory"]))
 
     def unsaved(self) -> list[LiveCluster]:
         """Return the networks that know more than their stored states and that no task works with, which stores too."""

@@ -6,6 +6,7 @@ one replaces it as soon as somebody asks for it. Must not know HTTP.
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -16,11 +17,11 @@ import msgspec
 import numpy as np
 
 from hanami_core.compute import Columns, LiveNetwork, Rows, Run, memory
-from hanami_core.errors import BadRequest, Conflict, CorruptFile, NotFound, Unavailable
+from hanami_core.errors import BadRequest, Conflict, CorruptFile, NotFound
 from hanami_core.runtime import Runtime
 from hanami_core.stash import StashKey
 from hanami_core.storage.database import ACTIVE
-from hanami_plugins.clusters import MISSING, Cluster, interfaces, read_state, template_of
+from hanami_plugins.clusters import LIVE, MISSING, Cluster, interfaces, read_state, template_of
 from hanami_plugins.predictions.questions import Answer, Question, Values, from_arrays, to_arrays
 
 __all__ = ["READERS", "Readers"]
@@ -34,8 +35,6 @@ TRIES = 3
 class _Reader:
     """A cluster that was asked; `network` is that of the state with `version`, which is 0 before there is one.
 
-    `size` is how many bytes the network takes at most, also while it is being opened.
-
     `busy` is held while the network is opened, or answers: a network is used by one thread at a time.
     """
 
@@ -43,14 +42,13 @@ class _Reader:
     network: LiveNetwork | None = None
     version: int = 0
     stored_at: float | None = None
-    size: int = 0
     used: float = field(default_factory=time.monotonic)
 
     def close(self) -> None:
         if self.network is not None:
             self.network.close()
             self.network = None
-        self.version = self.size = 0
+        self.version = 0
 
 
 class Readers:
@@ -61,6 +59,8 @@ class Readers:
         self._runtime = runtime
         self._readers: dict[str, _Reader] = {}
         self._lock = threading.Lock()
+        self._memory = runtime.stash[LIVE].memory
+        self._memory.reclaims(lambda: self._drop(time.monotonic()))
         self._ended = threading.Event()
         self._idle: float = runtime.settings["clusters.idle"]
         threading.Thread(target=self._watch, name="readers", daemon=True).start()
@@ -119,25 +119,10 @@ class Readers:
             raise Conflict(NEVER_TRAINED, uuid=row.uuid)
         template = template_of(row)
         rules = self._runtime.rules_for(template, compute.kind)
-        self._make_room(reader, memory.needed(rules, template, *interfaces(row)))
+        memory.require(self._runtime, template, compute.kind, *interfaces(row))
+        size = json.loads(row.metrics).get("memory", memory.needed(rules, template, *interfaces(row)))
+        self._memory.take(reader, str(row.owner_id), int(size), reclaim=True)
         return rules.open(read_state(self._runtime, row, template), compute)
-
-    def _make_room(self, reader: _Reader, size: int) -> None:
-        """Drop what was not asked for longest, until all networks together take no more than a single one may.
-
-        A reader keeps its former network until it has the new one, so both count.
-        """
-        most = memory.limit(self._runtime.settings)
-        memory.require_bytes(size, most)
-        while True:
-            with self._lock:
-                others = [(other.used, uuid) for uuid, other in self._readers.items() if other is not reader]
-                taken = sum(other.size for other in self._readers.values() if other is not reader)
-                if taken + size <= most:
-                    reader.size = size
-                    return
-            if not any(self._drop(used) for used, _ in sorted(others)):
-                raise Unavailable("predictions_exhausted", host=self._runtime.host_calls.here, retry_after=1)
 
     def _watch(self) -> None:
         while not self._ended.wait(min(self._idle, 10.0)):
@@ -152,6 +137,7 @@ class Readers:
                 del self._readers[uuid]
         for _, reader in dropped:
             reader.close()
+            self._memory.release(reader)
             reader.busy.release()
         return len(dropped)
 
