@@ -78,6 +78,11 @@ class Task(OwnedRecord):
         return int(cls.select().where(mine & cls.state.in_(OPEN)).count())
 
     @property
+    def fraction(self) -> float:
+        """Which part of the task is done, from 0 to 1."""
+        return float(self.current_cycle / max(1, self.total_cycles))
+
+    @property
     def failure(self) -> TaskError | None:
         """Why the task failed, or its last attempt did, for an Api that has a sentence for it; None if neither did."""
         if self.fault:

@@ -120,7 +120,7 @@ def get(call: Call, request: TaskOfCluster) -> TaskAnswer:
     """Return a task."""
     task = tasks.get_task(call.access, request.cluster_uuid, request.uuid)
     queued, started, ended = _moments(task)
-    return TaskAnswer(ended, _share(task), queued, started, task.state)
+    return TaskAnswer(ended, task.fraction, queued, started, task.state)
 
 
 def list_all(call: Call, request: OfCluster) -> Listing:
@@ -129,16 +129,12 @@ def list_all(call: Call, request: OfCluster) -> Listing:
 
 
 def _row(task: Task) -> list[Any]:
-    return [task.uuid, task.state, f"{_share(task):.6f}", *_moments(task)]
+    return [task.uuid, task.state, f"{task.fraction:.6f}", *_moments(task)]
 
 
 def _moments(task: Task) -> tuple[Moment, Moment, Moment]:
     ended = None if task.state == ABORTED else task.ended_at
     return Moment(task.created_at), Moment(task.started_at), Moment(ended)
-
-
-def _share(task: Task) -> float:
-    return task.current_cycle / max(1, task.total_cycles)
 
 
 def delete(call: Call, request: TaskOfCluster) -> Empty:

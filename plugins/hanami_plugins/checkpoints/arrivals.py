@@ -169,7 +169,7 @@ def arrival_progress(runtime: Runtime, access: Access, uuid: str) -> ArrivalProg
 
 def _percentage(arrival: Arrival) -> float:
     task = Task.get_or_none(Task.uuid == arrival.importing) if arrival.state == IMPORTING else None
-    return 0.0 if task is None else 100.0 * task.current_cycle / max(1, task.total_cycles)
+    return 0.0 if task is None else 100.0 * task.fraction
 
 
 def give_up(runtime: Runtime, access: Access, uuid: str, missing: str) -> None:

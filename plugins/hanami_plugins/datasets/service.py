@@ -264,7 +264,7 @@ def upload_progress(runtime: Runtime, access: Access, uuid: str) -> UploadProgre
 
 def _percentage(dataset: Dataset) -> float:
     task = Task.get_or_none(Task.uuid == dataset.decoding) if dataset.state == DECODING else None
-    return 0.0 if task is None else 100.0 * task.current_cycle / max(1, task.total_cycles)
+    return 0.0 if task is None else 100.0 * task.fraction
 
 
 # -- tables ------------------------------------------------------------------------------------------------------------

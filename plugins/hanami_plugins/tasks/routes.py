@@ -124,9 +124,8 @@ def list_all(call: Call, request: OfCluster) -> Listing:
 
 
 def _row(task: Task) -> list[Any]:
-    share = task.current_cycle / max(1, task.total_cycles)
     moments = [Moment(moment) for moment in (task.created_at, task.started_at, task.ended_at)]
-    return [task.uuid, task.state, f"{share:.6f}", *moments]
+    return [task.uuid, task.state, f"{task.fraction:.6f}", *moments]
 
 
 def answer(task: Task) -> dict[str, Any]:
