@@ -35,6 +35,8 @@ __all__ = ["Peer", "Worker"]
 
 PIECE = 1 << 16
 LINGER = 2.0
+NEWCOMER = 1.0
+"""Seconds that a client which has just connected has for its first request in a process that is about to end."""
 LARGEST_LINGER = 1 << 18
 SWITCH_INTERVAL = 0.0005
 """Seconds after which a thread hands over the interpreter. Who has quick work waits that long for each of those that
@@ -74,6 +76,7 @@ class Peer(TConn):  # type: ignore[misc]
         self.polled = False
         self.deadline = 0.0
         self.started = False
+        self.newcomer_until = 0.0
         self.leaving = 0
         self.held = 0
         self.unsent = 0
@@ -230,7 +233,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def accept(self, listener: Any) -> None:
         """Accept a few connections, and let the poller collect their first requests."""
         for _ in range(ACCEPTED if self._ready else 1):
-            if self.nr_conns >= self.worker_connections:
+            if not self.alive or self.nr_conns >= self.worker_connections:
                 return
             try:
                 sock, client = listener.accept()
@@ -247,8 +250,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.nr_conns += 1
         if self.nr_conns >= self.worker_connections:
             self._make_room()
-        outlet = Outlet(sock, self._patience)
-        self._watch(Peer(self.cfg, outlet, client, listener.getsockname(), self._new_intake), self._timeout)
+        peer = Peer(self.cfg, Outlet(sock, self._patience), client, listener.getsockname(), self._new_intake)
+        self._watch(peer, self._timeout)
+        peer.newcomer_until = peer.deadline - self._timeout + NEWCOMER
 
     def _make_room(self) -> None:
         if self._waiting:
@@ -352,10 +356,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._watch(peer, LINGER)
 
     def murder_pending(self) -> None:
-        """Drop connections whose deadline is over, at least once a second."""
+        """Drop connections whose deadline is over, at least once a second; at the end of the process the idle too."""
         now = time.monotonic()
-        for peer in [peer for peer in self._waiting if peer.deadline < now or not (self.alive or peer.started)]:
-            self._drop(peer)
+        for peer in list(self._waiting):
+            idle = not peer.started and peer.newcomer_until < now
+            if peer.deadline < now or (idle and not self.alive):
+                self._drop(peer)
 
     def _finish(self, peer: Peer, stays: bool) -> None:
         """Take a connection back whose request was answered, although its client may not have read that yet."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -82,6 +83,18 @@ def test_others_in_the_same_process_go_on(server: ServerProcess) -> None:
         until(lambda: answers(server), 10)
         assert held.read(100) == b"." * 100  # two seconds more, and the stream is older than any call may be
     assert len(complaints(server)) == 1
+
+
+def test_whoever_connects_to_a_process_that_is_replaced_is_answered(server: ServerProcess) -> None:
+    hanging = Caller(server, "/v1/hang")
+    while hanging.is_alive():
+        connection = socket.create_connection(("127.0.0.1", server.port), 10)
+        hanging.join(0.05)
+        if hanging.is_alive():
+            connection.close()
+    with connection:
+        connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert connection.recv(1 << 16).startswith(b"HTTP/1.1 200")
 
 
 def test_the_number_of_processes_stays(server: ServerProcess) -> None:
