@@ -6,6 +6,7 @@ Stateless: all that it knows is in the database. Must not know any route; must n
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import sys
@@ -118,6 +119,9 @@ class Api(BaseApplication):  # type: ignore[misc]
         lifetime.die_with(arbiter.pid)
 
     def _ready(self, _worker: Any) -> None:
+        # What the application is made of stays. Looking at it again and again would stop all answers for a moment.
+        gc.collect()
+        gc.freeze()
         announce(self._options)
 
     def _exit(self, _arbiter: Any, _worker: Any) -> None:

@@ -41,9 +41,9 @@ def test_a_task_runs_to_its_end(workshop):
 
 def test_a_task_begins_at_once(workshop):
     begin = time.monotonic()
-    for _ in range(5):
+    for _ in range(10):
         end(workshop, create(workshop, 1))
-    assert time.monotonic() - begin < 1, "the notification does not arrive, polling takes half a second for each"
+    assert time.monotonic() - begin < 4, "the notification does not arrive, polling takes half a second for each"
 
 
 def test_tasks_of_one_partition_run_one_after_the_other(workshop):

@@ -46,8 +46,10 @@ def _check(values: dict[str, Any]) -> None:
     level: list[Any] = [values]
     for _ in range(DEEPEST):
         kinds = set(map(type, level))  # a long list of numbers is passed at the speed of C
-        if int in kinds and any(type(value) is int and abs(value) > LARGEST_INTEGER for value in level):
-            raise BadRequest("body_number_too_big")
+        if int in kinds:
+            integers = level if len(kinds) == 1 else [value for value in level if type(value) is int]
+            if max(integers) > LARGEST_INTEGER or min(integers) < -LARGEST_INTEGER:
+                raise BadRequest("body_number_too_big")
         if kinds.isdisjoint((dict, list)):
             return
         inner = [value.values() if type(value) is dict else value for value in level if type(value) in (dict, list)]
