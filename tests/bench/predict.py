@@ -1,7 +1,8 @@
 """What a prediction over HTTP costs: one row from one client, many clients, and a hundred rows.
 
-The measures of that are a bare Falcon application under plain gunicorn with the same number of threads, and the kernel
-without a server, both on the same machine in the same run.
+The measures of that are a bare Falcon application under plain gunicorn with the same number of threads, which says
+hello or reads the same rows and answers some of them, and the kernel without a server, all on the same machine in the
+same run.
 """
 
 from __future__ import annotations
@@ -48,11 +49,14 @@ def run(directory: Path) -> dict[str, Any]:
         head = f"POST /v1.0alpha/cluster/predict HTTP/1.1\r\nX-Auth-Token: {token}\r\nContent-Length: {len(body)}"
         found = [measure(address, head, server.processor_seconds, body) for _ in range(REPEATS)]
         hellos = [measure(bare, "GET / HTTP/1.1", lambda: 0.0) for _ in range(REPEATS)]
-    best, fastest = (max(each, key=lambda one: one["requests_per_second"]) for each in (found, hellos))
+        head = f"POST /rows HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+        echoes = [measure(bare, head, lambda: 0.0, body) for _ in range(REPEATS)]
+    best, fastest, echo = (max(each, key=lambda one: one["requests_per_second"]) for each in (found, hellos, echoes))
     return {
         "predict_row_ms_p50": 1e3 * one,
         "predict_requests_per_second": best["requests_per_second"],
         "predict_by_hello": best["requests_per_second"] / fastest["requests_per_second"],
+        "predict_by_echo": best["requests_per_second"] / echo["requests_per_second"],
         "predict_batch_ms_p50": 1e3 * many,
         "predict_batch_by_kernel": many / kernel(rows),
     }
