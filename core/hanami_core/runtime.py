@@ -36,7 +36,7 @@ from hanami_core.identity import Authenticator, IdentityProvider
 from hanami_core.network import Template
 from hanami_core.plugin_host import PluginHost, PluginState, Registry, installed_plugins, read_disabled
 from hanami_core.processes import Process
-from hanami_core.queue import Partition, RemovedTasks, Task, TaskKind, TaskQueue
+from hanami_core.queue import Partition, RemovedTasks, Task, TaskEntry, TaskKind, TaskQueue
 from hanami_core.roles import Role
 from hanami_core.schedules import Schedule
 from hanami_core.settings import CORE_SETTINGS, Settings, cache_directory, load_settings
@@ -55,6 +55,7 @@ log = logging.getLogger("hanami.runtime")
 CORE_MODELS: tuple[type[peewee.Model], ...] = (
     Partition,
     Task,
+    TaskEntry,
     RemovedTasks,
     Blob,
     database.SectionLock,

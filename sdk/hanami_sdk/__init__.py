@@ -25,6 +25,7 @@ from typing import Any
 
 from hanami_sdk._client import Client
 from hanami_sdk._direct import DirectIO
+from hanami_sdk._history import History
 from hanami_sdk._machine import Machine, Measurement, Processor, ProcessorCore
 from hanami_sdk._models import (
     Checkpoint,
@@ -66,6 +67,7 @@ __all__ = [
     "DirectIO",
     "DirectIOException",
     "HanamiException",
+    "History",
     "Host",
     "InternalServerErrorException",
     "Machine",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
+from hanami_sdk._history import History
 from hanami_sdk._html import ShownList
 from hanami_sdk._http import rows
 from hanami_sdk._models import ClusterLike, Column, Dataset, Task, uuid_of
@@ -119,6 +120,26 @@ class TaskMethods(Session):
         """
         cluster_uuid = _cluster_of(task, cluster)
         return Task.from_json(self.get("/task", uuid=uuid_of(task), cluster_uuid=cluster_uuid), cluster_uuid)
+
+    def history(self, task: Task | str) -> History:
+        """Return what a task has measured on its way until now: loss, accuracy and size of the network.
+
+        Example::
+
+            history = client.history(client.train(cluster, inputs, outputs))
+            history["running_loss"][-1]
+            pandas.DataFrame(history)
+
+        Args:
+            task: task or UUID.
+
+        Returns:
+            Lists by name; a notebook draws them.
+
+        Raises:
+            NotFoundException: there is no such task of a cluster that this user sees.
+        """
+        return History.from_json(self.get("/task/metrics", uuid=uuid_of(task)))
 
     def tasks(self, cluster: ClusterLike) -> list[Task]:
         """Return all tasks of a cluster that were not deleted.

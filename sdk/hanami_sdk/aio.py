@@ -212,6 +212,7 @@ class AsyncClient:
     clusters = _coroutine(Client.clusters)
     cluster = _coroutine(Client.cluster)
     delete_cluster = _coroutine(Client.delete_cluster)
+    history = _coroutine(Client.history)
     predict = _coroutine(Client.predict)
     save = _coroutine(Client.save)
     restore = _coroutine(Client.restore)

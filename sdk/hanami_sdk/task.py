@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from hanami_sdk import _calls
 
-__all__ = ["create_request_task", "create_train_task", "delete_task", "get_task", "list_tasks"]
+__all__ = ["create_request_task", "create_train_task", "delete_task", "get_task", "get_task_metrics", "list_tasks"]
 
 Entries: TypeAlias = Sequence[Mapping[str, str]] | Mapping[str, str]
 
@@ -102,6 +102,25 @@ def get_task(token: str, address: str, task_uuid: str, cluster_uuid: str, verify
         NotFoundException: there is no such task or cluster for this user.
     """
     return _calls.get(token, address, "/task", verify_connection, uuid=task_uuid, cluster_uuid=cluster_uuid)
+
+
+def get_task_metrics(token: str, address: str, task_uuid: str, verify_connection: bool = True) -> bytes:
+    """Return what a task has measured on its way until now.
+
+    Args:
+        token: token.
+        address: address of the server.
+        task_uuid: UUID of the task.
+        verify_connection: check the certificate.
+
+    Returns:
+        `{"uuid", "entries"}`, each entry `{"cycle", "epoch", "seconds", "values"}` with numbers by name, such as
+        `running_loss`.
+
+    Raises:
+        NotFoundException: there is no such task of a cluster that this user sees.
+    """
+    return _calls.get(token, address, "/task/metrics", verify_connection, uuid=task_uuid)
 
 
 def list_tasks(token: str, address: str, cluster_uuid: str, verify_connection: bool = True) -> bytes:

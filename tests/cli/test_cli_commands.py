@@ -496,3 +496,34 @@ def test_content(api, run):
     assert api.asked("/dataset/content") == [("GET", query, None)]
     assert json.loads(run(*argv, "-j").out) == [[0.016387, 1], [0.5, 2.25]]
     assert run(*argv, "--output", "csv").out == "row,0,1\n100,0.016387,1\n101,0.5,2.25\n"
+
+
+ENTRIES = [
+    {"cycle": 200, "epoch": 1, "seconds": 0.5, "values": {"running_loss": 0.75, "running_accuracy": 0.5, "blocks": 1}},
+    {"cycle": 1000, "epoch": 1, "seconds": 1.5, "values": {"running_loss": 0.25, "blocks": 2, "validation_loss": 0.5}},
+]
+
+
+def test_the_history_of_a_task(api, run):
+    api.answer("GET", "/task/metrics", {"uuid": UUID, "entries": ENTRIES})
+    assert json.loads(run("task", "metrics", UUID, "-j").out) == {"uuid": UUID, "entries": ENTRIES}
+    assert run("task", "metrics", UUID, "--output", "csv").out == (
+        "cycle,epoch,seconds,running_loss,running_accuracy,blocks,validation_loss\n"
+        "200,1,0.5,0.75,0.5,1,\n"
+        "1000,1,1.5,0.25,,2,0.5\n"
+    )
+    assert "| VALIDATION LOSS |" in run("task", "metrics", UUID).out
+    assert api.asked("/task/metrics")[0] == ("GET", {"uuid": UUID}, None)
+
+
+def test_a_plot_of_the_history(api, run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    api.answer("GET", "/task/metrics", {"uuid": UUID, "entries": ENTRIES})
+    outcome = run("task", "plot", UUID)
+    titles = [line for line in outcome.out.splitlines() if ": " in line]
+    assert titles == ["running loss: 0.25", "validation loss: 0.5", "running accuracy: 0.5"]
+    assert max(map(len, outcome.out.splitlines())) <= 80
+    assert "\x1b" not in outcome.out
+    assert run("task", "plot", UUID, "-j").out == run("task", "metrics", UUID, "-j").out
+    api.answer("GET", "/task/metrics", {"uuid": UUID, "entries": []})
+    assert run("task", "plot", UUID).out == "nothing was measured yet\n"

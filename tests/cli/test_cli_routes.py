@@ -33,6 +33,7 @@ ELSEWHERE = {
     ("GET", "/speed"): "measurements speed",
     ("GET", "/system_info"): "system info",
     ("GET", "/temperature_production"): "measurements temperature",
+    ("GET", "/task/metrics"): "task plot",
     ("GET", "/threading"): "system threading",
     ("POST", "/cluster"): "cluster create",
     ("POST", "/cluster/predict"): "cluster predict",

@@ -131,12 +131,12 @@ def test_metrics_tell_how_training_goes(host: CpuHost) -> None:
     assert metrics["cycles"] == 3000
     assert metrics["synapses"] == (metrics["sections"] + 2 * CLASSES) * 64
     assert metrics["memory"] > metrics["synapses"] * 4
-    assert metrics["accuracy"] > 0.97 > early["accuracy"]
-    assert 0 < metrics["loss"] < 0.2 < early["loss"]
+    assert metrics["running_accuracy"] > 0.97 > early["running_accuracy"]
+    assert 0 < metrics["running_loss"] < 0.2 < early["running_loss"]
     again = reopened(live, host)
-    assert {"loss", "accuracy"}.isdisjoint(again.metrics())
+    assert {"running_loss", "running_accuracy"}.isdisjoint(again.metrics())
     again.train_one({"in": np.ones(WIDTH, np.float32)}, {"out": np.eye(CLASSES, dtype=np.float32)[0]})
-    assert {"loss", "accuracy"} <= set(again.metrics())
+    assert {"running_loss", "running_accuracy"} <= set(again.metrics())
 
 
 @pytest.mark.parametrize("softmax", [True, False])
@@ -151,9 +151,9 @@ def test_loss_and_accuracy_are_those_of_the_answers(host: CpuHost, softmax: bool
         live = reopened(live, host)
         said = live.request_one({"in": one})["out"]
         live.train_one({"in": one}, {"out": expected})
-        losses.append(live.metrics()["loss"] + np.log(1 - np.abs(said - expected).max()))
+        losses.append(live.metrics()["running_loss"] + np.log(1 - np.abs(said - expected).max()))
         as_expected = said.argmax() == expected.argmax() if softmax else ((said > 0.5) == (expected > 0.5)).all()
-        right.append(live.metrics()["accuracy"] == as_expected)
+        right.append(live.metrics()["running_accuracy"] == as_expected)
     np.testing.assert_allclose(losses, 0, atol=1e-3)
     assert all(right)
 

@@ -208,6 +208,7 @@ class TestTasks(NativeRoutes):
             "POST /task/request": {"name": "asked", "cluster_uuid": cluster, "inputs": inputs, "results": wanted},
             "GET /task": {"uuid": queued, "cluster_uuid": cluster},
             "GET /task/all": {"cluster_uuid": cluster, "limit": 1},
+            "GET /task/metrics": {"uuid": queued},
             "DELETE /task": {"uuid": queued, "cluster_uuid": cluster},
         }
 

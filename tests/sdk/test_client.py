@@ -9,6 +9,7 @@ import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -462,3 +463,40 @@ def test_a_project_from_the_first_call_on(monkeypatch: pytest.MonkeyPatch, serve
         ("token-3", "cellar"),
     ]
     assert [request.token for request in server.requests] == ["of the room"] * 2
+
+
+HISTORY = {
+    "uuid": "t",
+    "entries": [
+        {"cycle": 200, "epoch": 1, "seconds": 0.5, "values": {"running_loss": 0.75, "<b>": 1}},
+        {"cycle": 400, "epoch": 2, "seconds": 1.0, "values": {"running_loss": 0.5, "accuracy": 0.25}},
+    ],
+}
+
+
+def test_a_history_is_columns(server: FakeServer, client: Client) -> None:
+    server.on("GET", "/task/metrics", HISTORY)
+    history = client.history("t")
+    assert history.task == "t"
+    assert history == {
+        "cycle": [200, 400],
+        "epoch": [1, 2],
+        "seconds": [0.5, 1.0],
+        "running_loss": [0.75, 0.5],
+        "<b>": [1, None],
+        "accuracy": [None, 0.25],
+    }
+    assert history.line("accuracy") == [(400, 0.25)]
+    assert list(history.groups()) == ["loss", "score", "network"]
+    assert server.requests[-1].query == {"uuid": "t"}
+
+
+def test_a_history_draws_itself(server: FakeServer, client: Client) -> None:
+    server.on("GET", "/task/metrics", HISTORY)
+    drawn = client.history("t")._repr_html_()
+    for part in drawn.replace("</svg>", "</svg>\n").splitlines():
+        assert ElementTree.fromstring(part).tag.endswith("svg")
+    assert drawn.count("<svg") == 3
+    assert "&lt;b&gt;" in drawn
+    server.on("GET", "/task/metrics", {"uuid": "t", "entries": []})
+    assert "nothing was measured" in client.history("t")._repr_html_()

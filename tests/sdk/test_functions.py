@@ -58,6 +58,7 @@ GETS: list[tuple[Any, tuple[Any, ...], str, str]] = [
     (cluster.get_cluster, ("c",), "/cluster", "uuid=c"),
     (cluster.list_clusters, (), "/cluster/all", ""),
     (task.get_task, ("t", "c"), "/task", "uuid=t&cluster_uuid=c"),
+    (task.get_task_metrics, ("t",), "/task/metrics", "uuid=t"),
     (task.list_tasks, ("c",), "/task/all", "cluster_uuid=c"),
     (checkpoint.get_checkpoint, ("p",), "/checkpoint", "uuid=p"),
     (checkpoint.list_checkpoints, (), "/checkpoint/all", ""),
@@ -420,7 +421,11 @@ def test_every_function_is_tested() -> None:
         hanami_request.set_default_timeout,
     }
     new |= {user.change_passphrase, *(getattr(measurements, name) for name in measurements.__all__)}
-    new |= {direct_io.flush, *(module.set_visibility for module in (checkpoint, cluster, dataset))}
+    new |= {
+        task.get_task_metrics,
+        direct_io.flush,
+        *(module.set_visibility for module in (checkpoint, cluster, dataset)),
+    }
     assert public == set(SIGNATURES) | new
 
 

@@ -16,6 +16,7 @@ from hanami_cli.connection import Connection
 from hanami_cli.errors import UsageError
 from hanami_cli.names import uuid_of
 from hanami_cli.nouns import run_noun
+from hanami_cli.plot import Plot, as_listing
 from hanami_cli.views import Listing, Message, Record, View
 from hanami_cli.waiting import wait_for_task
 from hanami_sdk import task
@@ -30,10 +31,13 @@ Usage:
     hanamictl task create request NAME -c CLUSTER (-i INPUT)... (-r RESULT)... [-t STEPS] [--wait] [options]
     hanamictl task get TASK_UUID -c CLUSTER [--wait] [options]
     hanamictl task list -c CLUSTER [options]
+    hanamictl task metrics TASK_UUID [options]
+    hanamictl task plot TASK_UUID [options]
     hanamictl task delete TASK_UUID -c CLUSTER [options]
 
 INPUT and OUTPUT are DATASET:COLUMN:HEXAGON, RESULT is HEXAGON:COLUMN. The results of a request become a dataset with
 the name and the UUID of the task. CLUSTER and DATASET are UUIDs, or names that only one of them has.
+`metrics` lists what a training has measured on its way, `plot` draws it.
 As in v0.5.0, all of INPUT and OUTPUT may also be HEXAGON:DATASET, for a column with the name of the hexagon; then
 RESULT is HEXAGON:NAME, and NAME is that of the new dataset and of its column.
 
@@ -75,6 +79,8 @@ def run(argv: list[str]) -> int:
         "create request": _create_request,
         "get": _get,
         "list": _list,
+        "metrics": _metrics,
+        "plot": _plot,
         "delete": _delete,
     }
     return run_noun(HELP, actions, argv)
@@ -115,6 +121,14 @@ def _get(connection: Connection, arguments: Arguments) -> View:
 
 def _list(connection: Connection, arguments: Arguments) -> View:
     return Listing.from_answer(connection.ask(task.list_tasks, _cluster(connection, arguments)))
+
+
+def _metrics(connection: Connection, arguments: Arguments) -> View:
+    return as_listing(connection.ask(task.get_task_metrics, arguments.text("TASK_UUID")))
+
+
+def _plot(connection: Connection, arguments: Arguments) -> View:
+    return Plot(connection.ask(task.get_task_metrics, arguments.text("TASK_UUID")))
 
 
 def _delete(connection: Connection, arguments: Arguments) -> View:

@@ -9,6 +9,7 @@ its kind (hook ``hanami_task_kinds``), not here.
 Only this package writes rows of partitions and tasks.
 """
 
+from hanami_core.queue.history import TaskEntry, entries_of
 from hanami_core.queue.job import Job
 from hanami_core.queue.kinds import TaskKind
 from hanami_core.queue.models import (
@@ -40,7 +41,9 @@ __all__ = [
     "Partition",
     "RemovedTasks",
     "Task",
+    "TaskEntry",
     "TaskKind",
     "TaskQueue",
     "TaskRunner",
+    "entries_of",
 ]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from hanami_core.queue.history import History
 from hanami_core.queue.models import Task
+from hanami_core.storage.database import atomic
 
 if TYPE_CHECKING:
     from hanami_core.runtime import Runtime
@@ -35,6 +38,11 @@ class Job:
     aborted: bool = False
     alive: float = field(default_factory=time.monotonic)
     _reported: float = 0.0
+    _history: History = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin the history of this run."""
+        self._history = History(self.task, lambda: self.runtime.clock.now())
 
     @property
     def start(self) -> int:
@@ -62,11 +70,34 @@ class Job:
             self.aborted = not self.runtime.queue.progress(self.task, cycle)
         return not (self.aborted or self.interrupted)
 
-    def commit(self, cursor: int, *, final: bool = False) -> AbstractContextManager[None]:
-        """Run the block in one transaction with the task's cursor, and with its end if `final`.
+    def record(self, position: int, measures: Mapping[str, float], *, epoch: int = 1) -> None:
+        """Note what the task has measured by a cycle, such as `loss`; the next `commit` stores it.
+
+        A position has one entry: what is recorded for it later is added to that. Names of running averages begin with
+        ``running_``. Clients read the entries in their order, at most some hundred of a task, evenly over its way.
+
+        Args:
+            position: cycle that the task has come to, counted from its begin over all epochs.
+            measures: numbers by name; what is not finite is left out.
+            epoch: pass over the rows that the cycle belongs to, from 1 on.
+        """
+        self._history.record(position, epoch, measures)
+
+    @contextmanager
+    def commit(self, cursor: int, *, final: bool = False) -> Iterator[None]:
+        """Run the block in one transaction with the task's cursor and its history, and with its end if `final`.
 
         Raises:
             LeaseLost: if the task belongs to another worker now; nothing of the block is stored then.
         """
         self.alive = time.monotonic()
-        return self.runtime.queue.commit(self.task, cursor, final=final)
+        with self.runtime.queue.commit(self.task, cursor, final=final):
+            yield
+            self._history.store(cursor)
+        self._history.stored(cursor)
+
+    def leave(self, cycle: int) -> None:
+        """Store the history of a task that was aborted, up to the cycle that it had come to."""
+        with atomic():
+            self._history.store(cycle)
+        self._history.stored(cycle)

@@ -14,6 +14,7 @@ from typing import Any
 import peewee
 
 from hanami_core.errors import Conflict
+from hanami_core.queue.history import forget_entries
 from hanami_core.queue.models import ACTIVE, OPEN, QUEUED, WORKERS, Partition, RemovedTasks, Task
 from hanami_core.storage.database import DELETED, compare_and_set
 
@@ -98,11 +99,12 @@ def forget(before: float, most: int) -> int:
     """Remove up to so many tasks that ended before a moment and that nobody finds: hidden, or without a partition."""
     hidden = (Task.status == DELETED) | Task.partition.not_in(Partition.select(Partition.key))
     old = Task.state.not_in(OPEN) & (Task.ended_at < before) & hidden
-    rows = list(Task.select(Task.sequence, Task.state).where(old).order_by(Task.sequence).limit(most))
+    rows = list(Task.select(Task.sequence, Task.state, Task.uuid).where(old).order_by(Task.sequence).limit(most))
     for state, count in Counter(str(row.state) for row in rows).items():
         RemovedTasks.insert(state=state, count=0).on_conflict_ignore().execute()
         RemovedTasks.update(count=RemovedTasks.count + count).where(RemovedTasks.state == state).execute()
     if rows:
+        forget_entries([str(row.uuid) for row in rows])
         Task.delete().where(Task.sequence.in_([row.sequence for row in rows])).execute()
     return len(rows)
 

@@ -19,6 +19,7 @@ from hanami_core.events import TaskEnded
 from hanami_core.ids import new_uuid
 from hanami_core.queue import partitions
 from hanami_core.queue.claims import Claims
+from hanami_core.queue.history import forget_entries
 from hanami_core.queue.kinds import TaskKind
 from hanami_core.queue.models import ABORTED, ACTIVE, FAILED, FINISHED, OPEN, QUEUED, Partition, Task, fault_of
 from hanami_core.queue.withdrawals import caller_of
@@ -270,8 +271,10 @@ class TaskQueue:
 
     @staticmethod
     def hide(task: Task) -> bool:
-        """Take a task out of all lists, and tell whether it was in them; its row stays."""
-        return task.mark_deleted()
+        """Take a task out of all lists, with its history, and tell whether it was in them; its row stays."""
+        with atomic():
+            forget_entries([str(task.uuid)])
+            return task.mark_deleted()
 
     def _ended(self, task: Task, state: str, error: str = "") -> None:
         """Do what the end of a task brings along, in the transaction that ended it."""

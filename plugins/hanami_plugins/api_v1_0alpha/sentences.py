@@ -203,6 +203,7 @@ TASKS = {
     "task_failed": "Task with UUID '{uuid}' failed: {reason}",
     "task_too_big": "the task would copy {needed} of values into memory, {limit} are allowed",
     "task_missing": "Task with UUID '{uuid}'not found in Cluster with UUID '{cluster}'",
+    "task_unknown": "Task with UUID '{uuid}' not found",
     "task_source_missing": "Something that the task needs was deleted meanwhile",
 }
 

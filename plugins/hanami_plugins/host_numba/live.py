@@ -161,8 +161,8 @@ class SectionNetwork:
         """Return sizes, and moving averages over the last few hundred cycles of training.
 
         ``memory`` is in bytes. ``failure_rate`` is the share of cycles that were not answered with confidence,
-        ``accuracy`` that of cycles answered right, ``loss`` the cross-entropy in nats of the output that was farthest
-        from what was expected. Loss and accuracy are there once the network has trained in this process.
+        ``running_accuracy`` that of cycles answered right, ``running_loss`` the cross-entropy in nats of the output
+        that was farthest from what was expected. The latter two are there once the network has trained in this process.
         """
         memory, record = self._memory, self._answering().record
         sections = memory.rows * memory.blocks
@@ -173,7 +173,9 @@ class SectionNetwork:
             "cycles": memory.cycles,
             "memory": memory.bytes,
             "failure_rate": float(record[FAILURE]),
-        } | ({"loss": float(record[LOSS]), "accuracy": float(record[ACCURACY])} if record[SCORED] else {})
+        } | (
+            {"running_loss": float(record[LOSS]), "running_accuracy": float(record[ACCURACY])} if record[SCORED] else {}
+        )
 
     def close(self) -> None:
         """Let go of everything but the head; a closed network has nothing left to answer with."""

@@ -21,6 +21,11 @@ from hanami_plugins.datasets import add_result, seal_result
 from hanami_plugins.tasks.planning import Feed, Plan
 from hanami_plugins.tasks.windows import Means, rows_of
 
+ENTRY_ROWS = 200
+ENTRIES = 500
+"""A training records how it goes after so many rows, but not more often than that."""
+RECORDED = ("running_loss", "running_accuracy", "blocks", "sections")
+"""What it records, as far as the network tells."""
 REPORT_SECONDS = 0.5
 """Time between two reports of metrics of a running training."""
 SUSPECT_SECONDS = 0.5
@@ -39,8 +44,10 @@ def train(job: Job) -> None:
         live.fit(*rows.sizes())
         keeper = _Keeper(job, live)
         live.network.train(rows, Run(keeper.step, job.start))
+        keeper.record()
         if job.aborted:
             live_clusters.store(live, force=True)
+            job.leave(keeper.cycle)
         elif job.interrupted and keeper.cycle < rows.cycles:
             live_clusters.store(live, job, keeper.cycle)
         else:
@@ -56,12 +63,15 @@ class _Keeper:
         # What a process has died under shows soon that it goes on, or is taken for the cause.
         self._interval = interval if job.task.attempts <= 1 else min(interval, SUSPECT_SECONDS)
         self._stored = self._reported = time.monotonic()
-        self.cycle = job.start
+        self._rows = max(ENTRY_ROWS, job.task.total_cycles // ENTRIES)
+        self.cycle = self._recorded = job.start
 
     def step(self, cycle: int) -> bool:
         """Return whether to go on."""
         self.cycle = cycle
         go_on = self._job.step(cycle)
+        if cycle - self._recorded >= self._rows:
+            self.record()
         if time.monotonic() - self._reported >= REPORT_SECONDS:
             report_metrics(self._live.uuid, self._live.network.metrics())
             self._reported = time.monotonic()
@@ -70,6 +80,13 @@ class _Keeper:
             self._stored = time.monotonic()
             self._interval = self._job.runtime.settings["queue.store"]
         return go_on
+
+    def record(self) -> None:
+        """Add what is known of the network now to the history of the task."""
+        if self.cycle > self._recorded:
+            known = self._live.network.metrics()
+            self._job.record(self.cycle, {name: known[name] for name in RECORDED if name in known})
+            self._recorded = self.cycle
 
 
 def request(job: Job) -> None:

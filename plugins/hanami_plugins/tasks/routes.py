@@ -48,6 +48,12 @@ class TaskOfCluster(msgspec.Struct, forbid_unknown_fields=True):
     cluster_uuid: Uuid
 
 
+class TaskByUuid(msgspec.Struct, forbid_unknown_fields=True):
+    """A task."""
+
+    uuid: Uuid
+
+
 class OfCluster(Paging, forbid_unknown_fields=True, kw_only=True):
     """A cluster, and which part of its tasks is wanted."""
 
@@ -69,12 +75,33 @@ class TaskAnswer(msgspec.Struct):
     attempts: int | msgspec.UnsetType = msgspec.UNSET
 
 
+class Entry(msgspec.Struct):
+    """What a task had measured when it had come to a cycle.
+
+    `epoch` is the pass over the rows, from 1 on, `seconds` the time since the task began. Names of running averages
+    begin with ``running_``.
+    """
+
+    cycle: int
+    epoch: int
+    seconds: float
+    values: dict[str, float]
+
+
+class HistoryAnswer(msgspec.Struct):
+    """The history of a task, in the order of its cycles; evenly thinned if the task was a long one."""
+
+    uuid: str
+    entries: list[Entry]
+
+
 def routes() -> list[Route]:
     """Return all routes."""
     return [
         Route("POST", f"{PREFIX}/train", "tasks.train", CreateTrain, TaskAnswer, create_train, keyed=True),
         Route("POST", f"{PREFIX}/request", "tasks.request", CreateRequest, TaskAnswer, create_request, keyed=True),
         Route("GET", PREFIX, "tasks.get", TaskOfCluster, TaskAnswer, get),
+        Route("GET", f"{PREFIX}/metrics", "tasks.history", TaskByUuid, HistoryAnswer, history),
         Route("DELETE", PREFIX, "tasks.delete", TaskOfCluster, Empty, delete),
         Route("GET", f"{PREFIX}/all", "tasks.list", OfCluster, Listing, list_all),
     ]
@@ -107,6 +134,13 @@ def create_request(call: Call, request: CreateRequest) -> dict[str, Any]:
 def get(call: Call, request: TaskOfCluster) -> dict[str, Any]:
     """Return a task."""
     return answer(service.get_task(call.access, request.cluster_uuid, request.uuid))
+
+
+def history(call: Call, request: TaskByUuid) -> HistoryAnswer:
+    """Return what a task has measured on its way: loss, accuracy and size of the network."""
+    rows = service.task_history(call.access, request.uuid)
+    entries = [Entry(row.position, row.epoch, row.seconds, row.values_by_name) for row in rows]
+    return HistoryAnswer(request.uuid.lower(), entries)
 
 
 def delete(call: Call, request: TaskOfCluster) -> Empty:

@@ -12,7 +12,7 @@ import peewee
 from hanami_core.access import Access
 from hanami_core.admission import DISK, Claim
 from hanami_core.errors import Conflict, NotFound
-from hanami_core.queue import OPEN, Task
+from hanami_core.queue import OPEN, Task, TaskEntry, entries_of
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import atomic
 from hanami_plugins.clusters import Cluster, get_cluster, interfaces
@@ -20,7 +20,7 @@ from hanami_plugins.datasets import Dataset
 from hanami_plugins.tasks.kinds import BYTES_OF_VALUE
 from hanami_plugins.tasks.planning import Binding, Plan, Result, plan_request, plan_training
 
-__all__ = ["delete_task", "get_task", "list_tasks", "request", "train"]
+__all__ = ["delete_task", "get_task", "list_tasks", "request", "task_history", "train"]
 
 
 def train(
@@ -136,6 +136,18 @@ def get_task(access: Access, cluster: str, uuid: str) -> Task:
     if task is None:
         raise NotFound("task_missing", uuid=uuid, cluster=cluster)
     return task
+
+
+def task_history(access: Access, uuid: str) -> list[TaskEntry]:
+    """Return what a task of a cluster has measured on its way and stored until now, in the order of its cycles.
+
+    Raises:
+        NotFound: if there is no such task of a cluster that the actor may see.
+    """
+    task: Task | None = Task.active().where(Task.uuid == uuid.lower()).first()
+    if task is None or not access.visible(Cluster, "read").where(Cluster.uuid == task.partition).exists():
+        raise NotFound("task_unknown", uuid=uuid)
+    return list(entries_of(str(task.uuid)))
 
 
 def list_tasks(access: Access, cluster: str) -> peewee.ModelSelect[Task]:
