@@ -10,7 +10,7 @@ from hanami_sdk._download import Download
 from hanami_sdk._endpoint import Endpoint
 from hanami_sdk._html import ShownList
 from hanami_sdk._http import item, rows
-from hanami_sdk._models import Dataset, DatasetLike, ResultLike, build, uuid_of
+from hanami_sdk._models import Comparison, Dataset, DatasetLike, ResultLike, build, uuid_of
 from hanami_sdk._session import Session
 from hanami_sdk._sources import open_sources
 from hanami_sdk._upload import Progress, Upload, given_up_on
@@ -25,6 +25,13 @@ def download(
 ) -> None:
     """Write the table of a dataset to a file; raises what `DatasetMethods.download_dataset` raises."""
     Download(endpoint, "/dataset/file", {"uuid": uuid, "format": format}, skips=True).save(path, progress)
+
+
+def compared(uuid: str, reference_uuid: str, equal_rows: bool, **more: str) -> dict[str, str]:
+    """Return the query of a comparison; what is empty is left out."""
+    strict = {"equal_rows": "true"} if equal_rows else {}
+    given = {name: value for name, value in more.items() if value}
+    return {"uuid": uuid, "reference_uuid": reference_uuid, **strict, **given}
 
 
 class DatasetMethods(Session):
@@ -182,12 +189,13 @@ class DatasetMethods(Session):
         data: list[list[float]] = item(answer, "data")
         return data
 
-    def check(self, result: ResultLike, reference: DatasetLike) -> float:
+    def check(self, result: ResultLike, reference: DatasetLike, *, equal_rows: bool = True) -> float:
         """Compare the result of a request task with the labels of an MNIST dataset.
 
         Args:
             result: request task, its result, or the UUID, which is the same.
             reference: dataset with the right labels.
+            equal_rows: refuse datasets with different numbers of rows; False leaves out the rows that only one has.
 
         Returns:
             Percentage of right answers, 0.0 to 100.0.
@@ -196,5 +204,38 @@ class DatasetMethods(Session):
             NotFoundException: one of the two does not exist.
             BadRequestException: the two cannot be compared.
         """
-        answer = self.get("/dataset/check", uuid=uuid_of(result), reference_uuid=uuid_of(reference))
+        answer = self.get("/dataset/check", **compared(uuid_of(result), uuid_of(reference), equal_rows))
         return float(item(answer, "accuracy"))
+
+    def compare(
+        self,
+        result: ResultLike,
+        reference: DatasetLike,
+        *,
+        column: str = "",
+        reference_column: str = "",
+        equal_rows: bool = True,
+    ) -> Comparison:
+        """Compare the result of a request task with the right answers in detail: by classes, and as numbers.
+
+        Example::
+
+            found = client.compare(answers, tests)
+            print(found.r2, found.confusion_matrix)
+
+        Args:
+            result: request task, its result, or the UUID, which is the same.
+            reference: dataset with the right answers.
+            column: column of the result. It may be left out, as may the next one, where only one pair fits: columns of
+                the same width for classes, and for single values those of the same name, or the only ones.
+            reference_column: column with the right answers.
+            equal_rows: refuse datasets with different numbers of rows; False leaves out the rows that only one has.
+
+        Raises:
+            NotFoundException: one of the two, or a column, does not exist.
+            BadRequestException: the two cannot be compared.
+        """
+        named = {"column_name": column, "reference_column_name": reference_column}
+        query = compared(uuid_of(result), uuid_of(reference), equal_rows, report="true", **named)
+        answer = self.get("/dataset/check", **query)
+        return build(Comparison, {"accuracy": answer.get("accuracy"), **item(answer, "report")})

@@ -204,6 +204,36 @@ class Prediction(Shown):
 
 
 @dataclass(frozen=True, slots=True)
+class Comparison(Shown):
+    """How well a result agrees with the right answers.
+
+    Attributes:
+        rows: rows that were compared.
+        column_name: column of the result.
+        reference_column_name: column with the right answers.
+        accuracy: percentage of rows whose biggest value is the right one, None of single values.
+        mse: mean squared error of all values.
+        mae: mean absolute error of all values.
+        r2: share of the variance that is explained, a mean over the values of a row; None if the answers never vary.
+        confusion_matrix: numbers of rows, `[right class][answered class]`; empty if the right answers are no classes
+            (one-hot), or more than 1000.
+        precision: of the rows that were answered so, the share that is so, for each class; None without such rows.
+        recall: of the rows that are so, the share that was answered so, for each class; None without such rows.
+    """
+
+    rows: int
+    column_name: str = ""
+    reference_column_name: str = ""
+    accuracy: float | None = None
+    mse: float = 0.0
+    mae: float = 0.0
+    r2: float | None = None
+    confusion_matrix: list[list[int]] = field(default_factory=list, hash=False)
+    precision: list[float | None] = field(default_factory=list, hash=False)
+    recall: list[float | None] = field(default_factory=list, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Host(Shown):
     """A CPU or GPU that carries clusters.
 

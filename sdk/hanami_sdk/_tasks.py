@@ -32,6 +32,7 @@ class TaskMethods(Session):
         *,
         name: str | None = None,
         time_length: int = 1,
+        equal_rows: bool = True,
         wait: bool = True,
         progress: Progress | None = None,
         timeout: float | None = None,
@@ -45,6 +46,7 @@ class TaskMethods(Session):
             outputs: column with the expected values for each output.
             name: name of the task.
             time_length: consecutive rows that the network gets as one input, 1 to 1000.
+            equal_rows: refuse columns with different numbers of rows; False leaves out the rows that not all have.
             wait: return when the task has ended; False returns when it is queued.
             progress: called with the cycles done and the cycles of all.
             timeout: seconds to wait; None waits without end.
@@ -64,7 +66,7 @@ class TaskMethods(Session):
             "inputs": _sources(inputs),
             "outputs": _sources(outputs),
             "time_length": time_length,
-        }
+        } | ({"equal_rows": True} if equal_rows else {})
         task = Task.from_json(self.post("/task/train", body), uuid_of(cluster))
         return self.wait(task, progress, timeout) if wait else task
 

@@ -145,12 +145,14 @@ class AsyncClient:
         *,
         name: str | None = None,
         time_length: int = 1,
+        equal_rows: bool = True,
         wait: bool = True,
         progress: Progress | None = None,
         timeout: float | None = None,
     ) -> Task:
         """Train a cluster; arguments, result and errors are those of `Client.train`."""
-        call = functools.partial(self.client.train, name=name, time_length=time_length, wait=False)
+        how: dict[str, Any] = {"name": name, "time_length": time_length, "equal_rows": equal_rows}
+        call = functools.partial(self.client.train, **how, wait=False)
         task = await asyncio.to_thread(call, cluster, inputs, outputs)
         return await self.wait(task, progress, timeout) if wait else task
 
@@ -207,6 +209,7 @@ class AsyncClient:
     download_dataset = _coroutine(Client.download_dataset)
     dataset_content = _coroutine(Client.dataset_content)
     check = _coroutine(Client.check)
+    compare = _coroutine(Client.compare)
 
     create_cluster = _coroutine(Client.create_cluster)
     clusters = _coroutine(Client.clusters)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from hanami_sdk import _calls
+from hanami_sdk._datasets import compared as _compared
 from hanami_sdk._datasets import download as _download
 from hanami_sdk._direct import in_thread
 from hanami_sdk._sources import open_sources
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "check_mnist_dataset",
+    "compare_datasets",
     "delete_dataset",
     "download_dataset",
     "download_dataset_content",
@@ -238,7 +240,13 @@ def delete_dataset(
 
 
 def check_mnist_dataset(
-    token: str, address: str, dataset_uuid: str, reference_dataset_uuid: str, verify_connection: bool = True
+    token: str,
+    address: str,
+    dataset_uuid: str,
+    reference_dataset_uuid: str,
+    verify_connection: bool = True,
+    *,
+    equal_rows: bool = False,
 ) -> bytes:
     """Compare the result of a request task with the labels of an MNIST dataset.
 
@@ -248,6 +256,7 @@ def check_mnist_dataset(
         dataset_uuid: UUID of the result, which is that of the task.
         reference_dataset_uuid: UUID of the dataset with the right labels.
         verify_connection: check the certificate.
+        equal_rows: refuse datasets with different numbers of rows; otherwise those that only one has are left out.
 
     Returns:
         `{"accuracy"}` in percent.
@@ -256,7 +265,42 @@ def check_mnist_dataset(
         NotFoundException: one of the two does not exist.
         BadRequestException: the two cannot be compared.
     """
-    query = {"uuid": dataset_uuid, "reference_uuid": reference_dataset_uuid}
+    query = _compared(dataset_uuid, reference_dataset_uuid, equal_rows)
+    return _calls.get(token, address, "/dataset/check", verify_connection, **query)
+
+
+def compare_datasets(
+    token: str,
+    address: str,
+    dataset_uuid: str,
+    reference_dataset_uuid: str,
+    column_name: str = "",
+    reference_column_name: str = "",
+    equal_rows: bool = True,
+    verify_connection: bool = True,
+) -> bytes:
+    """Compare the result of a request task with the right answers in detail: by classes, and as numbers.
+
+    Args:
+        token: token.
+        address: address of the server.
+        dataset_uuid: UUID of the result, which is that of the task.
+        reference_dataset_uuid: UUID of the dataset with the right answers.
+        column_name: column of the result; empty where only one can be meant.
+        reference_column_name: column with the right answers; likewise.
+        equal_rows: refuse datasets with different numbers of rows; otherwise those that only one has are left out.
+        verify_connection: check the certificate.
+
+    Returns:
+        `{"accuracy", "report"}`; the report is `{"column_name", "reference_column_name", "rows", "mse", "mae", "r2",
+        "confusion_matrix", "precision", "recall"}`, without the last three if the right answers are no classes.
+
+    Raises:
+        NotFoundException: one of the two, or a column, does not exist.
+        BadRequestException: the two cannot be compared.
+    """
+    named = {"column_name": column_name, "reference_column_name": reference_column_name}
+    query = _compared(dataset_uuid, reference_dataset_uuid, equal_rows, report="true", **named)
     return _calls.get(token, address, "/dataset/check", verify_connection, **query)
 
 

@@ -28,6 +28,8 @@ def create_train_task(
     outputs: Entries,
     timeLength: int = 1,  # noqa: N803 - the name in the released SDKs
     verify_connection: bool = True,
+    *,
+    equal_rows: bool = False,
 ) -> bytes:
     """Queue the training of a cluster with datasets.
 
@@ -40,6 +42,7 @@ def create_train_task(
         outputs: the same for the expected values.
         timeLength: consecutive rows that the network gets as one input, 1 to 1000.
         verify_connection: check the certificate.
+        equal_rows: refuse columns with different numbers of rows; otherwise those that not all have are left out.
 
     Returns:
         The task.
@@ -49,7 +52,8 @@ def create_train_task(
         BadRequestException: names or widths do not fit the cluster.
     """
     body = {"name": name, "cluster_uuid": cluster_uuid, "inputs": inputs, "outputs": outputs}
-    return _calls.post(token, address, "/task/train", verify_connection, **body, time_length=timeLength)
+    more = {"equal_rows": True} if equal_rows else {}
+    return _calls.post(token, address, "/task/train", verify_connection, **body, time_length=timeLength, **more)
 
 
 def create_request_task(

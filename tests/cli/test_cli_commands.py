@@ -173,6 +173,12 @@ SINGLE = [
     ),
     (
         f"dataset check -r {OTHER} {UUID}",
+        ("GET", "/dataset/check", {"uuid": UUID, "reference_uuid": OTHER, "equal_rows": "true"}, None),
+        {"accuracy": 91.22999572753906},
+        "ACCURACY",
+    ),
+    (
+        f"dataset check -r {OTHER} {UUID} --unequal",
         ("GET", "/dataset/check", {"uuid": UUID, "reference_uuid": OTHER}, None),
         {"accuracy": 91.22999572753906},
         "ACCURACY",
@@ -183,7 +189,14 @@ SINGLE = [
             "POST",
             "/task/train",
             {},
-            {"name": "lesson", "cluster_uuid": UUID, "inputs": INPUTS, "outputs": OUTPUTS, "time_length": 2},
+            {
+                "name": "lesson",
+                "cluster_uuid": UUID,
+                "inputs": INPUTS,
+                "outputs": OUTPUTS,
+                "time_length": 2,
+                "equal_rows": True,
+            },
         ),
         TASK,
         TASK_TITLES,
@@ -200,7 +213,7 @@ SINGLE = [
         TASK_TITLES,
     ),
     (
-        f"task create train lesson -c {UUID} -i in:{D1} -i more:{D2},other:{D1} -o out:{D1}",
+        f"task create train lesson -c {UUID} --unequal -i in:{D1} -i more:{D2},other:{D1} -o out:{D1}",
         (
             "POST",
             "/task/train",
@@ -527,3 +540,32 @@ def test_a_plot_of_the_history(api, run, monkeypatch):
     assert run("task", "plot", UUID, "-j").out == run("task", "metrics", UUID, "-j").out
     api.answer("GET", "/task/metrics", {"uuid": UUID, "entries": []})
     assert run("task", "plot", UUID).out == "nothing was measured yet\n"
+
+
+REPORT = {"column_name": "a", "reference_column_name": "b", "rows": 4, "mse": 0.5, "mae": 0.25, "r2": 0.125}
+CLASSES = {"confusion_matrix": [[3, 0], [1, 0]], "precision": [0.75, None], "recall": [1.0, 0.0]}
+
+
+def test_a_comparison_of_numbers(api, run):
+    api.answer("GET", "/dataset/check", {"report": REPORT})
+    outcome = run("dataset", "compare", UUID, "-r", OTHER, "-c", "a", "--right", "b", "--unequal", "--output", "csv")
+    assert outcome.out == "rows,mse,mae,r2\n4,0.5,0.25,0.125\n"
+    named = {"report": "true", "column_name": "a", "reference_column_name": "b"}
+    assert api.asked("/dataset/check") == [("GET", {"uuid": UUID, "reference_uuid": OTHER} | named, None)]
+
+
+def test_a_comparison_of_classes(api, run):
+    answer = {"accuracy": 75.0, "report": REPORT | CLASSES}
+    api.answer("GET", "/dataset/check", answer)
+    assert run("dataset", "compare", UUID, "-r", OTHER, "--output", "csv").out == (
+        "class,precision,recall,answered_0,answered_1\n0,0.75,1,3,0\n1,,0,1,0\n"
+    )
+    table = run("dataset", "compare", UUID, "-r", OTHER).out
+    assert "| ACCURACY |" in table
+    assert "| CLASS | PRECISION | RECALL | ANSWERED 0 | ANSWERED 1 |" in table
+    assert json.loads(run("dataset", "compare", UUID, "-r", OTHER, "-j").out) == answer
+    asked = {"uuid": UUID, "reference_uuid": OTHER, "equal_rows": "true", "report": "true"}
+    assert api.asked("/dataset/check")[0] == ("GET", asked, None)
+    many = {"precision": [1.0] * 30, "recall": [1.0] * 30, "confusion_matrix": [[0] * 30] * 30}
+    api.answer("GET", "/dataset/check", {"accuracy": 75.0, "report": REPORT | many})
+    assert "ANSWERED" not in run("dataset", "compare", UUID, "-r", OTHER).out

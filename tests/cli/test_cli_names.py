@@ -27,7 +27,18 @@ COMMANDS = [
     ("checkpoint delete %s", "DELETE", "/checkpoint", {"uuid": U[1]}),
     ("dataset get %s", "GET", "/dataset", {"uuid": U[1]}),
     ("dataset delete %s", "DELETE", "/dataset", {"uuid": U[1]}),
-    ("dataset check %s -r %s", "GET", "/dataset/check", {"uuid": U[1], "reference_uuid": U[2]}),
+    (
+        "dataset check %s -r %s",
+        "GET",
+        "/dataset/check",
+        {"uuid": U[1], "reference_uuid": U[2], "equal_rows": "true"},
+    ),
+    (
+        "dataset compare %s -r %s --unequal",
+        "GET",
+        "/dataset/check",
+        {"uuid": U[1], "reference_uuid": U[2], "report": "true"},
+    ),
     (
         "dataset content %s -c x -n 1",
         "GET",
@@ -102,7 +113,8 @@ def test_names_in_tasks(kind, links, expected, things, run):
     things.answer("POST", f"/task/{kind}", {"uuid": U[4]})
     assert run("task", "create", kind, *links, "-c", "first one", "lesson").code == 0
     ((_, _, body),) = things.asked(f"/task/{kind}")
-    assert body == {"name": "lesson", "cluster_uuid": U[1], "time_length": 1, **expected}
+    strict = {"equal_rows": True} if kind == "train" else {}
+    assert body == {"name": "lesson", "cluster_uuid": U[1], "time_length": 1, **expected, **strict}
     assert len(things.asked("/dataset/all")) == 1
 
 

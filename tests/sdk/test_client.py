@@ -18,6 +18,7 @@ from hanami_sdk import (
     Client,
     Cluster,
     Column,
+    Comparison,
     Dataset,
     HanamiException,
     Host,
@@ -96,7 +97,23 @@ def test_content_and_check(server: FakeServer, client: Client) -> None:
     accuracy = client.check(task, "reference")
     assert accuracy == 97.0
     assert isinstance(accuracy, float)
+    assert last(server)[2] == {"uuid": "t", "reference_uuid": "reference", "equal_rows": "true"}
+    client.check(task, "reference", equal_rows=False)
     assert last(server)[2] == {"uuid": "t", "reference_uuid": "reference"}
+
+
+def test_a_comparison(server: FakeServer, client: Client) -> None:
+    report = {"column_name": "a", "reference_column_name": "b", "rows": 3, "mse": 0.5, "mae": 0.25, "r2": None}
+    server.on("GET", "/dataset/check", {"report": report})
+    found = client.compare("t", "d", column="a", reference_column="b", equal_rows=False)
+    assert found == Comparison(3, "a", "b", None, 0.5, 0.25, None)
+    named = {"report": "true", "column_name": "a", "reference_column_name": "b"}
+    assert last(server)[2] == {"uuid": "t", "reference_uuid": "d"} | named
+    classes = {"confusion_matrix": [[2, 0], [1, 0]], "precision": [0.5, None], "recall": [1.0, 0.0]}
+    server.on("GET", "/dataset/check", {"accuracy": 75.0, "report": report | classes})
+    found = client.compare("t", "d")
+    assert (found.accuracy, found.confusion_matrix[1][0], found.precision) == (75.0, 1, [0.5, None])
+    assert last(server)[2] == {"uuid": "t", "reference_uuid": "d", "equal_rows": "true", "report": "true"}
 
 
 def test_clusters(server: FakeServer, client: Client) -> None:

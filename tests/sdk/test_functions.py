@@ -6,6 +6,7 @@ import asyncio
 import base64
 import inspect
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -43,6 +44,24 @@ GETS: list[tuple[Any, tuple[Any, ...], str, str]] = [
     (dataset.list_datasets, (), "/dataset/all", ""),
     (dataset.get_dataset, ("d",), "/dataset", "uuid=d"),
     (dataset.check_mnist_dataset, ("result", "reference"), "/dataset/check", "uuid=result&reference_uuid=reference"),
+    (
+        dataset.compare_datasets,
+        ("result", "reference", "", "a b"),
+        "/dataset/check",
+        "uuid=result&reference_uuid=reference&equal_rows=true&report=true&reference_column_name=a%20b",
+    ),
+    (
+        partial(dataset.compare_datasets, column_name="x", equal_rows=False),
+        ("result", "reference"),
+        "/dataset/check",
+        "uuid=result&reference_uuid=reference&report=true&column_name=x",
+    ),
+    (
+        partial(dataset.check_mnist_dataset, equal_rows=True),
+        ("result", "reference"),
+        "/dataset/check",
+        "uuid=result&reference_uuid=reference&equal_rows=true",
+    ),
     (
         dataset.download_dataset_content,
         ("d", "a b+c", 10, 100),
@@ -197,7 +216,7 @@ BODIES: list[tuple[Any, tuple[Any, ...], str, str, dict[str, Any]]] = [
 
 
 def _names(table: list[Any]) -> list[str]:
-    return [row[0].__name__ for row in table]
+    return [getattr(row[0], "func", row[0]).__name__ for row in table]
 
 
 @pytest.mark.parametrize(("function", "args", "path", "query"), GETS, ids=_names(GETS))
@@ -423,6 +442,7 @@ def test_every_function_is_tested() -> None:
     new |= {user.change_passphrase, *(getattr(measurements, name) for name in measurements.__all__)}
     new |= {
         task.get_task_metrics,
+        dataset.compare_datasets,
         direct_io.flush,
         *(module.set_visibility for module in (checkpoint, cluster, dataset)),
     }

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from hanami_cli.arguments import COMMON_OPTIONS, Arguments
+from hanami_cli.comparison import ComparisonView
 from hanami_cli.connection import Connection, as_object
 from hanami_cli.errors import UsageError
 from hanami_cli.files import check_readable
@@ -32,7 +33,8 @@ Usage:
     hanamictl dataset get DATASET [options]
     hanamictl dataset list [options]
     hanamictl dataset delete DATASET [options]
-    hanamictl dataset check DATASET -r DATASET [options]
+    hanamictl dataset check DATASET -r DATASET [--unequal] [options]
+    hanamictl dataset compare DATASET -r DATASET [-c COLUMN] [--right COLUMN] [--unequal] [options]
     hanamictl dataset visibility DATASET VISIBILITY [options]
     hanamictl dataset content DATASET -c COLUMN -n COUNT [-o COUNT] [options]
     hanamictl dataset download DATASET PATH [-f FORMAT] [options]
@@ -41,13 +43,16 @@ DATASET is a UUID, or a name that only one dataset has.
 VISIBILITY is private (only the owner and admins see it), shared (all in its project) or public (everybody).
 FORMAT is mnist (takes -i and -l, files may end in .gz), csv (takes -i), or another that the server has a plugin for;
 of a download csv, npz, npy, parquet, or another.
+`check` tells the share of right answers, `compare` also errors of numbers, precision, recall and a confusion matrix.
 
 Options:
     -i PATH, --input PATH                           file with the input
     -l PATH, --label PATH                           file with the labels
     --part PART=PATH                                file for another part of the format; may be repeated
     -r DATASET, --reference DATASET                 dataset with the right answers
+    --unequal                                       leave out the rows that only one of both has
     -c COLUMN, --column COLUMN                      name of the column
+    --right COLUMN                                  column with the right answers
     -n COUNT, --rows COUNT                          number of rows
     -o COUNT, --offset COUNT                        number of the first row [default: 0]
     -f FORMAT, --format FORMAT                      format of the file [default: csv]
@@ -82,6 +87,7 @@ def run(argv: list[str]) -> int:
         "list": _list,
         "delete": _delete,
         "check": _check,
+        "compare": _compare,
         "content": _content,
         "visibility": _visibility,
         "download": _download,
@@ -140,7 +146,15 @@ def _visibility(connection: Connection, arguments: Arguments) -> View:
 
 def _check(connection: Connection, arguments: Arguments) -> View:
     uuids = _dataset(connection, arguments), _dataset(connection, arguments, "--reference")
-    return Record(connection.ask(dataset.check_mnist_dataset, *uuids), ("accuracy",))
+    function = partial(dataset.check_mnist_dataset, equal_rows=not arguments.is_set("--unequal"))
+    return Record(connection.ask(function, *uuids), ("accuracy",))
+
+
+def _compare(connection: Connection, arguments: Arguments) -> View:
+    uuids = _dataset(connection, arguments), _dataset(connection, arguments, "--reference")
+    columns = arguments.optional("--column") or "", arguments.optional("--right") or ""
+    equal_rows = not arguments.is_set("--unequal")
+    return ComparisonView(connection.ask(dataset.compare_datasets, *uuids, *columns, equal_rows))
 
 
 def _content(connection: Connection, arguments: Arguments) -> View:

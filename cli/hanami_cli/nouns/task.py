@@ -27,7 +27,7 @@ HELP = f"""
 Tasks train a cluster with datasets, or ask it. A cluster works on its tasks one after another.
 
 Usage:
-    hanamictl task create train NAME -c CLUSTER (-i INPUT)... (-o OUTPUT)... [-t STEPS] [--wait] [options]
+    hanamictl task create train NAME -c CLUSTER (-i INPUT)... (-o OUTPUT)... [-t STEPS] [--unequal] [--wait] [options]
     hanamictl task create request NAME -c CLUSTER (-i INPUT)... (-r RESULT)... [-t STEPS] [--wait] [options]
     hanamictl task get TASK_UUID -c CLUSTER [--wait] [options]
     hanamictl task list -c CLUSTER [options]
@@ -47,6 +47,7 @@ Options:
     -o OUTPUT, --output OUTPUT                  what is expected at a hexagon; likewise
     -r RESULT, --result RESULT                  column for what comes out of a hexagon; likewise
     -t STEPS, --time STEPS                      rows that are put in at once [default: 1]
+    --unequal                                   leave out the rows that not all inputs and outputs have
     --wait                                      wait for the end of the task and show its progress
 {COMMON_OPTIONS}
 Examples:
@@ -88,7 +89,8 @@ def run(argv: list[str]) -> int:
 
 def _create_train(connection: Connection, arguments: Arguments) -> View:
     inputs, outputs = _links(arguments.texts("--input"), arguments.texts("--output"), INPUT_KEYS)
-    return _create(connection, arguments, task.create_train_task, [inputs, outputs], [])
+    function = partial(task.create_train_task, equal_rows=not arguments.is_set("--unequal"))
+    return _create(connection, arguments, function, [inputs, outputs], [])
 
 
 def _create_request(connection: Connection, arguments: Arguments) -> View:

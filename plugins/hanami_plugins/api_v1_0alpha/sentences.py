@@ -140,6 +140,16 @@ OPENAPI = {
 
 DATASETS = {
     "column_missing": "Column with name '{column}' was not found in dataset with UUID '{uuid}'",
+    "check_without_report": "'{field}' is only allowed together with 'report'",
+    "compared_column_missing": "Column with name '{column}' was not found in the dataset that is compared",
+    "compared_columns_unclear": (
+        "It is not clear which columns are compared, name them with 'column_name' and 'reference_column_name'"
+    ),
+    "compared_rows_unequal": (
+        "'equal_rows': the result has {rows} rows and the reference has {expected}; without 'equal_rows', the rows "
+        "that only one of them has are left out"
+    ),
+    "compared_widths": "column '{column}' has {width} values, but column '{other}' of the reference has {expected}",
     "compared_dataset_missing": "Dataset with uuid '{uuid}' not found",
     "dataset_decoding": "Data-set with uuid '{uuid}' is being decoded, try again when that has ended",
     "dataset_finalised_elsewhere": "Data-set with uuid '{uuid}' is finalised by another request",
@@ -198,6 +208,10 @@ TASKS = {
     ),
     "result_column_length": "'dataset_column' in 'results' must have 1 to {limit} characters",
     "result_column_repeated": "'results': each output needs a 'dataset_column' of its own",
+    "rows_unequal": (
+        "'equal_rows': column '{column}' has {rows} rows and column '{other}' has {expected}; without 'equal_rows', a "
+        "training leaves out the rows that not all of them have"
+    ),
     "rows_too_few": "'time_length' is {time_length}, but there are only {rows} rows",
     "task_aborted": "Task with UUID '{uuid}' was stopped",
     "task_failed": "Task with UUID '{uuid}' failed: {reason}",

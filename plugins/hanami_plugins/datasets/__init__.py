@@ -18,6 +18,7 @@ from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
 from hanami_core.storage.database import Record
 from hanami_plugins.datasets import decode, routes, service
+from hanami_plugins.datasets.comparison import Comparison, Pair
 from hanami_plugins.datasets.downloads import TableFile, open_file
 from hanami_plugins.datasets.models import DECODING, REFUSED, Dataset
 from hanami_plugins.datasets.service import (
@@ -29,6 +30,7 @@ from hanami_plugins.datasets.service import (
     UploadProgress,
     add_result,
     check,
+    compare,
     content,
     create_dataset,
     delete_dataset,
@@ -47,13 +49,16 @@ __all__ = [
     "DECODING",
     "REFUSED",
     "RESULT",
+    "Comparison",
     "Dataset",
     "DecodingFailed",
     "Description",
+    "Pair",
     "TableFile",
     "UploadProgress",
     "add_result",
     "check",
+    "compare",
     "content",
     "create_dataset",
     "delete_dataset",

@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from hanami_core.clock import Moment
 from hanami_core.datasets import DatasetFormat
-from hanami_core.errors import PluginError
+from hanami_core.errors import BadRequest, PluginError
 from hanami_core.http import Call, Empty, Listing, Paging, Route, Stream, listing
 from hanami_core.http.sharing import OwnedAnswer, owned_answer, visibility_route
 from hanami_core.ids import Name, Uuid
@@ -36,11 +36,23 @@ class ByUuid(msgspec.Struct, forbid_unknown_fields=True):
     uuid: Uuid
 
 
+ColumnName = Annotated[str, Meta(max_length=254)]
+
+
 class Check(msgspec.Struct, forbid_unknown_fields=True):
-    """A result and the dataset that holds the right answers."""
+    """A result and the dataset that holds the right answers.
+
+    With `report`, the answer tells more than the accuracy. `column_name` and `reference_column_name` say for it which
+    columns are compared. With `equal_rows`, datasets with different numbers of rows are refused; otherwise the rows
+    that only one of them has are left out.
+    """
 
     uuid: Uuid
     reference_uuid: Uuid
+    report: bool = False
+    column_name: ColumnName = ""
+    reference_column_name: ColumnName = ""
+    equal_rows: bool = False
 
 
 class Content(msgspec.Struct, forbid_unknown_fields=True):
@@ -99,10 +111,31 @@ class Progress(msgspec.Struct):
     error: str | msgspec.UnsetType = msgspec.UNSET
 
 
-class Accuracy(msgspec.Struct):
-    """Share of right answers in percent."""
+class Report(msgspec.Struct):
+    """How well two columns agree in `rows` rows.
 
-    accuracy: float
+    `mse` and `mae` are the mean squared and the mean absolute error of all values, `r2` is the share of their variance
+    that is explained, as a mean over the values of a row that vary, or null if none does. If the right answers are
+    one-hot, the rest counts classes in the order of the values: `confusion_matrix[right][answered]` (left out above
+    1000 classes), `precision` and `recall` of each class, null where there is nothing to divide by.
+    """
+
+    column_name: str
+    reference_column_name: str
+    rows: int
+    mse: float
+    mae: float
+    r2: float | None
+    confusion_matrix: list[list[int]] | msgspec.UnsetType = msgspec.UNSET
+    precision: list[float | None] | msgspec.UnsetType = msgspec.UNSET
+    recall: list[float | None] | msgspec.UnsetType = msgspec.UNSET
+
+
+class Accuracy(msgspec.Struct):
+    """Share of right answers in percent, and a report if that was asked for; single values have no accuracy."""
+
+    accuracy: float | msgspec.UnsetType = msgspec.UNSET
+    report: Report | msgspec.UnsetType = msgspec.UNSET
 
 
 class Data(msgspec.Struct):
@@ -216,7 +249,33 @@ def progress(call: Call, request: ByUuid) -> dict[str, Any]:
 
 def check(call: Call, request: Check) -> Accuracy:
     """Compare a result with the right answers."""
-    return Accuracy(service.check(call.runtime, call.access, request.uuid, request.reference_uuid))
+    named = call.runtime, call.access, request.uuid, request.reference_uuid
+    if not request.report:
+        for field in ("column_name", "reference_column_name"):
+            if getattr(request, field):
+                raise BadRequest("check_without_report", field=field)
+        return Accuracy(service.check(*named, equal_rows=request.equal_rows))
+    columns, found = service.compare(
+        *named,
+        column=request.column_name,
+        reference_column=request.reference_column_name,
+        equal_rows=request.equal_rows,
+    )
+    classes = {
+        "confusion_matrix": found.confusion,
+        "precision": found.precision,
+        "recall": found.recall,
+    }
+    report = Report(
+        columns.given,
+        columns.expected,
+        columns.rows,
+        found.mse,
+        found.mae,
+        found.r2,
+        **{name: value for name, value in classes.items() if value is not None},  # type: ignore[arg-type]
+    )
+    return Accuracy(msgspec.UNSET if found.accuracy is None else found.accuracy, report)
 
 
 def content(call: Call, request: Content) -> msgspec.Raw:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -31,7 +32,8 @@ from hanami_core.sharing import set_visibility as share
 from hanami_core.stash import StashKey
 from hanami_core.storage.database import ACTIVE, atomic
 from hanami_plugins import uploads
-from hanami_plugins.datasets import decode, tables
+from hanami_plugins.datasets import comparison, decode, tables
+from hanami_plugins.datasets.comparison import Comparison, Pair, pair
 from hanami_plugins.datasets.models import DECODING, REFUSED, UPLOADING, Dataset
 from hanami_plugins.uploads import Upload
 
@@ -42,6 +44,7 @@ __all__ = [
     "UploadProgress",
     "add_result",
     "check",
+    "compare",
     "content",
     "create_dataset",
     "delete_dataset",
@@ -62,8 +65,12 @@ RESULT = "result"
 
 WAITING: StashKey[threading.Semaphore] = StashKey("datasets.waiting")
 """Requests that may wait for a table at the same time."""
+LARGEST_MATRIX = 1_000_000
+"""Entries of a confusion matrix, that of 1000 classes."""
 LARGE_ANSWERS: StashKey[Places] = StashKey("datasets.large_answers")
 """Requests for so many values that only a few may be answered at the same time."""
+
+log = logging.getLogger("hanami.datasets")
 
 
 class DecodingFailed(HanamiError):
@@ -329,17 +336,65 @@ def excerpt(
         return tables.excerpt(table, column, offset, count, runtime.settings["datasets.max_values"])
 
 
-def check(runtime: Runtime, access: Access, uuid: str, reference: str) -> float:
+def check(runtime: Runtime, access: Access, uuid: str, reference: str, *, equal_rows: bool = False) -> float:
     """Return for how many rows a result and the dataset with the right answers agree, in percent.
+
+    Rows that only one of them has are left out, which the log tells, or refused if `equal_rows` is wanted.
 
     Raises:
         NotFound: if there is no such dataset that the actor may see.
         Conflict: if one has no table yet.
-        BadRequest: if they have no columns that can be compared.
+        BadRequest: if they have no columns that can be compared, or should have as many rows as each other.
     """
+    with _compared(runtime, access, uuid, reference, equal_rows) as (left, right):
+        return tables.accuracy(left, right)
+
+
+def compare(
+    runtime: Runtime,
+    access: Access,
+    uuid: str,
+    reference: str,
+    *,
+    column: str = "",
+    reference_column: str = "",
+    equal_rows: bool = False,
+) -> tuple[Pair, Comparison]:
+    """Return which columns of a result and of the dataset with the right answers were compared, and what came out.
+
+    Args:
+        runtime: the process' runtime.
+        access: what the actor may do.
+        uuid: the result.
+        reference: the dataset with the right answers.
+        column: column of the result; if empty, see `comparison.pair`.
+        reference_column: the same of the reference.
+        equal_rows: as for `check`.
+
+    Raises:
+        NotFound: if there is no such dataset that the actor may see, or no such column.
+        Conflict: if one has no table yet.
+        BadRequest: as for `check`.
+    """
+    with _compared(runtime, access, uuid, reference, equal_rows) as (left, right):
+        columns = pair(left, right, column, reference_column)
+        most = min(LARGEST_MATRIX, runtime.settings["datasets.max_values"])
+        with runtime.stash[LARGE_ANSWERS].taken(access.actor.user_id):
+            return columns, comparison.compare(left, right, columns, most)
+
+
+@contextlib.contextmanager
+def _compared(
+    runtime: Runtime, access: Access, uuid: str, reference: str, equal_rows: bool
+) -> Iterator[tuple[Table, Table]]:
     given, expected = (access.get(Dataset, one, "compared_dataset_missing", "read") for one in (uuid, reference))
     with open_table(runtime, given) as left, open_table(runtime, expected) as right:
-        return tables.accuracy(left, right)
+        counts = {"rows": len(left.values), "expected": len(right.values)}
+        if counts["rows"] != counts["expected"]:
+            if equal_rows:
+                raise BadRequest("compared_rows_unequal", **counts)
+            log.warning("a check leaves out rows", extra={"dataset": given.uuid, "reference": expected.uuid, **counts})
+        yield left, right
 
 
 def count_by_state() -> dict[str, int]:

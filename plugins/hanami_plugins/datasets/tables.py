@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 import numpy as np
@@ -56,7 +56,7 @@ def accuracy(result: Table, reference: Table) -> float:
     Raises:
         BadRequest: if the tables have no columns that can be compared.
     """
-    given, expected = comparable(result, reference)
+    given, expected = comparable(result.columns, reference.columns)
     rows = min(len(result.values), len(reference.values))
     left, right = result.column(given), reference.column(expected)
     hits = 0
@@ -66,7 +66,11 @@ def accuracy(result: Table, reference: Table) -> float:
     return 100.0 * hits / rows
 
 
-def comparable(result: Table, reference: Table) -> tuple[str, str]:
+Ranges = Mapping[str, tuple[int, int]]
+"""Columns of a table: half-open ranges of values in a row, by name."""
+
+
+def comparable(result: Ranges, reference: Ranges) -> tuple[str, str]:
     """Return a column of each table, of the same width: the first of the result that fits, and the classes.
 
     The classes are the column ``label`` of the reference, else the last column of that width. A single value has no
@@ -75,8 +79,8 @@ def comparable(result: Table, reference: Table) -> tuple[str, str]:
     Raises:
         BadRequest: if no column of the result has the width of one of the reference.
     """
-    widths = {name: end - start for name, (start, end) in reference.columns.items()}
-    for name, (start, end) in result.columns.items():
+    widths = {name: end - start for name, (start, end) in reference.items()}
+    for name, (start, end) in result.items():
         fitting = [other for other, width in widths.items() if width == end - start > 1]
         if fitting:
             return name, _CLASSES if _CLASSES in fitting else fitting[-1]

@@ -5,6 +5,7 @@ Owns the payload of train and request tasks. Knows neither HTTP nor how a client
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -22,6 +23,8 @@ __all__ = ["Binding", "Feed", "Plan", "Result", "plan_request", "plan_training"]
 
 INPUTS, OUTPUTS, RESULTS = "inputs", "outputs", "results"
 LONGEST_COLUMN = 254
+
+log = logging.getLogger("hanami.tasks")
 
 
 class Binding(msgspec.Struct, frozen=True):
@@ -87,6 +90,11 @@ class _Checked(msgspec.Struct, frozen=True):
     width: int
     copied: int
 
+    @property
+    def needed(self) -> int:
+        """Rows of the table that there are cycles for; those before the first window and within the last one, too."""
+        return self.rows + self.feed.first + self.feed.rows - 1
+
 
 def plan_training(
     runtime: Runtime,
@@ -95,10 +103,12 @@ def plan_training(
     inputs: Iterable[Binding],
     outputs: Iterable[Binding],
     time_length: int,
+    equal_rows: bool = False,
 ) -> tuple[Plan, int]:
     """Return the plan of a training and its number of cycles.
 
-    A cluster without a network is to get one whose inputs and outputs have the names that are bound.
+    A cluster without a network is to get one whose inputs and outputs have the names that are bound. Rows that not all
+    columns have are left out, which the log tells, or refused if `equal_rows` is wanted.
 
     Raises:
         BadRequest: if the bindings do not fit the cluster, or the tables not each other.
@@ -116,6 +126,7 @@ def plan_training(
     expected = _feeds(runtime, access, outputs, OUTPUTS, [item.name for item in template.outputs])
     _check_widths(given, _sizes(template.inputs))
     _check_widths(expected, interfaces(cluster)[1] | _sizes(template.outputs))
+    _check_rows(cluster, [*given, *expected], equal_rows)
     cycles = _cycles([*given, *expected], time_length)
     _check_memory(runtime, cluster, template, given, expected, time_length)
     feeds = tuple(item.feed for item in given)
@@ -237,6 +248,17 @@ def _check_memory(
     memory.require_task(runtime.settings, sum(item.copied for item in (*given, *expected)))
     inputs = {item.feed.interface: item.width * time_length for item in given}
     require_memory(runtime, cluster, template, inputs, {item.feed.interface: item.width for item in expected})
+
+
+def _check_rows(cluster: Cluster, items: Sequence[_Checked], equal_rows: bool) -> None:
+    longest, shortest = (choose(items, key=lambda item: item.needed) for choose in (max, min))
+    if longest.needed == shortest.needed:
+        return
+    named = {"column": shortest.feed.column, "other": longest.feed.column}
+    counts = {"rows": shortest.needed, "expected": longest.needed}
+    if equal_rows:
+        raise BadRequest("rows_unequal", **named, **counts)
+    log.warning("a training leaves out rows", extra={"cluster": cluster.uuid, **named, **counts})
 
 
 def _cycles(items: Sequence[_Checked], time_length: int) -> int:

@@ -22,13 +22,18 @@ TimeLength = Annotated[int, Meta(ge=1, le=1000)]
 
 
 class CreateTrain(msgspec.Struct, forbid_unknown_fields=True):
-    """Fields of a training. Entries of inputs and outputs name a dataset, one of its columns and a hexagon."""
+    """Fields of a training. Entries of inputs and outputs name a dataset, one of its columns and a hexagon.
+
+    With `equal_rows`, columns with different numbers of rows are refused; otherwise the rows that not all of them have
+    are left out.
+    """
 
     name: Name
     cluster_uuid: Uuid
     inputs: Source
     outputs: Source
     time_length: TimeLength = 1
+    equal_rows: bool = False
 
 
 class CreateRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -111,7 +116,17 @@ def create_train(call: Call, request: CreateTrain) -> dict[str, Any]:
     """Queue a training."""
     inputs, outputs = bindings(request.inputs, "inputs"), bindings(request.outputs, "outputs")
     named = request.cluster_uuid, request.name
-    return answer(service.train(call.runtime, call.access, *named, inputs, outputs, time_length=request.time_length))
+    return answer(
+        service.train(
+            call.runtime,
+            call.access,
+            *named,
+            inputs,
+            outputs,
+            time_length=request.time_length,
+            equal_rows=request.equal_rows,
+        )
+    )
 
 
 def create_request(call: Call, request: CreateRequest) -> dict[str, Any]:

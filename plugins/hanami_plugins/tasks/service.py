@@ -32,6 +32,7 @@ def train(
     outputs: Iterable[Binding],
     *,
     time_length: int = 1,
+    equal_rows: bool = False,
 ) -> Task:
     """Queue a training; a cluster without a network gets one with the inputs and outputs that are bound.
 
@@ -43,6 +44,7 @@ def train(
         inputs: a column for each input of the cluster.
         outputs: a column for each of its outputs.
         time_length: rows that one cycle looks at.
+        equal_rows: refuse columns with different numbers of rows; otherwise those that not all have are left out.
 
     Raises:
         NotFound: if there is no such cluster that the actor may change, or no such dataset or column.
@@ -51,7 +53,7 @@ def train(
         VisibleError: if a plugin says that the actor has too many open tasks, or too much on the disk.
     """
     row = get_cluster(access, cluster, "write")
-    plan, cycles = plan_training(runtime, access, row, inputs, outputs, time_length)
+    plan, cycles = plan_training(runtime, access, row, inputs, outputs, time_length, equal_rows)
     # What a training stores replaces what it stored before; whoever has too much already adds no more.
     claim = Claim.of(access.actor, DISK, 0)
     return _enqueue(runtime, access, "train", row, name, plan, cycles, claim)
