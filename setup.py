@@ -7,8 +7,8 @@ from setuptools import find_packages, setup
 ROOTS = ("core", "plugins", "server", "sdk", "cli")
 
 CLIENT = [
-    "plotille>=6",  # charts in a terminal
     "pluggy>=1.6",  # commands of installed packages
+    "plotille>=6",  # charts in a terminal
     "docopt-ng>=0.9",  # the maintained docopt, same import name
     "protobuf>=6.31,<8",  # messages of direct IO and uploads
     "requests>=2.32",

@@ -326,6 +326,9 @@ UNSEEN = {
     "database.py:forget_deleted": "deleted rows; the condition is asked once more by the write",
     "service.py:forget": "limits of somebody whom this call has deleted",
     "service.py:reset_quotas": "all limits that are there",
+    "history.py:store": "entries that the task itself has noted, which are replaced by their sum",
+    "history.py:_thin": "entries that are too many, as they were read in this transaction",
+    "history.py:forget_entries": "entries of tasks that this call removes, if there are some",
     "keyed.py:_note": "the row of this call, which goes only after a day",
     "keyed.py:forget": "keys that are old, if there are some",
 }
