@@ -69,10 +69,11 @@ def flags_of(text: str) -> dict[str, Flag]:
 
 
 def lines_of(text: str) -> list[Line]:
-    """Return the usage lines of `text`."""
+    """Return the usage lines of `text`; one that begins with a bracket goes on with the line before it."""
     usage = re.search(r"^Usage:\n((?:[ \t]+\S.*\n?)+)", text, flags=re.M)
     flags = flags_of(text)
-    return [_line(line.strip(), flags) for line in usage[1].splitlines()] if usage else []
+    lines = re.sub(r"\n[ \t]+\[", " [", usage[1]).splitlines() if usage else []
+    return [_line(line.strip(), flags) for line in lines]
 
 
 def scan(argv: Sequence[str], flags: Flags) -> Scan:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from hanami_sdk._history import History
 from hanami_sdk._html import ShownList
@@ -33,11 +33,14 @@ class TaskMethods(Session):
         name: str | None = None,
         time_length: int = 1,
         equal_rows: bool = True,
+        epochs: int = 1,
+        shuffle: bool = True,
+        seed: int | None = None,
         wait: bool = True,
         progress: Progress | None = None,
         timeout: float | None = None,
     ) -> Task:
-        """Train a cluster with one pass over the rows of datasets.
+        """Train a cluster with the rows of datasets.
 
         Args:
             cluster: cluster or UUID.
@@ -47,6 +50,10 @@ class TaskMethods(Session):
             name: name of the task.
             time_length: consecutive rows that the network gets as one input, 1 to 1000.
             equal_rows: refuse columns with different numbers of rows; False leaves out the rows that not all have.
+            epochs: passes over the rows.
+            shuffle: take the rows of each epoch in an order of its own; False takes them as they come.
+            seed: decides these orders, and the initial weights of a cluster that was never trained: equal seed, data
+                and settings give equal networks. None leaves it to the cluster, whose weights differ from any other's.
             wait: return when the task has ended; False returns when it is queued.
             progress: called with the cycles done and the cycles of all.
             timeout: seconds to wait; None waits without end.
@@ -66,7 +73,8 @@ class TaskMethods(Session):
             "inputs": _sources(inputs),
             "outputs": _sources(outputs),
             "time_length": time_length,
-        } | ({"equal_rows": True} if equal_rows else {})
+            **training_fields(equal_rows=equal_rows, epochs=epochs, shuffle=shuffle, seed=seed),
+        }
         task = Task.from_json(self.post("/task/train", body), uuid_of(cluster))
         return self.wait(task, progress, timeout) if wait else task
 
@@ -216,6 +224,14 @@ class Watch:
             reason = f": {self._last.error}" if self._last.error else ""
             raise TaskFailedException(f"{self.title} is {self._last.state}{reason}", self._last)
         return self._last
+
+
+def training_fields(*, equal_rows: bool, epochs: int, shuffle: bool, seed: int | None) -> dict[str, Any]:
+    """Return the fields of a training; none for a single pass over the rows as they come, which every server knows."""
+    plain = epochs == 1 and not shuffle and seed is None
+    given: dict[str, Any] = {"equal_rows": equal_rows or None, "seed": seed, "shuffle": None if plain else shuffle}
+    given["epochs"] = None if epochs == 1 else epochs
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _cluster_of(task: Task | str, cluster: ClusterLike | None) -> str:

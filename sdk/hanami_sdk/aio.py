@@ -146,12 +146,16 @@ class AsyncClient:
         name: str | None = None,
         time_length: int = 1,
         equal_rows: bool = True,
+        epochs: int = 1,
+        shuffle: bool = True,
+        seed: int | None = None,
         wait: bool = True,
         progress: Progress | None = None,
         timeout: float | None = None,
     ) -> Task:
         """Train a cluster; arguments, result and errors are those of `Client.train`."""
         how: dict[str, Any] = {"name": name, "time_length": time_length, "equal_rows": equal_rows}
+        how |= {"epochs": epochs, "shuffle": shuffle, "seed": seed}
         call = functools.partial(self.client.train, **how, wait=False)
         task = await asyncio.to_thread(call, cluster, inputs, outputs)
         return await self.wait(task, progress, timeout) if wait else task

@@ -49,8 +49,8 @@ FEW_ROWS = 256
 PAGE = 10_000
 PAGE_VALUES = 1_000_000
 """Most rows, and most values, that are read with one call."""
-REPEATED_VALUES = 1 << 22
-"""Small tables are uploaded with a copy for each epoch, up to this size: one task is quicker than many."""
+SEEDS = 1 << 31
+"""Number of different seeds of a training."""
 
 
 class _Remote(BaseEstimator):
@@ -118,6 +118,7 @@ class _Remote(BaseEstimator):
             raise ValueError(f"epochs must be a whole number above 0, not {self.epochs!r}")
         self._tables()
         self.close()
+        self._random = check_random_state(self.random_state)
         client = self._server()
         template = TEMPLATE.format(blocks=self.blocks) if self.template is None else self.template
         self.feature_scale_ = FeatureScale.learn(features, self.scale)
@@ -127,15 +128,11 @@ class _Remote(BaseEstimator):
 
     def _learn(self, features: Floats, expected: Values, epochs: int) -> None:
         """Train with all rows, in a new order for each epoch."""
-        client, tables, random = self._server(), self._tables(), check_random_state(self.random_state)
+        client, tables = self._server(), self._tables()
         values = tables.encode(self.feature_scale_.apply(features))
-        copies = _copies(epochs, values.size)
-        order = np.concatenate([random.permutation(len(values)) for _ in range(copies)])
-        with tables.lesson(client, values[order], expected[order]) as (inputs, outputs):
-            columns = {"x": inputs}, {"y": outputs}
-            tasks = [client.train(self.cluster_, *columns, wait=False) for _ in range(epochs // copies)]
-            for task in tasks:
-                client.wait(task)
+        seed = int(self._random.randint(SEEDS))
+        with tables.lesson(client, values, expected) as (inputs, outputs):
+            client.train(self.cluster_, {"x": inputs}, {"y": outputs}, epochs=int(epochs), seed=seed)
 
     def _answers(self, X: Any) -> Floats:
         """Return what the network says, shape (rows, outputs)."""
@@ -177,7 +174,8 @@ class HanamiClassifier(ClassifierMixin, _Remote):
             such as pixels.
         format: `"mnist"` uploads features rounded to 256 steps, `"csv"` 32-bit numbers; the latter needs a server that
             joins the cells `x[0]`, `x[1]`, … of a CSV header into one column.
-        random_state: decides in which order the rows come. The cluster starts with random numbers of its own.
+        random_state: decides in which order the rows come and with which weights the cluster starts. Equal numbers
+            give equal networks.
         address: address of the server; None takes the variable HANAMI_ADDRESS of the environment.
         user: id of the user; None takes HANAMI_USER.
         client: a `Client` to use instead. Without one the passphrase is HANAMI_PASSPHRASE of the environment:
@@ -252,12 +250,6 @@ class HanamiClassifier(ClassifierMixin, _Remote):
             raise ValueError(f"there are classes that the first call did not name: {sorted(unknown)}")
         return np.eye(len(self.classes_), dtype=np.uint8)[np.searchsorted(self.classes_, y)]
 
-    def __sklearn_tags__(self) -> Any:
-        """Tell scikit-learn that two fits give two networks."""
-        tags = super().__sklearn_tags__()
-        tags.non_deterministic = True
-        return tags
-
 
 class HanamiRegressor(RegressorMixin, _Remote):
     """A network on a Hanami server that estimates a number.
@@ -316,17 +308,6 @@ class HanamiRegressor(RegressorMixin, _Remote):
     def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Floats, Floats]:
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, reset=reset)
         return X, column_or_1d(y, dtype=np.float64, warn=True)
-
-    def __sklearn_tags__(self) -> Any:
-        """Tell scikit-learn that two fits give two networks."""
-        tags = super().__sklearn_tags__()
-        tags.non_deterministic = True
-        return tags
-
-
-def _copies(epochs: int, values: int) -> int:
-    """Return how many epochs one upload holds, a divisor of all."""
-    return max(n for n in range(1, epochs + 1) if epochs % n == 0 and (n == 1 or n * values <= REPEATED_VALUES))
 
 
 def _delete_cluster(client: Client, cluster: str) -> None:

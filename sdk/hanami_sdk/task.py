@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from hanami_sdk import _calls
+from hanami_sdk._tasks import training_fields
 
 __all__ = ["create_request_task", "create_train_task", "delete_task", "get_task", "get_task_metrics", "list_tasks"]
 
@@ -30,6 +31,9 @@ def create_train_task(
     verify_connection: bool = True,
     *,
     equal_rows: bool = False,
+    epochs: int = 1,
+    shuffle: bool = False,
+    seed: int | None = None,
 ) -> bytes:
     """Queue the training of a cluster with datasets.
 
@@ -43,6 +47,9 @@ def create_train_task(
         timeLength: consecutive rows that the network gets as one input, 1 to 1000.
         verify_connection: check the certificate.
         equal_rows: refuse columns with different numbers of rows; otherwise those that not all have are left out.
+        epochs: passes over the rows.
+        shuffle: take the rows of each epoch in an order of its own; by default they are taken as they come.
+        seed: decides these orders, and the initial weights of a cluster that was never trained.
 
     Returns:
         The task.
@@ -52,7 +59,7 @@ def create_train_task(
         BadRequestException: names or widths do not fit the cluster.
     """
     body = {"name": name, "cluster_uuid": cluster_uuid, "inputs": inputs, "outputs": outputs}
-    more = {"equal_rows": True} if equal_rows else {}
+    more = training_fields(equal_rows=equal_rows, epochs=epochs, shuffle=shuffle, seed=seed)
     return _calls.post(token, address, "/task/train", verify_connection, **body, time_length=timeLength, **more)
 
 

@@ -113,8 +113,8 @@ def test_names_in_tasks(kind, links, expected, things, run):
     things.answer("POST", f"/task/{kind}", {"uuid": U[4]})
     assert run("task", "create", kind, *links, "-c", "first one", "lesson").code == 0
     ((_, _, body),) = things.asked(f"/task/{kind}")
-    strict = {"equal_rows": True} if kind == "train" else {}
-    assert body == {"name": "lesson", "cluster_uuid": U[1], "time_length": 1, **expected, **strict}
+    more = {"equal_rows": True, "shuffle": True} if kind == "train" else {}
+    assert body == {"name": "lesson", "cluster_uuid": U[1], "time_length": 1, **more, **expected}
     assert len(things.asked("/dataset/all")) == 1
 
 

@@ -200,6 +200,25 @@ def test_train(server: FakeServer, client: Client) -> None:
     ]
     assert body["outputs"] == [{"dataset_uuid": "d", "dataset_column": "label", "hexagon_name": "label_hex"}]
     assert (body["name"], body["time_length"], body["cluster_uuid"]) == ("train", 1, "c")
+    assert body["shuffle"] is True
+
+
+@pytest.mark.parametrize(
+    ("options", "fields"),
+    [
+        ({"shuffle": False}, {}),
+        ({"epochs": 3}, {"epochs": 3, "shuffle": True}),
+        ({"epochs": 3, "shuffle": False, "seed": 5}, {"epochs": 3, "shuffle": False, "seed": 5}),
+    ],
+)
+def test_how_a_training_goes(server: FakeServer, client: Client, options: Any, fields: Any) -> None:
+    """A single pass over the rows as they come is what servers of every age know."""
+    server.on("POST", "/task/train", {**TASK, "state": "queued"})
+    client.train("c", {"x": "d"}, {"y": "d"}, equal_rows=False, wait=False, **options)
+    body = dict(server.requests[0].body)
+    for name in ("name", "cluster_uuid", "inputs", "outputs", "time_length"):
+        del body[name]
+    assert body == fields
 
 
 def test_request_without_waiting(server: FakeServer, client: Client) -> None:

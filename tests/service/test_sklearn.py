@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.datasets import load_diabetes, load_digits, load_iris
+from sklearn.datasets import load_diabetes, load_digits, load_iris, load_wine
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
 from sklearn.pipeline import make_pipeline
@@ -43,17 +43,7 @@ def own_login() -> Iterator[None]:
     _shared_client.cache_clear()
 
 
-def expected_failures(estimator: Any) -> dict[str, str]:
-    reason = "it compares two fits, and each cluster starts with random numbers of its own"
-    names = ["check_fit_idempotent", "check_supervised_y_2d"]
-    if isinstance(estimator, HanamiRegressor):
-        names += ["check_regressor_data_not_an_array", "check_regressors_int"]
-    return dict.fromkeys(names, reason)
-
-
-@parametrize_with_checks(
-    [HanamiClassifier(epochs=10), HanamiRegressor(epochs=10)], expected_failed_checks=expected_failures
-)
+@parametrize_with_checks([HanamiClassifier(epochs=10), HanamiRegressor(epochs=10)])
 def test_what_scikit_learn_asks_of_estimators(estimator: Any, check: Any) -> None:
     check(estimator)
 
@@ -95,12 +85,29 @@ def test_many_rows_are_asked_with_a_task_and_give_the_same(client: Client) -> No
         estimator.predict(X - 1)
 
 
-def test_a_big_table_is_trained_with_a_task_for_each_epoch(monkeypatch: pytest.MonkeyPatch, client: Client) -> None:
-    monkeypatch.setattr("hanami_sdk.sklearn.REPEATED_VALUES", 1000)
-    train, test, train_y, test_y = IRIS
+def test_all_epochs_are_one_task(client: Client) -> None:
+    train, _, train_y, _ = IRIS
     estimator = HanamiClassifier(client=client, epochs=6, random_state=0).fit(train, train_y)
-    assert len(client.tasks(estimator.cluster_)) == 3
-    assert estimator.score(test, test_y) > 0.8
+    (task,) = client.tasks(estimator.cluster_)
+    assert client.task(task.uuid, estimator.cluster_).total_number_of_cycles == 6 * len(train)
+
+
+def test_equal_random_states_give_equal_networks(client: Client) -> None:
+    train, test, train_y, _ = IRIS
+    answers = [
+        HanamiClassifier(client=client, random_state=state).fit(train, train_y).predict_proba(test)
+        for state in (0, 0, 1)
+    ]
+    assert (answers[0] == answers[1]).all()
+    assert (answers[0] != answers[2]).any()
+
+
+@pytest.mark.parametrize(("load", "least"), [(load_wine, 0.97), (load_iris, 0.94)])
+def test_tables_that_are_sorted_by_class(client: Client, load: Any, least: float) -> None:
+    X, y = load(return_X_y=True)
+    assert (np.diff(y) >= 0).all()
+    scores = cross_val_score(HanamiClassifier(client=client, random_state=0), X, y, cv=5)
+    assert scores.mean() >= least
 
 
 def test_a_regression(client: Client) -> None:

@@ -23,11 +23,13 @@ from hanami_sdk import task
 
 __all__ = ["HELP", "run"]
 
+TRAINING = "[--epochs EPOCHS] [--seed SEED] [--no-shuffle]"
 HELP = f"""
 Tasks train a cluster with datasets, or ask it. A cluster works on its tasks one after another.
 
 Usage:
-    hanamictl task create train NAME -c CLUSTER (-i INPUT)... (-o OUTPUT)... [-t STEPS] [--unequal] [--wait] [options]
+    hanamictl task create train NAME -c CLUSTER (-i INPUT)... (-o OUTPUT)... [-t STEPS] [--unequal] [--wait]
+        {TRAINING} [options]
     hanamictl task create request NAME -c CLUSTER (-i INPUT)... (-r RESULT)... [-t STEPS] [--wait] [options]
     hanamictl task get TASK_UUID -c CLUSTER [--wait] [options]
     hanamictl task list -c CLUSTER [options]
@@ -48,10 +50,14 @@ Options:
     -r RESULT, --result RESULT                  column for what comes out of a hexagon; likewise
     -t STEPS, --time STEPS                      rows that are put in at once [default: 1]
     --unequal                                   leave out the rows that not all inputs and outputs have
+    --epochs EPOCHS                             passes over the rows, each in an order of its own [default: 1]
+    --seed SEED                                 decides orders and initial weights: equal seeds give equal networks
+    --no-shuffle                                take the rows as they come
     --wait                                      wait for the end of the task and show its progress
 {COMMON_OPTIONS}
 Examples:
     hanamictl task create train -i digits:picture:picture_hex -o digits:label:label_hex -c reader --wait lesson
+    hanamictl task create train -i wines:x:in -o wines:y:out -c taster --epochs 20 --seed 1 --wait lesson
     hanamictl task create request -i tests:picture:picture_hex -r label_hex:guess -c reader -j exam
     hanamictl task list -c 49d50999-c47f-48cb-906b-211218f897e4
 """
@@ -89,8 +95,13 @@ def run(argv: list[str]) -> int:
 
 def _create_train(connection: Connection, arguments: Arguments) -> View:
     inputs, outputs = _links(arguments.texts("--input"), arguments.texts("--output"), INPUT_KEYS)
-    function = partial(task.create_train_task, equal_rows=not arguments.is_set("--unequal"))
-    return _create(connection, arguments, function, [inputs, outputs], [])
+    how: dict[str, Any] = {
+        "equal_rows": not arguments.is_set("--unequal"),
+        "epochs": arguments.integer("--epochs"),
+        "shuffle": not arguments.is_set("--no-shuffle"),
+        "seed": None if arguments.optional("--seed") is None else arguments.integer("--seed"),
+    }
+    return _create(connection, arguments, partial(task.create_train_task, **how), [inputs, outputs], [])
 
 
 def _create_request(connection: Connection, arguments: Arguments) -> View:

@@ -219,6 +219,7 @@ TASKS = {
     "task_missing": "Task with UUID '{uuid}'not found in Cluster with UUID '{cluster}'",
     "task_unknown": "Task with UUID '{uuid}' not found",
     "task_source_missing": "Something that the task needs was deleted meanwhile",
+    "training_too_long": "'epochs' is {epochs}; with {rows} rows that is more than {limit} cycles",
 }
 
 PREDICTIONS = {

@@ -23,7 +23,7 @@ from hanami_core.network import NetworkState, Template
 from hanami_core.queue import Job
 from hanami_core.runtime import Runtime
 from hanami_core.stash import StashKey
-from hanami_core.storage.database import ACTIVE, atomic
+from hanami_core.storage.database import ACTIVE, atomic, compare_and_set
 from hanami_core.storage.failures import storage_failure
 from hanami_plugins.clusters import locks
 from hanami_plugins.clusters.host_memory import HostMemory
@@ -162,12 +162,15 @@ class LiveClusters:
     # -- tasks --------------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def working(self, uuid: str, template: Template | None = None) -> Iterator[LiveCluster]:
+    def working(self, uuid: str, template: Template | None = None, seed: int | None = None) -> Iterator[LiveCluster]:
         """Lend a network to a task. If the task raises, the network is evicted and the stored state counts.
 
-        A cluster without a template gets the given one when its state is stored for the first time.
+        A cluster without a template gets the given one when its state is stored for the first time. One without a
+        stored state draws its initial weights from `seed`, if there is one.
         """
         with ExitStack() as locks:
+            if seed is not None:
+                self._reseed(uuid, template, seed)
             live = self._begin_work(uuid, template, locks)
             try:
                 self.store(live)
@@ -178,6 +181,17 @@ class LiveClusters:
                 with self._registry:
                     if live.state is State.WORKING:
                         live.move(State.RESTING)
+
+    def _reseed(self, uuid: str, template: Template | None, seed: int) -> None:
+        """Let a network that has learned nothing be drawn from a seed."""
+        row = self._row(uuid)
+        if row.blob is not None or row.seed == seed:
+            return
+        with ExitStack() as locks:
+            live = self._begin_work(uuid, template, locks)
+            self.store(live)  # what frames have taught it makes it one that keeps its weights
+            compare_and_set(Cluster, (Cluster.uuid == uuid) & Cluster.blob.is_null(), seed=seed)
+            self.evict(live)
 
     def _begin_work(self, uuid: str, template: Template | None, locks: ExitStack) -> LiveCluster:
         """Return a network that works from now on, with its locks in `locks`."""

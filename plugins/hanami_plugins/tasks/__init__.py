@@ -12,10 +12,10 @@ from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
 from hanami_plugins.clusters import readable, writable
 from hanami_plugins.tasks import kinds, routes
-from hanami_plugins.tasks.planning import Binding, Result
+from hanami_plugins.tasks.planning import Binding, Fit, Result
 from hanami_plugins.tasks.service import delete_task, get_task, list_tasks, request, task_history, train
 
-__all__ = ["Binding", "Result", "delete_task", "get_task", "list_tasks", "request", "task_history", "train"]
+__all__ = ["Binding", "Fit", "Result", "delete_task", "get_task", "list_tasks", "request", "task_history", "train"]
 
 requires = ("clusters", "datasets")
 

@@ -19,6 +19,7 @@ from hanami_core.runtime import Runtime
 from hanami_plugins.clusters import LIVE, LiveCluster, report_metrics
 from hanami_plugins.datasets import add_result, seal_result
 from hanami_plugins.tasks.planning import Feed, Plan
+from hanami_plugins.tasks.training import train_epochs
 from hanami_plugins.tasks.windows import Means, rows_of
 
 ENTRY_ROWS = 200
@@ -40,25 +41,32 @@ def train(job: Job) -> None:
     """Train a cluster, storing its state and the cursor every few seconds."""
     plan = job.payload(Plan)
     live_clusters = job.runtime.stash[LIVE]
-    with _rows(job.runtime, plan) as rows, live_clusters.working(job.task.partition, plan.template) as live:
+    fit = plan.fit
+    working = live_clusters.working(job.task.partition, plan.template, None if fit is None else fit.seed)
+    with _rows(job.runtime, plan) as rows, working as live:
         live.fit(*rows.sizes())
-        keeper = _Keeper(job, live)
-        live.network.train(rows, Run(keeper.step, job.start))
+        keeper = _Keeper(job, live, 1 if fit is None else fit.epochs)
+        total = int(job.task.total_cycles)
+        if fit is None:
+            live.network.train(rows, Run(keeper.step, job.start))
+        else:
+            train_epochs(job, fit, rows, live.network, keeper.step)
         keeper.record()
         if job.aborted:
             live_clusters.store(live, force=True)
             job.leave(keeper.cycle)
-        elif job.interrupted and keeper.cycle < rows.cycles:
+        elif job.interrupted and keeper.cycle < total:
             live_clusters.store(live, job, keeper.cycle)
         else:
-            live_clusters.store(live, job, rows.cycles, final=True)
+            live_clusters.store(live, job, total, final=True)
 
 
 class _Keeper:
     """Reports progress and metrics and stores the state of a running training from time to time."""
 
-    def __init__(self, job: Job, live: LiveCluster) -> None:
+    def __init__(self, job: Job, live: LiveCluster, epochs: int = 1) -> None:
         self._job, self._live = job, live
+        self._epoch = max(1, job.task.total_cycles // epochs)
         interval: float = job.runtime.settings["queue.store"]
         # What a process has died under shows soon that it goes on, or is taken for the cause.
         self._interval = interval if job.task.attempts <= 1 else min(interval, SUSPECT_SECONDS)
@@ -85,7 +93,8 @@ class _Keeper:
         """Add what is known of the network now to the history of the task."""
         if self.cycle > self._recorded:
             known = self._live.network.metrics()
-            self._job.record(self.cycle, {name: known[name] for name in RECORDED if name in known})
+            measures = {name: known[name] for name in RECORDED if name in known}
+            self._job.record(self.cycle, measures, epoch=-(-self.cycle // self._epoch))
             self._recorded = self.cycle
 
 

@@ -19,10 +19,12 @@ from hanami_core.runtime import Runtime
 from hanami_plugins.clusters import Cluster, first_template, interfaces, require_memory, template_of
 from hanami_plugins.datasets import get_dataset, open_table
 
-__all__ = ["Binding", "Feed", "Plan", "Result", "plan_request", "plan_training"]
+__all__ = ["Binding", "Feed", "Fit", "Plan", "Result", "plan_request", "plan_training"]
 
 INPUTS, OUTPUTS, RESULTS = "inputs", "outputs", "results"
 LONGEST_COLUMN = 254
+MOST_CYCLES = 1 << 53
+"""Cycles of a task up to which each number of them is exact in JSON."""
 
 log = logging.getLogger("hanami.tasks")
 
@@ -57,12 +59,24 @@ class Result(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     column: str
 
 
+class Fit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a training goes beyond one pass over the rows as they come.
+
+    Each epoch is a pass over all rows. With `shuffle` each has an order of its own, which `seed` decides, and without
+    one the network's. A network that has no stored state draws its initial weights from `seed`.
+    """
+
+    epochs: int = 1
+    shuffle: bool = True
+    seed: int | None = None
+
+
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Payload of a train or request task.
 
     `dataset` is the name of the dataset that a request writes. `overlapping` says that its outputs are windows of rows
     which overlap, so that a row of the dataset is the mean of what several cycles say of it. `template` is that of a
-    cluster which gets its network from this training.
+    cluster which gets its network from this training. `fit` is None if it is a single pass over the rows as they come.
     """
 
     inputs: tuple[Feed, ...]
@@ -72,6 +86,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dataset: str = ""
     overlapping: bool = False
     template: Template | None = None
+    fit: Fit | None = None
 
     @property
     def blobs(self) -> list[str]:
@@ -104,8 +119,9 @@ def plan_training(
     outputs: Iterable[Binding],
     time_length: int,
     equal_rows: bool = False,
+    fit: Fit | None = None,
 ) -> tuple[Plan, int]:
-    """Return the plan of a training and its number of cycles.
+    """Return the plan of a training and its number of cycles, those of all epochs.
 
     A cluster without a network is to get one whose inputs and outputs have the names that are bound. Rows that not all
     columns have are left out, which the log tells, or refused if `equal_rows` is wanted.
@@ -130,7 +146,14 @@ def plan_training(
     cycles = _cycles([*given, *expected], time_length)
     _check_memory(runtime, cluster, template, given, expected, time_length)
     feeds = tuple(item.feed for item in given)
-    return Plan(feeds, tuple(item.feed for item in expected), time_length=time_length, template=new), cycles
+    plan = Plan(feeds, tuple(item.feed for item in expected), time_length=time_length, template=new, fit=fit)
+    return plan, cycles if fit is None else _all_cycles(fit, cycles)
+
+
+def _all_cycles(fit: Fit, rows: int) -> int:
+    if fit.epochs * rows > MOST_CYCLES:
+        raise BadRequest("training_too_long", epochs=fit.epochs, rows=rows, limit=MOST_CYCLES)
+    return fit.epochs * rows
 
 
 def _own_names(bindings: Iterable[Binding], field: str) -> list[str]:

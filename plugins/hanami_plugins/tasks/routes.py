@@ -14,11 +14,14 @@ from hanami_core.ids import Name, Uuid
 from hanami_core.queue import Task
 from hanami_plugins.tasks import service
 from hanami_plugins.tasks.bodies import Source, bindings, name_of_result, results
+from hanami_plugins.tasks.planning import Fit
 
 PREFIX = "/task"
 LIST_HEADER = ("uuid", "state", "percentage", "queued", "start", "end")
 
 TimeLength = Annotated[int, Meta(ge=1, le=1000)]
+Epochs = Annotated[int, Meta(ge=1, le=1_000_000)]
+Seed = Annotated[int, Meta(ge=0, le=(1 << 53) - 1)]
 
 
 class CreateTrain(msgspec.Struct, forbid_unknown_fields=True):
@@ -34,6 +37,18 @@ class CreateTrain(msgspec.Struct, forbid_unknown_fields=True):
     outputs: Source
     time_length: TimeLength = 1
     equal_rows: bool = False
+    epochs: Epochs | None = None
+    shuffle: bool | None = None
+    seed: Seed | None = None
+
+    def fit(self) -> Fit | None:
+        """Return how the training goes; a body with none of these fields is a single pass over the rows as they come.
+
+        Whoever sends one of them gets rows in an order of their own for each epoch, unless `shuffle` is false.
+        """
+        if self.epochs is self.shuffle is self.seed is None:
+            return None
+        return Fit(self.epochs or 1, self.shuffle is not False, self.seed)
 
 
 class CreateRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -115,18 +130,18 @@ def routes() -> list[Route]:
 def create_train(call: Call, request: CreateTrain) -> dict[str, Any]:
     """Queue a training."""
     inputs, outputs = bindings(request.inputs, "inputs"), bindings(request.outputs, "outputs")
-    named = request.cluster_uuid, request.name
-    return answer(
-        service.train(
-            call.runtime,
-            call.access,
-            *named,
-            inputs,
-            outputs,
-            time_length=request.time_length,
-            equal_rows=request.equal_rows,
-        )
+    task = service.train(
+        call.runtime,
+        call.access,
+        request.cluster_uuid,
+        request.name,
+        inputs,
+        outputs,
+        time_length=request.time_length,
+        equal_rows=request.equal_rows,
+        fit=request.fit(),
     )
+    return answer(task)
 
 
 def create_request(call: Call, request: CreateRequest) -> dict[str, Any]:

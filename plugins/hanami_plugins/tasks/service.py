@@ -18,7 +18,7 @@ from hanami_core.storage.database import atomic
 from hanami_plugins.clusters import Cluster, get_cluster, interfaces
 from hanami_plugins.datasets import Dataset
 from hanami_plugins.tasks.kinds import BYTES_OF_VALUE
-from hanami_plugins.tasks.planning import Binding, Plan, Result, plan_request, plan_training
+from hanami_plugins.tasks.planning import Binding, Fit, Plan, Result, plan_request, plan_training
 
 __all__ = ["delete_task", "get_task", "list_tasks", "request", "task_history", "train"]
 
@@ -33,6 +33,7 @@ def train(
     *,
     time_length: int = 1,
     equal_rows: bool = False,
+    fit: Fit | None = None,
 ) -> Task:
     """Queue a training; a cluster without a network gets one with the inputs and outputs that are bound.
 
@@ -45,6 +46,7 @@ def train(
         outputs: a column for each of its outputs.
         time_length: rows that one cycle looks at.
         equal_rows: refuse columns with different numbers of rows; otherwise those that not all have are left out.
+        fit: epochs, order and seed; None is a single pass over the rows as they come.
 
     Raises:
         NotFound: if there is no such cluster that the actor may change, or no such dataset or column.
@@ -53,7 +55,7 @@ def train(
         VisibleError: if a plugin says that the actor has too many open tasks, or too much on the disk.
     """
     row = get_cluster(access, cluster, "write")
-    plan, cycles = plan_training(runtime, access, row, inputs, outputs, time_length, equal_rows)
+    plan, cycles = plan_training(runtime, access, row, inputs, outputs, time_length, equal_rows, fit)
     # What a training stores replaces what it stored before; whoever has too much already adds no more.
     claim = Claim.of(access.actor, DISK, 0)
     return _enqueue(runtime, access, "train", row, name, plan, cycles, claim)

@@ -1,0 +1,82 @@
+"""Rows of a task in another order, gathered piece by piece into memory, or into a file if they are many.
+
+A window of rows that are one input is gathered as one row. Must not know why the order is what it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hanami_core.compute import Columns, Rows
+from hanami_core.runtime import Runtime
+
+__all__ = ["Gathered", "gathering"]
+
+Ints = npt.NDArray[np.int64]
+Picks = Callable[[int, int], Ints]
+
+IN_MEMORY = 32 << 20
+"""Bytes of gathered rows up to which they lie in memory; more lie in a file."""
+PIECE = 4 << 20
+"""Bytes that are gathered at once."""
+
+
+class Gathered:
+    """Room for as many rows as an epoch has."""
+
+    def __init__(self, rows: Rows, count: int, places: list[npt.NDArray[Any]]) -> None:
+        """Use rows, and a place for each of their columns."""
+        self._sources = [_windows(item.values, rows.time_length, rows.cycles) for item in rows.inputs]
+        self._sources += [item.values[: rows.cycles] for item in rows.outputs]
+        self._places, self._count = places, count
+        names = [item.name for item in (*rows.inputs, *rows.outputs)]
+        columns = [Columns(name, place) for name, place in zip(names, places, strict=True)]
+        self.rows = Rows(tuple(columns[: len(rows.inputs)]), tuple(columns[len(rows.inputs) :]))
+
+    def fill(self, picks: Picks, go_on: Callable[[], bool]) -> bool:
+        """Gather what `picks` tells for all positions; return False if that was cut off."""
+        widest = max(place.itemsize * place.shape[1] for place in self._places)
+        piece = max(1, PIECE // widest)
+        for first in range(0, self._count, piece):
+            last = min(first + piece, self._count)
+            picked = picks(first, last)
+            for source, place in zip(self._sources, self._places, strict=True):
+                place[first:last] = source[picked].reshape(last - first, -1)
+            if last < self._count and not go_on():
+                return False
+        return True
+
+
+def _windows(values: npt.NDArray[Any], length: int, cycles: int) -> npt.NDArray[Any]:
+    if length == 1:
+        return values[:cycles]
+    return np.lib.stride_tricks.sliding_window_view(values, length, axis=0).transpose(0, 2, 1)[:cycles]
+
+
+@contextmanager
+def gathering(runtime: Runtime, rows: Rows, count: int) -> Iterator[Gathered]:
+    """Lend room for `count` of some rows.
+
+    Raises:
+        OSError: if they need a file, and the disk is full.
+    """
+    widths = [item.values.shape[1] * rows.time_length for item in rows.inputs]
+    widths += [item.values.shape[1] for item in rows.outputs]
+    types = [item.values.dtype for item in (*rows.inputs, *rows.outputs)]
+    sizes = [count * width * kind.itemsize for width, kind in zip(widths, types, strict=True)]
+    with ExitStack() as files:
+        if sum(sizes) > IN_MEMORY:
+            runtime.reserve.require(sum(sizes))
+        places: list[npt.NDArray[Any]] = []
+        for width, kind, size in zip(widths, types, sizes, strict=True):
+            if sum(sizes) > IN_MEMORY and size:
+                path = files.enter_context(runtime.blobs.staging())
+                places.append(np.memmap(path, kind, "w+", shape=(count, width)))
+            else:
+                places.append(np.empty((count, width), kind))
+        yield Gathered(rows, count, places)

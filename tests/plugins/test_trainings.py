@@ -1,0 +1,202 @@
+"""Trainings of several epochs, with a sidecar that works when a test says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hanami_core.datasets import TableWriter
+from hanami_core.ids import new_uuid
+from hanami_core.network import NetworkState
+from hanami_core.queue import Job, Task
+from hanami_core.storage.database import atomic
+from hanami_plugins.clusters import LIVE, Cluster, read_state, template_of
+from hanami_plugins.datasets import Dataset, add_result, seal_result
+from hanami_plugins.tasks import gathering
+from tests.plugins.test_checkpoints import Site
+
+ROWS, CLASSES, WIDTH = 300, 3, 4
+EPOCHS = 4
+
+
+class Trainer(Site):
+    """A site with a table whose rows are sorted by class, and trainings with it."""
+
+    def store(self, **columns: np.ndarray) -> str:
+        """Store a table and return its uuid."""
+        owner = Cluster.get()
+        with self.runtime.blobs.staging() as path:
+            with TableWriter(path) as table:
+                table.begin({name: values.shape[1] for name, values in columns.items()}, np.float32)
+                table.append(np.concatenate(list(columns.values()), axis=1).astype(np.float32))
+            shape = seal_result(self.runtime, path)
+            owned = {"owner_id": owner.owner_id, "project_id": owner.project_id}
+            with atomic():
+                uuid = new_uuid()
+                add_result(self.runtime, uuid=uuid, name="table", staged=path, shape=shape, **owned)
+        return uuid
+
+    def empty(self, name: str) -> str:
+        """Create a cluster without a network and return its uuid."""
+        return str(self.call("POST", "cluster", name=name).json["uuid"])
+
+    def begin(self, cluster: str, dataset: str, **fields: Any) -> str:
+        """Queue a training and return its uuid."""
+        answer = self.train(cluster, dataset, **fields)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json["uuid"])
+
+    def train(self, cluster: str, dataset: str, **fields: Any) -> Any:
+        """Queue a training and return the answer."""
+        inputs = [{"hexagon_name": "in", "dataset_uuid": dataset, "dataset_column": "x"}]
+        outputs = [{"hexagon_name": "out", "dataset_uuid": dataset, "dataset_column": "y"}]
+        body = {"name": "lesson", "cluster_uuid": cluster, "inputs": inputs, "outputs": outputs}
+        return self.call("POST", "task/train", **body | fields)
+
+    def run(self, cut: int | None = None) -> Task:
+        """Do the next task, or as much of it as a process does that ends after so many steps."""
+        task = self.runtime.queue.claim("cpu0", "cpu0/here")
+        assert task is not None
+        job = Job(self.runtime, task)
+        if cut is not None:
+            _cut_off(job, cut)
+        self.runtime.kinds[task.kind].run(job)
+        if cut is not None:
+            self.runtime.queue.hand_back(task)
+            self.runtime.stash[LIVE].evict_idle(-1.0)
+        return Task.get(Task.uuid == task.uuid)
+
+    def state(self, cluster: str) -> NetworkState:
+        """Return the stored network of a cluster."""
+        row = Cluster.get(Cluster.uuid == cluster)
+        return read_state(self.runtime, row, template_of(row))
+
+
+def _cut_off(job: Job, steps: int) -> None:
+    step, left = job.step, iter(range(steps))
+
+    def stops(cycle: int) -> bool:
+        if next(left, None) is None:
+            job.stop.set()
+        return step(cycle)
+
+    job.step = stops  # type: ignore[method-assign]
+
+
+def sorted_rows() -> dict[str, np.ndarray]:
+    """Return rows of which the first third is of the first class, and so on."""
+    random = np.random.default_rng(1)
+    classes = np.arange(ROWS) * CLASSES // ROWS
+    places = random.normal(size=(ROWS, WIDTH)) + 4 * np.eye(CLASSES, WIDTH)[classes]
+    return {"x": places, "y": np.eye(CLASSES)[classes]}
+
+
+@pytest.fixture
+def trainer(tmp_path: Path) -> Iterator[Trainer]:
+    with Trainer(tmp_path) as opened:
+        opened.empty("first")
+        try:
+            yield opened
+        finally:
+            opened.runtime.stash[LIVE].close()
+
+
+@pytest.fixture
+def dataset(trainer: Trainer) -> str:
+    return trainer.store(**sorted_rows())
+
+
+def test_all_epochs_are_one_task_with_one_progress(trainer: Trainer, dataset: str) -> None:
+    cluster = trainer.empty("reader")
+    uuid = trainer.begin(cluster, dataset, epochs=EPOCHS, seed=1)
+    task = trainer.run()
+    assert (task.uuid, task.state, task.current_cycle, task.total_cycles) == (
+        uuid,
+        "finished",
+        EPOCHS * ROWS,
+        EPOCHS * ROWS,
+    )
+    assert trainer.state(cluster).head.cycles == EPOCHS * ROWS
+
+
+@pytest.mark.parametrize("file", [False, True])
+@pytest.mark.parametrize("fields", [{"seed": 7}, {"time_length": 3, "seed": 7}, {"seed": 7, "shuffle": False}])
+def test_an_interrupted_training_ends_bit_identical(
+    trainer: Trainer, dataset: str, fields: dict[str, Any], file: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clusters = [trainer.empty(f"reader {number}") for number in range(2)]
+    trainer.begin(clusters[0], dataset, epochs=EPOCHS, **fields)
+    assert trainer.run().state == "finished"
+    if file:
+        monkeypatch.setattr(gathering, "IN_MEMORY", 1000)
+        monkeypatch.setattr(gathering, "PIECE", 1000)
+    trainer.begin(clusters[1], dataset, epochs=EPOCHS, **fields)
+    cursors = [trainer.run(cut=9).cursor]
+    while (task := trainer.run(cut=9 + 2 * len(cursors))).state != "finished":
+        cursors.append(task.cursor)
+    assert any(0 < cursor < EPOCHS * ROWS - 1 for cursor in cursors)
+    assert trainer.state(clusters[0]).digest() == trainer.state(clusters[1]).digest()
+
+
+def test_equal_seeds_give_equal_networks_and_others_do_not(trainer: Trainer, dataset: str) -> None:
+    digests = []
+    for number, seed in enumerate((1, 1, 2)):
+        cluster = trainer.empty(f"reader {number}")
+        trainer.begin(cluster, dataset, epochs=2, seed=seed)
+        trainer.run()
+        digests.append(trainer.state(cluster).digest())
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_a_seed_leaves_a_network_that_has_learned_its_weights(trainer: Trainer, dataset: str) -> None:
+    cluster = trainer.empty("reader")
+    trainer.begin(cluster, dataset)
+    trainer.run()
+    seed = trainer.state(cluster).head.seed
+    trainer.begin(cluster, dataset, seed=5)
+    trainer.run()
+    assert trainer.state(cluster).head.seed == seed != 5
+
+
+def test_a_body_with_the_released_fields_takes_rows_as_they_come(trainer: Trainer, dataset: str) -> None:
+    """The network is that of a training that asks for exactly this."""
+    digests = []
+    for number, fields in enumerate(({}, {"shuffle": False}, {"shuffle": True})):
+        cluster = trainer.empty(f"reader {number}")
+        Cluster.update(seed=9).where(Cluster.uuid == cluster).execute()
+        trainer.begin(cluster, dataset, **fields)
+        trainer.run()
+        digests.append(trainer.state(cluster).digest())
+    assert digests[0] == digests[1] != digests[2]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"epochs": 0}, "epochs"),
+        ({"epochs": 1_000_001}, "epochs"),
+        ({"epochs": "many"}, "epochs"),
+        ({"seed": -1}, "seed"),
+        ({"shuffle": 1}, "shuffle"),
+    ],
+)
+def test_what_is_refused(trainer: Trainer, dataset: str, fields: dict[str, Any], message: str) -> None:
+    cluster = trainer.empty("reader")
+    answer = trainer.train(cluster, dataset, **fields)
+    assert answer.status_code == 400
+    assert message in answer.text
+    assert not Task.select().count()
+
+
+def test_more_cycles_than_can_be_counted_are_refused(
+    trainer: Trainer, dataset: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hanami_plugins.tasks.planning.MOST_CYCLES", 1000)
+    answer = trainer.train(trainer.empty("reader"), dataset, epochs=4)
+    assert answer.status_code == 400
+    assert "'epochs' is 4; with 300 rows that is more than 1000 cycles" in answer.text
+    assert Dataset.select().count() == 1
