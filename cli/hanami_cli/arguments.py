@@ -76,6 +76,18 @@ class Arguments:
         except ValueError:
             raise UsageError(f'invalid argument "{self.text(name)}" for "{name}": not a whole number') from None
 
+    def number(self, name: str) -> float | None:
+        """Return a number, or None if the option was not given.
+
+        Raises:
+            UsageError: it is none.
+        """
+        given = self.optional(name)
+        try:
+            return None if given is None else float(given)
+        except ValueError:
+            raise UsageError(f'invalid argument "{given}" for "{name}": not a number') from None
+
     def seconds(self, name: str) -> float | None:
         """Return a time span, or None if the option was not given.
 

@@ -144,6 +144,8 @@ class Task(Shown):
         end_timestamp: time of the end, None if it has not ended.
         error: why it failed, None if it did not or the server does not say.
         attempts: how often it was begun since progress was last stored.
+        epochs: epochs that a finished training with validation has run, None for others.
+        best_epoch: the one that its network is of.
     """
 
     uuid: str
@@ -158,6 +160,8 @@ class Task(Shown):
     end_timestamp: str | None = None
     error: str | None = None
     attempts: int = 1
+    epochs: int | None = None
+    best_epoch: int | None = None
 
     @property
     def finished(self) -> bool:

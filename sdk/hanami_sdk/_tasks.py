@@ -36,6 +36,8 @@ class TaskMethods(Session):
         epochs: int = 1,
         shuffle: bool = True,
         seed: int | None = None,
+        validation: float | None = None,
+        early_stopping: int | None = None,
         wait: bool = True,
         progress: Progress | None = None,
         timeout: float | None = None,
@@ -54,6 +56,10 @@ class TaskMethods(Session):
             shuffle: take the rows of each epoch in an order of its own; False takes them as they come.
             seed: decides these orders, and the initial weights of a cluster that was never trained: equal seed, data
                 and settings give equal networks. None leaves it to the cluster, whose weights differ from any other's.
+            validation: share of the rows that are held back, such as 0.2, and answered after each epoch; the network
+                ends as it was after the epoch with the smallest loss.
+            early_stopping: epochs in a row without a smaller loss that end the training; None is 10 with validation, 0
+                goes on to the last epoch.
             wait: return when the task has ended; False returns when it is queued.
             progress: called with the cycles done and the cycles of all.
             timeout: seconds to wait; None waits without end.
@@ -73,7 +79,14 @@ class TaskMethods(Session):
             "inputs": _sources(inputs),
             "outputs": _sources(outputs),
             "time_length": time_length,
-            **training_fields(equal_rows=equal_rows, epochs=epochs, shuffle=shuffle, seed=seed),
+            **training_fields(
+                equal_rows=equal_rows,
+                epochs=epochs,
+                shuffle=shuffle,
+                seed=seed,
+                validation=validation,
+                early_stopping=early_stopping,
+            ),
         }
         task = Task.from_json(self.post("/task/train", body), uuid_of(cluster))
         return self.wait(task, progress, timeout) if wait else task
@@ -226,12 +239,14 @@ class Watch:
         return self._last
 
 
-def training_fields(*, equal_rows: bool, epochs: int, shuffle: bool, seed: int | None) -> dict[str, Any]:
+def training_fields(*, equal_rows: bool, epochs: int, shuffle: bool, **more: float | None) -> dict[str, Any]:
     """Return the fields of a training; none for a single pass over the rows as they come, which every server knows."""
-    plain = epochs == 1 and not shuffle and seed is None
-    given: dict[str, Any] = {"equal_rows": equal_rows or None, "seed": seed, "shuffle": None if plain else shuffle}
-    given["epochs"] = None if epochs == 1 else epochs
-    return {name: value for name, value in given.items() if value is not None}
+    given = {name: value for name, value in more.items() if value is not None}
+    if epochs != 1:
+        given["epochs"] = epochs
+    if shuffle or given:
+        given["shuffle"] = shuffle
+    return given | ({"equal_rows": True} if equal_rows else {})
 
 
 def _cluster_of(task: Task | str, cluster: ClusterLike | None) -> str:

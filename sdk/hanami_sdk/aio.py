@@ -149,6 +149,8 @@ class AsyncClient:
         epochs: int = 1,
         shuffle: bool = True,
         seed: int | None = None,
+        validation: float | None = None,
+        early_stopping: int | None = None,
         wait: bool = True,
         progress: Progress | None = None,
         timeout: float | None = None,
@@ -156,6 +158,7 @@ class AsyncClient:
         """Train a cluster; arguments, result and errors are those of `Client.train`."""
         how: dict[str, Any] = {"name": name, "time_length": time_length, "equal_rows": equal_rows}
         how |= {"epochs": epochs, "shuffle": shuffle, "seed": seed}
+        how |= {"validation": validation, "early_stopping": early_stopping}
         call = functools.partial(self.client.train, **how, wait=False)
         task = await asyncio.to_thread(call, cluster, inputs, outputs)
         return await self.wait(task, progress, timeout) if wait else task

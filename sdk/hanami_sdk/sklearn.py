@@ -65,6 +65,8 @@ class _Remote(BaseEstimator):
         scale: str | None = "shift",
         format: str = "mnist",
         random_state: Any = None,
+        validation: float | None = None,
+        early_stopping: int | None = None,
         address: str | None = None,
         user: str | None = None,
         client: Client | None = None,
@@ -77,6 +79,8 @@ class _Remote(BaseEstimator):
         self.scale = scale
         self.format = format
         self.random_state = random_state
+        self.validation = validation
+        self.early_stopping = early_stopping
         self.address = address
         self.user = user
         self.client = client
@@ -126,13 +130,13 @@ class _Remote(BaseEstimator):
         if not self.keep:
             self._finalizer = weakref.finalize(self, _delete_cluster, client, self.cluster_)
 
-    def _learn(self, features: Floats, expected: Values, epochs: int) -> None:
+    def _learn(self, features: Floats, expected: Values, epochs: int, **how: Any) -> None:
         """Train with all rows, in a new order for each epoch."""
         client, tables = self._server(), self._tables()
         values = tables.encode(self.feature_scale_.apply(features))
         seed = int(self._random.randint(SEEDS))
         with tables.lesson(client, values, expected) as (inputs, outputs):
-            client.train(self.cluster_, {"x": inputs}, {"y": outputs}, epochs=int(epochs), seed=seed)
+            client.train(self.cluster_, {"x": inputs}, {"y": outputs}, epochs=int(epochs), seed=seed, **how)
 
     def _answers(self, X: Any) -> Floats:
         """Return what the network says, shape (rows, outputs)."""
@@ -176,6 +180,9 @@ class HanamiClassifier(ClassifierMixin, _Remote):
             joins the cells `x[0]`, `x[1]`, … of a CSV header into one column.
         random_state: decides in which order the rows come and with which weights the cluster starts. Equal numbers
             give equal networks.
+        validation: share of the rows that `fit` holds back, such as 0.2, to end with the network of the epoch that
+            answers them best; None takes all rows to learn and the last network.
+        early_stopping: epochs in a row without a better one that end `fit`; None is 10 with `validation`, 0 never does.
         address: address of the server; None takes the variable HANAMI_ADDRESS of the environment.
         user: id of the user; None takes HANAMI_USER.
         client: a `Client` to use instead. Without one the passphrase is HANAMI_PASSPHRASE of the environment:
@@ -207,7 +214,7 @@ class HanamiClassifier(ClassifierMixin, _Remote):
         y = column_or_1d(y, warn=True)
         self.classes_ = np.unique(y)
         self._begin(X)
-        self._learn(X, self._one_hot(y), self.epochs)
+        self._learn(X, self._one_hot(y), self.epochs, validation=self.validation, early_stopping=self.early_stopping)
         return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
@@ -279,7 +286,8 @@ class HanamiRegressor(RegressorMixin, _Remote):
         X, y = self._checked(X, y, reset=True)
         self.target_scale_ = TargetScale.learn(y)
         self._begin(X)
-        self._learn(X, self.target_scale_.apply(y), self.epochs)
+        targets = self.target_scale_.apply(y)
+        self._learn(X, targets, self.epochs, validation=self.validation, early_stopping=self.early_stopping)
         return self
 
     def partial_fit(self, X: Any, y: Any) -> Self:

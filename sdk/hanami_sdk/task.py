@@ -34,6 +34,8 @@ def create_train_task(
     epochs: int = 1,
     shuffle: bool = False,
     seed: int | None = None,
+    validation: float | None = None,
+    early_stopping: int | None = None,
 ) -> bytes:
     """Queue the training of a cluster with datasets.
 
@@ -50,6 +52,10 @@ def create_train_task(
         epochs: passes over the rows.
         shuffle: take the rows of each epoch in an order of its own; by default they are taken as they come.
         seed: decides these orders, and the initial weights of a cluster that was never trained.
+        validation: share of the rows that are held back, such as 0.2, and answered after each epoch; the network ends
+            as it was after the epoch with the smallest loss.
+        early_stopping: epochs in a row without a smaller loss that end the training; None is 10 with validation, 0 goes
+            on to the last epoch.
 
     Returns:
         The task.
@@ -59,7 +65,14 @@ def create_train_task(
         BadRequestException: names or widths do not fit the cluster.
     """
     body = {"name": name, "cluster_uuid": cluster_uuid, "inputs": inputs, "outputs": outputs}
-    more = training_fields(equal_rows=equal_rows, epochs=epochs, shuffle=shuffle, seed=seed)
+    more = training_fields(
+        equal_rows=equal_rows,
+        epochs=epochs,
+        shuffle=shuffle,
+        seed=seed,
+        validation=validation,
+        early_stopping=early_stopping,
+    )
     return _calls.post(token, address, "/task/train", verify_connection, **body, time_length=timeLength, **more)
 
 

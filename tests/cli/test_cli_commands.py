@@ -203,7 +203,8 @@ SINGLE = [
         TASK_TITLES,
     ),
     (
-        f"task create train lesson -c {UUID} {' '.join(LINKS)} --epochs 5 --seed 7 --no-shuffle",
+        f"task create train lesson -c {UUID} {' '.join(LINKS)} --epochs 5 --seed 7 --no-shuffle"
+        " --validation 0.2 --early-stopping 3",
         (
             "POST",
             "/task/train",
@@ -218,6 +219,8 @@ SINGLE = [
                 "epochs": 5,
                 "shuffle": False,
                 "seed": 7,
+                "validation": 0.2,
+                "early_stopping": 3,
             },
         ),
         TASK,

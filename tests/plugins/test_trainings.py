@@ -13,10 +13,12 @@ from hanami_core.datasets import TableWriter
 from hanami_core.ids import new_uuid
 from hanami_core.network import NetworkState
 from hanami_core.queue import Job, Task
+from hanami_core.storage.blobs import Blob
 from hanami_core.storage.database import atomic
 from hanami_plugins.clusters import LIVE, Cluster, read_state, template_of
 from hanami_plugins.datasets import Dataset, add_result, seal_result
 from hanami_plugins.tasks import gathering
+from hanami_plugins.tasks.models import BestEpoch
 from tests.plugins.test_checkpoints import Site
 
 ROWS, CLASSES, WIDTH = 300, 3, 4
@@ -135,8 +137,8 @@ def test_an_interrupted_training_ends_bit_identical(
         monkeypatch.setattr(gathering, "IN_MEMORY", 1000)
         monkeypatch.setattr(gathering, "PIECE", 1000)
     trainer.begin(clusters[1], dataset, epochs=EPOCHS, **fields)
-    cursors = [trainer.run(cut=9).cursor]
-    while (task := trainer.run(cut=9 + 2 * len(cursors))).state != "finished":
+    cursors = [trainer.run(cut=4).cursor]
+    while (task := trainer.run(cut=4 + 2 * len(cursors))).state != "finished":
         cursors.append(task.cursor)
     assert any(0 < cursor < EPOCHS * ROWS - 1 for cursor in cursors)
     assert trainer.state(clusters[0]).digest() == trainer.state(clusters[1]).digest()
@@ -182,6 +184,10 @@ def test_a_body_with_the_released_fields_takes_rows_as_they_come(trainer: Traine
         ({"epochs": "many"}, "epochs"),
         ({"seed": -1}, "seed"),
         ({"shuffle": 1}, "shuffle"),
+        ({"early_stopping": 3}, "'early_stopping' needs 'validation'"),
+        ({"validation": 1.0}, "validation"),
+        ({"validation": 0.0}, "validation"),
+        ({"validation": 0.999}, "leaves none of 300 rows"),
     ],
 )
 def test_what_is_refused(trainer: Trainer, dataset: str, fields: dict[str, Any], message: str) -> None:
@@ -200,3 +206,62 @@ def test_more_cycles_than_can_be_counted_are_refused(
     assert answer.status_code == 400
     assert "'epochs' is 4; with 300 rows that is more than 1000 cycles" in answer.text
     assert Dataset.select().count() == 1
+
+
+NOISE = 40
+VALIDATED = {"epochs": 30, "seed": 3, "validation": 0.3, "early_stopping": 4}
+
+
+def noisy_rows() -> dict[str, np.ndarray]:
+    """Return few rows of noise, which a network learns by heart."""
+    random = np.random.default_rng(2)
+    return {"x": random.normal(size=(NOISE, WIDTH)), "y": np.eye(CLASSES)[random.integers(0, CLASSES, NOISE)]}
+
+
+def test_the_network_is_that_of_the_best_epoch(trainer: Trainer) -> None:
+    dataset, cluster = trainer.store(**noisy_rows()), trainer.empty("reader")
+    uuid = trainer.begin(cluster, dataset, **VALIDATED)
+    task = trainer.run()
+    assert (task.state, task.current_cycle, task.total_cycles) == ("finished", 30 * 28, 30 * 28)
+    best = BestEpoch.get(BestEpoch.task == uuid)
+    assert best.epoch < best.epochs == best.epoch + 4 < 30
+    assert trainer.state(cluster).head.cycles == best.epoch * 28
+    short = trainer.empty("as long as it was good")
+    trainer.begin(short, dataset, **VALIDATED | {"epochs": best.epoch})
+    trainer.run()
+    assert trainer.state(short).digest() == trainer.state(cluster).digest()
+    answer = trainer.call("GET", "task", uuid=uuid, cluster_uuid=cluster).json
+    assert (answer["epochs"], answer["best_epoch"]) == (best.epochs, best.epoch)
+    entries = trainer.call("GET", "task/metrics", uuid=uuid).json["entries"]
+    losses = [entry["values"]["validation_loss"] for entry in entries if "validation_loss" in entry["values"]]
+    assert len(losses) == best.epochs
+    assert losses.index(min(losses)) == best.epoch - 1
+
+
+def test_nothing_is_left_of_the_best_epoch(trainer: Trainer) -> None:
+    dataset = trainer.store(**noisy_rows())
+    clusters = [trainer.empty(name) for name in ("finished", "aborted")]
+    trainer.begin(clusters[0], dataset, **VALIDATED)
+    trainer.run()
+    aborted = trainer.begin(clusters[1], dataset, **VALIDATED | {"early_stopping": 0})
+    trainer.run(cut=60)
+    assert BestEpoch.active().count() == 1
+    trainer.call("DELETE", "task", uuid=aborted, cluster_uuid=clusters[1])
+    assert BestEpoch.active().count() == 0
+    blobs = {row.blob for row in Cluster.select() if row.blob} | {row.blob for row in Dataset.select()}
+    assert {(blob.uuid, blob.references) for blob in Blob.select()} == {(blob, 1) for blob in blobs}
+
+
+def test_whoever_goes_on_knows_the_best_epoch(trainer: Trainer) -> None:
+    dataset = trainer.store(**noisy_rows())
+    clusters = [trainer.empty(f"reader {number}") for number in range(2)]
+    first = trainer.begin(clusters[0], dataset, **VALIDATED)
+    trainer.run()
+    second = trainer.begin(clusters[1], dataset, **VALIDATED)
+    runs = 1
+    while trainer.run(cut=7 + runs).state != "finished":
+        runs += 1
+    assert runs > 1
+    ends = [BestEpoch.get(BestEpoch.task == uuid) for uuid in (first, second)]
+    assert (ends[0].epoch, ends[0].epochs, ends[0].loss) == (ends[1].epoch, ends[1].epochs, ends[1].loss)
+    assert trainer.state(clusters[0]).digest() == trainer.state(clusters[1]).digest()

@@ -180,7 +180,9 @@ CALLS: dict[str, Callable[[Client], Any]] = {
     "tasks": lambda client: client.tasks("c"),
     "temperature": lambda client: client.temperature(),
     "threading": lambda client: client.threading(),
-    "train": lambda client: client.train("c", LINKS, LINKS, time_length=2, epochs=2, seed=1),
+    "train": lambda client: client.train(
+        "c", LINKS, LINKS, time_length=2, epochs=2, seed=1, validation=0.2, early_stopping=3
+    ),
     "upload_checkpoint": upload_checkpoint,
     "upload": lambda client: client.upload("numbers", "csv", {"input": b"1"}),
     "upload_csv": lambda client: client.upload_csv("numbers", b"1"),

@@ -117,6 +117,12 @@ def test_a_regression(client: Client) -> None:
         assert y.min() - 60 < estimator.predict(X).min() < estimator.predict(X).max() < y.max() + 60
 
 
+def test_training_long_and_wide_does_not_ruin_a_noisy_table(client: Client) -> None:
+    X, y = load_diabetes(return_X_y=True)
+    estimator = HanamiRegressor(client=client, epochs=200, blocks=8, validation=0.2, random_state=0)
+    assert cross_val_score(estimator, X, y, cv=3).mean() >= 0.40
+
+
 def test_no_secret_is_shown(server: LocalServer, client: Client) -> None:
     estimator = HanamiClassifier(client=client)
     for shown in (repr(estimator), repr(make_pipeline(estimator)), estimator._repr_html_()):

@@ -23,7 +23,7 @@ from hanami_sdk import task
 
 __all__ = ["HELP", "run"]
 
-TRAINING = "[--epochs EPOCHS] [--seed SEED] [--no-shuffle]"
+TRAINING = "[--epochs EPOCHS] [--seed SEED] [--no-shuffle] [--validation SHARE] [--early-stopping EPOCHS]"
 HELP = f"""
 Tasks train a cluster with datasets, or ask it. A cluster works on its tasks one after another.
 
@@ -53,6 +53,8 @@ Options:
     --epochs EPOCHS                             passes over the rows, each in an order of its own [default: 1]
     --seed SEED                                 decides orders and initial weights: equal seeds give equal networks
     --no-shuffle                                take the rows as they come
+    --validation SHARE                          hold back so many of the rows, such as 0.2, to find the best epoch
+    --early-stopping EPOCHS                     end after so many epochs without a better one; 0 never does
     --wait                                      wait for the end of the task and show its progress
 {COMMON_OPTIONS}
 Examples:
@@ -71,8 +73,8 @@ FIELDS = (
     "start_timestamp",
     "end_timestamp",
 )
-WHEN_TOLD = ("attempts", "error")
-"""Fields that only tasks have with which something went wrong."""
+WHEN_TOLD = ("attempts", "error", "epochs", "best_epoch")
+"""Fields that only tasks have with which something went wrong, and trainings with validation."""
 Links: TypeAlias = list[dict[str, str]] | dict[str, str]
 
 INPUT_KEYS = ("dataset_uuid", "dataset_column", "hexagon_name")
@@ -99,9 +101,15 @@ def _create_train(connection: Connection, arguments: Arguments) -> View:
         "equal_rows": not arguments.is_set("--unequal"),
         "epochs": arguments.integer("--epochs"),
         "shuffle": not arguments.is_set("--no-shuffle"),
-        "seed": None if arguments.optional("--seed") is None else arguments.integer("--seed"),
+        "seed": _whole(arguments, "--seed"),
+        "validation": arguments.number("--validation"),
+        "early_stopping": _whole(arguments, "--early-stopping"),
     }
     return _create(connection, arguments, partial(task.create_train_task, **how), [inputs, outputs], [])
+
+
+def _whole(arguments: Arguments, name: str) -> int | None:
+    return None if arguments.optional(name) is None else arguments.integer(name)
 
 
 def _create_request(connection: Connection, arguments: Arguments) -> View:

@@ -213,12 +213,14 @@ TASKS = {
         "training leaves out the rows that not all of them have"
     ),
     "rows_too_few": "'time_length' is {time_length}, but there are only {rows} rows",
+    "stopping_without_validation": "'early_stopping' needs 'validation'",
     "task_aborted": "Task with UUID '{uuid}' was stopped",
     "task_failed": "Task with UUID '{uuid}' failed: {reason}",
     "task_too_big": "the task would copy {needed} of values into memory, {limit} are allowed",
     "task_missing": "Task with UUID '{uuid}'not found in Cluster with UUID '{cluster}'",
     "task_unknown": "Task with UUID '{uuid}' not found",
     "task_source_missing": "Something that the task needs was deleted meanwhile",
+    "validation_leaves_none": "'validation' is {share}, which leaves none of {rows} rows to train with",
     "training_too_long": "'epochs' is {epochs}; with {rows} rows that is more than {limit} cycles",
 }
 

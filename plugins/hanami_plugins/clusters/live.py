@@ -248,14 +248,33 @@ class LiveClusters:
     # -- storing ------------------------------------------------------------------------------------------------------
 
     def store(
-        self, live: LiveCluster, job: Job | None = None, cursor: int = 0, *, final: bool = False, force: bool = False
+        self,
+        live: LiveCluster,
+        job: Job | None = None,
+        cursor: int = 0,
+        *,
+        final: bool = False,
+        force: bool = False,
+        also: Callable[[str], None] | None = None,
     ) -> None:
         """Make the network's state durable, together with the cursor or the end of a task, which is `working`.
 
-        Without a job, nothing happens if there is nothing new, unless it is to be done by `force`.
+        Without a job, nothing happens if there is nothing new, unless it is to be done by `force`. `also` is called in
+        the same transaction with the name of the blob.
         """
         if job is not None or ((force or live.unsaved) and self._wanted(live)):
-            self._write(live, _Known.of(live), atomic() if job is None else job.commit(cursor, final=final))
+            self._write(live, _Known.of(live), atomic() if job is None else job.commit(cursor, final=final), also)
+
+    def go_back(self, live: LiveCluster, job: Job, cursor: int, blob: str, metrics: Mapping[str, float]) -> None:
+        """End a task, which is `working`, with a former state of the network in place of that of now."""
+        with self._runtime.blobs.open(blob) as path, path.open("rb") as file:
+            head = NetworkState.read(file).head
+        with job.commit(cursor, final=True):
+            if self._wanted(live):
+                # The task's reference may be the only one; the cluster needs one of its own before that ends.
+                self._runtime.blobs.retain(blob)
+                replace_state(self._runtime, live.uuid, blob, head, metrics)
+        self.evict(live)
 
     def store_beside_frames(self, live: LiveCluster) -> None:
         """Store what frames have trained, if they have; the caller holds `storing`.
@@ -275,7 +294,13 @@ class LiveClusters:
             live.unstorable = storage_failure(error) or ServiceError("network_not_stored")
             raise
 
-    def _write(self, live: LiveCluster, known: _Known, commit: AbstractContextManager[Any]) -> None:
+    def _write(
+        self,
+        live: LiveCluster,
+        known: _Known,
+        commit: AbstractContextManager[Any],
+        also: Callable[[str], None] | None = None,
+    ) -> None:
         before = live.version
         try:
             size = sum(array.nbytes for array in known.state.arrays.values())
@@ -290,6 +315,8 @@ class LiveClusters:
                         blob = self._runtime.blobs.adopt(path)
                         # Before the commit, so that nobody who reads the row takes this network for an old one.
                         live.version = replace_state(self._runtime, live.uuid, blob, known.state.head, known.metrics)
+                        if also is not None:
+                            also(blob)
         except BaseException:
             live.version = before
             raise

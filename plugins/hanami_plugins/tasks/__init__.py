@@ -5,15 +5,20 @@ Other plugins queue them through the names exported here.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from hanami_core import hookimpl
 from hanami_core.http import Route
 from hanami_core.queue import TaskKind
 from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
+from hanami_core.storage.database import Record
 from hanami_plugins.clusters import readable, writable
 from hanami_plugins.tasks import kinds, routes
+from hanami_plugins.tasks.models import BestEpoch
 from hanami_plugins.tasks.planning import Binding, Fit, Result
 from hanami_plugins.tasks.service import delete_task, get_task, list_tasks, request, task_history, train
+from hanami_plugins.tasks.validation import release_best
 
 __all__ = ["Binding", "Fit", "Result", "delete_task", "get_task", "list_tasks", "request", "task_history", "train"]
 
@@ -27,10 +32,16 @@ def hanami_settings() -> list[Setting]:
 
 
 @hookimpl
+def hanami_models() -> Iterable[type[Record]]:
+    """Add the table of best epochs."""
+    return [BestEpoch]
+
+
+@hookimpl
 def hanami_task_kinds() -> list[TaskKind]:
     """Add training and requests."""
     return [
-        TaskKind("train", kinds.train, permitted=writable),
+        TaskKind("train", kinds.train, permitted=writable, ended=release_best),
         TaskKind("request", kinds.request, permitted=readable),
     ]
 

@@ -19,7 +19,7 @@ from hanami_core.runtime import Runtime
 from hanami_plugins.clusters import LIVE, LiveCluster, report_metrics
 from hanami_plugins.datasets import add_result, seal_result
 from hanami_plugins.tasks.planning import Feed, Plan
-from hanami_plugins.tasks.training import train_epochs
+from hanami_plugins.tasks.training import Ended, train_epochs
 from hanami_plugins.tasks.windows import Means, rows_of
 
 ENTRY_ROWS = 200
@@ -46,18 +46,18 @@ def train(job: Job) -> None:
     with _rows(job.runtime, plan) as rows, working as live:
         live.fit(*rows.sizes())
         keeper = _Keeper(job, live, 1 if fit is None else fit.epochs)
-        total = int(job.task.total_cycles)
+        total, ended = int(job.task.total_cycles), Ended()
         if fit is None:
             live.network.train(rows, Run(keeper.step, job.start))
         else:
-            train_epochs(job, fit, rows, live.network, keeper.step)
+            ended = train_epochs(job, fit, rows, live, keeper.step)
         keeper.record()
         if job.aborted:
             live_clusters.store(live, force=True)
             job.leave(keeper.cycle)
-        elif job.interrupted and keeper.cycle < total:
+        elif job.interrupted and keeper.cycle < total and not ended.early:
             live_clusters.store(live, job, keeper.cycle)
-        else:
+        elif not ended.with_best():
             live_clusters.store(live, job, total, final=True)
 
 

@@ -68,13 +68,13 @@ class Order:
         seed: 64 bits that decide everything.
         shuffle: whether each epoch has an order of its own; else all take the rows as they come.
         held: how many rows are held back for validation: any of them, or the last ones.
-        scattered: whether these are any.
+        scatter: a seed that decides which these are; None takes the last ones.
     """
 
-    def __init__(self, rows: int, seed: int, *, shuffle: bool, held: int = 0, scattered: bool = False) -> None:
+    def __init__(self, rows: int, seed: int, *, shuffle: bool, held: int = 0, scatter: int | None = None) -> None:
         self.rows, self.held = rows - held, held
         self._seed, self._shuffle = seed, shuffle
-        self._split = permutation(rows, key_of(seed, SPLIT)) if held and scattered else None
+        self._split = None if scatter is None or not held else permutation(rows, key_of(scatter, SPLIT))
         self._ends: Floats | None = None
 
     def weigh(self, weights: Floats) -> None:

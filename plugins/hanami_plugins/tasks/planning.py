@@ -64,11 +64,21 @@ class Fit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Each epoch is a pass over all rows. With `shuffle` each has an order of its own, which `seed` decides, and without
     one the network's. A network that has no stored state draws its initial weights from `seed`.
+
+    `validation` is the share of the rows that are held back, to be answered after each epoch: any of them if rows are
+    shuffled, the last ones otherwise and of windows of several rows. The network ends as it was after the best epoch;
+    `early_stopping` is how many epochs in a row without a better one end the training, 0 that none do.
     """
 
     epochs: int = 1
     shuffle: bool = True
     seed: int | None = None
+    validation: float = 0.0
+    early_stopping: int = 0
+
+    def held(self, rows: int) -> int:
+        """Return how many of some rows are held back."""
+        return max(1, round(rows * self.validation)) if self.validation else 0
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -151,6 +161,12 @@ def plan_training(
 
 
 def _all_cycles(fit: Fit, rows: int) -> int:
+    if fit.early_stopping and not fit.validation:
+        raise BadRequest("stopping_without_validation")
+    held = fit.held(rows)
+    if held >= rows:
+        raise BadRequest("validation_leaves_none", share=fit.validation, rows=rows)
+    rows -= held
     if fit.epochs * rows > MOST_CYCLES:
         raise BadRequest("training_too_long", epochs=fit.epochs, rows=rows, limit=MOST_CYCLES)
     return fit.epochs * rows

@@ -21,6 +21,10 @@ LIST_HEADER = ("uuid", "state", "percentage", "queued", "start", "end")
 
 TimeLength = Annotated[int, Meta(ge=1, le=1000)]
 Epochs = Annotated[int, Meta(ge=1, le=1_000_000)]
+PATIENCE = 10
+"""Epochs without a better one that end a training with validation, unless a body says otherwise."""
+Share = Annotated[float, Meta(ge=0.001, le=0.999)]
+Patience = Annotated[int, Meta(ge=0, le=1_000_000)]
 Seed = Annotated[int, Meta(ge=0, le=(1 << 53) - 1)]
 
 
@@ -40,15 +44,20 @@ class CreateTrain(msgspec.Struct, forbid_unknown_fields=True):
     epochs: Epochs | None = None
     shuffle: bool | None = None
     seed: Seed | None = None
+    validation: Share | None = None
+    early_stopping: Patience | None = None
 
     def fit(self) -> Fit | None:
         """Return how the training goes; a body with none of these fields is a single pass over the rows as they come.
 
         Whoever sends one of them gets rows in an order of their own for each epoch, unless `shuffle` is false.
         """
-        if self.epochs is self.shuffle is self.seed is None:
+        if self.epochs is self.shuffle is self.seed is self.validation is self.early_stopping is None:
             return None
-        return Fit(self.epochs or 1, self.shuffle is not False, self.seed)
+        patience = self.early_stopping
+        if patience is None:
+            patience = PATIENCE if self.validation else 0
+        return Fit(self.epochs or 1, self.shuffle is not False, self.seed, self.validation or 0.0, patience)
 
 
 class CreateRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -81,7 +90,10 @@ class OfCluster(Paging, forbid_unknown_fields=True, kw_only=True):
 
 
 class TaskAnswer(msgspec.Struct):
-    """A task; a moment that has not come is '-'. More than one attempt says how often it was begun without progress."""
+    """A task; a moment that has not come is '-'. More than one attempt says how often it was begun without progress.
+
+    Of a training with validation it is told at the end how many epochs were run, and which one was the best.
+    """
 
     current_cycle: int
     end_timestamp: Moment
@@ -93,6 +105,8 @@ class TaskAnswer(msgspec.Struct):
     uuid: str
     error: TaskError | msgspec.UnsetType = msgspec.UNSET
     attempts: int | msgspec.UnsetType = msgspec.UNSET
+    epochs: int | msgspec.UnsetType = msgspec.UNSET
+    best_epoch: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class Entry(msgspec.Struct):
@@ -163,7 +177,9 @@ def create_request(call: Call, request: CreateRequest) -> dict[str, Any]:
 
 def get(call: Call, request: TaskOfCluster) -> dict[str, Any]:
     """Return a task."""
-    return answer(service.get_task(call.access, request.cluster_uuid, request.uuid))
+    task = service.get_task(call.access, request.cluster_uuid, request.uuid)
+    best = service.best_epoch(task)
+    return answer(task) | ({} if best is None else {"epochs": best.epochs, "best_epoch": best.epoch})
 
 
 def history(call: Call, request: TaskByUuid) -> HistoryAnswer:

@@ -12,15 +12,16 @@ import peewee
 from hanami_core.access import Access
 from hanami_core.admission import DISK, Claim
 from hanami_core.errors import Conflict, NotFound
-from hanami_core.queue import OPEN, Task, TaskEntry, entries_of
+from hanami_core.queue import FINISHED, OPEN, Task, TaskEntry, entries_of
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import atomic
 from hanami_plugins.clusters import Cluster, get_cluster, interfaces
 from hanami_plugins.datasets import Dataset
 from hanami_plugins.tasks.kinds import BYTES_OF_VALUE
+from hanami_plugins.tasks.models import BestEpoch
 from hanami_plugins.tasks.planning import Binding, Fit, Plan, Result, plan_request, plan_training
 
-__all__ = ["delete_task", "get_task", "list_tasks", "request", "task_history", "train"]
+__all__ = ["best_epoch", "delete_task", "get_task", "list_tasks", "request", "task_history", "train"]
 
 
 def train(
@@ -152,6 +153,14 @@ def task_history(access: Access, uuid: str) -> list[TaskEntry]:
     if task is None or not access.visible(Cluster, "read").where(Cluster.uuid == task.partition).exists():
         raise NotFound("task_unknown", uuid=uuid)
     return list(entries_of(str(task.uuid)))
+
+
+def best_epoch(task: Task) -> BestEpoch | None:
+    """Return which epoch of a training with validation that has finished was the best, as long as that is known."""
+    if task.kind != "train" or task.state != FINISHED:
+        return None
+    found: BestEpoch | None = BestEpoch.get_or_none(BestEpoch.task == task.uuid)
+    return found
 
 
 def list_tasks(access: Access, cluster: str) -> peewee.ModelSelect[Task]:

@@ -7,30 +7,66 @@ are gathered in the order of the epoch. The task counts the cycles of all of the
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 from hanami_core.compute import LiveNetwork, Rows, Run
 from hanami_core.queue import Job
+from hanami_plugins.clusters import LiveCluster
 from hanami_plugins.tasks.gathering import Gathered, gathering
 from hanami_plugins.tasks.order import Order, key_of
 from hanami_plugins.tasks.planning import Fit
+from hanami_plugins.tasks.validation import Validation
 
-__all__ = ["train_epochs"]
+__all__ = ["Ended", "train_epochs"]
 
 
-def train_epochs(job: Job, fit: Fit, rows: Rows, network: LiveNetwork, step: Callable[[int], bool]) -> None:
-    """Train a network with all epochs from the task's stored cycle on, until `step` says no.
+@dataclass
+class Ended:
+    """How a training has ended: `early` if no further epoch was worth while."""
+
+    early: bool = False
+    validation: Validation | None = None
+
+    def with_best(self) -> bool:
+        """End the task with the network of the best epoch, and tell whether that was needed."""
+        return self.validation is not None and self.validation.end()
+
+
+def train_epochs(job: Job, fit: Fit, rows: Rows, live: LiveCluster, step: Callable[[int], bool]) -> Ended:
+    """Train a network with all epochs from the task's stored cycle on, until `step` says no or it is good enough.
 
     The rest of an interrupted training ends bit-identical to one that never stopped: the order of rows depends on the
     seed and the epoch alone, and without a seed on that of the network and the cycles that it had seen before.
     """
-    head, count = network.head, rows.cycles
+    head, held = live.network.head, fit.held(rows.cycles)
     seed = key_of(head.seed, head.cycles - job.start) if fit.seed is None else fit.seed
-    order = Order(count, seed, shuffle=fit.shuffle)
-    going = _Going(step, job.start)
-    with gathering(job.runtime, rows, count) as gathered:
-        while going and going.cycle < fit.epochs * count:
-            _train_epoch(going.cycle // count, order, gathered, network, going)
+    # One training after the other holds the same rows back, so that none learns what another is judged by.
+    scatter = head.seed if fit.seed is None else fit.seed
+    order = Order(
+        rows.cycles,
+        seed,
+        shuffle=fit.shuffle,
+        held=held,
+        scatter=scatter if fit.shuffle and rows.time_length == 1 else None,
+    )
+    going, ended = _Going(step, job.start), Ended()
+    with gathering(job.runtime, rows, order.rows) as gathered, gathering(job.runtime, rows, held) as others:
+        if held and others.fill(order.validation, lambda: going.step(job.start)):
+            ended.validation = Validation(job, live, others.rows, fit.early_stopping)
+            if job.start and not job.start % order.rows:
+                ended.early = not _validated(ended.validation, order.rows, going)
+        while going and not ended.early and going.cycle < fit.epochs * order.rows:
+            _train_epoch(going.cycle // order.rows, order, gathered, live.network, going)
+            if going and ended.validation is not None:
+                ended.early = not _validated(ended.validation, order.rows, going)
+    return ended
+
+
+def _validated(validation: Validation, rows: int, going: _Going) -> bool:
+    """Validate after an epoch, and return whether there should be another one, or it was cut off."""
+    cycle = going.cycle
+    return validation.after(cycle // rows, cycle, lambda: going.step(cycle)) or not going
 
 
 def _train_epoch(epoch: int, order: Order, gathered: Gathered, network: LiveNetwork, going: _Going) -> None:

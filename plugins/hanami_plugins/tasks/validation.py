@@ -1,0 +1,142 @@
+"""How well a network answers the rows that are held back, and which epoch was the best.
+
+The best state is stored with the cursor of the task, so that whoever goes on with the task knows it. An epoch at whose
+end a task was cut off is validated again, which gives the same.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from hanami_core.compute import Columns, LiveNetwork, Rows, Run
+from hanami_core.queue import Job, Task
+from hanami_core.runtime import Runtime
+from hanami_plugins.clusters import LIVE, LiveCluster
+from hanami_plugins.tasks.models import BestEpoch
+
+__all__ = ["Validation", "release_best", "validate"]
+
+Floats = npt.NDArray[np.float64]
+
+VALUES = 1 << 20
+"""Values of answers that are in memory at once."""
+SMALLEST = 1e-7
+"""Probability below which a wrong answer counts as if it had that one."""
+
+
+class _Score:
+    """What is summed up over the rows of one output."""
+
+    def __init__(self, width: int) -> None:
+        self.rows, self.right, self.entropy, self.squares = 0, 0, 0.0, 0.0
+        self.classes = width > 1
+        self._sum, self._sum_of_squares = np.zeros(width), np.zeros(width)
+
+    def add(self, answers: Floats, expected: Floats) -> None:
+        """Take further rows."""
+        best = expected.argmax(axis=1)
+        taken = answers[np.arange(len(answers)), best]
+        self.classes &= bool(((expected == 0) | (expected == 1)).all() and (expected.sum(axis=1) == 1).all())
+        self.rows += len(answers)
+        self.right += int((answers.argmax(axis=1) == best).sum())
+        self.entropy -= float(np.log(np.clip(taken, SMALLEST, 1.0)).sum())
+        self.squares += float(((answers - expected) ** 2).sum())
+        self._sum += expected.sum(axis=0)
+        self._sum_of_squares += (expected**2).sum(axis=0)
+
+    def measures(self) -> dict[str, float]:
+        """Return cross-entropy and accuracy if all rows are one-hot, else the mean squared error and R²."""
+        if self.classes:
+            return {"loss": self.entropy / self.rows, "accuracy": self.right / self.rows}
+        spread = float((self._sum_of_squares - self._sum**2 / self.rows).sum())
+        found = {"loss": self.squares / (self.rows * len(self._sum))}
+        return found | ({"r2": 1.0 - self.squares / spread} if spread > 0 else {})
+
+
+def validate(network: LiveNetwork, rows: Rows, step: Callable[[], bool]) -> dict[str, float] | None:
+    """Return how well a network answers rows, as means over its outputs; None if `step` said no before the end."""
+    widths = {item.name: item.values.shape[1] for item in rows.outputs}
+    scores = {name: _Score(width) for name, width in widths.items()}
+    piece = max(1, VALUES // sum(widths.values()))
+    for first in range(0, rows.cycles, piece):
+        part = _part(rows, first, min(piece, rows.cycles - first))
+        answers = {name: np.zeros((part.cycles, width), np.float32) for name, width in widths.items()}
+        network.request(replace(part, outputs=()), answers, Run(lambda _: step()))
+        if not step():
+            return None
+        for item in part.outputs:
+            scores[item.name].add(answers[item.name].astype(np.float64), item.values.astype(np.float64))
+    told = [score.measures() for score in scores.values()]
+    names = {name for measures in told for name in measures}
+    return {name: float(np.mean([measures[name] for measures in told if name in measures])) for name in sorted(names)}
+
+
+def _part(rows: Rows, start: int, count: int) -> Rows:
+    end = start + count + rows.time_length - 1
+    inputs = tuple(Columns(item.name, item.values[start:end]) for item in rows.inputs)
+    return replace(
+        rows, inputs=inputs, outputs=tuple(Columns(i.name, i.values[start : start + count]) for i in rows.outputs)
+    )
+
+
+class Validation:
+    """The validation of one training."""
+
+    def __init__(self, job: Job, live: LiveCluster, rows: Rows, patience: int) -> None:
+        """Validate with `rows`; after so many epochs without a better one it is enough, unless `patience` is 0."""
+        self._job, self._live, self._rows, self._patience = job, live, rows, patience
+        self._best: BestEpoch | None = BestEpoch.get_or_none(BestEpoch.task == job.task.uuid)
+        self.epochs = 0
+
+    def after(self, epoch: int, cycle: int, step: Callable[[], bool]) -> bool:
+        """Validate after an epoch, the first one being 1, and return whether another one is worth while."""
+        found = validate(self._live.network, self._rows, step)
+        if found is None:
+            return False
+        self.epochs = epoch
+        self._job.record(cycle, {f"validation_{name}": value for name, value in found.items()}, epoch=epoch)
+        if self._best is None or found["loss"] < self._best.loss:
+            self._store(epoch, cycle, found["loss"])
+        assert self._best is not None
+        return not self._patience or epoch - self._best.epoch < self._patience
+
+    def _store(self, epoch: int, cycle: int, loss: float) -> None:
+        """Make the network of now the best one, and the state that the task goes on from."""
+        metrics = json.dumps(dict(self._live.network.metrics()))
+
+        def note(blob: str) -> None:
+            self._job.runtime.blobs.retain(blob)
+            values = {"epoch": epoch, "loss": loss, "blob": blob, "metrics": metrics}
+            if self._best is None:
+                BestEpoch.create(task=self._job.task.uuid, **values)
+            else:
+                BestEpoch.update(**values).where(BestEpoch.task == self._job.task.uuid).execute()
+                self._job.runtime.blobs.release(str(self._best.blob))
+
+        self._job.runtime.stash[LIVE].store(self._live, self._job, cycle, also=note)
+        self._best = BestEpoch.get_or_none(BestEpoch.task == self._job.task.uuid) or BestEpoch(epoch=epoch, loss=loss)
+
+    def end(self) -> bool:
+        """End the task with the best network, and tell whether that was needed: it is not that of the last epoch."""
+        best = self._best
+        if best is None or not best.blob:
+            return False
+        BestEpoch.update(epochs=self.epochs).where(BestEpoch.task == self._job.task.uuid).execute()
+        if best.epoch == self.epochs:
+            return False
+        total = int(self._job.task.total_cycles)
+        metrics = json.loads(best.metrics)
+        self._job.runtime.stash[LIVE].go_back(self._live, self._job, total, str(best.blob), metrics)
+        return True
+
+
+def release_best(runtime: Runtime, task: Task) -> None:
+    """Let go of the best state of a task that has ended."""
+    best = BestEpoch.active().where(BestEpoch.task == task.uuid).first()
+    if best is not None and best.mark_deleted():
+        runtime.blobs.release(str(best.blob))
