@@ -12,6 +12,8 @@ from itertools import zip_longest
 __all__ = ["WRAP_AT", "display_width", "render", "title", "wrap"]
 
 WRAP_AT = 30
+NO_WIDTH = ("Mn", "Me", "Cf", "Cc")
+"""Categories of characters that a terminal shows within the one before, or not at all."""
 
 Lines = list[str]
 
@@ -109,6 +111,6 @@ def _centre(text: str, width: int) -> str:
 
 
 def _character_width(character: str) -> int:
-    if unicodedata.combining(character):
+    if unicodedata.category(character) in NO_WIDTH:
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -30,7 +30,7 @@ class ClusterMethods(TaskMethods):
         """Create a network.
 
         Args:
-            name: name, 4 to 254 letters, digits, `_`, `-` and blanks; taken names are refused.
+            name: name, such as `my run #1`, at most 254 bytes; taken names are refused.
             template: text of the cluster template. Without one, the first training makes a network with the names of
                 its inputs and outputs.
 

@@ -41,7 +41,7 @@ class DatasetMethods(Session):
         """Upload images and labels in the format of MNIST.
 
         Args:
-            name: name of the dataset, 4 to 254 letters, digits, `_`, `-` and blanks.
+            name: name of the dataset, such as `my run #1`, at most 254 bytes.
             images: path of an IDX file (`.gz` is unpacked), its bytes, an open binary file, or an array of uint8 of
                 shape (rows, height, width).
             labels: the same for the labels, an array has shape (rows,).

@@ -135,7 +135,7 @@ class Task(Shown):
         uuid: UUID; the result of a request task is the dataset of the same UUID.
         cluster_uuid: UUID of the cluster.
         state: `queued`, `active`, `finished`, `aborted` or `failed`.
-        name: name, empty in a list.
+        name: name.
         current_cycle: cycles done, None in a list.
         total_number_of_cycles: cycles to do, None in a list.
         fraction: part that is done, 0.0 to 1.0.
@@ -144,6 +144,8 @@ class Task(Shown):
         end_timestamp: time of the end, None if it has not ended.
         error: why it failed, None if it did not or the server does not say.
         attempts: how often it was begun since progress was last stored.
+        kind: `train`, `request`, `save`, `restore` or that of a plugin; empty if the server does not say.
+        datasets: names of the datasets that it reads, as they were when it was queued.
     """
 
     uuid: str
@@ -158,6 +160,8 @@ class Task(Shown):
     end_timestamp: str | None = None
     error: str | None = None
     attempts: int = 1
+    kind: str = ""
+    datasets: tuple[str, ...] = ()
 
     @property
     def finished(self) -> bool:
@@ -174,6 +178,8 @@ class Task(Shown):
         """Return the task of an answer, or of a row of a list."""
         names = {"queued": "queue_timestamp", "start": "start_timestamp", "end": "end_timestamp"}
         known = {names.get(name, name): None if value == "-" else value for name, value in data.items()}
+        known["error"] = known.get("error") or None
+        known["datasets"] = _names_of_datasets(data)
         return build(cls, {**known, "cluster_uuid": cluster_uuid, "fraction": _fraction(data)})
 
 
@@ -363,6 +369,12 @@ def _column_range(position: Mapping[str, int]) -> range:
     # v0.5.0 servers name the two the other way round
     start = position.get("column_start", position.get("start_column", 0))
     return range(start, position.get("column_end", position.get("end_column", start)))
+
+
+def _names_of_datasets(data: Mapping[str, Any]) -> tuple[str, ...]:
+    listed = data.get("dataset")
+    # No name has a comma.
+    return tuple(listed.split(", ")) if listed else tuple(one["name"] for one in data.get("datasets") or ())
 
 
 def _fraction(data: Mapping[str, Any]) -> float:

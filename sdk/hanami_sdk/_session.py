@@ -15,7 +15,7 @@ from hanami_sdk import _http
 from hanami_sdk._forks import separate
 from hanami_sdk._http import API
 from hanami_sdk._retry import DEFAULT_SECONDS
-from hanami_sdk.hanami_exceptions import HanamiException, UnauthorizedException
+from hanami_sdk.hanami_exceptions import BadRequestException, HanamiException, UnauthorizedException
 
 if TYPE_CHECKING:
     import requests
@@ -53,6 +53,7 @@ class Session:
         self._lock = threading.RLock()
         self._connections: requests.Session | None = None
         self._keys = _http.Keys()
+        self._tells_details = True
         separate(self)
 
     def _after_fork(self) -> None:
@@ -221,6 +222,17 @@ class Session:
         return self._with_token(
             lambda token: Socket.open(self._address, token, target, uuid, refusal, self._verify, self._timeout)
         )
+
+    def _get_in_detail(self, path: str, **query: object) -> Any:
+        """Send a GET request with the field `details`, or without it to servers of OpenHanami, which do not know it."""
+        if self._tells_details:
+            try:
+                return self.get(path, **query, details="true")
+            except BadRequestException as error:
+                if not _http.knows_no_details(error):
+                    raise
+                self._tells_details = False
+        return self.get(path, **query)
 
     def _call(self, method: str, path: str, **content: Any) -> Any:
         return self._with_token(lambda token: self._send(method, path, token, **content))

@@ -33,7 +33,7 @@ def create_cluster(token: str, address: str, name: str, template: str, verify_co
     Args:
         token: token.
         address: address of the server.
-        name: name, 4 to 254 letters, digits, `_`, `-` and blanks; taken names are refused.
+        name: name, such as `my run #1`, at most 254 bytes; taken names are refused.
         template: text of the cluster template; if it is empty, the first training makes a network.
         verify_connection: check the certificate.
 

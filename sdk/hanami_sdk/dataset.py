@@ -52,7 +52,7 @@ def upload_mnist_files(
     Args:
         token: token.
         address: address of the server.
-        name: name of the dataset, 4 to 254 letters, digits, `_`, `-` and blanks.
+        name: name of the dataset, such as `my run #1`, at most 254 bytes.
         input_file_path: path of the IDX file with the images; one that ends in `.gz` is unpacked.
         label_file_path: path of the IDX file with the labels.
         verify_connection: check the certificate.

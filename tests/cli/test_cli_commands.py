@@ -248,9 +248,15 @@ SINGLE = [
     ),
     (
         f"task get {OTHER} -c {UUID}",
-        ("GET", "/task", {"uuid": OTHER, "cluster_uuid": UUID}, None),
+        ("GET", "/task", {"uuid": OTHER, "cluster_uuid": UUID, "details": "true"}, None),
         TASK,
         TASK_TITLES,
+    ),
+    (
+        f"task get {OTHER} -c {UUID}",
+        ("GET", "/task", {"uuid": OTHER, "cluster_uuid": UUID, "details": "true"}, None),
+        {**TASK, "kind": "train", "datasets": [{"uuid": D1, "name": "digits"}], "error": "why", "attempts": 2},
+        TASK_TITLES + " NAME KIND DATASETS ATTEMPTS ERROR",
     ),
 ]
 
@@ -264,9 +270,20 @@ LISTS = [
     (
         f"task list -c {UUID}",
         "/task/all",
-        {"cluster_uuid": UUID},
-        {"uuid": OTHER, "state": "active", "percentage": "0.500000", "queued": "-", "start": "-", "end": "-"},
-        "UUID STATE PERCENTAGE QUEUED START END",
+        {"cluster_uuid": UUID, "details": "true"},
+        {
+            "uuid": OTHER,
+            "state": "failed",
+            "percentage": "0.500000",
+            "queued": "-",
+            "start": "-",
+            "end": "-",
+            "name": "lesson",
+            "kind": "train",
+            "dataset": "digits",
+            "error": "why",
+        },
+        "UUID STATE PERCENTAGE QUEUED START END NAME KIND DATASET ERROR",
     ),
 ]
 

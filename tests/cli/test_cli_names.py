@@ -45,9 +45,9 @@ COMMANDS = [
         "/dataset/content",
         {"uuid": U[1], "column_name": "x", "row_offset": "0", "number_of_rows": "1"},
     ),
-    (f"task get {U[3]} -c %s", "GET", "/task", {"uuid": U[3], "cluster_uuid": U[1]}),
+    (f"task get {U[3]} -c %s", "GET", "/task", {"uuid": U[3], "cluster_uuid": U[1], "details": "true"}),
     (f"task delete {U[3]} -c %s", "DELETE", "/task", {"uuid": U[3], "cluster_uuid": U[1]}),
-    ("task list -c %s", "GET", "/task/all", {"cluster_uuid": U[1]}),
+    ("task list -c %s", "GET", "/task/all", {"cluster_uuid": U[1], "details": "true"}),
 ]
 
 

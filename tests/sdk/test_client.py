@@ -151,7 +151,7 @@ def test_checkpoints(server: FakeServer, client: Client) -> None:
     assert point == Checkpoint("u", "thing", "asdf", "admin", "private", "2026-11-21 19:51:42")
     assert [request.path.removeprefix(API) for request in server.requests] == ["/cluster/save", "/task", "/checkpoint"]
     assert server.requests[0].body == {"name": "thing", "cluster_uuid": "c"}
-    assert server.requests[1].query == {"uuid": "u", "cluster_uuid": "c"}
+    assert server.requests[1].query == {"uuid": "u", "cluster_uuid": "c", "details": "true"}
     server.on("GET", "/checkpoint/all", THINGS)
     assert client.checkpoints() == [point]
     server.on("POST", "/cluster/load", {"uuid": "t"})
@@ -252,7 +252,8 @@ def test_tasks(server: FakeServer, client: Client) -> None:
     client.task("t", Cluster("c", "net"))
     client.delete_task(task)
     client.delete_task("t", "c")
-    assert [request.query for request in server.requests[1:]] == [{"uuid": "t", "cluster_uuid": "c"}] * 4
+    named = {"uuid": "t", "cluster_uuid": "c"}
+    assert [request.query for request in server.requests[1:]] == [named | {"details": "true"}] * 2 + [named] * 2
     with pytest.raises(TypeError, match="cluster"):
         client.task("t")
 

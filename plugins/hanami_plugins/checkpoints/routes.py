@@ -77,7 +77,7 @@ def routes() -> list[Route]:
 def save(call: Call, request: SaveCluster) -> SaveAnswer:
     """Save a cluster. If it is idle, the checkpoint exists when this returns, or the answer tells that it does not."""
     task = service.save(call.runtime, call.access, request.cluster_uuid, request.name)
-    return SaveAnswer(request.name, task.uuid, _state(task))
+    return SaveAnswer(task.name, task.uuid, _state(task))
 
 
 def load(call: Call, request: LoadCluster) -> TaskUuid:

@@ -12,10 +12,21 @@ from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
 from hanami_plugins.clusters import readable, writable
 from hanami_plugins.tasks import kinds, routes
-from hanami_plugins.tasks.planning import Binding, Result
-from hanami_plugins.tasks.service import delete_task, get_task, list_tasks, request, task_history, train
+from hanami_plugins.tasks.planning import Binding, Result, Source
+from hanami_plugins.tasks.service import delete_task, get_task, list_tasks, request, sources_of, task_history, train
 
-__all__ = ["Binding", "Result", "delete_task", "get_task", "list_tasks", "request", "task_history", "train"]
+__all__ = [
+    "Binding",
+    "Result",
+    "Source",
+    "delete_task",
+    "get_task",
+    "list_tasks",
+    "request",
+    "sources_of",
+    "task_history",
+    "train",
+]
 
 requires = ("clusters", "datasets")
 
