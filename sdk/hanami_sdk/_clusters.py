@@ -45,16 +45,17 @@ class ClusterMethods(TaskMethods):
         """Return all clusters that the user sees, without their sizes."""
         return ShownList(build(Cluster, row) for row in rows(self.get("/cluster/all")))
 
-    def cluster(self, cluster: ClusterLike) -> Cluster:
-        """Return a cluster with its size.
+    def cluster(self, cluster: ClusterLike, *, before: int | None = None) -> Cluster:
+        """Return a cluster with its size, its template and what it was trained with.
 
         Args:
             cluster: UUID, or an entry of `clusters`.
+            before: number of a training; its `trainings` are the last hundred before that.
 
         Raises:
             NotFoundException: there is no such cluster for this user.
         """
-        return build(Cluster, self.get("/cluster", uuid=uuid_of(cluster)))
+        return Cluster.from_json(self._get_in_detail("/cluster", uuid=uuid_of(cluster), **_given(before=before)))
 
     def delete_cluster(self, cluster: ClusterLike) -> None:
         """Delete a cluster and its tasks; checkpoints stay.
@@ -118,15 +119,20 @@ class ClusterMethods(TaskMethods):
 
     def checkpoints(self) -> list[Checkpoint]:
         """Return all checkpoints that the user sees."""
-        return ShownList(build(Checkpoint, row) for row in rows(self.get("/checkpoint/all")))
+        return ShownList(map(Checkpoint.from_json, rows(self._get_in_detail("/checkpoint/all"))))
 
-    def checkpoint(self, checkpoint: CheckpointLike) -> Checkpoint:
-        """Return a checkpoint.
+    def checkpoint(self, checkpoint: CheckpointLike, *, before: int | None = None) -> Checkpoint:
+        """Return a checkpoint with its size, where it comes from and what it was trained with.
+
+        Args:
+            checkpoint: UUID, or an entry of `checkpoints`.
+            before: number of a training; its `trainings` are the last hundred before that.
 
         Raises:
             NotFoundException: there is no such checkpoint for this user.
         """
-        return build(Checkpoint, self.get("/checkpoint", uuid=uuid_of(checkpoint)))
+        answer = self._get_in_detail("/checkpoint", uuid=uuid_of(checkpoint), **_given(before=before))
+        return Checkpoint.from_json(answer)
 
     def delete_checkpoint(self, checkpoint: CheckpointLike) -> None:
         """Delete a checkpoint.
@@ -207,3 +213,7 @@ class ClusterMethods(TaskMethods):
             raise
         socket.close()
         set_mode(self, uuid, "TASK")
+
+
+def _given(**fields: object) -> dict[str, object]:
+    return {name: value for name, value in fields.items() if value is not None}

@@ -72,6 +72,41 @@ class Dataset(Shown):
 
 
 @dataclass(frozen=True, slots=True)
+class Training(Shown):
+    """A training that is part of what a network knows.
+
+    Attributes:
+        number: its place, from 1 on.
+        task_uuid: UUID of the task, which may be deleted since.
+        name: name of the task.
+        state: how it ended, such as `finished`.
+        rows: rows that it has trained.
+        cycles: training cycles of the network afterwards.
+        version: number of the stored state of the cluster afterwards.
+        ended_at: time of its end.
+        datasets: UUID and name of each dataset, as it was then.
+        settings: what else the training was told.
+    """
+
+    number: int
+    task_uuid: str
+    name: str
+    state: str = ""
+    rows: int = 0
+    cycles: int = 0
+    version: int = 0
+    ended_at: str = ""
+    datasets: tuple[tuple[str, str], ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Training:
+        """Return a training of an answer."""
+        datasets = tuple((one["uuid"], one["name"]) for one in data.get("datasets", ()))
+        return build(cls, {**data, "datasets": datasets})
+
+
+@dataclass(frozen=True, slots=True)
 class Cluster(Shown):
     """A network.
 
@@ -89,6 +124,11 @@ class Cluster(Shown):
         seed: what all its random numbers come from, None in a list.
         cycles: training cycles since it was created, as far as they are stored, None in a list.
         metrics: what its rule set tells of it, such as `synapses`; empty in a list.
+        template: text of its template, None in a list or if there is none.
+        version: number of its stored state, None in a list.
+        stored_at: time of that, None in a list or if there is none.
+        number_of_trainings: how many trainings made it, None in a list.
+        trainings: the last hundred of them, oldest first; empty in a list.
     """
 
     uuid: str
@@ -104,6 +144,17 @@ class Cluster(Shown):
     seed: int | None = None
     cycles: int | None = None
     metrics: Mapping[str, float] = field(default_factory=dict, hash=False)
+    template: str | None = None
+    version: int | None = None
+    stored_at: str | None = None
+    number_of_trainings: int | None = None
+    trainings: tuple[Training, ...] = ()
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Cluster:
+        """Return the cluster of an answer, or of a row of a list."""
+        stored = None if data.get("stored_at") == "-" else data.get("stored_at")
+        return build(cls, {**data, "stored_at": stored, "trainings": _trainings(data)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +168,15 @@ class Checkpoint(Shown):
         project_id: project it belongs to.
         visibility: `private`.
         created_at: time of creation.
+        size: bytes of the state, None if the server does not say.
+        cluster_uuid: UUID of the cluster that was saved, empty in a list or if it came as a file.
+        cluster_name: name of that cluster then.
+        task_uuid: UUID of the last training before that, empty in a list.
+        task_name: name of that training.
+        cycles: training cycles of the network, None if the server does not say.
+        metrics: what was known of the network then.
+        number_of_trainings: how many trainings made it, None in a list.
+        trainings: the last hundred of them, oldest first; empty in a list.
     """
 
     uuid: str
@@ -125,6 +185,22 @@ class Checkpoint(Shown):
     project_id: str = ""
     visibility: str = ""
     created_at: str = ""
+    size: int | None = None
+    cluster_uuid: str = ""
+    cluster_name: str = ""
+    task_uuid: str = ""
+    task_name: str = ""
+    cycles: int | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict, hash=False)
+    number_of_trainings: int | None = None
+    trainings: tuple[Training, ...] = ()
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Checkpoint:
+        """Return the checkpoint of an answer, or of a row of a list."""
+        names = {"cluster": "cluster_name", "task": "task_name"}
+        known = {names.get(name, name): value for name, value in data.items()}
+        return build(cls, {**known, "trainings": _trainings(data)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,6 +445,10 @@ def _column_range(position: Mapping[str, int]) -> range:
     # v0.5.0 servers name the two the other way round
     start = position.get("column_start", position.get("start_column", 0))
     return range(start, position.get("column_end", position.get("end_column", start)))
+
+
+def _trainings(data: Mapping[str, Any]) -> tuple[Training, ...]:
+    return tuple(map(Training.from_json, data.get("trainings", ())))
 
 
 def _names_of_datasets(data: Mapping[str, Any]) -> tuple[str, ...]:

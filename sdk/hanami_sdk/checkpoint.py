@@ -25,7 +25,9 @@ __all__ = [
 ]
 
 
-def get_checkpoint(token: str, address: str, checkpoint_uuid: str, verify_connection: bool = True) -> bytes:
+def get_checkpoint(
+    token: str, address: str, checkpoint_uuid: str, verify_connection: bool = True, *, details: bool = False
+) -> bytes:
     """Return a checkpoint.
 
     Args:
@@ -33,6 +35,9 @@ def get_checkpoint(token: str, address: str, checkpoint_uuid: str, verify_connec
         address: address of the server.
         checkpoint_uuid: UUID of the checkpoint.
         verify_connection: check the certificate.
+        details: whether size, cluster_uuid, cluster_name, task_uuid, task_name, cycles, metrics,
+            number_of_trainings and trainings are wanted, too; servers of
+            OpenHanami do not know them.
 
     Returns:
         `{"created_at", "name", "owner_id", "project_id", "uuid", "visibility"}`
@@ -40,21 +45,23 @@ def get_checkpoint(token: str, address: str, checkpoint_uuid: str, verify_connec
     Raises:
         NotFoundException: there is no such checkpoint for this user.
     """
-    return _calls.get(token, address, "/checkpoint", verify_connection, uuid=checkpoint_uuid)
+    return _calls.get_in_detail(token, address, "/checkpoint", verify_connection, details, uuid=checkpoint_uuid)
 
 
-def list_checkpoints(token: str, address: str, verify_connection: bool = True) -> bytes:
+def list_checkpoints(token: str, address: str, verify_connection: bool = True, *, details: bool = False) -> bytes:
     """List all checkpoints that the user sees.
 
     Args:
         token: token.
         address: address of the server.
         verify_connection: check the certificate.
+        details: whether the columns size, cluster, task, cycles and metrics are wanted, too; servers of OpenHanami do
+            not know them.
 
     Returns:
         `{"header", "body"}` with the columns created_at, uuid, project_id, owner_id, visibility, name.
     """
-    return _calls.get(token, address, "/checkpoint/all", verify_connection)
+    return _calls.get_in_detail(token, address, "/checkpoint/all", verify_connection, details)
 
 
 def delete_checkpoint(token: str, address: str, checkpoint_uuid: str, verify_connection: bool = True) -> bytes:

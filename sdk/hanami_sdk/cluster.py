@@ -48,7 +48,9 @@ def create_cluster(token: str, address: str, name: str, template: str, verify_co
     return _calls.post(token, address, "/cluster", verify_connection, name=name, template=encoded)
 
 
-def get_cluster(token: str, address: str, cluster_uuid: str, verify_connection: bool = True) -> bytes:
+def get_cluster(
+    token: str, address: str, cluster_uuid: str, verify_connection: bool = True, *, details: bool = False
+) -> bytes:
     """Return a cluster.
 
     Args:
@@ -56,6 +58,8 @@ def get_cluster(token: str, address: str, cluster_uuid: str, verify_connection: 
         address: address of the server.
         cluster_uuid: UUID of the cluster.
         verify_connection: check the certificate.
+        details: whether template, version, stored_at, number_of_trainings and trainings are wanted, too; servers of
+            OpenHanami do not know them.
 
     Returns:
         The cluster, with its size as `number_of_blocks` and `number_of_sections`.
@@ -63,7 +67,7 @@ def get_cluster(token: str, address: str, cluster_uuid: str, verify_connection: 
     Raises:
         NotFoundException: there is no such cluster for this user.
     """
-    return _calls.get(token, address, "/cluster", verify_connection, uuid=cluster_uuid)
+    return _calls.get_in_detail(token, address, "/cluster", verify_connection, details, uuid=cluster_uuid)
 
 
 def list_clusters(token: str, address: str, verify_connection: bool = True) -> bytes:

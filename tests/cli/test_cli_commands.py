@@ -107,19 +107,19 @@ SINGLE = [
     ("project get proj", ("GET", "/project", {"id": "proj"}, None), PROJECT, "ID NAME CREATOR_ID CREATED_AT"),
     (
         f"checkpoint get {UUID}",
-        ("GET", "/checkpoint", {"uuid": UUID}, None),
+        ("GET", "/checkpoint", {"uuid": UUID, "details": "true"}, None),
         OWNED,
         OWNED_TITLES,
     ),
     (
         f"cluster get {UUID}",
-        ("GET", "/cluster", {"uuid": UUID}, None),
+        ("GET", "/cluster", {"uuid": UUID, "details": "true"}, None),
         {**OWNED, "number_of_blocks": 3, "number_of_sections": 12},
         "UUID NAME VISIBILITY OWNER_ID NUMBER_OF_BLOCKS NUMBER_OF_SECTIONS PROJECT_ID CREATED_AT",
     ),
     (
         f"cluster get {UUID}",
-        ("GET", "/cluster", {"uuid": UUID}, None),
+        ("GET", "/cluster", {"uuid": UUID, "details": "true"}, None),
         {**OWNED, "number_of_blocks": 3, "number_of_sections": 12, "host": "cpu0", "cycles": 4, "metrics": METRICS},
         "UUID NAME VISIBILITY OWNER_ID NUMBER_OF_BLOCKS NUMBER_OF_SECTIONS PROJECT_ID CREATED_AT HOST CYCLES LOSS",
     ),
@@ -263,7 +263,13 @@ SINGLE = [
 LISTS = [
     ("user list", "/user/all", {}, USER, USER_TITLES),
     ("project list", "/project/all", {}, PROJECT, "ID NAME CREATOR_ID CREATED_AT"),
-    ("checkpoint list", "/checkpoint/all", {}, OWNED, OWNED_TITLES),
+    (
+        "checkpoint list",
+        "/checkpoint/all",
+        {"details": "true"},
+        {**OWNED, "size": 5, "cluster": "reader", "task": "lesson", "cycles": 7},
+        OWNED_TITLES + " SIZE CLUSTER TASK CYCLES",
+    ),
     ("cluster list", "/cluster/all", {}, OWNED, OWNED_TITLES),
     ("dataset list", "/dataset/all", {}, OWNED, OWNED_TITLES),
     ("host list", "/host/all", {}, {"uuid": UUID, "type": "cpu"}, "UUID TYPE"),
@@ -335,6 +341,27 @@ def test_delete(noun, name, path, query, form, api, run):
     outcome = run(noun, "delete", name, *cluster, *form)
     assert (outcome.code, outcome.out, outcome.err) == (0, f"successfully deleted {noun} '{name}'\n", "")
     assert api.asked(path) == [("DELETE", query, None)]
+
+
+def test_what_made_a_cluster(api, run):
+    datasets = [{"uuid": D1, "name": "pictures"}, {"uuid": D2, "name": "labels"}]
+    more = {"state": "finished", "rows": 5, "ended_at": "2026-11-21 19:51:42", "datasets": datasets}
+    trainings = [{"number": 1, "name": "lesson #1", **more}, {"number": 2, "name": "more", **more, "state": "aborted"}]
+    template = "version: 1\nhexagons:\n    1,1,1\n    2,1,1\n"
+    answer = {**OWNED, "version": 3, "stored_at": "-", "number_of_trainings": 2, "trainings": trainings}
+    api.answer("GET", "/cluster", {**answer, "template": template})
+    lines = run("cluster", "get", UUID).out.splitlines()
+    shown = [line.strip("|").partition("|")[2].rstrip() for line in lines[-7:-1]]
+    assert shown == [
+        " 1. lesson #1: 5 rows of pictures, labels, 2026-11-21 19:51:42",
+        " 2. more aborted: 5 rows of pictures, labels, 2026-11-21 19:51:42",
+        " version: 1",
+        " hexagons:",
+        "     1,1,1",
+        "     2,1,1",
+    ]
+    api.answer("GET", "/checkpoint", {**OWNED, "size": 5, "metrics": METRICS, "trainings": trainings[:1]})
+    assert "| 1. lesson #1: 5 rows of pictures, labels" in run("checkpoint", "get", UUID).out
 
 
 def test_a_table_of_the_manual(api, run):

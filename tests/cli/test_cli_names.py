@@ -13,7 +13,7 @@ LISTS = ("/cluster/all", "/dataset/all", "/checkpoint/all")
 
 # command line with %s for each thing; method, path, and the fields with UUIDs of what it asks at last
 COMMANDS = [
-    ("cluster get %s", "GET", "/cluster", {"uuid": U[1]}),
+    ("cluster get %s", "GET", "/cluster", {"uuid": U[1], "details": "true"}),
     ("cluster delete %s", "DELETE", "/cluster", {"uuid": U[1]}),
     ("cluster save %s -n point", "POST", "/cluster/save", {"cluster_uuid": U[1], "name": "point"}),
     ("cluster restore %s -c %s", "POST", "/cluster/load", {"cluster_uuid": U[1], "checkpoint_uuid": U[2]}),
@@ -23,7 +23,7 @@ COMMANDS = [
     ("checkpoint visibility %s shared", "PUT", "/checkpoint/visibility", {"uuid": U[1], "visibility": "shared"}),
     ("cluster visibility %s shared", "PUT", "/cluster/visibility", {"uuid": U[1], "visibility": "shared"}),
     ("dataset visibility %s shared", "PUT", "/dataset/visibility", {"uuid": U[1], "visibility": "shared"}),
-    ("checkpoint get %s", "GET", "/checkpoint", {"uuid": U[1]}),
+    ("checkpoint get %s", "GET", "/checkpoint", {"uuid": U[1], "details": "true"}),
     ("checkpoint delete %s", "DELETE", "/checkpoint", {"uuid": U[1]}),
     ("dataset get %s", "GET", "/dataset", {"uuid": U[1]}),
     ("dataset delete %s", "DELETE", "/dataset", {"uuid": U[1]}),

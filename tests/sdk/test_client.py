@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 import pytest
 
 from hanami_sdk import (
+    BadRequestException,
     Checkpoint,
     Client,
     Cluster,
@@ -239,6 +240,33 @@ def test_waiting_has_an_end(server: FakeServer, client: Client) -> None:
     server.on("GET", "/task", "gone", status=404)
     with pytest.raises(NotFoundException):
         client.wait(Task("t", "c", "queued"))
+
+
+def test_what_made_a_cluster_and_a_checkpoint(server: FakeServer, client: Client) -> None:
+    lesson = {"number": 1, "task_uuid": "t", "name": "lesson", "state": "finished", "rows": 5, "ended_at": "2026"}
+    made = {"number_of_trainings": 1, "trainings": [{**lesson, "datasets": [{"uuid": "d", "name": "digits"}]}]}
+    server.on("GET", "/cluster", {**THING, **made, "template": "version: 1", "version": 2, "stored_at": "-"})
+    cluster = client.cluster("c", before=7)
+    assert server.requests[-1].query == {"uuid": "c", "details": "true", "before": "7"}
+    assert (cluster.template, cluster.version, cluster.stored_at) == ("version: 1", 2, None)
+    assert cluster.trainings[0].datasets == (("d", "digits"),)
+    server.on("GET", "/checkpoint", {**THING, **made, "size": 9, "cluster_name": "net", "task_name": "lesson"})
+    point = client.checkpoint("p")
+    assert (point.size, point.cluster_name, point.task_name) == (9, "net", "lesson")
+    assert point.trainings == cluster.trainings
+    header = ["created_at", "uuid", "name", "size", "cluster", "task"]
+    server.on("GET", "/checkpoint/all", {"header": header, "body": [["2026", "p", "kept", 9, "net", "lesson"]]})
+    assert (client.checkpoints()[0].cluster_name, client.checkpoints()[0].task_name) == ("net", "lesson")
+
+
+def test_servers_of_openhanami_are_asked_without_details(server: FakeServer, client: Client) -> None:
+    refusal = "Validation failed, because item 'details' is not in the list of allowed keys"
+    server.on("GET", "/cluster", refusal, status=400)
+    with pytest.raises(BadRequestException):
+        client.cluster("c")
+    server.on("GET", "/cluster", THING)
+    client.cluster("c")
+    assert [request.query.get("details") for request in server.requests] == ["true", None, None]
 
 
 def test_tasks(server: FakeServer, client: Client) -> None:

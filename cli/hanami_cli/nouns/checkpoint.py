@@ -12,6 +12,7 @@ from hanami_cli.connection import Connection
 from hanami_cli.files import check_readable
 from hanami_cli.names import uuid_of
 from hanami_cli.nouns import run_noun
+from hanami_cli.nouns.cluster import lessons
 from hanami_cli.progress import progress
 from hanami_cli.views import Listing, Message, Record, View
 from hanami_sdk import checkpoint
@@ -43,6 +44,18 @@ Examples:
 """
 
 FIELDS = ("uuid", "name", "visibility", "owner_id", "project_id", "created_at")
+FIELDS_OF_ORIGIN = (
+    "size",
+    "cluster_uuid",
+    "cluster_name",
+    "task_uuid",
+    "task_name",
+    "cycles",
+    "metrics",
+    "number_of_trainings",
+    "trainings",
+)
+COLUMNS_OF_ORIGIN = ("size", "cluster", "task", "cycles")
 
 
 def run(argv: list[str]) -> int:
@@ -61,11 +74,14 @@ def run(argv: list[str]) -> int:
 
 def _get(connection: Connection, arguments: Arguments) -> View:
     uuid = uuid_of(connection, "checkpoint", arguments.text("CHECKPOINT"))
-    return Record(connection.ask(checkpoint.get_checkpoint, uuid), FIELDS)
+    answer = connection.ask(partial(checkpoint.get_checkpoint, details=True), uuid)
+    origin = [field for field in FIELDS_OF_ORIGIN if field in answer]
+    return Record(answer, (*FIELDS, *origin), {**answer, "trainings": lessons(answer)})
 
 
 def _list(connection: Connection, _: Arguments) -> View:
-    return Listing.from_answer(connection.ask(checkpoint.list_checkpoints), FIELDS)
+    answer = connection.ask(partial(checkpoint.list_checkpoints, details=True))
+    return Listing.from_answer(answer, (*FIELDS, *COLUMNS_OF_ORIGIN))
 
 
 def _delete(connection: Connection, arguments: Arguments) -> View:

@@ -6,6 +6,7 @@ Owns the commands for clusters. Must not know the wire, which is the SDK's, nor 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from hanami_cli.arguments import COMMON_OPTIONS, Arguments
@@ -14,7 +15,7 @@ from hanami_cli.errors import UsageError
 from hanami_cli.files import read_text
 from hanami_cli.names import uuid_of
 from hanami_cli.nouns import run_noun
-from hanami_cli.text import one_line
+from hanami_cli.text import Verbatim, one_line
 from hanami_cli.views import Content, Listing, Message, Record, View
 from hanami_cli.waiting import wait_for_task
 from hanami_sdk import cluster
@@ -63,6 +64,7 @@ Examples:
 FIELDS = ("uuid", "name", "visibility", "owner_id", "project_id", "created_at")
 FIELDS_WITH_SIZE = (*FIELDS[:4], "number_of_blocks", "number_of_sections", *FIELDS[4:])
 FIELDS_OF_GROWTH = ("host", "mode", "cycles", "seed")
+FIELDS_OF_ORIGIN = ("version", "stored_at", "number_of_trainings", "trainings", "template")
 MODES = ("TASK", "DIRECT")
 
 
@@ -91,12 +93,32 @@ def _create(connection: Connection, arguments: Arguments) -> View:
 
 
 def _get(connection: Connection, arguments: Arguments) -> View:
-    answer = connection.ask(cluster.get_cluster, _cluster(connection, arguments))
+    answer = connection.ask(partial(cluster.get_cluster, details=True), _cluster(connection, arguments))
     # A server of OpenHanami does not tell them. Which metrics there are is the affair of the cluster's rules.
     growth = [field for field in FIELDS_OF_GROWTH if field in answer]
     metrics = {name: value for name, value in _metrics(answer).items() if f"number_of_{name}" not in answer}
     growth += [name for name in metrics if name not in answer]
-    return Record(answer, (*FIELDS_WITH_SIZE, *growth), {**metrics, **answer})
+    origin = [field for field in FIELDS_OF_ORIGIN if field in answer]
+    shown = {
+        **answer,
+        "trainings": lessons(answer),
+        "template": Verbatim.of((answer.get("template") or "").splitlines()),
+    }
+    return Record(answer, (*FIELDS_WITH_SIZE, *growth, *origin), {**metrics, **shown})
+
+
+def lessons(answer: Mapping[str, Any]) -> Verbatim:
+    """Return the trainings of a cluster or a checkpoint, one a line: when, by which task, and with what."""
+    return Verbatim.of(map(_lesson, answer.get("trainings") or ()))
+
+
+def _lesson(training: Mapping[str, Any]) -> str:
+    names = ", ".join(dict.fromkeys(one["name"] for one in training["datasets"]))
+    state = "" if training["state"] == "finished" else f" {training['state']}"
+    text = (
+        f"{training['number']}. {training['name']}{state}: {training['rows']} rows of {names}, {training['ended_at']}"
+    )
+    return one_line(text)
 
 
 def _metrics(answer: Mapping[str, Any]) -> Mapping[str, Any]:

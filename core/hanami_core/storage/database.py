@@ -49,8 +49,8 @@ class BlobField(peewee.CharField):
 class NameField(peewee.CharField):
     """A column with what people call something. Names are stored and compared in one form of Unicode."""
 
-    def __init__(self) -> None:
-        super().__init__(256)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(256, **options)
 
     def db_value(self, value: Any) -> Any:
         """Return a name as it is stored."""

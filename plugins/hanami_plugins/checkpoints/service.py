@@ -18,7 +18,7 @@ from hanami_core.storage.database import atomic
 from hanami_plugins.checkpoints.arrivals import MISSING, give_up
 from hanami_plugins.checkpoints.kinds import Restore, Save, claims_of
 from hanami_plugins.checkpoints.models import Checkpoint
-from hanami_plugins.clusters import SETTLE_SECONDS, Cluster, get_cluster, template_of
+from hanami_plugins.clusters import SETTLE_SECONDS, Cluster, copy_lineage, forget_lineage, get_cluster, template_of
 
 __all__ = [
     "MISSING",
@@ -67,6 +67,8 @@ def restore(runtime: Runtime, access: Access, cluster: str, checkpoint: str) -> 
         row = get_cluster(access, cluster, "write")
         found = get_checkpoint(access, checkpoint)
         task, idle = _enqueue(runtime, access, "restore", row, found.name, Restore(found.blob), [found.blob])
+        # Until it has ended, the task has the lineage of the checkpoint, as it has the state.
+        copy_lineage(found.uuid, task.uuid)
     _settle(runtime, task, idle)
     return task
 
@@ -130,4 +132,5 @@ def delete_checkpoint(runtime: Runtime, access: Access, uuid: str) -> None:
     with atomic():
         if not checkpoint.mark_deleted():
             raise NotFound(missing, uuid=uuid)
+        forget_lineage(checkpoint.uuid)
         runtime.blobs.release(checkpoint.blob)

@@ -16,6 +16,7 @@ from hanami_core.http import Call, Empty, Listing, Paging, Route, listing
 from hanami_core.http.sharing import OwnedAnswer, owned_answer, visibility_route
 from hanami_core.ids import Name, Uuid
 from hanami_plugins.clusters import service
+from hanami_plugins.clusters.lineage import TrainingAnswer, lineage_of
 from hanami_plugins.clusters.models import DIRECT_MODE, TASK_MODE, Cluster
 from hanami_plugins.clusters.service import MISSING, Mode
 
@@ -34,6 +35,13 @@ class ByUuid(msgspec.Struct, forbid_unknown_fields=True):
     """A cluster by its uuid."""
 
     uuid: Uuid
+
+
+class WantedCluster(ByUuid, forbid_unknown_fields=True, kw_only=True):
+    """A cluster; with `details` also its template and what it was trained with, or with `before` that number."""
+
+    details: bool = False
+    before: Annotated[int, Meta(ge=1, le=1_000_000_000)] | None = None
 
 
 class SetMode(msgspec.Struct, forbid_unknown_fields=True):
@@ -57,7 +65,11 @@ class ClusterAnswer(OwnedAnswer):
 
 
 class ClusterMetrics(ClusterAnswer):
-    """A cluster with its size, what it has seen, and what its rule set tells of it."""
+    """A cluster with its size, what it has seen, and what its rule set tells of it.
+
+    `template` is its text, null if no language has one for it. `version` counts stored states, the last one came at
+    `stored_at`. `trainings` are the last hundred that made it, oldest first.
+    """
 
     number_of_blocks: int
     number_of_sections: int
@@ -66,6 +78,11 @@ class ClusterMetrics(ClusterAnswer):
     seed: int
     cycles: int
     metrics: dict[str, float]
+    template: str | msgspec.UnsetType | None = msgspec.UNSET
+    version: int | msgspec.UnsetType = msgspec.UNSET
+    stored_at: Moment | msgspec.UnsetType = msgspec.UNSET
+    number_of_trainings: int | msgspec.UnsetType = msgspec.UNSET
+    trainings: list[TrainingAnswer] | msgspec.UnsetType = msgspec.UNSET
 
 
 class MovedCluster(ClusterAnswer, kw_only=True):
@@ -88,7 +105,7 @@ def routes() -> list[Route]:
     """Return all routes."""
     return [
         Route("POST", PREFIX, "clusters.create", CreateCluster, ClusterAnswer, create, keyed=True),
-        Route("GET", PREFIX, "clusters.get", ByUuid, ClusterMetrics, get),
+        Route("GET", PREFIX, "clusters.get", WantedCluster, ClusterMetrics, get),
         Route("DELETE", PREFIX, "clusters.delete", ByUuid, Empty, delete),
         Route("GET", f"{PREFIX}/all", "clusters.list", Paging, Listing, list_all),
         Route("PUT", f"{PREFIX}/set_mode", "clusters.set_mode", SetMode, ModeAnswer, set_mode),
@@ -110,7 +127,7 @@ def _decoded(template: str) -> str:
         raise BadRequest("template_no_base64") from None
 
 
-def get(call: Call, request: ByUuid) -> dict[str, Any]:
+def get(call: Call, request: WantedCluster) -> dict[str, Any]:
     """Return a cluster with its metrics."""
     cluster = service.get_cluster(call.access, request.uuid)
     return owned_answer(cluster) | {
@@ -121,6 +138,18 @@ def get(call: Call, request: ByUuid) -> dict[str, Any]:
         "seed": cluster.seed,
         "cycles": cluster.cycles,
         "metrics": json.loads(cluster.metrics),
+        **(_details(call, cluster, request.before) if request.details else {}),
+    }
+
+
+def _details(call: Call, cluster: Cluster, before: int | None) -> dict[str, Any]:
+    trainings, count = lineage_of(cluster.uuid, before)
+    return {
+        "template": call.runtime.template_text(service.template_of(cluster)) if cluster.template else None,
+        "version": cluster.version,
+        "stored_at": Moment(cluster.stored_at),
+        "number_of_trainings": count,
+        "trainings": trainings,
     }
 
 

@@ -26,6 +26,7 @@ from hanami_core.runtime import Runtime
 from hanami_core.sharing import Visibility
 from hanami_core.sharing import set_visibility as share
 from hanami_core.storage.database import ACTIVE, after_commit, atomic, compare_and_set, exclusive, relaxed
+from hanami_plugins.clusters.lineage import forget_lineage
 from hanami_plugins.clusters.models import DIRECT_MODE, TASK_MODE, Cluster
 from hanami_plugins.clusters.notices import notify
 
@@ -315,6 +316,7 @@ def clean_up(runtime: Runtime, uuid: str) -> None:
     cluster = Cluster.get_or_none(Cluster.uuid == uuid)
     if cluster is None or cluster.status == ACTIVE or runtime.queue.open_tasks(uuid):
         return
+    forget_lineage(uuid)
     if compare_and_set(Cluster, _holds(cluster), blob=None):
         runtime.blobs.release(cluster.blob)
 

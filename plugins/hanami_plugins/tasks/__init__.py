@@ -41,7 +41,7 @@ def hanami_settings() -> list[Setting]:
 def hanami_task_kinds() -> list[TaskKind]:
     """Add training and requests."""
     return [
-        TaskKind("train", kinds.train, permitted=writable),
+        TaskKind("train", kinds.train, ended=kinds.trained, permitted=writable),
         TaskKind("request", kinds.request, permitted=readable),
     ]
 
