@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 from hanami_sdk._direct import DirectIO, open_direct, set_mode
@@ -41,9 +41,13 @@ class ClusterMethods(TaskMethods):
         encoded = base64.b64encode(template.encode()).decode()
         return build(Cluster, self.post("/cluster", {"name": name, "template": encoded}))
 
-    def clusters(self) -> list[Cluster]:
-        """Return all clusters that the user sees, without their sizes."""
-        return ShownList(build(Cluster, row) for row in rows(self.get("/cluster/all")))
+    def clusters(self, tag: str = "") -> list[Cluster]:
+        """Return all clusters that the user sees, without their sizes.
+
+        Args:
+            tag: only those with this tag, if it is given.
+        """
+        return ShownList(map(Cluster.from_json, rows(self._list("/cluster/all", tag))))
 
     def cluster(self, cluster: ClusterLike, *, before: int | None = None) -> Cluster:
         """Return a cluster with its size, its template and what it was trained with.
@@ -64,6 +68,33 @@ class ClusterMethods(TaskMethods):
             NotFoundException: there is no such cluster for this user.
         """
         self.delete("/cluster", uuid=uuid_of(cluster))
+
+    def label_cluster(
+        self,
+        cluster: ClusterLike,
+        *,
+        name: str | None = None,
+        about: str | None = None,
+        tags: Iterable[str] | None = None,
+    ) -> Cluster:
+        """Change the name of a cluster, what it is about, or all of its tags; what is None stays as it is.
+
+        Args:
+            cluster: cluster or UUID.
+            name: new name.
+            about: text of up to 4096 bytes.
+            tags: up to 32 tags of up to 64 bytes, which are like names.
+
+        Returns:
+            The cluster as it is now.
+
+        Raises:
+            BadRequestException: nothing is to be changed, or a value breaks a rule.
+            ConflictException: the name is taken.
+            NotFoundException: there is no such cluster that this user may change.
+        """
+        self._label("cluster", uuid_of(cluster), name, about, tags)
+        return self.cluster(cluster)
 
     def set_cluster_visibility(self, cluster: ClusterLike, visibility: str) -> None:
         """Say who may see and ask a cluster besides its owner.
@@ -117,9 +148,13 @@ class ClusterMethods(TaskMethods):
         uuid = item(self.post("/cluster/load", body), "uuid")
         return self.wait(Task(uuid, uuid_of(cluster), "queued"), timeout=timeout)
 
-    def checkpoints(self) -> list[Checkpoint]:
-        """Return all checkpoints that the user sees."""
-        return ShownList(map(Checkpoint.from_json, rows(self._get_in_detail("/checkpoint/all"))))
+    def checkpoints(self, tag: str = "") -> list[Checkpoint]:
+        """Return all checkpoints that the user sees.
+
+        Args:
+            tag: only those with this tag, if it is given.
+        """
+        return ShownList(map(Checkpoint.from_json, rows(self._list("/checkpoint/all", tag))))
 
     def checkpoint(self, checkpoint: CheckpointLike, *, before: int | None = None) -> Checkpoint:
         """Return a checkpoint with its size, where it comes from and what it was trained with.
@@ -141,6 +176,32 @@ class ClusterMethods(TaskMethods):
             NotFoundException: there is no such checkpoint for this user.
         """
         self.delete("/checkpoint", uuid=uuid_of(checkpoint))
+
+    def label_checkpoint(
+        self,
+        checkpoint: CheckpointLike,
+        *,
+        name: str | None = None,
+        about: str | None = None,
+        tags: Iterable[str] | None = None,
+    ) -> Checkpoint:
+        """Change the name of a checkpoint, what it is about, or all of its tags; what is None stays as it is.
+
+        Args:
+            checkpoint: checkpoint or UUID.
+            name: new name.
+            about: text of up to 4096 bytes.
+            tags: up to 32 tags of up to 64 bytes, which are like names.
+
+        Returns:
+            The checkpoint as it is now.
+
+        Raises:
+            BadRequestException: nothing is to be changed, or a value breaks a rule.
+            NotFoundException: there is no such checkpoint that this user may change.
+        """
+        self._label("checkpoint", uuid_of(checkpoint), name, about, tags)
+        return self.checkpoint(checkpoint)
 
     def set_checkpoint_visibility(self, checkpoint: CheckpointLike, visibility: str) -> None:
         """Say who may load a checkpoint besides its owner.

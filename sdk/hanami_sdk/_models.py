@@ -42,6 +42,8 @@ class Dataset(Shown):
         number_of_rows: rows, None in a list.
         number_of_columns: values of a row, None in a list.
         columns: values of a row that belong to a column, by its name; empty in a list.
+        about: what it is about, a text for people.
+        tags: its tags.
     """
 
     uuid: str
@@ -53,6 +55,8 @@ class Dataset(Shown):
     number_of_rows: int | None = None
     number_of_columns: int | None = None
     columns: Mapping[str, range] = field(default_factory=dict, hash=False)
+    about: str = ""
+    tags: tuple[str, ...] = ()
 
     def __getitem__(self, column: str) -> Column:
         """Name a column.
@@ -68,7 +72,8 @@ class Dataset(Shown):
     def from_json(cls, data: Mapping[str, Any]) -> Dataset:
         """Return the dataset of an answer."""
         columns = {name: _column_range(position) for name, position in (data.get("description") or {}).items()}
-        return build(cls, {**data, "columns": columns})
+        rows = {"number_of_rows": data["rows"]} if "rows" in data else {}
+        return build(cls, {**data, **rows, "columns": columns, "tags": tuple(data.get("tags", ()))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +134,8 @@ class Cluster(Shown):
         stored_at: time of that, None in a list or if there is none.
         number_of_trainings: how many trainings made it, None in a list.
         trainings: the last hundred of them, oldest first; empty in a list.
+        about: what it is about, a text for people.
+        tags: its tags.
     """
 
     uuid: str
@@ -149,12 +156,14 @@ class Cluster(Shown):
     stored_at: str | None = None
     number_of_trainings: int | None = None
     trainings: tuple[Training, ...] = ()
+    about: str = ""
+    tags: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Cluster:
         """Return the cluster of an answer, or of a row of a list."""
         stored = None if data.get("stored_at") == "-" else data.get("stored_at")
-        return build(cls, {**data, "stored_at": stored, "trainings": _trainings(data)})
+        return build(cls, {**data, "stored_at": stored, **_tuples(data)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +186,8 @@ class Checkpoint(Shown):
         metrics: what was known of the network then.
         number_of_trainings: how many trainings made it, None in a list.
         trainings: the last hundred of them, oldest first; empty in a list.
+        about: what it is about, a text for people.
+        tags: its tags.
     """
 
     uuid: str
@@ -194,13 +205,15 @@ class Checkpoint(Shown):
     metrics: Mapping[str, float] = field(default_factory=dict, hash=False)
     number_of_trainings: int | None = None
     trainings: tuple[Training, ...] = ()
+    about: str = ""
+    tags: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Checkpoint:
         """Return the checkpoint of an answer, or of a row of a list."""
         names = {"cluster": "cluster_name", "task": "task_name"}
         known = {names.get(name, name): value for name, value in data.items()}
-        return build(cls, {**known, "trainings": _trainings(data)})
+        return build(cls, {**known, **_tuples(data)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -447,8 +460,9 @@ def _column_range(position: Mapping[str, int]) -> range:
     return range(start, position.get("column_end", position.get("end_column", start)))
 
 
-def _trainings(data: Mapping[str, Any]) -> tuple[Training, ...]:
-    return tuple(map(Training.from_json, data.get("trainings", ())))
+def _tuples(data: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+    trainings = tuple(map(Training.from_json, data.get("trainings", ())))
+    return {"trainings": trainings, "tags": tuple(data.get("tags", ()))}
 
 
 def _names_of_datasets(data: Mapping[str, Any]) -> tuple[str, ...]:

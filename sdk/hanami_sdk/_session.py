@@ -7,7 +7,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -233,6 +233,14 @@ class Session:
                     raise
                 self._tells_details = False
         return self.get(path, **query)
+
+    def _list(self, path: str, tag: str) -> Any:
+        return self._get_in_detail(path, **({"tag": tag} if tag else {}))
+
+    def _label(self, noun: str, uuid: str, name: str | None, about: str | None, tags: Iterable[str] | None) -> None:
+        labels = {"name": name, "about": about, "tags": None if tags is None else list(tags)}
+        given = {label: value for label, value in labels.items() if value is not None}
+        self.put(f"/{noun}/labels", {"uuid": uuid, **given})
 
     def _call(self, method: str, path: str, **content: Any) -> Any:
         return self._with_token(lambda token: self._send(method, path, token, **content))

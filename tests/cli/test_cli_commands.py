@@ -142,16 +142,34 @@ SINGLE = [
         "UUID NAME NEW_STATE",
     ),
     (
+        f"checkpoint label {UUID} --rename new --tags best,worst --about digits",
+        ("PUT", "/checkpoint/labels", {}, {"uuid": UUID, "name": "new", "about": "digits", "tags": ["best", "worst"]}),
+        {**OWNED, "about": "digits", "tags": ["best", "worst"]},
+        OWNED_TITLES + " ABOUT TAGS",
+    ),
+    (
         f"checkpoint visibility {UUID} shared",
         ("PUT", "/checkpoint/visibility", {}, {"uuid": UUID, "visibility": "shared"}),
         OWNED,
         OWNED_TITLES,
     ),
     (
+        f"cluster label {UUID} --rename new --tags best,worst --about digits",
+        ("PUT", "/cluster/labels", {}, {"uuid": UUID, "name": "new", "about": "digits", "tags": ["best", "worst"]}),
+        {**OWNED, "about": "digits", "tags": ["best", "worst"]},
+        OWNED_TITLES + " ABOUT TAGS",
+    ),
+    (
         f"cluster visibility {UUID} shared",
         ("PUT", "/cluster/visibility", {}, {"uuid": UUID, "visibility": "shared"}),
         OWNED,
         OWNED_TITLES,
+    ),
+    (
+        f"dataset label {UUID} --rename new --tags best,worst --about digits",
+        ("PUT", "/dataset/labels", {}, {"uuid": UUID, "name": "new", "about": "digits", "tags": ["best", "worst"]}),
+        {**OWNED, "about": "digits", "tags": ["best", "worst"]},
+        OWNED_TITLES + " ABOUT TAGS",
     ),
     (
         f"dataset visibility {UUID} shared",
@@ -167,7 +185,7 @@ SINGLE = [
     ),
     (
         f"dataset get {UUID}",
-        ("GET", "/dataset", {"uuid": UUID}, None),
+        ("GET", "/dataset", {"uuid": UUID, "details": "true"}, None),
         DATASET,
         "UUID NAME VERSION NUMBER_OF_COLUMNS NUMBER_OF_ROWS DESCRIPTION VISIBILITY OWNER_ID PROJECT_ID CREATED_AT",
     ),
@@ -270,8 +288,9 @@ LISTS = [
         {**OWNED, "size": 5, "cluster": "reader", "task": "lesson", "cycles": 7},
         OWNED_TITLES + " SIZE CLUSTER TASK CYCLES",
     ),
-    ("cluster list", "/cluster/all", {}, OWNED, OWNED_TITLES),
-    ("dataset list", "/dataset/all", {}, OWNED, OWNED_TITLES),
+    ("cluster list", "/cluster/all", {"details": "true"}, {**OWNED, "cycles": 7}, OWNED_TITLES + " CYCLES"),
+    ("cluster list --tag best", "/cluster/all", {"details": "true", "tag": "best"}, OWNED, OWNED_TITLES),
+    ("dataset list", "/dataset/all", {"details": "true"}, {**OWNED, "rows": 7}, OWNED_TITLES + " ROWS"),
     ("host list", "/host/all", {}, {"uuid": UUID, "type": "cpu"}, "UUID TYPE"),
     (
         f"task list -c {UUID}",

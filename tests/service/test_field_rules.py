@@ -97,6 +97,7 @@ VISIBILITY = Kind(
     "string", [(text, "doesn't match") for text in ("", "Shared", "all", "public ", "private\n")], ["shared", "public"]
 )
 COLUMN = Kind("string", [("", "shorter than 1"), ("é" * 128, LONG)], ["a", "é" * 127, "with, comma", "5"])
+ABOUT = Kind("string", [("a" * 4097, LONG.replace("254", "4096"))], ["", "é" * 2048])
 BOOL = Kind("bool", [], [True, False])
 SOURCE = Kind("array", [([5], "Value-validation failed"), ({"a": 5}, "Value-validation failed")], [[], {}])
 ENDPOINT = Kind("string", [("abc", SHORT), ("a" * 257, "longer than 256"), ("v1-0", "doesn't match")], ["a" * 256])
@@ -135,6 +136,9 @@ FIELDS: dict[str, dict[str, Kind]] = {
     "PUT dataset/visibility": {"uuid": UUID, "visibility": VISIBILITY},
     "PUT cluster/visibility": {"uuid": UUID, "visibility": VISIBILITY},
     "PUT checkpoint/visibility": {"uuid": UUID, "visibility": VISIBILITY},
+    "PUT dataset/labels": {"uuid": UUID, "name??": NAME, "about??": ABOUT},
+    "PUT cluster/labels": {"uuid": UUID, "name??": NAME, "about??": ABOUT},
+    "PUT checkpoint/labels": {"uuid": UUID, "name??": NAME, "about??": ABOUT},
     "GET dataset/check": {"uuid": UUID, "reference_uuid": UUID},
     "GET dataset/content": {"uuid": UUID, "column_name": COLUMN, "row_offset?": OFFSET, "number_of_rows?": ROWS},
     "POST cluster": {"name": NAME, "template?": TEMPLATE64},

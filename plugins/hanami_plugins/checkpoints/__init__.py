@@ -34,6 +34,7 @@ from hanami_plugins.checkpoints.service import (
     list_checkpoints,
     restore,
     save,
+    set_labels,
     set_visibility,
 )
 from hanami_plugins.clusters import after_task, writable
@@ -55,6 +56,7 @@ __all__ = [
     "open_file",
     "restore",
     "save",
+    "set_labels",
     "set_visibility",
 ]
 

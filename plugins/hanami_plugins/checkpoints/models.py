@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import peewee
 
+from hanami_core.labels import LabelledRecord
 from hanami_core.storage.blobs import bytes_of
 from hanami_core.storage.database import BlobField, NameField, OwnedRecord
 
@@ -12,7 +13,7 @@ UPLOADING, IMPORTING, REFUSED = "uploading", "importing", "refused"
 RESOURCE = "checkpoints"
 
 
-class Checkpoint(OwnedRecord):
+class Checkpoint(LabelledRecord):
     """A saved state of `size` bytes.
 
     `cluster` is the one that was saved, `task` the last training before that; both with the names that they had, and

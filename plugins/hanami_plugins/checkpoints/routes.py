@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from hanami_core.http import Call, Empty, Listing, Paging, Route, listing
-from hanami_core.http.sharing import OwnedAnswer, owned_answer, visibility_route
+from hanami_core.http import Call, Empty, Listing, Route
+from hanami_core.http.labels import LabelledAnswer, WantedRows, detailed, labels_of, labels_route
+from hanami_core.http.sharing import owned_answer, visibility_route
 from hanami_core.ids import Name, Uuid
 from hanami_core.queue import OPEN, Task
 from hanami_plugins.checkpoints import service, transfers
@@ -20,7 +21,6 @@ from hanami_plugins.clusters import TrainingAnswer, lineage_of
 PREFIX = "/checkpoint"
 CLUSTER_PREFIX = "/cluster"
 LIST_HEADER = ("created_at", "uuid", "project_id", "owner_id", "visibility", "name")
-DETAILS_HEADER = (*LIST_HEADER, "size", "cluster", "task", "cycles", "metrics")
 
 
 class SaveCluster(msgspec.Struct, forbid_unknown_fields=True):
@@ -50,12 +50,6 @@ class WantedCheckpoint(ByUuid, forbid_unknown_fields=True, kw_only=True):
     before: Annotated[int, Meta(ge=1, le=1_000_000_000)] | None = None
 
 
-class Wanted(Paging, forbid_unknown_fields=True, kw_only=True):
-    """Which part of the checkpoints is wanted; with `details` a row tells what each was saved of."""
-
-    details: bool = False
-
-
 class SaveAnswer(msgspec.Struct):
     """The checkpoint, whose uuid is also that of the task.
 
@@ -74,7 +68,7 @@ class TaskUuid(msgspec.Struct):
     state: str | msgspec.UnsetType = msgspec.UNSET
 
 
-class CheckpointAnswer(OwnedAnswer, kw_only=True):
+class CheckpointAnswer(LabelledAnswer, kw_only=True):
     """A checkpoint.
 
     `size` is that of its state in bytes. `cluster_uuid` and `cluster_name` are the cluster that was saved, `task_uuid`
@@ -100,8 +94,9 @@ def routes() -> list[Route]:
         Route("POST", f"{CLUSTER_PREFIX}/load", "checkpoints.load", LoadCluster, TaskUuid, load, keyed=True),
         Route("GET", PREFIX, "checkpoints.get", WantedCheckpoint, CheckpointAnswer, get),
         Route("DELETE", PREFIX, "checkpoints.delete", ByUuid, Empty, delete),
-        Route("GET", f"{PREFIX}/all", "checkpoints.list", Wanted, Listing, list_all),
+        Route("GET", f"{PREFIX}/all", "checkpoints.list", WantedRows, Listing, list_all),
         visibility_route(PREFIX, "checkpoints", Checkpoint, MISSING),
+        labels_route(PREFIX, "checkpoints", service.set_labels),
         *transfers.routes(),
     ]
 
@@ -140,6 +135,7 @@ def _details(checkpoint: Checkpoint, before: int | None) -> dict[str, Any]:
         "metrics": json.loads(checkpoint.metrics),
         "number_of_trainings": count,
         "trainings": trainings,
+        **labels_of(checkpoint),
     }
 
 
@@ -149,13 +145,15 @@ def delete(call: Call, request: ByUuid) -> Empty:
     return Empty()
 
 
-def list_all(call: Call, request: Wanted) -> Listing:
+def list_all(call: Call, request: WantedRows) -> Listing:
     """List the visible checkpoints."""
-    found = service.list_checkpoints(call.access)
-    return listing(DETAILS_HEADER, found, request, _row) if request.details else listing(LIST_HEADER, found, request)
+    return detailed(LIST_HEADER, _COLUMNS, service.list_checkpoints(call.access), request)
 
 
-def _row(checkpoint: Checkpoint) -> list[Any]:
-    owned = owned_answer(checkpoint)
-    source = checkpoint.size, checkpoint.cluster_name, checkpoint.task_name, checkpoint.cycles
-    return [*(owned[name] for name in LIST_HEADER), *source, json.loads(checkpoint.metrics)]
+_COLUMNS = {
+    "size": lambda checkpoint: checkpoint.size,
+    "cluster": lambda checkpoint: checkpoint.cluster_name,
+    "task": lambda checkpoint: checkpoint.task_name,
+    "cycles": lambda checkpoint: checkpoint.cycles,
+    "metrics": lambda checkpoint: json.loads(checkpoint.metrics),
+}

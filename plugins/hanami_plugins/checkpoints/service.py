@@ -10,6 +10,7 @@ import peewee
 from hanami_core.access import Access
 from hanami_core.admission import Claim
 from hanami_core.errors import NotFound
+from hanami_core.labels import set_labels as label
 from hanami_core.queue import Task
 from hanami_core.runtime import Runtime
 from hanami_core.sharing import Visibility
@@ -27,6 +28,7 @@ __all__ = [
     "list_checkpoints",
     "restore",
     "save",
+    "set_labels",
     "set_visibility",
 ]
 
@@ -106,6 +108,23 @@ def get_checkpoint(access: Access, uuid: str) -> Checkpoint:
 def list_checkpoints(access: Access) -> peewee.ModelSelect[Checkpoint]:
     """Select the checkpoints that the actor may see, oldest first."""
     return access.visible(Checkpoint, "read")
+
+
+def set_labels(
+    access: Access,
+    uuid: str,
+    *,
+    name: str | None = None,
+    about: str | None = None,
+    tags: Sequence[str] | None = None,
+) -> Checkpoint:
+    """Change the name of a checkpoint, what it is about, or all of its tags; what is None stays as it is.
+
+    Raises:
+        NotFound: if there is none that the actor may change.
+        BadRequest: if nothing is to be changed, or a tag or the text breaks a rule.
+    """
+    return label(access, Checkpoint, uuid, MISSING, name=name, about=about, tags=tags)
 
 
 def set_visibility(access: Access, uuid: str, visibility: Visibility) -> Checkpoint:

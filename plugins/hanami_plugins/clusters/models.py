@@ -6,14 +6,15 @@ from typing import Any
 
 import peewee
 
+from hanami_core.labels import LabelledRecord
 from hanami_core.queue import Partition, Task
 from hanami_core.storage.blobs import bytes_of
-from hanami_core.storage.database import BaseModel, BlobField, NameField, OwnedRecord
+from hanami_core.storage.database import BaseModel, BlobField, NameField
 
 TASK_MODE, DIRECT_MODE = "TASK", "DIRECT"
 
 
-class Cluster(OwnedRecord):
+class Cluster(LabelledRecord):
     """A cluster and its last stored state.
 
     `template` is the JSON of a `Template`, or empty for a cluster that waits for its first training or a checkpoint.

@@ -12,7 +12,8 @@ from msgspec import Meta
 
 from hanami_core.clock import Moment
 from hanami_core.errors import BadRequest, NotFound
-from hanami_core.http import Call, Empty, Listing, Paging, Route, listing
+from hanami_core.http import Call, Empty, Listing, Route
+from hanami_core.http.labels import LabelledAnswer, WantedRows, detailed, labels_of, labels_route
 from hanami_core.http.sharing import OwnedAnswer, owned_answer, visibility_route
 from hanami_core.ids import Name, Uuid
 from hanami_plugins.clusters import service
@@ -64,7 +65,7 @@ class ClusterAnswer(OwnedAnswer):
     """A cluster."""
 
 
-class ClusterMetrics(ClusterAnswer):
+class ClusterMetrics(LabelledAnswer, kw_only=True):
     """A cluster with its size, what it has seen, and what its rule set tells of it.
 
     `template` is its text, null if no language has one for it. `version` counts stored states, the last one came at
@@ -107,10 +108,11 @@ def routes() -> list[Route]:
         Route("POST", PREFIX, "clusters.create", CreateCluster, ClusterAnswer, create, keyed=True),
         Route("GET", PREFIX, "clusters.get", WantedCluster, ClusterMetrics, get),
         Route("DELETE", PREFIX, "clusters.delete", ByUuid, Empty, delete),
-        Route("GET", f"{PREFIX}/all", "clusters.list", Paging, Listing, list_all),
+        Route("GET", f"{PREFIX}/all", "clusters.list", WantedRows, Listing, list_all),
         Route("PUT", f"{PREFIX}/set_mode", "clusters.set_mode", SetMode, ModeAnswer, set_mode),
         Route("PUT", f"{PREFIX}/switch_host", "clusters.switch_host", SwitchHost, MovedCluster, switch_host),
         visibility_route(PREFIX, "clusters", Cluster, MISSING),
+        labels_route(PREFIX, "clusters", service.set_labels),
     ]
 
 
@@ -147,15 +149,17 @@ def _details(call: Call, cluster: Cluster, before: int | None) -> dict[str, Any]
     return {
         "template": call.runtime.template_text(service.template_of(cluster)) if cluster.template else None,
         "version": cluster.version,
+        **labels_of(cluster),
         "stored_at": Moment(cluster.stored_at),
         "number_of_trainings": count,
         "trainings": trainings,
     }
 
 
-def list_all(call: Call, request: Paging) -> Listing:
+def list_all(call: Call, request: WantedRows) -> Listing:
     """List the visible clusters."""
-    return listing(LIST_HEADER, service.list_clusters(call.access), request)
+    more = {"cycles": lambda cluster: cluster.cycles}
+    return detailed(LIST_HEADER, more, service.list_clusters(call.access), request)
 
 
 def delete(call: Call, request: ByUuid) -> Empty:
