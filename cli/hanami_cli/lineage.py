@@ -1,4 +1,4 @@
-"""The trainings that made a cluster or a checkpoint, as tables show them."""
+"""The trainings that made a cluster or a checkpoint, as tables show them. Must not know how they were fetched."""
 
 from __future__ import annotations
 

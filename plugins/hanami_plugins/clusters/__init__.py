@@ -21,6 +21,7 @@ from hanami_plugins.clusters import kinds, routes, upkeep
 from hanami_plugins.clusters.host_memory import HOST_SETTING, USER_SETTING
 from hanami_plugins.clusters.lineage import (
     Lineage,
+    Told,
     TrainingAnswer,
     add_training,
     copy_lineage,
@@ -67,6 +68,7 @@ __all__ = [
     "LiveClusters",
     "Mode",
     "State",
+    "Told",
     "TrainingAnswer",
     "add_training",
     "after_task",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 import peewee
@@ -22,6 +22,7 @@ from hanami_plugins.clusters.models import Cluster, Training
 __all__ = [
     "DatasetOfTraining",
     "Lineage",
+    "Told",
     "TrainingAnswer",
     "add_training",
     "copy_lineage",
@@ -30,6 +31,8 @@ __all__ = [
     "move_lineage",
 ]
 
+Told: TypeAlias = bool | int | float | str | None
+"""Value of what a training was told."""
 MOST = 100
 """Trainings that are told at once."""
 
@@ -59,7 +62,7 @@ class TrainingAnswer(msgspec.Struct):
     version: int
     ended_at: Moment
     datasets: list[DatasetOfTraining]
-    settings: dict[str, Any]
+    settings: dict[str, Told]
 
 
 class Lineage(NamedTuple):
@@ -70,7 +73,7 @@ class Lineage(NamedTuple):
 
 
 def add_training(
-    runtime: Runtime, task: Task, datasets: Sequence[tuple[str, str]], settings: Mapping[str, object]
+    runtime: Runtime, task: Task, datasets: Sequence[tuple[str, str]], settings: Mapping[str, Told]
 ) -> None:
     """Note what a training that has ended has added to its cluster, if it was anything.
 

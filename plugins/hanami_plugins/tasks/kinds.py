@@ -17,7 +17,7 @@ from hanami_core.decoding import DecodeResult
 from hanami_core.errors import TaskError
 from hanami_core.queue import Job, Task
 from hanami_core.runtime import Runtime
-from hanami_plugins.clusters import LIVE, LiveCluster, add_training, report_metrics
+from hanami_plugins.clusters import LIVE, LiveCluster, Told, add_training, report_metrics
 from hanami_plugins.datasets import add_result, seal_result
 from hanami_plugins.tasks.planning import Feed, Plan
 from hanami_plugins.tasks.windows import Means, rows_of
@@ -55,7 +55,7 @@ def train(job: Job) -> None:
             live_clusters.store(live, job, rows.cycles, final=True)
 
 
-def settings_of(plan: Plan) -> dict[str, object]:
+def settings_of(plan: Plan) -> dict[str, Told]:
     """Return what a training was told besides its datasets, as the lineage of its cluster shows it."""
     return {
         "time_length": plan.time_length,
