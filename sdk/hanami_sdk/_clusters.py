@@ -21,6 +21,7 @@ from hanami_sdk._models import (
     uuid_of,
 )
 from hanami_sdk._tasks import TaskMethods
+from hanami_sdk.hanami_exceptions import ConflictException, NotFoundException
 
 
 class ClusterMethods(TaskMethods):
@@ -68,6 +69,35 @@ class ClusterMethods(TaskMethods):
             NotFoundException: there is no such cluster for this user.
         """
         self.delete("/cluster", uuid=uuid_of(cluster))
+
+    def get_or_create_cluster(self, name: str, template: str = "") -> Cluster:
+        """Return the cluster with a name, which is created if there is none; a cluster that is there stays as it is.
+
+        Args:
+            name: name.
+            template: text of the cluster template for a new one, as for `create_cluster`.
+
+        Raises:
+            BadRequestException: the template of a new one is wrong; the text tells where.
+            ConflictException: several clusters that the user sees have the name; the text lists their UUIDs.
+        """
+        try:
+            return self.find_cluster(name)
+        except NotFoundException:
+            pass
+        try:
+            return self.cluster(self.create_cluster(name, template))
+        except ConflictException:  # somebody else has just created it
+            return self.find_cluster(name)
+
+    def find_cluster(self, name: str) -> Cluster:
+        """Return the cluster with a name.
+
+        Raises:
+            NotFoundException: no cluster that the user sees has it.
+            ConflictException: several have it; the text lists their UUIDs.
+        """
+        return self.cluster(self._found("cluster", name, self.clusters()))
 
     def label_cluster(
         self,
@@ -176,6 +206,15 @@ class ClusterMethods(TaskMethods):
             NotFoundException: there is no such checkpoint for this user.
         """
         self.delete("/checkpoint", uuid=uuid_of(checkpoint))
+
+    def find_checkpoint(self, name: str) -> Checkpoint:
+        """Return the checkpoint with a name.
+
+        Raises:
+            NotFoundException: no checkpoint that the user sees has it.
+            ConflictException: several have it; the text lists their UUIDs.
+        """
+        return self.checkpoint(self._found("checkpoint", name, self.checkpoints()))
 
     def label_checkpoint(
         self,

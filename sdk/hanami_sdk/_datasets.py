@@ -130,6 +130,15 @@ class DatasetMethods(Session):
         """
         self.delete("/dataset", uuid=uuid_of(dataset))
 
+    def find_dataset(self, name: str) -> Dataset:
+        """Return the dataset with a name.
+
+        Raises:
+            NotFoundException: no dataset that the user sees has it.
+            ConflictException: several have it; the text lists their UUIDs.
+        """
+        return self.dataset(self._found("dataset", name, self.datasets()))
+
     def label_dataset(
         self,
         dataset: DatasetLike,

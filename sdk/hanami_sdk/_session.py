@@ -7,6 +7,7 @@ import json
 import os
 import threading
 import time
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -15,7 +16,13 @@ from hanami_sdk import _http
 from hanami_sdk._forks import separate
 from hanami_sdk._http import API
 from hanami_sdk._retry import DEFAULT_SECONDS
-from hanami_sdk.hanami_exceptions import BadRequestException, HanamiException, UnauthorizedException
+from hanami_sdk.hanami_exceptions import (
+    BadRequestException,
+    ConflictException,
+    HanamiException,
+    NotFoundException,
+    UnauthorizedException,
+)
 
 if TYPE_CHECKING:
     import requests
@@ -23,6 +30,7 @@ if TYPE_CHECKING:
     from hanami_sdk._socket import Socket
 
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 class Session:
@@ -236,6 +244,17 @@ class Session:
 
     def _list(self, path: str, tag: str) -> Any:
         return self._get_in_detail(path, **({"tag": tag} if tag else {}))
+
+    def _found(self, noun: str, name: str, known: Iterable[T]) -> T:
+        """Return the only one of some things that has a name."""
+        name = unicodedata.normalize("NFC", name)
+        found = [thing for thing in known if getattr(thing, "name", None) == name]
+        if not found:
+            raise NotFoundException(f"there is no {noun} '{name}'", 404)
+        if len(found) > 1:
+            uuids = ", ".join(str(getattr(thing, "uuid", "")) for thing in found)
+            raise ConflictException(f"{len(found)} {noun}s are named '{name}', use the UUID: {uuids}", 409)
+        return found[0]
 
     def _label(self, noun: str, uuid: str, name: str | None, about: str | None, tags: Iterable[str] | None) -> None:
         labels = {"name": name, "about": about, "tags": None if tags is None else list(tags)}

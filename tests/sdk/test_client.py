@@ -20,6 +20,7 @@ from hanami_sdk import (
     Cluster,
     Column,
     Comparison,
+    ConflictException,
     Dataset,
     HanamiException,
     Host,
@@ -257,6 +258,31 @@ def test_what_made_a_cluster_and_a_checkpoint(server: FakeServer, client: Client
     header = ["created_at", "uuid", "name", "size", "cluster", "task"]
     server.on("GET", "/checkpoint/all", {"header": header, "body": [["2026", "p", "kept", 9, "net", "lesson"]]})
     assert (client.checkpoints()[0].cluster_name, client.checkpoints()[0].task_name) == ("net", "lesson")
+
+
+def test_things_are_found_by_their_names(server: FakeServer, client: Client) -> None:
+    header = ["created_at", "uuid", "name"]
+    body = [["2026", "a", "net"], ["2026", "b", "Größe"], ["2026", "c", "net"]]
+    for noun in ("cluster", "dataset", "checkpoint"):
+        server.on("GET", f"/{noun}/all", {"header": header, "body": body})
+        server.on("GET", f"/{noun}", THING)
+        find = getattr(client, f"find_{noun}")
+        assert find("Gro\u0308ße").name == "thing"
+        assert server.requests[-1].query["uuid"] == "b"
+        with pytest.raises(ConflictException, match="use the UUID: a, c"):
+            find("net")
+        with pytest.raises(NotFoundException, match=f"there is no {noun} 'other'"):
+            find("other")
+
+
+def test_a_cluster_is_created_only_if_it_is_not_there(server: FakeServer, client: Client) -> None:
+    server.on("GET", "/cluster/all", {"header": ["uuid", "name"], "body": [["b", "there"]]})
+    server.on("GET", "/cluster", THING)
+    server.on("POST", "/cluster", THING)
+    client.get_or_create_cluster("there")
+    assert "POST" not in [request.method for request in server.requests]
+    client.get_or_create_cluster("new", "version: 1")
+    assert [request.method for request in server.requests][-3:] == ["GET", "POST", "GET"]
 
 
 def test_servers_of_openhanami_are_asked_without_details(server: FakeServer, client: Client) -> None:

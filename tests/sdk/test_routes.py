@@ -95,6 +95,12 @@ def nothing(download: Callable[..., object], *what: str) -> None:
         download(*what, f"{directory}/file")
 
 
+def missing(find: Callable[[str], object]) -> None:
+    """Look for a name that nothing has."""
+    with pytest.raises(NotFoundException):
+        find("nothing")
+
+
 def rest_of_dataset(client: Client) -> None:
     """Go on with a download that broke off after seven bytes."""
     with pytest.raises(NotFoundException):
@@ -136,6 +142,10 @@ CALLS: dict[str, Callable[[Client], Any]] = {
     "direct": lambda client: client.direct("c").__enter__(),
     "error_log": lambda client: client.error_log(1, "ada_"),
     "export": lambda client: nothing(client.export, "p", "onnx"),
+    "find_checkpoint": lambda client: missing(client.find_checkpoint),
+    "find_cluster": lambda client: missing(client.find_cluster),
+    "find_dataset": lambda client: missing(client.find_dataset),
+    "get_or_create_cluster": lambda client: client.get_or_create_cluster("net", "version: 1"),
     "get": lambda client: None,
     "history": lambda client: client.history("t"),
     "hosts": lambda client: client.hosts(),
