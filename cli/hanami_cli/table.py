@@ -9,9 +9,13 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from itertools import zip_longest
 
+from hanami_cli.text import Verbatim
+
 __all__ = ["WRAP_AT", "display_width", "render", "title", "wrap"]
 
 WRAP_AT = 30
+NO_WIDTH = ("Mn", "Me", "Cf", "Cc")
+"""Categories of characters that a terminal shows within the one before, or not at all."""
 
 Lines = list[str]
 
@@ -52,6 +56,8 @@ def wrap(text: str, limit: int = WRAP_AT) -> Lines:
     The sum over all lines but the last of (limit - width)² is made minimal; of equal solutions the one with the shorter
     first line is taken. A word wider than `limit` is not broken but widens the limit for the whole text.
     """
+    if isinstance(text, Verbatim):
+        return text.split("\n")
     words = text.replace("\n", " ").split(" ")
     if len(words) == 1:
         return words
@@ -109,6 +115,6 @@ def _centre(text: str, width: int) -> str:
 
 
 def _character_width(character: str) -> int:
-    if unicodedata.combining(character):
+    if unicodedata.category(character) in NO_WIDTH:
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["one_line", "printable", "suggestion"]
+__all__ = ["Verbatim", "one_line", "printable", "suggestion"]
+
+
+class Verbatim(str):
+    """A text whose lines are shown as they are."""
+
+    @classmethod
+    def of(cls, lines: Iterable[str]) -> Verbatim:
+        """Return lines as a text, each of them harmless."""
+        return cls("\n".join(map(printable, lines)))
 
 
 def printable(text: str) -> str:

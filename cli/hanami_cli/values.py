@@ -10,7 +10,7 @@ import json
 import math
 from typing import Any
 
-from hanami_cli.text import printable
+from hanami_cli.text import Verbatim, printable
 
 __all__ = ["as_cell", "as_csv", "as_json", "as_text"]
 
@@ -21,6 +21,8 @@ HTML_ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&
 def as_text(value: Any) -> str:
     """Return `value` as the text of a table, nested values in Go's notation."""
     match value:
+        case Verbatim():
+            return value
         case None:
             return "<nil>"
         case bool():

@@ -29,3 +29,11 @@ class TemplateDialect(Protocol):
         Raises:
             TemplateError: with line, column and the broken rule.
         """
+
+
+@runtime_checkable
+class TemplateWriter(Protocol):
+    """A language that templates are also shown in; a `TemplateDialect` may be one."""
+
+    def write(self, template: Template) -> str | None:
+        """Return a text which `parse` makes this template of, None if the language has none for it."""

@@ -369,7 +369,7 @@ def hanami_placement(runtime: Runtime, request: PlacementRequest) -> str | None:
 def hanami_template_dialects() -> Iterable[TemplateDialect]:
     """Add languages that templates of clusters are written in.
 
-    :returns: dialects; the first one that recognises a text parses it.
+    :returns: dialects; the first one that recognises a text parses it. A `TemplateWriter` also shows them.
     :failure: the plugin is broken.
 
     Example::

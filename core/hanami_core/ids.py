@@ -1,11 +1,12 @@
-"""Identifiers and the field types that requests are made of.
+"""Identifiers, names and the field types that requests are made of.
 
-The expressions and limits are the ones of the wire specification; a request struct uses these types so that a rule is
-written once.
+A request struct uses these types so that a rule is written once. The expressions mean the same in Python and in the
+dialect of JSON schemas.
 """
 
 from __future__ import annotations
 
+import unicodedata
 import uuid
 from typing import Annotated
 
@@ -21,19 +22,36 @@ __all__ = [
     "UserId",
     "Uuid",
     "new_uuid",
+    "normalised",
 ]
 
 ID_PATTERN = r"^[a-zA-Z][a-zA-Z_0-9]*$"
-USER_ID_PATTERN = r"^[a-zA-Z][a-zA-Z_0-9@]*$"
-NAME_PATTERN = r"^[a-zA-Z][a-zA-Z_0-9\- ]*$"
+USER_ID_PATTERN = r"^[a-zA-Z0-9][a-zA-Z_0-9.@+\-]*$"
+_ODD = (
+    # ASCII but letters, digits, blanks and _ - . # + @ ( )
+    r"\x00-\x1f!\x22$%&'*,/:;<=>?\[\\\]^`{|}~\x7f"
+    # blanks of other kinds, and what has no width, turns the direction of what follows or is for private use
+    r"\x80-\xa0\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f"
+    r"\u2028-\u202f\u205f-\u206f\u3000\u3164\ue000-\uf8ff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff"
+    # what looks like a slash
+    r"\u2044\u2215\u29f8\u29f9\ufe68\uff0f\uff3c"
+)
+_NO_UUID = r"(?![a-fA-F0-9]{8}(-[a-fA-F0-9]{4}){3}-[a-fA-F0-9]{12}$)"
+NAME_PATTERN = rf"^{_NO_UUID}[^{_ODD} \-.#+@()\u0300-\u036f]([^{_ODD}]*[^{_ODD} ])?$"
+"""Letters and signs of all languages, but nothing that could be taken for something else: a uuid, a path, a command."""
 UUID_PATTERN = r"^[a-fA-F0-9]{8}-[a-fA-F0-9]{4}-[a-fA-F0-9]{4}-[a-fA-F0-9]{4}-[a-fA-F0-9]{12}$"
 
 Id = Annotated[str, Meta(pattern=ID_PATTERN, min_length=4, max_length=254)]
-UserId = Annotated[str, Meta(pattern=USER_ID_PATTERN, min_length=4, max_length=254)]
-Name = Annotated[str, Meta(pattern=NAME_PATTERN, min_length=4, max_length=254)]
+UserId = Annotated[str, Meta(pattern=USER_ID_PATTERN, min_length=2, max_length=254)]
+Name = Annotated[str, Meta(pattern=NAME_PATTERN, min_length=1, max_length=254)]
 Uuid = Annotated[str, Meta(pattern=UUID_PATTERN, min_length=36, max_length=36)]
 
 
 def new_uuid() -> str:
     """Return a random identifier in lower case."""
     return str(uuid.uuid4())
+
+
+def normalised(name: str) -> str:
+    """Return a name in the form (NFC) in which it is stored and looked for, so that what looks the same is the same."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)

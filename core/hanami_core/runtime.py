@@ -25,7 +25,7 @@ from hanami_core.compute import ComputeHost, HostContext, NetworkRules, rules
 from hanami_core.compute.descriptions import Describer
 from hanami_core.compute.identity import host_uuids
 from hanami_core.datasets import DatasetFormat
-from hanami_core.dialects import TemplateDialect
+from hanami_core.dialects import TemplateDialect, TemplateWriter
 from hanami_core.errors import StartupError, TemplateError
 from hanami_core.events import Event, PluginBroken
 from hanami_core.exports import Export
@@ -327,6 +327,11 @@ class Runtime:
                 return dialect.parse(text, rules.declarations(self.rules.values()))
         names = ", ".join(self.dialects) or "none"
         raise TemplateError(f"unknown language, known are: {names}")
+
+    def template_text(self, template: Template) -> str | None:
+        """Return a template in the first language that has a text for it, None if none has."""
+        writers = (dialect for dialect in self.dialects.values() if isinstance(dialect, TemplateWriter))
+        return next((text for text in (writer.write(template) for writer in writers) if text is not None), None)
 
     def rules_for(self, template: Template, host_kind: str) -> NetworkRules:
         """Return the rule set that runs a template on a kind of host, see `rules.choose`."""

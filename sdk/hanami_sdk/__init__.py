@@ -39,6 +39,7 @@ from hanami_sdk._models import (
     Project,
     Quota,
     Task,
+    Training,
     User,
 )
 from hanami_sdk._tables import Scale, csv_table
@@ -84,6 +85,7 @@ __all__ = [
     "Scale",
     "Task",
     "TaskFailedException",
+    "Training",
     "UnauthorizedException",
     "UploadException",
     "User",

@@ -22,8 +22,8 @@ class AccountMethods(Session):
         """Create a user.
 
         Args:
-            user_id: id, 4 to 254 letters, digits, `_` and `@`.
-            name: name, 4 to 254 letters, digits, `_`, `-` and blanks.
+            user_id: id, such as `ada` or an e-mail address.
+            name: name, such as `my run #1`, at most 254 bytes.
             passphrase: secret of the login, at least 8 bytes.
             is_admin: whether the user administers the whole server.
 
@@ -85,7 +85,7 @@ class AccountMethods(Session):
 
         Args:
             project_id: id, 4 to 254 letters, digits and `_`.
-            name: name, 4 to 254 letters, digits, `_`, `-` and blanks.
+            name: name, such as `my run #1`, at most 254 bytes.
 
         Raises:
             ConflictException: the id is taken.

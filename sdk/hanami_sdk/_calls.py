@@ -15,7 +15,7 @@ from hanami_sdk import _http, hanami_request
 from hanami_sdk._http import API
 from hanami_sdk._retry import DEFAULT_SECONDS
 from hanami_sdk._upload import UPLOAD_PATH
-from hanami_sdk.hanami_exceptions import HanamiException
+from hanami_sdk.hanami_exceptions import BadRequestException, HanamiException
 
 if TYPE_CHECKING:
     import requests
@@ -68,6 +68,16 @@ def speaking(generation: Generation) -> Callable[[Callable[P, R]], Callable[P, R
 def get(token: str, address: str, path: str, verify: bool, /, **query: object) -> bytes:
     """Send a GET request with `query`."""
     return hanami_request.send_get_request(token, address, generation().prefix + path, _http.query_text(query), verify)
+
+
+def get_in_detail(token: str, address: str, path: str, verify: bool, details: bool, /, **query: object) -> bytes:
+    """Send a GET request with `query`, and with `details` if they are wanted and the server knows that field."""
+    try:
+        return get(token, address, path, verify, **query, **({"details": "true"} if details else {}))
+    except BadRequestException as error:
+        if not details or not _http.knows_no_details(error):
+            raise
+        return get(token, address, path, verify, **query)
 
 
 def delete(token: str, address: str, path: str, verify: bool, /, **query: object) -> bytes:

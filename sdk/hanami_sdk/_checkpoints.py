@@ -7,7 +7,7 @@ import os
 from hanami_sdk import _checkpoint_file
 from hanami_sdk._download import Download, Kept
 from hanami_sdk._endpoint import Endpoint
-from hanami_sdk._models import Checkpoint, CheckpointLike, build, uuid_of
+from hanami_sdk._models import Checkpoint, CheckpointLike, uuid_of
 from hanami_sdk._session import Session
 from hanami_sdk._sources import open_sources
 from hanami_sdk._upload import Progress, Upload, given_up_on
@@ -79,7 +79,7 @@ class CheckpointMethods(Session):
             ConnectionFailedException: there was no connection for too long.
             OSError: the file can not be read.
         """
-        return build(Checkpoint, self.get("/checkpoint", uuid=upload(self, name, path, progress)))
+        return Checkpoint.from_json(self._get_in_detail("/checkpoint", uuid=upload(self, name, path, progress)))
 
     def export(
         self,

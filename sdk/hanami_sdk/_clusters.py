@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 from hanami_sdk._direct import DirectIO, open_direct, set_mode
@@ -21,6 +21,7 @@ from hanami_sdk._models import (
     uuid_of,
 )
 from hanami_sdk._tasks import TaskMethods
+from hanami_sdk.hanami_exceptions import ConflictException, NotFoundException
 
 
 class ClusterMethods(TaskMethods):
@@ -30,7 +31,7 @@ class ClusterMethods(TaskMethods):
         """Create a network.
 
         Args:
-            name: name, 4 to 254 letters, digits, `_`, `-` and blanks; taken names are refused.
+            name: name, such as `my run #1`, at most 254 bytes; taken names are refused.
             template: text of the cluster template. Without one, the first training makes a network with the names of
                 its inputs and outputs.
 
@@ -41,20 +42,25 @@ class ClusterMethods(TaskMethods):
         encoded = base64.b64encode(template.encode()).decode()
         return build(Cluster, self.post("/cluster", {"name": name, "template": encoded}))
 
-    def clusters(self) -> list[Cluster]:
-        """Return all clusters that the user sees, without their sizes."""
-        return ShownList(build(Cluster, row) for row in rows(self.get("/cluster/all")))
+    def clusters(self, tag: str = "") -> list[Cluster]:
+        """Return all clusters that the user sees, without their sizes.
 
-    def cluster(self, cluster: ClusterLike) -> Cluster:
-        """Return a cluster with its size.
+        Args:
+            tag: only those with this tag, if it is given.
+        """
+        return ShownList(map(Cluster.from_json, rows(self._list("/cluster/all", tag))))
+
+    def cluster(self, cluster: ClusterLike, *, before: int | None = None) -> Cluster:
+        """Return a cluster with its size, its template and what it was trained with.
 
         Args:
             cluster: UUID, or an entry of `clusters`.
+            before: number of a training; its `trainings` are the last hundred before that.
 
         Raises:
             NotFoundException: there is no such cluster for this user.
         """
-        return build(Cluster, self.get("/cluster", uuid=uuid_of(cluster)))
+        return Cluster.from_json(self._get_in_detail("/cluster", uuid=uuid_of(cluster), **_given(before=before)))
 
     def delete_cluster(self, cluster: ClusterLike) -> None:
         """Delete a cluster and its tasks; checkpoints stay.
@@ -63,6 +69,62 @@ class ClusterMethods(TaskMethods):
             NotFoundException: there is no such cluster for this user.
         """
         self.delete("/cluster", uuid=uuid_of(cluster))
+
+    def get_or_create_cluster(self, name: str, template: str = "") -> Cluster:
+        """Return the cluster with a name, which is created if there is none; a cluster that is there stays as it is.
+
+        Args:
+            name: name.
+            template: text of the cluster template for a new one, as for `create_cluster`.
+
+        Raises:
+            BadRequestException: the template of a new one is wrong; the text tells where.
+            ConflictException: several clusters that the user sees have the name; the text lists their UUIDs.
+        """
+        try:
+            return self.find_cluster(name)
+        except NotFoundException:
+            pass
+        try:
+            return self.cluster(self.create_cluster(name, template))
+        except ConflictException:  # somebody else has just created it
+            return self.find_cluster(name)
+
+    def find_cluster(self, name: str) -> Cluster:
+        """Return the cluster with a name.
+
+        Raises:
+            NotFoundException: no cluster that the user sees has it.
+            ConflictException: several have it; the text lists their UUIDs.
+        """
+        return self.cluster(self._found("cluster", name, self.clusters()))
+
+    def label_cluster(
+        self,
+        cluster: ClusterLike,
+        *,
+        name: str | None = None,
+        about: str | None = None,
+        tags: Iterable[str] | None = None,
+    ) -> Cluster:
+        """Change the name of a cluster, what it is about, or all of its tags; what is None stays as it is.
+
+        Args:
+            cluster: cluster or UUID.
+            name: new name.
+            about: text of up to 4096 bytes.
+            tags: up to 32 tags of up to 64 bytes, which are like names.
+
+        Returns:
+            The cluster as it is now.
+
+        Raises:
+            BadRequestException: nothing is to be changed, or a value breaks a rule.
+            ConflictException: the name is taken.
+            NotFoundException: there is no such cluster that this user may change.
+        """
+        self._label("cluster", uuid_of(cluster), name, about, tags)
+        return self.cluster(cluster)
 
     def set_cluster_visibility(self, cluster: ClusterLike, visibility: str) -> None:
         """Say who may see and ask a cluster besides its owner.
@@ -116,17 +178,26 @@ class ClusterMethods(TaskMethods):
         uuid = item(self.post("/cluster/load", body), "uuid")
         return self.wait(Task(uuid, uuid_of(cluster), "queued"), timeout=timeout)
 
-    def checkpoints(self) -> list[Checkpoint]:
-        """Return all checkpoints that the user sees."""
-        return ShownList(build(Checkpoint, row) for row in rows(self.get("/checkpoint/all")))
+    def checkpoints(self, tag: str = "") -> list[Checkpoint]:
+        """Return all checkpoints that the user sees.
 
-    def checkpoint(self, checkpoint: CheckpointLike) -> Checkpoint:
-        """Return a checkpoint.
+        Args:
+            tag: only those with this tag, if it is given.
+        """
+        return ShownList(map(Checkpoint.from_json, rows(self._list("/checkpoint/all", tag))))
+
+    def checkpoint(self, checkpoint: CheckpointLike, *, before: int | None = None) -> Checkpoint:
+        """Return a checkpoint with its size, where it comes from and what it was trained with.
+
+        Args:
+            checkpoint: UUID, or an entry of `checkpoints`.
+            before: number of a training; its `trainings` are the last hundred before that.
 
         Raises:
             NotFoundException: there is no such checkpoint for this user.
         """
-        return build(Checkpoint, self.get("/checkpoint", uuid=uuid_of(checkpoint)))
+        answer = self._get_in_detail("/checkpoint", uuid=uuid_of(checkpoint), **_given(before=before))
+        return Checkpoint.from_json(answer)
 
     def delete_checkpoint(self, checkpoint: CheckpointLike) -> None:
         """Delete a checkpoint.
@@ -135,6 +206,41 @@ class ClusterMethods(TaskMethods):
             NotFoundException: there is no such checkpoint for this user.
         """
         self.delete("/checkpoint", uuid=uuid_of(checkpoint))
+
+    def find_checkpoint(self, name: str) -> Checkpoint:
+        """Return the checkpoint with a name.
+
+        Raises:
+            NotFoundException: no checkpoint that the user sees has it.
+            ConflictException: several have it; the text lists their UUIDs.
+        """
+        return self.checkpoint(self._found("checkpoint", name, self.checkpoints()))
+
+    def label_checkpoint(
+        self,
+        checkpoint: CheckpointLike,
+        *,
+        name: str | None = None,
+        about: str | None = None,
+        tags: Iterable[str] | None = None,
+    ) -> Checkpoint:
+        """Change the name of a checkpoint, what it is about, or all of its tags; what is None stays as it is.
+
+        Args:
+            checkpoint: checkpoint or UUID.
+            name: new name.
+            about: text of up to 4096 bytes.
+            tags: up to 32 tags of up to 64 bytes, which are like names.
+
+        Returns:
+            The checkpoint as it is now.
+
+        Raises:
+            BadRequestException: nothing is to be changed, or a value breaks a rule.
+            NotFoundException: there is no such checkpoint that this user may change.
+        """
+        self._label("checkpoint", uuid_of(checkpoint), name, about, tags)
+        return self.checkpoint(checkpoint)
 
     def set_checkpoint_visibility(self, checkpoint: CheckpointLike, visibility: str) -> None:
         """Say who may load a checkpoint besides its owner.
@@ -207,3 +313,7 @@ class ClusterMethods(TaskMethods):
             raise
         socket.close()
         set_mode(self, uuid, "TASK")
+
+
+def _given(**fields: object) -> dict[str, object]:
+    return {name: value for name, value in fields.items() if value is not None}

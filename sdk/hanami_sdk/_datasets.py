@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from hanami_sdk._download import Download
@@ -41,7 +41,7 @@ class DatasetMethods(Session):
         """Upload images and labels in the format of MNIST.
 
         Args:
-            name: name of the dataset, 4 to 254 letters, digits, `_`, `-` and blanks.
+            name: name of the dataset, such as `my run #1`, at most 254 bytes.
             images: path of an IDX file (`.gz` is unpacked), its bytes, an open binary file, or an array of uint8 of
                 shape (rows, height, width).
             labels: the same for the labels, an array has shape (rows,).
@@ -103,9 +103,13 @@ class DatasetMethods(Session):
                 upload.finish()
         return self.dataset(upload.uuid)
 
-    def datasets(self) -> list[Dataset]:
-        """Return all datasets that the user sees, without their columns."""
-        return ShownList(build(Dataset, row) for row in rows(self.get("/dataset/all")))
+    def datasets(self, tag: str = "") -> list[Dataset]:
+        """Return all datasets that the user sees, without their columns.
+
+        Args:
+            tag: only those with this tag, if it is given.
+        """
+        return ShownList(map(Dataset.from_json, rows(self._list("/dataset/all", tag))))
 
     def dataset(self, dataset: DatasetLike) -> Dataset:
         """Return a dataset with its columns and sizes.
@@ -116,7 +120,7 @@ class DatasetMethods(Session):
         Raises:
             NotFoundException: there is no such dataset for this user.
         """
-        return Dataset.from_json(self.get("/dataset", uuid=uuid_of(dataset)))
+        return Dataset.from_json(self._get_in_detail("/dataset", uuid=uuid_of(dataset)))
 
     def delete_dataset(self, dataset: DatasetLike) -> None:
         """Delete a dataset.
@@ -125,6 +129,41 @@ class DatasetMethods(Session):
             NotFoundException: there is no such dataset for this user.
         """
         self.delete("/dataset", uuid=uuid_of(dataset))
+
+    def find_dataset(self, name: str) -> Dataset:
+        """Return the dataset with a name.
+
+        Raises:
+            NotFoundException: no dataset that the user sees has it.
+            ConflictException: several have it; the text lists their UUIDs.
+        """
+        return self.dataset(self._found("dataset", name, self.datasets()))
+
+    def label_dataset(
+        self,
+        dataset: DatasetLike,
+        *,
+        name: str | None = None,
+        about: str | None = None,
+        tags: Iterable[str] | None = None,
+    ) -> Dataset:
+        """Change the name of a dataset, what it is about, or all of its tags; what is None stays as it is.
+
+        Args:
+            dataset: dataset or UUID.
+            name: new name.
+            about: text of up to 4096 bytes.
+            tags: up to 32 tags of up to 64 bytes, which are like names.
+
+        Returns:
+            The dataset as it is now.
+
+        Raises:
+            BadRequestException: nothing is to be changed, or a value breaks a rule.
+            NotFoundException: there is no such dataset that this user may change.
+        """
+        self._label("dataset", uuid_of(dataset), name, about, tags)
+        return self.dataset(dataset)
 
     def set_dataset_visibility(self, dataset: DatasetLike, visibility: str) -> None:
         """Say who may read a dataset besides its owner.

@@ -60,6 +60,11 @@ def query_text(values: Mapping[str, object]) -> str:
     return urlencode(values, safe="@", quote_via=quote)
 
 
+def knows_no_details(error: Exception) -> bool:
+    """Tell whether a server has refused the field `details` because it does not know it."""
+    return "'details' is not in the list" in str(error)
+
+
 def json_text(body: object) -> str:
     """Return `body` as compact JSON. NaN is refused because it is no JSON."""
     return json.dumps(body, separators=(",", ":"), allow_nan=False)

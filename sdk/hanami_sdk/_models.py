@@ -42,6 +42,8 @@ class Dataset(Shown):
         number_of_rows: rows, None in a list.
         number_of_columns: values of a row, None in a list.
         columns: values of a row that belong to a column, by its name; empty in a list.
+        about: what it is about, a text for people.
+        tags: its tags.
     """
 
     uuid: str
@@ -53,6 +55,8 @@ class Dataset(Shown):
     number_of_rows: int | None = None
     number_of_columns: int | None = None
     columns: Mapping[str, range] = field(default_factory=dict, hash=False)
+    about: str = ""
+    tags: tuple[str, ...] = ()
 
     def __getitem__(self, column: str) -> Column:
         """Name a column.
@@ -68,7 +72,43 @@ class Dataset(Shown):
     def from_json(cls, data: Mapping[str, Any]) -> Dataset:
         """Return the dataset of an answer."""
         columns = {name: _column_range(position) for name, position in (data.get("description") or {}).items()}
-        return build(cls, {**data, "columns": columns})
+        rows = {"number_of_rows": data["rows"]} if "rows" in data else {}
+        return build(cls, {**data, **rows, "columns": columns, "tags": tuple(data.get("tags", ()))})
+
+
+@dataclass(frozen=True, slots=True)
+class Training(Shown):
+    """A training that is part of what a network knows.
+
+    Attributes:
+        number: its place, from 1 on.
+        task_uuid: UUID of the task, which may be deleted since.
+        name: name of the task.
+        state: how it ended, such as `finished`.
+        rows: rows that it has trained.
+        cycles: training cycles of the network afterwards.
+        version: number of the stored state of the cluster afterwards.
+        ended_at: time of its end.
+        datasets: UUID and name of each dataset, as it was then.
+        settings: what else the training was told.
+    """
+
+    number: int
+    task_uuid: str
+    name: str
+    state: str = ""
+    rows: int = 0
+    cycles: int = 0
+    version: int = 0
+    ended_at: str = ""
+    datasets: tuple[tuple[str, str], ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Training:
+        """Return a training of an answer."""
+        datasets = tuple((one["uuid"], one["name"]) for one in data.get("datasets", ()))
+        return build(cls, {**data, "datasets": datasets})
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +129,13 @@ class Cluster(Shown):
         seed: what all its random numbers come from, None in a list.
         cycles: training cycles since it was created, as far as they are stored, None in a list.
         metrics: what its rule set tells of it, such as `synapses`; empty in a list.
+        template: text of its template, None in a list or if there is none.
+        version: number of its stored state, None in a list.
+        stored_at: time of that, None in a list or if there is none.
+        number_of_trainings: how many trainings made it, None in a list.
+        trainings: the last hundred of them, oldest first; empty in a list.
+        about: what it is about, a text for people.
+        tags: its tags.
     """
 
     uuid: str
@@ -104,6 +151,19 @@ class Cluster(Shown):
     seed: int | None = None
     cycles: int | None = None
     metrics: Mapping[str, float] = field(default_factory=dict, hash=False)
+    template: str | None = None
+    version: int | None = None
+    stored_at: str | None = None
+    number_of_trainings: int | None = None
+    trainings: tuple[Training, ...] = ()
+    about: str = ""
+    tags: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Cluster:
+        """Return the cluster of an answer, or of a row of a list."""
+        stored = None if data.get("stored_at") == "-" else data.get("stored_at")
+        return build(cls, {**data, "stored_at": stored, **_tuples(data)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +177,17 @@ class Checkpoint(Shown):
         project_id: project it belongs to.
         visibility: `private`.
         created_at: time of creation.
+        size: bytes of the state, None if the server does not say.
+        cluster_uuid: UUID of the cluster that was saved, empty in a list or if it came as a file.
+        cluster_name: name of that cluster then.
+        task_uuid: UUID of the last training before that, empty in a list.
+        task_name: name of that training.
+        cycles: training cycles of the network, None if the server does not say.
+        metrics: what was known of the network then.
+        number_of_trainings: how many trainings made it, None in a list.
+        trainings: the last hundred of them, oldest first; empty in a list.
+        about: what it is about, a text for people.
+        tags: its tags.
     """
 
     uuid: str
@@ -125,6 +196,24 @@ class Checkpoint(Shown):
     project_id: str = ""
     visibility: str = ""
     created_at: str = ""
+    size: int | None = None
+    cluster_uuid: str = ""
+    cluster_name: str = ""
+    task_uuid: str = ""
+    task_name: str = ""
+    cycles: int | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict, hash=False)
+    number_of_trainings: int | None = None
+    trainings: tuple[Training, ...] = ()
+    about: str = ""
+    tags: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Checkpoint:
+        """Return the checkpoint of an answer, or of a row of a list."""
+        names = {"cluster": "cluster_name", "task": "task_name"}
+        known = {names.get(name, name): value for name, value in data.items()}
+        return build(cls, {**known, **_tuples(data)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +224,7 @@ class Task(Shown):
         uuid: UUID; the result of a request task is the dataset of the same UUID.
         cluster_uuid: UUID of the cluster.
         state: `queued`, `active`, `finished`, `aborted` or `failed`.
-        name: name, empty in a list.
+        name: name.
         current_cycle: cycles done, None in a list.
         total_number_of_cycles: cycles to do, None in a list.
         fraction: part that is done, 0.0 to 1.0.
@@ -146,6 +235,8 @@ class Task(Shown):
         attempts: how often it was begun since progress was last stored.
         epochs: epochs that a finished training with validation has run, None for others.
         best_epoch: the one that its network is of.
+        kind: `train`, `request`, `save`, `restore` or that of a plugin; empty if the server does not say.
+        datasets: names of the datasets that it reads, as they were when it was queued.
     """
 
     uuid: str
@@ -162,6 +253,8 @@ class Task(Shown):
     attempts: int = 1
     epochs: int | None = None
     best_epoch: int | None = None
+    kind: str = ""
+    datasets: tuple[str, ...] = ()
 
     @property
     def finished(self) -> bool:
@@ -178,6 +271,8 @@ class Task(Shown):
         """Return the task of an answer, or of a row of a list."""
         names = {"queued": "queue_timestamp", "start": "start_timestamp", "end": "end_timestamp"}
         known = {names.get(name, name): None if value == "-" else value for name, value in data.items()}
+        known["error"] = known.get("error") or None
+        known["datasets"] = _names_of_datasets(data)
         return build(cls, {**known, "cluster_uuid": cluster_uuid, "fraction": _fraction(data)})
 
 
@@ -367,6 +462,17 @@ def _column_range(position: Mapping[str, int]) -> range:
     # v0.5.0 servers name the two the other way round
     start = position.get("column_start", position.get("start_column", 0))
     return range(start, position.get("column_end", position.get("end_column", start)))
+
+
+def _tuples(data: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+    trainings = tuple(map(Training.from_json, data.get("trainings", ())))
+    return {"trainings": trainings, "tags": tuple(data.get("tags", ()))}
+
+
+def _names_of_datasets(data: Mapping[str, Any]) -> tuple[str, ...]:
+    listed = data.get("dataset")
+    # No name has a comma.
+    return tuple(listed.split(", ")) if listed else tuple(one["name"] for one in data.get("datasets") or ())
 
 
 def _fraction(data: Mapping[str, Any]) -> float:

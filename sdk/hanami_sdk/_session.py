@@ -7,7 +7,8 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -15,7 +16,13 @@ from hanami_sdk import _http
 from hanami_sdk._forks import separate
 from hanami_sdk._http import API
 from hanami_sdk._retry import DEFAULT_SECONDS
-from hanami_sdk.hanami_exceptions import HanamiException, UnauthorizedException
+from hanami_sdk.hanami_exceptions import (
+    BadRequestException,
+    ConflictException,
+    HanamiException,
+    NotFoundException,
+    UnauthorizedException,
+)
 
 if TYPE_CHECKING:
     import requests
@@ -23,6 +30,7 @@ if TYPE_CHECKING:
     from hanami_sdk._socket import Socket
 
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 class Session:
@@ -53,6 +61,7 @@ class Session:
         self._lock = threading.RLock()
         self._connections: requests.Session | None = None
         self._keys = _http.Keys()
+        self._tells_details = True
         separate(self)
 
     def _after_fork(self) -> None:
@@ -221,6 +230,36 @@ class Session:
         return self._with_token(
             lambda token: Socket.open(self._address, token, target, uuid, refusal, self._verify, self._timeout)
         )
+
+    def _get_in_detail(self, path: str, **query: object) -> Any:
+        """Send a GET request with the field `details`, or without it to servers of OpenHanami, which do not know it."""
+        if self._tells_details:
+            try:
+                return self.get(path, **query, details="true")
+            except BadRequestException as error:
+                if not _http.knows_no_details(error):
+                    raise
+                self._tells_details = False
+        return self.get(path, **query)
+
+    def _list(self, path: str, tag: str) -> Any:
+        return self._get_in_detail(path, **({"tag": tag} if tag else {}))
+
+    def _found(self, noun: str, name: str, known: Iterable[T]) -> T:
+        """Return the only one of some things that has a name."""
+        name = unicodedata.normalize("NFC", name)
+        found = [thing for thing in known if getattr(thing, "name", None) == name]
+        if not found:
+            raise NotFoundException(f"there is no {noun} '{name}'", 404)
+        if len(found) > 1:
+            uuids = ", ".join(str(getattr(thing, "uuid", "")) for thing in found)
+            raise ConflictException(f"{len(found)} {noun}s are named '{name}', use the UUID: {uuids}", 409)
+        return found[0]
+
+    def _label(self, noun: str, uuid: str, name: str | None, about: str | None, tags: Iterable[str] | None) -> None:
+        labels = {"name": name, "about": about, "tags": None if tags is None else list(tags)}
+        given = {label: value for label, value in labels.items() if value is not None}
+        self.put(f"/{noun}/labels", {"uuid": uuid, **given})
 
     def _call(self, method: str, path: str, **content: Any) -> Any:
         return self._with_token(lambda token: self._send(method, path, token, **content))

@@ -142,7 +142,8 @@ class TaskMethods(Session):
             NotFoundException: there is no such task or cluster for this user.
         """
         cluster_uuid = _cluster_of(task, cluster)
-        return Task.from_json(self.get("/task", uuid=uuid_of(task), cluster_uuid=cluster_uuid), cluster_uuid)
+        answer = self._get_in_detail("/task", uuid=uuid_of(task), cluster_uuid=cluster_uuid)
+        return Task.from_json(answer, cluster_uuid)
 
     def history(self, task: Task | str) -> History:
         """Return what a task has measured on its way until now: loss, accuracy and size of the network.
@@ -165,13 +166,14 @@ class TaskMethods(Session):
         return History.from_json(self.get("/task/metrics", uuid=uuid_of(task)))
 
     def tasks(self, cluster: ClusterLike) -> list[Task]:
-        """Return all tasks of a cluster that were not deleted.
+        """Return all tasks of a cluster that were not deleted, oldest first.
 
         Raises:
             NotFoundException: there is no such cluster for this user.
         """
         uuid = uuid_of(cluster)
-        return ShownList(Task.from_json(row, uuid) for row in rows(self.get("/task/all", cluster_uuid=uuid)))
+        found = rows(self._get_in_detail("/task/all", cluster_uuid=uuid))
+        return ShownList(Task.from_json(row, uuid) for row in found)
 
     def delete_task(self, task: Task | str, cluster: ClusterLike | None = None) -> None:
         """Delete a task; one that is active is aborted. The dataset that a request task made stays.

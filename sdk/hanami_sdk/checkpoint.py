@@ -7,6 +7,7 @@ address). They return the body of the answer, JSON, and raise a `HanamiException
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hanami_sdk import _calls, _checkpoints
@@ -20,12 +21,15 @@ __all__ = [
     "export_checkpoint",
     "get_checkpoint",
     "list_checkpoints",
+    "set_labels",
     "set_visibility",
     "upload_checkpoint",
 ]
 
 
-def get_checkpoint(token: str, address: str, checkpoint_uuid: str, verify_connection: bool = True) -> bytes:
+def get_checkpoint(
+    token: str, address: str, checkpoint_uuid: str, verify_connection: bool = True, *, details: bool = False
+) -> bytes:
     """Return a checkpoint.
 
     Args:
@@ -33,6 +37,9 @@ def get_checkpoint(token: str, address: str, checkpoint_uuid: str, verify_connec
         address: address of the server.
         checkpoint_uuid: UUID of the checkpoint.
         verify_connection: check the certificate.
+        details: whether size, cluster_uuid, cluster_name, task_uuid, task_name, cycles, metrics,
+            number_of_trainings and trainings are wanted, too; servers of
+            OpenHanami do not know them.
 
     Returns:
         `{"created_at", "name", "owner_id", "project_id", "uuid", "visibility"}`
@@ -40,21 +47,27 @@ def get_checkpoint(token: str, address: str, checkpoint_uuid: str, verify_connec
     Raises:
         NotFoundException: there is no such checkpoint for this user.
     """
-    return _calls.get(token, address, "/checkpoint", verify_connection, uuid=checkpoint_uuid)
+    return _calls.get_in_detail(token, address, "/checkpoint", verify_connection, details, uuid=checkpoint_uuid)
 
 
-def list_checkpoints(token: str, address: str, verify_connection: bool = True) -> bytes:
+def list_checkpoints(
+    token: str, address: str, verify_connection: bool = True, *, details: bool = False, tag: str = ""
+) -> bytes:
     """List all checkpoints that the user sees.
 
     Args:
         token: token.
         address: address of the server.
         verify_connection: check the certificate.
+        details: whether the columns size, cluster, task, cycles, metrics, about and tags are wanted, too; servers of
+            OpenHanami do not know them.
+        tag: only those with this tag, if it is given.
 
     Returns:
         `{"header", "body"}` with the columns created_at, uuid, project_id, owner_id, visibility, name.
     """
-    return _calls.get(token, address, "/checkpoint/all", verify_connection)
+    query = {"tag": tag} if tag else {}
+    return _calls.get_in_detail(token, address, "/checkpoint/all", verify_connection, details, **query)
 
 
 def delete_checkpoint(token: str, address: str, checkpoint_uuid: str, verify_connection: bool = True) -> bytes:
@@ -73,6 +86,39 @@ def delete_checkpoint(token: str, address: str, checkpoint_uuid: str, verify_con
         NotFoundException: there is no such checkpoint for this user.
     """
     return _calls.delete(token, address, "/checkpoint", verify_connection, uuid=checkpoint_uuid)
+
+
+def set_labels(
+    token: str,
+    address: str,
+    checkpoint_uuid: str,
+    verify_connection: bool = True,
+    *,
+    name: str | None = None,
+    about: str | None = None,
+    tags: Sequence[str] | None = None,
+) -> bytes:
+    """Change the name of a checkpoint, what it is about, or all of its tags; what is None stays as it is.
+
+    Args:
+        token: token.
+        address: address of the server.
+        checkpoint_uuid: UUID of the checkpoint.
+        verify_connection: check the certificate.
+        name: new name.
+        about: text of up to 4096 bytes.
+        tags: up to 32 tags of up to 64 bytes, which are like names.
+
+    Returns:
+        `{"about", "created_at", "name", "owner_id", "project_id", "tags", "uuid", "visibility"}`
+
+    Raises:
+        BadRequestException: nothing is to be changed, or a value breaks a rule.
+        NotFoundException: there is no such checkpoint that this user may change.
+    """
+    labels = {"name": name, "about": about, "tags": tags}
+    body = {"uuid": checkpoint_uuid, **{label: value for label, value in labels.items() if value is not None}}
+    return _calls.put(token, address, "/checkpoint/labels", verify_connection, **body)
 
 
 def set_visibility(

@@ -9,6 +9,7 @@ A cluster is `{"created_at", "name", "owner_id", "project_id", "uuid", "visibili
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 
 from hanami_sdk import _calls
 from hanami_sdk._direct import DirectSocket, in_thread, open_direct
@@ -20,6 +21,7 @@ __all__ = [
     "list_clusters",
     "restore_cluster",
     "save_cluster",
+    "set_labels",
     "set_visibility",
     "switch_host",
     "switch_to_direct_mode",
@@ -33,7 +35,7 @@ def create_cluster(token: str, address: str, name: str, template: str, verify_co
     Args:
         token: token.
         address: address of the server.
-        name: name, 4 to 254 letters, digits, `_`, `-` and blanks; taken names are refused.
+        name: name, such as `my run #1`, at most 254 bytes; taken names are refused.
         template: text of the cluster template; if it is empty, the first training makes a network.
         verify_connection: check the certificate.
 
@@ -48,7 +50,9 @@ def create_cluster(token: str, address: str, name: str, template: str, verify_co
     return _calls.post(token, address, "/cluster", verify_connection, name=name, template=encoded)
 
 
-def get_cluster(token: str, address: str, cluster_uuid: str, verify_connection: bool = True) -> bytes:
+def get_cluster(
+    token: str, address: str, cluster_uuid: str, verify_connection: bool = True, *, details: bool = False
+) -> bytes:
     """Return a cluster.
 
     Args:
@@ -56,6 +60,8 @@ def get_cluster(token: str, address: str, cluster_uuid: str, verify_connection: 
         address: address of the server.
         cluster_uuid: UUID of the cluster.
         verify_connection: check the certificate.
+        details: whether template, version, stored_at, number_of_trainings and trainings are wanted, too; servers of
+            OpenHanami do not know them.
 
     Returns:
         The cluster, with its size as `number_of_blocks` and `number_of_sections`.
@@ -63,21 +69,27 @@ def get_cluster(token: str, address: str, cluster_uuid: str, verify_connection: 
     Raises:
         NotFoundException: there is no such cluster for this user.
     """
-    return _calls.get(token, address, "/cluster", verify_connection, uuid=cluster_uuid)
+    return _calls.get_in_detail(token, address, "/cluster", verify_connection, details, uuid=cluster_uuid)
 
 
-def list_clusters(token: str, address: str, verify_connection: bool = True) -> bytes:
+def list_clusters(
+    token: str, address: str, verify_connection: bool = True, *, details: bool = False, tag: str = ""
+) -> bytes:
     """List all clusters that the user sees.
 
     Args:
         token: token.
         address: address of the server.
         verify_connection: check the certificate.
+        details: whether the columns cycles, about and tags are wanted, too; servers of OpenHanami do not
+            know them.
+        tag: only those with this tag, if it is given.
 
     Returns:
         `{"header", "body"}` with the columns created_at, uuid, project_id, owner_id, visibility, name.
     """
-    return _calls.get(token, address, "/cluster/all", verify_connection)
+    query = {"tag": tag} if tag else {}
+    return _calls.get_in_detail(token, address, "/cluster/all", verify_connection, details, **query)
 
 
 def delete_cluster(token: str, address: str, cluster_uuid: str, verify_connection: bool = True) -> bytes:
@@ -198,6 +210,39 @@ async def switch_to_direct_mode(
     """
     endpoint = _calls.OneShot(token, address, verify_connection)
     return DirectSocket(await in_thread(open_direct, endpoint, cluster_uuid))
+
+
+def set_labels(
+    token: str,
+    address: str,
+    cluster_uuid: str,
+    verify_connection: bool = True,
+    *,
+    name: str | None = None,
+    about: str | None = None,
+    tags: Sequence[str] | None = None,
+) -> bytes:
+    """Change the name of a cluster, what it is about, or all of its tags; what is None stays as it is.
+
+    Args:
+        token: token.
+        address: address of the server.
+        cluster_uuid: UUID of the cluster.
+        verify_connection: check the certificate.
+        name: new name.
+        about: text of up to 4096 bytes.
+        tags: up to 32 tags of up to 64 bytes, which are like names.
+
+    Returns:
+        `{"about", "created_at", "name", "owner_id", "project_id", "tags", "uuid", "visibility"}`
+
+    Raises:
+        BadRequestException: nothing is to be changed, or a value breaks a rule.
+        NotFoundException: there is no such cluster that this user may change.
+    """
+    labels = {"name": name, "about": about, "tags": tags}
+    body = {"uuid": cluster_uuid, **{label: value for label, value in labels.items() if value is not None}}
+    return _calls.put(token, address, "/cluster/labels", verify_connection, **body)
 
 
 def set_visibility(

@@ -8,7 +8,7 @@ server refuses the request.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hanami_sdk import _calls
@@ -31,6 +31,7 @@ __all__ = [
     "get_dataset",
     "list_datasets",
     "send_data",
+    "set_labels",
     "set_visibility",
     "upload_csv_files",
     "upload_files",
@@ -52,7 +53,7 @@ def upload_mnist_files(
     Args:
         token: token.
         address: address of the server.
-        name: name of the dataset, 4 to 254 letters, digits, `_`, `-` and blanks.
+        name: name of the dataset, such as `my run #1`, at most 254 bytes.
         input_file_path: path of the IDX file with the images; one that ends in `.gz` is unpacked.
         label_file_path: path of the IDX file with the labels.
         verify_connection: check the certificate.
@@ -177,21 +178,29 @@ def wait_until_upload_complete(token: str, address: str, uuid: str, verify_conne
     return True
 
 
-def list_datasets(token: str, address: str, verify_connection: bool = True) -> bytes:
+def list_datasets(
+    token: str, address: str, verify_connection: bool = True, *, details: bool = False, tag: str = ""
+) -> bytes:
     """List all datasets that the user sees.
 
     Args:
         token: token.
         address: address of the server.
         verify_connection: check the certificate.
+        details: whether the columns rows, format, about and tags are wanted, too; servers of OpenHanami do not
+            know them.
+        tag: only those with this tag, if it is given.
 
     Returns:
         `{"header", "body"}` with the columns created_at, uuid, project_id, owner_id, visibility, name.
     """
-    return _calls.get(token, address, "/dataset/all", verify_connection)
+    query = {"tag": tag} if tag else {}
+    return _calls.get_in_detail(token, address, "/dataset/all", verify_connection, details, **query)
 
 
-def get_dataset(token: str, address: str, dataset_uuid: str, verify_connection: bool = True) -> bytes:
+def get_dataset(
+    token: str, address: str, dataset_uuid: str, verify_connection: bool = True, *, details: bool = False
+) -> bytes:
     """Return a dataset.
 
     Args:
@@ -199,6 +208,7 @@ def get_dataset(token: str, address: str, dataset_uuid: str, verify_connection: 
         address: address of the server.
         dataset_uuid: UUID of the dataset.
         verify_connection: check the certificate.
+        details: whether about and tags are wanted, too; servers of OpenHanami do not know them.
 
     Returns:
         `{"created_at", "description", "name", "number_of_columns", "number_of_rows", "owner_id", "project_id", "uuid",
@@ -207,7 +217,7 @@ def get_dataset(token: str, address: str, dataset_uuid: str, verify_connection: 
     Raises:
         NotFoundException: there is no such dataset for this user.
     """
-    return _calls.get(token, address, "/dataset", verify_connection, uuid=dataset_uuid)
+    return _calls.get_in_detail(token, address, "/dataset", verify_connection, details, uuid=dataset_uuid)
 
 
 def delete_dataset(
@@ -334,6 +344,39 @@ def download_dataset_content(
     query: dict[str, object] = {"uuid": dataset_uuid, "column_name": column_name}
     query |= {"row_offset": row_offset, "number_of_rows": number_of_rows}
     return _calls.get(token, address, "/dataset/content", verify_connection, **query)
+
+
+def set_labels(
+    token: str,
+    address: str,
+    dataset_uuid: str,
+    verify_connection: bool = True,
+    *,
+    name: str | None = None,
+    about: str | None = None,
+    tags: Sequence[str] | None = None,
+) -> bytes:
+    """Change the name of a dataset, what it is about, or all of its tags; what is None stays as it is.
+
+    Args:
+        token: token.
+        address: address of the server.
+        dataset_uuid: UUID of the dataset.
+        verify_connection: check the certificate.
+        name: new name.
+        about: text of up to 4096 bytes.
+        tags: up to 32 tags of up to 64 bytes, which are like names.
+
+    Returns:
+        `{"about", "created_at", "name", "owner_id", "project_id", "tags", "uuid", "visibility"}`
+
+    Raises:
+        BadRequestException: nothing is to be changed, or a value breaks a rule.
+        NotFoundException: there is no such dataset that this user may change.
+    """
+    labels = {"name": name, "about": about, "tags": tags}
+    body = {"uuid": dataset_uuid, **{label: value for label, value in labels.items() if value is not None}}
+    return _calls.put(token, address, "/dataset/labels", verify_connection, **body)
 
 
 def set_visibility(

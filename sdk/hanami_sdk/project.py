@@ -20,7 +20,7 @@ def create_project(
         token: token of an administrator.
         address: address of the server.
         project_id: id, 4 to 254 letters, digits and `_`.
-        project_name: name, 4 to 254 letters, digits, `_`, `-` and blanks.
+        project_name: name, such as `my run #1`, at most 254 bytes.
         verify_connection: check the certificate.
 
     Returns:

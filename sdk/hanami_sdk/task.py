@@ -109,7 +109,15 @@ def create_request_task(
     return _calls.post(token, address, "/task/request", verify_connection, **body, time_length=timeLength)
 
 
-def get_task(token: str, address: str, task_uuid: str, cluster_uuid: str, verify_connection: bool = True) -> bytes:
+def get_task(
+    token: str,
+    address: str,
+    task_uuid: str,
+    cluster_uuid: str,
+    verify_connection: bool = True,
+    *,
+    details: bool = False,
+) -> bytes:
     """Return a task in its present state.
 
     Args:
@@ -118,6 +126,7 @@ def get_task(token: str, address: str, task_uuid: str, cluster_uuid: str, verify
         task_uuid: UUID of the task.
         cluster_uuid: UUID of its cluster.
         verify_connection: check the certificate.
+        details: whether `kind` and `datasets` are wanted, too; servers of OpenHanami do not know them.
 
     Returns:
         The task.
@@ -125,7 +134,8 @@ def get_task(token: str, address: str, task_uuid: str, cluster_uuid: str, verify
     Raises:
         NotFoundException: there is no such task or cluster for this user.
     """
-    return _calls.get(token, address, "/task", verify_connection, uuid=task_uuid, cluster_uuid=cluster_uuid)
+    query = {"uuid": task_uuid, "cluster_uuid": cluster_uuid}
+    return _calls.get_in_detail(token, address, "/task", verify_connection, details, **query)
 
 
 def get_task_metrics(token: str, address: str, task_uuid: str, verify_connection: bool = True) -> bytes:
@@ -147,14 +157,18 @@ def get_task_metrics(token: str, address: str, task_uuid: str, verify_connection
     return _calls.get(token, address, "/task/metrics", verify_connection, uuid=task_uuid)
 
 
-def list_tasks(token: str, address: str, cluster_uuid: str, verify_connection: bool = True) -> bytes:
-    """List the tasks of a cluster.
+def list_tasks(
+    token: str, address: str, cluster_uuid: str, verify_connection: bool = True, *, details: bool = False
+) -> bytes:
+    """List the tasks of a cluster, oldest first.
 
     Args:
         token: token.
         address: address of the server.
         cluster_uuid: UUID of the cluster.
         verify_connection: check the certificate.
+        details: whether the columns name, kind, dataset (the names of those that the task reads, separated by commas)
+            and error are wanted, too; servers of OpenHanami do not know them.
 
     Returns:
         `{"header", "body"}` with the columns uuid, state, percentage (0.0 to 1.0), queued, start, end, all text.
@@ -162,7 +176,7 @@ def list_tasks(token: str, address: str, cluster_uuid: str, verify_connection: b
     Raises:
         NotFoundException: there is no such cluster for this user.
     """
-    return _calls.get(token, address, "/task/all", verify_connection, cluster_uuid=cluster_uuid)
+    return _calls.get_in_detail(token, address, "/task/all", verify_connection, details, cluster_uuid=cluster_uuid)
 
 
 def delete_task(token: str, address: str, task_uuid: str, cluster_uuid: str, verify_connection: bool = True) -> bytes:

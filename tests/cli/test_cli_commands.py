@@ -107,19 +107,19 @@ SINGLE = [
     ("project get proj", ("GET", "/project", {"id": "proj"}, None), PROJECT, "ID NAME CREATOR_ID CREATED_AT"),
     (
         f"checkpoint get {UUID}",
-        ("GET", "/checkpoint", {"uuid": UUID}, None),
+        ("GET", "/checkpoint", {"uuid": UUID, "details": "true"}, None),
         OWNED,
         OWNED_TITLES,
     ),
     (
         f"cluster get {UUID}",
-        ("GET", "/cluster", {"uuid": UUID}, None),
+        ("GET", "/cluster", {"uuid": UUID, "details": "true"}, None),
         {**OWNED, "number_of_blocks": 3, "number_of_sections": 12},
         "UUID NAME VISIBILITY OWNER_ID NUMBER_OF_BLOCKS NUMBER_OF_SECTIONS PROJECT_ID CREATED_AT",
     ),
     (
         f"cluster get {UUID}",
-        ("GET", "/cluster", {"uuid": UUID}, None),
+        ("GET", "/cluster", {"uuid": UUID, "details": "true"}, None),
         {**OWNED, "number_of_blocks": 3, "number_of_sections": 12, "host": "cpu0", "cycles": 4, "metrics": METRICS},
         "UUID NAME VISIBILITY OWNER_ID NUMBER_OF_BLOCKS NUMBER_OF_SECTIONS PROJECT_ID CREATED_AT HOST CYCLES LOSS",
     ),
@@ -142,16 +142,34 @@ SINGLE = [
         "UUID NAME NEW_STATE",
     ),
     (
+        f"checkpoint label {UUID} --rename new --tags best,worst --about digits",
+        ("PUT", "/checkpoint/labels", {}, {"uuid": UUID, "name": "new", "about": "digits", "tags": ["best", "worst"]}),
+        {**OWNED, "about": "digits", "tags": ["best", "worst"]},
+        OWNED_TITLES + " ABOUT TAGS",
+    ),
+    (
         f"checkpoint visibility {UUID} shared",
         ("PUT", "/checkpoint/visibility", {}, {"uuid": UUID, "visibility": "shared"}),
         OWNED,
         OWNED_TITLES,
     ),
     (
+        f"cluster label {UUID} --rename new --tags best,worst --about digits",
+        ("PUT", "/cluster/labels", {}, {"uuid": UUID, "name": "new", "about": "digits", "tags": ["best", "worst"]}),
+        {**OWNED, "about": "digits", "tags": ["best", "worst"]},
+        OWNED_TITLES + " ABOUT TAGS",
+    ),
+    (
         f"cluster visibility {UUID} shared",
         ("PUT", "/cluster/visibility", {}, {"uuid": UUID, "visibility": "shared"}),
         OWNED,
         OWNED_TITLES,
+    ),
+    (
+        f"dataset label {UUID} --rename new --tags best,worst --about digits",
+        ("PUT", "/dataset/labels", {}, {"uuid": UUID, "name": "new", "about": "digits", "tags": ["best", "worst"]}),
+        {**OWNED, "about": "digits", "tags": ["best", "worst"]},
+        OWNED_TITLES + " ABOUT TAGS",
     ),
     (
         f"dataset visibility {UUID} shared",
@@ -167,7 +185,7 @@ SINGLE = [
     ),
     (
         f"dataset get {UUID}",
-        ("GET", "/dataset", {"uuid": UUID}, None),
+        ("GET", "/dataset", {"uuid": UUID, "details": "true"}, None),
         DATASET,
         "UUID NAME VERSION NUMBER_OF_COLUMNS NUMBER_OF_ROWS DESCRIPTION VISIBILITY OWNER_ID PROJECT_ID CREATED_AT",
     ),
@@ -274,25 +292,49 @@ SINGLE = [
     ),
     (
         f"task get {OTHER} -c {UUID}",
-        ("GET", "/task", {"uuid": OTHER, "cluster_uuid": UUID}, None),
+        ("GET", "/task", {"uuid": OTHER, "cluster_uuid": UUID, "details": "true"}, None),
         TASK,
         TASK_TITLES,
+    ),
+    (
+        f"task get {OTHER} -c {UUID}",
+        ("GET", "/task", {"uuid": OTHER, "cluster_uuid": UUID, "details": "true"}, None),
+        {**TASK, "kind": "train", "datasets": [{"uuid": D1, "name": "digits"}], "error": "why", "attempts": 2},
+        TASK_TITLES + " NAME KIND DATASETS ATTEMPTS ERROR",
     ),
 ]
 
 LISTS = [
     ("user list", "/user/all", {}, USER, USER_TITLES),
     ("project list", "/project/all", {}, PROJECT, "ID NAME CREATOR_ID CREATED_AT"),
-    ("checkpoint list", "/checkpoint/all", {}, OWNED, OWNED_TITLES),
-    ("cluster list", "/cluster/all", {}, OWNED, OWNED_TITLES),
-    ("dataset list", "/dataset/all", {}, OWNED, OWNED_TITLES),
+    (
+        "checkpoint list",
+        "/checkpoint/all",
+        {"details": "true"},
+        {**OWNED, "size": 5, "cluster": "reader", "task": "lesson", "cycles": 7},
+        OWNED_TITLES + " SIZE CLUSTER TASK CYCLES",
+    ),
+    ("cluster list", "/cluster/all", {"details": "true"}, {**OWNED, "cycles": 7}, OWNED_TITLES + " CYCLES"),
+    ("cluster list --tag best", "/cluster/all", {"details": "true", "tag": "best"}, OWNED, OWNED_TITLES),
+    ("dataset list", "/dataset/all", {"details": "true"}, {**OWNED, "rows": 7}, OWNED_TITLES + " ROWS"),
     ("host list", "/host/all", {}, {"uuid": UUID, "type": "cpu"}, "UUID TYPE"),
     (
         f"task list -c {UUID}",
         "/task/all",
-        {"cluster_uuid": UUID},
-        {"uuid": OTHER, "state": "active", "percentage": "0.500000", "queued": "-", "start": "-", "end": "-"},
-        "UUID STATE PERCENTAGE QUEUED START END",
+        {"cluster_uuid": UUID, "details": "true"},
+        {
+            "uuid": OTHER,
+            "state": "failed",
+            "percentage": "0.500000",
+            "queued": "-",
+            "start": "-",
+            "end": "-",
+            "name": "lesson",
+            "kind": "train",
+            "dataset": "digits",
+            "error": "why",
+        },
+        "UUID STATE PERCENTAGE QUEUED START END NAME KIND DATASET ERROR",
     ),
 ]
 
@@ -344,6 +386,27 @@ def test_delete(noun, name, path, query, form, api, run):
     outcome = run(noun, "delete", name, *cluster, *form)
     assert (outcome.code, outcome.out, outcome.err) == (0, f"successfully deleted {noun} '{name}'\n", "")
     assert api.asked(path) == [("DELETE", query, None)]
+
+
+def test_what_made_a_cluster(api, run):
+    datasets = [{"uuid": D1, "name": "pictures"}, {"uuid": D2, "name": "labels"}]
+    more = {"state": "finished", "rows": 5, "ended_at": "2026-11-21 19:51:42", "datasets": datasets}
+    trainings = [{"number": 1, "name": "lesson #1", **more}, {"number": 2, "name": "more", **more, "state": "aborted"}]
+    template = "version: 1\nhexagons:\n    1,1,1\n    2,1,1\n"
+    answer = {**OWNED, "version": 3, "stored_at": "-", "number_of_trainings": 2, "trainings": trainings}
+    api.answer("GET", "/cluster", {**answer, "template": template})
+    lines = run("cluster", "get", UUID).out.splitlines()
+    shown = [line.strip("|").partition("|")[2].rstrip() for line in lines[-7:-1]]
+    assert shown == [
+        " 1. lesson #1: 5 rows of pictures, labels, 2026-11-21 19:51:42",
+        " 2. more aborted: 5 rows of pictures, labels, 2026-11-21 19:51:42",
+        " version: 1",
+        " hexagons:",
+        "     1,1,1",
+        "     2,1,1",
+    ]
+    api.answer("GET", "/checkpoint", {**OWNED, "size": 5, "metrics": METRICS, "trainings": trainings[:1]})
+    assert "| 1. lesson #1: 5 rows of pictures, labels" in run("checkpoint", "get", UUID).out
 
 
 def test_a_table_of_the_manual(api, run):

@@ -13,19 +13,22 @@ LISTS = ("/cluster/all", "/dataset/all", "/checkpoint/all")
 
 # command line with %s for each thing; method, path, and the fields with UUIDs of what it asks at last
 COMMANDS = [
-    ("cluster get %s", "GET", "/cluster", {"uuid": U[1]}),
+    ("cluster get %s", "GET", "/cluster", {"uuid": U[1], "details": "true"}),
     ("cluster delete %s", "DELETE", "/cluster", {"uuid": U[1]}),
     ("cluster save %s -n point", "POST", "/cluster/save", {"cluster_uuid": U[1], "name": "point"}),
     ("cluster restore %s -c %s", "POST", "/cluster/load", {"cluster_uuid": U[1], "checkpoint_uuid": U[2]}),
     ("cluster mode %s TASK", "PUT", "/cluster/set_mode", {"uuid": U[1], "new_state": "TASK"}),
     ("cluster predict %s -v in=1,2", "POST", "/cluster/predict", {"uuid": U[1], "inputs": {"in": [[1.0, 2.0]]}}),
     (f"cluster switch-host %s {U[3]}", "PUT", "/cluster/switch_host", {"cluster_uuid": U[1], "host_uuid": U[3]}),
+    ("checkpoint label %s --rename new", "PUT", "/checkpoint/labels", {"uuid": U[1], "name": "new"}),
     ("checkpoint visibility %s shared", "PUT", "/checkpoint/visibility", {"uuid": U[1], "visibility": "shared"}),
+    ("cluster label %s --rename new", "PUT", "/cluster/labels", {"uuid": U[1], "name": "new"}),
     ("cluster visibility %s shared", "PUT", "/cluster/visibility", {"uuid": U[1], "visibility": "shared"}),
+    ("dataset label %s --rename new", "PUT", "/dataset/labels", {"uuid": U[1], "name": "new"}),
     ("dataset visibility %s shared", "PUT", "/dataset/visibility", {"uuid": U[1], "visibility": "shared"}),
-    ("checkpoint get %s", "GET", "/checkpoint", {"uuid": U[1]}),
+    ("checkpoint get %s", "GET", "/checkpoint", {"uuid": U[1], "details": "true"}),
     ("checkpoint delete %s", "DELETE", "/checkpoint", {"uuid": U[1]}),
-    ("dataset get %s", "GET", "/dataset", {"uuid": U[1]}),
+    ("dataset get %s", "GET", "/dataset", {"uuid": U[1], "details": "true"}),
     ("dataset delete %s", "DELETE", "/dataset", {"uuid": U[1]}),
     (
         "dataset check %s -r %s",
@@ -45,9 +48,9 @@ COMMANDS = [
         "/dataset/content",
         {"uuid": U[1], "column_name": "x", "row_offset": "0", "number_of_rows": "1"},
     ),
-    (f"task get {U[3]} -c %s", "GET", "/task", {"uuid": U[3], "cluster_uuid": U[1]}),
+    (f"task get {U[3]} -c %s", "GET", "/task", {"uuid": U[3], "cluster_uuid": U[1], "details": "true"}),
     (f"task delete {U[3]} -c %s", "DELETE", "/task", {"uuid": U[3], "cluster_uuid": U[1]}),
-    ("task list -c %s", "GET", "/task/all", {"cluster_uuid": U[1]}),
+    ("task list -c %s", "GET", "/task/all", {"cluster_uuid": U[1], "details": "true"}),
 ]
 
 

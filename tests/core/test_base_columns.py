@@ -229,6 +229,6 @@ def test_every_change_of_the_base_models_has_a_step() -> None:
         "project_id": ("CharField", False),
         "owner_id": ("CharField", False),
         "visibility": ("CharField", False),
-        "name": ("CharField", False),
+        "name": ("NameField", False),
     }
     assert [step.name for step in migrations.BASE_STEPS] == ["0001_times_are_numbers"]

@@ -133,6 +133,7 @@ class TestDatasets(NativeRoutes):
             "GET /dataset/content": {"uuid": uuid, "column_name": "a", "row_offset": 1, "number_of_rows": 1},
             "GET /dataset/check": {"uuid": uuid, "reference_uuid": uuid},
             "GET /dataset/file": {"uuid": uuid, "format": "csv"},
+            "PUT /dataset/labels": {"uuid": uuid, "name": "renamed", "tags": ["best"], "about": "digits"},
             "PUT /dataset/visibility": {"uuid": uuid, "visibility": "public"},
             "POST /dataset/upload/csv": {"name": "more", "input_data_size": 5},
             "POST /dataset/upload/mnist": {"name": "more", **sizes},
@@ -153,6 +154,7 @@ class TestClusters(NativeRoutes):
             "GET /cluster": {"uuid": uuid},
             "GET /cluster/all": {"limit": 1},
             "PUT /cluster/set_mode": {"uuid": uuid, "new_state": "TASK"},
+            "PUT /cluster/labels": {"uuid": uuid, "name": "renamed", "tags": ["best"], "about": "digits"},
             "PUT /cluster/visibility": {"uuid": uuid, "visibility": "shared"},
             "DELETE /cluster": {"uuid": uuid},
         }
@@ -233,6 +235,7 @@ class TestCheckpoints(NativeRoutes):
             "POST /cluster/load": {"cluster_uuid": cluster, "checkpoint_uuid": saved},
             "GET /checkpoint": {"uuid": saved},
             "GET /checkpoint/all": {"limit": 1},
+            "PUT /checkpoint/labels": {"uuid": saved, "name": "renamed", "tags": ["best"], "about": "digits"},
             "PUT /checkpoint/visibility": {"uuid": saved, "visibility": "public"},
             "DELETE /checkpoint": {"uuid": saved},
         }

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hanami_core.compute.rules import declarations
 from hanami_core.dialects import TemplateDialect
 from hanami_core.errors import TemplateError
-from hanami_core.network import Axon, Input, Output, Position, Settings, Template, Topology
+from hanami_core.network import Axon, Input, Output, Position, Settings, Template, Topology, in_a_line
 from hanami_core.network.bits import members
 from hanami_core.network.template import COMMON_SETTINGS
 from hanami_core.network.topology import NONE
@@ -358,8 +358,20 @@ def test_a_written_template_is_read_again(template: Template, blank: str) -> Non
     event(f"connected: {connected(template)}")
     if connected(template):
         assert parse(text) == template
+        shown = HexagonDialect().write(template)
+        assert shown is not None
+        assert parse(shown) == template
     else:
         assert re.search("has no neighbour|can not be reached", refusal(text))
+
+
+@pytest.mark.parametrize("name", ["my input", "größe", "match", "a:b"])
+def test_what_the_language_has_no_words_for_is_not_written(name: str) -> None:
+    assert HexagonDialect().write(in_a_line([name], ["out"])) is None
+    plain = in_a_line(["in"], ["out"])
+    assert HexagonDialect().write(plain) is not None
+    sized = msgspec.structs.replace(plain, inputs=(msgspec.structs.replace(plain.inputs[0], size=3),))
+    assert HexagonDialect().write(sized) is None
 
 
 WORDS = st.sampled_from(

@@ -14,11 +14,13 @@ from xml.etree import ElementTree
 import pytest
 
 from hanami_sdk import (
+    BadRequestException,
     Checkpoint,
     Client,
     Cluster,
     Column,
     Comparison,
+    ConflictException,
     Dataset,
     HanamiException,
     Host,
@@ -151,7 +153,7 @@ def test_checkpoints(server: FakeServer, client: Client) -> None:
     assert point == Checkpoint("u", "thing", "asdf", "admin", "private", "2026-11-21 19:51:42")
     assert [request.path.removeprefix(API) for request in server.requests] == ["/cluster/save", "/task", "/checkpoint"]
     assert server.requests[0].body == {"name": "thing", "cluster_uuid": "c"}
-    assert server.requests[1].query == {"uuid": "u", "cluster_uuid": "c"}
+    assert server.requests[1].query == {"uuid": "u", "cluster_uuid": "c", "details": "true"}
     server.on("GET", "/checkpoint/all", THINGS)
     assert client.checkpoints() == [point]
     server.on("POST", "/cluster/load", {"uuid": "t"})
@@ -260,6 +262,58 @@ def test_waiting_has_an_end(server: FakeServer, client: Client) -> None:
         client.wait(Task("t", "c", "queued"))
 
 
+def test_what_made_a_cluster_and_a_checkpoint(server: FakeServer, client: Client) -> None:
+    lesson = {"number": 1, "task_uuid": "t", "name": "lesson", "state": "finished", "rows": 5, "ended_at": "2026"}
+    made = {"number_of_trainings": 1, "trainings": [{**lesson, "datasets": [{"uuid": "d", "name": "digits"}]}]}
+    server.on("GET", "/cluster", {**THING, **made, "template": "version: 1", "version": 2, "stored_at": "-"})
+    cluster = client.cluster("c", before=7)
+    assert server.requests[-1].query == {"uuid": "c", "details": "true", "before": "7"}
+    assert (cluster.template, cluster.version, cluster.stored_at) == ("version: 1", 2, None)
+    assert cluster.trainings[0].datasets == (("d", "digits"),)
+    server.on("GET", "/checkpoint", {**THING, **made, "size": 9, "cluster_name": "net", "task_name": "lesson"})
+    point = client.checkpoint("p")
+    assert (point.size, point.cluster_name, point.task_name) == (9, "net", "lesson")
+    assert point.trainings == cluster.trainings
+    header = ["created_at", "uuid", "name", "size", "cluster", "task"]
+    server.on("GET", "/checkpoint/all", {"header": header, "body": [["2026", "p", "kept", 9, "net", "lesson"]]})
+    assert (client.checkpoints()[0].cluster_name, client.checkpoints()[0].task_name) == ("net", "lesson")
+
+
+def test_things_are_found_by_their_names(server: FakeServer, client: Client) -> None:
+    header = ["created_at", "uuid", "name"]
+    body = [["2026", "a", "net"], ["2026", "b", "Größe"], ["2026", "c", "net"]]
+    for noun in ("cluster", "dataset", "checkpoint"):
+        server.on("GET", f"/{noun}/all", {"header": header, "body": body})
+        server.on("GET", f"/{noun}", THING)
+        find = getattr(client, f"find_{noun}")
+        assert find("Gro\u0308ße").name == "thing"
+        assert server.requests[-1].query["uuid"] == "b"
+        with pytest.raises(ConflictException, match="use the UUID: a, c"):
+            find("net")
+        with pytest.raises(NotFoundException, match=f"there is no {noun} 'other'"):
+            find("other")
+
+
+def test_a_cluster_is_created_only_if_it_is_not_there(server: FakeServer, client: Client) -> None:
+    server.on("GET", "/cluster/all", {"header": ["uuid", "name"], "body": [["b", "there"]]})
+    server.on("GET", "/cluster", THING)
+    server.on("POST", "/cluster", THING)
+    client.get_or_create_cluster("there")
+    assert "POST" not in [request.method for request in server.requests]
+    client.get_or_create_cluster("new", "version: 1")
+    assert [request.method for request in server.requests][-3:] == ["GET", "POST", "GET"]
+
+
+def test_servers_of_openhanami_are_asked_without_details(server: FakeServer, client: Client) -> None:
+    refusal = "Validation failed, because item 'details' is not in the list of allowed keys"
+    server.on("GET", "/cluster", refusal, status=400)
+    with pytest.raises(BadRequestException):
+        client.cluster("c")
+    server.on("GET", "/cluster", THING)
+    client.cluster("c")
+    assert [request.query.get("details") for request in server.requests] == ["true", None, None]
+
+
 def test_tasks(server: FakeServer, client: Client) -> None:
     header = ["uuid", "state", "percentage", "queued", "start", "end"]
     server.on("GET", "/task/all", {"header": header, "body": [["t", "active", "0.250000", "2026", "2027", "-"]]})
@@ -271,7 +325,8 @@ def test_tasks(server: FakeServer, client: Client) -> None:
     client.task("t", Cluster("c", "net"))
     client.delete_task(task)
     client.delete_task("t", "c")
-    assert [request.query for request in server.requests[1:]] == [{"uuid": "t", "cluster_uuid": "c"}] * 4
+    named = {"uuid": "t", "cluster_uuid": "c"}
+    assert [request.query for request in server.requests[1:]] == [named | {"details": "true"}] * 2 + [named] * 2
     with pytest.raises(TypeError, match="cluster"):
         client.task("t")
 

@@ -446,6 +446,7 @@ def test_every_function_is_tested() -> None:
         direct_io.flush,
         *(module.set_visibility for module in (checkpoint, cluster, dataset)),
     }
+    new |= {module.set_labels for module in (checkpoint, cluster, dataset)}
     assert public == set(SIGNATURES) | new
 
 

@@ -95,6 +95,12 @@ def nothing(download: Callable[..., object], *what: str) -> None:
         download(*what, f"{directory}/file")
 
 
+def missing(find: Callable[[str], object]) -> None:
+    """Look for a name that nothing has."""
+    with pytest.raises(NotFoundException):
+        find("nothing")
+
+
 def rest_of_dataset(client: Client) -> None:
     """Go on with a download that broke off after seven bytes."""
     with pytest.raises(NotFoundException):
@@ -111,11 +117,11 @@ CALLS: dict[str, Callable[[Client], Any]] = {
     "audit_log": lambda client: client.audit_log(1, "ada_"),
     "change_passphrase": lambda client: (client.change_passphrase("x"), client.change_passphrase("x", "ada_")),
     "check": lambda client: client.check("t", "d"),
-    "checkpoint": lambda client: client.checkpoint("p"),
-    "checkpoints": lambda client: client.checkpoints(),
+    "checkpoint": lambda client: client.checkpoint("p", before=5),
+    "checkpoints": lambda client: client.checkpoints(tag="best"),
     "close": lambda client: client.close(),
-    "cluster": lambda client: client.cluster("c"),
-    "clusters": lambda client: client.clusters(),
+    "cluster": lambda client: client.cluster("c", before=5),
+    "clusters": lambda client: client.clusters(tag="best"),
     "compare": lambda client: client.compare("t", "d", column="x", reference_column="y"),
     "context": lambda client: client.context(),
     "create_cluster": lambda client: client.create_cluster("net", "version: 1"),
@@ -123,7 +129,7 @@ CALLS: dict[str, Callable[[Client], Any]] = {
     "create_user": lambda client: client.create_user("ada_", "Ada", "x", is_admin=True),
     "dataset": lambda client: client.dataset("d"),
     "dataset_content": lambda client: client.dataset_content("d", "x", 2, 3),
-    "datasets": lambda client: client.datasets(),
+    "datasets": lambda client: client.datasets(tag="best"),
     "delete": lambda client: None,
     "delete_checkpoint": lambda client: client.delete_checkpoint("p"),
     "delete_cluster": lambda client: client.delete_cluster("c"),
@@ -136,10 +142,17 @@ CALLS: dict[str, Callable[[Client], Any]] = {
     "direct": lambda client: client.direct("c").__enter__(),
     "error_log": lambda client: client.error_log(1, "ada_"),
     "export": lambda client: nothing(client.export, "p", "onnx"),
+    "find_checkpoint": lambda client: missing(client.find_checkpoint),
+    "find_cluster": lambda client: missing(client.find_cluster),
+    "find_dataset": lambda client: missing(client.find_dataset),
+    "get_or_create_cluster": lambda client: client.get_or_create_cluster("net", "version: 1"),
     "get": lambda client: None,
     "history": lambda client: client.history("t"),
     "hosts": lambda client: client.hosts(),
     "identity": lambda client: client.identity(),
+    "label_checkpoint": lambda client: client.label_checkpoint("p", name="new", about="x", tags=["a"]),
+    "label_cluster": lambda client: client.label_cluster("c", name="new", about="x", tags=["a"]),
+    "label_dataset": lambda client: client.label_dataset("d", name="new", about="x", tags=["a"]),
     "login": lambda client: client.login(),
     "may_call": lambda client: client.may_call("PUT", "/token"),
     "memberships": lambda client: client.memberships("ada_"),

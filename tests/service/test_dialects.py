@@ -109,12 +109,13 @@ def test_a_network_is_made_trained_asked_and_saved(walk: tuple[Wire, Dialect], d
 
     task = ok(wire.body("POST", "task/train", {"name": "trained task", "cluster_uuid": uuid} | dialect.train))
     finished(wire, task, uuid)
+    first = task["uuid"]
     task = ok(wire.body("POST", "task/request", {"name": "asked task", "cluster_uuid": uuid} | dialect.request))
     finished(wire, task, uuid)
     rows = ok(wire.query("GET", "task/all", cluster_uuid=uuid))
     assert rows["header"] == ["uuid", "state", "percentage", "queued", "start", "end"]
     assert [row[1:3] for row in rows["body"]] == [["finished", "1.000000"]] * 2
-    assert [row[0] for row in rows["body"]] == sorted(row[0] for row in rows["body"])
+    assert [row[0] for row in rows["body"]] == [first, task["uuid"]]
     shown = ok(wire.query("GET", "cluster", uuid=uuid))
     assert shown["number_of_blocks"] > 0 < shown["number_of_sections"]
 

@@ -10,6 +10,8 @@ from functools import partial
 from hanami_cli.arguments import COMMON_OPTIONS, Arguments
 from hanami_cli.connection import Connection
 from hanami_cli.files import check_readable
+from hanami_cli.labels import LABELS, labels_of, shown_labels
+from hanami_cli.lineage import lessons
 from hanami_cli.names import uuid_of
 from hanami_cli.nouns import run_noun
 from hanami_cli.progress import progress
@@ -23,8 +25,9 @@ Checkpoints are saved states of clusters. `hanamictl cluster save` makes one, `c
 
 Usage:
     hanamictl checkpoint get CHECKPOINT [options]
-    hanamictl checkpoint list [options]
+    hanamictl checkpoint list [--tag TAG] [options]
     hanamictl checkpoint delete CHECKPOINT [options]
+    hanamictl checkpoint label CHECKPOINT [--rename NAME] [--about TEXT] [--tags TAGS] [options]
     hanamictl checkpoint visibility CHECKPOINT VISIBILITY [options]
     hanamictl checkpoint download CHECKPOINT PATH [options]
     hanamictl checkpoint upload PATH NAME [options]
@@ -34,6 +37,12 @@ FORMAT is onnx, numpy (a zip file with a module of Python), or another that the 
 PATH is a local file. What was downloaded is uploaded to any server; a download that was broken off goes on.
 CHECKPOINT is a UUID, or a name that only one checkpoint has.
 VISIBILITY is private (only the owner and admins see it), shared (all in its project) or public (everybody).
+
+Options:
+    --tag TAG                                 only those with this tag
+    --rename NAME                             new name
+    --about TEXT                              text for people that tells what it is about
+    --tags TAGS                               all its tags, parted by commas; an empty text for none
 {COMMON_OPTIONS}
 Examples:
     hanamictl checkpoint list
@@ -43,6 +52,19 @@ Examples:
 """
 
 FIELDS = ("uuid", "name", "visibility", "owner_id", "project_id", "created_at")
+FIELDS_OF_ORIGIN = (
+    "size",
+    "cluster_uuid",
+    "cluster_name",
+    "task_uuid",
+    "task_name",
+    "cycles",
+    "metrics",
+    "number_of_trainings",
+    "trainings",
+    *LABELS,
+)
+COLUMNS = (*FIELDS, "size", "cluster", "task", "cycles", *LABELS)
 
 
 def run(argv: list[str]) -> int:
@@ -51,6 +73,7 @@ def run(argv: list[str]) -> int:
         "get": _get,
         "list": _list,
         "delete": _delete,
+        "label": _label,
         "visibility": _visibility,
         "download": _download,
         "upload": _upload,
@@ -61,17 +84,27 @@ def run(argv: list[str]) -> int:
 
 def _get(connection: Connection, arguments: Arguments) -> View:
     uuid = uuid_of(connection, "checkpoint", arguments.text("CHECKPOINT"))
-    return Record(connection.ask(checkpoint.get_checkpoint, uuid), FIELDS)
+    answer = connection.ask(partial(checkpoint.get_checkpoint, details=True), uuid)
+    origin = [field for field in FIELDS_OF_ORIGIN if field in answer]
+    return Record(answer, (*FIELDS, *origin), {**shown_labels(answer), "trainings": lessons(answer)})
 
 
-def _list(connection: Connection, _: Arguments) -> View:
-    return Listing.from_answer(connection.ask(checkpoint.list_checkpoints), FIELDS)
+def _list(connection: Connection, arguments: Arguments) -> View:
+    find = partial(checkpoint.list_checkpoints, details=True, tag=arguments.optional("--tag") or "")
+    return Listing.from_answer(connection.ask(find), COLUMNS)
 
 
 def _delete(connection: Connection, arguments: Arguments) -> View:
     given = arguments.text("CHECKPOINT")
     connection.call(checkpoint.delete_checkpoint, uuid_of(connection, "checkpoint", given))
     return Message(f"successfully deleted checkpoint '{given}'")
+
+
+def _label(connection: Connection, arguments: Arguments) -> View:
+    uuid = uuid_of(connection, "checkpoint", arguments.text("CHECKPOINT"))
+    change = partial(checkpoint.set_labels, **labels_of(arguments))
+    answer = connection.ask(change, uuid)
+    return Record(answer, (*FIELDS, *LABELS), shown_labels(answer))
 
 
 def _visibility(connection: Connection, arguments: Arguments) -> View:

@@ -6,15 +6,18 @@ Owns the commands for clusters. Must not know the wire, which is the SDK's, nor 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from hanami_cli.arguments import COMMON_OPTIONS, Arguments
 from hanami_cli.connection import Connection, as_object
 from hanami_cli.errors import UsageError
 from hanami_cli.files import read_text
+from hanami_cli.labels import LABELS, labels_of, shown_labels
+from hanami_cli.lineage import lessons
 from hanami_cli.names import uuid_of
 from hanami_cli.nouns import run_noun
-from hanami_cli.text import one_line
+from hanami_cli.text import Verbatim, one_line
 from hanami_cli.views import Content, Listing, Message, Record, View
 from hanami_cli.waiting import wait_for_task
 from hanami_sdk import cluster
@@ -27,12 +30,13 @@ Clusters are growing networks, made from a template or, without one, by their fi
 Usage:
     hanamictl cluster create NAME [-t PATH] [options]
     hanamictl cluster get CLUSTER [options]
-    hanamictl cluster list [options]
+    hanamictl cluster list [--tag TAG] [options]
     hanamictl cluster delete CLUSTER [options]
     hanamictl cluster save CLUSTER -n NAME [--wait] [options]
     hanamictl cluster restore CLUSTER -c CHECKPOINT [--wait] [options]
     hanamictl cluster mode CLUSTER MODE [options]
     hanamictl cluster switch-host CLUSTER HOST_UUID [options]
+    hanamictl cluster label CLUSTER [--rename NAME] [--about TEXT] [--tags TAGS] [options]
     hanamictl cluster visibility CLUSTER VISIBILITY [options]
     hanamictl cluster predict CLUSTER (-v VALUES)... [options]
     hanamictl cluster direct CLUSTER (-v VALUES)... [options]
@@ -51,6 +55,10 @@ Options:
     -c CHECKPOINT, --checkpoint CHECKPOINT    checkpoint to load
     -v VALUES, --values VALUES                what goes into an input; repeat it for several inputs
     --wait                                    wait until it is done, after the tasks before it
+    --tag TAG                                 only those with this tag
+    --rename NAME                             new name
+    --about TEXT                              text for people that tells what it is about
+    --tags TAGS                               all its tags, parted by commas; an empty text for none
 {COMMON_OPTIONS}
 Examples:
     hanamictl cluster create -t ./digits.template digits
@@ -63,6 +71,8 @@ Examples:
 FIELDS = ("uuid", "name", "visibility", "owner_id", "project_id", "created_at")
 FIELDS_WITH_SIZE = (*FIELDS[:4], "number_of_blocks", "number_of_sections", *FIELDS[4:])
 FIELDS_OF_GROWTH = ("host", "mode", "cycles", "seed")
+FIELDS_OF_ORIGIN = ("version", "stored_at", "number_of_trainings", "trainings", "template", *LABELS)
+COLUMNS = (*FIELDS, "cycles", *LABELS)
 MODES = ("TASK", "DIRECT")
 
 
@@ -77,6 +87,7 @@ def run(argv: list[str]) -> int:
         "restore": _restore,
         "mode": _mode,
         "switch-host": _switch_host,
+        "label": _label,
         "visibility": _visibility,
         "predict": _predict,
         "direct": _direct,
@@ -91,12 +102,18 @@ def _create(connection: Connection, arguments: Arguments) -> View:
 
 
 def _get(connection: Connection, arguments: Arguments) -> View:
-    answer = connection.ask(cluster.get_cluster, _cluster(connection, arguments))
+    answer = connection.ask(partial(cluster.get_cluster, details=True), _cluster(connection, arguments))
     # A server of OpenHanami does not tell them. Which metrics there are is the affair of the cluster's rules.
     growth = [field for field in FIELDS_OF_GROWTH if field in answer]
     metrics = {name: value for name, value in _metrics(answer).items() if f"number_of_{name}" not in answer}
     growth += [name for name in metrics if name not in answer]
-    return Record(answer, (*FIELDS_WITH_SIZE, *growth), {**metrics, **answer})
+    origin = [field for field in FIELDS_OF_ORIGIN if field in answer]
+    shown = {
+        **shown_labels(answer),
+        "trainings": lessons(answer),
+        "template": Verbatim.of((answer.get("template") or "").splitlines()),
+    }
+    return Record(answer, (*FIELDS_WITH_SIZE, *growth, *origin), {**metrics, **shown})
 
 
 def _metrics(answer: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -104,8 +121,9 @@ def _metrics(answer: Mapping[str, Any]) -> Mapping[str, Any]:
     return metrics if isinstance(metrics, dict) else {}
 
 
-def _list(connection: Connection, _: Arguments) -> View:
-    return Listing.from_answer(connection.ask(cluster.list_clusters), FIELDS)
+def _list(connection: Connection, arguments: Arguments) -> View:
+    find = partial(cluster.list_clusters, details=True, tag=arguments.optional("--tag") or "")
+    return Listing.from_answer(connection.ask(find), COLUMNS)
 
 
 def _delete(connection: Connection, arguments: Arguments) -> View:
@@ -150,6 +168,13 @@ def _mode(connection: Connection, arguments: Arguments) -> View:
 def _switch_host(connection: Connection, arguments: Arguments) -> View:
     uuids = _cluster(connection, arguments), arguments.text("HOST_UUID")
     return Record(connection.ask(cluster.switch_host, *uuids), FIELDS)
+
+
+def _label(connection: Connection, arguments: Arguments) -> View:
+    uuid = _cluster(connection, arguments)
+    change = partial(cluster.set_labels, **labels_of(arguments))
+    answer = connection.ask(change, uuid)
+    return Record(answer, (*FIELDS, *LABELS), shown_labels(answer))
 
 
 def _visibility(connection: Connection, arguments: Arguments) -> View:

@@ -15,6 +15,7 @@ from hanami_cli.comparison import ComparisonView
 from hanami_cli.connection import Connection, as_object
 from hanami_cli.errors import UsageError
 from hanami_cli.files import check_readable
+from hanami_cli.labels import LABELS, labels_of, shown_labels
 from hanami_cli.names import uuid_of
 from hanami_cli.nouns import run_noun
 from hanami_cli.progress import Report, progress
@@ -31,10 +32,11 @@ Datasets are tables of numbers with named groups of columns, made from uploaded 
 Usage:
     hanamictl dataset create FORMAT NAME -i PATH [-l PATH] [--part PART=PATH]... [options]
     hanamictl dataset get DATASET [options]
-    hanamictl dataset list [options]
+    hanamictl dataset list [--tag TAG] [options]
     hanamictl dataset delete DATASET [options]
     hanamictl dataset check DATASET -r DATASET [--unequal] [options]
     hanamictl dataset compare DATASET -r DATASET [-c COLUMN] [--right COLUMN] [--unequal] [options]
+    hanamictl dataset label DATASET [--rename NAME] [--about TEXT] [--tags TAGS] [options]
     hanamictl dataset visibility DATASET VISIBILITY [options]
     hanamictl dataset content DATASET -c COLUMN -n COUNT [-o COUNT] [options]
     hanamictl dataset download DATASET PATH [-f FORMAT] [options]
@@ -56,6 +58,10 @@ Options:
     -n COUNT, --rows COUNT                          number of rows
     -o COUNT, --offset COUNT                        number of the first row [default: 0]
     -f FORMAT, --format FORMAT                      format of the file [default: csv]
+    --tag TAG                                       only those with this tag
+    --rename NAME                                   new name
+    --about TEXT                                    text for people that tells what it is about
+    --tags TAGS                                     all its tags, parted by commas; an empty text for none
 {COMMON_OPTIONS}
 Examples:
     hanamictl dataset create mnist -i train-images-idx3-ubyte.gz -l train-labels-idx1-ubyte.gz digits
@@ -65,6 +71,7 @@ Examples:
 """
 
 LIST_FIELDS = ("uuid", "name", "visibility", "owner_id", "project_id", "created_at")
+COLUMNS = (*LIST_FIELDS, "rows", "format", *LABELS)
 FIELDS = (
     "uuid",
     "name",
@@ -89,6 +96,7 @@ def run(argv: list[str]) -> int:
         "check": _check,
         "compare": _compare,
         "content": _content,
+        "label": _label,
         "visibility": _visibility,
         "download": _download,
     }
@@ -127,16 +135,25 @@ def _upload(client: Client, form: str, name: str, parts: Mapping[str, str], repo
 
 
 def _get(connection: Connection, arguments: Arguments) -> View:
-    return Record(connection.ask(dataset.get_dataset, _dataset(connection, arguments)), FIELDS)
+    answer = connection.ask(partial(dataset.get_dataset, details=True), _dataset(connection, arguments))
+    return Record(answer, (*FIELDS, *(name for name in LABELS if name in answer)), shown_labels(answer))
 
 
-def _list(connection: Connection, _: Arguments) -> View:
-    return Listing.from_answer(connection.ask(dataset.list_datasets), LIST_FIELDS)
+def _list(connection: Connection, arguments: Arguments) -> View:
+    find = partial(dataset.list_datasets, details=True, tag=arguments.optional("--tag") or "")
+    return Listing.from_answer(connection.ask(find), COLUMNS)
 
 
 def _delete(connection: Connection, arguments: Arguments) -> View:
     connection.call(dataset.delete_dataset, _dataset(connection, arguments))
     return Message(f"successfully deleted dataset '{arguments.text('DATASET')}'")
+
+
+def _label(connection: Connection, arguments: Arguments) -> View:
+    uuid = _dataset(connection, arguments)
+    change = partial(dataset.set_labels, **labels_of(arguments))
+    answer = connection.ask(change, uuid)
+    return Record(answer, (*LIST_FIELDS, *LABELS), shown_labels(answer))
 
 
 def _visibility(connection: Connection, arguments: Arguments) -> View:

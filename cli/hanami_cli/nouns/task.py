@@ -72,9 +72,14 @@ FIELDS = (
     "queue_timestamp",
     "start_timestamp",
     "end_timestamp",
+    "name",
+    "kind",
+    "datasets",
+    "attempts",
+    "error",
 )
-WHEN_TOLD = ("attempts", "error", "epochs", "best_epoch")
-"""Fields that only tasks have with which something went wrong, and trainings with validation."""
+WHEN_TOLD = ("kind", "datasets", "attempts", "error", "epochs", "best_epoch")
+"""Fields that not every server tells, or only of tasks with which something went wrong, or of trainings with validation."""
 Links: TypeAlias = list[dict[str, str]] | dict[str, str]
 
 INPUT_KEYS = ("dataset_uuid", "dataset_column", "hexagon_name")
@@ -118,7 +123,10 @@ def _create_request(connection: Connection, arguments: Arguments) -> View:
 
 
 def _record(answer: dict[str, Any]) -> View:
-    return Record(answer, (*FIELDS, *(name for name in WHEN_TOLD if name in answer)))
+    names = ", ".join(dict.fromkeys(one["name"] for one in answer.get("datasets", ())))
+    hidden = {name for name in WHEN_TOLD if name not in answer} | (set() if "kind" in answer else {"name"})
+    told = [name for name in FIELDS if name not in hidden]
+    return Record(answer, told, {**answer, "datasets": names})
 
 
 def _create(
@@ -137,11 +145,12 @@ def _get(connection: Connection, arguments: Arguments) -> View:
     uuids = arguments.text("TASK_UUID"), _cluster(connection, arguments)
     if arguments.is_set("--wait"):
         return _record(wait_for_task(connection, *uuids))
-    return _record(connection.ask(task.get_task, *uuids))
+    return _record(connection.ask(partial(task.get_task, details=True), *uuids))
 
 
 def _list(connection: Connection, arguments: Arguments) -> View:
-    return Listing.from_answer(connection.ask(task.list_tasks, _cluster(connection, arguments)))
+    answer = connection.ask(partial(task.list_tasks, details=True), _cluster(connection, arguments))
+    return Listing.from_answer(answer)
 
 
 def _metrics(connection: Connection, arguments: Arguments) -> View:

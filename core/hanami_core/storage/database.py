@@ -20,7 +20,7 @@ from typing import Any, ClassVar, TypeVar
 import peewee
 
 from hanami_core.errors import HanamiError
-from hanami_core.ids import new_uuid
+from hanami_core.ids import new_uuid, normalised
 from hanami_core.storage.contract import Database
 
 proxy = peewee.DatabaseProxy()
@@ -44,6 +44,17 @@ class BlobField(peewee.CharField):
         """Remember what to do."""
         super().__init__(36, null=null)
         self.remedy = remedy
+
+
+class NameField(peewee.CharField):
+    """A column with what people call something. Names are stored and compared in one form of Unicode."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(256, **options)
+
+    def db_value(self, value: Any) -> Any:
+        """Return a name as it is stored."""
+        return normalised(value) if isinstance(value, str) else value
 
 
 class BaseModel(peewee.Model):
@@ -122,7 +133,7 @@ class OwnedRecord(Record):
     project_id = peewee.CharField(256, index=True)
     owner_id = peewee.CharField(256, index=True)
     visibility = peewee.CharField(10, default="private")
-    name = peewee.CharField(256)
+    name = NameField()
 
     @classmethod
     def forgettable(cls) -> peewee.Expression | None:

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar, cast
 
 import peewee
 
-from hanami_core.storage.database import BlobField, proxy
+from hanami_core.storage.database import BlobField, NameField, proxy
 
 __all__ = ["Prepared", "first", "tuples"]
 
@@ -30,6 +30,8 @@ _PLAIN: dict[type, type] = {
     peewee.DoubleField: float,
 }
 """Columns whose values reach the database as they are, and come back so."""
+_READ = {*_PLAIN, NameField}
+"""Columns whose values come back from the database as they are."""
 _HANDLED = {"_where", "_limit", "_order_by", "_returning", "_from_list", "_hash", "_cursor_wrapper", "_row_type"}
 _HANDLED |= {"model", "_join_ctx", "_is_default", "_database"}
 """Attributes of a query that `_shape` looks at, or that do not change its text."""
@@ -57,7 +59,7 @@ class _Text:
 def _text(query: Any) -> _Text:
     text, parameters = query.sql()
     columns = enumerate(query._returning)
-    return _Text(text, parameters, [(n, column.python_value) for n, column in columns if type(column) not in _PLAIN])
+    return _Text(text, parameters, [(n, column.python_value) for n, column in columns if type(column) not in _READ])
 
 
 class Prepared(Generic[Q]):

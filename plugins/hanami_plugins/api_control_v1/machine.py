@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from hanami_core.http import Call, Empty, Listing, Paging, Route, Table, paged, table
+from hanami_core.ids import USER_ID_PATTERN
 from hanami_plugins import hosts, logs, measurements
 from hanami_plugins.api_control_v1.api import for_admins, route
 
@@ -18,7 +19,7 @@ PAGE = 100
 NOBODY = ("", "None")
 """What released clients send for no user."""
 
-UserOrNobody = Annotated[str, Meta(pattern=r"^([a-zA-Z][a-zA-Z_0-9@]{3,253})?$", max_length=254)]
+UserOrNobody = Annotated[str, Meta(pattern=rf"^({USER_ID_PATTERN[1:-1]})?$", max_length=254)]
 
 
 class OfLog(msgspec.Struct, forbid_unknown_fields=True):

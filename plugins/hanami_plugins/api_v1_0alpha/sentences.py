@@ -56,9 +56,21 @@ FIELDS = {
     "field_unknown": "Validation failed, because item '{field}' is not in the list of allowed keys",
     "field_wrong_type": "Value-validation failed, because a item '{field}'  has the false type: Exprect {type}-type.",
     "fields_exclusive": "Validation failed, because only one of '{first}' and '{second}' can be set.",
+    "about_odd": "Given item '{field}' has control characters; only line ends and tabs are allowed",
+    "labels_missing": "Validation failed, because one of 'name', 'about' and 'tags' is required.",
+    "tag_odd": "Given item 'tags' has a tag that is no name of 1 to {limit} bytes, see the rule of names",
+    "tags_too_many": "Given item 'tags' has more than {limit} tags",
+    "name_odd": (
+        "Given item '{field}' is no name: letters and digits of any language, blanks inside and the signs _ - . # + @"
+        " ( ) are allowed, a letter, a digit or _ first, and it must not look like a uuid"
+    ),
     "nested_too_deeply": "Value-validation failed: nested too deeply",
     "query_invalid": "Query can not be read: {reason}",
     "query_not_utf8": "Query is not valid UTF-8",
+    "user_id_odd": (
+        "Given item '{field}' is no id of a user: ASCII letters, digits and the signs _ . @ + - are allowed,"
+        " a letter or a digit first"
+    ),
     "values_invalid": "Value-validation failed: {reason}",
 }
 

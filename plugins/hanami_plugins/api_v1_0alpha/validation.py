@@ -2,7 +2,7 @@
 
 The order is part of the interface: unknown fields, then missing ones, both in alphabetical order, then per field the
 type, the length and the pattern. Nested values are checked by msgspec. Lengths count bytes and come before patterns, so
-that no pattern meets a long text.
+that no pattern meets a long text. Names are brought into the form in which they are stored.
 """
 
 from __future__ import annotations
@@ -16,8 +16,12 @@ import msgspec
 from msgspec import inspect as inspection
 
 from hanami_core.errors import BadRequest
+from hanami_core.ids import NAME_PATTERN, USER_ID_PATTERN, normalised
 
 S = TypeVar("S", bound=msgspec.Struct)
+
+LONGEST_NAME = 1024
+"""Characters of a text that is looked at more closely."""
 
 _TYPE_NAMES: tuple[tuple[type, str, type], ...] = (
     (inspection.BoolType, "bool", bool),
@@ -27,6 +31,8 @@ _TYPE_NAMES: tuple[tuple[type, str, type], ...] = (
     (inspection.ListType, "array", list),
     (inspection.DictType, "map", dict),
 )
+_RULES = {NAME_PATTERN: "name_odd", USER_ID_PATTERN: "user_id_odd"}
+"""Codes of errors that say in words what a pattern demands."""
 
 
 def validate(struct: type[S], values: Mapping[str, Any]) -> S:
@@ -42,10 +48,11 @@ def validate(struct: type[S], values: Mapping[str, Any]) -> S:
     for name in sorted(fields):
         if name not in values and fields[name].required:
             raise BadRequest("field_missing", field=name)
+    values = {name: _in_one_form(value, fields[name].type) for name, value in values.items()}
     for name in sorted(values):
         _check(name, values[name], fields[name].type)
     try:
-        return msgspec.convert(dict(values), struct, strict=True)
+        return msgspec.convert(values, struct, strict=True)
     except msgspec.ValidationError as error:
         raise BadRequest("values_invalid", reason=str(error)) from error
 
@@ -78,6 +85,13 @@ def _expected(kind: inspection.Type) -> tuple[str, type | None]:
     return "", None
 
 
+def _in_one_form(value: Any, kind: inspection.Type) -> Any:
+    kind = _without_null(kind)
+    is_name = isinstance(kind, inspection.StrType) and kind.pattern == NAME_PATTERN
+    # A longer text is refused as it is.
+    return normalised(value) if is_name and isinstance(value, str) and len(value) <= LONGEST_NAME else value
+
+
 def _check(name: str, value: Any, kind: inspection.Type) -> None:
     if isinstance(kind, inspection.UnionType):
         if value is None and any(isinstance(member, inspection.NoneType) for member in kind.types):
@@ -103,7 +117,7 @@ def _check_text(name: str, value: str, kind: inspection.StrType) -> None:
     if kind.max_length is not None and length > kind.max_length:
         raise BadRequest("field_too_long", field=name, limit=kind.max_length)
     if kind.pattern is not None and not re.fullmatch(kind.pattern, value):
-        raise BadRequest("field_no_match", field=name, pattern=kind.pattern)
+        raise BadRequest(_RULES.get(kind.pattern, "field_no_match"), field=name, pattern=kind.pattern)
     if kind.min_length is not None and length < kind.min_length:
         raise BadRequest("field_too_short", field=name, limit=kind.min_length)
 

@@ -34,6 +34,7 @@ from hanami_plugins.checkpoints.service import (
     list_checkpoints,
     restore,
     save,
+    set_labels,
     set_visibility,
 )
 from hanami_plugins.clusters import after_task, writable
@@ -55,6 +56,7 @@ __all__ = [
     "open_file",
     "restore",
     "save",
+    "set_labels",
     "set_visibility",
 ]
 
@@ -94,7 +96,7 @@ def hanami_schedules() -> list[Schedule]:
 def hanami_task_kinds() -> list[TaskKind]:
     """Add saving, restoring and importing; what was asked to be saved is saved even if its cluster is deleted."""
     save = TaskKind("save", kinds.save, survives_delete=True, ended=after_task, permitted=writable)
-    return [save, TaskKind("restore", kinds.restore, permitted=writable), importing.KIND]
+    return [save, TaskKind("restore", kinds.restore, ended=kinds.restored, permitted=writable), importing.KIND]
 
 
 @hookimpl

@@ -80,7 +80,7 @@ def run(job: Job) -> None:
         examine(runtime, staged, header)
         runtime.blobs.seal(staged)
         with job.commit(job.task.total_cycles, final=True):
-            _become_checkpoint(job, work.arrival, staged)
+            _become_checkpoint(job, work.arrival, staged, header.cycles)
 
 
 def _unpack(runtime: Runtime, job: Job, path: Path, staged: Path) -> Header | None:
@@ -139,7 +139,7 @@ def _rules_for(runtime: Runtime, head: StateHead, version: int) -> NetworkRules:
     raise InvalidFile(f"this server can not run the network of the checkpoint file: {reasons[0]}")
 
 
-def _become_checkpoint(job: Job, uuid: str, staged: Path) -> None:
+def _become_checkpoint(job: Job, uuid: str, staged: Path, cycles: int) -> None:
     runtime = job.runtime
     arrival = Arrival.get(Arrival.uuid == uuid)
     if arrival.importing != job.task.uuid or not arrival.mark_deleted():
@@ -147,8 +147,9 @@ def _become_checkpoint(job: Job, uuid: str, staged: Path) -> None:
     # The stored state takes the place of the file.
     uploads.discard(runtime, uuid)
     owned = {"uuid": uuid, "owner_id": arrival.owner_id, "project_id": arrival.project_id}
-    runtime.admit(Claim(arrival.owner_id, arrival.project_id, DISK, runtime.blobs.size_of(staged)))
-    Checkpoint.create(name=arrival.name, blob=runtime.blobs.adopt(staged), **owned)
+    size = runtime.blobs.size_of(staged)
+    runtime.admit(Claim(arrival.owner_id, arrival.project_id, DISK, size))
+    Checkpoint.create(name=arrival.name, blob=runtime.blobs.adopt(staged), size=size, cycles=cycles, **owned)
     runtime.emit(CheckpointSaved(actor=None, cluster_uuid="", **owned))
 
 

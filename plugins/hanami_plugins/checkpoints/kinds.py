@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 
 import msgspec
@@ -10,10 +11,20 @@ from hanami_core.admission import DISK, Claim
 from hanami_core.compute import memory
 from hanami_core.events import CheckpointSaved
 from hanami_core.network import NetworkState
-from hanami_core.queue import Job
+from hanami_core.queue import FINISHED, Job, Task
+from hanami_core.runtime import Runtime
 from hanami_core.storage.blobs import Blob
 from hanami_plugins.checkpoints.models import Checkpoint
-from hanami_plugins.clusters import LIVE, Cluster, LiveCluster, replace_state
+from hanami_plugins.clusters import (
+    LIVE,
+    Cluster,
+    LiveCluster,
+    copy_lineage,
+    forget_lineage,
+    lineage_of,
+    move_lineage,
+    replace_state,
+)
 
 
 class Save(msgspec.Struct, forbid_unknown_fields=True):
@@ -45,14 +56,25 @@ def claims_of(blob: str | None) -> list[tuple[str, int]]:
 def _add_checkpoint(job: Job, live: LiveCluster) -> None:
     task, cluster = job.task, Cluster.get(Cluster.uuid == live.uuid)
     blob = job.runtime.blobs.retain(str(cluster.blob))
-    for resource, amount in claims_of(blob):
+    claims = claims_of(blob)
+    for resource, amount in claims:
         job.runtime.admit(Claim(task.owner_id, task.project_id, resource, amount))
+    copy_lineage(live.uuid, task.uuid)
+    trainings = lineage_of(task.uuid).trainings
+    last = trainings[-1] if trainings else None
     Checkpoint.create(
         uuid=task.uuid,
         name=task.name,
         owner_id=task.owner_id,
         project_id=task.project_id,
         blob=blob,
+        size=dict(claims)[DISK],
+        cluster=live.uuid,
+        cluster_name=cluster.name,
+        task="" if last is None else last.task_uuid,
+        task_name="" if last is None else last.name,
+        cycles=cluster.cycles,
+        metrics=json.dumps(dict(live.network.metrics())),
     )
     owned = {"uuid": str(task.uuid), "owner_id": str(task.owner_id), "project_id": str(task.project_id)}
     job.runtime.emit(CheckpointSaved(actor=None, cluster_uuid=live.uuid, **owned))
@@ -71,3 +93,11 @@ def restore(job: Job) -> None:
         # The task's reference may be the only one left by now; the cluster needs one of its own before that ends.
         runtime.blobs.retain(blob)
         replace_state(runtime, uuid, blob, state.head, network.metrics())
+
+
+def restored(runtime: Runtime, task: Task) -> None:
+    """Let a cluster that was restored go on with the lineage of the checkpoint, which the task has kept meanwhile."""
+    if task.state == FINISHED:
+        move_lineage(str(task.uuid), str(task.partition))
+    else:
+        forget_lineage(str(task.uuid))

@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import peewee
 
+from hanami_core.labels import LabelledRecord
 from hanami_core.storage.blobs import bytes_of
-from hanami_core.storage.database import BlobField, OwnedRecord
+from hanami_core.storage.database import BlobField, NameField, OwnedRecord
 
 UPLOADING, IMPORTING, REFUSED = "uploading", "importing", "refused"
 
 RESOURCE = "checkpoints"
 
 
-class Checkpoint(OwnedRecord):
-    """A saved state."""
+class Checkpoint(LabelledRecord):
+    """A saved state of `size` bytes.
+
+    `cluster` is the one that was saved, `task` the last training before that; both with the names that they had, and
+    all of it empty for a checkpoint that came as a file. `cycles` and `metrics`, a JSON map, are those of the network.
+    """
 
     resource = RESOURCE
     blob = BlobField(remedy="delete it, what was saved is lost")
+    size = peewee.BigIntegerField(default=0)
+    cluster = peewee.CharField(36, default="")
+    cluster_name = NameField(default="")
+    task = peewee.CharField(36, default="")
+    task_name = NameField(default="")
+    cycles = peewee.BigIntegerField(default=0)
+    metrics = peewee.TextField(default="{}")
 
     @classmethod
     def bytes_held(cls, mine: peewee.Expression) -> int:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
-from hanami_core.http import Call, Empty, Listing, Paging, Route, listing
-from hanami_core.http.sharing import OwnedAnswer, owned_answer, visibility_route
+from hanami_core.http import Call, Empty, Listing, Route
+from hanami_core.http.labels import LabelledAnswer, WantedRows, detailed, labels_of, labels_route
+from hanami_core.http.sharing import owned_answer, visibility_route
 from hanami_core.ids import Name, Uuid
 from hanami_core.queue import OPEN, Task
 from hanami_plugins.checkpoints import service, transfers
 from hanami_plugins.checkpoints.models import Checkpoint
 from hanami_plugins.checkpoints.service import MISSING
+from hanami_plugins.clusters import TrainingAnswer, lineage_of
 
 PREFIX = "/checkpoint"
 CLUSTER_PREFIX = "/cluster"
@@ -39,6 +43,13 @@ class ByUuid(msgspec.Struct, forbid_unknown_fields=True):
     uuid: Uuid
 
 
+class WantedCheckpoint(ByUuid, forbid_unknown_fields=True, kw_only=True):
+    """A checkpoint; with `details` also what it was saved of and trained with, or with `before` that number."""
+
+    details: bool = False
+    before: Annotated[int, Meta(ge=1, le=1_000_000_000)] | None = None
+
+
 class SaveAnswer(msgspec.Struct):
     """The checkpoint, whose uuid is also that of the task.
 
@@ -57,8 +68,23 @@ class TaskUuid(msgspec.Struct):
     state: str | msgspec.UnsetType = msgspec.UNSET
 
 
-class CheckpointAnswer(OwnedAnswer):
-    """A checkpoint."""
+class CheckpointAnswer(LabelledAnswer, kw_only=True):
+    """A checkpoint.
+
+    `size` is that of its state in bytes. `cluster_uuid` and `cluster_name` are the cluster that was saved, `task_uuid`
+    and `task_name` the last training before that, all empty for one that came as a file; `cycles` and `metrics` are
+    those of the network then. `trainings` are the last hundred that made it, oldest first.
+    """
+
+    size: int | msgspec.UnsetType = msgspec.UNSET
+    cluster_uuid: str | msgspec.UnsetType = msgspec.UNSET
+    cluster_name: str | msgspec.UnsetType = msgspec.UNSET
+    task_uuid: str | msgspec.UnsetType = msgspec.UNSET
+    task_name: str | msgspec.UnsetType = msgspec.UNSET
+    cycles: int | msgspec.UnsetType = msgspec.UNSET
+    metrics: dict[str, float] | msgspec.UnsetType = msgspec.UNSET
+    number_of_trainings: int | msgspec.UnsetType = msgspec.UNSET
+    trainings: list[TrainingAnswer] | msgspec.UnsetType = msgspec.UNSET
 
 
 def routes() -> list[Route]:
@@ -66,10 +92,11 @@ def routes() -> list[Route]:
     return [
         Route("POST", f"{CLUSTER_PREFIX}/save", "checkpoints.save", SaveCluster, SaveAnswer, save, keyed=True),
         Route("POST", f"{CLUSTER_PREFIX}/load", "checkpoints.load", LoadCluster, TaskUuid, load, keyed=True),
-        Route("GET", PREFIX, "checkpoints.get", ByUuid, CheckpointAnswer, get),
+        Route("GET", PREFIX, "checkpoints.get", WantedCheckpoint, CheckpointAnswer, get),
         Route("DELETE", PREFIX, "checkpoints.delete", ByUuid, Empty, delete),
-        Route("GET", f"{PREFIX}/all", "checkpoints.list", Paging, Listing, list_all),
+        Route("GET", f"{PREFIX}/all", "checkpoints.list", WantedRows, Listing, list_all),
         visibility_route(PREFIX, "checkpoints", Checkpoint, MISSING),
+        labels_route(PREFIX, "checkpoints", service.set_labels),
         *transfers.routes(),
     ]
 
@@ -77,7 +104,7 @@ def routes() -> list[Route]:
 def save(call: Call, request: SaveCluster) -> SaveAnswer:
     """Save a cluster. If it is idle, the checkpoint exists when this returns, or the answer tells that it does not."""
     task = service.save(call.runtime, call.access, request.cluster_uuid, request.name)
-    return SaveAnswer(request.name, task.uuid, _state(task))
+    return SaveAnswer(task.name, task.uuid, _state(task))
 
 
 def load(call: Call, request: LoadCluster) -> TaskUuid:
@@ -90,9 +117,26 @@ def _state(task: Task) -> str | msgspec.UnsetType:
     return task.state if task.state in OPEN else msgspec.UNSET
 
 
-def get(call: Call, request: ByUuid) -> dict[str, Any]:
+def get(call: Call, request: WantedCheckpoint) -> dict[str, Any]:
     """Return a checkpoint."""
-    return owned_answer(service.get_checkpoint(call.access, request.uuid))
+    found = service.get_checkpoint(call.access, request.uuid)
+    return owned_answer(found) | (_details(found, request.before) if request.details else {})
+
+
+def _details(checkpoint: Checkpoint, before: int | None) -> dict[str, Any]:
+    trainings, count = lineage_of(checkpoint.uuid, before)
+    return {
+        "size": checkpoint.size,
+        "cluster_uuid": checkpoint.cluster,
+        "cluster_name": checkpoint.cluster_name,
+        "task_uuid": checkpoint.task,
+        "task_name": checkpoint.task_name,
+        "cycles": checkpoint.cycles,
+        "metrics": json.loads(checkpoint.metrics),
+        "number_of_trainings": count,
+        "trainings": trainings,
+        **labels_of(checkpoint),
+    }
 
 
 def delete(call: Call, request: ByUuid) -> Empty:
@@ -101,6 +145,15 @@ def delete(call: Call, request: ByUuid) -> Empty:
     return Empty()
 
 
-def list_all(call: Call, request: Paging) -> Listing:
+def list_all(call: Call, request: WantedRows) -> Listing:
     """List the visible checkpoints."""
-    return listing(LIST_HEADER, service.list_checkpoints(call.access), request)
+    return detailed(LIST_HEADER, _COLUMNS, service.list_checkpoints(call.access), request)
+
+
+_COLUMNS = {
+    "size": lambda checkpoint: checkpoint.size,
+    "cluster": lambda checkpoint: checkpoint.cluster_name,
+    "task": lambda checkpoint: checkpoint.task_name,
+    "cycles": lambda checkpoint: checkpoint.cycles,
+    "metrics": lambda checkpoint: json.loads(checkpoint.metrics),
+}

@@ -10,6 +10,7 @@ import peewee
 from hanami_core.access import Access
 from hanami_core.admission import Claim
 from hanami_core.errors import NotFound
+from hanami_core.labels import set_labels as label
 from hanami_core.queue import Task
 from hanami_core.runtime import Runtime
 from hanami_core.sharing import Visibility
@@ -18,7 +19,7 @@ from hanami_core.storage.database import atomic
 from hanami_plugins.checkpoints.arrivals import MISSING, give_up
 from hanami_plugins.checkpoints.kinds import Restore, Save, claims_of
 from hanami_plugins.checkpoints.models import Checkpoint
-from hanami_plugins.clusters import SETTLE_SECONDS, Cluster, get_cluster, template_of
+from hanami_plugins.clusters import SETTLE_SECONDS, Cluster, copy_lineage, forget_lineage, get_cluster, template_of
 
 __all__ = [
     "MISSING",
@@ -27,6 +28,7 @@ __all__ = [
     "list_checkpoints",
     "restore",
     "save",
+    "set_labels",
     "set_visibility",
 ]
 
@@ -67,6 +69,8 @@ def restore(runtime: Runtime, access: Access, cluster: str, checkpoint: str) -> 
         row = get_cluster(access, cluster, "write")
         found = get_checkpoint(access, checkpoint)
         task, idle = _enqueue(runtime, access, "restore", row, found.name, Restore(found.blob), [found.blob])
+        # Until it has ended, the task has the lineage of the checkpoint, as it has the state.
+        copy_lineage(found.uuid, task.uuid)
     _settle(runtime, task, idle)
     return task
 
@@ -106,6 +110,23 @@ def list_checkpoints(access: Access) -> peewee.ModelSelect[Checkpoint]:
     return access.visible(Checkpoint, "read")
 
 
+def set_labels(
+    access: Access,
+    uuid: str,
+    *,
+    name: str | None = None,
+    about: str | None = None,
+    tags: Sequence[str] | None = None,
+) -> Checkpoint:
+    """Change the name of a checkpoint, what it is about, or all of its tags; what is None stays as it is.
+
+    Raises:
+        NotFound: if there is none that the actor may change.
+        BadRequest: if nothing is to be changed, or a tag or the text breaks a rule.
+    """
+    return label(access, Checkpoint, uuid, MISSING, name=name, about=about, tags=tags)
+
+
 def set_visibility(access: Access, uuid: str, visibility: Visibility) -> Checkpoint:
     """Say who may see and restore a checkpoint besides its owner.
 
@@ -130,4 +151,5 @@ def delete_checkpoint(runtime: Runtime, access: Access, uuid: str) -> None:
     with atomic():
         if not checkpoint.mark_deleted():
             raise NotFound(missing, uuid=uuid)
+        forget_lineage(checkpoint.uuid)
         runtime.blobs.release(checkpoint.blob)

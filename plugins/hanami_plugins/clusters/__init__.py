@@ -16,12 +16,22 @@ from hanami_core.queue import TaskKind
 from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
-from hanami_core.storage.database import Record
+from hanami_core.storage.database import BaseModel
 from hanami_plugins.clusters import kinds, routes, upkeep
 from hanami_plugins.clusters.host_memory import HOST_SETTING, USER_SETTING
+from hanami_plugins.clusters.lineage import (
+    Lineage,
+    Told,
+    TrainingAnswer,
+    add_training,
+    copy_lineage,
+    forget_lineage,
+    lineage_of,
+    move_lineage,
+)
 from hanami_plugins.clusters.live import LIVE, LiveClusters
 from hanami_plugins.clusters.live_cluster import Attachment, LiveCluster, State
-from hanami_plugins.clusters.models import Cluster
+from hanami_plugins.clusters.models import Cluster, Training
 from hanami_plugins.clusters.service import (
     MISSING,
     SETTLE_SECONDS,
@@ -40,6 +50,7 @@ from hanami_plugins.clusters.service import (
     replace_state,
     report_metrics,
     require_memory,
+    set_labels,
     set_mode,
     set_visibility,
     template_of,
@@ -52,23 +63,32 @@ __all__ = [
     "SETTLE_SECONDS",
     "Attachment",
     "Cluster",
+    "Lineage",
     "LiveCluster",
     "LiveClusters",
     "Mode",
     "State",
+    "Told",
+    "TrainingAnswer",
+    "add_training",
     "after_task",
+    "copy_lineage",
     "create_cluster",
     "delete_cluster",
     "first_template",
+    "forget_lineage",
     "get_cluster",
     "interfaces",
+    "lineage_of",
     "list_clusters",
     "move_cluster",
+    "move_lineage",
     "read_state",
     "readable",
     "replace_state",
     "report_metrics",
     "require_memory",
+    "set_labels",
     "set_mode",
     "set_visibility",
     "template_of",
@@ -88,9 +108,9 @@ def hanami_settings() -> list[Setting]:
 
 
 @hookimpl
-def hanami_models() -> Iterable[type[Record]]:
-    """Add the table of clusters."""
-    return [Cluster]
+def hanami_models() -> Iterable[type[BaseModel]]:
+    """Add the tables of clusters and of their trainings."""
+    return [Cluster, Training]
 
 
 @hookimpl

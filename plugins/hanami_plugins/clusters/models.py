@@ -1,4 +1,4 @@
-"""Table of clusters."""
+"""Tables of clusters, and of what they were trained with."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from typing import Any
 
 import peewee
 
+from hanami_core.labels import LabelledRecord
 from hanami_core.queue import Partition, Task
 from hanami_core.storage.blobs import bytes_of
-from hanami_core.storage.database import BlobField, OwnedRecord
+from hanami_core.storage.database import BaseModel, BlobField, NameField
 
 TASK_MODE, DIRECT_MODE = "TASK", "DIRECT"
 
 
-class Cluster(OwnedRecord):
+class Cluster(LabelledRecord):
     """A cluster and its last stored state.
 
     `template` is the JSON of a `Template`, or empty for a cluster that waits for its first training or a checkpoint.
@@ -55,3 +56,28 @@ class Cluster(OwnedRecord):
     def bytes_held(cls, mine: peewee.Expression) -> int:
         """Return the size of the stored states."""
         return bytes_of(cls.active().where(mine), cls.blob)
+
+
+class Training(BaseModel):
+    """A training that is part of what a network knows; `holder` is the cluster or the checkpoint that has the network.
+
+    Each holder has rows of its own, which stay when the task, its datasets or other holders go. `number` counts them
+    from 1 on. `task` is the uuid of the task and `name` what it was called, `state` how it ended, `rows` how many it
+    has trained. `cycles` and `version` are those of the cluster afterwards. `datasets` is a JSON list of pairs of uuid
+    and name, `settings` a JSON map of what else the training was told.
+    """
+
+    holder = peewee.CharField(36)
+    number = peewee.IntegerField()
+    task = peewee.CharField(36)
+    name = NameField()
+    state = peewee.CharField(10)
+    rows = peewee.BigIntegerField()
+    cycles = peewee.BigIntegerField()
+    version = peewee.IntegerField()
+    datasets = peewee.TextField()
+    settings = peewee.TextField()
+    ended_at = peewee.DoubleField()
+
+
+Training.add_index(Training.holder, Training.number, unique=True, name="training_of_holder")

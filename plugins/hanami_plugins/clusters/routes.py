@@ -12,10 +12,12 @@ from msgspec import Meta
 
 from hanami_core.clock import Moment
 from hanami_core.errors import BadRequest, NotFound
-from hanami_core.http import Call, Empty, Listing, Paging, Route, listing
+from hanami_core.http import Call, Empty, Listing, Route
+from hanami_core.http.labels import LabelledAnswer, WantedRows, detailed, labels_of, labels_route
 from hanami_core.http.sharing import OwnedAnswer, owned_answer, visibility_route
 from hanami_core.ids import Name, Uuid
 from hanami_plugins.clusters import service
+from hanami_plugins.clusters.lineage import TrainingAnswer, lineage_of
 from hanami_plugins.clusters.models import DIRECT_MODE, TASK_MODE, Cluster
 from hanami_plugins.clusters.service import MISSING, Mode
 
@@ -34,6 +36,13 @@ class ByUuid(msgspec.Struct, forbid_unknown_fields=True):
     """A cluster by its uuid."""
 
     uuid: Uuid
+
+
+class WantedCluster(ByUuid, forbid_unknown_fields=True, kw_only=True):
+    """A cluster; with `details` also its template and what it was trained with, or with `before` that number."""
+
+    details: bool = False
+    before: Annotated[int, Meta(ge=1, le=1_000_000_000)] | None = None
 
 
 class SetMode(msgspec.Struct, forbid_unknown_fields=True):
@@ -56,8 +65,12 @@ class ClusterAnswer(OwnedAnswer):
     """A cluster."""
 
 
-class ClusterMetrics(ClusterAnswer):
-    """A cluster with its size, what it has seen, and what its rule set tells of it."""
+class ClusterMetrics(LabelledAnswer, kw_only=True):
+    """A cluster with its size, what it has seen, and what its rule set tells of it.
+
+    `template` is its text, null if no language has one for it. `version` counts stored states, the last one came at
+    `stored_at`. `trainings` are the last hundred that made it, oldest first.
+    """
 
     number_of_blocks: int
     number_of_sections: int
@@ -66,6 +79,11 @@ class ClusterMetrics(ClusterAnswer):
     seed: int
     cycles: int
     metrics: dict[str, float]
+    template: str | msgspec.UnsetType | None = msgspec.UNSET
+    version: int | msgspec.UnsetType = msgspec.UNSET
+    stored_at: Moment | msgspec.UnsetType = msgspec.UNSET
+    number_of_trainings: int | msgspec.UnsetType = msgspec.UNSET
+    trainings: list[TrainingAnswer] | msgspec.UnsetType = msgspec.UNSET
 
 
 class MovedCluster(ClusterAnswer, kw_only=True):
@@ -88,12 +106,13 @@ def routes() -> list[Route]:
     """Return all routes."""
     return [
         Route("POST", PREFIX, "clusters.create", CreateCluster, ClusterAnswer, create, keyed=True),
-        Route("GET", PREFIX, "clusters.get", ByUuid, ClusterMetrics, get),
+        Route("GET", PREFIX, "clusters.get", WantedCluster, ClusterMetrics, get),
         Route("DELETE", PREFIX, "clusters.delete", ByUuid, Empty, delete),
-        Route("GET", f"{PREFIX}/all", "clusters.list", Paging, Listing, list_all),
+        Route("GET", f"{PREFIX}/all", "clusters.list", WantedRows, Listing, list_all),
         Route("PUT", f"{PREFIX}/set_mode", "clusters.set_mode", SetMode, ModeAnswer, set_mode),
         Route("PUT", f"{PREFIX}/switch_host", "clusters.switch_host", SwitchHost, MovedCluster, switch_host),
         visibility_route(PREFIX, "clusters", Cluster, MISSING),
+        labels_route(PREFIX, "clusters", service.set_labels),
     ]
 
 
@@ -110,7 +129,7 @@ def _decoded(template: str) -> str:
         raise BadRequest("template_no_base64") from None
 
 
-def get(call: Call, request: ByUuid) -> dict[str, Any]:
+def get(call: Call, request: WantedCluster) -> dict[str, Any]:
     """Return a cluster with its metrics."""
     cluster = service.get_cluster(call.access, request.uuid)
     return owned_answer(cluster) | {
@@ -121,12 +140,26 @@ def get(call: Call, request: ByUuid) -> dict[str, Any]:
         "seed": cluster.seed,
         "cycles": cluster.cycles,
         "metrics": json.loads(cluster.metrics),
+        **(_details(call, cluster, request.before) if request.details else {}),
     }
 
 
-def list_all(call: Call, request: Paging) -> Listing:
+def _details(call: Call, cluster: Cluster, before: int | None) -> dict[str, Any]:
+    trainings, count = lineage_of(cluster.uuid, before)
+    return {
+        "template": call.runtime.template_text(service.template_of(cluster)) if cluster.template else None,
+        "version": cluster.version,
+        **labels_of(cluster),
+        "stored_at": Moment(cluster.stored_at),
+        "number_of_trainings": count,
+        "trainings": trainings,
+    }
+
+
+def list_all(call: Call, request: WantedRows) -> Listing:
     """List the visible clusters."""
-    return listing(LIST_HEADER, service.list_clusters(call.access), request)
+    more = {"cycles": lambda cluster: cluster.cycles}
+    return detailed(LIST_HEADER, more, service.list_clusters(call.access), request)
 
 
 def delete(call: Call, request: ByUuid) -> Empty:

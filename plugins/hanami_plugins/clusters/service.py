@@ -20,12 +20,14 @@ from hanami_core.compute import ComputeHost, memory
 from hanami_core.compute.placement import place, require_hosts
 from hanami_core.errors import BadRequest, Conflict, LeaseLost, NotFound, TemplateError
 from hanami_core.events import ClusterCreated, ClusterDeleted
+from hanami_core.labels import set_labels as label
 from hanami_core.network import NetworkState, StateHead, Template, in_a_line
 from hanami_core.queue import OPEN, Task
 from hanami_core.runtime import Runtime
 from hanami_core.sharing import Visibility
 from hanami_core.sharing import set_visibility as share
 from hanami_core.storage.database import ACTIVE, after_commit, atomic, compare_and_set, exclusive, relaxed
+from hanami_plugins.clusters.lineage import forget_lineage
 from hanami_plugins.clusters.models import DIRECT_MODE, TASK_MODE, Cluster
 from hanami_plugins.clusters.notices import notify
 
@@ -48,6 +50,7 @@ __all__ = [
     "replace_state",
     "report_metrics",
     "require_memory",
+    "set_labels",
     "set_mode",
     "set_visibility",
     "template_of",
@@ -141,6 +144,31 @@ def _permitted(access: Access, uuids: Collection[str], verb: Verb) -> set[str]:
 def list_clusters(access: Access) -> peewee.ModelSelect[Cluster]:
     """Select the clusters that the actor may see, oldest first."""
     return access.visible(Cluster, "read")
+
+
+def set_labels(
+    access: Access,
+    uuid: str,
+    *,
+    name: str | None = None,
+    about: str | None = None,
+    tags: Sequence[str] | None = None,
+) -> Cluster:
+    """Change the name of a cluster, what it is about, or all of its tags; what is None stays as it is.
+
+    Raises:
+        NotFound: if there is none that the actor may change.
+        BadRequest: if nothing is to be changed, or a tag or the text breaks a rule.
+        Conflict: if the name is taken among the clusters that the actor may change.
+    """
+
+    def is_free(cluster: Cluster) -> None:
+        others = Cluster.sequence != cluster.sequence
+        if name is not None and access.visible(Cluster, "write").where((Cluster.name == name) & others).exists():
+            raise Conflict("cluster_exists", name=name)
+
+    with exclusive("clusters.names"):
+        return label(access, Cluster, uuid, MISSING, name=name, about=about, tags=tags, check=is_free)
 
 
 def set_visibility(access: Access, uuid: str, visibility: Visibility) -> Cluster:
@@ -315,6 +343,7 @@ def clean_up(runtime: Runtime, uuid: str) -> None:
     cluster = Cluster.get_or_none(Cluster.uuid == uuid)
     if cluster is None or cluster.status == ACTIVE or runtime.queue.open_tasks(uuid):
         return
+    forget_lineage(uuid)
     if compare_and_set(Cluster, _holds(cluster), blob=None):
         runtime.blobs.release(cluster.blob)
 

@@ -41,6 +41,7 @@ from hanami_plugins.datasets.service import (
     open_table,
     results,
     seal_result,
+    set_labels,
     set_visibility,
     upload_progress,
 )
@@ -70,6 +71,7 @@ __all__ = [
     "open_table",
     "results",
     "seal_result",
+    "set_labels",
     "set_visibility",
     "upload_progress",
 ]

@@ -12,7 +12,8 @@ from msgspec import Meta
 from hanami_core.clock import Moment
 from hanami_core.datasets import DatasetFormat
 from hanami_core.errors import BadRequest, PluginError
-from hanami_core.http import Call, Empty, Listing, Paging, Route, Stream, listing
+from hanami_core.http import Call, Empty, Listing, Route, Stream
+from hanami_core.http.labels import Labels, WantedRows, detailed, labels_of, labels_route
 from hanami_core.http.sharing import OwnedAnswer, owned_answer, visibility_route
 from hanami_core.ids import Name, Uuid
 from hanami_core.plugin_host import Contribution
@@ -37,6 +38,12 @@ class ByUuid(msgspec.Struct, forbid_unknown_fields=True):
 
 
 ColumnName = Annotated[str, Meta(max_length=254)]
+
+
+class WantedDataset(ByUuid, forbid_unknown_fields=True):
+    """A dataset; with `details` also its tags and what it is about."""
+
+    details: bool = False
 
 
 class Check(msgspec.Struct, forbid_unknown_fields=True):
@@ -72,7 +79,7 @@ class FileOfDataset(msgspec.Struct, forbid_unknown_fields=True):
     offset: Annotated[int, Meta(ge=0, le=1 << 50)] = 0
 
 
-class DatasetAnswer(msgspec.Struct):
+class DatasetAnswer(Labels, kw_only=True):
     """A dataset; without columns and rows as long as its upload is not finalised."""
 
     created_at: Moment
@@ -147,14 +154,15 @@ class Data(msgspec.Struct):
 def routes(runtime: Runtime) -> list[Route]:
     """Return all routes."""
     found = [
-        Route("GET", PREFIX, "datasets.get", ByUuid, DatasetAnswer, get),
+        Route("GET", PREFIX, "datasets.get", WantedDataset, DatasetAnswer, get),
         Route("DELETE", PREFIX, "datasets.delete", ByUuid, Empty, delete),
-        Route("GET", f"{PREFIX}/all", "datasets.list", Paging, Listing, list_all),
+        Route("GET", f"{PREFIX}/all", "datasets.list", WantedRows, Listing, list_all),
         Route("GET", f"{PREFIX}/progress", "datasets.progress", ByUuid, Progress, progress),
         Route("GET", f"{PREFIX}/check", "datasets.check", Check, Accuracy, check),
         Route("GET", f"{PREFIX}/content", "datasets.content", Content, Data, content),
         Route("GET", f"{PREFIX}/file", "datasets.download", FileOfDataset, Stream, download),
         visibility_route(PREFIX, "datasets", Dataset, MISSING),
+        labels_route(PREFIX, "datasets", service.set_labels),
     ]
     for contribution in runtime.formats.contributions().values():
         found += _routes_of(runtime, contribution)
@@ -213,7 +221,7 @@ def _request(name: str, fields: list[tuple[str, Any]]) -> type[msgspec.Struct]:
     return msgspec.defstruct(name, fields, forbid_unknown_fields=True, module=__name__)
 
 
-def get(call: Call, request: ByUuid) -> dict[str, Any]:
+def get(call: Call, request: WantedDataset) -> dict[str, Any]:
     """Return a dataset."""
     dataset = service.get_dataset(call.access, request.uuid)
     shape = service.describe(dataset)
@@ -222,12 +230,14 @@ def get(call: Call, request: ByUuid) -> dict[str, Any]:
         "number_of_columns": shape.width,
         "number_of_rows": shape.rows,
         "version": VERSION,
+        **(labels_of(dataset) if request.details else {}),
     }
 
 
-def list_all(call: Call, request: Paging) -> Listing:
+def list_all(call: Call, request: WantedRows) -> Listing:
     """List the visible datasets, also those that are still being uploaded."""
-    return listing(LIST_HEADER, service.list_datasets(call.access), request)
+    more = {"rows": lambda dataset: dataset.rows, "format": lambda dataset: dataset.format}
+    return detailed(LIST_HEADER, more, service.list_datasets(call.access), request)
 
 
 def delete(call: Call, request: ByUuid) -> Empty:

@@ -10,7 +10,7 @@ import contextlib
 import json
 import logging
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +24,7 @@ from hanami_core.admission import DISK, Claim
 from hanami_core.datasets import Table
 from hanami_core.errors import BadRequest, Conflict, HanamiError, InvalidFile, NotFound
 from hanami_core.ids import new_uuid
+from hanami_core.labels import set_labels as label
 from hanami_core.places import Places
 from hanami_core.queue import Task
 from hanami_core.runtime import Runtime
@@ -55,6 +56,7 @@ __all__ = [
     "open_table",
     "results",
     "seal_result",
+    "set_labels",
     "set_visibility",
     "upload_progress",
 ]
@@ -211,6 +213,23 @@ def list_datasets(access: Access) -> peewee.ModelSelect[Dataset]:
 def results(access: Access) -> peewee.ModelSelect[Dataset]:
     """Select the datasets that requests have written, as far as the actor may see them, oldest first."""
     return list_datasets(access).where(Dataset.format == RESULT)
+
+
+def set_labels(
+    access: Access,
+    uuid: str,
+    *,
+    name: str | None = None,
+    about: str | None = None,
+    tags: Sequence[str] | None = None,
+) -> Dataset:
+    """Change the name of a dataset, what it is about, or all of its tags; what is None stays as it is.
+
+    Raises:
+        NotFound: if there is none that the actor may change.
+        BadRequest: if nothing is to be changed, or a tag or the text breaks a rule.
+    """
+    return label(access, Dataset, uuid, MISSING, name=name, about=about, tags=tags)
 
 
 def set_visibility(access: Access, uuid: str, visibility: Visibility) -> Dataset:

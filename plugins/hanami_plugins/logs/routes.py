@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from hanami_core.http import Call, Route, Table, table
+from hanami_core.ids import USER_ID_PATTERN
 from hanami_plugins.logs.service import PAGE, read_audit, read_errors
 
 AUDIT_HEADER = ("created_at", "user_id", "endpoint", "request_type")
@@ -15,7 +16,7 @@ ERROR_HEADER = ("created_at", "user_id", "component", "context", "input_values",
 NOBODY = ("", "None")
 """What released clients send for no user."""
 
-UserOrNobody = Annotated[str, Meta(pattern=r"^([a-zA-Z][a-zA-Z_0-9@]{3,253})?$", max_length=254)]
+UserOrNobody = Annotated[str, Meta(pattern=rf"^({USER_ID_PATTERN[1:-1]})?$", max_length=254)]
 
 
 class OfLog(msgspec.Struct, forbid_unknown_fields=True):

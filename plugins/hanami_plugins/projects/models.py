@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import peewee
 
-from hanami_core.storage.database import ACTIVE, Record
+from hanami_core.storage.database import ACTIVE, NameField, Record
 
 
 class Project(Record):
     """A project. `id` is unique among active rows."""
 
     id = peewee.CharField(256)
-    name = peewee.CharField(256)
+    name = NameField()
     creator_id = peewee.CharField(256)
 
 

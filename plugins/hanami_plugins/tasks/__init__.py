@@ -16,11 +16,22 @@ from hanami_core.storage.database import Record
 from hanami_plugins.clusters import readable, writable
 from hanami_plugins.tasks import kinds, routes
 from hanami_plugins.tasks.models import BestEpoch
-from hanami_plugins.tasks.planning import Binding, Fit, Result
-from hanami_plugins.tasks.service import delete_task, get_task, list_tasks, request, task_history, train
-from hanami_plugins.tasks.validation import release_best
+from hanami_plugins.tasks.planning import Binding, Fit, Result, Source
+from hanami_plugins.tasks.service import delete_task, get_task, list_tasks, request, sources_of, task_history, train
 
-__all__ = ["Binding", "Fit", "Result", "delete_task", "get_task", "list_tasks", "request", "task_history", "train"]
+__all__ = [
+    "Binding",
+    "Fit",
+    "Result",
+    "Source",
+    "delete_task",
+    "get_task",
+    "list_tasks",
+    "request",
+    "sources_of",
+    "task_history",
+    "train",
+]
 
 requires = ("clusters", "datasets")
 
@@ -41,7 +52,7 @@ def hanami_models() -> Iterable[type[Record]]:
 def hanami_task_kinds() -> list[TaskKind]:
     """Add training and requests."""
     return [
-        TaskKind("train", kinds.train, permitted=writable, ended=release_best),
+        TaskKind("train", kinds.train, ended=kinds.trained, permitted=writable),
         TaskKind("request", kinds.request, permitted=readable),
     ]
 

@@ -8,18 +8,20 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from hanami_core.compute import Columns, Rows, Run
 from hanami_core.datasets import Table, TableWriter
 from hanami_core.decoding import DecodeResult
 from hanami_core.errors import TaskError
-from hanami_core.queue import Job
+from hanami_core.queue import Job, Task
 from hanami_core.runtime import Runtime
-from hanami_plugins.clusters import LIVE, LiveCluster, report_metrics
+from hanami_plugins.clusters import LIVE, LiveCluster, Told, add_training, report_metrics
 from hanami_plugins.datasets import add_result, seal_result
 from hanami_plugins.tasks.planning import Feed, Plan
 from hanami_plugins.tasks.training import Ended, train_epochs
+from hanami_plugins.tasks.validation import release_best
 from hanami_plugins.tasks.windows import Means, rows_of
 
 ENTRY_ROWS = 200
@@ -59,6 +61,18 @@ def train(job: Job) -> None:
             live_clusters.store(live, job, keeper.cycle)
         elif not ended.with_best():
             live_clusters.store(live, job, total, final=True)
+
+
+def settings_of(plan: Plan) -> dict[str, Told]:
+    """Return what a training was told besides its datasets, as the lineage of its cluster shows it."""
+    return {"time_length": plan.time_length} | ({} if plan.fit is None else msgspec.structs.asdict(plan.fit))
+
+
+def trained(runtime: Runtime, task: Task) -> None:
+    """Let go of the best state, and add the training to the lineage of its cluster, in the transaction that ends it."""
+    release_best(runtime, task)
+    plan = msgspec.json.decode(task.payload, type=Plan)
+    add_training(runtime, task, [(source.uuid, source.name) for source in plan.sources], settings_of(plan))
 
 
 class _Keeper:

@@ -52,6 +52,13 @@ class Feed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rows: int = 1
 
 
+class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A dataset that a task reads, with the name that it had when the task was queued."""
+
+    uuid: str
+    name: str
+
+
 class Result(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The column of the new dataset that the values of one output are written to."""
 
@@ -87,6 +94,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `dataset` is the name of the dataset that a request writes. `overlapping` says that its outputs are windows of rows
     which overlap, so that a row of the dataset is the mean of what several cycles say of it. `template` is that of a
     cluster which gets its network from this training. `fit` is None if it is a single pass over the rows as they come.
+    `sources` are the datasets of inputs and outputs, each once.
     """
 
     inputs: tuple[Feed, ...]
@@ -97,6 +105,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     overlapping: bool = False
     template: Template | None = None
     fit: Fit | None = None
+    sources: tuple[Source, ...] = ()
 
     @property
     def blobs(self) -> list[str]:
@@ -114,6 +123,7 @@ class _Checked(msgspec.Struct, frozen=True):
     rows: int
     width: int
     copied: int
+    source: Source
 
     @property
     def needed(self) -> int:
@@ -144,9 +154,8 @@ def plan_training(
     """
     new = None
     if not cluster.template:
-        sources = _own_names(inputs := tuple(inputs), INPUTS)
-        targets = _own_names(outputs := tuple(outputs), OUTPUTS)
-        new = first_template(runtime, access.actor, cluster, sources, targets)
+        named = _own_names(inputs := tuple(inputs), INPUTS), _own_names(outputs := tuple(outputs), OUTPUTS)
+        new = first_template(runtime, access.actor, cluster, *named)
     template = new or template_of(cluster)
     given = _feeds(runtime, access, inputs, INPUTS, [item.name for item in template.inputs])
     expected = _feeds(runtime, access, outputs, OUTPUTS, [item.name for item in template.outputs])
@@ -155,8 +164,9 @@ def plan_training(
     _check_rows(cluster, [*given, *expected], equal_rows)
     cycles = _cycles([*given, *expected], time_length)
     _check_memory(runtime, cluster, template, given, expected, time_length)
-    feeds = tuple(item.feed for item in given)
-    plan = Plan(feeds, tuple(item.feed for item in expected), time_length=time_length, template=new, fit=fit)
+    feeds, targets = (tuple(item.feed for item in checked) for checked in (given, expected))
+    sources = _sources([*given, *expected])
+    plan = Plan(feeds, targets, time_length=time_length, template=new, fit=fit, sources=sources)
     return plan, cycles if fit is None else _all_cycles(fit, cycles)
 
 
@@ -170,6 +180,10 @@ def _all_cycles(fit: Fit, rows: int) -> int:
     if fit.epochs * rows > MOST_CYCLES:
         raise BadRequest("training_too_long", epochs=fit.epochs, rows=rows, limit=MOST_CYCLES)
     return fit.epochs * rows
+
+
+def _sources(checked: Iterable[_Checked]) -> tuple[Source, ...]:
+    return tuple(dict.fromkeys(item.source for item in checked))
 
 
 def _own_names(bindings: Iterable[Binding], field: str) -> list[str]:
@@ -215,8 +229,7 @@ def plan_request(
     cycles = _cycles(given, time_length)
     _check_memory(runtime, cluster, template, given, (), time_length)
     feeds = tuple(item.feed for item in given)
-    plan = Plan(feeds, results=wanted, time_length=time_length, dataset=dataset, overlapping=overlapping)
-    return plan, cycles
+    return Plan(feeds, (), wanted, time_length, dataset, overlapping, sources=_sources(given)), cycles
 
 
 def _sizes(items: Iterable[Input | Output]) -> dict[str, int]:
@@ -254,7 +267,8 @@ def _feed(runtime: Runtime, access: Access, item: Binding) -> _Checked:
         (start, end), rows = table.columns[item.column], len(table.values)
         copied = rows * (end - start) * table.values.itemsize if item.rows > 1 else 0
     feed = Feed(item.interface, str(dataset.blob), item.column, item.first, item.rows)
-    return _Checked(feed, max(0, rows - item.first - item.rows + 1), (end - start) * item.rows, copied)
+    source = Source(dataset.uuid, dataset.name)
+    return _Checked(feed, max(0, rows - item.first - item.rows + 1), (end - start) * item.rows, copied, source)
 
 
 def _checked_results(results: Iterable[Result], names: list[str]) -> tuple[Result, ...]:

@@ -18,6 +18,7 @@ from hanami_plugins.tasks.planning import Fit
 
 PREFIX = "/task"
 LIST_HEADER = ("uuid", "state", "percentage", "queued", "start", "end")
+DETAILS_HEADER = (*LIST_HEADER, "name", "kind", "dataset", "error")
 
 TimeLength = Annotated[int, Meta(ge=1, le=1000)]
 Epochs = Annotated[int, Meta(ge=1, le=1_000_000)]
@@ -83,10 +84,27 @@ class TaskByUuid(msgspec.Struct, forbid_unknown_fields=True):
     uuid: Uuid
 
 
+class WantedTask(TaskOfCluster, forbid_unknown_fields=True):
+    """A task of a cluster; with `details` also its kind and the datasets that it reads."""
+
+    details: bool = False
+
+
 class OfCluster(Paging, forbid_unknown_fields=True, kw_only=True):
-    """A cluster, and which part of its tasks is wanted."""
+    """A cluster, and which part of its tasks is wanted; with `details` a row tells what the task is, and why it failed.
+
+    The cell `dataset` has the names of the datasets that the task reads, separated by commas.
+    """
 
     cluster_uuid: Uuid
+    details: bool = False
+
+
+class Dataset(msgspec.Struct):
+    """A dataset that a task reads, by the name that it had when the task was queued."""
+
+    uuid: str
+    name: str
 
 
 class TaskAnswer(msgspec.Struct):
@@ -107,6 +125,8 @@ class TaskAnswer(msgspec.Struct):
     attempts: int | msgspec.UnsetType = msgspec.UNSET
     epochs: int | msgspec.UnsetType = msgspec.UNSET
     best_epoch: int | msgspec.UnsetType = msgspec.UNSET
+    kind: str | msgspec.UnsetType = msgspec.UNSET
+    datasets: list[Dataset] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Entry(msgspec.Struct):
@@ -134,7 +154,7 @@ def routes() -> list[Route]:
     return [
         Route("POST", f"{PREFIX}/train", "tasks.train", CreateTrain, TaskAnswer, create_train, keyed=True),
         Route("POST", f"{PREFIX}/request", "tasks.request", CreateRequest, TaskAnswer, create_request, keyed=True),
-        Route("GET", PREFIX, "tasks.get", TaskOfCluster, TaskAnswer, get),
+        Route("GET", PREFIX, "tasks.get", WantedTask, TaskAnswer, get),
         Route("GET", f"{PREFIX}/metrics", "tasks.history", TaskByUuid, HistoryAnswer, history),
         Route("DELETE", PREFIX, "tasks.delete", TaskOfCluster, Empty, delete),
         Route("GET", f"{PREFIX}/all", "tasks.list", OfCluster, Listing, list_all),
@@ -175,11 +195,16 @@ def create_request(call: Call, request: CreateRequest) -> dict[str, Any]:
     )
 
 
-def get(call: Call, request: TaskOfCluster) -> dict[str, Any]:
+def get(call: Call, request: WantedTask) -> dict[str, Any]:
     """Return a task."""
     task = service.get_task(call.access, request.cluster_uuid, request.uuid)
     best = service.best_epoch(task)
-    return answer(task) | ({} if best is None else {"epochs": best.epochs, "best_epoch": best.epoch})
+    told = {} if best is None else {"epochs": best.epochs, "best_epoch": best.epoch}
+    return answer(task) | told | (_details(task) if request.details else {})
+
+
+def _details(task: Task) -> dict[str, Any]:
+    return {"kind": task.kind, "datasets": [Dataset(item.uuid, item.name) for item in service.sources_of(task)]}
 
 
 def history(call: Call, request: TaskByUuid) -> HistoryAnswer:
@@ -196,16 +221,19 @@ def delete(call: Call, request: TaskOfCluster) -> Empty:
 
 
 def list_all(call: Call, request: OfCluster) -> Listing:
-    """List the tasks of a cluster, ordered by uuid; pages are ordered by age."""
-    answer = listing(LIST_HEADER, service.list_tasks(call.access, request.cluster_uuid), request, _row)
-    if not request.wanted:
-        answer.body.sort()
-    return answer
+    """List the tasks of a cluster, oldest first."""
+    header, row = (DETAILS_HEADER, _detailed_row) if request.details else (LIST_HEADER, _row)
+    return listing(header, service.list_tasks(call.access, request.cluster_uuid), request, row)
 
 
 def _row(task: Task) -> list[Any]:
     moments = [Moment(moment) for moment in (task.created_at, task.started_at, task.ended_at)]
     return [task.uuid, task.state, f"{task.fraction:.6f}", *moments]
+
+
+def _detailed_row(task: Task) -> list[Any]:
+    names = dict.fromkeys(source.name for source in service.sources_of(task))
+    return [*_row(task), task.name, task.kind, ", ".join(names), task.failure or ""]
 
 
 def answer(task: Task) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
 import peewee
 
 from hanami_core.access import Access
@@ -19,9 +20,9 @@ from hanami_plugins.clusters import Cluster, get_cluster, interfaces
 from hanami_plugins.datasets import Dataset
 from hanami_plugins.tasks.kinds import BYTES_OF_VALUE
 from hanami_plugins.tasks.models import BestEpoch
-from hanami_plugins.tasks.planning import Binding, Fit, Plan, Result, plan_request, plan_training
+from hanami_plugins.tasks.planning import Binding, Fit, Plan, Result, Source, plan_request, plan_training
 
-__all__ = ["best_epoch", "delete_task", "get_task", "list_tasks", "request", "task_history", "train"]
+__all__ = ["best_epoch", "delete_task", "get_task", "list_tasks", "request", "sources_of", "task_history", "train"]
 
 
 def train(
@@ -170,6 +171,15 @@ def list_tasks(access: Access, cluster: str) -> peewee.ModelSelect[Task]:
         NotFound: if there is no such cluster that the actor may see.
     """
     return Task.active().where(Task.partition == get_cluster(access, cluster).uuid)
+
+
+class _Sourced(msgspec.Struct):
+    sources: tuple[Source, ...] = ()
+
+
+def sources_of(task: Task) -> tuple[Source, ...]:
+    """Return the datasets that a task reads, by the names that they had when it was queued; none of other kinds."""
+    return msgspec.json.decode(task.payload, type=_Sourced).sources
 
 
 def delete_task(runtime: Runtime, access: Access, cluster: str, uuid: str) -> None:

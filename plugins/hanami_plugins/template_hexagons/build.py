@@ -24,7 +24,7 @@ BIGGEST_FLOAT = 3.4028234663852886e38
 _INPUT_OPTIONS, _OUTPUT_OPTIONS = ("binary", "match"), ("bool", "int", "float")
 _BOOLEANS = {"true": True, "True": True, "false": False, "False": False}
 _REFERENCE_SETTINGS = ("neuron_cooldown", "max_connection_distance", "refractory_time", "enable_reduction")
-_RESERVED = frozenset({*_INPUT_OPTIONS, *_OUTPUT_OPTIONS, *_BOOLEANS, *_REFERENCE_SETTINGS})
+RESERVED = frozenset({*_INPUT_OPTIONS, *_OUTPUT_OPTIONS, *_BOOLEANS, *_REFERENCE_SETTINGS})
 # What the common settings are, but for their limits, which the core knows.
 _COMMON = {
     "neuron_cooldown": Declared("neuron_cooldown", float),
@@ -152,7 +152,7 @@ def _interface(
     item: Interface, index: dict[Position, int], taken: set[object], options: tuple[str, ...]
 ) -> tuple[str, int, Any]:
     name, hexagon = str(item.name), _hexagon(item.spot, index)
-    if name in _RESERVED:
+    if name in RESERVED:
         raise error_at(item.name, f"'{name}' is a word of the language and can not be a name")
     _check_piece(item.name, inputs=(Input(name, 0),))
     if name in taken:

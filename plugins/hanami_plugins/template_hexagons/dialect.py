@@ -9,6 +9,7 @@ from hanami_core.network import Template
 from hanami_core.network.declared import Declarations
 from hanami_plugins.template_hexagons.build import build
 from hanami_plugins.template_hexagons.grammar import read
+from hanami_plugins.template_hexagons.write import write
 
 LONGEST_TEXT = 1 << 16
 
@@ -37,3 +38,7 @@ class HexagonDialect:
         if len(text) > LONGEST_TEXT:
             raise TemplateError(f"the text is longer than {LONGEST_TEXT} characters")
         return build(read(text), declarations)
+
+    def write(self, template: Template) -> str | None:
+        """Return the text of a template, None if it has names or sizes that the language does not know."""
+        return write(template)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import peewee
 
 from hanami_core.ids import new_uuid
-from hanami_core.storage.database import ACTIVE, BaseModel, Record
+from hanami_core.storage.database import ACTIVE, BaseModel, NameField, Record
 
 
 class User(Record):
     """A user. `id` is unique among active rows; `passphrase_hash` never leaves the plugin."""
 
     id = peewee.CharField(256)
-    name = peewee.CharField(256)
+    name = NameField()
     creator_id = peewee.CharField(256)
     is_admin = peewee.BooleanField(default=False)
     passphrase_hash = peewee.CharField(256)

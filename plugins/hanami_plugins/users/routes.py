@@ -32,7 +32,7 @@ class CreateUser(SecretFields, forbid_unknown_fields=True, kw_only=True):
 class ById(msgspec.Struct, forbid_unknown_fields=True):
     """A user by its identifier."""
 
-    id: Annotated[str, Meta(pattern=USER_ID_PATTERN, min_length=4, max_length=256)]
+    id: Annotated[str, Meta(pattern=USER_ID_PATTERN, min_length=2, max_length=256)]
 
 
 def routes() -> list[Route]:

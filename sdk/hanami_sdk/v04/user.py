@@ -34,8 +34,8 @@ def create_user(
     Args:
         token: token of an administrator.
         address: address of the server.
-        user_id: id, 4 to 254 letters, digits, `_` and `@`.
-        user_name: name, 4 to 254 letters, digits, `_`, `-` and blanks.
+        user_id: id, such as `ada` or an e-mail address.
+        user_name: name, such as `my run #1`, at most 254 bytes.
         passwort: secret of the login, at least 8 bytes.
         is_admin: whether the user administers the whole server.
         verify_connection: check the certificate.

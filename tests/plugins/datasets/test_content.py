@@ -184,6 +184,7 @@ def test_routes_are_what_the_specification_lists(site: Site) -> None:
         "GET /progress datasets.progress",
         "POST /upload/csv datasets.create",
         "POST /upload/mnist datasets.create",
+        "PUT /labels datasets.label",
         "PUT /upload/csv datasets.finalise",
         "PUT /upload/mnist datasets.finalise",
         "PUT /visibility datasets.share",

@@ -1,0 +1,76 @@
+"""What tasks tell of themselves, oldest first: what they are, which datasets they read, why they failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hanami_core.errors import BadRequest
+from hanami_core.queue import Task
+from hanami_core.queue.models import fault_of
+from hanami_plugins.api_v1_0alpha.testing import NativeApp
+from tests.plugins.test_native_routes import feed, ready, trained, uploaded
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NativeApp]:
+    with NativeApp(Path(tmp_path_factory.mktemp("app")) / "data", compute="cpu0") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def cluster(app: NativeApp) -> str:
+    """Return a cluster with a training, a request and a save."""
+    uuid, dataset = trained(app), uploaded(app)
+    wanted = [{"hexagon_name": "out", "dataset_column": "answer"}]
+    asked = {"inputs": [feed(dataset, "in", "a")], "results": wanted}
+    ready(app, app.call("POST", "task/request", name="asked", cluster_uuid=uuid, **asked).json["uuid"])
+    assert app.call("DELETE", "dataset", uuid=dataset).status_code == 200
+    ready(app, app.call("POST", "cluster/save", name="kept", cluster_uuid=uuid).json["uuid"])
+    return uuid
+
+
+def rows(app: NativeApp, cluster: str, **more: Any) -> list[dict[str, Any]]:
+    answer = app.call("GET", "task/all", cluster_uuid=cluster, **more).json
+    return [dict(zip(answer["header"], row, strict=True)) for row in answer["body"]]
+
+
+def test_the_oldest_comes_first_with_or_without_pages(app: NativeApp, cluster: str) -> None:
+    expected = [task.uuid for task in Task.active().where(Task.partition == cluster)]
+    assert len(expected) == 3
+    assert [row["uuid"] for row in rows(app, cluster)] == expected
+    assert [row["uuid"] for row in rows(app, cluster, limit=10)] == expected
+
+
+def test_released_clients_get_the_columns_that_they_know(app: NativeApp, cluster: str) -> None:
+    assert {tuple(row) for row in rows(app, cluster)} == {("uuid", "state", "percentage", "queued", "start", "end")}
+
+
+def test_details_tell_what_a_task_is(app: NativeApp, cluster: str) -> None:
+    told = [(row["name"], row["kind"], row["dataset"], row["error"]) for row in rows(app, cluster, details="true")]
+    assert told == [("once", "train", "numbers", ""), ("asked", "request", "numbers", ""), ("kept", "save", "", "")]
+
+
+def test_details_tell_why_a_task_failed(app: NativeApp, cluster: str) -> None:
+    cause = BadRequest("expected_value_out_of_range", interface="out", cycle=7)
+    of_first = Task.partition == cluster, Task.kind == "train"
+    Task.update(error=str(cause), fault=fault_of(cause)).where(*of_first).execute()
+    found = rows(app, cluster, details="true")[0]
+    Task.update(error="", fault="").where(*of_first).execute()
+    assert found["error"] == "output 'out' has a value that is not between 0 and 1 in cycle 7"
+
+
+def test_one_task_tells_its_datasets_by_the_names_that_they_had(app: NativeApp, cluster: str) -> None:
+    uuids = [row["uuid"] for row in rows(app, cluster)]
+    plain, *detailed = (
+        app.call("GET", "task", uuid=uuids[1], cluster_uuid=cluster, **more).json for more in ({}, {"details": "true"})
+    )
+    assert "kind" not in plain
+    assert "datasets" not in plain
+    assert detailed[0]["kind"] == "request"
+    assert [one["name"] for one in detailed[0]["datasets"]] == ["numbers"]
+    saved = app.call("GET", "task", uuid=uuids[2], cluster_uuid=cluster, details="true").json
+    assert (saved["kind"], saved["datasets"]) == ("save", [])
