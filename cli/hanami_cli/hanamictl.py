@@ -46,6 +46,7 @@ SWITCHES = (
     "--is_admin",
     "--is_project_admin",
     "--json_output",
+    "--shared",
     "--unequal",
     "--version",
     "--wait",

@@ -143,6 +143,7 @@ class Task(Shown):
         start_timestamp: time of the first cycle, None if it has not begun.
         end_timestamp: time of the end, None if it has not ended.
         error: why it failed, None if it did not or the server does not say.
+        waiting: what it waits for besides the tasks before it, such as the end of direct mode; None if for nothing.
         attempts: how often it was begun since progress was last stored.
     """
 
@@ -158,6 +159,7 @@ class Task(Shown):
     end_timestamp: str | None = None
     error: str | None = None
     attempts: int = 1
+    waiting: str | None = None
 
     @property
     def finished(self) -> bool:

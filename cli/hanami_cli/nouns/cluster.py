@@ -31,7 +31,7 @@ Usage:
     hanamictl cluster delete CLUSTER [options]
     hanamictl cluster save CLUSTER -n NAME [--wait] [options]
     hanamictl cluster restore CLUSTER -c CHECKPOINT [--wait] [options]
-    hanamictl cluster mode CLUSTER MODE [options]
+    hanamictl cluster mode CLUSTER MODE [--shared] [options]
     hanamictl cluster switch-host CLUSTER HOST_UUID [options]
     hanamictl cluster visibility CLUSTER VISIBILITY [options]
     hanamictl cluster predict CLUSTER (-v VALUES)... [options]
@@ -49,6 +49,7 @@ Options:
     -t PATH, --template PATH                  file with the template
     -n NAME, --name NAME                      name of the checkpoint
     -c CHECKPOINT, --checkpoint CHECKPOINT    checkpoint to load
+    --shared                                  others may talk to it, too: DIRECT may be on, TASK leaves it to them
     -v VALUES, --values VALUES                what goes into an input; repeat it for several inputs
     --wait                                    wait until it is done, after the tasks before it
 {COMMON_OPTIONS}
@@ -143,7 +144,9 @@ def _mode(connection: Connection, arguments: Arguments) -> View:
         raise UsageError(f'invalid argument "{arguments.text("MODE")}" for MODE: use {" or ".join(MODES)}')
     uuid = _cluster(connection, arguments)
     with connection.client() as client:  # the function for the mode DIRECT would also open a websocket
-        answer = client.put("/cluster/set_mode", {"uuid": uuid, "new_state": mode})
+        answer = client.put(
+            "/cluster/set_mode", {"uuid": uuid, "new_state": mode, "shared": arguments.is_set("--shared")}
+        )
     return Record(as_object(answer), ("uuid", "name", "new_state"))
 
 

@@ -65,8 +65,8 @@ FIELDS = (
     "start_timestamp",
     "end_timestamp",
 )
-WHEN_TOLD = ("attempts", "error")
-"""Fields that only tasks have with which something went wrong."""
+WHEN_TOLD = ("attempts", "error", "waiting")
+"""Fields that only tasks have with which something is not as usual."""
 Links: TypeAlias = list[dict[str, str]] | dict[str, str]
 
 INPUT_KEYS = ("dataset_uuid", "dataset_column", "hexagon_name")

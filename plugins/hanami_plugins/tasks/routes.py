@@ -66,7 +66,10 @@ class OfCluster(Paging, forbid_unknown_fields=True, kw_only=True):
 
 
 class TaskAnswer(msgspec.Struct):
-    """A task; a moment that has not come is '-'. More than one attempt says how often it was begun without progress."""
+    """A task; a moment that has not come is '-'. More than one attempt says how often it was begun without progress.
+
+    `waiting` says what a queued task waits for besides others of its cluster.
+    """
 
     current_cycle: int
     end_timestamp: Moment
@@ -78,6 +81,7 @@ class TaskAnswer(msgspec.Struct):
     uuid: str
     error: TaskError | msgspec.UnsetType = msgspec.UNSET
     attempts: int | msgspec.UnsetType = msgspec.UNSET
+    waiting: TaskError | msgspec.UnsetType = msgspec.UNSET
 
 
 class Entry(msgspec.Struct):
@@ -191,4 +195,6 @@ def answer(task: Task) -> dict[str, Any]:
     }
     failure = task.failure
     more: dict[str, Any] = {} if failure is None else {"error": failure}
+    if (holder := service.holder_of(task)) is not None:
+        more["waiting"] = TaskError("task_waits_for_clients", **holder)
     return result | more | ({"attempts": task.attempts} if task.attempts > 1 else {})
