@@ -108,16 +108,6 @@ def test_a_refusal_says_who_is_in_the_way(quick: LocalServer, admin: Client, clu
     task = queue(admin, cluster, digits)
     admin.set_mode(cluster, "TASK", shared=True)  # nobody is connected
     admin.wait(task)
-    admin.set_mode(cluster, "DIRECT")
-    task = queue(admin, cluster, digits)
-    admin.set_mode(cluster, "TASK")
-    for shared in (False, True):
-        with pytest.raises(
-            ConflictException, match="of its tasks are not done, the first is 'train' with UUID"
-        ) as found:
-            admin.set_mode(cluster, "DIRECT", shared=shared)
-        assert task.uuid in str(found.value)
-    admin.wait(task)
 
 
 def test_released_clients_see_what_they_know(quick: LocalServer, admin: Client, cluster: Cluster) -> None:
