@@ -47,6 +47,7 @@ SWITCHES = (
     "--is_project_admin",
     "--json_output",
     "--no-shuffle",
+    "--shared",
     "--unequal",
     "--version",
     "--wait",

@@ -273,21 +273,28 @@ class ClusterMethods(TaskMethods):
         body = {"cluster_uuid": uuid_of(cluster), "host_uuid": uuid_of(host)}
         return build(Cluster, self.put("/cluster/switch_host", body))
 
-    def set_mode(self, cluster: ClusterLike, mode: str) -> None:
+    def set_mode(self, cluster: ClusterLike, mode: str, *, shared: bool = False) -> None:
         """Switch a cluster between tasks and direct IO; `direct` does so by itself.
+
+        Direct mode ends by itself some time after the last client has left.
 
         Args:
             cluster: cluster or UUID.
             mode: `TASK` or `DIRECT`.
+            shared: others may talk to the cluster as well: it may be in direct mode already, and stays so as long as a
+                client is connected. Otherwise `TASK` ends the work of all.
 
         Raises:
-            ConflictException: tasks are queued or running.
+            ConflictException: tasks are queued or running, or it is in direct mode; the text tells who holds it, since
+                when, and what can be done.
         """
-        set_mode(self, uuid_of(cluster), mode)
+        set_mode(self, uuid_of(cluster), mode, shared)
 
     @contextmanager
     def direct(self, cluster: ClusterLike) -> Iterator[DirectIO]:
         """Talk to a cluster over a websocket; tasks wait until the end of the block.
+
+        Several clients may talk to one cluster at the same time. It works on its tasks again when all have left.
 
         Example::
 
@@ -299,20 +306,20 @@ class ClusterMethods(TaskMethods):
             cluster: cluster or UUID.
 
         Raises:
-            ConflictException: tasks are queued or running.
+            ConflictException: tasks are queued or running; the text names the first one.
             ConnectionFailedException: no websocket could be opened.
         """
         uuid = uuid_of(cluster)
-        socket = open_direct(self, uuid)
+        socket = open_direct(self, uuid, shared=True)
         try:
             yield DirectIO(socket)
         except BaseException:
             socket.close()
             with suppress(Exception):  # the error of the block is what the user must see
-                set_mode(self, uuid, "TASK")
+                set_mode(self, uuid, "TASK", True)
             raise
         socket.close()
-        set_mode(self, uuid, "TASK")
+        set_mode(self, uuid, "TASK", True)
 
 
 def _given(**fields: object) -> dict[str, object]:

@@ -79,7 +79,7 @@ class DirectIO:
         self._socket.flush()
 
     def close(self) -> None:
-        """Close the connection. The cluster stays in direct mode; `Client.direct` switches it back."""
+        """Close the connection. `Client.direct` switches the cluster back, unless others talk to it."""
         self._socket.close()
 
     def __enter__(self) -> DirectIO:
@@ -119,22 +119,23 @@ def exchange(
     return socket.exchange(_messages.encode_values(name, values, is_last, process, target))
 
 
-def open_direct(endpoint: Endpoint, cluster_uuid: str) -> Socket:
+def open_direct(endpoint: Endpoint, cluster_uuid: str, *, shared: bool | None = None) -> Socket:
     """Switch a cluster to direct mode and connect to it; without a connection it is switched back."""
-    set_mode(endpoint, cluster_uuid, "DIRECT")
+    set_mode(endpoint, cluster_uuid, "DIRECT", shared)
     try:
         socket = endpoint.open_socket("cluster", cluster_uuid, DirectIOException)
     except BaseException:
         with suppress(Exception):  # why there is no connection is what the user must see
-            set_mode(endpoint, cluster_uuid, "TASK")
+            set_mode(endpoint, cluster_uuid, "TASK", shared)
         raise
     socket.keep_alive()
     return socket
 
 
-def set_mode(endpoint: Endpoint, cluster_uuid: str, mode: str) -> None:
-    """Switch a cluster to `TASK` or `DIRECT`."""
-    endpoint.put("/cluster/set_mode", {"new_state": mode, "uuid": cluster_uuid})
+def set_mode(endpoint: Endpoint, cluster_uuid: str, mode: str, shared: bool | None = None) -> None:
+    """Switch a cluster to `TASK` or `DIRECT`; None is what released clients send."""
+    more = {} if shared is None else {"shared": shared}
+    endpoint.put("/cluster/set_mode", {"new_state": mode, "uuid": cluster_uuid, **more})
 
 
 async def in_thread(function: Any, *args: Any) -> Any:

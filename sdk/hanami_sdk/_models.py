@@ -232,6 +232,7 @@ class Task(Shown):
         start_timestamp: time of the first cycle, None if it has not begun.
         end_timestamp: time of the end, None if it has not ended.
         error: why it failed, None if it did not or the server does not say.
+        waiting: what it waits for besides the tasks before it, such as the end of direct mode; None if for nothing.
         attempts: how often it was begun since progress was last stored.
         epochs: epochs that a finished training with validation has run, None for others.
         best_epoch: the one that its network is of.
@@ -255,6 +256,7 @@ class Task(Shown):
     best_epoch: int | None = None
     kind: str = ""
     datasets: tuple[str, ...] = ()
+    waiting: str | None = None
 
     @property
     def finished(self) -> bool:

@@ -137,7 +137,7 @@ SINGLE = [
     ),
     (
         f"cluster mode {UUID} direct",
-        ("PUT", "/cluster/set_mode", {}, {"uuid": UUID, "new_state": "DIRECT"}),
+        ("PUT", "/cluster/set_mode", {}, {"uuid": UUID, "new_state": "DIRECT", "shared": False}),
         {"uuid": UUID, "name": "thing", "new_state": "DIRECT", "created_at": "now"},
         "UUID NAME NEW_STATE",
     ),

@@ -17,7 +17,12 @@ COMMANDS = [
     ("cluster delete %s", "DELETE", "/cluster", {"uuid": U[1]}),
     ("cluster save %s -n point", "POST", "/cluster/save", {"cluster_uuid": U[1], "name": "point"}),
     ("cluster restore %s -c %s", "POST", "/cluster/load", {"cluster_uuid": U[1], "checkpoint_uuid": U[2]}),
-    ("cluster mode %s TASK", "PUT", "/cluster/set_mode", {"uuid": U[1], "new_state": "TASK"}),
+    (
+        "cluster mode %s TASK --shared",
+        "PUT",
+        "/cluster/set_mode",
+        {"uuid": U[1], "new_state": "TASK", "shared": True},
+    ),
     ("cluster predict %s -v in=1,2", "POST", "/cluster/predict", {"uuid": U[1], "inputs": {"in": [[1.0, 2.0]]}}),
     (f"cluster switch-host %s {U[3]}", "PUT", "/cluster/switch_host", {"cluster_uuid": U[1], "host_uuid": U[3]}),
     ("checkpoint label %s --rename new", "PUT", "/checkpoint/labels", {"uuid": U[1], "name": "new"}),

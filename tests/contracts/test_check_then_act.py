@@ -264,6 +264,10 @@ QUIET = {
     "service.py:report_metrics": "only in a training that takes long; tells, and decides nothing",
     "decode.py:ended": "only of a decoding that failed",
     "importing.py:ended": "only of an import that failed",
+    "service.py:end_direct_modes": "only when a lease is over; the write asks for that once more",
+    "direct_lease.py:is_over": "only of direct modes that began before there were leases",
+    "direct_lease.py:renew": "only where clients are connected; a lease decides nothing before it is over",
+    "direct_lease.py:shorten": "likewise",
     "database.py:compare_and_set": "is what others call",
 }
 
@@ -329,6 +333,9 @@ UNSEEN = {
     "history.py:store": "entries that the task itself has noted, which are replaced by their sum",
     "history.py:_thin": "entries that are too many, as they were read in this transaction",
     "history.py:forget_entries": "entries of tasks that this call removes, if there are some",
+    "direct_lease.py:is_over": "direct modes without a lease, if there are some",
+    "direct_lease.py:renew": "a cluster that has left direct mode needs no lease",
+    "direct_lease.py:shorten": "likewise",
     "keyed.py:_note": "the row of this call, which goes only after a day",
     "keyed.py:forget": "keys that are old, if there are some",
 }

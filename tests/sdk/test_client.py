@@ -133,7 +133,9 @@ def test_clusters(server: FakeServer, client: Client) -> None:
     assert last(server) == ("DELETE", "/cluster", {"uuid": "u"})
     server.on("PUT", "/cluster/set_mode")
     client.set_mode(made, "DIRECT")
-    assert last(server) == ("PUT", "/cluster/set_mode", {"new_state": "DIRECT", "uuid": "u"})
+    assert last(server) == ("PUT", "/cluster/set_mode", {"new_state": "DIRECT", "uuid": "u", "shared": False})
+    client.set_mode(made, "TASK", shared=True)
+    assert last(server) == ("PUT", "/cluster/set_mode", {"new_state": "TASK", "uuid": "u", "shared": True})
 
 
 def test_hosts(server: FakeServer, client: Client) -> None:

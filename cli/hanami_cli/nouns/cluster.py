@@ -34,7 +34,7 @@ Usage:
     hanamictl cluster delete CLUSTER [options]
     hanamictl cluster save CLUSTER -n NAME [--wait] [options]
     hanamictl cluster restore CLUSTER -c CHECKPOINT [--wait] [options]
-    hanamictl cluster mode CLUSTER MODE [options]
+    hanamictl cluster mode CLUSTER MODE [--shared] [options]
     hanamictl cluster switch-host CLUSTER HOST_UUID [options]
     hanamictl cluster label CLUSTER [--rename NAME] [--about TEXT] [--tags TAGS] [options]
     hanamictl cluster visibility CLUSTER VISIBILITY [options]
@@ -53,6 +53,7 @@ Options:
     -t PATH, --template PATH                  file with the template
     -n NAME, --name NAME                      name of the checkpoint
     -c CHECKPOINT, --checkpoint CHECKPOINT    checkpoint to load
+    --shared                                  others may talk to it, too: DIRECT may be on, TASK leaves it to them
     -v VALUES, --values VALUES                what goes into an input; repeat it for several inputs
     --wait                                    wait until it is done, after the tasks before it
     --tag TAG                                 only those with this tag
@@ -161,7 +162,9 @@ def _mode(connection: Connection, arguments: Arguments) -> View:
         raise UsageError(f'invalid argument "{arguments.text("MODE")}" for MODE: use {" or ".join(MODES)}')
     uuid = _cluster(connection, arguments)
     with connection.client() as client:  # the function for the mode DIRECT would also open a websocket
-        answer = client.put("/cluster/set_mode", {"uuid": uuid, "new_state": mode})
+        answer = client.put(
+            "/cluster/set_mode", {"uuid": uuid, "new_state": mode, "shared": arguments.is_set("--shared")}
+        )
     return Record(as_object(answer), ("uuid", "name", "new_state"))
 
 

@@ -78,8 +78,8 @@ FIELDS = (
     "attempts",
     "error",
 )
-WHEN_TOLD = ("kind", "datasets", "attempts", "error", "epochs", "best_epoch")
-"""Fields that not every server tells, or only of tasks with which something went wrong, or of trainings with validation."""
+WHEN_TOLD = ("kind", "datasets", "attempts", "error", "epochs", "best_epoch", "waiting")
+"""Fields that not every server tells, or only of tasks with which something is not as usual."""
 Links: TypeAlias = list[dict[str, str]] | dict[str, str]
 
 INPUT_KEYS = ("dataset_uuid", "dataset_column", "hexagon_name")

@@ -194,6 +194,17 @@ CLUSTERS = {
     "cluster_in_direct_mode": "Cluster with uuid '{uuid}' is in direct mode, switch it to task mode first",
     "cluster_missing": "Cluster with uuid '{uuid}' not found",
     "cluster_mode_refused": "Can not switch cluster to '{mode}'",
+    "cluster_has_tasks": (
+        "Can not switch cluster to 'DIRECT': {count} of its tasks are not done, the first is '{task}' with UUID "
+        "'{uuid}'; wait for them, or delete them"
+    ),
+    "cluster_held": (
+        "Can not switch cluster to 'DIRECT': user '{user}' has done that already, at {since}; share it ('shared'), "
+        "wait until all clients have left, or switch it to 'TASK' first, which ends their work"
+    ),
+    "task_waits_for_clients": (
+        "it waits until the cluster is no longer in direct mode, to which user '{user}' has switched it at {since}"
+    ),
     "cluster_without_network": "Cluster with uuid '{uuid}' has no network, train it or restore a checkpoint first",
     "deleted_checkpoint_missing": "Chekckpoint with uuid '{uuid}' not found",
     "hexagon_missing": "Cluster with UUID '{uuid}' does not contain a hexagon with ID '{hexagon}'",

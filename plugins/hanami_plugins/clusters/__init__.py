@@ -15,9 +15,10 @@ from hanami_core.metrics import Sample
 from hanami_core.queue import TaskKind
 from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
+from hanami_core.schedules import Schedule
 from hanami_core.settings import Setting
 from hanami_core.storage.database import BaseModel
-from hanami_plugins.clusters import kinds, routes, upkeep
+from hanami_plugins.clusters import direct_lease, kinds, routes, upkeep
 from hanami_plugins.clusters.host_memory import HOST_SETTING, USER_SETTING
 from hanami_plugins.clusters.lineage import (
     Lineage,
@@ -40,8 +41,10 @@ from hanami_plugins.clusters.service import (
     count_by_host,
     create_cluster,
     delete_cluster,
+    end_direct_modes,
     first_template,
     get_cluster,
+    holder_of,
     interfaces,
     list_clusters,
     move_cluster,
@@ -75,9 +78,11 @@ __all__ = [
     "copy_lineage",
     "create_cluster",
     "delete_cluster",
+    "end_direct_modes",
     "first_template",
     "forget_lineage",
     "get_cluster",
+    "holder_of",
     "interfaces",
     "lineage_of",
     "list_clusters",
@@ -104,6 +109,7 @@ def hanami_settings() -> list[Setting]:
         Setting(HOST_SETTING, int, 0, "Bytes of all networks that one host has open; 0 means 3/4 of the machine", 0),
         Setting(USER_SETTING, int, 0, "Bytes of them that belong to one user; 0 means limits.network_memory", 0),
         Setting("clusters.store", float, 2.0, "Seconds between two stored states of a network in direct mode", 0.05),
+        *direct_lease.SETTINGS,
     ]
 
 
@@ -119,7 +125,14 @@ def hanami_startup(runtime: Runtime) -> None:
     if runtime.role.prepares:
         upkeep.mend(runtime)
     if runtime.role is Role.SIDECAR:
-        runtime.stash[LIVE] = LiveClusters(runtime)
+        live = runtime.stash[LIVE] = LiveClusters(runtime)
+        runtime.host_calls.offer(direct_lease.CALL, live.count_sessions)
+
+
+@hookimpl
+def hanami_schedules(runtime: Runtime) -> list[Schedule]:
+    """End direct modes that nobody uses."""
+    return [Schedule("clusters.direct", direct_lease.pause_of(runtime), end_direct_modes)]
 
 
 @hookimpl

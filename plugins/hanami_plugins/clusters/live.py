@@ -17,6 +17,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
+import msgspec
+
 from hanami_core.compute import LiveNetwork, NetworkRules, memory
 from hanami_core.errors import NotFound, ServiceError
 from hanami_core.network import NetworkState, Template
@@ -97,10 +99,18 @@ class LiveClusters:
         with self._registry:
             others = self._attached[uuid]
             others.discard(attachment)
-            if not others:
+            last = not others
+            if last:
                 del self._attached[uuid]
+        if last:
+            self._watcher.note_left(uuid)
         if attachment.live.unsaved:
             self._keeper.hurry()
+
+    def count_sessions(self, question: bytes) -> bytes:
+        """Answer how many sessions a cluster has, for `HostCalls`."""
+        with self._registry:
+            return msgspec.msgpack.encode(len(self._attached.get(question.decode(), ())))
 
     def look(self, attachment: Attachment) -> Future[None]:
         """Begin to find out, in a thread, whether frames of a session are welcome and which network they go to now.

@@ -17,6 +17,9 @@ TASK_MODE, DIRECT_MODE = "TASK", "DIRECT"
 class Cluster(LabelledRecord):
     """A cluster and its last stored state.
 
+    In direct mode, `direct_by` is the user who has switched to it, `direct_since` and `direct_until` are when that was,
+    and when it ends if no client is connected, see `direct_lease`.
+
     `template` is the JSON of a `Template`, or empty for a cluster that waits for its first training or a checkpoint.
     `blob` is the stored state, None while the network has seen nothing; `version` counts stored states, `stored_at` is
     when the last one came, in seconds since 1970, or None of a state that is older than this column. `inputs` and
@@ -29,6 +32,9 @@ class Cluster(LabelledRecord):
     seed = peewee.BigIntegerField()
     host = peewee.CharField(64)
     mode = peewee.CharField(10, default=TASK_MODE)
+    direct_by = peewee.CharField(256, default="")
+    direct_since = peewee.DoubleField(null=True)
+    direct_until = peewee.DoubleField(null=True)
     blob = BlobField(null=True, remedy="load a checkpoint into it, or delete it")
     version = peewee.IntegerField(default=0)
     stored_at = peewee.DoubleField(null=True)

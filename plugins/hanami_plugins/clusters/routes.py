@@ -46,11 +46,16 @@ class WantedCluster(ByUuid, forbid_unknown_fields=True, kw_only=True):
 
 
 class SetMode(msgspec.Struct, forbid_unknown_fields=True):
-    """Fields of a change of mode; `connection_uuid` is accepted and ignored."""
+    """Fields of a change of mode; `connection_uuid` is accepted and ignored.
+
+    With `shared`, several clients may talk to a cluster in direct mode, which goes on as long as one is connected: the
+    answer says which mode is on. If that is false, a refusal says why.
+    """
 
     uuid: Uuid
     new_state: Annotated[str, Meta(pattern=f"^({TASK_MODE}|{DIRECT_MODE})$", min_length=4, max_length=6)]
     connection_uuid: Uuid | None = None
+    shared: bool | None = None
 
 
 class SwitchHost(msgspec.Struct, forbid_unknown_fields=True):
@@ -171,9 +176,9 @@ def delete(call: Call, request: ByUuid) -> Empty:
 def set_mode(call: Call, request: SetMode) -> ModeAnswer:
     """Switch between task mode and direct mode."""
     new = cast(Mode, request.new_state)
-    cluster = service.set_mode(call.runtime, call.access, request.uuid, new)
+    cluster = service.set_mode(call.runtime, call.access, request.uuid, new, shared=request.shared)
     pending = msgspec.UNSET if cluster.pending is None else str(cluster.pending.uuid)
-    return ModeAnswer(Moment(cluster.created_at), cluster.name, new, cluster.uuid, pending)
+    return ModeAnswer(Moment(cluster.created_at), cluster.name, cast(Mode, cluster.mode), cluster.uuid, pending)
 
 
 def switch_host(call: Call, request: SwitchHost) -> dict[str, Any]:

@@ -6,7 +6,9 @@ plugins that decide themselves, and for tasks.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
@@ -27,6 +29,7 @@ from hanami_core.runtime import Runtime
 from hanami_core.sharing import Visibility
 from hanami_core.sharing import set_visibility as share
 from hanami_core.storage.database import ACTIVE, after_commit, atomic, compare_and_set, exclusive, relaxed
+from hanami_plugins.clusters import direct_lease
 from hanami_plugins.clusters.lineage import forget_lineage
 from hanami_plugins.clusters.models import DIRECT_MODE, TASK_MODE, Cluster
 from hanami_plugins.clusters.notices import notify
@@ -41,8 +44,10 @@ __all__ = [
     "clean_up",
     "create_cluster",
     "delete_cluster",
+    "end_direct_modes",
     "first_template",
     "get_cluster",
+    "holder_of",
     "interfaces",
     "list_clusters",
     "move_cluster",
@@ -63,6 +68,8 @@ MISSING = "cluster_missing"
 SETTLE_SECONDS = 10.0
 """How long a call waits for a short task of an idle cluster before it answers anyway."""
 CHUNK = 500
+
+log = logging.getLogger("hanami.clusters")
 
 
 class HostMove(msgspec.Struct, forbid_unknown_fields=True):
@@ -353,8 +360,17 @@ def after_task(runtime: Runtime, task: Task) -> None:
     clean_up(runtime, str(task.partition))
 
 
-def set_mode(runtime: Runtime, access: Access, uuid: str, new: Mode) -> Cluster:
+def set_mode(runtime: Runtime, access: Access, uuid: str, new: Mode, *, shared: bool | None = None) -> Cluster:
     """Switch between task mode and direct mode. Going to the mode that is already on is fine for task mode.
+
+    Args:
+        runtime: the process' runtime.
+        access: what the actor may do.
+        uuid: uuid of the cluster.
+        new: the mode.
+        shared: whether others may talk to the cluster as well. Then direct mode may be on already, and goes on as long
+            as clients are connected, whoever asks for task mode: `mode` of the result says which one is on. False is
+            told why the mode is refused, None only that it is.
 
     Raises:
         NotFound: if there is no such cluster that the actor may change.
@@ -362,6 +378,8 @@ def set_mode(runtime: Runtime, access: Access, uuid: str, new: Mode) -> Cluster:
         ServiceError: if what direct mode trained could not be stored.
     """
     cluster = get_cluster(access, uuid, "write")
+    if shared and new == TASK_MODE and cluster.mode == DIRECT_MODE and direct_lease.has_sessions(runtime, cluster):
+        return cluster
     settled: Task | None = None
     queue = runtime.queue
     with atomic():
@@ -369,11 +387,12 @@ def set_mode(runtime: Runtime, access: Access, uuid: str, new: Mode) -> Cluster:
         (queue.pause if new == DIRECT_MODE else queue.resume)(cluster.uuid)
         cluster = get_cluster(access, uuid, "write")
         mode, open_tasks = cluster.mode, queue.open_tasks(cluster.uuid)
-        if new == DIRECT_MODE and (mode == DIRECT_MODE or open_tasks):
-            raise Conflict("cluster_mode_refused", mode=new)
+        values: dict[str, Any] = {"mode": new}
         if new == DIRECT_MODE:
+            _check_direct(cluster, open_tasks, shared)
             template_of(cluster)
-        if not compare_and_set(Cluster, _is_there(cluster) & (Cluster.mode == mode), mode=new):
+            values |= direct_lease.held(runtime, access.actor.user_id, cluster)
+        if not compare_and_set(Cluster, _is_there(cluster) & (Cluster.mode == mode), **values):
             raise NotFound(MISSING, uuid=cluster.uuid)
         if new == TASK_MODE and mode == DIRECT_MODE and not open_tasks:
             settled = queue.enqueue("settle", cluster.uuid, access.actor, cluster.name, Nothing(), 1)
@@ -383,6 +402,40 @@ def set_mode(runtime: Runtime, access: Access, uuid: str, new: Mode) -> Cluster:
         _tell_host(runtime, cluster)
     cluster.mode = new
     return _changed(runtime, cluster, settled)
+
+
+def _check_direct(cluster: Cluster, open_tasks: Sequence[Task], shared: bool | None) -> None:
+    """Refuse direct mode for a cluster that somebody else needs; released clients learn no more than that."""
+    if cluster.mode == DIRECT_MODE:
+        if shared is None:
+            raise Conflict("cluster_mode_refused", mode=DIRECT_MODE)
+        if not shared:
+            raise Conflict("cluster_held", **direct_lease.holder(cluster))
+    elif open_tasks:
+        if shared is None:
+            raise Conflict("cluster_mode_refused", mode=DIRECT_MODE)
+        raise Conflict("cluster_has_tasks", count=len(open_tasks), task=open_tasks[0].name, uuid=open_tasks[0].uuid)
+
+
+def end_direct_modes(runtime: Runtime) -> None:
+    """Let clusters go back to their tasks that are in direct mode without clients; see `direct_lease`."""
+    for uuid in [str(row.uuid) for row in Cluster.select(Cluster.uuid).where(direct_lease.is_over(runtime))]:
+        with contextlib.suppress(NotFound), atomic():
+            runtime.queue.resume(uuid)
+            if not compare_and_set(Cluster, (Cluster.uuid == uuid) & direct_lease.is_over(runtime), mode=TASK_MODE):
+                raise NotFound(MISSING, uuid=uuid)  # it is held again, so nothing of this happens
+            cluster = Cluster.get(Cluster.uuid == uuid)
+            if not runtime.queue.open_tasks(uuid):
+                owner = Actor(cluster.owner_id, cluster.owner_id, cluster.project_id, "")
+                runtime.queue.enqueue("settle", uuid, owner, cluster.name, Nothing(), 1)
+            _tell_host(runtime, cluster)
+            log.info("direct mode has ended without clients", extra={"cluster": uuid})
+
+
+def holder_of(partition: str) -> dict[str, str] | None:
+    """Return who holds the cluster of a partition in direct mode, so that its tasks wait; None if nobody does."""
+    cluster = Cluster.get_or_none((Cluster.uuid == partition) & (Cluster.mode == DIRECT_MODE))
+    return None if cluster is None else direct_lease.holder(cluster)
 
 
 def _changed(runtime: Runtime, cluster: Cluster, task: Task | None, *, waits: bool = True) -> Cluster:

@@ -9,6 +9,7 @@ process alone. Must not know frames, nor the event loop.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -21,6 +22,7 @@ from hanami_core.errors import NotFound
 from hanami_core.priority import step_back
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import ACTIVE, reset
+from hanami_plugins.clusters import direct_lease
 from hanami_plugins.clusters.live_cluster import Attachment, State
 from hanami_plugins.clusters.models import Cluster
 from hanami_plugins.clusters.notices import Notices
@@ -76,6 +78,7 @@ class Watcher:
         self._lock = threading.Lock()
         self._questions: list[_Question] = []
         self._opening: dict[str, list[_Question]] = {}
+        self._left: set[str] = set()
         self._ended = threading.Event()
         self._notices: Notices | None = None
         self._thread: threading.Thread | None = None
@@ -100,6 +103,14 @@ class Watcher:
             self._ask(question)
         return question.future
 
+    def note_left(self, uuid: str) -> None:
+        """Take note that the last session of a cluster has ended; never blocks."""
+        with self._lock:
+            self._left.add(uuid)
+        if self._notices is not None and not self._ended.is_set():
+            with contextlib.suppress(OSError):  # the process ends
+                self._notices.wake()
+
     def _ask(self, question: _Question) -> None:
         assert self._notices is not None, "nobody is attached yet"
         with self._lock:
@@ -115,7 +126,9 @@ class Watcher:
                 due = time.monotonic() + PERIOD
             with self._lock:
                 questions, self._questions = self._questions, []
+                left, self._left = self._left, set()
             self._guarded_look(questions, named, everything)
+            self._guarded_leases(left, everything)
             self._ended.wait(PACE)
         self._runtime.database.disconnect()
 
@@ -128,6 +141,22 @@ class Watcher:
             for question in questions:
                 if not question.future.done():
                     question.answer(error)
+
+    def _guarded_leases(self, left: set[str], everything: bool) -> None:
+        """Shorten the leases of clusters without sessions, and renew those of others."""
+        try:
+            attached = (
+                {attachment.live.uuid for attachment in self._clusters.attachments()} if left or everything else set()
+            )
+            for uuid in left - attached:
+                direct_lease.shorten(self._runtime, uuid)
+            if everything:
+                for row in _rows(sorted(attached)):
+                    if self._clusters.welcomes(row):
+                        direct_lease.renew(self._runtime, row)
+        except BaseException:
+            log.exception("leases of direct mode could not be renewed")
+            reset(self._runtime.database)
 
     def _look(self, questions: list[_Question], named: set[str], everything: bool) -> None:
         uuids = named | {question.uuid for question in questions}
@@ -193,7 +222,7 @@ class Watcher:
 
 
 def _rows(uuids: list[str]) -> Iterable[Cluster]:
-    columns = (Cluster.uuid, Cluster.mode, Cluster.status, Cluster.host, Cluster.version)
+    columns = (Cluster.uuid, Cluster.mode, Cluster.status, Cluster.host, Cluster.version, Cluster.direct_until)
     facts = (Cluster.owner_id, Cluster.project_id, Cluster.visibility)
     for start in range(0, len(uuids), CHUNK):
         yield from Cluster.select(*columns, *facts).where(Cluster.uuid.in_(uuids[start : start + CHUNK]))

@@ -111,6 +111,7 @@ class TaskAnswer(msgspec.Struct):
     """A task; a moment that has not come is '-'. More than one attempt says how often it was begun without progress.
 
     Of a training with validation it is told at the end how many epochs were run, and which one was the best.
+    `waiting` says what a queued task waits for besides others of its cluster.
     """
 
     current_cycle: int
@@ -127,6 +128,7 @@ class TaskAnswer(msgspec.Struct):
     best_epoch: int | msgspec.UnsetType = msgspec.UNSET
     kind: str | msgspec.UnsetType = msgspec.UNSET
     datasets: list[Dataset] | msgspec.UnsetType = msgspec.UNSET
+    waiting: TaskError | msgspec.UnsetType = msgspec.UNSET
 
 
 class Entry(msgspec.Struct):
@@ -250,4 +252,6 @@ def answer(task: Task) -> dict[str, Any]:
     }
     failure = task.failure
     more: dict[str, Any] = {} if failure is None else {"error": failure}
+    if (holder := service.holder_of(task)) is not None:
+        more["waiting"] = TaskError("task_waits_for_clients", **holder)
     return result | more | ({"attempts": task.attempts} if task.attempts > 1 else {})

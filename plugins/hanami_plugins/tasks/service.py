@@ -13,16 +13,27 @@ import peewee
 from hanami_core.access import Access
 from hanami_core.admission import DISK, Claim
 from hanami_core.errors import Conflict, NotFound
-from hanami_core.queue import FINISHED, OPEN, Task, TaskEntry, entries_of
+from hanami_core.queue import FINISHED, OPEN, QUEUED, Task, TaskEntry, entries_of
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import atomic
+from hanami_plugins import clusters
 from hanami_plugins.clusters import Cluster, get_cluster, interfaces
 from hanami_plugins.datasets import Dataset
 from hanami_plugins.tasks.kinds import BYTES_OF_VALUE
 from hanami_plugins.tasks.models import BestEpoch
 from hanami_plugins.tasks.planning import Binding, Fit, Plan, Result, Source, plan_request, plan_training
 
-__all__ = ["best_epoch", "delete_task", "get_task", "list_tasks", "request", "sources_of", "task_history", "train"]
+__all__ = [
+    "best_epoch",
+    "delete_task",
+    "get_task",
+    "holder_of",
+    "list_tasks",
+    "request",
+    "sources_of",
+    "task_history",
+    "train",
+]
 
 
 def train(
@@ -142,6 +153,11 @@ def get_task(access: Access, cluster: str, uuid: str) -> Task:
     if task is None:
         raise NotFound("task_missing", uuid=uuid, cluster=cluster)
     return task
+
+
+def holder_of(task: Task) -> dict[str, str] | None:
+    """Return whose direct mode a queued task waits for and since when, or None if it does not wait for any."""
+    return clusters.holder_of(str(task.partition)) if task.state == QUEUED else None
 
 
 def task_history(access: Access, uuid: str) -> list[TaskEntry]:
