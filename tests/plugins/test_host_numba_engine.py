@@ -247,7 +247,10 @@ def test_bytes_floats_views_and_files_are_the_same(host: CpuHost, tmp_path: Path
     ):
         live = network(host, {"in": WIDTH}, {"out": CLASSES})
         live.train(rows(inputs, outputs), ALWAYS)
-        digests.add((live.state().digest(), answers(live, inputs).tobytes()))
+        state = live.state()
+        # Of bytes it is known how big they get, of other numbers it is not.
+        del state.arrays["limits"]
+        digests.add((state.digest(), answers(live, inputs).tobytes()))
     assert len(digests) == 1
 
 

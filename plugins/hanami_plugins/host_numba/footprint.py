@@ -23,7 +23,7 @@ Sizes = Mapping[str, int]
 FLOAT = 4
 VERSIONS = 2
 """The weights, and their average over a stream."""
-ARRAYS_OF_SOURCES = 5
+ARRAYS_OF_SOURCES = 6
 SCRATCH_OF_SOURCE = 64 * 2
 """Numbers that a training kernel notes of a source: row and value in each cycle of a slice."""
 

@@ -54,7 +54,7 @@ u32 = np.uint32
 Array = Any
 
 EXCESS = 1
-"""A value is above its border, or its source was never active."""
+"""A value is above a border that may still rise, or its source was never active."""
 UNREADABLE = 2
 """A value is not finite."""
 
@@ -93,7 +93,7 @@ def read_row(net: Net, segments: Array, cycle: int, rows: Array, values: Array, 
         address = segments[s] + cycle * segments[s + 1]
         for i in range(0, count, LANES):
             raw = read_above_floors(net, address + i * kind, kind, source + i, count - i)
-            over = maximum(over, subtract(raw, load(net.borders, source + i)))
+            over = maximum(over, subtract(minimum(raw, load(net.limits, source + i)), load(net.borders, source + i)))
             broken = multiply_add(raw, zero, broken)
             value = maximum(minimum(multiply(raw, load(net.inverse, source + i)), one), zero)
             energy = multiply_add(value, value, energy)
@@ -139,7 +139,8 @@ def visit_sources(net: Net, sources: Sources, segments: Array, cycle: int, step:
         for i in range(0, count, LANES):
             store(sources.lanes, 0, read_above_floors(net, address + i * kind, kind, source + i, count - i))
             for lane in range(min(LANES, count - i)):
-                value, one = sources.lanes[lane], source + i + lane
+                one = source + i + lane
+                value = min(sources.lanes[lane], net.limits[one])
                 if value <= net.borders[one]:
                     continue
                 if step == BORDERS:

@@ -99,9 +99,10 @@ class Net(NamedTuple):
         bias: (blocks, 64).
         readout: (blocks, outputs, 64).
         readout_bias: (lanes), `UNUSED` in lanes without an output.
-        floors: (sources + 16) value from which those of a source are counted, see `floors`.
-        borders: (sources + 16) biggest value above its floor that a source ever had in training, 0 if it was never
-            active.
+        floors: (sources + 16) value from which those of a source are counted, see `ranges`.
+        borders: (sources + 16) value above its floor at which a source is fully on, 0 if it was never active: the
+            biggest one that it has had in training, up to its limit.
+        limits: (sources + 16) how far a border may rise, see `ranges`.
         inverse: (sources + 16) 1 / border, 0 if the source was never active.
         row_of_source: (sources + 16) int32, `NO_ROW` if the source was never active.
         groups: numbers of each output interface, see `GROUP`.
@@ -115,6 +116,7 @@ class Net(NamedTuple):
     readout_bias: Floats
     floors: Floats
     borders: Floats
+    limits: Floats
     inverse: Floats
     row_of_source: npt.NDArray[np.int32]
     groups: Ints

@@ -12,7 +12,7 @@ import numpy as np
 from hanami_core.compute import Rows, Run, Values
 from hanami_core.errors import BadRequest
 from hanami_core.network import NetworkState, StateHead
-from hanami_plugins.host_numba import floors, segments
+from hanami_plugins.host_numba import ranges, segments
 from hanami_plugins.host_numba.kernels import answer_rows, train_rows
 from hanami_plugins.host_numba.layout import (
     ACCURACY,
@@ -36,6 +36,7 @@ from hanami_plugins.host_numba.memory import LEARNED, Memory, aligned, lane_star
 from hanami_plugins.host_numba.snapshot.kernel import answer_quads
 from hanami_plugins.host_numba.snapshot.take import answers as quad_answers
 from hanami_plugins.host_numba.snapshot.take import take
+from hanami_plugins.host_numba.streams import see_row
 from hanami_plugins.host_numba.sync import LINE
 from hanami_plugins.host_numba.team import Pace, Team, Trial
 
@@ -210,11 +211,14 @@ class SectionNetwork:
         if not rows.outputs:
             raise BadRequest("training_without_outputs")
         one_hot = segments.survey(rows, lambda: run.step(run.start))
-        found = floors.survey(rows, memory.inputs, lambda: run.step(run.start))
-        if one_hot is None or found is None or run.start >= rows.cycles:
+        # A run that goes on has the ranges of its begin.
+        begins = run.start == 0
+        found = ranges.survey(rows, memory.inputs, lambda: run.step(run.start)) if begins else None
+        if one_hot is None or (begins and found is None) or run.start >= rows.cycles:
             return
         before = self.state()
-        memory.lower_floors(*found)
+        if found is not None:
+            memory.see_survey(found)
         self._end_stream()
         self._set_squashing(one_hot)
         try:
@@ -358,21 +362,38 @@ class SectionNetwork:
         if not one_hot:
             raise BadRequest("training_without_outputs")
         self._set_squashing(one_hot)
-        if memory.is_below_floors(one.values):
-            memory.lower_floors(one.values)
+        if not np.isfinite(one.values).all():
+            raise FloatingPointError(f"values of cycle {memory.cycles} are not finite")
+        memory.cycles += 1
+        memory.extra.stream += 1
+        if self._is_believed(one.values):
+            self._learn_one()
+        if memory.extra.stream % AVERAGE_PERIOD == 0:
+            self._move_average()
+
+    def _learn_one(self) -> None:
+        """Learn the row that was taken over."""
+        memory = self._memory
         rows_before = memory.sources.count.copy()
         while (status := self._train_single(memory.net, STREAM_RATE)) == FULL:
             memory.make_room()
         if status != DONE:
-            raise FloatingPointError(f"values of cycle {memory.cycles} are not finite")
-        memory.cycles += 1
-        memory.extra.stream += 1
+            raise FloatingPointError(f"values of cycle {memory.cycles - 1} are not finite")
         if memory.average is not None:
             memory.share_rows(rows_before)
             # A rate of 0 changes no weight: the call measures how often the average fails.
             self._train_single(memory.average, 0.0)
-        if memory.extra.stream % AVERAGE_PERIOD == 0:
-            self._move_average()
+
+    def _is_believed(self, values: Values) -> bool:
+        """Let ranges go by a row of a stream; tell whether most of its values lie within them.
+
+        A row that is broken as a whole is not learned. If it begins another range, those after it are.
+        """
+        active = beyond = 0
+        for net, mine in self._memory.fed(values):
+            found = see_row(net.floors, net.borders, net.limits, net.inverse, mine)
+            active, beyond = active + found[0], beyond + found[1]
+        return 2 * beyond <= active
 
     def _train_single(self, net: Net, rate: float) -> int:
         job = Job(0, 1, 1, 1, np.float32(rate), np.float32(rate))

@@ -8,8 +8,9 @@ capacity. Arrays of a state, with S sources (values of all inputs), R rows, B bl
 ``bias``           (B, 64)        float32
 ``readout``        (B, Q, 64)     float32
 ``readout_bias``   (Q,)           float32
-``floors``         (S,)           float32, see `floors`
+``floors``         (S,)           float32, see `ranges`
 ``borders``        (S,)           float32, 0 for a source without a row
+``limits``         (S,)           float32, how far borders may rise; in old states they are missing, see `with_limits`
 ``row_of_source``  (S,)           int32, -1 for a source without a row
 ``average_…``                     weights, bias, readout, readout_bias averaged over a stream, if there is one
 =================  =============  =====================================================================
@@ -27,7 +28,6 @@ import numpy.typing as npt
 from hanami_core.errors import BadRequest, CorruptFile
 from hanami_core.network import Input, NetworkState, Output, StateHead, Template
 from hanami_plugins.host_numba import initial
-from hanami_plugins.host_numba.floors import lowered
 from hanami_plugins.host_numba.interfaces import fitted
 from hanami_plugins.host_numba.layout import (
     FAILURE,
@@ -45,6 +45,7 @@ from hanami_plugins.host_numba.layout import (
     Net,
     Sources,
 )
+from hanami_plugins.host_numba.ranges import Ranges, Surveyed, after_survey
 from hanami_plugins.host_numba.settings import SectionSettings
 
 NAME = "section"
@@ -54,6 +55,9 @@ MIN_CAPACITY = 64
 LEARNED = ("weights", "bias", "readout", "readout_bias")
 """Arrays that learning changes, as opposed to growing."""
 
+BORDERS, LIMITS = "borders", "limits"
+RANGES = 1
+"""Says in the head of a state that it has limits."""
 AVERAGE = "average_"
 """What names of averages in a state begin with."""
 Expected = tuple[str, npt.DTypeLike, tuple[int, ...]]
@@ -66,13 +70,14 @@ class Extra(msgspec.Struct, forbid_unknown_fields=True):
     """What a section network notes in the head of its state.
 
     `squashing` tells for each trained output whether its values are classes that exclude each other. `stream` counts
-    the cycles of the present stream.
+    the cycles of the present stream. `ranges` is 0 in a state of the time before there were limits, else 1.
     """
 
     squashing: dict[str, str] = msgspec.field(default_factory=dict)
     failure: float = 1.0
     average_failure: float = 1.0
     stream: int = 0
+    ranges: int = 0
 
 
 def aligned(size: int, dtype: npt.DTypeLike = np.float32, fill: float = 0) -> npt.NDArray[Any]:
@@ -121,9 +126,10 @@ def empty_state(template: Template, seed: int) -> NetworkState:
         "readout_bias": np.zeros(0, np.float32),
         "floors": np.zeros(0, np.float32),
         "borders": np.zeros(0, np.float32),
+        "limits": np.zeros(0, np.float32),
         "row_of_source": np.zeros(0, np.int32),
     }
-    return NetworkState(StateHead(NAME, template, seed, extra=msgspec.to_builtins(Extra())), arrays)
+    return NetworkState(StateHead(NAME, template, seed, extra=msgspec.to_builtins(Extra(ranges=RANGES))), arrays)
 
 
 class Memory:
@@ -137,12 +143,13 @@ class Memory:
 
     def __init__(self, state: NetworkState) -> None:
         """Copy a state that `check` accepts."""
-        head, arrays = state.head, state.arrays
+        head, arrays = state.head, with_limits(state)
         self.template, self.seed, self.cycles = head.template, head.seed, head.cycles
         self.settings = head.template.settings.of(SectionSettings)
         self.blocks = self.settings.blocks
         self.inputs, self.outputs = dict(head.inputs), dict(head.outputs)
         self.extra = msgspec.convert(head.extra, Extra)
+        self.extra.ranges = RANGES
         self.net = self._build(arrays)
         self.sources = self._build_sources(arrays)
         averages = averages_of(arrays)
@@ -192,6 +199,7 @@ class Memory:
             *(empty, empty, empty, empty),
             floors=padded(arrays["floors"], np.float32),
             borders=borders,
+            limits=padded(arrays["limits"], np.float32),
             inverse=inverse_of(borders),
             row_of_source=padded(arrays["row_of_source"], np.int32, NO_ROW),
             groups=self._groups(),
@@ -261,13 +269,13 @@ class Memory:
         groups = self._groups()
         self.net.groups[:] = groups
 
-    def lower_floors(self, smallest: Floats, varies: npt.NDArray[np.bool_] | None = None) -> None:
-        """Lower the floors to values of the sources, see `floors.lowered`."""
-        lower(self.net, smallest, varies)
+    def see_survey(self, found: Surveyed) -> None:
+        """Let the ranges of the sources go by the rows of a task, see `ranges.after_survey`."""
+        set_ranges(self.net, after_survey(ranges_of(self.net, self.size), found))
 
-    def is_below_floors(self, values: Floats) -> bool:
-        """Tell whether one of the sources' values is below its floor."""
-        return bool((values < self.net.floors[: self.size]).any())
+    def fed(self, values: Floats) -> list[tuple[Net, Floats]]:
+        """Return all parts of the network that inputs feed, each with its part of the sources' values."""
+        return [(self.net, values)]
 
     def make_room(self) -> None:
         """Double the capacity."""
@@ -302,7 +310,7 @@ class Memory:
             return self
         state = self.state()
         arrays = state.arrays
-        for name, empty in (("floors", 0), ("borders", 0), ("row_of_source", NO_ROW)):
+        for name, empty in (("floors", 0), ("borders", 0), ("limits", LARGEST), ("row_of_source", NO_ROW)):
             arrays[name] = spread(arrays[name], self.inputs, new_inputs, np.full(sum(new_inputs.values()), empty))
         readout = self._initial_readout(new_outputs)
         for prefix in ("", AVERAGE) if self.average is not None else ("",):
@@ -339,6 +347,7 @@ class Memory:
             **self._copies(self.net, ""),
             "floors": self.net.floors[:size].copy(),
             "borders": self.net.borders[:size].copy(),
+            "limits": self.net.limits[:size].copy(),
             "row_of_source": self.net.row_of_source[:size].copy(),
         }
         if self.average is not None:
@@ -354,13 +363,26 @@ class Memory:
         }
 
 
-def lower(net: Net, smallest: Floats, varies: npt.NDArray[np.bool_] | None) -> None:
-    """Lower the floors of a network, or of a part of one, and move the borders with them, see `floors.lowered`."""
-    old, borders = net.floors[: smallest.size], net.borders[: smallest.size]
-    new = lowered(old, borders > 0, smallest, varies)
-    borders += np.where(borders > 0, old - new, np.float32(0))
-    old[:] = new
+def ranges_of(net: Net, size: int) -> Ranges:
+    """Return the ranges of so many sources of a network, or of a part of one."""
+    return Ranges(net.floors[:size], net.borders[:size], net.limits[:size])
+
+
+def set_ranges(net: Net, ranges: Ranges) -> None:
+    """Give the first sources of a network, or of a part of one, new ranges."""
+    size = ranges.floors.size
+    net.floors[:size], net.borders[:size], net.limits[:size] = ranges
     net.inverse[:] = inverse_of(net.borders)
+
+
+def with_limits(state: NetworkState) -> dict[str, npt.NDArray[Any]]:
+    """Return the arrays of a state; in one that has no limits, each border is at its limit."""
+    known = {
+        f"{name.removesuffix(BORDERS)}{LIMITS}": np.where(borders > 0, borders, np.float32(LARGEST))
+        for name, borders in state.arrays.items()
+        if name.endswith(BORDERS)
+    }
+    return {**({} if state.head.extra.get("ranges") else known), **state.arrays}
 
 
 def inverse_of(borders: Floats) -> Floats:
@@ -419,10 +441,14 @@ def check_arrays(state: NetworkState, expected: Iterable[Expected]) -> None:
     _check_head(head, extra)
     for name, dtype, shape in expected:
         array = arrays.get(name)
+        if not extra.ranges and name.endswith(LIMITS):
+            continue
         if array is None or array.dtype != dtype or array.shape != shape:
             raise CorruptFile(f"the network's array '{name}' has not the type and shape that the head asks for")
         if dtype == np.float32 and not np.isfinite(array).all():
             raise CorruptFile(f"the network's array '{name}' holds values that are no numbers")
+        if name.endswith(LIMITS) and (array <= 0).any():
+            raise CorruptFile(f"the network's array '{name}' holds limits that nothing can reach")
 
 
 def _check_head(head: StateHead, extra: Extra) -> None:
@@ -456,6 +482,7 @@ def _expected_arrays(head: StateHead, arrays: Mapping[str, npt.NDArray[Any]]) ->
     expected: list[Expected] = [
         ("floors", np.float32, (sources,)),
         ("borders", np.float32, (sources,)),
+        ("limits", np.float32, (sources,)),
         ("row_of_source", np.int32, (sources,)),
     ]
     prefixes = ("", AVERAGE) if averages_of(arrays) else ("",)

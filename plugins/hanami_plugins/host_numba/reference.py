@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from hanami_plugins.host_numba import initial
-from hanami_plugins.host_numba.floors import lowered
 from hanami_plugins.host_numba.layout import (
     CHUNK,
     CHUNK_FAILURES,
@@ -29,6 +28,7 @@ from hanami_plugins.host_numba.layout import (
     Floats,
 )
 from hanami_plugins.host_numba.memory import inverse_of
+from hanami_plugins.host_numba.ranges import Ranges, Surveyed, after_survey, look
 
 f32 = np.float32
 
@@ -44,6 +44,7 @@ class ReferenceNetwork:
         readout_bias: (outputs).
         floors: (sources).
         borders: (sources).
+        limits: (sources).
         row_of_source: (sources).
         failure: moving average of cycles that were not answered with confidence.
     """
@@ -58,6 +59,7 @@ class ReferenceNetwork:
         self.readout_bias = np.zeros(self.readout.shape[1], f32)
         self.floors = np.zeros(sources, f32)
         self.borders = np.zeros(sources, f32)
+        self.limits = np.full(sources, LARGEST, f32)
         self.row_of_source = np.full(sources, NO_ROW, np.int32)
         self.failure = f32(1)
         self._keys = initial.keys(seed, initial.INPUT, 0, sources)
@@ -119,20 +121,17 @@ class ReferenceNetwork:
     # Growth
 
     def grow(self, values: Floats) -> None:
-        """Give birth to the rows of sources that are active for the first time, and raise borders."""
-        above = values - self.floors
+        """Give birth to the rows of sources that are active for the first time, and raise borders up to limits."""
+        above = np.minimum(values - self.floors, self.limits)
         self.give_birth(above)
         np.maximum(self.borders, above, out=self.borders)
 
-    def lower_floors(self, table: npt.NDArray[np.generic]) -> None:
-        """Lower the floors to what the rows of a task hold; bytes always begin at 0."""
-        if table.dtype == np.uint8:
-            smallest, varies = np.zeros(self.floors.shape, f32), np.zeros(self.floors.shape, bool)
-        else:
-            smallest, varies = table.min(axis=0), table.min(axis=0) < table.max(axis=0)
-        new = lowered(self.floors, self.borders > 0, smallest, varies)
-        self.borders += np.where(self.borders > 0, self.floors - new, f32(0))
-        self.floors = new
+    def survey(self, table: npt.NDArray[np.generic]) -> None:
+        """Let the ranges of the sources go by the rows of a task, see `ranges`."""
+        found = look(table, "in", lambda: True)
+        assert found is not None
+        ranges = after_survey(Ranges(self.floors, self.borders, self.limits), Surveyed(*found, len(table)))
+        self.floors, self.borders, self.limits = ranges
 
     def give_birth(self, values: Floats) -> None:
         """Give birth to rows, in the order of the sources."""
@@ -151,7 +150,7 @@ class ReferenceNetwork:
         rates: tuple[float, float],
     ) -> None:
         """Train all cycles of a task."""
-        self.lower_floors(inputs)
+        self.survey(inputs)
         table, targets = inputs.astype(f32), expected.astype(f32)
         for first in range(0, len(table), slice_length):
             last = min(first + slice_length, len(table))

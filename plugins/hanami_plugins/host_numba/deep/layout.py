@@ -37,6 +37,7 @@ class DeepNet(NamedTuple):
         readout_bias: (lanes) of all outputs.
         floors: (sources) for each hexagon, of the inputs that feed it.
         borders: (sources) for each hexagon.
+        limits: (sources) for each hexagon, how far a border may rise.
         inverse: (sources) for each hexagon, 1 / border.
         row_of_source: (sources) for each hexagon.
         reads: numbers of each output that is read from a hexagon, see `GROUP`.
@@ -54,6 +55,7 @@ class DeepNet(NamedTuple):
     readout_bias: Floats
     floors: Floats
     borders: Floats
+    limits: Floats
     inverse: Floats
     row_of_source: npt.NDArray[np.int32]
     reads: Ints
@@ -119,6 +121,7 @@ def part(net: DeepNet, hexagon: int) -> Net:
         net.readout_bias,
         net.floors[begin:end],
         net.borders[begin:end],
+        net.limits[begin:end],
         net.inverse[begin:end],
         net.row_of_source[begin:end],
         net.reads[places[place + READS] : places[place + READS + 1]],

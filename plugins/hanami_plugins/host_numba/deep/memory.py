@@ -7,8 +7,9 @@ blocks and Q values of outputs that are read from it:
 ``k.weights``         (B, R, 64)     sections, float32; the rows of the H neurons come first
 ``k.bias``            (B, 64)        float32
 ``k.readout``         (B, Q, 64)     float32
-``k.floors``          (S,)           float32, see `floors`; not there if no input feeds it, like the next two
+``k.floors``          (S,)           float32, see `ranges`; not there if no input feeds it, like the next three
 ``k.borders``         (S,)           float32, 0 for a source without a row
+``k.limits``          (S,)           float32, how far borders may rise
 ``k.row_of_source``   (S,)           int32, H or more, -1 for a source without a row
 ``readout_bias``      (all outputs)  float32
 ``average_…``                        what learning changes, averaged over a stream, if there is one
@@ -18,6 +19,7 @@ blocks and Q values of outputs that are read from it:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
@@ -34,6 +36,7 @@ from hanami_plugins.host_numba.deep.layout import PLACE, DeepNet, part
 from hanami_plugins.host_numba.layout import (
     GROUP,
     LANES,
+    LARGEST,
     NO_ROW,
     WIDTH,
     Floats,
@@ -45,6 +48,7 @@ from hanami_plugins.host_numba.memory import (
     AVERAGE,
     MIN_CAPACITY,
     NAME,
+    RANGES,
     Expected,
     Extra,
     Memory,
@@ -55,15 +59,17 @@ from hanami_plugins.host_numba.memory import (
     check_growth,
     inverse_of,
     lane_starts,
-    lower,
     new_record,
+    ranges_of,
     rows_of,
+    set_ranges,
     spread,
     starts,
 )
+from hanami_plugins.host_numba.ranges import Surveyed, after_survey
 
 Arrays = Mapping[str, npt.NDArray[Any]]
-SOURCE_ARRAYS = ("floors", "borders", "row_of_source")
+SOURCE_ARRAYS = ("floors", "borders", "limits", "row_of_source")
 
 
 def empty_state(template: Template, seed: int) -> NetworkState:
@@ -77,8 +83,9 @@ def empty_state(template: Template, seed: int) -> NetworkState:
         if hexagon.inputs:
             arrays[f"{number}.floors"] = np.zeros(0, np.float32)
             arrays[f"{number}.borders"] = np.zeros(0, np.float32)
+            arrays[f"{number}.limits"] = np.zeros(0, np.float32)
             arrays[f"{number}.row_of_source"] = np.zeros(0, np.int32)
-    return NetworkState(StateHead(NAME, template, seed, extra=msgspec.to_builtins(Extra())), arrays)
+    return NetworkState(StateHead(NAME, template, seed, extra=msgspec.to_builtins(Extra(ranges=RANGES))), arrays)
 
 
 def hidden_rows(seed: int, number: int, hexagon: Hexagon, blocks: int) -> Floats:
@@ -135,6 +142,7 @@ class DeepMemory(Memory):
             *(none, none, none, none),
             floors=aligned(size),
             borders=aligned(size),
+            limits=aligned(size),
             inverse=aligned(size),
             row_of_source=aligned(size, np.int32, NO_ROW),
             reads=np.concatenate([self._reads(hexagon) for hexagon in self.hexagons]),
@@ -228,18 +236,15 @@ class DeepMemory(Memory):
         parts = [(hexagon, part(self.net, number)) for number, hexagon in enumerate(self.hexagons)]
         return [(hexagon, net) for hexagon, net in parts if chosen(hexagon.inputs, self.inputs)]
 
-    def lower_floors(self, smallest: Floats, varies: npt.NDArray[np.bool_] | None = None) -> None:
-        """Lower the floors to values of the sources, see `floors.lowered`."""
+    def see_survey(self, found: Surveyed) -> None:
+        """Let the ranges of the sources go by the rows of a task, see `ranges.after_survey`."""
         for hexagon, net in self._fed():
-            lower(net, self._mine(hexagon, smallest), None if varies is None else self._mine(hexagon, varies))
+            mine = found.of(partial(self._mine, hexagon))
+            set_ranges(net, after_survey(ranges_of(net, mine.smallest.size), mine))
 
-    def is_below_floors(self, values: Floats) -> bool:
-        """Tell whether one of the sources' values is below its floor."""
-        for hexagon, net in self._fed():
-            mine = self._mine(hexagon, values)
-            if (mine < net.floors[: mine.size]).any():
-                return True
-        return False
+    def fed(self, values: Floats) -> list[tuple[Net, Floats]]:
+        """Return all parts of the network that inputs feed, each with its part of the sources' values."""
+        return [(net, self._mine(hexagon, values)) for hexagon, net in self._fed()]
 
     def make_room(self) -> None:
         """Double the capacity of each hexagon that has no room left."""
@@ -283,7 +288,7 @@ class DeepMemory(Memory):
     ) -> None:
         hexagon = self.hexagons[number]
         old, new = chosen(hexagon.inputs, self.inputs), chosen(hexagon.inputs, inputs)
-        for name, empty in zip(SOURCE_ARRAYS, (0, 0, NO_ROW), strict=True):
+        for name, empty in zip(SOURCE_ARRAYS, (0, 0, LARGEST, NO_ROW), strict=True):
             if hexagon.inputs:
                 name = f"{number}.{name}"
                 arrays[name] = spread(arrays[name], old, new, np.full(sum(new.values()), empty))
@@ -331,9 +336,12 @@ def _rounded(size: int) -> int:
     return size + -size % LANES
 
 
-def _fill_sources(net: Net, floors: Floats, borders: Floats, row_of_source: npt.NDArray[np.int32]) -> None:
+def _fill_sources(
+    net: Net, floors: Floats, borders: Floats, limits: Floats, row_of_source: npt.NDArray[np.int32]
+) -> None:
     net.floors[: len(floors)] = floors
     net.borders[: len(borders)] = borders
+    net.limits[: len(limits)] = limits
     net.row_of_source[: len(borders)] = row_of_source
     net.inverse[:] = inverse_of(net.borders)
 
@@ -366,6 +374,6 @@ def _expected(head: StateHead, hexagons: tuple[Hexagon, ...], arrays: Arrays) ->
             (f"{prefix}{number}.{name}", np.float32, shape) for prefix in prefixes for name, shape in shapes.items()
         ]
         if hexagon.inputs:
-            types = (np.float32, np.float32, np.int32)
+            types = (np.float32, np.float32, np.float32, np.int32)
             expected += [(f"{number}.{n}", kind, sources) for n, kind in zip(SOURCE_ARRAYS, types, strict=True)]
     return expected

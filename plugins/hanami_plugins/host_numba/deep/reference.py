@@ -14,7 +14,7 @@ from hanami_core.network import Template
 from hanami_plugins.host_numba import initial
 from hanami_plugins.host_numba.deep import graph
 from hanami_plugins.host_numba.deep.memory import hidden_rows
-from hanami_plugins.host_numba.layout import FAILURE_DECAY, NO_ROW, WIDTH, Floats
+from hanami_plugins.host_numba.layout import FAILURE_DECAY, LARGEST, NO_ROW, WIDTH, Floats
 from hanami_plugins.host_numba.memory import blocks_of
 from hanami_plugins.host_numba.reference import ReferenceNetwork
 
@@ -43,6 +43,7 @@ class HexagonReference(ReferenceNetwork):
         self.bias = np.zeros((blocks, WIDTH), f32)
         self.floors = np.zeros(len(self._keys), f32)
         self.borders = np.zeros(len(self._keys), f32)
+        self.limits = np.full(len(self._keys), LARGEST, f32)
         self.row_of_source = np.full(len(self._keys), NO_ROW, np.int32)
         self.readout = np.zeros((blocks, 0, WIDTH), f32)
         self.read: list[int] = []
@@ -113,7 +114,7 @@ class DeepReference(ReferenceNetwork):
         targets = expected.astype(f32)
         for hexagon in self.hexagons:
             if hexagon.connected.inputs:
-                hexagon.lower_floors(np.concatenate([tables[name] for name in hexagon.connected.inputs], axis=1))
+                hexagon.survey(np.concatenate([tables[name] for name in hexagon.connected.inputs], axis=1))
         for cycle in range(len(targets)):
             for hexagon in self.hexagons:
                 hexagon.grow(hexagon.values(tables, cycle))

@@ -1,4 +1,4 @@
-"""Columns that never come near 0, or go below it."""
+"""From where to where the values of a source count: columns away from 0, broken values, changing ranges."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hanami_core.compute import Columns, LiveNetwork, Rows, Run
 from hanami_core.errors import BadRequest
 from hanami_core.testing.hosts import host_context
-from hanami_plugins.host_numba import floors
+from hanami_plugins.host_numba import ranges
 from hanami_plugins.host_numba.host import CpuHost
 from tests.kernels import KERNELS
 from tests.plugins.engine_kit import ALWAYS, accuracy, answers, blobs, network, one_hot, reopened, rows
@@ -39,13 +39,15 @@ def floor(live: LiveNetwork) -> list[float]:
 
 
 @pytest.mark.parametrize("offset", [-1e4, -200.0, -1.0, 1.0, 300.0, 1e4])
-def test_an_offset_changes_nothing_but_the_floors(host: CpuHost, offset: float) -> None:
+def test_an_offset_changes_nothing_but_floors_and_limits(host: CpuHost, offset: float) -> None:
     values, labels = blobs(500)
     assert (values.min(axis=0) == 0).all()
     plain = learned(host, values, labels).state()
     moved = learned(host, values.astype(np.float32) + np.float32(offset), labels).state()
     assert (moved.arrays.pop("floors") == offset).all()
     assert not plain.arrays.pop("floors").any()
+    assert (plain.arrays.pop("limits") == 255).all()
+    assert (moved.arrays.pop("limits") < 255).all()
     assert plain.digest() == moved.digest()
 
 
@@ -161,7 +163,7 @@ def test_values_that_are_too_far_apart_are_refused(host: CpuHost) -> None:
 
 
 def test_a_long_survey_can_be_ended(host: CpuHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(floors, "SURVEYED_VALUES", WIDTH)
+    monkeypatch.setattr(ranges, "SURVEYED_VALUES", WIDTH)
     values, labels = blobs(100)
     live = new(host)
     digest = live.state().digest()
