@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import os
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +27,34 @@ def shell(code: str) -> str:
 def test_the_user_guide_shows_what_happens(desk: Path) -> None:
     with Reader(desk, os.environ) as reader:
         assert reader.read("docs/user_guide.md") > 20
+
+
+def test_the_way_from_a_table_to_a_model_can_be_gone(desk: Path) -> None:
+    with Reader(desk, os.environ) as reader:
+        assert reader.read("docs/first_model.md") == 5
+    assert "validation" in (desk / "curve.txt").read_text()
+    assert (desk / "first.hanami").stat().st_size > 0
+
+
+def test_the_notebook_goes_the_same_way(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delitem(sys.modules, "hanami_network", raising=False)
+    notebook = json.loads((ROOT / "docs/examples/first_model.ipynb").read_text(encoding="utf-8"))
+    cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    names: dict[str, Any] = {}
+    shown = [run_cell(cell, names) for cell in cells]
+    names["client"].close()
+    assert 1 <= shown[2][1] <= shown[2][0] <= 200
+    assert "validation" in shown[3]._repr_html_()
+    assert [list(value) for value in shown[4:]] == [[0, 2]] * 3
+
+
+def run_cell(code: str, names: dict[str, Any]) -> Any:
+    """Run a cell and return the value of its last expression, which a notebook shows."""
+    tree = ast.parse(code)
+    last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
+    exec(compile(tree, "cell", "exec"), names)
+    return None if last is None else eval(compile(ast.Expression(last.value), "cell", "eval"), names)
 
 
 def test_the_example_of_the_readme_runs(desk: Path, server: LocalServer, capsys: pytest.CaptureFixture[str]) -> None:

@@ -75,6 +75,9 @@ FIELDS = (
     "name",
     "kind",
     "datasets",
+    "waiting",
+    "epochs",
+    "best_epoch",
     "attempts",
     "error",
 )
