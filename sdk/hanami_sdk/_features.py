@@ -32,31 +32,78 @@ MNIST_CLASSES = 10
 MARGIN = 0.1
 """Part of the range of answers that stays free on each side: a sigmoid comes near to 0 and 1 only slowly."""
 
+COMMON = 0.8
+FENCE = 5.0
+TARGET_FENCE = 8.0
+"""How many times farther from the median than `COMMON` of the others a feature or a target lies that is an outlier."""
+ENOUGH = 8
+"""Values beside the median from which on it can be told what is common."""
+RECENT = 64
+"""Rows that are remembered, to tell whether a later call has another range or only a broken value."""
+WIDER = 0.1
+"""Part of a range by which later rows may lie outside of it before it becomes wider."""
+FORGET = 12.0
+"""How many times wider than that of later rows a range may be."""
+
+
+def within(columns: Floats, fence: float) -> Floats:
+    """Return columns with their outliers moved to the nearest value that is none, see `FENCE`."""
+    with np.errstate(over="ignore"):
+        median = np.sort(columns, axis=0)[(len(columns) - 1) // 2]
+        away = np.abs(columns - median)
+        others = (away > 0).sum(axis=0)
+        place = len(columns) - others + (COMMON * (others - 1)).astype(np.int64)
+        usual = np.take_along_axis(np.sort(away, axis=0), np.minimum(place, len(columns) - 1)[None], axis=0)[0]
+        believed = away <= np.where(others >= ENOUGH, fence * usual, np.inf)
+    low = np.where(believed, columns, np.inf).min(axis=0)
+    high = np.where(believed, columns, -np.inf).max(axis=0)
+    return np.clip(columns, low, high)
+
 
 @dataclass(frozen=True)
 class FeatureScale:
-    """Brings features into 0 to 1, by what `learn` saw; later values outside of that are clipped.
+    """Brings features into 0 to 1, by what `learn` saw, outliers left aside; values outside of that are clipped.
 
     Attributes:
         kind: `"shift"`: the smallest becomes 0, the biggest 1. `"split"`: a value for what is above the mean of a
             feature and one for what is below. None: values are bytes already.
         zero: what becomes 0, for each feature.
         spread: the distance from there that becomes 1, for each feature.
+        recent: the last rows.
     """
 
     kind: str | None
     zero: Floats
     spread: Floats
+    recent: Floats
 
     @classmethod
     def learn(cls, features: Floats, kind: str | None) -> FeatureScale:
         """Look at features, shape (rows, features)."""
         if kind is None:
             width = features.shape[1]
-            return cls(kind, np.zeros(width), np.full(width, float(STEPS)))
-        zero = features.mean(axis=0) if kind == "split" else features.min(axis=0)
-        spread = np.abs(features - zero).max(axis=0)
-        return cls(kind, zero, np.where(spread > 0, spread, 1.0))
+            return cls(kind, np.zeros(width), np.full(width, float(STEPS)), features[:0])
+        believed = within(features, FENCE)
+        zero = believed.mean(axis=0) if kind == "split" else believed.min(axis=0)
+        spread = np.abs(believed - zero).max(axis=0)
+        return cls(kind, zero, np.where(spread > 0, spread, 1.0), features[-RECENT:])
+
+    def widened(self, features: Floats) -> FeatureScale:
+        """Return the scale after later rows: wider where they have another range, new where it was far too wide."""
+        if self.kind is None:
+            return self
+        known = np.concatenate([self.recent, features])
+        new = FeatureScale.learn(known, self.kind)
+        fresh = (self.recent == self.recent[0]).all(axis=0) | (self.spread > FORGET * new.spread)
+        if self.kind == "split":
+            zero = self.zero
+            spread = np.abs(within(known, FENCE) - zero).max(axis=0)
+        else:
+            zero = np.where(new.zero < self.zero - WIDER * self.spread, new.zero, self.zero)
+            spread = np.maximum(new.zero + new.spread, self.zero + self.spread) - zero
+        spread = np.where((spread > (1 + WIDER) * self.spread) | (zero < self.zero), spread, self.spread)
+        zero, spread = np.where(fresh, new.zero, zero), np.where(fresh, new.spread, spread)
+        return FeatureScale(self.kind, zero, spread, new.recent)
 
     def apply(self, features: Floats) -> Floats:
         """Return values from 0 to 1, shape (rows, values).
@@ -74,15 +121,26 @@ class FeatureScale:
 
 @dataclass(frozen=True)
 class TargetScale:
-    """Brings the targets of a regression into 0 to 1, and answers back."""
+    """Brings the targets of a regression into 0 to 1, and answers back; outliers are clipped."""
 
     low: float
     high: float
+    recent: Floats
 
     @classmethod
     def learn(cls, targets: Floats) -> TargetScale:
         """Look at targets, shape (rows,)."""
-        return cls(float(targets.min()), float(targets.max()))
+        believed = within(targets[:, None], TARGET_FENCE)
+        return cls(float(believed.min()), float(believed.max()), targets[-RECENT:])
+
+    def widened(self, targets: Floats) -> TargetScale:
+        """Return the scale after later rows, see `FeatureScale.widened`."""
+        new, width = TargetScale.learn(np.concatenate([self.recent, targets])), self.high - self.low
+        if width > FORGET * (new.high - new.low) or (self.recent == self.recent[0]).all():
+            return new
+        low = new.low if new.low < self.low - WIDER * width else self.low
+        high = new.high if new.high > self.high + WIDER * width else self.high
+        return TargetScale(low, high, new.recent)
 
     def apply(self, targets: Floats) -> Floats:
         """Return what the network has to answer, shape (rows, 1)."""

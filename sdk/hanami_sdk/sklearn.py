@@ -174,8 +174,8 @@ class HanamiClassifier(ClassifierMixin, _Remote):
         blocks: size of the network, in blocks of 64 hidden neurons.
         template: text of a cluster template with the input `x` and the output `y`; None takes a plain one.
         scale: how features become values that a network takes. `"shift"`: the smallest of each becomes 0, the biggest
-            1. `"split"`: each gives two values, what is above its mean and what is below. None: as they are, for bytes
-            such as pixels.
+            1, outliers left aside. `"split"`: each gives two values, what is above its mean and what is below. None: as
+            they are, for bytes such as pixels.
         format: `"mnist"` uploads features rounded to 256 steps, `"csv"` 32-bit numbers; the latter needs a server that
             joins the cells `x[0]`, `x[1]`, … of a CSV header into one column.
         random_state: decides in which order the rows come and with which weights the cluster starts. Equal numbers
@@ -218,7 +218,7 @@ class HanamiClassifier(ClassifierMixin, _Remote):
         return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
-        """Learn with one pass more; features keep the scale of the first call.
+        """Learn with one pass more; features with another range than those before widen their scale.
 
         Args:
             X: features, shape (rows, features).
@@ -237,6 +237,8 @@ class HanamiClassifier(ClassifierMixin, _Remote):
         expected = self._one_hot(column_or_1d(y, warn=True))
         if first:
             self._begin(X)
+        else:
+            self.feature_scale_ = self.feature_scale_.widened(X)
         self._learn(X, expected, 1)
         return self
 
@@ -262,7 +264,7 @@ class HanamiRegressor(RegressorMixin, _Remote):
     """A network on a Hanami server that estimates a number.
 
     Arguments are those of `HanamiClassifier`. Targets are scaled into the range of answers, so that no estimate lies
-    far outside of what `fit` saw.
+    far outside of what `fit` saw; outliers among them are clipped.
 
     Attributes:
         cluster_: UUID of the cluster.
@@ -291,7 +293,7 @@ class HanamiRegressor(RegressorMixin, _Remote):
         return self
 
     def partial_fit(self, X: Any, y: Any) -> Self:
-        """Learn with one pass more; features and targets keep the scale of the first call.
+        """Learn with one pass more; features and targets with another range than those before widen their scale.
 
         Args:
             X: features, shape (rows, features).
@@ -305,6 +307,9 @@ class HanamiRegressor(RegressorMixin, _Remote):
         if first:
             self.target_scale_ = TargetScale.learn(y)
             self._begin(X)
+        else:
+            self.feature_scale_ = self.feature_scale_.widened(X)
+            self.target_scale_ = self.target_scale_.widened(y)
         self._learn(X, self.target_scale_.apply(y), 1)
         return self
 

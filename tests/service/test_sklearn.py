@@ -142,6 +142,53 @@ def test_pipelines_and_searches_clone_it(client: Client) -> None:
     assert things(client) == before
 
 
+@pytest.mark.parametrize("format", ["mnist", "csv"])
+@pytest.mark.parametrize("factor", [1e6, -1e6])
+def test_a_broken_row_ruins_nothing(client: Client, format: str, factor: float) -> None:
+    X, y = load_digits(return_X_y=True)
+    train, test, train_y, test_y = train_test_split(X, y, random_state=0)
+    train[7] *= factor
+    with HanamiClassifier(client=client, format=format, random_state=0) as estimator:
+        assert estimator.fit(train, train_y).score(test, test_y) > 0.96
+
+
+def test_a_broken_target_ruins_nothing(client: Client) -> None:
+    X, y = load_diabetes(return_X_y=True)
+    broken = y.copy()
+    broken[5] = 1e9
+    with HanamiRegressor(client=client, random_state=0).fit(X, broken) as estimator:
+        assert estimator.score(np.delete(X, 5, 0), np.delete(y, 5)) > 0.3
+
+
+@pytest.mark.parametrize("size", [8, 40])
+def test_partial_fit_learns_another_range_and_forgives_broken_rows(client: Client, size: int) -> None:
+    train, test, train_y, test_y = IRIS
+    train = train.copy()
+    order = np.random.default_rng(0).permutation(len(train))
+    with HanamiClassifier(client=client, random_state=0) as estimator:
+        for _ in range(10):
+            estimator.partial_fit(train, train_y, classes=[0, 1, 2])
+        scale = estimator.feature_scale_
+        estimator.partial_fit(train[:1] * 1e6, train_y[:1])
+        assert (estimator.feature_scale_.spread == scale.spread).all()
+        for first in range(0, len(order), size):
+            part = order[first : first + size]
+            estimator.partial_fit(train[part] * 10, train_y[part])
+        assert (estimator.feature_scale_.spread > 5 * scale.spread).all()
+        for _ in range(10):
+            estimator.partial_fit(train * 10, train_y)
+        assert estimator.score(test * 10, test_y) > 0.85
+
+
+def test_a_regression_goes_on_with_bigger_targets(client: Client) -> None:
+    X, y = load_diabetes(return_X_y=True)
+    with HanamiRegressor(client=client, random_state=0) as estimator:
+        for factor in (1, 10):
+            for _ in range(15):
+                estimator.partial_fit(X, y * factor)
+        assert estimator.score(X, y * 10) > 0.3
+
+
 def test_partial_fit_goes_on(client: Client) -> None:
     train, test, train_y, test_y = IRIS
     estimator = HanamiClassifier(client=client, random_state=0)
