@@ -257,7 +257,7 @@ class ClusterMethods(TaskMethods):
 
     def hosts(self) -> list[Host]:
         """Return the CPUs and GPUs of the server."""
-        return ShownList(build(Host, row) for row in rows(self.get("/host/all")))
+        return ShownList(build(Host, row) for row in rows(self._get_in_detail("/host/all")))
 
     def switch_host(self, cluster: ClusterLike, host: HostLike) -> Cluster:
         """Move a cluster to another host.

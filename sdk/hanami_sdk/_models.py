@@ -341,10 +341,20 @@ class Host(Shown):
     Attributes:
         uuid: UUID.
         type: `cpu` or `cuda`.
+        name: such as `cpu0`; empty if the server does not say.
+        state: `ready`, or what the host prepares, or what is wrong with it; empty if the server does not say.
+        threads: how many compute at the same time, None if the host does not say.
+        memory: bytes that networks could take if there was nothing else.
+        free_memory: bytes of these that are left.
     """
 
     uuid: str
     type: str
+    name: str = ""
+    state: str = ""
+    threads: int | None = None
+    memory: int | None = None
+    free_memory: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,15 @@ from hanami_sdk import _calls
 __all__ = ["list_hosts"]
 
 
-def list_hosts(token: str, address: str, verify_connection: bool = True) -> bytes:
+def list_hosts(token: str, address: str, verify_connection: bool = True, *, details: bool = False) -> bytes:
     """List the CPUs and GPUs of the server.
 
     Args:
         token: token.
         address: `http://HOST:PORT` or `https://HOST:PORT`.
         verify_connection: check the certificate of an https address.
+        details: whether the columns name, state (`ready`, or what the host prepares, or what is wrong with it),
+            threads, memory and free memory (in bytes) are wanted, too; servers of OpenHanami do not know them.
 
     Returns:
         `{"header", "body"}` with the columns uuid, type (`cpu` or `cuda`).
@@ -21,4 +23,4 @@ def list_hosts(token: str, address: str, verify_connection: bool = True) -> byte
     Raises:
         HanamiException: the server refused the request.
     """
-    return _calls.get(token, address, "/host/all", verify_connection)
+    return _calls.get_in_detail(token, address, "/host/all", verify_connection, details)

@@ -317,7 +317,13 @@ LISTS = [
     ("cluster list", "/cluster/all", {"details": "true"}, {**OWNED, "cycles": 7}, OWNED_TITLES + " CYCLES"),
     ("cluster list --tag best", "/cluster/all", {"details": "true", "tag": "best"}, OWNED, OWNED_TITLES),
     ("dataset list", "/dataset/all", {"details": "true"}, {**OWNED, "rows": 7}, OWNED_TITLES + " ROWS"),
-    ("host list", "/host/all", {}, {"uuid": UUID, "type": "cpu"}, "UUID TYPE"),
+    (
+        "host list",
+        "/host/all",
+        {"details": "true"},
+        {"uuid": UUID, "type": "cpu", "name": "cpu0", "state": "ready"},
+        "UUID TYPE NAME STATE",
+    ),
     (
         f"task list -c {UUID}",
         "/task/all",

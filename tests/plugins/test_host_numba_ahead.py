@@ -42,7 +42,10 @@ def test_what_was_compiled_ahead_is_not_compiled_again(tmp_path: Path, monkeypat
     monkeypatch.setattr(host_module, "Ahead", lambda cache: Ahead(cache, ["deep"]))
     host = host_module.CpuHost("cpu0", 1)
     host.start(host_context(tmp_path, background=True))
+    assert host.describe().preparing == "kernels: deep"
+    assert not list(tmp_path.rglob("section.compiled"))
     host.wait_for("deep")
+    assert host.describe().preparing == ""
     again = [sys.executable, "-c", COUNT_COMPILED, str(tmp_path)]
     said = subprocess.run(again, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2]).stdout
     assert said.split() == ["0", "1"]
@@ -60,8 +63,7 @@ def test_what_is_there_needs_no_process(cache: Path, monkeypatch: pytest.MonkeyP
 
 def test_it_stops_at_once(cache: Path) -> None:
     busy = Ahead(cache)
-    assert busy._process is not None
-    process = busy._process
+    (process,) = busy._processes
     busy.stop()
     assert process.poll() is not None
     busy.wait("synapse")
@@ -69,10 +71,10 @@ def test_it_stops_at_once(cache: Path) -> None:
 
 def test_it_ends_with_the_process_that_started_it(cache: Path) -> None:
     busy = Ahead(cache)
-    assert busy._process is not None
-    assert busy._process.stdin is not None
-    busy._process.stdin.close()
-    assert busy._process.wait(20) == 0
+    (process,) = busy._processes
+    assert process.stdin is not None
+    process.stdin.close()
+    assert process.wait(20) == 0
     assert not list(cache.glob("*.compiled"))
 
 

@@ -5,6 +5,8 @@ Owns the commands for hosts. Must not know the wire, which is the SDK's.
 
 from __future__ import annotations
 
+from functools import partial
+
 from hanami_cli.arguments import COMMON_OPTIONS, Arguments
 from hanami_cli.connection import Connection
 from hanami_cli.nouns import run_noun
@@ -23,7 +25,7 @@ Example:
     hanamictl host list
 """
 
-FIELDS = ("uuid", "type")
+FIELDS = ("uuid", "type", "name", "state", "threads", "memory", "free_memory")
 
 
 def run(argv: list[str]) -> int:
@@ -32,4 +34,4 @@ def run(argv: list[str]) -> int:
 
 
 def _list(connection: Connection, _: Arguments) -> View:
-    return Listing.from_answer(connection.ask(hosts.list_hosts), FIELDS)
+    return Listing.from_answer(connection.ask(partial(hosts.list_hosts, details=True)), FIELDS)

@@ -57,6 +57,7 @@ class HostDescription(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         threads: most threads that compute at the same time; on a GPU the number of multiprocessors.
         healthy: whether networks can be trusted to the host.
         reason: why they can not.
+        preparing: what the host still prepares in the background, such as kernels; empty when all is ready.
     """
 
     name: str
@@ -67,6 +68,7 @@ class HostDescription(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     threads: int
     healthy: bool = True
     reason: str = ""
+    preparing: str = ""
 
 
 @runtime_checkable

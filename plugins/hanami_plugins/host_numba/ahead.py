@@ -1,7 +1,7 @@
-"""Compiles kernels that not every cluster needs, in a process of its own, while the host already works.
+"""Compiles kernels in a process of its own, while the host already works.
 
-Compiling them takes some seconds, in which nobody should have to wait for a server that starts, nor for a session of
-another cluster. Only the first start on a machine has something to do; later ones find all in the cache.
+Compiling takes seconds, in which nobody should have to wait for a server that starts, nor for a session of another
+cluster. Only the first start on a machine has something to do; later ones find all in the cache.
 """
 
 from __future__ import annotations
@@ -19,45 +19,108 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-PARTS = {"deep": "hanami_plugins.host_numba.deep.warm", "synapse": "hanami_plugins.host_numba.synapse.warm"}
-"""Parts by their names, and what compiles each of them; in this order."""
+SECTION = "section"
+PARTS = {
+    SECTION: "hanami_plugins.host_numba.warm",
+    "deep": "hanami_plugins.host_numba.deep.warm",
+    "synapse": "hanami_plugins.host_numba.synapse.warm",
+}
+"""Parts by their names, and what compiles each of them. Most clusters need the first one, which is compiled first."""
 NICENESS = 10
-POLL_SECONDS = 0.05
+"""Of a process that compiles what nobody waits for yet."""
 
 log = logging.getLogger("hanami.compute")
 
 
 class Ahead:
-    """The process that compiles, if there is something to compile."""
+    """The processes that compile, if there is something to compile."""
 
     def __init__(self, cache: Path, parts: Sequence[str] = tuple(PARTS)) -> None:
-        """Start it; `cache` is where kernels are kept."""
+        """Start one; `cache` is where kernels are kept."""
         self._cache = cache
-        self._process: subprocess.Popen[bytes] | None = None
-        missing = [part for part in parts if not _mark(cache, part).exists()]
-        if missing:
-            # The package has imported this module before it is run, which is no reason to warn.
-            quiet = "ignore::RuntimeWarning:runpy"
-            command = [sys.executable, "-P", "-W", quiet, "-m", __name__, str(cache), *missing]
-            # It ends with this process, because nobody writes to its input.
-            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        self._missing = {part: threading.Event() for part in parts if not is_compiled(cache, part)}
+        self._processes: list[subprocess.Popen[str]] = []
+        self._watchers: list[threading.Thread] = []
+        self._hurried: set[str] = set()
+        self._lock = threading.Lock()
+        self._stopped = False
+        if self._missing:
+            log.info("kernels are compiled, once on this machine", extra={"parts": " ".join(self._missing)})
+            self._start(tuple(self._missing))
+
+    @property
+    def left(self) -> list[str]:
+        """Parts that are still being compiled."""
+        return [part for part, done in self._missing.items() if not done.is_set()]
 
     def wait(self, part: str) -> None:
-        """Return when a part is in the cache, or will not come there."""
-        if self._is_compiling(part):
-            log.info("a cluster waits for kernels that are being compiled", extra={"part": part})
-        while self._is_compiling(part):
-            time.sleep(POLL_SECONDS)
-
-    def _is_compiling(self, part: str) -> bool:
-        return self._process is not None and self._process.poll() is None and not _mark(self._cache, part).exists()
+        """Return when a part is in the cache, or will not come there. It is compiled at once, whatever else is."""
+        done = self._missing.get(part)
+        if done is None or done.is_set():
+            return
+        log.info("a cluster waits for kernels that are being compiled", extra={"part": part})
+        with self._lock:
+            hurries = part not in self._hurried
+            self._hurried.add(part)
+        if hurries:
+            self._start((part,), hurry=True)
+        done.wait()
 
     def stop(self) -> None:
-        """End the process, whatever it has come to."""
-        if self._process:
-            self._process.kill()
-            self._process.communicate()
-            self._process = None
+        """End the processes, whatever they have come to."""
+        with self._lock:
+            self._stopped = True
+            processes, self._processes = self._processes, []
+        for process in processes:
+            process.kill()
+        for watcher in self._watchers:
+            watcher.join()
+        for done in self._missing.values():
+            done.set()
+
+    def _start(self, parts: Sequence[str], *, hurry: bool = False) -> None:
+        # The package has imported this module before it is run, which is no reason to warn.
+        quiet = "ignore::RuntimeWarning:runpy"
+        niceness = 0 if hurry else NICENESS
+        command = [sys.executable, "-P", "-W", quiet, "-m", __name__, str(self._cache), str(niceness), *parts]
+        with self._lock:
+            if self._stopped:
+                return
+            # It ends with this process, because nobody writes to its input.
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            self._processes.append(process)
+            watcher = threading.Thread(target=self._watch, args=(process, parts), name="compile", daemon=True)
+            self._watchers.append(watcher)
+            watcher.start()
+
+    def _watch(self, process: subprocess.Popen[str], parts: Sequence[str]) -> None:
+        """Note which parts a process has compiled; at its end, those that it could not."""
+        begin = time.monotonic()
+        assert process.stdout is not None
+        with process:
+            for line in process.stdout:
+                self._note(line.strip(), begin)
+        with self._lock:
+            for part in parts:
+                if len(parts) == 1 or part not in self._hurried:
+                    self._missing[part].set()
+
+    def _note(self, part: str, begin: float) -> None:
+        done = self._missing.get(part)
+        if done is not None and not done.is_set():
+            done.set()
+            fields = {"part": part, "seconds": round(time.monotonic() - begin, 1), "left": " ".join(self.left)}
+            log.info("kernels are compiled", extra=fields)
+
+
+def is_compiled(cache: Path, part: str) -> bool:
+    """Tell whether all kernels of a part are in a cache."""
+    return _mark(cache, part).exists()
+
+
+def note_compiled(cache: Path, part: str) -> None:
+    """Note that all kernels of a part are in a cache."""
+    _mark(cache, part).touch()
 
 
 def _mark(cache: Path, part: str) -> Path:
@@ -69,20 +132,22 @@ def _end_with_parent() -> None:
     os._exit(0)
 
 
-def main(cache: Path, parts: Sequence[str]) -> None:
-    """Compile parts that are not in the cache yet; several hosts that start together do it once."""
+def main(cache: Path, niceness: int, parts: Sequence[str]) -> None:
+    """Compile parts that are not in the cache yet, and print the name of each that is; several processes do it once."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    with contextlib.suppress(OSError):
-        os.nice(NICENESS)
     config: Any = importlib.import_module("numba.core.config")
     config.CACHE_DIR = str(cache)
-    with (cache / "compiling").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        for part in parts:
-            if not _mark(cache, part).exists():
+    for part in parts:
+        if part != SECTION:
+            with contextlib.suppress(OSError):
+                os.nice(niceness - os.nice(0))
+        with (cache / f"{part}.compiling").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not is_compiled(cache, part):
                 importlib.import_module(PARTS[part]).up()
-                _mark(cache, part).touch()
+                note_compiled(cache, part)
+        print(part, flush=True)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
+    main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])

@@ -14,7 +14,7 @@ from typing import Any
 
 from hanami_core import machine_memory as machine
 from hanami_core.compute import ComputeHost, HostContext, HostDescription
-from hanami_plugins.host_numba.ahead import Ahead
+from hanami_plugins.host_numba.ahead import SECTION, Ahead, is_compiled, note_compiled
 from hanami_plugins.host_numba.team import Team, processors
 
 
@@ -37,18 +37,22 @@ class CpuHost:
         return Team(min(self._threads or available, available))
 
     def start(self, context: HostContext) -> None:
-        """Import Numba and load the kernels of most clusters, from the cache or by compiling them.
+        """Import Numba, and load the kernels of most clusters if they are in the cache.
 
-        A cache that can not be written is copied to a temporary directory, so that what was compiled into it is used.
-        In the background, the other kernels are compiled as well by a process of their own, see `ahead`.
+        What is missing there is compiled by a process of its own, see `ahead`, and clusters wait for what they need. A
+        host that may prepare nothing in the background compiles the kernels of most clusters itself. A cache that can
+        not be written is copied to a temporary directory, so that what was compiled into it is used.
         """
         self._context = context
         config: Any = importlib.import_module("numba.core.config")
         known = context.cache / _fingerprint()
         used = _writable(known)
         config.CACHE_DIR = str(used)
-        importlib.import_module("hanami_plugins.host_numba.warm").up()
-        if context.background and used == known:
+        background = context.background and used == known
+        if not background or is_compiled(known, SECTION):
+            importlib.import_module("hanami_plugins.host_numba.warm").up()
+            note_compiled(used, SECTION)
+        if background:
             self._ahead = Ahead(known)
 
     def wait_for(self, part: str) -> None:
@@ -66,7 +70,12 @@ class CpuHost:
             memory=memory.total,
             free_memory=memory.free,
             threads=self.team.size,
+            preparing=self._preparing(),
         )
+
+    def _preparing(self) -> str:
+        left = self._ahead.left if self._ahead else []
+        return f"kernels: {', '.join(left)}" if left else ""
 
     def stop(self) -> None:
         """Stop compiling. Threads end with the last network that works with them."""
@@ -75,15 +84,14 @@ class CpuHost:
         vars(self).pop("team", None)
 
 
-def team_of(host: ComputeHost, part: str | None = None) -> Team:
+def team_of(host: ComputeHost, part: str) -> Team:
     """Return the threads for a network on a host, when the part of the kernels that it needs is compiled.
 
     A host of somebody else that is a processor too has one thread for each of our networks.
     """
     if not isinstance(host, CpuHost):
         return Team(1)
-    if part is not None:
-        host.wait_for(part)
+    host.wait_for(part)
     return host.team
 
 

@@ -10,6 +10,7 @@ from hanami_core.network import NetworkState, Template, Topology
 from hanami_core.network.bits import members
 from hanami_core.network.formula import Formula
 from hanami_plugins.host_numba import footprint, memory
+from hanami_plugins.host_numba.ahead import SECTION
 from hanami_plugins.host_numba.deep import graph
 from hanami_plugins.host_numba.deep import memory as deep
 from hanami_plugins.host_numba.formula import formula_of
@@ -71,9 +72,12 @@ class SectionRules:
             from hanami_plugins.host_numba.deep.live import DeepNetwork
 
             return DeepNetwork(state, team)
+        team = team_of(host, SECTION)
+        from hanami_plugins.host_numba import warm
         from hanami_plugins.host_numba.live import SectionNetwork
 
-        return SectionNetwork(state, team_of(host))
+        warm.up()
+        return SectionNetwork(state, team)
 
     def check(self, state: NetworkState) -> None:
         """Raise `CorruptFile` if sizes or index ranges of the arrays contradict the head."""

@@ -1,6 +1,8 @@
-"""Load or compile all kernels by using a tiny network once in every way that users do."""
+"""Load or compile all kernels, once in a process, by using a tiny network in every way that users do."""
 
 from __future__ import annotations
+
+from functools import cache
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from hanami_plugins.host_numba.memory import empty_state
 from hanami_plugins.host_numba.team import Team
 
 
+@cache
 def up() -> None:
     """Train and ask a network of one input and one output."""
     hexagons = (Position(1, 1, 1), Position(2, 1, 1))

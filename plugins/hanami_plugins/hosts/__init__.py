@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hanami_core import hookimpl
 from hanami_core.http import Call, Listing, Paging, Route, paged
 from hanami_core.runtime import Runtime
@@ -10,13 +12,40 @@ from hanami_plugins.hosts.service import ListedHost, list_hosts
 __all__ = ["ListedHost", "list_hosts"]
 
 
+LIST_HEADER = ("uuid", "type")
+DETAILS_HEADER = (*LIST_HEADER, "name", "state", "threads", "memory", "free_memory")
+UNKNOWN, READY = "unknown", "ready"
+
+
+class ListHosts(Paging, forbid_unknown_fields=True, kw_only=True):
+    """Which part of the hosts is wanted; with `details` a row tells how the host is.
+
+    The cell `state` is `ready`, or what it prepares, or why no cluster can be there, or `unknown` if its process says
+    nothing. Memory is in bytes; a host that says nothing has no numbers.
+    """
+
+    details: bool = False
+
+
 @hookimpl
 def hanami_routes(runtime: Runtime) -> list[Route]:
     """Add the list of hosts."""
-    return [Route("GET", "/host/all", "hosts.list", Paging, Listing, list_all)]
+    return [Route("GET", "/host/all", "hosts.list", ListHosts, Listing, list_all)]
 
 
-def list_all(call: Call, request: Paging) -> Listing:
-    """List all hosts: identity and kind."""
-    rows = ([host.uuid, host.kind] for host in list_hosts(call.runtime))
-    return paged(("uuid", "type"), enumerate(rows, 1), request)
+def list_all(call: Call, request: ListHosts) -> Listing:
+    """List all hosts: identity and kind, and on request how they are."""
+    header, row = (DETAILS_HEADER, _detailed_row) if request.details else (LIST_HEADER, _row)
+    return paged(header, enumerate(map(row, list_hosts(call.runtime)), 1), request)
+
+
+def _row(host: ListedHost) -> list[Any]:
+    return [host.uuid, host.kind]
+
+
+def _detailed_row(host: ListedHost) -> list[Any]:
+    found = host.description
+    if found is None:
+        return [*_row(host), host.name, UNKNOWN, None, None, None]
+    state = found.reason if not found.healthy else f"prepares {found.preparing}" if found.preparing else READY
+    return [*_row(host), host.name, state, found.threads, found.memory, found.free_memory]

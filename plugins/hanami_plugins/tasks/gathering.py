@@ -20,7 +20,7 @@ __all__ = ["Gathered", "gathering"]
 Ints = npt.NDArray[np.int64]
 Picks = Callable[[int, int], Ints]
 
-IN_MEMORY = 32 << 20
+IN_MEMORY = 256 << 20
 """Bytes of gathered rows up to which they lie in memory; more lie in a file."""
 PIECE = 4 << 20
 """Bytes that are gathered at once."""

@@ -6,11 +6,13 @@ are gathered in the order of the epoch. The task counts the cycles of all of the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
 from hanami_core.compute import LiveNetwork, Rows, Run
+from hanami_core.errors import BadRequest
 from hanami_core.queue import Job
 from hanami_plugins.clusters import LiveCluster
 from hanami_plugins.tasks.gathering import Gathered, gathering
@@ -19,6 +21,9 @@ from hanami_plugins.tasks.planning import Fit
 from hanami_plugins.tasks.validation import Validation
 
 __all__ = ["Ended", "train_epochs"]
+
+VALUE = "expected_value_out_of_range"
+"""What is wrong with a single row."""
 
 
 @dataclass
@@ -73,8 +78,22 @@ def _train_epoch(epoch: int, order: Order, gathered: Gathered, network: LiveNetw
     before = epoch * order.rows
     start = going.cycle - before
     if gathered.fill(partial(order.epoch, epoch), lambda: going.step(before + start)):
-        network.train(gathered.rows, Run(lambda cycle: going.step(before + cycle), start))
+        with _named(order, epoch):
+            network.train(gathered.rows, Run(lambda cycle: going.step(before + cycle), start))
         going.reached(before + order.rows)
+
+
+@contextmanager
+def _named(order: Order, epoch: int) -> Iterator[None]:
+    """Let an error about a row name the one of the dataset, whatever its place in the epoch is."""
+    try:
+        yield
+    except BadRequest as error:
+        cycle = error.parameters.get("cycle")
+        if error.code != VALUE or not isinstance(cycle, int):
+            raise
+        (row,) = order.epoch(epoch, cycle, cycle + 1)
+        raise BadRequest(VALUE, **{**error.parameters, "cycle": int(row)}) from error
 
 
 class _Going:

@@ -1,5 +1,7 @@
 """Proves that a host computes: trains and asks a tiny network, through the same rules as any cluster.
 
+A host that still prepares something is believed: its clusters wait for that, but nobody who asks whether it is there.
+
 What the cheap checks of plugins find in this process counts, too. Must not touch the database; the answer is the
 host's, not the server's.
 """
@@ -53,7 +55,11 @@ class Probe:
     def _prove(self) -> dict[str, Any]:
         begin = time.perf_counter()
         try:
-            self._compute()
+            description = self._host.describe()
+            if not description.healthy:
+                raise RuntimeError(description.reason)
+            if not description.preparing:
+                self._compute()
         except BaseException as error:
             return {"ready": False, "reason": str(error) or type(error).__name__}
         findings = self._checks.findings()
@@ -62,9 +68,6 @@ class Probe:
         return {"ready": True, "milliseconds": round((time.perf_counter() - begin) * 1000, 3)}
 
     def _compute(self) -> None:
-        description = self._host.describe()
-        if not description.healthy:
-            raise RuntimeError(description.reason)
         rules = self._runtime.rules_for(_TEMPLATE, self._host.kind)
         with closing(rules.open(rules.create(_TEMPLATE, SEED), self._host)) as network:
             network.resize({"input": 4}, {"output": 2})
