@@ -265,6 +265,8 @@ QUIET = {
     "decode.py:ended": "only of a decoding that failed",
     "importing.py:ended": "only of an import that failed",
     "database.py:compare_and_set": "is what others call",
+    "live.py:_reseed": "only of a first training with a seed",
+    "validation.py:_change": "only of a training with validation",
 }
 
 
@@ -329,6 +331,7 @@ UNSEEN = {
     "history.py:store": "entries that the task itself has noted, which are replaced by their sum",
     "history.py:_thin": "entries that are too many, as they were read in this transaction",
     "history.py:forget_entries": "entries of tasks that this call removes, if there are some",
+    "live.py:_reseed": "a network that was stored meanwhile keeps its weights",
     "keyed.py:_note": "the row of this call, which goes only after a day",
     "keyed.py:forget": "keys that are old, if there are some",
 }
