@@ -269,6 +269,8 @@ QUIET = {
     "direct_lease.py:renew": "only where clients are connected; a lease decides nothing before it is over",
     "direct_lease.py:shorten": "likewise",
     "database.py:compare_and_set": "is what others call",
+    "live.py:_reseed": "only of a first training with a seed",
+    "validation.py:_change": "only of a training with validation",
 }
 
 
@@ -336,6 +338,7 @@ UNSEEN = {
     "direct_lease.py:is_over": "direct modes without a lease, if there are some",
     "direct_lease.py:renew": "a cluster that has left direct mode needs no lease",
     "direct_lease.py:shorten": "likewise",
+    "live.py:_reseed": "a network that was stored meanwhile keeps its weights",
     "keyed.py:_note": "the row of this call, which goes only after a day",
     "keyed.py:forget": "keys that are old, if there are some",
 }

@@ -7,15 +7,19 @@ end a task was cut off is validated again, which gives the same.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from hanami_core.compute import Columns, LiveNetwork, Rows, Run
+from hanami_core.errors import LeaseLost
 from hanami_core.queue import Job, Task
 from hanami_core.runtime import Runtime
+from hanami_core.storage.database import compare_and_set
 from hanami_plugins.clusters import LIVE, LiveCluster
 from hanami_plugins.tasks.models import BestEpoch
 
@@ -108,25 +112,32 @@ class Validation:
     def _store(self, epoch: int, cycle: int, loss: float) -> None:
         """Make the network of now the best one, and the state that the task goes on from."""
         metrics = json.dumps(dict(self._live.network.metrics()))
-
-        def note(blob: str) -> None:
-            self._job.runtime.blobs.retain(blob)
-            values = {"epoch": epoch, "loss": loss, "blob": blob, "metrics": metrics}
-            if self._best is None:
-                BestEpoch.create(task=self._job.task.uuid, **values)
-            else:
-                BestEpoch.update(**values).where(BestEpoch.task == self._job.task.uuid).execute()
-                self._job.runtime.blobs.release(str(self._best.blob))
-
+        note = partial(self._note, {"epoch": epoch, "loss": loss, "metrics": metrics})
         self._job.runtime.stash[LIVE].store(self._live, self._job, cycle, also=note)
         self._best = BestEpoch.get_or_none(BestEpoch.task == self._job.task.uuid) or BestEpoch(epoch=epoch, loss=loss)
+
+    def _note(self, values: Mapping[str, Any], blob: str) -> None:
+        """Hold the blob of the best network, in the transaction that stores it."""
+        blobs, task = self._job.runtime.blobs, self._job.task.uuid
+        blobs.retain(blob)
+        if self._best is None:
+            BestEpoch.create(task=task, blob=blob, **values)
+            return
+        self._change(blob=blob, **values)
+        blobs.release(str(self._best.blob))
+
+    def _change(self, **values: Any) -> None:
+        assert self._best is not None
+        as_known = (BestEpoch.task == self._job.task.uuid) & (BestEpoch.blob == self._best.blob)
+        if not compare_and_set(BestEpoch, as_known, **values):
+            raise LeaseLost(f"task {self._job.task.uuid} was gone on with by another worker")
 
     def end(self) -> bool:
         """End the task with the best network, and tell whether that was needed: it is not that of the last epoch."""
         best = self._best
         if best is None or not best.blob:
             return False
-        BestEpoch.update(epochs=self.epochs).where(BestEpoch.task == self._job.task.uuid).execute()
+        self._change(epochs=self.epochs)
         if best.epoch == self.epochs:
             return False
         total = int(self._job.task.total_cycles)
