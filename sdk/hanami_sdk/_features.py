@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from hanami_sdk._leftovers import temporary_name
 from hanami_sdk.hanami_exceptions import HanamiException
 
 if TYPE_CHECKING:
@@ -31,11 +32,19 @@ STEPS = 255
 MNIST_CLASSES = 10
 MARGIN = 0.1
 """Part of the range of answers that stays free on each side: a sigmoid comes near to 0 and 1 only slowly."""
+FENCE = 5.0
+"""How many times farther from the median than `COMMON` of the others a value may lie."""
+COMMON = 0.8
+ENOUGH = 16
+"""Rows that are enough to tell what is common."""
+RISE = 2**0.5
+"""How much wider a range becomes for each value outside of it, at most."""
+MOST_RISES = 200
 
 
 @dataclass(frozen=True)
 class FeatureScale:
-    """Brings features into 0 to 1, by what `learn` saw; later values outside of that are clipped.
+    """Brings features into 0 to 1, by what `learn` and `widened` saw; values outside of that are clipped.
 
     Attributes:
         kind: `"shift"`: the smallest becomes 0, the biggest 1. `"split"`: a value for what is above the mean of a
@@ -58,6 +67,16 @@ class FeatureScale:
         spread = np.abs(features - zero).max(axis=0)
         return cls(kind, zero, np.where(spread > 0, spread, 1.0))
 
+    def widened(self, features: Floats) -> FeatureScale:
+        """Return the scale that takes these features as well, outliers left aside."""
+        if self.kind is None:
+            return self
+        lowest = self.zero - self.spread if self.kind == "split" else self.zero
+        low, high = wider(lowest, self.zero + self.spread, features)
+        if self.kind == "split":
+            return FeatureScale(self.kind, self.zero, np.maximum(self.zero - low, high - self.zero))
+        return FeatureScale(self.kind, low, high - low)
+
     def apply(self, features: Floats) -> Floats:
         """Return values from 0 to 1, shape (rows, values).
 
@@ -74,24 +93,49 @@ class FeatureScale:
 
 @dataclass(frozen=True)
 class TargetScale:
-    """Brings the targets of a regression into 0 to 1, and answers back."""
+    """Brings the targets of a regression into 0 to 1, and answers back; each target has its own range."""
 
-    low: float
-    high: float
+    low: Floats
+    high: Floats
 
     @classmethod
     def learn(cls, targets: Floats) -> TargetScale:
-        """Look at targets, shape (rows,)."""
-        return cls(float(targets.min()), float(targets.max()))
+        """Look at targets, shape (rows, targets)."""
+        return cls(targets.min(axis=0), targets.max(axis=0))
+
+    def widened(self, targets: Floats) -> TargetScale:
+        """Return the scale that takes these targets as well, outliers left aside."""
+        return TargetScale(*wider(self.low, self.high, targets))
 
     def apply(self, targets: Floats) -> Floats:
-        """Return what the network has to answer, shape (rows, 1)."""
-        share = (targets - self.low) / ((self.high - self.low) or 1.0)
-        return np.clip(MARGIN + (1 - 2 * MARGIN) * share, 0.0, 1.0).reshape(-1, 1)
+        """Return what the network has to answer, shape (rows, targets)."""
+        spread = self.high - self.low
+        share = (targets - self.low) / np.where(spread > 0, spread, 1.0)
+        return np.clip(MARGIN + (1 - 2 * MARGIN) * share, 0.0, 1.0)
 
     def undo(self, answers: Floats) -> Floats:
         """Return the targets that belong to answers."""
         return self.low + (answers - MARGIN) / (1 - 2 * MARGIN) * (self.high - self.low)
+
+
+def wider(low: Floats, high: Floats, values: Floats) -> tuple[Floats, Floats]:
+    """Return the range of each column as it is after some more rows.
+
+    A value that is far too big must not squeeze all others. So what lies farther from the median of its column than
+    `FENCE` times what most values do is left aside if there are enough rows to tell, and a range grows by no more than
+    `RISE` for each value outside of it. A range without a width takes what comes.
+    """
+    away = np.abs(values - np.median(values, axis=0))
+    others = (away > 0).sum(axis=0)
+    common = len(values) - others + (COMMON * (others - 1)).astype(np.int64)
+    reach = FENCE * np.sort(away, axis=0)[np.minimum(common, len(values) - 1), np.arange(values.shape[1])]
+    inside = away <= (reach if len(values) >= ENOUGH else np.inf)
+    outside = inside & ((values < low) | (values > high))
+    width = high - low
+    more = np.where(width > 0, width * (RISE ** np.minimum(outside.sum(axis=0), MOST_RISES) - 1), np.inf)
+    least = np.where(inside, values, high).min(axis=0)
+    most = np.where(inside, values, low).max(axis=0)
+    return np.maximum(np.minimum(low, least), low - more), np.minimum(np.maximum(high, most), high + more)
 
 
 class Tables(Protocol):
@@ -128,6 +172,9 @@ class MnistTables:
         if expected.shape[1] == 1:
             with self._images(client, values) as inputs, _csv(client, ["y"], expected) as outputs:
                 yield inputs["picture"], outputs["y"]
+        elif np.issubdtype(expected.dtype, np.floating):
+            with self._images(client, values) as inputs, _csv(client, _cells("y", expected), expected) as outputs:
+                yield inputs["picture"], _joined(outputs, "y", expected)
         elif expected.shape[1] <= MNIST_CLASSES:
             with self._images(client, values, expected.argmax(axis=1)) as dataset:
                 yield dataset["picture"], dataset["label"]
@@ -139,7 +186,7 @@ class MnistTables:
     def _images(self, client: Client, values: Values, labels: Values | None = None) -> Iterator[Dataset]:
         labels = np.zeros(len(values)) if labels is None else labels
         images = values.astype(np.uint8)[:, None, :]
-        dataset = client.upload_mnist("scikit-learn", images, labels.astype(np.uint8))
+        dataset = client.upload_mnist(temporary_name(), images, labels.astype(np.uint8))
         with _lent(client, dataset):
             yield dataset
 
@@ -181,7 +228,7 @@ def _joined(dataset: Dataset, name: str, values: Values) -> Column:
 @contextmanager
 def _csv(client: Client, header: Sequence[str], values: Values) -> Iterator[Dataset]:
     lines = (",".join(map(repr, row)) for row in values.astype(np.float32).astype(float).tolist())
-    dataset = client.upload_csv("scikit-learn", "\n".join([",".join(header), *lines, ""]).encode())
+    dataset = client.upload_csv(temporary_name(), "\n".join([",".join(header), *lines, ""]).encode())
     with _lent(client, dataset):
         yield dataset
 
