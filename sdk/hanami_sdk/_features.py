@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from hanami_sdk._leftovers import temporary_name
 from hanami_sdk.hanami_exceptions import HanamiException
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ STEPS = 255
 MNIST_CLASSES = 10
 MARGIN = 0.1
 """Part of the range of answers that stays free on each side: a sigmoid comes near to 0 and 1 only slowly."""
-
 COMMON = 0.8
 FENCE = 5.0
 TARGET_FENCE = 8.0
@@ -121,31 +121,31 @@ class FeatureScale:
 
 @dataclass(frozen=True)
 class TargetScale:
-    """Brings the targets of a regression into 0 to 1, and answers back; outliers are clipped."""
+    """Brings targets of a regression into 0 to 1, each by its own range, and answers back; outliers are clipped."""
 
-    low: float
-    high: float
+    low: Floats
+    high: Floats
     recent: Floats
 
     @classmethod
     def learn(cls, targets: Floats) -> TargetScale:
-        """Look at targets, shape (rows,)."""
-        believed = within(targets[:, None], TARGET_FENCE)
-        return cls(float(believed.min()), float(believed.max()), targets[-RECENT:])
+        """Look at targets, shape (rows, targets)."""
+        believed = within(targets, TARGET_FENCE)
+        return cls(believed.min(axis=0), believed.max(axis=0), targets[-RECENT:])
 
     def widened(self, targets: Floats) -> TargetScale:
         """Return the scale after later rows, see `FeatureScale.widened`."""
         new, width = TargetScale.learn(np.concatenate([self.recent, targets])), self.high - self.low
-        if width > FORGET * (new.high - new.low) or (self.recent == self.recent[0]).all():
-            return new
-        low = new.low if new.low < self.low - WIDER * width else self.low
-        high = new.high if new.high > self.high + WIDER * width else self.high
+        fresh = (width > FORGET * (new.high - new.low)) | (self.recent == self.recent[0]).all(axis=0)
+        low = np.where(fresh | (new.low < self.low - WIDER * width), new.low, self.low)
+        high = np.where(fresh | (new.high > self.high + WIDER * width), new.high, self.high)
         return TargetScale(low, high, new.recent)
 
     def apply(self, targets: Floats) -> Floats:
-        """Return what the network has to answer, shape (rows, 1)."""
-        share = (targets - self.low) / ((self.high - self.low) or 1.0)
-        return np.clip(MARGIN + (1 - 2 * MARGIN) * share, 0.0, 1.0).reshape(-1, 1)
+        """Return what the network has to answer, shape (rows, targets)."""
+        spread = self.high - self.low
+        share = (targets - self.low) / np.where(spread > 0, spread, 1.0)
+        return np.clip(MARGIN + (1 - 2 * MARGIN) * share, 0.0, 1.0)
 
     def undo(self, answers: Floats) -> Floats:
         """Return the targets that belong to answers."""
@@ -186,6 +186,9 @@ class MnistTables:
         if expected.shape[1] == 1:
             with self._images(client, values) as inputs, _csv(client, ["y"], expected) as outputs:
                 yield inputs["picture"], outputs["y"]
+        elif np.issubdtype(expected.dtype, np.floating):
+            with self._images(client, values) as inputs, _csv(client, _cells("y", expected), expected) as outputs:
+                yield inputs["picture"], _joined(outputs, "y", expected)
         elif expected.shape[1] <= MNIST_CLASSES:
             with self._images(client, values, expected.argmax(axis=1)) as dataset:
                 yield dataset["picture"], dataset["label"]
@@ -197,7 +200,7 @@ class MnistTables:
     def _images(self, client: Client, values: Values, labels: Values | None = None) -> Iterator[Dataset]:
         labels = np.zeros(len(values)) if labels is None else labels
         images = values.astype(np.uint8)[:, None, :]
-        dataset = client.upload_mnist("scikit-learn", images, labels.astype(np.uint8))
+        dataset = client.upload_mnist(temporary_name(), images, labels.astype(np.uint8))
         with _lent(client, dataset):
             yield dataset
 
@@ -239,7 +242,7 @@ def _joined(dataset: Dataset, name: str, values: Values) -> Column:
 @contextmanager
 def _csv(client: Client, header: Sequence[str], values: Values) -> Iterator[Dataset]:
     lines = (",".join(map(repr, row)) for row in values.astype(np.float32).astype(float).tolist())
-    dataset = client.upload_csv("scikit-learn", "\n".join([",".join(header), *lines, ""]).encode())
+    dataset = client.upload_csv(temporary_name(), "\n".join([",".join(header), *lines, ""]).encode())
     with _lent(client, dataset):
         yield dataset
 

@@ -8,27 +8,29 @@ Example::
     cross_val_score(HanamiClassifier(epochs=20), X, y)
 
 Each fitted estimator has a cluster on the server. It goes when the estimator is closed, fitted anew or not used any
-more, unless `keep` is set. A copy that another process gets needs `keep=True`, because it shares the cluster.
+more, and when the process ends, unless `keep` is set. What a process that was killed leaves on the server goes when the
+next one on the same machine fits. A copy that another process gets needs `keep=True`, because it shares the cluster.
 """
 
 from __future__ import annotations
 
 import os
-import uuid
 import weakref
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from hanami_sdk._client import Client
 from hanami_sdk._features import SCALES, TABLES, FeatureScale, Floats, Tables, TargetScale, Values
-from hanami_sdk.hanami_exceptions import ConflictException
+from hanami_sdk._leftovers import end_well, remove_left_behind, temporary_name
+from hanami_sdk.hanami_exceptions import ConflictException, HanamiException, NotFoundException
 
 __all__ = ["HanamiClassifier", "HanamiRegressor"]
 
@@ -49,6 +51,11 @@ FEW_ROWS = 256
 PAGE = 10_000
 PAGE_VALUES = 1_000_000
 """Most rows, and most values, that are read with one call."""
+GONE = (
+    "the cluster {cluster} of this estimator is not on the server any more, because the estimator that made it was "
+    "closed, fitted anew or not used any more, or its process has ended; an estimator that is fitted with keep=True "
+    "leaves its cluster there for copies"
+)
 SEEDS = 1 << 31
 """Number of different seeds of a training."""
 
@@ -126,16 +133,25 @@ class _Remote(BaseEstimator):
         client = self._server()
         template = TEMPLATE.format(blocks=self.blocks) if self.template is None else self.template
         self.feature_scale_ = FeatureScale.learn(features, self.scale)
-        self.cluster_ = client.create_cluster(self.cluster_name or f"scikit-learn {uuid.uuid4().hex}", template).uuid
+        remove_left_behind(client)
+        mark = temporary_name()
+        self.cluster_ = client.create_cluster(self.cluster_name or mark, template).uuid
         if not self.keep:
-            self._finalizer = weakref.finalize(self, _delete_cluster, client, self.cluster_)
+            end_well()
+            self._finalizer = weakref.finalize(self, _delete_cluster, os.getpid(), client, self.cluster_)
+            if self.cluster_name:
+                with suppress(HanamiException):  # a server without tags
+                    client.label_cluster(self.cluster_, tags=[mark])
+
+    def _widen(self, features: Floats) -> None:
+        self.feature_scale_ = self.feature_scale_.widened(features)
 
     def _learn(self, features: Floats, expected: Values, epochs: int, **how: Any) -> None:
         """Train with all rows, in a new order for each epoch."""
         client, tables = self._server(), self._tables()
         values = tables.encode(self.feature_scale_.apply(features))
         seed = int(self._random.randint(SEEDS))
-        with tables.lesson(client, values, expected) as (inputs, outputs):
+        with self._there(), tables.lesson(client, values, expected) as (inputs, outputs):
             client.train(self.cluster_, {"x": inputs}, {"y": outputs}, epochs=int(epochs), seed=seed, **how)
 
     def _answers(self, X: Any) -> Floats:
@@ -143,10 +159,23 @@ class _Remote(BaseEstimator):
         check_is_fitted(self, "cluster_")
         features = validate_data(self, X, reset=False, dtype=np.float64)
         values = self._tables().encode(self.feature_scale_.apply(features))
-        if len(values) <= FEW_ROWS:
-            with suppress(ConflictException):  # somebody else has the connection, or tasks are queued
-                return self._ask_directly(values)
-        return self._ask_with_a_task(values)
+        with self._there():
+            if len(values) <= FEW_ROWS:
+                with suppress(ConflictException):  # somebody else has the connection, or tasks are queued
+                    return self._ask_directly(values)
+            return self._ask_with_a_task(values)
+
+    @contextmanager
+    def _there(self) -> Iterator[None]:
+        """Say in words that the cluster is gone, if this is why something was not found."""
+        try:
+            yield
+        except NotFoundException as error:
+            try:
+                self._server().cluster(self.cluster_)
+            except NotFoundException:
+                raise NotFoundException(GONE.format(cluster=self.cluster_)) from error
+            raise
 
     def _ask_directly(self, values: Values) -> Floats:
         with self._server().direct(self.cluster_) as direct:
@@ -155,7 +184,7 @@ class _Remote(BaseEstimator):
     def _ask_with_a_task(self, values: Values) -> Floats:
         client = self._server()
         with self._tables().features(client, values) as column:
-            task = client.request(self.cluster_, {"x": column}, {"y": "answer"}, name="scikit-learn")
+            task = client.request(self.cluster_, {"x": column}, {"y": "answer"}, name=temporary_name())
         try:
             width = len(client.dataset(task.uuid).columns["answer"])
             page = max(1, min(PAGE, PAGE_VALUES // width))
@@ -235,10 +264,7 @@ class HanamiClassifier(ClassifierMixin, _Remote):
         if first:
             self.classes_ = np.unique(classes)
         expected = self._one_hot(column_or_1d(y, warn=True))
-        if first:
-            self._begin(X)
-        else:
-            self.feature_scale_ = self.feature_scale_.widened(X)
+        self._begin(X) if first else self._widen(X)
         self._learn(X, expected, 1)
         return self
 
@@ -261,14 +287,16 @@ class HanamiClassifier(ClassifierMixin, _Remote):
 
 
 class HanamiRegressor(RegressorMixin, _Remote):
-    """A network on a Hanami server that estimates a number.
+    """A network on a Hanami server that estimates a number, or several.
 
     Arguments are those of `HanamiClassifier`. Targets are scaled into the range of answers, so that no estimate lies
-    far outside of what `fit` saw; outliers among them are clipped.
+    far outside of what `fit` saw; outliers among them are clipped. A row may have several
+    targets, which need a server that joins the cells `y[0]`, `y[1]`, … of a CSV header into one column.
 
     Attributes:
         cluster_: UUID of the cluster.
         n_features_in_: number of features.
+        n_outputs_: number of targets of a row.
         feature_scale_: how features are scaled.
         target_scale_: how targets are scaled.
 
@@ -280,7 +308,7 @@ class HanamiRegressor(RegressorMixin, _Remote):
 
         Args:
             X: features, shape (rows, features).
-            y: target of each row, shape (rows,).
+            y: target of each row, shape (rows,), or several, shape (rows, targets).
 
         Raises:
             ValueError: features or targets are none that scikit-learn takes.
@@ -297,7 +325,7 @@ class HanamiRegressor(RegressorMixin, _Remote):
 
         Args:
             X: features, shape (rows, features).
-            y: target of each row, shape (rows,).
+            y: target of each row, shape (rows,), or several, shape (rows, targets).
 
         Raises:
             ValueError: features or targets are none that scikit-learn takes.
@@ -308,22 +336,38 @@ class HanamiRegressor(RegressorMixin, _Remote):
             self.target_scale_ = TargetScale.learn(y)
             self._begin(X)
         else:
-            self.feature_scale_ = self.feature_scale_.widened(X)
             self.target_scale_ = self.target_scale_.widened(y)
+            self._widen(X)
         self._learn(X, self.target_scale_.apply(y), 1)
         return self
 
     def predict(self, X: Any) -> Floats:
-        """Return the estimate for each row, shape (rows,)."""
-        answers = self._answers(X)[:, 0]
-        return self.target_scale_.undo(answers)
+        """Return the estimate for each row, shape (rows,), or (rows, targets) if there are several."""
+        answers = self._answers(X)
+        estimates = self.target_scale_.undo(answers[:, : self.n_outputs_])
+        return estimates.ravel() if self.n_outputs_ == 1 else estimates
+
+    def __sklearn_tags__(self) -> Tags:
+        """Return what scikit-learn may expect."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
 
     def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Floats, Floats]:
-        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, reset=reset)
-        return X, column_or_1d(y, dtype=np.float64, warn=True)
+        """Return features, and targets of the shape (rows, targets)."""
+        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, multi_output=True, reset=reset)
+        if y.ndim == 1 or y.shape[1] == 1:
+            y = column_or_1d(y, warn=True).reshape(-1, 1)
+        if reset:
+            self.n_outputs_ = y.shape[1]
+        elif y.shape[1] != self.n_outputs_:
+            raise ValueError(f"y has {y.shape[1]} targets, but there were {self.n_outputs_} in the first call")
+        return X, np.asarray(y, dtype=np.float64)
 
 
-def _delete_cluster(client: Client, cluster: str) -> None:
+def _delete_cluster(process: int, client: Client, cluster: str) -> None:
+    if os.getpid() != process:
+        return  # a forked process has a copy of the estimator, and the cluster is not its own
     with suppress(Exception):  # nobody is there to be told, often Python itself is about to end
         client.delete_cluster(cluster)
 
