@@ -339,6 +339,8 @@ UNSEEN = {
     "direct_lease.py:renew": "a cluster that has left direct mode needs no lease",
     "direct_lease.py:shorten": "likewise",
     "live.py:_reseed": "a network that was stored meanwhile keeps its weights",
+    "lineage.py:move_lineage": "trainings of the holder that is replaced, if there are some",
+    "lineage.py:forget_lineage": "likewise",
     "keyed.py:_note": "the row of this call, which goes only after a day",
     "keyed.py:forget": "keys that are old, if there are some",
 }

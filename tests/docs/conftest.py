@@ -41,6 +41,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
     with running:
         measure(data_dir)
         until((run_directory(data_dir) / "cpu0.threads").exists)
+        with Client(running.address, *LOGIN) as client:
+            until(lambda: client.hosts()[0].state == "ready", 100)  # the first start on a machine compiles kernels
         yield running
 
 

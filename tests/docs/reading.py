@@ -38,6 +38,7 @@ MASKS = (
     (re.compile(r"127\.0\.0\.1:\d+"), "<server>"),
     (re.compile(r"[\w./-]*/hanami-data"), "<data>"),
     (re.compile(r"\d+\.\d{3,}(?:e-?\d+)?|\d{12,}"), "<number>"),
+    (re.compile(r"(?<=\| )\d{9,11}(?= +\|)"), "<bytes>"),
     (re.compile(r"\b\d+\.\d+(?= %)"), "<percent>"),
     (re.compile(r"\b\d\.\d+(?= of the)"), "<share>"),
     (re.compile(r'(?<="memory":)\d+'), "<number>"),
