@@ -14,11 +14,10 @@ import numpy.typing as npt
 __all__ = ["Order", "key_of"]
 
 Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 ROUNDS = 8
 BITS = 64
-SPLIT, EPOCH, DRAW = range(3)
+SPLIT, EPOCH = range(2)
 """What random numbers are drawn for."""
 
 
@@ -75,15 +74,6 @@ class Order:
         self.rows, self.held = rows - held, held
         self._seed, self._shuffle = seed, shuffle
         self._split = None if scatter is None or not held else permutation(rows, key_of(scatter, SPLIT))
-        self._ends: Floats | None = None
-
-    def weigh(self, weights: Floats) -> None:
-        """Let each row come as often as its weight says, on an average: systematic resampling.
-
-        `weights` are those of the rows for training, in the order that `training` tells.
-        """
-        ends = np.cumsum(weights)
-        self._ends = ends * (self.rows / ends[-1])
 
     def training(self, first: int, last: int) -> Ints:
         """Return which rows are for training, from a number on up to another."""
@@ -99,8 +89,4 @@ class Order:
         positions = np.arange(first, last, dtype=np.int64)
         if self._shuffle:
             positions = permutation(self.rows, key_of(self._seed, EPOCH, epoch))(positions)
-        if self._ends is not None:
-            share = key_of(self._seed, DRAW, epoch) / (1 << BITS)
-            found = np.searchsorted(self._ends, positions + share, side="right")
-            positions = np.minimum(found, self.rows - 1)
         return positions if self._split is None else self._split(positions)
