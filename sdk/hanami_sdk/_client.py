@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from hanami_sdk._accounts import AccountMethods
 from hanami_sdk._checkpoints import CheckpointMethods
-from hanami_sdk._datasets import DatasetMethods
 from hanami_sdk._machine import MachineMethods
 from hanami_sdk._predictions import PredictionMethods
 
 
-class Client(DatasetMethods, PredictionMethods, CheckpointMethods, AccountMethods, MachineMethods):
+class Client(PredictionMethods, CheckpointMethods, AccountMethods, MachineMethods):
     """A server and a user.
 
     It logs in with the first call and renews its token before it expires, or when the server refuses it. It may be used

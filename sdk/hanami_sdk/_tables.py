@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -72,6 +72,47 @@ def csv_table(
         parts.append(("label", _one_hot(labels, classes)))
     if targets is not None:
         parts.append(("target", _targets(targets)))
+    return _csv(parts)
+
+
+def table_of(inputs: Mapping[str, Any], outputs: Mapping[str, Any], classes: Sequence[Any] | None = None) -> bytes:
+    """Return a CSV file with a column for each input and output.
+
+    Args:
+        inputs: rows of numbers by the name of the column: lists, an array, a table of pandas or Arrow.
+        outputs: rows of numbers from 0 to 1 likewise, or one class for each row.
+        classes: all classes, in the order of the values of the column; if not given, those that are there, sorted.
+
+    Raises:
+        ValueError: as `csv_table`, or classes are numbers with a fraction.
+    """
+    parts = [(name, _checked(_plain(rows))) for name, rows in inputs.items()]
+    return _csv([*parts, *((name, _expected(rows, classes)) for name, rows in outputs.items())])
+
+
+def rows_of(rows: Any) -> list[list[float]]:
+    """Return rows as lists, whatever library they come from."""
+    return [[float(value) for value in row] for row in _plain(rows)]
+
+
+def _plain(rows: Any) -> Any:
+    if hasattr(rows, "to_pylist"):  # Arrow: a row of a table is a mapping from columns to values
+        return [list(row.values()) if isinstance(row, Mapping) else row for row in rows.to_pylist()]
+    if hasattr(rows, "to_numpy"):  # pandas and Polars; iterating their tables yields columns
+        return rows.to_numpy()
+    return rows
+
+
+def _expected(rows: Any, classes: Sequence[Any] | None) -> list[list[float]]:
+    given = list(_plain(rows))
+    if all(hasattr(row, "__len__") and not isinstance(row, str) for row in given):
+        return _targets(given)
+    if any(isinstance(value, float) and not value.is_integer() for value in given):
+        raise ValueError("numbers with a fraction are no classes; give rows of numbers from 0 to 1, see Scale")
+    return _one_hot(given, classes)
+
+
+def _csv(parts: Sequence[tuple[str, list[list[float]]]]) -> bytes:
     for name, rows in parts:
         if len(rows) != len(parts[0][1]) or not rows:
             raise ValueError(f"there are {len(parts[0][1])} rows of values, but {len(rows)} of column '{name}'")

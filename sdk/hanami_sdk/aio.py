@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
@@ -160,6 +160,24 @@ class AsyncClient:
         how |= {"epochs": epochs, "shuffle": shuffle, "seed": seed}
         how |= {"validation": validation, "early_stopping": early_stopping}
         call = functools.partial(self.client.train, **how, wait=False)
+        task = await asyncio.to_thread(call, cluster, inputs, outputs)
+        return await self.wait(task, progress, timeout) if wait else task
+
+    async def fit(
+        self,
+        cluster: ClusterLike,
+        inputs: Any,
+        outputs: Any,
+        *,
+        classes: Sequence[Any] | None = None,
+        name: str = "fit",
+        wait: bool = True,
+        progress: Progress | None = None,
+        timeout: float | None = None,
+        **training: Any,
+    ) -> Task:
+        """Train a cluster with rows of this program; arguments, result and errors are those of `Client.fit`."""
+        call = functools.partial(self.client.fit, classes=classes, name=name, wait=False, **training)
         task = await asyncio.to_thread(call, cluster, inputs, outputs)
         return await self.wait(task, progress, timeout) if wait else task
 

@@ -160,7 +160,7 @@ def test_insecure_reaches_the_sdk(login, run, monkeypatch):
     monkeypatch.setattr("hanami_sdk.hosts.list_hosts", lambda *values, **more: asked.append(more) or b"{}")
     run("--insecure", "host", "list")
     assert asked[0][-1] is False
-    assert asked[1] == {"verify_connection": False}
+    assert asked[1] == {"details": True, "verify_connection": False}
 
 
 @pytest.mark.parametrize(

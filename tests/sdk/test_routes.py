@@ -148,6 +148,7 @@ CALLS: dict[str, Callable[[Client], Any]] = {
     "get_or_create_cluster": lambda client: client.get_or_create_cluster("net", "version: 1"),
     "get": lambda client: None,
     "history": lambda client: client.history("t"),
+    "fit": lambda client: None,  # an upload and a training
     "hosts": lambda client: client.hosts(),
     "identity": lambda client: client.identity(),
     "label_checkpoint": lambda client: client.label_checkpoint("p", name="new", about="x", tags=["a"]),

@@ -1,0 +1,63 @@
+"""Rows of a program train a cluster, whatever library they come from."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from hanami_sdk import Client, Cluster
+from hanami_sdk.aio import AsyncClient
+from hanami_sdk.hanami_exceptions import BadRequestException
+from hanami_server.local import LocalServer
+
+ROWS = np.stack([np.linspace(0, 1, 60), np.linspace(1, 0, 60)], axis=1)
+KINDS = np.repeat(["high", "low"], 30)
+
+
+@pytest.fixture
+def cluster(client: Client) -> Iterator[Cluster]:
+    made = client.create_cluster("fitted")
+    yield made
+    client.delete_cluster(made)
+
+
+@pytest.mark.parametrize("rows", [ROWS.tolist(), ROWS, pa.table(list(ROWS.T), names=["up", "down"])], ids=type)
+def test_rows_are_learned_and_no_dataset_is_left(client: Client, cluster: Cluster, rows: object) -> None:
+    before = {dataset.uuid for dataset in client.datasets()}
+    task = client.fit(cluster, rows, KINDS, epochs=40, validation=0.2, seed=1)
+    assert task.state == "finished"
+    assert 1 <= task.best_epoch <= task.epochs <= 40
+    right = np.argmax(client.predict(cluster, rows).rows, axis=1) == (KINDS == "low")
+    assert right.mean() > 0.9
+    assert {dataset.uuid for dataset in client.datasets()} == before
+
+
+def test_columns_have_the_names_of_the_cluster(client: Client, cluster: Cluster) -> None:
+    targets = [[number / 59] for number in range(60)]
+    client.fit(cluster, {"x": ROWS}, {"y": targets}, name="by name")
+    assert list(client.predict(cluster, {"x": ROWS[:1]}).outputs) == ["y"]
+    with pytest.raises(BadRequestException, match="'input'"):
+        client.fit(cluster, ROWS, targets)
+    assert not [dataset for dataset in client.datasets() if dataset.name == "fit"]
+
+
+def test_what_is_no_class_and_no_row_is_refused(client: Client, cluster: Cluster) -> None:
+    for expected, text in (
+        ([0.5] * 60, "numbers with a fraction are no classes"),
+        ([[2.0]] * 60, "row 0 has a target that is not between 0 and 1"),
+        (["low"] * 59, "there are 60 rows of values, but 59 of column 'output'"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            client.fit(cluster, ROWS, expected)
+
+
+def test_coroutines_fit(server: LocalServer, cluster: Cluster) -> None:
+    async def fit() -> str:
+        async with AsyncClient(server.address, server.user, server.passphrase) as client:
+            return (await client.fit(cluster, ROWS, KINDS, epochs=2)).state
+
+    assert asyncio.run(fit()) == "finished"
