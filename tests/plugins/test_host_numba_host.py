@@ -67,7 +67,6 @@ def test_it_compiles_in_the_background_until_it_is_stopped(monkeypatch: pytest.M
     assert said == []
     host.start(host_context(KERNELS, background=True))
     assert team_of(host, "deep") is host.team
-    assert team_of(host) is host.team
     host.stop()
     assert said == [f"compiling into {KERNELS.name}", "waiting for deep", "stopped"]
 
