@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hanami_sdk import (
@@ -86,6 +87,16 @@ def listing(text: str) -> tuple[list[str], list[dict[str, str]]]:
     assert all(cell == cell.strip().ljust(len(cell)) for row in rows for cell in row)
     titles = [title.strip() for title in header]
     return titles, [dict(zip(titles, map(str.rstrip, row), strict=True)) for row in rows]
+
+
+def first(titles: Iterable[str], of: Sequence[str]) -> list[str]:
+    """Return as many titles as there are `of`: what the manual prints comes first, and more behind it."""
+    return list(titles)[: len(of)]
+
+
+def only(row: Mapping[str, str], titles: Sequence[str]) -> dict[str, str]:
+    """Return the part of a row that the manual prints."""
+    return {title: row[title] for title in titles}
 
 
 def check_owned(found: dict[str, str], name: str, server: LocalServer) -> None:
