@@ -226,6 +226,8 @@ def test_the_network_is_that_of_the_best_epoch(trainer: Trainer) -> None:
     best = BestEpoch.get(BestEpoch.task == uuid)
     assert best.epoch < best.epochs == best.epoch + 4 < 30
     assert trainer.state(cluster).head.cycles == best.epoch * 28
+    (told,) = trainer.call("GET", "cluster", uuid=cluster, details="true").json["trainings"]
+    assert told["rows"] == told["cycles"] == best.epoch * 28
     short = trainer.empty("as long as it was good")
     trainer.begin(short, dataset, **VALIDATED | {"epochs": best.epoch})
     trainer.run()

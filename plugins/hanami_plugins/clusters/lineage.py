@@ -73,7 +73,11 @@ class Lineage(NamedTuple):
 
 
 def add_training(
-    runtime: Runtime, task: Task, datasets: Sequence[tuple[str, str]], settings: Mapping[str, Told]
+    runtime: Runtime,
+    task: Task,
+    datasets: Sequence[tuple[str, str]],
+    settings: Mapping[str, Told],
+    rows: int | None = None,
 ) -> None:
     """Note what a training that has ended has added to its cluster, if it was anything.
 
@@ -82,9 +86,10 @@ def add_training(
         task: the training, as the `ended` of its kind gets it; its partition is the cluster.
         datasets: uuids and names of what it was trained with.
         settings: what else it was told, by words that clients know.
+        rows: how many the network has learned, if that is not what the task has come to.
     """
     cluster = Cluster.get_or_none((Cluster.uuid == task.partition) & (Cluster.status == ACTIVE))
-    rows = _rows_of(task)
+    rows = _rows_of(task) if rows is None else rows
     if cluster is None or not rows:
         return
     Training.create(

@@ -15,7 +15,7 @@ from hanami_core.compute import Columns, Rows, Run
 from hanami_core.datasets import Table, TableWriter
 from hanami_core.decoding import DecodeResult
 from hanami_core.errors import TaskError
-from hanami_core.queue import Job, Task
+from hanami_core.queue import FINISHED, Job, Task
 from hanami_core.runtime import Runtime
 from hanami_plugins.clusters import LIVE, LiveCluster, Told, add_training, report_metrics
 from hanami_plugins.datasets import add_result, seal_result
@@ -70,9 +70,12 @@ def settings_of(plan: Plan) -> dict[str, Told]:
 
 def trained(runtime: Runtime, task: Task) -> None:
     """Let go of the best state, and add the training to the lineage of its cluster, in the transaction that ends it."""
-    release_best(runtime, task)
     plan = msgspec.json.decode(task.payload, type=Plan)
-    add_training(runtime, task, [(source.uuid, source.name) for source in plan.sources], settings_of(plan))
+    best = release_best(runtime, task)
+    # The network of the best epoch has not seen the rows of those behind it.
+    kept = best.epoch * (task.total_cycles // plan.fit.epochs) if best and plan.fit and task.state == FINISHED else None
+    datasets = [(source.uuid, source.name) for source in plan.sources]
+    add_training(runtime, task, datasets, settings_of(plan), kept)
 
 
 class _Keeper:

@@ -146,8 +146,9 @@ class Validation:
         return True
 
 
-def release_best(runtime: Runtime, task: Task) -> None:
-    """Let go of the best state of a task that has ended."""
-    best = BestEpoch.active().where(BestEpoch.task == task.uuid).first()
+def release_best(runtime: Runtime, task: Task) -> BestEpoch | None:
+    """Let go of the best state of a task that has ended, and return which one that was, if it has one."""
+    best: BestEpoch | None = BestEpoch.active().where(BestEpoch.task == task.uuid).first()
     if best is not None and best.mark_deleted():
         runtime.blobs.release(str(best.blob))
+    return best
