@@ -18,7 +18,7 @@ from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
 from hanami_core.storage.database import Record
 from hanami_plugins.datasets import decode, routes, service
-from hanami_plugins.datasets.comparison import Comparison, Pair
+from hanami_plugins.datasets.comparison import Comparison, Errors, Pair
 from hanami_plugins.datasets.downloads import TableFile, open_file
 from hanami_plugins.datasets.models import DECODING, REFUSED, Dataset
 from hanami_plugins.datasets.service import (
@@ -54,6 +54,7 @@ __all__ = [
     "Dataset",
     "DecodingFailed",
     "Description",
+    "Errors",
     "Pair",
     "TableFile",
     "UploadProgress",

@@ -15,7 +15,7 @@ from hanami_core.datasets import Table
 from hanami_core.errors import BadRequest, NotFound
 from hanami_plugins.datasets.tables import Ranges, comparable
 
-__all__ = ["Comparison", "Pair", "compare", "pair"]
+__all__ = ["Comparison", "Errors", "Pair", "compare", "pair"]
 
 PIECE = 1 << 20
 """Values of each table that are looked at together."""
@@ -92,7 +92,7 @@ def _single(left: Ranges, right: Ranges) -> tuple[str, str] | None:
 
 def compare(result: Table, reference: Table, columns: Pair, most: int) -> Comparison:
     """Compare two columns row by row; a confusion matrix has at most so many entries."""
-    errors, classes = _Errors(columns.width), _Classes(columns.width, most)
+    errors, classes = Errors(columns.width), _Classes(columns.width, most)
     for given, expected in _pieces(result, reference, columns):
         errors.add(given, expected)
         classes.add(given, expected)
@@ -107,10 +107,11 @@ def _pieces(result: Table, reference: Table, columns: Pair) -> Iterator[tuple[Nu
         yield left[part].astype(np.float64), right[part].astype(np.float64)
 
 
-class _Errors:
+class Errors:
     """Errors so far, and how much the right answers vary; means and squares are merged as by Chan et al. (1979)."""
 
     def __init__(self, width: int) -> None:
+        """Begin with no rows of so many values."""
         self._rows = 0
         self._absolute = 0.0
         self._squared = np.zeros(width)
@@ -118,6 +119,7 @@ class _Errors:
         self._spread = np.zeros(width)
 
     def add(self, given: Numbers, expected: Numbers) -> None:
+        """Take further rows."""
         wrong = given - expected
         self._absolute += float(np.abs(wrong).sum())
         self._squared += (wrong * wrong).sum(axis=0)
@@ -128,6 +130,7 @@ class _Errors:
         self._rows = total
 
     def result(self) -> tuple[float, float, float | None]:
+        """Return mean squared error, mean absolute error and R², see `Comparison`."""
         values = self._rows * len(self._mean)
         varied = self._spread > 0
         r2 = float((1 - self._squared[varied] / self._spread[varied]).mean()) if varied.any() else None

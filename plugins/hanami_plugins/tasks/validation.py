@@ -21,6 +21,7 @@ from hanami_core.queue import Job, Task
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import compare_and_set
 from hanami_plugins.clusters import LIVE, LiveCluster
+from hanami_plugins.datasets import Errors
 from hanami_plugins.tasks.models import BestEpoch
 
 __all__ = ["Validation", "release_best", "validate"]
@@ -37,9 +38,9 @@ class _Score:
     """What is summed up over the rows of one output."""
 
     def __init__(self, width: int) -> None:
-        self.rows, self.right, self.entropy, self.squares = 0, 0, 0.0, 0.0
+        self.rows, self.right, self.entropy = 0, 0, 0.0
         self.classes = width > 1
-        self._sum, self._sum_of_squares = np.zeros(width), np.zeros(width)
+        self._errors = Errors(width)
 
     def add(self, answers: Floats, expected: Floats) -> None:
         """Take further rows."""
@@ -49,17 +50,14 @@ class _Score:
         self.rows += len(answers)
         self.right += int((answers.argmax(axis=1) == best).sum())
         self.entropy -= float(np.log(np.clip(taken, SMALLEST, 1.0)).sum())
-        self.squares += float(((answers - expected) ** 2).sum())
-        self._sum += expected.sum(axis=0)
-        self._sum_of_squares += (expected**2).sum(axis=0)
+        self._errors.add(answers, expected)
 
     def measures(self) -> dict[str, float]:
         """Return cross-entropy and accuracy if all rows are one-hot, else the mean squared error and R²."""
         if self.classes:
             return {"loss": self.entropy / self.rows, "accuracy": self.right / self.rows}
-        spread = float((self._sum_of_squares - self._sum**2 / self.rows).sum())
-        found = {"loss": self.squares / (self.rows * len(self._sum))}
-        return found | ({"r2": 1.0 - self.squares / spread} if spread > 0 else {})
+        squared, _, explained = self._errors.result()
+        return {"loss": squared} | ({} if explained is None else {"r2": explained})
 
 
 def validate(network: LiveNetwork, rows: Rows, step: Callable[[], bool]) -> dict[str, float] | None:
