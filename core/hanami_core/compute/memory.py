@@ -19,7 +19,17 @@ from hanami_core.sizes import size_text
 if TYPE_CHECKING:
     from hanami_core.runtime import Runtime
 
-__all__ = ["SETTING", "TellsMemory", "declared_sizes", "limit", "needed", "require", "require_bytes", "require_task"]
+__all__ = [
+    "SETTING",
+    "TellsMemory",
+    "declared_sizes",
+    "limit",
+    "needed",
+    "require",
+    "require_bytes",
+    "require_task",
+    "task_limit",
+]
 
 SETTING = "limits.network_memory"
 TASK_SETTING = "limits.task_memory"
@@ -61,13 +71,18 @@ def limit(settings: Settings) -> int:
     return given or max(LEAST, memory().total // SHARE)
 
 
+def task_limit(settings: Settings) -> int:
+    """Return how many bytes of values a task may copy into memory."""
+    return int(settings[TASK_SETTING]) or max(LEAST, memory().total // SHARE_OF_TASK)
+
+
 def require_task(settings: Settings, size: int) -> None:
     """Raise unless a task may copy so many bytes of values into memory.
 
     Raises:
         Unprocessable: if it may not.
     """
-    most = int(settings[TASK_SETTING]) or max(LEAST, memory().total // SHARE_OF_TASK)
+    most = task_limit(settings)
     if size > most:
         raise Unprocessable("task_too_big", needed=size_text(size), limit=size_text(most))
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hanami_core.compute import Columns, Rows
+from hanami_core.compute import Columns, Rows, memory
 from hanami_core.runtime import Runtime
 
 __all__ = ["Gathered", "gathering"]
@@ -21,7 +21,7 @@ Ints = npt.NDArray[np.int64]
 Picks = Callable[[int, int], Ints]
 
 IN_MEMORY = 256 << 20
-"""Bytes of gathered rows up to which they lie in memory; more lie in a file."""
+"""Bytes of gathered rows up to which they lie in memory, if a task may copy as many; more lie in a file."""
 PIECE = 4 << 20
 """Bytes that are gathered at once."""
 
@@ -69,12 +69,13 @@ def gathering(runtime: Runtime, rows: Rows, count: int) -> Iterator[Gathered]:
     widths += [item.values.shape[1] for item in rows.outputs]
     types = [item.values.dtype for item in (*rows.inputs, *rows.outputs)]
     sizes = [count * width * kind.itemsize for width, kind in zip(widths, types, strict=True)]
+    in_file = sum(sizes) > min(IN_MEMORY, memory.task_limit(runtime.settings))
     with ExitStack() as files:
-        if sum(sizes) > IN_MEMORY:
+        if in_file:
             runtime.reserve.require(sum(sizes))
         places: list[npt.NDArray[Any]] = []
         for width, kind, size in zip(widths, types, sizes, strict=True):
-            if sum(sizes) > IN_MEMORY and size:
+            if in_file and size:
                 path = files.enter_context(runtime.blobs.staging())
                 places.append(np.memmap(path, kind, "w+", shape=(count, width)))
             else:
