@@ -15,7 +15,7 @@ import pytest
 import websocket
 from websocket import ABNF
 
-from hanami_plugins.direct_io.messages import cluster_io
+from hanami_plugins.direct_io.messages import CLUSTER_IO
 from tests.server.harness import until
 from tests.service.wire import Wire
 
@@ -111,7 +111,7 @@ class Member:
 
 
 def frame(socket: websocket.WebSocket) -> bytes:
-    message = cluster_io()(bufferName="picture", numberOfValues=1, values=[1.0], isLast=False)
+    message = CLUSTER_IO.message(bufferName="picture", numberOfValues=1, values=[1.0], isLast=False)
     socket.send_binary(message.SerializeToString())
     return bytes(socket.recv())
 

@@ -18,10 +18,10 @@ from hanami_core.testing.apis import ApiConformance
 from hanami_core.testing.requests import ClientRequest, Credential, header
 from hanami_core.testing.routes import Example
 from hanami_plugins import auth_jwt
-from hanami_plugins.api_control_v1.frames import BrickMessages, cluster_io
+from hanami_plugins.api_control_v1.frames import CLUSTER_IO, BrickMessages
 from hanami_plugins.api_v1_0alpha.testing import NativeApp
 from hanami_plugins.direct_io import EXPECTED, INPUT, REQUEST, TRAIN
-from hanami_plugins.direct_io.messages import cluster_io as native_io
+from hanami_plugins.direct_io.messages import CLUSTER_IO as native_io
 from tests.plugins.test_control_bricks import TEMPLATE
 from tests.plugins.test_native_routes import TOKEN, NativeRoutes, uploaded
 
@@ -266,13 +266,13 @@ NAMES = ["test_input"], ["test_output"]
 
 def frame(**fields: Any) -> bytes:
     count = len(fields.get("values", ()))
-    return bytes(cluster_io()(**{"numberOfValues": count, **fields}).SerializeToString())
+    return bytes(CLUSTER_IO.message(**{"numberOfValues": count, **fields}).SerializeToString())
 
 
 def test_a_brick_says_where_its_values_go() -> None:
     for brick, target in (("test_input", INPUT), ("test_output", EXPECTED)):
         found = FORMAT.read(frame(brickName=brick, isLast=True, processType=TRAIN, values=[1.0, 2.5]), *NAMES)
-        assert (found.bufferName, found.isLast, found.processType, found.targetBufferType) == (
+        assert (found.buffer, found.is_last, found.process, found.target) == (
             brick,
             True,
             TRAIN,
@@ -298,11 +298,11 @@ def test_frames_that_are_wrong_are_refused(message: bytes | str, code: str) -> N
 
 
 def test_answers_have_the_fields_of_v04() -> None:
-    answer = cluster_io().FromString(FORMAT.results("test_output", np.array([0.25, 0.5], np.float32)))
+    answer = CLUSTER_IO.message.FromString(FORMAT.results("test_output", np.array([0.25, 0.5], np.float32)))
     assert (answer.brickName, answer.processType, answer.numberOfValues) == ("test_output", REQUEST, 2)
     assert list(answer.values) == [0.25, 0.5]
     for trained in (False, True):
-        answer = cluster_io().FromString(FORMAT.acknowledgement(trained=trained))
+        answer = CLUSTER_IO.message.FromString(FORMAT.acknowledgement(trained=trained))
         assert (answer.isLast, answer.processType, list(answer.values)) == (trained, TRAIN, [0.0])
 
 
@@ -313,6 +313,6 @@ def test_the_format_is_that_of_the_login_or_of_the_first_frame() -> None:
     assert FORMAT.used_by(actor(generation="v0.4"))
     assert not FORMAT.used_by(actor())
     assert FORMAT.recognises(frame(brickName="test_input", values=[0.0]))
-    native = native_io()(bufferName="test_input", numberOfValues=2, values=[1.0, 2.0])
+    native = native_io.message(bufferName="test_input", numberOfValues=2, values=[1.0, 2.0])
     assert not FORMAT.recognises(native.SerializeToString())
     assert not FORMAT.recognises(b"\xff\xff")

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import websocket
 
-from hanami_plugins.api_control_v1.frames import cluster_io as brick_io
-from hanami_plugins.direct_io.messages import cluster_io
+from hanami_plugins.api_control_v1.frames import CLUSTER_IO as brick_io
+from hanami_plugins.direct_io.messages import CLUSTER_IO
 from hanami_sdk import Client, Cluster
 from hanami_server.local import LocalServer
 from tests.service.wire import NO_OBJECT, NOBODY, Wire
@@ -91,7 +91,7 @@ def test_sockets_that_begin_wrong_leave_the_next_one_alone(wire: Wire, things: d
         assert say(socket, first(wire, things))["success"] is True
 
 
-Io = cluster_io()
+Io = CLUSTER_IO.message
 FRAMES: dict[str, tuple[Any, str]] = {
     "text": ("text", "expected a binary ClusterIO-Message, got a text"),
     "garbage": (b"\xff\xff\xff", "Got invalid ClusterIO-Message"),
@@ -117,7 +117,7 @@ FRAMES: dict[str, tuple[Any, str]] = {
 }
 
 
-Brick = brick_io()
+Brick = brick_io.message
 FRAMES_OF_BRICKS: dict[str, tuple[Any, str]] = {
     "text": ("text", "expected a binary ClusterIO-Message, got a text"),
     "garbage": (b"\xff\xff\xff", "Got invalid ClusterIO-Message"),

@@ -12,7 +12,7 @@ import pytest
 import websocket
 
 from hanami_core.errors import StartupError
-from hanami_plugins.direct_io.messages import EXPECTED, TRAIN, cluster_io
+from hanami_plugins.direct_io.messages import CLUSTER_IO, EXPECTED, TRAIN
 from tests.local import LocalServer
 from tests.service.wire import NOBODY, Wire
 
@@ -133,7 +133,7 @@ class Talk:
         return self.say(bufferName="picture", isLast=True)
 
     def say(self, **fields: Any) -> bytes | str:
-        self.socket.send_binary(cluster_io()(numberOfValues=1, values=[1.0], **fields).SerializeToString())
+        self.socket.send_binary(CLUSTER_IO.message(numberOfValues=1, values=[1.0], **fields).SerializeToString())
         return cast(bytes | str, self.socket.recv())
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import websocket
 
-from hanami_plugins.api_control_v1.frames import cluster_io as brick_io
-from hanami_plugins.direct_io.messages import EXPECTED, REQUEST, TRAIN, cluster_io
+from hanami_plugins.api_control_v1.frames import CLUSTER_IO as brick_io
+from hanami_plugins.direct_io.messages import CLUSTER_IO, EXPECTED, REQUEST, TRAIN
 from tests.local import LocalServer
 from tests.service.wire import Wire
 
@@ -95,9 +95,9 @@ def talk(place: Place) -> Iterator[Talk]:
 def send(socket: websocket.WebSocket, generation: str, name: str, process: int, *, last: bool) -> bytes | str:
     fields = {"isLast": last, "processType": process, "numberOfValues": 1, "values": [1.0]}
     if generation == "v1":
-        message = brick_io()(brickName=name, **fields)
+        message = brick_io.message(brickName=name, **fields)
     else:
-        message = cluster_io()(bufferName=name, targetBufferType=EXPECTED if name == "label" else 0, **fields)
+        message = CLUSTER_IO.message(bufferName=name, targetBufferType=EXPECTED if name == "label" else 0, **fields)
     socket.send_binary(message.SerializeToString())
     return socket.recv()
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from functools import cache
-from typing import Any, NamedTuple
+from collections.abc import Collection
 
 import numpy as np
 import numpy.typing as npt
@@ -12,28 +10,19 @@ import numpy.typing as npt
 from hanami_core.access import Actor
 from hanami_core.errors import BadRequest
 from hanami_plugins.api_control_v1.api import ATTRIBUTES
-from hanami_plugins.direct_io import EXPECTED, INPUT, REQUEST, TRAIN, Frame, message_class
+from hanami_plugins.direct_io import EXPECTED, INPUT, REQUEST, Frame, Schema
 
-__all__ = ["BrickMessages", "cluster_io"]
+__all__ = ["CLUSTER_IO", "BrickMessages"]
 
-_FIELDS = (
-    ("brickName", "TYPE_STRING"),
-    ("isLast", "TYPE_BOOL"),
-    ("processType", "TYPE_ENUM"),
-    ("numberOfValues", "TYPE_UINT64"),
-    ("values", "TYPE_FLOAT"),
+CLUSTER_IO = Schema(
+    (
+        ("brickName", "TYPE_STRING"),
+        ("isLast", "TYPE_BOOL"),
+        ("processType", "TYPE_ENUM"),
+        ("numberOfValues", "TYPE_UINT64"),
+    )
 )
-
-
-class _Frame(NamedTuple):
-    """A frame, under the names of `hanami_plugins.direct_io.Frame`."""
-
-    bufferName: str  # noqa: N815 - names of the protocol
-    isLast: bool  # noqa: N815
-    processType: int  # noqa: N815
-    targetBufferType: int  # noqa: N815
-    numberOfValues: int  # noqa: N815
-    values: Sequence[float]
+"""``ClusterIO_Message`` of v0.4."""
 
 
 class BrickMessages:
@@ -46,34 +35,22 @@ class BrickMessages:
     def recognises(self, message: bytes) -> bool:
         """Tell whether field 5 holds values; in later generations it is a number."""
         try:
-            return bool(cluster_io().FromString(message).values)
+            return bool(CLUSTER_IO.message.FromString(message).values)
         except Exception:
             return False
 
     def read(self, message: bytes | str, inputs: Collection[str], outputs: Collection[str]) -> Frame:
         """Return what a message says."""
-        if isinstance(message, str):
-            raise BadRequest("frame_is_text")
-        try:
-            io = cluster_io().FromString(message)
-        except Exception as error:
-            raise BadRequest("frame_unreadable") from error
-        if io.numberOfValues != len(io.values):
-            raise BadRequest("frame_count", told=io.numberOfValues, count=len(io.values))
-        if io.processType not in (REQUEST, TRAIN):
-            raise BadRequest("frame_process_unknown", process=io.processType)
-        target = _target(io.brickName, inputs, outputs)
-        return _Frame(io.brickName, io.isLast, io.processType, target, io.numberOfValues, io.values)  # type: ignore[return-value]
+        io, values = CLUSTER_IO.read(message)
+        return Frame(io.brickName, io.isLast, io.processType, _target(io.brickName, inputs, outputs), values)
 
     def acknowledgement(self, *, trained: bool) -> bytes:
         """Return the message that answers values, or a training with them."""
-        answer = cluster_io()(isLast=trained, processType=TRAIN, numberOfValues=1, values=[0.0])
-        return answer.SerializeToString()  # type: ignore[no-any-return]
+        return CLUSTER_IO.acknowledgement(trained=trained)
 
     def results(self, output: str, values: npt.NDArray[np.float32]) -> bytes:
         """Return the message that answers a request."""
-        answer = cluster_io()(brickName=output, processType=REQUEST, numberOfValues=len(values), values=values.tolist())
-        return answer.SerializeToString()  # type: ignore[no-any-return]
+        return CLUSTER_IO.write(values, brickName=output, processType=REQUEST)
 
 
 def _target(brick: str, inputs: Collection[str], outputs: Collection[str]) -> int:
@@ -82,9 +59,3 @@ def _target(brick: str, inputs: Collection[str], outputs: Collection[str]) -> in
     if brick in outputs:
         return EXPECTED
     raise BadRequest("buffer_unknown", buffer=brick, known=", ".join([*inputs, *outputs]))
-
-
-@cache
-def cluster_io() -> Any:
-    """Return the class of ``ClusterIO_Message`` of v0.4."""
-    return message_class(_FIELDS)

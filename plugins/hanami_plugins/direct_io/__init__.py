@@ -15,10 +15,10 @@ from hanami_core.sockets import POLICY_VIOLATION, OpenSession, SocketConnection,
 from hanami_plugins.clusters import LIVE, Cluster, template_of, writable
 from hanami_plugins.direct_io.formats import Hooks, MessageFormat, formats_of
 from hanami_plugins.direct_io.frames import THREADS, FrameThreads
-from hanami_plugins.direct_io.messages import EXPECTED, INPUT, REQUEST, TRAIN, Frame, message_class
+from hanami_plugins.direct_io.messages import EXPECTED, INPUT, REQUEST, TRAIN, Frame, Schema
 from hanami_plugins.direct_io.session import DirectSession
 
-__all__ = ["EXPECTED", "INPUT", "REQUEST", "TRAIN", "Frame", "MessageFormat", "message_class"]
+__all__ = ["EXPECTED", "INPUT", "REQUEST", "TRAIN", "Frame", "MessageFormat", "Schema"]
 
 requires = ("clusters",)
 

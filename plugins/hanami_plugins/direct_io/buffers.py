@@ -36,13 +36,13 @@ class SocketBuffers:
 
     def fill(self, frame: Frame, live: LiveCluster, values: npt.NDArray[np.float32] | None = None) -> None:
         """Take the values of a frame, which may have been converted before."""
-        if frame.targetBufferType == INPUT:
+        if frame.target == INPUT:
             buffers, names = self._inputs, live.inputs
-        elif frame.targetBufferType == EXPECTED:
+        elif frame.target == EXPECTED:
             buffers, names = self._expected, live.outputs
         else:
-            raise BadRequest("frame_target_unknown", target=frame.targetBufferType)
-        name = frame.bufferName
+            raise BadRequest("frame_target_unknown", target=frame.target)
+        name = frame.buffer
         if name not in names:
             raise BadRequest("buffer_unknown", buffer=name, known=", ".join(names))
         if values is None:

@@ -114,9 +114,9 @@ class DirectSession:
 
     def _fill(self, frame: Frame, live: LiveCluster, values: Values | None = None) -> Answer:
         self._buffers.fill(frame, live, values)
-        if not frame.isLast:
+        if not frame.is_last:
             return self._acknowledged
-        process = frame.processType
+        process = frame.process
         refused = self.refused
         if process in refused:
             raise Forbidden(refused[process])

@@ -23,7 +23,7 @@ from hanami_plugins.clusters import Cluster, LiveCluster, LiveClusters
 from hanami_plugins.clusters.service import read_state, template_of
 from hanami_plugins.direct_io.formats import NATIVE
 from hanami_plugins.direct_io.frames import THREADS
-from hanami_plugins.direct_io.messages import EXPECTED, TRAIN, cluster_io
+from hanami_plugins.direct_io.messages import CLUSTER_IO, EXPECTED, TRAIN
 from hanami_plugins.direct_io.session import DirectSession
 
 ACTOR = Actor("somebody", "Somebody", "project", "member")
@@ -41,7 +41,7 @@ def answer(result: bytes | Awaitable[bytes]) -> bytes:
 def frame(buffer: str, values: Sequence[float], **fields: Any) -> bytes:
     """Return a message."""
     return bytes(
-        cluster_io()(bufferName=buffer, numberOfValues=len(values), values=values, **fields).SerializeToString()
+        CLUSTER_IO.message(bufferName=buffer, numberOfValues=len(values), values=values, **fields).SerializeToString()
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 import threading
 from concurrent.futures import Future
 from types import SimpleNamespace
@@ -10,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hanami_core.errors import BadRequest
 from hanami_plugins.clusters import Cluster, LiveClusters
@@ -18,10 +21,10 @@ from hanami_plugins.direct_io import session as sessions
 from hanami_plugins.direct_io.buffers import SocketBuffers
 from hanami_plugins.direct_io.frames import FrameThreads, is_heavy, note_cost
 from hanami_plugins.direct_io.messages import (
+    CLUSTER_IO,
     MAX_VALUES,
     REQUEST,
     TRAIN,
-    cluster_io,
     read_frame,
     values_of,
     write_results,
@@ -218,5 +221,35 @@ def test_large_messages_are_refused_as_small_ones(talk: Talk, message: bytes | s
 @pytest.mark.parametrize("count", [1, 8191, 8192, 8193, 50_000])
 def test_results_of_any_length_arrive(count: int) -> None:
     values = np.arange(count, dtype=np.float32)
-    io = cluster_io().FromString(write_results("out", values))
+    io = CLUSTER_IO.message.FromString(write_results("out", values))
     assert (io.bufferName, io.isLast, io.numberOfValues, list(io.values)) == ("out", False, count, values.tolist())
+
+
+# -- ways to write the same values ------------------------------------------------------------------------------------
+
+VALUES_TAG = 6
+
+
+def packed(values: list[float]) -> bytes:
+    return bytes((VALUES_TAG << 3 | 2, 4 * len(values))) + struct.pack(f"<{len(values)}f", *values)
+
+
+def single(value: float) -> bytes:
+    return bytes((VALUES_TAG << 3 | 5,)) + struct.pack("<f", value)
+
+
+floats = st.floats(-1e6, 1e6, width=32)
+pieces = st.lists(st.one_of(st.builds(packed, st.lists(floats, max_size=5)), st.builds(single, floats)), max_size=4)
+
+
+@given(pieces, st.integers(0, 6), st.sampled_from([b"", b"\x10\x00", b"\x7a\x03abc"]))
+def test_a_message_means_the_same_however_its_values_are_packed(parts: list[bytes], told: int, more: bytes) -> None:
+    message = CLUSTER_IO.message(bufferName="in", isLast=True, numberOfValues=told).SerializeToString()
+    message += more + b"".join(parts)
+    wanted = CLUSTER_IO.message.FromString(message)
+    if len(wanted.values) != told:
+        with pytest.raises(BadRequest) as error:
+            read_frame(message)
+        assert error.value.code == "frame_count"
+    else:
+        assert list(read_frame(message).values) == list(wanted.values)
