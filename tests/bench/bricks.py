@@ -16,7 +16,7 @@ from typing import Any
 
 from hanami_sdk import Client
 from hanami_sdk.v04 import cluster, dataset, direct_io, hanami_token, request_result, task
-from hanami_server.demo import digits
+from hanami_server.demo import digits, story
 from hanami_server.local import LocalServer
 
 TEMPLATE = """version: 1
@@ -35,6 +35,9 @@ PAUSE = 0.005
 HEADER, PIXELS = 16, 784
 """Bytes before the first picture of a file, and those of a picture."""
 
+BRICKS, HEXAGONS = ("test_input", "test_output"), ("picture_hex", "label_hex")
+"""Names of input and output of the manual's network, and of the one of the demonstration."""
+
 Login = tuple[str, str]
 Pictures = list[list[float]]
 
@@ -43,6 +46,7 @@ def run(directory: Path) -> dict[str, Any]:
     """Train some networks for one pass each, ask them, and then one picture after the other over a websocket.
 
     The client of today does the same with the same network, in turns, so that a ratio tells what the generation costs.
+    It also trains the network of `hanami demo`, whose time tells how fast the machine is.
     """
     files = digits.find(directory)
     with TemporaryDirectory() as base, LocalServer(Path(base) / "data") as server:
@@ -50,7 +54,7 @@ def run(directory: Path) -> dict[str, Any]:
         learn = upload(login, "lessons", files.train_images, files.train_labels)
         ask = upload(login, "questions", files.test_images, files.test_labels)
         pictures = first_pictures(files.test_images)
-        seconds, native_seconds, accuracies, times, native_times = [], [], [], [], []
+        seconds, native_seconds, demo_seconds, accuracies, times, native_times = [], [], [], [], [], []
         with Client(server.address, server.user, server.passphrase) as client:
             for number in range(NETWORKS):
                 network = uuid_of(cluster.create_cluster(*login, f"digits {number}", TEMPLATE))
@@ -60,13 +64,16 @@ def run(directory: Path) -> dict[str, Any]:
                 accuracies.append(float(answer["accuracy"]))
                 times.append(talk(login, network, pictures))
                 other = uuid_of(cluster.create_cluster(*login, f"other digits {number}", TEMPLATE))
-                native_seconds.append(train_natively(client, other, learn))
+                native_seconds.append(train_natively(client, other, learn, BRICKS))
+                demo = client.create_cluster(f"demo {number}", story.TEMPLATE).uuid
+                demo_seconds.append(train_natively(client, demo, learn, HEXAGONS))
                 native_times.append(talk_natively(client, other, pictures))
     return {
         "v04_accuracy_percent": min(accuracies),
         "v04_train_seconds": min(seconds),
         "v04_direct_io_ms_p50": 1e3 * min(times),
         "v04_train_by_native": min(seconds) / min(native_seconds),
+        "v04_train_by_demo": min(seconds) / min(demo_seconds),
         "v04_direct_io_by_native": min(times) / min(native_times),
     }
 
@@ -104,11 +111,11 @@ def talk(login: Login, network: str, pictures: Pictures) -> float:
     return median(times)
 
 
-def train_natively(client: Client, network: str, data: str) -> float:
+def train_natively(client: Client, network: str, data: str, names: tuple[str, str]) -> float:
     """Train a network with the client of today and return the seconds that it took."""
     table = client.dataset(data)
     begin = perf_counter()
-    client.train(network, {"test_input": table["picture"]}, {"test_output": table["label"]})
+    client.train(network, {names[0]: table["picture"]}, {names[1]: table["label"]})
     return perf_counter() - begin
 
 
