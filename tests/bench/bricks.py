@@ -62,12 +62,13 @@ def run(directory: Path) -> dict[str, Any]:
                 _, result = wait(login, network, "request", ask)
                 answer = json.loads(request_result.check_against_dataset(*login, result, ask))
                 accuracies.append(float(answer["accuracy"]))
-                times.append(talk(login, network, pictures))
                 other = uuid_of(cluster.create_cluster(*login, f"other digits {number}", TEMPLATE))
                 native_seconds.append(train_natively(client, other, learn, BRICKS))
                 demo = client.create_cluster(f"demo {number}", story.TEMPLATE).uuid
                 demo_seconds.append(train_natively(client, demo, learn, HEXAGONS))
-                native_times.append(talk_natively(client, other, pictures))
+                asked = talk(login, network, client, other, pictures)
+                times.append(asked[0])
+                native_times.append(asked[1])
     return {
         "v04_accuracy_percent": min(accuracies),
         "v04_train_seconds": min(seconds),
@@ -99,16 +100,23 @@ def wait(login: Login, network: str, kind: str, data: str) -> tuple[float, str]:
     return perf_counter() - begin, made
 
 
-def talk(login: Login, network: str, pictures: Pictures) -> float:
-    """Ask a network over a websocket and return the median of the seconds of an answer."""
-    times = []
-    with closing(cluster.switch_to_direct_mode(*login, network)) as live:
+def talk(login: Login, network: str, client: Client, other: str, pictures: Pictures) -> tuple[float, float]:
+    """Ask two networks over websockets, in turns, and return the median of the seconds of an answer.
+
+    The client of v0.4 asks `network`, that of today `other`.
+    """
+    times: list[float] = []
+    native_times: list[float] = []
+    with closing(cluster.switch_to_direct_mode(*login, network)) as live, client.direct(other) as native:
         for picture in pictures:
             begin = perf_counter()
             direct_io.send_request_input(live, "test_input", picture, True)
-            times.append(perf_counter() - begin)
+            middle = perf_counter()
+            native.request({"test_input": picture})
+            times.append(middle - begin)
+            native_times.append(perf_counter() - middle)
     cluster.switch_to_task_mode(*login, network)
-    return median(times)
+    return median(times), median(native_times)
 
 
 def train_natively(client: Client, network: str, data: str, names: tuple[str, str]) -> float:
@@ -117,17 +125,6 @@ def train_natively(client: Client, network: str, data: str, names: tuple[str, st
     begin = perf_counter()
     client.train(network, {names[0]: table["picture"]}, {names[1]: table["label"]})
     return perf_counter() - begin
-
-
-def talk_natively(client: Client, network: str, pictures: Pictures) -> float:
-    """Do what `talk` does with the client of today."""
-    times = []
-    with client.direct(network) as live:
-        for picture in pictures:
-            begin = perf_counter()
-            live.request({"test_input": picture})
-            times.append(perf_counter() - begin)
-    return median(times)
 
 
 def first_pictures(file: Path) -> Pictures:
