@@ -1,7 +1,9 @@
 """Imports each module in a process in which no other of ours was imported, and tells which can not be.
 
-What a module imports from elsewhere whenever it is imported, itself or through others of ours, is loaded before: once
-for all modules that share it, of which each gets a fork. So nothing is there that would be missing otherwise.
+What a module imports whenever it is imported, itself or through others, is loaded before: from elsewhere, and of ours
+what does not need the module in turn. So nothing is there that would be missing otherwise, and where modules import
+each other in a circle, each of them comes first once. Modules that need the same share it: processes fork wherever
+that is no longer so.
 """
 
 from __future__ import annotations
@@ -12,29 +14,50 @@ import json
 import os
 import sys
 import traceback
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 __all__ = ["Group", "groups"]
 
-Group = tuple[list[str], list[str]]
-"""What is loaded before, and the modules that need it."""
+Way = list[str]
+"""A module, and before it those of ours that are imported before."""
+Group = tuple[list[str], list[Way]]
+"""What is loaded from elsewhere, and the ways to the modules that need it."""
 
 
 def groups(files: Mapping[str, Path]) -> list[Group]:
     """Return modules that need the same libraries together, each with what all of its group import from elsewhere."""
     tops = {name: set(imported_by(path)) for name, path in files.items()}
     needs = {name: needed(name, tops) for name in files}
+    shared = Counter(one for found in needs.values() for one in found if one in needs)
     alike: dict[frozenset[str], list[str]] = defaultdict(list)
     for name, found in needs.items():
-        alike[frozenset(one.partition(".")[0] for one in found) - sys.stdlib_module_names].append(name)
-    return [(sorted(frozenset.intersection(*(needs[name] for name in names))), names) for names in alike.values()]
+        alike[frozenset(foreign(found, tops)) - sys.stdlib_module_names].append(name)
+    return [
+        (
+            sorted(frozenset.intersection(*(needs[name] for name in names)) - needs.keys()),
+            [way(name, needs, shared) for name in names],
+        )
+        for names in alike.values()
+    ]
+
+
+def way(name: str, needs: Mapping[str, frozenset[str]], shared: Mapping[str, int]) -> Way:
+    """Return what can be imported before a module, what most modules need first, and the module."""
+    before = [one for one in needs[name] if one in needs and name not in needs[one] and one != name]
+    return [*sorted(before, key=lambda one: (-shared[one], one)), name]
+
+
+def foreign(names: Iterable[str], tops: Iterable[str]) -> Iterator[str]:
+    """Return the packages of what comes from elsewhere."""
+    ours = {known.partition(".")[0] for known in tops}
+    return (top for top in (one.partition(".")[0] for one in names) if top not in ours)
 
 
 def needed(name: str, tops: Mapping[str, Iterable[str]]) -> frozenset[str]:
-    """Return what the import of a module imports from elsewhere, by whatever way it comes to that."""
+    """Return all that the import of a module imports, by whatever way it comes to that: modules, and maybe names."""
     ours = {known.partition(".")[0] for known in tops}
     seen: set[str] = set()
     left = [name]
@@ -44,7 +67,7 @@ def needed(name: str, tops: Mapping[str, Iterable[str]]) -> frozenset[str]:
         new = {".".join(parts[:end]) for end in range(1, len(parts) + 1)} - seen
         seen |= new
         left += [imported for one in new for imported in tops.get(one, ())]
-    return frozenset(one for one in seen if one.partition(".")[0] not in ours)
+    return frozenset(one for one in seen if one in tops or one.partition(".")[0] not in ours)
 
 
 def imported_by(path: Path) -> Iterator[str]:
@@ -58,48 +81,62 @@ def imported_by(path: Path) -> Iterator[str]:
                 yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def run(work: Callable[[], object]) -> int:
-    """Begin some work in a process of its own, which ends with 1 if it raises."""
+def done(work: Callable[[], bool]) -> bool:
+    """Do some work in a process of its own, and tell whether it went well."""
     pid = os.fork()
     if not pid:
         try:
-            work()
+            os._exit(not work())
         except BaseException:
             traceback.print_exc()
             os._exit(1)
-        os._exit(0)
-    return pid
+    return os.waitpid(pid, 0)[1] == 0
 
 
-def check(preloaded: Sequence[str], names: Sequence[str]) -> None:
-    """Import each module in a fork of this process, on every processor."""
+def check(preloaded: Sequence[str], ways: Sequence[Way]) -> bool:
+    """Load libraries, then go all ways."""
     for library in preloaded:
         __import__(library)
     gc.freeze()
-    failed: list[str] = []
-    children: dict[int, str] = {}
+    return go(ways)
 
-    def wait() -> None:
-        pid, status = os.wait()
-        name = children.pop(pid)
-        if status:
-            failed.append(name)
 
-    for name in names:
-        if len(children) == len(os.sched_getaffinity(0)):
-            wait()
-        children[run(partial(__import__, name))] = name
-    while children:
-        wait()
-    if failed:
-        raise ImportError(f"can not be imported alone: {failed}")
+def go(ways: Iterable[Way]) -> bool:
+    """Import the module at the end of each way in a process that has gone that way, and tell whether all can be.
+
+    This process goes the last way itself.
+    """
+    branches: dict[str, list[Way]] = defaultdict(list)
+    well = True
+    for first, *rest in ways:
+        if rest:
+            branches[first].append(rest)
+        elif not done(partial(imported, first)):
+            print(f"can not be imported alone: {first}", file=sys.stderr)
+            well = False
+    while branches:
+        first, rests = branches.popitem()
+        follow = partial(go_on, first, rests)
+        well &= done(follow) if branches else follow()
+    return well
+
+
+def go_on(first: str, rests: Iterable[Way]) -> bool:
+    """Import what all of these ways begin with, and go them."""
+    return imported(first) and go(rests)
+
+
+def imported(name: str) -> bool:
+    """Import a module."""
+    __import__(name)
+    return True
 
 
 def main() -> None:
     """Read groups from the standard input and check them, each in a process of its own."""
     gc.disable()  # no process lives long enough to need it
-    statuses = [os.waitpid(run(partial(check, *group)), 0)[1] for group in json.load(sys.stdin)]
-    sys.exit(any(statuses))
+    failed = [group for group in json.load(sys.stdin) if not done(partial(check, *group))]
+    sys.exit(bool(failed))
 
 
 if __name__ == "__main__":

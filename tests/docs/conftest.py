@@ -16,6 +16,7 @@ from hanami_plugins.measurements.sensors import POWER, SPEED, TEMPERATURE
 from hanami_plugins.measurements.series import RINGS, Series, Values, store
 from hanami_sdk import Client
 from hanami_server.demo import digits
+from tests.docs.programs import programs
 from tests.docs.reading import Reader, blocks
 from tests.local import LocalServer
 from tests.server.harness import until
@@ -57,8 +58,15 @@ def measure(data_dir: Path) -> None:
     store(series_path(data_dir), found)
 
 
+@pytest.fixture(scope="package")
+def search_path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where a shell finds the programs of the documents, and all others."""
+    with programs(tmp_path_factory.mktemp("programs")) as folder:
+        yield os.pathsep.join([str(folder), str(Path(sys.executable).parent), os.environ["PATH"]])
+
+
 @pytest.fixture
-def desk(tmp_path: Path, server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> Path:
+def desk(tmp_path: Path, server: LocalServer, search_path: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory with the MNIST files, the environment that the documents ask for, and an empty server."""
     with Client(server.address, *LOGIN) as client:
         sweep(client)
@@ -67,7 +75,7 @@ def desk(tmp_path: Path, server: LocalServer, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("HANAMI_ADDRESS", server.address)
     monkeypatch.setenv("HANAMI_USER", server.user)
     monkeypatch.setenv("HANAMI_PASSPHRASE", server.passphrase)
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("PATH", search_path)
     return tmp_path
 
 

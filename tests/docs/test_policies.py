@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -21,9 +20,9 @@ BROKEN = re.compile(r"^\| `(.*)` \| `(line .*)` \|$", re.M)
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the examples need curl")
-def test_the_guide_shows_what_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_guide_shows_what_happens(tmp_path: Path, search_path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("PATH", search_path)
     (tmp_path / "docs").symlink_to(ROOT / "docs")
     server = LocalServer(tmp_path / "hanami-data")
     try:

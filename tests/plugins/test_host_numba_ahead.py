@@ -11,8 +11,12 @@ import pytest
 
 from hanami_core.testing.hosts import host_context
 from hanami_plugins.host_numba import ahead
+from hanami_plugins.host_numba import host as host_module
 from hanami_plugins.host_numba.ahead import Ahead
+from hanami_plugins.host_numba.host import CpuHost
+from tests.kernels import KERNELS
 
+ROOT = Path(__file__).parents[2]
 COUNT_COMPILED = """
 import sys
 from pathlib import Path
@@ -36,19 +40,39 @@ def cache(tmp_path: Path) -> Path:
     return tmp_path / "kernels"
 
 
-def test_what_was_compiled_ahead_is_not_compiled_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hanami_plugins.host_numba import host as host_module
+def count_compiled(cache: Path) -> list[str]:
+    """Return how many kernels of deep networks a process has to compile, and how many it finds."""
+    again = [sys.executable, "-c", COUNT_COMPILED, str(cache)]
+    return subprocess.run(again, check=True, capture_output=True, text=True, cwd=ROOT).stdout.split()
 
+
+def test_what_was_compiled_ahead_is_not_compiled_again() -> None:
+    host = CpuHost("cpu0", 1)
+    host.start(host_context(KERNELS, background=True))
+    host.wait_for("deep")
+    assert count_compiled(KERNELS) == ["0", "1"]
+    host.stop()
+
+
+def test_what_is_compiled_ahead_is_told(tmp_path: Path) -> None:
+    host = CpuHost("cpu0", 1)
+    host.start(host_context(tmp_path, background=True))
+    assert host.describe().preparing == "kernels: section, deep, synapse"
+    host.stop()
+    assert host.describe().preparing == ""
+    assert not list(tmp_path.rglob("*.compiled"))
+
+
+@pytest.mark.long
+def test_one_part_is_compiled_ahead_without_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host_module, "Ahead", lambda cache: Ahead(cache, ["deep"]))
-    host = host_module.CpuHost("cpu0", 1)
+    host = CpuHost("cpu0", 1)
     host.start(host_context(tmp_path, background=True))
     assert host.describe().preparing == "kernels: deep"
-    assert not list(tmp_path.rglob("section.compiled"))
     host.wait_for("deep")
     assert host.describe().preparing == ""
-    again = [sys.executable, "-c", COUNT_COMPILED, str(tmp_path)]
-    said = subprocess.run(again, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2]).stdout
-    assert said.split() == ["0", "1"]
+    assert not list(tmp_path.rglob("section.compiled"))
+    assert count_compiled(tmp_path) == ["0", "1"]
     host.stop()
 
 

@@ -14,6 +14,7 @@ from hanami_core.network import Axon, Input, Output, Position, Settings, Templat
 from hanami_plugins.host_numba.synapse import arithmetic, draws
 from hanami_plugins.host_numba.synapse.layout import MATCH, PLAIN
 from hanami_plugins.host_numba.synapse.reference import Section
+from tests.lengths import choose
 from tests.plugins.synapse import Pair, line
 
 HASHES = {0: 129708002, 1: 2831084092, 42: 1223963391, 12345: 4099845390, 2**32 - 1: 3861530882}
@@ -110,7 +111,7 @@ def axons(draw: st.DrawFn, template: Template) -> tuple[Axon, ...]:
 
 
 @settings(
-    max_examples=30,
+    max_examples=choose(6, 30),
     deadline=None,
     derandomize=True,
     # A smaller example takes minutes to find, and the first one tells as much.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import json
 import os
 import select
@@ -11,6 +12,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,10 @@ GRACE = 5.0
 BUSY = (503, "Too many logins at once, try again in 1 seconds.")
 DENIED = (401, "ACCESS DENIED!\nUser or passphrase is incorrect.")
 ENDED = (401, "Failed to validate JWT-Token with error: invalid token supplied")
-HOME, AWAY, ELSEWHERE = "127.0.0.1", "127.0.0.2", "127.0.0.3"
+WRONG = "wrong passphrase"
+PROXY = "127.0.0.1"
+NUMBERS = itertools.count(1)
+"""Of guests."""
 
 FLAGS = ("--set=users.argon2_time=1", "--set=users.argon2_memory=1024")
 STRICT = ("--set=users.attempts=3", "--set=users.address_attempts=6")
@@ -183,16 +188,39 @@ def test_a_changed_place_leaves_other_tokens_alone(workers: Workers) -> None:
 # -- how often one may try ---------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def strict(tmp_path: Path) -> Iterator[LocalServer]:
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
     """A server of two processes that allow few failed logins; it takes longer than a test until there is another one.
 
     Nobody can tell which of them answers.
     """
-    with LocalServer(
-        tmp_path / "data", "--set=http.workers=2", *FLAGS, *STRICT, "--set=http.proxies=127.0.0.1"
-    ) as server:
+    flags = ("--set=http.workers=2", *FLAGS, *STRICT, f"--set=http.proxies={PROXY}")
+    with LocalServer(tmp_path_factory.mktemp("strict") / "data", *flags) as server:
         yield server
+
+
+@dataclass(frozen=True)
+class Guest:
+    """A user, and addresses of this machine: no other test tries to log in with one of them."""
+
+    server: LocalServer
+    user: str
+    home: str
+    away: str
+    elsewhere: str
+
+    def attempt(self, passphrase: str, source: str, *fields: str, user: str = "") -> tuple[int, str]:
+        """Try to log in, and return status and text."""
+        return attempt(self.server, user or self.user, passphrase, source, *fields)
+
+
+@pytest.fixture
+def guest(strict: LocalServer) -> Guest:
+    number = next(NUMBERS)
+    wire = Wire(strict.address)
+    wire.token = wire.login(strict.user, strict.passphrase)
+    make_user(wire, f"guest_{number}")
+    return Guest(strict, f"guest_{number}", *(f"127.0.{number}.{house}" for house in (1, 2, 3)))
 
 
 def attempt(server: LocalServer, user: str, passphrase: str, source: str, *fields: str) -> tuple[int, str]:
@@ -208,30 +236,30 @@ def too_many(answer: tuple[int, str]) -> bool:
     return status == 401 and before == "ACCESS DENIED!\n" and 0 < int(after.removesuffix(" seconds.")) <= 60
 
 
-def test_a_user_has_so_many_attempts_and_is_not_locked_out(strict: LocalServer) -> None:
+def test_a_user_has_so_many_attempts_and_is_not_locked_out(guest: Guest) -> None:
     for _ in range(3):
-        assert attempt(strict, strict.user, "wrong passphrase", AWAY) == DENIED
+        assert guest.attempt(WRONG, guest.away) == DENIED
     for _ in range(3):
-        assert too_many(attempt(strict, strict.user, "wrong passphrase", AWAY))
-    assert too_many(attempt(strict, strict.user, strict.passphrase, AWAY))
+        assert too_many(guest.attempt(WRONG, guest.away))
+    assert too_many(guest.attempt(SECRET, guest.away))
     for _ in range(3):
-        status, text = attempt(strict, strict.user, strict.passphrase, HOME)
+        status, text = guest.attempt(SECRET, guest.home)
         assert (status, '"token"' in text) == (200, True)
-    assert attempt(strict, strict.user, "wrong passphrase", ELSEWHERE) == DENIED
-    assert too_many(attempt(strict, strict.user, "wrong passphrase", ELSEWHERE))
+    assert guest.attempt(WRONG, guest.elsewhere) == DENIED
+    assert too_many(guest.attempt(WRONG, guest.elsewhere))
 
 
-def test_an_address_has_so_many_attempts_whatever_users_it_tries(strict: LocalServer) -> None:
+def test_an_address_has_so_many_attempts_whatever_users_it_tries(guest: Guest) -> None:
     for number in range(6):
-        assert attempt(strict, f"user{number}", "wrong passphrase", AWAY) == DENIED
-    assert too_many(attempt(strict, "user7", "wrong passphrase", AWAY))
-    assert too_many(attempt(strict, strict.user, strict.passphrase, AWAY))
-    assert attempt(strict, strict.user, strict.passphrase, HOME)[0] == 200
+        assert guest.attempt(WRONG, guest.away, user=f"{guest.user}_{number}") == DENIED
+    assert too_many(guest.attempt(WRONG, guest.away, user=f"{guest.user}_7"))
+    assert too_many(guest.attempt(SECRET, guest.away))
+    assert guest.attempt(SECRET, guest.home)[0] == 200
 
 
-def test_attempts_at_the_same_time_count_in_all_processes(strict: LocalServer) -> None:
+def test_attempts_at_the_same_time_count_in_all_processes(guest: Guest) -> None:
     def guess(number: int) -> tuple[int, str]:
-        while (answer := attempt(strict, f"user{number}", "wrong passphrase", AWAY))[0] == 503:
+        while (answer := guest.attempt(WRONG, guest.away, user=f"{guest.user}_{number}"))[0] == 503:
             assert answer == BUSY
         return answer
 
@@ -244,47 +272,47 @@ def test_attempts_at_the_same_time_count_in_all_processes(strict: LocalServer) -
     assert all(map(too_many, (answer for answer in answers if answer != DENIED)))
 
 
-def test_a_restart_forgets_no_failed_login(strict: LocalServer) -> None:
+def test_a_restart_forgets_no_failed_login(guest: Guest) -> None:
     for _ in range(3):
-        assert attempt(strict, strict.user, "wrong passphrase", AWAY) == DENIED
-    strict.stop()
-    strict.resume()
-    assert too_many(attempt(strict, strict.user, strict.passphrase, AWAY))
+        assert guest.attempt(WRONG, guest.away) == DENIED
+    guest.server.stop()
+    guest.server.resume()
+    assert too_many(guest.attempt(SECRET, guest.away))
 
 
-def test_a_process_that_is_stopped_locks_nobody_out(strict: LocalServer) -> None:
-    with (strict.data_dir / "run" / "logins").open("wb") as file:
+def test_a_process_that_is_stopped_locks_nobody_out(guest: Guest) -> None:
+    with (guest.server.data_dir / "run" / "logins").open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         for _ in range(4):
-            assert attempt(strict, strict.user, strict.passphrase, HOME)[0] == 200
+            assert guest.attempt(SECRET, guest.home)[0] == 200
 
 
-def test_clients_behind_a_proxy_are_told_apart(strict: LocalServer) -> None:
-    def forwarded(address: str, passphrase: str, source: str = HOME) -> tuple[int, str]:
-        return attempt(strict, strict.user, passphrase, source, f"X-Forwarded-For: {address}")
+def test_clients_behind_a_proxy_are_told_apart(guest: Guest) -> None:
+    def forwarded(address: str, passphrase: str, source: str = PROXY) -> tuple[int, str]:
+        return guest.attempt(passphrase, source, f"X-Forwarded-For: {address}")
 
     for _ in range(3):
-        assert forwarded("192.0.2.7", "wrong passphrase") == DENIED
-    assert too_many(forwarded("203.0.113.5, 192.0.2.7", strict.passphrase))
-    assert forwarded("192.0.2.8", strict.passphrase)[0] == 200
+        assert forwarded("192.0.2.7", WRONG) == DENIED
+    assert too_many(forwarded("203.0.113.5, 192.0.2.7", SECRET))
+    assert forwarded("192.0.2.8", SECRET)[0] == 200
     for number in range(4):  # whoever is no proxy can not pretend to be others
-        answer = forwarded(f"192.0.2.{number + 10}", "wrong passphrase", AWAY)
+        answer = forwarded(f"192.0.2.{number + 10}", WRONG, guest.away)
         assert answer == DENIED if number == 0 else too_many(answer)
 
 
-def test_guesses_at_the_current_passphrase_count_too(strict: LocalServer) -> None:
-    wire = Wire(strict.address, source=AWAY)
-    wire.token = wire.login(strict.user, strict.passphrase)
-    fields = {"password": "another passphrase", "current_password": "wrong passphrase"}
+def test_guesses_at_the_current_passphrase_count_too(guest: Guest) -> None:
+    wire = Wire(guest.server.address, source=guest.away)
+    wire.token = wire.login(guest.user, SECRET)
+    fields = {"password": "another passphrase", "current_password": WRONG}
     for _ in range(3):
         assert wire.body("PUT", "user/passphrase", fields) == DENIED
     assert too_many(wire.body("PUT", "user/passphrase", fields))
-    assert too_many(wire.body("PUT", "user/passphrase", fields | {"current_password": strict.passphrase}))
+    assert too_many(wire.body("PUT", "user/passphrase", fields | {"current_password": SECRET}))
     assert wire.query("GET", "cluster/all").status == 200
 
 
 def test_many_logins_at_once_hold_up_nobody_else(tmp_path: Path) -> None:
-    costly = {"users.argon2_time": 30, "http.workers": 1, "http.threads": 16}
+    costly = {"users.argon2_time": 10, "http.workers": 1, "http.threads": 16}
     with LocalServer(tmp_path / "data", settings=costly) as server, contextlib.ExitStack() as stack:
         wire = Wire(server.address)
         wire.token = wire.login(server.user, server.passphrase)

@@ -53,8 +53,12 @@ class EntryPoint:
 def installed_plugins() -> list[EntryPoint]:
     """Return the entry points of all installed distributions, our own first, without importing one."""
     found = []
+    known: dict[object, tuple[str, str]] = {None: ("?", "?")}  # a distribution reads its file for each question
     for point in importlib.metadata.entry_points(group=GROUP):
-        name, version = (point.dist.name, point.dist.version) if point.dist else ("?", "?")
+        if point.dist is not None and point.dist not in known:
+            metadata = point.dist.metadata
+            known[point.dist] = metadata["Name"], metadata["Version"]
+        name, version = known[point.dist]
         found.append(EntryPoint(point.name, name, version, point.load, point.module))
     unique = {(p.name, p.distribution): p for p in reversed(found)}
     return sorted(unique.values(), key=lambda p: (p.distribution != OWN_DISTRIBUTION, p.distribution, p.name))

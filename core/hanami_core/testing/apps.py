@@ -12,8 +12,10 @@ distributions of a server declare in the group ``hanami.testing``:
 from __future__ import annotations
 
 import importlib.metadata
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, ClassVar, Protocol, Self
@@ -119,7 +121,13 @@ class App:
 
 
 def _opened(directory: Path, role: Role, more: Sequence[EntryPoint], flags: Mapping[str, object]) -> Runtime:
-    return Runtime.open(directory, role, flags, {}, PluginHost([*installed_plugins(), *more]))
+    return Runtime.open(directory, role, flags, {}, PluginHost([*_plugins(tuple(sys.path)), *more]))
+
+
+@cache
+def _plugins(path: tuple[str, ...]) -> list[EntryPoint]:
+    """Return the plugins that are installed on a path; to look for them takes longer than most of what tests ask."""
+    return installed_plugins()
 
 
 def plugin_point(name: str, module: ModuleType | Any) -> EntryPoint:
@@ -146,4 +154,9 @@ def _found(name: str) -> Any:
 
 
 def _points() -> dict[str, importlib.metadata.EntryPoint]:
+    return _points_on(tuple(sys.path))
+
+
+@cache
+def _points_on(path: tuple[str, ...]) -> dict[str, importlib.metadata.EntryPoint]:
     return {point.name: point for point in importlib.metadata.entry_points(group=GROUP)}

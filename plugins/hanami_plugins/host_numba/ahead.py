@@ -128,7 +128,9 @@ def _mark(cache: Path, part: str) -> Path:
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    # Not through `sys.stdin`, whose lock the interpreter wants at its own end.
+    while os.read(0, 1):
+        pass
     os._exit(0)
 
 

@@ -1,0 +1,20 @@
+"""How much is tried: enough for a change in the usual suite, all that is worth the time in ``tox -e long``.
+
+A test that is marked ``long`` runs there only, and something shorter that fails for the same defects runs always.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TypeVar
+
+__all__ = ["LONG", "choose"]
+
+LONG = bool(os.environ.get("HANAMI_TEST_LONG"))
+
+T = TypeVar("T")
+
+
+def choose(short: T, long: T) -> T:
+    """Return what the usual suite tries, or what the long one does."""
+    return long if LONG else short
