@@ -34,6 +34,7 @@ class HttpLimits(msgspec.Struct, frozen=True):
     max_body: int
     streams: int
     connections: int
+    proxies: str = ""
 
 
 class Launch(msgspec.Struct, frozen=True):
