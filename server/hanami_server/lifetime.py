@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from hanami_core.errors import StartupError
-from hanami_core.lifetime import die_with
+from hanami_core.lifetime import birth, die_with
 
 __all__ = ["FAILED", "abort", "birth", "die_with", "hold", "holder", "raise_file_limit", "resident_bytes"]
 
@@ -80,14 +80,6 @@ def holder(path: Path) -> int | None:
     finally:
         os.close(descriptor)
     return None
-
-
-def birth(pid: int) -> int | None:
-    """Return when a process was started, as a number that tells it from a later one with the same number."""
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[19])
-    except (OSError, ValueError, IndexError):
-        return None
 
 
 def raise_file_limit() -> None:

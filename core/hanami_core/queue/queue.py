@@ -24,7 +24,7 @@ from hanami_core.queue.kinds import TaskKind
 from hanami_core.queue.models import ABORTED, ACTIVE, FAILED, FINISHED, OPEN, QUEUED, Partition, Task, fault_of
 from hanami_core.queue.withdrawals import caller_of
 from hanami_core.storage.blobs import Blobs
-from hanami_core.storage.database import after_commit, atomic, commit_unit, compare_and_set, relaxed
+from hanami_core.storage.database import after_commit, atomic, commit_unit, compare_and_set, leave_to_unit, relaxed
 
 if TYPE_CHECKING:
     from hanami_core.runtime import Runtime
@@ -324,10 +324,15 @@ class TaskQueue:
     def outcome(self, uuid: str, timeout: float) -> str:
         """Wait like `wait` for a task that somebody waits for, and return its state: finished, or still an open one.
 
+        In a call with a key it is not waited for here, but by whoever answers the call; the state says nothing then, so
+        call this last, and do not let the answer depend on it.
+
         Raises:
             ServiceError: if the task failed; with its reason.
             Conflict: if it was stopped, or what it belongs to was deleted.
         """
+        if leave_to_unit(uuid, timeout):
+            return QUEUED
         state = self.wait(uuid, timeout)
         if state == FAILED:
             raise ServiceError("task_failed", uuid=uuid, reason=Task.get(Task.uuid == uuid).error)
