@@ -53,8 +53,14 @@ class EntryPoint:
 def installed_plugins() -> list[EntryPoint]:
     """Return the entry points of all installed distributions, our own first, without importing one."""
     found = []
+    # Each look at a distribution reads and parses a file of it; all entry points of one have the same object.
+    known: dict[int, tuple[str, str]] = {}
     for point in importlib.metadata.entry_points(group=GROUP):
-        name, version = (point.dist.name, point.dist.version) if point.dist else ("?", "?")
+        dist = point.dist
+        if dist is not None and id(dist) not in known:
+            about = dist.metadata
+            known[id(dist)] = about["Name"], about["Version"]
+        name, version = known[id(dist)] if dist is not None else ("?", "?")
         found.append(EntryPoint(point.name, name, version, point.load, point.module))
     unique = {(p.name, p.distribution): p for p in reversed(found)}
     return sorted(unique.values(), key=lambda p: (p.distribution != OWN_DISTRIBUTION, p.distribution, p.name))
