@@ -19,9 +19,21 @@ from typing import NoReturn
 from hanami_core.errors import StartupError
 from hanami_core.lifetime import birth, die_with
 
-__all__ = ["FAILED", "abort", "birth", "die_with", "hold", "holder", "raise_file_limit", "resident_bytes"]
+__all__ = [
+    "FAILED",
+    "abort",
+    "birth",
+    "die_with",
+    "hold",
+    "holder",
+    "most_connections",
+    "raise_file_limit",
+    "resident_bytes",
+]
 
 FAILED = 70
+OWN, OF_THREAD = 64, 4
+"""Descriptors that are kept for a process and for each of its threads: for its database and the files that it opens."""
 NAMING = 1.0
 """Seconds in which whoever has got a lock file writes its number into it."""
 
@@ -87,6 +99,12 @@ def raise_file_limit() -> None:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def most_connections(wanted: int, threads: int) -> int:
+    """Return how many connections a process may keep: as many as leave descriptors to its threads and itself."""
+    descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return min(wanted, max(descriptors - OWN - OF_THREAD * threads, descriptors // 4))
 
 
 def resident_bytes() -> int:

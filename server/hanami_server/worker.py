@@ -11,7 +11,6 @@ import contextlib
 import errno
 import logging
 import os
-import resource
 import selectors
 import signal
 import socket
@@ -28,6 +27,7 @@ from gunicorn import http
 from gunicorn.http.errors import InvalidResponseHeader, InvalidResponseHeaderName, ParseException
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from hanami_server import lifetime
 from hanami_server.fair_queue import FairQueue
 from hanami_server.intake import Intake, Stage
 from hanami_server.lead import Lead, Term
@@ -53,8 +53,6 @@ DRAINING = 30.0
 """Seconds that other calls have to end in a process in which one hangs."""
 LEAVING = 2.0
 """Seconds that plugins have to end in such a process."""
-OWN, OF_THREAD = 64, 4
-"""Descriptors that are kept for a process and for each of its threads: for its database and the files that it opens."""
 MOST_HELD = 64 << 20
 MOST_UNSENT = 256 << 20
 """Bytes of answers that wait for their clients; beyond that, the largest one goes with its connection."""
@@ -273,10 +271,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     @property
     def _most(self) -> int:
-        """How many connections there may be: as many as leave descriptors to those who work for them."""
-        descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        free = descriptors - OWN - OF_THREAD * int(self.cfg.threads)
-        return min(int(self.worker_connections), max(free, descriptors // 4))
+        """How many connections there may be."""
+        return lifetime.most_connections(int(self.worker_connections), int(self.cfg.threads))
 
     def _make_room(self) -> None:
         """Part with a connection that nobody works for: of the address that has most of them, the next to be over."""
