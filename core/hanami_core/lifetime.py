@@ -1,4 +1,7 @@
-"""How a process is bound to the one that started it. Imports nothing, so that a small child may use it."""
+"""How long processes live: one is bound to the one that started it, and known from a later one with its number.
+
+Imports nothing, so that a small child may use it.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import ctypes
 import os
 import signal
 
-__all__ = ["die_with"]
+__all__ = ["birth", "die_with"]
 
 _PR_SET_PDEATHSIG = 1
 
@@ -24,3 +27,12 @@ def die_with(parent: int) -> None:
         raise OSError(ctypes.get_errno(), "prctl")
     if os.getppid() != parent:
         raise SystemExit(1)
+
+
+def birth(pid: int) -> int | None:
+    """Return when a process was started, as a number that tells it from a later one with the same number."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            return int(file.read().rpartition(")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return None

@@ -14,7 +14,7 @@ STEP = 5
 LOWEST = 19
 
 
-def step_back() -> None:
+def step_back(steps: int = 1) -> None:
     """Give the calling thread, and those that it starts, a lower priority than it had."""
     thread = threading.get_native_id()
-    os.setpriority(os.PRIO_PROCESS, thread, min(os.getpriority(os.PRIO_PROCESS, thread) + STEP, LOWEST))
+    os.setpriority(os.PRIO_PROCESS, thread, min(os.getpriority(os.PRIO_PROCESS, thread) + steps * STEP, LOWEST))

@@ -31,7 +31,8 @@ __all__ = ["Api", "main"]
 
 GRACE = 2
 KEEPALIVE = 75
-WORKER_TIMEOUT = 60
+WORKER_SHARE = 0.75
+"""Part of the time after which a silent process counts as hung that a worker has, so that it goes before all do."""
 MOST_FIELDS = 64
 LONGEST_FIELD = 8190
 
@@ -72,7 +73,7 @@ class Api(BaseApplication):  # type: ignore[misc]
             "worker_class": Worker,
             "worker_connections": self.limits.connections,
             "worker_tmp_dir": str(shared_memory) if os.access(shared_memory, os.W_OK) else None,
-            "timeout": WORKER_TIMEOUT,
+            "timeout": max(1, int(WORKER_SHARE * self._options.silence)),
             "graceful_timeout": GRACE,
             "keepalive": KEEPALIVE,
             "http_parser": "python",

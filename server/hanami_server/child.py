@@ -19,8 +19,6 @@ __all__ = ["Child"]
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
 SETTLED = 10.0
-SILENCE = 60.0
-"""Seconds without a sign of life after which a process that gave some counts as hung."""
 
 
 class Child:
@@ -40,6 +38,7 @@ class Child:
         longest_pause: float = LONGEST_PAUSE,
         awaited: bool = True,
         given: bytes = b"",
+        silence: float = 20.0,
     ) -> None:
         """Describe a process.
 
@@ -51,6 +50,7 @@ class Child:
             longest_pause: seconds between two starts of a process that fails again and again.
             awaited: whether the server is not ready without it.
             given: what it reads from its standard input.
+            silence: seconds without a sign of life after which it counts as hung, if it gave some.
         """
         self.name = name
         self.awaited = awaited
@@ -65,6 +65,7 @@ class Child:
         self._process: subprocess.Popen[bytes] | None = None
         self._longest_pause = longest_pause
         self._given = given
+        self._silence = silence
         self._started = 0.0
         self._beat: float | None = None
         self._failures = 0
@@ -78,7 +79,7 @@ class Child:
     def deadline(self) -> float | None:
         """Moment by which it must have reported, or None."""
         if self._beat is not None:
-            return self._beat + SILENCE
+            return self._beat + self._silence
         waits = self._process is not None and not self.ready and self.patience is not None
         return self._started + (self.patience or 0.0) if waits else None
 
@@ -126,6 +127,11 @@ class Child:
         if BEAT in reports:
             self._beat = time.monotonic()
         return bool(reports)
+
+    def excuse(self, seconds: float) -> None:
+        """Give it so many seconds more, in which nobody could have heard it."""
+        if self._beat is not None:
+            self._beat += seconds
 
     def ended(self) -> int:
         """Take note that the process has ended, decide when it may start again, and return its exit code."""

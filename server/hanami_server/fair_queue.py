@@ -6,6 +6,7 @@ Must not know what is queued, nor what the keys are.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 __all__ = ["FairQueue"]
@@ -31,15 +32,19 @@ class FairQueue(Generic[K, T]):
         self._items.setdefault(key, deque()).append(item)
         self._count += 1
 
-    def popleft(self) -> T:
-        """Remove the next item and return it.
+    def next_key(self, may: Callable[[K], bool]) -> K | None:
+        """Return whose turn it is of those who may have one, or None."""
+        return next((key for key in self._items if may(key)), None)
+
+    def popleft(self, key: K | None = None) -> T:
+        """Remove the next item, or that of a key whose turn it is, and return it.
 
         Raises:
             IndexError: if there is none.
         """
         if not self._items:
             raise IndexError("the queue is empty")
-        key = next(iter(self._items))
+        key = next(iter(self._items)) if key is None else key
         items = self._items.pop(key)
         if len(items) > 1:
             self._items[key] = items  # behind the others

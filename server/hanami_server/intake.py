@@ -21,6 +21,7 @@ _BARE_LF = re.compile(rb"(?<!\r)\n")
 _LENGTH = re.compile(rb"^content-length:[ \t]*([^\r\n]*?)[ \t]*\r$", re.IGNORECASE | re.MULTILINE)
 _CODING = re.compile(rb"^transfer-encoding:", re.IGNORECASE | re.MULTILINE)
 _UPGRADE = re.compile(rb"^upgrade:", re.IGNORECASE | re.MULTILINE)
+_FORWARDED = re.compile(rb"^x-forwarded-for:[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
 _EXPECT = re.compile(rb"^expect:[ \t]*100-continue[ \t]*\r\n", re.IGNORECASE | re.MULTILINE)
 
 
@@ -73,6 +74,12 @@ class Intake:
             if self._body and self.stage is Stage.PARTIAL:
                 self._find_end()
         return self.stage
+
+    def origin(self, address: str) -> dict[str, str]:
+        """Return what tells where the request comes from, by the names of WSGI, if its connection has an address."""
+        fields = _FORWARDED.findall(bytes(self.data[: self._body]))
+        forwarded = {"HTTP_X_FORWARDED_FOR": b",".join(fields).decode("latin-1")} if fields else {}
+        return {"REMOTE_ADDR": address, **forwarded}
 
     def continued(self) -> None:
         """Take note that ``100 Continue`` was sent; gunicorn must not send it once more."""

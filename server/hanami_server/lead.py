@@ -56,9 +56,9 @@ class Lead:
         self._error: BaseException | None = None
 
     @property
-    def free(self) -> bool:
-        """Whether the thread that leads may work, or all others are at work already."""
-        return self._left_behind < self._most
+    def free(self) -> int:
+        """How many threads may begin to work, the one that leads included."""
+        return self._most - self._left_behind
 
     def start(self) -> None:
         """Let a thread lead."""

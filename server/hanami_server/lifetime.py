@@ -17,11 +17,23 @@ from pathlib import Path
 from typing import NoReturn
 
 from hanami_core.errors import StartupError
-from hanami_core.lifetime import die_with
+from hanami_core.lifetime import birth, die_with
 
-__all__ = ["FAILED", "abort", "birth", "die_with", "hold", "holder", "raise_file_limit", "resident_bytes"]
+__all__ = [
+    "FAILED",
+    "abort",
+    "birth",
+    "die_with",
+    "hold",
+    "holder",
+    "most_connections",
+    "raise_file_limit",
+    "resident_bytes",
+]
 
 FAILED = 70
+OWN, OF_THREAD = 64, 4
+"""Descriptors that are kept for a process and for each of its threads: for its database and the files that it opens."""
 NAMING = 1.0
 """Seconds in which whoever has got a lock file writes its number into it."""
 
@@ -82,19 +94,17 @@ def holder(path: Path) -> int | None:
     return None
 
 
-def birth(pid: int) -> int | None:
-    """Return when a process was started, as a number that tells it from a later one with the same number."""
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[19])
-    except (OSError, ValueError, IndexError):
-        return None
-
-
 def raise_file_limit() -> None:
     """Allow as many open files as the system grants; every connection is one."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def most_connections(wanted: int, threads: int) -> int:
+    """Return how many connections a process may keep: as many as leave descriptors to its threads and itself."""
+    descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return min(wanted, max(descriptors - OWN - OF_THREAD * threads, descriptors // 4))
 
 
 def resident_bytes() -> int:

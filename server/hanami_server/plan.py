@@ -13,7 +13,7 @@ __all__ = ["Plan"]
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """Hosts that need a sidecar, processes of plugins, address to listen on, and limits of the api.
+    """Hosts that need a sidecar, processes of plugins, address to listen on, limits of the api, and of silence.
 
     `secrets` are the variables of the environment that hold settings which nobody may see, with the names of these.
     """
@@ -23,4 +23,5 @@ class Plan(msgspec.Struct, frozen=True):
     address: tuple[str, int]
     log_level: str
     http: HttpLimits
+    silence: float
     secrets: dict[str, str] = {}

@@ -76,6 +76,7 @@ def _plan(runtime: Runtime) -> Plan:
         address=address,
         log_level=settings["log.level"],
         http=http,
+        silence=settings["processes.silence"],
         secrets={spec.variable: spec.name for spec in specs},
     )
 

@@ -17,11 +17,13 @@ import msgspec
 
 from hanami_server import lifetime, privacy
 
-__all__ = ["BEAT", "BEAT_SECONDS", "READY", "HttpLimits", "Launch", "Options", "announce", "arguments", "parse"]
+__all__ = ["BEAT", "READY", "HttpLimits", "Launch", "Options", "announce", "arguments", "parse"]
 
 READY, BEAT = b"+", b"."
-BEAT_SECONDS = 5.0
-"""Time between two signs of life of a process that is ready."""
+LONGEST_BEAT = 5.0
+"""Most seconds between two signs of life of a process that is ready."""
+BEATS = 4
+"""Signs of life that a process gives in the time after which its silence means that it hangs."""
 
 
 class HttpLimits(msgspec.Struct, frozen=True):
@@ -34,6 +36,7 @@ class HttpLimits(msgspec.Struct, frozen=True):
     max_body: int
     streams: int
     connections: int
+    proxies: str = ""
 
 
 class Launch(msgspec.Struct, frozen=True):
@@ -59,6 +62,7 @@ class Options(msgspec.Struct, frozen=True):
         http: limits of the api.
         process: what a process of a plugin is to run.
         secrets: whether settings that nobody else may see come on the standard input.
+        silence: seconds without a sign of life after which the process counts as hung.
     """
 
     data_dir: Path
@@ -71,11 +75,12 @@ class Options(msgspec.Struct, frozen=True):
     http: HttpLimits | None = None
     process: Launch | None = None
     secrets: bool = False
+    silence: float = 20.0
 
 
 def arguments(options: Options) -> list[str]:
     """Return `options` as a command line."""
-    texts = ["--data-dir", str(options.data_dir), "--log-level", options.log_level]
+    texts = ["--data-dir", str(options.data_dir), "--log-level", options.log_level, "--silence", str(options.silence)]
     for name in ("parent", "ready", "host", "listener"):
         value = getattr(options, name)
         if value is not None:
@@ -93,6 +98,7 @@ def parse(argv: list[str]) -> Options:
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--log-level", default="info")
+    parser.add_argument("--silence", type=float, default=20.0)
     parser.add_argument("--parent", type=int)
     parser.add_argument("--ready", type=int)
     parser.add_argument("--host")
@@ -134,11 +140,12 @@ def announce(options: Options) -> None:
     if options.ready is not None:
         with contextlib.suppress(OSError):
             os.write(options.ready, READY)
-        threading.Thread(target=_beat, args=(options.ready,), name="beat", daemon=True).start()
+        pause = min(options.silence / BEATS, LONGEST_BEAT)
+        threading.Thread(target=_beat, args=(options.ready, pause), name="beat", daemon=True).start()
 
 
-def _beat(descriptor: int) -> None:
+def _beat(descriptor: int, pause: float) -> None:
     with contextlib.suppress(OSError):  # the supervisor is gone, and this process follows it
         while True:
             os.write(descriptor, BEAT)
-            time.sleep(BEAT_SECONDS)
+            time.sleep(pause)

@@ -17,7 +17,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -37,6 +37,8 @@ PATIENCE = 4.0
 SLOW = 20.0
 """Seconds after which the operator is told that the preparation takes long."""
 FINAL_PATIENCE = 0.5
+OVERSLEPT = 1.0
+"""Seconds by which this process may wake up late; beyond that, it was stopped itself, and perhaps all with it."""
 LONGEST_PAUSE = 60.0
 """Seconds between two starts of a plugin's process that fails again and again."""
 
@@ -136,7 +138,9 @@ class Supervisor:
         self, options: Options, plan: Plan, listener: socket.socket, secrets: Mapping[str, str] | None = None
     ) -> None:
         """Prepare the processes of `plan`; `secrets` are settings that stand in no command line."""
-        self._options = msgspec.structs.replace(options, log_level=plan.log_level, secrets=bool(secrets))
+        self._options = msgspec.structs.replace(
+            options, log_level=plan.log_level, secrets=bool(secrets), silence=plan.silence
+        )
         self._given = msgspec.json.encode(secrets) if secrets else b""
         self._plan = plan
         self._listener = listener
@@ -147,10 +151,10 @@ class Supervisor:
         self._greeted = False
 
     def _sidecar(self, host: str) -> Child:
-        return Child(f"sidecar {host}", self._command("hanami_server.sidecar", host=host), given=self._given)
+        return self._child(f"sidecar {host}", self._command("hanami_server.sidecar", host=host))
 
     def _worker(self) -> Child:
-        return Child("worker", self._command("hanami_server.worker_process"), given=self._given)
+        return self._child("worker", self._command("hanami_server.worker_process"))
 
     def _process(self, launch: Launch) -> Child:
         command = self._command("hanami_server.plugin_process", process=launch)
@@ -166,7 +170,10 @@ class Supervisor:
     def _api(self) -> Child:
         number = self._listener.fileno()
         command = self._command("hanami_server.api", listener=number, http=self._plan.http)
-        return Child("api", command, [number], given=self._given)
+        return self._child("api", command, [number])
+
+    def _child(self, name: str, command: Callable[[int], list[str]], descriptors: Sequence[int] = ()) -> Child:
+        return Child(name, command, descriptors, given=self._given, silence=self._options.silence)
 
     def _command(self, module: str, **more: object) -> Callable[[int], list[str]]:
         def command(ready: int) -> list[str]:
@@ -247,7 +254,13 @@ class Supervisor:
                 self._ended(child)
 
     def _wait(self, timeout: float | None) -> None:
-        for key, _ in self._selector.select(timeout):
+        begin = time.monotonic()
+        found = self._selector.select(timeout)
+        late = time.monotonic() - begin - (timeout or 0.0)
+        if timeout is not None and late > OVERSLEPT:
+            for child in self._children:
+                child.excuse(late)
+        for key, _ in found:
             # An earlier event of the same round may have ended what this one is about.
             if key.fd in self._selector.get_map():
                 key.data()

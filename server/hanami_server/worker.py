@@ -17,6 +17,7 @@ import socket
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -26,9 +27,12 @@ from gunicorn import http
 from gunicorn.http.errors import InvalidResponseHeader, InvalidResponseHeaderName, ParseException
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from hanami_server import lifetime
 from hanami_server.fair_queue import FairQueue
 from hanami_server.intake import Intake, Stage
 from hanami_server.lead import Lead, Term
+from hanami_server.metered import Metered
+from hanami_server.origin import Origin
 from hanami_server.outlet import Outlet, Patience
 
 __all__ = ["Peer", "Worker"]
@@ -55,8 +59,6 @@ MOST_UNSENT = 256 << 20
 SLOWEST_READER = 10
 """Time that a client has to read an answer, in units of the time for a request. The kernel ends a connection whose
 client reads nothing; this is for one that reads a byte now and then."""
-SLOWEST_SENDER = 4096
-"""Bytes a second at which the body of a streamed request must arrive at least, on average."""
 
 log = logging.getLogger("hanami.http")
 
@@ -83,11 +85,12 @@ class Peer(TConn):  # type: ignore[misc]
         self.began = 0.0
         self.thread = 0
         self.request = ""
+        self.origin = ""
         self.given_up = False
 
     @property
     def address(self) -> str:
-        """The other end, without its port; of a proxy for all of its clients, and nothing on a local socket."""
+        """The other end, without its port; nothing on a local socket."""
         return str(self.client[0]) if isinstance(self.client, tuple) else ""
 
     def stands_still(self, now: float, seconds: float) -> bool:
@@ -107,7 +110,7 @@ class Peer(TConn):  # type: ignore[misc]
         """Let the thread that answers read the rest of the request, at no less than a certain speed."""
         self.streamed = True
         self.hand_over(timeout)
-        self.parser.unreader.sock = _Metered(self.sock, timeout)
+        self.parser.unreader.sock = Metered(self.sock, timeout)
 
     def take_back(self) -> Stage:
         """Prepare the socket for the poller after a request was answered; a pipelined one may be there already."""
@@ -131,7 +134,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._waiting: set[Peer] = set()
         self._held = 0
         self._unsent = 0
+        self._origin = Origin(self.app.limits.proxies) if self.app.limits.proxies else None
         self._ready: FairQueue[str, Peer] = FairQueue()
+        self._at_work: Counter[str] = Counter()
         self._patience = Patience(max(1, self.cfg.threads // 2))
         self._grace: float | None = None
         self._handled: set[Peer] = set()
@@ -190,14 +195,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     # -- the thread that leads ----------------------------------------------------------------------------------------
 
     def _step(self, term: Term) -> bool:
-        self.set_accept_enabled(self.alive and self.nr_conns < self.worker_connections)
+        self.set_accept_enabled(self.alive and self.nr_conns < self._most)
         if self._lead.free:
             self._answer(term)
         elif self._hung:
             self._refuse_ready()
         if term.over:
             return True
-        self.wait_for_and_dispatch_events(0.0 if self._ready and self._lead.free else 1.0)
+        self.wait_for_and_dispatch_events(1.0 if self._next() is None else 0.0)
         self.murder_pending()
         if self.alive and self.is_parent_alive():
             return True
@@ -213,14 +218,24 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         answer took long, and takes its connection back.
         """
         end = time.monotonic() + ROUND
-        while self._ready and self._lead.free and time.monotonic() < end:
-            peer = self._ready.popleft()
+        while time.monotonic() < end and (origin := self._next()) is not None:
+            peer = self._ready.popleft(origin)
+            self._at_work[origin] += 1
             with self._lead.working(term):
                 stays = self.handle(peer)
             if term.over:
                 self.method_queue.defer(self._finish, peer, stays)
                 return
             self._finish(peer, stays)
+
+    def _next(self) -> str | None:
+        """Return whose turn it is, if there is a thread for them.
+
+        Work that takes long keeps threads. Nobody gets more of them than half of what is free then, so that whoever
+        comes first always leaves some to those who come later.
+        """
+        free, at_work = self._lead.free, self._at_work
+        return self._ready.next_key(lambda one: not at_work[one] or at_work[one] < free / 2) if free else None
 
     def _refuse_ready(self) -> None:
         """Send away those for whom there will be no thread; the next process answers them."""
@@ -233,7 +248,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def accept(self, listener: Any) -> None:
         """Accept a few connections, and let the poller collect their first requests."""
         for _ in range(ACCEPTED if self._ready else 1):
-            if not self.alive or self.nr_conns >= self.worker_connections:
+            if not self.alive or self.nr_conns >= self._most:
                 return
             try:
                 sock, client = listener.accept()
@@ -248,15 +263,22 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(self._timeout * 1000))
         self.nr_conns += 1
-        if self.nr_conns >= self.worker_connections:
+        if self.nr_conns >= self._most:
             self._make_room()
         peer = Peer(self.cfg, Outlet(sock, self._patience), client, listener.getsockname(), self._new_intake)
         self._watch(peer, self._timeout)
         peer.newcomer_until = peer.deadline - self._timeout + NEWCOMER
 
+    @property
+    def _most(self) -> int:
+        """How many connections there may be."""
+        return lifetime.most_connections(int(self.worker_connections), int(self.cfg.threads))
+
     def _make_room(self) -> None:
+        """Part with a connection that nobody works for: of the address that has most of them, the next to be over."""
         if self._waiting:
-            self._drop(min(self._waiting, key=lambda peer: peer.deadline))
+            count = Counter(peer.address for peer in self._waiting)
+            self._drop(min(self._waiting, key=lambda peer: (-count[peer.address], peer.deadline)))
 
     def _watch(self, peer: Peer, seconds: float) -> None:
         peer.deadline = time.monotonic() + seconds
@@ -327,15 +349,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                     peer.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
             return
         self._unwatch(peer)
+        peer.origin = self._origin.address(peer.intake.origin(peer.address)) if self._origin else peer.address
         if peer.intake.upgrades:
             self._forget(peer)  # as long as the poller can: its connection may go to another process
         if stage is Stage.WHOLE:
             peer.hand_over(self._timeout * SLOWEST_READER)
-            self._ready.append(peer.address, peer)
+            self._ready.append(peer.origin, peer)
         elif stage is Stage.STREAMED and self._free_streams:
             self._free_streams -= 1
             peer.stream(self._timeout)
-            self._ready.append(peer.address, peer)
+            self._ready.append(peer.origin, peer)
         elif stage is Stage.STREAMED:
             _refuse(peer.sock, "too many large bodies at the same time, try again later", "503 Service Unavailable")
             self._leave(peer)
@@ -365,6 +388,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def _finish(self, peer: Peer, stays: bool) -> None:
         """Take a connection back whose request was answered, although its client may not have read that yet."""
+        self._at_work[peer.origin] -= 1
+        if not self._at_work[peer.origin]:
+            del self._at_work[peer.origin]
         if peer.streamed:
             self._free_streams += 1
         if not peer.sock.unsent:
@@ -436,34 +462,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         else:
             log.error("request failed outside of the application", exc_info=exc)
             _refuse(client, "", "500 Internal Server Error")
-
-
-class _Metered:
-    """The socket of a streamed request: a client that sends a byte now and then must not hold a thread for ever."""
-
-    def __init__(self, sock: Outlet, grace: float) -> None:
-        self._sock = sock
-        self._begin = time.monotonic()
-        self._grace = grace
-        self._received = 0
-
-    def recv(self, size: int) -> bytes:
-        """Return what has arrived.
-
-        Raises:
-            TimeoutError: if nothing comes, or too little.
-        """
-        with self._sock.waiting():
-            data = self._sock.recv(max(size, PIECE))
-        self._received += len(data)
-        late = time.monotonic() - self._begin - self._grace
-        if late > 0 and self._received < late * SLOWEST_SENDER:
-            raise TimeoutError("the body arrives too slowly")
-        return data
-
-    def __getattr__(self, name: str) -> Any:
-        """Be the socket in everything else."""
-        return getattr(self._sock, name)
 
 
 def _position(thread: int) -> str:

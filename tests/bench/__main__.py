@@ -24,12 +24,12 @@ from rich.table import Table
 from hanami_sdk import Client
 from hanami_server.demo import digits, story
 from hanami_server.local import LocalServer
-from tests.bench import bricks, cli, engine, loop, many, neighbours, pages, predict, rest
+from tests.bench import bricks, cli, engine, loop, many, neighbours, pages, predict, recovery, rest
 from tests.bench.contest import report, result
 
 ROOT = Path(__file__).parents[2]
 SEEDS = 3
-PARTS = ("service", "bricks", "predict", "rest", "loop", "cli", "engine", "many", "neighbours", "contest")
+PARTS = ("service", "bricks", "predict", "rest", "loop", "cli", "engine", "many", "neighbours", "recovery", "contest")
 
 TARGETS = {
     "accuracy_percent": ("≥", 97.0),
@@ -192,6 +192,9 @@ def main() -> None:
         show("several clusters at once", figures["many"])
     if "neighbours" in parts:
         figures["neighbours"] = neighbours.run()
+    if "recovery" in parts:
+        figures["recovery"] = recovery.run()
+        recovery.show(figures["recovery"])
     if "contest" in parts and genuine:
         results = measure_contest(directory, arguments.rounds, target.with_name("benchmarks.png"))
         figures["contest"] = [asdict(one) | {"seconds_to_goal": one.seconds_to_goal} for one in results]

@@ -186,7 +186,10 @@ def held_partitions(server: LocalServer) -> Iterator[None]:
         with database:
             host = database.execute("SELECT host FROM partition LIMIT 1").fetchone()[0]
             rows = [(key, host) for key in keys]
-            database.executemany("INSERT INTO partition VALUES (?, ?, NULL, 1, 0, 1)", rows)
+            held = (
+                "INSERT INTO partition (key, host, paused, closed, enqueued, turn, owed) VALUES (?, ?, 1, 0, 1, 0, 0)"
+            )
+            database.executemany(held, rows)
             database.executemany(copy, [(new_uuid(), key) if order[0] == "uuid" else (key, new_uuid()) for key in keys])
         try:
             yield

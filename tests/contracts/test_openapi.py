@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -267,3 +270,22 @@ def test_an_api_that_says_nothing_of_its_errors_has_those_of_the_tree() -> None:
     assert {"400", "401", "404", "412", "507"} <= set(document["paths"]["/notes/note"]["get"]["responses"])
     response = document["components"]["responses"]["NotFound"]
     assert list(response["content"]) == ["application/problem+json"]
+
+
+def test_an_api_is_described_once_however_many_ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    described: list[str] = []
+
+    def counted(api: Api, *others: Any) -> Any:
+        described.append(api.name)
+        return describe(api, *others)
+
+    monkeypatch.setattr("hanami_plugins.openapi.service.describe", counted)
+    together = threading.Barrier(8)
+
+    def ask(_: int) -> bytes:
+        together.wait(10.0)
+        return bytes(document_of(opened.runtime))
+
+    with Whole(tmp_path) as opened, ThreadPoolExecutor(8) as threads:
+        assert len(set(threads.map(ask, range(8)))) == 1
+    assert described == [NATIVE]

@@ -61,10 +61,17 @@ class Bench:
         self.kinds[name] = TaskKind(name, lambda job: None, **more)
 
     def add(
-        self, key: str, name: str = "task", blobs: tuple[str, ...] = (), kind: str = "train", actor: Actor = ACTOR
+        self,
+        key: str,
+        name: str = "task",
+        blobs: tuple[str, ...] = (),
+        kind: str = "train",
+        actor: Actor = ACTOR,
+        *,
+        yields: bool = False,
     ) -> Task:
         with atomic():
-            return self.queue.enqueue(kind, key, actor, name, Payload(), 5, blobs=blobs)
+            return self.queue.enqueue(kind, key, actor, name, Payload(), 5, blobs=blobs, yields=yields)
 
     def names(self, host: str = "cpu0", **more: Any) -> list[str]:
         """Claim all that can be claimed, and return the names."""

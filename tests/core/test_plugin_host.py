@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from pathlib import Path
 
 import pytest
 
 from hanami_core.errors import SettingsError
-from hanami_core.plugin_host import EntryPoint, Plugin, PluginHost, read_disabled, write_disabled
+from hanami_core.plugin_host import (
+    OWN_DISTRIBUTION,
+    EntryPoint,
+    Plugin,
+    PluginHost,
+    installed_plugins,
+    read_disabled,
+    write_disabled,
+)
 from tests.core.plugin_kit import broken_import, nothing, plugin, state
 
 
@@ -70,3 +79,18 @@ def test_plugins_tell_where_they_come_from() -> None:
     host = PluginHost([plugin("a", hanami_task_kinds=nothing, hanami_models=nothing)])
     found: Plugin = host.plugins["a"]
     assert (found.distribution, found.version, found.hooks) == ("third", "1.0", ("hanami_models", "hanami_task_kinds"))
+
+
+def test_a_distribution_is_read_once_however_many_plugins_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    original = importlib.metadata.PathDistribution.read_text
+
+    def counted(self: importlib.metadata.PathDistribution, name: str) -> str | None:
+        if name == "METADATA":
+            read.append(str(self.locate_file(name)))
+        return original(self, name)
+
+    monkeypatch.setattr(importlib.metadata.PathDistribution, "read_text", counted)
+    points = installed_plugins()
+    assert len([point for point in points if point.distribution == OWN_DISTRIBUTION]) > 20
+    assert len(read) == len({point.distribution for point in points})

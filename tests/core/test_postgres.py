@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +14,7 @@ from hanami_core.plugin_host import EntryPoint
 from hanami_core.storage.contract import DatabaseBackend, StorageContext
 from hanami_core.testing.databases import DatabaseConformance
 from hanami_core.testing.storage import storage_context
+from tests.faults.kit import keyed
 from tests.postgres import PostgresBackend, PostgresServer, plugin, postgres_server
 from tests.whole import Whole
 
@@ -55,3 +59,27 @@ def test_the_application_runs_on_it(tmp_path: Path, server: PostgresServer) -> N
             assert len(whole.call("GET", "audit_log", page=0).json["body"]) == 3
             assert whole.call("GET", "user", id="mia_").json["projects"][0]["project_id"] == "digits"
             whole.runtime.migrate()
+
+
+def test_calls_with_a_key_are_carried_out_once_on_it(tmp_path: Path, server: PostgresServer) -> None:
+    """Of those at the same time, one creates; the others wait for it and get its answer."""
+    settings = {name.replace(".", "__"): value for name, value in server.new_database().items()}
+    postgres = EntryPoint("database_postgres", "somebody-else", "1", plugin)
+    with Whole(tmp_path / "data", postgres, storage__database="postgres", **settings) as whole:
+        together = threading.Barrier(8)
+
+        def send(_: int) -> Any:
+            together.wait(10.0)
+            try:
+                return keyed(whole, "key", "POST", "cluster", name="reader")
+            finally:
+                whole.runtime.database.disconnect()
+
+        with ThreadPoolExecutor(8) as threads:
+            answers = list(threads.map(send, range(8)))
+        assert {(answer.status_code, answer.text) for answer in answers} == {(200, answers[0].text)}
+        assert sorted(answer.headers["idempotency-replayed"] for answer in answers) == ["false"] + ["true"] * 7
+        refused = keyed(whole, "another", "POST", "cluster", name="reader")
+        assert refused.status_code == 409
+        whole.call("DELETE", "cluster", uuid=answers[0].json["uuid"])
+        assert keyed(whole, "another", "POST", "cluster", name="reader").status_code == 200

@@ -26,7 +26,7 @@ from hanami_plugins.clusters import Cluster
 from hanami_plugins.datasets.models import Dataset
 from hanami_plugins.projects.models import Project
 from hanami_plugins.uploads import Upload
-from tests.faults.kit import keyed
+from tests.faults.kit import awaited, keyed
 from tests.plugins.test_checkpoints import Site
 from tests.whole import Whole
 
@@ -134,29 +134,104 @@ def test_keys_go_after_a_day(whole: Whole) -> None:
     assert keyed(whole, "new", "POST", "cluster", name="newer").status_code == 200
 
 
-def test_a_call_that_waits_is_visible_to_whom_it_waits_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A save waits for its task, which nobody sees before the commit; its answer comes in a transaction of its own."""
+def save(site: Site, cluster: str) -> Any:
+    return keyed(site, "key", "POST", "cluster/save", name="first", cluster_uuid=cluster)
+
+
+def test_a_call_that_waits_is_visible_to_whom_it_waits_for(tmp_path: Path) -> None:
+    """A save waits for its task, which nobody sees before the commit. Who sends it again waits for the same task."""
+    with Site(tmp_path) as site, ThreadPoolExecutor(2) as threads:
+
+        def send() -> Any:
+            try:
+                return save(site, cluster)
+            finally:
+                site.runtime.database.disconnect()
+
+        cluster = site.add()
+        first = threads.submit(send)
+        awaited(lambda: KeyedCall.select().where(KeyedCall.awaits != "").exists())
+        second = threads.submit(send)
+        assert not first.done()
+        assert not second.done()
+        site.work()
+        answers = [first.result(30.0), second.result(30.0), save(site, cluster)]
+        assert {(answer.status_code, answer.text) for answer in answers} == {(200, answers[0].text)}
+        assert [one.headers["idempotency-replayed"] for one in answers] == ["false", "true", "true"]
+        assert Task.select().count() == 1
+        assert KeyedCall.get().awaits == ""
+
+
+def test_who_asks_again_for_a_task_that_fails_is_told_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoints, "SETTLE_SECONDS", 0.0)
     with Site(tmp_path) as site:
         cluster = site.add()
-        seen: list[int] = []
-
-        def work() -> None:
-            while not seen:
-                seen.extend(row.status is None for row in KeyedCall.select())
-            busy = keyed(site, "key", "POST", "cluster/save", name="first", cluster_uuid=cluster)
-            seen.append(busy.status_code)
-            site.work()
-            site.runtime.database.disconnect()
-
-        other = threading.Thread(target=work)
-        other.start()
-        first = keyed(site, "key", "POST", "cluster/save", name="first", cluster_uuid=cluster)
-        other.join()
-        again = keyed(site, "key", "POST", "cluster/save", name="first", cluster_uuid=cluster)
-        assert seen == [True, 409]
-        assert (first.status_code, first.text) == (again.status_code, again.text)
+        assert save(site, cluster).status_code == 200  # it takes long, and goes on
+        task = site.runtime.queue.claim("cpu0", "cpu0/here")
+        assert task is not None
+        site.runtime.queue.fail(task, "no disk")
+        refused = [save(site, cluster) for _ in range(2)]
+        assert [answer.status_code for answer in refused] == [500, 500]
+        assert "no disk" in refused[0].text
+        assert refused[0].text == refused[1].text
         assert Task.select().count() == 1
-        monkeypatch.setattr(checkpoints, "SETTLE_SECONDS", 0.0)
+
+
+WAITING = """
+import sys
+from pathlib import Path
+from tests.faults.kit import awaited, keyed
+from tests.plugins.test_checkpoints import Site
+
+with Site(Path(sys.argv[1])) as site:
+    print("opened", flush=True)
+    keyed(site, "key", "POST", "cluster/save", name="first", cluster_uuid=sys.argv[2])
+"""
+
+
+def test_whoever_waits_beside_a_process_that_is_killed_gets_the_answer(tmp_path: Path) -> None:
+    """The first call has queued its task and waits; the second, of another process, waits as well when it is killed."""
+    with Site(tmp_path) as site, ThreadPoolExecutor(1) as threads:
+        cluster = site.add()
+        site.runtime.database.disconnect()
+        with subprocess.Popen([sys.executable, "-c", WAITING, str(tmp_path), cluster], stdout=subprocess.PIPE) as first:
+            awaited(lambda: Task.select().exists(), 60.0)
+
+            def send() -> Any:
+                try:
+                    return save(site, cluster)
+                finally:
+                    site.runtime.database.disconnect()
+
+            second = threads.submit(send)
+            first.kill()
+            first.wait(10.0)
+        assert not second.done()
+        site.work()
+        answer = second.result(30.0)
+        assert (answer.status_code, answer.headers["idempotency-replayed"]) == (200, "true")
+        assert answer.json["uuid"] == Task.get().uuid
+        assert Task.select().count() == 1
+
+
+def test_a_call_that_was_carried_out_and_never_answered_says_so(whole: Whole) -> None:
+    """What a plugin commits in the middle of a call is not done twice; the process that made the answer is gone."""
+    keyed(whole, "key", "POST", "cluster", name="reader")
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        pass
+    KeyedCall.update(status=None, process=f"{whole.runtime.clock.boot()}/{gone.pid}/1").execute()
+    answer = keyed(whole, "key", "POST", "cluster", name="reader")
+    assert answer.status_code == 409
+    assert answer.text.startswith("The call with this Idempotency-Key was carried out, and the server ended before")
+    assert "retry-after" not in answer.headers
+    assert Cluster.select().count() == 1
+
+
+def test_a_call_that_is_being_carried_out_says_when_to_ask_again(whole: Whole) -> None:
+    keyed(whole, "key", "POST", "cluster", name="reader")
+    KeyedCall.update(status=None).execute()  # this process has committed, and is about to answer
+    answer = keyed(whole, "key", "POST", "cluster", name="reader")
+    assert (answer.status_code, answer.headers["retry-after"]) == (409, "1")
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,11 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hanami_core.errors import BadRequest, Conflict, NotFound, Unauthorized, Unavailable
+from hanami_core.priority import LOWEST, STEP
 from hanami_plugins.users import Membership, User, find_user, memberships
 from hanami_plugins.users.accounts import add_user as create_user
 from hanami_plugins.users.accounts import verify
 from hanami_plugins.users.native import SecretFields
-from hanami_plugins.users.passphrases import CONCURRENT_HASHES, Passphrases, passphrases
+from hanami_plugins.users.passphrases import CONCURRENT_HASHES, STEPS_BACK, Passphrases, passphrases
 from tests.plugins.identity import ADMIN, MEMBER, POLICY, Note, Site, add_user, schema
 from tests.server.harness import until
 
@@ -248,6 +250,18 @@ def test_a_hash_of_another_cost_is_renewed_by_the_next_login(site: Site) -> None
     again = find_user("tsugumi")
     assert again is not None
     assert again.passphrase_hash == after.passphrase_hash
+
+
+def test_hashes_leave_the_processors_to_others() -> None:
+    own = Passphrases()
+    own.configure(1, 1024)
+    before = {thread.native_id for thread in threading.enumerate()}
+    assert own.matches(own.hash(b"secret"), b"secret")
+    hashing = [one.native_id for one in threading.enumerate() if one.native_id not in before]
+    usual = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    assert hashing
+    for thread in hashing:
+        assert os.getpriority(os.PRIO_PROCESS, thread or 0) == min(usual + STEPS_BACK * STEP, LOWEST)
 
 
 def test_two_hashes_at_once_and_no_more() -> None:

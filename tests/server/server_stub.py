@@ -5,6 +5,7 @@ Switched by settings of its own, so that a test can have what it needs and nothi
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 import threading
@@ -163,6 +164,17 @@ def hang(call, request):
     threading.Event().wait()
 
 
+def seize(job: Job) -> None:
+    """Keep the interpreter, as native code may that never gives it back."""
+    note(job.runtime.settings.data_dir, "seizes")
+    ctypes.PyDLL(None).sleep(600)
+
+
+def seize_call(call, request):
+    note(call.runtime.settings.data_dir, "seizes")
+    ctypes.PyDLL(None).sleep(600)
+
+
 def leave(call, request):
     raise SystemExit(1)
 
@@ -233,6 +245,7 @@ def hanami_routes(runtime):
         Route("GET", "/wait", "wait.get", Fields, dict, wait),
         Route("GET", "/key", "key.get", Fields, dict, lambda call, request: {"text": key_of(call)}),
         Route("GET", "/hang", "hang.get", Fields, dict, hang),
+        Route("GET", "/seize", "seize.get", Fields, dict, seize_call),
         Route("GET", "/leave", "leave.get", Fields, dict, leave),
         Route("GET", "/large", "large.get", Fields, dict, large),
         Route("POST", "/task", "task.create", Start, dict, start),
@@ -311,6 +324,8 @@ def hanami_task_kinds():
         TaskKind("poison", poison, runs_on="worker", crashes=1),
         TaskKind("quits", quits),
         TaskKind("background quits", quits, runs_on="worker"),
+        TaskKind("seize", seize, crashes=0),
+        TaskKind("background seize", seize, runs_on="worker", crashes=0),
         TaskKind("deadlock", deadlock, runs_on="worker", crashes=0),
     ]
 

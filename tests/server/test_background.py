@@ -10,7 +10,6 @@ import time
 
 import pytest
 
-from hanami_server import child as child_module
 from hanami_server.child import Child
 from hanami_server.paths import process_lock_path, worker_lock_path
 from tests.server.harness import PROGRAM, ServerProcess, alive, descendants, until
@@ -87,16 +86,17 @@ def test_no_process_survives_a_killed_supervisor(start_server):
     until(lambda: not [pid for pid in processes if alive(pid)], 2)
 
 
-def test_who_stops_giving_signs_of_life_is_late(monkeypatch):
-    monkeypatch.setattr(child_module, "SILENCE", 0.2)
+def test_who_stops_giving_signs_of_life_is_late():
     code = "import os, sys, time; os.write(int(sys.argv[1]), b'+.'); time.sleep(60)"
-    child = Child("c", lambda ready: [PROGRAM[0], "-c", code, str(ready)], patience=30)
+    child = Child("c", lambda ready: [PROGRAM[0], "-c", code, str(ready)], patience=30, silence=0.2)
     child.start()
     try:
         assert not child.ready
         assert child.deadline > time.monotonic() + 20
         until(lambda: child.reported() and child.ready)
         assert child.deadline <= time.monotonic() + 0.2
+        child.excuse(10)
+        assert child.deadline > time.monotonic() + 9
     finally:
         child.ended()
     assert child.deadline is None

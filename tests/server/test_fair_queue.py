@@ -35,3 +35,12 @@ def test_who_comes_later_waits_for_one_item_of_each_other() -> None:
     queue.append("b", -1)
     assert [queue.popleft(), queue.popleft()] == [2, -1]
     assert len(queue) == 97
+
+
+def test_who_may_not_is_passed_over_and_keeps_the_turn() -> None:
+    queue: FairQueue[str, int] = FairQueue()
+    for key, number in (("a", 1), ("b", 2), ("b", 3)):
+        queue.append(key, number)
+    assert queue.next_key(lambda key: key == "c") is None
+    assert (queue.next_key(lambda key: key != "a"), queue.popleft("b")) == ("b", 2)
+    assert taken(queue) == [1, 3]

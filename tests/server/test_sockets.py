@@ -7,6 +7,7 @@ import contextlib
 import http.client
 import json
 import os
+import resource
 import signal
 import socket
 import time
@@ -167,6 +168,21 @@ def test_sockets_without_a_session_make_room(start_server):
     with session(server) as first, contextlib.ExitStack() as stack:
         for _ in range(5):
             stack.enter_context(opened(server))
+        with session(server) as second:
+            for client in (first, second):
+                client.send_binary(b"still here")
+                assert client.recv() == b"still here"
+
+
+def test_sockets_leave_descriptors_to_the_work(start_server):
+    server = start_server()
+    pid = server.child("sidecar cpu0")
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (192, 192))
+    with session(server) as first, contextlib.ExitStack() as stack:
+        for _ in range(200):
+            with contextlib.suppress(websocket.WebSocketException):
+                stack.enter_context(opened(server))
+        assert len(os.listdir(f"/proc/{pid}/fd")) < 192 - 32
         with session(server) as second:
             for client in (first, second):
                 client.send_binary(b"still here")

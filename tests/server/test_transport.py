@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import resource
 import select
 import socket
 import time
@@ -208,6 +209,24 @@ def test_many_idle_connections_make_room_for_new_ones(start_server):
             assert server.request("GET", "/v1/echo", token="good", timeout=5)[0] == 200
 
 
+def test_many_connections_of_one_address_leave_those_of_others(start_server):
+    """Although descriptors are few, and the one who was here first asks nothing for a while."""
+    server = start_server(http__workers=1, http__connections=1000, http__threads=2, http__timeout=5)
+    pid = server.request("GET", "/v1/modules", token="good")[1]["pid"]
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (128, 128))
+    with contextlib.ExitStack() as stack:
+        first = stack.enter_context(server.connect())
+        for _ in range(200):
+            one = stack.enter_context(socket.socket())
+            one.bind(("127.0.0.2", 0))
+            one.connect(("127.0.0.1", server.port))
+        for _ in range(5):
+            assert server.request("GET", "/v1/echo", token="good", timeout=5)[0] == 200
+        assert open_files(pid) < 128 - 16
+        first.sendall(ECHO)
+        assert b"200 OK" in first.recv(1000)
+
+
 def test_threads_that_are_busy_let_others_wait_and_no_more(start_server):
     server = start_server(http__workers=1, http__threads=2)
     with contextlib.ExitStack() as stack:
@@ -232,6 +251,29 @@ def test_many_requests_of_one_client_let_those_of_others_pass(start_server):
             greedy.append(one)
         assert b"200 OK" in greedy[-1].recv(1000)
         begin = time.monotonic()
+        for _ in range(5):
+            assert server.request("GET", "/v1/echo", token="good", timeout=5)[0] == 200
+        assert time.monotonic() - begin < QUICK
+
+
+@pytest.mark.parametrize("behind", ["", "127.0.0.2"])
+def test_slow_calls_of_one_client_leave_threads_to_others(start_server, behind):
+    """20 calls of one address, or of one client behind a proxy, take longer than anybody waits for something else."""
+    server = start_server(http__workers=1, http__threads=8, http__proxies=behind)
+    fields = b"\r\nX-Forwarded-For: %s\r\n\r\n"
+    with contextlib.ExitStack() as stack:
+        for _ in range(20):
+            one = stack.enter_context(socket.socket())
+            one.bind(("127.0.0.2", 0))
+            one.connect(("127.0.0.1", server.port))
+            one.sendall(ECHO.replace(b"/v1/echo", b"/v1/wait?ratio=8").replace(b"\r\n\r\n", fields % b"9.9.9.9"))
+        begin = time.monotonic()
+        if behind:
+            one = stack.enter_context(socket.socket())
+            one.bind(("127.0.0.2", 0))
+            one.connect(("127.0.0.1", server.port))
+            one.sendall(ECHO.replace(b"\r\n\r\n", fields % b"8.8.8.8"))
+            assert b"200 OK" in one.recv(1000)
         for _ in range(5):
             assert server.request("GET", "/v1/echo", token="good", timeout=5)[0] == 200
         assert time.monotonic() - begin < QUICK

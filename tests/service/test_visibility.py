@@ -8,6 +8,7 @@ import pytest
 
 from hanami_sdk import Client, csv_table
 from hanami_sdk.hanami_exceptions import UnauthorizedException
+from tests.server.harness import until
 from tests.service.wire import Wire
 
 SECRET = "a long passphrase"
@@ -209,7 +210,15 @@ def test_those_who_may_only_ask_leave_room_for_the_owner(wire: Wire, tokens: dic
         )
         # The owner may stop what others ask, which makes room again.
         assert wire.query("DELETE", "task", owner, **uuids, uuid=asked[0].json["uuid"]).status == 200
-        for user in (other, owner, tokens["chief"]):
-            assert wire.body("POST", "task/request", ask, user).status == 200
+        own = [wire.body("POST", "task/request", ask, user) for user in (other, owner, tokens["chief"])][1:]
+        # Whoever may change the cluster goes first; then they and the others take turns.
+        mine.set_mode(network, "TASK")
+        until(lambda: all(task.state == "finished" for task in mine.tasks(network)), what="all are answered")
+        known = {answer.json["uuid"]: place for place, answer in enumerate(own)}
+        results = {task.uuid for task in mine.tasks(network)}
+        made = [row[1] for row in wire.query("GET", "dataset/all").json["body"] if row[1] in results]
+        assert [known.get(uuid, "other") for uuid in made] == [0, "other", 1, *["other"] * 7]
+        for uuid in made:
+            assert wire.query("DELETE", "dataset", uuid=uuid).status == 200
         mine.delete_cluster(network)
         mine.delete_dataset(data)

@@ -2,7 +2,8 @@
 
 A client that gets no answer can not know whether its call was carried out. It sends the call again with the same key,
 and gets the answer that it missed. Key and answer are stored in the transaction of what the call does, so that no end
-of a process comes in between. Owns the table of keys and answers. Must not know what any call does.
+of a process comes in between. If the answer waits for a task, it is stored first, and whoever asks for it waits for the
+same task. Owns the table of keys and answers. Must not know what any call does.
 
 Neither the key nor the fields of a call can be read from the table: both are there as digests, that of the fields mixed
 with the key, so that nobody can try out passphrases.
@@ -13,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,8 @@ import peewee
 
 from hanami_core.errors import BadRequest, Conflict, VisibleError
 from hanami_core.http.call import Call
+from hanami_core.lifetime import birth
+from hanami_core.queue.models import OPEN
 from hanami_core.schedules import Schedule
 from hanami_core.storage.database import BaseModel, Unit
 
@@ -45,7 +49,11 @@ _VARIABLE = "HTTP_IDEMPOTENCY_KEY"
 
 
 class KeyedCall(BaseModel):
-    """A call and its answer; `status` is NULL while what it did is durable and its answer is not."""
+    """A call and its answer; `status` is NULL while what it did is durable and its answer is not.
+
+    `process` tells who makes that answer. One that is there `awaits` a task, for `patience` seconds: if the task fails,
+    the answer is another one. It is empty as soon as the task has ended.
+    """
 
     key = peewee.CharField(64, primary_key=True)
     fingerprint = peewee.CharField(64)
@@ -53,6 +61,9 @@ class KeyedCall(BaseModel):
     status = peewee.IntegerField(null=True)
     headers = peewee.TextField(default="{}")
     body = peewee.BlobField(null=True)
+    awaits = peewee.CharField(36, default="")
+    patience = peewee.DoubleField(default=0.0)
+    process = peewee.CharField(96, default="")
 
 
 class _Known(Exception):
@@ -114,12 +125,14 @@ class _Keyed:
         if row.fingerprint != self._fingerprint:
             raise Conflict("idempotency_key_reused")
         if row.status is None:
-            raise self.busy()
+            raise self.busy() if self._is_alive(row.process) else Conflict("idempotency_key_orphaned")
         response = self._call.resp
         response.status = row.status
         response.set_headers(json.loads(row.headers))
-        response.set_header(REPLAYED, "true")
         response.data = None if row.body is None else bytes(row.body)
+        if row.awaits:
+            self._settle(row.awaits, row.patience)
+        response.set_header(REPLAYED, "true")
         return True
 
     def busy(self) -> Conflict:
@@ -138,19 +151,47 @@ class _Keyed:
                     raise
                 self._bound.api.refuse(self._call.req, self._call.resp, error, self._bound.route)
             unit.open()
+            self._note(*unit.awaited or ("", 0.0))
+        if unit.awaited is not None:
+            self._settle(*unit.awaited)
+
+    def _settle(self, task: str, seconds: float) -> None:
+        """Wait for the task that the answer is about; if it fails, that is the answer. Whoever waits stores it."""
+        try:
+            state = self._call.runtime.queue.outcome(task, seconds)
+        except VisibleError as error:
+            self._bound.api.refuse(self._call.req, self._call.resp, error, self._bound.route)
             self._note()
+        else:
+            if state not in OPEN:
+                KeyedCall.update(awaits="").where(KeyedCall.key == self._key).execute()
+
+    def _process(self) -> str:
+        return f"{self._call.runtime.clock.boot()}/{os.getpid()}/{birth(os.getpid())}"
+
+    def _is_alive(self, process: str) -> bool:
+        """Tell whether whoever makes an answer is still there, which nobody is after a restart of the machine."""
+        boot, _, rest = process.partition("/")
+        pid, _, begun = rest.partition("/")
+        return pid.isdigit() and boot == self._call.runtime.clock.boot() and begun == str(birth(int(pid)))
 
     def _begin(self) -> None:
         """Take the key; whoever has taken it and not committed yet is waited for."""
-        row = {"key": self._key, "fingerprint": self._fingerprint, "created_at": self._call.runtime.clock.now()}
+        row = {
+            "key": self._key,
+            "fingerprint": self._fingerprint,
+            "created_at": self._call.runtime.clock.now(),
+            "process": self._process(),
+        }
         if not KeyedCall.insert(row).on_conflict_ignore().as_rowcount().execute():
             raise _Known
 
-    def _note(self) -> None:
+    def _note(self, awaits: str = "", patience: float = 0.0) -> None:
         response = self._call.resp
         body = response.render_body()
         headers = dict(response.headers) | ({"content-type": response.content_type} if response.content_type else {})
         answer = {"status": response.status_code, "headers": json.dumps(headers), "body": body}
+        answer |= {"awaits": awaits, "patience": patience}
         KeyedCall.update(answer).where(KeyedCall.key == self._key).execute()
 
 

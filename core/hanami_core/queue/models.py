@@ -22,7 +22,8 @@ class Partition(BaseModel):
     `head` is the sequence of its first open task if that may start now, or runs; whoever looks for work needs to look
     at nothing else. While the partition is `paused`, no queued task starts. A `closed` one takes no further task and
     goes with its last one. `enqueued` counts the tasks that it was ever given: whoever adds a task writes it first,
-    which puts those who add, end, pause and close in an order on any database.
+    which puts those who add, end, pause and close in an order on any database. `turn` is that of the last task that
+    yields and was run; `owed` tells that one which does not yield was run since, while such a task waited.
     """
 
     key = peewee.CharField(320, primary_key=True)
@@ -31,6 +32,8 @@ class Partition(BaseModel):
     paused = peewee.BooleanField(default=False)
     closed = peewee.BooleanField(default=False)
     enqueued = peewee.BigIntegerField(default=0)
+    turn = peewee.BigIntegerField(default=0)
+    owed = peewee.BooleanField(default=False)
 
 
 # Only partitions with work are looked at, however many others there are.
@@ -44,7 +47,8 @@ class Task(OwnedRecord):
     and `fence` belong to the claim; the lease of a queued task is the pause before its next attempt. `attempts` counts
     the runs that were begun since progress was last stored, this one included. `error` says why the task failed, or its
     last attempt did; `fault` holds code and parameters of that, if it was an error that a client may be told of.
-    `caller` tells who queued it by which call, see `hanami_core.queue.withdrawals`.
+    `caller` tells who queued it by which call, see `hanami_core.queue.withdrawals`. A task with a `turn` yields: others
+    of its partition may go before it, see `hanami_core.queue.partitions`.
     """
 
     resource = "tasks"
@@ -67,6 +71,7 @@ class Task(OwnedRecord):
     attempts = peewee.IntegerField(default=0)
     fault = peewee.TextField(default="")
     caller = peewee.TextField(default="")
+    turn = peewee.BigIntegerField(null=True)
     suspect = False
     """Not stored: tells whoever claims the task whether the process that ran it last may have died of it."""
     cause: Exception | None = None
@@ -112,3 +117,7 @@ class RemovedTasks(BaseModel):
 
 # Open tasks of one partition, in their order.
 Task.add_index(Task.partition, Task.state, Task.sequence, name="task_of_partition")
+# Those that yield, in the order of their turns; there are few.
+Task.add_index(
+    Task.partition, Task.state, Task.turn, Task.sequence, where=Task.turn.is_null(False), name="task_that_yields"
+)

@@ -1,5 +1,9 @@
 """Rows of partitions: which there are, where they run, and which task of each is next.
 
+A partition is a FIFO, but for tasks that yield, such as those of people who may only ask what belongs to others. One
+that does not yield goes before them, however long they have waited, and then one of them has its turn, so that neither
+waits for a long queue of the other. Among those that yield, owners take turns.
+
 Every function works in the caller's transaction. Order of locks, on databases that lock rows: first the partition
 (`reserve`, `lock`), then its tasks. A claim writes a task only, so that no two workers wait for each other.
 """
@@ -36,9 +40,32 @@ def reserve_for_workers(key: str) -> str:
     return reserve(key)
 
 
+def turn_of(key: str, owner_id: str) -> int:
+    """Return the turn of a task that yields and is about to be added to a reserved partition."""
+    mine = (Task.partition == key) & Task.turn.is_null(False) & Task.state.in_(OPEN) & (Task.owner_id == owner_id)
+    own = Task.select(peewee.fn.MAX(Task.turn)).where(mine).scalar() or 0
+    return int(max(own, Partition.get(Partition.key == key).turn) + 1)
+
+
 def added(task: Task) -> None:
     """Note that a task was added to a reserved partition."""
-    _update(str(task.partition), Partition.head.is_null() & ~Partition.paused, head=task.sequence)
+    key = str(task.partition)
+    if _update(key, Partition.head.is_null() & ~Partition.paused, head=task.sequence):
+        return
+    first = (Partition.key == key) & (Partition.head == Task.sequence)
+    yields = (Task.state == QUEUED) & Task.turn.is_null(False)
+    if Task.select().join(Partition, on=first).where(yields).exists():
+        change(key)
+
+
+def after(task: Task) -> dict[str, Any]:
+    """Return what a partition has to remember of a task that has ended."""
+    if task.started_at is None:
+        return {}
+    if task.turn is not None:
+        return {"owed": False, "turn": task.turn}
+    waits = (Task.partition == task.partition) & Task.turn.is_null(False) & (Task.state == QUEUED)
+    return {"owed": Task.select().where(waits).exists()}
 
 
 def lock(key: str) -> bool:
@@ -54,12 +81,41 @@ def change(key: str, **values: Any) -> str:
     if not _update(key, **values or {"enqueued": Partition.enqueued}):
         return ""
     row = Partition.get(Partition.key == key)
-    head = Task.select(peewee.fn.MIN(Task.sequence)).where((Task.partition == key) & Task.state.in_(OPEN)).scalar()
+    head = _first(row)
+    if head != row.head and _displace(row.head):
+        head = _first(row)
     if head is None and (row.closed or row.host == WORKERS):
         Partition.delete().where(Partition.key == key).execute()
     elif head != row.head or row.paused:
         _update(key, head=None if row.paused and _is_queued(head) else head)
     return str(row.host)
+
+
+def _first(row: Partition) -> int | None:
+    """Return the task of a partition that runs, or else the one that is next."""
+    running = _oldest(row, Task.state == ACTIVE)
+    if running is not None:
+        return running
+    own = _oldest(row, (Task.state == QUEUED) & Task.turn.is_null())
+    guest = _oldest(row, (Task.state == QUEUED) & Task.turn.is_null(False), Task.turn)
+    return guest if guest is not None and (own is None or (row.owed and guest < own)) else own
+
+
+def _oldest(row: Partition, condition: Any, *order: Any) -> int | None:
+    mine = Task.select(Task.sequence).where((Task.partition == row.key) & condition)
+    found: int | None = mine.order_by(*order, Task.sequence).limit(1).scalar()
+    return found
+
+
+def _displace(head: int | None) -> bool:
+    """Let nobody claim a queued task any more who has found it as the head; tell whether there is such a task.
+
+    It may just be claimed, on a database that lets others write meanwhile. Then it runs, and stays the head.
+    """
+    found = head is not None and _is_queued(head)
+    if found:
+        compare_and_set(Task, (Task.sequence == head) & (Task.state == QUEUED), fence=Task.fence + 1)
+    return found
 
 
 def loads() -> dict[str, tuple[int, int]]:
@@ -119,8 +175,10 @@ def doubtful() -> list[str]:
         .where(may_be_head)
         .group_by(Task.partition)
     )
+    turns = Task.select(Task.partition).where(Task.turn.is_null(False) & Task.state.in_(OPEN))
+    mixed = {row.key: _first(row) for row in Partition.select().where(Partition.key.in_(turns) & ~Partition.paused)}
     ready = Partition.select(Partition.key, Partition.head).where(Partition.head.is_null(False))
-    heads, noted = _pairs(opened), _pairs(ready)
+    heads, noted = _pairs(opened) | mixed, _pairs(ready)
     return sorted(key for key in {*heads, *noted} if heads.get(key) != noted.get(key))
 
 

@@ -24,7 +24,7 @@ from hanami_core.queue.kinds import TaskKind
 from hanami_core.queue.models import ABORTED, ACTIVE, FAILED, FINISHED, OPEN, QUEUED, Partition, Task, fault_of
 from hanami_core.queue.withdrawals import caller_of
 from hanami_core.storage.blobs import Blobs
-from hanami_core.storage.database import after_commit, atomic, commit_unit, compare_and_set, relaxed
+from hanami_core.storage.database import after_commit, atomic, commit_unit, compare_and_set, leave_to_unit, relaxed
 
 if TYPE_CHECKING:
     from hanami_core.runtime import Runtime
@@ -122,6 +122,8 @@ class TaskQueue:
         uuid: str | None = None,
         blobs: Sequence[str] = (),
         action: Action | None = None,
+        *,
+        yields: bool = False,
     ) -> Task:
         """Add a task; who runs it is woken after the commit.
 
@@ -135,6 +137,8 @@ class TaskQueue:
             uuid: its identity, if that was promised already.
             blobs: what is kept until the task ends, even if what they were found through is deleted meanwhile.
             action: what the call that queues it is to policies; the owner must be allowed to it until the task ends.
+            yields: whether tasks of the partition that do not yield may go before it, in turn. Tasks that yield must
+                change nothing that others of the partition depend on.
 
         Raises:
             Conflict: if the partition does not exist, or not any more, or one of the blobs is gone already.
@@ -157,6 +161,7 @@ class TaskQueue:
             blobs=json.dumps(list(blobs)),
             priority=what.priority,
             caller=caller_of(actor, action),
+            turn=partitions.turn_of(partition, actor.user_id) if yields else None,
         )
         partitions.added(task)
         self._tell(host)
@@ -289,7 +294,7 @@ class TaskQueue:
             except BaseException:
                 # A task that could not end would be run again for ever.
                 log.exception("end of a task was not dealt with", extra={"task": task.uuid, "kind": task.kind})
-        partitions.change(str(task.partition))
+        partitions.change(str(task.partition), **partitions.after(task))
         if self._runtime is not None:
             self._runtime.emit(_ended_event(task))
 
@@ -319,10 +324,15 @@ class TaskQueue:
     def outcome(self, uuid: str, timeout: float) -> str:
         """Wait like `wait` for a task that somebody waits for, and return its state: finished, or still an open one.
 
+        In a call with a key it is not waited for here, but by whoever answers the call; the state says nothing then, so
+        call this last, and do not let the answer depend on it.
+
         Raises:
             ServiceError: if the task failed; with its reason.
             Conflict: if it was stopped, or what it belongs to was deleted.
         """
+        if leave_to_unit(uuid, timeout):
+            return QUEUED
         state = self.wait(uuid, timeout)
         if state == FAILED:
             raise ServiceError("task_failed", uuid=uuid, reason=Task.get(Task.uuid == uuid).error)

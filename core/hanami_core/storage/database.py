@@ -310,6 +310,8 @@ class Unit:
         self._transaction: _Transaction | None = None
         self.committed = False
         """Whether anything of the work is durable already."""
+        self.awaited: tuple[str, float] | None = None
+        """What others have yet to do, as `leave_to_unit` was told, and for how many seconds that is waited for."""
 
     def open(self) -> None:
         """Begin the transaction, if that was not done."""
@@ -338,6 +340,18 @@ class Unit:
         if transaction is not None:
             transaction.__exit__(kind, error, tb)
             self.committed = self.committed or kind is None
+
+
+def leave_to_unit(what: str, seconds: float) -> bool:
+    """Let the `Unit` of this thread wait for what others do, after its commit; False if there is none that could.
+
+    So its answer is durable before the waiting begins, and whoever asks for it meanwhile can wait for the same.
+    """
+    unit = _actions.unit
+    if unit is None or unit.committed or unit.awaited is not None:
+        return False
+    unit.awaited = what, seconds
+    return True
 
 
 def commit_unit() -> None:

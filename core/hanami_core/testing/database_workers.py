@@ -17,7 +17,7 @@ from hanami_core.storage.contract import DatabaseBackend, StorageContext
 from hanami_core.storage.database import BaseModel, atomic, exclusive
 from hanami_core.testing.storage import bound_to
 
-__all__ = ["HOST", "Amount", "add_amounts", "add_tasks", "claim_all", "in_processes", "raise_amount"]
+__all__ = ["HOST", "Amount", "add_amounts", "add_tasks", "claim_all", "in_processes", "overtaking", "raise_amount"]
 
 HOST = "cpu0"
 _WAIT = 60.0
@@ -113,6 +113,23 @@ def add_tasks(partitions: int, each: int) -> None:
             queue.create_partition(f"partition{key}", HOST)
             for number in range(each):
                 queue.enqueue("none", f"partition{key}", Actor("a", "a", "a", "member"), f"{number}", Nothing(), 1)
+
+
+def overtaking() -> tuple[Callable[[], object], Callable[[], str]]:
+    """Add a task that yields, and return how another one is put before it, and how the next of the two is claimed."""
+    queue, actor = _queue(), Actor("a", "a", "a", "member")
+
+    def add(name: str, yields: bool = False) -> None:
+        queue.enqueue("none", "partition", actor, name, Nothing(), 1, yields=yields)
+
+    def claim() -> str:
+        task = queue.claim(HOST, "worker/1")
+        return "" if task is None else str(task.name)
+
+    with atomic():
+        queue.create_partition("partition", HOST)
+        add("guest", yields=True)
+    return lambda: add("own"), claim
 
 
 def claim_all(number: int) -> list[tuple[str, str, int]]:

@@ -17,6 +17,7 @@ Other processes open the database as well, so backend and settings must be pickl
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -33,6 +34,7 @@ from hanami_core.storage.contract import Database, DatabaseBackend, StorageConte
 from hanami_core.storage.database import (
     BaseModel,
     Record,
+    Unit,
     after_commit,
     atomic,
     compare_and_set,
@@ -50,6 +52,7 @@ from hanami_core.testing.database_workers import (
     add_tasks,
     claim_all,
     in_processes,
+    overtaking,
     raise_amount,
 )
 from hanami_core.testing.storage import bound_to, make_core_tables, storage_context
@@ -277,6 +280,43 @@ class DatabaseConformance:
         with atomic():
             assert not held()
 
+    def test_a_unit_is_one_transaction(self, database: Database, beside: Any) -> None:
+        """Its parts are seen together, or what it has committed on its way, and what fails is taken back."""
+
+        def seen() -> int:
+            return int(beside(lambda: Amount.get(Amount.name == "shared").value).result(_WAIT))
+
+        with Unit(lambda: None) as unit:
+            for value in (1, 2):
+                with atomic():
+                    Amount.update(value=value).execute()
+                assert seen() == 0
+            unit.commit()
+            assert seen() == 2
+        with pytest.raises(RuntimeError), Unit(lambda: None):
+            with atomic():
+                Amount.update(value=3).execute()
+            raise RuntimeError
+        assert seen() == 2
+
+    @pytest.mark.parametrize("kept", [True, False])
+    def test_who_takes_the_same_key_waits_for_whoever_has_it(self, database: Database, beside: Any, kept: bool) -> None:
+        """And has it if the other one takes everything back, as after the end of its process."""
+        begun = threading.Event()
+
+        def take() -> bool:
+            begun.set()
+            with atomic():
+                return bool(Amount.insert(name="key").on_conflict_ignore().as_rowcount().execute())
+
+        with contextlib.suppress(RuntimeError), atomic():
+            Amount.insert(name="key").execute()
+            future = beside(take)
+            begun.wait(_WAIT)
+            if not kept:
+                raise RuntimeError
+        assert future.result(_WAIT) is not kept
+
     def test_a_change_to_the_same_value_counts(self, database: Database) -> None:
         """What is told is which rows met the condition."""
         assert compare_and_set(Amount, Amount.value == 0, value=0)
@@ -326,6 +366,21 @@ class DatabaseConformance:
         for wanted in keys:
             for names in ([int(name) for key, name, _ in claimed if key == wanted] for claimed in claims):
                 assert names == sorted(names)
+
+    def test_a_task_that_was_overtaken_does_not_begin(self, database: Database, beside: Any) -> None:
+        """A worker that has read which task is next waits for whoever puts another one before it; one of them runs."""
+        overtake, claim = overtaking()
+        begun = threading.Event()
+
+        def claims() -> list[str]:
+            begun.set()
+            return [name for name in (claim(), claim()) if name]
+
+        with atomic():
+            overtake()
+            future = beside(claims)
+            begun.wait(_WAIT)
+        assert future.result(_WAIT) == ["own"]
 
     # -- what follows -------------------------------------------------------------------------------------------------
 

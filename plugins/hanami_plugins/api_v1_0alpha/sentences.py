@@ -18,10 +18,12 @@ REQUESTS = {
     "body_too_large": "Body is larger than {limit} bytes",
     "body_unreadable": "Body can not be read: {reason}",
     "endpoint_unknown": "No endpoint found for path '{path}' and type {method}",
-    "idempotency_key_busy": (
-        "The call with this Idempotency-Key is being carried out, or its answer was lost: see what became of it"
-    ),
+    "idempotency_key_busy": "The call with this Idempotency-Key is being carried out, ask again in a moment",
     "idempotency_key_invalid": "Idempotency-Key must have 1 to {limit} printable characters",
+    "idempotency_key_orphaned": (
+        "The call with this Idempotency-Key was carried out, and the server ended before it could answer: "
+        "see what became of it; with another key it would be done once more"
+    ),
     "idempotency_key_reused": "This Idempotency-Key was used for another call",
     "internal_error": "internal error {identity}",
     "method_not_allowed": "Method '{method}' is not supported, only {allowed} are",

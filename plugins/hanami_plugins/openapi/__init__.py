@@ -10,7 +10,7 @@ from hanami_core.http import Route
 from hanami_core.runtime import Runtime
 from hanami_plugins.openapi import routes
 from hanami_plugins.openapi.document import describe
-from hanami_plugins.openapi.service import DOCUMENTS, document_of
+from hanami_plugins.openapi.service import DOCUMENTS, Documents, document_of
 
 __all__ = ["describe", "document_of"]
 
@@ -18,7 +18,7 @@ __all__ = ["describe", "document_of"]
 @hookimpl
 def hanami_startup(runtime: Runtime) -> None:
     """Keep what was described once."""
-    runtime.stash[DOCUMENTS] = {}
+    runtime.stash[DOCUMENTS] = Documents()
 
 
 @hookimpl

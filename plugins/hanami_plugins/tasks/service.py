@@ -113,8 +113,9 @@ def request(
     values = cycles * sum(1 if overlapping else sizes.get(result.interface, 0) for result in plan.results)
     claims = Claim.of(access.actor, Dataset.resource), Claim.of(access.actor, DISK, values * BYTES_OF_VALUE)
     with atomic():
-        task = _enqueue(runtime, access, "request", row, name, plan, cycles, *claims)
-        if not access.visible(Cluster, "write").where(Cluster.uuid == row.uuid).exists():
+        guest = not access.visible(Cluster, "write").where(Cluster.uuid == row.uuid).exists()
+        task = _enqueue(runtime, access, "request", row, name, plan, cycles, *claims, yields=guest)
+        if guest:
             _leave_room(runtime.settings["tasks.guests"], row)
         return task
 
@@ -129,11 +130,19 @@ def _leave_room(most: int, cluster: Cluster) -> None:
 
 
 def _enqueue(
-    runtime: Runtime, access: Access, kind: str, cluster: Cluster, name: str, plan: Plan, cycles: int, *claims: Claim
+    runtime: Runtime,
+    access: Access,
+    kind: str,
+    cluster: Cluster,
+    name: str,
+    plan: Plan,
+    cycles: int,
+    *claims: Claim,
+    yields: bool = False,
 ) -> Task:
     with atomic():
         task = runtime.queue.enqueue(
-            kind, cluster.uuid, access.actor, name, plan, cycles, blobs=plan.blobs, action=access.action
+            kind, cluster.uuid, access.actor, name, plan, cycles, blobs=plan.blobs, action=access.action, yields=yields
         )
         # After the queue, as everywhere: who ends a task holds its queue when it claims room for a result.
         for claim in claims:

@@ -1,20 +1,31 @@
-"""Hashes of passphrases: argon2id, a few at once in a process, and a few that wait. Knows no users."""
+"""Hashes of passphrases: argon2id, a few at once in a process, and a few that wait. Knows no users.
+
+They are made by threads that leave the processors to everybody else, because anybody may send a passphrase.
+"""
 
 from __future__ import annotations
 
 import base64
 import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import argon2
 
 from hanami_core.places import Places
+from hanami_core.priority import step_back
 
-__all__ = ["CONCURRENT_HASHES", "WAITING_HASHES", "Passphrases", "passphrases"]
+__all__ = ["CONCURRENT_HASHES", "STEPS_BACK", "WAITING_HASHES", "Passphrases", "passphrases"]
 
 CONCURRENT_HASHES = 2
 """A hash takes tens of MiB and all of a core; more at once would let logins starve everything else."""
 WAITING_HASHES = 16
 """Hashes that wait for each of these. Whoever waits holds a thread, which the requests of others would need."""
+STEPS_BACK = 2
+"""Behind those who answer, and behind those who compute: so a flood of logins takes only what nobody else wants."""
+
+T = TypeVar("T")
 
 
 class Passphrases:
@@ -34,19 +45,26 @@ class Passphrases:
         """Set how many hashes are made at once, and how many there may be together with those that wait."""
         places = concurrent * (1 + WAITING_HASHES)
         self._places = Places("logins_busy", concurrent, max(min(places, most or places), 1))
+        self._threads = ThreadPoolExecutor(concurrent, "hash", step_back, (STEPS_BACK,))
 
     def hash(self, secret: bytes) -> str:
         """Return a new salted hash."""
-        with self._places.taken():
-            return self._hasher.hash(secret)
+        return self._made(lambda: self._hasher.hash(secret))
 
     def matches(self, stored: str | None, secret: bytes) -> bool:
         """Tell whether `stored` is a hash of `secret`. None never is, which takes just as long to find out."""
-        with self._places.taken():
+
+        def compare() -> bool:
             try:
                 return self._hasher.verify(stored or self._decoy, secret) and stored is not None
             except argon2.exceptions.VerifyMismatchError:
                 return False
+
+        return self._made(compare)
+
+    def _made(self, work: Callable[[], T]) -> T:
+        with self._places.taken():
+            return self._threads.submit(work).result()
 
     def outdated(self, stored: str) -> bool:
         """Tell whether a hash was made at another cost than the current one."""

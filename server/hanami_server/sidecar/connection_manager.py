@@ -23,6 +23,7 @@ from hanami_core.errors import BadRequest, VisibleError
 from hanami_core.http import Api
 from hanami_core.runtime import Runtime
 from hanami_core.sockets import SocketRequest, SocketSession
+from hanami_server import lifetime
 from hanami_server.handoff import TAKEN, Handoff, receive_handoff, send_handoff
 from hanami_server.paths import adoption_path
 from hanami_server.permits import Permits
@@ -54,7 +55,7 @@ class ConnectionManager:
         self._host = host
         self._handshake = Handshake(runtime, host)
         self._limits = Limits(first=runtime.settings["sockets.timeout"])
-        self._most: int = runtime.settings["sockets.limit"]
+        self._limit: int = runtime.settings["sockets.limit"]
         self._handshakes = WatchedThreads(HANDSHAKES, "handshake")
         self._handoffs = WatchedThreads(HANDOFFS, "handoff")
         self._sessions = WatchedThreads(SESSIONS, "session")
@@ -71,6 +72,11 @@ class ConnectionManager:
     def count(self) -> int:
         """Number of open sockets."""
         return len(self._channels)
+
+    @property
+    def _most(self) -> int:
+        """How many sockets there may be."""
+        return lifetime.most_connections(self._limit, HANDSHAKES + HANDOFFS + RELEASES)
 
     def hung(self) -> str:
         """Say which threads all hang, so that there is none left for others; called in any thread."""
