@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from hanami_cli.hookspecs import hanami_cli_commands
 from hanami_core import hookspecs
 from hanami_core.plugin_host import PluginHost
+from tests.contracts.mentions import classes_in, name_of, signature_texts
+from tests.contracts.reference import anchor_of, documented
 
 ROOT = Path(__file__).parents[2]
 SERVER_HOOKS = hookspecs.all_hooks()
@@ -24,12 +27,27 @@ def render() -> str:
         "",
         "The reference of every hook, made from `hanami_core/hookspecs.py`; the last one is of the command line",
         "programs, has the entry-point group `hanami.cli` and stands in `hanami_cli/hookspecs.py`. How to write,",
-        "package and test a plugin is told in the [plugin guide](plugin_guide.md).",
+        "package and test a plugin is told in the [plugin guide](plugin_guide.md), what the classes are and where they",
+        "are imported from in the [contracts](contracts.md).",
         "",
     ]
     for name, function in HOOKS.items():
-        lines += [f"## `{name}{signature(function)}`", "", *markdown(inspect.getdoc(function) or ""), ""]
+        lines += [
+            f"## `{name}{signature(function)}`",
+            "",
+            *imported(function),
+            *markdown(inspect.getdoc(function) or ""),
+        ]
+        lines += [""]
     return "\n".join(lines)
+
+
+def imported(function: Callable[..., object]) -> list[str]:
+    """Return links to the classes that a hook gets and returns."""
+    classes = classes_in(signature_texts(function), function.__module__)
+    places = {name_of(item): place for place, item in documented().items() if isinstance(item, type)}
+    links = [f"[`{item.__name__}`](contracts.md#{anchor_of(*places[name])})" for name, item in classes.items()]
+    return [f"Classes: {', '.join(links)}.", ""] if links else []
 
 
 def signature(function: object) -> str:
