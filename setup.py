@@ -24,6 +24,7 @@ SERVER = [
     "msgspec>=0.22",  # request bodies: strict types, unknown fields refused
     "numba>=0.62",
     "numpy>=2.0",
+    "packaging>=24",  # versions that plugins ask for
     "peewee>=4.5,<5",
     "prometheus-client>=0.22,<1",  # the text of /metrics
     "pyjwt>=2.15,<3",

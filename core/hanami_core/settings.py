@@ -17,6 +17,9 @@ from hanami_core.errors import SettingsError
 
 Value = str | int | float | bool
 
+PLUGINS_DIR = "HANAMI_PLUGINS_DIR"
+"""Variable that names the folder of plugins that are single files; no setting, because plugins declare settings."""
+
 _BOOLEANS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 
@@ -177,6 +180,12 @@ def cache_directory(settings: Mapping[str, Value], environ: Mapping[str, str]) -
     if given:
         return Path(given).absolute()
     return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "hanami"
+
+
+def plugins_directory(environ: Mapping[str, str]) -> Path | None:
+    """Return the folder with plugins that are single files, or one such file; None if there is none."""
+    given = environ.get(PLUGINS_DIR)
+    return Path(given).absolute() if given else None
 
 
 def _read_toml(file: Path) -> dict[str, object]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from hanami_core.errors import PluginError
+from hanami_core.plugin_host.conformity import location
 from hanami_core.plugin_host.loader import PREFIX, Mark, arguments, check_arguments
 from hanami_core.plugin_host.plugin import Plugin
 
@@ -93,7 +94,8 @@ class HookTable:
             if found is not None:
                 check_arguments(mark, found.specification)
             elif mark.hook not in self._core and not mark.optional:
-                raise PluginError(f"implements {mark.hook}, {absence(mark.hook, known)}")
+                text = f"implements {mark.hook}, {absence(mark.hook, known)}"
+                raise PluginError(text, where=location(mark.function))
 
     def needs(self, plugin: Plugin) -> dict[str, str]:
         """Return the other plugins whose extensions a plugin implements and does not mark as optional, and which."""

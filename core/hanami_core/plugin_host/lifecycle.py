@@ -7,7 +7,9 @@ what single hooks are for, except for those of the life itself.
 
 from __future__ import annotations
 
+import importlib
 import logging
+import os
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
@@ -18,8 +20,10 @@ import peewee
 
 from hanami_core import hookspecs
 from hanami_core.errors import ClientError, HanamiError, PluginError, SettingsError, StartupError
+from hanami_core.plugin_host.conformity import location
+from hanami_core.plugin_host.entry_points import EntryPoint
 from hanami_core.plugin_host.hooks import HookTable, Specification, absence, specifications
-from hanami_core.plugin_host.loader import EntryPoint, declared, examine, marks
+from hanami_core.plugin_host.loader import declared, examine, marks
 from hanami_core.plugin_host.plugin import Contribution, Plugin, PluginState
 from hanami_core.storage.failures import in_words, storage_failure
 
@@ -32,6 +36,7 @@ ANSWERS = (ClientError, SettingsError, StartupError)
 """Errors of plugins that are answers, such as a bad token or a broken file of policies; whoever asked shows them."""
 
 OWN_FILES = str(Path(hookspecs.__file__).parent)
+IMPORTING = str(Path(importlib.__file__).parent)
 BY_OPERATOR = "disabled by the operator"
 
 T = TypeVar("T")
@@ -50,7 +55,18 @@ def _unchanged(answer: object) -> object:
 
 
 def _ask(function: Callable[..., object], given: Mapping[str, object], check: Callable[[object], T]) -> T:
-    return check(function(**given))
+    answer = function(**given)
+    try:
+        return check(answer)
+    except PluginError as error:
+        raise _placed(error, location(function)) from error.__cause__
+
+
+def _placed(error: PluginError, where: str) -> PluginError:
+    """Note where the plugin's code is that broke a rule, unless that is known better."""
+    if not error.parameters.get("where"):
+        error.parameters["where"] = where
+    return error
 
 
 class Lifecycle:
@@ -116,7 +132,7 @@ class Lifecycle:
                 for name, specification in own.items():
                     self._table.declare(plugin, name, specification)
             except PluginError as error:
-                self.refuse(plugin, error)
+                self.refuse(plugin, self._located("hanami_hookspecs", plugin, error))
             else:
                 found |= own
         return found
@@ -221,6 +237,11 @@ class Lifecycle:
         """Refuse a plugin, and the start if it is essential or an essential one needs it."""
         self.refuse(plugin, error)
         self.require_essential()
+
+    def _located(self, hook: str, plugin: Plugin, error: PluginError) -> PluginError:
+        """Return the error of a plugin with the place of what it implements a hook with."""
+        found = [location(i.mark.function) for i in self._table.implementations(hook) if i.plugin is plugin]
+        return _placed(error, found[0] if found else "")
 
     def _mark(self, plugin: Plugin, state: PluginState, reason: str) -> list[Plugin]:
         """Set the state of a plugin and of those that need it, and return them all."""
@@ -333,9 +354,18 @@ def describe(error: BaseException) -> str:
 
 
 def place(error: BaseException) -> str:
-    """Return file and line where an error of a plugin came from, or nothing if it is one of the plugin host itself."""
+    """Return file and line of a plugin where its error came from, or nothing if nobody knows.
+
+    That is the last place in the folder where the plugin was entered: what it calls may be a library's.
+    """
+    if isinstance(error, PluginError) and error.parameters.get("where"):
+        return str(error.parameters["where"])
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}:{error.lineno}"
     frames = traceback.extract_tb(error.__traceback__)
-    foreign = [f for f in frames if not f.filename.startswith((OWN_FILES, "<"))]
-    return f"{foreign[-1].filename}:{foreign[-1].lineno}" if foreign else ""
+    foreign = [f for f in frames if not f.filename.startswith((OWN_FILES, IMPORTING, "<"))]
+    if not foreign:
+        return ""
+    folder = f"{Path(foreign[0].filename).parent}{os.sep}"
+    last = [f for f in foreign if f.filename.startswith(folder)][-1]
+    return f"{last.filename}:{last.lineno}"

@@ -1,4 +1,4 @@
-"""Finds plugins, imports them one by one, and checks what they declare. Calls no hook.
+"""Looks at what the modules of plugins declare, imported or not. Calls no hook.
 
 What goes wrong is an exception with a text for the operator; what becomes of the plugin is decided elsewhere.
 """
@@ -6,78 +6,20 @@ What goes wrong is an exception with a text for the operator; what becomes of th
 from __future__ import annotations
 
 import ast
-import importlib.metadata
 import inspect
-import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 from typing import NamedTuple
 
-from hanami_core.errors import PluginError, SettingsError
+from hanami_core.errors import PluginError
+from hanami_core.plugin_host.conformity import location
+from hanami_core.plugin_host.entry_points import EntryPoint
 from hanami_core.plugin_host.plugin import Plugin
 
-__all__ = [
-    "OWN_DISTRIBUTION",
-    "Declared",
-    "EntryPoint",
-    "Mark",
-    "check_arguments",
-    "declared",
-    "examine",
-    "installed_plugins",
-    "marks",
-    "read_disabled",
-    "write_disabled",
-]
+__all__ = ["PREFIX", "Declared", "Mark", "arguments", "check_arguments", "declared", "examine", "marks"]
 
-GROUP = "hanami.plugins"
-OWN_DISTRIBUTION = "hanami"
-STATE_FILE = "plugins.json"
 PREFIX = "hanami_"
-
-
-@dataclass(frozen=True)
-class EntryPoint:
-    """Where a plugin comes from; `load` imports it. `module` names it, so that it can be looked at without that."""
-
-    name: str
-    distribution: str
-    version: str
-    load: Callable[[], ModuleType] = field(compare=False)
-    module: str = ""
-
-
-def installed_plugins() -> list[EntryPoint]:
-    """Return the entry points of all installed distributions, our own first, without importing one."""
-    found = []
-    for point in importlib.metadata.entry_points(group=GROUP):
-        name, version = (point.dist.name, point.dist.version) if point.dist else ("?", "?")
-        found.append(EntryPoint(point.name, name, version, point.load, point.module))
-    unique = {(p.name, p.distribution): p for p in reversed(found)}
-    return sorted(unique.values(), key=lambda p: (p.distribution != OWN_DISTRIBUTION, p.distribution, p.name))
-
-
-def read_disabled(data_dir: Path) -> frozenset[str]:
-    """Return the names that ``hanami plugins disable`` switched off."""
-    file = data_dir / STATE_FILE
-    if not file.exists():
-        return frozenset()
-    try:
-        names = json.loads(file.read_text(encoding="utf-8"))["disabled"]
-        return frozenset(str(name) for name in names)
-    except (ValueError, KeyError, TypeError) as error:
-        raise SettingsError(f'{file}: expected {{"disabled": [names]}}') from error
-
-
-def write_disabled(data_dir: Path, names: Iterable[str]) -> None:
-    """Store the names of disabled plugins."""
-    file = data_dir / STATE_FILE
-    temporary = file.with_suffix(".tmp")
-    temporary.write_text(json.dumps({"disabled": sorted(names)}) + "\n", encoding="utf-8")
-    temporary.replace(file)
 
 
 # -- what a module says about itself ----------------------------------------------------------------------------------
@@ -111,12 +53,14 @@ def examine(plugin: Plugin, module: ModuleType, hooks: Mapping[str, Callable[...
     plugin.hooks = tuple(sorted(mark.hook for mark in found))
     forgotten = [name for name in vars(module) if name in hooks and name not in plugin.hooks]
     if forgotten:
-        raise PluginError(f"{forgotten[0]} is not marked with hookimpl")
+        where = location(getattr(module, forgotten[0]))
+        raise PluginError(f"{forgotten[0]} is not marked with hookimpl", where=where)
     for mark in found:
         if mark.hook in hooks:
             check_arguments(mark, hooks[mark.hook])
         elif mark.hook.startswith(PREFIX):
-            raise PluginError(f"implements {mark.hook}, which is no hook of this version")
+            text = f"implements {mark.hook}, which is no hook of this version"
+            raise PluginError(text, where=location(mark.function))
 
 
 def marks(module: ModuleType) -> Iterator[Mark]:
@@ -127,7 +71,8 @@ def marks(module: ModuleType) -> Iterator[Mark]:
             continue
         hook = options.get("specname") or name
         if options.get("hookwrapper") or options.get("wrapper"):
-            raise PluginError(f"{hook} is a wrapper; only plain implementations are supported")
+            text = f"{hook} is a wrapper; only plain implementations are supported"
+            raise PluginError(text, where=location(function))
         yield Mark(hook, function, *(bool(options.get(key)) for key in ("optionalhook", "tryfirst", "trylast")))
 
 
@@ -144,7 +89,7 @@ def check_arguments(mark: Mark, specification: Callable[..., object]) -> None:
     wrong = [name for name in arguments(mark.function) if name not in offered]
     if wrong:
         offers = f"it offers {', '.join(offered)}" if offered else "it offers none"
-        raise PluginError(f"{mark.hook} has no argument '{wrong[0]}', {offers}")
+        raise PluginError(f"{mark.hook} has no argument '{wrong[0]}', {offers}", where=location(mark.function))
 
 
 def arguments(function: Callable[..., object]) -> tuple[str, ...]:

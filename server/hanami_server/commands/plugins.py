@@ -21,18 +21,24 @@ USAGE = """
 List the plugins of the server with what is wrong with them, or switch one off or on.
 
 Usage:
-    hanami plugins [--json] [--timeout SECONDS] [--data-dir DIR]
-    hanami plugins disable NAME [--data-dir DIR]
-    hanami plugins enable NAME [--data-dir DIR]
+    hanami plugins [--json] [--timeout SECONDS] [--data-dir DIR] [--plugins-dir DIR]
+    hanami plugins check PATH [--json] [--timeout SECONDS] [--data-dir DIR]
+    hanami plugins disable NAME [--data-dir DIR] [--plugins-dir DIR]
+    hanami plugins enable NAME [--data-dir DIR] [--plugins-dir DIR]
 
 Options:
     --data-dir DIR      data directory (default: $HANAMI_DATA_DIR, else ./hanami-data)
+    --plugins-dir DIR   folder of plugins that are single files (default: $HANAMI_PLUGINS_DIR)
     --json              print JSON
     --timeout SECONDS   how long one call of a plugin may take when a start is tried [default: 10]
     -h --help           show this text
 
 If the server runs, the plugins are listed as its processes have them. If not, a start is tried in a process of its own
 on a data directory that is thrown away. Ends with 1 if a plugin is broken or the server would not start.
+
+`check` looks at a plugin that is not installed, a folder of a distribution or a .py file, and tells with file and line
+what would break. It reads the text, and tries a start of a server in which the plugin is installed, with the settings
+of the data directory. Ends with 1 if something would.
 
 A running server notices a plugin that is switched off or on when it is started again.
 """
@@ -60,8 +66,12 @@ class Listed:
 def run(argv: Sequence[str]) -> int:
     """Run the command and return the exit code."""
     arguments = common.parse(USAGE, "plugins", argv)
+    common.use_plugins_dir(arguments)
     directory = common.data_dir(arguments)
     common.quiet()
+    if arguments["check"]:
+        seconds, path = arguments["--timeout"], Path(arguments["PATH"])
+        return common.guarded(lambda: _check(path, directory, _seconds(seconds), bool(arguments["--json"])))
     if arguments["disable"]:
         return common.guarded(lambda: _disable(directory, arguments["NAME"]))
     if arguments["enable"]:
@@ -175,6 +185,29 @@ def _row(plugin: Listed) -> list[str]:
     hooks = " ".join(hook.removeprefix("hanami_") for hook in plugin.hooks)
     reason = f"{plugin.reason} ({Path(plugin.where).name})" if plugin.where else plugin.reason
     return [plugin.name, plugin.distribution, plugin.version, plugin.state, hooks, reason]
+
+
+# -- check ------------------------------------------------------------------------------------------------------------
+
+
+def _check(path: Path, data_dir: Path, patience: float, as_json: bool) -> int:
+    from hanami_server.plugin_check import check, read
+
+    candidate = read(path)
+    complaints = check(candidate, data_dir, patience)
+    if as_json:
+        common.print_json([complaint._asdict() for complaint in complaints])
+    else:
+        for complaint in complaints:
+            print(f"{_short(complaint.where)}: {complaint.text}")
+    if not complaints and not as_json:
+        print(f"{candidate.name} {candidate.version}: nothing would break")
+    return 1 if complaints else 0
+
+
+def _short(where: str) -> str:
+    """Return a place as it is seen from the current folder."""
+    return where.removeprefix(f"{Path.cwd()}/")
 
 
 # -- switch -----------------------------------------------------------------------------------------------------------
