@@ -17,7 +17,7 @@ from hanami_server.dry_run import dry_run
 from hanami_server.plugin_check.distribution import COMMANDS, PLUGINS, Candidate, Complaint
 from hanami_server.plugin_states import PluginInfo
 
-__all__ = ["as_if_installed", "complaints"]
+__all__ = ["as_if_installed", "complaints", "write_metadata"]
 
 COMMAND_PROGRAM = """
 import json
@@ -34,15 +34,20 @@ def as_if_installed(candidate: Candidate) -> Iterator[dict[str, str]]:
         yield {**os.environ, PLUGINS_DIR: str(candidate.path)}
         return
     with tempfile.TemporaryDirectory(prefix="hanami-check-") as folder:
-        info = Path(folder) / f"{candidate.name.replace('-', '_')}-{candidate.version}.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {candidate.name}\nVersion: {candidate.version}\n")
-        lines = []
-        for group in (PLUGINS, COMMANDS):
-            lines += [f"[{group}]", *(f"{point.name} = {point.value}" for point in candidate.of(group))]
-        (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
+        write_metadata(candidate, Path(folder))
         paths = [folder, *map(str, candidate.roots), os.environ.get("PYTHONPATH", "")]
         yield {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+
+def write_metadata(candidate: Candidate, folder: Path) -> None:
+    """Put into a folder of the import path what an installed distribution says of itself."""
+    info = folder / f"{candidate.name.replace('-', '_')}-{candidate.version}.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {candidate.name}\nVersion: {candidate.version}\n")
+    lines = []
+    for group in (PLUGINS, COMMANDS):
+        lines += [f"[{group}]", *(f"{point.name} = {point.value}" for point in candidate.of(group))]
+    (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
 
 
 def complaints(candidate: Candidate, data_dir: Path, patience: float) -> Iterator[Complaint]:
