@@ -25,6 +25,8 @@ from hanami_core.plugin_host.entry_points import EntryPoint
 from hanami_core.plugin_host.hooks import HookTable, Specification, absence, specifications
 from hanami_core.plugin_host.loader import declared, examine, marks
 from hanami_core.plugin_host.plugin import Contribution, Plugin, PluginState
+from hanami_core.plugin_host.tracing import traced
+from hanami_core.settings import traces_hooks
 from hanami_core.storage.failures import in_words, storage_failure
 
 if TYPE_CHECKING:
@@ -92,6 +94,7 @@ class Lifecycle:
         self._started: list[Plugin] = []
         self._watchers: list[Callable[[], None]] = []
         self._observer = observer
+        self._traces = traces_hooks(os.environ)
         self._table = HookTable(hookspecs.all_hooks())
         off = frozenset(disabled)
         for point in points:
@@ -322,7 +325,10 @@ class Lifecycle:
         for plugin, mark, names in self._table.implementations(hook):
             if plugin is only or (only is None and plugin.works):
                 given = {name: arguments[name] for name in names}
-                done = self._attempt(plugin, hook, partial(_ask, mark.function, given, check), failed)
+                work = partial(_ask, mark.function, given, check)
+                if self._traces:
+                    work = partial(traced, plugin.name, hook, given, work)
+                done = self._attempt(plugin, hook, work, failed)
                 if done is not None:
                     yield plugin, done.item
 
