@@ -21,6 +21,7 @@ CHAPTERS = (
         "What every hook gets or returns.",
         {
             "hanami_core": ("hookimpl", "hookspec"),
+            "hanami_core.deprecation": ("Deprecated",),
             "hanami_core.runtime": ("Runtime",),
             "hanami_core.roles": ("Role",),
             "hanami_core.settings": ("Setting", "Settings"),

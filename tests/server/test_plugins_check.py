@@ -144,6 +144,21 @@ def test_a_good_one_is_fine_and_a_file_is_enough(tmp_path: Path, env: dict[str, 
     assert (code, len(found), found[0]["where"]) == (1, 1, "third_alone.py:5")
 
 
+def test_what_will_be_gone_is_told_and_breaks_nothing(tmp_path: Path, env: dict[str, str]) -> None:
+    folder = tmp_path / "hanami-notes"
+    folder.mkdir()
+    points = '[project]\nname = "hanami-notes"\n[project.entry-points."hanami.plugins"]\nnotes = "notes"\nold = "old"\n'
+    (folder / "pyproject.toml").write_text(points)
+    (folder / "notes.py").write_text(
+        "from hanami_core import hookimpl, hookspec\nfrom hanami_core.deprecation import Deprecated\n"
+        "class Hooks:\n    notes_lines = hookspec(lambda note: None, warn_on_impl=Deprecated('1.4'))\n"
+        "@hookimpl\ndef hanami_hookspecs(): return Hooks\n"
+    )
+    (folder / "old.py").write_text("from hanami_core import hookimpl\nnotes_lines = hookimpl(lambda note: note)\n")
+    warning = "notes_lines: deprecated since 1.4, gone in 1.7"
+    assert checked(folder, env) == (0, [f"pyproject.toml:5: {warning}", "hanami-notes 0: nothing would break"])
+
+
 def test_it_takes_the_place_of_one_that_is_installed(tmp_path: Path, env: dict[str, str]) -> None:
     old = tmp_path / "old"
     old.mkdir()
@@ -189,7 +204,7 @@ def test_it_takes_the_place_of_one_that_is_installed(tmp_path: Path, env: dict[s
 def test_what_a_folder_says_of_itself(tmp_path: Path, files: dict[str, str], expected: list[str]) -> None:
     for name, text in files.items():
         (tmp_path / name).write_text(text)
-    found = [f"{Path(where).name}: {text}" for where, text in read(tmp_path).complaints()]
+    found = [f"{Path(where).name}: {text}" for where, text, _ in read(tmp_path).complaints()]
     assert all(any(line.startswith(start) for line in found) for start in expected), found
 
 

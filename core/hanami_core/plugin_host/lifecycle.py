@@ -103,6 +103,9 @@ class Lifecycle:
         self.hookspecs()
         self._check_needs()
         self._table.arrange(self._by_need())
+        for plugin in self.working():
+            for warning in plugin.warnings:
+                log.warning("plugin %s: %s", plugin.name, warning)
 
     # -- load ---------------------------------------------------------------------------------------------------------
 
@@ -322,10 +325,11 @@ class Lifecycle:
         arguments: Mapping[str, object],
     ) -> Iterator[tuple[Plugin, T]]:
         """Do what `_each` does; what `check` raises of an answer is a failure, too."""
-        for plugin, mark, names in self._table.implementations(hook):
+        for implementation in self._table.implementations(hook):
+            plugin = implementation.plugin
             if plugin is only or (only is None and plugin.works):
-                given = {name: arguments[name] for name in names}
-                work = partial(_ask, mark.function, given, check)
+                given = implementation.given(arguments)
+                work = partial(_ask, implementation.mark.function, given, check)
                 if self._traces:
                     work = partial(traced, plugin.name, hook, given, work)
                 done = self._attempt(plugin, hook, work, failed)

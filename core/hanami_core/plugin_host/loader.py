@@ -17,7 +17,18 @@ from hanami_core.plugin_host.conformity import location
 from hanami_core.plugin_host.entry_points import EntryPoint
 from hanami_core.plugin_host.plugin import Plugin
 
-__all__ = ["PREFIX", "Declared", "Mark", "arguments", "check_arguments", "declared", "examine", "marks"]
+__all__ = [
+    "PREFIX",
+    "Declared",
+    "Mark",
+    "arguments",
+    "check_arguments",
+    "declared",
+    "deprecations",
+    "examine",
+    "marks",
+    "wishes",
+]
 
 PREFIX = "hanami_"
 
@@ -26,7 +37,7 @@ PREFIX = "hanami_"
 
 
 class Mark(NamedTuple):
-    """A function that implements a hook. With `optional` nobody need declare that hook."""
+    """A function that implements a hook. With `optional` the hook need not exist: another version may have it."""
 
     hook: str
     function: Callable[..., object]
@@ -58,7 +69,8 @@ def examine(plugin: Plugin, module: ModuleType, hooks: Mapping[str, Callable[...
     for mark in found:
         if mark.hook in hooks:
             check_arguments(mark, hooks[mark.hook])
-        elif mark.hook.startswith(PREFIX):
+            plugin.warnings += deprecations(mark, hooks[mark.hook])
+        elif mark.hook.startswith(PREFIX) and not mark.optional:
             text = f"implements {mark.hook}, which is no hook of this version"
             raise PluginError(text, where=location(mark.function))
 
@@ -94,9 +106,30 @@ def check_arguments(mark: Mark, specification: Callable[..., object]) -> None:
 
 def arguments(function: Callable[..., object]) -> tuple[str, ...]:
     """Return the names of the arguments that a function must be given."""
+    return tuple(p.name for p in _named(function) if p.default is p.empty)
+
+
+def wishes(function: Callable[..., object]) -> tuple[str, ...]:
+    """Return the names of the arguments that a function has defaults for: it gets those that are there."""
+    return tuple(p.name for p in _named(function) if p.default is not p.empty)
+
+
+def _named(function: Callable[..., object]) -> list[inspect.Parameter]:
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    parameters = inspect.signature(function).parameters.values()
-    return tuple(p.name for p in parameters if p.kind in named and p.default is p.empty)
+    return [p for p in inspect.signature(function).parameters.values() if p.kind in named]
+
+
+def deprecations(mark: Mark, specification: Callable[..., object]) -> tuple[str, ...]:
+    """Return what an implementation uses of its hook that a later version will not have."""
+    options = getattr(specification, "hanami_spec", None) or {}
+    taken = (*arguments(mark.function), *wishes(mark.function))
+    found = {mark.hook: options.get("warn_on_impl")}
+    found |= {
+        f"argument '{name}' of {mark.hook}": w
+        for name, w in (options.get("warn_on_impl_args") or {}).items()
+        if name in taken
+    }
+    return tuple(f"{what}: {warning}" for what, warning in found.items() if warning is not None)
 
 
 # -- a look at a module without importing it --------------------------------------------------------------------------

@@ -44,7 +44,7 @@ It passes its own tests as it is, and can be installed and published.
 
 `check` looks at a plugin that is not installed, a folder of a distribution or a .py file, and tells with file and line
 what would break. It reads the text, and tries a start of a server in which the plugin is installed, with the settings
-of the data directory. Ends with 1 if something would.
+of the data directory. Ends with 1 if something would. What works, but only for some versions more, is told as well.
 
 A running server notices a plugin that is switched off or on when it is started again.
 """
@@ -66,6 +66,7 @@ class Listed:
     requires: list[str]
     essential: bool
     running: bool
+    warnings: list[str] = field(default_factory=list)
     processes: dict[str, dict[str, object]] = field(default_factory=dict)
 
 
@@ -165,7 +166,18 @@ def _merge(processes: dict[str, list[PluginInfo]], *, running: bool) -> list[Lis
 
 
 def _listed(plugin: PluginInfo, running: bool) -> Listed:
-    names = ("name", "distribution", "version", "state", "reason", "where", "hooks", "requires", "essential")
+    names = (
+        "name",
+        "distribution",
+        "version",
+        "state",
+        "reason",
+        "where",
+        "hooks",
+        "requires",
+        "essential",
+        "warnings",
+    )
     return Listed(**{name: getattr(plugin, name) for name in names}, running=running)
 
 
@@ -198,6 +210,7 @@ def _note_changes(plugins: list[Listed], data_dir: Path) -> None:
 def _row(plugin: Listed) -> list[str]:
     hooks = " ".join(hook.removeprefix("hanami_") for hook in plugin.hooks)
     reason = f"{plugin.reason} ({Path(plugin.where).name})" if plugin.where else plugin.reason
+    reason = "; ".join(filter(None, (reason, *plugin.warnings)))
     return [plugin.name, plugin.distribution, plugin.version, plugin.state, hooks, reason]
 
 
@@ -225,9 +238,9 @@ def _check(path: Path, data_dir: Path, patience: float, as_json: bool) -> int:
     else:
         for complaint in complaints:
             print(f"{_short(complaint.where)}: {complaint.text}")
-    if not complaints and not as_json:
+    if all(complaint.warning for complaint in complaints) and not as_json:
         print(f"{candidate.name} {candidate.version}: nothing would break")
-    return 1 if complaints else 0
+    return 1 if any(not complaint.warning for complaint in complaints) else 0
 
 
 def _short(where: str) -> str:

@@ -24,10 +24,11 @@ PLUGINS, COMMANDS = "hanami.plugins", "hanami.cli"
 
 
 class Complaint(NamedTuple):
-    """Something that would break. `where` is ``file:line``, or a file."""
+    """Something that would break, or with `warning` in a later version. `where` is ``file:line``, or a file."""
 
     where: str
     text: str
+    warning: bool = False
 
     def key(self) -> tuple[str, int, str]:
         """Return what complaints are sorted by."""

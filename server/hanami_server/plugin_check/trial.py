@@ -67,18 +67,25 @@ def _of_plugins(candidate: Candidate, data_dir: Path, patience: float, environ: 
             text = _fault(plugin, candidate)
             if text:
                 yield Complaint(plugin.where or places.get(plugin.name, str(candidate.file)), text)
+            if _is_of(plugin, candidate):
+                yield from (Complaint(places[plugin.name], warning, warning=True) for warning in plugin.warnings)
     if tried.refusal and any(f"plugin {name}: " in tried.refusal for name in places):
         yield Complaint(str(candidate.file), f"the server would not start: {tried.refusal}")
 
 
 def _fault(plugin: PluginInfo, candidate: Candidate) -> str:
     names = [point.name for point in candidate.of(PLUGINS)]
-    if plugin.name in names and plugin.distribution in (candidate.name, str(candidate.path)):
+    if _is_of(plugin, candidate):
         if plugin.state != "active":
             return f"plugin {plugin.name}: {plugin.reason}"
         return "" if plugin.hooks else f"plugin {plugin.name}: it implements no hook"
     taken = any(plugin.reason.endswith(f"taken by plugin {name}") for name in names)
     return f"plugin {plugin.name} of {plugin.distribution} breaks: {plugin.reason}" if taken else ""
+
+
+def _is_of(plugin: PluginInfo, candidate: Candidate) -> bool:
+    named = plugin.name in [point.name for point in candidate.of(PLUGINS)]
+    return named and plugin.distribution in (candidate.name, str(candidate.path))
 
 
 def _of_commands(candidate: Candidate, patience: float, environ: dict[str, str]) -> Iterator[Complaint]:
