@@ -16,6 +16,10 @@ CLIENT = [
     "websocket-client>=1.9",
 ]
 
+PLUGINS = [
+    "copier>=9.4",  # renders the distribution of a new plugin; an engine of ours would be one more to learn
+]
+
 SERVER = [
     "argon2-cffi>=25.1",  # passphrase hashes
     "falcon>=4.4,<5",
@@ -24,6 +28,7 @@ SERVER = [
     "msgspec>=0.22",  # request bodies: strict types, unknown fields refused
     "numba>=0.62",
     "numpy>=2.0",
+    "packaging>=24",  # versions that plugins ask for
     "peewee>=4.5,<5",
     "prometheus-client>=0.22,<1",  # the text of /metrics
     "pyjwt>=2.15,<3",
@@ -66,7 +71,7 @@ setup(
     package_data={
         "hanami_core": ["py.typed", "migrations/*.py"],
         "hanami_plugins": ["py.typed", "*/*.html", "*/*.lark", "*/migrations/*.py"],
-        "hanami_server": ["py.typed", "sample/*"],
+        "hanami_server": ["py.typed", "sample/*", "plugin_template/**", "plugin_template/**/.gitignore"],
         "hanami_sdk": ["py.typed"],
         "hanami_cli": ["py.typed"],
     },
@@ -74,11 +79,12 @@ setup(
     extras_require={
         "server": SERVER,
         "onnx": ["onnx>=1.17"],
+        "plugins": PLUGINS,
         "parquet": ["pyarrow>=20"],
         "sklearn": ["numpy>=2.0", "scikit-learn>=1.6"],
         "cuda12": [*SERVER, "cupy-cuda12x>=13"],
         "cuda13": [*SERVER, "cupy-cuda13x>=13"],
-        "dev": [*SERVER, *DEV],
+        "dev": [*SERVER, *PLUGINS, *DEV],
     },
     entry_points={
         "console_scripts": [

@@ -17,6 +17,12 @@ from hanami_core.errors import SettingsError
 
 Value = str | int | float | bool
 
+PLUGINS_DIR = "HANAMI_PLUGINS_DIR"
+"""Variable that names the folder of plugins that are single files; no setting, because plugins declare settings."""
+
+TRACE_HOOKS = "HANAMI_TRACE_HOOKS"
+"""Variable that lets each call of a hook be logged; no setting, because plugins are asked for their settings by one."""
+
 _BOOLEANS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 
@@ -185,6 +191,21 @@ def cache_directory(settings: Mapping[str, Value], environ: Mapping[str, str]) -
     if given:
         return Path(given).absolute()
     return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "hanami"
+
+
+def plugins_directory(environ: Mapping[str, str]) -> Path | None:
+    """Return the folder with plugins that are single files, or one such file; None if there is none."""
+    given = environ.get(PLUGINS_DIR)
+    return Path(given).absolute() if given else None
+
+
+def traces_hooks(environ: Mapping[str, str]) -> bool:
+    """Tell whether each call of a hook is to be logged.
+
+    Raises:
+        SettingsError: if the variable is neither true nor false.
+    """
+    return bool(Setting("trace.hooks", bool, False, "").convert(environ.get(TRACE_HOOKS) or "0", TRACE_HOOKS))
 
 
 def _read_toml(file: Path) -> dict[str, object]:

@@ -26,7 +26,7 @@ from typing import NamedTuple, NoReturn
 import msgspec
 
 from hanami_core.errors import HanamiError, PluginError, StartupError
-from hanami_core.plugin_host import EntryPoint, PluginHost, installed_plugins, read_disabled
+from hanami_core.plugin_host import EntryPoint, PluginHost, importable, installed_plugins, read_disabled
 from hanami_core.roles import Role
 from hanami_core.settings import Settings
 from hanami_server import lifetime, logs
@@ -84,20 +84,23 @@ class DryRun(NamedTuple):
 # -- the end that asks ------------------------------------------------------------------------------------------------
 
 
-def dry_run(data_dir: Path, patience: float) -> DryRun:
+def dry_run(data_dir: Path, patience: float, environ: Mapping[str, str] | None = None) -> DryRun:
     """Try all plugins that are installed, with the settings of a data directory, which is only read.
 
     Args:
         data_dir: the directory; it need not exist.
         patience: seconds that one call of a plugin may take.
+        environ: environment of the process; that of this one if left out.
 
     Raises:
         StartupError: if the attempt fails without a plugin's doing.
+        SettingsError: if the folder for plugins that are single files is not there.
     """
+    importable()
     broken: dict[str, str] = {}
     while True:
         with tempfile.TemporaryDirectory(prefix="hanami-plugins-") as scratch:
-            attempt = _Attempt(data_dir, Path(scratch), broken, patience)
+            attempt = _Attempt(data_dir, Path(scratch), broken, patience, environ)
             end = attempt.run()
         if attempt.finished:
             return DryRun(attempt.starts, next((start.refusal for start in attempt.starts if start.refusal), ""))
@@ -111,12 +114,20 @@ def dry_run(data_dir: Path, patience: float) -> DryRun:
 class _Attempt:
     """One process, from its start to its end."""
 
-    def __init__(self, data_dir: Path, scratch: Path, broken: Mapping[str, str], patience: float) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        scratch: Path,
+        broken: Mapping[str, str],
+        patience: float,
+        environ: Mapping[str, str] | None,
+    ) -> None:
         self.starts: list[Start] = []
         self.finished = False
         self.call: CallBegins | None = None
         self._data_dir, self._scratch, self._broken = data_dir, scratch, dict(broken)
         self._patience = patience
+        self._environ = environ
         self._buffer = b""
 
     def run(self) -> str:
@@ -138,7 +149,13 @@ class _Attempt:
         command = [sys.executable, "-P", "-m", "hanami_server.dry_run", msgspec.json.encode(order).decode()]
         quiet = subprocess.DEVNULL
         return subprocess.Popen(
-            command, stdin=quiet, stdout=quiet, stderr=quiet, pass_fds=(report,), start_new_session=True
+            command,
+            stdin=quiet,
+            stdout=quiet,
+            stderr=quiet,
+            pass_fds=(report,),
+            start_new_session=True,
+            env=None if self._environ is None else dict(self._environ),
         )
 
     def _attend(self, process: subprocess.Popen[bytes], reports: int) -> str:

@@ -80,6 +80,9 @@ def _become(options: Options, command: tuple[str, ...], lock: int) -> NoReturn:
 
 
 def _function(target: str) -> Callable[[ProcessContext], Any]:
+    from hanami_core.plugin_host import importable
+
+    importable()
     module, _, name = target.partition(":")
     function: Callable[[ProcessContext], Any] | None = getattr(importlib.import_module(module), name, None)
     if function is None:

@@ -38,6 +38,7 @@ class PluginInfo(msgspec.Struct):
     requires: list[str]
     essential: bool
     failures: int
+    warnings: list[str] = []
 
 
 class ProcessStates(msgspec.Struct):
@@ -66,6 +67,7 @@ def _describe(plugin: Plugin) -> PluginInfo:
         requires=list(plugin.requires),
         essential=plugin.essential,
         failures=plugin.failures,
+        warnings=list(plugin.warnings),
     )
 
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from hanami_cli.hookspecs import hanami_cli_commands
-from hanami_core import hookspecs
+from hanami_core import hookspec, hookspecs
+from hanami_core.deprecation import Deprecated
 from hanami_core.plugin_host import PluginHost
+from tests.contracts.mentions import classes_in, name_of, signature_texts
+from tests.contracts.reference import anchor_of, documented
 
 ROOT = Path(__file__).parents[2]
 SERVER_HOOKS = hookspecs.all_hooks()
@@ -24,12 +29,36 @@ def render() -> str:
         "",
         "The reference of every hook, made from `hanami_core/hookspecs.py`; the last one is of the command line",
         "programs, has the entry-point group `hanami.cli` and stands in `hanami_cli/hookspecs.py`. How to write,",
-        "package and test a plugin is told in the [plugin guide](plugin_guide.md).",
+        "package and test a plugin is told in the [plugin guide](plugin_guide.md), what the classes are and where they",
+        "are imported from in the [contracts](contracts.md).",
         "",
     ]
     for name, function in HOOKS.items():
-        lines += [f"## `{name}{signature(function)}`", "", *markdown(inspect.getdoc(function) or ""), ""]
+        lines += [
+            f"## `{name}{signature(function)}`",
+            "",
+            *deprecation(function),
+            *imported(function),
+            *markdown(inspect.getdoc(function) or ""),
+        ]
+        lines += [""]
     return "\n".join(lines)
+
+
+def imported(function: Callable[..., object]) -> list[str]:
+    """Return links to the classes that a hook gets and returns."""
+    classes = classes_in(signature_texts(function), function.__module__)
+    places = {name_of(item): place for place, item in documented().items() if isinstance(item, type)}
+    links = [f"[`{item.__name__}`](contracts.md#{anchor_of(*places[name])})" for name, item in classes.items()]
+    return [f"Classes: {', '.join(links)}.", ""] if links else []
+
+
+def deprecation(function: Callable[..., object]) -> list[str]:
+    """Return what is said of a hook, or of its arguments, that will be gone."""
+    options = getattr(function, "hanami_spec", None) or {}
+    found = {"This hook": options.get("warn_on_impl")}
+    found |= {f"Its argument `{name}`": text for name, text in (options.get("warn_on_impl_args") or {}).items()}
+    return [line for what, text in found.items() if text is not None for line in (f"*{what} is {text}.*", "")]
 
 
 def signature(function: object) -> str:
@@ -74,6 +103,30 @@ def test_a_hook_has_a_test(name: str) -> None:
 def test_a_hook_has_a_typed_method(name: str) -> None:
     method = getattr(PluginHost, name.removeprefix("hanami_"))
     assert inspect.signature(method).return_annotation is not inspect.Signature.empty
+
+
+def test_what_is_deprecated_goes_when_its_time_has_come() -> None:
+    current = tuple(map(int, version("hanami").split(".")[:2]))
+    for name, function in SERVER_HOOKS.items():
+        options = getattr(function, "hanami_spec", {})
+        for notice in (options.get("warn_on_impl"), *(options.get("warn_on_impl_args") or {}).values()):
+            if notice is not None:
+                assert isinstance(notice, Deprecated), f"{name}: announce it with hanami_core.deprecation.Deprecated"
+                assert tuple(map(int, notice.since.split("."))) <= current, f"{name}: {notice}"
+                assert current < tuple(map(int, notice.gone.split("."))), f"{name}: {notice}"
+
+
+def test_what_is_deprecated_is_told_in_the_reference() -> None:
+    @hookspec(warn_on_impl=Deprecated("0.2", "hanami_new"), warn_on_impl_args={"old": Deprecated("0.3")})
+    def hanami_former(old: int) -> None:
+        """Do what was done before."""
+
+    assert deprecation(hanami_former) == [
+        "*This hook is deprecated since 0.2, gone in 0.5; use hanami_new.*",
+        "",
+        "*Its argument `old` is deprecated since 0.3, gone in 0.6.*",
+        "",
+    ]
 
 
 if __name__ == "__main__":

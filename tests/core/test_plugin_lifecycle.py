@@ -287,24 +287,45 @@ def test_an_essential_plugin_that_can_not_be_imported_refuses_the_start(
         open_runtime(tmp_path, vital)
 
 
+LINES = {
+    "absent": 2,
+    "syntax": 2,
+    "deep": 3,
+    "library": 5,
+    "typed": 3,
+    "lacking": 2,
+    "taken": 3,
+    "foreign": 3,
+    "unmarked": 2,
+    "unknown": 3,
+    "greedy": 3,
+    "wrapper": 3,
+}
+"""Where plugins are to blame, in lines behind the imports."""
+
+
 def test_where_it_broke_is_told(tmp_path: Path, install: Install) -> None:
     deep = "def helper():\n    return [][1]\n@hookimpl\ndef hanami_routes(): helper()"
     points = [
         install("absent", "import absent_library"),
         install("syntax", "def wrong(: pass"),
         install("deep", deep),
+        install("library", "import json\n@hookimpl\ndef hanami_routes():\n    return [json.loads('{')]"),
         install("typed", "@hookimpl\ndef hanami_task_kinds(): return [3]"),
+        install("lacking", "class Odd: name = 'odd'\n@hookimpl\ndef hanami_dataset_formats(): return [Odd()]"),
+        install("first", "@hookimpl\ndef hanami_schedules(): return [Schedule('x', 1, print)]"),
+        install("taken", "@hookimpl\ndef hanami_schedules(): return [Schedule('x', 1, print)]"),
+        install("foreign", "@hookimpl\ndef hanami_settings(): return [Setting('x.y', int, 1, '')]"),
+        install("unmarked", "def hanami_routes(): return []"),
+        install("unknown", "@hookimpl\ndef hanami_rutes(): return []"),
+        install("greedy", "@hookimpl\ndef hanami_routes(runtime, app): return []"),
+        install("wrapper", "@hookimpl(wrapper=True)\ndef hanami_routes(): yield"),
     ]
     runtime = open_runtime(tmp_path, *points)
-    places = {name: Path(runtime.plugins.plugins[name].where).name for name in ("absent", "syntax", "deep", "typed")}
-    lines = {name: file for name, file in places.items() if name != "typed"}
+    places = {name: Path(runtime.plugins.plugins[name].where).name for name in LINES}
     begin = len(HEAD.splitlines()) + 1
-    assert lines == {
-        "absent": f"third_absent.py:{begin + 2}",
-        "syntax": f"third_syntax.py:{begin + 2}",
-        "deep": f"third_deep.py:{begin + 3}",
-    }
-    assert places["typed"] == "", "the reason says all"
+    assert places == {name: f"third_{name}.py:{begin + line}" for name, line in LINES.items()}
+    assert runtime.plugins.plugins["first"].where == ""
     runtime.close()
 
 

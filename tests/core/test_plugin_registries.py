@@ -128,7 +128,7 @@ class Dialect:
     def recognises(self, text: str) -> bool:
         return False
 
-    def parse(self, text: str) -> None: ...
+    def parse(self, text: str, declarations: object) -> None: ...
 
 
 def test_hook_hanami_template_dialects() -> None:

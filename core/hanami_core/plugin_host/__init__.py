@@ -1,19 +1,19 @@
 """Loads plugins one by one, calls each hook implementation on its own, and applies the hooks' failure policies.
 
-`loader` finds and imports plugins, `hooks` knows who implements what, `lifecycle` owns their states, `calls` has one
-typed method for each hook.
+`entry_points` finds plugins, `loader` looks at their modules, `conformity` at what they return, `hooks` knows who
+implements what, `lifecycle` owns their states, `calls` has one typed method for each hook.
 """
 
 from hanami_core.plugin_host.calls import PluginHost
-from hanami_core.plugin_host.loader import (
+from hanami_core.plugin_host.entry_points import (
     OWN_DISTRIBUTION,
-    Declared,
     EntryPoint,
-    declared,
+    importable,
     installed_plugins,
     read_disabled,
     write_disabled,
 )
+from hanami_core.plugin_host.loader import Declared, declared
 from hanami_core.plugin_host.plugin import Contribution, Plugin, PluginState, Registry
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "PluginState",
     "Registry",
     "declared",
+    "importable",
     "installed_plugins",
     "read_disabled",
     "write_disabled",

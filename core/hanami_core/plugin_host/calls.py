@@ -13,7 +13,7 @@ To add a hook, specify it in `hanami_core.hookspecs` and add a method of its nam
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -36,6 +36,7 @@ from hanami_core.http import Api, Route
 from hanami_core.http.paths import forms
 from hanami_core.identity import Authenticator, IdentityProvider
 from hanami_core.metrics import Metric
+from hanami_core.plugin_host.conformity import faults, location
 from hanami_core.plugin_host.lifecycle import Failed, Lifecycle, describe
 from hanami_core.plugin_host.loader import arguments as names_of
 from hanami_core.plugin_host.plugin import Contribution, Plugin, Registry
@@ -59,6 +60,9 @@ __all__ = ["PluginHost"]
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
+PLAIN = (str, bytes, int, float, dict, list, tuple, set)
+"""Of these it says nothing to list what they lack."""
+
 log = logging.getLogger("hanami.plugins")
 
 
@@ -73,7 +77,8 @@ class PluginHost(Lifecycle):
         for plugin, settings in self._items("hanami_settings", Setting, self._fail):
             foreign = [setting.name for setting in settings if not setting.name.startswith(f"{plugin.name}.")]
             if foreign:
-                self._fail(plugin, PluginError(f"setting {foreign[0]} does not begin with {plugin.name}."))
+                error = PluginError(f"setting {foreign[0]} does not begin with {plugin.name}.")
+                self._fail(plugin, self._located("hanami_settings", plugin, error))
             else:
                 found += settings
         return found
@@ -107,7 +112,7 @@ class PluginHost(Lifecycle):
                     raise PluginError(f"hanami_models: table {min(reserved)} belongs to core")
                 registry.add(plugin, zip(tables, models, strict=True))
             except PluginError as error:
-                self._fail(plugin, error)
+                self._fail(plugin, self._located("hanami_models", plugin, error))
         return registry
 
     def record_guards(self, runtime: Runtime) -> Registry[str, RecordGuard]:
@@ -248,7 +253,7 @@ class PluginHost(Lifecycle):
                 prefixes.add(plugin, [("of the fallback", api) for api in apis if api.fallback])
                 registry.add(plugin, [(api.name, api) for api in apis])
             except PluginError as error:
-                self._fail(plugin, error)
+                self._fail(plugin, self._located("hanami_apis", plugin, error))
         return registry
 
     def routes(self, runtime: Runtime, apis: Mapping[str, Api]) -> list[Route]:
@@ -267,7 +272,7 @@ class PluginHost(Lifecycle):
                 written.add(plugin, [(form, text) for form, text in sorted(new) if written.get(form) != text])
                 registry.add(plugin, [((route.method, path), route) for path, route in found])
             except PluginError as error:
-                self._fail(plugin, error)
+                self._fail(plugin, self._located("hanami_routes", plugin, error))
         return list(registry.values())
 
     def routes_of(self, name: str, runtime: Runtime) -> list[Route]:
@@ -334,7 +339,7 @@ class PluginHost(Lifecycle):
             try:
                 registry.add(plugin, [(name(item), item) for item in items])
             except PluginError as error:
-                self._fail(plugin, error)
+                self._fail(plugin, self._located(hook, plugin, error))
         return registry
 
     def _tell_each(self, hook: str, **arguments: object) -> Iterator[tuple[Plugin, object]]:
@@ -370,8 +375,10 @@ def _table(plugin: Plugin, model: type) -> str:
 def _checked(answer: object, kind: type[T], hook: str) -> list[T]:
     items = list(answer) if isinstance(answer, Iterable) else _reject(answer, kind, hook)
     for item in items:
-        if not isinstance(item, kind) or (isinstance(item, type) and kind is not type):
-            raise PluginError(_wrong(item, kind, hook))
+        is_class = isinstance(item, type) and kind is not type
+        lacking = [] if is_class else faults(item, kind)
+        if lacking or is_class or not isinstance(item, kind):
+            raise PluginError(_wrong(item, kind, hook, lacking), where=location(item))
     return items
 
 
@@ -379,6 +386,7 @@ def _reject(answer: object, kind: type, hook: str) -> NoReturn:
     raise PluginError(f"{hook} returned {type(answer).__name__}, expected several {kind.__name__}")
 
 
-def _wrong(item: object, kind: type, hook: str) -> str:
+def _wrong(item: object, kind: type, hook: str, lacking: Sequence[str] = ()) -> str:
     got = f"the class {item.__name__}" if isinstance(item, type) else type(item).__name__
-    return f"{hook} returned {got}, expected {kind.__name__}"
+    told = "" if isinstance(item, PLAIN) else ", ".join(lacking)
+    return f"{hook} returned {got}, expected {kind.__name__}{f': {told}' if told else ''}"

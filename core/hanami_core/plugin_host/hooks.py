@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from hanami_core.errors import PluginError
-from hanami_core.plugin_host.loader import PREFIX, Mark, arguments, check_arguments
+from hanami_core.plugin_host.conformity import location
+from hanami_core.plugin_host.loader import PREFIX, Mark, arguments, check_arguments, deprecations, wishes
 from hanami_core.plugin_host.plugin import Plugin
 
 __all__ = ["Extension", "HookTable", "Implementation", "Specification", "absence", "specifications"]
@@ -20,11 +21,17 @@ Specification = Callable[..., object]
 
 
 class Implementation(NamedTuple):
-    """One function of a plugin, and the arguments that it wants."""
+    """One function of a plugin, the arguments that it must get, and those that it takes if they are there."""
 
     plugin: Plugin
     mark: Mark
     arguments: tuple[str, ...]
+    wishes: tuple[str, ...]
+
+    def given(self, offered: Mapping[str, object]) -> dict[str, object]:
+        """Return what it is called with."""
+        wanted = (*self.arguments, *(name for name in self.wishes if name in offered))
+        return {name: offered[name] for name in wanted}
 
 
 class Extension(NamedTuple):
@@ -52,7 +59,7 @@ class HookTable:
 
     def add(self, plugin: Plugin, mark: Mark) -> None:
         """Add an implementation that was examined."""
-        found = Implementation(plugin, mark, arguments(mark.function))
+        found = Implementation(plugin, mark, arguments(mark.function), wishes(mark.function))
         self._implementations.setdefault(mark.hook, []).append(found)
         self._sorted.clear()
 
@@ -83,7 +90,7 @@ class HookTable:
         return self._extensions.get(hook)
 
     def check(self, plugin: Plugin, known: Mapping[str, Plugin]) -> None:
-        """Check the extensions that a plugin implements.
+        """Check the extensions that a plugin implements, and note those that are deprecated.
 
         Raises:
             PluginError: if one that is not optional is missing, or has no such argument; `known` plugins tell why.
@@ -92,8 +99,10 @@ class HookTable:
             found = self._extensions.get(mark.hook)
             if found is not None:
                 check_arguments(mark, found.specification)
+                plugin.warnings += deprecations(mark, found.specification)
             elif mark.hook not in self._core and not mark.optional:
-                raise PluginError(f"implements {mark.hook}, {absence(mark.hook, known)}")
+                text = f"implements {mark.hook}, {absence(mark.hook, known)}"
+                raise PluginError(text, where=location(mark.function))
 
     def needs(self, plugin: Plugin) -> dict[str, str]:
         """Return the other plugins whose extensions a plugin implements and does not mark as optional, and which."""

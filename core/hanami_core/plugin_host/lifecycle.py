@@ -7,7 +7,9 @@ what single hooks are for, except for those of the life itself.
 
 from __future__ import annotations
 
+import importlib
 import logging
+import os
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
@@ -18,9 +20,13 @@ import peewee
 
 from hanami_core import hookspecs
 from hanami_core.errors import ClientError, HanamiError, PluginError, SettingsError, StartupError
+from hanami_core.plugin_host.conformity import location
+from hanami_core.plugin_host.entry_points import EntryPoint
 from hanami_core.plugin_host.hooks import HookTable, Specification, absence, specifications
-from hanami_core.plugin_host.loader import EntryPoint, declared, examine, marks
+from hanami_core.plugin_host.loader import declared, examine, marks
 from hanami_core.plugin_host.plugin import Contribution, Plugin, PluginState
+from hanami_core.plugin_host.tracing import traced
+from hanami_core.settings import traces_hooks
 from hanami_core.storage.failures import in_words, storage_failure
 
 if TYPE_CHECKING:
@@ -32,6 +38,7 @@ ANSWERS = (ClientError, SettingsError, StartupError)
 """Errors of plugins that are answers, such as a bad token or a broken file of policies; whoever asked shows them."""
 
 OWN_FILES = str(Path(hookspecs.__file__).parent)
+IMPORTING = str(Path(importlib.__file__).parent)
 BY_OPERATOR = "disabled by the operator"
 
 T = TypeVar("T")
@@ -50,7 +57,18 @@ def _unchanged(answer: object) -> object:
 
 
 def _ask(function: Callable[..., object], given: Mapping[str, object], check: Callable[[object], T]) -> T:
-    return check(function(**given))
+    answer = function(**given)
+    try:
+        return check(answer)
+    except PluginError as error:
+        raise _placed(error, location(function)) from error.__cause__
+
+
+def _placed(error: PluginError, where: str) -> PluginError:
+    """Note where the plugin's code is that broke a rule, unless that is known better."""
+    if not error.parameters.get("where"):
+        error.parameters["where"] = where
+    return error
 
 
 class Lifecycle:
@@ -76,6 +94,7 @@ class Lifecycle:
         self._started: list[Plugin] = []
         self._watchers: list[Callable[[], None]] = []
         self._observer = observer
+        self._traces = traces_hooks(os.environ)
         self._table = HookTable(hookspecs.all_hooks())
         off = frozenset(disabled)
         for point in points:
@@ -84,6 +103,9 @@ class Lifecycle:
         self.hookspecs()
         self._check_needs()
         self._table.arrange(self._by_need())
+        for plugin in self.working():
+            for warning in plugin.warnings:
+                log.warning("plugin %s: %s", plugin.name, warning)
 
     # -- load ---------------------------------------------------------------------------------------------------------
 
@@ -116,7 +138,7 @@ class Lifecycle:
                 for name, specification in own.items():
                     self._table.declare(plugin, name, specification)
             except PluginError as error:
-                self.refuse(plugin, error)
+                self.refuse(plugin, self._located("hanami_hookspecs", plugin, error))
             else:
                 found |= own
         return found
@@ -222,6 +244,11 @@ class Lifecycle:
         self.refuse(plugin, error)
         self.require_essential()
 
+    def _located(self, hook: str, plugin: Plugin, error: PluginError) -> PluginError:
+        """Return the error of a plugin with the place of what it implements a hook with."""
+        found = [location(i.mark.function) for i in self._table.implementations(hook) if i.plugin is plugin]
+        return _placed(error, found[0] if found else "")
+
     def _mark(self, plugin: Plugin, state: PluginState, reason: str) -> list[Plugin]:
         """Set the state of a plugin and of those that need it, and return them all."""
         log.error("plugin %s is %s: %s", plugin.name, state, reason)
@@ -298,10 +325,14 @@ class Lifecycle:
         arguments: Mapping[str, object],
     ) -> Iterator[tuple[Plugin, T]]:
         """Do what `_each` does; what `check` raises of an answer is a failure, too."""
-        for plugin, mark, names in self._table.implementations(hook):
+        for implementation in self._table.implementations(hook):
+            plugin = implementation.plugin
             if plugin is only or (only is None and plugin.works):
-                given = {name: arguments[name] for name in names}
-                done = self._attempt(plugin, hook, partial(_ask, mark.function, given, check), failed)
+                given = implementation.given(arguments)
+                work = partial(_ask, implementation.mark.function, given, check)
+                if self._traces:
+                    work = partial(traced, plugin.name, hook, given, work)
+                done = self._attempt(plugin, hook, work, failed)
                 if done is not None:
                     yield plugin, done.item
 
@@ -333,9 +364,18 @@ def describe(error: BaseException) -> str:
 
 
 def place(error: BaseException) -> str:
-    """Return file and line where an error of a plugin came from, or nothing if it is one of the plugin host itself."""
+    """Return file and line of a plugin where its error came from, or nothing if nobody knows.
+
+    That is the last place in the folder where the plugin was entered: what it calls may be a library's.
+    """
+    if isinstance(error, PluginError) and error.parameters.get("where"):
+        return str(error.parameters["where"])
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}:{error.lineno}"
     frames = traceback.extract_tb(error.__traceback__)
-    foreign = [f for f in frames if not f.filename.startswith((OWN_FILES, "<"))]
-    return f"{foreign[-1].filename}:{foreign[-1].lineno}" if foreign else ""
+    foreign = [f for f in frames if not f.filename.startswith((OWN_FILES, IMPORTING, "<"))]
+    if not foreign:
+        return ""
+    folder = f"{Path(foreign[0].filename).parent}{os.sep}"
+    last = [f for f in foreign if f.filename.startswith(folder)][-1]
+    return f"{last.filename}:{last.lineno}"

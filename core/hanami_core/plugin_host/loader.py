@@ -1,4 +1,4 @@
-"""Finds plugins, imports them one by one, and checks what they declare. Calls no hook.
+"""Looks at what the modules of plugins declare, imported or not. Calls no hook.
 
 What goes wrong is an exception with a text for the operator; what becomes of the plugin is decided elsewhere.
 """
@@ -6,89 +6,38 @@ What goes wrong is an exception with a text for the operator; what becomes of th
 from __future__ import annotations
 
 import ast
-import importlib.metadata
 import inspect
-import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 from typing import NamedTuple
 
-from hanami_core.errors import PluginError, SettingsError
+from hanami_core.errors import PluginError
+from hanami_core.plugin_host.conformity import location
+from hanami_core.plugin_host.entry_points import EntryPoint
 from hanami_core.plugin_host.plugin import Plugin
 
 __all__ = [
-    "OWN_DISTRIBUTION",
+    "PREFIX",
     "Declared",
-    "EntryPoint",
     "Mark",
+    "arguments",
     "check_arguments",
     "declared",
+    "deprecations",
     "examine",
-    "installed_plugins",
     "marks",
-    "read_disabled",
-    "write_disabled",
+    "wishes",
 ]
 
-GROUP = "hanami.plugins"
-OWN_DISTRIBUTION = "hanami"
-STATE_FILE = "plugins.json"
 PREFIX = "hanami_"
-
-
-@dataclass(frozen=True)
-class EntryPoint:
-    """Where a plugin comes from; `load` imports it. `module` names it, so that it can be looked at without that."""
-
-    name: str
-    distribution: str
-    version: str
-    load: Callable[[], ModuleType] = field(compare=False)
-    module: str = ""
-
-
-def installed_plugins() -> list[EntryPoint]:
-    """Return the entry points of all installed distributions, our own first, without importing one."""
-    found = []
-    known: dict[object, tuple[str, str]] = {None: ("?", "?")}  # a distribution reads its file for each question
-    for point in importlib.metadata.entry_points(group=GROUP):
-        if point.dist is not None and point.dist not in known:
-            metadata = point.dist.metadata
-            known[point.dist] = metadata["Name"], metadata["Version"]
-        name, version = known[point.dist]
-        found.append(EntryPoint(point.name, name, version, point.load, point.module))
-    unique = {(p.name, p.distribution): p for p in reversed(found)}
-    return sorted(unique.values(), key=lambda p: (p.distribution != OWN_DISTRIBUTION, p.distribution, p.name))
-
-
-def read_disabled(data_dir: Path) -> frozenset[str]:
-    """Return the names that ``hanami plugins disable`` switched off."""
-    file = data_dir / STATE_FILE
-    if not file.exists():
-        return frozenset()
-    try:
-        names = json.loads(file.read_text(encoding="utf-8"))["disabled"]
-        return frozenset(str(name) for name in names)
-    except (ValueError, KeyError, TypeError) as error:
-        raise SettingsError(f'{file}: expected {{"disabled": [names]}}') from error
-
-
-def write_disabled(data_dir: Path, names: Iterable[str]) -> None:
-    """Store the names of disabled plugins."""
-    file = data_dir / STATE_FILE
-    temporary = file.with_suffix(".tmp")
-    temporary.write_text(json.dumps({"disabled": sorted(names)}) + "\n", encoding="utf-8")
-    temporary.replace(file)
 
 
 # -- what a module says about itself ----------------------------------------------------------------------------------
 
 
 class Mark(NamedTuple):
-    """A function that implements a hook. With `optional` nobody need declare that hook."""
+    """A function that implements a hook. With `optional` the hook need not exist: another version may have it."""
 
     hook: str
     function: Callable[..., object]
@@ -115,12 +64,15 @@ def examine(plugin: Plugin, module: ModuleType, hooks: Mapping[str, Callable[...
     plugin.hooks = tuple(sorted(mark.hook for mark in found))
     forgotten = [name for name in vars(module) if name in hooks and name not in plugin.hooks]
     if forgotten:
-        raise PluginError(f"{forgotten[0]} is not marked with hookimpl")
+        where = location(getattr(module, forgotten[0]))
+        raise PluginError(f"{forgotten[0]} is not marked with hookimpl", where=where)
     for mark in found:
         if mark.hook in hooks:
             check_arguments(mark, hooks[mark.hook])
-        elif mark.hook.startswith(PREFIX):
-            raise PluginError(f"implements {mark.hook}, which is no hook of this version")
+            plugin.warnings += deprecations(mark, hooks[mark.hook])
+        elif mark.hook.startswith(PREFIX) and not mark.optional:
+            text = f"implements {mark.hook}, which is no hook of this version"
+            raise PluginError(text, where=location(mark.function))
 
 
 def marks(module: ModuleType) -> Iterator[Mark]:
@@ -131,7 +83,8 @@ def marks(module: ModuleType) -> Iterator[Mark]:
             continue
         hook = options.get("specname") or name
         if options.get("hookwrapper") or options.get("wrapper"):
-            raise PluginError(f"{hook} is a wrapper; only plain implementations are supported")
+            text = f"{hook} is a wrapper; only plain implementations are supported"
+            raise PluginError(text, where=location(function))
         yield Mark(hook, function, *(bool(options.get(key)) for key in ("optionalhook", "tryfirst", "trylast")))
 
 
@@ -148,14 +101,35 @@ def check_arguments(mark: Mark, specification: Callable[..., object]) -> None:
     wrong = [name for name in arguments(mark.function) if name not in offered]
     if wrong:
         offers = f"it offers {', '.join(offered)}" if offered else "it offers none"
-        raise PluginError(f"{mark.hook} has no argument '{wrong[0]}', {offers}")
+        raise PluginError(f"{mark.hook} has no argument '{wrong[0]}', {offers}", where=location(mark.function))
 
 
 def arguments(function: Callable[..., object]) -> tuple[str, ...]:
     """Return the names of the arguments that a function must be given."""
+    return tuple(p.name for p in _named(function) if p.default is p.empty)
+
+
+def wishes(function: Callable[..., object]) -> tuple[str, ...]:
+    """Return the names of the arguments that a function has defaults for: it gets those that are there."""
+    return tuple(p.name for p in _named(function) if p.default is not p.empty)
+
+
+def _named(function: Callable[..., object]) -> list[inspect.Parameter]:
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    parameters = inspect.signature(function).parameters.values()
-    return tuple(p.name for p in parameters if p.kind in named and p.default is p.empty)
+    return [p for p in inspect.signature(function).parameters.values() if p.kind in named]
+
+
+def deprecations(mark: Mark, specification: Callable[..., object]) -> tuple[str, ...]:
+    """Return what an implementation uses of its hook that a later version will not have."""
+    options = getattr(specification, "hanami_spec", None) or {}
+    taken = (*arguments(mark.function), *wishes(mark.function))
+    found = {mark.hook: options.get("warn_on_impl")}
+    found |= {
+        f"argument '{name}' of {mark.hook}": w
+        for name, w in (options.get("warn_on_impl_args") or {}).items()
+        if name in taken
+    }
+    return tuple(f"{what}: {warning}" for what, warning in found.items() if warning is not None)
 
 
 # -- a look at a module without importing it --------------------------------------------------------------------------

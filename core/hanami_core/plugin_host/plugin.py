@@ -34,7 +34,8 @@ class Plugin:
     """One plugin in one process.
 
     `reason` says why it is in its state, if it is not active, and `where`, as ``file:line``, what raised.
-    `failures` counts the calls after the start that failed without harm to anything else.
+    `failures` counts the calls after the start that failed without harm to anything else. `warnings` name what the
+    plugin uses and a later version will not have.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Plugin:
     requires: tuple[str, ...] = ()
     essential: bool = False
     failures: int = 0
+    warnings: tuple[str, ...] = ()
 
     @property
     def works(self) -> bool:

@@ -16,8 +16,9 @@ from typing import Any
 import docopt
 
 from hanami_core.errors import HanamiError
+from hanami_core.settings import PLUGINS_DIR
 
-__all__ = ["data_dir", "flags", "guarded", "parse", "print_json", "print_table", "quiet"]
+__all__ = ["data_dir", "flags", "guarded", "parse", "print_json", "print_table", "quiet", "use_plugins_dir"]
 
 WIDE = 1000
 _DEFAULT = Path("hanami-data")
@@ -44,6 +45,19 @@ def _complaint(usage: str, argv: Sequence[str]) -> str:
         if word.startswith("-") and word.partition("=")[0] not in known:
             return f"unknown flag: {word}"
     return f"these arguments do not fit: {' '.join(argv)}" if argv else "arguments are missing"
+
+
+def use_plugins_dir(arguments: Arguments) -> None:
+    """Let this process, and those that it starts, load plugins of the folder that the command line names.
+
+    Raises:
+        docopt.DocoptExit: if there is none.
+    """
+    given = arguments["--plugins-dir"]
+    if given and not Path(given).is_dir():
+        raise docopt.DocoptExit(f"Error: --plugins-dir {given}: there is no such folder")
+    if given:
+        os.environ[PLUGINS_DIR] = str(Path(given).absolute())
 
 
 def data_dir(arguments: Arguments) -> Path:

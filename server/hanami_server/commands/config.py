@@ -17,10 +17,11 @@ Usage:
     hanami config [options] [--set PAIR]...
 
 Options:
-    --data-dir DIR  data directory (default: $HANAMI_DATA_DIR, else ./hanami-data)
-    --json          print JSON
-    --set PAIR      NAME=VALUE to try out
-    -h --help       show this text
+    --data-dir DIR     data directory (default: $HANAMI_DATA_DIR, else ./hanami-data)
+    --plugins-dir DIR  folder of plugins that are single files (default: $HANAMI_PLUGINS_DIR)
+    --json             print JSON
+    --set PAIR         NAME=VALUE to try out
+    -h --help          show this text
 
 A setting section.key stands in hanami.toml in the data directory, or in the environment as HANAMI_SECTION_KEY.
 """
@@ -31,6 +32,7 @@ HIDDEN = "********"
 def run(argv: Sequence[str]) -> int:
     """Run the command and return the exit code."""
     arguments = common.parse(USAGE, "config", argv)
+    common.use_plugins_dir(arguments)
     given = common.flags(arguments["--set"])
     return common.guarded(lambda: _config(common.data_dir(arguments), given, bool(arguments["--json"])))
 

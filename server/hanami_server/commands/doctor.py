@@ -23,12 +23,13 @@ Usage:
     hanami doctor [options]
 
 Options:
-    --data-dir DIR  data directory (default: $HANAMI_DATA_DIR, else ./hanami-data)
-    --json          print JSON
-    --repair        do what is safe: run migrations, make lost tables again (empty), end tasks that wait for ever,
-                    correct counts, move what nobody needs to lost+found/DATE in the data directory, and keep other
-                    users of the machine out
-    -h --help       show this text
+    --data-dir DIR     data directory (default: $HANAMI_DATA_DIR, else ./hanami-data)
+    --plugins-dir DIR  folder of plugins that are single files (default: $HANAMI_PLUGINS_DIR)
+    --json             print JSON
+    --repair           do what is safe: run migrations, make lost tables again (empty), end tasks that wait for ever,
+                       correct counts, move what nobody needs to lost+found/DATE in the data directory, and keep other
+                       users of the machine out
+    -h --help          show this text
 
 Ends with 1 if anything is wrong. The server may run meanwhile, and nothing is changed; with --repair it must not run.
 """
@@ -37,6 +38,7 @@ Ends with 1 if anything is wrong. The server may run meanwhile, and nothing is c
 def run(argv: Sequence[str]) -> int:
     """Run the command and return the exit code."""
     arguments = common.parse(USAGE, "doctor", argv)
+    common.use_plugins_dir(arguments)
     data_dir = common.data_dir(arguments)
     work = _repair if arguments["--repair"] else _examine
     return common.guarded(lambda: work(data_dir, bool(arguments["--json"])))

@@ -16,11 +16,12 @@ USAGE = """
 Make a data directory: database, keys, and the first admin if there is none yet. Doing it again changes nothing.
 
 Usage:
-    hanami init [--data-dir DIR]
+    hanami init [--data-dir DIR] [--plugins-dir DIR]
 
 Options:
-    --data-dir DIR  data directory (default: $HANAMI_DATA_DIR, else ./hanami-data)
-    -h --help       show this text
+    --data-dir DIR     data directory (default: $HANAMI_DATA_DIR, else ./hanami-data)
+    --plugins-dir DIR  folder of plugins that are single files (default: $HANAMI_PLUGINS_DIR)
+    -h --help          show this text
 
 The first admin comes from HANAMI_ADMIN_ID, HANAMI_ADMIN_NAME and HANAMI_ADMIN_PASSPHRASE; what is missing is asked for.
 Where a server runs, there is nothing left to do.
@@ -36,6 +37,7 @@ _VARIABLES = {
 def run(argv: Sequence[str]) -> int:
     """Run the command and return the exit code."""
     arguments = common.parse(USAGE, "init", argv)
+    common.use_plugins_dir(arguments)
     return common.guarded(lambda: _init(common.data_dir(arguments)))
 
 

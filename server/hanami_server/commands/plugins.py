@@ -21,18 +21,30 @@ USAGE = """
 List the plugins of the server with what is wrong with them, or switch one off or on.
 
 Usage:
-    hanami plugins [--json] [--timeout SECONDS] [--data-dir DIR]
-    hanami plugins disable NAME [--data-dir DIR]
-    hanami plugins enable NAME [--data-dir DIR]
+    hanami plugins [--json] [--timeout SECONDS] [--data-dir DIR] [--plugins-dir DIR]
+    hanami plugins new KIND NAME [--into DIR]
+    hanami plugins check PATH [--json] [--timeout SECONDS] [--data-dir DIR]
+    hanami plugins disable NAME [--data-dir DIR] [--plugins-dir DIR]
+    hanami plugins enable NAME [--data-dir DIR] [--plugins-dir DIR]
 
 Options:
     --data-dir DIR      data directory (default: $HANAMI_DATA_DIR, else ./hanami-data)
+    --plugins-dir DIR   folder of plugins that are single files (default: $HANAMI_PLUGINS_DIR)
+    --into DIR          where the folder of the new distribution is made [default: .]
     --json              print JSON
     --timeout SECONDS   how long one call of a plugin may take when a start is tried [default: 10]
     -h --help           show this text
 
 If the server runs, the plugins are listed as its processes have them. If not, a start is tried in a process of its own
 on a data directory that is thrown away. Ends with 1 if a plugin is broken or the server would not start.
+
+`new` makes a distribution, hanami-NAME, with tests: a plugin of one of the kinds
+{kinds}
+It passes its own tests as it is, and can be installed and published.
+
+`check` looks at a plugin that is not installed, a folder of a distribution or a .py file, and tells with file and line
+what would break. It reads the text, and tries a start of a server in which the plugin is installed, with the settings
+of the data directory. Ends with 1 if something would. What works, but only for some versions more, is told as well.
 
 A running server notices a plugin that is switched off or on when it is started again.
 """
@@ -54,19 +66,32 @@ class Listed:
     requires: list[str]
     essential: bool
     running: bool
+    warnings: list[str] = field(default_factory=list)
     processes: dict[str, dict[str, object]] = field(default_factory=dict)
 
 
 def run(argv: Sequence[str]) -> int:
     """Run the command and return the exit code."""
-    arguments = common.parse(USAGE, "plugins", argv)
+    arguments = common.parse(_usage(), "plugins", argv)
+    common.use_plugins_dir(arguments)
     directory = common.data_dir(arguments)
     common.quiet()
+    if arguments["new"]:
+        return common.guarded(lambda: _new(arguments["KIND"], arguments["NAME"], Path(arguments["--into"])))
+    if arguments["check"]:
+        seconds, path = arguments["--timeout"], Path(arguments["PATH"])
+        return common.guarded(lambda: _check(path, directory, _seconds(seconds), bool(arguments["--json"])))
     if arguments["disable"]:
         return common.guarded(lambda: _disable(directory, arguments["NAME"]))
     if arguments["enable"]:
         return common.guarded(lambda: _enable(directory, arguments["NAME"]))
     return common.guarded(lambda: _list(directory, _seconds(arguments["--timeout"]), bool(arguments["--json"])))
+
+
+def _usage() -> str:
+    from hanami_server.plugin_new import KINDS
+
+    return USAGE.replace("{kinds}", "\n".join(f"    {kind:<18}{what}" for kind, what in KINDS.items()))
 
 
 def _seconds(text: str) -> float:
@@ -141,7 +166,18 @@ def _merge(processes: dict[str, list[PluginInfo]], *, running: bool) -> list[Lis
 
 
 def _listed(plugin: PluginInfo, running: bool) -> Listed:
-    names = ("name", "distribution", "version", "state", "reason", "where", "hooks", "requires", "essential")
+    names = (
+        "name",
+        "distribution",
+        "version",
+        "state",
+        "reason",
+        "where",
+        "hooks",
+        "requires",
+        "essential",
+        "warnings",
+    )
     return Listed(**{name: getattr(plugin, name) for name in names}, running=running)
 
 
@@ -174,7 +210,42 @@ def _note_changes(plugins: list[Listed], data_dir: Path) -> None:
 def _row(plugin: Listed) -> list[str]:
     hooks = " ".join(hook.removeprefix("hanami_") for hook in plugin.hooks)
     reason = f"{plugin.reason} ({Path(plugin.where).name})" if plugin.where else plugin.reason
+    reason = "; ".join(filter(None, (reason, *plugin.warnings)))
     return [plugin.name, plugin.distribution, plugin.version, plugin.state, hooks, reason]
+
+
+# -- new --------------------------------------------------------------------------------------------------------------
+
+
+def _new(kind: str, name: str, folder: Path) -> int:
+    from hanami_server.plugin_new import render
+
+    made = render(kind, name, folder)
+    print(f"{made.name} is in {made}; its tests run with: cd {made} && pip install -e '.[test]' && pytest")
+    return 0
+
+
+# -- check ------------------------------------------------------------------------------------------------------------
+
+
+def _check(path: Path, data_dir: Path, patience: float, as_json: bool) -> int:
+    from hanami_server.plugin_check import check, read
+
+    candidate = read(path)
+    complaints = check(candidate, data_dir, patience)
+    if as_json:
+        common.print_json([complaint._asdict() for complaint in complaints])
+    else:
+        for complaint in complaints:
+            print(f"{_short(complaint.where)}: {complaint.text}")
+    if all(complaint.warning for complaint in complaints) and not as_json:
+        print(f"{candidate.name} {candidate.version}: nothing would break")
+    return 1 if any(not complaint.warning for complaint in complaints) else 0
+
+
+def _short(where: str) -> str:
+    """Return a place as it is seen from the current folder."""
+    return where.removeprefix(f"{Path.cwd()}/")
 
 
 # -- switch -----------------------------------------------------------------------------------------------------------

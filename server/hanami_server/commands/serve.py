@@ -13,17 +13,19 @@ Usage:
     hanami serve [options] [--set PAIR]...
 
 Options:
-    --data-dir DIR    data directory (default: $HANAMI_DATA_DIR, else ./hanami-data)
-    --host ADDRESS    address to listen on, the setting http.host
-    --port PORT       port to listen on, the setting http.port; 0 takes a free one
-    --set PAIR        NAME=VALUE of any setting; 'hanami config' lists them
-    -h --help         show this text
+    --data-dir DIR     data directory (default: $HANAMI_DATA_DIR, else ./hanami-data)
+    --plugins-dir DIR  folder of plugins that are single files (default: $HANAMI_PLUGINS_DIR)
+    --host ADDRESS     address to listen on, the setting http.host
+    --port PORT        port to listen on, the setting http.port; 0 takes a free one
+    --set PAIR         NAME=VALUE of any setting; 'hanami config' lists them
+    -h --help          show this text
 """
 
 
 def run(argv: Sequence[str]) -> int:
     """Run the command and return the exit code."""
     arguments = common.parse(USAGE, "serve", argv)
+    common.use_plugins_dir(arguments)
     given = common.flags(arguments["--set"])
     for option in ("host", "port"):
         if arguments[f"--{option}"] is not None:
