@@ -273,7 +273,7 @@ class Task(Shown):
         """Return the task of an answer, or of a row of a list."""
         names = {"queued": "queue_timestamp", "start": "start_timestamp", "end": "end_timestamp"}
         known = {names.get(name, name): None if value == "-" else value for name, value in data.items()}
-        known["error"] = known.get("error") or None
+        known |= {name: known.get(name) or None for name in ("error", "waiting")}
         known["datasets"] = _names_of_datasets(data)
         return build(cls, {**known, "cluster_uuid": cluster_uuid, "fraction": _fraction(data)})
 

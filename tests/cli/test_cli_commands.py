@@ -336,9 +336,10 @@ LISTS = [
             "name": "lesson",
             "kind": "train",
             "dataset": "digits",
-            "error": "why",
+            "error": "",
+            "waiting": "for user 'ada'",
         },
-        "UUID STATE PERCENTAGE QUEUED START END NAME KIND DATASET ERROR",
+        "UUID STATE PERCENTAGE QUEUED START END NAME KIND DATASET ERROR WAITING",
     ),
 ]
 
