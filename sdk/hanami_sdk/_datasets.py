@@ -10,7 +10,7 @@ from hanami_sdk._download import Download
 from hanami_sdk._endpoint import Endpoint
 from hanami_sdk._html import ShownList
 from hanami_sdk._http import item, rows
-from hanami_sdk._models import Comparison, Dataset, DatasetLike, ResultLike, build, uuid_of
+from hanami_sdk._models import Comparison, Dataset, DatasetLike, ResultLike, build
 from hanami_sdk._session import Session
 from hanami_sdk._sources import open_sources
 from hanami_sdk._upload import Progress, Upload, given_up_on
@@ -115,12 +115,12 @@ class DatasetMethods(Session):
         """Return a dataset with its columns and sizes.
 
         Args:
-            dataset: UUID, or an entry of `datasets`.
+            dataset: UUID or name, or an entry of `datasets`.
 
         Raises:
             NotFoundException: there is no such dataset for this user.
         """
-        return Dataset.from_json(self._get_in_detail("/dataset", uuid=uuid_of(dataset)))
+        return Dataset.from_json(self._get_in_detail("/dataset", uuid=self._uuid("dataset", dataset)))
 
     def delete_dataset(self, dataset: DatasetLike) -> None:
         """Delete a dataset.
@@ -128,7 +128,7 @@ class DatasetMethods(Session):
         Raises:
             NotFoundException: there is no such dataset for this user.
         """
-        self.delete("/dataset", uuid=uuid_of(dataset))
+        self.delete("/dataset", uuid=self._uuid("dataset", dataset))
 
     def find_dataset(self, name: str) -> Dataset:
         """Return the dataset with a name.
@@ -137,7 +137,7 @@ class DatasetMethods(Session):
             NotFoundException: no dataset that the user sees has it.
             ConflictException: several have it; the text lists their UUIDs.
         """
-        return self.dataset(self._found("dataset", name, self.datasets()))
+        return self.dataset(self._named("dataset", name))
 
     def label_dataset(
         self,
@@ -150,7 +150,7 @@ class DatasetMethods(Session):
         """Change the name of a dataset, what it is about, or all of its tags; what is None stays as it is.
 
         Args:
-            dataset: dataset or UUID.
+            dataset: dataset, UUID or name.
             name: new name.
             about: text of up to 4096 bytes.
             tags: up to 32 tags of up to 64 bytes, which are like names.
@@ -162,21 +162,22 @@ class DatasetMethods(Session):
             BadRequestException: nothing is to be changed, or a value breaks a rule.
             NotFoundException: there is no such dataset that this user may change.
         """
-        self._label("dataset", uuid_of(dataset), name, about, tags)
-        return self.dataset(dataset)
+        uuid = self._uuid("dataset", dataset)
+        self._label("dataset", uuid, name, about, tags)
+        return self.dataset(uuid)
 
     def set_dataset_visibility(self, dataset: DatasetLike, visibility: str) -> None:
         """Say who may read a dataset besides its owner.
 
         Args:
-            dataset: dataset or UUID.
+            dataset: dataset, UUID or name.
             visibility: `private` (nobody but admins), `shared` (all in its project) or `public` (everybody).
 
         Raises:
             BadRequestException: the visibility is another word.
             NotFoundException: there is no such dataset that this user may change.
         """
-        self.put("/dataset/visibility", {"uuid": uuid_of(dataset), "visibility": visibility})
+        self.put("/dataset/visibility", {"uuid": self._uuid("dataset", dataset), "visibility": visibility})
 
     def download_dataset(
         self,
@@ -188,7 +189,7 @@ class DatasetMethods(Session):
         """Write the table of a dataset, or the result of a request, to a file.
 
         Args:
-            dataset: dataset, request task that made it, or UUID.
+            dataset: dataset, request task that made it, UUID or name.
             path: path of the file; a file that is there is replaced.
             format: `csv`, `npz` (an array for each column), `npy` (one array of all values), `parquet`, or another
                 that the server has a plugin for.
@@ -200,13 +201,13 @@ class DatasetMethods(Session):
             ConnectionFailedException: there was no connection for too long.
             OSError: the file can not be written.
         """
-        download(self, uuid_of(dataset), path, format, progress)
+        download(self, self._uuid("dataset", dataset), path, format, progress)
 
     def dataset_content(self, dataset: ResultLike, column: str, rows: int = 1, offset: int = 0) -> list[list[float]]:
         """Return values of one column.
 
         Args:
-            dataset: dataset, request task that made it, or UUID.
+            dataset: dataset, request task that made it, UUID or name.
             column: name of the column.
             rows: how many rows, 1 to 10000, and not more than 4 million values.
             offset: first row, counted from 0.
@@ -220,7 +221,7 @@ class DatasetMethods(Session):
         """
         answer = self.get(
             "/dataset/content",
-            uuid=uuid_of(dataset),
+            uuid=self._uuid("dataset", dataset),
             column_name=column,
             row_offset=offset,
             number_of_rows=rows,
@@ -232,7 +233,7 @@ class DatasetMethods(Session):
         """Compare the result of a request task with the labels of an MNIST dataset.
 
         Args:
-            result: request task, its result, or the UUID, which is the same.
+            result: request task, its result, the UUID, which is the same, or the name.
             reference: dataset with the right labels.
             equal_rows: refuse datasets with different numbers of rows; False leaves out the rows that only one has.
 
@@ -243,7 +244,8 @@ class DatasetMethods(Session):
             NotFoundException: one of the two does not exist.
             BadRequestException: the two cannot be compared.
         """
-        answer = self.get("/dataset/check", **compared(uuid_of(result), uuid_of(reference), equal_rows))
+        uuid = self._uuids("dataset")
+        answer = self.get("/dataset/check", **compared(uuid(result), uuid(reference), equal_rows))
         return float(item(answer, "accuracy"))
 
     def compare(
@@ -263,7 +265,7 @@ class DatasetMethods(Session):
             print(found.r2, found.confusion_matrix)
 
         Args:
-            result: request task, its result, or the UUID, which is the same.
+            result: request task, its result, the UUID, which is the same, or the name.
             reference: dataset with the right answers.
             column: column of the result. It may be left out, as may the next one, where only one pair fits: columns of
                 the same width for classes, and for single values those of the same name, or the only ones.
@@ -275,6 +277,7 @@ class DatasetMethods(Session):
             BadRequestException: the two cannot be compared.
         """
         named = {"column_name": column, "reference_column_name": reference_column}
-        query = compared(uuid_of(result), uuid_of(reference), equal_rows, report="true", **named)
+        uuid = self._uuids("dataset")
+        query = compared(uuid(result), uuid(reference), equal_rows, report="true", **named)
         answer = self.get("/dataset/check", **query)
         return build(Comparison, {"accuracy": answer.get("accuracy"), **item(answer, "report")})

@@ -441,11 +441,7 @@ DatasetLike: TypeAlias = Dataset | str
 CheckpointLike: TypeAlias = Checkpoint | str
 HostLike: TypeAlias = Host | str
 ResultLike: TypeAlias = Dataset | Task | str
-
-
-def uuid_of(thing: Any) -> str:
-    """Return the UUID of an object of this module, or the text itself."""
-    return thing.uuid if hasattr(thing, "uuid") else str(thing)
+"""An object, or its UUID; a name will do for clusters, datasets and checkpoints."""
 
 
 def build(kind: type[T], data: Mapping[str, Any]) -> T:

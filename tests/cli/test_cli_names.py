@@ -136,7 +136,8 @@ def test_a_message_tells_what_was_said(things, run):
 def test_a_name_that_nothing_has(argv, things, run):
     noun = argv.split()[0]
     outcome = run(*argv.replace("%s", "first").split())
-    assert (outcome.code, outcome.out, outcome.err) == (1, "", f"there is no {noun} 'first'\n")
+    line = f"there is no {noun} 'first', only 'first one', 'second'\n"
+    assert (outcome.code, outcome.out, outcome.err) == (1, "", line)
     assert [path for _, path, *_ in things.requests] == ["/token", f"/{noun}/all"]
 
 
