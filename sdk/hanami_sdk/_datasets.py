@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hanami_sdk._download import Download
@@ -13,8 +14,9 @@ from hanami_sdk._http import item, rows
 from hanami_sdk._models import Comparison, Dataset, DatasetLike, ResultLike, build
 from hanami_sdk._session import Session
 from hanami_sdk._sources import open_sources
-from hanami_sdk._upload import Progress, Upload, given_up_on
-from hanami_sdk.hanami_exceptions import BadRequestException
+from hanami_sdk._upload import PROGRESS_PATH, READY, Progress, Upload, given_up_on, state_of
+from hanami_sdk._waiting import wait_until
+from hanami_sdk.hanami_exceptions import BadRequestException, ConflictException, NotFoundException
 
 if TYPE_CHECKING:
     from hanami_sdk._sources import Part
@@ -92,16 +94,80 @@ class DatasetMethods(Session):
         return self._upload(name, format, parts, progress)
 
     def _upload(
-        self, name: str, format: str, parts: Mapping[str, Part], progress: Progress | None, idx: bool = False
+        self,
+        name: str,
+        format: str,
+        parts: Mapping[str, Part],
+        progress: Progress | None,
+        idx: bool = False,
+        **more: object,
     ) -> Dataset:
         with open_sources(parts, idx=idx) as sources:
-            upload = Upload.announce(self, name, format, sources)
+            upload = Upload.announce(self, name, format, sources, more=more)
             with given_up_on(BaseException, lambda: self.delete_dataset(upload.uuid)):
                 upload.send(sources, progress)
             # From here on the server has all of it: only files that it refuses are of no use any more.
             with given_up_on(BadRequestException, lambda: self.delete_dataset(upload.uuid)):
                 upload.finish()
         return self.dataset(upload.uuid)
+
+    def get_or_create_dataset(
+        self,
+        name: str,
+        format: str,
+        parts: Mapping[str, Part],
+        progress: Progress | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> Dataset:
+        """Return the dataset with a name, which is uploaded if there is none; a dataset that is there stays as it is.
+
+        Of several that ask at the same time one uploads it, and the others wait for that.
+
+        Example::
+
+            client.get_or_create_dataset("flowers", "csv", {"input": "flowers.csv"})
+
+        Args:
+            name: name.
+            format: name of the format of a new one, as for `upload`.
+            parts: its files, as for `upload` and `upload_mnist`.
+            progress: called with the bytes done and the bytes of all, if it is uploaded.
+            timeout: seconds to wait for the upload of somebody else; None waits without end.
+
+        Raises:
+            BadRequestException: the server refused name, sizes or content.
+            ConflictException: several datasets that the user sees have the name; the text lists their UUIDs.
+            NotFoundException: the dataset was announced by somebody who has never sent its files; delete it.
+            WaitTimeoutException: the time is over; the upload of somebody else goes on.
+            HanamiException: as for `upload_mnist`.
+        """
+        refused: ConflictException | None = None
+        lost = ""
+        while True:
+            try:
+                uuid = self._named("dataset", name)
+            except NotFoundException:
+                if refused is not None:
+                    raise refused from None
+                try:
+                    return self._upload(name, format, parts, progress, idx=format == "mnist", unique=True)
+                except ConflictException as error:  # somebody else has just announced it, or there is no room
+                    refused = error
+                    continue
+            try:
+                wait_until(partial(self._is_ready, uuid), timeout, f"the upload of dataset '{name}'")
+                return self.dataset(uuid)
+            except NotFoundException:  # whoever uploaded it has given up
+                if uuid == lost:
+                    raise
+                lost, refused = uuid, None
+
+    def _is_ready(self, uuid: str) -> bool:
+        answer = self.get(PROGRESS_PATH, uuid=uuid)
+        if "received" not in answer:  # a server of another make
+            return item(answer, "complete") is True
+        return state_of(answer) == READY
 
     def datasets(self, tag: str = "") -> list[Dataset]:
         """Return all datasets that the user sees, without their columns.

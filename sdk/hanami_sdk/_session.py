@@ -235,7 +235,7 @@ class Session:
             try:
                 return self.get(path, **query, details="true")
             except BadRequestException as error:
-                if not _http.knows_no_details(error):
+                if not _http.knows_not(error, "details"):
                     raise
                 self._tells_details = False
         return self.get(path, **query)

@@ -254,6 +254,7 @@ class AsyncClient:
     find_checkpoint = _coroutine(Client.find_checkpoint)
     label_checkpoint = _coroutine(Client.label_checkpoint)
     set_checkpoint_visibility = _coroutine(Client.set_checkpoint_visibility)
+    get_or_create_dataset = _coroutine(Client.get_or_create_dataset)
     get_or_create_cluster = _coroutine(Client.get_or_create_cluster)
     find_cluster = _coroutine(Client.find_cluster)
     label_cluster = _coroutine(Client.label_cluster)

@@ -148,6 +148,10 @@ CALLS: dict[str, Callable[[Client], Any]] = {
     "find_cluster": lambda client: missing(client.find_cluster),
     "find_dataset": lambda client: missing(client.find_dataset),
     "get_or_create_cluster": lambda client: client.get_or_create_cluster("net", "version: 1"),
+    "get_or_create_dataset": lambda client: (
+        client.get_or_create_dataset("digits", "mnist", {"input": b"1", "label": b"1"}),
+        client.get_or_create_dataset("numbers", "csv", {"input": b"1"}),
+    ),
     "get": lambda client: None,
     "history": lambda client: client.history("t"),
     "fit": lambda client: None,  # an upload and a training

@@ -164,6 +164,7 @@ DATASETS = {
     "compared_widths": "column '{column}' has {width} values, but column '{other}' of the reference has {expected}",
     "compared_dataset_missing": "Dataset with uuid '{uuid}' not found",
     "dataset_decoding": "Data-set with uuid '{uuid}' is being decoded, try again when that has ended",
+    "dataset_exists": "Data-set with name '{name}' already exist.",
     "dataset_finalised_elsewhere": "Data-set with uuid '{uuid}' is finalised by another request",
     "dataset_incomplete": "Data-set with uuid '{uuid}' is not complete, its upload was not finalised",
     "dataset_missing": "Data-set with uuid '{uuid}' not found",

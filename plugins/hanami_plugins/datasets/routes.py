@@ -193,16 +193,21 @@ def upload_routes(dataset_format: DatasetFormat, max_size: int) -> list[Route]:
         raise PluginError(f"format {name!r}: name and parts {parts} must be different words in lower case")
     size = Annotated[int, Meta(ge=1, le=max_size)]
     title, path = name.title().replace("_", ""), f"{PREFIX}/upload/{name}"
-    announced = _request(f"Announce{title}", [("name", Name), *((f"{part}_data_size", size) for part in parts)])
+    sizes_of_parts = [(f"{part}_data_size", size) for part in parts]
+    announced = _request(f"Announce{title}", [("name", Name), *sizes_of_parts, ("unique", bool, False)])
     finished = _request(f"Finish{title}", [("uuid", Uuid), *((f"uuid_{part}_file", Uuid) for part in parts)])
     uuids = [(f"uuid_{part}_file", str) for part in parts]
     owned = [(field.name, field.type) for field in msgspec.structs.fields(OwnedAnswer)]
     answered = msgspec.defstruct(f"{title}Upload", [*owned, *uuids])
 
     def announce(call: Call, request: Any) -> dict[str, Any]:
-        """Announce the upload of a dataset; its files are then sent over websockets."""
+        """Announce the upload of a dataset; its files are then sent over websockets.
+
+        With `unique`, a name is refused that another dataset has which the user may change.
+        """
         sizes = {part: getattr(request, f"{part}_data_size") for part in parts}
-        dataset, files = service.create_dataset(call.runtime, call.access, name, request.name, sizes)
+        named = name, request.name, sizes
+        dataset, files = service.create_dataset(call.runtime, call.access, *named, unique=request.unique)
         return owned_answer(dataset) | {f"uuid_{part}_file": files[part].uuid for part in parts}
 
     def finish(call: Call, request: Any) -> dict[str, Any]:
@@ -217,7 +222,7 @@ def upload_routes(dataset_format: DatasetFormat, max_size: int) -> list[Route]:
     ]
 
 
-def _request(name: str, fields: list[tuple[str, Any]]) -> type[msgspec.Struct]:
+def _request(name: str, fields: list[Any]) -> type[msgspec.Struct]:
     return msgspec.defstruct(name, fields, forbid_unknown_fields=True, module=__name__)
 
 
