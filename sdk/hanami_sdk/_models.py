@@ -91,6 +91,7 @@ class Training(Shown):
         ended_at: time of its end.
         datasets: UUID and name of each dataset, as it was then.
         settings: what else the training was told.
+        imported: whether it took place elsewhere, and came with the file of a checkpoint.
     """
 
     number: int
@@ -103,6 +104,7 @@ class Training(Shown):
     ended_at: str = ""
     datasets: tuple[tuple[str, str], ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    imported: bool = False
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Training:
@@ -178,7 +180,7 @@ class Checkpoint(Shown):
         visibility: `private`.
         created_at: time of creation.
         size: bytes of the state, None if the server does not say.
-        cluster_uuid: UUID of the cluster that was saved, empty in a list or if it came as a file.
+        cluster_uuid: UUID of the cluster that was saved, empty in a list or if nobody knows.
         cluster_name: name of that cluster then.
         task_uuid: UUID of the last training before that, empty in a list.
         task_name: name of that training.
@@ -188,6 +190,9 @@ class Checkpoint(Shown):
         trainings: the last hundred of them, oldest first; empty in a list.
         about: what it is about, a text for people.
         tags: its tags.
+        seed: what all random numbers of its network come from, None in a list or if nobody knows.
+        version: number of the stored state of the cluster that was saved, likewise.
+        imported: whether it came as a file; all of its origin is then what the file says. False in a list.
     """
 
     uuid: str
@@ -207,6 +212,9 @@ class Checkpoint(Shown):
     trainings: tuple[Training, ...] = ()
     about: str = ""
     tags: tuple[str, ...] = ()
+    seed: int | None = None
+    version: int | None = None
+    imported: bool = False
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Checkpoint:

@@ -267,8 +267,10 @@ def test_what_made_a_cluster_and_a_checkpoint(server: FakeServer, client: Client
     assert server.requests[-1].query == {"uuid": C, "details": "true", "before": "7"}
     assert (cluster.template, cluster.version, cluster.stored_at) == ("version: 1", 2, None)
     assert cluster.trainings[0].datasets == ((D, "digits"),)
-    server.on("GET", "/checkpoint", {**THING, **made, "size": 9, "cluster_name": "net", "task_name": "lesson"})
+    told = {"size": 9, "cluster_name": "net", "task_name": "lesson", "seed": 7, "version": 3, "imported": True}
+    server.on("GET", "/checkpoint", {**THING, **made, **told})
     point = client.checkpoint(P)
+    assert (point.seed, point.version, point.imported, point.trainings[0].imported) == (7, 3, True, False)
     assert (point.size, point.cluster_name, point.task_name) == (9, "net", "lesson")
     assert point.trainings == cluster.trainings
     header = ["created_at", "uuid", "name", "size", "cluster", "task"]

@@ -21,9 +21,11 @@ from hanami_core.storage.database import BaseModel
 from hanami_plugins.clusters import direct_lease, kinds, routes, upkeep
 from hanami_plugins.clusters.host_memory import HOST_SETTING, USER_SETTING
 from hanami_plugins.clusters.lineage import (
+    DatasetOfTraining,
     Lineage,
     Told,
     TrainingAnswer,
+    add_lineage,
     add_training,
     copy_lineage,
     forget_lineage,
@@ -66,6 +68,7 @@ __all__ = [
     "SETTLE_SECONDS",
     "Attachment",
     "Cluster",
+    "DatasetOfTraining",
     "Lineage",
     "LiveCluster",
     "LiveClusters",
@@ -73,6 +76,7 @@ __all__ = [
     "State",
     "Told",
     "TrainingAnswer",
+    "add_lineage",
     "add_training",
     "after_task",
     "copy_lineage",

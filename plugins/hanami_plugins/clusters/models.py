@@ -70,7 +70,7 @@ class Training(BaseModel):
     Each holder has rows of its own, which stay when the task, its datasets or other holders go. `number` counts them
     from 1 on. `task` is the uuid of the task and `name` what it was called, `state` how it ended, `rows` how many it
     has trained. `cycles` and `version` are those of the cluster afterwards. `datasets` is a JSON list of pairs of uuid
-    and name, `settings` a JSON map of what else the training was told.
+    and name, `settings` a JSON map of what else the training was told. `imported` tells that it took place elsewhere.
     """
 
     holder = peewee.CharField(36)
@@ -84,6 +84,7 @@ class Training(BaseModel):
     datasets = peewee.TextField()
     settings = peewee.TextField()
     ended_at = peewee.DoubleField()
+    imported = peewee.BooleanField(default=False)
 
 
 Training.add_index(Training.holder, Training.number, unique=True, name="training_of_holder")
