@@ -26,20 +26,22 @@ from hanami_sdk.hanami_exceptions import ConflictException, NotFoundException
 class ClusterMethods(TaskMethods):
     """Create, list, delete, save, restore and move clusters, and talk to them directly."""
 
-    def create_cluster(self, name: str, template: str = "") -> Cluster:
+    def create_cluster(self, name: str, template: str = "", *, lease: float | None = None) -> Cluster:
         """Create a network.
 
         Args:
             name: name, such as `my run #1`, at most 254 bytes; taken names are refused.
             template: text of the cluster template. Without one, the first training makes a network with the names of
                 its inputs and outputs.
+            lease: seconds after which it goes if no task or direct mode uses it and nobody renews the lease
+                (`lease_cluster`); None lets it stay.
 
         Raises:
             BadRequestException: the template is wrong; the text tells where.
             ConflictException: the name is taken.
         """
         encoded = base64.b64encode(template.encode()).decode()
-        return build(Cluster, self.post("/cluster", {"name": name, "template": encoded}))
+        return build(Cluster, self.post("/cluster", {"name": name, "template": encoded, **_given(lease=lease)}))
 
     def clusters(self, tag: str = "") -> list[Cluster]:
         """Return all clusters that the user sees, without their sizes.
@@ -139,6 +141,30 @@ class ClusterMethods(TaskMethods):
             NotFoundException: there is no such cluster that this user may change.
         """
         self.put("/cluster/visibility", {"uuid": self._uuid("cluster", cluster), "visibility": visibility})
+
+    def lease_cluster(self, cluster: ClusterLike, seconds: float) -> None:
+        """Let the lease of a cluster begin anew: it goes when it was not used and not renewed for so many seconds.
+
+        Args:
+            cluster: cluster, UUID or name.
+            seconds: 1 to 31536000, a year.
+
+        Raises:
+            ConflictException: it has no lease, so it stays.
+            NotFoundException: there is no such cluster that this user may change.
+        """
+        self._lease("cluster", self._uuid("cluster", cluster), seconds)
+
+    def keep_cluster(self, cluster: ClusterLike) -> None:
+        """End the lease of a cluster for good: it stays until it is deleted.
+
+        Args:
+            cluster: cluster, UUID or name.
+
+        Raises:
+            NotFoundException: there is no such cluster that this user may change.
+        """
+        self._lease("cluster", self._uuid("cluster", cluster), None)
 
     def save(self, cluster: ClusterLike, name: str, *, timeout: float | None = None) -> Checkpoint:
         """Save the state of a cluster, after the tasks that are queued before.

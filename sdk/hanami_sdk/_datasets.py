@@ -11,7 +11,8 @@ from hanami_sdk._download import Download
 from hanami_sdk._endpoint import Endpoint
 from hanami_sdk._html import ShownList
 from hanami_sdk._http import item, rows
-from hanami_sdk._models import Comparison, Dataset, DatasetLike, ResultLike, build
+from hanami_sdk._models import Dataset, DatasetLike, ResultLike, build
+from hanami_sdk._results import Comparison
 from hanami_sdk._session import Session
 from hanami_sdk._sources import open_sources
 from hanami_sdk._upload import PROGRESS_PATH, READY, Progress, Upload, given_up_on, state_of
@@ -39,7 +40,15 @@ def compared(uuid: str, reference_uuid: str, equal_rows: bool, **more: str) -> d
 class DatasetMethods(Session):
     """Upload, list, read, compare and delete datasets."""
 
-    def upload_mnist(self, name: str, images: Part, labels: Part, progress: Progress | None = None) -> Dataset:
+    def upload_mnist(
+        self,
+        name: str,
+        images: Part,
+        labels: Part,
+        progress: Progress | None = None,
+        *,
+        lease: float | None = None,
+    ) -> Dataset:
         """Upload images and labels in the format of MNIST.
 
         Args:
@@ -48,6 +57,8 @@ class DatasetMethods(Session):
                 shape (rows, height, width).
             labels: the same for the labels, an array has shape (rows,).
             progress: called with the bytes done and the bytes of all.
+            lease: seconds after which the dataset goes if no task is to read it and nobody renews the lease
+                (`lease_dataset`); None lets it stay.
 
         Returns:
             The dataset, with the columns `picture` and `label`.
@@ -58,15 +69,18 @@ class DatasetMethods(Session):
             ConnectionFailedException: the connection broke off. What was uploaded is deleted again, as on all errors;
                 but once the server has all of it and reads it, nothing is deleted that it does not refuse.
         """
-        return self._upload(name, "mnist", {"input": images, "label": labels}, progress, idx=True)
+        return self._upload(name, "mnist", {"input": images, "label": labels}, progress, lease, idx=True)
 
-    def upload_csv(self, name: str, path: Part, progress: Progress | None = None) -> Dataset:
+    def upload_csv(
+        self, name: str, path: Part, progress: Progress | None = None, *, lease: float | None = None
+    ) -> Dataset:
         """Upload a CSV file whose first line names the columns.
 
         Args:
             name: name of the dataset.
             path: path, bytes, or an open binary file.
             progress: called with the bytes done and the bytes of all.
+            lease: as for `upload_mnist`.
 
         Returns:
             The dataset, with one column for each of the file.
@@ -74,9 +88,17 @@ class DatasetMethods(Session):
         Raises:
             HanamiException: as for `upload_mnist`.
         """
-        return self._upload(name, "csv", {"input": path}, progress)
+        return self._upload(name, "csv", {"input": path}, progress, lease)
 
-    def upload(self, name: str, format: str, parts: Mapping[str, Part], progress: Progress | None = None) -> Dataset:
+    def upload(
+        self,
+        name: str,
+        format: str,
+        parts: Mapping[str, Part],
+        progress: Progress | None = None,
+        *,
+        lease: float | None = None,
+    ) -> Dataset:
         """Upload a dataset of any format that the server has.
 
         Args:
@@ -84,6 +106,7 @@ class DatasetMethods(Session):
             format: name of the format, such as `parquet`.
             parts: path, bytes, or open binary file by the name of the part, mostly `{"input": path}`.
             progress: called with the bytes done and the bytes of all.
+            lease: as for `upload_mnist`.
 
         Returns:
             The dataset.
@@ -91,7 +114,7 @@ class DatasetMethods(Session):
         Raises:
             HanamiException: as for `upload_mnist`.
         """
-        return self._upload(name, format, parts, progress)
+        return self._upload(name, format, parts, progress, lease)
 
     def _upload(
         self,
@@ -99,11 +122,13 @@ class DatasetMethods(Session):
         format: str,
         parts: Mapping[str, Part],
         progress: Progress | None,
+        lease: float | None = None,
         idx: bool = False,
         **more: object,
     ) -> Dataset:
+        fields = {} if lease is None else {"lease": lease}
         with open_sources(parts, idx=idx) as sources:
-            upload = Upload.announce(self, name, format, sources, more=more)
+            upload = Upload.announce(self, name, format, sources, fields=fields, more=more)
             with given_up_on(BaseException, lambda: self.delete_dataset(upload.uuid)):
                 upload.send(sources, progress)
             # From here on the server has all of it: only files that it refuses are of no use any more.
@@ -244,6 +269,30 @@ class DatasetMethods(Session):
             NotFoundException: there is no such dataset that this user may change.
         """
         self.put("/dataset/visibility", {"uuid": self._uuid("dataset", dataset), "visibility": visibility})
+
+    def lease_dataset(self, dataset: DatasetLike, seconds: float) -> None:
+        """Let the lease of a dataset begin anew: it goes when it was not used and not renewed for so many seconds.
+
+        Args:
+            dataset: dataset, UUID or name.
+            seconds: 1 to 31536000, a year.
+
+        Raises:
+            ConflictException: it has no lease, so it stays.
+            NotFoundException: there is no such dataset that this user may change.
+        """
+        self._lease("dataset", self._uuid("dataset", dataset), seconds)
+
+    def keep_dataset(self, dataset: DatasetLike) -> None:
+        """End the lease of a dataset for good: it stays until it is deleted.
+
+        Args:
+            dataset: dataset, UUID or name.
+
+        Raises:
+            NotFoundException: there is no such dataset that this user may change.
+        """
+        self._lease("dataset", self._uuid("dataset", dataset), None)
 
     def download_dataset(
         self,

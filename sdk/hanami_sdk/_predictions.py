@@ -7,7 +7,8 @@ from typing import Any
 
 from hanami_sdk._clusters import ClusterMethods
 from hanami_sdk._datasets import DatasetMethods
-from hanami_sdk._models import ClusterLike, Prediction, Task, build
+from hanami_sdk._models import ClusterLike, Task, build
+from hanami_sdk._results import Prediction
 from hanami_sdk._tables import Numbers, rows_of, table_of
 from hanami_sdk._upload import Progress
 

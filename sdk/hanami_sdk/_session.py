@@ -266,6 +266,9 @@ class Session:
         given = {label: value for label, value in labels.items() if value is not None}
         self.put(f"/{noun}/labels", {"uuid": uuid, **given})
 
+    def _lease(self, noun: str, uuid: str, seconds: float | None) -> None:
+        self.put(f"/{noun}/lease", {"uuid": uuid, "lease": seconds})
+
     def _call(self, method: str, path: str, **content: Any) -> Any:
         return self._with_token(lambda token: self._send(method, path, token, **content))
 

@@ -67,20 +67,21 @@ class Upload:
         sources: Mapping[str, Source],
         path: str = UPLOAD_PATH,
         progress_path: str = PROGRESS_PATH,
+        fields: Mapping[str, object] = NOTHING,
         more: Mapping[str, object] = NOTHING,
     ) -> Upload:
         """Tell the server name and sizes; it reserves the room. In `path`, `{}` stands for the format.
 
-        What is `more` is left out for a server that does not know it.
+        Further `fields` are told as well; what is `more` is left out for a server that does not know it.
         """
         path = path.format(quote(format, safe=""))
         sizes = {f"{part}_data_size": source.size for part, source in sources.items()}
         try:
-            answer = endpoint.post(path, {"name": name, **sizes, **more})
+            answer = endpoint.post(path, {"name": name, **sizes, **fields, **more})
         except BadRequestException as error:
             if not any(knows_not(error, field) for field in more):
                 raise
-            answer = endpoint.post(path, {"name": name, **sizes})
+            answer = endpoint.post(path, {"name": name, **sizes, **fields})
         try:
             files = {part: answer[f"uuid_{part}_file"] for part in sources}
             return cls(endpoint, path, answer["uuid"], files, progress_path)

@@ -176,6 +176,7 @@ DATASETS = {
     "file_missing": "{part}-data with uuid '{uuid}' not found.",
     "format_parts": "A data-set of format '{format}' has the files: {parts}",
     "format_unknown": "Format '{format}' is unknown, known are: {known}",
+    "lease_missing": "There is no lease of '{uuid}' that could be renewed: it stays until it is deleted",
     "rows_out_of_range": "Rows {first} to {last} are out of range, the data-set has {rows} rows",
     "values_too_many": (
         "{rows} rows of {width} values are more than the {limit} values of an answer, ask for {fitting} rows at most"

@@ -6,15 +6,15 @@ from typing import Any
 
 import peewee
 
-from hanami_core.labels import LabelledRecord
+from hanami_core.leases import LeasedRecord
 from hanami_core.queue import Partition, Task
 from hanami_core.storage.blobs import bytes_of
-from hanami_core.storage.database import BaseModel, BlobField, NameField
+from hanami_core.storage.database import ACTIVE, BaseModel, BlobField, NameField
 
 TASK_MODE, DIRECT_MODE = "TASK", "DIRECT"
 
 
-class Cluster(LabelledRecord):
+class Cluster(LeasedRecord):
     """A cluster and its last stored state.
 
     In direct mode, `direct_by` is the user who has switched to it, `direct_since` and `direct_until` are when that was,
@@ -57,6 +57,13 @@ class Cluster(LabelledRecord):
         """Keep a cluster whose state, or whose queue, is still needed by a task that survives it."""
         condition: peewee.Expression = cls.blob.is_null() & cls.uuid.not_in(Partition.select(Partition.key))
         return condition
+
+    @classmethod
+    def count_by_host(cls) -> dict[tuple[str, str], int]:
+        """Return how many clusters there are, by host and mode."""
+        query = cls.select(cls.host, cls.mode, peewee.fn.COUNT(cls.uuid)).where(cls.status == ACTIVE)
+        rows = query.group_by(cls.host, cls.mode).tuples().iterator()
+        return {(host, mode): count for host, mode, count in rows}
 
     @classmethod
     def bytes_held(cls, mine: peewee.Expression) -> int:

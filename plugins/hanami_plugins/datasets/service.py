@@ -54,6 +54,7 @@ __all__ = [
     "get_dataset",
     "list_datasets",
     "open_table",
+    "remove",
     "results",
     "seal_result",
     "set_labels",
@@ -90,6 +91,7 @@ def create_dataset(
     sizes: Mapping[str, int],
     *,
     unique: bool = False,
+    lease: float | None = None,
 ) -> tuple[Dataset, dict[str, Upload]]:
     """Add a dataset that waits for its files.
 
@@ -102,6 +104,7 @@ def create_dataset(
         name: what the actor calls the dataset.
         sizes: bytes of the file of each part.
         unique: refuse a name that a dataset has which the actor may change; of two that ask at once one is refused.
+        lease: seconds after which it goes if it is not used and not renewed, see `hanami_core.leases`; None for ever.
 
     Returns:
         The dataset, and the upload of each part.
@@ -124,7 +127,7 @@ def create_dataset(
         files = {part: uploads.create_upload(runtime, actor, uuid, size, part) for part, size in sizes.items()}
         runtime.admit(Claim.of(actor, Dataset.resource))
         owned = {"name": name, "owner_id": actor.user_id, "project_id": actor.project_id}
-        dataset = Dataset.create(uuid=uuid, format=format_name, **owned)
+        dataset = Dataset.create(uuid=uuid, format=format_name, lease=lease, **owned)
     return dataset, files
 
 
@@ -261,10 +264,15 @@ def delete_dataset(runtime: Runtime, access: Access, uuid: str) -> None:
         if dataset.decoding is not None:
             # Before the dataset is written, because the task, when it ends, takes its queue first as well.
             runtime.queue.abort(decode.partition_of(dataset), [dataset.decoding])
-        if not dataset.mark_deleted():
-            raise NotFound(MISSING, uuid=uuid)
-        uploads.discard(runtime, dataset.uuid)
-        runtime.blobs.release(dataset.blob)
+        remove(runtime, dataset)
+
+
+def remove(runtime: Runtime, dataset: Dataset) -> None:
+    """Delete a dataset, in the caller's transaction, or raise NotFound."""
+    if not dataset.mark_deleted():
+        raise NotFound(MISSING, uuid=dataset.uuid)
+    uploads.discard(runtime, dataset.uuid)
+    runtime.blobs.release(dataset.blob)
 
 
 class UploadProgress(NamedTuple):
