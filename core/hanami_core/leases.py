@@ -30,19 +30,19 @@ class LeasedRecord(LabelledRecord):
     `lease` is how many seconds it stays unused, None for ever; `lease_used` is how many of them have passed.
     """
 
-    lease = peewee.DoubleField(null=True)
+    lease = peewee.IntegerField(null=True)
     lease_used = peewee.DoubleField(default=0.0)
 
     @property
-    def lease_left(self) -> float | None:
+    def lease_left(self) -> int | None:
         """Seconds until the thing goes, if nobody uses or renews it; None if it stays."""
-        return None if self.lease is None else max(0.0, float(self.lease - self.lease_used))
+        return None if self.lease is None else max(0, int(self.lease - self.lease_used))
 
 
 R = TypeVar("R", bound=LeasedRecord)
 
 
-def renew(access: Access, model: type[R], uuid: str, missing: str, lease: float | None) -> R:
+def renew(access: Access, model: type[R], uuid: str, missing: str, lease: int | None) -> R:
     """Let the lease of a thing begin anew, or end it for good; return the thing.
 
     Args:

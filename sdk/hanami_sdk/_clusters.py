@@ -26,7 +26,7 @@ from hanami_sdk.hanami_exceptions import ConflictException, NotFoundException
 class ClusterMethods(TaskMethods):
     """Create, list, delete, save, restore and move clusters, and talk to them directly."""
 
-    def create_cluster(self, name: str, template: str = "", *, lease: float | None = None) -> Cluster:
+    def create_cluster(self, name: str, template: str = "", *, lease: int | None = None) -> Cluster:
         """Create a network.
 
         Args:
@@ -142,7 +142,7 @@ class ClusterMethods(TaskMethods):
         """
         self.put("/cluster/visibility", {"uuid": self._uuid("cluster", cluster), "visibility": visibility})
 
-    def lease_cluster(self, cluster: ClusterLike, seconds: float) -> None:
+    def lease_cluster(self, cluster: ClusterLike, seconds: int) -> None:
         """Let the lease of a cluster begin anew: it goes when it was not used and not renewed for so many seconds.
 
         Args:

@@ -47,7 +47,7 @@ class DatasetMethods(Session):
         labels: Part,
         progress: Progress | None = None,
         *,
-        lease: float | None = None,
+        lease: int | None = None,
     ) -> Dataset:
         """Upload images and labels in the format of MNIST.
 
@@ -72,7 +72,7 @@ class DatasetMethods(Session):
         return self._upload(name, "mnist", {"input": images, "label": labels}, progress, lease, idx=True)
 
     def upload_csv(
-        self, name: str, path: Part, progress: Progress | None = None, *, lease: float | None = None
+        self, name: str, path: Part, progress: Progress | None = None, *, lease: int | None = None
     ) -> Dataset:
         """Upload a CSV file whose first line names the columns.
 
@@ -97,7 +97,7 @@ class DatasetMethods(Session):
         parts: Mapping[str, Part],
         progress: Progress | None = None,
         *,
-        lease: float | None = None,
+        lease: int | None = None,
     ) -> Dataset:
         """Upload a dataset of any format that the server has.
 
@@ -122,7 +122,7 @@ class DatasetMethods(Session):
         format: str,
         parts: Mapping[str, Part],
         progress: Progress | None,
-        lease: float | None = None,
+        lease: int | None = None,
         idx: bool = False,
         **more: object,
     ) -> Dataset:
@@ -270,7 +270,7 @@ class DatasetMethods(Session):
         """
         self.put("/dataset/visibility", {"uuid": self._uuid("dataset", dataset), "visibility": visibility})
 
-    def lease_dataset(self, dataset: DatasetLike, seconds: float) -> None:
+    def lease_dataset(self, dataset: DatasetLike, seconds: int) -> None:
         """Let the lease of a dataset begin anew: it goes when it was not used and not renewed for so many seconds.
 
         Args:

@@ -26,21 +26,18 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-SECONDS = 6 * 3600.0
+SECONDS = 6 * 3600
 """How long things stay that nobody renews: a machine that sleeps for a while still finds them."""
-RENEWALS = 12
+RENEWALS = 36
 """How often a lease is renewed in that time."""
 
 _known: weakref.WeakKeyDictionary[Client, Leases] = weakref.WeakKeyDictionary()
-_lock = threading.Lock()
 
 
 def leases_of(client: Client) -> Leases:
     """Return what renews the leases of a client's things."""
-    with _lock:
-        if client not in _known:
-            _known[client] = Leases(client)
-        return _known[client]
+    found = _known.get(client)
+    return _known.setdefault(client, Leases(client)) if found is None else found
 
 
 class Leases:
@@ -53,7 +50,7 @@ class Leases:
         separate(self)
 
     def _start(self) -> None:
-        self._clusters: set[str] = set()
+        self._clusters: dict[str, bool] = {}  # whether the lease is still renewed
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
@@ -84,7 +81,7 @@ class Leases:
             client.delete_cluster(made)
             return make()
         with self._changed:
-            self._clusters.add(made.uuid)
+            self._clusters[made.uuid] = True
             if self._thread is None:
                 self._thread = threading.Thread(target=self._renew_all, name="hanami-leases", daemon=True)
                 self._thread.start()
@@ -92,35 +89,34 @@ class Leases:
 
     def keep(self, cluster: str) -> None:
         """Let a cluster stay for good."""
-        self.let_go(cluster)
         client = self._client()
-        if client is not None and self._offered:
+        if self._let_go(cluster) and client is not None:
             client.keep_cluster(cluster)
 
     def delete(self, cluster: str) -> None:
         """Delete a cluster, unless somebody has decided meanwhile that it stays."""
-        with self._changed:
-            leased = cluster in self._clusters
-        self.let_go(cluster)
-        client = self._client()
+        client, leased = self._client(), self._let_go(cluster)
         if client is not None and not (leased and is_kept(client, "cluster", cluster)):
             client.delete_cluster(cluster)
 
-    def let_go(self, cluster: str) -> None:
-        """Renew the lease of a cluster no more."""
+    def _let_go(self, cluster: str) -> bool:
+        """Know nothing of a cluster any more, and tell whether it was made with a lease."""
         with self._changed:
-            self._clusters.discard(cluster)
+            leased = self._clusters.pop(cluster, None) is not None
             self._changed.notify()
+        return leased
+
+    def _renewed(self) -> list[str]:
+        return [cluster for cluster, goes_on in self._clusters.items() if goes_on]
 
     def _renew_all(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: not self._clusters, SECONDS / RENEWALS)
-                client = self._client()
-                if client is None or not self._clusters:
+                self._changed.wait_for(lambda: not self._renewed(), SECONDS / RENEWALS)
+                client, clusters = self._client(), self._renewed()
+                if client is None or not clusters:
                     self._thread = None
                     return
-                clusters = list(self._clusters)
             for cluster in clusters:
                 self._renew(client, cluster)
             del client  # or it would never go
@@ -129,11 +125,13 @@ class Leases:
         try:
             client.lease_cluster(cluster, SECONDS)
         except (NotFoundException, ConflictException):  # it is gone, or somebody has decided that it stays
-            self.let_go(cluster)
+            with self._changed:
+                if cluster in self._clusters:
+                    self._clusters[cluster] = False
         except HanamiException:
-            pass  # the next one will do
+            pass  # there are further ones before the lease is over
 
 
 def is_kept(client: Client, noun: str, uuid: str) -> bool:
     """Tell whether somebody has decided that a thing stays which had a lease, as far as the server knows leases."""
-    return client._get_in_detail(f"/{noun}", uuid=uuid).get("lease", 0.0) is None
+    return client._get_in_detail(f"/{noun}", uuid=uuid).get("lease", 0) is None

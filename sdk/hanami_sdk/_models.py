@@ -59,8 +59,8 @@ class Dataset(Shown):
     columns: Mapping[str, range] = field(default_factory=dict, hash=False)
     about: str = ""
     tags: tuple[str, ...] = ()
-    lease: float | None = None
-    lease_left: float | None = None
+    lease: int | None = None
+    lease_left: int | None = None
 
     def __getitem__(self, column: str) -> Column:
         """Name a column.
@@ -166,8 +166,8 @@ class Cluster(Shown):
     trainings: tuple[Training, ...] = ()
     about: str = ""
     tags: tuple[str, ...] = ()
-    lease: float | None = None
-    lease_left: float | None = None
+    lease: int | None = None
+    lease_left: int | None = None
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Cluster:

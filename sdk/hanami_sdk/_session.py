@@ -266,7 +266,7 @@ class Session:
         given = {label: value for label, value in labels.items() if value is not None}
         self.put(f"/{noun}/labels", {"uuid": uuid, **given})
 
-    def _lease(self, noun: str, uuid: str, seconds: float | None) -> None:
+    def _lease(self, noun: str, uuid: str, seconds: int | None) -> None:
         self.put(f"/{noun}/lease", {"uuid": uuid, "lease": seconds})
 
     def _call(self, method: str, path: str, **content: Any) -> Any:

@@ -37,7 +37,7 @@ def create_cluster(
     template: str,
     verify_connection: bool = True,
     *,
-    lease: float | None = None,
+    lease: int | None = None,
 ) -> bytes:
     """Create a network.
 
@@ -257,7 +257,7 @@ def set_labels(
 
 
 def set_lease(
-    token: str, address: str, cluster_uuid: str, seconds: float | None, verify_connection: bool = True
+    token: str, address: str, cluster_uuid: str, seconds: int | None, verify_connection: bool = True
 ) -> bytes:
     """Let the lease of a cluster begin anew, or end it for good.
 

@@ -381,7 +381,7 @@ def set_labels(
 
 
 def set_lease(
-    token: str, address: str, dataset_uuid: str, seconds: float | None, verify_connection: bool = True
+    token: str, address: str, dataset_uuid: str, seconds: int | None, verify_connection: bool = True
 ) -> bytes:
     """Let the lease of a dataset begin anew, or end it for good.
 

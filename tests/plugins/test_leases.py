@@ -20,7 +20,7 @@ from tests.plugins.test_quotas import give_table
 from tests.plugins.test_retention import task
 from tests.whole import Whole
 
-LEASE = 100.0
+LEASE = 100
 PAUSE = 30.0
 NEVER = {"clusters__leases": 1e6, "datasets__leases": 1e6}
 """Nobody looks but the tests."""
@@ -172,7 +172,7 @@ def test_only_what_the_server_has_watched_counts(server: Server, whole: Whole, n
     assert told(whole, noun, uuid) == (LEASE, LEASE)
 
 
-@pytest.mark.parametrize("lease", [0, 0.5, -1, 31_536_001, True, "100"])
+@pytest.mark.parametrize("lease", [0, 0.5, 60.0, -1, 31_536_001, True, "100"])
 def test_what_is_no_lease_is_refused(whole: Whole, noun: str, lease: Any) -> None:
     uuid = MAKERS[noun](whole, lease=LEASE)
     refused = renew(whole, noun, uuid, lease)

@@ -106,7 +106,7 @@ def run(argv: list[str]) -> int:
 def _create(connection: Connection, arguments: Arguments) -> View:
     path = arguments.optional("--template")
     template = "" if path is None else read_text(path)
-    create = partial(cluster.create_cluster, lease=arguments.seconds("--lease"))
+    create = partial(cluster.create_cluster, lease=arguments.whole("--lease"))
     return Record(connection.ask(create, arguments.text("NAME"), template), FIELDS)
 
 
@@ -194,7 +194,7 @@ def _visibility(connection: Connection, arguments: Arguments) -> View:
 
 
 def _lease(connection: Connection, arguments: Arguments) -> View:
-    seconds, uuid = arguments.seconds("SECONDS"), _cluster(connection, arguments)
+    seconds, uuid = arguments.integer("SECONDS"), _cluster(connection, arguments)
     return Record(connection.ask(cluster.set_lease, uuid, seconds), (*FIELDS, *LEASE))
 
 

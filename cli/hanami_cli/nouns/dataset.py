@@ -111,7 +111,7 @@ def run(argv: list[str]) -> int:
 
 
 def _create(connection: Connection, arguments: Arguments) -> View:
-    form, parts, lease = arguments.text("FORMAT"), _parts(arguments), arguments.seconds("--lease")
+    form, parts, lease = arguments.text("FORMAT"), _parts(arguments), arguments.whole("--lease")
     with connection.client() as client, progress(lines=False) as report, _hint(form):
         uuid = _upload(client, form, arguments.text("NAME"), parts, partial(_report, report), lease)
         answer = client.get("/dataset", uuid=uuid)
@@ -140,7 +140,7 @@ def _upload(
     name: str,
     parts: Mapping[str, str],
     report: Callable[[int, int], None],
-    lease: float | None,
+    lease: int | None,
 ) -> str:
     """Return the UUID of the new dataset. The SDK knows of mnist that its files may be compressed."""
     if form == "mnist":
@@ -177,7 +177,7 @@ def _visibility(connection: Connection, arguments: Arguments) -> View:
 
 
 def _lease(connection: Connection, arguments: Arguments) -> View:
-    seconds, uuid = arguments.seconds("SECONDS"), _dataset(connection, arguments)
+    seconds, uuid = arguments.integer("SECONDS"), _dataset(connection, arguments)
     return Record(connection.ask(dataset.set_lease, uuid, seconds), (*LIST_FIELDS, *LEASE))
 
 

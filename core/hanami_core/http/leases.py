@@ -17,7 +17,7 @@ from hanami_core.leases import LeasedRecord
 
 __all__ = ["Lease", "LeaseAnswer", "LeasedAnswer", "LeasedLabels", "SetLease", "lease_of", "lease_route"]
 
-Lease = Annotated[float, Meta(ge=1.0, le=31_536_000.0)]
+Lease = Annotated[int, Meta(ge=1, le=31_536_000)]
 """Seconds, up to a year."""
 
 
@@ -31,22 +31,22 @@ class SetLease(msgspec.Struct, forbid_unknown_fields=True):
 class LeasedLabels(Labels, kw_only=True):
     """Labels, the seconds of a lease and how many are left, null for what stays; told to those who ask for details."""
 
-    lease: float | msgspec.UnsetType | None = msgspec.UNSET
-    lease_left: float | msgspec.UnsetType | None = msgspec.UNSET
+    lease: int | msgspec.UnsetType | None = msgspec.UNSET
+    lease_left: int | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class LeasedAnswer(LabelledAnswer, kw_only=True):
     """A row with an owner, and what `LeasedLabels` has."""
 
-    lease: float | msgspec.UnsetType | None = msgspec.UNSET
-    lease_left: float | msgspec.UnsetType | None = msgspec.UNSET
+    lease: int | msgspec.UnsetType | None = msgspec.UNSET
+    lease_left: int | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class LeaseAnswer(OwnedAnswer, kw_only=True):
     """A thing and its lease."""
 
-    lease: float | None
-    lease_left: float | None
+    lease: int | None
+    lease_left: int | None
 
 
 def lease_of(row: LeasedRecord) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def lease_of(row: LeasedRecord) -> dict[str, Any]:
     return {"lease": row.lease, "lease_left": row.lease_left}
 
 
-def lease_route(prefix: str, resource: str, renew: Callable[[Access, str, float | None], LeasedRecord]) -> Route:
+def lease_route(prefix: str, resource: str, renew: Callable[[Access, str, int | None], LeasedRecord]) -> Route:
     """Return the route ``PUT <prefix>/lease``.
 
     Args:

@@ -30,7 +30,7 @@ def schedule(runtime: Runtime) -> Schedule:
     return Schedule("clusters.leases", seconds, Expiry(Cluster, seconds, unused, remove_expired))
 
 
-def renew_lease(access: Access, uuid: str, lease: float | None) -> Cluster:
+def renew_lease(access: Access, uuid: str, lease: int | None) -> Cluster:
     """Let the lease of a cluster begin anew, or end it for good; see `hanami_core.leases.renew`.
 
     Raises:

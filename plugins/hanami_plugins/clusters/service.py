@@ -84,7 +84,7 @@ class Nothing(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def create_cluster(
-    runtime: Runtime, access: Access, name: str, template_text: str = "", *, lease: float | None = None
+    runtime: Runtime, access: Access, name: str, template_text: str = "", *, lease: int | None = None
 ) -> Cluster:
     """Create a cluster from the text of a template; without one it waits for its first training or a checkpoint.
 

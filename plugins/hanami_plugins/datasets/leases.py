@@ -28,7 +28,7 @@ def schedule(runtime: Runtime) -> Schedule:
     return Schedule("datasets.leases", seconds, Expiry(Dataset, seconds, unused, remove_expired))
 
 
-def renew_lease(access: Access, uuid: str, lease: float | None) -> Dataset:
+def renew_lease(access: Access, uuid: str, lease: int | None) -> Dataset:
     """Let the lease of a dataset begin anew, or end it for good; see `hanami_core.leases.renew`.
 
     Raises:

@@ -91,7 +91,7 @@ def create_dataset(
     sizes: Mapping[str, int],
     *,
     unique: bool = False,
-    lease: float | None = None,
+    lease: int | None = None,
 ) -> tuple[Dataset, dict[str, Upload]]:
     """Add a dataset that waits for its files.
 

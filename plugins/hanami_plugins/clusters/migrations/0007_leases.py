@@ -2,7 +2,7 @@
 
 import peewee
 
-ADDED = {"lease": peewee.DoubleField(null=True), "lease_used": peewee.DoubleField(default=0.0)}
+ADDED = {"lease": peewee.IntegerField(null=True), "lease_used": peewee.DoubleField(default=0.0)}
 
 
 def up(migrator, db):
