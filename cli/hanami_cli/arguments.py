@@ -76,6 +76,10 @@ class Arguments:
         except ValueError:
             raise UsageError(f'invalid argument "{self.text(name)}" for "{name}": not a whole number') from None
 
+    def whole(self, name: str) -> int | None:
+        """Return a whole number, or None if the option was not given; errors as for `integer`."""
+        return None if self.optional(name) is None else self.integer(name)
+
     def number(self, name: str) -> float | None:
         """Return a number, or None if the option was not given.
 

@@ -18,7 +18,6 @@ def lessons(answer: Mapping[str, Any]) -> Verbatim:
 def _lesson(training: Mapping[str, Any]) -> str:
     names = ", ".join(dict.fromkeys(one["name"] for one in training["datasets"]))
     state = "" if training["state"] == "finished" else f" {training['state']}"
-    text = (
-        f"{training['number']}. {training['name']}{state}: {training['rows']} rows of {names}, {training['ended_at']}"
-    )
-    return one_line(text)
+    where = " (imported)" if training.get("imported") else ""
+    learned = f"{training['rows']} rows of {names}, {training['ended_at']}"
+    return one_line(f"{training['number']}. {training['name']}{state}{where}: {learned}")

@@ -5,7 +5,6 @@ Owns the search in the lists of the server. Must not know commands.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
@@ -14,10 +13,10 @@ from hanami_cli.errors import CliError
 from hanami_cli.text import one_line
 from hanami_cli.views import Listing
 from hanami_sdk import checkpoint, cluster, dataset
+from hanami_sdk.hanami_exceptions import HanamiException
+from hanami_sdk.names import is_uuid, only_one
 
 __all__ = ["uuid_of"]
-
-UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 COLUMNS = ("uuid", "name")
 LISTS: Mapping[str, Callable[..., bytes]] = MappingProxyType(
@@ -40,14 +39,12 @@ def uuid_of(connection: Connection, noun: str, given: str) -> str:
     Raises:
         CliError: nothing that the user sees has this name, or several things have; or as `Connection.ask`.
     """
-    if UUID.fullmatch(given):
+    if is_uuid(given):
         return given
     known = Listing.from_answer(connection.ask(LISTS[noun]), COLUMNS)
     if missing := [column for column in COLUMNS if column not in known.columns]:
         raise CliError(f"unexpected answer of the server: no column '{missing[0]}'")
-    found = [str(uuid) for uuid, name in known.rows if name == given]
-    if not found:
-        raise CliError(f"there is no {noun} '{one_line(given)}'")
-    if len(found) > 1:
-        raise CliError(one_line(f"{len(found)} {noun}s are named '{given}', use the UUID: {', '.join(found)}"))
-    return found[0]
+    try:
+        return only_one(noun, given, (dict(zip(COLUMNS, row, strict=True)) for row in known.rows))
+    except HanamiException as error:
+        raise CliError(one_line(str(error))) from error

@@ -31,17 +31,16 @@ from hanami_sdk._models import (
     Checkpoint,
     Cluster,
     Column,
-    Comparison,
     Dataset,
     Host,
     Membership,
-    Prediction,
     Project,
     Quota,
     Task,
     Training,
     User,
 )
+from hanami_sdk._results import Comparison, Prediction
 from hanami_sdk._tables import Scale, csv_table
 from hanami_sdk.hanami_exceptions import (
     BadRequestException,

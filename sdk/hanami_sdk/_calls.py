@@ -75,7 +75,7 @@ def get_in_detail(token: str, address: str, path: str, verify: bool, details: bo
     try:
         return get(token, address, path, verify, **query, **({"details": "true"} if details else {}))
     except BadRequestException as error:
-        if not details or not _http.knows_no_details(error):
+        if not details or not _http.knows_not(error, "details"):
             raise
         return get(token, address, path, verify, **query)
 

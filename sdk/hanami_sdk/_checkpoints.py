@@ -7,7 +7,7 @@ import os
 from hanami_sdk import _checkpoint_file
 from hanami_sdk._download import Download, Kept
 from hanami_sdk._endpoint import Endpoint
-from hanami_sdk._models import Checkpoint, CheckpointLike, uuid_of
+from hanami_sdk._models import Checkpoint, CheckpointLike
 from hanami_sdk._session import Session
 from hanami_sdk._sources import open_sources
 from hanami_sdk._upload import Progress, Upload, given_up_on
@@ -52,7 +52,7 @@ class CheckpointMethods(Session):
         `.part` behind its name, and the next call goes on with what a former one has left there.
 
         Args:
-            checkpoint: checkpoint or UUID.
+            checkpoint: checkpoint, UUID or name.
             path: path of the file; a file that is there is replaced.
             progress: called with the bytes done and the bytes of all.
 
@@ -61,7 +61,7 @@ class CheckpointMethods(Session):
             ConnectionFailedException: there was no connection for too long.
             OSError: the file can not be written.
         """
-        download(self, uuid_of(checkpoint), path, progress)
+        download(self, self._uuid("checkpoint", checkpoint), path, progress)
 
     def upload_checkpoint(
         self, path: str | os.PathLike[str], name: str, progress: Progress | None = None
@@ -91,7 +91,7 @@ class CheckpointMethods(Session):
         """Write the network of a checkpoint to a file that other programs run.
 
         Args:
-            checkpoint: checkpoint or UUID.
+            checkpoint: checkpoint, UUID or name.
             format: `onnx` (a model for ONNX runtimes), `numpy` (a zip file with a module of Python that needs NumPy
                 only), or another that the server has a plugin for.
             path: path of the file; a file that is there is replaced.
@@ -103,4 +103,4 @@ class CheckpointMethods(Session):
             ConnectionFailedException: there was no connection for too long.
             OSError: the file can not be written.
         """
-        export(self, uuid_of(checkpoint), format, path, progress)
+        export(self, self._uuid("checkpoint", checkpoint), format, path, progress)

@@ -12,7 +12,8 @@ class Client(PredictionMethods, CheckpointMethods, AccountMethods, MachineMethod
     """A server and a user.
 
     It logs in with the first call and renews its token before it expires, or when the server refuses it. It may be used
-    from several threads. Methods take objects such as `Cluster`, or their UUIDs.
+    from several threads. Methods take objects such as `Cluster`, or their UUIDs. Datasets, clusters and checkpoints may
+    also be given by their names, as long as only one that the user sees has it: a name costs one more question.
 
     Args:
         address: `http://HOST:PORT` or `https://HOST:PORT`.
@@ -29,7 +30,8 @@ class Client(PredictionMethods, CheckpointMethods, AccountMethods, MachineMethod
         ValueError: the address is no http address, or a number of seconds is too small.
 
     All methods raise a `HanamiException`: `ConnectionFailedException` if there is no answer, `UnauthorizedException` if
-    user and passphrase are wrong or the user may not do it, and those that they name.
+    user and passphrase are wrong or the user may not do it, and those that they name. A name that nothing has is a
+    `NotFoundException` that tells those that there are, one that several have a `ConflictException` with their UUIDs.
 
     Example::
 

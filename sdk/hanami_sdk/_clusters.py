@@ -18,7 +18,6 @@ from hanami_sdk._models import (
     HostLike,
     Task,
     build,
-    uuid_of,
 )
 from hanami_sdk._tasks import TaskMethods
 from hanami_sdk.hanami_exceptions import ConflictException, NotFoundException
@@ -27,20 +26,22 @@ from hanami_sdk.hanami_exceptions import ConflictException, NotFoundException
 class ClusterMethods(TaskMethods):
     """Create, list, delete, save, restore and move clusters, and talk to them directly."""
 
-    def create_cluster(self, name: str, template: str = "") -> Cluster:
+    def create_cluster(self, name: str, template: str = "", *, lease: int | None = None) -> Cluster:
         """Create a network.
 
         Args:
             name: name, such as `my run #1`, at most 254 bytes; taken names are refused.
             template: text of the cluster template. Without one, the first training makes a network with the names of
                 its inputs and outputs.
+            lease: seconds after which it goes if no task or direct mode uses it and nobody renews the lease
+                (`lease_cluster`); None lets it stay.
 
         Raises:
             BadRequestException: the template is wrong; the text tells where.
             ConflictException: the name is taken.
         """
         encoded = base64.b64encode(template.encode()).decode()
-        return build(Cluster, self.post("/cluster", {"name": name, "template": encoded}))
+        return build(Cluster, self.post("/cluster", {"name": name, "template": encoded, **_given(lease=lease)}))
 
     def clusters(self, tag: str = "") -> list[Cluster]:
         """Return all clusters that the user sees, without their sizes.
@@ -54,13 +55,14 @@ class ClusterMethods(TaskMethods):
         """Return a cluster with its size, its template and what it was trained with.
 
         Args:
-            cluster: UUID, or an entry of `clusters`.
+            cluster: UUID or name, or an entry of `clusters`.
             before: number of a training; its `trainings` are the last hundred before that.
 
         Raises:
             NotFoundException: there is no such cluster for this user.
         """
-        return Cluster.from_json(self._get_in_detail("/cluster", uuid=uuid_of(cluster), **_given(before=before)))
+        uuid = self._uuid("cluster", cluster)
+        return Cluster.from_json(self._get_in_detail("/cluster", uuid=uuid, **_given(before=before)))
 
     def delete_cluster(self, cluster: ClusterLike) -> None:
         """Delete a cluster and its tasks; checkpoints stay.
@@ -68,7 +70,7 @@ class ClusterMethods(TaskMethods):
         Raises:
             NotFoundException: there is no such cluster for this user.
         """
-        self.delete("/cluster", uuid=uuid_of(cluster))
+        self.delete("/cluster", uuid=self._uuid("cluster", cluster))
 
     def get_or_create_cluster(self, name: str, template: str = "") -> Cluster:
         """Return the cluster with a name, which is created if there is none; a cluster that is there stays as it is.
@@ -97,7 +99,7 @@ class ClusterMethods(TaskMethods):
             NotFoundException: no cluster that the user sees has it.
             ConflictException: several have it; the text lists their UUIDs.
         """
-        return self.cluster(self._found("cluster", name, self.clusters()))
+        return self.cluster(self._named("cluster", name))
 
     def label_cluster(
         self,
@@ -110,7 +112,7 @@ class ClusterMethods(TaskMethods):
         """Change the name of a cluster, what it is about, or all of its tags; what is None stays as it is.
 
         Args:
-            cluster: cluster or UUID.
+            cluster: cluster, UUID or name.
             name: new name.
             about: text of up to 4096 bytes.
             tags: up to 32 tags of up to 64 bytes, which are like names.
@@ -123,27 +125,52 @@ class ClusterMethods(TaskMethods):
             ConflictException: the name is taken.
             NotFoundException: there is no such cluster that this user may change.
         """
-        self._label("cluster", uuid_of(cluster), name, about, tags)
-        return self.cluster(cluster)
+        uuid = self._uuid("cluster", cluster)
+        self._label("cluster", uuid, name, about, tags)
+        return self.cluster(uuid)
 
     def set_cluster_visibility(self, cluster: ClusterLike, visibility: str) -> None:
         """Say who may see and ask a cluster besides its owner.
 
         Args:
-            cluster: cluster or UUID.
+            cluster: cluster, UUID or name.
             visibility: `private` (nobody but admins), `shared` (all in its project) or `public` (everybody).
 
         Raises:
             BadRequestException: the visibility is another word.
             NotFoundException: there is no such cluster that this user may change.
         """
-        self.put("/cluster/visibility", {"uuid": uuid_of(cluster), "visibility": visibility})
+        self.put("/cluster/visibility", {"uuid": self._uuid("cluster", cluster), "visibility": visibility})
+
+    def lease_cluster(self, cluster: ClusterLike, seconds: int) -> None:
+        """Let the lease of a cluster begin anew: it goes when it was not used and not renewed for so many seconds.
+
+        Args:
+            cluster: cluster, UUID or name.
+            seconds: 1 to 31536000, a year.
+
+        Raises:
+            ConflictException: it has no lease, so it stays.
+            NotFoundException: there is no such cluster that this user may change.
+        """
+        self._lease("cluster", self._uuid("cluster", cluster), seconds)
+
+    def keep_cluster(self, cluster: ClusterLike) -> None:
+        """End the lease of a cluster for good: it stays until it is deleted.
+
+        Args:
+            cluster: cluster, UUID or name.
+
+        Raises:
+            NotFoundException: there is no such cluster that this user may change.
+        """
+        self._lease("cluster", self._uuid("cluster", cluster), None)
 
     def save(self, cluster: ClusterLike, name: str, *, timeout: float | None = None) -> Checkpoint:
         """Save the state of a cluster, after the tasks that are queued before.
 
         Args:
-            cluster: cluster or UUID.
+            cluster: cluster, UUID or name.
             name: name of the checkpoint.
             timeout: seconds to wait for it; None waits without end.
 
@@ -154,16 +181,17 @@ class ClusterMethods(TaskMethods):
             TaskFailedException: the state could not be stored.
             WaitTimeoutException: the time is over.
         """
-        uuid = item(self.post("/cluster/save", {"name": name, "cluster_uuid": uuid_of(cluster)}), "uuid")
-        self.wait(Task(uuid, uuid_of(cluster), "queued"), timeout=timeout)
+        cluster_uuid = self._uuid("cluster", cluster)
+        uuid = item(self.post("/cluster/save", {"name": name, "cluster_uuid": cluster_uuid}), "uuid")
+        self.wait(Task(uuid, cluster_uuid, "queued"), timeout=timeout)
         return self.checkpoint(uuid)
 
     def restore(self, cluster: ClusterLike, checkpoint: CheckpointLike, *, timeout: float | None = None) -> Task:
         """Reset a cluster to the state of a checkpoint, after the tasks that are queued before.
 
         Args:
-            cluster: cluster or UUID.
-            checkpoint: checkpoint or UUID.
+            cluster: cluster, UUID or name.
+            checkpoint: checkpoint, UUID or name.
             timeout: seconds to wait for it; None waits without end.
 
         Returns:
@@ -174,9 +202,10 @@ class ClusterMethods(TaskMethods):
             TaskFailedException: the checkpoint does not fit or is damaged.
             WaitTimeoutException: the time is over.
         """
-        body = {"cluster_uuid": uuid_of(cluster), "checkpoint_uuid": uuid_of(checkpoint)}
+        cluster_uuid = self._uuid("cluster", cluster)
+        body = {"cluster_uuid": cluster_uuid, "checkpoint_uuid": self._uuid("checkpoint", checkpoint)}
         uuid = item(self.post("/cluster/load", body), "uuid")
-        return self.wait(Task(uuid, uuid_of(cluster), "queued"), timeout=timeout)
+        return self.wait(Task(uuid, cluster_uuid, "queued"), timeout=timeout)
 
     def checkpoints(self, tag: str = "") -> list[Checkpoint]:
         """Return all checkpoints that the user sees.
@@ -190,13 +219,13 @@ class ClusterMethods(TaskMethods):
         """Return a checkpoint with its size, where it comes from and what it was trained with.
 
         Args:
-            checkpoint: UUID, or an entry of `checkpoints`.
+            checkpoint: UUID or name, or an entry of `checkpoints`.
             before: number of a training; its `trainings` are the last hundred before that.
 
         Raises:
             NotFoundException: there is no such checkpoint for this user.
         """
-        answer = self._get_in_detail("/checkpoint", uuid=uuid_of(checkpoint), **_given(before=before))
+        answer = self._get_in_detail("/checkpoint", uuid=self._uuid("checkpoint", checkpoint), **_given(before=before))
         return Checkpoint.from_json(answer)
 
     def delete_checkpoint(self, checkpoint: CheckpointLike) -> None:
@@ -205,7 +234,7 @@ class ClusterMethods(TaskMethods):
         Raises:
             NotFoundException: there is no such checkpoint for this user.
         """
-        self.delete("/checkpoint", uuid=uuid_of(checkpoint))
+        self.delete("/checkpoint", uuid=self._uuid("checkpoint", checkpoint))
 
     def find_checkpoint(self, name: str) -> Checkpoint:
         """Return the checkpoint with a name.
@@ -214,7 +243,7 @@ class ClusterMethods(TaskMethods):
             NotFoundException: no checkpoint that the user sees has it.
             ConflictException: several have it; the text lists their UUIDs.
         """
-        return self.checkpoint(self._found("checkpoint", name, self.checkpoints()))
+        return self.checkpoint(self._named("checkpoint", name))
 
     def label_checkpoint(
         self,
@@ -227,7 +256,7 @@ class ClusterMethods(TaskMethods):
         """Change the name of a checkpoint, what it is about, or all of its tags; what is None stays as it is.
 
         Args:
-            checkpoint: checkpoint or UUID.
+            checkpoint: checkpoint, UUID or name.
             name: new name.
             about: text of up to 4096 bytes.
             tags: up to 32 tags of up to 64 bytes, which are like names.
@@ -239,21 +268,22 @@ class ClusterMethods(TaskMethods):
             BadRequestException: nothing is to be changed, or a value breaks a rule.
             NotFoundException: there is no such checkpoint that this user may change.
         """
-        self._label("checkpoint", uuid_of(checkpoint), name, about, tags)
-        return self.checkpoint(checkpoint)
+        uuid = self._uuid("checkpoint", checkpoint)
+        self._label("checkpoint", uuid, name, about, tags)
+        return self.checkpoint(uuid)
 
     def set_checkpoint_visibility(self, checkpoint: CheckpointLike, visibility: str) -> None:
         """Say who may load a checkpoint besides its owner.
 
         Args:
-            checkpoint: checkpoint or UUID.
+            checkpoint: checkpoint, UUID or name.
             visibility: `private` (nobody but admins), `shared` (all in its project) or `public` (everybody).
 
         Raises:
             BadRequestException: the visibility is another word.
             NotFoundException: there is no such checkpoint that this user may change.
         """
-        self.put("/checkpoint/visibility", {"uuid": uuid_of(checkpoint), "visibility": visibility})
+        self.put("/checkpoint/visibility", {"uuid": self._uuid("checkpoint", checkpoint), "visibility": visibility})
 
     def hosts(self) -> list[Host]:
         """Return the CPUs and GPUs of the server."""
@@ -263,14 +293,17 @@ class ClusterMethods(TaskMethods):
         """Move a cluster to another host.
 
         Args:
-            cluster: cluster or UUID.
+            cluster: cluster, UUID or name.
             host: host of `hosts`, or its UUID.
 
         Raises:
             NotFoundException: cluster or host does not exist.
             ConflictException: the host cannot run the rules of this cluster.
         """
-        body = {"cluster_uuid": uuid_of(cluster), "host_uuid": uuid_of(host)}
+        body = {
+            "cluster_uuid": self._uuid("cluster", cluster),
+            "host_uuid": host.uuid if isinstance(host, Host) else host,
+        }
         return build(Cluster, self.put("/cluster/switch_host", body))
 
     def set_mode(self, cluster: ClusterLike, mode: str, *, shared: bool = False) -> None:
@@ -279,7 +312,7 @@ class ClusterMethods(TaskMethods):
         Direct mode ends by itself some time after the last client has left.
 
         Args:
-            cluster: cluster or UUID.
+            cluster: cluster, UUID or name.
             mode: `TASK` or `DIRECT`.
             shared: others may talk to the cluster as well: it may be in direct mode already, and stays so as long as a
                 client is connected. Otherwise `TASK` ends the work of all.
@@ -288,7 +321,7 @@ class ClusterMethods(TaskMethods):
             ConflictException: tasks are queued or running, or it is in direct mode; the text tells who holds it, since
                 when, and what can be done.
         """
-        set_mode(self, uuid_of(cluster), mode, shared)
+        set_mode(self, self._uuid("cluster", cluster), mode, shared)
 
     @contextmanager
     def direct(self, cluster: ClusterLike) -> Iterator[DirectIO]:
@@ -303,13 +336,13 @@ class ClusterMethods(TaskMethods):
                 answer = live.request({"picture_hex": pixels})
 
         Args:
-            cluster: cluster or UUID.
+            cluster: cluster, UUID or name.
 
         Raises:
             ConflictException: tasks are queued or running; the text names the first one.
             ConnectionFailedException: no websocket could be opened.
         """
-        uuid = uuid_of(cluster)
+        uuid = self._uuid("cluster", cluster)
         socket = open_direct(self, uuid, shared=True)
         try:
             yield DirectIO(socket)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hanami_sdk._download import Download
 from hanami_sdk._endpoint import Endpoint
 from hanami_sdk._html import ShownList
 from hanami_sdk._http import item, rows
-from hanami_sdk._models import Comparison, Dataset, DatasetLike, ResultLike, build, uuid_of
+from hanami_sdk._models import Dataset, DatasetLike, ResultLike, build
+from hanami_sdk._results import Comparison
 from hanami_sdk._session import Session
 from hanami_sdk._sources import open_sources
-from hanami_sdk._upload import Progress, Upload, given_up_on
-from hanami_sdk.hanami_exceptions import BadRequestException
+from hanami_sdk._upload import PROGRESS_PATH, READY, Progress, Upload, given_up_on, state_of
+from hanami_sdk._waiting import wait_until
+from hanami_sdk.hanami_exceptions import BadRequestException, ConflictException, NotFoundException
 
 if TYPE_CHECKING:
     from hanami_sdk._sources import Part
@@ -37,7 +40,15 @@ def compared(uuid: str, reference_uuid: str, equal_rows: bool, **more: str) -> d
 class DatasetMethods(Session):
     """Upload, list, read, compare and delete datasets."""
 
-    def upload_mnist(self, name: str, images: Part, labels: Part, progress: Progress | None = None) -> Dataset:
+    def upload_mnist(
+        self,
+        name: str,
+        images: Part,
+        labels: Part,
+        progress: Progress | None = None,
+        *,
+        lease: int | None = None,
+    ) -> Dataset:
         """Upload images and labels in the format of MNIST.
 
         Args:
@@ -46,6 +57,8 @@ class DatasetMethods(Session):
                 shape (rows, height, width).
             labels: the same for the labels, an array has shape (rows,).
             progress: called with the bytes done and the bytes of all.
+            lease: seconds after which the dataset goes if no task is to read it and nobody renews the lease
+                (`lease_dataset`); None lets it stay.
 
         Returns:
             The dataset, with the columns `picture` and `label`.
@@ -56,15 +69,18 @@ class DatasetMethods(Session):
             ConnectionFailedException: the connection broke off. What was uploaded is deleted again, as on all errors;
                 but once the server has all of it and reads it, nothing is deleted that it does not refuse.
         """
-        return self._upload(name, "mnist", {"input": images, "label": labels}, progress, idx=True)
+        return self._upload(name, "mnist", {"input": images, "label": labels}, progress, lease, idx=True)
 
-    def upload_csv(self, name: str, path: Part, progress: Progress | None = None) -> Dataset:
+    def upload_csv(
+        self, name: str, path: Part, progress: Progress | None = None, *, lease: int | None = None
+    ) -> Dataset:
         """Upload a CSV file whose first line names the columns.
 
         Args:
             name: name of the dataset.
             path: path, bytes, or an open binary file.
             progress: called with the bytes done and the bytes of all.
+            lease: as for `upload_mnist`.
 
         Returns:
             The dataset, with one column for each of the file.
@@ -72,9 +88,17 @@ class DatasetMethods(Session):
         Raises:
             HanamiException: as for `upload_mnist`.
         """
-        return self._upload(name, "csv", {"input": path}, progress)
+        return self._upload(name, "csv", {"input": path}, progress, lease)
 
-    def upload(self, name: str, format: str, parts: Mapping[str, Part], progress: Progress | None = None) -> Dataset:
+    def upload(
+        self,
+        name: str,
+        format: str,
+        parts: Mapping[str, Part],
+        progress: Progress | None = None,
+        *,
+        lease: int | None = None,
+    ) -> Dataset:
         """Upload a dataset of any format that the server has.
 
         Args:
@@ -82,6 +106,7 @@ class DatasetMethods(Session):
             format: name of the format, such as `parquet`.
             parts: path, bytes, or open binary file by the name of the part, mostly `{"input": path}`.
             progress: called with the bytes done and the bytes of all.
+            lease: as for `upload_mnist`.
 
         Returns:
             The dataset.
@@ -89,19 +114,85 @@ class DatasetMethods(Session):
         Raises:
             HanamiException: as for `upload_mnist`.
         """
-        return self._upload(name, format, parts, progress)
+        return self._upload(name, format, parts, progress, lease)
 
     def _upload(
-        self, name: str, format: str, parts: Mapping[str, Part], progress: Progress | None, idx: bool = False
+        self,
+        name: str,
+        format: str,
+        parts: Mapping[str, Part],
+        progress: Progress | None,
+        lease: int | None = None,
+        idx: bool = False,
+        **more: object,
     ) -> Dataset:
+        fields = {} if lease is None else {"lease": lease}
         with open_sources(parts, idx=idx) as sources:
-            upload = Upload.announce(self, name, format, sources)
+            upload = Upload.announce(self, name, format, sources, fields=fields, more=more)
             with given_up_on(BaseException, lambda: self.delete_dataset(upload.uuid)):
                 upload.send(sources, progress)
             # From here on the server has all of it: only files that it refuses are of no use any more.
             with given_up_on(BadRequestException, lambda: self.delete_dataset(upload.uuid)):
                 upload.finish()
         return self.dataset(upload.uuid)
+
+    def get_or_create_dataset(
+        self,
+        name: str,
+        format: str,
+        parts: Mapping[str, Part],
+        progress: Progress | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> Dataset:
+        """Return the dataset with a name, which is uploaded if there is none; a dataset that is there stays as it is.
+
+        Of several that ask at the same time one uploads it, and the others wait for that.
+
+        Example::
+
+            client.get_or_create_dataset("flowers", "csv", {"input": "flowers.csv"})
+
+        Args:
+            name: name.
+            format: name of the format of a new one, as for `upload`.
+            parts: its files, as for `upload` and `upload_mnist`.
+            progress: called with the bytes done and the bytes of all, if it is uploaded.
+            timeout: seconds to wait for the upload of somebody else; None waits without end.
+
+        Raises:
+            BadRequestException: the server refused name, sizes or content.
+            ConflictException: several datasets that the user sees have the name; the text lists their UUIDs.
+            NotFoundException: the dataset was announced by somebody who has never sent its files; delete it.
+            WaitTimeoutException: the time is over; the upload of somebody else goes on.
+            HanamiException: as for `upload_mnist`.
+        """
+        refused: ConflictException | None = None
+        lost = ""
+        while True:
+            try:
+                uuid = self._named("dataset", name)
+            except NotFoundException:
+                if refused is not None:
+                    raise refused from None
+                try:
+                    return self._upload(name, format, parts, progress, idx=format == "mnist", unique=True)
+                except ConflictException as error:  # somebody else has just announced it, or there is no room
+                    refused = error
+                    continue
+            try:
+                wait_until(partial(self._is_ready, uuid), timeout, f"the upload of dataset '{name}'")
+                return self.dataset(uuid)
+            except NotFoundException:  # whoever uploaded it has given up
+                if uuid == lost:
+                    raise
+                lost, refused = uuid, None
+
+    def _is_ready(self, uuid: str) -> bool:
+        answer = self.get(PROGRESS_PATH, uuid=uuid)
+        if "received" not in answer:  # a server of another make
+            return item(answer, "complete") is True
+        return state_of(answer) == READY
 
     def datasets(self, tag: str = "") -> list[Dataset]:
         """Return all datasets that the user sees, without their columns.
@@ -115,12 +206,12 @@ class DatasetMethods(Session):
         """Return a dataset with its columns and sizes.
 
         Args:
-            dataset: UUID, or an entry of `datasets`.
+            dataset: UUID or name, or an entry of `datasets`.
 
         Raises:
             NotFoundException: there is no such dataset for this user.
         """
-        return Dataset.from_json(self._get_in_detail("/dataset", uuid=uuid_of(dataset)))
+        return Dataset.from_json(self._get_in_detail("/dataset", uuid=self._uuid("dataset", dataset)))
 
     def delete_dataset(self, dataset: DatasetLike) -> None:
         """Delete a dataset.
@@ -128,7 +219,7 @@ class DatasetMethods(Session):
         Raises:
             NotFoundException: there is no such dataset for this user.
         """
-        self.delete("/dataset", uuid=uuid_of(dataset))
+        self.delete("/dataset", uuid=self._uuid("dataset", dataset))
 
     def find_dataset(self, name: str) -> Dataset:
         """Return the dataset with a name.
@@ -137,7 +228,7 @@ class DatasetMethods(Session):
             NotFoundException: no dataset that the user sees has it.
             ConflictException: several have it; the text lists their UUIDs.
         """
-        return self.dataset(self._found("dataset", name, self.datasets()))
+        return self.dataset(self._named("dataset", name))
 
     def label_dataset(
         self,
@@ -150,7 +241,7 @@ class DatasetMethods(Session):
         """Change the name of a dataset, what it is about, or all of its tags; what is None stays as it is.
 
         Args:
-            dataset: dataset or UUID.
+            dataset: dataset, UUID or name.
             name: new name.
             about: text of up to 4096 bytes.
             tags: up to 32 tags of up to 64 bytes, which are like names.
@@ -162,21 +253,46 @@ class DatasetMethods(Session):
             BadRequestException: nothing is to be changed, or a value breaks a rule.
             NotFoundException: there is no such dataset that this user may change.
         """
-        self._label("dataset", uuid_of(dataset), name, about, tags)
-        return self.dataset(dataset)
+        uuid = self._uuid("dataset", dataset)
+        self._label("dataset", uuid, name, about, tags)
+        return self.dataset(uuid)
 
     def set_dataset_visibility(self, dataset: DatasetLike, visibility: str) -> None:
         """Say who may read a dataset besides its owner.
 
         Args:
-            dataset: dataset or UUID.
+            dataset: dataset, UUID or name.
             visibility: `private` (nobody but admins), `shared` (all in its project) or `public` (everybody).
 
         Raises:
             BadRequestException: the visibility is another word.
             NotFoundException: there is no such dataset that this user may change.
         """
-        self.put("/dataset/visibility", {"uuid": uuid_of(dataset), "visibility": visibility})
+        self.put("/dataset/visibility", {"uuid": self._uuid("dataset", dataset), "visibility": visibility})
+
+    def lease_dataset(self, dataset: DatasetLike, seconds: int) -> None:
+        """Let the lease of a dataset begin anew: it goes when it was not used and not renewed for so many seconds.
+
+        Args:
+            dataset: dataset, UUID or name.
+            seconds: 1 to 31536000, a year.
+
+        Raises:
+            ConflictException: it has no lease, so it stays.
+            NotFoundException: there is no such dataset that this user may change.
+        """
+        self._lease("dataset", self._uuid("dataset", dataset), seconds)
+
+    def keep_dataset(self, dataset: DatasetLike) -> None:
+        """End the lease of a dataset for good: it stays until it is deleted.
+
+        Args:
+            dataset: dataset, UUID or name.
+
+        Raises:
+            NotFoundException: there is no such dataset that this user may change.
+        """
+        self._lease("dataset", self._uuid("dataset", dataset), None)
 
     def download_dataset(
         self,
@@ -188,7 +304,7 @@ class DatasetMethods(Session):
         """Write the table of a dataset, or the result of a request, to a file.
 
         Args:
-            dataset: dataset, request task that made it, or UUID.
+            dataset: dataset, request task that made it, UUID or name.
             path: path of the file; a file that is there is replaced.
             format: `csv`, `npz` (an array for each column), `npy` (one array of all values), `parquet`, or another
                 that the server has a plugin for.
@@ -200,13 +316,13 @@ class DatasetMethods(Session):
             ConnectionFailedException: there was no connection for too long.
             OSError: the file can not be written.
         """
-        download(self, uuid_of(dataset), path, format, progress)
+        download(self, self._uuid("dataset", dataset), path, format, progress)
 
     def dataset_content(self, dataset: ResultLike, column: str, rows: int = 1, offset: int = 0) -> list[list[float]]:
         """Return values of one column.
 
         Args:
-            dataset: dataset, request task that made it, or UUID.
+            dataset: dataset, request task that made it, UUID or name.
             column: name of the column.
             rows: how many rows, 1 to 10000, and not more than 4 million values.
             offset: first row, counted from 0.
@@ -220,7 +336,7 @@ class DatasetMethods(Session):
         """
         answer = self.get(
             "/dataset/content",
-            uuid=uuid_of(dataset),
+            uuid=self._uuid("dataset", dataset),
             column_name=column,
             row_offset=offset,
             number_of_rows=rows,
@@ -232,7 +348,7 @@ class DatasetMethods(Session):
         """Compare the result of a request task with the labels of an MNIST dataset.
 
         Args:
-            result: request task, its result, or the UUID, which is the same.
+            result: request task, its result, the UUID, which is the same, or the name.
             reference: dataset with the right labels.
             equal_rows: refuse datasets with different numbers of rows; False leaves out the rows that only one has.
 
@@ -243,7 +359,8 @@ class DatasetMethods(Session):
             NotFoundException: one of the two does not exist.
             BadRequestException: the two cannot be compared.
         """
-        answer = self.get("/dataset/check", **compared(uuid_of(result), uuid_of(reference), equal_rows))
+        uuid = self._uuids("dataset")
+        answer = self.get("/dataset/check", **compared(uuid(result), uuid(reference), equal_rows))
         return float(item(answer, "accuracy"))
 
     def compare(
@@ -263,7 +380,7 @@ class DatasetMethods(Session):
             print(found.r2, found.confusion_matrix)
 
         Args:
-            result: request task, its result, or the UUID, which is the same.
+            result: request task, its result, the UUID, which is the same, or the name.
             reference: dataset with the right answers.
             column: column of the result. It may be left out, as may the next one, where only one pair fits: columns of
                 the same width for classes, and for single values those of the same name, or the only ones.
@@ -275,6 +392,7 @@ class DatasetMethods(Session):
             BadRequestException: the two cannot be compared.
         """
         named = {"column_name": column, "reference_column_name": reference_column}
-        query = compared(uuid_of(result), uuid_of(reference), equal_rows, report="true", **named)
+        uuid = self._uuids("dataset")
+        query = compared(uuid(result), uuid(reference), equal_rows, report="true", **named)
         answer = self.get("/dataset/check", **query)
         return build(Comparison, {"accuracy": answer.get("accuracy"), **item(answer, "report")})

@@ -12,11 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from hanami_sdk._leases import leases_of
 from hanami_sdk._leftovers import temporary_name
 from hanami_sdk.hanami_exceptions import HanamiException
 
@@ -200,7 +202,8 @@ class MnistTables:
     def _images(self, client: Client, values: Values, labels: Values | None = None) -> Iterator[Dataset]:
         labels = np.zeros(len(values)) if labels is None else labels
         images = values.astype(np.uint8)[:, None, :]
-        dataset = client.upload_mnist(temporary_name(), images, labels.astype(np.uint8))
+        upload = partial(client.upload_mnist, temporary_name(), images, labels.astype(np.uint8))
+        dataset = leases_of(client).granted(upload)
         with _lent(client, dataset):
             yield dataset
 
@@ -242,7 +245,8 @@ def _joined(dataset: Dataset, name: str, values: Values) -> Column:
 @contextmanager
 def _csv(client: Client, header: Sequence[str], values: Values) -> Iterator[Dataset]:
     lines = (",".join(map(repr, row)) for row in values.astype(np.float32).astype(float).tolist())
-    dataset = client.upload_csv(temporary_name(), "\n".join([",".join(header), *lines, ""]).encode())
+    table = "\n".join([",".join(header), *lines, ""]).encode()
+    dataset = leases_of(client).granted(partial(client.upload_csv, temporary_name(), table))
     with _lent(client, dataset):
         yield dataset
 

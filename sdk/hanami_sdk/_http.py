@@ -60,9 +60,9 @@ def query_text(values: Mapping[str, object]) -> str:
     return urlencode(values, safe="@", quote_via=quote)
 
 
-def knows_no_details(error: Exception) -> bool:
-    """Tell whether a server has refused the field `details` because it does not know it."""
-    return "'details' is not in the list" in str(error)
+def knows_not(error: Exception, field: str) -> bool:
+    """Tell whether a server has refused a field because it does not know it."""
+    return f"'{field}' is not in the list" in str(error)
 
 
 def json_text(body: object) -> str:

@@ -2,7 +2,7 @@
 
 A process that ends, also by SIGTERM, takes its things with it. One that is killed or crashes can not. So the names of
 such things tell which process made them, and the next process of the same person on the same machine removes what is
-left of those that are gone. It knows no estimator.
+left of those that are gone. Where there is no next one, leases end (`_leases`). It knows no estimator.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from hanami_sdk._leases import is_kept
 from hanami_sdk.hanami_exceptions import HanamiException
 
 if TYPE_CHECKING:
@@ -48,7 +49,10 @@ def is_left_behind(name: str) -> bool:
 
 
 def remove_left_behind(client: Client) -> None:
-    """Delete what processes that are gone have left on the server; what can not be deleted stays. Looks once only."""
+    """Delete what processes that are gone have left on the server; what can not be deleted stays. Looks once only.
+
+    What had a lease that somebody has ended stays, too.
+    """
     if client in _seen:
         return
     _seen.add(client)
@@ -56,11 +60,13 @@ def remove_left_behind(client: Client) -> None:
         for cluster in client.clusters():
             if any(map(is_left_behind, (cluster.name, *cluster.tags))):
                 with suppress(HanamiException):  # another process was quicker
-                    client.delete_cluster(cluster.uuid)
+                    if not is_kept(client, "cluster", cluster.uuid):
+                        client.delete_cluster(cluster.uuid)
         for dataset in client.datasets():
             if is_left_behind(dataset.name):
                 with suppress(HanamiException):
-                    client.delete_dataset(dataset.uuid)
+                    if not is_kept(client, "dataset", dataset.uuid):
+                        client.delete_dataset(dataset.uuid)
 
 
 def end_well() -> None:

@@ -44,6 +44,8 @@ class Dataset(Shown):
         columns: values of a row that belong to a column, by its name; empty in a list.
         about: what it is about, a text for people.
         tags: its tags.
+        lease: seconds after which it goes if nobody uses or renews it, None if it stays, and in a list.
+        lease_left: how many of them are left, likewise.
     """
 
     uuid: str
@@ -57,6 +59,8 @@ class Dataset(Shown):
     columns: Mapping[str, range] = field(default_factory=dict, hash=False)
     about: str = ""
     tags: tuple[str, ...] = ()
+    lease: int | None = None
+    lease_left: int | None = None
 
     def __getitem__(self, column: str) -> Column:
         """Name a column.
@@ -91,6 +95,7 @@ class Training(Shown):
         ended_at: time of its end.
         datasets: UUID and name of each dataset, as it was then.
         settings: what else the training was told.
+        imported: whether it took place elsewhere, and came with the file of a checkpoint.
     """
 
     number: int
@@ -103,6 +108,7 @@ class Training(Shown):
     ended_at: str = ""
     datasets: tuple[tuple[str, str], ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    imported: bool = False
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Training:
@@ -136,6 +142,8 @@ class Cluster(Shown):
         trainings: the last hundred of them, oldest first; empty in a list.
         about: what it is about, a text for people.
         tags: its tags.
+        lease: seconds after which it goes if nobody uses or renews it, None if it stays, and in a list.
+        lease_left: how many of them are left, likewise.
     """
 
     uuid: str
@@ -158,6 +166,8 @@ class Cluster(Shown):
     trainings: tuple[Training, ...] = ()
     about: str = ""
     tags: tuple[str, ...] = ()
+    lease: int | None = None
+    lease_left: int | None = None
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Cluster:
@@ -178,7 +188,7 @@ class Checkpoint(Shown):
         visibility: `private`.
         created_at: time of creation.
         size: bytes of the state, None if the server does not say.
-        cluster_uuid: UUID of the cluster that was saved, empty in a list or if it came as a file.
+        cluster_uuid: UUID of the cluster that was saved, empty in a list or if nobody knows.
         cluster_name: name of that cluster then.
         task_uuid: UUID of the last training before that, empty in a list.
         task_name: name of that training.
@@ -188,6 +198,9 @@ class Checkpoint(Shown):
         trainings: the last hundred of them, oldest first; empty in a list.
         about: what it is about, a text for people.
         tags: its tags.
+        seed: what all random numbers of its network come from, None in a list or if nobody knows.
+        version: number of the stored state of the cluster that was saved, likewise.
+        imported: whether it came as a file; all of its origin is then what the file says. False in a list.
     """
 
     uuid: str
@@ -207,6 +220,9 @@ class Checkpoint(Shown):
     trainings: tuple[Training, ...] = ()
     about: str = ""
     tags: tuple[str, ...] = ()
+    seed: int | None = None
+    version: int | None = None
+    imported: bool = False
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Checkpoint:
@@ -273,65 +289,9 @@ class Task(Shown):
         """Return the task of an answer, or of a row of a list."""
         names = {"queued": "queue_timestamp", "start": "start_timestamp", "end": "end_timestamp"}
         known = {names.get(name, name): None if value == "-" else value for name, value in data.items()}
-        known["error"] = known.get("error") or None
+        known |= {name: known.get(name) or None for name in ("error", "waiting")}
         known["datasets"] = _names_of_datasets(data)
         return build(cls, {**known, "cluster_uuid": cluster_uuid, "fraction": _fraction(data)})
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction(Shown):
-    """What a cluster answers to some rows.
-
-    Attributes:
-        outputs: by the name of the output, its values for each row.
-        version: number of the stored state that has answered; it grows with each state that is stored.
-        age: seconds since that state was stored, None if the server does not know.
-    """
-
-    outputs: Mapping[str, list[list[float]]]
-    version: int = 0
-    age: float | None = None
-
-    @property
-    def rows(self) -> list[list[float]]:
-        """The values for each row, of a cluster with one output.
-
-        Raises:
-            ValueError: the cluster has several outputs.
-        """
-        if len(self.outputs) != 1:
-            raise ValueError(f"there are several outputs, choose one of: {', '.join(self.outputs)}")
-        return next(iter(self.outputs.values()))
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison(Shown):
-    """How well a result agrees with the right answers.
-
-    Attributes:
-        rows: rows that were compared.
-        column_name: column of the result.
-        reference_column_name: column with the right answers.
-        accuracy: percentage of rows whose biggest value is the right one, None of single values.
-        mse: mean squared error of all values.
-        mae: mean absolute error of all values.
-        r2: share of the variance that is explained, a mean over the values of a row; None if the answers never vary.
-        confusion_matrix: numbers of rows, `[right class][answered class]`; empty if the right answers are no classes
-            (one-hot), or more than 1000.
-        precision: of the rows that were answered so, the share that is so, for each class; None without such rows.
-        recall: of the rows that are so, the share that was answered so, for each class; None without such rows.
-    """
-
-    rows: int
-    column_name: str = ""
-    reference_column_name: str = ""
-    accuracy: float | None = None
-    mse: float = 0.0
-    mae: float = 0.0
-    r2: float | None = None
-    confusion_matrix: list[list[int]] = field(default_factory=list, hash=False)
-    precision: list[float | None] = field(default_factory=list, hash=False)
-    recall: list[float | None] = field(default_factory=list, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -441,11 +401,7 @@ DatasetLike: TypeAlias = Dataset | str
 CheckpointLike: TypeAlias = Checkpoint | str
 HostLike: TypeAlias = Host | str
 ResultLike: TypeAlias = Dataset | Task | str
-
-
-def uuid_of(thing: Any) -> str:
-    """Return the UUID of an object of this module, or the text itself."""
-    return thing.uuid if hasattr(thing, "uuid") else str(thing)
+"""An object, or its UUID; a name will do for clusters, datasets and checkpoints."""
 
 
 def build(kind: type[T], data: Mapping[str, Any]) -> T:

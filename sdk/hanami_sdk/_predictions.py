@@ -7,7 +7,8 @@ from typing import Any
 
 from hanami_sdk._clusters import ClusterMethods
 from hanami_sdk._datasets import DatasetMethods
-from hanami_sdk._models import ClusterLike, Prediction, Task, build, uuid_of
+from hanami_sdk._models import ClusterLike, Task, build
+from hanami_sdk._results import Prediction
 from hanami_sdk._tables import Numbers, rows_of, table_of
 from hanami_sdk._upload import Progress
 
@@ -35,7 +36,7 @@ class PredictionMethods(ClusterMethods, DatasetMethods):
             client.fit(cluster, [[5.1, 3.5], [6.7, 3.1]], ["setosa", "virginica"], epochs=20)
 
         Args:
-            cluster: cluster or UUID. One without a template gets an input `input` and an output `output`.
+            cluster: cluster, UUID or name. One without a template gets an input `input` and an output `output`.
             inputs: rows of numbers as for `predict`; rows by the name of the input if that is not `input`.
             outputs: one class for each row, or rows of numbers from 0 to 1 (see `Scale`); by the name of the output if
                 that is not `output`.
@@ -57,10 +58,11 @@ class PredictionMethods(ClusterMethods, DatasetMethods):
         """
         given = inputs if isinstance(inputs, Mapping) else {"input": inputs}
         expected = outputs if isinstance(outputs, Mapping) else {"output": outputs}
+        uuid = self._uuid("cluster", cluster)
         dataset = self.upload_csv(name, table_of(given, expected, classes))
         try:
             columns = [{one: dataset[one] for one in names} for names in (given, expected)]
-            task = self.train(cluster, *columns, name=name, wait=False, **training)
+            task = self.train(uuid, *columns, name=name, wait=False, **training)
         finally:
             self.delete_dataset(dataset)  # the task holds the rows that it needs
         return self.wait(task, progress, timeout) if wait else task
@@ -73,7 +75,7 @@ class PredictionMethods(ClusterMethods, DatasetMethods):
             client.predict(cluster, [[5.1, 3.5, 1.4, 0.2]]).rows
 
         Args:
-            cluster: cluster or UUID.
+            cluster: cluster, UUID or name.
             inputs: rows of numbers for a cluster with one input; for others, rows by the name of the input. Rows are
                 a list of lists, a NumPy array of two dimensions, a table of pandas or Arrow.
 
@@ -88,4 +90,6 @@ class PredictionMethods(ClusterMethods, DatasetMethods):
         rows = (
             {name: rows_of(some) for name, some in inputs.items()} if isinstance(inputs, Mapping) else rows_of(inputs)
         )
-        return build(Prediction, self.post("/cluster/predict", {"uuid": uuid_of(cluster), "inputs": rows}))
+        return build(
+            Prediction, self.post("/cluster/predict", {"uuid": self._uuid("cluster", cluster), "inputs": rows})
+        )

@@ -7,8 +7,8 @@ import json
 import os
 import threading
 import time
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -18,11 +18,10 @@ from hanami_sdk._http import API
 from hanami_sdk._retry import DEFAULT_SECONDS
 from hanami_sdk.hanami_exceptions import (
     BadRequestException,
-    ConflictException,
     HanamiException,
-    NotFoundException,
     UnauthorizedException,
 )
+from hanami_sdk.names import only_one, uuid_of
 
 if TYPE_CHECKING:
     import requests
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from hanami_sdk._socket import Socket
 
 R = TypeVar("R")
-T = TypeVar("T")
 
 
 class Session:
@@ -237,7 +235,7 @@ class Session:
             try:
                 return self.get(path, **query, details="true")
             except BadRequestException as error:
-                if not _http.knows_no_details(error):
+                if not _http.knows_not(error, "details"):
                     raise
                 self._tells_details = False
         return self.get(path, **query)
@@ -245,21 +243,31 @@ class Session:
     def _list(self, path: str, tag: str) -> Any:
         return self._get_in_detail(path, **({"tag": tag} if tag else {}))
 
-    def _found(self, noun: str, name: str, known: Iterable[T]) -> T:
-        """Return the only one of some things that has a name."""
-        name = unicodedata.normalize("NFC", name)
-        found = [thing for thing in known if getattr(thing, "name", None) == name]
-        if not found:
-            raise NotFoundException(f"there is no {noun} '{name}'", 404)
-        if len(found) > 1:
-            uuids = ", ".join(str(getattr(thing, "uuid", "")) for thing in found)
-            raise ConflictException(f"{len(found)} {noun}s are named '{name}', use the UUID: {uuids}", 409)
-        return found[0]
+    def _named(self, noun: str, name: str) -> str:
+        """Return the UUID of the only thing of a kind that has a name."""
+        return only_one(noun, name, _http.rows(self.get(f"/{noun}/all")))
+
+    def _uuid(self, noun: str, thing: Any) -> str:
+        """Return the UUID of a thing: an object, a UUID, or a name, which costs a question."""
+        return self._uuids(noun)(thing)
+
+    def _uuids(self, noun: str) -> Callable[[Any], str]:
+        """Return what does the same as `_uuid` for several things, and asks once for all names."""
+        listed = cache(lambda: list(_http.rows(self.get(f"/{noun}/all"))))
+
+        def uuid(thing: Any) -> str:
+            known = uuid_of(thing)
+            return known if known is not None else only_one(noun, str(thing), listed())
+
+        return uuid
 
     def _label(self, noun: str, uuid: str, name: str | None, about: str | None, tags: Iterable[str] | None) -> None:
         labels = {"name": name, "about": about, "tags": None if tags is None else list(tags)}
         given = {label: value for label, value in labels.items() if value is not None}
         self.put(f"/{noun}/labels", {"uuid": uuid, **given})
+
+    def _lease(self, noun: str, uuid: str, seconds: int | None) -> None:
+        self.put(f"/{noun}/lease", {"uuid": uuid, "lease": seconds})
 
     def _call(self, method: str, path: str, **content: Any) -> Any:
         return self._with_token(lambda token: self._send(method, path, token, **content))

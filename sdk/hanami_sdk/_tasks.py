@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from hanami_sdk._history import History
 from hanami_sdk._html import ShownList
 from hanami_sdk._http import rows
-from hanami_sdk._models import ClusterLike, Column, Dataset, Task, uuid_of
+from hanami_sdk._models import ClusterLike, Column, Dataset, Task
 from hanami_sdk._session import Session
 from hanami_sdk._upload import Progress
 from hanami_sdk._waiting import wait_until
 from hanami_sdk.hanami_exceptions import TaskFailedException
 
 Columns: TypeAlias = Mapping[str, "Column | Dataset | str | tuple[Dataset | str, str]"] | Sequence[Mapping[str, str]]
-"""Columns by the name of an input or output, or the entries of the REST interface as they are."""
+"""Columns by the name of an input or output, or the entries of the REST interface."""
 
 Results: TypeAlias = Mapping[str, str] | Sequence[Mapping[str, str]]
 """Names of the new columns by the name of the output, or the entries of the REST interface as they are."""
@@ -45,9 +45,9 @@ class TaskMethods(Session):
         """Train a cluster with the rows of datasets.
 
         Args:
-            cluster: cluster or UUID.
-            inputs: column for each input, such as `{"picture_hex": dataset["picture"]}`. A dataset or UUID alone means
-                its column of the same name as the input, a pair is a dataset and the name of the column.
+            cluster: cluster, UUID or name.
+            inputs: column for each input, such as `{"picture_hex": dataset["picture"]}`. A dataset, UUID or name alone
+                means its column of the same name as the input, a pair is a dataset and the name of the column.
             outputs: column with the expected values for each output.
             name: name of the task.
             time_length: consecutive rows that the network gets as one input, 1 to 1000.
@@ -73,11 +73,12 @@ class TaskMethods(Session):
             TaskFailedException: the task was aborted or failed.
             WaitTimeoutException: the time is over; the task goes on.
         """
+        cluster_uuid, dataset_uuid = self._uuid("cluster", cluster), self._uuids("dataset")
         body = {
             "name": name or "train",
-            "cluster_uuid": uuid_of(cluster),
-            "inputs": _sources(inputs),
-            "outputs": _sources(outputs),
+            "cluster_uuid": cluster_uuid,
+            "inputs": _sources(inputs, dataset_uuid),
+            "outputs": _sources(outputs, dataset_uuid),
             "time_length": time_length,
             **training_fields(
                 equal_rows=equal_rows,
@@ -88,7 +89,7 @@ class TaskMethods(Session):
                 early_stopping=early_stopping,
             ),
         }
-        task = Task.from_json(self.post("/task/train", body), uuid_of(cluster))
+        task = Task.from_json(self.post("/task/train", body), cluster_uuid)
         return self.wait(task, progress, timeout) if wait else task
 
     def request(
@@ -106,7 +107,7 @@ class TaskMethods(Session):
         """Ask a cluster with the rows of datasets; the answers become a dataset with the UUID of the task.
 
         Args:
-            cluster: cluster or UUID.
+            cluster: cluster, UUID or name.
             inputs: column for each input, as for `train`.
             results: name of the new column for each output, such as `{"label_hex": "answer"}`.
             name: name of the task and of the new dataset.
@@ -121,14 +122,15 @@ class TaskMethods(Session):
         Raises:
             HanamiException: as for `train`.
         """
+        cluster_uuid = self._uuid("cluster", cluster)
         body = {
             "name": name or "request",
-            "cluster_uuid": uuid_of(cluster),
-            "inputs": _sources(inputs),
+            "cluster_uuid": cluster_uuid,
+            "inputs": _sources(inputs, self._uuids("dataset")),
             "results": _targets(results),
             "time_length": time_length,
         }
-        task = Task.from_json(self.post("/task/request", body), uuid_of(cluster))
+        task = Task.from_json(self.post("/task/request", body), cluster_uuid)
         return self.wait(task, progress, timeout) if wait else task
 
     def task(self, task: Task | str, cluster: ClusterLike | None = None) -> Task:
@@ -141,8 +143,8 @@ class TaskMethods(Session):
         Raises:
             NotFoundException: there is no such task or cluster for this user.
         """
-        cluster_uuid = _cluster_of(task, cluster)
-        answer = self._get_in_detail("/task", uuid=uuid_of(task), cluster_uuid=cluster_uuid)
+        cluster_uuid = self._cluster_of(task, cluster)
+        answer = self._get_in_detail("/task", uuid=_task_uuid(task), cluster_uuid=cluster_uuid)
         return Task.from_json(answer, cluster_uuid)
 
     def history(self, task: Task | str) -> History:
@@ -163,7 +165,7 @@ class TaskMethods(Session):
         Raises:
             NotFoundException: there is no such task of a cluster that this user sees.
         """
-        return History.from_json(self.get("/task/metrics", uuid=uuid_of(task)))
+        return History.from_json(self.get("/task/metrics", uuid=_task_uuid(task)))
 
     def tasks(self, cluster: ClusterLike) -> list[Task]:
         """Return all tasks of a cluster that were not deleted, oldest first.
@@ -171,7 +173,7 @@ class TaskMethods(Session):
         Raises:
             NotFoundException: there is no such cluster for this user.
         """
-        uuid = uuid_of(cluster)
+        uuid = self._uuid("cluster", cluster)
         found = rows(self._get_in_detail("/task/all", cluster_uuid=uuid))
         return ShownList(Task.from_json(row, uuid) for row in found)
 
@@ -185,7 +187,14 @@ class TaskMethods(Session):
         Raises:
             NotFoundException: there is no such task or cluster for this user.
         """
-        self.delete("/task", uuid=uuid_of(task), cluster_uuid=_cluster_of(task, cluster))
+        self.delete("/task", uuid=_task_uuid(task), cluster_uuid=self._cluster_of(task, cluster))
+
+    def _cluster_of(self, task: Task | str, cluster: ClusterLike | None) -> str:
+        if cluster is not None:
+            return self._uuid("cluster", cluster)
+        if isinstance(task, Task):
+            return task.cluster_uuid
+        raise TypeError("the UUID of a task needs its cluster beside it")
 
     def wait(self, task: Task, progress: Progress | None = None, timeout: float | None = None) -> Task:
         """Wait for the end of a task.
@@ -251,27 +260,25 @@ def training_fields(*, equal_rows: bool, epochs: int, shuffle: bool, **more: flo
     return given | ({"equal_rows": True} if equal_rows else {})
 
 
-def _cluster_of(task: Task | str, cluster: ClusterLike | None) -> str:
-    if cluster is not None:
-        return uuid_of(cluster)
-    if isinstance(task, Task):
-        return task.cluster_uuid
-    raise TypeError("the UUID of a task needs its cluster beside it")
+def _task_uuid(task: Task | str) -> str:
+    return task.uuid if isinstance(task, Task) else str(task)
 
 
-def _sources(columns: Columns) -> list[dict[str, str]]:
-    if not isinstance(columns, Mapping):
-        return [dict(entry) for entry in columns]
-    return [_source(hexagon, column) for hexagon, column in columns.items()]
+def _sources(columns: Columns, uuid: Callable[[Any], str]) -> list[dict[str, str]]:
+    if isinstance(columns, Mapping):
+        return [_source(hexagon, column, uuid) for hexagon, column in columns.items()]
+    return [{key: uuid(value) if key == "dataset_uuid" else value for key, value in one.items()} for one in columns]
 
 
-def _source(hexagon: str, column: Column | Dataset | str | tuple[Dataset | str, str]) -> dict[str, str]:
+def _source(
+    hexagon: str, column: Column | Dataset | str | tuple[Dataset | str, str], uuid: Callable[[Any], str]
+) -> dict[str, str]:
     if isinstance(column, Column):
         dataset, name = column.dataset, column.name
     elif isinstance(column, tuple):
-        dataset, name = uuid_of(column[0]), column[1]
+        dataset, name = uuid(column[0]), column[1]
     else:
-        dataset, name = uuid_of(column), hexagon
+        dataset, name = uuid(column), hexagon
     return {"dataset_uuid": dataset, "dataset_column": name, "hexagon_name": hexagon}
 
 

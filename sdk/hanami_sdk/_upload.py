@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from hanami_sdk._endpoint import Endpoint
-from hanami_sdk._http import item
+from hanami_sdk._http import item, knows_not
 from hanami_sdk._messages import decode_response, encode_chunk
 from hanami_sdk._retry import Patience
 from hanami_sdk._sources import Source, open_sources
@@ -33,6 +34,7 @@ UPLOAD_PATH = "/dataset/upload/{}"
 """Path of a format."""
 PROGRESS_PATH = "/dataset/progress"
 """Path that tells how far the upload of a dataset is."""
+NOTHING: Mapping[str, object] = MappingProxyType({})
 
 Progress = Callable[[int, int], None]
 """Called with the amount done and the total: bytes of an upload, cycles of a task."""
@@ -65,11 +67,21 @@ class Upload:
         sources: Mapping[str, Source],
         path: str = UPLOAD_PATH,
         progress_path: str = PROGRESS_PATH,
+        fields: Mapping[str, object] = NOTHING,
+        more: Mapping[str, object] = NOTHING,
     ) -> Upload:
-        """Tell the server name and sizes; it reserves the room. In `path`, `{}` stands for the format."""
+        """Tell the server name and sizes; it reserves the room. In `path`, `{}` stands for the format.
+
+        Further `fields` are told as well; what is `more` is left out for a server that does not know it.
+        """
         path = path.format(quote(format, safe=""))
         sizes = {f"{part}_data_size": source.size for part, source in sources.items()}
-        answer = endpoint.post(path, {"name": name, **sizes})
+        try:
+            answer = endpoint.post(path, {"name": name, **sizes, **fields, **more})
+        except BadRequestException as error:
+            if not any(knows_not(error, field) for field in more):
+                raise
+            answer = endpoint.post(path, {"name": name, **sizes, **fields})
         try:
             files = {part: answer[f"uuid_{part}_file"] for part in sources}
             return cls(endpoint, path, answer["uuid"], files, progress_path)
@@ -134,7 +146,7 @@ class Upload:
                 answer = self.endpoint.get(self.progress_path, uuid=self.uuid)
                 if answer.get("received") is None:  # a server of another make
                     break
-                return _state(answer)
+                return state_of(answer)
         raise error
 
     def _wait(self) -> None:
@@ -147,7 +159,7 @@ class Upload:
                     raise
                 continue
             patience.renew()
-            state = _state(answer)
+            state = state_of(answer)
             if state == UPLOADING:
                 raise InternalServerErrorException(answer.get("error", ""))
             if state == READY:
@@ -168,8 +180,8 @@ def given_up_on(kind: type[BaseException], give_up: Callable[[], object]) -> Ite
         raise
 
 
-def _state(progress: Mapping[str, Any]) -> str:
-    """Return the state that a server's answer tells of.
+def state_of(progress: Mapping[str, Any]) -> str:
+    """Return the state that a server's answer to a question for the progress tells of.
 
     Raises:
         BadRequestException: the files were refused.

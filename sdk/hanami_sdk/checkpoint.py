@@ -37,9 +37,8 @@ def get_checkpoint(
         address: address of the server.
         checkpoint_uuid: UUID of the checkpoint.
         verify_connection: check the certificate.
-        details: whether size, cluster_uuid, cluster_name, task_uuid, task_name, cycles, metrics,
-            number_of_trainings and trainings are wanted, too; servers of
-            OpenHanami do not know them.
+        details: whether size, cluster_uuid, cluster_name, task_uuid, task_name, cycles, metrics, seed, version,
+            imported, number_of_trainings and trainings are wanted, too; servers of OpenHanami do not know them.
 
     Returns:
         `{"created_at", "name", "owner_id", "project_id", "uuid", "visibility"}`

@@ -22,6 +22,7 @@ __all__ = [
     "restore_cluster",
     "save_cluster",
     "set_labels",
+    "set_lease",
     "set_visibility",
     "switch_host",
     "switch_to_direct_mode",
@@ -29,7 +30,15 @@ __all__ = [
 ]
 
 
-def create_cluster(token: str, address: str, name: str, template: str, verify_connection: bool = True) -> bytes:
+def create_cluster(
+    token: str,
+    address: str,
+    name: str,
+    template: str,
+    verify_connection: bool = True,
+    *,
+    lease: int | None = None,
+) -> bytes:
     """Create a network.
 
     Args:
@@ -38,6 +47,7 @@ def create_cluster(token: str, address: str, name: str, template: str, verify_co
         name: name, such as `my run #1`, at most 254 bytes; taken names are refused.
         template: text of the cluster template; if it is empty, the first training makes a network.
         verify_connection: check the certificate.
+        lease: seconds after which it goes if nobody uses it and nobody renews the lease; None lets it stay.
 
     Returns:
         The cluster.
@@ -47,7 +57,8 @@ def create_cluster(token: str, address: str, name: str, template: str, verify_co
         ConflictException: the name is taken.
     """
     encoded = base64.b64encode(template.encode()).decode()
-    return _calls.post(token, address, "/cluster", verify_connection, name=name, template=encoded)
+    more = {} if lease is None else {"lease": lease}
+    return _calls.post(token, address, "/cluster", verify_connection, name=name, template=encoded, **more)
 
 
 def get_cluster(
@@ -243,6 +254,28 @@ def set_labels(
     labels = {"name": name, "about": about, "tags": tags}
     body = {"uuid": cluster_uuid, **{label: value for label, value in labels.items() if value is not None}}
     return _calls.put(token, address, "/cluster/labels", verify_connection, **body)
+
+
+def set_lease(
+    token: str, address: str, cluster_uuid: str, seconds: int | None, verify_connection: bool = True
+) -> bytes:
+    """Let the lease of a cluster begin anew, or end it for good.
+
+    Args:
+        token: token.
+        address: address of the server.
+        cluster_uuid: UUID of the cluster.
+        seconds: how long it stays if nobody uses or renews it, 1 to 31536000; None lets it stay until it is deleted.
+        verify_connection: check the certificate.
+
+    Returns:
+        The cluster with `lease` and `lease_left`, both in seconds.
+
+    Raises:
+        ConflictException: it has no lease that could be renewed.
+        NotFoundException: there is no such cluster that this user may change.
+    """
+    return _calls.put(token, address, "/cluster/lease", verify_connection, uuid=cluster_uuid, lease=seconds)
 
 
 def set_visibility(

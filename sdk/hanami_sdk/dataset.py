@@ -32,6 +32,7 @@ __all__ = [
     "list_datasets",
     "send_data",
     "set_labels",
+    "set_lease",
     "set_visibility",
     "upload_csv_files",
     "upload_files",
@@ -377,6 +378,28 @@ def set_labels(
     labels = {"name": name, "about": about, "tags": tags}
     body = {"uuid": dataset_uuid, **{label: value for label, value in labels.items() if value is not None}}
     return _calls.put(token, address, "/dataset/labels", verify_connection, **body)
+
+
+def set_lease(
+    token: str, address: str, dataset_uuid: str, seconds: int | None, verify_connection: bool = True
+) -> bytes:
+    """Let the lease of a dataset begin anew, or end it for good.
+
+    Args:
+        token: token.
+        address: address of the server.
+        dataset_uuid: UUID of the dataset.
+        seconds: how long it stays if nobody uses or renews it, 1 to 31536000; None lets it stay until it is deleted.
+        verify_connection: check the certificate.
+
+    Returns:
+        The dataset with `lease` and `lease_left`, both in seconds.
+
+    Raises:
+        ConflictException: it has no lease that could be renewed.
+        NotFoundException: there is no such dataset that this user may change.
+    """
+    return _calls.put(token, address, "/dataset/lease", verify_connection, uuid=dataset_uuid, lease=seconds)
 
 
 def set_visibility(

@@ -8,8 +8,10 @@ Example::
     cross_val_score(HanamiClassifier(epochs=20), X, y)
 
 Each fitted estimator has a cluster on the server. It goes when the estimator is closed, fitted anew or not used any
-more, and when the process ends, unless `keep` is set. What a process that was killed leaves on the server goes when the
-next one on the same machine fits. A copy that another process gets needs `keep=True`, because it shares the cluster.
+more, and when the process ends, unless `keep` is set or `keep_cluster` was called. What a process that was killed
+leaves on the server goes when the next one on the same machine fits; what a machine leaves that has crashed goes some
+hours later, when a lease ends that the process would have renewed. A copy that another process gets needs `keep=True`,
+because it shares the cluster.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import os
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Self
 
 import numpy as np
@@ -29,6 +31,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 
 from hanami_sdk._client import Client
 from hanami_sdk._features import SCALES, TABLES, FeatureScale, Floats, Tables, TargetScale, Values
+from hanami_sdk._leases import leases_of
 from hanami_sdk._leftovers import end_well, remove_left_behind, temporary_name
 from hanami_sdk.hanami_exceptions import ConflictException, HanamiException, NotFoundException
 
@@ -101,6 +104,25 @@ class _Remote(BaseEstimator):
             finalizer()
         self.__dict__.pop("cluster_", None)
 
+    def keep_cluster(self, name: str) -> str:
+        """Leave the cluster on the server for good, also when this estimator goes, and return its UUID.
+
+        Args:
+            name: what the cluster is called from now on.
+
+        Raises:
+            NotFittedError: there is no cluster yet.
+            ConflictException: the name is taken.
+        """
+        check_is_fitted(self, "cluster_")
+        client, uuid = self._server(), str(self.cluster_)
+        client.label_cluster(uuid, name=name, tags=[])
+        leases_of(client).keep(uuid)
+        finalizer = self.__dict__.pop("_finalizer", None)
+        if finalizer is not None:
+            finalizer.detach()
+        return uuid
+
     def __enter__(self) -> Self:
         """Return the estimator itself."""
         return self
@@ -135,7 +157,8 @@ class _Remote(BaseEstimator):
         self.feature_scale_ = FeatureScale.learn(features, self.scale)
         remove_left_behind(client)
         mark = temporary_name()
-        self.cluster_ = client.create_cluster(self.cluster_name or mark, template).uuid
+        create = partial(client.create_cluster, self.cluster_name or mark, template)
+        self.cluster_ = (create() if self.keep else leases_of(client).cluster(create)).uuid
         if not self.keep:
             end_well()
             self._finalizer = weakref.finalize(self, _delete_cluster, os.getpid(), client, self.cluster_)
@@ -369,7 +392,7 @@ def _delete_cluster(process: int, client: Client, cluster: str) -> None:
     if os.getpid() != process:
         return  # a forked process has a copy of the estimator, and the cluster is not its own
     with suppress(Exception):  # nobody is there to be told, often Python itself is about to end
-        client.delete_cluster(cluster)
+        leases_of(client).delete(cluster)
 
 
 @lru_cache(maxsize=8)

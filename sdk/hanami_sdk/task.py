@@ -167,8 +167,8 @@ def list_tasks(
         address: address of the server.
         cluster_uuid: UUID of the cluster.
         verify_connection: check the certificate.
-        details: whether the columns name, kind, dataset (the names of those that the task reads, separated by commas)
-            and error are wanted, too; servers of OpenHanami do not know them.
+        details: whether the columns name, kind, dataset (the names of those that the task reads, separated by commas),
+            error and waiting are wanted, too; servers of OpenHanami do not know them.
 
     Returns:
         `{"header", "body"}` with the columns uuid, state, percentage (0.0 to 1.0), queued, start, end, all text.

@@ -336,9 +336,10 @@ LISTS = [
             "name": "lesson",
             "kind": "train",
             "dataset": "digits",
-            "error": "why",
+            "error": "",
+            "waiting": "for user 'ada'",
         },
-        "UUID STATE PERCENTAGE QUEUED START END NAME KIND DATASET ERROR",
+        "UUID STATE PERCENTAGE QUEUED START END NAME KIND DATASET ERROR WAITING",
     ),
 ]
 
@@ -409,8 +410,15 @@ def test_what_made_a_cluster(api, run):
         "     1,1,1",
         "     2,1,1",
     ]
-    api.answer("GET", "/checkpoint", {**OWNED, "size": 5, "metrics": METRICS, "trainings": trainings[:1]})
-    assert "| 1. lesson #1: 5 rows of pictures, labels" in run("checkpoint", "get", UUID).out
+    point = {**OWNED, "size": 5, "metrics": METRICS, "seed": 7, "version": 3, "imported": True}
+    api.answer("GET", "/checkpoint", {**point, "trainings": [{**trainings[0], "imported": True}]})
+    shown = run("checkpoint", "get", UUID).out
+    assert "| 1. lesson #1 (imported): 5 rows of pictures, labels" in shown
+    assert [line.split()[1::2] for line in shown.splitlines()[-4:-1]] == [
+        ["SEED", "7"],
+        ["VERSION", "3"],
+        ["IMPORTED", "true"],
+    ]
 
 
 def test_a_table_of_the_manual(api, run):

@@ -31,6 +31,10 @@ COMMANDS = [
     ("cluster visibility %s shared", "PUT", "/cluster/visibility", {"uuid": U[1], "visibility": "shared"}),
     ("dataset label %s --rename new", "PUT", "/dataset/labels", {"uuid": U[1], "name": "new"}),
     ("dataset visibility %s shared", "PUT", "/dataset/visibility", {"uuid": U[1], "visibility": "shared"}),
+    ("cluster lease %s 60", "PUT", "/cluster/lease", {"uuid": U[1], "lease": 60}),
+    ("cluster keep %s", "PUT", "/cluster/lease", {"uuid": U[1], "lease": None}),
+    ("dataset lease %s 60", "PUT", "/dataset/lease", {"uuid": U[1], "lease": 60}),
+    ("dataset keep %s", "PUT", "/dataset/lease", {"uuid": U[1], "lease": None}),
     ("checkpoint get %s", "GET", "/checkpoint", {"uuid": U[1], "details": "true"}),
     ("checkpoint delete %s", "DELETE", "/checkpoint", {"uuid": U[1]}),
     ("dataset get %s", "GET", "/dataset", {"uuid": U[1], "details": "true"}),
@@ -136,7 +140,8 @@ def test_a_message_tells_what_was_said(things, run):
 def test_a_name_that_nothing_has(argv, things, run):
     noun = argv.split()[0]
     outcome = run(*argv.replace("%s", "first").split())
-    assert (outcome.code, outcome.out, outcome.err) == (1, "", f"there is no {noun} 'first'\n")
+    line = f"there is no {noun} 'first', only 'first one', 'second'\n"
+    assert (outcome.code, outcome.out, outcome.err) == (1, "", line)
     assert [path for _, path, *_ in things.requests] == ["/token", f"/{noun}/all"]
 
 

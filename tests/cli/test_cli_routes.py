@@ -35,6 +35,8 @@ ELSEWHERE = {
     ("GET", "/temperature_production"): "measurements temperature",
     ("GET", "/task/metrics"): "task plot",
     ("GET", "/threading"): "system threading",
+    ("PUT", "/cluster/lease"): "cluster lease",
+    ("PUT", "/dataset/lease"): "dataset lease",
     ("POST", "/cluster"): "cluster create",
     ("POST", "/cluster/predict"): "cluster predict",
     ("POST", "/token"): "every command",

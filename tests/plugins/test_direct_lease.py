@@ -97,6 +97,27 @@ def test_a_task_tells_that_it_waits(whole: Whole, cluster: str) -> None:
     switch(whole, cluster)
     waiting = task(whole, cluster)
     query = {"uuid": waiting.uuid, "cluster_uuid": cluster}
-    assert "direct mode, to which user 'asdf' has switched it" in whole.call("GET", "task", **query).json["waiting"]
+    told = whole.call("GET", "task", **query).json["waiting"]
+    assert "direct mode, to which user 'asdf' has switched it" in told
+    assert waits(whole, cluster) == [told]
     switch(whole, cluster, "TASK")
     assert "waiting" not in whole.call("GET", "task", **query).json
+    assert waits(whole, cluster) == [""]
+
+
+def waits(whole: Whole, cluster: str) -> list[str]:
+    answer = whole.call("GET", "task/all", cluster_uuid=cluster, details="true").json
+    place = answer["header"].index("waiting")
+    return [row[place] for row in answer["body"]]
+
+
+def test_a_list_asks_once_for_whom_all_of_its_tasks_wait(
+    whole: Whole, cluster: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switch(whole, cluster)
+    for _ in range(3):
+        task(whole, cluster)
+    asked: list[str] = []
+    monkeypatch.setattr("hanami_plugins.clusters.holder_of", lambda uuid: asked.append(uuid))
+    assert waits(whole, cluster) == ["", "", ""]
+    assert asked == [cluster]

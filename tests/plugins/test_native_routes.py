@@ -134,6 +134,7 @@ class TestDatasets(NativeRoutes):
             "GET /dataset/check": {"uuid": uuid, "reference_uuid": uuid},
             "GET /dataset/file": {"uuid": uuid, "format": "csv"},
             "PUT /dataset/labels": {"uuid": uuid, "name": "renamed", "tags": ["best"], "about": "digits"},
+            "PUT /dataset/lease": {"uuid": uuid, "lease": None},
             "PUT /dataset/visibility": {"uuid": uuid, "visibility": "public"},
             "POST /dataset/upload/csv": {"name": "more", "input_data_size": 5},
             "POST /dataset/upload/mnist": {"name": "more", **sizes},
@@ -155,6 +156,7 @@ class TestClusters(NativeRoutes):
             "GET /cluster/all": {"limit": 1},
             "PUT /cluster/set_mode": {"uuid": uuid, "new_state": "TASK"},
             "PUT /cluster/labels": {"uuid": uuid, "name": "renamed", "tags": ["best"], "about": "digits"},
+            "PUT /cluster/lease": {"uuid": uuid, "lease": None},
             "PUT /cluster/visibility": {"uuid": uuid, "visibility": "shared"},
             "DELETE /cluster": {"uuid": uuid},
         }

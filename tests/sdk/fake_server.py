@@ -25,6 +25,8 @@ API = "/v1.0alpha"
 ACK = bytes.fromhex("0801")
 TRAIN_ACK = bytes.fromhex("18012801320400000000")
 TRAIN_DONE = bytes.fromhex("100118012801320400000000")
+C, D, P, U = (f"{letter * 8}-0000-4000-8000-000000000000" for letter in "cdef")
+"""UUIDs of a cluster, a dataset, a checkpoint and whatever there is."""
 
 
 @dataclass

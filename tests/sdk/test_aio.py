@@ -13,7 +13,7 @@ import pytest
 from hanami_sdk import Client, NotFoundException, TaskFailedException, WaitTimeoutException, _messages
 from hanami_sdk.aio import AsyncClient
 
-from .fake_server import TRAIN_ACK, TRAIN_DONE, Answer, FakeServer, Request
+from .fake_server import TRAIN_ACK, TRAIN_DONE, Answer, C, D, FakeServer, Request
 from .test_direct import FLUSH, modes
 
 NOT_MIRRORED = {"address", "from_environment", "open_socket", "open_stream", "retry", "timeout"}
@@ -38,7 +38,7 @@ def network(message: bytes) -> bytes | str:
 
 @pytest.fixture
 def direct_routes(server: FakeServer) -> None:
-    server.on("PUT", "/cluster/set_mode", {"uuid": "c"})
+    server.on("PUT", "/cluster/set_mode", {"uuid": C})
     server.answer_frame = network
 
 
@@ -87,7 +87,7 @@ def test_rows_come_page_by_page(server: FakeServer) -> None:
 def test_errors_are_those_of_the_client(server: FakeServer) -> None:
     server.on("GET", "/cluster", "no cluster", status=404)
     with pytest.raises(NotFoundException, match="no cluster"):
-        run(server, lambda client: client.cluster("c"))
+        run(server, lambda client: client.cluster(C))
 
 
 def states(server: FakeServer, *names: str) -> None:
@@ -108,9 +108,9 @@ def test_tasks_are_waited_for(server: FakeServer, kind: str) -> None:
     seen: list[tuple[int, int]] = []
 
     def story(client: AsyncClient) -> Coroutine[Any, Any, Any]:
-        links: Any = {"y": "answer"} if kind == "request" else {"y": "d"}
+        links: Any = {"y": "answer"} if kind == "request" else {"y": D}
         method: Any = getattr(client, kind)
-        return method("c", {"x": "d"}, links, progress=lambda *amounts: seen.append(amounts))  # type: ignore[no-any-return]
+        return method(C, {"x": D}, links, progress=lambda *amounts: seen.append(amounts))  # type: ignore[no-any-return]
 
     assert run(server, story).finished
     assert seen == [(3, 3)]
@@ -119,18 +119,18 @@ def test_tasks_are_waited_for(server: FakeServer, kind: str) -> None:
 def test_a_task_that_fails(server: FakeServer) -> None:
     states(server, "active", "failed")
     with pytest.raises(TaskFailedException, match="task t is failed"):
-        run(server, lambda client: client.train("c", {"x": "d"}, {"y": "d"}))
+        run(server, lambda client: client.train(C, {"x": D}, {"y": D}))
 
 
 def test_nobody_waits(server: FakeServer) -> None:
     states(server, "active")
-    assert run(server, lambda client: client.train("c", {"x": "d"}, {"y": "d"}, wait=False)).state == "queued"
+    assert run(server, lambda client: client.train(C, {"x": D}, {"y": D}, wait=False)).state == "queued"
 
 
 def test_waiting_has_an_end(server: FakeServer) -> None:
     states(server, "active")
     with pytest.raises(WaitTimeoutException, match=r"task t did not end within 0\.05 s"):
-        run(server, lambda client: client.train("c", {"x": "d"}, {"y": "d"}, timeout=0.05))
+        run(server, lambda client: client.train(C, {"x": D}, {"y": D}, timeout=0.05))
 
 
 def test_waiting_can_be_cancelled(server: FakeServer) -> None:
@@ -138,7 +138,7 @@ def test_waiting_can_be_cancelled(server: FakeServer) -> None:
 
     async def story(client: AsyncClient) -> None:
         async with asyncio.timeout(0.1):
-            await client.train("c", {"x": "d"}, {"y": "d"})
+            await client.train(C, {"x": D}, {"y": D})
 
     with pytest.raises(TimeoutError):
         run(server, story)
@@ -147,7 +147,7 @@ def test_waiting_can_be_cancelled(server: FakeServer) -> None:
 @pytest.mark.usefixtures("direct_routes")
 def test_direct_io(server: FakeServer) -> None:
     async def story(client: AsyncClient) -> Any:
-        async with client.direct("c") as live:
+        async with client.direct(C) as live:
             await live.train({"x": [1.0]}, {"y": [0.0]})
             await live.flush()
             return await asyncio.gather(*(live.request({"x": [float(number)]}) for number in range(5)))
@@ -159,7 +159,7 @@ def test_direct_io(server: FakeServer) -> None:
 @pytest.mark.usefixtures("direct_routes")
 def test_an_error_in_the_block_ends_direct_io(server: FakeServer) -> None:
     async def story(client: AsyncClient) -> None:
-        async with client.direct("c"):
+        async with client.direct(C):
             raise KeyError("mine")
 
     with pytest.raises(KeyError, match="mine"):
@@ -175,12 +175,12 @@ def test_cancelled_on_the_way_in_the_cluster_does_not_stay_direct(server: FakeSe
         if request.body["new_state"] == "DIRECT":
             arrived.set()
             threading.Event().wait(0.2)
-        return Answer(body={"uuid": "c"})
+        return Answer(body={"uuid": C})
 
     server.on("PUT", "/cluster/set_mode", slow)
 
     async def enter(client: AsyncClient) -> None:
-        async with client.direct("c"):
+        async with client.direct(C):
             raise AssertionError("it was cancelled before")
 
     async def story(client: AsyncClient) -> None:

@@ -27,11 +27,12 @@ from hanami_sdk import (
     WaitTimeoutException,
 )
 
-from .fake_server import API, Answer, FakeServer, Request
+from .fake_server import API, Answer, C, D, FakeServer, P, Request, U
 
+OTHER, ANOTHER = (f"{digit * 8}-0000-4000-8000-000000000000" for digit in "12")
 THING = {
     "created_at": "2026-11-21 19:51:42",
-    "uuid": "u",
+    "uuid": U,
     "project_id": "admin",
     "owner_id": "asdf",
     "visibility": "private",
@@ -68,54 +69,54 @@ def last(server: FakeServer) -> tuple[str, str, Any]:
 def test_datasets(server: FakeServer, client: Client) -> None:
     server.on("GET", "/dataset/all", THINGS)
     (found,) = client.datasets()
-    assert found == Dataset("u", "thing", "asdf", "admin", "private", "2026-11-21 19:51:42")
+    assert found == Dataset(U, "thing", "asdf", "admin", "private", "2026-11-21 19:51:42")
     description = {"picture": {"column_start": 0, "column_end": 784}, "label": {"start_column": 784, "end_column": 794}}
     server.on("GET", "/dataset", {**THING, "description": description, "number_of_rows": 9, "number_of_columns": 794})
     full = client.dataset(found)
     assert full.columns == {"picture": range(784), "label": range(784, 794)}
     assert (full.number_of_rows, full.number_of_columns) == (9, 794)
-    assert full["label"] == found["anything"].__class__("u", "label") == Column("u", "label")
+    assert full["label"] == found["anything"].__class__(U, "label") == Column(U, "label")
     with pytest.raises(KeyError, match="has no column 'x'"):
         full["x"]
-    assert hash(full) == hash(client.dataset("u"))
+    assert hash(full) == hash(client.dataset(U))
     server.on("DELETE", "/dataset")
     client.delete_dataset(full)
-    assert last(server) == ("DELETE", "/dataset", {"uuid": "u"})
+    assert last(server) == ("DELETE", "/dataset", {"uuid": U})
 
 
 def test_content_and_check(server: FakeServer, client: Client) -> None:
     server.on("GET", "/dataset/content", {"data": [[0.5, 1.0]]})
-    task = Task("t", "c", "finished")
+    task = Task("t", C, "finished")
     assert client.dataset_content(task, "answer", 1, offset=7) == [[0.5, 1.0]]
     query = {"uuid": "t", "column_name": "answer", "row_offset": "7", "number_of_rows": "1"}
     assert last(server) == ("GET", "/dataset/content", query)
     server.on("GET", "/dataset/check", {"accuracy": 97})
-    accuracy = client.check(task, "reference")
+    accuracy = client.check(task, OTHER)
     assert accuracy == 97.0
     assert isinstance(accuracy, float)
-    assert last(server)[2] == {"uuid": "t", "reference_uuid": "reference", "equal_rows": "true"}
-    client.check(task, "reference", equal_rows=False)
-    assert last(server)[2] == {"uuid": "t", "reference_uuid": "reference"}
+    assert last(server)[2] == {"uuid": "t", "reference_uuid": OTHER, "equal_rows": "true"}
+    client.check(task, OTHER, equal_rows=False)
+    assert last(server)[2] == {"uuid": "t", "reference_uuid": OTHER}
 
 
 def test_a_comparison(server: FakeServer, client: Client) -> None:
     report = {"column_name": "a", "reference_column_name": "b", "rows": 3, "mse": 0.5, "mae": 0.25, "r2": None}
     server.on("GET", "/dataset/check", {"report": report})
-    found = client.compare("t", "d", column="a", reference_column="b", equal_rows=False)
+    found = client.compare(Task("t", C, "finished"), D, column="a", reference_column="b", equal_rows=False)
     assert found == Comparison(3, "a", "b", None, 0.5, 0.25, None)
     named = {"report": "true", "column_name": "a", "reference_column_name": "b"}
-    assert last(server)[2] == {"uuid": "t", "reference_uuid": "d"} | named
+    assert last(server)[2] == {"uuid": "t", "reference_uuid": D} | named
     classes = {"confusion_matrix": [[2, 0], [1, 0]], "precision": [0.5, None], "recall": [1.0, 0.0]}
     server.on("GET", "/dataset/check", {"accuracy": 75.0, "report": report | classes})
-    found = client.compare("t", "d")
+    found = client.compare(Task("t", C, "finished"), D)
     assert (found.accuracy, found.confusion_matrix[1][0], found.precision) == (75.0, 1, [0.5, None])
-    assert last(server)[2] == {"uuid": "t", "reference_uuid": "d", "equal_rows": "true", "report": "true"}
+    assert last(server)[2] == {"uuid": "t", "reference_uuid": D, "equal_rows": "true", "report": "true"}
 
 
 def test_clusters(server: FakeServer, client: Client) -> None:
     server.on("POST", "/cluster", THING)
     made = client.create_cluster("thing", "version: 1 ä")
-    assert made == Cluster("u", "thing", "asdf", "admin", "private", "2026-11-21 19:51:42")
+    assert made == Cluster(U, "thing", "asdf", "admin", "private", "2026-11-21 19:51:42")
     encoded = base64.b64encode("version: 1 ä".encode()).decode()
     assert last(server) == ("POST", "/cluster", {"name": "thing", "template": encoded})
     server.on("GET", "/cluster/all", THINGS)
@@ -124,12 +125,12 @@ def test_clusters(server: FakeServer, client: Client) -> None:
     assert client.cluster(made).number_of_sections == 973
     server.on("DELETE", "/cluster")
     client.delete_cluster(made)
-    assert last(server) == ("DELETE", "/cluster", {"uuid": "u"})
+    assert last(server) == ("DELETE", "/cluster", {"uuid": U})
     server.on("PUT", "/cluster/set_mode")
     client.set_mode(made, "DIRECT")
-    assert last(server) == ("PUT", "/cluster/set_mode", {"new_state": "DIRECT", "uuid": "u", "shared": False})
+    assert last(server) == ("PUT", "/cluster/set_mode", {"new_state": "DIRECT", "uuid": U, "shared": False})
     client.set_mode(made, "TASK", shared=True)
-    assert last(server) == ("PUT", "/cluster/set_mode", {"new_state": "TASK", "uuid": "u", "shared": True})
+    assert last(server) == ("PUT", "/cluster/set_mode", {"new_state": "TASK", "uuid": U, "shared": True})
 
 
 def test_hosts(server: FakeServer, client: Client) -> None:
@@ -137,27 +138,27 @@ def test_hosts(server: FakeServer, client: Client) -> None:
     hosts = client.hosts()
     assert hosts == [Host("h1", "cpu"), Host("h2", "cuda")]
     server.on("PUT", "/cluster/switch_host", THING)
-    assert client.switch_host("c", hosts[1]).uuid == "u"
-    assert last(server) == ("PUT", "/cluster/switch_host", {"cluster_uuid": "c", "host_uuid": "h2"})
+    assert client.switch_host(C, hosts[1]).uuid == U
+    assert last(server) == ("PUT", "/cluster/switch_host", {"cluster_uuid": C, "host_uuid": "h2"})
 
 
 def test_checkpoints(server: FakeServer, client: Client) -> None:
-    server.on("POST", "/cluster/save", {"name": "thing", "uuid": "u"})
-    server.on("GET", "/task", {**TASK, "uuid": "u"})
+    server.on("POST", "/cluster/save", {"name": "thing", "uuid": U})
+    server.on("GET", "/task", {**TASK, "uuid": U})
     server.on("GET", "/checkpoint", THING)
-    point = client.save(Cluster("c", "net"), "thing")
-    assert point == Checkpoint("u", "thing", "asdf", "admin", "private", "2026-11-21 19:51:42")
+    point = client.save(Cluster(C, "net"), "thing")
+    assert point == Checkpoint(U, "thing", "asdf", "admin", "private", "2026-11-21 19:51:42")
     assert [request.path.removeprefix(API) for request in server.requests] == ["/cluster/save", "/task", "/checkpoint"]
-    assert server.requests[0].body == {"name": "thing", "cluster_uuid": "c"}
-    assert server.requests[1].query == {"uuid": "u", "cluster_uuid": "c", "details": "true"}
+    assert server.requests[0].body == {"name": "thing", "cluster_uuid": C}
+    assert server.requests[1].query == {"uuid": U, "cluster_uuid": C, "details": "true"}
     server.on("GET", "/checkpoint/all", THINGS)
     assert client.checkpoints() == [point]
     server.on("POST", "/cluster/load", {"uuid": "t"})
-    assert client.restore("c", point).finished
-    assert server.requests[-2].body == {"cluster_uuid": "c", "checkpoint_uuid": "u"}
+    assert client.restore(C, point).finished
+    assert server.requests[-2].body == {"cluster_uuid": C, "checkpoint_uuid": U}
     server.on("DELETE", "/checkpoint")
     client.delete_checkpoint(point)
-    assert last(server) == ("DELETE", "/checkpoint", {"uuid": "u"})
+    assert last(server) == ("DELETE", "/checkpoint", {"uuid": U})
 
 
 def states(*changes: dict[str, Any]) -> Any:
@@ -182,22 +183,22 @@ def test_train(server: FakeServer, client: Client) -> None:
         {"state": "finished", "current_cycle": 4},
     )
     seen: list[tuple[int, int]] = []
-    data = Dataset("d", "digits")
-    inputs: dict[str, Any] = {"a": data["picture"], "b": (data, "x"), "c": ("d2", "y"), "picture": data, "e": "d3"}
-    task = client.train("c", inputs, {"label_hex": data["label"]}, progress=lambda *step: seen.append(step))
-    assert task == Task("t", "c", "finished", "work", 4, 4, 1.0, *list(TASK.values())[-3:])
+    data = Dataset(D, "digits")
+    inputs: dict[str, Any] = {"a": data["picture"], "b": (data, "x"), "c": (OTHER, "y"), "picture": data, "e": ANOTHER}
+    task = client.train(C, inputs, {"label_hex": data["label"]}, progress=lambda *step: seen.append(step))
+    assert task == Task("t", C, "finished", "work", 4, 4, 1.0, *list(TASK.values())[-3:])
     assert task.ended
     assert seen == [(0, 4), (2, 4), (4, 4)]
     body = server.requests[0].body
     assert body["inputs"] == [
-        {"dataset_uuid": "d", "dataset_column": "picture", "hexagon_name": "a"},
-        {"dataset_uuid": "d", "dataset_column": "x", "hexagon_name": "b"},
-        {"dataset_uuid": "d2", "dataset_column": "y", "hexagon_name": "c"},
-        {"dataset_uuid": "d", "dataset_column": "picture", "hexagon_name": "picture"},
-        {"dataset_uuid": "d3", "dataset_column": "e", "hexagon_name": "e"},
+        {"dataset_uuid": D, "dataset_column": "picture", "hexagon_name": "a"},
+        {"dataset_uuid": D, "dataset_column": "x", "hexagon_name": "b"},
+        {"dataset_uuid": OTHER, "dataset_column": "y", "hexagon_name": "c"},
+        {"dataset_uuid": D, "dataset_column": "picture", "hexagon_name": "picture"},
+        {"dataset_uuid": ANOTHER, "dataset_column": "e", "hexagon_name": "e"},
     ]
-    assert body["outputs"] == [{"dataset_uuid": "d", "dataset_column": "label", "hexagon_name": "label_hex"}]
-    assert (body["name"], body["time_length"], body["cluster_uuid"]) == ("train", 1, "c")
+    assert body["outputs"] == [{"dataset_uuid": D, "dataset_column": "label", "hexagon_name": "label_hex"}]
+    assert (body["name"], body["time_length"], body["cluster_uuid"]) == ("train", 1, C)
     assert body["shuffle"] is True
 
 
@@ -212,7 +213,7 @@ def test_train(server: FakeServer, client: Client) -> None:
 def test_how_a_training_goes(server: FakeServer, client: Client, options: Any, fields: Any) -> None:
     """A single pass over the rows as they come is what servers of every age know."""
     server.on("POST", "/task/train", {**TASK, "state": "queued"})
-    client.train("c", {"x": "d"}, {"y": "d"}, equal_rows=False, wait=False, **options)
+    client.train(C, {"x": D}, {"y": D}, equal_rows=False, wait=False, **options)
     body = dict(server.requests[0].body)
     for name in ("name", "cluster_uuid", "inputs", "outputs", "time_length"):
         del body[name]
@@ -221,19 +222,19 @@ def test_how_a_training_goes(server: FakeServer, client: Client, options: Any, f
 
 def test_request_without_waiting(server: FakeServer, client: Client) -> None:
     server.on("POST", "/task/request", {**TASK, "state": "queued", "current_cycle": 1, "start_timestamp": "-"})
-    entries = [{"dataset_uuid": "d", "dataset_column": "picture", "hexagon_name": "picture_hex"}]
-    task = client.request("c", entries, {"label_hex": "answer"}, name="asking", time_length=3, wait=False)
+    entries = [{"dataset_uuid": D, "dataset_column": "picture", "hexagon_name": "picture_hex"}]
+    task = client.request(C, entries, {"label_hex": "answer"}, name="asking", time_length=3, wait=False)
     assert (task.state, task.fraction, task.start_timestamp) == ("queued", 0.25, None)
     assert not task.ended
     assert server.requests[0].body == {
         "name": "asking",
-        "cluster_uuid": "c",
+        "cluster_uuid": C,
         "inputs": entries,
         "results": [{"dataset_column": "answer", "hexagon_name": "label_hex"}],
         "time_length": 3,
     }
     results = [{"dataset_column": "answer", "hexagon_name": "label_hex"}]
-    client.request("c", entries, results, wait=False)
+    client.request(C, entries, results, wait=False)
     assert server.requests[1].body["results"] == results
     assert server.requests[1].body["name"] == "request"
 
@@ -241,57 +242,59 @@ def test_request_without_waiting(server: FakeServer, client: Client) -> None:
 def test_task_that_fails(server: FakeServer, client: Client) -> None:
     server.answers["GET", f"{API}/task"] = states({"state": "failed", "error": "host is gone"})
     with pytest.raises(TaskFailedException, match="task t is failed: host is gone") as caught:
-        client.wait(Task("t", "c", "queued"))
+        client.wait(Task("t", C, "queued"))
     assert caught.value.task is not None
     assert caught.value.task.state == "failed"
     server.answers["GET", f"{API}/task"] = states({"state": "aborted"})
     with pytest.raises(TaskFailedException, match=r"task t is aborted$"):
-        client.wait(Task("t", "c", "queued"))
+        client.wait(Task("t", C, "queued"))
 
 
 def test_waiting_has_an_end(server: FakeServer, client: Client) -> None:
     server.answers["GET", f"{API}/task"] = states({"state": "active"})
     with pytest.raises(WaitTimeoutException, match=r"task t did not end within 0\.03 s"):
-        client.wait(Task("t", "c", "queued"), timeout=0.03)
+        client.wait(Task("t", C, "queued"), timeout=0.03)
     server.on("GET", "/task", "gone", status=404)
     with pytest.raises(NotFoundException):
-        client.wait(Task("t", "c", "queued"))
+        client.wait(Task("t", C, "queued"))
 
 
 def test_what_made_a_cluster_and_a_checkpoint(server: FakeServer, client: Client) -> None:
     lesson = {"number": 1, "task_uuid": "t", "name": "lesson", "state": "finished", "rows": 5, "ended_at": "2026"}
-    made = {"number_of_trainings": 1, "trainings": [{**lesson, "datasets": [{"uuid": "d", "name": "digits"}]}]}
+    made = {"number_of_trainings": 1, "trainings": [{**lesson, "datasets": [{"uuid": D, "name": "digits"}]}]}
     server.on("GET", "/cluster", {**THING, **made, "template": "version: 1", "version": 2, "stored_at": "-"})
-    cluster = client.cluster("c", before=7)
-    assert server.requests[-1].query == {"uuid": "c", "details": "true", "before": "7"}
+    cluster = client.cluster(C, before=7)
+    assert server.requests[-1].query == {"uuid": C, "details": "true", "before": "7"}
     assert (cluster.template, cluster.version, cluster.stored_at) == ("version: 1", 2, None)
-    assert cluster.trainings[0].datasets == (("d", "digits"),)
-    server.on("GET", "/checkpoint", {**THING, **made, "size": 9, "cluster_name": "net", "task_name": "lesson"})
-    point = client.checkpoint("p")
+    assert cluster.trainings[0].datasets == ((D, "digits"),)
+    told = {"size": 9, "cluster_name": "net", "task_name": "lesson", "seed": 7, "version": 3, "imported": True}
+    server.on("GET", "/checkpoint", {**THING, **made, **told})
+    point = client.checkpoint(P)
+    assert (point.seed, point.version, point.imported, point.trainings[0].imported) == (7, 3, True, False)
     assert (point.size, point.cluster_name, point.task_name) == (9, "net", "lesson")
     assert point.trainings == cluster.trainings
     header = ["created_at", "uuid", "name", "size", "cluster", "task"]
-    server.on("GET", "/checkpoint/all", {"header": header, "body": [["2026", "p", "kept", 9, "net", "lesson"]]})
+    server.on("GET", "/checkpoint/all", {"header": header, "body": [["2026", P, "kept", 9, "net", "lesson"]]})
     assert (client.checkpoints()[0].cluster_name, client.checkpoints()[0].task_name) == ("net", "lesson")
 
 
 def test_things_are_found_by_their_names(server: FakeServer, client: Client) -> None:
     header = ["created_at", "uuid", "name"]
-    body = [["2026", "a", "net"], ["2026", "b", "Größe"], ["2026", "c", "net"]]
+    body = [["2026", C, "net"], ["2026", D, "Größe"], ["2026", P, "net"]]
     for noun in ("cluster", "dataset", "checkpoint"):
         server.on("GET", f"/{noun}/all", {"header": header, "body": body})
         server.on("GET", f"/{noun}", THING)
         find = getattr(client, f"find_{noun}")
         assert find("Gro\u0308ße").name == "thing"
-        assert server.requests[-1].query["uuid"] == "b"
-        with pytest.raises(ConflictException, match="use the UUID: a, c"):
+        assert server.requests[-1].query["uuid"] == D
+        with pytest.raises(ConflictException, match=f"use the UUID: {C}, {P}"):
             find("net")
-        with pytest.raises(NotFoundException, match=f"there is no {noun} 'other'"):
+        with pytest.raises(NotFoundException, match=f"there is no {noun} 'other', only 'Größe', 'net'$"):
             find("other")
 
 
 def test_a_cluster_is_created_only_if_it_is_not_there(server: FakeServer, client: Client) -> None:
-    server.on("GET", "/cluster/all", {"header": ["uuid", "name"], "body": [["b", "there"]]})
+    server.on("GET", "/cluster/all", {"header": ["uuid", "name"], "body": [[D, "there"]]})
     server.on("GET", "/cluster", THING)
     server.on("POST", "/cluster", THING)
     client.get_or_create_cluster("there")
@@ -304,24 +307,24 @@ def test_servers_of_openhanami_are_asked_without_details(server: FakeServer, cli
     refusal = "Validation failed, because item 'details' is not in the list of allowed keys"
     server.on("GET", "/cluster", refusal, status=400)
     with pytest.raises(BadRequestException):
-        client.cluster("c")
+        client.cluster(C)
     server.on("GET", "/cluster", THING)
-    client.cluster("c")
+    client.cluster(C)
     assert [request.query.get("details") for request in server.requests] == ["true", None, None]
 
 
 def test_tasks(server: FakeServer, client: Client) -> None:
     header = ["uuid", "state", "percentage", "queued", "start", "end"]
     server.on("GET", "/task/all", {"header": header, "body": [["t", "active", "0.250000", "2026", "2027", "-"]]})
-    (task,) = client.tasks("c")
-    assert task == Task("t", "c", "active", "", None, None, 0.25, "2026", "2027", None)
+    (task,) = client.tasks(C)
+    assert task == Task("t", C, "active", "", None, None, 0.25, "2026", "2027", None)
     server.on("GET", "/task", TASK)
     server.on("DELETE", "/task")
     client.task(task)
-    client.task("t", Cluster("c", "net"))
+    client.task("t", Cluster(C, "net"))
     client.delete_task(task)
-    client.delete_task("t", "c")
-    named = {"uuid": "t", "cluster_uuid": "c"}
+    client.delete_task("t", C)
+    named = {"uuid": "t", "cluster_uuid": C}
     assert [request.query for request in server.requests[1:]] == [named | {"details": "true"}] * 2 + [named] * 2
     with pytest.raises(TypeError, match="cluster"):
         client.task("t")
@@ -423,18 +426,18 @@ def test_the_machine(server: FakeServer, client: Client) -> None:
 
 
 def test_rows_come_page_by_page(server: FakeServer, client: Client) -> None:
-    pages = {None: (["a", "b"], "7"), "7": (["c"], None)}
+    pages = {None: (["a", "b"], "7"), "7": ([C], None)}
 
     def answer(request: Request) -> Answer:
         names, following = pages[request.query.get("after")]
         return Answer(body={"header": ["uuid"], "body": [[name] for name in names], "next": following})
 
     server.on("GET", "/task/all", answer)
-    found = client.rows("/task/all", 2, cluster_uuid="c")
+    found = client.rows("/task/all", 2, cluster_uuid=C)
     assert next(found) == {"uuid": "a"}
     assert len(server.requests) == 1, "a page is asked for when it is needed"
-    assert [row["uuid"] for row in found] == ["b", "c"]
+    assert [row["uuid"] for row in found] == ["b", C]
     assert [request.query for request in server.requests] == [
-        {"cluster_uuid": "c", "limit": "2"},
-        {"cluster_uuid": "c", "limit": "2", "after": "7"},
+        {"cluster_uuid": C, "limit": "2"},
+        {"cluster_uuid": C, "limit": "2", "after": "7"},
     ]

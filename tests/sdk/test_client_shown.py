@@ -26,7 +26,7 @@ from hanami_sdk import (
     User,
 )
 
-from .fake_server import FakeServer
+from .fake_server import C, D, FakeServer
 
 
 @pytest.mark.parametrize("answer", ["{}", "[]", '{"header":[]}'])
@@ -39,10 +39,10 @@ def test_answer_that_is_no_list(server: FakeServer, client: Client, answer: str)
 def test_answer_that_lacks_fields(server: FakeServer, client: Client) -> None:
     server.on("GET", "/cluster", {"name": "net"})
     with pytest.raises(HanamiException, match="lacks uuid"):
-        client.cluster("c")
+        client.cluster(C)
     server.on("GET", "/cluster", "<html>")
     with pytest.raises(HanamiException, match="no JSON"):
-        client.cluster("c")
+        client.cluster(C)
 
 
 @pytest.mark.parametrize("model", [Dataset, Cluster, Checkpoint, Task, Host, Project, Membership, User, Column])
@@ -53,15 +53,15 @@ def test_models_are_frozen(model: Any) -> None:
 
 
 def test_models_show_themselves_in_notebooks() -> None:
-    task = Task("t", "c", "active", name="<script>", current_cycle=3, total_number_of_cycles=12, fraction=0.25)
+    task = Task("t", C, "active", name="<script>", current_cycle=3, total_number_of_cycles=12, fraction=0.25)
     shown = task._repr_html_()
     assert "<caption>Task</caption>" in shown
     assert "&lt;script&gt;" in shown
     assert "<script>" not in shown
     assert '<progress max="1" value="0.2500"></progress> 25%' in shown
     assert "error" not in shown, "what is not known is not shown"
-    assert "784 values from 0 on" in Dataset("d", "digits", columns={"<b>": range(784)})._repr_html_()
-    assert "<b>" not in Dataset("d", "digits", columns={"<b>": range(784)})._repr_html_()
+    assert "784 values from 0 on" in Dataset(D, "digits", columns={"<b>": range(784)})._repr_html_()
+    assert "<b>" not in Dataset(D, "digits", columns={"<b>": range(784)})._repr_html_()
     assert "room, member, False" in User("ada_", "Ada", projects=(Membership("room", "member", False),))._repr_html_()
 
 
@@ -69,7 +69,7 @@ def test_lists_show_themselves_in_notebooks(server: FakeServer, client: Client) 
     header = ["uuid", "state", "percentage", "queued", "start", "end"]
     body = [["t<1>", "active", "0.5", "now", "now", "-"], ["t2", "queued", "0", "now", "-", "-"]]
     server.on("GET", "/task/all", {"header": header, "body": body})
-    tasks = client.tasks("c")
+    tasks = client.tasks(C)
     assert tasks == list(tasks)
     shown = tasks._repr_html_()  # type: ignore[attr-defined]
     assert "<caption>2 × Task</caption>" in shown
@@ -79,7 +79,7 @@ def test_lists_show_themselves_in_notebooks(server: FakeServer, client: Client) 
     assert "end timestamp" not in shown, "what is known of none is not shown"
     assert shown.count("<th ") * 3 == shown.count("<th ") + shown.count("<td ")
     server.on("GET", "/task/all", {"header": header, "body": []})
-    assert "0 × nothing" in client.tasks("c")._repr_html_()  # type: ignore[attr-defined]
+    assert "0 × nothing" in client.tasks(C)._repr_html_()  # type: ignore[attr-defined]
 
 
 def test_a_client_shows_no_secrets(server: FakeServer, client: Client) -> None:

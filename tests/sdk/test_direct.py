@@ -29,7 +29,7 @@ from hanami_sdk import (
 )
 from hanami_sdk._socket import Socket
 
-from .fake_server import TRAIN_ACK, TRAIN_DONE, FakeServer, Peer
+from .fake_server import TRAIN_ACK, TRAIN_DONE, C, FakeServer, Peer
 
 FLUSH = b'{"flush": true}'
 
@@ -50,7 +50,7 @@ def network(message: bytes) -> bytes | str:
 
 @pytest.fixture(autouse=True)
 def direct_routes(server: FakeServer) -> None:
-    server.on("PUT", "/cluster/set_mode", {"uuid": "c"})
+    server.on("PUT", "/cluster/set_mode", {"uuid": C})
     server.answer_frame = network
 
 
@@ -60,19 +60,19 @@ def modes(server: FakeServer) -> list[str]:
 
 def test_script_of_the_manual(server: FakeServer) -> None:
     async def main() -> list[float]:
-        ws = await cluster.switch_to_direct_mode("tok", server.address, "c", verify_connection=False)
+        ws = await cluster.switch_to_direct_mode("tok", server.address, C, verify_connection=False)
         await direct_io.send_train_input(ws, "test_input", [0.0, 2.0], True, False)
         await direct_io.send_train_input(ws, "test_output", [1.0], False, True, verify_connection=False)
         assert await direct_io.send_request_input(ws, "test_input", [1.0, 3.0], False) is None
         answer = await direct_io.send_request_input(ws, "test_input", [1.0, 3.0], True)
         await ws.close()
         await ws.close()
-        cluster.switch_to_task_mode("tok", server.address, "c")
+        cluster.switch_to_task_mode("tok", server.address, C)
         return list(answer)
 
     assert asyncio.run(main()) == [2.0, 6.0]
     assert modes(server) == ["DIRECT", "TASK"]
-    assert server.openings == [{"token": "tok", "target": "cluster", "uuid": "c"}]
+    assert server.openings == [{"token": "tok", "target": "cluster", "uuid": C}]
     given, wanted = b"test_input".hex(), b"test_output".hex()
     assert [frame.hex() for frame in server.frames] == [
         f"0a0a{given}180128023208" + struct.pack("<2f", 0, 2).hex(),
@@ -86,7 +86,7 @@ def test_training_as_the_manual_prints_it(server: FakeServer) -> None:
     """The manual gives four arguments: without `is_input`, the one before the last is `is_last`."""
 
     async def main() -> None:
-        ws = await cluster.switch_to_direct_mode("tok", server.address, "c")
+        ws = await cluster.switch_to_direct_mode("tok", server.address, C)
         await direct_io.send_train_input(ws, "test_input", [0.0, 2.0], False)
         await direct_io.send_train_input(ws, "test_output", [1.0], True)
         await ws.close()
@@ -113,7 +113,7 @@ def test_event_loop_goes_on_while_the_network_works(server: FakeServer) -> None:
     server.answer_frame = slow
 
     async def main() -> None:
-        ws = await cluster.switch_to_direct_mode("tok", server.address, "c")
+        ws = await cluster.switch_to_direct_mode("tok", server.address, C)
         sending = asyncio.create_task(direct_io.send_train_input(ws, "x", [1.0], True, False))
         while not began.is_set():
             await asyncio.sleep(0)
@@ -126,7 +126,7 @@ def test_event_loop_goes_on_while_the_network_works(server: FakeServer) -> None:
 
 
 def test_client(server: FakeServer, client: Client) -> None:
-    with client.direct("c") as live:
+    with client.direct(C) as live:
         live.train({"a": [1.0], "b": (2,)}, {"label": np.eye(2)[0]})
         assert live.request({"a": np.array([[1], [2]], dtype=np.uint8)}) == [2.0, 4.0]
         assert live.request({"a": [7.0], "b": [5.0]}) == [10.0]
@@ -146,11 +146,11 @@ def test_client(server: FakeServer, client: Client) -> None:
 
 def test_flush(server: FakeServer, client: Client) -> None:
     async def main() -> None:
-        ws = await cluster.switch_to_direct_mode("tok", server.address, "c", verify_connection=False)
+        ws = await cluster.switch_to_direct_mode("tok", server.address, C, verify_connection=False)
         await direct_io.flush(ws)
         await ws.close()
 
-    with client.direct("c") as live:
+    with client.direct(C) as live:
         live.flush()
     asyncio.run(main())
     assert server.frames == [FLUSH, FLUSH]
@@ -158,7 +158,7 @@ def test_flush(server: FakeServer, client: Client) -> None:
 
 @pytest.mark.parametrize("answer", ['{"success":false,"error":"The disk is full"}', "The disk is full", TRAIN_ACK])
 def test_flush_that_stores_nothing_is_an_error(server: FakeServer, client: Client, answer: bytes | str) -> None:
-    with client.direct("c") as live:
+    with client.direct(C) as live:
         server.answer_frame = lambda message: answer
         with pytest.raises(DirectIOException, match=None if isinstance(answer, bytes) else "The disk is full"):
             live.flush()
@@ -167,7 +167,7 @@ def test_flush_that_stores_nothing_is_an_error(server: FakeServer, client: Clien
 
 
 def test_nothing_to_send(client: Client) -> None:
-    with client.direct("c") as live, live:
+    with client.direct(C) as live, live:
         for inputs, outputs in (({}, {"a": [1.0]}), ({"a": [1.0]}, {})):
             with pytest.raises(ValueError, match="at least one"):
                 live.train(inputs, outputs)
@@ -176,7 +176,7 @@ def test_nothing_to_send(client: Client) -> None:
 
 
 def test_error_keeps_the_connection(server: FakeServer, client: Client) -> None:
-    with client.direct("c") as live:
+    with client.direct(C) as live:
         with pytest.raises(DirectIOException, match=r"^no such input$"):
             live.train({"unknown": [1.0]}, {"label": [1.0]})
         assert live.request({"a": [1.0]}) == [2.0]
@@ -185,19 +185,19 @@ def test_error_keeps_the_connection(server: FakeServer, client: Client) -> None:
 
 def test_error_of_another_shape(server: FakeServer, client: Client) -> None:
     server.answer_frame = lambda message: "plain words"
-    with client.direct("c") as live, pytest.raises(DirectIOException, match=r"^plain words$"):
+    with client.direct(C) as live, pytest.raises(DirectIOException, match=r"^plain words$"):
         live.request({"a": [1.0]})
 
 
 def test_mode_is_switched_back_after_an_error(server: FakeServer, client: Client) -> None:
-    with pytest.raises(KeyError), client.direct("c"):
+    with pytest.raises(KeyError), client.direct(C):
         raise KeyError
     assert modes(server) == ["DIRECT", "TASK"]
 
 
 def test_failure_to_switch_back_does_not_hide_an_error(server: FakeServer, client: Client) -> None:
     def fail_twice() -> None:
-        with client.direct("c"):
+        with client.direct(C):
             server.on("PUT", "/cluster/set_mode", status=500)
             raise KeyError
 
@@ -207,7 +207,7 @@ def test_failure_to_switch_back_does_not_hide_an_error(server: FakeServer, clien
 
 
 def test_failure_to_switch_back_is_told(server: FakeServer, client: Client) -> None:
-    with pytest.raises(ConflictException), client.direct("c"):
+    with pytest.raises(ConflictException), client.direct(C):
         server.on("PUT", "/cluster/set_mode", "busy", status=409)
 
 
@@ -227,14 +227,14 @@ def test_failure_to_switch_back_is_told(server: FakeServer, client: Client) -> N
 def test_refused_opening(server: FakeServer, answer: bytes | str, kind: type[HanamiException], text: str) -> None:
     server.opening_answer = answer
     with pytest.raises(kind, match=text) as caught:
-        asyncio.run(cluster.switch_to_direct_mode("tok", server.address, "c"))
+        asyncio.run(cluster.switch_to_direct_mode("tok", server.address, C))
     assert type(caught.value) is kind
     assert modes(server) == ["DIRECT", "TASK"], "a cluster must not stay in direct mode without a connection"
 
 
 def test_conflict_opens_no_websocket(server: FakeServer, client: Client) -> None:
     server.on("PUT", "/cluster/set_mode", "tasks are queued", status=409)
-    with pytest.raises(ConflictException), client.direct("c"):
+    with pytest.raises(ConflictException), client.direct(C):
         raise AssertionError
     assert server.peers == []
     assert modes(server) == ["DIRECT"]
@@ -242,7 +242,7 @@ def test_conflict_opens_no_websocket(server: FakeServer, client: Client) -> None
 
 def test_time_out_closes_the_connection(server: FakeServer) -> None:
     server.answer_frame = lambda message: None
-    with Client(server.address, "asdf", "asdfasdf", timeout=0.1) as client, client.direct("c") as live:
+    with Client(server.address, "asdf", "asdfasdf", timeout=0.1) as client, client.direct(C) as live:
         with pytest.raises(ConnectionFailedException, match="timed out"):
             live.request({"a": [1.0]})
         with pytest.raises(ConnectionFailedException, match="closed"):
@@ -252,7 +252,7 @@ def test_time_out_closes_the_connection(server: FakeServer) -> None:
 def test_interrupted_exchange_closes_the_connection(
     server: FakeServer, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with client.direct("c") as live:
+    with client.direct(C) as live:
         connection: Any = live._socket._connection
 
         def interrupt() -> None:
@@ -281,7 +281,7 @@ def test_pings_are_answered_while_idle(server: FakeServer, client: Client, monke
         FakeServer._exchange(server, peer)
 
     server.talk = ping_twice
-    with client.direct("c") as live:
+    with client.direct(C) as live:
         assert answered.wait(10)
         assert live.request({"a": [1.0]}) == [2.0]
     assert pongs == [b"there?", b"there?"]
@@ -299,7 +299,7 @@ def test_unasked_message_ends_an_idle_connection(
             pass
 
     server.talk = talk
-    with client.direct("c") as live:
+    with client.direct(C) as live:
         assert live._socket._closed.wait(10)
         with pytest.raises(ConnectionFailedException, match="closed"):
             live.request({"a": [1.0]})
@@ -308,7 +308,7 @@ def test_unasked_message_ends_an_idle_connection(
 def test_forgotten_connection_needs_no_thread(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_socket, "KEEP_ALIVE_PERIOD", 0.005)
     before = set(threading.enumerate())
-    opened: Any = Socket.open(server.address, "tok", "cluster", "c", DirectIOException, True, 10)
+    opened: Any = Socket.open(server.address, "tok", "cluster", C, DirectIOException, True, 10)
     opened.keep_alive()
     keepers = [thread for thread in set(threading.enumerate()) - before if thread.name == "hanami-keep-alive"]
     assert len(keepers) == 1
@@ -322,7 +322,7 @@ def test_forgotten_connection_needs_no_thread(server: FakeServer, monkeypatch: p
 
 
 def test_one_connection_from_many_threads(server: FakeServer, client: Client) -> None:
-    with client.direct("c") as live:
+    with client.direct(C) as live:
         results: dict[int, list[float]] = {}
 
         def ask(number: int) -> None:
@@ -338,7 +338,7 @@ def test_one_connection_from_many_threads(server: FakeServer, client: Client) ->
 
 
 def test_small_messages_are_sent_at_once(client: Client) -> None:
-    with client.direct("c") as live:
+    with client.direct(C) as live:
         connection: Any = live._socket._connection
         assert connection.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
@@ -358,4 +358,4 @@ def test_address_of_the_websocket(address: str, url: str) -> None:
 
 def test_no_websocket_there() -> None:
     with pytest.raises(ConnectionFailedException):
-        Socket.open("http://127.0.0.1:9", "tok", "cluster", "c", DirectIOException, True, 5)
+        Socket.open("http://127.0.0.1:9", "tok", "cluster", C, DirectIOException, True, 5)

@@ -12,7 +12,7 @@ import pytest
 
 from hanami_sdk import Client, ConnectionFailedException, HanamiException, NotFoundException, checkpoint, dataset
 
-from .fake_server import Answer, FakeServer, Request
+from .fake_server import Answer, D, FakeServer, P, Request
 
 BODY = bytes(range(256)) * 1000
 
@@ -62,7 +62,7 @@ def patient(server: FakeServer) -> Iterator[Client]:
 def test_a_file_arrives(server: FakeServer, client: Client, tmp_path: Path) -> None:
     content, seen = made(), list[tuple[int, int]]()
     Store(server, content)
-    client.download_checkpoint("p", tmp_path / "net", lambda done, total: seen.append((done, total)))
+    client.download_checkpoint(P, tmp_path / "net", lambda done, total: seen.append((done, total)))
     assert (tmp_path / "net").read_bytes() == content
     assert (seen[0], seen[-1]) == ((0, len(content)), (len(content), len(content)))
     assert [path.name for path in tmp_path.iterdir()] == ["net"]
@@ -71,7 +71,7 @@ def test_a_file_arrives(server: FakeServer, client: Client, tmp_path: Path) -> N
 def test_a_download_goes_on_as_often_as_it_breaks_off(server: FakeServer, patient: Client, tmp_path: Path) -> None:
     content = made()
     store = Store(server, content, 100_000, 50_000, 7)
-    patient.download_checkpoint("p", tmp_path / "net")
+    patient.download_checkpoint(P, tmp_path / "net")
     assert (tmp_path / "net").read_bytes() == content
     # Whole blocks are kept; the last answer but one has none.
     assert store.asked == ["", "bytes=98304-", "bytes=147456-", "bytes=147456-"]
@@ -82,10 +82,10 @@ def test_the_next_call_goes_on_with_what_is_there(server: FakeServer, tmp_path: 
     store = Store(server, content, *[100_000] + [0] * 50)
     with Client(server.address, "asdf", "asdfasdf", timeout=5, retry=0.1) as hasty:
         with pytest.raises(ConnectionFailedException):
-            hasty.download_checkpoint("p", tmp_path / "net")
+            hasty.download_checkpoint(P, tmp_path / "net")
         assert (tmp_path / "net.part").read_bytes() == content[:98_304]
         store.breaks, store.asked = [], []
-        hasty.download_checkpoint("p", tmp_path / "net")
+        hasty.download_checkpoint(P, tmp_path / "net")
     assert store.asked == ["bytes=98304-"]
     assert (tmp_path / "net").read_bytes() == content
 
@@ -97,7 +97,7 @@ def test_what_another_file_has_left_is_not_gone_on_with(
     content = made()
     Store(server, content)
     (tmp_path / "net.part").write_bytes(left)
-    client.download_checkpoint("p", tmp_path / "net")
+    client.download_checkpoint(P, tmp_path / "net")
     assert (tmp_path / "net").read_bytes() == content
 
 
@@ -105,7 +105,7 @@ def test_what_is_there_already_is_not_sent_again(server: FakeServer, client: Cli
     content = made()
     store = Store(server, content)
     (tmp_path / "net.part").write_bytes(content)
-    client.download_checkpoint("p", tmp_path / "net")
+    client.download_checkpoint(P, tmp_path / "net")
     assert (store.asked, (tmp_path / "net").read_bytes()) == ([f"bytes={len(content)}-"], content)
 
 
@@ -115,7 +115,7 @@ def test_a_file_that_is_damaged_on_its_way_is_not_kept(server: FakeServer, clien
     Store(server, bytes(content))
     (tmp_path / "net").write_bytes(b"the last good one")
     with pytest.raises(HanamiException, match="the checkpoint file was damaged on its way"):
-        client.download_checkpoint("p", tmp_path / "net")
+        client.download_checkpoint(P, tmp_path / "net")
     assert (tmp_path / "net").read_bytes() == b"the last good one"
     assert not (tmp_path / "net.part").exists()
 
@@ -125,9 +125,9 @@ def test_a_refusal_leaves_nothing(server: FakeServer, client: Client, tmp_path: 
     server.on("GET", "/checkpoint/file", b"Checkpoint with uuid 'p' not found", 404)
     with pytest.raises(NotFoundException, match="'p' not found"):
         if function:
-            checkpoint.download_checkpoint("token", server.address, "p", tmp_path / "net")
+            checkpoint.download_checkpoint("token", server.address, P, tmp_path / "net")
         else:
-            client.download_checkpoint("p", tmp_path / "net")
+            client.download_checkpoint(P, tmp_path / "net")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -145,7 +145,7 @@ def test_a_server_that_restarts_is_waited_for(server: FakeServer, patient: Clien
         return Answer(first.status, first.body)
 
     server.on("GET", "/checkpoint/file", answer)
-    patient.download_checkpoint("p", tmp_path / "net")
+    patient.download_checkpoint(P, tmp_path / "net")
     assert (tmp_path / "net").read_bytes() == content
 
 
@@ -171,9 +171,9 @@ def test_a_table_is_gone_on_with_behind_what_has_arrived(
 ) -> None:
     store = Table(server, BODY, 100_000, 50_000)
     if function:
-        dataset.download_dataset("token", server.address, "d", tmp_path / "table")
+        dataset.download_dataset("token", server.address, D, tmp_path / "table")
     else:
-        patient.download_dataset("d", tmp_path / "table")
+        patient.download_dataset(D, tmp_path / "table")
     assert store.asked == ["", "98304", "147456"]
     assert (tmp_path / "table").read_bytes() == BODY
 
@@ -189,7 +189,7 @@ def test_a_table_that_has_changed_meanwhile_is_sent_from_its_start(
         return store.answer(request)
 
     server.on("GET", "/dataset/file", changed)
-    patient.download_dataset("d", tmp_path / "table")
+    patient.download_dataset(D, tmp_path / "table")
     assert store.asked == ["", "98304", ""]
     assert (tmp_path / "table").read_bytes() == BODY[::-1]
 
@@ -198,5 +198,5 @@ def test_what_is_left_of_a_table_is_removed(server: FakeServer, tmp_path: Path) 
     Table(server, BODY, *[100_000] + [0] * 50)
     with Client(server.address, "asdf", "asdfasdf", timeout=5, retry=0.1) as hasty:
         with pytest.raises(ConnectionFailedException):
-            hasty.download_dataset("d", tmp_path / "table")
+            hasty.download_dataset(D, tmp_path / "table")
     assert list(tmp_path.iterdir()) == []

@@ -16,19 +16,19 @@ from hanami_sdk import (
     dataset,
 )
 
-from .fake_server import Answer, FakeServer, Request
+from .fake_server import Answer, D, FakeServer, Request
 
 TABLE = b"a,b\n1,2\n"
-SENT = {"uuid": "d", "complete": True, "received": {"file-i": len(TABLE)}}
+SENT = {"uuid": D, "complete": True, "received": {"file-i": len(TABLE)}}
 DECODING = SENT | {"state": "decoding", "percentage": 40.0}
 REFUSED = SENT | {"state": "refused", "error": "line 2: ragged"}
-READY = {"uuid": "d", "complete": True, "received": {}}
+READY = {"uuid": D, "complete": True, "received": {}}
 
 
 @pytest.fixture(autouse=True)
 def upload_routes(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    server.on("POST", "/dataset/upload/csv", {"uuid": "d", "uuid_input_file": "file-i"})
-    server.on("GET", "/dataset", {"uuid": "d", "name": "numbers"})
+    server.on("POST", "/dataset/upload/csv", {"uuid": D, "uuid_input_file": "file-i"})
+    server.on("GET", "/dataset", {"uuid": D, "name": "numbers"})
     server.on("DELETE", "/dataset")
     monkeypatch.setattr("hanami_sdk._waiting._FIRST_PAUSE", 0.001)
     monkeypatch.setattr("hanami_sdk._waiting._LONGEST_PAUSE", 0.001)
@@ -71,38 +71,38 @@ def deleted(server: FakeServer) -> bool:
 
 
 def test_a_quick_answer_is_the_last_request(server: FakeServer, client: Client) -> None:
-    story = Story(server, [{"uuid": "d"}], [])
+    story = Story(server, [{"uuid": D}], [])
     client.upload_csv("numbers", TABLE)
     assert (story.put.asked, story.progress.asked) == (1, 1)
 
 
 def test_a_slow_table_is_waited_for(server: FakeServer, client: Client) -> None:
-    story = Story(server, [{"uuid": "d", "state": "decoding"}], [DECODING, DECODING, LOST, DECODING, READY])
-    assert client.upload_csv("numbers", TABLE).uuid == "d"
+    story = Story(server, [{"uuid": D, "state": "decoding"}], [DECODING, DECODING, LOST, DECODING, READY])
+    assert client.upload_csv("numbers", TABLE).uuid == D
     assert (story.put.asked, story.progress.asked, deleted(server)) == (1, 6, False)
-    Story(server, [{"uuid": "d", "state": "decoding"}], [DECODING, LOST, READY])
-    assert dataset.upload_csv_files("tok", server.address, "numbers", TABLE) == "d"
+    Story(server, [{"uuid": D, "state": "decoding"}], [DECODING, LOST, READY])
+    assert dataset.upload_csv_files("tok", server.address, "numbers", TABLE) == D
 
 
 @pytest.mark.parametrize("then", [[DECODING, READY], [READY], [SENT, READY]])
 def test_a_time_out_of_the_client_deletes_nothing(server: FakeServer, hasty: Client, then: list[Any]) -> None:
-    story = Story(server, [{"uuid": "d"}], then)
+    story = Story(server, [{"uuid": D}], then)
     answers = iter([server.hold])
     put = story.put
     server.on("PUT", "/dataset/upload/csv", lambda request: next(answers, put)(request))
-    assert hasty.upload_csv("numbers", TABLE).uuid == "d"
+    assert hasty.upload_csv("numbers", TABLE).uuid == D
     assert not deleted(server)
 
 
 def test_a_request_that_never_arrived_is_sent_again(server: FakeServer, client: Client) -> None:
-    story = Story(server, [LOST, {"uuid": "d"}], [SENT])
+    story = Story(server, [LOST, {"uuid": D}], [SENT])
     client.upload_csv("numbers", TABLE)
     assert (story.put.asked, deleted(server)) == (2, False)
 
 
 def test_a_second_request_may_find_that_the_first_was_done(server: FakeServer, client: Client) -> None:
     story = Story(server, [LOST, Answer(404, "Input-data with uuid 'file-i' not found.")], [SENT, READY])
-    assert client.upload_csv("numbers", TABLE).uuid == "d"
+    assert client.upload_csv("numbers", TABLE).uuid == D
     assert (story.put.asked, deleted(server)) == (2, False)
 
 
@@ -110,7 +110,7 @@ def test_a_second_request_may_find_that_the_first_was_done(server: FakeServer, c
     ("puts", "progress"),
     [
         ([Answer(400, "line 2: ragged")], []),
-        ([{"uuid": "d", "state": "decoding"}], [DECODING, REFUSED]),
+        ([{"uuid": D, "state": "decoding"}], [DECODING, REFUSED]),
         ([LOST], [REFUSED]),
     ],
 )
@@ -127,9 +127,9 @@ def test_refused_files_are_deleted_whenever_that_turns_out(
     ("puts", "progress", "kind"),
     [
         ([LOST], [LOST], ConnectionFailedException),
-        ([LOST], [{"uuid": "d", "complete": True}], ConnectionFailedException),
-        ([{"uuid": "d", "state": "decoding"}], [DECODING, LOST], ConnectionFailedException),
-        ([{"uuid": "d", "state": "decoding"}], [SENT | {"error": "disk full"}], InternalServerErrorException),
+        ([LOST], [{"uuid": D, "complete": True}], ConnectionFailedException),
+        ([{"uuid": D, "state": "decoding"}], [DECODING, LOST], ConnectionFailedException),
+        ([{"uuid": D, "state": "decoding"}], [SENT | {"error": "disk full"}], InternalServerErrorException),
         ([Answer(500, "internal error 7")], [], InternalServerErrorException),
         ([Answer(409, "is finalised by another request")], [], ConflictException),
     ],
@@ -145,7 +145,7 @@ def test_what_is_not_the_fault_of_the_files_deletes_nothing(
 
 
 def test_giving_up_to_wait_for_the_bytes_deletes_nothing(server: FakeServer, hasty: Client) -> None:
-    server.on("GET", "/dataset/progress", {"uuid": "d", "complete": False, "received": {"file-i": 3}})
+    server.on("GET", "/dataset/progress", {"uuid": D, "complete": False, "received": {"file-i": 3}})
     with pytest.raises(Exception, match="did not end within"):
         hasty.upload_csv("numbers", TABLE)
     assert not deleted(server)

@@ -447,6 +447,7 @@ def test_every_function_is_tested() -> None:
         *(module.set_visibility for module in (checkpoint, cluster, dataset)),
     }
     new |= {module.set_labels for module in (checkpoint, cluster, dataset)}
+    new |= {module.set_lease for module in (cluster, dataset)}
     assert public == set(SIGNATURES) | new
 
 

@@ -9,15 +9,16 @@ from typing import Any
 
 import pytest
 
-from hanami_sdk import Client, NotFoundException
+from hanami_sdk import Client, NotFoundException, Task
 from hanami_sdk._download import Download
+from tests.sdk.fake_server import C, D, P
 from tests.whole import Whole
 
 API = "/v1.0alpha"
 LIST = {"header": [], "body": [], "next": None}
 WHOLE = {
     "accuracy": 1.0,
-    "cluster_uuid": "c",
+    "cluster_uuid": C,
     "complete": True,
     "current_speed": {"seconds": [], "minutes": [], "hours": [], "days": []},
     "data": [],
@@ -35,7 +36,7 @@ WHOLE = {
     "thread_map": {},
     "token": "t",
     "type": "cpu",
-    "uuid": "x",
+    "uuid": C,
     "uuid_input_file": "f",
     "uuid_label_file": "f",
     **LIST,
@@ -86,7 +87,8 @@ class _Socket:
         """Do nothing."""
 
 
-LINKS = {"x": ("d", "x")}
+T = Task("t", C, "finished")
+LINKS = {"x": (D, "x")}
 
 
 def nothing(download: Callable[..., object], *what: str) -> None:
@@ -104,7 +106,7 @@ def missing(find: Callable[[str], object]) -> None:
 def rest_of_dataset(client: Client) -> None:
     """Go on with a download that broke off after seven bytes."""
     with pytest.raises(NotFoundException):
-        Download(client, "/dataset/file", {"uuid": "d", "format": "csv"}, skips=True).ask(7, "a tag")
+        Download(client, "/dataset/file", {"uuid": D, "format": "csv"}, skips=True).ask(7, "a tag")
 
 
 def upload_checkpoint(client: Client) -> None:
@@ -116,44 +118,52 @@ CALLS: dict[str, Callable[[Client], Any]] = {
     "add_to_project": lambda client: client.add_to_project("ada_", "proj", "member", is_project_admin=True),
     "audit_log": lambda client: client.audit_log(1, "ada_"),
     "change_passphrase": lambda client: (client.change_passphrase("x"), client.change_passphrase("x", "ada_")),
-    "check": lambda client: client.check("t", "d"),
-    "checkpoint": lambda client: client.checkpoint("p", before=5),
+    "check": lambda client: client.check(T, D),
+    "checkpoint": lambda client: client.checkpoint(P, before=5),
     "checkpoints": lambda client: client.checkpoints(tag="best"),
     "close": lambda client: client.close(),
-    "cluster": lambda client: client.cluster("c", before=5),
+    "cluster": lambda client: client.cluster(C, before=5),
     "clusters": lambda client: client.clusters(tag="best"),
-    "compare": lambda client: client.compare("t", "d", column="x", reference_column="y"),
+    "compare": lambda client: client.compare(T, D, column="x", reference_column="y"),
     "context": lambda client: client.context(),
-    "create_cluster": lambda client: client.create_cluster("net", "version: 1"),
+    "create_cluster": lambda client: client.create_cluster("net", "version: 1", lease=60),
     "create_project": lambda client: client.create_project("proj", "Proj"),
     "create_user": lambda client: client.create_user("ada_", "Ada", "x", is_admin=True),
-    "dataset": lambda client: client.dataset("d"),
-    "dataset_content": lambda client: client.dataset_content("d", "x", 2, 3),
+    "dataset": lambda client: client.dataset(D),
+    "dataset_content": lambda client: client.dataset_content(D, "x", 2, 3),
     "datasets": lambda client: client.datasets(tag="best"),
     "delete": lambda client: None,
-    "delete_checkpoint": lambda client: client.delete_checkpoint("p"),
-    "delete_cluster": lambda client: client.delete_cluster("c"),
-    "delete_dataset": lambda client: client.delete_dataset("d"),
+    "delete_checkpoint": lambda client: client.delete_checkpoint(P),
+    "delete_cluster": lambda client: client.delete_cluster(C),
+    "delete_dataset": lambda client: client.delete_dataset(D),
     "delete_project": lambda client: client.delete_project("proj"),
-    "delete_task": lambda client: client.delete_task("t", "c"),
+    "delete_task": lambda client: client.delete_task("t", C),
     "delete_user": lambda client: client.delete_user("ada_"),
-    "download_checkpoint": lambda client: nothing(client.download_checkpoint, "p"),
-    "download_dataset": lambda client: (nothing(client.download_dataset, "d"), rest_of_dataset(client)),
-    "direct": lambda client: client.direct("c").__enter__(),
+    "download_checkpoint": lambda client: nothing(client.download_checkpoint, P),
+    "download_dataset": lambda client: (nothing(client.download_dataset, D), rest_of_dataset(client)),
+    "direct": lambda client: client.direct(C).__enter__(),
     "error_log": lambda client: client.error_log(1, "ada_"),
-    "export": lambda client: nothing(client.export, "p", "onnx"),
+    "export": lambda client: nothing(client.export, P, "onnx"),
     "find_checkpoint": lambda client: missing(client.find_checkpoint),
     "find_cluster": lambda client: missing(client.find_cluster),
     "find_dataset": lambda client: missing(client.find_dataset),
     "get_or_create_cluster": lambda client: client.get_or_create_cluster("net", "version: 1"),
+    "get_or_create_dataset": lambda client: (
+        client.get_or_create_dataset("digits", "mnist", {"input": b"1", "label": b"1"}),
+        client.get_or_create_dataset("numbers", "csv", {"input": b"1"}),
+    ),
     "get": lambda client: None,
     "history": lambda client: client.history("t"),
     "fit": lambda client: None,  # an upload and a training
     "hosts": lambda client: client.hosts(),
     "identity": lambda client: client.identity(),
-    "label_checkpoint": lambda client: client.label_checkpoint("p", name="new", about="x", tags=["a"]),
-    "label_cluster": lambda client: client.label_cluster("c", name="new", about="x", tags=["a"]),
-    "label_dataset": lambda client: client.label_dataset("d", name="new", about="x", tags=["a"]),
+    "label_checkpoint": lambda client: client.label_checkpoint(P, name="new", about="x", tags=["a"]),
+    "label_cluster": lambda client: client.label_cluster(C, name="new", about="x", tags=["a"]),
+    "label_dataset": lambda client: client.label_dataset(D, name="new", about="x", tags=["a"]),
+    "keep_cluster": lambda client: client.keep_cluster(C),
+    "keep_dataset": lambda client: client.keep_dataset(D),
+    "lease_cluster": lambda client: client.lease_cluster(C, 60),
+    "lease_dataset": lambda client: client.lease_dataset(D, 60),
     "login": lambda client: client.login(),
     "may_call": lambda client: client.may_call("PUT", "/token"),
     "memberships": lambda client: client.memberships("ada_"),
@@ -162,48 +172,48 @@ CALLS: dict[str, Callable[[Client], Any]] = {
     "post": lambda client: None,
     "power_consumption": lambda client: client.power_consumption(),
     "project": lambda client: client.project("proj"),
-    "predict": lambda client: client.predict("c", [[1.0]]),
+    "predict": lambda client: client.predict(C, [[1.0]]),
     "projects": lambda client: client.projects(),
     "put": lambda client: None,
     "quotas": lambda client: (client.quotas("ada_"), client.quotas(project_id="proj")),
     "remove_from_project": lambda client: client.remove_from_project("ada_", "proj"),
-    "request": lambda client: client.request("c", LINKS, {"y": "answer"}, time_length=2),
+    "request": lambda client: client.request(C, LINKS, {"y": "answer"}, time_length=2),
     "reset_quotas": lambda client: (
         client.reset_quotas("disk", user_id="ada_"),
         client.reset_quotas(project_id="proj"),
     ),
-    "restore": lambda client: client.restore("c", "p"),
+    "restore": lambda client: client.restore(C, P),
     "rows": lambda client: [
-        list(client.rows(f"/{noun}/all", 2, **({"cluster_uuid": "c"} if noun == "task" else {})))
+        list(client.rows(f"/{noun}/all", 2, **({"cluster_uuid": C} if noun == "task" else {})))
         for noun in ("checkpoint", "cluster", "dataset", "host", "project", "task", "user")
     ],
-    "save": lambda client: client.save("c", "point"),
-    "set_checkpoint_visibility": lambda client: client.set_checkpoint_visibility("p", "shared"),
-    "set_cluster_visibility": lambda client: client.set_cluster_visibility("c", "shared"),
-    "set_dataset_visibility": lambda client: client.set_dataset_visibility("d", "shared"),
+    "save": lambda client: client.save(C, "point"),
+    "set_checkpoint_visibility": lambda client: client.set_checkpoint_visibility(P, "shared"),
+    "set_cluster_visibility": lambda client: client.set_cluster_visibility(C, "shared"),
+    "set_dataset_visibility": lambda client: client.set_dataset_visibility(D, "shared"),
     "set_quota": lambda client: (
         client.set_quota("disk", 5, user_id="ada_"),
         client.set_quota("disk", 5, project_id="proj"),
     ),
-    "set_mode": lambda client: client.set_mode("c", "TASK"),
+    "set_mode": lambda client: client.set_mode(C, "TASK"),
     "speed": lambda client: client.speed(),
-    "switch_host": lambda client: client.switch_host("c", "h"),
+    "switch_host": lambda client: client.switch_host(C, "h"),
     "switch_project": lambda client: client.switch_project("proj"),
     "system_info": lambda client: client.system_info(),
-    "task": lambda client: client.task("t", "c"),
-    "tasks": lambda client: client.tasks("c"),
+    "task": lambda client: client.task("t", C),
+    "tasks": lambda client: client.tasks(C),
     "temperature": lambda client: client.temperature(),
     "threading": lambda client: client.threading(),
     "train": lambda client: client.train(
-        "c", LINKS, LINKS, time_length=2, epochs=2, seed=1, validation=0.2, early_stopping=3
+        C, LINKS, LINKS, time_length=2, epochs=2, seed=1, validation=0.2, early_stopping=3
     ),
     "upload_checkpoint": upload_checkpoint,
     "upload": lambda client: client.upload("numbers", "csv", {"input": b"1"}),
-    "upload_csv": lambda client: client.upload_csv("numbers", b"1"),
-    "upload_mnist": lambda client: client.upload_mnist("digits", b"1", b"1"),
+    "upload_csv": lambda client: client.upload_csv("numbers", b"1", lease=60),
+    "upload_mnist": lambda client: client.upload_mnist("digits", b"1", b"1", lease=60),
     "user": lambda client: client.user("ada_"),
     "users": lambda client: client.users(),
-    "wait": lambda client: client.wait(client.task("t", "c")),
+    "wait": lambda client: client.wait(client.task("t", C)),
     "whoami": lambda client: client.whoami(),
 }
 

@@ -21,7 +21,7 @@ from hanami_sdk import (
     _session,
 )
 
-from .fake_server import API, Answer, FakeServer, Request
+from .fake_server import API, Answer, C, FakeServer, Request
 
 
 def jwt(**claims: Any) -> str:
@@ -82,7 +82,7 @@ def test_refused_token_is_renewed_once(server: FakeServer, client: Client) -> No
 
 def test_body_is_sent_again_after_renewal(server: FakeServer, client: Client) -> None:
     def answer(request: Request) -> Answer:
-        return Answer(body={"uuid": "c", "name": "net"}) if request.token == "token-2" else Answer(401)
+        return Answer(body={"uuid": C, "name": "net"}) if request.token == "token-2" else Answer(401)
 
     server.answers["POST", f"{API}/cluster"] = answer
     client.create_cluster("net", "version: 1")
@@ -100,7 +100,7 @@ def test_refused_token_of_a_websocket_is_renewed(server: FakeServer, client: Cli
         return Answer(body={"token": f"token-{len(server.logins)}"})
 
     server.answers["POST", f"{API}/token"] = login
-    with client.direct("c"):
+    with client.direct(C):
         pass
     assert [opening["token"] for opening in server.openings] == ["token-1", "token-2"]
 
@@ -248,7 +248,7 @@ def test_other_methods_are_not_repeated(server: FakeServer, client: Client) -> N
 
     server.answers["DELETE", f"{API}/cluster"] = answer
     with pytest.raises(ConnectionFailedException, match="DELETE"):
-        client.delete_cluster("c")
+        client.delete_cluster(C)
     assert len(server.requests) == 1
 
 
@@ -258,7 +258,7 @@ def broken_off(server: FakeServer, times: int) -> Callable[[Request], Answer]:
     def answer(request: Request) -> Answer:
         if len(server.requests) <= times:
             raise ConnectionResetError
-        return Answer(body={"uuid": "c", "name": "reader"})
+        return Answer(body={"uuid": C, "name": "reader"})
 
     return answer
 
@@ -271,8 +271,8 @@ def knows_keys(server: FakeServer) -> None:
 def test_what_creates_is_repeated_with_its_key(server: FakeServer, client: Client) -> None:
     knows_keys(server)
     server.answers["POST", f"{API}/cluster"] = broken_off(server, 2)
-    assert client.create_cluster("reader").uuid == "c"
-    assert client.create_cluster("reader").uuid == "c"
+    assert client.create_cluster("reader").uuid == C
+    assert client.create_cluster("reader").uuid == C
     keys = [request.headers["idempotency-key"] for request in server.requests]
     assert len(keys) == 4
     assert len(set(keys)) == 2
@@ -286,10 +286,10 @@ def test_what_is_still_carried_out_is_waited_for(server: FakeServer, client: Cli
         if len(server.requests) == 1:
             raise ConnectionResetError
         busy = len(server.requests) < 4
-        return Answer(409 if busy else 200, {"uuid": "c", "name": "reader"}, {"Retry-After": "1"} if busy else {})
+        return Answer(409 if busy else 200, {"uuid": C, "name": "reader"}, {"Retry-After": "1"} if busy else {})
 
     server.answers["POST", f"{API}/cluster"] = answer
-    assert client.create_cluster("reader").uuid == "c"
+    assert client.create_cluster("reader").uuid == C
     assert len(server.requests) == 4
 
 
@@ -366,10 +366,10 @@ def test_endpoints_of_plugins(server: FakeServer, client: Client) -> None:
 def test_status_of_the_client(server: FakeServer, client: Client) -> None:
     server.on("GET", "/cluster", "no uuid", status=400)
     with pytest.raises(BadRequestException, match="no uuid"):
-        client.cluster("x")
+        client.cluster(C)
     server.on("GET", "/cluster", b"", status=418)
     with pytest.raises(HanamiException, match="418") as caught:
-        client.cluster("x")
+        client.cluster(C)
     assert type(caught.value) is HanamiException
 
 

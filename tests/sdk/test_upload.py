@@ -29,21 +29,21 @@ from hanami_sdk import (
     hanami_request,
 )
 
-from .fake_server import ACK, Answer, FakeServer, Peer, Request
+from .fake_server import ACK, Answer, D, FakeServer, Peer, Request
 
 CHUNK = 131_072
 IMAGES = os.urandom(3 * CHUNK + 5)
 LABELS = os.urandom(CHUNK)
-PROTOTYPE = {"uuid": "d", "name": "digits"}
+PROTOTYPE = {"uuid": D, "name": "digits"}
 
 
 @pytest.fixture(autouse=True)
 def upload_routes(server: FakeServer) -> None:
     files = {"uuid_input_file": "file-i", "uuid_label_file": "file-l"}
     for format in ("mnist", "csv", "parquet"):
-        server.on("POST", f"/dataset/upload/{format}", {"uuid": "d", **files})
-        server.on("PUT", f"/dataset/upload/{format}", {"uuid": "d"})
-    server.on("GET", "/dataset/progress", {"uuid": "d", "complete": True})
+        server.on("POST", f"/dataset/upload/{format}", {"uuid": D, **files})
+        server.on("PUT", f"/dataset/upload/{format}", {"uuid": D})
+    server.on("GET", "/dataset/progress", {"uuid": D, "complete": True})
     server.on("GET", "/dataset", PROTOTYPE)
     server.on("DELETE", "/dataset")
 
@@ -66,7 +66,7 @@ def test_mnist_files(server: FakeServer, tmp_path: Path) -> None:
     images, labels = tmp_path / "images", tmp_path / "labels"
     images.write_bytes(IMAGES)
     labels.write_bytes(LABELS)
-    assert dataset.upload_mnist_files("tok", server.address, "digits", str(images), str(labels)) == "d"
+    assert dataset.upload_mnist_files("tok", server.address, "digits", str(images), str(labels)) == D
     assert calls(server) == [
         ("POST", "/dataset/upload/mnist"),
         ("GET", "/dataset/progress"),
@@ -74,8 +74,8 @@ def test_mnist_files(server: FakeServer, tmp_path: Path) -> None:
     ]
     announcement, progress, finish = server.requests
     assert announcement.body == {"name": "digits", "input_data_size": len(IMAGES), "label_data_size": len(LABELS)}
-    assert progress.query == {"uuid": "d"}
-    assert finish.body == {"uuid": "d", "uuid_input_file": "file-i", "uuid_label_file": "file-l"}
+    assert progress.query == {"uuid": D}
+    assert finish.body == {"uuid": D, "uuid_input_file": "file-i", "uuid_label_file": "file-l"}
     assert server.openings == [
         {"token": "tok", "target": "file_upload", "uuid": "file-i"},
         {"token": "tok", "target": "file_upload", "uuid": "file-l"},
@@ -93,9 +93,9 @@ def test_mnist_files(server: FakeServer, tmp_path: Path) -> None:
 def test_csv_file(server: FakeServer, tmp_path: Path) -> None:
     path = tmp_path / "data.csv"
     path.write_bytes(b"a,b\n1,2\n")
-    assert dataset.upload_csv_files("tok", server.address, "numbers", path, verify_connection=False) == "d"
+    assert dataset.upload_csv_files("tok", server.address, "numbers", path, verify_connection=False) == D
     assert server.requests[0].body == {"name": "numbers", "input_data_size": 8}
-    assert server.requests[2].body == {"uuid": "d", "uuid_input_file": "file-i"}
+    assert server.requests[2].body == {"uuid": D, "uuid_input_file": "file-i"}
     assert content(server) == b"a,b\n1,2\n"
 
 
@@ -105,7 +105,7 @@ def test_format_of_a_plugin(server: FakeServer) -> None:
     uuid = dataset.upload_files(
         "tok", server.address, "table", "parquet", parts, True, progress=lambda *step: seen.append(step)
     )
-    assert uuid == "d"
+    assert uuid == D
     assert calls(server)[0] == ("POST", "/dataset/upload/parquet")
     assert seen == [(4, 4)]
 
@@ -124,9 +124,9 @@ def test_format_with_other_parts(server: FakeServer) -> None:
 def test_functions_work_inside_an_event_loop(server: FakeServer) -> None:
     async def main() -> tuple[str, bool]:
         uuid = dataset.upload_csv_files("tok", server.address, "numbers", io.BytesIO(b"a,b\n1,2\n"))
-        return uuid, await dataset.send_data("tok", server.address, "d", "file-i", b"abc")
+        return uuid, await dataset.send_data("tok", server.address, D, "file-i", b"abc")
 
-    assert asyncio.run(main()) == ("d", True)
+    assert asyncio.run(main()) == (D, True)
     assert server.frames[-1] == bytes.fromhex("1203616263")
 
 
@@ -137,11 +137,11 @@ def test_client_uploads(server: FakeServer, client: Client) -> None:
     )
     seen: list[tuple[int, int]] = []
     result = client.upload_mnist("digits", IMAGES, bytearray(LABELS), lambda *step: seen.append(step))
-    assert (result.uuid, result.number_of_rows, result.columns["label"]) == ("d", 3, range(784, 794))
+    assert (result.uuid, result.number_of_rows, result.columns["label"]) == (D, 3, range(784, 794))
     total = len(IMAGES) + len(LABELS)
     assert seen == [(size, total) for size in (CHUNK, 2 * CHUNK, 3 * CHUNK, len(IMAGES), total)]
     assert client.upload_csv("numbers", b"a,b\n1,2\n").name == "digits"
-    assert client.upload("table", "parquet", {"input": memoryview(b"PAR1")}).uuid == "d"
+    assert client.upload("table", "parquet", {"input": memoryview(b"PAR1")}).uuid == D
 
 
 def test_gzip_is_unpacked_for_mnist_only(server: FakeServer, client: Client, tmp_path: Path) -> None:
@@ -238,7 +238,7 @@ def test_refused_chunk(server: FakeServer, client: Client) -> None:
     assert seen == [(CHUNK, len(IMAGES)), (2 * CHUNK, len(IMAGES))]
     assert server.websocket_ended.wait(10)
     assert calls(server) == [("POST", "/dataset/upload/csv"), ("DELETE", "/dataset")]
-    assert server.requests[1].query == {"uuid": "d"}
+    assert server.requests[1].query == {"uuid": D}
 
 
 def test_refused_chunk_without_reason(server: FakeServer, client: Client) -> None:
@@ -291,7 +291,7 @@ class Flaky:
                 peer.send(ACK)
 
     def progress(self, request: Request) -> Answer:
-        return Answer(body={"uuid": "d", "complete": True, "received": {"file-i": self.size, "file-l": 0}})
+        return Answer(body={"uuid": D, "complete": True, "received": {"file-i": self.size, "file-l": 0}})
 
 
 def written(server: FakeServer) -> bytes:
@@ -324,7 +324,7 @@ def test_documented_functions_go_on_too(server: FakeServer) -> None:
     dataset.upload_csv_files("tok", server.address, "numbers", IMAGES)
     assert written(server) == IMAGES
     Flaky(server, 2)
-    asyncio.run(dataset.send_data("tok", server.address, "d", "file-i", IMAGES))
+    asyncio.run(dataset.send_data("tok", server.address, D, "file-i", IMAGES))
     assert written(server) == IMAGES
 
 
@@ -369,19 +369,19 @@ def test_waits_until_complete(server: FakeServer, monkeypatch: pytest.MonkeyPatc
     answers = iter([False, False, True])
     server.answers["GET", "/v1.0alpha/dataset/progress"] = lambda request: Answer(body={"complete": next(answers)})
     monkeypatch.setattr("hanami_sdk._waiting._FIRST_PAUSE", 0.001)
-    assert dataset.wait_until_upload_complete("tok", server.address, "d") is True
+    assert dataset.wait_until_upload_complete("tok", server.address, D) is True
     assert len(server.requests) == 3
 
 
 def test_lost_upload_ends_the_waiting(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     server.on("GET", "/dataset/progress", "gone", status=404)
     with pytest.raises(NotFoundException, match="gone"):
-        dataset.wait_until_upload_complete("tok", server.address, "d")
-    server.on("GET", "/dataset/progress", {"uuid": "d", "complete": False})
+        dataset.wait_until_upload_complete("tok", server.address, D)
+    server.on("GET", "/dataset/progress", {"uuid": D, "complete": False})
     monkeypatch.setattr("hanami_sdk._http._default_timeout", 60.0)
     hanami_request.set_default_timeout(0.05)
-    with pytest.raises(WaitTimeoutException, match=r"dataset d did not end within 0\.05 s"):
-        dataset.wait_until_upload_complete("tok", server.address, "d")
+    with pytest.raises(WaitTimeoutException, match=rf"dataset {D} did not end within 0\.05 s"):
+        dataset.wait_until_upload_complete("tok", server.address, D)
 
 
 def test_large_sources_are_not_held_in_memory() -> None:

@@ -29,6 +29,7 @@ REST: dict[str, Any] = {
     "resource": "clusters",
     "format": "onnx",
     "limit": 5,
+    "lease": 600,
 }
 """Right values of required fields that name nothing."""
 

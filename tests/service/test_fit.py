@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 
 import numpy as np
@@ -61,3 +62,28 @@ def test_coroutines_fit(server: LocalServer, cluster: Cluster) -> None:
             return (await client.fit(cluster, ROWS, KINDS, epochs=2)).state
 
     assert asyncio.run(fit()) == "finished"
+
+
+def test_programs_that_meet_share_what_is_created_if_it_is_not_there(server: LocalServer, client: Client) -> None:
+    begin, found = threading.Barrier(3), []
+
+    def program() -> None:
+        with Client(server.address, server.user, server.passphrase) as own:
+            own.login()
+            begin.wait(20)
+            dataset = own.get_or_create_dataset("shared table", "csv", {"input": b"x,y\n0,1\n1,0\n"})
+            cluster = own.get_or_create_cluster("shared cluster")
+            found.append((dataset.uuid, dataset.number_of_rows, cluster.uuid))
+
+    programs = [threading.Thread(target=program) for _ in range(3)]
+    for one in programs:
+        one.start()
+    for one in programs:
+        one.join(60)
+    assert len(found) == 3
+    assert len(set(found)) == 1
+    assert found[0][1] == 2
+    client.train("shared cluster", {"x": "shared table"}, {"y": "shared table"}, epochs=2)
+    assert client.predict("shared cluster", [[0.0]]).rows
+    client.delete_dataset("shared table")
+    client.delete_cluster("shared cluster")

@@ -28,7 +28,7 @@ from sklearn.datasets import load_iris
 from hanami_sdk import _leftovers, Client
 from hanami_sdk.sklearn import HanamiClassifier
 estimator = HanamiClassifier(epochs=1, cluster_name={name!r}).fit(*load_iris(return_X_y=True))
-lent = Client.from_environment().upload_csv(_leftovers.temporary_name(), b"a\\n1\\n") if {dataset} else None
+lent = Client.from_environment().upload_csv(_leftovers.temporary_name(), b"a\\n1\\n", lease=3600) if {dataset} else None
 if {file!r}:
     open({file!r}, "wb").write(pickle.dumps(estimator))
 print(estimator.cluster_, flush=True)

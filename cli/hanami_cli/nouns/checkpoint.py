@@ -62,6 +62,9 @@ FIELDS_OF_ORIGIN = (
     "metrics",
     "number_of_trainings",
     "trainings",
+    "seed",
+    "version",
+    "imported",
     *LABELS,
 )
 COLUMNS = (*FIELDS, "size", "cluster", "task", "cycles", *LABELS)

@@ -14,6 +14,7 @@ from hanami_cli.connection import Connection, as_object
 from hanami_cli.errors import UsageError
 from hanami_cli.files import read_text
 from hanami_cli.labels import LABELS, labels_of, shown_labels
+from hanami_cli.leases import LEASE, known_lease
 from hanami_cli.lineage import lessons
 from hanami_cli.names import uuid_of
 from hanami_cli.nouns import run_noun
@@ -28,7 +29,7 @@ HELP = f"""
 Clusters are growing networks, made from a template or, without one, by their first training.
 
 Usage:
-    hanamictl cluster create NAME [-t PATH] [options]
+    hanamictl cluster create NAME [-t PATH] [--lease SECONDS] [options]
     hanamictl cluster get CLUSTER [options]
     hanamictl cluster list [--tag TAG] [options]
     hanamictl cluster delete CLUSTER [options]
@@ -38,6 +39,8 @@ Usage:
     hanamictl cluster switch-host CLUSTER HOST_UUID [options]
     hanamictl cluster label CLUSTER [--rename NAME] [--about TEXT] [--tags TAGS] [options]
     hanamictl cluster visibility CLUSTER VISIBILITY [options]
+    hanamictl cluster lease CLUSTER SECONDS [options]
+    hanamictl cluster keep CLUSTER [options]
     hanamictl cluster predict CLUSTER (-v VALUES)... [options]
     hanamictl cluster direct CLUSTER (-v VALUES)... [options]
 
@@ -45,12 +48,14 @@ CLUSTER and CHECKPOINT are UUIDs, or names that only one of them has.
 MODE is TASK, in which a cluster works on its tasks, or DIRECT, in which it talks to a websocket.
 VISIBILITY is private (only the owner and admins see it), shared (all in its project) or public (everybody).
 Whoever sees a cluster may ask it.
+A cluster with a lease goes when nobody has used it for so many SECONDS; `lease` begins it anew, `keep` ends it.
 `predict` asks a cluster about one row, without dataset and task, also while it is trained; the answer is that of the
 state that was stored last. `direct` asks the network itself, whose tasks wait meanwhile. VALUES is HEXAGON=NUMBERS or
 HEXAGON=@PATH, with NUMBERS parted by commas, and in the file also by blanks and line ends; the path - is the input.
 
 Options:
     -t PATH, --template PATH                  file with the template
+    --lease SECONDS                           let it go when it is unused for so long
     -n NAME, --name NAME                      name of the checkpoint
     -c CHECKPOINT, --checkpoint CHECKPOINT    checkpoint to load
     --shared                                  others may talk to it, too: DIRECT may be on, TASK leaves it to them
@@ -90,6 +95,8 @@ def run(argv: list[str]) -> int:
         "switch-host": _switch_host,
         "label": _label,
         "visibility": _visibility,
+        "lease": _lease,
+        "keep": _keep,
         "predict": _predict,
         "direct": _direct,
     }
@@ -99,7 +106,8 @@ def run(argv: list[str]) -> int:
 def _create(connection: Connection, arguments: Arguments) -> View:
     path = arguments.optional("--template")
     template = "" if path is None else read_text(path)
-    return Record(connection.ask(cluster.create_cluster, arguments.text("NAME"), template), FIELDS)
+    create = partial(cluster.create_cluster, lease=arguments.whole("--lease"))
+    return Record(connection.ask(create, arguments.text("NAME"), template), FIELDS)
 
 
 def _get(connection: Connection, arguments: Arguments) -> View:
@@ -114,7 +122,7 @@ def _get(connection: Connection, arguments: Arguments) -> View:
         "trainings": lessons(answer),
         "template": Verbatim.of((answer.get("template") or "").splitlines()),
     }
-    return Record(answer, (*FIELDS_WITH_SIZE, *growth, *origin), {**metrics, **shown})
+    return Record(answer, (*FIELDS_WITH_SIZE, *growth, *origin, *known_lease(answer)), {**metrics, **shown})
 
 
 def _metrics(answer: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -183,6 +191,16 @@ def _label(connection: Connection, arguments: Arguments) -> View:
 def _visibility(connection: Connection, arguments: Arguments) -> View:
     uuid = _cluster(connection, arguments)
     return Record(connection.ask(cluster.set_visibility, uuid, arguments.text("VISIBILITY")), FIELDS)
+
+
+def _lease(connection: Connection, arguments: Arguments) -> View:
+    seconds, uuid = arguments.integer("SECONDS"), _cluster(connection, arguments)
+    return Record(connection.ask(cluster.set_lease, uuid, seconds), (*FIELDS, *LEASE))
+
+
+def _keep(connection: Connection, arguments: Arguments) -> View:
+    uuid = _cluster(connection, arguments)
+    return Record(connection.ask(cluster.set_lease, uuid, None), (*FIELDS, *LEASE))
 
 
 def _predict(connection: Connection, arguments: Arguments) -> View:

@@ -16,6 +16,7 @@ from hanami_cli.connection import Connection, as_object
 from hanami_cli.errors import UsageError
 from hanami_cli.files import check_readable
 from hanami_cli.labels import LABELS, labels_of, shown_labels
+from hanami_cli.leases import LEASE, known_lease
 from hanami_cli.names import uuid_of
 from hanami_cli.nouns import run_noun
 from hanami_cli.progress import Report, progress
@@ -30,7 +31,7 @@ HELP = f"""
 Datasets are tables of numbers with named groups of columns, made from uploaded files.
 
 Usage:
-    hanamictl dataset create FORMAT NAME -i PATH [-l PATH] [--part PART=PATH]... [options]
+    hanamictl dataset create FORMAT NAME -i PATH [-l PATH] [--part PART=PATH]... [--lease SECONDS] [options]
     hanamictl dataset get DATASET [options]
     hanamictl dataset list [--tag TAG] [options]
     hanamictl dataset delete DATASET [options]
@@ -38,6 +39,8 @@ Usage:
     hanamictl dataset compare DATASET -r DATASET [-c COLUMN] [--right COLUMN] [--unequal] [options]
     hanamictl dataset label DATASET [--rename NAME] [--about TEXT] [--tags TAGS] [options]
     hanamictl dataset visibility DATASET VISIBILITY [options]
+    hanamictl dataset lease DATASET SECONDS [options]
+    hanamictl dataset keep DATASET [options]
     hanamictl dataset content DATASET -c COLUMN -n COUNT [-o COUNT] [options]
     hanamictl dataset download DATASET PATH [-f FORMAT] [options]
 
@@ -45,12 +48,14 @@ DATASET is a UUID, or a name that only one dataset has.
 VISIBILITY is private (only the owner and admins see it), shared (all in its project) or public (everybody).
 FORMAT is mnist (takes -i and -l, files may end in .gz), csv (takes -i), or another that the server has a plugin for;
 of a download csv, npz, npy, parquet, or another.
+A dataset with a lease goes when nobody has used it for so many SECONDS; `lease` begins it anew, `keep` ends it.
 `check` tells the share of right answers, `compare` also errors of numbers, precision, recall and a confusion matrix.
 
 Options:
     -i PATH, --input PATH                           file with the input
     -l PATH, --label PATH                           file with the labels
     --part PART=PATH                                file for another part of the format; may be repeated
+    --lease SECONDS                                 let it go when it is unused for so long
     -r DATASET, --reference DATASET                 dataset with the right answers
     --unequal                                       leave out the rows that only one of both has
     -c COLUMN, --column COLUMN                      name of the column
@@ -98,15 +103,17 @@ def run(argv: list[str]) -> int:
         "content": _content,
         "label": _label,
         "visibility": _visibility,
+        "lease": _lease,
+        "keep": _keep,
         "download": _download,
     }
     return run_noun(HELP, actions, argv)
 
 
 def _create(connection: Connection, arguments: Arguments) -> View:
-    form, parts = arguments.text("FORMAT"), _parts(arguments)
+    form, parts, lease = arguments.text("FORMAT"), _parts(arguments), arguments.whole("--lease")
     with connection.client() as client, progress(lines=False) as report, _hint(form):
-        uuid = _upload(client, form, arguments.text("NAME"), parts, partial(_report, report))
+        uuid = _upload(client, form, arguments.text("NAME"), parts, partial(_report, report), lease)
         answer = client.get("/dataset", uuid=uuid)
     return Record(as_object(answer), FIELDS)
 
@@ -127,16 +134,24 @@ def _hint(form: str) -> Iterator[None]:
         raise
 
 
-def _upload(client: Client, form: str, name: str, parts: Mapping[str, str], report: Callable[[int, int], None]) -> str:
+def _upload(
+    client: Client,
+    form: str,
+    name: str,
+    parts: Mapping[str, str],
+    report: Callable[[int, int], None],
+    lease: int | None,
+) -> str:
     """Return the UUID of the new dataset. The SDK knows of mnist that its files may be compressed."""
     if form == "mnist":
-        return client.upload_mnist(name, parts["input"], parts["label"], report).uuid
-    return client.upload(name, form, parts, report).uuid
+        return client.upload_mnist(name, parts["input"], parts["label"], report, lease=lease).uuid
+    return client.upload(name, form, parts, report, lease=lease).uuid
 
 
 def _get(connection: Connection, arguments: Arguments) -> View:
     answer = connection.ask(partial(dataset.get_dataset, details=True), _dataset(connection, arguments))
-    return Record(answer, (*FIELDS, *(name for name in LABELS if name in answer)), shown_labels(answer))
+    labels = [name for name in LABELS if name in answer]
+    return Record(answer, (*FIELDS, *labels, *known_lease(answer)), shown_labels(answer))
 
 
 def _list(connection: Connection, arguments: Arguments) -> View:
@@ -159,6 +174,16 @@ def _label(connection: Connection, arguments: Arguments) -> View:
 def _visibility(connection: Connection, arguments: Arguments) -> View:
     uuid = _dataset(connection, arguments)
     return Record(connection.ask(dataset.set_visibility, uuid, arguments.text("VISIBILITY")), LIST_FIELDS)
+
+
+def _lease(connection: Connection, arguments: Arguments) -> View:
+    seconds, uuid = arguments.integer("SECONDS"), _dataset(connection, arguments)
+    return Record(connection.ask(dataset.set_lease, uuid, seconds), (*LIST_FIELDS, *LEASE))
+
+
+def _keep(connection: Connection, arguments: Arguments) -> View:
+    uuid = _dataset(connection, arguments)
+    return Record(connection.ask(dataset.set_lease, uuid, None), (*LIST_FIELDS, *LEASE))
 
 
 def _check(connection: Connection, arguments: Arguments) -> View:

@@ -109,15 +109,11 @@ def _create_train(connection: Connection, arguments: Arguments) -> View:
         "equal_rows": not arguments.is_set("--unequal"),
         "epochs": arguments.integer("--epochs"),
         "shuffle": not arguments.is_set("--no-shuffle"),
-        "seed": _whole(arguments, "--seed"),
+        "seed": arguments.whole("--seed"),
         "validation": arguments.number("--validation"),
-        "early_stopping": _whole(arguments, "--early-stopping"),
+        "early_stopping": arguments.whole("--early-stopping"),
     }
     return _create(connection, arguments, partial(task.create_train_task, **how), [inputs, outputs], [])
-
-
-def _whole(arguments: Arguments, name: str) -> int | None:
-    return None if arguments.optional(name) is None else arguments.integer(name)
 
 
 def _create_request(connection: Connection, arguments: Arguments) -> View:

@@ -166,6 +166,7 @@ DATASETS = {
     "compared_widths": "column '{column}' has {width} values, but column '{other}' of the reference has {expected}",
     "compared_dataset_missing": "Dataset with uuid '{uuid}' not found",
     "dataset_decoding": "Data-set with uuid '{uuid}' is being decoded, try again when that has ended",
+    "dataset_exists": "Data-set with name '{name}' already exist.",
     "dataset_finalised_elsewhere": "Data-set with uuid '{uuid}' is finalised by another request",
     "dataset_incomplete": "Data-set with uuid '{uuid}' is not complete, its upload was not finalised",
     "dataset_missing": "Data-set with uuid '{uuid}' not found",
@@ -177,6 +178,7 @@ DATASETS = {
     "file_missing": "{part}-data with uuid '{uuid}' not found.",
     "format_parts": "A data-set of format '{format}' has the files: {parts}",
     "format_unknown": "Format '{format}' is unknown, known are: {known}",
+    "lease_missing": "There is no lease of '{uuid}' that could be renewed: it stays until it is deleted",
     "rows_out_of_range": "Rows {first} to {last} are out of range, the data-set has {rows} rows",
     "values_too_many": (
         "{rows} rows of {width} values are more than the {limit} values of an answer, ask for {fitting} rows at most"

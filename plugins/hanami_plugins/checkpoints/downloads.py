@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import BinaryIO, Self
 
@@ -15,6 +16,7 @@ from hanami_core.network import NetworkState
 from hanami_core.runtime import Runtime
 from hanami_core.storage.blobs import Blob, BlobLease
 from hanami_plugins.checkpoints.models import Checkpoint
+from hanami_plugins.checkpoints.origin import origin_of
 from hanami_plugins.checkpoints.portable import prelude_of
 from hanami_plugins.checkpoints.service import get_checkpoint
 
@@ -83,7 +85,8 @@ def open_file(runtime: Runtime, access: Access, uuid: str) -> PortableFile:
         with lease.path.open("rb") as file:
             head = NetworkState.read_head(file)
         known = [version_of(rules) for (name, _), rules in runtime.rules.items() if name == head.rules]
-        prelude = prelude_of(checkpoint.name, head, max(known, default=FIRST), blob.size, blob.sha256)
+        lineage = partial(origin_of, checkpoint)
+        prelude = prelude_of(checkpoint.name, head, max(known, default=FIRST), blob.size, blob.sha256, lineage)
     except BaseException:
         lease.release()
         raise

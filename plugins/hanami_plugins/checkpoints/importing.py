@@ -31,6 +31,7 @@ from hanami_core.runtime import Runtime
 from hanami_core.tensorfile import read_header
 from hanami_plugins import uploads
 from hanami_plugins.checkpoints.models import IMPORTING, REFUSED, UPLOADING, Arrival, Checkpoint
+from hanami_plugins.checkpoints.origin import columns_of, take_over
 from hanami_plugins.checkpoints.portable import MAX_HEADER, Header, copy_body, read_prelude
 from hanami_plugins.uploads import Upload
 
@@ -77,10 +78,10 @@ def run(job: Job) -> None:
         header = _unpack(runtime, job, path, staged)
         if header is None:
             return
-        examine(runtime, staged, header)
+        seed = examine(runtime, staged, header).seed
         runtime.blobs.seal(staged)
         with job.commit(job.task.total_cycles, final=True):
-            _become_checkpoint(job, work.arrival, staged, header.cycles)
+            _become_checkpoint(job, work.arrival, staged, header, seed)
 
 
 def _unpack(runtime: Runtime, job: Job, path: Path, staged: Path) -> Header | None:
@@ -92,8 +93,8 @@ def _unpack(runtime: Runtime, job: Job, path: Path, staged: Path) -> Header | No
             return header if copy_body(source, target, header, job.step) else None
 
 
-def examine(runtime: Runtime, staged: Path, header: Header) -> None:
-    """Look whether a stored state is one that this server runs, and what its header says it is.
+def examine(runtime: Runtime, staged: Path, header: Header) -> StateHead:
+    """Look whether a stored state is one that this server runs, and what its header says it is; return its head.
 
     Raises:
         InvalidFile: if it is not; the text says why.
@@ -112,6 +113,7 @@ def examine(runtime: Runtime, staged: Path, header: Header) -> None:
             size = max(taken, sum(entry.size for entry in entries.values()))
             memory.require_bytes(size, memory.limit(runtime.settings))
             check_state(found, NetworkState.read(file))
+            return head
     except (CorruptFile, TemplateError) as error:
         raise InvalidFile(f"the checkpoint file holds no sound network: {error}") from error
     except Unprocessable as error:
@@ -139,7 +141,7 @@ def _rules_for(runtime: Runtime, head: StateHead, version: int) -> NetworkRules:
     raise InvalidFile(f"this server can not run the network of the checkpoint file: {reasons[0]}")
 
 
-def _become_checkpoint(job: Job, uuid: str, staged: Path, cycles: int) -> None:
+def _become_checkpoint(job: Job, uuid: str, staged: Path, header: Header, seed: int) -> None:
     runtime = job.runtime
     arrival = Arrival.get(Arrival.uuid == uuid)
     if arrival.importing != job.task.uuid or not arrival.mark_deleted():
@@ -149,7 +151,9 @@ def _become_checkpoint(job: Job, uuid: str, staged: Path, cycles: int) -> None:
     owned = {"uuid": uuid, "owner_id": arrival.owner_id, "project_id": arrival.project_id}
     size = runtime.blobs.size_of(staged)
     runtime.admit(Claim(arrival.owner_id, arrival.project_id, DISK, size))
-    Checkpoint.create(name=arrival.name, blob=runtime.blobs.adopt(staged), size=size, cycles=cycles, **owned)
+    found = {"seed": seed, "cycles": header.cycles, "imported": True, **columns_of(header.lineage)}
+    Checkpoint.create(name=arrival.name, blob=runtime.blobs.adopt(staged), size=size, **found, **owned)
+    take_over(uuid, header.lineage)
     runtime.emit(CheckpointSaved(actor=None, cluster_uuid="", **owned))
 
 

@@ -75,6 +75,8 @@ def _add_checkpoint(job: Job, live: LiveCluster) -> None:
         task_name="" if last is None else last.name,
         cycles=cluster.cycles,
         metrics=json.dumps(dict(live.network.metrics())),
+        seed=live.network.head.seed,
+        version=cluster.version,
     )
     owned = {"uuid": str(task.uuid), "owner_id": str(task.owner_id), "project_id": str(task.project_id)}
     job.runtime.emit(CheckpointSaved(actor=None, cluster_uuid=live.uuid, **owned))

@@ -16,8 +16,9 @@ RESOURCE = "checkpoints"
 class Checkpoint(LabelledRecord):
     """A saved state of `size` bytes.
 
-    `cluster` is the one that was saved, `task` the last training before that; both with the names that they had, and
-    all of it empty for a checkpoint that came as a file. `cycles` and `metrics`, a JSON map, are those of the network.
+    `cluster` is the one that was saved, `task` the last training before that; both with the names that they had.
+    `version` is the number of the cluster's stored state then; `seed`, `cycles` and `metrics`, a JSON map, are those of
+    the network. An `imported` checkpoint came as a file, and what it tells of all this is what the file says.
     """
 
     resource = RESOURCE
@@ -29,6 +30,9 @@ class Checkpoint(LabelledRecord):
     task_name = NameField(default="")
     cycles = peewee.BigIntegerField(default=0)
     metrics = peewee.TextField(default="{}")
+    seed = peewee.BigIntegerField(null=True)
+    version = peewee.IntegerField(null=True)
+    imported = peewee.BooleanField(default=False)
 
     @classmethod
     def bytes_held(cls, mine: peewee.Expression) -> int:

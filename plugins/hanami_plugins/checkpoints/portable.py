@@ -26,6 +26,7 @@ import msgspec
 
 from hanami_core.errors import InvalidFile
 from hanami_core.network import StateHead, Template
+from hanami_plugins.checkpoints.origin import Origin, check
 
 __all__ = ["ENDING", "FORMAT", "MEDIA_TYPE", "Header", "Prelude", "Rules", "copy_body", "prelude_of", "read_prelude"]
 
@@ -39,6 +40,8 @@ MAX_HEADER = 4 << 20
 _START = struct.Struct("<8sII")
 _DIGEST = hashlib.sha256().digest_size
 _BLOCK = 1 << 20
+_ROOM_FOR_NAMES = 1 << 16
+"""Bytes that a lineage may have beside its trainings."""
 _DISTRIBUTION = "hanami"
 
 
@@ -49,11 +52,12 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: int
 
 
-class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What a file tells of its network.
 
-    `created_by` is the version of Hanami that made the file, `size` and `sha256` are those of the body. All else is
-    what the head of the stored state says, for those who do not want to read that.
+    `created_by` is the version of Hanami that made the file, `size` and `sha256` are those of the body, `lineage` is
+    where the network comes from, which not every file tells. All else is what the head of the stored state says, for
+    those who do not want to read that.
     """
 
     name: str
@@ -65,6 +69,7 @@ class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cycles: int
     size: int
     sha256: str
+    lineage: Origin | None = None
 
     def describes(self, head: StateHead) -> bool:
         """Tell whether the header fits to the head of a state."""
@@ -80,7 +85,14 @@ class Prelude(NamedTuple):
     length: int
 
 
-def prelude_of(name: str, head: StateHead, version: int, size: int, sha256: str) -> bytes:
+def prelude_of(
+    name: str,
+    head: StateHead,
+    version: int,
+    size: int,
+    sha256: str,
+    lineage: Callable[[int], Origin | None] = lambda room: None,
+) -> bytes:
     """Return what stands before the body in the file of a checkpoint.
 
     Args:
@@ -89,11 +101,13 @@ def prelude_of(name: str, head: StateHead, version: int, size: int, sha256: str)
         version: version of the states of its rule set.
         size: bytes of the stored state.
         sha256: its hash as hexadecimal text.
+        lineage: returns where the network comes from, in not more bytes than there is room for.
     """
     rules = Rules(head.rules, version)
     sizes = (dict(head.inputs), dict(head.outputs), head.cycles)
     header = Header(name, f"hanami {_own_version()}", rules, head.template, *sizes, size, sha256)
-    text = msgspec.json.encode(header)
+    room = MAX_HEADER - len(msgspec.json.encode(header)) - _ROOM_FOR_NAMES
+    text = msgspec.json.encode(msgspec.structs.replace(header, lineage=lineage(room)))
     start = _START.pack(MAGIC, FORMAT, len(text)) + text
     return start + hashlib.sha256(start).digest()
 
@@ -135,9 +149,12 @@ def read_prelude(file: BinaryIO, size: int) -> Prelude:
 
 def _header(text: bytes) -> Header:
     try:
-        return msgspec.json.decode(text, type=Header)
+        header = msgspec.json.decode(text, type=Header)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise InvalidFile(f"the header of the checkpoint file breaks a rule: {error}") from error
+    if header.lineage is not None:
+        check(header.lineage)
+    return header
 
 
 def _check_size(prelude: Prelude, size: int) -> None:

@@ -71,9 +71,10 @@ class TaskUuid(msgspec.Struct):
 class CheckpointAnswer(LabelledAnswer, kw_only=True):
     """A checkpoint.
 
-    `size` is that of its state in bytes. `cluster_uuid` and `cluster_name` are the cluster that was saved, `task_uuid`
-    and `task_name` the last training before that, all empty for one that came as a file; `cycles` and `metrics` are
-    those of the network then. `trainings` are the last hundred that made it, oldest first.
+    `size` is that of its state in bytes. `cluster_uuid` and `cluster_name` are the cluster that was saved, `version` is
+    the number of its stored state then, `task_uuid` and `task_name` are the last training before that; `seed`, `cycles`
+    and `metrics` are those of the network then. `trainings` are the last hundred that made it, oldest first. Of one
+    that is `imported` it is all what the file has told that it came as; what nobody knows is empty or null.
     """
 
     size: int | msgspec.UnsetType = msgspec.UNSET
@@ -83,6 +84,9 @@ class CheckpointAnswer(LabelledAnswer, kw_only=True):
     task_name: str | msgspec.UnsetType = msgspec.UNSET
     cycles: int | msgspec.UnsetType = msgspec.UNSET
     metrics: dict[str, float] | msgspec.UnsetType = msgspec.UNSET
+    seed: int | msgspec.UnsetType | None = msgspec.UNSET
+    version: int | msgspec.UnsetType | None = msgspec.UNSET
+    imported: bool | msgspec.UnsetType = msgspec.UNSET
     number_of_trainings: int | msgspec.UnsetType = msgspec.UNSET
     trainings: list[TrainingAnswer] | msgspec.UnsetType = msgspec.UNSET
 
@@ -133,6 +137,9 @@ def _details(checkpoint: Checkpoint, before: int | None) -> dict[str, Any]:
         "task_name": checkpoint.task_name,
         "cycles": checkpoint.cycles,
         "metrics": json.loads(checkpoint.metrics),
+        "seed": checkpoint.seed,
+        "version": checkpoint.version,
+        "imported": checkpoint.imported,
         "number_of_trainings": count,
         "trainings": trainings,
         **labels_of(checkpoint),

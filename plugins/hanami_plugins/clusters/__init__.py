@@ -18,12 +18,15 @@ from hanami_core.runtime import Runtime
 from hanami_core.schedules import Schedule
 from hanami_core.settings import Setting
 from hanami_core.storage.database import BaseModel
-from hanami_plugins.clusters import direct_lease, kinds, routes, upkeep
+from hanami_plugins.clusters import direct_lease, kinds, leases, routes, upkeep
 from hanami_plugins.clusters.host_memory import HOST_SETTING, USER_SETTING
+from hanami_plugins.clusters.leases import renew_lease
 from hanami_plugins.clusters.lineage import (
+    DatasetOfTraining,
     Lineage,
     Told,
     TrainingAnswer,
+    add_lineage,
     add_training,
     copy_lineage,
     forget_lineage,
@@ -38,7 +41,6 @@ from hanami_plugins.clusters.service import (
     SETTLE_SECONDS,
     Mode,
     after_task,
-    count_by_host,
     create_cluster,
     delete_cluster,
     end_direct_modes,
@@ -66,6 +68,7 @@ __all__ = [
     "SETTLE_SECONDS",
     "Attachment",
     "Cluster",
+    "DatasetOfTraining",
     "Lineage",
     "LiveCluster",
     "LiveClusters",
@@ -73,6 +76,7 @@ __all__ = [
     "State",
     "Told",
     "TrainingAnswer",
+    "add_lineage",
     "add_training",
     "after_task",
     "copy_lineage",
@@ -90,6 +94,7 @@ __all__ = [
     "move_lineage",
     "read_state",
     "readable",
+    "renew_lease",
     "replace_state",
     "report_metrics",
     "require_memory",
@@ -109,6 +114,7 @@ def hanami_settings() -> list[Setting]:
         Setting(HOST_SETTING, int, 0, "Bytes of all networks that one host has open; 0 means 3/4 of the machine", 0),
         Setting(USER_SETTING, int, 0, "Bytes of them that belong to one user; 0 means limits.network_memory", 0),
         Setting("clusters.store", float, 2.0, "Seconds between two stored states of a network in direct mode", 0.05),
+        leases.SETTING,
         *direct_lease.SETTINGS,
     ]
 
@@ -131,8 +137,9 @@ def hanami_startup(runtime: Runtime) -> None:
 
 @hookimpl
 def hanami_schedules(runtime: Runtime) -> list[Schedule]:
-    """End direct modes that nobody uses."""
-    return [Schedule("clusters.direct", direct_lease.pause_of(runtime), end_direct_modes)]
+    """End direct modes that nobody uses, and remove clusters whose lease is over."""
+    direct = Schedule("clusters.direct", direct_lease.pause_of(runtime), end_direct_modes)
+    return [direct, leases.schedule(runtime)]
 
 
 @hookimpl
@@ -159,7 +166,7 @@ def hanami_metrics(runtime: Runtime) -> list[Sample]:
     text = "Clusters by host and mode"
     return [
         Sample("hanami_clusters", count, help=text, labels={"host": host, "mode": mode.lower()})
-        for (host, mode), count in count_by_host().items()
+        for (host, mode), count in Cluster.count_by_host().items()
     ]
 
 

@@ -7,7 +7,7 @@ are deleted. Functions work in the caller's transaction.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 import msgspec
@@ -24,6 +24,7 @@ __all__ = [
     "Lineage",
     "Told",
     "TrainingAnswer",
+    "add_lineage",
     "add_training",
     "copy_lineage",
     "forget_lineage",
@@ -50,7 +51,7 @@ class TrainingAnswer(msgspec.Struct):
     """A training, counted from 1 on.
 
     `rows` is how many it has trained, `cycles` and `version` are those of the network afterwards, `settings` is what it
-    was told besides its datasets.
+    was told besides its datasets. One that is `imported` took place elsewhere, and is told by the file of a checkpoint.
     """
 
     number: int
@@ -63,6 +64,7 @@ class TrainingAnswer(msgspec.Struct):
     ended_at: Moment
     datasets: list[DatasetOfTraining]
     settings: dict[str, Told]
+    imported: bool = False
 
 
 class Lineage(NamedTuple):
@@ -114,6 +116,25 @@ def _rows_of(task: Task) -> int:
     return int(task.cursor if task.state == FAILED else task.current_cycle)
 
 
+def add_lineage(holder: str, trainings: Iterable[TrainingAnswer]) -> None:
+    """Give a new holder trainings that are told from elsewhere."""
+    for one in trainings:
+        Training.create(
+            holder=holder,
+            number=one.number,
+            task=one.task_uuid,
+            name=one.name,
+            state=one.state,
+            rows=one.rows,
+            cycles=one.cycles,
+            version=one.version,
+            datasets=json.dumps([[dataset.uuid, dataset.name] for dataset in one.datasets]),
+            settings=json.dumps(one.settings),
+            ended_at=one.ended_at.seconds,
+            imported=one.imported,
+        )
+
+
 def copy_lineage(source: str, target: str) -> None:
     """Give a holder the lineage of another one, in place of its own."""
     forget_lineage(target)
@@ -158,4 +179,5 @@ def _answer(training: Training) -> TrainingAnswer:
         ended_at=Moment(training.ended_at),
         datasets=[DatasetOfTraining(*pair) for pair in json.loads(training.datasets)],
         settings=json.loads(training.settings),
+        imported=training.imported,
     )

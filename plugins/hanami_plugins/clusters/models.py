@@ -6,15 +6,15 @@ from typing import Any
 
 import peewee
 
-from hanami_core.labels import LabelledRecord
+from hanami_core.leases import LeasedRecord
 from hanami_core.queue import Partition, Task
 from hanami_core.storage.blobs import bytes_of
-from hanami_core.storage.database import BaseModel, BlobField, NameField
+from hanami_core.storage.database import ACTIVE, BaseModel, BlobField, NameField
 
 TASK_MODE, DIRECT_MODE = "TASK", "DIRECT"
 
 
-class Cluster(LabelledRecord):
+class Cluster(LeasedRecord):
     """A cluster and its last stored state.
 
     In direct mode, `direct_by` is the user who has switched to it, `direct_since` and `direct_until` are when that was,
@@ -59,6 +59,13 @@ class Cluster(LabelledRecord):
         return condition
 
     @classmethod
+    def count_by_host(cls) -> dict[tuple[str, str], int]:
+        """Return how many clusters there are, by host and mode."""
+        query = cls.select(cls.host, cls.mode, peewee.fn.COUNT(cls.uuid)).where(cls.status == ACTIVE)
+        rows = query.group_by(cls.host, cls.mode).tuples().iterator()
+        return {(host, mode): count for host, mode, count in rows}
+
+    @classmethod
     def bytes_held(cls, mine: peewee.Expression) -> int:
         """Return the size of the stored states."""
         return bytes_of(cls.active().where(mine), cls.blob)
@@ -70,7 +77,7 @@ class Training(BaseModel):
     Each holder has rows of its own, which stay when the task, its datasets or other holders go. `number` counts them
     from 1 on. `task` is the uuid of the task and `name` what it was called, `state` how it ended, `rows` how many it
     has trained. `cycles` and `version` are those of the cluster afterwards. `datasets` is a JSON list of pairs of uuid
-    and name, `settings` a JSON map of what else the training was told.
+    and name, `settings` a JSON map of what else the training was told. `imported` tells that it took place elsewhere.
     """
 
     holder = peewee.CharField(36)
@@ -84,6 +91,7 @@ class Training(BaseModel):
     datasets = peewee.TextField()
     settings = peewee.TextField()
     ended_at = peewee.DoubleField()
+    imported = peewee.BooleanField(default=False)
 
 
 Training.add_index(Training.holder, Training.number, unique=True, name="training_of_holder")

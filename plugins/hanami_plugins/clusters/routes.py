@@ -13,10 +13,12 @@ from msgspec import Meta
 from hanami_core.clock import Moment
 from hanami_core.errors import BadRequest, NotFound
 from hanami_core.http import Call, Empty, Listing, Route
-from hanami_core.http.labels import LabelledAnswer, WantedRows, detailed, labels_of, labels_route
+from hanami_core.http.labels import WantedRows, detailed, labels_of, labels_route
+from hanami_core.http.leases import Lease, LeasedAnswer, lease_of, lease_route
 from hanami_core.http.sharing import OwnedAnswer, owned_answer, visibility_route
 from hanami_core.ids import Name, Uuid
 from hanami_plugins.clusters import service
+from hanami_plugins.clusters.leases import renew_lease
 from hanami_plugins.clusters.lineage import TrainingAnswer, lineage_of
 from hanami_plugins.clusters.models import DIRECT_MODE, TASK_MODE, Cluster
 from hanami_plugins.clusters.service import MISSING, Mode
@@ -26,10 +28,11 @@ LIST_HEADER = ("created_at", "uuid", "project_id", "owner_id", "visibility", "na
 
 
 class CreateCluster(msgspec.Struct, forbid_unknown_fields=True):
-    """Fields of a new cluster; the template is base64."""
+    """Fields of a new cluster; the template is base64. With a `lease` it goes when it is unused for so many seconds."""
 
     name: Name
     template: Annotated[str, Meta(max_length=1 << 17)] = ""
+    lease: Lease | None = None
 
 
 class ByUuid(msgspec.Struct, forbid_unknown_fields=True):
@@ -70,7 +73,7 @@ class ClusterAnswer(OwnedAnswer):
     """A cluster."""
 
 
-class ClusterMetrics(LabelledAnswer, kw_only=True):
+class ClusterMetrics(LeasedAnswer, kw_only=True):
     """A cluster with its size, what it has seen, and what its rule set tells of it.
 
     `template` is its text, null if no language has one for it. `version` counts stored states, the last one came at
@@ -118,13 +121,14 @@ def routes() -> list[Route]:
         Route("PUT", f"{PREFIX}/switch_host", "clusters.switch_host", SwitchHost, MovedCluster, switch_host),
         visibility_route(PREFIX, "clusters", Cluster, MISSING),
         labels_route(PREFIX, "clusters", service.set_labels),
+        lease_route(PREFIX, "clusters", renew_lease),
     ]
 
 
 def create(call: Call, request: CreateCluster) -> dict[str, Any]:
     """Create a cluster."""
     text = _decoded(request.template)
-    return owned_answer(service.create_cluster(call.runtime, call.access, request.name, text))
+    return owned_answer(service.create_cluster(call.runtime, call.access, request.name, text, lease=request.lease))
 
 
 def _decoded(template: str) -> str:
@@ -155,6 +159,7 @@ def _details(call: Call, cluster: Cluster, before: int | None) -> dict[str, Any]
         "template": call.runtime.template_text(service.template_of(cluster)) if cluster.template else None,
         "version": cluster.version,
         **labels_of(cluster),
+        **lease_of(cluster),
         "stored_at": Moment(cluster.stored_at),
         "number_of_trainings": count,
         "trainings": trainings,

@@ -52,6 +52,7 @@ __all__ = [
     "list_clusters",
     "move_cluster",
     "read_state",
+    "remove",
     "replace_state",
     "report_metrics",
     "require_memory",
@@ -82,8 +83,12 @@ class Nothing(msgspec.Struct, forbid_unknown_fields=True):
     """Payload of a task that needs none."""
 
 
-def create_cluster(runtime: Runtime, access: Access, name: str, template_text: str = "") -> Cluster:
+def create_cluster(
+    runtime: Runtime, access: Access, name: str, template_text: str = "", *, lease: int | None = None
+) -> Cluster:
     """Create a cluster from the text of a template; without one it waits for its first training or a checkpoint.
+
+    With a `lease` it goes when it was unused for so many seconds, see `hanami_core.leases`.
 
     Raises:
         TemplateError: if the template breaks a rule or no rule set runs it.
@@ -104,6 +109,7 @@ def create_cluster(runtime: Runtime, access: Access, name: str, template_text: s
             template=msgspec.json.encode(template).decode() if template is not None else "",
             seed=secrets.randbits(63),
             host=host.name,
+            lease=lease,
         )
         runtime.queue.create_partition(cluster.uuid, host.name)
         runtime.emit(ClusterCreated(actor=access.actor, **_owned(cluster)))
@@ -259,13 +265,6 @@ def _wider(known: Mapping[str, int], new: Mapping[str, int]) -> dict[str, int]:
     return {name: max(known.get(name, 0), new.get(name, 0)) for name in {**known, **new}}
 
 
-def count_by_host() -> dict[tuple[str, str], int]:
-    """Return how many clusters there are, by host and mode."""
-    query = Cluster.select(Cluster.host, Cluster.mode, peewee.fn.COUNT(Cluster.uuid)).where(Cluster.status == ACTIVE)
-    rows = query.group_by(Cluster.host, Cluster.mode).tuples().iterator()
-    return {(host, mode): count for host, mode, count in rows}
-
-
 def interfaces(cluster: Cluster) -> tuple[dict[str, int], dict[str, int]]:
     """Return the known sizes of inputs and outputs; empty until data came."""
     return json.loads(cluster.inputs), json.loads(cluster.outputs)
@@ -332,13 +331,18 @@ def delete_cluster(runtime: Runtime, access: Access, uuid: str) -> None:
     """
     cluster = get_cluster(access, uuid, "write")
     with atomic():
-        # The partition before the cluster, as everywhere.
-        runtime.queue.close_partition(cluster.uuid)
-        if not cluster.mark_deleted():
-            raise NotFound(MISSING, uuid=cluster.uuid)
-        clean_up(runtime, cluster.uuid)
-        _tell_host(runtime, cluster)
-        runtime.emit(ClusterDeleted(actor=access.actor, **_owned(cluster)))
+        remove(runtime, cluster, access.actor)
+
+
+def remove(runtime: Runtime, cluster: Cluster, actor: Actor | None) -> None:
+    """Delete a cluster, in the caller's transaction, or raise NotFound; `actor` is None if the server does it."""
+    # The partition before the cluster, as everywhere.
+    runtime.queue.close_partition(cluster.uuid)
+    if not cluster.mark_deleted():
+        raise NotFound(MISSING, uuid=cluster.uuid)
+    clean_up(runtime, cluster.uuid)
+    _tell_host(runtime, cluster)
+    runtime.emit(ClusterDeleted(actor=actor, **_owned(cluster)))
 
 
 def _owned(cluster: Cluster) -> dict[str, str]:

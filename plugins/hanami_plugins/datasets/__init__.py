@@ -15,11 +15,13 @@ from hanami_core.metrics import Sample
 from hanami_core.places import Places
 from hanami_core.queue import TaskKind
 from hanami_core.runtime import Runtime
+from hanami_core.schedules import Schedule
 from hanami_core.settings import Setting
 from hanami_core.storage.database import Record
-from hanami_plugins.datasets import decode, routes, service
+from hanami_plugins.datasets import decode, leases, routes, service
 from hanami_plugins.datasets.comparison import Comparison, Errors, Pair
 from hanami_plugins.datasets.downloads import TableFile, open_file
+from hanami_plugins.datasets.leases import renew_lease
 from hanami_plugins.datasets.models import DECODING, REFUSED, Dataset
 from hanami_plugins.datasets.service import (
     LARGE_ANSWERS,
@@ -70,6 +72,7 @@ __all__ = [
     "list_datasets",
     "open_file",
     "open_table",
+    "renew_lease",
     "results",
     "seal_result",
     "set_labels",
@@ -97,6 +100,7 @@ def hanami_settings() -> list[Setting]:
             "Seconds that a finalised upload waits for its table before it is answered",
             0.0,
         ),
+        leases.SETTING,
     ]
 
 
@@ -113,6 +117,12 @@ def hanami_startup(runtime: Runtime) -> None:
     runtime.stash[WAITING] = threading.BoundedSemaphore(max(1, threads // 2))
     most = max(2, threads // 4)
     runtime.stash[LARGE_ANSWERS] = Places("large_answers_busy", 1, most, each=most // 2)
+
+
+@hookimpl
+def hanami_schedules(runtime: Runtime) -> list[Schedule]:
+    """Remove datasets whose lease is over."""
+    return [leases.schedule(runtime)]
 
 
 @hookimpl

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import peewee
 
-from hanami_core.labels import LabelledRecord
+from hanami_core.leases import LeasedRecord
 from hanami_core.storage.blobs import bytes_of
 from hanami_core.storage.database import BlobField
 
 UPLOADING, DECODING, READY, REFUSED = "uploading", "decoding", "ready", "refused"
 
 
-class Dataset(LabelledRecord):
+class Dataset(LeasedRecord):
     """A table of numbers, or the promise of one while its files are uploaded and decoded.
 
     `state` goes from `uploading` over `decoding` to `ready`, or to `refused` if the format does not take the files;

@@ -13,12 +13,14 @@ from hanami_core.clock import Moment
 from hanami_core.datasets import DatasetFormat
 from hanami_core.errors import BadRequest, PluginError
 from hanami_core.http import Call, Empty, Listing, Route, Stream
-from hanami_core.http.labels import Labels, WantedRows, detailed, labels_of, labels_route
+from hanami_core.http.labels import WantedRows, detailed, labels_of, labels_route
+from hanami_core.http.leases import Lease, LeasedLabels, lease_of, lease_route
 from hanami_core.http.sharing import OwnedAnswer, owned_answer, visibility_route
 from hanami_core.ids import Name, Uuid
 from hanami_core.plugin_host import Contribution
 from hanami_core.runtime import Runtime
 from hanami_plugins.datasets import downloads, service, tables
+from hanami_plugins.datasets.leases import renew_lease
 from hanami_plugins.datasets.models import DECODING, REFUSED, Dataset
 from hanami_plugins.datasets.service import LARGE_ANSWERS, MISSING
 
@@ -41,7 +43,7 @@ ColumnName = Annotated[str, Meta(max_length=254)]
 
 
 class WantedDataset(ByUuid, forbid_unknown_fields=True):
-    """A dataset; with `details` also its tags and what it is about."""
+    """A dataset; with `details` also its tags, what it is about, and its lease."""
 
     details: bool = False
 
@@ -79,7 +81,7 @@ class FileOfDataset(msgspec.Struct, forbid_unknown_fields=True):
     offset: Annotated[int, Meta(ge=0, le=1 << 50)] = 0
 
 
-class DatasetAnswer(Labels, kw_only=True):
+class DatasetAnswer(LeasedLabels, kw_only=True):
     """A dataset; without columns and rows as long as its upload is not finalised."""
 
     created_at: Moment
@@ -163,6 +165,7 @@ def routes(runtime: Runtime) -> list[Route]:
         Route("GET", f"{PREFIX}/file", "datasets.download", FileOfDataset, Stream, download),
         visibility_route(PREFIX, "datasets", Dataset, MISSING),
         labels_route(PREFIX, "datasets", service.set_labels),
+        lease_route(PREFIX, "datasets", renew_lease),
     ]
     for contribution in runtime.formats.contributions().values():
         found += _routes_of(runtime, contribution)
@@ -193,16 +196,24 @@ def upload_routes(dataset_format: DatasetFormat, max_size: int) -> list[Route]:
         raise PluginError(f"format {name!r}: name and parts {parts} must be different words in lower case")
     size = Annotated[int, Meta(ge=1, le=max_size)]
     title, path = name.title().replace("_", ""), f"{PREFIX}/upload/{name}"
-    announced = _request(f"Announce{title}", [("name", Name), *((f"{part}_data_size", size) for part in parts)])
+    sizes_of_parts = [(f"{part}_data_size", size) for part in parts]
+    more = [("unique", bool, False), ("lease", Lease | None, None)]
+    announced = _request(f"Announce{title}", [("name", Name), *sizes_of_parts, *more])
     finished = _request(f"Finish{title}", [("uuid", Uuid), *((f"uuid_{part}_file", Uuid) for part in parts)])
     uuids = [(f"uuid_{part}_file", str) for part in parts]
     owned = [(field.name, field.type) for field in msgspec.structs.fields(OwnedAnswer)]
     answered = msgspec.defstruct(f"{title}Upload", [*owned, *uuids])
 
     def announce(call: Call, request: Any) -> dict[str, Any]:
-        """Announce the upload of a dataset; its files are then sent over websockets."""
+        """Announce the upload of a dataset; its files are then sent over websockets.
+
+        With `unique`, a name is refused that another dataset has which the user may change. With a `lease` the dataset
+        goes when it is unused for so many seconds.
+        """
         sizes = {part: getattr(request, f"{part}_data_size") for part in parts}
-        dataset, files = service.create_dataset(call.runtime, call.access, name, request.name, sizes)
+        named = name, request.name, sizes
+        how = {"unique": request.unique, "lease": request.lease}
+        dataset, files = service.create_dataset(call.runtime, call.access, *named, **how)
         return owned_answer(dataset) | {f"uuid_{part}_file": files[part].uuid for part in parts}
 
     def finish(call: Call, request: Any) -> dict[str, Any]:
@@ -217,7 +228,7 @@ def upload_routes(dataset_format: DatasetFormat, max_size: int) -> list[Route]:
     ]
 
 
-def _request(name: str, fields: list[tuple[str, Any]]) -> type[msgspec.Struct]:
+def _request(name: str, fields: list[Any]) -> type[msgspec.Struct]:
     return msgspec.defstruct(name, fields, forbid_unknown_fields=True, module=__name__)
 
 
@@ -230,7 +241,7 @@ def get(call: Call, request: WantedDataset) -> dict[str, Any]:
         "number_of_columns": shape.width,
         "number_of_rows": shape.rows,
         "version": VERSION,
-        **(labels_of(dataset) if request.details else {}),
+        **(labels_of(dataset) | lease_of(dataset) if request.details else {}),
     }
 
 

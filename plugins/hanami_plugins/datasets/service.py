@@ -31,7 +31,7 @@ from hanami_core.runtime import Runtime
 from hanami_core.sharing import Visibility
 from hanami_core.sharing import set_visibility as share
 from hanami_core.stash import StashKey
-from hanami_core.storage.database import ACTIVE, atomic
+from hanami_core.storage.database import ACTIVE, atomic, exclusive
 from hanami_plugins import uploads
 from hanami_plugins.datasets import comparison, decode, tables
 from hanami_plugins.datasets.comparison import Comparison, Pair, pair
@@ -54,6 +54,7 @@ __all__ = [
     "get_dataset",
     "list_datasets",
     "open_table",
+    "remove",
     "results",
     "seal_result",
     "set_labels",
@@ -83,7 +84,14 @@ class DecodingFailed(HanamiError):
 
 
 def create_dataset(
-    runtime: Runtime, access: Access, format_name: str, name: str, sizes: Mapping[str, int]
+    runtime: Runtime,
+    access: Access,
+    format_name: str,
+    name: str,
+    sizes: Mapping[str, int],
+    *,
+    unique: bool = False,
+    lease: int | None = None,
 ) -> tuple[Dataset, dict[str, Upload]]:
     """Add a dataset that waits for its files.
 
@@ -95,13 +103,15 @@ def create_dataset(
         format_name: kind of the files.
         name: what the actor calls the dataset.
         sizes: bytes of the file of each part.
+        unique: refuse a name that a dataset has which the actor may change; of two that ask at once one is refused.
+        lease: seconds after which it goes if it is not used and not renewed, see `hanami_core.leases`; None for ever.
 
     Returns:
         The dataset, and the upload of each part.
 
     Raises:
         BadRequest: if no plugin reads such files, they have other parts, or one is bigger than the operator allows.
-        Conflict: if the actor has too many uploads already.
+        Conflict: if the name has to be unique and is taken, or the actor has too many uploads already.
         VisibleError: if a plugin says that the actor has too many datasets, or too much on the disk.
     """
     _check_parts(runtime, format_name, sizes)
@@ -111,11 +121,13 @@ def create_dataset(
             raise BadRequest("field_too_big", field=f"{part}_data_size", limit=limit)
     actor = access.actor
     uuid = new_uuid()
-    with atomic():
+    with exclusive("datasets.names") if unique else atomic():
+        if unique and access.visible(Dataset, "write").where(Dataset.name == name).exists():
+            raise Conflict("dataset_exists", name=name)
         files = {part: uploads.create_upload(runtime, actor, uuid, size, part) for part, size in sizes.items()}
         runtime.admit(Claim.of(actor, Dataset.resource))
         owned = {"name": name, "owner_id": actor.user_id, "project_id": actor.project_id}
-        dataset = Dataset.create(uuid=uuid, format=format_name, **owned)
+        dataset = Dataset.create(uuid=uuid, format=format_name, lease=lease, **owned)
     return dataset, files
 
 
@@ -252,10 +264,15 @@ def delete_dataset(runtime: Runtime, access: Access, uuid: str) -> None:
         if dataset.decoding is not None:
             # Before the dataset is written, because the task, when it ends, takes its queue first as well.
             runtime.queue.abort(decode.partition_of(dataset), [dataset.decoding])
-        if not dataset.mark_deleted():
-            raise NotFound(MISSING, uuid=uuid)
-        uploads.discard(runtime, dataset.uuid)
-        runtime.blobs.release(dataset.blob)
+        remove(runtime, dataset)
+
+
+def remove(runtime: Runtime, dataset: Dataset) -> None:
+    """Delete a dataset, in the caller's transaction, or raise NotFound."""
+    if not dataset.mark_deleted():
+        raise NotFound(MISSING, uuid=dataset.uuid)
+    uploads.discard(runtime, dataset.uuid)
+    runtime.blobs.release(dataset.blob)
 
 
 class UploadProgress(NamedTuple):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any
 
 import msgspec
@@ -12,13 +14,14 @@ from hanami_core.errors import TaskError
 from hanami_core.http import Call, Empty, Listing, Paging, Route, listing
 from hanami_core.ids import Name, Uuid
 from hanami_core.queue import Task
+from hanami_plugins import clusters
 from hanami_plugins.tasks import service
 from hanami_plugins.tasks.bodies import Source, bindings, name_of_result, results
 from hanami_plugins.tasks.planning import Fit
 
 PREFIX = "/task"
 LIST_HEADER = ("uuid", "state", "percentage", "queued", "start", "end")
-DETAILS_HEADER = (*LIST_HEADER, "name", "kind", "dataset", "error")
+DETAILS_HEADER = (*LIST_HEADER, "name", "kind", "dataset", "error", "waiting")
 
 TimeLength = Annotated[int, Meta(ge=1, le=1000)]
 Epochs = Annotated[int, Meta(ge=1, le=1_000_000)]
@@ -93,7 +96,8 @@ class WantedTask(TaskOfCluster, forbid_unknown_fields=True):
 class OfCluster(Paging, forbid_unknown_fields=True, kw_only=True):
     """A cluster, and which part of its tasks is wanted; with `details` a row tells what the task is, and why it failed.
 
-    The cell `dataset` has the names of the datasets that the task reads, separated by commas.
+    The cell `dataset` has the names of the datasets that the task reads, separated by commas, and `waiting` says what a
+    queued task waits for besides others of its cluster.
     """
 
     cluster_uuid: Uuid
@@ -224,8 +228,15 @@ def delete(call: Call, request: TaskOfCluster) -> Empty:
 
 def list_all(call: Call, request: OfCluster) -> Listing:
     """List the tasks of a cluster, oldest first."""
-    header, row = (DETAILS_HEADER, _detailed_row) if request.details else (LIST_HEADER, _row)
-    return listing(header, service.list_tasks(call.access, request.cluster_uuid), request, row)
+    tasks = service.list_tasks(call.access, request.cluster_uuid)
+    if not request.details:
+        return listing(LIST_HEADER, tasks, request, _row)
+    look = cache(clusters.holder_of)  # all of them wait for the same
+
+    def row(task: Task) -> list[Any]:
+        return _detailed_row(task, service.holder_of(task, look))
+
+    return listing(DETAILS_HEADER, tasks, request, row)
 
 
 def _row(task: Task) -> list[Any]:
@@ -233,9 +244,13 @@ def _row(task: Task) -> list[Any]:
     return [task.uuid, task.state, f"{task.fraction:.6f}", *moments]
 
 
-def _detailed_row(task: Task) -> list[Any]:
+def _detailed_row(task: Task, holder: Mapping[str, str] | None) -> list[Any]:
     names = dict.fromkeys(source.name for source in service.sources_of(task))
-    return [*_row(task), task.name, task.kind, ", ".join(names), task.failure or ""]
+    return [*_row(task), task.name, task.kind, ", ".join(names), task.failure or "", _waiting(holder) or ""]
+
+
+def _waiting(holder: Mapping[str, str] | None) -> TaskError | None:
+    return None if holder is None else TaskError("task_waits_for_clients", **holder)
 
 
 def answer(task: Task) -> dict[str, Any]:
@@ -252,6 +267,6 @@ def answer(task: Task) -> dict[str, Any]:
     }
     failure = task.failure
     more: dict[str, Any] = {} if failure is None else {"error": failure}
-    if (holder := service.holder_of(task)) is not None:
-        more["waiting"] = TaskError("task_waits_for_clients", **holder)
+    if (waiting := _waiting(service.holder_of(task))) is not None:
+        more["waiting"] = waiting
     return result | more | ({"attempts": task.attempts} if task.attempts > 1 else {})

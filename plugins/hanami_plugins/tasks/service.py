@@ -5,7 +5,8 @@ A task belongs to its cluster: whoever sees the cluster sees its tasks. The queu
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
 import msgspec
 import peewee
@@ -34,6 +35,8 @@ __all__ = [
     "task_history",
     "train",
 ]
+
+Look: TypeAlias = Callable[[str], dict[str, str] | None]
 
 
 def train(
@@ -164,9 +167,12 @@ def get_task(access: Access, cluster: str, uuid: str) -> Task:
     return task
 
 
-def holder_of(task: Task) -> dict[str, str] | None:
-    """Return whose direct mode a queued task waits for and since when, or None if it does not wait for any."""
-    return clusters.holder_of(str(task.partition)) if task.state == QUEUED else None
+def holder_of(task: Task, look: Look = clusters.holder_of) -> dict[str, str] | None:
+    """Return whose direct mode a queued task waits for and since when, or None if it does not wait for any.
+
+    `look` is what tells who holds a cluster; of a whole list one that remembers.
+    """
+    return look(str(task.partition)) if task.state == QUEUED else None
 
 
 def task_history(access: Access, uuid: str) -> list[TaskEntry]:

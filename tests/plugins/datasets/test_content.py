@@ -185,6 +185,7 @@ def test_routes_are_what_the_specification_lists(site: Site) -> None:
         "POST /upload/csv datasets.create",
         "POST /upload/mnist datasets.create",
         "PUT /labels datasets.label",
+        "PUT /lease datasets.lease",
         "PUT /upload/csv datasets.finalise",
         "PUT /upload/mnist datasets.finalise",
         "PUT /visibility datasets.share",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -203,3 +204,35 @@ def test_a_dataset_that_is_deleted_while_it_is_decoded(
         site.finish("csv", announced)
     until(lambda: tree(tmp_path) == set())
     assert Blob.select().count() == 0
+
+
+def test_a_name_that_has_to_be_unique(site: Site) -> None:
+    def announce(name: str = "numbers", **more: Any) -> Any:
+        return site.call("POST", "/upload/csv", name=name, input_data_size=len(CSV), **more)
+
+    announce(unique=True)
+    told = refused(site, Conflict, "POST", "/upload/csv", name="numbers", input_data_size=len(CSV), unique=True)
+    assert told == "Data-set with name 'numbers' already exist."
+    assert Upload.active().count() == 1
+    announce("others", unique=True)
+    announce()
+    assert [dataset.name for dataset in Dataset.active()] == ["numbers", "others", "numbers"]
+
+
+def test_of_two_that_want_a_unique_name_at_once_one_gets_it(site: Site) -> None:
+    begin, outcomes = threading.Barrier(4), []
+
+    def announce() -> None:
+        begin.wait(10)
+        try:
+            site.call("POST", "/upload/csv", name="numbers", input_data_size=len(CSV), unique=True)
+        except Conflict as error:
+            outcomes.append(str(error))
+
+    threads = [threading.Thread(target=announce) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert outcomes == ["Data-set with name 'numbers' already exist."] * 3
+    assert Dataset.active().count() == 1

@@ -1,0 +1,71 @@
+"""The route that renews or ends a lease, and what answers tell of leases; plugins with such rows use both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from hanami_core.access import Access
+from hanami_core.http import Call, Route
+from hanami_core.http.labels import LabelledAnswer, Labels
+from hanami_core.http.sharing import OwnedAnswer, owned_answer
+from hanami_core.ids import Uuid
+from hanami_core.leases import LeasedRecord
+
+__all__ = ["Lease", "LeaseAnswer", "LeasedAnswer", "LeasedLabels", "SetLease", "lease_of", "lease_route"]
+
+Lease = Annotated[int, Meta(ge=1, le=31_536_000)]
+"""Seconds, up to a year."""
+
+
+class SetLease(msgspec.Struct, forbid_unknown_fields=True):
+    """Seconds from now on after which a thing goes, unless it is used or renewed; null lets it stay for good."""
+
+    uuid: Uuid
+    lease: Lease | None
+
+
+class LeasedLabels(Labels, kw_only=True):
+    """Labels, the seconds of a lease and how many are left, null for what stays; told to those who ask for details."""
+
+    lease: int | msgspec.UnsetType | None = msgspec.UNSET
+    lease_left: int | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class LeasedAnswer(LabelledAnswer, kw_only=True):
+    """A row with an owner, and what `LeasedLabels` has."""
+
+    lease: int | msgspec.UnsetType | None = msgspec.UNSET
+    lease_left: int | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class LeaseAnswer(OwnedAnswer, kw_only=True):
+    """A thing and its lease."""
+
+    lease: int | None
+    lease_left: int | None
+
+
+def lease_of(row: LeasedRecord) -> dict[str, Any]:
+    """Return what an answer tells of a lease."""
+    return {"lease": row.lease, "lease_left": row.lease_left}
+
+
+def lease_route(prefix: str, resource: str, renew: Callable[[Access, str, int | None], LeasedRecord]) -> Route:
+    """Return the route ``PUT <prefix>/lease``.
+
+    Args:
+        prefix: path of the noun.
+        resource: what policies call it, such as ``datasets``.
+        renew: takes access, uuid and seconds, and does what `hanami_core.leases.renew` does.
+    """
+
+    def set_lease(call: Call, request: SetLease) -> dict[str, Any]:
+        """Renew a lease, or end it: then the thing stays until it is deleted."""
+        row = renew(call.access, request.uuid, request.lease)
+        return owned_answer(row) | lease_of(row)
+
+    return Route("PUT", f"{prefix}/lease", f"{resource}.lease", SetLease, LeaseAnswer, set_lease)
