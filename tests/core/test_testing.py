@@ -73,9 +73,10 @@ def test_the_plugin_of_pytest_imports_nothing_at_start() -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_a_server_takes_settings(make_server: Callable[..., Any]) -> None:
-    running = make_server(logs__audit_rows=123, log__level="warning")
+    running = make_server(logs__audit_rows=123, log__level="warning", host_numba__hosts=0)
     assert requests.get(f"{running.address}/health/ready", timeout=10).status_code == 200
     text = (running.data_dir / "hanami.toml").read_text()
-    assert text == 'logs.audit_rows = 123\nlog.level = "warning"\n'
+    assert text == 'logs.audit_rows = 123\nlog.level = "warning"\nhost_numba.hosts = 0\n'
     running.stop()
