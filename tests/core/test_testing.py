@@ -75,8 +75,8 @@ def test_the_plugin_of_pytest_imports_nothing_at_start() -> None:
 
 @pytest.mark.slow
 def test_a_server_takes_settings(make_server: Callable[..., Any]) -> None:
-    running = make_server(logs__audit_rows=123, log__level="warning", host_numba__hosts=0)
+    running = make_server(logs__audit_rows=123, log__level="warning")
     assert requests.get(f"{running.address}/health/ready", timeout=10).status_code == 200
     text = (running.data_dir / "hanami.toml").read_text()
-    assert text == 'logs.audit_rows = 123\nlog.level = "warning"\nhost_numba.hosts = 0\n'
+    assert text == 'logs.audit_rows = 123\nlog.level = "warning"\n'
     running.stop()
