@@ -42,6 +42,7 @@ def module_name(path: Path) -> str:
     return ".".join(names[:-1] if names[-1] == "__init__" else names)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)  # as many processes as modules; a busy machine takes its time
 def test_every_module_imports_alone_without_a_warning() -> None:
     files = {module_name(path): path for path in sources(*PACKAGES) if path.name != "__main__.py"}

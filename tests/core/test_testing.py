@@ -73,6 +73,7 @@ def test_the_plugin_of_pytest_imports_nothing_at_start() -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_a_server_takes_settings(make_server: Callable[..., Any]) -> None:
     running = make_server(logs__audit_rows=123, log__level="warning")
     assert requests.get(f"{running.address}/health/ready", timeout=10).status_code == 200

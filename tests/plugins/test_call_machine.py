@@ -23,11 +23,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from hanami_core.queue import Task as TaskRow
 from hanami_core.testing.requests import ClientRequest, open_socket
 from tests.faults.campaign import SHARE, times
+from tests.lengths import choose
 from tests.plugins.call_kit import THREADS, Application, Call, at_once, learned, question, rows, training
 from tests.plugins.call_model import ADMIN, CYCLES, NOUNS, PROJECTS, USERS, Model, Task, Thing
 from tests.plugins.data import message
 
-EXAMPLES, LONG, STEPS = 5, 400, 25
+EXAMPLES, LONG, STEPS = choose(2, 10), 400, 25
 MOST = 12
 """Things beyond which rules make no further one by themselves."""
 PASSPHRASE = "a long passphrase"
@@ -439,4 +440,4 @@ TestCalls.settings = settings(
     database=None,
     suppress_health_check=list(HealthCheck),
 )
-TestCalls.pytestmark = [pytest.mark.timeout(300 + SHARE * LONG * 30)]
+TestCalls.pytestmark = [pytest.mark.slow, pytest.mark.timeout(300 + SHARE * LONG * 30)]

@@ -119,7 +119,10 @@ def test_a_cluster_without_its_network_can_be_restored_and_deleted(site: Site) -
     assert site.call("DELETE", "cluster", uuid=cluster).status_code == 200
 
 
-def test_a_saved_checkpoint_is_told_of_and_one_that_was_aborted_is_not(tmp_path: Path) -> None:
+def test_a_saved_checkpoint_is_told_of_and_one_that_was_aborted_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hanami_plugins.checkpoints.service.SETTLE_SECONDS", 0.0)  # nobody works while a call waits
     seen: list[Event] = []
     observer = ModuleType("observer")
     vars(observer)["hanami_event"] = hookimpl(lambda event: seen.append(event), specname="hanami_event")

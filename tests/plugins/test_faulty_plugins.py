@@ -12,6 +12,8 @@ import pytest
 
 from tests.plugins.faulty import apis, authenticators, routes, targets
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

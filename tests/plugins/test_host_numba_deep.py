@@ -20,7 +20,10 @@ from hanami_plugins.host_numba.deep.reference import DeepReference
 from hanami_plugins.host_numba.host import CpuHost
 from hanami_plugins.host_numba.section import SectionRules
 from tests.kernels import KERNELS
+from tests.lengths import choose
 from tests.plugins.engine_kit import ALWAYS, RULES, accuracy, answers, blobs, reopened, rows
+
+pytestmark = pytest.mark.slow
 
 WIDTH, CLASSES = 40, 5
 NEAR = 1e-3
@@ -162,7 +165,7 @@ def flows(draw: st.DrawFn) -> Template:
     return template
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=choose(8, 25), deadline=None, derandomize=True)
 @given(
     template=flows(),
     seed=st.integers(0, 2**63),

@@ -20,6 +20,8 @@ from tests.kernels import KERNELS
 from tests.mine import MineHost
 from tests.plugins.test_host_numba_deep import line as deep_line
 
+pytestmark = pytest.mark.slow
+
 GIB = 1 << 30
 
 

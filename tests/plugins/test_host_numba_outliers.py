@@ -30,6 +30,8 @@ from tests.plugins.engine_kit import (
     rows,
 )
 
+pytestmark = pytest.mark.slow
+
 FACTORS = [30.0, 1e3, 1e6, -1e6, 1e30]
 LOSS = 0.01
 """How much of the accuracy may be lost."""

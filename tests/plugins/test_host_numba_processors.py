@@ -16,6 +16,8 @@ from tests.kernels import KERNELS
 from tests.plugins.engine_kit import ALWAYS, RULES, answers, blobs, chain, rows, with_int8
 from tests.plugins.test_host_numba_deep import line
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 PROCESSORS = {

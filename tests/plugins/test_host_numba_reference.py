@@ -15,6 +15,8 @@ from hanami_plugins.host_numba.reference import ReferenceNetwork
 from tests.kernels import KERNELS
 from tests.plugins.engine_kit import ALWAYS, answers, network
 
+pytestmark = pytest.mark.slow
+
 TASKS = 2
 
 

@@ -20,6 +20,8 @@ from hanami_plugins.host_numba.synapse import draws, memory, values
 from tests.bench.engine import CLASSES, PIXELS, accuracy, digits
 from tests.plugins.synapse import ALWAYS, HOST, RULES, ask, line, network, rows
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 SPIKING = Settings(neuron_cooldown=1.1, refractory_time=5)
 

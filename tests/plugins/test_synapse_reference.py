@@ -17,6 +17,8 @@ from hanami_plugins.host_numba.synapse.reference import Section
 from tests.lengths import choose
 from tests.plugins.synapse import Pair, line
 
+pytestmark = pytest.mark.slow
+
 HASHES = {0: 129708002, 1: 2831084092, 42: 1223963391, 12345: 4099845390, 2**32 - 1: 3861530882}
 
 

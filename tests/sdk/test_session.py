@@ -317,8 +317,11 @@ def test_time_out(server: FakeServer) -> None:
 
 
 def test_no_server() -> None:
-    with Client("http://127.0.0.1:9", "asdf", "asdfasdf") as client, pytest.raises(ConnectionFailedException):
-        client.hosts()
+    begin = time.monotonic()
+    with Client("http://127.0.0.1:9", "asdf", "asdfasdf", retry=0.5) as client:
+        with pytest.raises(ConnectionFailedException):
+            client.hosts()
+    assert time.monotonic() - begin >= 0.5, "it is tried again for as long as that"
 
 
 def test_usable_after_close(server: FakeServer, client: Client) -> None:

@@ -13,6 +13,8 @@ import websocket
 
 from hanami_core.errors import StartupError
 from hanami_plugins.direct_io.messages import CLUSTER_IO, EXPECTED, TRAIN
+from hanami_server.preparation import prepare
+from hanami_server.process import Options
 from tests.local import LocalServer
 from tests.service.wire import NOBODY, Wire
 
@@ -180,12 +182,16 @@ def test_who_may_announce_an_upload_may_send_it(strict: Wire, tokens: dict[str, 
         (None, "own.policy: "),
     ],
 )
-def test_a_server_does_not_start_with_a_broken_policy(tmp_path: Path, text: str | None, place: str) -> None:
-    data_dir = tmp_path / "data"
-    data_dir.mkdir()
+def test_what_is_wrong_with_a_policy_is_told_with_its_place(tmp_path: Path, text: str | None, place: str) -> None:
     if text is not None:
-        (data_dir / "own.policy").write_text(text)
-    with pytest.raises(StartupError) as caught, LocalServer(data_dir, OWN):
-        pytest.fail("the server starts")
+        (tmp_path / "own.policy").write_text(text)
+    with pytest.raises(StartupError) as caught:
+        prepare(Options(data_dir=tmp_path, flags={"policy_file.path": "own.policy"}))
     assert place in str(caught.value)
     assert "own.policy" in str(caught.value)
+
+
+def test_a_server_does_not_start_with_a_broken_policy(tmp_path: Path) -> None:
+    (tmp_path / "own.policy").write_text("v1.0alpha/cluster\n  -GET : admin\n")
+    with pytest.raises(StartupError, match=r"own\.policy.*line 2, column 3"), LocalServer(tmp_path, OWN):
+        pytest.fail("the server starts")

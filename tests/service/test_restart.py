@@ -6,7 +6,6 @@ import os
 import signal
 import sqlite3
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -19,10 +18,10 @@ from tests.service.conftest import SAMPLE
 EPOCHS = 12
 
 
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[LocalServer]:
-    """A server that the test may harm; its trainings store their state often."""
-    with LocalServer(tmp_path / "data", "--set", "queue.store=0.05") as running:
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+    """A server that a test may stop or kill and must start again; its trainings store their state often."""
+    with LocalServer(tmp_path_factory.mktemp("own") / "data", "--set", "queue.store=0.05") as running:
         yield running
 
 
@@ -44,9 +43,9 @@ def queue_epochs(client: Client, cluster: Cluster, dataset: Dataset, count: int)
     ]
 
 
-def twins(client: Client) -> tuple[Cluster, Cluster]:
+def twins(client: Client, name: str) -> tuple[Cluster, Cluster]:
     """Return two clusters that are the same network, down to the seed."""
-    first, second = (client.create_cluster(f"twin {number}", TEMPLATE) for number in range(2))
+    first, second = (client.create_cluster(f"{name} twin {number}", TEMPLATE) for number in range(2))
     client.restore(second, client.save(first, "twin"))
     return first, second
 
@@ -55,7 +54,7 @@ def twins(client: Client) -> tuple[Cluster, Cluster]:
 def test_a_queue_goes_on_after_a_restart_and_ends_bit_identical(own: LocalServer, kill: bool) -> None:
     with connect(own) as client:
         dataset = client.upload_mnist("train", SAMPLE.train_images, SAMPLE.train_labels)
-        undisturbed, disturbed = twins(client)
+        undisturbed, disturbed = twins(client, "killed" if kill else "stopped")
         last = queue_epochs(client, undisturbed, dataset, EPOCHS)[-1]
         client.wait(client.task(last, undisturbed))
         tasks = queue_epochs(client, disturbed, dataset, EPOCHS)
@@ -73,36 +72,28 @@ def test_a_queue_goes_on_after_a_restart_and_ends_bit_identical(own: LocalServer
     assert state_of(own, disturbed).digest() == state_of(own, undisturbed).digest()
 
 
-def test_clusters_checkpoints_and_answers_survive(own: LocalServer) -> None:
+def test_clusters_checkpoints_answers_and_what_direct_mode_trained_survive(own: LocalServer) -> None:
     with connect(own) as client:
         dataset = client.upload_mnist("test", SAMPLE.test_images, SAMPLE.test_labels)
-        cluster = client.create_cluster("kept", TEMPLATE)
+        cluster, streamed = client.create_cluster("kept", TEMPLATE), client.create_cluster("direct", TEMPLATE)
         client.train(cluster, {"picture_hex": dataset["picture"]}, {"label_hex": dataset["label"]})
         checkpoint = client.save(cluster, "kept too")
         answers = client.request(cluster, {"picture_hex": dataset["picture"]}, {"label_hex": "answer"})
         before = client.dataset_content(answers.uuid, "answer", 50)
+        picture = client.dataset_content(dataset, "picture", 1)[0]
+        label = client.dataset_content(dataset, "label", 1)[0]
+        with client.direct(streamed) as direct:
+            for _ in range(50):
+                direct.train({"picture_hex": picture}, {"label_hex": label})
+            said = direct.request({"picture_hex": picture})
     own.stop()
     own.resume()
     with connect(own) as client:
+        with client.direct(streamed) as direct:
+            assert direct.request({"picture_hex": picture}) == said
         assert client.cluster(cluster).name == "kept"
         again = client.request(cluster, {"picture_hex": dataset["picture"]}, {"label_hex": "answer"})
         client.restore(cluster, checkpoint)
         restored = client.request(cluster, {"picture_hex": dataset["picture"]}, {"label_hex": "answer"})
         for uuid in (answers.uuid, again.uuid, restored.uuid):
             assert client.dataset_content(uuid, "answer", 50) == before
-
-
-def test_what_direct_mode_trained_survives(own: LocalServer) -> None:
-    with connect(own) as client:
-        dataset = client.upload_mnist("test", SAMPLE.test_images, SAMPLE.test_labels)
-        cluster = client.create_cluster("direct", TEMPLATE)
-        picture = client.dataset_content(dataset, "picture", 1)[0]
-        label = client.dataset_content(dataset, "label", 1)[0]
-        with client.direct(cluster) as direct:
-            for _ in range(50):
-                direct.train({"picture_hex": picture}, {"label_hex": label})
-            before = direct.request({"picture_hex": picture})
-    own.stop()
-    own.resume()
-    with connect(own) as client, client.direct(cluster) as direct:
-        assert direct.request({"picture_hex": picture}) == before

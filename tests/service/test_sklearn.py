@@ -43,7 +43,22 @@ def own_login() -> Iterator[None]:
     _shared_client.cache_clear()
 
 
-@parametrize_with_checks([HanamiClassifier(epochs=10), HanamiRegressor(epochs=10)])
+def checks() -> pytest.MarkDecorator:
+    """Return what scikit-learn checks; what one estimator has passed, the other one passes in the long suite."""
+    every = parametrize_with_checks([HanamiClassifier(epochs=10), HanamiRegressor(epochs=10)])
+    names, found = every.args
+    asked: set[str] = set()
+    marked = []
+    for values in found:
+        param = values if hasattr(values, "marks") else pytest.param(*values)
+        name = param.values[1].func.__name__
+        marks = [*param.marks, *([pytest.mark.long] if name in asked else [])]
+        marked.append(pytest.param(*param.values, marks=marks))
+        asked.add(name)
+    return pytest.mark.parametrize(names, marked, **every.kwargs)
+
+
+@checks()
 def test_what_scikit_learn_asks_of_estimators(estimator: Any, check: Any) -> None:
     check(estimator)
 

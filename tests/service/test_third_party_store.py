@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,21 +38,23 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield target
 
 
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[Any]:
     """The object store that the example is tested with."""
-    monkeypatch.syspath_prepend(EXAMPLES / NAME / "tests")
-    from tiny_bucket import TinyBucket
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(EXAMPLES / NAME / "tests")
+        from tiny_bucket import TinyBucket
 
-    with TinyBucket() as running:
-        yield running
+        with TinyBucket() as running:
+            yield running
     sys.modules.pop("tiny_bucket")
 
 
-@pytest.fixture
-def server(site: Path, bucket: Any, tmp_path: Path) -> Iterator[LocalServer]:
+@pytest.fixture(scope="module")
+def server(site: Path, bucket: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+    """A server that keeps its blobs there; each test deletes what it has made."""
     given = {"storage.blobs": "objects", "objectstore.url": bucket.url, "objectstore.cache_bytes": CACHE}
-    with LocalServer(tmp_path / "data", settings=given) as running:
+    with LocalServer(tmp_path_factory.mktemp("far") / "data", settings=given) as running:
         yield running
 
 
@@ -110,17 +113,20 @@ def test_nothing_wrong_is_served(client: Client, server: LocalServer, bucket: An
     assert f"CorruptFile: blob {blob} was changed after it had been stored" in " ".join(server.log.read_text().split())
     bucket.objects[blob] = sound
     assert client.dataset_content(table, "kind", 1) == [[1.0]]
+    client.delete_dataset(table)
+    until(lambda: not bucket.objects)
 
 
 def test_without_the_plugin_it_is_told_which_store_is_missing(
-    client: Client, server: LocalServer, site: Path, monkeypatch: pytest.MonkeyPatch
+    client: Client, server: LocalServer, bucket: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = client.upload_csv("table", TABLE)
     server.stop()
+    file = server.data_dir / "hanami.toml"
+    given, path = file.read_text(), os.environ["PYTHONPATH"]
     monkeypatch.delenv("PYTHONPATH")
     with pytest.raises(StartupError, match=r"unknown setting objectstore\.url, no installed plugin is called 'objects"):
         server.resume()
-    file = server.data_dir / "hanami.toml"
     file.write_text('storage.blobs = "objects"\n')
     with pytest.raises(StartupError, match=r"storage\.blobs is 'objects', but no plugin brings a blob store"):
         server.resume()
@@ -132,3 +138,12 @@ def test_without_the_plugin_it_is_told_which_store_is_missing(
         assert "lies in the blob store 'objects', which no plugin brings" in server.log.read_text()
         kept = again.upload_csv("here", TABLE)
         assert again.dataset_content(kept, "kind", 1) == [[1.0]]
+        again.delete_dataset(kept)
+    server.stop()
+    file.write_text(given)
+    monkeypatch.setenv("PYTHONPATH", path)
+    server.resume()
+    with Client(server.address, server.user, server.passphrase) as back:
+        assert back.dataset_content(table, "kind", 1) == [[1.0]]
+        back.delete_dataset(table)
+    until(lambda: not bucket.objects)
