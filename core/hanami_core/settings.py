@@ -106,7 +106,7 @@ CORE_SETTINGS = (
     ),
     Setting("queue.lease", float, 10.0, "Seconds after which a silent worker loses its task", 1.0, 3600.0),
     Setting("queue.silence", float, 600.0, "Seconds without a step after which a task counts as hung", 1.0),
-    Setting("queue.background", int, 2, "Tasks without a compute host that run at the same time", 1, 1024),
+    Setting("queue.background", int, 2, "Tasks of a user without a compute host that run at the same time", 1, 1024),
     Setting("queue.store", float, 5.0, "Seconds between two stored states of a running training", 0.05, 3600.0),
     Setting("sockets.limit", int, 1024, "Websockets that one host serves at the same time", 1, 65536),
     Setting("sockets.memory", int, 1 << 28, "Bytes of unfinished messages on all websockets of one host", 1 << 24),
@@ -115,7 +115,14 @@ CORE_SETTINGS = (
     Setting("storage.database", str, "sqlite", "Database that is used, by the name that its plugin gives it"),
     Setting("storage.blobs", str, "files", "Store that new blobs go to, by the name that its plugin gives it"),
     Setting("storage.reserve", int, -1, "Bytes of the disk that stay free; -1 means 256 MB, or 5 % of a small one", -1),
-    Setting("queue.workers", int, 0, "Tasks that a host runs at the same time; 0 means one more than cores", 0, 1024),
+    Setting(
+        "queue.workers",
+        int,
+        0,
+        "Tasks of a user that a host runs at the same time; 0 means one more than cores",
+        0,
+        1024,
+    ),
 )
 
 

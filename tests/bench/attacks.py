@@ -41,6 +41,7 @@ RENEWED = 2.0
 SMALL_WINDOW = 4096
 LOGINS = 100
 STRANGERS = 4
+LONG = 6
 
 Going = Callable[[], bool]
 Attack = Iterator[None]
@@ -267,6 +268,22 @@ def strangers(place: Place, going: Going) -> Attack:
             time.sleep(0.02)
 
 
+def long_trainings(place: Place, going: Going) -> Attack:
+    """Train as many networks at once as a host has room for, for longer than anybody likes to wait."""
+    with place.client() as client:
+        data = client.upload_mnist("digits", *digits(2_000))
+        clusters = [client.create_cluster(f"long {number}", HEAVY) for number in range(LONG)]
+        yield
+        for cluster in clusters:
+            client.train(
+                cluster, {"picture_hex": data["picture"]}, {"label_hex": data["label"]}, epochs=100, wait=False
+            )
+        while going():
+            time.sleep(0.1)
+        for cluster in clusters:
+            client.delete_cluster(cluster)
+
+
 # -- descriptors and hosts --------------------------------------------------------------------------------------------
 
 
@@ -321,6 +338,7 @@ ATTACKS: dict[str, Callable[[Place, Going], Attack]] = {
         login_flood,
         login_flood_from_everywhere,
         strangers,
+        long_trainings,
         nothing,
         anonymous_sockets,
         websocket_requests,

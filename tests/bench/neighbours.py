@@ -223,6 +223,7 @@ CASES = (
     Case("login_flood"),
     Case("login_flood_from_everywhere"),
     Case("strangers"),
+    Case("long_trainings"),
     Case("nothing", held_partitions),
     Case("anonymous_sockets", few_descriptors),
     # Whoever has something on that host waits for its end.

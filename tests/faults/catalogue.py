@@ -52,7 +52,7 @@ CATALOGUE = (
     ),
     _fault(
         "F07", "the disk fails, or can not be written", "a clear refusal, never a success; readiness tells",
-        "tests/faults/test_f07_failing_disk.py",
+        "tests/faults/test_f07_failing_disk.py", "tests/faults/test_f07_read_only.py",
     ),
     _fault(
         "F08", "broken idx files", "refused with the place and the rule, in little memory",
@@ -114,7 +114,7 @@ CATALOGUE = (
     _fault(
         "F21", "plugins that hang, spin or take their process with them", "ended with a reason, others go on",
         "tests/faults/test_f21_hanging_calls.py", "tests/faults/test_f21_lethal_tasks.py",
-        "tests/faults/test_f21_aborts.py", "tests/core/test_runner.py",
+        "tests/faults/test_f21_aborts.py", "tests/faults/test_f21_seized_interpreters.py", "tests/core/test_runner.py",
     ),
     _fault(
         "F22", "plugins that would raise somebody's rights", "an actor comes from the scheme of its Api alone",

@@ -23,15 +23,16 @@ HEADERS = {"X-Auth-Token": "good"}
 class Caller(threading.Thread):
     """Makes one call and notes its end."""
 
-    def __init__(self, server: ServerProcess, path: str) -> None:
+    def __init__(self, server: ServerProcess, path: str, method: str = "GET") -> None:
         super().__init__(daemon=True)
         self.outcome: object = None
-        self._server, self._path = server, path
+        self._server, self._path, self._method = server, path, method
+        self._body = None if method == "GET" else {}
         self.start()
 
     def run(self) -> None:
         try:
-            self.outcome = self._server.request("GET", self._path, token="good")[0]
+            self.outcome = self._server.request(self._method, self._path, self._body, token="good")[0]
         except (OSError, http.client.HTTPException) as error:
             self.outcome = type(error).__name__
 
@@ -72,6 +73,17 @@ def test_calls_that_hang_in_all_threads_cost_a_moment(server: ServerProcess) -> 
     found = complaints(server)
     assert {(line["request"], line["seconds"] >= 1) for line in found} == {("GET /v1/hang", True)}
     assert all("server_stub.py:" in str(line["where"]) or "threading.py:" in str(line["where"]) for line in found)
+
+
+def test_an_observer_that_hangs_costs_no_more_than_a_call(server: ServerProcess) -> None:
+    """Its hook is called in the threads that answer; as many calls meet it as there are threads, and more."""
+    callers = [Caller(server, "/v1/watched", "POST") for _ in range(6)]
+    until(lambda: complaints(server), 20)
+    until(lambda: answers(server), 20, "the server does not answer again")
+    for caller in callers:
+        caller.join(10)
+    assert 200 not in {caller.outcome for caller in callers}
+    assert {line["request"] for line in complaints(server)} == {"POST /v1/watched"}
 
 
 def test_others_in_the_same_process_go_on(server: ServerProcess) -> None:

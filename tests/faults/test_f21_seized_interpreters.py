@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import os
+import signal
 import time
 
 import pytest
 
 from tests.server.conftest import env, launch, start_server
-from tests.server.harness import ServerProcess, alive, until
+from tests.server.harness import ServerProcess, alive, descendants, until
 from tests.server.test_tasks import create, end
 
 __all__ = ["env", "launch", "start_server"]
@@ -55,3 +57,16 @@ def test_a_call_that_keeps_the_interpreter_costs_its_process(start_server, worke
     pid = seized(server)
     until(lambda: not alive(pid), ENOUGH, "the process is not replaced")
     until(lambda: answers(server), ENOUGH)
+
+
+@pytest.mark.parametrize("name", ["sidecar cpu0", "worker", "api"])
+def test_a_process_that_was_stopped_is_replaced(start_server, name: str) -> None:
+    """Nothing tells a process that somebody has stopped from one that will never go on."""
+    server = start_server(processes__silence=SILENCE, http__workers=1)
+    pid = server.child(name)
+    stopped = min(descendants(pid)) if name == "api" else pid
+    os.kill(stopped, signal.SIGSTOP)
+    until(lambda: not alive(stopped), ENOUGH, "the process is not replaced")
+    until(lambda: answers(server) and server.state()["ready"], 2 * ENOUGH)
+    kind = "background" if name == "worker" else "count"
+    assert end(server, create(server, mode=kind, host="" if name == "worker" else "cpu0"), 40)["state"] == "finished"

@@ -52,6 +52,14 @@ def test_an_explanation_is_told_as_it_is(whole: Whole, cause: Exception) -> None
     assert task["error"] == "host 'cpu9' is gone"
 
 
+def test_how_often_a_task_was_begun_is_told(whole: Whole) -> None:
+    """Once is not worth a word: released clients have not heard of it."""
+    names = failed(whole, str(CAUSE), CAUSE)
+    assert "attempts" not in whole.call("GET", "task", **names).json
+    Task.update(attempts=3).where(Task.uuid == names["uuid"]).execute()
+    assert whole.call("GET", "task", **names).json["attempts"] == 3
+
+
 def test_a_task_that_did_not_fail_has_no_error(whole: Whole) -> None:
     names = failed(whole, str(CAUSE), CAUSE)
     Task.update(error="", fault="").where(Task.uuid == names["uuid"]).execute()

@@ -19,6 +19,7 @@ import peewee
 from hanami_core import hookimpl
 from hanami_core.access import Action, Actor, Rule
 from hanami_core.errors import BadRequest, NotFound, Unauthorized
+from hanami_core.events import CallAllowed
 from hanami_core.http import Api, Empty, File, Route
 from hanami_core.processes import Process, ProcessContext
 from hanami_core.queue import Job, Task, TaskKind
@@ -175,6 +176,13 @@ def seize_call(call, request):
     ctypes.PyDLL(None).sleep(600)
 
 
+@hookimpl
+def hanami_event(event):
+    """Hang if that is what a call is about."""
+    if isinstance(event, CallAllowed) and event.endpoint.endswith("watched"):
+        threading.Event().wait()
+
+
 def leave(call, request):
     raise SystemExit(1)
 
@@ -245,6 +253,7 @@ def hanami_routes(runtime):
         Route("GET", "/wait", "wait.get", Fields, dict, wait),
         Route("GET", "/key", "key.get", Fields, dict, lambda call, request: {"text": key_of(call)}),
         Route("GET", "/hang", "hang.get", Fields, dict, hang),
+        Route("POST", "/watched", "watched.create", Fields, dict, echo),
         Route("GET", "/seize", "seize.get", Fields, dict, seize_call),
         Route("GET", "/leave", "leave.get", Fields, dict, leave),
         Route("GET", "/large", "large.get", Fields, dict, large),

@@ -20,8 +20,8 @@ def workshop(launch) -> Iterator[ServerProcess]:
         yield server
 
 
-def create(server: ServerProcess, cycles: int = 10, **fields: object) -> str:
-    status, answer = server.request("POST", "/v1/task", {"cycles": cycles, **fields}, token="good")
+def create(server: ServerProcess, cycles: int = 10, token: str = "good", **fields: object) -> str:
+    status, answer = server.request("POST", "/v1/task", {"cycles": cycles, **fields}, token=token)
     assert status == 200, answer
     return str(answer["uuid"])
 
@@ -62,6 +62,15 @@ def test_tasks_of_several_partitions_run_together(workshop):
     uuids = [create(workshop, 300, partition=f"partition {number}") for number in range(3)]
     until(lambda: all(look(workshop, uuid)["state"] == "active" for uuid in uuids))
     assert {end(workshop, uuid)["state"] for uuid in uuids} == {"finished"}
+
+
+def test_nobody_waits_for_the_end_of_what_somebody_else_runs(start_server):
+    """There is room for one task. Two of one user take turns; one of another user runs beside them."""
+    server = start_server(queue__workers=1)
+    long = [create(server, 100_000, partition=f"long {number}") for number in range(2)]
+    until(lambda: "active" in {look(server, uuid)["state"] for uuid in long})
+    assert end(server, create(server, 5, token="member", partition="short"), 30)["state"] == "finished"
+    assert [look(server, uuid)["state"] for uuid in long] == ["active", "queued"]
 
 
 @pytest.mark.parametrize("host", ["cpu0", "cpu1"])

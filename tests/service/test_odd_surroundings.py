@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import os
+import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,7 +17,7 @@ import pytest
 from hanami_sdk import Client
 from hanami_server.demo.story import TEMPLATE
 from hanami_server.local import LocalServer
-from tests.server.harness import ServerProcess, hanami
+from tests.server.harness import ServerProcess, hanami, until
 
 FORKS = """
 import json, os, sys
@@ -47,6 +51,74 @@ def test_a_client_may_be_forked(server: LocalServer, client: Client) -> None:
     assert json.loads(done.stdout or "null") == {"mine": True, "codes": [0] * 6}, done.stderr
     for cluster in clusters:
         client.delete_cluster(cluster)
+
+
+POOL = """
+import json, multiprocessing, sys
+from hanami_sdk import Client
+
+client = Client(*sys.argv[1:4])
+NAME = client.cluster(sys.argv[4]).name
+
+def is_right(number):
+    return client.cluster(sys.argv[4]).name == NAME
+
+with multiprocessing.get_context("fork").Pool(4) as pool:
+    found = pool.map(is_right, range(40))
+print(json.dumps({"found": all(found), "mine": is_right(0)}))
+"""
+
+APPLICATION = """
+import os
+from hanami_sdk import Client
+
+client = Client(os.environ["ADDRESS"], os.environ["USER_ID"], os.environ["PASSPHRASE"])
+NAME = client.cluster(os.environ["CLUSTER"]).name  # before the fork, so the connection is there
+
+def application(environ, start_response):
+    same = all(client.cluster(os.environ["CLUSTER"]).name == NAME for _ in range(10))
+    start_response("200 OK" if same else "500 Wrong", [("Content-Type", "text/plain")])
+    return [str(os.getpid()).encode()]
+"""
+
+
+def test_a_client_works_in_a_pool(server: LocalServer, client: Client) -> None:
+    cluster = client.create_cluster("pooled", TEMPLATE)
+    arguments = [server.address, server.user, server.passphrase, cluster.uuid]
+    done = subprocess.run([sys.executable, "-c", POOL, *arguments], capture_output=True, text=True, timeout=120)
+    assert json.loads(done.stdout or "null") == {"found": True, "mine": True}, done.stderr
+    client.delete_cluster(cluster)
+
+
+def test_a_client_works_behind_gunicorn_that_loads_before_it_forks(
+    server: LocalServer, client: Client, tmp_path: Path
+) -> None:
+    cluster = client.create_cluster("preloaded", TEMPLATE)
+    (tmp_path / "program.py").write_text(APPLICATION)
+    given = {"ADDRESS": server.address, "USER_ID": server.user, "PASSPHRASE": server.passphrase}
+    socket_path = tmp_path / "socket"
+    options = ["--preload", "--workers", "3", "--bind", f"unix:{socket_path}", "--no-control-socket"]
+    command = [sys.executable, "-m", "gunicorn", *options, "program:application"]
+    with subprocess.Popen(command, cwd=tmp_path, env={**os.environ, **given, "CLUSTER": cluster.uuid}) as gunicorn:
+        try:
+            until(socket_path.exists, 60)
+            with ThreadPoolExecutor(6) as threads:
+                answers = list(threads.map(lambda _: ask_program(socket_path), range(30)))
+        finally:
+            gunicorn.terminate()
+    assert {status for status, _ in answers} == {200}
+    assert str(gunicorn.pid) not in {pid for _, pid in answers}
+    client.delete_cluster(cluster)
+
+
+def ask_program(path: Path) -> tuple[int, str]:
+    connection = http.client.HTTPConnection("localhost", timeout=60)
+    connection.sock = socket.socket(socket.AF_UNIX)
+    connection.sock.connect(str(path))
+    with contextlib.closing(connection):
+        connection.request("GET", "/")
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
 
 
 def test_what_a_terminal_can_not_show_is_written_all_the_same(

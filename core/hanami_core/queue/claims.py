@@ -55,9 +55,12 @@ class Claims:
         self._partitions: dict[str, int] = {}
         self._suspected: float | None = None
 
-    def claim(self, host: str, owner: str, running: frozenset[str], alone: bool) -> Task | None:
+    def claim(
+        self, host: str, owner: str, running: frozenset[str], alone: bool, served: frozenset[str] = frozenset()
+    ) -> Task | None:
         """Take the first free task; see `TaskQueue.claim`."""
-        free = [c for c in self._heads(host) if not {c.uuid, c.partition} & running and self._is_free(c, host, owner)]
+        heads = [c for c in self._heads(host) if not {c.uuid, c.partition} & running and c.owner_id not in served]
+        free = [c for c in heads if self._is_free(c, host, owner)]
         suspects = [c for c in free if self._is_suspect(c)]
         if not suspects:
             self._suspected = None  # whoever waited was aborted, or is another worker's

@@ -174,7 +174,15 @@ class TaskQueue:
         except CorruptFile as error:
             raise Conflict("task_source_missing") from error
 
-    def claim(self, host: str, owner: str, running: frozenset[str] = frozenset(), *, alone: bool = True) -> Task | None:
+    def claim(
+        self,
+        host: str,
+        owner: str,
+        running: frozenset[str] = frozenset(),
+        *,
+        alone: bool = True,
+        served: frozenset[str] = frozenset(),
+    ) -> Task | None:
         """Take the next task of a host, or None.
 
         Of the first tasks of all partitions, the one with the highest priority is next. Of one priority, owners take
@@ -188,8 +196,9 @@ class TaskQueue:
                 predecessor left.
             running: uuids of tasks that this owner runs already, and partitions that it has not left yet.
             alone: whether the owner runs nothing else. Only then it is given a task whose process has died.
+            served: users whose tasks are left where they are.
         """
-        return self._claims.claim(host, owner, running, alone)
+        return self._claims.claim(host, owner, running, alone, served)
 
     def progress(self, task: Task, cycle: int) -> bool:
         """Store a cycle count, renew the lease and tell whether the task is still wanted.

@@ -36,6 +36,8 @@ POLL = 0.5
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 STORAGE_PAUSE = 2.0
 """Seconds until a task that met storage which misbehaves is tried again."""
+SHARED = 2
+"""So many times as many tasks run as there is room for, if they are those of others than who has that room."""
 SILENCE = 30.0
 """Seconds between two reports about claims that go on failing."""
 LEAVING = 60.0
@@ -50,7 +52,9 @@ class TaskRunner:
     def __init__(
         self, runtime: Runtime, host: str, slots: int, broken: Callable[[str], None], predecessor: str = ""
     ) -> None:
-        """Run up to `slots` tasks of `host` at the same time.
+        """Run up to `slots` tasks of `host` at the same time, and one of each user for whom those leave no room.
+
+        So nobody waits until the long tasks of somebody else have ended; the processors are shared then.
 
         `broken` is called if the runner can not go on, or a task does not come back: then only the end of the process
         frees what the task holds. `predecessor` tells how the process ended whose place this one has taken, as the rest
@@ -62,7 +66,7 @@ class TaskRunner:
         self._predecessor = predecessor
         self._owner = f"{host}/{new_uuid()}"
         self._slots = slots
-        self._threads = ThreadPoolExecutor(slots, "task", step_back)
+        self._threads = ThreadPoolExecutor(SHARED * slots, "task", step_back)
         self._own: list[threading.Thread] = []
         self._changed = threading.Condition()
         self._notified = 0
@@ -138,7 +142,8 @@ class TaskRunner:
         while not self._stop.is_set():
             with self._changed:
                 seen = self._notified
-                free = len(self._running) < self._slots and not any(r.is_alone for r in self._running.values())
+                running = self._running.values()
+                free = len(running) < SHARED * self._slots and not any(one.is_alone for one in running)
             if not (free and self._claim()):
                 with self._changed:
                     self._changed.wait_for(lambda seen=seen: self._notified != seen, POLL)  # type: ignore[misc]
@@ -146,9 +151,11 @@ class TaskRunner:
     def _claim(self) -> bool:
         with self._changed:
             # An aborted task keeps its partition until it has noticed.
-            busy = frozenset(self._running) | {str(r.job.task.partition) for r in self._running.values()}
+            tasks = [running.job.task for running in self._running.values()]
+        busy = frozenset(str(name) for task in tasks for name in (task.uuid, task.partition))
+        served = frozenset(str(task.owner_id) for task in tasks) if len(tasks) >= self._slots else frozenset()
         try:
-            task = self._runtime.queue.claim(self._host, self._owner, busy, alone=not busy)
+            task = self._runtime.queue.claim(self._host, self._owner, busy, alone=not busy, served=served)
         except Exception:
             # A full disk or a database that restarts; the next poll tries again, with a new connection.
             now = time.monotonic()
