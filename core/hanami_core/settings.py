@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hanami_core.errors import SettingsError
+from hanami_core.errors import PluginError, SettingsError
 
 Value = str | int | float | bool
 
@@ -37,6 +37,19 @@ class Setting:
     minimum: float | None = None
     maximum: float | None = None
     secret: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a type that no setting can have, and a default that is not of it or outside of the limits.
+
+        Raises:
+            PluginError: the text says which.
+        """
+        if self.type not in (str, int, float, bool):
+            raise PluginError(f"setting {self.name}: its type must be str, int, float or bool")
+        if type(self.default) is not self.type:
+            raise PluginError(f"setting {self.name}: its default must be of type {self.type.__name__}")
+        if isinstance(self.default, (int, float)) and not self._in_limits(self.default):
+            raise PluginError(f"setting {self.name}: its default must be {self._limits()}")
 
     @property
     def variable(self) -> str:

@@ -52,6 +52,12 @@ BROKEN = {
         6,
         "does not begin with foreign.",
     ),
+    "typed": (
+        "@hookimpl\ndef hanami_settings():\n    return [Setting('typed.size', int, 'one', '')]",
+        7,
+        "setting typed.size: its default must be of type int",
+    ),
+    "models": ("@hookimpl\ndef hanami_models(): raise ValueError('no table')", 6, "the server would not start: plugin"),
     "taken": (
         "@hookimpl\ndef hanami_task_kinds(): return [TaskKind('count', print)]",
         6,
