@@ -7,6 +7,7 @@ the hook ``hanami_settings`` and read them as ``settings["plugin.name"]``.
 from __future__ import annotations
 
 import difflib
+import os
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -198,19 +199,19 @@ def cache_directory(settings: Mapping[str, Value], environ: Mapping[str, str]) -
     return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "hanami"
 
 
-def plugins_directory(environ: Mapping[str, str]) -> Path | None:
+def plugins_directory() -> Path | None:
     """Return the folder with plugins that are single files, or one such file; None if there is none."""
-    given = environ.get(PLUGINS_DIR)
+    given = os.environ.get(PLUGINS_DIR)
     return Path(given).absolute() if given else None
 
 
-def traces_hooks(environ: Mapping[str, str]) -> bool:
+def traces_hooks() -> bool:
     """Tell whether each call of a hook is to be logged.
 
     Raises:
         SettingsError: if the variable is neither true nor false.
     """
-    return bool(Setting("trace.hooks", bool, False, "").convert(environ.get(TRACE_HOOKS) or "0", TRACE_HOOKS))
+    return bool(Setting("trace.hooks", bool, False, "").convert(os.environ.get(TRACE_HOOKS) or "0", TRACE_HOOKS))
 
 
 def _read_toml(file: Path) -> dict[str, object]:

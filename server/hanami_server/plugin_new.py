@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 
 from hanami_core.errors import PluginError
-from hanami_core.plugin_host import OWN_DISTRIBUTION
+from hanami_core.plugin_host import OWN_DISTRIBUTION, installed_plugins
 
 __all__ = ["KINDS", "TEMPLATE", "render"]
 
@@ -51,6 +51,9 @@ def render(kind: str, name: str, folder: Path) -> Path:
         raise PluginError(f"there is no kind {kind}, known are: {', '.join(KINDS)}")
     if not _NAME.fullmatch(name) or keyword.iskeyword(name):
         raise PluginError(f"'{name}' is no name of a plugin: small letters, digits and - between them")
+    taken = {point.name: point.distribution for point in installed_plugins()}
+    if name.replace("-", "_") in taken:
+        raise PluginError(f"there is a plugin {name} already, of {taken[name.replace('-', '_')]}")
     target = folder / f"{_PREFIX}{name}"
     if target.exists():
         raise PluginError(f"{target} is there already")
