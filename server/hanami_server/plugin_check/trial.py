@@ -76,6 +76,8 @@ def _of_plugins(candidate: Candidate, data_dir: Path, patience: float, environ: 
                 yield Complaint(where, text)
             if _is_of(plugin, candidate):
                 yield from (Complaint(places[plugin.name], warning, warning=True) for warning in plugin.warnings)
+        if tried.refusal and not guilty:
+            yield Complaint(str(candidate.file), f"a start could not be tried to its end: {tried.refusal}")
         if not guilty:
             return
 
