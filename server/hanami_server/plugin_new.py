@@ -21,6 +21,7 @@ KINDS = {
     "command": "a noun of hanamictl",
     "database": "a database",
     "dialect": "a language for templates",
+    "export": "a format that tables are downloaded in",
     "format": "a dataset format",
     "host": "a compute host, with rules for its networks",
     "page": "a page for browsers",
