@@ -7,13 +7,14 @@ the hook ``hanami_settings`` and read them as ``settings["plugin.name"]``.
 from __future__ import annotations
 
 import difflib
+import os
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hanami_core.errors import SettingsError
+from hanami_core.errors import PluginError, SettingsError
 
 Value = str | int | float | bool
 
@@ -37,6 +38,19 @@ class Setting:
     minimum: float | None = None
     maximum: float | None = None
     secret: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a type that no setting can have, and a default that is not of it or outside of the limits.
+
+        Raises:
+            PluginError: the text says which.
+        """
+        if self.type not in (str, int, float, bool):
+            raise PluginError(f"setting {self.name}: its type must be str, int, float or bool")
+        if type(self.default) is not self.type:
+            raise PluginError(f"setting {self.name}: its default must be of type {self.type.__name__}")
+        if isinstance(self.default, (int, float)) and not self._in_limits(self.default):
+            raise PluginError(f"setting {self.name}: its default must be {self._limits()}")
 
     @property
     def variable(self) -> str:
@@ -200,19 +214,19 @@ def cache_directory(settings: Mapping[str, Value], environ: Mapping[str, str]) -
     return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "hanami"
 
 
-def plugins_directory(environ: Mapping[str, str]) -> Path | None:
+def plugins_directory() -> Path | None:
     """Return the folder with plugins that are single files, or one such file; None if there is none."""
-    given = environ.get(PLUGINS_DIR)
+    given = os.environ.get(PLUGINS_DIR)
     return Path(given).absolute() if given else None
 
 
-def traces_hooks(environ: Mapping[str, str]) -> bool:
+def traces_hooks() -> bool:
     """Tell whether each call of a hook is to be logged.
 
     Raises:
         SettingsError: if the variable is neither true nor false.
     """
-    return bool(Setting("trace.hooks", bool, False, "").convert(environ.get(TRACE_HOOKS) or "0", TRACE_HOOKS))
+    return bool(Setting("trace.hooks", bool, False, "").convert(os.environ.get(TRACE_HOOKS) or "0", TRACE_HOOKS))
 
 
 def _read_toml(file: Path) -> dict[str, object]:

@@ -84,20 +84,23 @@ class DryRun(NamedTuple):
 # -- the end that asks ------------------------------------------------------------------------------------------------
 
 
-def dry_run(data_dir: Path, patience: float, environ: Mapping[str, str] | None = None) -> DryRun:
+def dry_run(
+    data_dir: Path, patience: float, environ: Mapping[str, str] | None = None, without: Mapping[str, str] | None = None
+) -> DryRun:
     """Try all plugins that are installed, with the settings of a data directory, which is only read.
 
     Args:
         data_dir: the directory; it need not exist.
         patience: seconds that one call of a plugin may take.
         environ: environment of the process; that of this one if left out.
+        without: plugins to leave out, each with a reason.
 
     Raises:
         StartupError: if the attempt fails without a plugin's doing.
         SettingsError: if the folder for plugins that are single files is not there.
     """
     importable()
-    broken: dict[str, str] = {}
+    broken = dict(without or {})
     while True:
         with tempfile.TemporaryDirectory(prefix="hanami-plugins-") as scratch:
             attempt = _Attempt(data_dir, Path(scratch), broken, patience, environ)

@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 
 from hanami_core.errors import PluginError
-from hanami_core.plugin_host import OWN_DISTRIBUTION
+from hanami_core.plugin_host import OWN_DISTRIBUTION, installed_plugins
 
 __all__ = ["KINDS", "TEMPLATE", "render"]
 
@@ -21,6 +21,7 @@ KINDS = {
     "command": "a noun of hanamictl",
     "database": "a database",
     "dialect": "a language for templates",
+    "export": "a format that tables are downloaded in",
     "format": "a dataset format",
     "host": "a compute host, with rules for its networks",
     "page": "a page for browsers",
@@ -51,6 +52,9 @@ def render(kind: str, name: str, folder: Path) -> Path:
         raise PluginError(f"there is no kind {kind}, known are: {', '.join(KINDS)}")
     if not _NAME.fullmatch(name) or keyword.iskeyword(name):
         raise PluginError(f"'{name}' is no name of a plugin: small letters, digits and - between them")
+    taken = {point.name: point.distribution for point in installed_plugins()}
+    if name.replace("-", "_") in taken:
+        raise PluginError(f"there is a plugin {name} already, of {taken[name.replace('-', '_')]}")
     target = folder / f"{_PREFIX}{name}"
     if target.exists():
         raise PluginError(f"{target} is there already")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hanami_core.errors import SettingsError
+from hanami_core.errors import PluginError, SettingsError
 from hanami_core.settings import CORE_SETTINGS, Setting, Settings, load_settings
 
 SPECS = (
@@ -140,3 +140,19 @@ def test_the_defaults_of_the_core_keep_their_own_limits() -> None:
         assert spec.convert(spec.default, "default") == spec.default
         assert spec.help
     assert len({spec.variable for spec in CORE_SETTINGS}) == len(CORE_SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("kind", "default", "limits", "reason"),
+    [
+        (int, "one", (), "its default must be of type int"),
+        (int, True, (), "its default must be of type int"),
+        (float, 1, (), "its default must be of type float"),
+        (list, [], (), "its type must be str, int, float or bool"),
+        (int, 5, (6, None), "its default must be at least 6"),
+        (float, 5.0, (0.0, 1.0), "its default must be between 0.0 and 1.0"),
+    ],
+)
+def test_a_default_obeys_its_own_setting(kind: Any, default: Any, limits: tuple[Any, ...], reason: str) -> None:
+    with pytest.raises(PluginError, match=f"setting a.b: {reason}"):
+        Setting("a.b", kind, default, "", *limits)

@@ -52,6 +52,12 @@ BROKEN = {
         6,
         "does not begin with foreign.",
     ),
+    "typed": (
+        "@hookimpl\ndef hanami_settings():\n    return [Setting('typed.size', int, 'one', '')]",
+        7,
+        "setting typed.size: its default must be of type int",
+    ),
+    "models": ("@hookimpl\ndef hanami_models(): raise ValueError('no table')", 6, "the server would not start: plugin"),
     "taken": (
         "@hookimpl\ndef hanami_task_kinds(): return [TaskKind('count', print)]",
         6,
@@ -159,6 +165,17 @@ def test_what_will_be_gone_is_told_and_breaks_nothing(tmp_path: Path, env: dict[
     assert checked(folder, env) == (0, [f"pyproject.toml:5: {warning}", "hanami-notes 0: nothing would break"])
 
 
+def test_a_start_that_can_not_be_tried_is_no_good_sign(tmp_path: Path, env: dict[str, str]) -> None:
+    file, data_dir = tmp_path / "alone.py", tmp_path / "data"
+    file.write_text(f"{HEAD}{BROKEN['fine'][0]}\n")
+    data_dir.mkdir()
+    (data_dir / "hanami.toml").write_text("[http]\nthreads = 'many'\n")
+    done = hanami("plugins", "check", str(file), "--data-dir", str(data_dir), env=env)
+    assert done.returncode == 1
+    assert "a start could not be tried to its end: " in done.stdout
+    assert "http.threads must be of type int" in done.stdout
+
+
 def test_it_takes_the_place_of_one_that_is_installed(tmp_path: Path, env: dict[str, str]) -> None:
     old = tmp_path / "old"
     old.mkdir()
@@ -182,6 +199,9 @@ def test_it_takes_the_place_of_one_that_is_installed(tmp_path: Path, env: dict[s
     [
         ({"pyproject.toml": "[project]\nname = 'x'\n"}, ["pyproject.toml:1: there is no entry point in the group"]),
         ({"pyproject.toml": "[project\n"}, ["pyproject.toml:1: it can not be read"]),
+        ({"pyproject.toml": "[project]\nentry-points = []\n"}, ["pyproject.toml:1: it can not be read"]),
+        ({"pyproject.toml": "[project]\ndependencies = 7\n"}, ["pyproject.toml:1: it can not be read"]),
+        ({"pyproject.toml": b"\xff\xfe"}, ["pyproject.toml:1: it can not be read"]),
         (
             {"setup.py": "from setuptools import setup\nsetup(name='x', entry_points={}\n"},
             ["setup.py:2: it can not be"],
@@ -201,9 +221,9 @@ def test_it_takes_the_place_of_one_that_is_installed(tmp_path: Path, env: dict[s
         ),
     ],
 )
-def test_what_a_folder_says_of_itself(tmp_path: Path, files: dict[str, str], expected: list[str]) -> None:
+def test_what_a_folder_says_of_itself(tmp_path: Path, files: dict[str, str | bytes], expected: list[str]) -> None:
     for name, text in files.items():
-        (tmp_path / name).write_text(text)
+        (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
     found = [f"{Path(where).name}: {text}" for where, text, _ in read(tmp_path).complaints()]
     assert all(any(line.startswith(start) for line in found) for start in expected), found
 

@@ -91,6 +91,7 @@ def test_one_is_made_checked_installed_and_active(tmp_path: Path) -> None:
         ("format", "class", "'class' is no name of a plugin"),
         ("format", "../up", "is no name of a plugin"),
         ("format", "there", "hanami-there is there already"),
+        ("route", "auth-jwt", "there is a plugin auth-jwt already, of hanami"),
     ],
 )
 def test_what_can_not_be_made_is_refused(tmp_path: Path, kind: str, name: str, reason: str) -> None:

@@ -5,6 +5,7 @@ implements what, `lifecycle` owns their states, `calls` has one typed method for
 """
 
 from hanami_core.plugin_host.calls import PluginHost
+from hanami_core.plugin_host.conformity import location
 from hanami_core.plugin_host.entry_points import (
     OWN_DISTRIBUTION,
     EntryPoint,
@@ -28,6 +29,7 @@ __all__ = [
     "declared",
     "importable",
     "installed_plugins",
+    "location",
     "read_disabled",
     "write_disabled",
 ]

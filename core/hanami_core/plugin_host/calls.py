@@ -37,7 +37,7 @@ from hanami_core.http.paths import forms
 from hanami_core.identity import Authenticator, IdentityProvider
 from hanami_core.metrics import Metric
 from hanami_core.plugin_host.conformity import faults, location
-from hanami_core.plugin_host.lifecycle import Failed, Lifecycle, describe
+from hanami_core.plugin_host.lifecycle import Failed, Lifecycle, describe, place
 from hanami_core.plugin_host.loader import arguments as names_of
 from hanami_core.plugin_host.plugin import Contribution, Plugin, Registry
 from hanami_core.processes import Process
@@ -357,6 +357,7 @@ def _blame_storage(error: BaseException) -> None:
 
 
 def _refuse_start(plugin: Plugin, error: BaseException) -> NoReturn:
+    plugin.where = place(error)
     raise StartupError(f"plugin {plugin.name}: {describe(error)}") from error
 
 

@@ -9,7 +9,6 @@ import importlib
 import importlib.metadata
 import importlib.util
 import json
-import os
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -86,7 +85,7 @@ def importable() -> Path | None:
     Raises:
         SettingsError: if it is not there.
     """
-    found = plugins_directory(os.environ)
+    found = plugins_directory()
     if found is None:
         return None
     if not found.exists():

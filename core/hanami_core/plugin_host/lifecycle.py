@@ -94,7 +94,7 @@ class Lifecycle:
         self._started: list[Plugin] = []
         self._watchers: list[Callable[[], None]] = []
         self._observer = observer
-        self._traces = traces_hooks(os.environ)
+        self._traces = traces_hooks()
         self._table = HookTable(hookspecs.all_hooks())
         off = frozenset(disabled)
         for point in points:

@@ -17,7 +17,7 @@ from hanami_core.http.labels import WantedRows, detailed, labels_of, labels_rout
 from hanami_core.http.leases import Lease, LeasedLabels, lease_of, lease_route
 from hanami_core.http.sharing import OwnedAnswer, owned_answer, visibility_route
 from hanami_core.ids import Name, Uuid
-from hanami_core.plugin_host import Contribution
+from hanami_core.plugin_host import Contribution, location
 from hanami_core.runtime import Runtime
 from hanami_plugins.datasets import downloads, service, tables
 from hanami_plugins.datasets.leases import renew_lease
@@ -181,6 +181,11 @@ def _routes_of(runtime: Runtime, contribution: Contribution[DatasetFormat]) -> l
         return []
 
 
+def _are_words(name: object, *parts: object) -> bool:
+    words = [word for word in (name, *parts) if isinstance(word, str) and _WORD.fullmatch(word)]
+    return len(words) == 1 + len(parts) > 1 and len(set(parts)) == len(parts)
+
+
 def upload_routes(dataset_format: DatasetFormat, max_size: int) -> list[Route]:
     """Return the two routes of a format: announce an upload, and finalise it.
 
@@ -192,8 +197,9 @@ def upload_routes(dataset_format: DatasetFormat, max_size: int) -> list[Route]:
         PluginError: if the names of the format or its parts are of no use as names of fields.
     """
     name, parts = dataset_format.name, tuple(dataset_format.parts)
-    if not parts or len(set(parts)) < len(parts) or not all(map(_WORD.fullmatch, (name, *parts))):
-        raise PluginError(f"format {name!r}: name and parts {parts} must be different words in lower case")
+    if isinstance(dataset_format.parts, str) or not _are_words(name, *parts):
+        rule = "its name must be a word in lower case, and its parts a tuple of different ones"
+        raise PluginError(f"format {name!r}: {rule}, not {dataset_format.parts!r}", where=location(dataset_format))
     size = Annotated[int, Meta(ge=1, le=max_size)]
     title, path = name.title().replace("_", ""), f"{PREFIX}/upload/{name}"
     sizes_of_parts = [(f"{part}_data_size", size) for part in parts]

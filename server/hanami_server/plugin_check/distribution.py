@@ -8,7 +8,7 @@ import importlib.metadata
 import platform
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +21,9 @@ from hanami_core.errors import PluginError
 __all__ = ["COMMANDS", "PLUGINS", "Candidate", "Complaint", "Point", "read"]
 
 PLUGINS, COMMANDS = "hanami.plugins", "hanami.cli"
+UNKNOWN = "0"
+"""Stands for a version that nothing tells."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]*")
 
 
 class Complaint(NamedTuple):
@@ -111,7 +114,7 @@ def read(path: Path) -> Candidate:
     """
     path = path.absolute()
     if path.suffix == ".py" and path.is_file() and path.name != "setup.py":
-        return Candidate(path, path.stem, "0", path, [Point(PLUGINS, path.stem, path.stem, f"{path}:1")])
+        return Candidate(path, path.stem, UNKNOWN, path, [Point(PLUGINS, path.stem, path.stem, f"{path}:1")])
     folder = path.parent if path.is_file() else path
     if not folder.is_dir():
         raise PluginError(f"{path}: there is no such file or folder")
@@ -124,21 +127,32 @@ def read(path: Path) -> Candidate:
 
 def _described(folder: Path, name: str) -> Candidate:
     file = folder / name
-    text = file.read_text(encoding="utf-8")
     try:
-        told = READERS[name](text)
-    except (ValueError, SyntaxError, configparser.Error) as error:
+        text = file.read_text(encoding="utf-8")
+        return _candidate(folder, file, text, READERS[name](text))
+    except (ValueError, TypeError, AttributeError, SyntaxError, configparser.Error) as error:
         line = getattr(error, "lineno", None) or _digits(str(error))
         odd = [Complaint(f"{file}:{line}", f"it can not be read: {error}")]
-        return Candidate(folder, folder.name, "0", file, odd=odd)
+        return Candidate(folder, folder.name, UNKNOWN, file, odd=odd)
+
+
+def _candidate(folder: Path, file: Path, text: str, told: Mapping[str, Any]) -> Candidate:
     points = [
-        Point(group, key, value, f"{file}:{_line(text, value)}")
+        Point(group, str(key), str(value), f"{file}:{_line(text, str(value))}")
         for group in (PLUGINS, COMMANDS)
-        for key, value in told.get("points", {}).get(group, {}).items()
+        for key, value in told["points"].get(group, {}).items()
     ]
-    needs = [(need, f"{file}:{_line(text, need)}") for need in told.get("needs", ())]
-    named = (str(told.get("name") or folder.name), str(told.get("version") or "0"))
-    return Candidate(folder, *named, file, points, needs, str(told.get("python") or ""))
+    needs = [(str(need), f"{file}:{_line(text, str(need))}") for need in told["needs"]]
+    name, version = (str(told[key] or "") for key in ("name", "version"))
+    return Candidate(
+        folder,
+        name if _NAME.fullmatch(name) else folder.name,
+        version if _NAME.fullmatch(version) else UNKNOWN,  # it may be made when the distribution is
+        file,
+        points,
+        needs,
+        str(told["python"] or ""),
+    )
 
 
 def _digits(text: str) -> int:

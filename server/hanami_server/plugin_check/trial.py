@@ -60,17 +60,26 @@ def complaints(candidate: Candidate, data_dir: Path, patience: float) -> Iterato
 
 
 def _of_plugins(candidate: Candidate, data_dir: Path, patience: float, environ: dict[str, str]) -> Iterator[Complaint]:
-    tried = dry_run(data_dir, patience, environ)
+    """Try starts, each without the plugin that has kept the one before from going on, and tell what they show."""
     places = {point.name: point.where for point in candidate.of(PLUGINS)}
-    for start in tried.starts:
-        for plugin in start.plugins:
-            text = _fault(plugin, candidate)
-            if text:
-                yield Complaint(plugin.where or places.get(plugin.name, str(candidate.file)), text)
+    refusing: dict[str, str] = {}
+    while True:
+        tried = dry_run(data_dir, patience, environ, refusing)
+        plugins = [plugin for start in tried.starts for plugin in start.plugins if plugin.name not in refusing]
+        guilty = next((name for name in places if f"plugin {name}: " in tried.refusal), "")
+        for plugin in plugins:
+            where = plugin.where or places.get(plugin.name, str(candidate.file))
+            if plugin.name == guilty:
+                yield Complaint(where, f"the server would not start: {tried.refusal}")
+                refusing[guilty] = tried.refusal
+            elif text := _fault(plugin, candidate):
+                yield Complaint(where, text)
             if _is_of(plugin, candidate):
                 yield from (Complaint(places[plugin.name], warning, warning=True) for warning in plugin.warnings)
-    if tried.refusal and any(f"plugin {name}: " in tried.refusal for name in places):
-        yield Complaint(str(candidate.file), f"the server would not start: {tried.refusal}")
+        if tried.refusal and not guilty:
+            yield Complaint(str(candidate.file), f"a start could not be tried to its end: {tried.refusal}")
+        if not guilty:
+            return
 
 
 def _fault(plugin: PluginInfo, candidate: Candidate) -> str:

@@ -14,7 +14,7 @@ from hanami_plugins import uploads
 from tests.plugins.data import Site
 
 
-def plugin(name: str, *parts: Any) -> EntryPoint:
+def plugin(name: str, *parts: Any, instead: Any = None) -> EntryPoint:
     """Return a plugin with a format that decodes nothing."""
 
     class Format:
@@ -22,7 +22,7 @@ def plugin(name: str, *parts: Any) -> EntryPoint:
             raise AssertionError
 
     item = Format()
-    vars(item).update(name=name, parts=parts)
+    vars(item).update(name=name, parts=parts if instead is None else instead)
     module = ModuleType("stranger")
     vars(module)["hanami_dataset_formats"] = hookimpl(lambda: [item], specname="hanami_dataset_formats")
     return EntryPoint("stranger", "elsewhere", "1", lambda: module)
@@ -56,3 +56,11 @@ def test_a_format_with_useless_names_is_off_and_the_others_stay(tmp_path: Path, 
         assert len([route for route in site.routes.values() if "/upload/" in route.path]) == 4
         assert site.runtime.plugins.plugins["stranger"].state == "broken"
         assert site.runtime.plugins.plugins["datasets"].works
+
+
+def test_a_text_is_no_tuple_of_parts(tmp_path: Path) -> None:
+    with Site(tmp_path, plugin("letters", instead="abc")) as site:
+        stranger = site.runtime.plugins.plugins["stranger"]
+        assert stranger.state == "broken"
+        assert stranger.reason.endswith("its parts a tuple of different ones, not 'abc'")
+        assert stranger.where.rpartition(":")[0] == __file__
