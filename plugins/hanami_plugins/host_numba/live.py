@@ -246,7 +246,7 @@ class SectionNetwork:
         done = run.start
         while done < total:
             last = min(total, (done // length + self._trial.units(pace.units)) * length)
-            job = Job(done, last, total, length, rate, np.float32(LAST_RATE))
+            job = Job(done, last, total, length, rate, np.float32(LAST_RATE), plan.weights)
             pace.start()
             threads, status = self._train_cycles(scratch, sync, plan, job)
             before, done = done, self._reached(status, scratch)
@@ -396,7 +396,7 @@ class SectionNetwork:
         return 2 * beyond <= active
 
     def _train_single(self, net: Net, rate: float) -> int:
-        job = Job(0, 1, 1, 1, np.float32(rate), np.float32(rate))
+        job = Job(0, 1, 1, 1, np.float32(rate), np.float32(rate), segments.NO_WEIGHTS)
         one, sources = self._one, self._memory.sources
         self._one_sync[:] = 0
         return train_rows(0, 1, self._one_sync, net, sources, self._one_scratch, self._one_inputs, one.outputs, job)
