@@ -72,6 +72,10 @@ class Trainer(Site):
             self.runtime.stash[LIVE].evict_idle(-1.0)
         return Task.get(Task.uuid == task.uuid)
 
+    def close_networks(self) -> None:
+        """Take all networks out of the memory."""
+        self.runtime.stash[LIVE].close()
+
     def state(self, cluster: str) -> NetworkState:
         """Return the stored network of a cluster."""
         row = Cluster.get(Cluster.uuid == cluster)
@@ -104,7 +108,7 @@ def trainer(tmp_path: Path) -> Iterator[Trainer]:
         try:
             yield opened
         finally:
-            opened.runtime.stash[LIVE].close()
+            opened.close_networks()
 
 
 @pytest.fixture

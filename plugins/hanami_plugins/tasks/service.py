@@ -21,7 +21,8 @@ from hanami_plugins.clusters import Cluster, get_cluster, interfaces
 from hanami_plugins.datasets import Dataset
 from hanami_plugins.tasks.kinds import BYTES_OF_VALUE
 from hanami_plugins.tasks.models import BestEpoch
-from hanami_plugins.tasks.planning import Binding, Fit, Plan, Result, Source, plan_request, plan_training
+from hanami_plugins.tasks.planning import plan_request, plan_training
+from hanami_plugins.tasks.plans import Binding, Fit, Plan, Result, Source
 
 __all__ = [
     "best_epoch",
