@@ -9,16 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hanami_core.datasets import TableWriter
-from hanami_core.ids import new_uuid
 from hanami_core.network import NetworkState
 from hanami_core.queue import Job, Task
 from hanami_core.storage.blobs import Blob
-from hanami_core.storage.database import atomic
 from hanami_plugins.clusters import LIVE, Cluster, read_state, template_of
-from hanami_plugins.datasets import Dataset, add_result, seal_result
+from hanami_plugins.datasets import Dataset
 from hanami_plugins.tasks import gathering
 from hanami_plugins.tasks.models import BestEpoch
+from tests.plugins.data import stored
 from tests.plugins.test_checkpoints import Site
 
 ROWS, CLASSES, WIDTH = 300, 3, 4
@@ -30,17 +28,7 @@ class Trainer(Site):
 
     def store(self, **columns: np.ndarray) -> str:
         """Store a table and return its uuid."""
-        owner = Cluster.get()
-        with self.runtime.blobs.staging() as path:
-            with TableWriter(path) as table:
-                table.begin({name: values.shape[1] for name, values in columns.items()}, np.float32)
-                table.append(np.concatenate(list(columns.values()), axis=1).astype(np.float32))
-            shape = seal_result(self.runtime, path)
-            owned = {"owner_id": owner.owner_id, "project_id": owner.project_id}
-            with atomic():
-                uuid = new_uuid()
-                add_result(self.runtime, uuid=uuid, name="table", staged=path, shape=shape, **owned)
-        return uuid
+        return stored(self.runtime, **columns)
 
     def empty(self, name: str) -> str:
         """Create a cluster without a network and return its uuid."""
