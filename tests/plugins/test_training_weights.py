@@ -14,6 +14,7 @@ from hanami_core.errors import BadRequest
 from hanami_core.ids import new_uuid
 from hanami_core.queue import Task
 from hanami_plugins.clusters import Cluster
+from hanami_plugins.datasets import Dataset
 from hanami_plugins.tasks import gathering
 from tests.plugins.test_trainings import CLASSES, EPOCHS, NOISE, ROWS, WIDTH, Trainer, noisy_rows, sorted_rows
 
@@ -236,6 +237,18 @@ def test_the_lineage_tells_weights_and_validation(trainer: Trainer, dataset: str
     told = training["settings"]
     assert (told["validation"], told["class_weight"], told["sample_weight"]) == (judge, '{"1":2.0}', "w")
     assert {one["uuid"] for one in training["datasets"]} == {dataset, judge}
+
+
+def test_rows_that_one_may_not_see_neither_weigh_nor_judge(trainer: Trainer, dataset: str) -> None:
+    member = trainer.member("neighbour")
+    mine = trainer.store(**sorted_rows())
+    Dataset.update(owner_id="neighbour", project_id="test_project").where(Dataset.uuid == mine).execute()
+    cluster = trainer.call("POST", "cluster", name="reader", as_token=member).json["uuid"]
+    for fields in ({"validation": dataset}, {"sample_weight": {"dataset_uuid": dataset, "dataset_column": "w"}}):
+        answer = trainer.train(cluster, mine, as_token=member, **fields)
+        assert (answer.status_code, answer.text) == (404, f"Data-set with uuid '{dataset}' not found")
+    assert not Task.select().count()
+    assert trainer.train(cluster, mine, as_token=member, validation=mine).status_code == 200
 
 
 # Validation with another dataset

@@ -200,6 +200,23 @@ def test_more_cycles_than_can_be_counted_are_refused(
     assert Dataset.select().count() == 1
 
 
+@pytest.mark.parametrize("fields", [{}, {"epochs": 3, "validation": 0.2}])
+def test_a_training_tells_how_many_rows_are_broken(trainer: Trainer, fields: dict[str, Any]) -> None:
+    broken, clean = sorted_rows(), trainer.store(**sorted_rows())
+    broken["x"][[4, 150, 299], 2] = [1e9, -1e7, 1e30]
+    told = []
+    for number, dataset in enumerate((clean, trainer.store(**broken))):
+        cluster = trainer.empty(f"reader {number}")
+        uuid = trainer.begin(cluster, dataset, seed=1, **fields)
+        trainer.run()
+        answer = trainer.call("GET", "task", uuid=uuid, cluster_uuid=cluster).json
+        values = trainer.call("GET", "task/metrics", uuid=uuid).json["entries"][-1]["values"]
+        assert answer.get("outlier_rows") == values.get("outlier_rows")
+        told.append(answer.get("outlier_rows"))
+    assert told[0] is None
+    assert 1 <= told[1] <= 3 if fields else told[1] == 3
+
+
 NOISE = 40
 VALIDATED = {"epochs": 30, "seed": 3, "validation": 0.3, "early_stopping": 4}
 
@@ -259,3 +276,22 @@ def test_whoever_goes_on_knows_the_best_epoch(trainer: Trainer) -> None:
     ends = [BestEpoch.get(BestEpoch.task == uuid) for uuid in (first, second)]
     assert (ends[0].epoch, ends[0].epochs, ends[0].loss) == (ends[1].epoch, ends[1].epochs, ends[1].loss)
     assert trainer.state(clusters[0]).digest() == trainer.state(clusters[1]).digest()
+
+
+def test_a_training_may_be_cut_off_wherever_it_is(trainer: Trainer) -> None:
+    """Also in the validation of its last epoch, whose network is the best one."""
+    dataset = trainer.store(**sorted_rows())
+    fields = {"epochs": 2, "seed": 3, "validation": 0.3, "class_weight": "balanced"}
+    digests = []
+    for cut in range(16):
+        cluster = trainer.empty(f"reader {cut}")
+        uuid = trainer.begin(cluster, dataset, **fields)
+        # The first one is not cut off.
+        if cut and trainer.run(cut=cut).state != "finished":
+            assert trainer.run().state == "finished"
+        elif not cut:
+            trainer.run()
+        best = BestEpoch.get(BestEpoch.task == uuid)
+        digests.append((trainer.state(cluster).digest(), best.epoch, best.epochs))
+    assert len(set(digests)) == 1
+    assert digests[0][1] == 2

@@ -83,10 +83,11 @@ FIELDS = (
     "waiting",
     "epochs",
     "best_epoch",
+    "outlier_rows",
     "attempts",
     "error",
 )
-WHEN_TOLD = ("kind", "datasets", "attempts", "error", "epochs", "best_epoch", "waiting")
+WHEN_TOLD = ("kind", "datasets", "attempts", "error", "epochs", "best_epoch", "outlier_rows", "waiting")
 """Fields that not every server tells, or only of tasks with which something is not as usual."""
 Links: TypeAlias = list[dict[str, str]] | dict[str, str]
 

@@ -21,6 +21,7 @@ from hanami_core.queue import FINISHED, Job, Task
 from hanami_core.runtime import Runtime
 from hanami_plugins.clusters import LIVE, Cluster, LiveCluster, Told, add_training, report_metrics
 from hanami_plugins.datasets import add_result, seal_result
+from hanami_plugins.tasks.models import OUTLIERS
 from hanami_plugins.tasks.planning import require_weights
 from hanami_plugins.tasks.plans import Feed, Plan
 from hanami_plugins.tasks.training import Ended, Lesson, train_epochs
@@ -30,7 +31,7 @@ from hanami_plugins.tasks.windows import Means, rows_of
 ENTRY_ROWS = 200
 ENTRIES = 500
 """A training records how it goes after so many rows, but not more often than that."""
-RECORDED = ("running_loss", "running_accuracy", "blocks", "sections")
+RECORDED = ("running_loss", "running_accuracy", "blocks", "sections", OUTLIERS)
 """What it records, as far as the network tells."""
 REPORT_SECONDS = 0.5
 """Time between two reports of metrics of a running training."""
@@ -65,7 +66,7 @@ def train(job: Job) -> None:
         if job.aborted:
             live_clusters.store(live, force=True)
             job.leave(keeper.cycle)
-        elif job.interrupted and keeper.cycle < total and not ended.early:
+        elif job.interrupted and (keeper.cycle < total or ended.cut) and not ended.early:
             live_clusters.store(live, job, keeper.cycle)
         elif not ended.with_best():
             live_clusters.store(live, job, total, final=True)

@@ -19,7 +19,7 @@ from hanami_core.runtime import Runtime
 from hanami_plugins.clusters import Cluster, first_template, interfaces, require_memory, template_of
 from hanami_plugins.datasets import get_dataset, open_table
 from hanami_plugins.tasks.plans import Binding, Feed, Fit, Judges, Plan, Result, Source
-from hanami_plugins.tasks.weighing import check_class_weight
+from hanami_plugins.tasks.weighing import BYTES_OF_WEIGHT, check_class_weight
 
 __all__ = ["plan_request", "plan_training", "require_weights"]
 
@@ -84,7 +84,10 @@ def plan_training(
     cycles = _cycles([*given, *expected], time_length)
     judges = _judges(runtime, access, fit, given, expected, weights, time_length)
     everything = [*given, *expected, *weights, *judges[0], *judges[1], *judges[2]]
-    _check_memory(runtime, cluster, template, given, expected, time_length, sum(item.copied for item in everything))
+    copied = sum(item.copied for item in everything)
+    if fit is not None and fit.weighs:
+        copied += BYTES_OF_WEIGHT * max((item.rows for item in judges[0]), default=0)
+    _check_memory(runtime, cluster, template, given, expected, time_length, copied)
     if fit is not None and fit.weighs:
         check_class_weight(fit, {item.feed.interface: item.width for item in expected})
         require_weights(runtime, cluster, template)

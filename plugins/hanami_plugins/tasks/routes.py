@@ -128,7 +128,8 @@ class TaskAnswer(msgspec.Struct):
     """A task; a moment that has not come is '-'. More than one attempt says how often it was begun without progress.
 
     Of a training with validation it is told at the end how many epochs were run, and which one was the best.
-    `waiting` says what a queued task waits for besides others of its cluster.
+    `outlier_rows` is how many rows of a training have a value far from all others, if there are any: it counts as the
+    nearest of those. `waiting` says what a queued task waits for besides others of its cluster.
     """
 
     current_cycle: int
@@ -146,6 +147,7 @@ class TaskAnswer(msgspec.Struct):
     kind: str | msgspec.UnsetType = msgspec.UNSET
     datasets: list[Dataset] | msgspec.UnsetType = msgspec.UNSET
     waiting: TaskError | msgspec.UnsetType = msgspec.UNSET
+    outlier_rows: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class Entry(msgspec.Struct):
@@ -219,6 +221,8 @@ def get(call: Call, request: WantedTask) -> dict[str, Any]:
     task = service.get_task(call.access, request.cluster_uuid, request.uuid)
     best = service.best_epoch(task)
     told = {} if best is None else {"epochs": best.epochs, "best_epoch": best.epoch}
+    if outliers := service.outlier_rows(task):
+        told["outlier_rows"] = outliers
     return answer(task) | told | (_details(task) if request.details else {})
 
 

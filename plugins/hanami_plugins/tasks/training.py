@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from hanami_core.compute import LiveNetwork, Rows, Run
@@ -46,9 +45,10 @@ class Lesson:
 
 @dataclass
 class Ended:
-    """How a training has ended: `early` if no further epoch was worth while."""
+    """How a training has ended: `early` if no further epoch was worth while, `cut` if it is to be gone on with."""
 
     early: bool = False
+    cut: bool = False
     validation: Validation | None = None
 
     def with_best(self) -> bool:
@@ -79,13 +79,13 @@ def train_epochs(job: Job, fit: Fit, lesson: Lesson, live: LiveCluster, step: Ca
     if fit.weighs:
         weigh = weighing(fit, rows, lesson.sample, order.training, order.rows, lambda: going.step(job.start))
         if weigh is None:
-            return ended
+            return Ended(cut=True)
     with (
         gathering(job.runtime, rows, order.rows, weigh) as gathered,
         gathering(job.runtime, rows, held, weigh) as others,
     ):
         if held and not others.fill(order.validation, lambda: going.step(job.start)):
-            return ended
+            return Ended(cut=True)
         judged = Judged(others.rows, others.rows.weights) if held else _others(lesson, weigh)
         if judged is not None:
             ended.validation = Validation(job, live, judged, fit.early_stopping)
@@ -95,6 +95,7 @@ def train_epochs(job: Job, fit: Fit, lesson: Lesson, live: LiveCluster, step: Ca
             _train_epoch(going.cycle // order.rows, order, gathered, live.network, going)
             if going and ended.validation is not None:
                 ended.early = not _validated(ended.validation, order.rows, going)
+    ended.cut = not going
     return ended
 
 
@@ -105,7 +106,7 @@ def _others(lesson: Lesson, weigh: Weighing | None) -> Judged | None:
         return None
     if weigh is None:
         return Judged(rows)
-    return Judged(rows, Weighing(rows, lesson.judged_sample, weigh.factors)(np.arange(rows.cycles)))
+    return Judged(rows, Weighing(rows, lesson.judged_sample, weigh.factors).all(rows.cycles))
 
 
 def _validated(validation: Validation, rows: int, going: _Going) -> bool:

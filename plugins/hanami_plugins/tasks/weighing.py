@@ -18,7 +18,7 @@ from hanami_core.compute import Rows
 from hanami_core.errors import BadRequest
 from hanami_plugins.tasks.plans import BALANCED, Fit
 
-__all__ = ["Weighing", "check_class_weight", "weighing"]
+__all__ = ["BYTES_OF_WEIGHT", "Weighing", "check_class_weight", "weighing"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -26,6 +26,7 @@ Picks = Callable[[int, int], Ints]
 
 PIECE = 1 << 20
 """Values that are looked at at once."""
+BYTES_OF_WEIGHT = 4
 LONGEST_NUMBER = 9
 
 
@@ -75,6 +76,14 @@ class Weighing:
     def __call__(self, picked: Ints) -> npt.NDArray[np.float32]:
         """Return the weights of some rows, in their order."""
         return (self.unscaled(picked) * self._scale).astype(np.float32)
+
+    def all(self, count: int) -> npt.NDArray[np.float32]:
+        """Return the weights of the first rows."""
+        weights = np.empty(count, np.float32)
+        for first in range(0, count, PIECE):
+            last = min(first + PIECE, count)
+            weights[first:last] = self(np.arange(first, last))
+        return weights
 
     def unscaled(self, picked: Ints) -> Floats:
         """Return the weights before they are scaled."""
