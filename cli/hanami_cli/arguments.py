@@ -5,6 +5,7 @@ Owns the common options and the parsing of numbers. Must not know any noun, nor 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from hanami_cli.errors import UsageError
 from hanami_cli.usage import complaint, flags_of, is_group, scan
 from hanami_cli.views import FORMATS, Format
 
-__all__ = ["COMMON_OPTIONS", "Arguments", "parse"]
+__all__ = ["COMMON_OPTIONS", "Arguments", "as_number", "parse"]
 
 COMMON_OPTIONS = """
 Common options:
@@ -80,18 +81,6 @@ class Arguments:
         """Return a whole number, or None if the option was not given; errors as for `integer`."""
         return None if self.optional(name) is None else self.integer(name)
 
-    def number(self, name: str) -> float | None:
-        """Return a number, or None if the option was not given.
-
-        Raises:
-            UsageError: it is none.
-        """
-        given = self.optional(name)
-        try:
-            return None if given is None else float(given)
-        except ValueError:
-            raise UsageError(f'invalid argument "{given}" for "{name}": not a number') from None
-
     def seconds(self, name: str) -> float | None:
         """Return a time span, or None if the option was not given.
 
@@ -99,17 +88,23 @@ class Arguments:
             UsageError: it is no number above zero.
         """
         given = self.optional(name)
-        try:
-            span = None if given is None else float(given)
-        except ValueError:
-            span = -1.0
-        if span is not None and not 0 < span < float("inf"):
+        span = None if given is None else as_number(given)
+        if given is not None and (span is None or span <= 0):
             raise UsageError(f'invalid argument "{given}" for "{name}": not a number of seconds')
         return span
 
     def words(self) -> set[str]:
         """Return the fixed words of the usage line that fits."""
         return {name for name, value in self.values.items() if value and name[0].isalpha() and name.islower()}
+
+
+def as_number(text: str) -> float | None:
+    """Return a finite number, or None if a text is none."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def parse(text: str, argv: Sequence[str]) -> Arguments:

@@ -229,6 +229,16 @@ class CsvTables:
             yield _joined(dataset, "x", values), _joined(dataset, "y", expected)
 
 
+@contextmanager
+def lent_weights(client: Client, weights: Floats | None) -> Iterator[Column | None]:
+    """Lend a column with how much each row counts; None if all count the same."""
+    if weights is None:
+        yield None
+        return
+    with _csv(client, ["weight"], weights[:, None]) as dataset:
+        yield dataset["weight"]
+
+
 TABLES: dict[str, Tables] = {"mnist": MnistTables(), "csv": CsvTables()}
 
 

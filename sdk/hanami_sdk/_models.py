@@ -252,6 +252,7 @@ class Task(Shown):
         attempts: how often it was begun since progress was last stored.
         epochs: epochs that a finished training with validation has run, None for others.
         best_epoch: the one that its network is of.
+        outlier_rows: rows of a training with a value far from all others, which counted as the nearest of those.
         kind: `train`, `request`, `save`, `restore` or that of a plugin; empty if the server does not say.
         datasets: names of the datasets that it reads, as they were when it was queued.
     """
@@ -273,6 +274,7 @@ class Task(Shown):
     kind: str = ""
     datasets: tuple[str, ...] = ()
     waiting: str | None = None
+    outlier_rows: int = 0
 
     @property
     def finished(self) -> bool:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any, TypeAlias
 
 from hanami_sdk._clusters import ClusterMethods
 from hanami_sdk._datasets import DatasetMethods
-from hanami_sdk._models import ClusterLike, Task, build
+from hanami_sdk._models import ClusterLike, Dataset, Task, build
 from hanami_sdk._results import Prediction
-from hanami_sdk._tables import Numbers, rows_of, table_of
+from hanami_sdk._tables import Numbers, classes_of, rows_of, table_of
+from hanami_sdk._tasks import ClassWeight
 from hanami_sdk._upload import Progress
+
+Validation: TypeAlias = "float | Dataset | str | tuple[Any, Any] | tuple[Any, Any, Any]"
+"""A share of the rows, a dataset, or other rows: inputs and outputs, and perhaps how much each row counts."""
 
 
 class PredictionMethods(ClusterMethods, DatasetMethods):
@@ -23,6 +28,9 @@ class PredictionMethods(ClusterMethods, DatasetMethods):
         outputs: Any,
         *,
         classes: Sequence[Any] | None = None,
+        validation: Validation | None = None,
+        class_weight: ClassWeight | None = None,
+        sample_weight: Any = None,
         name: str = "fit",
         wait: bool = True,
         progress: Progress | None = None,
@@ -41,17 +49,23 @@ class PredictionMethods(ClusterMethods, DatasetMethods):
             outputs: one class for each row, or rows of numbers from 0 to 1 (see `Scale`); by the name of the output if
                 that is not `output`.
             classes: all classes, in the order of the values of the output; if not given, those of `outputs`, sorted.
+            validation: share of the rows that are held back, such as 0.2; or other rows: inputs, outputs and, with
+                `sample_weight`, perhaps weights like those here. They are answered after each epoch, and the network
+                ends as it was after the epoch with the smallest loss.
+            class_weight: `"balanced"`, so that all classes count the same, however many rows they have; or how much
+                each class counts, such as `{"setosa": 1, "virginica": 20}`. Classes that are left out count 1.
+            sample_weight: how much each row counts, a number from 0 on for each. Only ratios matter.
             name: name of the task and of the dataset.
             wait: return when the task has ended; False returns when it is queued.
             progress: called with the cycles done and the cycles of all.
             timeout: seconds to wait; None waits without end.
-            training: `epochs`, `validation`, `seed` and what else `train` takes.
+            training: `epochs`, `seed` and what else `train` takes.
 
         Returns:
             The task.
 
         Raises:
-            ValueError: rows differ in length or number, a number is not finite, a class is unknown.
+            ValueError: rows differ in length or number, a number is not finite, a class is unknown, a weight negative.
             BadRequestException: names or widths do not fit the cluster.
             TaskFailedException: the task was aborted or failed.
             WaitTimeoutException: the time is over; the task goes on.
@@ -59,13 +73,28 @@ class PredictionMethods(ClusterMethods, DatasetMethods):
         given = inputs if isinstance(inputs, Mapping) else {"input": inputs}
         expected = outputs if isinstance(outputs, Mapping) else {"output": outputs}
         uuid = self._uuid("cluster", cluster)
-        dataset = self.upload_csv(name, table_of(given, expected, classes))
-        try:
+        known = {one: classes_of(rows, classes) for one, rows in expected.items()}
+        weights = {} if sample_weight is None else {_free_name({*given, *expected}): sample_weight}
+        training["class_weight"] = _by_number(class_weight, list(known.values()))
+        tables = [table_of(given, expected, known, weights)]
+        if isinstance(validation, tuple):
+            tables.append(_other_rows(validation, given, expected, known, list(weights)))
+        with ExitStack() as lent:
+            dataset, *others = [lent.enter_context(self._lent(name, table)) for table in tables]
             columns = [{one: dataset[one] for one in names} for names in (given, expected)]
+            training["validation"] = others[0] if others else validation
+            training["sample_weight"] = next((dataset[one] for one in weights), None)
             task = self.train(uuid, *columns, name=name, wait=False, **training)
-        finally:
-            self.delete_dataset(dataset)  # the task holds the rows that it needs
         return self.wait(task, progress, timeout) if wait else task
+
+    @contextmanager
+    def _lent(self, name: str, table: bytes) -> Iterator[Dataset]:
+        """Lend a dataset until a task is queued, which holds the rows that it needs."""
+        dataset = self.upload_csv(name, table)
+        try:
+            yield dataset
+        finally:
+            self.delete_dataset(dataset)
 
     def predict(self, cluster: ClusterLike, inputs: Numbers | Mapping[str, Numbers]) -> Prediction:
         """Return what a cluster answers to rows, without dataset and task; also while a task trains it.
@@ -93,3 +122,40 @@ class PredictionMethods(ClusterMethods, DatasetMethods):
         return build(
             Prediction, self.post("/cluster/predict", {"uuid": self._uuid("cluster", cluster), "inputs": rows})
         )
+
+
+def _free_name(taken: set[str]) -> str:
+    """Return a name for a column that no other one has."""
+    name = "weight"
+    while name in taken:
+        name += "_"
+    return name
+
+
+def _other_rows(
+    rows: tuple[Any, ...],
+    inputs: Mapping[str, Any],
+    outputs: Mapping[str, Any],
+    classes: Mapping[str, Sequence[Any] | None],
+    weights: Sequence[str],
+) -> bytes:
+    """Return a table of other rows with the columns of a training; `weights` is the name of that of weights, if any."""
+    if not 2 <= len(rows) <= 2 + len(weights):
+        raise ValueError("rows for validation are inputs and outputs, and weights if there is a sample_weight")
+    parts = []
+    for some, names in zip(rows, (inputs, outputs), strict=False):
+        given = some if isinstance(some, Mapping) else dict.fromkeys(names, some)
+        if given.keys() != names.keys() or (len(names) > 1 and given is not some):
+            raise ValueError(f"rows for validation must be those of: {', '.join(names)}")
+        parts.append(given)
+    return table_of(parts[0], parts[1], classes, dict(zip(weights, rows[2:], strict=False)))
+
+
+def _by_number(class_weight: ClassWeight | None, outputs: Sequence[Sequence[Any] | None]) -> ClassWeight | None:
+    """Return weights of classes by the numbers of these; those of rows of numbers have no other names."""
+    if class_weight is None or isinstance(class_weight, str) or len(outputs) != 1 or outputs[0] is None:
+        return class_weight
+    places = {label: place for place, label in enumerate(outputs[0])}
+    if unknown := [label for label in class_weight if label not in places]:
+        raise ValueError(f"class_weight: {unknown[0]!r} is none of the classes")
+    return {places[label]: weight for label, weight in class_weight.items()}

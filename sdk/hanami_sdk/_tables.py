@@ -75,19 +75,48 @@ def csv_table(
     return _csv(parts)
 
 
-def table_of(inputs: Mapping[str, Any], outputs: Mapping[str, Any], classes: Sequence[Any] | None = None) -> bytes:
+def table_of(
+    inputs: Mapping[str, Any],
+    outputs: Mapping[str, Any],
+    classes: Mapping[str, Sequence[Any] | None],
+    weights: Mapping[str, Any] | None = None,
+) -> bytes:
     """Return a CSV file with a column for each input and output.
 
     Args:
         inputs: rows of numbers by the name of the column: lists, an array, a table of pandas or Arrow.
         outputs: rows of numbers from 0 to 1 likewise, or one class for each row.
-        classes: all classes, in the order of the values of the column; if not given, those that are there, sorted.
+        classes: all classes of an output, in the order of the values of its column; None for rows of numbers.
+        weights: a number from 0 on for each row, by the name of a further column.
 
     Raises:
-        ValueError: as `csv_table`, or classes are numbers with a fraction.
+        ValueError: as `csv_table`, or a weight is negative.
     """
     parts = [(name, _checked(_plain(rows))) for name, rows in inputs.items()]
-    return _csv([*parts, *((name, _expected(rows, classes)) for name, rows in outputs.items())])
+    parts += [(name, _expected(rows, classes[name])) for name, rows in outputs.items()]
+    return _csv([*parts, *((name, _weights(column)) for name, column in (weights or {}).items())])
+
+
+def classes_of(rows: Any, classes: Sequence[Any] | None) -> Sequence[Any] | None:
+    """Return the classes of an output, by default those that are there, sorted; None if it has rows of numbers.
+
+    Raises:
+        ValueError: classes are numbers with a fraction.
+    """
+    given = list(_plain(rows))
+    if all(hasattr(row, "__len__") and not isinstance(row, str) for row in given):
+        return None
+    if any(isinstance(value, float) and not value.is_integer() for value in given):
+        raise ValueError("numbers with a fraction are no classes; give rows of numbers from 0 to 1, see Scale")
+    return sorted(set(given)) if classes is None else classes
+
+
+def _weights(column: Any) -> list[list[float]]:
+    rows = _checked([value] for value in _plain(column))
+    for number, (weight,) in enumerate(rows):
+        if weight < 0:
+            raise ValueError(f"the weight of row {number} is {weight}, it must be 0 or more")
+    return rows
 
 
 def rows_of(rows: Any) -> list[list[float]]:
@@ -105,11 +134,7 @@ def _plain(rows: Any) -> Any:
 
 def _expected(rows: Any, classes: Sequence[Any] | None) -> list[list[float]]:
     given = list(_plain(rows))
-    if all(hasattr(row, "__len__") and not isinstance(row, str) for row in given):
-        return _targets(given)
-    if any(isinstance(value, float) and not value.is_integer() for value in given):
-        raise ValueError("numbers with a fraction are no classes; give rows of numbers from 0 to 1, see Scale")
-    return _one_hot(given, classes)
+    return _targets(given) if classes is None else _one_hot(given, classes)
 
 
 def _csv(parts: Sequence[tuple[str, list[list[float]]]]) -> bytes:

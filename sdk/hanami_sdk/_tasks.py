@@ -21,6 +21,13 @@ Results: TypeAlias = Mapping[str, str] | Sequence[Mapping[str, str]]
 """Names of the new columns by the name of the output, or the entries of the REST interface as they are."""
 
 
+ClassWeight: TypeAlias = Mapping[Any, float] | str
+"""How much each class counts, or `"balanced"`."""
+
+SampleWeight: TypeAlias = "Column | str | tuple[Dataset | str, str]"
+"""The column that says how much each row counts."""
+
+
 class TaskMethods(Session):
     """Train and ask clusters with whole datasets."""
 
@@ -36,8 +43,10 @@ class TaskMethods(Session):
         epochs: int = 1,
         shuffle: bool = True,
         seed: int | None = None,
-        validation: float | None = None,
+        validation: float | Dataset | str | None = None,
         early_stopping: int | None = None,
+        class_weight: ClassWeight | None = None,
+        sample_weight: SampleWeight | None = None,
         wait: bool = True,
         progress: Progress | None = None,
         timeout: float | None = None,
@@ -56,10 +65,15 @@ class TaskMethods(Session):
             shuffle: take the rows of each epoch in an order of its own; False takes them as they come.
             seed: decides these orders, and the initial weights of a cluster that was never trained: equal seed, data
                 and settings give equal networks. None leaves it to the cluster, whose weights differ from any other's.
-            validation: share of the rows that are held back, such as 0.2, and answered after each epoch; the network
-                ends as it was after the epoch with the smallest loss.
+            validation: share of the rows that are held back, such as 0.2, or a dataset with columns of the same names;
+                its rows are answered after each epoch, and the network ends as it was after the epoch with the smallest
+                loss.
             early_stopping: epochs in a row without a smaller loss that end the training; None is 10 with validation, 0
                 goes on to the last epoch.
+            class_weight: `"balanced"`, so that all classes count the same, however many rows they have; or how much
+                each class counts, by its number, such as `{0: 1, 1: 20}`. Classes that are left out count 1.
+            sample_weight: column that says how much each row counts, 0 or more: a column, a pair of a dataset and the
+                name of the column, or a name in the dataset of all inputs and outputs. Only ratios matter.
             wait: return when the task has ended; False returns when it is queued.
             progress: called with the cycles done and the cycles of all.
             timeout: seconds to wait; None waits without end.
@@ -85,8 +99,10 @@ class TaskMethods(Session):
                 epochs=epochs,
                 shuffle=shuffle,
                 seed=seed,
-                validation=validation,
+                validation=validation if isinstance(validation, int | float | None) else dataset_uuid(validation),
                 early_stopping=early_stopping,
+                class_weight=numbered(class_weight),
+                sample_weight=_weights(sample_weight, dataset_uuid),
             ),
         }
         task = Task.from_json(self.post("/task/train", body), cluster_uuid)
@@ -250,7 +266,7 @@ class Watch:
         return self._last
 
 
-def training_fields(*, equal_rows: bool, epochs: int, shuffle: bool, **more: float | None) -> dict[str, Any]:
+def training_fields(*, equal_rows: bool, epochs: int, shuffle: bool, **more: Any) -> dict[str, Any]:
     """Return the fields of a training; none for a single pass over the rows as they come, which every server knows."""
     given = {name: value for name, value in more.items() if value is not None}
     if epochs != 1:
@@ -262,6 +278,20 @@ def training_fields(*, equal_rows: bool, epochs: int, shuffle: bool, **more: flo
 
 def _task_uuid(task: Task | str) -> str:
     return task.uuid if isinstance(task, Task) else str(task)
+
+
+def numbered(class_weight: ClassWeight | None) -> dict[str, float] | str | None:
+    """Return the weights of classes as the REST interface takes them, by their numbers, or `"balanced"`."""
+    if isinstance(class_weight, Mapping):
+        return {str(number): float(weight) for number, weight in class_weight.items()}
+    return class_weight
+
+
+def _weights(column: SampleWeight | None, uuid: Callable[[Any], str]) -> dict[str, str] | str | None:
+    if column is None or isinstance(column, str):
+        return column
+    entry = _source("", column, uuid)
+    return {"dataset_uuid": entry["dataset_uuid"], "dataset_column": entry["dataset_column"]}
 
 
 def _sources(columns: Columns, uuid: Callable[[Any], str]) -> list[dict[str, str]]:

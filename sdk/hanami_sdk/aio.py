@@ -27,9 +27,10 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 from hanami_sdk._client import Client
 from hanami_sdk._direct import DirectIO
 from hanami_sdk._messages import Values
-from hanami_sdk._models import ClusterLike, Task
+from hanami_sdk._models import ClusterLike, Dataset, Task
+from hanami_sdk._predictions import Validation
 from hanami_sdk._retry import DEFAULT_SECONDS
-from hanami_sdk._tasks import Columns, Results, Watch
+from hanami_sdk._tasks import ClassWeight, Columns, Results, SampleWeight, Watch
 from hanami_sdk._upload import Progress
 from hanami_sdk._waiting import pauses
 
@@ -149,8 +150,10 @@ class AsyncClient:
         epochs: int = 1,
         shuffle: bool = True,
         seed: int | None = None,
-        validation: float | None = None,
+        validation: float | Dataset | str | None = None,
         early_stopping: int | None = None,
+        class_weight: ClassWeight | None = None,
+        sample_weight: SampleWeight | None = None,
         wait: bool = True,
         progress: Progress | None = None,
         timeout: float | None = None,
@@ -159,6 +162,7 @@ class AsyncClient:
         how: dict[str, Any] = {"name": name, "time_length": time_length, "equal_rows": equal_rows}
         how |= {"epochs": epochs, "shuffle": shuffle, "seed": seed}
         how |= {"validation": validation, "early_stopping": early_stopping}
+        how |= {"class_weight": class_weight, "sample_weight": sample_weight}
         call = functools.partial(self.client.train, **how, wait=False)
         task = await asyncio.to_thread(call, cluster, inputs, outputs)
         return await self.wait(task, progress, timeout) if wait else task
@@ -170,6 +174,9 @@ class AsyncClient:
         outputs: Any,
         *,
         classes: Sequence[Any] | None = None,
+        validation: Validation | None = None,
+        class_weight: ClassWeight | None = None,
+        sample_weight: Any = None,
         name: str = "fit",
         wait: bool = True,
         progress: Progress | None = None,
@@ -177,7 +184,9 @@ class AsyncClient:
         **training: Any,
     ) -> Task:
         """Train a cluster with rows of this program; arguments, result and errors are those of `Client.fit`."""
-        call = functools.partial(self.client.fit, classes=classes, name=name, wait=False, **training)
+        how: dict[str, Any] = {"classes": classes, "validation": validation, "class_weight": class_weight}
+        how |= {"sample_weight": sample_weight, "name": name}
+        call = functools.partial(self.client.fit, **how, wait=False, **training)
         task = await asyncio.to_thread(call, cluster, inputs, outputs)
         return await self.wait(task, progress, timeout) if wait else task
 

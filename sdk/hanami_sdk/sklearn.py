@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import lru_cache, partial
 from typing import Any, Self
@@ -26,11 +26,13 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import Tags, check_random_state
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from hanami_sdk._client import Client
-from hanami_sdk._features import SCALES, TABLES, FeatureScale, Floats, Tables, TargetScale, Values
+from hanami_sdk._counted import counted
+from hanami_sdk._features import SCALES, TABLES, FeatureScale, Floats, Tables, TargetScale, Values, lent_weights
 from hanami_sdk._leases import leases_of
 from hanami_sdk._leftovers import end_well, remove_left_behind, temporary_name
 from hanami_sdk.hanami_exceptions import ConflictException, HanamiException, NotFoundException
@@ -169,13 +171,20 @@ class _Remote(BaseEstimator):
     def _widen(self, features: Floats) -> None:
         self.feature_scale_ = self.feature_scale_.widened(features)
 
-    def _learn(self, features: Floats, expected: Values, epochs: int, **how: Any) -> None:
-        """Train with all rows, in a new order for each epoch."""
+    def _learn(
+        self, features: Floats, expected: Values, epochs: int, weights: Floats | None = None, **how: Any
+    ) -> None:
+        """Train with all rows, in a new order for each epoch; `weights` is how much each counts."""
         client, tables = self._server(), self._tables()
         values = tables.encode(self.feature_scale_.apply(features))
         seed = int(self._random.randint(SEEDS))
-        with self._there(), tables.lesson(client, values, expected) as (inputs, outputs):
-            client.train(self.cluster_, {"x": inputs}, {"y": outputs}, epochs=int(epochs), seed=seed, **how)
+        with (
+            self._there(),
+            tables.lesson(client, values, expected) as (inputs, outputs),
+            lent_weights(client, weights) as column,
+        ):
+            how |= {"epochs": int(epochs), "seed": seed, "sample_weight": column}
+            client.train(self.cluster_, {"x": inputs}, {"y": outputs}, **how)
 
     def _answers(self, X: Any) -> Floats:
         """Return what the network says, shape (rows, outputs)."""
@@ -222,6 +231,8 @@ class HanamiClassifier(ClassifierMixin, _Remote):
     """A network on a Hanami server that tells classes apart.
 
     Args:
+        class_weight: how much each class counts in `fit`, by its label, or `"balanced"`, so that all count the same,
+            however many rows they have; None counts all rows the same. Only ratios matter.
         epochs: passes over the rows in `fit`.
         blocks: size of the network, in blocks of 64 hidden neurons.
         template: text of a cluster template with the input `x` and the output `y`; None takes a plain one.
@@ -251,22 +262,68 @@ class HanamiClassifier(ClassifierMixin, _Remote):
     All methods raise a `HanamiException` if the server can not do it.
     """
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def __init__(
+        self,
+        *,
+        epochs: int = 20,
+        blocks: int = 2,
+        template: str | None = None,
+        scale: str | None = "shift",
+        format: str = "mnist",
+        random_state: Any = None,
+        validation: float | None = None,
+        early_stopping: int | None = None,
+        class_weight: Mapping[Any, float] | str | None = None,
+        address: str | None = None,
+        user: str | None = None,
+        client: Client | None = None,
+        cluster_name: str | None = None,
+        keep: bool = False,
+    ) -> None:
+        super().__init__(
+            epochs=epochs,
+            blocks=blocks,
+            template=template,
+            scale=scale,
+            format=format,
+            random_state=random_state,
+            validation=validation,
+            early_stopping=early_stopping,
+            address=address,
+            user=user,
+            client=client,
+            cluster_name=cluster_name,
+            keep=keep,
+        )
+        self.class_weight = class_weight
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Learn in a new cluster.
 
         Args:
             X: features, shape (rows, features).
             y: class of each row, shape (rows,).
+            sample_weight: how much each row counts, shape (rows,). Whole numbers are repetitions of the row, as long as
+                they do not make the table more than 8 times longer; of others only ratios matter.
 
         Raises:
-            ValueError: features or classes are none that scikit-learn takes.
+            ValueError: features, classes or weights are none that scikit-learn takes.
         """
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
-        y = column_or_1d(y, warn=True)
-        self.classes_ = np.unique(y)
-        self._begin(X)
-        self._learn(X, self._one_hot(y), self.epochs, validation=self.validation, early_stopping=self.early_stopping)
+        rows = counted(X, column_or_1d(y, warn=True), sample_weight)
+        self.classes_ = np.unique(rows.targets)
+        class_weight = self._weights_of_classes()
+        self._begin(rows.features)
+        self._learn(
+            rows.features,
+            self._one_hot(rows.targets),
+            self.epochs,
+            rows.weights,
+            validation=self.validation,
+            early_stopping=self.early_stopping,
+            class_weight=class_weight,
+        )
         return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
@@ -278,8 +335,11 @@ class HanamiClassifier(ClassifierMixin, _Remote):
             classes: all classes that there will be; needed for the first call.
 
         Raises:
-            ValueError: the first call does not tell the classes, or there is one that is none of them.
+            ValueError: the first call does not tell the classes, there is one that is none of them, or classes have
+                weights, which need all rows.
         """
+        if self.class_weight is not None:
+            raise ValueError("class_weight is for fit, because a call of partial_fit does not see all rows")
         first = not hasattr(self, "cluster_")
         if first and classes is None:
             raise ValueError("classes must be passed on the first call to partial_fit.")
@@ -303,6 +363,18 @@ class HanamiClassifier(ClassifierMixin, _Remote):
         winners = self.predict_proba(X).argmax(axis=1)
         return np.asarray(self.classes_[winners])
 
+    def _weights_of_classes(self) -> dict[int, float] | str | None:
+        """Return what classes count, by their place among all, as scikit-learn reads `class_weight`."""
+        given = self.class_weight
+        if given is None or len(self.classes_) < 2:
+            return None
+        if isinstance(given, str) and given != "balanced":
+            raise ValueError(f"class_weight must be a mapping, 'balanced' or None, not {given!r}")
+        weights = compute_class_weight(given, classes=self.classes_, y=self.classes_)
+        if not (np.isfinite(weights) & (weights >= 0)).all() or not weights.any():
+            raise ValueError(f"class_weight must be 0 or more, and not zero for all classes: {given!r}")
+        return given if isinstance(given, str) else dict(enumerate(weights.tolist()))
+
     def _one_hot(self, y: Values) -> Values:
         if unknown := set(np.unique(y).tolist()) - set(self.classes_.tolist()):
             raise ValueError(f"there are classes that the first call did not name: {sorted(unknown)}")
@@ -312,9 +384,9 @@ class HanamiClassifier(ClassifierMixin, _Remote):
 class HanamiRegressor(RegressorMixin, _Remote):
     """A network on a Hanami server that estimates a number, or several.
 
-    Arguments are those of `HanamiClassifier`. Targets are scaled into the range of answers, so that no estimate lies
-    far outside of what `fit` saw; outliers among them are clipped. A row may have several
-    targets, which need a server that joins the cells `y[0]`, `y[1]`, … of a CSV header into one column.
+    Arguments are those of `HanamiClassifier` but `class_weight`. Targets are scaled into the range of answers, so that
+    no estimate lies far outside of what `fit` saw; outliers among them are clipped. A row may have several targets,
+    which need a server that joins the cells `y[0]`, `y[1]`, … of a CSV header into one column.
 
     Attributes:
         cluster_: UUID of the cluster.
@@ -326,21 +398,28 @@ class HanamiRegressor(RegressorMixin, _Remote):
     All methods raise a `HanamiException` if the server can not do it.
     """
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Learn in a new cluster.
 
         Args:
             X: features, shape (rows, features).
             y: target of each row, shape (rows,), or several, shape (rows, targets).
+            sample_weight: how much each row counts, as for `HanamiClassifier`.
 
         Raises:
-            ValueError: features or targets are none that scikit-learn takes.
+            ValueError: features, targets or weights are none that scikit-learn takes.
         """
-        X, y = self._checked(X, y, reset=True)
-        self.target_scale_ = TargetScale.learn(y)
-        self._begin(X)
-        targets = self.target_scale_.apply(y)
-        self._learn(X, targets, self.epochs, validation=self.validation, early_stopping=self.early_stopping)
+        rows = counted(*self._checked(X, y, reset=True), sample_weight)
+        self.target_scale_ = TargetScale.learn(rows.targets)
+        self._begin(rows.features)
+        self._learn(
+            rows.features,
+            self.target_scale_.apply(rows.targets),
+            self.epochs,
+            rows.weights,
+            validation=self.validation,
+            early_stopping=self.early_stopping,
+        )
         return self
 
     def partial_fit(self, X: Any, y: Any) -> Self:

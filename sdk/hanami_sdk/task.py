@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from hanami_sdk import _calls
-from hanami_sdk._tasks import training_fields
+from hanami_sdk._tasks import numbered, training_fields
 
 __all__ = ["create_request_task", "create_train_task", "delete_task", "get_task", "get_task_metrics", "list_tasks"]
 
@@ -34,8 +34,10 @@ def create_train_task(
     epochs: int = 1,
     shuffle: bool = False,
     seed: int | None = None,
-    validation: float | None = None,
+    validation: float | str | None = None,
     early_stopping: int | None = None,
+    class_weight: Mapping[str, float] | str | None = None,
+    sample_weight: Mapping[str, str] | str | None = None,
 ) -> bytes:
     """Queue the training of a cluster with datasets.
 
@@ -52,10 +54,14 @@ def create_train_task(
         epochs: passes over the rows.
         shuffle: take the rows of each epoch in an order of its own; by default they are taken as they come.
         seed: decides these orders, and the initial weights of a cluster that was never trained.
-        validation: share of the rows that are held back, such as 0.2, and answered after each epoch; the network ends
-            as it was after the epoch with the smallest loss.
+        validation: share of the rows that are held back, such as 0.2, or UUID of a dataset with columns of the same
+            names; its rows are answered after each epoch, and the network ends as it was after the epoch with the
+            smallest loss.
         early_stopping: epochs in a row without a smaller loss that end the training; None is 10 with validation, 0 goes
             on to the last epoch.
+        class_weight: `"balanced"`, or how much each class counts, by its number; classes that are left out count 1.
+        sample_weight: name of the column that says how much each row counts, if inputs and outputs are of one dataset;
+            else `{"dataset_uuid", "dataset_column"}`.
 
     Returns:
         The task.
@@ -72,6 +78,8 @@ def create_train_task(
         seed=seed,
         validation=validation,
         early_stopping=early_stopping,
+        class_weight=numbered(class_weight),
+        sample_weight=sample_weight,
     )
     return _calls.post(token, address, "/task/train", verify_connection, **body, time_length=timeLength, **more)
 

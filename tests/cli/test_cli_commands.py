@@ -220,7 +220,7 @@ SINGLE = [
     ),
     (
         f"task create train lesson -c {UUID} {' '.join(LINKS)} --epochs 5 --seed 7 --no-shuffle"
-        " --validation 0.2 --early-stopping 3",
+        " --validation 0.2 --early-stopping 3 --class-weight 0:1,1:20 --sample-weight weight",
         (
             "POST",
             "/task/train",
@@ -237,6 +237,31 @@ SINGLE = [
                 "seed": 7,
                 "validation": 0.2,
                 "early_stopping": 3,
+                "class_weight": {"0": 1.0, "1": 20.0},
+                "sample_weight": "weight",
+            },
+        ),
+        TASK,
+        TASK_TITLES,
+    ),
+    (
+        f"task create train lesson -c {UUID} {' '.join(LINKS)}"
+        f" --validation {D1} --class-weight balanced --sample-weight {D2}:weight",
+        (
+            "POST",
+            "/task/train",
+            {},
+            {
+                "name": "lesson",
+                "cluster_uuid": UUID,
+                "inputs": INPUTS,
+                "outputs": OUTPUTS,
+                "time_length": 1,
+                "equal_rows": True,
+                "shuffle": True,
+                "validation": D1,
+                "class_weight": "balanced",
+                "sample_weight": {"dataset_uuid": D2, "dataset_column": "weight"},
             },
         ),
         TASK,

@@ -138,6 +138,19 @@ def test_all_missing_options_are_named(noun, line, capsys):
             "task create train x -c c -i a:b:c -o a:b:c -t 1.5",
             'invalid argument "1.5" for "--time": not a whole number',
         ),
+        (
+            "task create train x -c c -i a:b:c -o a:b:c --class-weight 0:1,1",
+            'invalid argument "1" for "--class-weight": not a class and its weight',
+        ),
+        (
+            "task create train x -c c -i a:b:c -o a:b:c --class-weight 0:nan",
+            'invalid argument "0:nan" for "--class-weight": not a class and its weight',
+        ),
+        ("task create train x -c c -i a:b:c -o a:b:c --class-weight 0:1,0:2", "class '0' is given twice"),
+        (
+            "task create train x -c c -i a:b:c -o a:b:c --sample-weight a:b:c",
+            "Invalid format before or after ':' in 'a:b:c'",
+        ),
         ("task create train x -c c -i a:b:c -o json", "Required separators ':' are missing in 'json'"),
     ],
 )

@@ -15,7 +15,7 @@ from hanami_core import tensorfile
 from hanami_core.errors import BadRequest, PluginError, TemplateError
 from hanami_core.network import Input, NetworkState, Output, Position, Settings, StateHead, Template, in_a_line
 from hanami_core.network.declared import Declarations, Declared, NoSettings, declared
-from hanami_plugins.tasks.planning import Plan
+from hanami_plugins.tasks.plans import Plan
 
 
 class Mine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -92,5 +92,5 @@ def test_whoever_closes_an_application_leaves_no_thread_behind(tmp_path: Path) -
     before = set(threading.enumerate())
     with Whole(tmp_path / "data") as whole:
         whole.call("POST", "dataset/upload/csv", name="table", input_data_size=10)
-        assert set(threading.enumerate()) > before
+        assert set(threading.enumerate()) - before
     assert set(threading.enumerate()) <= before

@@ -14,12 +14,17 @@ import numpy as np
 
 from hanami_core import hookimpl
 from hanami_core.access import Access, Action, Actor, Rule
+from hanami_core.datasets import TableWriter
+from hanami_core.ids import new_uuid
 from hanami_core.plugin_host import EntryPoint, PluginHost
 from hanami_core.runtime import Runtime
 from hanami_core.sockets import SocketSession
+from hanami_core.storage.database import atomic
 from hanami_core.testing.prepared import prepare
 from hanami_core.testing.sockets import RecordedConnection
 from hanami_core.testing.workers import worker
+from hanami_plugins.clusters import Cluster
+from hanami_plugins.datasets import add_result, seal_result
 from tests import direct
 from tests.server.harness import until
 
@@ -160,3 +165,18 @@ def tree(directory: Path) -> set[str]:
     """Return the names of all files below a directory, without those of the database."""
     names = (str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file())
     return {name for name in names if not name.startswith(("hanami.db", "run/"))}
+
+
+def stored(runtime: Runtime, **columns: np.ndarray) -> str:
+    """Store a table, which belongs to the owner of the first cluster, and return its uuid."""
+    owner = Cluster.get()
+    with runtime.blobs.staging() as path:
+        with TableWriter(path) as table:
+            table.begin({name: values.shape[1] for name, values in columns.items()}, np.float32)
+            table.append(np.concatenate(list(columns.values()), axis=1).astype(np.float32))
+        shape = seal_result(runtime, path)
+        owned = {"owner_id": owner.owner_id, "project_id": owner.project_id}
+        with atomic():
+            uuid = new_uuid()
+            add_result(runtime, uuid=uuid, name="table", staged=path, shape=shape, **owned)
+    return uuid

@@ -66,9 +66,12 @@ def blobs(rows: int, seed: int = 1, width: int = 40, classes: int = 5) -> tuple[
     return values.astype(np.uint8), one_hot(kinds, classes)
 
 
-def rows(inputs: np.ndarray, outputs: np.ndarray | None = None, time_length: int = 1) -> Rows:
+def rows(
+    inputs: np.ndarray, outputs: np.ndarray | None = None, time_length: int = 1, weights: np.ndarray | None = None
+) -> Rows:
     """Return rows for a network with one input ``in`` and one output ``out``."""
-    return Rows((Columns("in", inputs),), () if outputs is None else (Columns("out", outputs),), time_length)
+    columns = () if outputs is None else (Columns("out", outputs),)
+    return Rows((Columns("in", inputs),), columns, time_length, weights)
 
 
 def answers(live: LiveNetwork, inputs: np.ndarray | Rows, name: str = "out") -> np.ndarray:

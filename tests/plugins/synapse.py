@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -76,12 +76,15 @@ class Pair:
         self.live = network(self.template, self.inputs, self.outputs, self.seed)
         self.reference = Reference(self.template, self.seed, self.inputs, self.outputs)
 
-    def train(self, inputs: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]) -> None:
-        self.live.train(rows(inputs, outputs), ALWAYS)
+    def train(
+        self, inputs: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray], weights: np.ndarray | None = None
+    ) -> None:
+        self.live.train(replace(rows(inputs, outputs), weights=weights), ALWAYS)
         for row in range(len(next(iter(inputs.values())))):
             self.reference.train(
                 {name: values[row] for name, values in inputs.items()},
                 {name: values[row] for name, values in outputs.items()},
+                1 if weights is None else weights[row],
             )
 
     def assert_same(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from hanami_core.access import Actor
@@ -23,6 +24,7 @@ from hanami_plugins.host_numba.deep import graph
 from hanami_plugins.host_numba.host import CpuHost
 from tests import mine
 from tests.mine import MineHost, MineRules
+from tests.plugins.data import stored
 from tests.plugins.test_host_numba_deep import line
 from tests.whole import Whole
 
@@ -93,6 +95,23 @@ def test_a_template_that_asks_for_it_gets_it(whole: Whole, settings: str) -> Non
 def test_what_it_does_not_declare_is_refused_with_the_place(whole: Whole, settings: str, message: str) -> None:
     answer = create(whole, settings)
     assert (answer.status_code, answer.text) == (400, PREFIX + message)
+
+
+@pytest.mark.parametrize("field", [{"class_weight": "balanced"}, {"sample_weight": "w"}])
+def test_it_is_given_no_weights(whole: Whole, field: dict[str, Any]) -> None:
+    """It does not say that it takes any, and would go on without them."""
+    cluster = create(whole, "growth: mine").json["uuid"]
+    dataset = stored(whole.runtime, x=np.ones((4, 1)), y=np.eye(2)[[0, 1, 0, 1]], w=np.ones((4, 1)))
+    names = (("inputs", "in", "x"), ("outputs", "out", "y"))
+    bindings = {
+        part: [{"hexagon_name": hexagon, "dataset_uuid": dataset, "dataset_column": column}]
+        for part, hexagon, column in names
+    }
+    answer = whole.call("POST", "task/train", name="lesson", cluster_uuid=cluster, **bindings, **field)
+    assert answer.status_code == 409
+    assert answer.text == "'class_weight' and 'sample_weight': growth 'mine' does not know weights"
+    answer = whole.call("POST", "task/train", name="lesson", cluster_uuid=cluster, **bindings)
+    assert answer.status_code == 200
 
 
 def test_it_can_be_restored_only_where_it_runs(whole: Whole) -> None:

@@ -174,9 +174,18 @@ def flows(draw: st.DrawFn) -> Template:
     density=st.sampled_from([0.1, 0.5, 1.0]),
     softmax=st.booleans(),
     bytes_=st.booleans(),
+    weighted=st.booleans(),
 )
 def test_the_kernels_do_what_the_reference_says(
-    host: CpuHost, template: Template, seed: int, cycles: int, size: int, density: float, softmax: bool, bytes_: bool
+    host: CpuHost,
+    template: Template,
+    seed: int,
+    cycles: int,
+    size: int,
+    density: float,
+    softmax: bool,
+    bytes_: bool,
+    weighted: bool,
 ) -> None:
     random = np.random.default_rng(seed)
     inputs = {item.name: size + number for number, item in enumerate(template.inputs)}
@@ -203,8 +212,9 @@ def test_the_kernels_do_what_the_reference_says(
             expected[name] = kinds if softmax else np.maximum(kinds, random.random((cycles, n)) < 0.5)
             expected[name][0] = expected[name][0] if softmax else 1
         rate = live_module.first_rate((task + 1) * cycles)
-        live.train(Rows(columns(given), columns(expected)), ALWAYS)
-        reference.learn(given, np.hstack(list(expected.values())), (rate, live_module.LAST_RATE))
+        weights = random.exponential(1.5, cycles).astype(np.float32) if weighted else None
+        live.train(Rows(columns(given), columns(expected), weights=weights), ALWAYS)
+        reference.learn(given, np.hstack(list(expected.values())), (rate, live_module.LAST_RATE), weights)
     state = live.state()
     assert state.head.extra["failure"] == pytest.approx(reference.failure, abs=1e-6)
     for number, hexagon in enumerate(reference.hexagons):

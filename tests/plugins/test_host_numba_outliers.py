@@ -12,6 +12,7 @@ from hanami_core.errors import CorruptFile
 from hanami_core.network import Axon, Input, NetworkState, Output, Position, Template
 from hanami_core.network import Settings as NetworkSettings
 from hanami_core.testing.hosts import host_context
+from hanami_plugins.host_numba import ranges
 from hanami_plugins.host_numba.host import CpuHost
 from hanami_plugins.host_numba.layout import LARGEST
 from hanami_plugins.host_numba.memory import inverse_of
@@ -130,6 +131,27 @@ def test_a_single_broken_value(host: CpuHost) -> None:
     broken = shallow(host)
     broken.train(rows(values, labels), ALWAYS)
     np.testing.assert_array_equal(broken.state().arrays["borders"], borders)
+
+
+@pytest.mark.parametrize("make", [shallow, deep])
+def test_a_task_counts_its_broken_rows(host: CpuHost, make: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ranges, "SURVEYED_VALUES", 300 * WIDTH)
+    live = make(host)  # type: ignore[operator]
+    live.train(rows(*data(3000)), ALWAYS)
+    assert "outlier_rows" not in live.metrics()
+    values, labels = data(3000)
+    for row in (0, 7, 8, 299, 300, 2999):
+        values[row, row % WIDTH] = -1e9
+        values[row, 5] = 1e6
+    live.train(rows(values, labels), ALWAYS)
+    assert live.metrics()["outlier_rows"] == 6
+    steps: list[int] = []
+    live.train(rows(values, labels), Run(lambda cycle: bool(steps.append(cycle))))  # type: ignore[func-returns-value]
+    resumed = RULES.open(live.state(), host)
+    resumed.train(rows(values, labels), Run(lambda cycle: True, steps[-1]))
+    assert resumed.metrics()["outlier_rows"] == 6
+    live.train(rows(*data(3000)), ALWAYS)
+    assert "outlier_rows" not in live.metrics()
 
 
 @pytest.mark.parametrize("size", [1, 3, 40, 600])

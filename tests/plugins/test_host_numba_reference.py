@@ -51,6 +51,7 @@ def expected(random: np.random.Generator, cycles: int, size: int, softmax: bool,
     density=st.sampled_from([0.1, 0.5, 1.0]),
     bytes_=st.booleans(),
     graded=st.booleans(),
+    weighted=st.booleans(),
 )
 def test_the_kernels_do_what_the_reference_says(
     host: CpuHost,
@@ -62,6 +63,7 @@ def test_the_kernels_do_what_the_reference_says(
     density: float,
     bytes_: bool,
     graded: bool,
+    weighted: bool,
 ) -> None:
     random = np.random.default_rng(seed)
     names = [f"out{number}" for number in range(len(sizes))]
@@ -73,8 +75,9 @@ def test_the_kernels_do_what_the_reference_says(
         columns = tuple(Columns(name, values) for name, values in zip(names, outputs, strict=True))
         rate = live_module.first_rate((task + 1) * cycles)
         length = live_module.slice_length(sources * blocks * 64)
-        live.train(Rows((Columns("in", inputs),), columns), ALWAYS)
-        reference.train(inputs, np.hstack(outputs), length, (rate, live_module.LAST_RATE))
+        weights = random.exponential(1.5, cycles).astype(np.float32) if weighted else None
+        live.train(Rows((Columns("in", inputs),), columns, weights=weights), ALWAYS)
+        reference.train(inputs, np.hstack(outputs), length, (rate, live_module.LAST_RATE), weights)
     state = live.state()
     np.testing.assert_array_equal(state.arrays["row_of_source"], reference.row_of_source)
     np.testing.assert_array_equal(state.arrays["floors"], reference.floors)

@@ -121,8 +121,10 @@ def axons(draw: st.DrawFn, template: Template) -> tuple[Axon, ...]:
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @pytest.mark.timeout(400)
-@given(templates(), st.integers(0, 2**64 - 1), st.integers(1, 20), st.sampled_from([2, 5, 256]))
-def test_kernels_do_what_the_reference_does(template: Template, seed: int, width: int, levels: int) -> None:
+@given(templates(), st.integers(0, 2**64 - 1), st.integers(1, 20), st.sampled_from([2, 5, 256]), st.booleans())
+def test_kernels_do_what_the_reference_does(
+    template: Template, seed: int, width: int, levels: int, weighted: bool
+) -> None:
     random = np.random.default_rng(seed % 2**32)
     inputs = {item.name: width + place for place, item in enumerate(template.inputs)}
     outputs = {item.name: 2 for item in template.outputs}
@@ -133,7 +135,7 @@ def test_kernels_do_what_the_reference_does(template: Template, seed: int, width
 
     for count in (1, 105):
         expected = {name: random.integers(0, 3, (count, 2)).astype(np.float32) / 2 for name in outputs}
-        pair.train(tables(count), expected)
+        pair.train(tables(count), expected, random.exponential(1.5, count).astype(np.float32) if weighted else None)
         pair.assert_same()
     pair.assert_same_answers(tables(5))
 

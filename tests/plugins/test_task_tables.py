@@ -16,7 +16,7 @@ from hanami_core.storage import blob_stores
 from hanami_core.storage.blobs import BlobLease
 from hanami_core.storage.database import atomic
 from hanami_plugins.tasks.kinds import _rows
-from hanami_plugins.tasks.planning import Feed, Plan
+from hanami_plugins.tasks.plans import Feed, Plan
 from tests.plugins.data import Site
 
 

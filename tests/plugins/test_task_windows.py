@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hanami_plugins.tasks.planning import Feed
+from hanami_plugins.tasks.plans import Feed
 from hanami_plugins.tasks.windows import Means, rows_of
 
 

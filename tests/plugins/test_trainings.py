@@ -9,16 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hanami_core.datasets import TableWriter
-from hanami_core.ids import new_uuid
 from hanami_core.network import NetworkState
 from hanami_core.queue import Job, Task
 from hanami_core.storage.blobs import Blob
-from hanami_core.storage.database import atomic
 from hanami_plugins.clusters import LIVE, Cluster, read_state, template_of
-from hanami_plugins.datasets import Dataset, add_result, seal_result
+from hanami_plugins.datasets import Dataset
 from hanami_plugins.tasks import gathering
 from hanami_plugins.tasks.models import BestEpoch
+from tests.plugins.data import stored
 from tests.plugins.test_checkpoints import Site
 
 ROWS, CLASSES, WIDTH = 300, 3, 4
@@ -30,17 +28,7 @@ class Trainer(Site):
 
     def store(self, **columns: np.ndarray) -> str:
         """Store a table and return its uuid."""
-        owner = Cluster.get()
-        with self.runtime.blobs.staging() as path:
-            with TableWriter(path) as table:
-                table.begin({name: values.shape[1] for name, values in columns.items()}, np.float32)
-                table.append(np.concatenate(list(columns.values()), axis=1).astype(np.float32))
-            shape = seal_result(self.runtime, path)
-            owned = {"owner_id": owner.owner_id, "project_id": owner.project_id}
-            with atomic():
-                uuid = new_uuid()
-                add_result(self.runtime, uuid=uuid, name="table", staged=path, shape=shape, **owned)
-        return uuid
+        return stored(self.runtime, **columns)
 
     def empty(self, name: str) -> str:
         """Create a cluster without a network and return its uuid."""
@@ -71,6 +59,10 @@ class Trainer(Site):
             self.runtime.queue.hand_back(task)
             self.runtime.stash[LIVE].evict_idle(-1.0)
         return Task.get(Task.uuid == task.uuid)
+
+    def close_networks(self) -> None:
+        """Take all networks out of the memory."""
+        self.runtime.stash[LIVE].close()
 
     def state(self, cluster: str) -> NetworkState:
         """Return the stored network of a cluster."""
@@ -104,7 +96,7 @@ def trainer(tmp_path: Path) -> Iterator[Trainer]:
         try:
             yield opened
         finally:
-            opened.runtime.stash[LIVE].close()
+            opened.close_networks()
 
 
 @pytest.fixture
@@ -208,6 +200,23 @@ def test_more_cycles_than_can_be_counted_are_refused(
     assert Dataset.select().count() == 1
 
 
+@pytest.mark.parametrize("fields", [{}, {"epochs": 3, "validation": 0.2}])
+def test_a_training_tells_how_many_rows_are_broken(trainer: Trainer, fields: dict[str, Any]) -> None:
+    broken, clean = sorted_rows(), trainer.store(**sorted_rows())
+    broken["x"][[4, 150, 299], 2] = [1e9, -1e7, 1e30]
+    told = []
+    for number, dataset in enumerate((clean, trainer.store(**broken))):
+        cluster = trainer.empty(f"reader {number}")
+        uuid = trainer.begin(cluster, dataset, seed=1, **fields)
+        trainer.run()
+        answer = trainer.call("GET", "task", uuid=uuid, cluster_uuid=cluster).json
+        values = trainer.call("GET", "task/metrics", uuid=uuid).json["entries"][-1]["values"]
+        assert answer.get("outlier_rows") == values.get("outlier_rows")
+        told.append(answer.get("outlier_rows"))
+    assert told[0] is None
+    assert 1 <= told[1] <= 3 if fields else told[1] == 3
+
+
 NOISE = 40
 VALIDATED = {"epochs": 30, "seed": 3, "validation": 0.3, "early_stopping": 4}
 
@@ -267,3 +276,22 @@ def test_whoever_goes_on_knows_the_best_epoch(trainer: Trainer) -> None:
     ends = [BestEpoch.get(BestEpoch.task == uuid) for uuid in (first, second)]
     assert (ends[0].epoch, ends[0].epochs, ends[0].loss) == (ends[1].epoch, ends[1].epochs, ends[1].loss)
     assert trainer.state(clusters[0]).digest() == trainer.state(clusters[1]).digest()
+
+
+def test_a_training_may_be_cut_off_wherever_it_is(trainer: Trainer) -> None:
+    """Also in the validation of its last epoch, whose network is the best one."""
+    dataset = trainer.store(**sorted_rows())
+    fields = {"epochs": 2, "seed": 3, "validation": 0.3, "class_weight": "balanced"}
+    digests = []
+    for cut in range(16):
+        cluster = trainer.empty(f"reader {cut}")
+        uuid = trainer.begin(cluster, dataset, **fields)
+        # The first one is not cut off.
+        if cut and trainer.run(cut=cut).state != "finished":
+            assert trainer.run().state == "finished"
+        elif not cut:
+            trainer.run()
+        best = BestEpoch.get(BestEpoch.task == uuid)
+        digests.append((trainer.state(cluster).digest(), best.epoch, best.epochs))
+    assert len(set(digests)) == 1
+    assert digests[0][1] == 2

@@ -23,7 +23,7 @@ from hanami_sdk import hanami_exceptions
 ROOT = Path(hanami_sdk.__file__).parent
 MODULES = sorted(m.name.removeprefix("hanami_sdk.") for m in pkgutil.walk_packages([str(ROOT)], "hanami_sdk."))
 PUBLIC = [name for name in MODULES if not name.rpartition(".")[2].startswith("_")]
-WITH_NUMPY = ("_features", "sklearn")
+WITH_NUMPY = ("_counted", "_features", "sklearn")
 """Modules that are imported on demand, by those who have scikit-learn."""
 
 

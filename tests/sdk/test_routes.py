@@ -205,7 +205,16 @@ CALLS: dict[str, Callable[[Client], Any]] = {
     "temperature": lambda client: client.temperature(),
     "threading": lambda client: client.threading(),
     "train": lambda client: client.train(
-        C, LINKS, LINKS, time_length=2, epochs=2, seed=1, validation=0.2, early_stopping=3
+        C,
+        LINKS,
+        LINKS,
+        time_length=2,
+        epochs=2,
+        seed=1,
+        validation=0.2,
+        early_stopping=3,
+        class_weight={0: 1, 1: 20},
+        sample_weight=(D, "weight"),
     ),
     "upload_checkpoint": upload_checkpoint,
     "upload": lambda client: client.upload("numbers", "csv", {"input": b"1"}),

@@ -56,10 +56,61 @@ def test_what_is_no_class_and_no_row_is_refused(client: Client, cluster: Cluster
             client.fit(cluster, ROWS, expected)
 
 
+def rare(count: int, seed: int, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows of two classes that overlap, of which the second has a share of them."""
+    random = np.random.default_rng(seed)
+    kinds = random.random(count) < share
+    return random.normal(size=(count, 4)) + 1.2 * kinds[:, None], np.where(kinds, "rare", "common")
+
+
+LESSON, JUDGES = rare(900, 1, 0.03), rare(300, 2, 0.03)
+WEIGHTS = [np.where(kinds == "rare", 30, 1) for _, kinds in (LESSON, JUDGES)]
+HOW_MUCH = {
+    "balanced": {"class_weight": "balanced"},
+    "by name": {"class_weight": {"rare": 30, "common": 1}},
+    "by row": {"sample_weight": WEIGHTS[0], "validation": (*JUDGES, WEIGHTS[1])},
+    "by row of a list": {"sample_weight": WEIGHTS[0].tolist(), "validation": (*JUDGES, WEIGHTS[1].tolist())},
+}
+
+
+@pytest.mark.parametrize("how", [None, *HOW_MUCH])
+def test_rows_and_classes_count_what_they_are_said_to(client: Client, cluster: Cluster, how: str | None) -> None:
+    before = {dataset.uuid for dataset in client.datasets()}
+    asked = {"validation": JUDGES} | HOW_MUCH.get(how or "", {})
+    task = client.fit(cluster, *LESSON, epochs=20, seed=1, **asked)
+    assert 1 <= task.best_epoch <= task.epochs <= 20
+    assert {dataset.uuid for dataset in client.datasets()} == before
+    rows, kinds = rare(400, 3, 0.5)
+    found = np.argmax(client.predict(cluster, rows).rows, axis=1)[kinds == "rare"].mean()
+    assert found < 0.5 if how is None else found > 0.7
+
+
+def test_weights_that_are_none_are_refused(client: Client, cluster: Cluster) -> None:
+    before = {dataset.uuid for dataset in client.datasets()}
+    for how, text in (
+        ({"class_weight": {"middle": 2}}, "class_weight: 'middle' is none of the classes"),
+        ({"sample_weight": [1] * 59}, "60 rows of values, but 59 of column"),
+        ({"sample_weight": [-1] * 60}, "the weight of row 0 is -1.0"),
+        ({"sample_weight": [float("nan")] * 60}, "not finite"),
+        ({"validation": (ROWS, ["middle"] * 60)}, "label 'middle' of row 0 is none of the classes"),
+        ({"validation": (ROWS, KINDS, [1] * 60)}, "rows for validation are inputs and outputs"),
+        ({"validation": ({"other": ROWS}, KINDS)}, "rows for validation must be those of: input"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            client.fit(cluster, ROWS, KINDS, **how)
+    with pytest.raises(BadRequestException, match=r"'class_weight': the weight of class '0' is -1\.0"):
+        client.fit(cluster, ROWS, KINDS, class_weight={"high": -1})
+    with pytest.raises(BadRequestException, match="'early_stopping' needs 'validation'"):
+        client.fit(cluster, ROWS, KINDS, early_stopping=3)
+    assert {dataset.uuid for dataset in client.datasets()} == before
+
+
 def test_coroutines_fit(server: LocalServer, cluster: Cluster) -> None:
     async def fit() -> str:
         async with AsyncClient(server.address, server.user, server.passphrase) as client:
-            return (await client.fit(cluster, ROWS, KINDS, epochs=2)).state
+            weights = np.linspace(0, 1, len(ROWS))
+            how = {"validation": (ROWS, KINDS), "class_weight": "balanced", "sample_weight": weights}
+            return (await client.fit(cluster, ROWS, KINDS, epochs=2, **how)).state
 
     assert asyncio.run(fit()) == "finished"
 

@@ -125,6 +125,88 @@ def test_tables_that_are_sorted_by_class(client: Client, load: Any, least: float
     assert scores.mean() >= least
 
 
+def rare(count: int, seed: int, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows of two classes that overlap, of which the second has a share of them."""
+    random = np.random.default_rng(seed)
+    kinds = random.random(count) < share
+    return random.normal(size=(count, 4)) + 1.2 * kinds[:, None], np.where(kinds, "rare", "common")
+
+
+LESSON = rare(900, 1, 0.03)
+FACTOR = np.where(LESSON[1] == "rare", 30.5, 1.25)
+
+
+@pytest.mark.parametrize("format", ["mnist", "csv"])
+@pytest.mark.parametrize(
+    ("class_weight", "sample_weight", "low", "high"),
+    [
+        (None, None, 0.0, 0.6),
+        ("balanced", None, 0.7, 1.0),
+        ({"common": 1, "rare": 30}, None, 0.7, 1.0),
+        (None, FACTOR, 0.7, 1.0),
+        ("balanced", FACTOR, 0.7, 1.0),
+        ({"rare": 0.0}, None, 0.0, 0.0),
+    ],
+)
+def test_rows_and_classes_count_what_they_are_said_to(
+    client: Client, format: str, class_weight: Any, sample_weight: Any, low: float, high: float
+) -> None:
+    before = things(client)
+    X, y = rare(400, 3, 0.5)
+    with HanamiClassifier(client=client, random_state=0, class_weight=class_weight, format=format) as estimator:
+        estimator.fit(*LESSON, sample_weight=sample_weight)
+        assert low <= (estimator.predict(X) == "rare")[y == "rare"].mean() <= high
+    assert things(client) == before
+
+
+def test_a_regression_goes_by_the_rows_that_count(client: Client) -> None:
+    """Of two lines through the same rows, the heavy one is learned."""
+    X = np.linspace(0, 1, 200)[:, None]
+    weights = np.repeat([0.001, 5.5], 200)
+    with HanamiRegressor(client=client, random_state=0) as estimator:
+        estimator.fit(np.tile(X, (2, 1)), np.concatenate([1 - X, X]).ravel(), sample_weight=weights)
+        assert estimator.score(X, X.ravel()) > 0.8
+
+
+def test_whole_weights_are_repetitions_in_whatever_order_rows_come(client: Client) -> None:
+    X, y = IRIS[0], IRIS[2]
+    random = np.random.default_rng(4)
+    counts = random.integers(0, 4, len(X))
+    repeated = random.permutation(np.repeat(np.arange(len(X)), counts))
+    answers = []
+    for rows, weights in (
+        (slice(None), counts),
+        (repeated, None),
+        (repeated, 1),
+        (repeated, np.full(len(repeated), 0.3)),
+    ):
+        with HanamiClassifier(client=client, random_state=0, epochs=3) as estimator:
+            answers.append(estimator.fit(X[rows], y[rows], sample_weight=weights).predict_proba(X))
+    assert all((answer == answers[0]).all() for answer in answers)
+
+
+@pytest.mark.parametrize(
+    ("class_weight", "sample_weight", "message"),
+    [
+        ({7: 1.0}, None, r"\[0, 1, 2\]|0, 1, 2"),
+        ({0: -1.0}, None, "class_weight must be 0 or more"),
+        ({0: float("nan")}, None, "class_weight must be 0 or more"),
+        ("even", None, "class_weight must be a mapping"),
+        (None, np.full(112, -1.0), "negative"),
+        (None, np.full(112, np.nan), "NaN"),
+        (None, np.zeros(112), "zero for all rows"),
+        (None, np.ones(111), r"shape \(111,\)"),
+    ],
+)
+def test_wrong_weights(client: Client, class_weight: Any, sample_weight: Any, message: str) -> None:
+    before = things(client)
+    with pytest.raises(ValueError, match=message):
+        HanamiClassifier(client=client, class_weight=class_weight).fit(IRIS[0], IRIS[2], sample_weight=sample_weight)
+    with pytest.raises(ValueError, match="class_weight is for fit"):
+        HanamiClassifier(client=client, class_weight="balanced").partial_fit(IRIS[0], IRIS[2], classes=[0, 1, 2])
+    assert things(client) == before
+
+
 def test_a_regression(client: Client) -> None:
     X, y = load_diabetes(return_X_y=True)
     with HanamiRegressor(client=client, random_state=0).fit(X, y) as estimator:

@@ -11,7 +11,7 @@ from functools import cache, partial
 from itertools import chain
 from typing import Any, TypeAlias
 
-from hanami_cli.arguments import COMMON_OPTIONS, Arguments
+from hanami_cli.arguments import COMMON_OPTIONS, Arguments, as_number
 from hanami_cli.connection import Connection
 from hanami_cli.errors import UsageError
 from hanami_cli.names import uuid_of
@@ -23,7 +23,8 @@ from hanami_sdk import task
 
 __all__ = ["HELP", "run"]
 
-TRAINING = "[--epochs EPOCHS] [--seed SEED] [--no-shuffle] [--validation SHARE] [--early-stopping EPOCHS]"
+TRAINING = """[--epochs EPOCHS] [--seed SEED] [--no-shuffle] [--validation ROWS] [--early-stopping EPOCHS]
+        [--class-weight WEIGHTS] [--sample-weight COLUMN]"""
 HELP = f"""
 Tasks train a cluster with datasets, or ask it. A cluster works on its tasks one after another.
 
@@ -53,13 +54,17 @@ Options:
     --epochs EPOCHS                             passes over the rows, each in an order of its own [default: 1]
     --seed SEED                                 decides orders and initial weights: equal seeds give equal networks
     --no-shuffle                                take the rows as they come
-    --validation SHARE                          hold back so many of the rows, such as 0.2, to find the best epoch
+    --validation ROWS                           find the best epoch: hold back a share of the rows, such as 0.2, or ask
+                                                those of a dataset that has the columns of the training
     --early-stopping EPOCHS                     end after so many epochs without a better one; 0 never does
+    --class-weight WEIGHTS                      what each class counts, by its number, such as 0:1,1:20; or balanced
+    --sample-weight COLUMN                      column that says what each row counts; or DATASET:COLUMN
     --wait                                      wait for the end of the task and show its progress
 {COMMON_OPTIONS}
 Examples:
     hanamictl task create train -i digits:picture:picture_hex -o digits:label:label_hex -c reader --wait lesson
     hanamictl task create train -i wines:x:in -o wines:y:out -c taster --epochs 20 --seed 1 --wait lesson
+    hanamictl task create train -i cards:x:in -o cards:y:out -c guard --class-weight balanced --wait lesson
     hanamictl task create request -i tests:picture:picture_hex -r label_hex:guess -c reader -j exam
     hanamictl task list -c 49d50999-c47f-48cb-906b-211218f897e4
 """
@@ -78,15 +83,17 @@ FIELDS = (
     "waiting",
     "epochs",
     "best_epoch",
+    "outlier_rows",
     "attempts",
     "error",
 )
-WHEN_TOLD = ("kind", "datasets", "attempts", "error", "epochs", "best_epoch", "waiting")
+WHEN_TOLD = ("kind", "datasets", "attempts", "error", "epochs", "best_epoch", "outlier_rows", "waiting")
 """Fields that not every server tells, or only of tasks with which something is not as usual."""
 Links: TypeAlias = list[dict[str, str]] | dict[str, str]
 
 INPUT_KEYS = ("dataset_uuid", "dataset_column", "hexagon_name")
 RESULT_KEYS = ("hexagon_name", "dataset_column")
+WEIGHT_KEYS = ("dataset_uuid", "dataset_column")
 
 
 def run(argv: list[str]) -> int:
@@ -110,10 +117,41 @@ def _create_train(connection: Connection, arguments: Arguments) -> View:
         "epochs": arguments.integer("--epochs"),
         "shuffle": not arguments.is_set("--no-shuffle"),
         "seed": arguments.whole("--seed"),
-        "validation": arguments.number("--validation"),
+        "validation": _judges(connection, arguments.optional("--validation")),
         "early_stopping": arguments.whole("--early-stopping"),
+        "class_weight": _class_weight(arguments.optional("--class-weight")),
+        "sample_weight": _sample_weight(connection, arguments.optional("--sample-weight")),
     }
     return _create(connection, arguments, partial(task.create_train_task, **how), [inputs, outputs], [])
+
+
+def _judges(connection: Connection, given: str | None) -> float | str | None:
+    """Return a share of the rows, or the UUID of a dataset."""
+    if given is None:
+        return None
+    share = as_number(given)
+    return uuid_of(connection, "dataset", given) if share is None else share
+
+
+def _class_weight(given: str | None) -> dict[str, float] | str | None:
+    if given is None or ":" not in given:
+        return given
+    weights: dict[str, float] = {}
+    for text in given.split(","):
+        name, _, value = text.partition(":")
+        weight = as_number(value)
+        if not name or weight is None:
+            raise UsageError(f'invalid argument "{text}" for "--class-weight": not a class and its weight')
+        if weights.setdefault(name, weight) != weight:
+            raise UsageError(f"class '{name}' is given twice")
+    return weights
+
+
+def _sample_weight(connection: Connection, given: str | None) -> dict[str, str] | str | None:
+    if given is None or ":" not in given:
+        return given
+    dataset, column = _link(given, WEIGHT_KEYS).values()
+    return {"dataset_uuid": uuid_of(connection, "dataset", dataset), "dataset_column": column}
 
 
 def _create_request(connection: Connection, arguments: Arguments) -> View:

@@ -6,7 +6,16 @@ rule sets by what they say of themselves; only the sidecar of a host starts it a
 """
 
 from hanami_core.compute.hosts import ComputeHost, HostContext, HostDescription
-from hanami_core.compute.networks import Columns, LiveNetwork, NetworkRules, Rows, Run, Values
+from hanami_core.compute.networks import (
+    Columns,
+    LiveNetwork,
+    NetworkRules,
+    Rows,
+    Run,
+    TakesWeights,
+    Values,
+    takes_weights,
+)
 
 __all__ = [
     "Columns",
@@ -17,5 +26,7 @@ __all__ = [
     "NetworkRules",
     "Rows",
     "Run",
+    "TakesWeights",
     "Values",
+    "takes_weights",
 ]

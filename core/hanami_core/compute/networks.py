@@ -35,11 +35,16 @@ class Columns:
 
 @dataclass(frozen=True)
 class Rows:
-    """Data of a task. Cycle ``c`` reads input rows ``c .. c + time_length - 1``, time-major, and output row ``c``."""
+    """Data of a task. Cycle ``c`` reads input rows ``c .. c + time_length - 1``, time-major, and output row ``c``.
+
+    `weights` has a number from 0 on for each cycle, by which its step of learning is multiplied; None is 1 for all.
+    Only networks of rules that take weights are given any, see `TakesWeights`.
+    """
 
     inputs: tuple[Columns, ...]
     outputs: tuple[Columns, ...] = ()
     time_length: int = 1
+    weights: Values | None = None
 
     @property
     def cycles(self) -> int:
@@ -88,6 +93,8 @@ class LiveNetwork(Protocol):
 
     def train(self, rows: Rows, run: Run) -> None:
         """Train all cycles of `rows` from `run.start` on, without shuffling.
+
+        Weights of 1 change nothing: the network ends bit-identical to one that was given none.
 
         Raises:
             FloatingPointError: if values stop being finite; the text names the cycle.
@@ -153,3 +160,17 @@ class NetworkRules(Protocol):
         Raises:
             CorruptFile: if sizes or index ranges of the arrays contradict the head.
         """
+
+
+@runtime_checkable
+class TakesWeights(Protocol):
+    """Rules whose networks go by `Rows.weights`. Trainings with weights are refused for all others."""
+
+    @property
+    def takes_weights(self) -> bool:
+        """Whether they do."""
+
+
+def takes_weights(rules: NetworkRules) -> bool:
+    """Tell whether networks of a rule set learn rows by their weights."""
+    return isinstance(rules, TakesWeights) and rules.takes_weights

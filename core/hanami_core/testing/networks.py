@@ -7,11 +7,12 @@ Rules whose networks do not learn, such as those of a simulation or a fixed filt
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from hanami_core.compute import Columns, ComputeHost, LiveNetwork, NetworkRules, Rows, Run
+from hanami_core.compute import Columns, ComputeHost, LiveNetwork, NetworkRules, Rows, Run, takes_weights
 from hanami_core.compute.memory import TellsMemory
 from hanami_core.compute.rules import choose, key_of
 from hanami_core.compute.states import HasFormula, check_state, formula_of
@@ -228,3 +229,40 @@ class NetworkConformance(RulesConformance):
             network.train_one({"in": inputs.astype(np.float32)}, {"out": outputs.astype(np.float32)})
         right = self.answers(network, rows).argmax(1) == rows.outputs[0].values.argmax(1)
         assert right.mean() > 0.9
+
+    def test_rows_are_learned_by_their_weights(
+        self, rules: NetworkRules, host: ComputeHost, network: LiveNetwork
+    ) -> None:
+        """Weights of 1 change nothing, rows of weight 0 teach nothing, and heavy ones decide what is contradictory."""
+        if not takes_weights(rules):
+            return
+        rows, ones = easy_rows(), np.ones(ROWS, np.float32)
+        other = self.open(rules, host, network.state())
+        network.train(rows, ALWAYS)
+        other.train(replace(rows, weights=ones), ALWAYS)
+        assert other.state().digest() == network.state().digest()
+        wrong = (Columns("out", np.roll(rows.outputs[0].values, 1, axis=1)),)
+        inputs = tuple(Columns(one.name, np.concatenate([one.values] * 2)) for one in rows.inputs)
+        outputs = (Columns("out", np.concatenate([wrong[0].values, rows.outputs[0].values])),)
+        order = np.random.default_rng(1).permutation(2 * ROWS)
+        weights = np.concatenate([ones * 0, ones * 3])[order]
+        mixed = [tuple(Columns(one.name, one.values[order]) for one in part) for part in (inputs, outputs)]
+        for _ in range(8):
+            network.train(Rows(mixed[0], mixed[1], weights=weights), ALWAYS)
+        right = self.answers(network, rows).argmax(1) == rows.outputs[0].values.argmax(1)
+        assert right.mean() > 0.95
+
+    def test_an_interrupted_run_with_weights_ends_the_same(self, rules: NetworkRules, host: ComputeHost) -> None:
+        """A network that goes on in the middle is the one that never stopped, whatever rows weigh."""
+        if not takes_weights(rules):
+            return
+        weights = np.random.default_rng(2).exponential(2, 3000).astype(np.float32)
+        rows = replace(easy_rows(3000), weights=weights)
+        whole = self.open(rules, host, rules.create(line(), 7))
+        whole.train(rows, ALWAYS)
+        network = self.open(rules, host, rules.create(line(), 7))
+        steps: list[int] = []
+        network.train(rows, Run(lambda cycle: bool(steps.append(cycle))))  # type: ignore[func-returns-value]
+        resumed = self.open(rules, host, network.state())
+        resumed.train(rows, Run(lambda cycle: True, steps[-1]))
+        assert resumed.state().digest() == whole.state().digest()

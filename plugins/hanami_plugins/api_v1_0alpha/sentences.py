@@ -222,10 +222,21 @@ CLUSTERS = {
 TASKS = {
     "bindings_missing": "'{field}' must not be empty",
     "cluster_never_trained": "Cluster with uuid '{uuid}' was never trained",
+    "class_unknown": "'class_weight': output '{interface}' has no class '{name}', they are numbered from 0 to {last}",
+    "class_weight_no_class": (
+        "'class_weight': row {row} of output '{interface}' is no class, which is a single 1 and else 0, or 0 or 1 if "
+        "there is one value"
+    ),
+    "class_weight_odd": "'class_weight': the weight of class '{name}' is {weight}, it must be 0 or more, and finite",
+    "class_weight_outputs": (
+        "'class_weight' with weights is for trainings with one output, not for: {outputs}; 'balanced' is for all"
+    ),
+    "class_weight_zero": "'class_weight' is zero for all classes",
     "column_width": "column '{column}' has {width} values, but hexagon '{interface}' was created with {expected}",
     "entry_key_unknown": "'{key}' is not allowed in '{field}'",
     "entry_no_text": "'{key}' in '{field}' must be a string",
     "entry_without_key": "'{key}' is missing",
+    "growth_without_weights": "'class_weight' and 'sample_weight': growth '{growth}' does not know weights",
     "interface_repeated": "'{field}': hexagon '{interface}' is given {count} times",
     "interface_unbound": "'{field}' has no entry for hexagon '{interface}'",
     "interface_unknown": "'{field}': the cluster has no hexagon with name '{interface}', known are: {known}",
@@ -248,6 +259,14 @@ TASKS = {
     "task_unknown": "Task with UUID '{uuid}' not found",
     "task_source_missing": "Something that the task needs was deleted meanwhile",
     "validation_leaves_none": "'validation' is {share}, which leaves none of {rows} rows to train with",
+    "weight_dataset_missing": (
+        "'{field}' needs 'dataset_uuid' and 'dataset_column', because inputs and outputs are of several datasets"
+    ),
+    "weight_odd": "'sample_weight': the weight of row {row} is {weight}, it must be 0 or more, and finite",
+    "weight_rows": "'{field}': column '{column}' has {rows} rows, the training has {expected}",
+    "weight_width": "'{field}': column '{column}' has {width} values in a row, it must have one",
+    "weights_all_zero": "'sample_weight' and 'class_weight': the weights of all rows are zero",
+    "weights_too_big": "'sample_weight' and 'class_weight': the weights are so big that their sum is not finite",
     "training_too_long": "'epochs' is {epochs}; with {rows} rows that is more than {limit} cycles",
 }
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from hanami_plugins.host_numba import weights
 from hanami_plugins.host_numba.growth import UNREADABLE, prepare_slice, read_row
 from hanami_plugins.host_numba.layers import (
     forward_block,
@@ -27,11 +28,13 @@ from hanami_plugins.host_numba.layout import (
     BROKEN,
     CHUNK,
     CHUNK_FAILURES,
+    CHUNK_STEPS,
     CONFIDENT,
     DONE,
     FAILURE,
     FAILURE_DECAY,
     FARTHEST,
+    ONE,
     WIDTH,
     WRONG,
     ZERO,
@@ -46,6 +49,9 @@ from hanami_plugins.host_numba.sync import start_clock, wait_for_all
 
 f32 = np.float32
 Array = Any
+
+weight_of, steps_of, share_of = inlined(weights.weight_of), inlined(weights.steps_of), inlined(weights.share_of)
+light_cycles = inlined(weights.light_cycles)
 
 
 @kernel
@@ -132,17 +138,19 @@ def learn_slice(
     """Learn the cycles of a prepared slice, chunk by chunk; returns a status and the new failure rate.
 
     The cycles of a chunk are all answered before the first one is learned, so that threads need to meet only once a
-    chunk. Two sets of partial sums take turns: the next chunk may start while a slower thread still reads this one.
+    chunk. Two sets of partial sums take turns: the next chunk may start while a slower thread still reads this one. A
+    cycle that is learned in several steps is a chunk of its own, which comes again for each of them.
     """
     lanes, blocks = net.readout_bias.size, net.bias.size // WIDTH
     low, high = blocks * thread // threads, blocks * (thread + 1) // threads
     mine = thread * lanes
-    turn, cycle = ZERO, first
+    turn, cycle, step = ZERO, first, ZERO
     while cycle < last:
-        size = min(chunk_size(failure), last - cycle)
+        size = light_cycles(job.weights, cycle, min(chunk_size(failure), last - cycle))
+        steps = steps_of(weight_of(job.weights, cycle)) if size == 1 else ONE
         forward_chunk(net, scratch, cycle - first, size, turn, low, high)
         wait_for_all(sync, thread, threads)
-        likelihood, right = 1.0, ZERO
+        likelihood, right, failed, learned = 1.0, ZERO, False, f32(0)
         for c in range(size):
             sum_outputs(net, scratch, (turn * CHUNK + c) * blocks * lanes, mine)
             if not is_finite(scratch.deltas, mine, lanes):
@@ -153,15 +161,24 @@ def learn_slice(
             failed = distance >= f32(CONFIDENT)
             likelihood *= 1.0 - float(min(distance, FARTHEST))
             right += distance < f32(WRONG) or is_right(net.groups, scratch.deltas, mine)
-            failure += f32(FAILURE_DECAY) * ((f32(1) if failed else f32(0)) - failure)
+            if step == 0:
+                failure += f32(FAILURE_DECAY) * ((f32(1) if failed else f32(0)) - failure)
             if failed:
                 k = cycle + c - first
                 rate = learning_rate(job, cycle + c, scratch.energy[k])
-                learn_cycle(net, scratch, c, k, mine, low, high, rate)
-        if thread == 0:
+                share = share_of(weight_of(job.weights, cycle + c), steps)
+                learn_cycle(net, scratch, c, k, mine, low, high, rate * share)
+                learned += share
+                if learned >= f32(CHUNK_STEPS):
+                    size = c + 1
+                    break
+        if thread == 0 and step == 0:
             keep_score(net.record, size, likelihood, right)
         turn = 1 - turn
-        cycle += size
+        step += 1
+        if step == steps or not failed:
+            cycle += size
+            step = ZERO
     return DONE, failure
 
 

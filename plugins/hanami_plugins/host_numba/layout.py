@@ -33,6 +33,8 @@ CHUNK = 32
 """Most cycles that are answered before the first of them is learned."""
 CHUNK_FAILURES = 2.0
 """Failures to expect in a chunk: it has ``CHUNK_FAILURES / failure rate`` cycles."""
+CHUNK_STEPS = 8.0
+"""Steps of learning after which the rest of a chunk is answered anew: those behind know nothing of them yet."""
 FAILURE_DECAY = 0.01
 """Weight of a cycle in the moving average of failures."""
 SCORE_DECAY = 0.002
@@ -41,6 +43,10 @@ WRONG = 0.5
 """Distance from what is expected below which an answer is right without a closer look."""
 FARTHEST = 0.9999
 """Distance that the loss is cut at, so that one hopeless cycle does not hide all others."""
+HEAVY = 2.0
+"""Weight of a cycle up to which it is learned in one step; others are learned in several, one after the other."""
+MOST_STEPS = 64
+"""Steps in which a cycle is learned at most, however much it weighs."""
 ENERGY_BASE = 20.0
 ENERGY_LOW = 70.0
 ENERGY_HIGH = 150.0
@@ -74,6 +80,7 @@ GOLDEN = 0x9E3779B9
 
 # Numbers that kernels pass to each other. Numba would compile a function once more for each literal that it is given.
 ZERO: Any = np.int64(0)
+ONE: Any = np.int64(1)
 BIRTHS: Any = np.int64(0)
 BORDERS: Any = np.int64(1)
 
@@ -188,7 +195,10 @@ class Answers(NamedTuple):
 
 
 class Job(NamedTuple):
-    """Cycles to train: `first` to `last` of a task of `total`, in slices that start at multiples of `slice`."""
+    """Cycles to train: `first` to `last` of a task of `total`, in slices that start at multiples of `slice`.
+
+    `weights` (total) is how much each cycle counts, empty if all count 1.
+    """
 
     first: int
     last: int
@@ -196,3 +206,4 @@ class Job(NamedTuple):
     slice: int
     first_rate: np.float32
     last_rate: np.float32
+    weights: Floats

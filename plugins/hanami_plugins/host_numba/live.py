@@ -100,6 +100,7 @@ class SectionNetwork:
         self._closed: StateHead
         self._team = team
         self._trial = Trial()
+        self._outliers = 0
         self._use(self._load(state))
 
     def _use(self, memory: Memory) -> None:
@@ -163,19 +164,27 @@ class SectionNetwork:
 
         ``memory`` is in bytes. ``failure_rate`` is the share of cycles that were not answered with confidence,
         ``running_accuracy`` that of cycles answered right, ``running_loss`` the cross-entropy in nats of the output
-        that was farthest from what was expected. The latter two are there once the network has trained in this process.
+        that was farthest from what was expected. The latter two are there once the network has trained in this process,
+        and ``outlier_rows`` if rows of its last task have a value far from all others, which counts as the nearest one.
         """
         memory, record = self._memory, self._answering().record
+        outliers = {"outlier_rows": self._outliers} if self._outliers else {}
         sections = memory.rows * memory.blocks
-        return {
-            "blocks": memory.net.bias.size // WIDTH,
-            "sections": sections,
-            "synapses": sections * WIDTH + memory.net.readout.size,
-            "cycles": memory.cycles,
-            "memory": memory.bytes,
-            "failure_rate": float(record[FAILURE]),
-        } | (
-            {"running_loss": float(record[LOSS]), "running_accuracy": float(record[ACCURACY])} if record[SCORED] else {}
+        return (
+            {
+                "blocks": memory.net.bias.size // WIDTH,
+                "sections": sections,
+                "synapses": sections * WIDTH + memory.net.readout.size,
+                "cycles": memory.cycles,
+                "memory": memory.bytes,
+                "failure_rate": float(record[FAILURE]),
+            }
+            | (
+                {"running_loss": float(record[LOSS]), "running_accuracy": float(record[ACCURACY])}
+                if record[SCORED]
+                else {}
+            )
+            | outliers
         )
 
     def close(self) -> None:
@@ -211,13 +220,11 @@ class SectionNetwork:
         if not rows.outputs:
             raise BadRequest("training_without_outputs")
         one_hot = segments.survey(rows, lambda: run.step(run.start))
-        # A run that goes on has the ranges of its begin.
-        begins = run.start == 0
-        found = ranges.survey(rows, memory.inputs, lambda: run.step(run.start)) if begins else None
-        if one_hot is None or (begins and found is None) or run.start >= rows.cycles:
+        found = ranges.survey(rows, memory.inputs, lambda: run.step(run.start))
+        if one_hot is None or found is None or run.start >= rows.cycles:
             return
-        before = self.state()
-        if found is not None:
+        before, self._outliers = self.state(), found.outliers
+        if run.start == 0:  # one that goes on has the ranges of its begin
             memory.see_survey(found)
         self._end_stream()
         self._set_squashing(one_hot)
@@ -246,7 +253,7 @@ class SectionNetwork:
         done = run.start
         while done < total:
             last = min(total, (done // length + self._trial.units(pace.units)) * length)
-            job = Job(done, last, total, length, rate, np.float32(LAST_RATE))
+            job = Job(done, last, total, length, rate, np.float32(LAST_RATE), plan.weights)
             pace.start()
             threads, status = self._train_cycles(scratch, sync, plan, job)
             before, done = done, self._reached(status, scratch)
@@ -396,7 +403,7 @@ class SectionNetwork:
         return 2 * beyond <= active
 
     def _train_single(self, net: Net, rate: float) -> int:
-        job = Job(0, 1, 1, 1, np.float32(rate), np.float32(rate))
+        job = Job(0, 1, 1, 1, np.float32(rate), np.float32(rate), segments.NO_WEIGHTS)
         one, sources = self._one, self._memory.sources
         self._one_sync[:] = 0
         return train_rows(0, 1, self._one_sync, net, sources, self._one_scratch, self._one_inputs, one.outputs, job)

@@ -72,6 +72,7 @@ class Surveyed(NamedTuple):
         varies: whether it has several values, so that its floor may rise if it was never active.
         sure: whether so many values are known that the range can be told from them alone.
         rows: how many rows there are.
+        outliers: how many of them have an outlier.
     """
 
     smallest: Floats
@@ -79,6 +80,7 @@ class Surveyed(NamedTuple):
     varies: Flags
     sure: Flags
     rows: int
+    outliers: int = 0
 
     def of(self, choose: Callable[[npt.NDArray[Any]], npt.NDArray[Any]]) -> Surveyed:
         """Return what `choose` leaves of the sources."""
@@ -164,13 +166,13 @@ def survey(rows: Rows, sizes: Mapping[str, int], tick: Callable[[], bool]) -> Su
         BadRequest: if the values of a source are so far apart that their distance is no number of 32 bits.
     """
     given = {columns.name: columns.values for columns in rows.inputs}
-    parts = []
+    parts, marked = [], Marked()
     for name, size in sizes.items():
         # What is not given is not read, so it must not change a range.
         low, high = np.full(size, np.inf, np.float32), np.full(size, -np.inf, np.float32)
         varies, sure = np.zeros(size, bool), np.zeros(size, bool)
         if name in given:
-            found = look(given[name], name, tick)
+            found = look(given[name], name, tick, marked)
             if found is None:
                 return None
             width = given[name].shape[1] * rows.time_length
@@ -178,13 +180,35 @@ def survey(rows: Rows, sizes: Mapping[str, int], tick: Callable[[], bool]) -> Su
             low[:width], high[:width], varies[:width], sure[:width] = tiled
         parts.append((low, high, varies, sure))
     low, high, varies, sure = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return Surveyed(low, high, varies, sure, rows.cycles)
+    return Surveyed(low, high, varies, sure, rows.cycles, marked.count())
 
 
-def look(values: npt.NDArray[Any], name: str, tick: Callable[[], bool]) -> tuple[Floats, Floats, Flags, Flags] | None:
+class Marked:
+    """Rows that have an outlier, a bit for each; no memory as long as there is none."""
+
+    def __init__(self) -> None:
+        self._bits = np.zeros(0, np.uint8)
+
+    def add(self, first: int, rows: Flags) -> None:
+        """Mark rows from number `first` on, a multiple of 8."""
+        if rows.any():
+            bits, place = np.packbits(rows), first // 8
+            missing = place + len(bits) - len(self._bits)
+            if missing > 0:
+                self._bits = np.concatenate([self._bits, np.zeros(missing, np.uint8)])
+            self._bits[place : place + len(bits)] |= bits
+
+    def count(self) -> int:
+        """Return how many rows are marked."""
+        return int(np.bitwise_count(self._bits).sum())
+
+
+def look(
+    values: npt.NDArray[Any], name: str, tick: Callable[[], bool], marked: Marked | None = None
+) -> tuple[Floats, Floats, Flags, Flags] | None:
     """Return smallest and biggest value of each column, whether it varies, and whether its range is sure.
 
-    Bytes are not looked at: they go from 0 to 255.
+    Bytes are not looked at: they go from 0 to 255. Rows with an outlier are `marked`.
     """
     width = values.shape[1]
     if values.dtype == np.uint8:
@@ -197,7 +221,7 @@ def look(values: npt.NDArray[Any], name: str, tick: Callable[[], bool]) -> tuple
     low, high, sure = fences(_sample(values))
     outside = np.flatnonzero((found[0] < low) | (found[1] > high))
     if outside.size:
-        inside = _extremes(values, tick, outside, low[outside], high[outside])
+        inside = _extremes(values, tick, Fences(outside, low[outside], high[outside], marked or Marked()))
         if inside is None:
             return None
         found[0][outside], found[1][outside] = inside
@@ -238,26 +262,33 @@ def _check_distance(name: str, low: Floats, high: Floats) -> None:
         raise BadRequest("values_too_far_apart", interface=name, low=str(low[value]), high=str(high[value]))
 
 
+class Fences(NamedTuple):
+    """Some columns, from where to where their values are no outliers, and what marks rows that have one."""
+
+    columns: npt.NDArray[np.int64]
+    least: Floats
+    most: Floats
+    marked: Marked
+
+
 def _extremes(
-    values: npt.NDArray[Any],
-    tick: Callable[[], bool],
-    columns: npt.NDArray[np.int64] | None = None,
-    least: Floats | None = None,
-    most: Floats | None = None,
+    values: npt.NDArray[Any], tick: Callable[[], bool], fences: Fences | None = None
 ) -> tuple[Floats, Floats] | None:
-    """Return the smallest and the biggest value of each column, or of some columns those between two values."""
+    """Return the smallest and the biggest value of each column, or of some columns those that are no outliers."""
     width = values.shape[1]
     low, high = np.zeros(width, np.float32), np.zeros(width, np.float32)
-    step = max(1, SURVEYED_VALUES // width)
+    step = max(1, SURVEYED_VALUES // width // 8) * 8
     for first in range(0, len(values), step):
         if first and not tick():
             return None
         block = values[first : first + step]
-        if columns is None:
+        if fences is None:
             smallest, biggest = block.min(axis=0), block.max(axis=0)
         else:
-            chosen = block[:, columns]
-            smallest = np.where(chosen >= least, chosen, np.float32(np.inf)).min(axis=0)
-            biggest = np.where(chosen <= most, chosen, np.float32(-np.inf)).max(axis=0)
+            chosen = block[:, fences.columns]
+            low_enough, high_enough = chosen <= fences.most, chosen >= fences.least
+            smallest = np.where(high_enough, chosen, np.float32(np.inf)).min(axis=0)
+            biggest = np.where(low_enough, chosen, np.float32(-np.inf)).max(axis=0)
+            fences.marked.add(first, np.logical_or.reduce(~(low_enough & high_enough), axis=1))
         low, high = (np.minimum(low, smallest), np.maximum(high, biggest)) if first else (smallest, biggest)
     return low, high

@@ -15,6 +15,7 @@ from hanami_plugins.host_numba import initial
 from hanami_plugins.host_numba.layout import (
     CHUNK,
     CHUNK_FAILURES,
+    CHUNK_STEPS,
     CONFIDENT,
     ENERGY_BASE,
     ENERGY_HIGH,
@@ -29,6 +30,7 @@ from hanami_plugins.host_numba.layout import (
 )
 from hanami_plugins.host_numba.memory import inverse_of
 from hanami_plugins.host_numba.ranges import Ranges, Surveyed, after_survey, look
+from hanami_plugins.host_numba.weights import light_cycles, share_of, steps_of
 
 f32 = np.float32
 
@@ -85,6 +87,11 @@ class ReferenceNetwork:
         """Return what the hidden neurons say to each output."""
         result: Floats = np.einsum("bw,bqw->q", hidden, self.readout)
         return result
+
+    def forward(self, rows: npt.NDArray[np.int32], values: Floats) -> tuple[Floats, Floats]:
+        """Return the hidden neurons, and what they say to each output."""
+        hidden = self.hidden(rows, values)
+        return hidden, self.read_out(hidden)
 
     def squash(self, sums: Floats) -> Floats:
         """Return probabilities for the sums of the outputs."""
@@ -148,10 +155,12 @@ class ReferenceNetwork:
         expected: npt.NDArray[np.generic],
         slice_length: int,
         rates: tuple[float, float],
+        weights: Floats | None = None,
     ) -> None:
-        """Train all cycles of a task."""
+        """Train all cycles of a task; a cycle with a big weight is answered and learned several times in a row."""
         self.survey(inputs)
         table, targets = inputs.astype(f32), expected.astype(f32)
+        weights = np.ones(len(table), f32) if weights is None else weights
         for first in range(0, len(table), slice_length):
             last = min(first + slice_length, len(table))
             known = []
@@ -161,17 +170,36 @@ class ReferenceNetwork:
             cycle = first
             while cycle < last:
                 size = int(min(f32(CHUNK), max(f32(1), f32(CHUNK_FAILURES) / max(self.failure, f32(0.001)))))
-                chunk = range(cycle, min(cycle + size, last))
-                hidden = [self.hidden(*known[c - first]) for c in chunk]
-                sums = [self.read_out(h) for h in hidden]
-                for c, h, sum_ in zip(chunk, hidden, sums, strict=True):
-                    gradient, failed = self.gradient(self.squash(self.readout_bias + sum_), targets[c])
+                size = light_cycles(weights, cycle, min(size, last - cycle))
+                chunk = [(c, *known[c - first]) for c in range(cycle, cycle + size)]
+                cycle += self._learn_chunk(chunk, targets, weights, rates)
+
+    def _learn_chunk(
+        self,
+        chunk: Sequence[tuple[int, npt.NDArray[np.int32], Floats]],
+        targets: Floats,
+        weights: Floats,
+        rates: tuple[float, float],
+    ) -> int:
+        """Answer some cycles and learn them; return how many were learned before the others must be answered anew."""
+        answered = [self.forward(rows, values) for _, rows, values in chunk]
+        learned = f32(0)
+        for done, (cycle, rows, values) in enumerate(chunk):
+            steps = steps_of(weights[cycle])
+            for step in range(steps):
+                hidden, sums = self.forward(rows, values) if step else answered[done]
+                gradient, failed = self.gradient(self.squash(self.readout_bias + sums), targets[cycle])
+                if step == 0:
                     self.failure += f32(FAILURE_DECAY) * (f32(failed) - self.failure)
-                    if failed:
-                        rows, values = known[c - first]
-                        step = -self.rate(c, len(table), values, rates) * gradient
-                        self._move(h, rows, values, step)
-                cycle = chunk.stop
+                if not failed:
+                    break
+                share = share_of(weights[cycle], steps)
+                rate = self.rate(cycle, len(targets), values, rates) * share
+                self._move(hidden, rows, values, -rate * gradient)
+                learned += share
+            if learned >= f32(CHUNK_STEPS):
+                return done + 1
+        return len(chunk)
 
     @staticmethod
     def rate(cycle: int, total: int, values: Floats, rates: tuple[float, float]) -> np.float32:

@@ -31,6 +31,7 @@ class SectionRules:
     name = memory.NAME
     host_kind = "cpu"
     settings = SectionSettings
+    takes_weights = True
 
     def refuses(self, template: Template) -> str | None:
         """Return why the rules can not run a template, or None if they can."""

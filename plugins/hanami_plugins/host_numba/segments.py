@@ -20,15 +20,18 @@ from hanami_plugins.host_numba.memory import aligned, starts
 SURVEYED_VALUES = 1 << 20
 """Expected values that are checked at once."""
 TYPES = (np.dtype(np.uint8), np.dtype(np.float32))
+NO_WEIGHTS: Floats = np.zeros(0, np.float32)
+"""Weights of cycles that all count 1."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Segments of the inputs and outputs of a task, and the arrays that they point to."""
+    """Segments of the inputs and outputs of a task, and the arrays that they point to; weights of its cycles."""
 
     inputs: Ints
     outputs: Ints
     arrays: tuple[npt.NDArray[Any], ...]
+    weights: Floats
 
 
 def plan(rows: Rows, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> Plan:
@@ -53,7 +56,16 @@ def plan(rows: Rows, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> P
     ]
     trained = {columns.name for columns in rows.outputs}
     expected = [(*_segment(arrays[name]), 0) if name in trained else (0,) * SEGMENT for name in outputs]
-    return Plan(_table(table), _table(expected), tuple(arrays.values()))
+    return Plan(_table(table), _table(expected), tuple(arrays.values()), _weights(rows))
+
+
+def _weights(rows: Rows) -> Floats:
+    """Return the weights of a task's cycles as kernels take them, which are compiled for one kind of arrays."""
+    if rows.weights is None:
+        return NO_WEIGHTS
+    if rows.weights.shape != (rows.cycles,):
+        raise ValueError(f"there are {rows.weights.shape} weights of {rows.cycles} cycles")
+    return np.require(rows.weights, np.float32, ["C", "A", "W", "E"])
 
 
 def _table(rows: Sequence[tuple[int, ...]]) -> Ints:

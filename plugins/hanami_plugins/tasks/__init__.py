@@ -16,7 +16,7 @@ from hanami_core.storage.database import Record
 from hanami_plugins.clusters import readable, writable
 from hanami_plugins.tasks import kinds, routes
 from hanami_plugins.tasks.models import BestEpoch
-from hanami_plugins.tasks.planning import Binding, Fit, Result, Source
+from hanami_plugins.tasks.plans import Binding, Fit, Result, Source
 from hanami_plugins.tasks.service import delete_task, get_task, list_tasks, request, sources_of, task_history, train
 
 __all__ = [

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hanami_core.errors import BadRequest
-from hanami_plugins.tasks.planning import Binding, Result
+from hanami_plugins.tasks.plans import Binding, Column, Result
 
-__all__ = ["Source", "bindings", "name_of_result", "results"]
+__all__ = ["Source", "bindings", "column", "name_of_result", "results"]
 
 Source = list[dict[str, Any]] | dict[str, str]
 
@@ -46,6 +46,18 @@ def results(source: Source) -> Iterator[Result]:
     else:
         _check(source, "results", (NAME, COLUMN))
         yield from (Result(item[NAME], item[COLUMN]) for item in source)
+
+
+def column(source: str | dict[str, Any] | None) -> Column | None:
+    """Return the column that a field names: alone, or beside its dataset.
+
+    Raises:
+        BadRequest: if an entry has other keys than it should, or other values than texts.
+    """
+    if source is None or isinstance(source, str):
+        return None if source is None else Column("", source)
+    _check([source], "sample_weight", (DATASET, COLUMN))
+    return Column(source[DATASET], source[COLUMN])
 
 
 def name_of_result(source: Source, name: str) -> str:

@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from hanami_core.compute import Columns, Rows, Run
 from hanami_core.datasets import Table, TableWriter
@@ -17,17 +19,19 @@ from hanami_core.decoding import DecodeResult
 from hanami_core.errors import TaskError
 from hanami_core.queue import FINISHED, Job, Task
 from hanami_core.runtime import Runtime
-from hanami_plugins.clusters import LIVE, LiveCluster, Told, add_training, report_metrics
+from hanami_plugins.clusters import LIVE, Cluster, LiveCluster, Told, add_training, report_metrics
 from hanami_plugins.datasets import add_result, seal_result
-from hanami_plugins.tasks.planning import Feed, Plan
-from hanami_plugins.tasks.training import Ended, train_epochs
+from hanami_plugins.tasks.models import OUTLIERS
+from hanami_plugins.tasks.planning import require_weights
+from hanami_plugins.tasks.plans import Feed, Plan
+from hanami_plugins.tasks.training import Ended, Lesson, train_epochs
 from hanami_plugins.tasks.validation import release_best
 from hanami_plugins.tasks.windows import Means, rows_of
 
 ENTRY_ROWS = 200
 ENTRIES = 500
 """A training records how it goes after so many rows, but not more often than that."""
-RECORDED = ("running_loss", "running_accuracy", "blocks", "sections")
+RECORDED = ("running_loss", "running_accuracy", "blocks", "sections", OUTLIERS)
 """What it records, as far as the network tells."""
 REPORT_SECONDS = 0.5
 """Time between two reports of metrics of a running training."""
@@ -45,19 +49,24 @@ def train(job: Job) -> None:
     live_clusters = job.runtime.stash[LIVE]
     fit = plan.fit
     working = live_clusters.working(job.task.partition, plan.template, None if fit is None else fit.seed)
-    with _rows(job.runtime, plan) as rows, working as live:
+    with _lesson(job.runtime, plan) as lesson, working as live:
+        rows = lesson.rows
+        if fit is not None and fit.weighs:
+            # The cluster may have gone to another host since the task was queued.
+            cluster = Cluster.get(Cluster.uuid == job.task.partition)
+            require_weights(job.runtime, cluster, live.network.head.template)
         live.fit(*rows.sizes())
         keeper = _Keeper(job, live, 1 if fit is None else fit.epochs)
         total, ended = int(job.task.total_cycles), Ended()
         if fit is None:
             live.network.train(rows, Run(keeper.step, job.start))
         else:
-            ended = train_epochs(job, fit, rows, live, keeper.step)
+            ended = train_epochs(job, fit, lesson, live, keeper.step)
         keeper.record()
         if job.aborted:
             live_clusters.store(live, force=True)
             job.leave(keeper.cycle)
-        elif job.interrupted and keeper.cycle < total and not ended.early:
+        elif job.interrupted and (keeper.cycle < total or ended.cut) and not ended.early:
             live_clusters.store(live, job, keeper.cycle)
         elif not ended.with_best():
             live_clusters.store(live, job, total, final=True)
@@ -65,7 +74,13 @@ def train(job: Job) -> None:
 
 def settings_of(plan: Plan) -> dict[str, Told]:
     """Return what a training was told besides its datasets, as the lineage of its cluster shows it."""
-    return {"time_length": plan.time_length} | ({} if plan.fit is None else msgspec.structs.asdict(plan.fit))
+    if plan.fit is None:
+        return {"time_length": plan.time_length}
+    told = {"time_length": plan.time_length, **msgspec.structs.asdict(plan.fit)}
+    classes, sample = told.pop("class_weight"), told.pop("sample_weight")
+    if classes is not None:
+        told["class_weight"] = classes if isinstance(classes, str) else msgspec.json.encode(classes).decode()
+    return told | ({} if sample is None else {"sample_weight": sample.column})
 
 
 def trained(runtime: Runtime, task: Task) -> None:
@@ -176,9 +191,31 @@ def _add_result(job: Job, plan: Plan, path: Path, shape: DecodeResult) -> None:
 @contextmanager
 def _rows(runtime: Runtime, plan: Plan) -> Iterator[Rows]:
     """Lend the rows of a task; they are maps of the stored tables, which so stay where they are."""
-    with ExitStack() as leases:
-        tables = {blob: Table.open(leases.enter_context(runtime.blobs.open(blob))) for blob in plan.blobs}
+    with _tables(runtime, plan) as tables:
         yield Rows(_columns(tables, plan.inputs), _columns(tables, plan.outputs), plan.time_length)
+
+
+@contextmanager
+def _lesson(runtime: Runtime, plan: Plan) -> Iterator[Lesson]:
+    """Lend all that a training needs of stored tables, as `_rows` does."""
+    with _tables(runtime, plan) as tables:
+        rows = Rows(_columns(tables, plan.inputs), _columns(tables, plan.outputs), plan.time_length)
+        judges = plan.judges
+        if judges is None:
+            yield Lesson(rows, _sample(tables, plan.weights))
+            return
+        others = Rows(_columns(tables, judges.inputs), _columns(tables, judges.outputs), plan.time_length)
+        yield Lesson(rows, _sample(tables, plan.weights), others, _sample(tables, judges.weights))
+
+
+def _sample(tables: Mapping[str, Table], feed: Feed | None) -> npt.NDArray[Any] | None:
+    return None if feed is None else tables[feed.blob].column(feed.column)[:, 0]
+
+
+@contextmanager
+def _tables(runtime: Runtime, plan: Plan) -> Iterator[Mapping[str, Table]]:
+    with ExitStack() as leases:
+        yield {blob: Table.open(leases.enter_context(runtime.blobs.open(blob))) for blob in plan.blobs}
 
 
 def _columns(tables: Mapping[str, Table], feeds: tuple[Feed, ...]) -> tuple[Columns, ...]:

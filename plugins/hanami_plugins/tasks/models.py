@@ -8,7 +8,10 @@ import peewee
 
 from hanami_core.storage.database import BlobField, Record
 
-__all__ = ["BestEpoch"]
+__all__ = ["OUTLIERS", "BestEpoch"]
+
+OUTLIERS = "outlier_rows"
+"""What a network calls rows of a training that have a value far from all others."""
 
 
 class BestEpoch(Record):

@@ -1,6 +1,6 @@
 """From typed bindings to a checked plan: which columns of which stored tables meet which interface of a cluster.
 
-Owns the payload of train and request tasks. Knows neither HTTP nor how a client writes a binding.
+Knows neither HTTP nor how a client writes a binding.
 """
 
 from __future__ import annotations
@@ -12,105 +12,23 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from hanami_core.access import Access
-from hanami_core.compute import memory
+from hanami_core.compute import memory, takes_weights
 from hanami_core.errors import BadRequest, Conflict, NotFound
 from hanami_core.network import Input, Output, Template
 from hanami_core.runtime import Runtime
 from hanami_plugins.clusters import Cluster, first_template, interfaces, require_memory, template_of
 from hanami_plugins.datasets import get_dataset, open_table
+from hanami_plugins.tasks.plans import Binding, Feed, Fit, Judges, Plan, Result, Source
+from hanami_plugins.tasks.weighing import BYTES_OF_WEIGHT, check_class_weight
 
-__all__ = ["Binding", "Feed", "Fit", "Plan", "Result", "plan_request", "plan_training"]
+__all__ = ["plan_request", "plan_training", "require_weights"]
 
-INPUTS, OUTPUTS, RESULTS = "inputs", "outputs", "results"
+INPUTS, OUTPUTS, RESULTS, WEIGHTS = "inputs", "outputs", "results", "sample_weight"
 LONGEST_COLUMN = 254
 MOST_CYCLES = 1 << 53
 """Cycles of a task up to which each number of them is exact in JSON."""
 
 log = logging.getLogger("hanami.tasks")
-
-
-class Binding(msgspec.Struct, frozen=True):
-    """A column of a dataset for one input or output of a cluster; `dataset` is its uuid.
-
-    Cycle ``c`` takes `rows` rows from row ``c + first`` on, one after the other.
-    """
-
-    interface: str
-    dataset: str
-    column: str
-    first: int = 0
-    rows: int = 1
-
-
-class Feed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Columns of a stored table for one interface; `first` and `rows` are those of the binding."""
-
-    interface: str
-    blob: str
-    column: str
-    first: int = 0
-    rows: int = 1
-
-
-class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A dataset that a task reads, with the name that it had when the task was queued."""
-
-    uuid: str
-    name: str
-
-
-class Result(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The column of the new dataset that the values of one output are written to."""
-
-    interface: str
-    column: str
-
-
-class Fit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a training goes beyond one pass over the rows as they come.
-
-    Each epoch is a pass over all rows. With `shuffle` each has an order of its own, which `seed` decides, and without
-    one the network's. A network that has no stored state draws its initial weights from `seed`.
-
-    `validation` is the share of the rows that are held back, to be answered after each epoch: any of them if rows are
-    shuffled, the last ones otherwise and of windows of several rows. The network ends as it was after the best epoch;
-    `early_stopping` is how many epochs in a row without a better one end the training, 0 that none do.
-    """
-
-    epochs: int = 1
-    shuffle: bool = True
-    seed: int | None = None
-    validation: float = 0.0
-    early_stopping: int = 0
-
-    def held(self, rows: int) -> int:
-        """Return how many of some rows are held back."""
-        return max(1, round(rows * self.validation)) if self.validation else 0
-
-
-class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Payload of a train or request task.
-
-    `dataset` is the name of the dataset that a request writes. `overlapping` says that its outputs are windows of rows
-    which overlap, so that a row of the dataset is the mean of what several cycles say of it. `template` is that of a
-    cluster which gets its network from this training. `fit` is None if it is a single pass over the rows as they come.
-    `sources` are the datasets of inputs and outputs, each once.
-    """
-
-    inputs: tuple[Feed, ...]
-    outputs: tuple[Feed, ...] = ()
-    results: tuple[Result, ...] = ()
-    time_length: int = 1
-    dataset: str = ""
-    overlapping: bool = False
-    template: Template | None = None
-    fit: Fit | None = None
-    sources: tuple[Source, ...] = ()
-
-    @property
-    def blobs(self) -> list[str]:
-        """Tables that the task reads."""
-        return sorted({feed.blob for feed in (*self.inputs, *self.outputs)})
 
 
 class _Checked(msgspec.Struct, frozen=True):
@@ -149,7 +67,7 @@ def plan_training(
     Raises:
         BadRequest: if the bindings do not fit the cluster, or the tables not each other.
         NotFound: if a dataset or one of its columns does not exist.
-        Conflict: if a dataset has no table yet.
+        Conflict: if a dataset has no table yet, or the network knows no weights that are wanted.
         Unprocessable: if the network would take too much memory.
     """
     new = None
@@ -161,13 +79,93 @@ def plan_training(
     expected = _feeds(runtime, access, outputs, OUTPUTS, [item.name for item in template.outputs])
     _check_widths(given, _sizes(template.inputs))
     _check_widths(expected, interfaces(cluster)[1] | _sizes(template.outputs))
-    _check_rows(cluster, [*given, *expected], equal_rows)
+    weights = _weights(runtime, access, fit, [*given, *expected])
+    _check_rows(cluster, [*given, *expected, *weights], equal_rows)
     cycles = _cycles([*given, *expected], time_length)
-    _check_memory(runtime, cluster, template, given, expected, time_length)
-    feeds, targets = (tuple(item.feed for item in checked) for checked in (given, expected))
-    sources = _sources([*given, *expected])
-    plan = Plan(feeds, targets, time_length=time_length, template=new, fit=fit, sources=sources)
+    judges = _judges(runtime, access, fit, given, expected, weights, time_length)
+    everything = [*given, *expected, *weights, *judges[0], *judges[1], *judges[2]]
+    copied = sum(item.copied for item in everything)
+    if fit is not None and fit.weighs:
+        copied += BYTES_OF_WEIGHT * max((item.rows for item in judges[0]), default=0)
+    _check_memory(runtime, cluster, template, given, expected, time_length, copied)
+    if fit is not None and fit.weighs:
+        check_class_weight(fit, {item.feed.interface: item.width for item in expected})
+        require_weights(runtime, cluster, template)
+    plan = Plan(
+        _feeds_of(given),
+        _feeds_of(expected),
+        time_length=time_length,
+        template=new,
+        fit=fit,
+        sources=tuple(dict.fromkeys(item.source for item in everything)),
+        weights=_first(weights),
+        judges=Judges(_feeds_of(judges[0]), _feeds_of(judges[1]), _first(judges[2])) if judges[0] else None,
+    )
     return plan, cycles if fit is None else _all_cycles(fit, cycles)
+
+
+def _feeds_of(checked: Iterable[_Checked]) -> tuple[Feed, ...]:
+    return tuple(item.feed for item in checked)
+
+
+def _first(checked: Sequence[_Checked]) -> Feed | None:
+    return checked[0].feed if checked else None
+
+
+def _weights(runtime: Runtime, access: Access, fit: Fit | None, rows: Sequence[_Checked]) -> list[_Checked]:
+    """Return the column that says how much each row counts, if there is one."""
+    wanted = None if fit is None else fit.sample_weight
+    if wanted is None:
+        return []
+    datasets = {wanted.dataset} if wanted.dataset else {item.source.uuid for item in rows}
+    if len(datasets) > 1:
+        raise BadRequest("weight_dataset_missing", field=WEIGHTS)
+    found = _feed(runtime, access, Binding(WEIGHTS, datasets.pop(), wanted.column))
+    if found.width != 1:
+        raise BadRequest("weight_width", field=WEIGHTS, column=wanted.column, width=found.width)
+    fewest = min(item.rows for item in rows)
+    if found.rows < fewest:
+        raise BadRequest("weight_rows", field=WEIGHTS, column=wanted.column, rows=found.rows, expected=fewest)
+    return [found]
+
+
+def _judges(
+    runtime: Runtime,
+    access: Access,
+    fit: Fit | None,
+    given: Sequence[_Checked],
+    expected: Sequence[_Checked],
+    weights: Sequence[_Checked],
+    time_length: int,
+) -> list[list[_Checked]]:
+    """Return the columns of a dataset for validation that have the names of those of the training; none without one.
+
+    Weights are the exception: rows of a dataset that has none count the same.
+    """
+    if fit is None or not isinstance(fit.validation, str):
+        return [[], [], []]
+    judges = []
+    with open_table(runtime, get_dataset(access, fit.validation)) as table:
+        weights = [item for item in weights if item.feed.column in table.columns]
+    for part in (given, expected, weights):
+        bindings = [Binding(f.interface, fit.validation, f.column, f.first, f.rows) for f in _feeds_of(part)]
+        judges.append([_feed(runtime, access, binding) for binding in bindings])
+        _check_widths(judges[-1], {item.feed.interface: item.width for item in part})
+    _cycles(judges[0] + judges[1], time_length)
+    return judges
+
+
+def require_weights(runtime: Runtime, cluster: Cluster, template: Template) -> None:
+    """Raise unless rows of a training may count more or less in the network of a cluster.
+
+    Raises:
+        Conflict: if its rule set does not know weights.
+    """
+    host = runtime.hosts.get(cluster.host)
+    if host is not None:
+        rules = runtime.rules_for(template, host.kind)
+        if not takes_weights(rules):
+            raise Conflict("growth_without_weights", growth=rules.name)
 
 
 def _all_cycles(fit: Fit, rows: int) -> int:
@@ -180,10 +178,6 @@ def _all_cycles(fit: Fit, rows: int) -> int:
     if fit.epochs * rows > MOST_CYCLES:
         raise BadRequest("training_too_long", epochs=fit.epochs, rows=rows, limit=MOST_CYCLES)
     return fit.epochs * rows
-
-
-def _sources(checked: Iterable[_Checked]) -> tuple[Source, ...]:
-    return tuple(dict.fromkeys(item.source for item in checked))
 
 
 def _own_names(bindings: Iterable[Binding], field: str) -> list[str]:
@@ -227,9 +221,9 @@ def plan_request(
     if not interfaces(cluster)[1] and not runtime.queue.open_tasks(cluster.uuid):
         raise Conflict("cluster_never_trained", uuid=cluster.uuid)
     cycles = _cycles(given, time_length)
-    _check_memory(runtime, cluster, template, given, (), time_length)
-    feeds = tuple(item.feed for item in given)
-    return Plan(feeds, (), wanted, time_length, dataset, overlapping, sources=_sources(given)), cycles
+    _check_memory(runtime, cluster, template, given, (), time_length, sum(item.copied for item in given))
+    sources = tuple(dict.fromkeys(item.source for item in given))
+    return Plan(_feeds_of(given), (), wanted, time_length, dataset, overlapping, sources=sources), cycles
 
 
 def _sizes(items: Iterable[Input | Output]) -> dict[str, int]:
@@ -297,8 +291,9 @@ def _check_memory(
     given: Sequence[_Checked],
     expected: Sequence[_Checked],
     time_length: int,
+    copied: int,
 ) -> None:
-    memory.require_task(runtime.settings, sum(item.copied for item in (*given, *expected)))
+    memory.require_task(runtime.settings, copied)
     inputs = {item.feed.interface: item.width * time_length for item in given}
     require_memory(runtime, cluster, template, inputs, {item.feed.interface: item.width for item in expected})
 

@@ -16,8 +16,9 @@ from hanami_core.ids import Name, Uuid
 from hanami_core.queue import Task
 from hanami_plugins import clusters
 from hanami_plugins.tasks import service
-from hanami_plugins.tasks.bodies import Source, bindings, name_of_result, results
-from hanami_plugins.tasks.planning import Fit
+from hanami_plugins.tasks.bodies import Source, bindings, column, name_of_result, results
+from hanami_plugins.tasks.planning import LONGEST_COLUMN
+from hanami_plugins.tasks.plans import BALANCED, Fit
 
 PREFIX = "/task"
 LIST_HEADER = ("uuid", "state", "percentage", "queued", "start", "end")
@@ -25,18 +26,24 @@ DETAILS_HEADER = (*LIST_HEADER, "name", "kind", "dataset", "error", "waiting")
 
 TimeLength = Annotated[int, Meta(ge=1, le=1000)]
 Epochs = Annotated[int, Meta(ge=1, le=1_000_000)]
+BEYOND_ONE_PASS = ("epochs", "shuffle", "seed", "validation", "early_stopping", "class_weight", "sample_weight")
+"""Fields of a training that is more than a single pass over the rows as they come."""
 PATIENCE = 10
 """Epochs without a better one that end a training with validation, unless a body says otherwise."""
 Share = Annotated[float, Meta(ge=0.001, le=0.999)]
 Patience = Annotated[int, Meta(ge=0, le=1_000_000)]
 Seed = Annotated[int, Meta(ge=0, le=(1 << 53) - 1)]
+Balanced = Annotated[str, Meta(pattern=f"^{BALANCED}$")]
+ColumnName = Annotated[str, Meta(min_length=1, max_length=LONGEST_COLUMN)]
 
 
 class CreateTrain(msgspec.Struct, forbid_unknown_fields=True):
     """Fields of a training. Entries of inputs and outputs name a dataset, one of its columns and a hexagon.
 
     With `equal_rows`, columns with different numbers of rows are refused; otherwise the rows that not all of them have
-    are left out.
+    are left out. `validation` is a share of the rows or the uuid of a dataset with columns of the same names.
+    `class_weight` is what each class counts, by its number, or `balanced`; `sample_weight` is the column that says what
+    each row counts: its name, if all columns are of one dataset, or an entry without a hexagon.
     """
 
     name: Name
@@ -48,20 +55,30 @@ class CreateTrain(msgspec.Struct, forbid_unknown_fields=True):
     epochs: Epochs | None = None
     shuffle: bool | None = None
     seed: Seed | None = None
-    validation: Share | None = None
+    validation: Share | Uuid | None = None
     early_stopping: Patience | None = None
+    class_weight: Balanced | dict[str, float] | None = None
+    sample_weight: ColumnName | dict[str, Any] | None = None
 
     def fit(self) -> Fit | None:
         """Return how the training goes; a body with none of these fields is a single pass over the rows as they come.
 
         Whoever sends one of them gets rows in an order of their own for each epoch, unless `shuffle` is false.
         """
-        if self.epochs is self.shuffle is self.seed is self.validation is self.early_stopping is None:
+        if all(getattr(self, name) is None for name in BEYOND_ONE_PASS):
             return None
         patience = self.early_stopping
         if patience is None:
             patience = PATIENCE if self.validation else 0
-        return Fit(self.epochs or 1, self.shuffle is not False, self.seed, self.validation or 0.0, patience)
+        return Fit(
+            self.epochs or 1,
+            self.shuffle is not False,
+            self.seed,
+            self.validation or 0.0,
+            patience,
+            self.class_weight,
+            column(self.sample_weight),
+        )
 
 
 class CreateRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -115,7 +132,8 @@ class TaskAnswer(msgspec.Struct):
     """A task; a moment that has not come is '-'. More than one attempt says how often it was begun without progress.
 
     Of a training with validation it is told at the end how many epochs were run, and which one was the best.
-    `waiting` says what a queued task waits for besides others of its cluster.
+    `outlier_rows` is how many rows of a training have a value far from all others, if there are any: it counts as the
+    nearest of those. `waiting` says what a queued task waits for besides others of its cluster.
     """
 
     current_cycle: int
@@ -133,6 +151,7 @@ class TaskAnswer(msgspec.Struct):
     kind: str | msgspec.UnsetType = msgspec.UNSET
     datasets: list[Dataset] | msgspec.UnsetType = msgspec.UNSET
     waiting: TaskError | msgspec.UnsetType = msgspec.UNSET
+    outlier_rows: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class Entry(msgspec.Struct):
@@ -206,6 +225,8 @@ def get(call: Call, request: WantedTask) -> dict[str, Any]:
     task = service.get_task(call.access, request.cluster_uuid, request.uuid)
     best = service.best_epoch(task)
     told = {} if best is None else {"epochs": best.epochs, "best_epoch": best.epoch}
+    if outliers := service.outlier_rows(task):
+        told["outlier_rows"] = outliers
     return answer(task) | told | (_details(task) if request.details else {})
 
 

@@ -21,8 +21,9 @@ from hanami_plugins import clusters
 from hanami_plugins.clusters import Cluster, get_cluster, interfaces
 from hanami_plugins.datasets import Dataset
 from hanami_plugins.tasks.kinds import BYTES_OF_VALUE
-from hanami_plugins.tasks.models import BestEpoch
-from hanami_plugins.tasks.planning import Binding, Fit, Plan, Result, Source, plan_request, plan_training
+from hanami_plugins.tasks.models import OUTLIERS, BestEpoch
+from hanami_plugins.tasks.planning import plan_request, plan_training
+from hanami_plugins.tasks.plans import Binding, Fit, Plan, Result, Source
 
 __all__ = [
     "best_epoch",
@@ -30,6 +31,7 @@ __all__ = [
     "get_task",
     "holder_of",
     "list_tasks",
+    "outlier_rows",
     "request",
     "sources_of",
     "task_history",
@@ -193,6 +195,12 @@ def best_epoch(task: Task) -> BestEpoch | None:
         return None
     found: BestEpoch | None = BestEpoch.get_or_none(BestEpoch.task == task.uuid)
     return found
+
+
+def outlier_rows(task: Task) -> int:
+    """Return how many rows of a training have a value far from all others, as far as it has told of it until now."""
+    last: TaskEntry | None = entries_of(str(task.uuid)).order_by(TaskEntry.position.desc()).first()
+    return int(last.values_by_name.get(OUTLIERS, 0)) if last is not None else 0
 
 
 def list_tasks(access: Access, cluster: str) -> peewee.ModelSelect[Task]:

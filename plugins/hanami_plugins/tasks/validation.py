@@ -1,4 +1,4 @@
-"""How well a network answers the rows that are held back, and which epoch was the best.
+"""How well a network answers rows that it does not learn, and which epoch was the best.
 
 The best state is stored with the cursor of the task, so that whoever goes on with the task knows it. An epoch at whose
 end a task was cut off is validated again, which gives the same.
@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,7 @@ from hanami_plugins.clusters import LIVE, LiveCluster
 from hanami_plugins.datasets import Errors
 from hanami_plugins.tasks.models import BestEpoch
 
-__all__ = ["Validation", "release_best", "validate"]
+__all__ = ["Judged", "Validation", "release_best", "validate"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -34,34 +34,48 @@ SMALLEST = 1e-7
 """Probability below which a wrong answer counts as if it had that one."""
 
 
+class Judged(NamedTuple):
+    """Rows that a network is judged by; `weights` is how much each counts in the loss, None if all count the same."""
+
+    rows: Rows
+    weights: npt.NDArray[np.float32] | None = None
+
+
 class _Score:
-    """What is summed up over the rows of one output."""
+    """What is summed up over the rows of one output. Weights make the loss what training lowers, and only that."""
 
     def __init__(self, width: int) -> None:
         self.rows, self.right, self.entropy = 0, 0, 0.0
+        self.total, self.squared = 0.0, 0.0
         self.classes = width > 1
         self._errors = Errors(width)
 
-    def add(self, answers: Floats, expected: Floats) -> None:
+    def add(self, answers: Floats, expected: Floats, weights: Floats | None) -> None:
         """Take further rows."""
         best = expected.argmax(axis=1)
         taken = answers[np.arange(len(answers)), best]
         self.classes &= bool(((expected == 0) | (expected == 1)).all() and (expected.sum(axis=1) == 1).all())
         self.rows += len(answers)
         self.right += int((answers.argmax(axis=1) == best).sum())
-        self.entropy -= float(np.log(np.clip(taken, SMALLEST, 1.0)).sum())
+        losses = np.log(np.clip(taken, SMALLEST, 1.0))
+        self.entropy -= float((losses if weights is None else losses * weights).sum())
         self._errors.add(answers, expected)
+        if weights is not None:
+            self.total += float(weights.sum())
+            self.squared += float((((answers - expected) ** 2).mean(axis=1) * weights).sum())
 
     def measures(self) -> dict[str, float]:
         """Return cross-entropy and accuracy if all rows are one-hot, else the mean squared error and R²."""
         if self.classes:
-            return {"loss": self.entropy / self.rows, "accuracy": self.right / self.rows}
+            return {"loss": self.entropy / (self.total or self.rows), "accuracy": self.right / self.rows}
         squared, _, explained = self._errors.result()
-        return {"loss": squared} | ({} if explained is None else {"r2": explained})
+        loss = self.squared / self.total if self.total else squared
+        return {"loss": loss} | ({} if explained is None else {"r2": explained})
 
 
-def validate(network: LiveNetwork, rows: Rows, step: Callable[[], bool]) -> dict[str, float] | None:
+def validate(network: LiveNetwork, judged: Judged, step: Callable[[], bool]) -> dict[str, float] | None:
     """Return how well a network answers rows, as means over its outputs; None if `step` said no before the end."""
+    rows, weights = judged
     widths = {item.name: item.values.shape[1] for item in rows.outputs}
     scores = {name: _Score(width) for name, width in widths.items()}
     piece = max(1, VALUES // sum(widths.values()))
@@ -71,8 +85,10 @@ def validate(network: LiveNetwork, rows: Rows, step: Callable[[], bool]) -> dict
         network.request(replace(part, outputs=()), answers, Run(lambda _: step()))
         if not step():
             return None
+        counted = None if weights is None else weights[first : first + part.cycles].astype(np.float64)
         for item in part.outputs:
-            scores[item.name].add(answers[item.name].astype(np.float64), item.values.astype(np.float64))
+            expected = item.values[: part.cycles].astype(np.float64)
+            scores[item.name].add(answers[item.name].astype(np.float64), expected, counted)
     told = [score.measures() for score in scores.values()]
     names = {name for measures in told for name in measures}
     return {name: float(np.mean([measures[name] for measures in told if name in measures])) for name in sorted(names)}
@@ -81,23 +97,22 @@ def validate(network: LiveNetwork, rows: Rows, step: Callable[[], bool]) -> dict
 def _part(rows: Rows, start: int, count: int) -> Rows:
     end = start + count + rows.time_length - 1
     inputs = tuple(Columns(item.name, item.values[start:end]) for item in rows.inputs)
-    return replace(
-        rows, inputs=inputs, outputs=tuple(Columns(i.name, i.values[start : start + count]) for i in rows.outputs)
-    )
+    outputs = tuple(Columns(item.name, item.values[start:end]) for item in rows.outputs)
+    return Rows(inputs, outputs, rows.time_length)
 
 
 class Validation:
     """The validation of one training."""
 
-    def __init__(self, job: Job, live: LiveCluster, rows: Rows, patience: int) -> None:
-        """Validate with `rows`; after so many epochs without a better one it is enough, unless `patience` is 0."""
-        self._job, self._live, self._rows, self._patience = job, live, rows, patience
+    def __init__(self, job: Job, live: LiveCluster, judged: Judged, patience: int) -> None:
+        """Validate with some rows; after so many epochs without a better one it is enough, unless `patience` is 0."""
+        self._job, self._live, self._judged, self._patience = job, live, judged, patience
         self._best: BestEpoch | None = BestEpoch.get_or_none(BestEpoch.task == job.task.uuid)
         self.epochs = 0
 
     def after(self, epoch: int, cycle: int, step: Callable[[], bool]) -> bool:
         """Validate after an epoch, the first one being 1, and return whether another one is worth while."""
-        found = validate(self._live.network, self._rows, step)
+        found = validate(self._live.network, self._judged, step)
         if found is None:
             return False
         self.epochs = epoch

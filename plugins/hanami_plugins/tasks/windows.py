@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from hanami_plugins.tasks.planning import Feed
+from hanami_plugins.tasks.plans import Feed
 
 __all__ = ["Means", "rows_of"]
 

@@ -19,7 +19,7 @@ from hanami_plugins.checkpoints.kinds import Restore
 from hanami_plugins.clusters import Cluster, LiveClusters
 from hanami_plugins.clusters.service import HostMove, delete_cluster
 from hanami_plugins.tasks import kinds as task_kinds
-from hanami_plugins.tasks.planning import Plan, Result
+from hanami_plugins.tasks.plans import Plan, Result
 from tests.plugins.engine_kit import rows
 from tests.plugins.live.kit import ACTOR, Pause, Talk, access, beside, change, cycles, fresh, run, to_tasks
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from hanami_plugins.host_numba import weights
 from hanami_plugins.host_numba.deep import layout
 from hanami_plugins.host_numba.deep.layout import (
     BATCH,
@@ -71,6 +72,7 @@ f32 = np.float32
 Array = Any
 
 part = inlined(layout.part)
+weight_of, steps_of, share_of = inlined(weights.weight_of), inlined(weights.steps_of), inlined(weights.share_of)
 
 
 @compiled
@@ -276,12 +278,13 @@ def train_deep(net: DeepNet, sources: Sources, scratch: DeepScratch, inputs: Arr
     Returns a status, with a cycle in ``scratch.status[1]``: `DONE`; `FULL` if all before that cycle is done and room
     for rows is needed; `BROKEN` if values of that cycle are not finite, which leaves the network in between.
     """
-    lanes, cycle = net.readout_bias.size, job.first
+    lanes, cycle, step = net.readout_bias.size, job.first, ZERO
     status = DONE
     while cycle < job.last:
         energy, status = grow_cycle(net, sources, scratch, inputs, cycle)
         if status != DONE:
             break
+        steps = steps_of(weight_of(job.weights, cycle))
         forward_cycle(net, scratch)
         if not is_finite(scratch.deltas, ZERO, lanes):
             status = BROKEN
@@ -289,11 +292,16 @@ def train_deep(net: DeepNet, sources: Sources, scratch: DeepScratch, inputs: Arr
         squash(net.groups, scratch.deltas, ZERO)
         distance = subtract_expected(net.groups, outputs, cycle, scratch.deltas, ZERO)
         right = distance < f32(WRONG) or is_right(net.groups, scratch.deltas, ZERO)
-        keep_score(net.record, 1, 1.0 - float(min(distance, FARTHEST)), int(right))
         failed = distance >= f32(CONFIDENT)
-        net.record[FAILURE] += f32(FAILURE_DECAY) * ((f32(1) if failed else f32(0)) - net.record[FAILURE])
+        if step == 0:
+            keep_score(net.record, 1, 1.0 - float(min(distance, FARTHEST)), int(right))
+            net.record[FAILURE] += f32(FAILURE_DECAY) * ((f32(1) if failed else f32(0)) - net.record[FAILURE])
         if failed:
-            learn_cycle(net, scratch, learning_rate(job, cycle, energy))
-        cycle += 1
+            share = share_of(weight_of(job.weights, cycle), steps)
+            learn_cycle(net, scratch, learning_rate(job, cycle, energy) * share)
+        step += 1
+        if step == steps or not failed:
+            cycle += 1
+            step = ZERO
     scratch.status[1] = cycle
     return status

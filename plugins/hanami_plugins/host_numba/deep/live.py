@@ -42,7 +42,7 @@ class DeepNetwork(SectionNetwork):
             plans.append(segments.plan(Rows(tuple(columns), (), rows.time_length), sizes, {}))
         tables = [[tuple(segment) for segment in part.inputs.reshape(-1, SEGMENT).tolist()] for part in plans]
         arrays = tuple(array for part in (plan, *plans) for array in part.arrays)
-        return segments.Plan(_table(tables), plan.outputs, arrays)
+        return segments.Plan(_table(tables), plan.outputs, arrays, plan.weights)
 
     def _scratch(self, length: int, threads: int) -> DeepScratch:  # type: ignore[override]
         net, hexagons = self._memory.net, len(self._memory.hexagons)
@@ -76,7 +76,7 @@ class DeepNetwork(SectionNetwork):
 
     def _train_single(self, net: Any, rate: float) -> int:
         assert isinstance(net, DeepNet)
-        job = Job(0, 1, 1, 1, np.float32(rate), np.float32(rate))
+        job = Job(0, 1, 1, 1, np.float32(rate), np.float32(rate), segments.NO_WEIGHTS)
         scratch: Any = self._one_scratch
         return train_deep(net, self._memory.sources, scratch, self._one_inputs, self._one.outputs, job)
 

@@ -17,6 +17,7 @@ from hanami_plugins.host_numba.deep.memory import hidden_rows
 from hanami_plugins.host_numba.layout import FAILURE_DECAY, LARGEST, NO_ROW, WIDTH, Floats
 from hanami_plugins.host_numba.memory import blocks_of
 from hanami_plugins.host_numba.reference import ReferenceNetwork
+from hanami_plugins.host_numba.weights import share_of, steps_of
 
 f32 = np.float32
 Tables = Mapping[str, npt.NDArray[np.generic]]
@@ -92,7 +93,7 @@ class DeepReference(ReferenceNetwork):
             first += size
         self.readout_bias = np.zeros(first, f32)
 
-    def forward(self, tables: Tables, cycle: int) -> tuple[list[Floats], list[tuple[Active, Active]], Floats]:
+    def run(self, tables: Tables, cycle: int) -> tuple[list[Floats], list[tuple[Active, Active]], Floats]:
         """Return the hidden neurons of each hexagon, what was active before it, and the sums of the outputs."""
         hidden: list[Floats] = []
         active, sums = [], self.readout_bias.copy()
@@ -107,24 +108,36 @@ class DeepReference(ReferenceNetwork):
     def answers(self, tables: Tables) -> Floats:
         """Return the outputs of all cycles."""
         cycles = len(next(iter(tables.values())))
-        return np.array([self.squash(self.forward(tables, cycle)[2]) for cycle in range(cycles)], f32)
+        return np.array([self.squash(self.run(tables, cycle)[2]) for cycle in range(cycles)], f32)
 
-    def learn(self, tables: Tables, expected: npt.NDArray[np.generic], rates: tuple[float, float]) -> None:
+    def learn(
+        self,
+        tables: Tables,
+        expected: npt.NDArray[np.generic],
+        rates: tuple[float, float],
+        weights: Floats | None = None,
+    ) -> None:
         """Train all cycles of a task; all inputs are bytes, or all are not."""
         targets = expected.astype(f32)
+        weights = np.ones(len(targets), f32) if weights is None else weights
         for hexagon in self.hexagons:
             if hexagon.connected.inputs:
                 hexagon.survey(np.concatenate([tables[name] for name in hexagon.connected.inputs], axis=1))
         for cycle in range(len(targets)):
             for hexagon in self.hexagons:
                 hexagon.grow(hexagon.values(tables, cycle))
-            hidden, active, sums = self.forward(tables, cycle)
-            gradient, failed = self.gradient(self.squash(sums), targets[cycle])
-            self.failure += f32(FAILURE_DECAY) * (f32(failed) - self.failure)
-            if failed:
+            steps = steps_of(weights[cycle])
+            for step in range(steps):
+                hidden, active, sums = self.run(tables, cycle)
+                gradient, failed = self.gradient(self.squash(sums), targets[cycle])
+                if step == 0:
+                    self.failure += f32(FAILURE_DECAY) * (f32(failed) - self.failure)
+                if not failed:
+                    break
                 # The rate goes by the hexagon that receives most, so that a source counts once if it feeds several.
                 busiest = max((inputs[1] for inputs, _ in active), key=lambda v: float(np.square(v).sum(dtype=f32)))
-                self._back(hidden, active, -self.rate(cycle, len(targets), busiest, rates) * gradient)
+                rate = self.rate(cycle, len(targets), busiest, rates) * share_of(weights[cycle], steps)
+                self._back(hidden, active, -rate * gradient)
 
     def _back(self, hidden: list[Floats], active: list[tuple[Active, Active]], step: Floats) -> None:
         self.readout_bias += step

@@ -65,16 +65,17 @@ Array = Any
 
 
 @compiled
-def learn_links(net: Net, neurons: Neurons, interface: int) -> bool:
+def learn_links(net: Net, neurons: Neurons, interface: int, share: float) -> bool:
     """Move the links of an output and collect the gradients of their neurons; return whether all weights are sound.
 
-    The gradient is that of half the squared error through the sigmoids of output and neuron.
+    The gradient is that of half the squared error through the sigmoids of output and neuron, times what the cycle
+    counts.
     """
     sound = True
     lane, count = net.outputs[interface * FACE + 1], net.outputs[interface * FACE + 2]
     for output in range(lane, lane + count):
         value = neurons.values[output]
-        step = (value - neurons.expected[output]) * value * (f32(1) - value)
+        step = (value - neurons.expected[output]) * value * (f32(1) - value) * share
         for place in range(output * LINKS, output * LINKS + LINKS):
             neuron = i64(net.links[place])
             if neuron == NONE:
@@ -88,7 +89,7 @@ def learn_links(net: Net, neurons: Neurons, interface: int) -> bool:
 
 
 @compiled
-def error(net: Net, neurons: Neurons, feed: Feed, hexagon: int) -> bool:
+def error(net: Net, neurons: Neurons, feed: Feed, hexagon: int, share: float) -> bool:
     """Leave the gradients of an output hexagon's neurons in their deltas; return whether all weights are sound."""
     sound = True
     block = net.hexagons[hexagon * HEXAGON + FIRST_BLOCK]
@@ -97,7 +98,7 @@ def error(net: Net, neurons: Neurons, feed: Feed, hexagon: int) -> bool:
         block = i64(net.blocks[block * BLOCK + NEXT])
     interface = net.hexagons[hexagon * HEXAGON + INTERFACE]
     if interface != NONE and feed.expected[interface * SEGMENT + 2] > 0:
-        sound = learn_links(net, neurons, interface)
+        sound = learn_links(net, neurons, interface, share)
     return sound
 
 
@@ -186,8 +187,8 @@ def learn_sections(net: Net, neurons: Neurons, begin: int, end: int, output: boo
 
 
 @compiled
-def backward(net: Net, neurons: Neurons, feed: Feed) -> bool:
-    """Learn from a cycle; return whether all weights are sound."""
+def backward(net: Net, neurons: Neurons, feed: Feed, share: float) -> bool:
+    """Learn from a cycle, in a step that counts as much as `share`; return whether all weights are sound."""
     sound = True
     for hexagon in range(net.hexagons.size // HEXAGON - 1, -1, -1):
         role = net.hexagons[hexagon * HEXAGON + ROLE]
@@ -195,7 +196,7 @@ def backward(net: Net, neurons: Neurons, feed: Feed) -> bool:
         if role == INPUT or block == NONE:
             continue
         if role == OUTPUT:
-            sound = error(net, neurons, feed, hexagon) and sound
+            sound = error(net, neurons, feed, hexagon, share) and sound
         while block != NONE:
             scale(net, neurons, block, role == OUTPUT)
             block = i64(net.blocks[block * BLOCK + NEXT])

@@ -46,7 +46,7 @@ class Source:
                 segment[1:4] = inner.strides[0], inner.shape[1], inner.itemsize
                 kept.append(inner)
         table, ranges = by_input(self.plan.inputs, self.inputs)
-        return Feed(table, ranges, expected.reshape(-1)), kept
+        return Feed(table, ranges, expected.reshape(-1), self.plan.weights), kept
 
 
 def source(rows: Rows, inputs: Mapping[str, int], outputs: Mapping[str, int], template: Template) -> Source:
@@ -85,7 +85,7 @@ class OneCycle:
             for name, start in self._starts.items()
         ]
         segments_, ranges = by_input(np.array(table, np.int64).reshape(-1), inputs)
-        self.feed = Feed(segments_, ranges, np.zeros(len(outputs) * SEGMENT, np.int64))
+        self.feed = Feed(segments_, ranges, np.zeros(len(outputs) * SEGMENT, np.int64), segments.NO_WEIGHTS)
 
     def set_inputs(self, inputs: Mapping[str, Values]) -> None:
         """Take over the inputs of a cycle; what is missing counts as zero.

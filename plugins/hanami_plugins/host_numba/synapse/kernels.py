@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from hanami_plugins.host_numba.simd import compiled, kernel
+from hanami_plugins.host_numba import weights
+from hanami_plugins.host_numba.simd import compiled, inlined, kernel
 from hanami_plugins.host_numba.synapse.backward import backward
 from hanami_plugins.host_numba.synapse.forward import (
     UNREADABLE,
@@ -24,6 +25,7 @@ from hanami_plugins.host_numba.synapse.layout import (
     AT_HEXAGON,
     AT_PHASE,
     AT_SPLIT,
+    AT_STEP,
     BLOCK,
     BROKEN,
     CYCLES,
@@ -54,6 +56,8 @@ from hanami_plugins.host_numba.synapse.reduction import reduce
 
 f32 = np.float32
 i64: Any = np.int64
+
+weight_of, steps_of, share_of = inlined(weights.weight_of), inlined(weights.steps_of), inlined(weights.share_of)
 
 
 @compiled
@@ -124,17 +128,25 @@ def forward(net: Net, neurons: Neurons, feed: Feed, cycle: int) -> int:
 
 @kernel
 def train_cycles(net: Net, neurons: Neurons, feed: Feed, first: int, last: int) -> int:
-    """Train cycles of a task; `AT_CYCLE` of the cursor is the one that the result is about."""
+    """Train cycles of a task; `AT_CYCLE` of the cursor is the one that the result is about.
+
+    A cycle that is learned in several steps comes again for each of them.
+    """
     reducing = net.activity.size > 0
     for cycle in range(first, last):
         neurons.cursor[AT_CYCLE] = cycle
-        if not read_expected(net, neurons, feed, cycle):
-            return BROKEN
-        status = forward(net, neurons, feed, cycle)
-        if status != DONE:
-            return status
-        if not backward(net, neurons, feed):
-            return DIVERGED
+        weight = weight_of(feed.weights, cycle)
+        steps = steps_of(weight)
+        while neurons.cursor[AT_STEP] < steps:
+            if not read_expected(net, neurons, feed, cycle):
+                return BROKEN
+            status = forward(net, neurons, feed, cycle)
+            if status != DONE:
+                return status
+            if not backward(net, neurons, feed, share_of(weight, steps)):
+                return DIVERGED
+            neurons.cursor[AT_STEP] += 1
+        neurons.cursor[AT_STEP] = 0
         net.counts[CYCLES] += 1
         if reducing and net.counts[CYCLES] % REDUCTION_PERIOD == 0:
             reduce(net, neurons)

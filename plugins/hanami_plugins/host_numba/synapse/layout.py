@@ -154,6 +154,7 @@ SPLITS = 2
 AT_SPLIT = 3
 AT_CYCLE = 4
 WANTED = 5
+AT_STEP = 6
 WALKS = 8
 
 # What a training kernel reports.
@@ -249,8 +250,10 @@ class Feed(NamedTuple):
         segments: see `hanami_plugins.host_numba.layout.SEGMENT`, ordered by input.
         ranges: (inputs, 2) segments of each input.
         expected: one segment for each output; 0 values for outputs that are not trained.
+        weights: how much each cycle counts, empty if all count 1.
     """
 
     segments: Ints
     ranges: Ints
     expected: Ints
+    weights: Floats

@@ -45,6 +45,7 @@ from hanami_plugins.host_numba.synapse.layout import (
     WIDTH,
 )
 from hanami_plugins.host_numba.synapse.values import INNER, decode, encode
+from hanami_plugins.host_numba.weights import share_of, steps_of
 
 f32 = np.float32
 NOTHING, UNLIMITED, WIDEST = f32(0), f32(NO_LIMIT), f32(TOLERANCE)
@@ -203,18 +204,20 @@ class Reference:
 
     # Cycles
 
-    def train(self, inputs: Values, expected: Values) -> None:
-        """Run one training cycle."""
+    def train(self, inputs: Values, expected: Values, weight: float = 1) -> None:
+        """Run one training cycle, in several steps if it has a big weight."""
         wanted = {
             hexagon: encode(np.asarray(expected[item.name], f32)[None], item.type)[0].astype(f32)
             for hexagon, item in self.outputs.items()
             if item.name in expected
         }
-        walks = self._forward(inputs, wanted)
-        for section in self.full:
-            self._split(section)
-        self.full.clear()
-        self._backward(walks, wanted)
+        steps = steps_of(f32(weight))
+        for _ in range(steps):
+            walks = self._forward(inputs, wanted)
+            for section in self.full:
+                self._split(section)
+            self.full.clear()
+            self._backward(walks, wanted, share_of(f32(weight), steps))
         self.cycles += 1
         if self.template.settings.enable_reduction and self.cycles % REDUCTION_PERIOD == 0:
             self._reduce()
@@ -375,10 +378,10 @@ class Reference:
 
     # Backward
 
-    def _backward(self, walks: Walks, wanted: Wanted) -> None:
+    def _backward(self, walks: Walks, wanted: Wanted, share: np.float32) -> None:
         for hexagon in reversed(self.hexagons):
             if hexagon in self.outputs:
-                self._error(hexagon, wanted.get(hexagon))
+                self._error(hexagon, wanted.get(hexagon), share)
             else:
                 for block in self.blocks_of[hexagon]:
                     block.delta = block.delta * block.slope
@@ -387,13 +390,13 @@ class Reference:
                 if q > f32(EPSILON):
                     self._learn(hexagon, block, section, q)
 
-    def _error(self, hexagon: int, wanted: Floats | None) -> None:
+    def _error(self, hexagon: int, wanted: Floats | None, share: np.float32) -> None:
         """Move the links of an output; leave the gradients of its neurons."""
         for block in self.blocks_of[hexagon]:
             block.delta = np.zeros(WIDTH, f32)
         for output, links in enumerate(self.links[hexagon] if wanted is not None else []):
             value = self.inner[hexagon][output]
-            step = (value - wanted[output]) * value * (f32(1) - value)  # type: ignore[index]
+            step = (value - wanted[output]) * value * (f32(1) - value) * share  # type: ignore[index]
             for link in links:
                 if link is not None:
                     link.block.delta[link.neuron] += step * link.weight

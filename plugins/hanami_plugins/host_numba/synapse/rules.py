@@ -21,6 +21,7 @@ class SynapseRules:
     name = memory.NAME
     host_kind = "cpu"
     settings = SynapseSettings
+    takes_weights = True
 
     def refuses(self, template: Template) -> str | None:
         """Return why the rules can not run a template, or None if they can."""
