@@ -347,6 +347,7 @@ UNSEEN = {
     "lineage.py:move_lineage": "trainings of the holder that is replaced, if there are some",
     "lineage.py:forget_lineage": "likewise",
     "keyed.py:_note": "the row of this call, which goes only after a day",
+    "keyed.py:_settle": "likewise",
     "keyed.py:forget": "keys that are old, if there are some",
 }
 

@@ -82,7 +82,7 @@ def change(key: str, **values: Any) -> str:
         return ""
     row = Partition.get(Partition.key == key)
     head = _first(row)
-    if head != row.head and _displace(row.head):
+    if head != row.head and not _displaced(row.head):
         head = _first(row)
     if head is None and (row.closed or row.host == WORKERS):
         Partition.delete().where(Partition.key == key).execute()
@@ -107,15 +107,13 @@ def _oldest(row: Partition, condition: Any, *order: Any) -> int | None:
     return found
 
 
-def _displace(head: int | None) -> bool:
-    """Let nobody claim a queued task any more who has found it as the head; tell whether there is such a task.
+def _displaced(head: int | None) -> bool:
+    """Let nobody claim a queued task any more who has found it as the head; False if it runs by now.
 
-    It may just be claimed, on a database that lets others write meanwhile. Then it runs, and stays the head.
+    A database that lets others write meanwhile may just have let somebody claim it. Then it stays the head.
     """
-    found = head is not None and _is_queued(head)
-    if found:
-        compare_and_set(Task, (Task.sequence == head) & (Task.state == QUEUED), fence=Task.fence + 1)
-    return found
+    still = (Task.sequence == head) & (Task.state == QUEUED)
+    return not _is_queued(head) or compare_and_set(Task, still, fence=Task.fence + 1)
 
 
 def loads() -> dict[str, tuple[int, int]]:
