@@ -63,7 +63,7 @@ def test_a_start_that_a_plugin_ends_says_so_and_the_plugin_can_be_disabled(
 
 
 def test_sockets_that_all_hang_cost_their_process_and_not_the_service(start_server) -> None:
-    server = start_server(http__handler_timeout=1.5)
+    server = start_server(http__handler_timeout=1.5, http__workers=2)
     old = server.child("sidecar cpu0")
     header = {"X-Auth-Token": "good"}
     clients = [opened(server, f"/live/{n}/x", header=header) for n in range(16)]

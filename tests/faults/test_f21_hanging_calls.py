@@ -37,9 +37,18 @@ class Caller(threading.Thread):
             self.outcome = type(error).__name__
 
 
+@pytest.fixture(scope="module")
+def running(launch) -> Iterator[ServerProcess]:
+    with launch(http__handler_timeout=1.5, http__threads=4, http__workers=1) as found:
+        yield found
+
+
 @pytest.fixture
-def server(start_server) -> ServerProcess:
-    return start_server(http__handler_timeout=1.5, http__threads=4, http__workers=1)
+def server(running: ServerProcess) -> ServerProcess:
+    """A server on which nothing hangs, whatever others have called."""
+    until(lambda: answers(running) and len(descendants(running.child("api"))) == 1, 10)
+    (running.data_dir / "hangs").unlink(missing_ok=True)
+    return running
 
 
 @contextlib.contextmanager
@@ -87,6 +96,7 @@ def test_an_observer_that_hangs_costs_no_more_than_a_call(server: ServerProcess)
 
 
 def test_others_in_the_same_process_go_on(server: ServerProcess) -> None:
+    before = len(complaints(server))
     with stream(server) as held:
         assert held.read(1) == b"."
         hanging = Caller(server, "/v1/hang")
@@ -94,7 +104,7 @@ def test_others_in_the_same_process_go_on(server: ServerProcess) -> None:
         assert hanging.outcome == "RemoteDisconnected"
         until(lambda: answers(server), 10)
         assert held.read(100) == b"." * 100  # two seconds more, and the stream is older than any call may be
-    assert len(complaints(server)) == 1
+    assert len(complaints(server)) == before + 1
 
 
 def test_whoever_connects_to_a_process_that_is_replaced_is_answered(server: ServerProcess) -> None:

@@ -95,8 +95,8 @@ def test_a_second_server_on_a_port_is_refused(first: LocalServer, tmp_path: Path
 
 @UNHURRIED
 def test_of_several_that_start_together_one_wins(tmp_path: Path) -> None:
-    with LocalServer(tmp_path / "data", *QUICK) as server:
-        pass
+    server = LocalServer(tmp_path / "data", *QUICK)
+    server.make()
     command = [*PROGRAM, "serve", "--data-dir", str(server.data_dir), "--port", "0", *QUICK]
     pipe = subprocess.PIPE
     with Campaign("F26", "three servers that start at the same moment on one data directory") as campaign:

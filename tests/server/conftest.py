@@ -59,13 +59,12 @@ def client(runtime: Runtime) -> testing.TestClient:
 
 @pytest.fixture(scope="session")
 def launch(env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> StartServer:
-    """Start a server; the caller ends it."""
+    """Start a server, whose REST one process answers unless the test says otherwise; the caller ends it."""
 
     def start(data_dir: Path | None = None, **flags: object) -> harness.ServerProcess:
         directory = data_dir or tmp_path_factory.mktemp("data")
-        server = harness.ServerProcess(
-            directory, env, {name.replace("__", "."): value for name, value in flags.items()}
-        )
+        given = {name.replace("__", "."): value for name, value in flags.items()}
+        server = harness.ServerProcess(directory, env, {"http.workers": 1, **given})
         try:
             return server.start()
         except BaseException:

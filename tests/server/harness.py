@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 START_TIMEOUT = 60.0
-STOP_TIMEOUT = 10.0
+STOP_TIMEOUT = 30.0
 PAUSE = 0.01
 
 
@@ -52,8 +52,8 @@ def hanami(*argv: str, env: Mapping[str, str], timeout: float = 60.0) -> subproc
     return subprocess.run(command, env=dict(env), capture_output=True, text=True, timeout=timeout, check=False)
 
 
-def until(condition: Any, timeout: float = 20.0, what: str = "") -> Any:
-    """Return the first true value of `condition`."""
+def until(condition: Any, timeout: float = START_TIMEOUT, what: str = "") -> Any:
+    """Return the first true value of `condition`. Without a `timeout` of the test's own a busy machine has its time."""
     end = time.monotonic() + timeout
     while not (value := condition()):
         if time.monotonic() > end:

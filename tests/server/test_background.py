@@ -26,11 +26,14 @@ def lines(server: ServerProcess, name: str) -> list[str]:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def test_a_process_runs_with_the_server_and_ends_with_it(start_server):
+def test_a_process_runs_with_the_server_again_when_it_is_killed_and_ends_with_it(start_server):
     server = start_server(server_stub__processes="good,program")
-    until(lambda: lines(server, "good.pids") and "process program" in server.state()["children"])
+    (first,) = until(lambda: lines(server, "good.pids"))
+    os.kill(int(first), signal.SIGKILL)
+    until(lambda: len(lines(server, "good.pids")) == 2 and "process program" in server.state()["children"])
+    assert server.request("GET", "/health/ready")[0] == 200
     pid, program = server.child("process good"), server.child("process program")
-    assert lines(server, "good.pids") == [str(pid)]
+    assert lines(server, "good.pids") == [first, str(pid)]
     with open(f"/proc/{program}/cmdline") as file:
         assert file.read() == "sleep\x00600\x00"
     assert server.stop() == 0
@@ -38,17 +41,17 @@ def test_a_process_runs_with_the_server_and_ends_with_it(start_server):
     assert not alive(program)
 
 
-def test_a_process_that_is_killed_is_started_again(start_server):
-    server = start_server(server_stub__processes="good")
-    (first,) = until(lambda: lines(server, "good.pids"))
-    os.kill(int(first), signal.SIGKILL)
-    until(lambda: len(lines(server, "good.pids")) == 2)
-    assert server.request("GET", "/health/ready")[0] == 200
-
-
-@pytest.mark.parametrize("name", ["good", "program"])
-def test_a_process_runs_once(start_server, env, name):
+def test_a_process_runs_once_and_none_survives_a_killed_supervisor(start_server, env):
     server = start_server(server_stub__processes="good,program")
+    for name in ("good", "program"):
+        runs_once(server, env, name)
+    processes = descendants(server.pid)
+    os.kill(server.pid, signal.SIGKILL)
+    until(lambda: not [pid for pid in processes if alive(pid)], 2)
+
+
+def runs_once(server: ServerProcess, env: dict[str, str], name: str) -> None:
+    """Look whether a second one of the same process is refused."""
     until(lambda: f"process {name}" in server.state()["children"] and process_lock_path(server.data_dir, name).exists())
     pid = server.child(f"process {name}")
     until(lambda: process_lock_path(server.data_dir, name).read_text().strip() == str(pid))
@@ -59,31 +62,18 @@ def test_a_process_runs_once(start_server, env, name):
     assert f"process {name} is in use by process {pid}" in done.stderr
 
 
-def test_a_process_that_does_not_get_ready_harms_nothing(start_server):
-    server = start_server(server_stub__processes="late,good")
-    until(lambda: server.text().count("process does not get ready, it is started anew") >= 3)
-    assert "Hanami listens at" in server.text()
-    until(lambda: len(lines(server, "good.pids")) == 1)
-    assert server.request("GET", "/health/ready")[0] == 200
-
-
-def test_a_process_that_fails_is_started_less_and_less_often(start_server):
-    server = start_server(server_stub__processes="dies,missing")
+def test_processes_that_fail_or_do_not_get_ready_are_started_less_and_less_often_and_harm_nothing(start_server):
+    server = start_server(server_stub__processes="dies,missing,late,good")
     until(lambda: len(lines(server, "dies.pids")) >= 2)
     assert "RuntimeError: no mail server" in server.text()
     until(lambda: "server_stub has no function no_such_function" in server.text())
     before, begin = len(lines(server, "dies.pids")), time.monotonic()
     until(lambda: len(lines(server, "dies.pids")) >= before + 2)
     assert time.monotonic() - begin > 0.5
+    until(lambda: server.text().count("process does not get ready, it is started anew") >= 3)
+    assert "Hanami listens at" in server.text()
+    assert len(lines(server, "good.pids")) == 1
     assert server.request("GET", "/health/ready")[0] == 200
-
-
-def test_no_process_survives_a_killed_supervisor(start_server):
-    server = start_server(server_stub__processes="good,program")
-    until(lambda: lines(server, "good.pids") and "process program" in server.state()["children"])
-    processes = descendants(server.pid)
-    os.kill(server.pid, signal.SIGKILL)
-    until(lambda: not [pid for pid in processes if alive(pid)], 2)
 
 
 def test_who_stops_giving_signs_of_life_is_late():
@@ -108,31 +98,37 @@ def test_who_stops_giving_signs_of_life_is_late():
 
 
 def test_one_process_runs_the_schedules_and_the_next_worker_goes_on(start_server):
-    server = start_server(server_stub__schedules="ticks", server_stub__hosts="cpu0,cpu1", http__workers=2)
+    schedules = "ticks,overruns"
+    server = start_server(server_stub__schedules=schedules, server_stub__hosts="cpu0,cpu1", http__workers=2)
     until(lambda: len(lines(server, "ticks")) >= 3)
     worker = server.child("worker")
     assert set(lines(server, "ticks")) == {str(worker)}
     os.kill(worker, signal.SIGKILL)
     until(lambda: len(set(lines(server, "ticks"))) == 2)
     assert lines(server, "ticks")[-1] == str(server.child("worker"))
-
-
-def test_a_schedule_that_fails_is_run_again_and_others_go_on(start_server):
-    server = start_server(server_stub__schedules="ticks,fails")
-    until(lambda: "schedule works again" in server.text())
-    assert server.text().count("schedule failed") == 1
-    assert "the disk is full" in server.text()
-    assert len(lines(server, "ticks")) >= 2
-
-
-def test_a_schedule_that_overruns_is_told_once_and_not_started_twice(start_server):
-    server = start_server(server_stub__schedules="ticks,overruns")
-    until(lambda: "schedule overruns" in server.text())
-    before = len(lines(server, "ticks"))
-    until(lambda: len(lines(server, "ticks")) >= before + 5)
-    assert server.text().count("schedule overruns") == 1
-    assert len(lines(server, "overruns")) == 1
     assert server.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def clock(launch):
+    with launch(server_stub__schedules="ticks,fails,overruns") as server:
+        yield server
+
+
+def test_a_schedule_that_fails_is_run_again_and_others_go_on(clock):
+    until(lambda: "schedule works again" in clock.text())
+    assert clock.text().count("schedule failed") == 1
+    assert "the disk is full" in clock.text()
+    until(lambda: len(lines(clock, "ticks")) >= 2)
+
+
+def test_a_schedule_that_overruns_is_told_once_and_not_started_twice(clock):
+    until(lambda: lines(clock, "overruns"))
+    before = len(lines(clock, "ticks"))
+    until(lambda: len(lines(clock, "ticks")) >= before + 5)
+    told = [line for line in clock.text().splitlines() if "schedule overruns" in line]
+    assert sum('"server_stub.overruns"' in line for line in told) == 1
+    assert len(lines(clock, "overruns")) == 1
 
 
 def test_a_second_worker_is_refused(server, env):

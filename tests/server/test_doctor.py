@@ -303,7 +303,7 @@ def test_a_database_of_a_newer_version_is_told_and_not_touched(data_dir: Path) -
 
 
 def test_it_looks_at_what_a_killed_server_has_left(env: dict[str, str], tmp_path: Path) -> None:
-    with ServerProcess(tmp_path, env) as server:
+    with ServerProcess(tmp_path, env, {"http.workers": 1}) as server:
         assert server.request("POST", "/v1/task", {"cycles": 3}, "good")[0] == 200
         processes = descendants(server.pid)
         os.kill(server.pid, signal.SIGKILL)
@@ -316,7 +316,7 @@ def test_it_looks_at_what_a_killed_server_has_left(env: dict[str, str], tmp_path
 
 
 def test_it_looks_beside_a_running_server_and_repairs_nothing_there(env: dict[str, str], tmp_path: Path) -> None:
-    with ServerProcess(tmp_path, env) as server:
+    with ServerProcess(tmp_path, env, {"http.workers": 1}) as server:
         stray(tmp_path, "blobs/lost.txt")
         for process in descendants(server.pid):  # what changes now is not the server's doing
             os.kill(process, signal.SIGSTOP)

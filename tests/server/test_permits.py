@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from tests.server.test_sockets import closing, opened, session
 
 
-def test_a_target_withdraws_single_sockets(start_server):
-    server = start_server()
+@pytest.fixture(scope="module")
+def running(launch):
+    with launch() as found:
+        yield found
+
+
+@pytest.fixture
+def server(running):
+    """A server on which nothing is withdrawn."""
+    (running.data_dir / "withdrawn").unlink(missing_ok=True)
+    return running
+
+
+def test_a_target_withdraws_single_sockets(server):
     credential = {"X-Auth-Token": "good"}
     live_one = opened(server, "/live/one/part", header=credential)
     with session(server, "one") as one, session(server, "two") as two, live_one as live:
@@ -21,8 +35,7 @@ def test_a_target_withdraws_single_sockets(start_server):
         assert two.recv() == b"still here"
 
 
-def test_a_target_that_can_not_tell_is_asked_again(start_server):
-    server = start_server()
+def test_a_target_that_can_not_tell_is_asked_again(server):
     with session(server, "one") as one:
         (server.data_dir / "withdrawn").write_text("one fail")
         while "whether sockets may stay open" not in server.text():

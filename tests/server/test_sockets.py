@@ -197,9 +197,17 @@ def opens(server: ServerProcess) -> bool:
         return False
 
 
-def test_a_sidecar_that_hangs_takes_no_threads_from_others(start_server):
+@pytest.fixture(scope="module")
+def lonely(launch) -> Iterator[ServerProcess]:
+    """A server whose only sidecar tests stop for a while."""
+    with launch(http__workers=1, http__threads=4) as running:
+        yield running
+
+
+def test_a_sidecar_that_hangs_takes_no_threads_from_others(lonely):
     """It has 2 s to take a connection over, and a thread waits for that."""
-    server = start_server(http__workers=1, http__threads=4)
+    server = lonely
+    until(lambda: opens(server))
     with stopped(server, "sidecar cpu0"), contextlib.ExitStack() as stack:
         for _ in range(40):
             one = stack.enter_context(socket.socket())
@@ -212,8 +220,9 @@ def test_a_sidecar_that_hangs_takes_no_threads_from_others(start_server):
         assert time.monotonic() - begin < 5
 
 
-def test_without_a_sidecar_a_websocket_is_503(start_server):
-    server = start_server()
+def test_without_a_sidecar_a_websocket_is_503(lonely):
+    server = lonely
+    until(lambda: opens(server))
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=TIMEOUT)
     with stopped(server, "sidecar cpu0"), contextlib.closing(connection):
         connection.request("GET", "/", headers={"Upgrade": "websocket", "Connection": "Upgrade"})

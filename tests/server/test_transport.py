@@ -196,7 +196,7 @@ def test_slow_clients_do_not_keep_healthy_ones_waiting(begin, slow_server):
 
 @pytest.fixture(scope="module")
 def slow_server(launch):
-    with launch(http__workers=1, http__timeout=30) as server:
+    with launch(http__timeout=30) as server:
         yield server
 
 
@@ -227,8 +227,14 @@ def test_many_connections_of_one_address_leave_those_of_others(start_server):
         assert b"200 OK" in first.recv(1000)
 
 
-def test_threads_that_are_busy_let_others_wait_and_no_more(start_server):
-    server = start_server(http__workers=1, http__threads=2)
+@pytest.fixture(scope="module")
+def narrow(launch):
+    with launch(http__threads=2, http__timeout=30) as server:
+        yield server
+
+
+def test_threads_that_are_busy_let_others_wait_and_no_more(narrow):
+    server = narrow
     with contextlib.ExitStack() as stack:
         slow = [stack.enter_context(server.connect()) for _ in range(4)]
         for connection in slow:
@@ -239,7 +245,7 @@ def test_threads_that_are_busy_let_others_wait_and_no_more(start_server):
 
 def test_many_requests_of_one_client_let_those_of_others_pass(start_server):
     """40 connections of one address have 2,000 requests waiting, which take the only thread 8 s."""
-    server = start_server(http__workers=1, http__threads=1)
+    server = start_server(http__threads=1)
     question = ECHO.replace(b"/v1/echo", b"/v1/wait?ratio=0.004")
     with contextlib.ExitStack() as stack:
         greedy = []
@@ -280,7 +286,7 @@ def test_slow_calls_of_one_client_leave_threads_to_others(start_server, behind):
 
 
 def test_clients_that_do_not_read_their_answer_lose_it(start_server):
-    server = start_server(http__workers=1, http__threads=2, http__timeout=1)
+    server = start_server(http__threads=2, http__timeout=1)
     with contextlib.ExitStack() as stack:
         for _ in range(4):
             greedy = stack.enter_context(socket.socket())
@@ -290,8 +296,8 @@ def test_clients_that_do_not_read_their_answer_lose_it(start_server):
         assert server.request("GET", "/v1/echo", token="good", timeout=15)[0] == 200
 
 
-def test_clients_that_ask_on_and_read_nothing_hold_nobody_up(start_server):
-    server = start_server(http__workers=1, http__threads=2, http__timeout=30)
+def test_clients_that_ask_on_and_read_nothing_hold_nobody_up(narrow):
+    server = narrow
     question = ECHO.replace(b"/v1/echo", b"/v1/large?count=300000")
     with contextlib.ExitStack() as stack:
         for _ in range(40):
@@ -333,7 +339,7 @@ def test_the_api_loads_no_compute_library(server):
 
 def test_no_connection_is_forgotten(start_server):
     """After all clients have gone, the worker has as many open files as before."""
-    server = start_server(http__workers=1)
+    server = start_server()
     pid = server.request("GET", "/v1/modules", token="good")[1]["pid"]
     for _ in range(5):
         server.request("GET", "/v1/echo", token="good")
