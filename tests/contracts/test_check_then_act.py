@@ -331,8 +331,6 @@ UNSEEN = {
     "service.py:trim": "rows that are too many, if there are some",
     "partitions.py:change": "the partition was locked by the write before",
     "contract.py:_locked": "the row that was just made",
-    "partitions.py:_displace": "a task that is claimed meanwhile runs, and stays the head",
-    "keyed.py:_settle": "an answer that this call has stored; whoever notes the same end does no harm",
     "partitions.py:forget": "ended tasks that nobody finds, as they were read in this transaction",
     "database.py:forget_deleted": "deleted rows; the condition is asked once more by the write",
     "service.py:forget": "limits of somebody whom this call has deleted",

@@ -24,6 +24,7 @@ def shell(code: str) -> str:
     return done.stdout
 
 
+@pytest.mark.timeout(300)  # most of it is the estimators, which train some thirty networks
 def test_the_user_guide_shows_what_happens(desk: Path) -> None:
     with Reader(desk, os.environ) as reader:
         assert reader.read("docs/user_guide.md") > 20

@@ -6,6 +6,7 @@ import os
 import signal
 import sqlite3
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -36,11 +37,9 @@ def state_of(server: LocalServer, cluster: Cluster) -> NetworkState:
         return NetworkState.read(file)
 
 
-def queue_epochs(client: Client, cluster: Cluster, dataset: Dataset, count: int) -> list[str]:
-    return [
-        client.train(cluster, {"picture_hex": dataset["picture"]}, {"label_hex": dataset["label"]}, wait=False).uuid
-        for _ in range(count)
-    ]
+def queue_epochs(client: Client, cluster: Cluster, dataset: Dataset, count: int, **how: Any) -> list[str]:
+    columns = {"picture_hex": dataset["picture"]}, {"label_hex": dataset["label"]}
+    return [client.train(cluster, *columns, wait=False, **how).uuid for _ in range(count)]
 
 
 def twins(client: Client, name: str) -> tuple[Cluster, Cluster]:
@@ -50,14 +49,24 @@ def twins(client: Client, name: str) -> tuple[Cluster, Cluster]:
     return first, second
 
 
-@pytest.mark.parametrize("kill", [False, True], ids=["stopped", "killed"])
-def test_a_queue_goes_on_after_a_restart_and_ends_bit_identical(own: LocalServer, kill: bool) -> None:
+@pytest.mark.parametrize(
+    ("kill", "count", "how"),
+    [
+        (False, EPOCHS, {}),
+        (True, EPOCHS, {}),
+        (True, EPOCHS // 4, {"epochs": 2, "class_weight": {0: 30, 1: 0.1}, "validation": 0.1}),
+    ],
+    ids=["stopped", "killed", "killed with weights"],
+)
+def test_a_queue_goes_on_after_a_restart_and_ends_bit_identical(
+    own: LocalServer, kill: bool, count: int, how: dict[str, Any]
+) -> None:
     with connect(own) as client:
         dataset = client.upload_mnist("train", SAMPLE.train_images, SAMPLE.train_labels)
-        undisturbed, disturbed = twins(client, "killed" if kill else "stopped")
-        last = queue_epochs(client, undisturbed, dataset, EPOCHS)[-1]
+        undisturbed, disturbed = twins(client, f"{count} killed" if kill else "stopped")
+        last = queue_epochs(client, undisturbed, dataset, count, **how)[-1]
         client.wait(client.task(last, undisturbed))
-        tasks = queue_epochs(client, disturbed, dataset, EPOCHS)
+        tasks = queue_epochs(client, disturbed, dataset, count, **how)
         client.wait(client.task(tasks[1], disturbed))
     if kill:
         os.killpg(own.pid, signal.SIGKILL)

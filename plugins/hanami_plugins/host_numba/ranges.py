@@ -289,6 +289,7 @@ def _extremes(
             low_enough, high_enough = chosen <= fences.most, chosen >= fences.least
             smallest = np.where(high_enough, chosen, np.float32(np.inf)).min(axis=0)
             biggest = np.where(low_enough, chosen, np.float32(-np.inf)).max(axis=0)
-            fences.marked.add(first, np.logical_or.reduce(~(low_enough & high_enough), axis=1))
+            outside: Any = ~(low_enough & high_enough)
+            fences.marked.add(first, outside.any(axis=1))
         low, high = (np.minimum(low, smallest), np.maximum(high, biggest)) if first else (smallest, biggest)
     return low, high
