@@ -49,13 +49,13 @@ def run(share: float, only: list[str], arguments: list[str]) -> tuple[int, list[
 def rows(campaigns: list[dict[str, Any]], passed: Counter[str], former: str = "") -> str:
     """Return the table: a row for each campaign, and for each fault one of what is tried case by case.
 
-    A fault that was not run keeps its rows in the `former` table.
+    A fault keeps its rows in the `former` table if only some of its files were run, which belong to other faults, too.
     """
     lines = []
     for fault in CATALOGUE:
         own = [_row(fault, found) for found in campaigns if found["fault"] == fault.number]
         cases = sum(passed[file] for file in fault.tests)
-        if cases:
+        if cases and (own or all(passed[file] for file in fault.tests)):
             own.append(_row(fault, {"injected": _names(fault), "repetitions": cases, "survived": cases, "lost": 0}))
         lines += own or [line for line in former.splitlines(True) if line.startswith(f"| {fault.number} |")]
     return HEAD + "".join(lines)
