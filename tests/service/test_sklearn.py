@@ -257,7 +257,7 @@ def test_a_broken_target_ruins_nothing(client: Client) -> None:
         assert estimator.score(np.delete(X, 5, 0), np.delete(y, 5)) > 0.3
 
 
-@pytest.mark.parametrize("size", [8, 40])
+@pytest.mark.parametrize("size", [pytest.param(8, marks=pytest.mark.long), 40])
 def test_partial_fit_learns_another_range_and_forgives_broken_rows(client: Client, size: int) -> None:
     train, test, train_y, test_y = IRIS
     train = train.copy()
