@@ -231,11 +231,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def _next(self) -> str | None:
         """Return whose turn it is, if there is a thread for them.
 
-        Work that takes long keeps threads. Nobody gets more of them than half of what is free then, so that whoever
-        comes first always leaves some to those who come later.
+        Work that takes long keeps threads. Nobody gets more of them than three times what is free then, nor the last
+        one, so that whoever comes first always leaves some to those who come later.
         """
         free, at_work = self._lead.free, self._at_work
-        return self._ready.next_key(lambda one: not at_work[one] or at_work[one] < free / 2) if free else None
+        most = 3 * free if free > 1 else 0
+        return self._ready.next_key(lambda one: not at_work[one] or at_work[one] < most) if free else None
 
     def _refuse_ready(self) -> None:
         """Send away those for whom there will be no thread; the next process answers them."""
