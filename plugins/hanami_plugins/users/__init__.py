@@ -89,6 +89,12 @@ def hanami_startup(runtime: Runtime) -> None:
 
 
 @hookimpl
+def hanami_shutdown(runtime: Runtime) -> None:
+    """End the threads that make hashes."""
+    passphrases.close()
+
+
+@hookimpl
 def hanami_models() -> list[type[peewee.Model]]:
     """Add the tables of users and memberships."""
     return [User, Membership]

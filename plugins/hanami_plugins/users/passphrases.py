@@ -45,7 +45,16 @@ class Passphrases:
         """Set how many hashes are made at once, and how many there may be together with those that wait."""
         places = concurrent * (1 + WAITING_HASHES)
         self._places = Places("logins_busy", concurrent, max(min(places, most or places), 1))
-        self._threads = ThreadPoolExecutor(concurrent, "hash", step_back, (STEPS_BACK,))
+        self._concurrent = concurrent
+        self._threads = self._new_threads()
+
+    def close(self) -> None:
+        """End the threads when all hashes are made; whoever needs one later starts others."""
+        threads, self._threads = self._threads, self._new_threads()
+        threads.shutdown()
+
+    def _new_threads(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._concurrent, "hash", step_back, (STEPS_BACK,))
 
     def hash(self, secret: bytes) -> str:
         """Return a new salted hash."""
