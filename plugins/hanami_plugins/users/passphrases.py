@@ -22,8 +22,8 @@ CONCURRENT_HASHES = 2
 """A hash takes tens of MiB and all of a core; more at once would let logins starve everything else."""
 WAITING_HASHES = 16
 """Hashes that wait for each of these. Whoever waits holds a thread, which the requests of others would need."""
-STEPS_BACK = 2
-"""Behind those who answer, and behind those who compute: so a flood of logins takes only what nobody else wants."""
+STEPS_BACK = 1
+"""Behind those who answer, beside those who compute: a login has its share of a machine on which others train."""
 
 T = TypeVar("T")
 
