@@ -232,9 +232,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Return whose turn it is, if there is a thread for them.
 
         Work that takes long keeps threads. Nobody gets more of them than three times what is free then, nor the last
-        one, so that whoever comes first always leaves some to those who come later.
+        one, so that whoever comes first always leaves some to those who come later. Nobody comes later to a process in
+        which a call hangs.
         """
         free, at_work = self._lead.free, self._at_work
+        if free and self._hung:
+            return self._ready.next_key(lambda _: True)
         most = 3 * free if free > 1 else 0
         return self._ready.next_key(lambda one: not at_work[one] or at_work[one] < most) if free else None
 
