@@ -30,8 +30,6 @@ live = RULES.open(RULES.create(line(4, 2), 1), host)
 live.resize({"in": 40}, {"out": 5})
 live.train(rows(*blobs(100)), ALWAYS)
 from hanami_plugins.host_numba.deep.kernels import train_deep
-
-pytestmark = pytest.mark.slow
 print(sum(train_deep.stats.cache_misses.values()), sum(train_deep.stats.cache_hits.values()))
 """
 
