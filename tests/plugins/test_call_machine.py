@@ -10,6 +10,7 @@ is deleted, and nothing may be left. ``HANAMI_FAULT_SHARE`` makes it long; kills
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
@@ -429,6 +430,14 @@ class Calls(RuleBasedStateMachine):
                 assert self.send(ADMIN, "DELETE", noun, id=id).status_code in (200, 404)
         self.on.require_nothing()
         self.on.require_agreement()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ended() -> Iterator[None]:
+    """End the application that stays for the next example, whose worker would take the tasks of other tests."""
+    yield
+    if Calls.application is not None:
+        Calls.application.end()
 
 
 TestCalls = Calls.TestCase
