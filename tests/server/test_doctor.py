@@ -252,7 +252,7 @@ def test_tasks_that_wait_for_ever_end(data_dir: Path) -> None:
         data_dir,
         f"insert into task ({', '.join([*task, *numbers])}) values ({values})",
         'update blob set "references" = 3',
-        "insert into partition (key, host, paused, closed, enqueued) values ('old', 'cpu0', 0, 1, 1)",
+        "insert into partition (key, host, paused, closed, enqueued, turn, owed) values ('old', 'cpu0', 0, 1, 1, 0, 0)",
     )
     waits = "it waits in a queue that does not exist; the next start of the server ends it"
     over = "what it belongs to was deleted; the next start of the server removes it"
