@@ -409,8 +409,8 @@ def test_files_without_a_row_are_removed(site: Site, tmp_path: Path) -> None:
     files = tree(tmp_path)
     (tmp_path / "uploads" / RELATED).write_bytes(b"left")
     (tmp_path / "uploads" / f"{RELATED}.journal").write_bytes(b"left")
-    (schedule,) = site.runtime.plugins.schedules(site.runtime).values()
-    assert (schedule.name, schedule.seconds) == ("uploads.clean_up", 600.0)
+    schedule = site.runtime.plugins.schedules(site.runtime)["uploads.clean_up"]
+    assert schedule.seconds == 600.0
     schedule.run(site.runtime)
     assert tree(tmp_path) == files
     assert uploads.complete(site.runtime, upload)
