@@ -110,11 +110,12 @@ def test_others_in_the_same_process_go_on(server: ServerProcess) -> None:
 
 def test_whoever_connects_to_a_process_that_is_replaced_is_answered(server: ServerProcess) -> None:
     hanging = Caller(server, "/v1/hang")
-    while hanging.is_alive():
+    while True:
         connection = socket.create_connection(("127.0.0.1", server.port), 10)
         hanging.join(0.05)
-        if hanging.is_alive():
-            connection.close()
+        if not hanging.is_alive():
+            break
+        connection.close()
     with connection:
         connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         assert connection.recv(1 << 16).startswith(b"HTTP/1.1 200")
