@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -93,18 +93,15 @@ def _backwards(holder: str) -> Iterator[TrainingAnswer]:
 
 
 def _told(training: TrainingAnswer) -> _Training:
-    return _Training(
-        training.number,
-        training.task_uuid,
-        training.name,
-        training.state,
-        training.rows,
-        training.cycles,
-        training.version,
-        float(training.ended_at.seconds or 0.0),
-        [_Named(dataset.uuid, dataset.name) for dataset in training.datasets],
-        training.settings,
-    )
+    fields = _fields(training)
+    fields["ended_at"] = float(training.ended_at.seconds or 0.0)
+    fields["datasets"] = [_Named(dataset.uuid, dataset.name) for dataset in training.datasets]
+    return _Training(**fields)
+
+
+def _fields(training: _Training | TrainingAnswer) -> dict[str, Any]:
+    """Return what both tell of a training, of which time and datasets have types of their own."""
+    return {name: getattr(training, name) for name in _Training.__struct_fields__}
 
 
 def _fitting(trainings: Iterable[_Training], room: int) -> Iterator[_Training]:
@@ -152,16 +149,7 @@ def take_over(uuid: str, origin: Origin | None) -> None:
 
 
 def _answer(training: _Training) -> TrainingAnswer:
-    return TrainingAnswer(
-        number=training.number,
-        task_uuid=training.task_uuid,
-        name=training.name,
-        state=training.state,
-        rows=training.rows,
-        cycles=training.cycles,
-        version=training.version,
-        ended_at=Moment(training.ended_at),
-        datasets=[DatasetOfTraining(dataset.uuid, dataset.name) for dataset in training.datasets],
-        settings=training.settings,
-        imported=True,
-    )
+    fields = _fields(training)
+    fields["ended_at"] = Moment(training.ended_at)
+    fields["datasets"] = [DatasetOfTraining(dataset.uuid, dataset.name) for dataset in training.datasets]
+    return TrainingAnswer(**fields, imported=True)

@@ -94,19 +94,19 @@ def add_training(
     rows = _rows_of(task) if rows is None else rows
     if cluster is None or not rows:
         return
-    Training.create(
-        holder=cluster.uuid,
+    training = TrainingAnswer(
         number=_count(cluster.uuid) + 1,
-        task=task.uuid,
+        task_uuid=task.uuid,
         name=task.name,
         state=task.state,
         rows=rows,
         cycles=cluster.cycles,
         version=cluster.version,
-        datasets=json.dumps(datasets),
-        settings=json.dumps(dict(settings)),
-        ended_at=runtime.clock.now(),
+        ended_at=Moment(runtime.clock.now()),
+        datasets=[DatasetOfTraining(*pair) for pair in datasets],
+        settings=dict(settings),
     )
+    add_lineage(cluster.uuid, [training])
 
 
 def _rows_of(task: Task) -> int:
@@ -117,7 +117,7 @@ def _rows_of(task: Task) -> int:
 
 
 def add_lineage(holder: str, trainings: Iterable[TrainingAnswer]) -> None:
-    """Give a new holder trainings that are told from elsewhere."""
+    """Give a holder further trainings."""
     for one in trainings:
         Training.create(
             holder=holder,
