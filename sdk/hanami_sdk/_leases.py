@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from hanami_sdk._forks import separate
@@ -122,14 +123,13 @@ class Leases:
             del client  # or it would never go
 
     def _renew(self, client: Client, cluster: str) -> None:
-        try:
-            client.lease_cluster(cluster, SECONDS)
-        except (NotFoundException, ConflictException):  # it is gone, or somebody has decided that it stays
-            with self._changed:
-                if cluster in self._clusters:
-                    self._clusters[cluster] = False
-        except HanamiException:
-            pass  # there are further ones before the lease is over
+        with suppress(HanamiException):  # there are further renewals before the lease is over
+            try:
+                client.lease_cluster(cluster, SECONDS)
+            except (NotFoundException, ConflictException):  # it is gone, or somebody has decided that it stays
+                with self._changed:
+                    if cluster in self._clusters:
+                        self._clusters[cluster] = False
 
 
 def is_kept(client: Client, noun: str, uuid: str) -> bool:
