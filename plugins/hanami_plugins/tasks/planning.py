@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -49,6 +50,14 @@ class _Checked(msgspec.Struct, frozen=True):
         return self.rows + self.feed.first + self.feed.rows - 1
 
 
+class _Columns(NamedTuple):
+    """What rows are made of: inputs, expected outputs and, in one column or none, how much each row counts."""
+
+    inputs: Sequence[_Checked]
+    outputs: Sequence[_Checked]
+    weights: Sequence[_Checked]
+
+
 def plan_training(
     runtime: Runtime,
     access: Access,
@@ -82,11 +91,11 @@ def plan_training(
     weights = _weights(runtime, access, fit, [*given, *expected])
     _check_rows(cluster, [*given, *expected, *weights], equal_rows)
     cycles = _cycles([*given, *expected], time_length)
-    judges = _judges(runtime, access, fit, given, expected, weights, time_length)
-    everything = [*given, *expected, *weights, *judges[0], *judges[1], *judges[2]]
+    judges = _judges(runtime, access, fit, _Columns(given, expected, weights), time_length)
+    everything = [*given, *expected, *weights, *judges.inputs, *judges.outputs, *judges.weights]
     copied = sum(item.copied for item in everything)
     if fit is not None and fit.weighs:
-        copied += BYTES_OF_WEIGHT * max((item.rows for item in judges[0]), default=0)
+        copied += BYTES_OF_WEIGHT * max((item.rows for item in judges.inputs), default=0)
     _check_memory(runtime, cluster, template, given, expected, time_length, copied)
     if fit is not None and fit.weighs:
         check_class_weight(fit, {item.feed.interface: item.width for item in expected})
@@ -99,13 +108,17 @@ def plan_training(
         fit=fit,
         sources=tuple(dict.fromkeys(item.source for item in everything)),
         weights=_first(weights),
-        judges=Judges(_feeds_of(judges[0]), _feeds_of(judges[1]), _first(judges[2])) if judges[0] else None,
+        judges=_judging(judges) if judges.inputs else None,
     )
     return plan, cycles if fit is None else _all_cycles(fit, cycles)
 
 
 def _feeds_of(checked: Iterable[_Checked]) -> tuple[Feed, ...]:
     return tuple(item.feed for item in checked)
+
+
+def _judging(columns: _Columns) -> Judges:
+    return Judges(_feeds_of(columns.inputs), _feeds_of(columns.outputs), _first(columns.weights))
 
 
 def _first(checked: Sequence[_Checked]) -> Feed | None:
@@ -129,30 +142,23 @@ def _weights(runtime: Runtime, access: Access, fit: Fit | None, rows: Sequence[_
     return [found]
 
 
-def _judges(
-    runtime: Runtime,
-    access: Access,
-    fit: Fit | None,
-    given: Sequence[_Checked],
-    expected: Sequence[_Checked],
-    weights: Sequence[_Checked],
-    time_length: int,
-) -> list[list[_Checked]]:
+def _judges(runtime: Runtime, access: Access, fit: Fit | None, trained: _Columns, time_length: int) -> _Columns:
     """Return the columns of a dataset for validation that have the names of those of the training; none without one.
 
     Weights are the exception: rows of a dataset that has none count the same.
     """
     if fit is None or not isinstance(fit.validation, str):
-        return [[], [], []]
-    judges = []
+        return _Columns((), (), ())
     with open_table(runtime, get_dataset(access, fit.validation)) as table:
-        weights = [item for item in weights if item.feed.column in table.columns]
-    for part in (given, expected, weights):
+        weights = [item for item in trained.weights if item.feed.column in table.columns]
+    judges = []
+    for part in (trained.inputs, trained.outputs, weights):
         bindings = [Binding(f.interface, fit.validation, f.column, f.first, f.rows) for f in _feeds_of(part)]
         judges.append([_feed(runtime, access, binding) for binding in bindings])
         _check_widths(judges[-1], {item.feed.interface: item.width for item in part})
-    _cycles(judges[0] + judges[1], time_length)
-    return judges
+    found = _Columns(*judges)
+    _cycles([*found.inputs, *found.outputs], time_length)
+    return found
 
 
 def require_weights(runtime: Runtime, cluster: Cluster, template: Template) -> None:
