@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 import time
@@ -32,6 +34,16 @@ live.train(rows(*blobs(100)), ALWAYS)
 from hanami_plugins.host_numba.deep.kernels import train_deep
 print(sum(train_deep.stats.cache_misses.values()), sum(train_deep.stats.cache_hits.values()))
 """
+WHERE_KERNELS_GO = """
+import sys
+from pathlib import Path
+import numba.core.config
+from hanami_core.testing.hosts import host_context
+from hanami_plugins.host_numba import host
+host.Ahead = lambda known: None
+host.CpuHost("cpu0", 1).start(host_context(Path(sys.argv[1]), background=True))
+print(numba.core.config.CACHE_DIR)
+"""
 
 
 @pytest.fixture
@@ -52,6 +64,19 @@ def test_what_was_compiled_ahead_is_not_compiled_again() -> None:
     host.wait_for("deep")
     assert count_compiled(KERNELS) == ["0", "1"]
     host.stop()
+
+
+def test_what_another_installation_has_compiled_is_compiled_here(tmp_path: Path) -> None:
+    places = []
+    for name in ("one", "other"):
+        package = tmp_path / name / "hanami_plugins"
+        shutil.copytree(Path(host_module.__file__).parent, package / "host_numba", ignore=shutil.ignore_patterns("__*__"))
+        (package / "__init__.py").touch()
+        told = [sys.executable, "-c", WHERE_KERNELS_GO, str(tmp_path / "cache")]
+        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path / name)}
+        places.append(subprocess.run(told, check=True, capture_output=True, text=True, env=environment).stdout)
+    assert all(place.startswith(str(tmp_path / "cache")) for place in places)
+    assert places[0] != places[1]
 
 
 def test_what_is_compiled_ahead_is_told(tmp_path: Path) -> None:

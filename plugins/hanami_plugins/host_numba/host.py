@@ -96,9 +96,14 @@ def team_of(host: ComputeHost, part: str) -> Team:
 
 
 def _fingerprint() -> str:
-    """Name a directory for what compiled code depends on: Numba only looks at the file of the function itself."""
-    digest = hashlib.sha256(version("numba").encode())
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
+    """Name a directory for what compiled code depends on.
+
+    Numba itself only looks at the file of the function, and finds it by its place: what another installation has
+    compiled is not found.
+    """
+    folder = Path(__file__).resolve().parent
+    digest = hashlib.sha256(f"{version('numba')}\0{folder}\0".encode())
+    for path in sorted(folder.rglob("*.py")):
         digest.update(path.read_bytes())
     return f"kernels-{digest.hexdigest()[:16]}"
 
