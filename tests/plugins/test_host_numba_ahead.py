@@ -68,15 +68,29 @@ def test_what_was_compiled_ahead_is_not_compiled_again() -> None:
 
 def test_what_another_installation_has_compiled_is_compiled_here(tmp_path: Path) -> None:
     places = []
+    source = Path(host_module.__file__).parent
     for name in ("one", "other"):
         package = tmp_path / name / "hanami_plugins"
-        shutil.copytree(Path(host_module.__file__).parent, package / "host_numba", ignore=shutil.ignore_patterns("__*__"))
+        shutil.copytree(source, package / "host_numba", ignore=shutil.ignore_patterns("__pycache__"))
         (package / "__init__.py").touch()
         told = [sys.executable, "-c", WHERE_KERNELS_GO, str(tmp_path / "cache")]
         environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path / name)}
         places.append(subprocess.run(told, check=True, capture_output=True, text=True, env=environment).stdout)
     assert all(place.startswith(str(tmp_path / "cache")) for place in places)
     assert places[0] != places[1]
+
+
+def test_kernels_that_nobody_has_used_for_long_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host_module, "Ahead", lambda cache: None)
+    old, recent, other = (tmp_path / name for name in ("kernels-old", "kernels-recent", "something"))
+    for directory, days in ((old, 100), (recent, 80), (other, 100)):
+        directory.mkdir()
+        (directory / "section.compiled").touch()
+        os.utime(directory, times=(time.time() - days * 86400,) * 2)
+    CpuHost("cpu0", 1).start(host_context(tmp_path, background=True))
+    assert not old.exists()
+    assert recent.exists()
+    assert other.exists()
 
 
 def test_what_is_compiled_ahead_is_told(tmp_path: Path) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import hashlib
 import importlib
+import os
 import shutil
+import sys
 import tempfile
+import time
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +20,9 @@ from hanami_core import machine_memory as machine
 from hanami_core.compute import ComputeHost, HostContext, HostDescription
 from hanami_plugins.host_numba.ahead import SECTION, Ahead, is_compiled, note_compiled
 from hanami_plugins.host_numba.team import Team, processors
+
+UNUSED = 90 * 24 * 3600
+"""Seconds after which kernels that no host has started with are removed from the cache."""
 
 
 class CpuHost:
@@ -48,6 +55,7 @@ class CpuHost:
         known = context.cache / _fingerprint()
         used = _writable(known)
         config.CACHE_DIR = str(used)
+        _forget_old(context.cache, known)
         background = context.background and used == known
         if not background or is_compiled(known, SECTION):
             importlib.import_module("hanami_plugins.host_numba.warm").up()
@@ -98,14 +106,26 @@ def team_of(host: ComputeHost, part: str) -> Team:
 def _fingerprint() -> str:
     """Name a directory for what compiled code depends on.
 
-    Numba itself only looks at the file of the function, and finds it by its place: what another installation has
-    compiled is not found.
+    Numba looks only at the file of the function itself, and does not find what an installation in another place,
+    another version of Python or another kind of processor has compiled.
     """
+    processor: Any = importlib.import_module("llvmlite.binding")
     folder = Path(__file__).resolve().parent
-    digest = hashlib.sha256(f"{version('numba')}\0{folder}\0".encode())
+    compiler = version("numba"), sys.implementation.cache_tag
+    machine_code = processor.get_host_cpu_name(), processor.get_host_cpu_features().flatten()
+    digest = hashlib.sha256("\0".join((*compiler, *machine_code, str(folder), "")).encode())
     for path in sorted(folder.rglob("*.py")):
         digest.update(path.read_bytes())
     return f"kernels-{digest.hexdigest()[:16]}"
+
+
+def _forget_old(cache: Path, used: Path) -> None:
+    """Remove kernels of other versions that no host has started with for a long time."""
+    with contextlib.suppress(OSError):
+        os.utime(used)
+        for other in cache.glob("kernels-*"):
+            if time.time() - other.stat().st_mtime > UNUSED:
+                shutil.rmtree(other, ignore_errors=True)
 
 
 def _writable(directory: Path) -> Path:
