@@ -32,6 +32,7 @@ SERVER = [
     "peewee>=4.5,<5",
     "prometheus-client>=0.22,<1",  # the text of /metrics
     "pyjwt>=2.15,<3",
+    "setproctitle>=1.3",  # copies of one process have names in lists of processes
     "structlog>=25",  # readable lines of what is logged, on a terminal
     "websockets>=17,<18",  # the sidecar's side of a socket; it overrides parts that may change
 ]

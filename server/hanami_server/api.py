@@ -84,6 +84,7 @@ class Api(BaseApplication):  # type: ignore[misc]
             "forwarded_allow_ips": "",
             "control_socket_disable": True,
             "logger_class": Log,
+            "proc_name": __name__,
             "post_fork": self._forked,
             "post_worker_init": self._ready,
             "worker_exit": self._exit,

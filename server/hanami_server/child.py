@@ -8,9 +8,8 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from hanami_server.process import BEAT, READY
 
@@ -24,15 +23,14 @@ SETTLED = 10.0
 class Child:
     """A process that is to run until it is stopped.
 
-    `ready` tells whether it has reported for work; `due` is the moment of the next start while it does not run;
-    `memory` is the most that the last one which ended has had, in bytes.
+    `pid` is the number of the running process; `ready` tells whether it has reported for work; `due` is the moment of
+    the next start while it does not run; `memory` is the most that the last one which ended has had, in bytes.
     """
 
     def __init__(
         self,
         name: str,
-        command: Callable[[int], Sequence[str]],
-        descriptors: Sequence[int] = (),
+        launch: Callable[[int, int], int],
         *,
         patience: float | None = None,
         longest_pause: float = LONGEST_PAUSE,
@@ -44,8 +42,8 @@ class Child:
 
         Args:
             name: what it is called in logs.
-            command: returns its command line, given the descriptor on which it reports that it is ready.
-            descriptors: further descriptors that it inherits.
+            launch: starts it as a child of this process, in a group of its own, and returns its number; is given the
+                descriptors of its standard input, and of where it reports that it is ready.
             patience: seconds that it has to get ready; None means as long as it takes.
             longest_pause: seconds between two starts of a process that fails again and again.
             awaited: whether the server is not ready without it.
@@ -60,9 +58,8 @@ class Child:
         self.handle = -1
         self.reports = -1
         self.memory = 0
-        self._command = command
-        self._descriptors = tuple(descriptors)
-        self._process: subprocess.Popen[bytes] | None = None
+        self.pid: int | None = None
+        self._launch = launch
         self._longest_pause = longest_pause
         self._given = given
         self._silence = silence
@@ -71,16 +68,11 @@ class Child:
         self._failures = 0
 
     @property
-    def pid(self) -> int | None:
-        """Number of the running process."""
-        return self._process.pid if self._process is not None else None
-
-    @property
     def deadline(self) -> float | None:
         """Moment by which it must have reported, or None."""
         if self._beat is not None:
             return self._beat + self._silence
-        waits = self._process is not None and not self.ready and self.patience is not None
+        waits = self.pid is not None and not self.ready and self.patience is not None
         return self._started + (self.patience or 0.0) if waits else None
 
     def start(self) -> None:
@@ -93,21 +85,15 @@ class Child:
         self.reports, ready = os.pipe2(os.O_CLOEXEC)
         given = self._input()
         try:
-            process = subprocess.Popen(
-                self._command(ready),
-                stdin=given,
-                pass_fds=(*self._descriptors, ready),
-                # Signals of the terminal reach the supervisor alone, which then ends its children in order.
-                process_group=0,
-            )
+            pid = self._launch(given, ready)
         except OSError:
             self._close()
             raise
         finally:
             os.close(ready)
             os.close(given)
-        self.handle = os.pidfd_open(process.pid)
-        self._process = process
+        self.handle = os.pidfd_open(pid)
+        self.pid = pid
         self._started = time.monotonic()
         self._beat = None
 
@@ -135,27 +121,19 @@ class Child:
 
     def ended(self) -> int:
         """Take note that the process has ended, decide when it may start again, and return its exit code."""
-        assert self._process is not None
+        assert self.pid is not None
         # Before the wait: from then on the number of the group could be somebody else's.
         self.kill()
-        code = self._reap(self._process)
+        _, status, usage = os.wait4(self.pid, 0)
+        self.memory = usage.ru_maxrss * 1024
         now = time.monotonic()
         settled = self.ready and now - self._started > SETTLED
         self._failures = 0 if settled else self._failures + 1
         self.due = now + min(FIRST_PAUSE * 2 ** min(max(0, self._failures - 1), 16), self._longest_pause)
-        self._process, self._beat = None, None
+        self.pid, self._beat = None, None
         self.ready = False
         self._close()
-        return code
-
-    def _reap(self, process: subprocess.Popen[bytes]) -> int:
-        try:
-            _, status, usage = os.wait4(process.pid, 0)
-        except ChildProcessError:  # whoever sent it a signal has found it dead
-            return process.wait()
-        process.returncode = os.waitstatus_to_exitcode(status)
-        self.memory = usage.ru_maxrss * 1024
-        return process.returncode
+        return os.waitstatus_to_exitcode(status)
 
     def _close(self) -> None:
         for descriptor in (self.handle, self.reports):
@@ -165,11 +143,12 @@ class Child:
 
     def terminate(self) -> None:
         """Ask the process to end."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGTERM)
+        if self.pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self.handle, signal.SIGTERM)
 
     def kill(self) -> None:
         """End the process and those that it has started."""
-        if self._process is not None:
+        if self.pid is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+                os.killpg(self.pid, signal.SIGKILL)

@@ -14,10 +14,11 @@ import selectors
 import shutil
 import signal
 import socket
-import subprocess
 import sys
+import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -29,6 +30,7 @@ from hanami_server.child import Child
 from hanami_server.paths import ends_path, plugin_states_path, request_counts_path, server_lock_path, state_path
 from hanami_server.plan import Plan
 from hanami_server.process import Launch, Options, arguments
+from hanami_server.starting import Starter, in_words
 
 __all__ = ["State", "Supervisor", "bind", "read_state", "serve"]
 
@@ -79,33 +81,51 @@ def serve(data_dir: Path, flags: Mapping[str, str]) -> int:
         state_path(data_dir).unlink(missing_ok=True)
         for former in (plugin_states_path(data_dir), request_counts_path(data_dir), ends_path(data_dir)):
             shutil.rmtree(former, ignore_errors=True)
-        plan = _prepare(options)
-        secrets = {name: os.environ[variable] for variable, name in plan.secrets.items() if name not in flags}
-        privacy.forget([*privacy.ADMIN_SECRETS, *plan.secrets])
-        logs.configure(plan.log_level, "supervisor")
-        if mended:
-            log.warning("others could use files of the data directory", extra={"mended": mended})
-        with bind(*plan.address) as listener:
-            Supervisor(options, plan, listener, secrets).run()
+        with Starter(options) as starter:
+            plan = _prepare(options, starter)
+            secrets = {name: os.environ[variable] for variable, name in plan.secrets.items() if name not in flags}
+            secret = [*privacy.ADMIN_SECRETS, *plan.secrets]
+            privacy.forget(secret)
+            starter.forget(secret)
+            logs.configure(plan.log_level, "supervisor")
+            if mended:
+                log.warning("others could use files of the data directory", extra={"mended": mended})
+            with bind(*plan.address) as listener:
+                Supervisor(options, plan, listener, starter, secrets).run()
     return 0
 
 
-def _prepare(options: Options) -> Plan:
-    command = [sys.executable, "-P", "-m", "hanami_server.preparation", *arguments(options)]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True) as process:
+def _prepare(options: Options, starter: Starter) -> Plan:
+    with tempfile.TemporaryFile() as printed, tempfile.TemporaryFile() as told:
+        slow = threading.Timer(SLOW, _tell_slow)
+        slow.start()
         try:
-            plan, errors = process.communicate(timeout=SLOW)
-        except subprocess.TimeoutExpired:
-            log.warning("the preparation takes long; 'hanami plugins' tells whether a plugin hangs")
-            plan, errors = process.communicate()
-    if process.returncode < 0:
-        name = signal.Signals(-process.returncode).name
-        raise StartupError(f"the preparation was ended by {name}; 'hanami plugins' tells whether a plugin does that")
-    if process.returncode:
-        raise StartupError(errors.strip() or f"preparation failed with exit code {process.returncode}")
+            code = _run_preparation(options, starter, {"1": printed.fileno(), "2": told.fileno()})
+        finally:
+            slow.cancel()
+        printed.seek(0)
+        told.seek(0)
+        plan, errors = printed.read(), told.read().decode(errors="replace")
+    if code:
+        advice = "; 'hanami plugins' tells whether a plugin does that" if code < 0 else ""
+        raise StartupError(errors.strip() or f"the preparation {in_words(code)}{advice}")
     sys.stderr.write(errors)
     return msgspec.json.decode(plan, type=Plan)
+
+
+def _run_preparation(options: Options, starter: Starter, descriptors: Mapping[str, int]) -> int:
+    """Return the exit code of the preparation, or that of a plugin's module that ends whatever imports it."""
+    try:
+        pid = starter.start("hanami_server.preparation", arguments(options), descriptors, patience=None)
+    except OSError:
+        if starter.code is None:
+            raise
+        return starter.code
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def _tell_slow() -> None:
+    log.warning("the preparation takes long; 'hanami plugins' tells whether a plugin hangs")
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -135,7 +155,12 @@ class Supervisor:
     """The main loop: waits for ends, reports and signals, and for the moments of restarts."""
 
     def __init__(
-        self, options: Options, plan: Plan, listener: socket.socket, secrets: Mapping[str, str] | None = None
+        self,
+        options: Options,
+        plan: Plan,
+        listener: socket.socket,
+        starter: Starter,
+        secrets: Mapping[str, str] | None = None,
     ) -> None:
         """Prepare the processes of `plan`; `secrets` are settings that stand in no command line."""
         self._options = msgspec.structs.replace(
@@ -144,6 +169,7 @@ class Supervisor:
         self._given = msgspec.json.encode(secrets) if secrets else b""
         self._plan = plan
         self._listener = listener
+        self._starter = starter
         self._children = [self._sidecar(host) for host in plan.hosts] + [self._worker(), self._api()]
         self._children += [self._process(launch) for launch in plan.processes]
         self._selector = selectors.DefaultSelector()
@@ -151,16 +177,15 @@ class Supervisor:
         self._greeted = False
 
     def _sidecar(self, host: str) -> Child:
-        return self._child(f"sidecar {host}", self._command("hanami_server.sidecar", host=host))
+        return self._child(f"sidecar {host}", self._launch("hanami_server.sidecar.main", host=host))
 
     def _worker(self) -> Child:
-        return self._child("worker", self._command("hanami_server.worker_process"))
+        return self._child("worker", self._launch("hanami_server.worker_process"))
 
     def _process(self, launch: Launch) -> Child:
-        command = self._command("hanami_server.plugin_process", process=launch)
         return Child(
             f"process {launch.name}",
-            command,
+            self._launch("hanami_server.plugin_process", process=launch),
             patience=launch.ready,
             longest_pause=LONGEST_PAUSE,
             awaited=False,
@@ -168,19 +193,21 @@ class Supervisor:
         )
 
     def _api(self) -> Child:
-        number = self._listener.fileno()
-        command = self._command("hanami_server.api", listener=number, http=self._plan.http)
-        return self._child("api", command, [number])
+        descriptors = {"listener": self._listener.fileno()}
+        return self._child("api", self._launch("hanami_server.api", descriptors, http=self._plan.http))
 
-    def _child(self, name: str, command: Callable[[int], list[str]], descriptors: Sequence[int] = ()) -> Child:
-        return Child(name, command, descriptors, given=self._given, silence=self._options.silence)
+    def _child(self, name: str, launch: Callable[[int, int], int]) -> Child:
+        return Child(name, launch, given=self._given, silence=self._options.silence)
 
-    def _command(self, module: str, **more: object) -> Callable[[int], list[str]]:
-        def command(ready: int) -> list[str]:
-            options = msgspec.structs.replace(self._options, ready=ready, **more)
-            return [sys.executable, "-P", "-m", module, *arguments(options)]
+    def _launch(
+        self, module: str, descriptors: Mapping[str, int] | None = None, **more: object
+    ) -> Callable[[int, int], int]:
+        argv = arguments(msgspec.structs.replace(self._options, **more))
 
-        return command
+        def launch(given: int, ready: int) -> int:
+            return self._starter.start(module, argv, {"0": given, "ready": ready, **(descriptors or {})})
+
+        return launch
 
     def run(self) -> None:
         """Keep all processes running until a signal asks for the end, then end them."""
@@ -190,6 +217,7 @@ class Supervisor:
                     self._start_due()
                     self._wait(self._next_moment())
                     self._kill_late()
+                    self._starter.reap([child.pid for child in self._children if child.pid is not None])
             finally:
                 self._end()
 
@@ -205,6 +233,8 @@ class Supervisor:
             handlers = {
                 number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
             }
+            # It wakes this process, which asks who has ended.
+            handlers[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
             self._selector.register(ours, selectors.EVENT_READ, lambda: ours.recv(64))
             try:
                 yield

@@ -29,7 +29,6 @@ struct plan {
 
 static struct plan *plan;
 static const char *folder;
-static char command[4096];
 
 __attribute__((constructor)) static void begin(void)
 {
@@ -40,12 +39,6 @@ __attribute__((constructor)) static void begin(void)
         return;
     void *found = mmap(NULL, sizeof(struct plan), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     close(file);
-    int self = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
-    ssize_t size = self < 0 ? 0 : read(self, command, sizeof command - 1);
-    close(self);
-    for (ssize_t at = 0; at < size; at++)
-        if (!command[at])
-            command[at] = ' ';
     if (found != MAP_FAILED)
         plan = found;
 }
@@ -64,9 +57,23 @@ static int inside_open(int file)
     return inside(path);
 }
 
+static int meant(void)
+{
+    /* Not once for all: processes are copies of one that was there before, and have other command lines. */
+    char command[4096];
+    int self = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+    ssize_t size = self < 0 ? 0 : read(self, command, sizeof command - 1);
+    close(self);
+    for (ssize_t at = 0; at < size; at++)
+        if (!command[at])
+            command[at] = ' ';
+    command[size < 0 ? 0 : size] = 0;
+    return !!strstr(command, plan->program);
+}
+
 static void count(int call)
 {
-    if (!strstr(command, plan->program))
+    if (!meant())
         return;
     atomic_fetch_add(&plan->counts[call], 1);
     if (call == plan->call && atomic_fetch_sub(&plan->left, 1) == 1) {

@@ -78,9 +78,9 @@ def test_secrets_leave_the_environment_and_cores_are_off(env: dict[str, str], tm
                 text = memory_of(pid, name)
                 assert CANARY not in text, (pid, name)
                 assert PASSPHRASE not in text, (pid, name)
-            assert "HANAMI_HTTP_THREADS=3" in memory_of(pid, "environ")
             core = next(line for line in memory_of(pid, "limits").splitlines() if line.startswith("Max core"))
             assert core.split()[4:6] == ["0", "0"]
+        assert "HANAMI_HTTP_THREADS=3" in memory_of(server.pid, "environ")
         assert server.request("GET", "/v1/key", token="good")[1] == {"text": CANARY}
         worker = server.child("worker")
         os.kill(worker, 9)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -366,10 +367,16 @@ def dies(context: ProcessContext) -> None:
     raise RuntimeError("no mail server")
 
 
+def orphans(context: ProcessContext) -> None:
+    subprocess.run(["sh", "-c", "sleep 600 & echo $! >orphan.pid"], cwd=context.data_dir, check=True)
+    context.stop.wait()
+
+
 PROCESSES = {
     "good": Process("good", "server_stub:good"),
     "late": Process("late", "server_stub:late", ready=0.2),
     "dies": Process("dies", "server_stub:dies"),
+    "orphans": Process("orphans", "server_stub:orphans"),
     "missing": Process("missing", "server_stub:no_such_function"),
     "program": Process("program", command=("sleep", "600")),
 }

@@ -78,7 +78,12 @@ def test_processes_that_fail_or_do_not_get_ready_are_started_less_and_less_often
 
 def test_who_stops_giving_signs_of_life_is_late():
     code = "import os, sys, time; os.write(int(sys.argv[1]), b'+.'); time.sleep(60)"
-    child = Child("c", lambda ready: [PROGRAM[0], "-c", code, str(ready)], patience=30, silence=0.2)
+
+    def launch(_given, ready):
+        os.set_inheritable(ready, True)
+        return os.posix_spawn(PROGRAM[0], [PROGRAM[0], "-c", code, str(ready)], os.environ, setpgroup=0)
+
+    child = Child("c", launch, patience=30, silence=0.2)
     child.start()
     try:
         assert not child.ready

@@ -25,7 +25,7 @@ def serve(env, data_dir, *options):
 def test_a_signal_ends_everything(start_server, number):
     server = start_server(server_stub__hosts="cpu0,cpu1", http__workers=1)
     processes = descendants(server.pid)
-    assert len(processes) == 5, "two sidecars, the worker of background work, the api and its worker"
+    assert len(processes) == 6, "two sidecars, the worker of background work, the api and its worker, the fork server"
     begin = time.monotonic()
     server.process.send_signal(number)
     assert server.process.wait(10) == 0
@@ -166,7 +166,16 @@ def test_a_second_server_is_refused(server, env):
 
 
 def test_a_second_sidecar_is_refused(server, env):
-    command = [PROGRAM[0], "-P", "-m", "hanami_server.sidecar", "--data-dir", str(server.data_dir), "--host", "cpu0"]
+    command = [
+        PROGRAM[0],
+        "-P",
+        "-m",
+        "hanami_server.sidecar.main",
+        "--data-dir",
+        str(server.data_dir),
+        "--host",
+        "cpu0",
+    ]
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=20, check=False)
     assert done.returncode == 1
     assert f"host cpu0 is in use by process {server.child('sidecar cpu0')}" in done.stderr

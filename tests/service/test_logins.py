@@ -68,21 +68,15 @@ def stands_still(pid: int) -> bool:
 
 
 def worker(pid: int) -> bool:
-    """Tell whether a process is a worker of the api: the child of a process with the same command line."""
+    """Tell whether a process is a worker of the api."""
     with contextlib.suppress(OSError):
-        own, parent = (command(number) for number in (pid, parent_of(pid)))
-        return own == parent and "hanami_server.api" in own
+        return command(pid).startswith("gunicorn: worker [hanami_server.api]")
     return False
 
 
 def command(pid: int) -> str:
     with open(f"/proc/{pid}/cmdline") as file:
         return file.read()
-
-
-def parent_of(pid: int) -> int:
-    with open(f"/proc/{pid}/stat") as file:
-        return int(file.read().rpartition(")")[2].split()[1])
 
 
 @pytest.fixture(scope="module")

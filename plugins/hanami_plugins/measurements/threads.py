@@ -26,6 +26,8 @@ _TASKS = Path("/proc/self/task")
 def own(process: str) -> ThreadMap:
     """Return the threads of this process by name, with the name of the process before each."""
     names = {thread.native_id: thread.name for thread in threading.enumerate()}
+    # In the copy of a process, the main thread still has the number that it had in the original.
+    names[os.getpid()] = threading.main_thread().name
     found: ThreadMap = {}
     for task in sorted(int(entry.name) for entry in _TASKS.iterdir()):
         with contextlib.suppress(OSError):  # it may have ended meanwhile

@@ -134,3 +134,7 @@ def _operations(
             runtime.database.disconnect()  # the thread may never be used again
 
     return {"probe": Probe(runtime, runtime.compute).run, "metrics": metrics}
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
