@@ -7,11 +7,13 @@ and measured numbers differ from run to run and are compared as such; the width 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import json
 import re
 import subprocess
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -31,6 +33,8 @@ CALL = re.compile(
     r"^\| `(?P<method>GET|POST|PUT|DELETE) (?P<path>/\S+)(?: (?P<body>.*?))?` \| (?P<status>\d+) `(?P<text>.*)` \|$",
     re.M,
 )
+EXPORTED = "hanami_network"
+"""The module that each exported network is."""
 MASKS = (
     (re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "<uuid>"),
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"), "<time>"),
@@ -154,6 +158,19 @@ class Shell:
         self._bash.communicate()
 
 
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Import what examples import as a process of their own would: not what others have imported by the same name."""
+    path = [*sys.path]
+    sys.modules.pop(EXPORTED, None)
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path[:] = path
+        sys.modules.pop(EXPORTED, None)
+
+
 class Reader:
     """Somebody who tries out all that a document shows, in a directory of their own."""
 
@@ -161,13 +178,16 @@ class Reader:
         self.shell = Shell(directory, environment)
         self.names: dict[str, Any] = {}
         self.address = environment.get("HANAMI_ADDRESS", "")
+        self._alone = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
         """Return the object itself."""
+        self._alone.enter_context(alone())
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         """Close the shell, and what the examples left open."""
+        self._alone.close()
         self.shell.close()
         for value in self.names.values():
             if isinstance(value, Client):

@@ -8,14 +8,13 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hanami_server.local import LocalServer
-from tests.docs.reading import ROOT, Reader, blocks
+from tests.docs.reading import ROOT, Reader, alone, blocks
 
 
 def shell(code: str) -> str:
@@ -37,13 +36,12 @@ def test_the_way_from_a_table_to_a_model_can_be_gone(desk: Path) -> None:
     assert (desk / "first.hanami").stat().st_size > 0
 
 
-def test_the_notebook_goes_the_same_way(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.delitem(sys.modules, "hanami_network", raising=False)
+def test_the_notebook_goes_the_same_way(desk: Path) -> None:
     notebook = json.loads((ROOT / "docs/examples/first_model.ipynb").read_text(encoding="utf-8"))
     cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
     names: dict[str, Any] = {}
-    shown = [run_cell(cell, names) for cell in cells]
+    with alone():
+        shown = [run_cell(cell, names) for cell in cells]
     names["client"].close()
     assert 1 <= shown[2][1] <= shown[2][0] <= 200
     assert "validation" in shown[3]._repr_html_()
