@@ -17,7 +17,7 @@ import peewee
 from hanami_core.access import Actor
 from hanami_core.storage.database import OwnedRecord
 
-__all__ = ["DISK", "SOCKETS", "Claim", "Holder", "HolderKind", "held", "resources_of"]
+__all__ = ["DISK", "RUNNING", "SOCKETS", "UNCOUNTED", "Claim", "Holder", "HolderKind", "held", "resources_of"]
 
 HolderKind = Literal["user", "project"]
 
@@ -25,6 +25,10 @@ DISK = "disk"
 """Bytes that are stored for somebody; what two rows refer to counts for each of them."""
 SOCKETS = "sockets"
 """Open websockets; no database knows them, so a claim tells how many there are."""
+RUNNING = "running_tasks"
+"""Tasks that one host runs at the same time, which share its processors; a claim tells how many there are."""
+UNCOUNTED = (SOCKETS, RUNNING)
+"""What only the process knows that has it."""
 
 
 class Holder(NamedTuple):
@@ -72,7 +76,7 @@ class Claim:
 def resources_of(models: Iterable[type[peewee.Model]]) -> list[str]:
     """Return the names of everything that can be limited, in a fixed order."""
     counted = {model.resource for model in _owned(models) if model.resource}
-    return [DISK, *sorted(counted), SOCKETS]
+    return [DISK, *sorted(counted), *UNCOUNTED]
 
 
 def held(models: Iterable[type[peewee.Model]], holder: Holder, resource: str) -> int:

@@ -8,11 +8,12 @@ from typing import cast
 import numpy as np
 import pytest
 
+from hanami_core.access import Actor
 from hanami_core.errors import BadRequest, Unavailable
 from hanami_core.queue import Job, Partition, Task, claims
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import atomic
-from tests.core.queue_kit import Bench, finish
+from tests.core.queue_kit import ACTOR, Bench, finish
 
 
 def test_priority_decides_among_heads_and_never_within_a_partition(bench: Bench) -> None:
@@ -106,6 +107,22 @@ def test_a_task_whose_process_died_runs_alone_but_does_not_wait_for_ever(bench: 
     again = bench.queue.claim("cpu0", "cpu0/newest", alone=False)
     assert again is not None
     assert again.name == "suspect"
+
+
+def test_a_task_that_may_not_run_keeps_nobody_waiting(bench: Bench) -> None:
+    other = Actor("bob", "Bob", "other", "member")
+    bench.add("a", "suspect")
+    bench.add("b", "other", actor=other)
+    assert bench.queue.claim("cpu0", "cpu0/old") is not None
+    asked = []
+
+    def may_run(candidate: claims.Candidate) -> bool:
+        asked.append((candidate.owner_id, candidate.project_id, candidate.kind))
+        return candidate.owner_id != ACTOR.user_id
+
+    assert bench.names(may_run=may_run) == ["other"]
+    assert set(asked) == {("alice", "proj", "train"), ("bob", "other", "train")}
+    assert bench.names() == ["suspect"]
 
 
 def test_the_wait_of_an_aborted_suspect_does_not_count_for_the_next_one(bench: Bench) -> None:

@@ -65,7 +65,7 @@ def test_everybody_sees_what_they_have_and_may_have(whole: Whole) -> None:
     token = whole.member("tsugumi")
     whole.call("POST", "cluster", token, name="cluster")
     found = whole.call("GET", "quota", token).json["quotas"]
-    assert [(one["kind"], one["id"]) for one in found] == [("user", "tsugumi")] * 6 + [("project", "test_project")] * 6
+    assert [(one["kind"], one["id"]) for one in found] == [("user", "tsugumi")] * 7 + [("project", "test_project")] * 7
     assert [one["resource"] for one in found[:6]] == ["disk", "checkpoints", "clusters", "datasets", "tasks", "sockets"]
     assert found[2] == {
         "kind": "user",

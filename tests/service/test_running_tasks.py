@@ -78,3 +78,34 @@ def test_a_cluster_that_trains_can_be_deleted(talk: Wire, admin: Client, own: Cl
     other = admin.create_cluster("another one", TEMPLATE)
     feeds = {"picture_hex": long_digits["picture"]}, {"label_hex": long_digits["label"]}
     assert admin.train(other, *feeds).finished
+
+
+@pytest.fixture
+def training(talk: Wire, admin: Client, long_digits: Dataset) -> Iterator[list[dict[str, str]]]:
+    """Queue two long trainings, each of a cluster of its own."""
+    feeds = {"picture_hex": long_digits["picture"]}, {"label_hex": long_digits["label"]}
+    queries = []
+    for _ in range(2):
+        cluster = admin.create_cluster(f"limited {len(admin.clusters())}", TEMPLATE)
+        task = admin.train(cluster, *feeds, time_length=500, wait=False)
+        queries.append({"uuid": task.uuid, "cluster_uuid": cluster.uuid})
+    yield queries
+    for query in queries:
+        talk.query("DELETE", "task", **query)
+
+
+@pytest.mark.parametrize("holder", [{"user_id": "demo"}, {"project_id": "admin"}])
+def test_a_quota_lets_tasks_wait_that_would_take_more_than_a_share(
+    talk: Wire, admin: Client, request: pytest.FixtureRequest, holder: dict[str, str]
+) -> None:
+    admin.set_quota("running_tasks", 1, **holder)
+    queries = request.getfixturevalue("training")
+
+    def states() -> list[str]:
+        return [talk.query("GET", "task", **query).json["state"] for query in queries]
+
+    until(lambda: "active" in states(), 10, "no task starts")
+    seen = [states() for _ in range(100)]
+    assert all(sorted(both) == ["active", "queued"] for both in seen)
+    admin.reset_quotas(**holder)
+    until(lambda: states() == ["active", "active"], 10, "the other task does not start")

@@ -8,7 +8,7 @@ READ COMMITTED on.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import peewee
@@ -28,6 +28,8 @@ class Candidate(NamedTuple):
 
     uuid: str
     owner_id: str
+    project_id: str
+    kind: str
     partition: str
     sequence: int
     priority: int
@@ -40,6 +42,8 @@ class Candidate(NamedTuple):
     lease_until: float
 
 
+MayRun = Callable[[Candidate], bool]
+"""Tells whether a task may begin to run."""
 _COLUMNS = [getattr(Task, name) for name in Candidate._fields]
 
 
@@ -56,20 +60,23 @@ class Claims:
         self._suspected: float | None = None
 
     def claim(
-        self, host: str, owner: str, running: frozenset[str], alone: bool, served: frozenset[str] = frozenset()
+        self, host: str, owner: str, running: frozenset[str], alone: bool, may_run: MayRun = lambda _: True
     ) -> Task | None:
         """Take the first free task; see `TaskQueue.claim`."""
-        heads = [c for c in self._heads(host) if not {c.uuid, c.partition} & running and c.owner_id not in served]
+        heads = [c for c in self._heads(host) if not {c.uuid, c.partition} & running]
         free = [c for c in heads if self._is_free(c, host, owner)]
         suspects = [c for c in free if self._is_suspect(c)]
         if not suspects:
             self._suspected = None  # whoever waited was aborted, or is another worker's
-        if not (suspects and self._must_wait(alone)):
-            return self._first(sorted(suspects or free, key=self._rank), host, owner)
-        return None
+        if suspects and self._must_wait(alone):
+            return None
+        # Suspects that may not run keep nobody waiting.
+        return self._first(suspects, host, owner, may_run) or self._first(free, host, owner, may_run)
 
-    def _first(self, candidates: Sequence[Candidate], host: str, owner: str) -> Task | None:
-        for candidate in candidates:
+    def _first(self, candidates: Sequence[Candidate], host: str, owner: str, may_run: MayRun) -> Task | None:
+        for candidate in sorted(candidates, key=self._rank):
+            if not may_run(candidate):
+                continue
             task = self._take(candidate, host, owner)
             if task is not None:
                 self._note_turn(candidate)

@@ -31,7 +31,8 @@ class TaskKind:
         crashes: how often in a row, without progress stored between them, the process may die under a task before the
             task is taken for the cause and fails.
         priority: among the first tasks of several partitions, those of the highest priority run first.
-        exempt: whether nobody may refuse a task for having too many open ones, because something else depends on it.
+        exempt: whether nobody may refuse a task, nor let it wait, for having too many, because something else depends
+            on it.
         ended: called once with every task of the kind that ends, however and wherever it does, in the transaction in
             which it ends; `Task.state` and `Task.error` tell how. Must be quick, and must not run longer than a query.
     """

@@ -18,7 +18,7 @@ from hanami_core.errors import Conflict, CorruptFile, LeaseLost, ServiceError
 from hanami_core.events import TaskEnded
 from hanami_core.ids import new_uuid
 from hanami_core.queue import partitions
-from hanami_core.queue.claims import Claims
+from hanami_core.queue.claims import Claims, MayRun
 from hanami_core.queue.history import forget_entries
 from hanami_core.queue.kinds import TaskKind
 from hanami_core.queue.models import ABORTED, ACTIVE, FAILED, FINISHED, OPEN, QUEUED, Partition, Task, fault_of
@@ -181,7 +181,7 @@ class TaskQueue:
         running: frozenset[str] = frozenset(),
         *,
         alone: bool = True,
-        served: frozenset[str] = frozenset(),
+        may_run: MayRun = lambda _: True,
     ) -> Task | None:
         """Take the next task of a host, or None.
 
@@ -196,9 +196,9 @@ class TaskQueue:
                 predecessor left.
             running: uuids of tasks that this owner runs already, and partitions that it has not left yet.
             alone: whether the owner runs nothing else. Only then it is given a task whose process has died.
-            served: users whose tasks are left where they are.
+            may_run: tells whether a task may begin now; one that may not stays where it is.
         """
-        return self._claims.claim(host, owner, running, alone, served)
+        return self._claims.claim(host, owner, running, alone, may_run)
 
     def progress(self, task: Task, cycle: int) -> bool:
         """Store a cycle count, renew the lease and tell whether the task is still wanted.

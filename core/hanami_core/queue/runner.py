@@ -10,17 +10,18 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
 
 from hanami_core import localsocket
+from hanami_core.admission import RUNNING, Claim, HolderKind
 from hanami_core.disclosure import without_paths
-from hanami_core.errors import ClientError, LeaseLost, Unavailable, contained
+from hanami_core.errors import ClientError, LeaseLost, Unavailable, VisibleError, contained
 from hanami_core.ids import new_uuid
 from hanami_core.priority import step_back
-from hanami_core.queue.claims import ALONE_SECONDS
+from hanami_core.queue.claims import ALONE_SECONDS, Candidate
 from hanami_core.queue.job import Job
 from hanami_core.queue.kinds import TaskKind
 from hanami_core.queue.models import Task
@@ -153,9 +154,9 @@ class TaskRunner:
             # An aborted task keeps its partition until it has noticed.
             tasks = [running.job.task for running in self._running.values()]
         busy = frozenset(str(name) for task in tasks for name in (task.uuid, task.partition))
-        served = frozenset(str(task.owner_id) for task in tasks) if len(tasks) >= self._slots else frozenset()
+        may_run = partial(self._may_run, tasks)
         try:
-            task = self._runtime.queue.claim(self._host, self._owner, busy, alone=not busy, served=served)
+            task = self._runtime.queue.claim(self._host, self._owner, busy, alone=not busy, may_run=may_run)
         except Exception:
             # A full disk or a database that restarts; the next poll tries again, with a new connection.
             now = time.monotonic()
@@ -175,6 +176,23 @@ class TaskRunner:
             self._guarded("task could not be handed back", self._runtime.queue.hand_back, task)
             return False
         self._threads.submit(self._run, job).add_done_callback(self._check)
+        return True
+
+    def _may_run(self, tasks: Sequence[Task], candidate: Candidate) -> bool:
+        """Tell whether a task may run beside others: there is room, and its owner may have one more that runs."""
+        user, project = candidate.owner_id, candidate.project_id
+        has: dict[HolderKind, int] = {
+            "user": sum(task.owner_id == user for task in tasks),
+            "project": sum(task.project_id == project for task in tasks),
+        }
+        if len(tasks) >= self._slots and has["user"]:
+            return False
+        if self._runtime.queue.kind(candidate.kind).exempt:
+            return True
+        try:
+            self._runtime.admit(Claim(user, project, RUNNING, has=has))
+        except VisibleError:
+            return False
         return True
 
     def _check(self, future: Future[None]) -> None:

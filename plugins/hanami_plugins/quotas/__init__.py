@@ -30,6 +30,7 @@ DEFAULTS = {
     "checkpoints": (2_000, 10_000, "Checkpoints"),
     "tasks": (1_000, 5_000, "Tasks that wait or run"),
     "sockets": (256, 512, "Websockets that are open on one host"),
+    "running_tasks": (UNLIMITED, UNLIMITED, "Tasks that one host runs at the same time"),
 }
 """Of each resource how much a user may have, and a project, and what it is."""
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import peewee
 
 from hanami_core.access import Access
-from hanami_core.admission import DISK, SOCKETS, Claim, Holder, held, resources_of
+from hanami_core.admission import DISK, UNCOUNTED, Claim, Holder, held, resources_of
 from hanami_core.errors import BadRequest, InsufficientStorage, NotFound, TooManyRequests
 from hanami_core.runtime import Runtime
 from hanami_core.sizes import size_text
@@ -106,7 +106,7 @@ def _states(runtime: Runtime, holder: Holder) -> list[QuotaState]:
     return [
         QuotaState(
             name,
-            None if name == SOCKETS else held(models, holder, name),
+            None if name in UNCOUNTED else held(models, holder, name),
             set_ones.get(name, _default(runtime, holder, name)),
             name not in set_ones,
         )
