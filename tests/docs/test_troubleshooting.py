@@ -66,6 +66,14 @@ def test_a_message_that_is_gone_would_be_found() -> None:
     assert unknown("there is no data folder …, run 'hanami init' first") == ["there is no data folder "]
 
 
+def test_commands_exist() -> None:
+    text = (ROOT / PAGE).read_text(encoding="utf-8")
+    usages = (ROOT / "docs/cli.md").read_text(encoding="utf-8")
+    named = re.findall(r"`hanamictl ([a-z]+ [a-z]+)", text)
+    assert len(named) > 5
+    assert [name for name in named if f"hanamictl {name}" not in usages] == []
+
+
 def test_there_is_something_to_do_about_all_of_them() -> None:
     text = (ROOT / PAGE).read_text(encoding="utf-8")
     entries = re.split(r"^### ", text, flags=re.M)[1:]
