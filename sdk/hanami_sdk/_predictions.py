@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from hanami_sdk._clusters import ClusterMethods
 from hanami_sdk._datasets import DatasetMethods
+from hanami_sdk._leases import leases_of
 from hanami_sdk._models import ClusterLike, Dataset, Task, build
 from hanami_sdk._results import Prediction
 from hanami_sdk._tables import Numbers, classes_of, rows_of, table_of
 from hanami_sdk._tasks import ClassWeight
 from hanami_sdk._upload import Progress
+
+if TYPE_CHECKING:
+    from hanami_sdk._client import Client
 
 Validation: TypeAlias = "float | Dataset | str | tuple[Any, Any] | tuple[Any, Any, Any]"
 """A share of the rows, a dataset, or other rows: inputs and outputs, and perhaps how much each row counts."""
@@ -89,8 +94,12 @@ class PredictionMethods(ClusterMethods, DatasetMethods):
 
     @contextmanager
     def _lent(self, name: str, table: bytes) -> Iterator[Dataset]:
-        """Lend a dataset until a task is queued, which holds the rows that it needs."""
-        dataset = self.upload_csv(name, table)
+        """Lend a dataset until a task is queued, which holds the rows that it needs.
+
+        The server removes the dataset later if this process does not come to that.
+        """
+        client = cast("Client", self)
+        dataset = leases_of(client).granted(partial(client.upload_csv, name, table))
         try:
             yield dataset
         finally:

@@ -43,6 +43,8 @@ LOADED = (
 )
 """Modules that processes run, or import when they run."""
 MOST_DESCRIPTORS = 8
+GO = b"+"
+"""What a copy waits for."""
 
 log = logging.getLogger("hanami.process")
 
@@ -85,41 +87,48 @@ def _serve(control: socket.socket, *, fresh: bool) -> Callable[[], int | None]:
         if isinstance(request, Forget):
             privacy.forget(request.names)
             continue
-        started = _fork()
-        if started is None:
+        told, go = _fork()
+        if go is None:
             control.close()
             return _program(request, descriptors, fresh=fresh)
-        control.send(msgspec.json.encode(started))
+        control.send(told)
+        # Only now, so that nothing runs of which the supervisor does not know.
+        with contextlib.suppress(BrokenPipeError), open(go, "wb", buffering=0) as stream:
+            stream.write(GO)
         for descriptor in descriptors:
             os.close(descriptor)
 
 
-def _fork() -> Started | None:
-    """Make a copy of this process, with the same parent and a group of its own. Returns None in the copy."""
+def _fork() -> tuple[bytes, int | None]:
+    """Make a copy of this process, with the same parent and a group of its own.
+
+    Returns in this process what the supervisor is to be told, and where the copy waits for `GO`; in the copy, which was
+    allowed to go on, nothing and None.
+    """
+    waits, go = os.pipe()
     told, tell = os.pipe()
-    gone, here = os.pipe()
     try:
         between = os.fork()
         if between == 0:
             _fork_once_more(tell)
             os.close(told)
-            os.close(here)
-            os.read(gone, 1)
-            os.close(gone)
-            return None
+            os.close(go)
+            if os.read(waits, len(GO)) != GO:
+                os._exit(1)
+            os.close(waits)
+            return b"", None
     except OSError as error:
-        os.close(tell)
-        os.close(told)
         answer = msgspec.json.encode(Started(error=error.errno or 0))
+        os.close(told)
+        os.close(tell)
     else:
         os.close(tell)
         with open(told, "rb") as stream:
             answer = stream.read()
+        # From now on, the copy is a child of the supervisor.
         os.waitpid(between, 0)
-    # Now the copy has its parent.
-    os.close(here)
-    os.close(gone)
-    return msgspec.json.decode(answer, type=Started)
+    os.close(waits)
+    return answer, go
 
 
 def _fork_once_more(tell: int) -> None:

@@ -46,6 +46,18 @@ def test_columns_have_the_names_of_the_cluster(client: Client, cluster: Cluster)
     assert not [dataset for dataset in client.datasets() if dataset.name == "fit"]
 
 
+def test_the_dataset_of_a_process_that_dies_meanwhile_is_removed(
+    client: Client, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Client, "delete_dataset", lambda *_: None)
+    client.fit(cluster, ROWS, KINDS, name="left behind")
+    monkeypatch.undo()
+    (left,) = (dataset for dataset in client.datasets() if dataset.name == "left behind")
+    lease = client.dataset(left.uuid).lease
+    client.delete_dataset(left)
+    assert lease == 6 * 3600
+
+
 def test_what_is_no_class_and_no_row_is_refused(client: Client, cluster: Cluster) -> None:
     for expected, text in (
         ([0.5] * 60, "numbers with a fraction are no classes"),
