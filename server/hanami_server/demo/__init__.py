@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from hanami_server.local import LocalServer
 
 USAGE = """
-Show what Hanami does: a private server, handwritten digits, a network that learns them.
+Run a demonstration: start a private server, train a network on handwritten digits and test it.
 
 Usage:
     hanami demo [--json] [--data DIR] [--epochs N] [--keep]
 
 Options:
-    --json      print one line of JSON and nothing else
-    --data DIR  directory with the four MNIST files (idx, plain or .gz); without it, a sample of 5,000 and 1,000
-                genuine digits is used
+    --json      print only one line of JSON
+    --data DIR  directory with the four MNIST files (idx, plain or .gz); without it, a sample of 5,000 training
+                and 1,000 test digits is used
     --epochs N  passes over the training digits (default: 1 with --data, 8 for the sample)
     --keep      leave the server running until Ctrl-C
     -h --help   show this text
