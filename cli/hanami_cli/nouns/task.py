@@ -54,8 +54,8 @@ Options:
     --epochs EPOCHS                             passes over the rows, each in a new order [default: 1]
     --seed SEED                                 determines orders and initial weights; equal seeds give equal networks
     --no-shuffle                                keep the order of the rows
-    --validation ROWS                           find the best epoch: hold back a share of the rows, such as 0.2, or use a
-                                                dataset that has the same columns as the training
+    --validation ROWS                           find the best epoch: hold back a share of the rows, such as 0.2, or use
+                                                a dataset that has the same columns as the training
     --early-stopping EPOCHS                     stop after EPOCHS epochs without improvement; 0 turns this off
     --class-weight WEIGHTS                      weights by class number, such as 0:1,1:20; or balanced
     --sample-weight COLUMN                      column with the weight of each row; or DATASET:COLUMN
