@@ -58,7 +58,7 @@ class Setting:
         return "HANAMI_" + self.name.upper().replace(".", "_").replace("-", "_")
 
     def convert(self, value: object, source: str) -> Value:
-        """Return `value` in the setting's type; texts are parsed, except if the type is str."""
+        """Return `value` converted to the setting's type; texts are parsed unless the type is str."""
         try:
             result = self._parse(value)
         except (TypeError, ValueError):
@@ -141,7 +141,7 @@ CORE_SETTINGS = (
 
 
 class Settings(Mapping[str, Value]):
-    """Resolved settings: values by full name. `sources` tells for each name where its value comes from."""
+    """Resolved settings: values by full name. `sources` says where each value comes from, by name."""
 
     def __init__(
         self, data_dir: Path, specs: Mapping[str, Setting], values: Mapping[str, Value], sources: Mapping[str, str]
@@ -182,7 +182,7 @@ def load_settings(
         absent: sections of plugins that do not work, so that nobody knows which settings they have.
 
     Raises:
-        SettingsError: if a name is unknown, a value is wrong or the file can not be read.
+        SettingsError: if a name is unknown, a value is wrong or the file cannot be read.
     """
     known = {spec.name: spec for spec in specs}
     values: dict[str, Value] = {name: spec.default for name, spec in known.items()}
