@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from hanami_sdk.hanami_exceptions import WaitTimeoutException
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.5
+_GROWTH = 1.15
+"""How much longer each pause is than the one before: what has ended is seen after about a tenth of the time it took."""
 
 
 def pauses(timeout: float | None, what: str) -> Iterator[float]:
@@ -26,7 +28,7 @@ def pauses(timeout: float | None, what: str) -> Iterator[float]:
         yield pause if end is None else max(0.0, min(pause, end - time.monotonic()))
         if end is not None and time.monotonic() >= end:
             raise WaitTimeoutException(f"{what} did not end within {timeout:g} s")
-        pause = min(1.5 * pause, _LONGEST_PAUSE)
+        pause = min(_GROWTH * pause, _LONGEST_PAUSE)
 
 
 def wait_until(done: Callable[[], bool], timeout: float | None, what: str) -> None:
