@@ -52,7 +52,7 @@ def hanami_settings() -> Iterable[Setting]:
 
         @hookimpl
         def hanami_settings():
-            return [Setting("format_csv.delimiter", str, ",", "Character between two cells")]
+            return [Setting("format_csv.delimiter", str, ",", "Character that separates cells")]
     """
 
 
