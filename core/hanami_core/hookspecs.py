@@ -109,8 +109,7 @@ def hanami_processes(settings: Settings) -> Iterable[Process]:
 def hanami_schedules(runtime: Runtime) -> Iterable[Schedule]:
     """Declare work that is repeated every so many seconds. See `hanami_core.schedules`.
 
-    :param runtime: the process' runtime. Every process calls the hook; the worker, of which there is one, runs the
-        schedules.
+    :param runtime: the process' runtime. Every process calls the hook; the only worker runs the schedules.
     :returns: schedules with unique names.
     :failure: the plugin is broken. A run that fails is logged, and the next one takes place as usual.
 
@@ -165,7 +164,7 @@ def hanami_databases(settings: Settings) -> Iterable[DatabaseBackend]:
 def hanami_models() -> Iterable[type[peewee.Model]]:
     """Declare the plugin's tables.
 
-    Numbered migrations in ``migrations/`` of its package create and change them. Without migrations, missing tables are
+    Numbered migrations in ``migrations/`` of its package create and change them. Without any, only missing tables are
     created.
 
     :returns: models derived from `hanami_core.storage.database.Record` or `OwnedRecord`; no two share a table.
@@ -187,10 +186,8 @@ def hanami_blob_stores(settings: Settings) -> Iterable[BlobBackend]:
     must do; `hanami_core.testing.blob_stores` tests it.
 
     :param settings: all settings.
-    :returns: backends with unique names. The selected one is opened at the start, others when one of their blobs is
-        needed.
-    :failure: the plugin is broken. If its store is selected, the server refuses to start; otherwise its blobs cannot be
-        read.
+    :returns: backends with unique names. The selected one is opened at the start, others for blobs in them.
+    :failure: the plugin is broken. If its store is selected, the server does not start; else its blobs are unreadable.
 
     Example::
 
@@ -474,8 +471,7 @@ def hanami_event(runtime: Runtime, event: Event) -> None:
 def hanami_metrics(runtime: Runtime) -> Iterable[Metric]:
     """Report numbers about the plugin, whenever metrics are read; must be quick. See `hanami_core.metrics`.
 
-    :param runtime: the runtime of the api, for stored data, or of a sidecar, for what that process holds. Equal labels
-        count once.
+    :param runtime: that of the api, for stored data, or of a sidecar, for what it holds. Equal labels count once.
     :returns: samples and histograms.
     :failure: logged and counted; the metrics of other plugins are shown.
 
