@@ -164,8 +164,7 @@ def hanami_databases(settings: Settings) -> Iterable[DatabaseBackend]:
 def hanami_models() -> Iterable[type[peewee.Model]]:
     """Declare the plugin's tables.
 
-    Numbered migrations in ``migrations/`` of its package create and change them. Without any, only missing tables are
-    created.
+    Numbered migrations in ``migrations/`` of its package create and change them. Without any, missing ones are created.
 
     :returns: models derived from `hanami_core.storage.database.Record` or `OwnedRecord`; no two share a table.
     :failure: the server refuses to start. A plugin whose table another plugin already has is broken.
@@ -252,8 +251,7 @@ def hanami_access_rules(runtime: Runtime, actor: Actor, action: Action) -> Itera
 
     :param runtime: the process' runtime.
     :param actor: the caller.
-    :param action: what the actor wants to do. If it has a `resource`, rules decide about rows of that model, otherwise
-        about the action as a whole.
+    :param action: what the actor wants to do. If it has a `resource`, rules decide about rows of that model.
     :returns: rules; a rule about rows carries a peewee expression as `where`.
     :failure: fail closed: the action is denied, no row is visible.
 
@@ -317,8 +315,7 @@ def hanami_exports() -> Iterable[Export[Any]]:
 def hanami_compute_hosts(settings: Settings, runtime: Runtime) -> Iterable[ComputeHost]:
     """Add logical hosts. Each gets a sidecar process.
 
-    Called in every process, so do not import a compute library: find out the number of hosts from settings, ``/dev`` or
-    ``/proc``.
+    Called in every process, so without a compute library: use settings, ``/dev`` or ``/proc`` to count the hosts.
 
     :param settings: all settings.
     :param runtime: the process' runtime.
@@ -451,8 +448,7 @@ def hanami_socket_targets() -> Iterable[SocketTarget]:
 def hanami_event(runtime: Runtime, event: Event) -> None:
     """Observe what happened, after it was committed. See `hanami_core.events`.
 
-    Called in the thread that emitted the event, which waits. If a process is killed before it has delivered an event,
-    the event is lost.
+    Called in the thread that emitted the event, which waits. Events that a killed process has not delivered are lost.
 
     :param runtime: the process' runtime.
     :param event: what happened, an instance of a subclass of `hanami_core.events.Event`.
