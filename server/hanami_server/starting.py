@@ -27,6 +27,8 @@ LONGEST = 1 << 20
 """Bytes of a message."""
 PATIENCE = 20.0
 """Seconds in which a process must have been started. The first one waits until all plugins are loaded."""
+LEAVING = 1.0
+"""Seconds in which it must have ended once it answers no more."""
 _PR_SET_CHILD_SUBREAPER = 36
 
 log = logging.getLogger("hanami.supervisor")
@@ -100,13 +102,17 @@ class Starter:
         try:
             socket.send_fds(self._socket, [request], list(descriptors.values()))
             answer = self._socket.recv(LONGEST)
-        except OSError:
+        except TimeoutError:
             # What it does later would not be known, so it does nothing later.
             self._end()
             raise
+        except ConnectionError:
+            answer = b""
         if not answer:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(LEAVING)
             self._end()
-            raise ChildProcessError(f"the fork server ended with {self._process.returncode}")
+            raise ChildProcessError(f"the fork server {in_words(self._process.returncode)}")
         started = msgspec.json.decode(answer, type=Started)
         if started.error:
             raise OSError(started.error, os.strerror(started.error))

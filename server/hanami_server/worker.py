@@ -47,8 +47,8 @@ SWITCH_INTERVAL = 0.0005
 have slow work."""
 ROUND = 0.002
 """Seconds of answering after which the poller looks for what else has arrived."""
-ACCEPTED = 8
-"""New connections that a busy process takes in a round; an idle one leaves the others to processes beside it."""
+ACCEPTED, MOST_ACCEPTED = 8, 64
+"""New connections that a busy process takes in a round, and the most that one takes as long as more are waiting."""
 DRAINING = 30.0
 """Seconds that other calls have to end in a process in which one hangs."""
 LEAVING = 2.0
@@ -138,6 +138,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._ready: FairQueue[str, Peer] = FairQueue()
         self._at_work: Counter[str] = Counter()
         self._patience = Patience(max(1, self.cfg.threads // 2))
+        self._accepts = 1
         self._grace: float | None = None
         self._handled: set[Peer] = set()
         self._hung = False
@@ -250,17 +251,23 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._leave(peer)
 
     def accept(self, listener: Any) -> None:
-        """Accept a few connections, and let the poller collect their first requests."""
-        for _ in range(ACCEPTED if self._ready else 1):
+        """Accept a few connections, and let the poller collect their first requests.
+
+        They come in the order in which they were made; addresses take turns only afterwards. So as long as more are
+        waiting, each time takes twice as many. The first one is taken alone, and leaves others to idle processes.
+        """
+        for _ in range(max(self._accepts, ACCEPTED if self._ready else 1)):
             if not self.alive or self.nr_conns >= self._most:
                 return
             try:
                 sock, client = listener.accept()
             except OSError as error:
+                self._accepts = 1
                 if error.errno in (errno.EMFILE, errno.ENFILE):
                     self._make_room()
                 return
             self._accepted(listener, sock, client)
+        self._accepts = min(2 * self._accepts, MOST_ACCEPTED)
 
     def _accepted(self, listener: Any, sock: socket.socket, client: Any) -> None:
         with contextlib.suppress(OSError):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import json
 import os
-import re
 import shlex
 import subprocess
 from pathlib import Path
@@ -85,35 +84,3 @@ def test_settings_and_policy_of_the_operations_guide_are_read(desk: Path) -> Non
     listing = shell(f"hanami config --data-dir {data} --json")
     assert '"http.threads"' in listing
     assert "hanami.toml" in listing
-
-
-def test_files_that_documents_link_to_exist() -> None:
-    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
-    headings = {document.resolve(): anchors(document) for document in documents}
-    assert len(documents) > 20
-    for document in documents:
-        for link, anchor in LINK.findall(document.read_text(encoding="utf-8")):
-            target = (document.parent / link).resolve() if link else document.resolve()
-            assert target.exists(), f"{document.name}: {link}"
-            assert not anchor or anchor in headings[target], f"{document.name}: {link}#{anchor}"
-
-
-LINK = re.compile(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)")
-
-
-def anchors(document: Path) -> set[str]:
-    """Return what links may name behind a `#`, made of the headings as GitHub does it."""
-    headings = re.findall(r"^#+ (.*)$", document.read_text(encoding="utf-8"), re.M)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
-
-
-def test_all_documents_can_be_reached_from_the_readme() -> None:
-    found, left = set(), [ROOT / "README.md"]
-    while left:
-        document = left.pop().resolve()
-        if document in found or document.suffix != ".md" or not document.exists():
-            continue
-        found.add(document)
-        left += [document.parent / link for link, _ in LINK.findall(document.read_text(encoding="utf-8")) if link]
-    pages = {path.resolve() for path in (ROOT / "docs").rglob("*.md") if "examples" not in path.parts}
-    assert sorted(pages - found) == []

@@ -27,7 +27,7 @@ def _fault(number: str, what: str, goal: str, *tests: str) -> Fault:
 CATALOGUE = (
     _fault(
         "F01", "a process is killed in the middle of an upload",
-        "the upload goes on where it was, nothing is left behind",
+        "the upload resumes where it was, nothing is left behind",
         "tests/faults/test_f01_killed_uploads.py", "tests/service/test_resume.py", "tests/service/test_decoding.py",
     ),
     _fault(
@@ -35,7 +35,7 @@ CATALOGUE = (
         "tests/faults/test_f02_killed_checkpoints.py",
     ),
     _fault(
-        "F03", "a sidecar is killed while it trains", "the training goes on and ends with the same bits",
+        "F03", "a sidecar is killed while it trains", "the training resumes and ends with the same bits",
         "tests/faults/test_f03_killed_trainings.py", "tests/service/test_restart.py",
     ),
     _fault(
@@ -43,37 +43,37 @@ CATALOGUE = (
         "tests/faults/test_f04_killed_processes.py", "tests/server/test_processes.py",
     ),
     _fault(
-        "F05", "the power goes: only what was synced is there", "all that was acknowledged is there",
+        "F05", "the power is cut: only synced data survives", "everything acknowledged is there",
         "tests/faults/test_f05_power_cuts.py",
     ),
     _fault(
-        "F06", "the disk is full", "a clear refusal, deleting works, all is well once there is room",
+        "F06", "the disk is full", "clear refusals, deleting works, everything works again once there is space",
         "tests/faults/test_f06_full_disk.py",
     ),
     _fault(
-        "F07", "the disk fails, or can not be written", "a clear refusal, never a success; readiness tells",
+        "F07", "the disk fails or cannot be written", "clear refusals, never a false success; readiness reports it",
         "tests/faults/test_f07_failing_disk.py", "tests/faults/test_f07_read_only.py",
     ),
     _fault(
-        "F08", "broken idx files", "refused with the place and the rule, in little memory",
+        "F08", "broken idx files", "refused with position and rule, in little memory",
         "tests/faults/test_f08_mutated_files.py", "tests/plugins/test_format_mnist.py",
         "tests/service/test_bad_uploads.py", "tests/core/test_decoding.py",
     ),
     _fault(
-        "F09", "broken tables", "refused with line and column, or read by a rule that is written down",
+        "F09", "broken tables", "refused with line and column, or read by a documented rule",
         "tests/faults/test_f08_mutated_files.py", "tests/plugins/test_format_csv.py",
         "tests/service/test_odd_tables.py",
     ),
     _fault(
-        "F10", "a stored network with a wrong bit", "found whenever it is used",
+        "F10", "a stored network with a wrong bit", "detected whenever it is used",
         "tests/faults/test_f10_corrupted_checkpoints.py", "tests/core/test_blobs.py",
     ),
     _fault(
-        "F11", "pickled or compiled code in an upload", "nothing that is uploaded is ever run",
+        "F11", "pickled or compiled code in an upload", "nothing uploaded is ever executed",
         "tests/contracts/test_house.py",
     ),
     _fault(
-        "F12", "bodies without end, or larger than they say", "refused before they are read",
+        "F12", "endless bodies, or bodies larger than declared", "refused before they are read",
         "tests/server/test_transport.py", "tests/server/test_intake.py",
     ),
     _fault(
@@ -81,47 +81,47 @@ CATALOGUE = (
         "tests/service/test_hostile_calls.py", "tests/service/test_hostile_routes.py", "tests/fuzz/test_api.py",
     ),
     _fault(
-        "F14", "clients that send or read slowly, or not at all", "all others are served",
+        "F14", "clients that send or read slowly, or not at all", "everybody else is served",
         "tests/server/test_transport.py", "tests/server/test_lead.py", "tests/server/test_outlet.py",
     ),
     _fault(
-        "F15", "floods of websockets, frames and pings", "open sessions go on, others get in",
+        "F15", "floods of websockets, frames and pings", "open sessions continue, others can connect",
         "tests/server/test_sockets.py", "tests/service/test_hostile_sockets.py", "tests/service/test_event_loop.py",
     ),
     _fault(
-        "F16", "smuggled requests", "one reading of every request, or 400", "tests/service/test_hostile_requests.py",
-        "tests/server/test_transport.py",
+        "F16", "smuggled requests", "every request has one reading, or gets 400",
+        "tests/service/test_hostile_requests.py", "tests/server/test_transport.py",
     ),
     _fault(
-        "F17", "forged tokens, and users who are no longer welcome", "refused, and off within 5 s on every door",
+        "F17", "forged tokens, and users whose access was withdrawn", "refused, and disconnected within 5 s everywhere",
         "tests/faults/test_f17_withdrawn_access.py", "tests/faults/test_f17_withdrawn_answers.py",
         "tests/service/test_hostile_requests.py",
         "tests/service/test_logins.py", "tests/plugins/test_auth_jwt.py",
     ),
     _fault(
-        "F18", "hostile names and paths", "names are labels, no file outside of the data directory",
+        "F18", "hostile names and paths", "names are only labels, no file outside the data directory is touched",
         "tests/service/test_hostile_routes.py", "tests/service/test_hostile_calls.py",
     ),
     _fault(
-        "F19", "SQL in every field", "no statement changes its shape",
+        "F19", "SQL in every field", "no SQL statement changes its shape",
         "tests/service/test_hostile_routes.py", "tests/service/test_hostile_calls.py",
     ),
     _fault(
-        "F20", "plugins that raise, exit or claim what is taken", "the server starts with the rest",
+        "F20", "plugins that raise, exit or claim a taken name", "the server starts without them",
         "tests/faults/test_f20_plugins_that_leave.py", "tests/core/test_plugin_lifecycle.py",
         "tests/server/test_plugins_command.py",
     ),
     _fault(
-        "F21", "plugins that hang, spin or take their process with them", "ended with a reason, others go on",
+        "F21", "plugins that hang, spin or kill their process", "ended with a reason, everything else continues",
         "tests/faults/test_f21_hanging_calls.py", "tests/faults/test_f21_lethal_tasks.py",
         "tests/faults/test_f21_aborts.py", "tests/faults/test_f21_seized_interpreters.py", "tests/core/test_runner.py",
     ),
     _fault(
-        "F22", "plugins that would raise somebody's rights", "an actor comes from the scheme of its Api alone",
+        "F22", "plugins that try to raise somebody's rights", "an actor comes only from the scheme of its API",
         "tests/core/test_identity.py", "tests/plugins/test_conformance.py",
     ),
     _fault(
-        "F23", "the clock jumps", "leases, limits and unfinished uploads do not notice",
+        "F23", "the clock jumps", "leases, limits and unfinished uploads are not affected",
         "tests/core/test_queue.py", "tests/core/test_schedules.py", "tests/plugins/test_users_throttle.py",
     ),
     _fault(
@@ -130,30 +130,31 @@ CATALOGUE = (
         "tests/plugins/test_meeting_deletes.py", "tests/plugins/test_ends_of_clusters.py",
     ),
     _fault(
-        "F25", "a client that repeats what it sent", "done once", "tests/faults/test_f25_retries.py",
+        "F25", "a client that repeats a call", "carried out once", "tests/faults/test_f25_retries.py",
     ),
     _fault(
-        "F26", "two servers in one data directory", "the second one is refused",
+        "F26", "two servers on one data directory", "the second one is refused",
         "tests/faults/test_f26_two_servers.py",
     ),
     _fault(
-        "F27", "somebody else locks the database, or reads it for long", "nobody sees it, and the log shrinks again",
+        "F27", "another program locks the database, or reads it for long",
+        "no client notices, and the log shrinks again",
         "tests/faults/test_f27_locked_database.py",
     ),
     _fault(
-        "F28", "more memory than there is", "refused with the numbers, and only that task fails",
+        "F28", "more memory than the machine has", "refused with the numbers, and only that task fails",
         "tests/faults/test_f21_lethal_tasks.py", "tests/core/test_decoding.py",
     ),
     _fault(
-        "F30", "kills during init, migration and start; restored copies", "done again, it goes through",
+        "F30", "kills during init, migration and start; restored copies", "a second attempt succeeds",
         "tests/faults/test_f30_killed_starts.py", "tests/core/test_migrations.py",
     ),
     _fault(
-        "F31", "one tenant against another", "no row of others is read, changed or known to exist",
+        "F31", "one tenant against another", "no row of others is read, changed or revealed",
         "tests/service/test_tenants.py", "tests/service/test_visibility.py",
     ),
     _fault(
-        "F32", "secrets and paths in answers and logs", "none of either",
+        "F32", "secrets and paths in answers and logs", "neither appears",
         "tests/faults/test_f32_paths.py", "tests/faults/test_f32_leaks_to_the_machine.py",
         "tests/server/test_logs.py", "tests/service/test_internal_errors.py",
     ),

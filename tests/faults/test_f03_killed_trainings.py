@@ -119,7 +119,7 @@ def test_trainings_of_killed_sidecars_end_bit_identical(tmp_path: Path) -> None:
             different = state_of(server, "cluster", disturbed.uuid) != state_of(server, "cluster", twin.uuid)
             campaign.lost += different
             assert not different, disturbed.name
-        campaign.remark = f"{finished} trainings, {middle} times one went on from its middle"
+        campaign.remark = f"{finished} trainings, resumed midway {middle} times"
         server.stop()
         server.resume()
         assert (findings(server), leftovers(server)) == ([], [])

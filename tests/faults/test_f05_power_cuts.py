@@ -128,7 +128,7 @@ def test_what_was_acknowledged_outlives_power_cuts(disk: Disk, tmp_path: Path) -
                 campaign.survived += 1
                 lost = work.lost()
                 campaign.lost += len(lost)
-                campaign.remark = f"{work.count} things acknowledged"
+                campaign.remark = f"{work.count} acknowledgements"
                 assert lost == []
                 assert work.surprises == []
                 assert findings(server) == []

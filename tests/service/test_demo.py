@@ -23,9 +23,9 @@ def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_it_reads_digits_that_it_never_saw_and_shows_how() -> None:
     done = demo()
     assert done.returncode == 0, done.stderr
-    for text in ("train 8/8", "5000/5000", "█", "reads", " ms (median)", "What to try next"):
+    for text in ("train 8/8", "5000/5000", "█", "predicted", " ms (median)", "What to try next"):
         assert text in done.stdout, text
-    accuracy = re.search(r"^accuracy on digits it never saw +([\d.]+) %$", done.stdout, re.M)
+    accuracy = re.search(r"^accuracy on unseen digits +([\d.]+) %$", done.stdout, re.M)
     assert accuracy is not None
     assert float(accuracy[1]) >= 93.0
 

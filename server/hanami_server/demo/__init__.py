@@ -1,4 +1,4 @@
-"""``hanami demo``: the main job in one command, on a private server that is gone afterwards."""
+"""``hanami demo``: the main job in one command, on a temporary private server."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from hanami_server.local import LocalServer
 
 USAGE = """
-Run a demonstration: start a private server, train a network on handwritten digits and test it.
+Show what Hanami does: start a private server, upload handwritten digits, and train a network on them.
 
 Usage:
     hanami demo [--json] [--data DIR] [--epochs N] [--keep]
 
 Options:
-    --json      print only one line of JSON
-    --data DIR  directory with the four MNIST files (idx, plain or .gz); without it, a sample of 5,000 training
-                and 1,000 test digits is used
+    --json      print one line of JSON and nothing else
+    --data DIR  directory with the four MNIST files (idx, plain or .gz); default: a sample of 5,000 training and
+                1,000 test digits
     --epochs N  passes over the training digits (default: 1 with --data, 8 for the sample)
     --keep      leave the server running until Ctrl-C
     -h --help   show this text
@@ -115,18 +115,20 @@ def _tell(result: Result) -> None:
     print()
     for line in zip(*pictures, strict=True):
         print("  ".join(line).rstrip())
-    captions = [f"is {right}, reads {answer} {'✓' if right == answer else '✗'}" for _, right, answer in result.samples]
+    captions = [
+        f"label {right}, predicted {answer} {'✓' if right == answer else '✗'}" for _, right, answer in result.samples
+    ]
     print("  ".join(caption.center(28) for caption in captions).rstrip())
     print()
-    print(f"accuracy on digits it never saw   {result.accuracy:6.2f} %")
+    print(f"accuracy on unseen digits         {result.accuracy:6.2f} %")
     print(f"training                          {result.train_seconds:6.2f} s")
-    print(f"asking                            {result.request_seconds:6.2f} s")
-    print(f"direct IO, one digit and back     {result.direct_io_ms_p50:6.2f} ms (median)")
+    print(f"inference                         {result.request_seconds:6.2f} s")
+    print(f"direct IO round trip, one digit   {result.direct_io_ms_p50:6.2f} ms (median)")
 
 
 def _keep(server: LocalServer, quiet: bool) -> None:
     out = sys.stderr if quiet else sys.stdout
-    print("\nThe server keeps running until Ctrl-C. Talk to it from another terminal:\n", file=out)
+    print("\nThe server keeps running until Ctrl-C. Use it from another terminal:\n", file=out)
     print(f"  export HANAMI_ADDRESS={server.address}", file=out)
     print(f"  export HANAMI_USER={server.user} HANAMI_PASSPHRASE={server.passphrase}", file=out)
     print("  hanamictl cluster list", file=out, flush=True)
@@ -135,6 +137,6 @@ def _keep(server: LocalServer, quiet: bool) -> None:
 
 def _next_steps(quiet: bool) -> None:
     _say(quiet, "\nWhat to try next:")
-    _say(quiet, "  hanami demo --keep            the same, and the server stays for you to play with")
-    _say(quiet, "  hanami init --help            a server of your own")
-    _say(quiet, "  hanamictl --help              what users do with it")
+    _say(quiet, "  hanami demo --keep            run the demo and keep the server running")
+    _say(quiet, "  hanami init --help            set up your own server")
+    _say(quiet, "  hanamictl --help              see what users can do with it")

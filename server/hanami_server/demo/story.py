@@ -1,4 +1,4 @@
-"""What the demonstration does: upload, learn, ask, look, talk; all through the public SDK."""
+"""What the demonstration does: upload, train, predict, show, stream; all through the public SDK."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ outputs:
     label_hex: 3,1,1
 """
 WIDE_TEMPLATE = TEMPLATE.replace("settings:\n", "settings:\n    blocks: 8\n")
-"""For few digits: more hidden neurons cost little there and read better."""
+"""For few digits: more hidden neurons cost little there and give a higher accuracy."""
 DIRECT_ROUNDS = 300
 
 Progress = Callable[[str, int, int], None]

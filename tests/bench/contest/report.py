@@ -25,23 +25,24 @@ NAMES = {
 }
 TEXT = """# Benchmarks
 
-Section growth beside other ways to learn the 60,000 digits of MNIST, measured in one run on one machine: {cores} cores
-of an x86-64 server processor with AVX-512, shared with other programs. `tox -e bench -- --docs` writes this page.
+Section growth compared with other ways to learn the 60,000 digits of MNIST, measured in one run on one machine: {cores}
+cores of an x86-64 server processor with AVX-512, shared with other programs. `tox -e bench -- --docs` writes this page.
 
 ![Images a second and accuracy](benchmarks.png)
 
 {table}
 
-All networks have 784 inputs, 128 hidden neurons and 10 outputs, all read the images in the order of the file. Speeds
-are the best of {rounds} rounds, accuracies the mean; no server is involved. Libraries get their images as float32
-between 0 and 1, which is not timed; section growth gets the bytes of the file. Rates were tuned for the accuracy after
-one epoch and, except for scikit-learn, fall linearly to 0. Batch 1 of torch learned 3,000 images, from which its speed
-is taken. Memory is what a process needs beyond Python and NumPy: library, data and network. "Times slower" is measured
-against the fastest run of section growth, which learns image by image, as a service does whose data arrive one after
-the other. Synapse growth trains on one thread and answers on all. Where other programs use the cores as well, a
-library that splits every small product over two threads suffers most; its runs with one thread are steadier.
+All networks have 784 inputs, 128 hidden neurons and 10 outputs, and read the images in the order of the file.
+Speeds are the best of {rounds} rounds, accuracies the mean; no server is involved. Libraries get their images as
+float32 between 0 and 1, and the conversion is not timed; section growth gets the bytes of the file. Learning
+rates were tuned for the accuracy after one epoch and, except for scikit-learn, fall linearly to 0. Torch with
+batch 1 trained on 3,000 images, from which its speed is extrapolated (`*`). Memory is what a process needs
+beyond Python and NumPy: library, data and network. "Times slower" is relative to the fastest run of section
+growth, which learns image by image, like a service whose data arrive one row at a time. Synapse growth trains on
+one thread and answers on all of them. Where other programs use the cores as well, a library that splits every
+small product over two threads suffers most; its runs with one thread are steadier.
 
-| section growth learns as fast as | measured | target |
+| speed of section growth compared with | measured | target |
 |---|--:|--:|
 {ratios}
 """
