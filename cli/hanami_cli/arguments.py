@@ -21,19 +21,19 @@ __all__ = ["COMMON_OPTIONS", "Arguments", "as_number", "parse"]
 COMMON_OPTIONS = """
 Common options:
     -j, --json_output       print the answer as JSON, as --output json does
-    --project PROJECT_ID    work in this project; without it, in HANAMI_PROJECT or the one of every login
+    --project PROJECT_ID    work in this project instead of HANAMI_PROJECT or your default project
     --insecure              do not verify the certificate of the server
-    --timeout SECONDS       give up when the server keeps silent for so long
+    --timeout SECONDS       give up if the server does not answer within SECONDS
     -h, --help              show this text
 
-Every command also takes --output table, --output json or --output csv.
+All commands also accept --output table, --output json or --output csv.
 
-The server and the login come from the environment:
-    HANAMI_ADDRESS          such as http://127.0.0.1:11418
+Server and login are read from the environment:
+    HANAMI_ADDRESS          address, such as http://127.0.0.1:11418
     HANAMI_USER             id of the user
-    HANAMI_PASSPHRASE       passphrase of the user (or HANAMI_PW); without it you are asked on a terminal
-    HANAMI_PASSPHRASE_FILE  file with the passphrase, instead of the passphrase
-    HANAMI_PROJECT          project to work in, if it is not the one of every login
+    HANAMI_PASSPHRASE       passphrase of the user (or HANAMI_PW); if missing, prompted for on a terminal
+    HANAMI_PASSPHRASE_FILE  file with the passphrase, instead of HANAMI_PASSPHRASE
+    HANAMI_PROJECT          project to work in, if not your default project
 """
 
 

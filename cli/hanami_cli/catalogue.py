@@ -20,7 +20,7 @@ __all__ = ["SERVER_ENTRY", "SERVER_MISSING", "Catalogue", "load"]
 
 # This entry point comes with every installation, also with one that has only what clients need.
 SERVER_ENTRY = "server"
-SERVER_MISSING = "the server is not installed: pip install 'hanami[server]'"
+SERVER_MISSING = "the server is not installed: pip install 'hanami[server]', or '.[server]' in a checkout"
 
 HOOK = "hanami_cli_commands"
 

@@ -28,11 +28,11 @@ class Command:
     """One command of `hanami` or `hanamictl`, built in or from a plugin.
 
     Args:
-        program: the program that gets the command, `"hanami"` or `"hanamictl"`.
-        name: the word that calls it; lower case letters, digits, `-` and `_`.
+        program: the program that receives the command, `"hanami"` or `"hanamictl"`.
+        name: the word that calls it; lower-case letters, digits, `-` and `_`.
         summary: one line for the program's `--help`.
-        run: gets the arguments without the command's own word (also options that stood before that word) and returns
-            the exit code: 0 done, 1 failed, 2 wrong usage. It answers `--help` itself; `docopt` does both.
+        run: receives the arguments without the command's own word (including options before that word) and returns the
+            exit code: 0 for success, 1 for failure, 2 for wrong usage. It handles `--help` itself; `docopt` does both.
 
     Raises:
         ValueError: a field breaks one of these rules.

@@ -17,7 +17,7 @@ from hanami_cli.views import FORMATS
 __all__ = ["HELP", "SHELLS", "Grammar", "grammar", "run"]
 
 HELP = f"""
-Completion of command lines with the TAB key. Print the script for your shell and let the shell read it.
+Tab completion for hanamictl. Prints the script for your shell to load.
 
 Usage:
     hanamictl completion bash [options]
@@ -25,7 +25,7 @@ Usage:
     hanamictl completion fish [options]
 {COMMON_OPTIONS}
 Examples:
-    source <(hanamictl completion bash)                                        (put it into ~/.bashrc)
+    source <(hanamictl completion bash)                                        (add this to ~/.bashrc)
     hanamictl completion zsh > "${{fpath[1]}}/_hanamictl"
     hanamictl completion fish > ~/.config/fish/completions/hanamictl.fish
 """

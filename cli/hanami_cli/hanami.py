@@ -21,7 +21,7 @@ PROGRAM: Program = "hanami"
 OWN_WORDS = ("help",)
 
 HELP = """
-Runs and looks after a Hanami server.
+Runs and maintains a Hanami server.
 
 Usage:
     hanami COMMAND [ARGUMENT...]

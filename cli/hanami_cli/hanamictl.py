@@ -20,23 +20,23 @@ __all__ = ["LOCAL", "NOUNS", "PROGRAM", "SWITCHES", "main"]
 PROGRAM: Program = "hanamictl"
 
 NOUNS = {
-    "user": "users, and the projects in which they work",
-    "project": "projects, which separate the work of groups of users",
-    "quota": "how much users and projects may have",
-    "dataset": "tables of numbers, made from uploaded files",
-    "cluster": "growing networks, made from a template",
-    "task": "training of clusters, and questions to them",
+    "user": "users and their project memberships",
+    "project": "projects, which group users and isolate their data",
+    "quota": "limits for users and projects",
+    "dataset": "tables of numbers, created from uploaded files",
+    "cluster": "networks that grow while they learn",
+    "task": "training and querying clusters",
     "checkpoint": "saved states of clusters",
-    "host": "CPUs and GPUs of the server",
-    "logs": "who changed what, and what went wrong",
-    "measurements": "power, temperature and speed of the server",
+    "host": "compute processes in which clusters live",
+    "logs": "audit log and error log",
+    "measurements": "power, temperature and clock speed of the server",
     "system": "processors and threads of the server",
     "token": "tokens for other programs",
     "whoami": "your own login",
 }
 
 # What needs no server; each is a module of its own.
-LOCAL = {"completion": "completion of command lines for your shell"}
+LOCAL = {"completion": "tab completion for your shell"}
 
 # Options without a value. Any other option that stands before the noun takes the next word with it.
 SWITCHES = (
@@ -56,7 +56,7 @@ SWITCHES = (
 )
 
 HELP = """
-Works with a Hanami server: upload datasets, create clusters, train them and ask them.
+Client for a Hanami server: upload datasets, create clusters, train and query them.
 
 Usage:
     hanamictl NOUN ACTION [ARGUMENT...] [OPTION...]
@@ -66,11 +66,11 @@ Usage:
 Nouns:
 {nouns}
 
-The server and the login come from the environment:
-    HANAMI_ADDRESS       such as http://127.0.0.1:11418
+Server and login are read from the environment:
+    HANAMI_ADDRESS       address, such as http://127.0.0.1:11418
     HANAMI_USER          id of the user
     HANAMI_PASSPHRASE    passphrase of the user (or HANAMI_PW, or HANAMI_PASSPHRASE_FILE)
-    HANAMI_PROJECT       project to work in, if it is not the one of every login
+    HANAMI_PROJECT       project to work in, if not your default project
 
 Examples:
     hanamictl dataset create mnist -i train-images-idx3-ubyte -l train-labels-idx1-ubyte digits
@@ -79,7 +79,7 @@ Examples:
 
 All commands take -j (JSON), --output table|json|csv, --project PROJECT_ID, --insecure and --timeout SECONDS.
 
-Exit codes: 0 done, 1 refused or failed, 2 wrong command line, 130 interrupted, 141 nobody reads the output.
+Exit codes: 0 success, 1 refused or failed, 2 invalid command line, 130 interrupted, 141 broken pipe.
 """
 
 

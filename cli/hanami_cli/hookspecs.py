@@ -19,15 +19,15 @@ GROUP = "hanami.cli"
 def hanami_cli_commands() -> list[Command]:
     """Offer commands to `hanami` (operators) and `hanamictl` (users).
 
-    The hook is called at most once an invocation, and by `hanamictl` only for its `--help` and for a word that is none
-    of its own nouns. The module and the hook should be quick: import what a command needs inside its `run`.
+    The hook is called at most once per invocation; `hanamictl` calls it only for `--help` and for a word that is not
+    one of its own nouns. The module and the hook should be quick: import what a command needs inside its `run`.
 
-    :returns: the commands, in the order in which `--help` shall list them; see `Command` for the rules of each field.
-    :failure: a module that can not be imported, that does not implement the hook or whose hook raises is skipped with
-        one line on stderr, and so is a single item that is no `Command` or whose name is taken already (first come the
-        program's own names, then those of the entry point `server`, then entry points in the order of their names). All
-        other commands stay usable. What `run` raises later ends the program as it would end any Python program, except
-        that an interrupt and a closed pipe end it quietly, and that wrong usage found by docopt gives exit code 2.
+    :returns: the commands, in the order in which `--help` lists them; see `Command` for the rules of each field.
+    :failure: a module that cannot be imported, does not implement the hook or whose hook raises is skipped with one
+        line on stderr. So is a single item that is not a `Command` or whose name is already taken (the program's own
+        names come first, then those of the entry point `server`, then other entry points in the order of their names).
+        All other commands stay usable. An exception from `run` ends the program like any Python program, except that
+        an interrupt and a broken pipe end it quietly, and that wrong usage found by docopt gives exit code 2.
 
     .. versionadded:: 0.1
 

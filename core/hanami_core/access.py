@@ -33,16 +33,16 @@ Verb = Literal["read", "write"]
 ACCESS_DENIED = "access_denied"
 ADMINS_ONLY = "admins_only"
 ANY_ROLE = "*"
-"""Among the roles of an action: every role is meant, also one that only a policy knows."""
+"""Among the roles of an action, it means every role, even one that only a policy knows."""
 
 
 @dataclass(frozen=True)
 class Actor:
-    """Somebody known, in the context of one project.
+    """An authenticated user in one project.
 
-    `scheme` names the authenticator that recognised the credential; `attributes` are what it knows besides, such as the
-    generation of a token. `principal` is whom the credential was issued for, if it names a user and a membership: with
-    it whatever outlives a request can ask again who that is.
+    `scheme` names the authenticator that recognised the credential; `attributes` are what else it knows, such as the
+    generation of a token. `principal` is whom the credential was issued for, if it names a user and a membership;
+    anything that outlives a request can use it to look up the actor again.
     """
 
     user_id: str
@@ -80,10 +80,10 @@ def owner_at_work(record: OwnedRecord) -> Actor | None:
 class Action:
     """What an actor wants to do.
 
-    `name` is ``noun.verb``, empty for an endpoint that no route serves; `endpoint` and `method` are what policy files
-    call it; an empty `endpoint` is nothing that a policy file can list, so `roles` decide. `roles` are those that the
-    route suggests; `resource` is the model whose rows are asked for, or None for the action itself. `api` is the Api
-    that has named the endpoint, empty if none did.
+    ``name`` is ``noun.verb``, empty for an endpoint that no route serves; ``endpoint`` and ``method`` are the names in
+    policy files. Policy files cannot list an empty ``endpoint``, so ``roles`` decide about it. ``roles`` are those that
+    the route suggests; ``resource`` is the model whose rows are concerned, or None for the action itself. ``api`` is
+    the Api that named the endpoint, empty if none did.
     """
 
     name: str
@@ -97,9 +97,9 @@ class Action:
 
 @dataclass(frozen=True)
 class Rule:
-    """One statement of a plugin. Without `where` it is about the action, with it about rows of `Action.resource`.
+    """One decision of a plugin. Without `where` it is about the action, with `where` about rows of `Action.resource`.
 
-    `reason` is the code of the error that a denial becomes.
+    `reason` is the error code of a denial.
     """
 
     allow: bool
@@ -111,7 +111,7 @@ RuleSource = Callable[[Actor, Action], Iterable[Rule]]
 
 
 class Access:
-    """What one actor may do in one request. Each question is put to the plugins once, however often it comes up."""
+    """What one actor may do in one request. The plugins are called only once for each question."""
 
     def __init__(self, actor: Actor, action: Action, rules: RuleSource) -> None:
         """Remember who asks; nothing is decided before it is asked."""
@@ -123,7 +123,7 @@ class Access:
     def require(self) -> None:
         """Raise `Forbidden` unless the action itself is allowed.
 
-        Of several reasons the policy's counts, else the first one.
+        If there are several reasons, that of the policy counts, otherwise the first one.
         """
         rules = [rule for rule in self._rules(self.action) if rule.where is None]
         denied = [rule.reason for rule in rules if not rule.allow]
@@ -140,7 +140,7 @@ class Access:
     def visible(self, model: type[M], verb: Verb | None = None, *, deleted: bool = False) -> peewee.ModelSelect[M]:
         """Select the active rows of `model` that the actor may read or write, oldest first.
 
-        With `deleted` those that were deleted are among them: whoever follows what happens has to learn of that, too.
+        With `deleted`, deleted rows are included, for clients that follow changes.
         """
         action = replace(self.action, resource=model, verb=verb or self.action.verb)
         rules = [rule for rule in self._rules(action) if rule.where is not None]

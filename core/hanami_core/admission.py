@@ -32,7 +32,7 @@ UNCOUNTED = (SOCKETS, RUNNING)
 
 
 class Holder(NamedTuple):
-    """A user, or a project with all that its members have in it."""
+    """A user, or a project with everything its members have in it."""
 
     kind: HolderKind
     id: str
@@ -52,8 +52,8 @@ class Claim:
         owner_id: the user.
         project_id: the project.
         resource: what, such as ``datasets``, or `DISK`.
-        amount: how much more of it; 0 asks whether the limit is exceeded already.
-        has: how much the user and the project have, by kind of holder, if it does not stand in the database.
+        amount: how much more of it; 0 checks whether the limit is already exceeded.
+        has: how much the user and the project have, by kind of holder, if it is not in the database.
     """
 
     owner_id: str
@@ -64,12 +64,12 @@ class Claim:
 
     @classmethod
     def of(cls, actor: Actor, resource: str, amount: int = 1) -> Claim:
-        """Return what an actor claims for themselves."""
+        """Return the claim of an actor."""
         return cls(actor.user_id, actor.project_id, resource, amount)
 
     @property
     def holders(self) -> tuple[Holder, Holder]:
-        """Whose limits count."""
+        """The holders whose limits apply."""
         return Holder("user", self.owner_id), Holder("project", self.project_id)
 
 

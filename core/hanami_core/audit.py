@@ -139,7 +139,7 @@ def mend(runtime: Runtime, one: Disagreement) -> str:
     """Put a disagreement right and return what was done; empty if that is not possible. Nobody else may be at work.
 
     Raises:
-        OSError: if a file can not be read or set aside.
+        OSError: if a file cannot be read or set aside.
     """
     if one.counted is None:
         if not one.store:

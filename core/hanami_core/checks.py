@@ -11,13 +11,13 @@ __all__ = ["Check", "Finding"]
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is wrong.
+    """A problem.
 
     Attributes:
-        where: what it is about, such as ``table note``.
-        what: what is wrong with it.
-        strays: files that nobody knows; ``hanami doctor --repair`` moves them aside. Only whoever owns the folder that
-            they lie in can tell.
+        where: place of the problem, such as ``table note``.
+        what: description of the problem.
+        strays: unknown files; ``hanami doctor --repair`` moves them aside. Only the owner of a folder can say which
+            files in it are unknown.
     """
 
     where: str
@@ -27,11 +27,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class Check:
-    """A look at what a plugin keeps.
+    """A check of a plugin's data.
 
-    `run` may take long, and other processes may work meanwhile. A `cheap` one takes milliseconds, and a finding means
-    that the server can not do its work: ``/health/ready`` asks it as well, in sidecars too, where it must not touch the
-    database.
+    ``run`` may take long, and other processes may work at the same time. A ``cheap`` check takes milliseconds, and a
+    finding means that the server cannot do its work: ``/health/ready`` runs it as well, even in sidecars, where it must
+    not use the database.
     """
 
     name: str

@@ -21,10 +21,10 @@ class Clock(Protocol):
         """Return seconds since 1970 in UTC; may jump."""
 
     def monotonic(self) -> float:
-        """Return seconds that never go back and are the same in all processes of this machine until it restarts."""
+        """Return seconds that never go backwards and are equal in all processes of this machine until it restarts."""
 
     def boot(self) -> str:
-        """Return an identity of this start of the machine; `monotonic` values of two boots are not comparable."""
+        """Return an identifier of this boot of the machine; `monotonic` values of two boots are not comparable."""
 
 
 class SystemClock:
@@ -50,10 +50,10 @@ def _boot_id() -> str:
 
 @functools.total_ordering
 class Moment:
-    """A point in time as services return it: seconds since 1970 in UTC, or None if it has not come.
+    """A point in time as services return it: seconds since 1970 in UTC, or None if it has not come yet.
 
-    An Api makes text of it, see `hanami_core.http.Api.encode`. No dataclass and no struct, because encoders know those
-    and would not ask the Api.
+    An Api formats it as text, see `hanami_core.http.Api.encode`. It is neither a dataclass nor a struct, because
+    encoders handle those themselves and would not call the Api.
     """
 
     __slots__ = ("seconds",)
@@ -81,9 +81,9 @@ class Moment:
 
 
 def stamp(seconds: float | None) -> str:
-    """Write a moment as a text: UTC, to the second, no zone; `NO_STAMP` for one that has not come.
+    """Format a moment as text: UTC, to the second, without a zone; `NO_STAMP` for one that has not come yet.
 
-    Moments are numbers wherever they are stored or compared; a text is made where one is shown.
+    Moments are stored and compared as numbers, and formatted only for display.
     """
     if seconds is None:
         return NO_STAMP

@@ -27,7 +27,7 @@ _TYPES = (np.dtype(np.uint8), np.dtype(np.float32))
 
 @runtime_checkable
 class DatasetFormat(Protocol):
-    """A kind of files that datasets are uploaded as."""
+    """A file format in which datasets are uploaded."""
 
     @property
     def name(self) -> str:
@@ -40,7 +40,7 @@ class DatasetFormat(Protocol):
     def decode(self, files: Mapping[str, BinaryIO], table: TableWriter) -> None:
         """Read the files and write them to `table`.
 
-        Sizes and counts must be proven against the size of the files before memory is taken for them.
+        Check sizes and counts against the size of the files before allocating memory for them.
 
         Raises:
             InvalidFile: if a file breaks a rule of the format; the text names the file, the place and the rule.
@@ -48,7 +48,7 @@ class DatasetFormat(Protocol):
 
 
 class TableWriter:
-    """Writes a table file, block by block, so that a table may be bigger than memory."""
+    """Writes a table file block by block, so that a table can be larger than memory."""
 
     def __init__(self, path: Path) -> None:
         """Create the file."""
@@ -108,7 +108,7 @@ class TableWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        """Complete the file, or leave it broken after an error."""
+        """Complete the file, or leave it incomplete after an error."""
         if kind is None:
             self.close()
         else:
@@ -127,7 +127,7 @@ class Table:
         """Map a table file.
 
         Raises:
-            CorruptFile: if the file is no table.
+            CorruptFile: if the file is not a table.
         """
         values, metadata = tensorfile.open_array(path, "rows")
         try:

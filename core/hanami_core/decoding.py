@@ -43,8 +43,8 @@ log = logging.getLogger("hanami.decoding")
 class Limits:
     """What decoding may use.
 
-    `memory` is the address space of the process in bytes, interpreter included; `seconds` counts both on the clock and
-    in CPU time; `output` is the size of the table file in bytes.
+    `memory` is the address space of the process in bytes, including the interpreter; `seconds` limits both elapsed and
+    CPU time; `output` is the size of the table file in bytes.
     """
 
     memory: int = 1 << 30
@@ -73,21 +73,20 @@ def decode(
     limits: Limits,
     step: Callable[[int], bool] = lambda done: True,
 ) -> DecodeResult:
-    """Write the table that a format makes of `files` to `output`.
+    """Write the table that a format decodes from `files` to `output`.
 
     Args:
-        module: import name of the plugin that brings the format.
+        module: import name of the plugin that provides the format.
         name: name of the format.
         files: a file for each part of the format.
         output: table file; it is overwritten.
         limits: what the process may use.
-        step: called a few times a second with the number of bytes of all files that were read so far; returns whether
-            to go on.
+        step: called a few times a second with the total number of bytes read so far; returns whether to continue.
 
     Raises:
         InvalidFile: if the format refuses the files, fails, or needs more than it may use; the text says which.
-        OSError: if the disk is full, or does not work; the files are not to blame.
-        Stopped: if `step` says so.
+        OSError: if the disk is full or defective; the files are not the cause.
+        Stopped: if `step` returns False.
     """
     job = {
         "module": module,

@@ -9,9 +9,9 @@ LIVES = 2
 
 
 class Deprecated(DeprecationWarning):
-    """What is said to who implements a hook, or takes an argument, that will be gone.
+    """Deprecation notice for plugins that implement a hook, or take an argument, that will be removed.
 
-    It is given to `hanami_core.hookspec` as ``warn_on_impl``, or in ``warn_on_impl_args`` by the name of an argument.
+    Pass it to ``hanami_core.hookspec`` as ``warn_on_impl``, or in ``warn_on_impl_args`` under the name of an argument.
     """
 
     def __init__(self, since: str, instead: str = "") -> None:

@@ -17,7 +17,7 @@ class TemplateDialect(Protocol):
         """Unique name."""
 
     def recognises(self, text: str) -> bool:
-        """Tell quickly whether a text is meant to be of this language, even if it has errors."""
+        """Return quickly whether a text is meant to be in this language, even if it has errors."""
 
     def parse(self, text: str, declarations: Declarations) -> Template:
         """Return the checked template.
@@ -33,7 +33,7 @@ class TemplateDialect(Protocol):
 
 @runtime_checkable
 class TemplateWriter(Protocol):
-    """A language that templates are also shown in; a `TemplateDialect` may be one."""
+    """A language in which templates can also be written; a `TemplateDialect` can be one."""
 
     def write(self, template: Template) -> str | None:
-        """Return a text which `parse` makes this template of, None if the language has none for it."""
+        """Return a text that `parse` turns into this template, None if the language cannot express it."""

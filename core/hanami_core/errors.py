@@ -4,7 +4,7 @@ HanamiError
 ├── ClientError                    the caller can do something about it
 │   ├── BadRequest            400  a field, a body or a file breaks a rule
 │   │   ├── InvalidFile       400  an uploaded file breaks a rule of its format
-│   │   ├── TaskError         400  a task can not be done; it keeps the reason
+│   │   ├── TaskError         400  a task cannot be done; it keeps the reason
 │   │   └── TemplateError     400  the template of a cluster breaks a rule
 │   ├── Unauthorized          401  no valid credential
 │   ├── Forbidden             403  not allowed to whoever asks
@@ -14,7 +14,7 @@ HanamiError
 │   ├── PreconditionFailed    412  a condition of the request does not hold
 │   ├── TooLarge              413  the body is larger than the route takes
 │   ├── UnsupportedMedia      415  the body is of a kind that the route does not read
-│   ├── Unprocessable         422  well-formed, but it can not be done
+│   ├── Unprocessable         422  well-formed, but it cannot be done
 │   └── TooManyRequests       429  tried too often; `retry_after` tells when to try again
 ├── ServiceError                   the caller can only wait or tell the operator
 │   ├── InternalError         500  a defect; `identity` stands in the log
@@ -72,8 +72,8 @@ class HanamiError(Exception):
     """Base of all errors that Hanami raises on purpose.
 
     Args:
-        code: what is wrong, as one word such as ``dataset_missing``; or an explanation in a sentence.
-        parameters: what the code is about, by name.
+        code: what is wrong, as a single word such as ``dataset_missing``, or an explanation in a sentence.
+        parameters: values for the text of the code, by name.
     """
 
     def __init__(self, code: str = "", /, **parameters: object) -> None:
@@ -93,13 +93,13 @@ class HanamiError(Exception):
 
 
 class VisibleError(HanamiError):
-    """An error that a client is told about, with `status`."""
+    """An error that clients see, with `status`."""
 
     status = 500
 
 
 class ClientError(VisibleError):
-    """An error that the caller can do something about."""
+    """An error that the caller can fix."""
 
     status = 400
 
@@ -113,7 +113,7 @@ class InvalidFile(BadRequest):
 
 
 class TaskError(BadRequest):
-    """A task can not be done, however often it is tried; the code tells why, often in a sentence."""
+    """A task cannot be done, however often it is retried; the code says why, often in a sentence."""
 
 
 class TemplateError(BadRequest):
@@ -127,13 +127,13 @@ class Unauthorized(ClientError):
 
 
 class Forbidden(ClientError):
-    """Whoever asks is known and not allowed."""
+    """The caller is known, but not allowed to do this."""
 
     status = 403
 
 
 class NotFound(ClientError):
-    """The thing does not exist or is not visible to the caller."""
+    """The resource does not exist or is not visible to the caller."""
 
     status = 404
 
@@ -145,37 +145,37 @@ class MethodNotAllowed(ClientError):
 
 
 class Conflict(ClientError):
-    """The request contradicts what is there."""
+    """The request conflicts with the current state."""
 
     status = 409
 
 
 class PreconditionFailed(ClientError):
-    """A condition that the request names does not hold."""
+    """A condition in the request does not hold."""
 
     status = 412
 
 
 class TooLarge(ClientError):
-    """The body is larger than the route takes."""
+    """The body is larger than the route accepts."""
 
     status = 413
 
 
 class UnsupportedMedia(ClientError):
-    """The body is of a kind that the route does not read."""
+    """The body has a media type that the route does not accept."""
 
     status = 415
 
 
 class Unprocessable(ClientError):
-    """The request is well-formed, but what it asks for can not be done."""
+    """The request is well-formed, but cannot be fulfilled."""
 
     status = 422
 
 
 class TooManyRequests(ClientError):
-    """Something was tried too often. The parameter `retry_after` tells after how many seconds to try again."""
+    """Too many attempts. The parameter `retry_after` says after how many seconds to try again."""
 
     status = 429
 
@@ -189,13 +189,13 @@ class InternalError(ServiceError):
 
 
 class Unavailable(ServiceError):
-    """It can not be done now. The parameter `retry_after` tells after how many seconds to try again."""
+    """Not possible at the moment. The parameter `retry_after` says after how many seconds to try again."""
 
     status = 503
 
 
 class InsufficientStorage(ServiceError):
-    """There is no room for what would be stored."""
+    """There is no space to store the data."""
 
     status = 507
 

@@ -1,6 +1,6 @@
 """What happens in a server, as plugins observe it with the hook ``hanami_event``.
 
-Events tell, they ask nothing: whoever observes one can not change or refuse what it tells of. Which events there are is
+Events tell, they ask nothing: whoever observes one cannot change or refuse what it tells of. Which events there are is
 known here; what becomes of them is not.
 """
 
@@ -39,7 +39,7 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class CallAllowed(Event):
-    """A logged-in and permitted call that may change something came in; its fields are not checked yet.
+    """A permitted call of a logged-in user that may change something; its fields are not checked yet.
 
     `endpoint` is what policies call it, `method` the HTTP method.
     """
@@ -53,8 +53,8 @@ class CallAllowed(Event):
 class CallFailed(Event):
     """A call ended with an internal error.
 
-    `component` is the action that failed, `context` the method and endpoint. `input_values` are the fields of the
-    call without those that hold a secret. `message` contains the number that the client was told.
+    `component` is the action that failed, `context` the method and endpoint. `input_values` are the fields of the call
+    without secrets. `message` contains the number that the client received.
     """
 
     name: ClassVar[str] = "call.failed"
@@ -80,14 +80,14 @@ class ResourceEvent(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetReady(ResourceEvent):
-    """A dataset has its table: its upload was decoded, or a task has written it."""
+    """A dataset has its table: its upload was decoded, or a task wrote it."""
 
     name: ClassVar[str] = "dataset.ready"
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskEnded(ResourceEvent):
-    """A task ended. `state` is how: ``finished``, ``failed`` with the reason in `error`, or ``aborted``."""
+    """A task ended. ``state`` is ``finished``, ``failed`` with the reason in ``error``, or ``aborted``."""
 
     name: ClassVar[str] = "task.ended"
     kind: str
@@ -105,14 +105,14 @@ class ClusterCreated(ResourceEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterDeleted(ResourceEvent):
-    """A cluster was deleted. A task that survives that, such as saving it, may still be open."""
+    """A cluster was deleted. A task that survives this, such as saving it, may still be open."""
 
     name: ClassVar[str] = "cluster.deleted"
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointSaved(ResourceEvent):
-    """The state of the cluster `cluster_uuid` became a checkpoint; that is empty for one that came as a file."""
+    """The state of the cluster `cluster_uuid` was saved as a checkpoint; the uuid is empty for an uploaded one."""
 
     name: ClassVar[str] = "checkpoint.saved"
     cluster_uuid: str
@@ -120,7 +120,7 @@ class CheckpointSaved(ResourceEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class LoginSucceeded(Event):
-    """Somebody logged in with a secret; `address` is where that came from, empty if unknown."""
+    """A user logged in with a secret; `address` is where the login came from, empty if unknown."""
 
     name: ClassVar[str] = "login.succeeded"
     user_id: str
@@ -129,7 +129,7 @@ class LoginSucceeded(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class LoginFailed(Event):
-    """Somebody could not log in. There need not be a user `user_id`; `code` is that of the error."""
+    """A login failed. The user `user_id` need not exist; `code` is that of the error."""
 
     name: ClassVar[str] = "login.failed"
     user_id: str
@@ -155,7 +155,7 @@ class ProjectDeleted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class PluginBroken(Event):
-    """A plugin does not work in this process, or only partly: `state` and `reason` are those of the plugin."""
+    """A plugin does not work in this process, or works only partly: `state` and `reason` are those of the plugin."""
 
     name: ClassVar[str] = "plugin.broken"
     plugin: str

@@ -25,18 +25,18 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 @dataclass(frozen=True)
 class Export(Generic[T]):
-    """A kind of file; those of plugins are of a subclass, which says what they are made of.
+    """A file format for downloads; plugins use a subclass, which says what is exported.
 
     Attributes:
         of: what is exported.
-        name: what a request names it by: lower-case letters, digits and underscores.
-        media_type: of the file.
-        ending: of the file's name, with its dot.
-        parts: returns the bytes of the file, piece by piece, so that one of a big table never lies in memory as a
-            whole. The same thing always gives the same bytes.
+        name: name in requests: lower-case letters, digits and underscores.
+        media_type: media type of the file.
+        ending: file extension, with its dot.
+        parts: returns the bytes of the file piece by piece, so that the file of a large table is never in memory as a
+            whole. The same content must always give the same bytes.
 
     Raises:
-        PluginError: if the name can not be one.
+        PluginError: if the name is invalid.
     """
 
     of: ClassVar[str] = ""
@@ -52,13 +52,13 @@ class Export(Generic[T]):
 
 
 class NetworkExport(Export[Formula]):
-    """Makes a file of what a network computes. `parts` raises `Unprocessable` for what the file can not hold."""
+    """Exports what a network computes. `parts` raises `Unprocessable` for what the format cannot represent."""
 
     of = "network"
 
 
 class TableExport(Export[Table]):
-    """Makes a file of a table. `parts` raises `Unprocessable`, when it is called, for what the file can not hold."""
+    """Exports a table. `parts` raises `Unprocessable` at once for what the format cannot represent."""
 
     of = "table"
 

@@ -1,10 +1,10 @@
 """Every hook of the server. A plugin implements the ones it needs and marks them with `hanami_core.hookimpl`.
 
-Hooks run at start-up and for requests, never for single frames or samples: what they return is gathered into registries
-once. The plugin host calls each implementation on its own, so that one that raises takes down nothing but itself and
-what needs it; what happens stands in each hook as its failure policy. *Broken* means that nothing of the plugin is
-left: all that it contributed through any hook is taken back, plugins that need it are off too, and whoever of them was
-started gets `hanami_shutdown`. If an essential plugin is among them, the server refuses to start and says why.
+Hooks run at start-up and for requests, never for single frames or samples: what they return is collected into
+registries once. The plugin host calls each implementation separately, so one that raises affects only its own plugin
+and those that require it. Each hook documents its failure policy. *Broken* means that the whole plugin is withdrawn:
+everything that it contributed through any hook is removed, plugins that require it are disabled, and those of them that
+were started get `hanami_shutdown`. If one of them is essential, the server refuses to start and says why.
 """
 
 # mypy: disable-error-code="empty-body"
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 @hookspec
 def hanami_settings() -> Iterable[Setting]:
-    """Declare the plugin's settings. The first hook that is called after all plugins are loaded.
+    """Declare the plugin's settings. This is the first hook that is called after all plugins are loaded.
 
     :returns: settings whose names begin with the plugin's name and a dot.
     :failure: the plugin is broken.
@@ -52,16 +52,16 @@ def hanami_settings() -> Iterable[Setting]:
 
         @hookimpl
         def hanami_settings():
-            return [Setting("format_csv.delimiter", str, ",", "Character between two cells")]
+            return [Setting("format_csv.delimiter", str, ",", "Character that separates cells")]
     """
 
 
 @hookspec
 def hanami_startup(runtime: Runtime) -> None:
-    """Prepare the plugin in a process that begins to work; plugins that it requires are prepared already.
+    """Prepare the plugin when a process starts; plugins that it requires are already prepared.
 
-    :param runtime: settings, database, blobs and queue; registries are filled afterwards. See `hanami_core.roles`.
-    :failure: the plugin is broken. It cleans up itself what it has begun; `hanami_shutdown` is not called.
+    :param runtime: settings, database, blobs and queue; registries are still empty. See `hanami_core.roles`.
+    :failure: the plugin is broken. It must clean up after itself; `hanami_shutdown` is not called.
 
     Example::
 
@@ -73,13 +73,13 @@ def hanami_startup(runtime: Runtime) -> None:
 
 @hookspec
 def hanami_shutdown(runtime: Runtime) -> None:
-    """Release what the plugin holds, before the process ends or because the plugin breaks after it was started.
+    """Release what the plugin holds, before the process ends or when the plugin breaks after its start.
 
-    Called for every plugin that was started, also if it implements no `hanami_startup`: the last one first, so that
-    what it requires is still there.
+    Called in reverse order of the start, so that required plugins still work, and for every plugin that was started,
+    even if it has no `hanami_startup`.
 
-    :param runtime: the object that `hanami_startup` got.
-    :failure: logged; the shutdown goes on.
+    :param runtime: the object that `hanami_startup` received.
+    :failure: logged; the shutdown continues.
 
     Example::
 
@@ -91,11 +91,11 @@ def hanami_shutdown(runtime: Runtime) -> None:
 
 @hookspec
 def hanami_processes(settings: Settings) -> Iterable[Process]:
-    """Declare processes that the server runs, each once, beside the api and the sidecars. See `hanami_core.processes`.
+    """Declare processes that the server runs once, alongside the api and the sidecars. See `hanami_core.processes`.
 
     :param settings: all settings.
     :returns: processes with unique names.
-    :failure: the plugin is broken. A process that fails later is logged; nothing else is harmed.
+    :failure: the plugin is broken. A process that fails later is logged; nothing else is affected.
 
     Example::
 
@@ -107,11 +107,11 @@ def hanami_processes(settings: Settings) -> Iterable[Process]:
 
 @hookspec
 def hanami_schedules(runtime: Runtime) -> Iterable[Schedule]:
-    """Declare what is to be done every so many seconds. See `hanami_core.schedules`.
+    """Declare work that is repeated every so many seconds. See `hanami_core.schedules`.
 
-    :param runtime: the process' runtime; every process asks, and the worker runs them, of which there is one.
+    :param runtime: the process' runtime. Every process calls the hook; the only worker runs the schedules.
     :returns: schedules with unique names.
-    :failure: the plugin is broken. A run that fails is logged, and the next one comes in its turn.
+    :failure: the plugin is broken. A run that fails is logged, and the next one takes place as usual.
 
     Example::
 
@@ -123,13 +123,13 @@ def hanami_schedules(runtime: Runtime) -> Iterable[Schedule]:
 
 @hookspec
 def hanami_hookspecs() -> object:
-    """Declare hooks of the plugin's own, which other plugins may implement.
+    """Declare the plugin's own hooks, which other plugins can implement.
 
     Their names begin with the plugin's name and an underscore. They are called with `PluginHost.extension`. A plugin
-    that implements one needs the one that declares it, unless it says ``hookimpl(optionalhook=True)``.
+    that implements one requires the plugin that declares it, unless it uses ``hookimpl(optionalhook=True)``.
 
-    :returns: a module, class or object with functions that are marked with `hanami_core.hookspec`.
-    :failure: the plugin is broken, and so is one that implements a hook which is missing, or has other arguments.
+    :returns: a module, class or object with functions marked with `hanami_core.hookspec`.
+    :failure: the plugin is broken. So is one that implements a hook that does not exist or has other arguments.
 
     Example::
 
@@ -146,11 +146,11 @@ def hanami_hookspecs() -> object:
 def hanami_databases(settings: Settings) -> Iterable[DatabaseBackend]:
     """Add databases that the setting ``storage.database`` can name.
 
-    What one must be able to do stands in `hanami_core.storage.contract`; `hanami_core.testing.databases` examines it.
+    `hanami_core.storage.contract` specifies what a database must do; `hanami_core.testing.databases` tests it.
 
     :param settings: all settings.
-    :returns: backends with unique names; only the chosen one is opened.
-    :failure: the plugin is broken. If its database is the chosen one, the server refuses to start.
+    :returns: backends with unique names; only the selected one is opened.
+    :failure: the plugin is broken. If its database is selected, the server refuses to start.
 
     Example::
 
@@ -164,10 +164,10 @@ def hanami_databases(settings: Settings) -> Iterable[DatabaseBackend]:
 def hanami_models() -> Iterable[type[peewee.Model]]:
     """Declare the plugin's tables.
 
-    Numbered migrations in ``migrations/`` of its package create and change them; without any, missing ones are created.
+    Numbered migrations in ``migrations/`` of its package create and change them. Without any, missing ones are created.
 
     :returns: models derived from `hanami_core.storage.database.Record` or `OwnedRecord`; no two share a table.
-    :failure: the server refuses to start. A plugin whose table is taken is broken.
+    :failure: the server refuses to start. A plugin whose table another plugin already has is broken.
 
     Example::
 
@@ -179,14 +179,14 @@ def hanami_models() -> Iterable[type[peewee.Model]]:
 
 @hookspec
 def hanami_blob_stores(settings: Settings) -> Iterable[BlobBackend]:
-    """Add places for blobs that the setting ``storage.blobs`` can name.
+    """Add blob stores that the setting ``storage.blobs`` can name.
 
-    A blob remembers its store, and is read from where it lies. What a store must be able to do stands in
-    `hanami_core.storage.blob_stores`; `hanami_core.testing.blob_stores` examines it.
+    A blob records its store and is always read from there. `hanami_core.storage.blob_stores` specifies what a store
+    must do; `hanami_core.testing.blob_stores` tests it.
 
     :param settings: all settings.
-    :returns: backends with unique names. The chosen one is opened at the start, others when a blob lies in them.
-    :failure: the plugin is broken. If its store is chosen, the server refuses to start; else its blobs can not be read.
+    :returns: backends with unique names. The selected one is opened at the start, others for blobs in them.
+    :failure: the plugin is broken. If its store is selected, the server does not start; else its blobs are unreadable.
 
     Example::
 
@@ -198,11 +198,11 @@ def hanami_blob_stores(settings: Settings) -> Iterable[BlobBackend]:
 
 @hookspec
 def hanami_record_guards(runtime: Runtime) -> Iterable[RecordGuard]:
-    """Decide about resources of users that any plugin is about to add, such as: not for a user who was just deleted.
+    """Decide whether any plugin may add a user's resource; for example, not if the user has just been deleted.
 
-    :param runtime: the process' runtime; registries are empty yet.
-    :returns: guards with unique names. Each is asked in the transaction that adds the row.
-    :failure: the plugin is broken. A guard that raises keeps the row from being added.
+    :param runtime: the process' runtime; registries are still empty.
+    :returns: guards with unique names. Each is called in the transaction that adds the row.
+    :failure: the plugin is broken. A guard that raises prevents the row from being added.
 
     Example::
 
@@ -218,8 +218,8 @@ def hanami_authenticators(runtime: Runtime) -> Iterable[Authenticator]:
 
     :param runtime: the process' runtime.
     :returns: authenticators with unique names. Apis name the schemes that they accept.
-    :failure: the plugin is refused: none of its schemes exists. An authenticator that raises anything but
-        `Unauthorized` fails closed, with the answer to no credential, or to storage that failed.
+    :failure: the plugin is refused with all of its schemes. An authenticator that raises anything but `Unauthorized`
+        fails closed: the answer is the same as for a missing credential or for failed storage.
 
     Example::
 
@@ -234,7 +234,7 @@ def hanami_identity(runtime: Runtime) -> IdentityProvider | None:
     """Provide the directory of users. The first plugin that returns one is used.
 
     :param runtime: the process' runtime.
-    :returns: the provider, or None if the plugin keeps no users.
+    :returns: the provider, or None if the plugin has no directory of users.
     :failure: the server refuses to start.
 
     Example::
@@ -250,8 +250,8 @@ def hanami_access_rules(runtime: Runtime, actor: Actor, action: Action) -> Itera
     """Say what an actor may do. See `hanami_core.access` for how rules combine.
 
     :param runtime: the process' runtime.
-    :param actor: who asks.
-    :param action: what for. With ``action.resource`` the question is which rows of that model, else whether at all.
+    :param actor: the caller.
+    :param action: what the actor wants to do. If it has a `resource`, rules decide about rows of that model.
     :returns: rules; a rule about rows carries a peewee expression as `where`.
     :failure: fail closed: the action is denied, no row is visible.
 
@@ -266,11 +266,11 @@ def hanami_access_rules(runtime: Runtime, actor: Actor, action: Action) -> Itera
 
 @hookspec
 def hanami_admit(runtime: Runtime, claim: Claim) -> None:
-    """Refuse what would be too much for somebody, in the transaction that stores it. See `hanami_core.admission`.
+    """Refuse resources that exceed a limit, in the transaction that stores them. See `hanami_core.admission`.
 
     :param runtime: the process' runtime.
-    :param claim: who is about to get how much more of what.
-    :failure: a visible error is the refusal, which the caller gets; anything else is logged and refuses it, too.
+    :param claim: which owner is about to get how much more of which resource.
+    :failure: a visible error is the refusal that the caller gets; any other exception is logged and refuses as well.
 
     Example::
 
@@ -285,8 +285,8 @@ def hanami_admit(runtime: Runtime, claim: Claim) -> None:
 def hanami_dataset_formats() -> Iterable[DatasetFormat]:
     """Add formats that datasets can be uploaded in.
 
-    :returns: formats; each gets an upload path of its name.
-    :failure: the plugin is broken. A dataset that a format chokes on is refused with the reason.
+    :returns: formats; each gets an upload path with its name.
+    :failure: the plugin is broken. A file that the format cannot read is rejected with the reason.
 
     Example::
 
@@ -298,10 +298,10 @@ def hanami_dataset_formats() -> Iterable[DatasetFormat]:
 
 @hookspec
 def hanami_exports() -> Iterable[Export[Any]]:
-    """Add kinds of files that networks or tables can be downloaded as. See `hanami_core.exports`.
+    """Add file formats for downloading networks or tables. See `hanami_core.exports`.
 
-    :returns: exports; of networks and of tables, no two have the same name.
-    :failure: the plugin is broken. An export that raises before its first piece is an error of the call.
+    :returns: exports; names are unique among those of networks, and among those of tables.
+    :failure: the plugin is broken. If an export raises before its first piece, the call fails with an error.
 
     Example::
 
@@ -315,7 +315,7 @@ def hanami_exports() -> Iterable[Export[Any]]:
 def hanami_compute_hosts(settings: Settings, runtime: Runtime) -> Iterable[ComputeHost]:
     """Add logical hosts. Each gets a sidecar process.
 
-    Called in every process, so without a compute library: settings, ``/dev`` or ``/proc`` tell how many.
+    Called in every process, so without a compute library: use settings, ``/dev`` or ``/proc`` to count the hosts.
 
     :param settings: all settings.
     :param runtime: the process' runtime.
@@ -332,7 +332,7 @@ def hanami_compute_hosts(settings: Settings, runtime: Runtime) -> Iterable[Compu
 
 @hookspec
 def hanami_network_rules() -> Iterable[NetworkRules]:
-    """Add rule sets for a kind of host.
+    """Add rule sets, each for one kind of host.
 
     :returns: rule sets; the pair of name and host kind is unique.
     :failure: the plugin is broken; a task that needs its rules fails with the reason.
@@ -347,15 +347,15 @@ def hanami_network_rules() -> Iterable[NetworkRules]:
 
 @hookspec(firstresult=True)
 def hanami_placement(runtime: Runtime, request: PlacementRequest) -> str | None:
-    """Say on which host a new cluster is to live.
+    """Choose the host for a new cluster.
 
-    The first plugin that names one decides, else the setting ``compute.placement``. Also asked for a cluster that gets
-    its template at its first training, if its host can not run that.
+    The first plugin that names a host decides; if none does, the setting ``compute.placement`` does. The hook is also
+    called for a cluster that gets its template from its first training, if its host cannot run that template.
 
     :param runtime: the process' runtime.
-    :param request: template, actor and hosts, of which `PlacementRequest.possible` run the template.
-    :returns: the name of a host that runs the template, or None to leave it to others.
-    :failure: logged; others decide, in the end the setting.
+    :param request: template, actor and hosts; `PlacementRequest.possible` are the hosts that can run the template.
+    :returns: the name of a host that can run the template, or None to leave the choice to others.
+    :failure: logged; other plugins or the setting decide.
 
     Example::
 
@@ -367,9 +367,9 @@ def hanami_placement(runtime: Runtime, request: PlacementRequest) -> str | None:
 
 @hookspec
 def hanami_template_dialects() -> Iterable[TemplateDialect]:
-    """Add languages that templates of clusters are written in.
+    """Add languages for cluster templates.
 
-    :returns: dialects; the first one that recognises a text parses it. A `TemplateWriter` also shows them.
+    :returns: dialects; the first one that recognises a text parses it. A `TemplateWriter` can also write templates.
     :failure: the plugin is broken.
 
     Example::
@@ -382,7 +382,7 @@ def hanami_template_dialects() -> Iterable[TemplateDialect]:
 
 @hookspec
 def hanami_task_kinds() -> Iterable[TaskKind]:
-    """Add kinds of tasks, for the sidecar of a compute host or for a worker process.
+    """Add kinds of tasks, which run in the sidecar of a compute host or in a worker process.
 
     :returns: kinds with unique names.
     :failure: the plugin is broken; a task of such a kind fails with the reason.
@@ -397,11 +397,11 @@ def hanami_task_kinds() -> Iterable[TaskKind]:
 
 @hookspec
 def hanami_apis(runtime: Runtime) -> Iterable[Api]:
-    """Add Apis: wire formats with a prefix, ways to log in and words of their own.
+    """Add Apis: wire formats with their own prefix, ways to log in and texts.
 
     :param runtime: the process' runtime.
     :returns: Apis; names and prefixes are unique.
-    :failure: the plugin is refused: none of its Apis exists.
+    :failure: the plugin is refused with all of its Apis.
 
     Example::
 
@@ -413,10 +413,10 @@ def hanami_apis(runtime: Runtime) -> Iterable[Api]:
 
 @hookspec
 def hanami_routes(runtime: Runtime) -> Iterable[Route]:
-    """Add REST routes. Called again if another plugin breaks meanwhile, because routes may be made of registries.
+    """Add REST routes. Called again if another plugin breaks in the meantime, because routes may depend on registries.
 
     :param runtime: the process' runtime; registries are complete.
-    :returns: routes; the pair of method and path is unique. Routes of an Api that is not installed are left out.
+    :returns: routes; the pair of method and path is unique. Routes of an Api that is not installed are ignored.
     :failure: the plugin is broken.
 
     Example::
@@ -429,9 +429,9 @@ def hanami_routes(runtime: Runtime) -> Iterable[Route]:
 
 @hookspec
 def hanami_socket_targets() -> Iterable[SocketTarget]:
-    """Add what a websocket can be opened for.
+    """Add targets that a websocket can be opened for.
 
-    Rules and policy are asked about a target's `action` before its `host` and `open` are called.
+    Rules and policy check the `action` of a target before its `host` and `open` are called.
 
     :returns: targets with unique names.
     :failure: the plugin is broken.
@@ -446,13 +446,13 @@ def hanami_socket_targets() -> Iterable[SocketTarget]:
 
 @hookspec
 def hanami_event(runtime: Runtime, event: Event) -> None:
-    """Observe what happened, after the commit of what became of things. See `hanami_core.events`.
+    """Observe what happened, after it was committed. See `hanami_core.events`.
 
-    Called in the thread that did it, which waits. What a killed process has not told is never told.
+    Called in the thread that emitted the event, which waits. Events that a killed process has not delivered are lost.
 
     :param runtime: the process' runtime.
     :param event: what happened, an instance of a subclass of `hanami_core.events.Event`.
-    :failure: logged and counted; the request and other observers go on.
+    :failure: logged and counted; the request and other observers continue.
 
     Example::
 
@@ -465,11 +465,11 @@ def hanami_event(runtime: Runtime, event: Event) -> None:
 
 @hookspec
 def hanami_metrics(runtime: Runtime) -> Iterable[Metric]:
-    """Tell how the plugin does, in numbers and quickly, whenever somebody asks. See `hanami_core.metrics`.
+    """Report numbers about the plugin, whenever metrics are read; must be quick. See `hanami_core.metrics`.
 
-    :param runtime: that of the api, for what is stored, and of each sidecar, for what it holds. Both count once.
+    :param runtime: that of the api, for stored data, or of a sidecar, for what it holds. Equal labels count once.
     :returns: samples and histograms.
-    :failure: logged and counted; what other plugins tell is shown.
+    :failure: logged and counted; the metrics of other plugins are shown.
 
     Example::
 
@@ -481,11 +481,11 @@ def hanami_metrics(runtime: Runtime) -> Iterable[Metric]:
 
 @hookspec
 def hanami_checks(runtime: Runtime) -> Iterable[Check]:
-    """Add looks at what the plugin keeps; ``hanami doctor`` takes them, ``/health/ready`` those that are cheap.
+    """Add checks of the plugin's data; ``hanami doctor`` runs all of them, ``/health/ready`` those that are cheap.
 
     :param runtime: ``runtime.role`` is `Role.INSPECT` for the doctor, `Role.API` and `Role.SIDECAR` for readiness.
-    :returns: checks; their findings are shown. A file of the plugin's own that it does not know is one.
-    :failure: shown as a finding; other checks go on.
+    :returns: checks; their findings are shown. An unknown file in the plugin's folder is a finding, too.
+    :failure: shown as a finding; other checks continue.
 
     Example::
 

@@ -57,7 +57,7 @@ class _Answer(msgspec.Struct, array_like=True):
 
 
 class HostCalls:
-    """What this process answers, and its connections to those that answer it."""
+    """The requests that this process answers, and its connections to other processes."""
 
     def __init__(self, data_dir: Path) -> None:
         """Begin without any connection."""
@@ -69,7 +69,7 @@ class HostCalls:
         """The host whose sidecar this process is."""
 
     def offer(self, name: str, function: Function) -> None:
-        """Answer questions by `function`, which threads call at the same time, in the sidecar that this process is.
+        """Let `function` answer requests in this sidecar; it is called from several threads at the same time.
 
         Raises:
             PluginError: if the name is taken.
@@ -79,17 +79,17 @@ class HostCalls:
         self._offered[name] = function
 
     def ask(self, host: str, name: str, body: bytes, timeout: float) -> bytes:
-        """Return what the sidecar of a host answers. A question may be put twice, so it must change nothing.
+        """Return the answer of the sidecar of a host. A request may be sent twice, so it must not change anything.
 
         Args:
             host: name of the compute host.
-            name: what was offered there.
-            body: the question.
-            timeout: seconds to wait at most.
+            name: name under which the function was offered there.
+            body: the request.
+            timeout: maximum number of seconds to wait.
 
         Raises:
             VisibleError: the one that the other side raised.
-            Unavailable: if the host is not there, or does not answer in time.
+            Unavailable: if the host is not running, or does not answer in time.
         """
         if host == self.here:
             return self._offered[name](body)
@@ -130,7 +130,7 @@ class HostCalls:
         connection.close()
 
     def answer(self, question: bytes) -> bytes:
-        """Return the answer to a question, which may be that something went wrong."""
+        """Return the answer to a request, which may be an error."""
         try:
             asked = msgspec.msgpack.decode(question, type=_Question)
             answer = _Answer(self._offered[asked.name](asked.body))

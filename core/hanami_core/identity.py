@@ -33,16 +33,16 @@ class Authenticator(Protocol):
         """Name of the scheme, as Apis refer to it."""
 
     def identify(self, request: falcon.Request) -> Actor | None:
-        """Return whom the credential of a request or of a handshake stands for, or None if it carries none.
+        """Return the actor that the credential of a request or a handshake identifies, or None without a credential.
 
         Raises:
-            Unauthorized: if there is a credential of this scheme, and it is not valid.
+            Unauthorized: if there is a credential of this scheme and it is invalid.
         """
 
 
 @dataclass(frozen=True)
 class Account:
-    """A user. `mark` changes with the secret and with a later user of the same id; logins are bound to it."""
+    """A user. `mark` changes with the secret, and differs for a later user with the same id; logins are bound to it."""
 
     id: str
     name: str
@@ -52,7 +52,7 @@ class Account:
 
 @dataclass(frozen=True)
 class ProjectMembership:
-    """Where a user can work. `uuid` tells it from an earlier membership in the same project."""
+    """A project in which a user can work. `uuid` distinguishes it from an earlier membership in the same project."""
 
     project_id: str
     role: str
@@ -79,16 +79,16 @@ class IdentityProvider(Protocol):
         """Return a user."""
 
     def verify(self, user_id: str, secret: str | bytes, address: str) -> Account:
-        """Return the user whose secret is right; `address` is where the attempt comes from, empty if unknown.
+        """Return the user if the secret is correct; `address` is where the attempt comes from, empty if unknown.
 
         Raises:
-            Unauthorized: if the user or the secret is wrong, which takes equally long to find out.
-            TooManyRequests: if it was tried too often.
-            Unavailable: if too many others try at the same time.
+            Unauthorized: if the user or the secret is wrong; both take equally long.
+            TooManyRequests: if there were too many attempts.
+            Unavailable: if too many logins arrive at the same time.
         """
 
     def memberships(self, account: Account) -> Sequence[ProjectMembership]:
-        """Return where a user can work, the default one first."""
+        """Return the memberships of a user, the default one first."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Principal:
 
     @classmethod
     def of(cls, account: Account, membership: ProjectMembership) -> Self:
-        """Return what stands for an account in one of its projects."""
+        """Return the principal of an account in one of its projects."""
         return cls(account.id, account.mark, membership.project_id, membership.uuid)
 
     def actor(
@@ -118,7 +118,7 @@ class Principal:
     ) -> Actor:
         """Return the user as an actor; for `Authenticator.identify`.
 
-        With `any_secret` the secret may have changed since: what was begun with the former one goes on.
+        With `any_secret`, the secret may have changed since then: work that was begun with the old secret continues.
 
         Raises:
             Unauthorized: if user, secret or membership are no longer those that the credential was issued for.

@@ -23,9 +23,9 @@ KEY_BYTES = 32
 
 
 def secret_key(runtime: Runtime, name: str) -> bytes:
-    """Return the key in the file ``NAME.key``, which is made if there is none and this process prepares the others.
+    """Return the key in the file ``NAME.key``, which is created if it is missing and this process prepares the others.
 
-    For `hanami_startup`: all processes of a server have the same key, and it stays the same.
+    For use in `hanami_startup`: all processes of a server have the same key, and it never changes.
 
     Raises:
         StartupError: if there is no usable key.

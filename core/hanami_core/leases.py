@@ -27,7 +27,7 @@ log = logging.getLogger("hanami.leases")
 class LeasedRecord(LabelledRecord):
     """A thing of a user that may have a lease. A plugin with such a table adds both columns.
 
-    `lease` is how many seconds it stays unused, None for ever; `lease_used` is how many of them have passed.
+    `lease` is how many seconds it stays unused, None forever; `lease_used` is how many of them have passed.
     """
 
     lease = peewee.IntegerField(null=True)

@@ -29,10 +29,10 @@ class Metric:
     """What `Sample` and `Histogram` have in common.
 
     Attributes:
-        name: what it is about, with its unit, such as ``hanami_upload_bytes``.
+        name: name of the metric, with its unit, such as ``hanami_upload_bytes``.
         kind: what the numbers mean.
-        help: one line about it, the same for all metrics of a name.
-        labels: what tells this metric from others of the same name.
+        help: one line of description, the same for all metrics of a name.
+        labels: labels that distinguish this metric from others of the same name.
     """
 
     name: str
@@ -58,18 +58,18 @@ class Metric:
 
 @dataclass(frozen=True)
 class Sample(Metric):
-    """One number at this moment.
+    """A number at this moment.
 
     Attributes:
-        name: see `Metric`; that of a counter, and of nothing else, ends with ``_total``.
+        name: see ``Metric``; names of counters, and no others, end with ``_total``.
         value: the number.
-        kind: ``gauge``, or ``counter`` for what only grows while a server runs.
+        kind: ``gauge``, or ``counter`` for a number that only grows while a server runs.
         help: see `Metric`.
         labels: see `Metric`.
 
     Raises:
-        ValueError: if a name or a label is none, or a text can not be sent.
-        TypeError: if the value is no number, or a text is none.
+        ValueError: if a name, a label or a text is invalid.
+        TypeError: if the value is not a number, or a text is not a string.
     """
 
     name: str
@@ -89,19 +89,19 @@ class Sample(Metric):
 
 @dataclass(frozen=True)
 class Histogram(Metric):
-    """How often a quantity had which size, since a server runs.
+    """The distribution of a quantity since the server started.
 
     Attributes:
         name: see `Metric`.
-        bounds: ascending sizes; the first count is for what is at most the first bound, and so on.
-        counts: how often; one more than bounds, for what is larger than the last one.
-        sum: all sizes together.
+        bounds: ascending sizes; the first count is for sizes up to the first bound, and so on.
+        counts: number of occurrences; one more than bounds, for sizes above the last one.
+        sum: sum of all sizes.
         help: see `Metric`.
         labels: see `Metric`.
 
     Raises:
-        ValueError: if a name or a label is none, a text can not be sent, or bounds and counts do not fit.
-        TypeError: if a number or a text is none.
+        ValueError: if a name, a label or a text is invalid, or bounds and counts do not fit.
+        TypeError: if a number is not a number, or a text is not a string.
     """
 
     name: str
@@ -124,7 +124,7 @@ class Histogram(Metric):
 
 
 class Distribution:
-    """Counts sizes for a `Histogram`. One thread counts; others may look meanwhile."""
+    """Counts sizes for a `Histogram`. One thread counts; others may read at the same time."""
 
     def __init__(self, bounds: Sequence[float]) -> None:
         """Begin with nothing, for ascending bounds."""
@@ -138,7 +138,7 @@ class Distribution:
         self._sum += size
 
     def histogram(self, name: str, help: str = "", labels: Mapping[str, str] | None = None) -> Histogram:
-        """Return what was counted until now."""
+        """Return what was counted so far."""
         return Histogram(name, self._bounds, tuple(self._counts), self._sum, help, labels or {})
 
 

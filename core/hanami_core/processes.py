@@ -30,14 +30,14 @@ class Process:
     """A process that runs as long as the server does.
 
     Attributes:
-        name: unique name; small letters, digits, ``-`` and ``_``.
-        target: function to call, as ``package.module:function``; it gets a `ProcessContext`, calls its `ready` and
-            returns when its `stop` is set.
+        name: unique name; lower-case letters, digits, ``-`` and ``_``.
+        target: function to call, as ``package.module:function``; it receives a ``ProcessContext``, calls its ``ready``
+            and returns when its ``stop`` is set.
         command: program with its arguments, instead of a function. It counts as ready as soon as it runs.
-        ready: seconds that the function has to get ready. A process that takes longer is started anew.
+        ready: seconds that the function has to become ready. A process that takes longer is restarted.
 
     Raises:
-        ValueError: if the name is none, or not exactly one of target and command is given.
+        ValueError: if the name is invalid, or if not exactly one of target and command is given.
     """
 
     name: str
@@ -60,8 +60,8 @@ class Process:
 class ProcessContext:
     """What the function of a process works with.
 
-    `stop` is set when the process is to end; it has a few seconds then. Settings and runtime are opened when they are
-    first asked for: a process that needs neither loads no plugin.
+    `stop` is set when the process has to end; it then has a few seconds left. Settings and runtime are opened on first
+    access: a process that needs neither loads no plugins.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class ProcessContext:
         self._loaded = loaded
 
     def ready(self) -> None:
-        """Tell the server that the process does its work now."""
+        """Report to the server that the process is working."""
         self._report()
 
     @cached_property

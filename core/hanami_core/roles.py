@@ -36,7 +36,7 @@ class Role(StrEnum):
 
     @property
     def prepares(self) -> bool:
-        """Tell whether this process migrates, makes keys and removes what a crash left; it is alone meanwhile."""
+        """Tell whether this process migrates, creates keys and cleans up after a crash; no other process runs then."""
         return self is Role.MIGRATE
 
     @property

@@ -67,11 +67,11 @@ CORE_SCHEDULES = (CLEAN_UP,)
 
 @dataclass
 class Runtime:
-    """What a process of the server works with.
+    """Everything that a server process works with.
 
-    The registries show what working plugins contribute; they are filled when all plugins have started. `compute` is
-    the started compute host of a sidecar and None everywhere else. `host_uuids` are the identities of all hosts towards
-    clients.
+    The registries contain what working plugins contribute; they are filled once all plugins have started. `compute` is
+    the started compute host of a sidecar and None everywhere else. `host_uuids` are the uuids of all hosts, as clients
+    see them.
     """
 
     role: Role
@@ -119,12 +119,12 @@ class Runtime:
         environ: Mapping[str, str] | None = None,
         plugins: PluginHost | None = None,
     ) -> Runtime:
-        """Build the runtime of a process and take the plugins through their start.
+        """Build the runtime of a process and start the plugins.
 
-        Whatever can not be started takes back what was started before it.
+        If something cannot be started, everything started before it is undone.
 
         Raises:
-            StartupError: if something essential is missing or fails; the text says what.
+            StartupError: if something essential is missing or fails; the text names it.
             SettingsError: if a setting is wrong.
         """
         with _no_garbage():
@@ -145,7 +145,7 @@ class Runtime:
         environ: Mapping[str, str] | None = None,
         plugins: PluginHost | None = None,
     ) -> Runtime:
-        """Take the plugins through settings and storage only; raises what `open` raises."""
+        """Take the plugins only through the phases settings and storage; raises the same as `open`."""
         host = plugins or PluginHost(installed_plugins(), read_disabled(data_dir))
         host.lenient = not Role(role).writes
         host.require_essential()
@@ -224,7 +224,7 @@ class Runtime:
         return [*CORE_MODELS, *self.models.values()]
 
     def owners(self) -> list[Owner]:
-        """Return whose tables there are: core, then the plugins in the order of their start."""
+        """Return the owners of tables: core, then the plugins in the order of their start."""
         found = [Owner("core", Path(__file__).parent / "migrations", CORE_MODELS)]
         for plugin in self.plugins.working():
             if "hanami_models" in plugin.hooks:
@@ -233,11 +233,11 @@ class Runtime:
         return found
 
     def migrate(self, *, restore: bool = False) -> list[str]:
-        """Bring all tables up to date and return the steps that ran; with `restore` lost tables are made again, empty.
+        """Bring all tables up to date and return the steps that ran; `restore` recreates lost tables, empty.
 
         Raises:
-            StartupError: if a step fails, if a table was lost, or if a newer version has worked on the database: to go
-                on could cost what is stored.
+            StartupError: if a step fails, a table was lost, or a newer version has used the database: continuing could
+                destroy data.
         """
         steps: list[str] = []
         for owner in self.owners():
@@ -273,18 +273,18 @@ class Runtime:
             guard.check(record)
 
     def admit(self, claim: Claim) -> None:
-        """Raise if somebody may not have what they are about to get; called in the transaction that stores it.
+        """Raise if a claim exceeds a limit; called in the transaction that stores the resource.
 
         Raises:
-            VisibleError: what the first plugin says that refuses it.
+            VisibleError: the refusal of the first plugin that refuses it.
         """
         self.plugins.admit(self, claim)
 
     def emit(self, event: Event) -> None:
-        """Tell all plugins what happened, when the current transaction is durable; at once outside of one.
+        """Deliver an event to all plugins once the current transaction is durable; immediately outside of one.
 
-        A plugin that fails to observe it changes nothing. Nothing of it is stored: a process that is killed between the
-        commit and this tells nobody, and nobody is told later.
+        A plugin that fails has no effect on others. Events are not stored: if the process is killed between the commit
+        and the delivery, the event is lost.
         """
         if self.role.writes:
             database.after_commit(partial(self.plugins.event, self, event))
@@ -301,7 +301,7 @@ class Runtime:
                 database.after_transaction(partial(self.plugins.event, self, event))
 
     def close(self) -> None:
-        """Let the plugins end, stop the compute host and close the storage."""
+        """Shut down the plugins, stop the compute host and close the storage."""
         self.plugins.shutdown(self)
         self._stop_compute()
         self.host_calls.close()
@@ -319,10 +319,10 @@ class Runtime:
                 log.exception("a compute host could not be stopped", extra={"host": self.compute.name})
 
     def parse_template(self, text: str) -> Template:
-        """Return the template that the first dialect which recognises `text` makes of it.
+        """Return the template that the first dialect that recognises `text` parses from it.
 
         Raises:
-            TemplateError: if none does, or the text breaks a rule.
+            TemplateError: if none recognises it, or the text breaks a rule.
         """
         for dialect in self.dialects.values():
             if dialect.recognises(text):
@@ -331,7 +331,7 @@ class Runtime:
         raise TemplateError(f"unknown language, known are: {names}")
 
     def template_text(self, template: Template) -> str | None:
-        """Return a template in the first language that has a text for it, None if none has."""
+        """Return a template as text in the first language that can express it, None if none can."""
         writers = (dialect for dialect in self.dialects.values() if isinstance(dialect, TemplateWriter))
         return next((text for text in (writer.write(template) for writer in writers) if text is not None), None)
 

@@ -29,15 +29,15 @@ log = logging.getLogger("hanami.schedules")
 
 @dataclass(frozen=True)
 class Schedule:
-    """Something to do every so many seconds, the first time as soon as the server runs.
+    """Work that is repeated every so many seconds, for the first time as soon as the server runs.
 
-    A run that takes longer than that delays the next one; runs that were missed are not made up for. `run` may be cut
-    at any moment when the server ends.
+    A run that takes longer than that delays the next one; missed runs are not made up for. `run` may be interrupted at
+    any moment when the server ends.
 
     Attributes:
         name: unique name, ``plugin.what``.
-        seconds: time between two beginnings.
-        run: does it; gets the runtime of the process.
+        seconds: time between the beginnings of two runs.
+        run: the function that does the work; it receives the runtime of the process.
     """
 
     name: str

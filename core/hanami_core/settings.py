@@ -58,7 +58,7 @@ class Setting:
         return "HANAMI_" + self.name.upper().replace(".", "_").replace("-", "_")
 
     def convert(self, value: object, source: str) -> Value:
-        """Return `value` in the setting's type; texts are parsed, except if the type is str."""
+        """Return `value` converted to the setting's type; texts are parsed unless the type is str."""
         try:
             result = self._parse(value)
         except (TypeError, ValueError):
@@ -95,26 +95,26 @@ class Setting:
 
 CORE_SETTINGS = (
     Setting("http.host", str, "127.0.0.1", "Address to listen on"),
-    Setting("http.port", int, 11418, "Port of REST and websocket; 0 takes a free one", 0, 65535),
+    Setting("http.port", int, 11418, "Port for REST and websockets; 0 picks a free one", 0, 65535),
     Setting("http.workers", int, 0, "Processes that answer REST requests; 0 means as many as cores, at most 4", 0, 64),
     Setting("http.threads", int, 16, "Threads in each of these processes", 1, 1024),
     Setting("http.timeout", float, 30.0, "Seconds that a client has to send a request", 1.0, 3600.0),
     Setting("http.handler_timeout", float, 300.0, "Seconds without progress after which a call counts as hung", 1.0),
     Setting("http.max_body", int, 1 << 20, "Largest body of a REST request in bytes", 1024),
-    Setting("http.streams", int, 8, "Answers that one of these processes makes while it sends them", 1, 1024),
-    Setting("http.connections", int, 1000, "Connections that one of these processes keeps open", 32, 65536),
-    Setting("http.proxies", str, "", "Proxies whose X-Forwarded-For is believed; addresses or networks"),
-    Setting("http.origins", str, "", "Pages whose scripts may call the API, such as https://example.org; * for all"),
+    Setting("http.streams", int, 8, "Streamed answers that one of these processes sends at the same time", 1, 1024),
+    Setting("http.connections", int, 1000, "Maximum open connections of one of these processes", 32, 65536),
+    Setting("http.proxies", str, "", "Proxies whose X-Forwarded-For is trusted; addresses or networks"),
+    Setting("http.origins", str, "", "Origins whose scripts may call the API, such as https://example.org; * for all"),
     Setting("compute.cache", str, "", "Directory for compiled code; empty means the user's cache directory"),
-    Setting("compute.placement", str, "first", "Where clusters are created: first (that can), least_loaded, or a host"),
+    Setting("compute.placement", str, "first", "Host for new clusters: first (that can), least_loaded, or a name"),
     Setting("limits.network_memory", int, 0, "Bytes that a network may take; 0 means half of the machine", 0),
     Setting("limits.task_memory", int, 0, "Bytes of values that a task may copy; 0 means a quarter of the machine", 0),
-    Setting("log.level", str, "info", "What is logged: debug, info, warning or error"),
+    Setting("log.level", str, "info", "Log level: debug, info, warning or error"),
     Setting(
         "processes.silence",
         float,
         20.0,
-        "Seconds after which a process that gives no sign of life is hung",
+        "Seconds without a sign of life after which a process counts as hung",
         1.0,
         3600.0,
     ),
@@ -126,9 +126,9 @@ CORE_SETTINGS = (
     Setting("sockets.memory", int, 1 << 28, "Bytes of unfinished messages on all websockets of one host", 1 << 24),
     Setting("sockets.user_memory", int, 1 << 26, "Bytes of unfinished messages on all websockets of a user", 1 << 24),
     Setting("sockets.timeout", float, 30.0, "Seconds that a websocket has for its first message", 0.1, 3600.0),
-    Setting("storage.database", str, "sqlite", "Database that is used, by the name that its plugin gives it"),
-    Setting("storage.blobs", str, "files", "Store that new blobs go to, by the name that its plugin gives it"),
-    Setting("storage.reserve", int, -1, "Bytes of the disk that stay free; -1 means 256 MB, or 5 % of a small one", -1),
+    Setting("storage.database", str, "sqlite", "Name of the database to use, as its plugin calls it"),
+    Setting("storage.blobs", str, "files", "Name of the store for new blobs, as its plugin calls it"),
+    Setting("storage.reserve", int, -1, "Disk bytes to keep free; -1 means 256 MB, or 5 % of a small disk", -1),
     Setting(
         "queue.workers",
         int,
@@ -141,7 +141,7 @@ CORE_SETTINGS = (
 
 
 class Settings(Mapping[str, Value]):
-    """Resolved settings: values by full name. `sources` tells for each name where its value comes from."""
+    """Resolved settings: values by full name. `sources` says where each value comes from, by name."""
 
     def __init__(
         self, data_dir: Path, specs: Mapping[str, Setting], values: Mapping[str, Value], sources: Mapping[str, str]
@@ -182,7 +182,7 @@ def load_settings(
         absent: sections of plugins that do not work, so that nobody knows which settings they have.
 
     Raises:
-        SettingsError: if a name is unknown, a value is wrong or the file can not be read.
+        SettingsError: if a name is unknown, a value is wrong or the file cannot be read.
     """
     known = {spec.name: spec for spec in specs}
     values: dict[str, Value] = {name: spec.default for name, spec in known.items()}

@@ -27,22 +27,22 @@ LONGEST_REASON = 123
 """Bytes of the reason in a close frame."""
 
 Reply = bytes | str | None
-"""What answers a message: bytes, a text, or nothing."""
+"""The answer to a message: bytes, a text, or None for no answer."""
 
 
 class SocketClosed(Exception):
-    """The client is gone, or was sent away."""
+    """The client is gone, or the socket was closed."""
 
 
 class SocketFull(Exception):
-    """The client does not read what was sent before; the message was not taken."""
+    """The client does not read what was sent before; the message was not sent."""
 
 
 class CloseSocket(Exception):
-    """Raised in `SocketSession.receive`: the socket is closed with a code and a reason, and the message gets no answer.
+    """Raise it in `SocketSession.receive` to close the socket with a code and a reason; the message gets no answer.
 
     Raises:
-        ValueError: if no server may send the code, or the reason does not fit into a close frame.
+        ValueError: if servers may not send the code, or the reason does not fit into a close frame.
     """
 
     def __init__(self, code: int = NORMAL, reason: str = "") -> None:
@@ -61,9 +61,9 @@ def check_close(code: int, reason: str) -> None:
 
 @dataclass(frozen=True)
 class SocketRequest:
-    """The request that a client began its websocket with.
+    """The request with which a client opened its websocket.
 
-    `path` comes without query, `parameters` are those of a target's path; names of `headers` are in lower case.
+    `path` has no query, `parameters` are those of a target's path; names of `headers` are in lower case.
     """
 
     path: str = "/"
@@ -73,7 +73,7 @@ class SocketRequest:
 
 
 class SocketConnection(Protocol):
-    """The way from a session to its client. All methods may be called from any thread."""
+    """The connection from a session to its client. All methods may be called from any thread."""
 
     @property
     def uuid(self) -> str:
@@ -81,25 +81,25 @@ class SocketConnection(Protocol):
 
     @property
     def request(self) -> SocketRequest:
-        """What the websocket began with."""
+        """The request that opened the websocket."""
 
     def send(self, message: bytes | str, timeout: float = 0.0) -> None:
-        """Send a message that nobody asked for.
+        """Send a message that is not an answer.
 
-        Messages are sent in the order of the calls. What is sent while a session opens reaches the client after it was
-        told of its success, and what is sent in `SocketSession.receive` before the answer.
+        Messages are sent in the order of the calls. A message sent while a session opens reaches the client after the
+        message of success, and one sent in `SocketSession.receive` before the answer.
 
         Args:
             message: what to send.
-            timeout: seconds to wait for a client that reads slowly; not waited for in the event loop.
+            timeout: seconds to wait for a client that reads slowly; ignored in the event loop.
 
         Raises:
-            SocketFull: if the client still has too much to read.
+            SocketFull: if the client still has too much unread data.
             SocketClosed: if the client is gone.
         """
 
     def close(self, code: int = NORMAL, reason: str = "") -> None:
-        """Close the socket after what was sent before; a closed one is fine.
+        """Close the socket after everything sent before; closing it again is fine.
 
         Raises:
             ValueError: as `CloseSocket`.
@@ -108,14 +108,14 @@ class SocketConnection(Protocol):
 
 @runtime_checkable
 class SocketSession(Protocol):
-    """One open socket of a target. It gets one message after the other, never two at a time."""
+    """One open socket of a target. It receives one message at a time."""
 
     def receive(self, message: bytes | str) -> Reply | Awaitable[Reply]:
-        """Return the answer to a message; the next message comes after it.
+        """Return the answer to a message; the next message is delivered after that.
 
-        Runs in the event loop that all sockets of the process share, so it must neither wait for anything nor compute
-        for more than a millisecond or two. What takes longer is returned as an awaitable, which a method that is
-        ``async`` does by itself; or the target is `SocketTarget.blocking`.
+        Runs in the event loop that all sockets of the process share, so it must not wait for anything or compute for
+        more than a millisecond or two. For slower work, return an awaitable, as an ``async`` method does, or set
+        ``SocketTarget.blocking``.
 
         Raises:
             ClientError: it is sent as the Api writes it (`Api.socket_refused`), and the socket stays open.
@@ -128,7 +128,7 @@ class SocketSession(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class OpenSession:
-    """A session as whoever opened it may look at it again: `uuid` is what it was opened for."""
+    """An open session, to be checked again: `uuid` is what it was opened for."""
 
     uuid: str
     session: SocketSession
@@ -136,12 +136,12 @@ class OpenSession:
 
 @runtime_checkable
 class SocketTarget(Protocol):
-    """What a websocket can be opened for. Derive from it to have its defaults."""
+    """What a websocket can be opened for. Derive from it to get its defaults."""
 
     @property
     @abstractmethod
     def name(self) -> str:
-        """Unique name; value of ``target`` in the first message."""
+        """Unique name; the value of ``target`` in the first message."""
 
     @property
     @abstractmethod
@@ -150,12 +150,12 @@ class SocketTarget(Protocol):
 
     @property
     def path(self) -> str:
-        """Path of the request that chooses the target, such as ``/note/{uuid}/live``; empty if a first message does."""
+        """Path of the request that selects the target, such as ``/note/{uuid}/live``; empty if a first message does."""
         return ""
 
     @property
     def blocking(self) -> bool:
-        """Whether sessions may block: then they get their messages in threads, and return no awaitables."""
+        """Whether sessions may block: they then receive their messages in threads, and return no awaitables."""
         return False
 
     def host(self, runtime: Runtime, uuid: str) -> str | None:
@@ -168,8 +168,8 @@ class SocketTarget(Protocol):
 
         Args:
             runtime: the process' runtime.
-            access: what the actor may do, who may do the target's action.
-            uuid: what the first message names, or the parameter ``uuid`` of the path, or nothing.
+            access: what the actor may do; the target's action is already allowed.
+            uuid: the uuid in the first message, or the parameter ``uuid`` of the path, or empty.
             connection: the way to the client.
 
         Raises:
@@ -177,17 +177,17 @@ class SocketTarget(Protocol):
         """
 
     def withdrawn(self, runtime: Runtime, access: Access, opened: Sequence[OpenSession]) -> Iterable[OpenSession]:
-        """Return those sessions of one actor that the actor may not go on with; their sockets are closed.
+        """Return those sessions of one actor that are no longer allowed; their sockets are closed.
 
-        Asked every few seconds, in a thread, after identity and action were asked for again; sessions may be answering
-        messages meanwhile. Whatever `open` asks for beside these two is asked for here as well. May block.
+        Called every few seconds in a thread, after identity and action were checked again; sessions may be answering
+        messages at the same time. Everything else that `open` checks must be checked here, too. May block.
 
         Args:
             runtime: the process' runtime.
-            access: what the actor may do now, who may do the target's action.
+            access: what the actor may do now; the target's action is still allowed.
             opened: sessions of the target.
 
         Raises:
-            ClientError: none of them may go on.
+            ClientError: none of them is allowed any longer.
         """
         return ()

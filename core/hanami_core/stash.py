@@ -16,7 +16,7 @@ class StashKey(Generic[T]):
 
 
 class Stash:
-    """Values by key; only who has the key object can reach a value."""
+    """Values by key; only code that has the key object can access a value."""
 
     def __init__(self) -> None:
         """Start empty."""

@@ -16,7 +16,7 @@ _HTTP_TYPES = {"DELETE": 1, "GET": 2, "POST": 4, "PUT": 5}
 
 
 class AccountMethods(Session):
-    """Users, projects and who is in which; most of it is for administrators only."""
+    """Users, projects and memberships; mostly for administrators only."""
 
     def create_user(self, user_id: str, name: str, passphrase: str, *, is_admin: bool = False) -> User:
         """Create a user.
@@ -52,16 +52,16 @@ class AccountMethods(Session):
 
         Raises:
             NotFoundException: there is no such user.
-            ConflictException: nobody can delete himself.
+            ConflictException: users cannot delete themselves.
         """
         self.delete("/user", id=user_id)
 
     def change_passphrase(self, passphrase: str, user_id: str | None = None) -> None:
-        """Change a passphrase; all other logins of the user end at once.
+        """Change a passphrase; all other logins of the user become invalid immediately.
 
         Args:
             passphrase: new secret, at least 8 bytes.
-            user_id: id of another user, for administrators only; None means the user who is logged in.
+            user_id: id of another user, for administrators only; None means the logged-in user.
 
         Raises:
             NotFoundException: there is no such user.
@@ -114,14 +114,14 @@ class AccountMethods(Session):
         self.delete("/project", id=project_id)
 
     def quotas(self, user_id: str | None = None, project_id: str | None = None) -> list[Quota]:
-        """Return how much somebody has and may have; without an id, the user who is logged in, and the project.
+        """Return usage and limits; without an id, those of the logged-in user and of the project.
 
         Args:
             user_id: id of a user, for administrators only.
             project_id: id of a project, for administrators only.
 
         Raises:
-            UnauthorizedException: only an administrator may ask for others.
+            UnauthorizedException: only an administrator may see those of others.
             NotFoundException: there is no such user or project.
         """
         return _quotas(self.get("/quota", **_holder(user_id, project_id)))
@@ -129,11 +129,11 @@ class AccountMethods(Session):
     def set_quota(
         self, resource: str, limit: int, *, user_id: str | None = None, project_id: str | None = None
     ) -> list[Quota]:
-        """Set a limit of a user or of a project, and return all limits; what is there already stays.
+        """Set a limit of a user or of a project, and return all limits; existing data stays.
 
         Args:
             resource: what is limited, such as `disk` (in bytes) or `clusters`.
-            limit: the most; -1 for no limit.
+            limit: the maximum; -1 for no limit.
             user_id: id of a user.
             project_id: id of a project.
 
@@ -147,7 +147,7 @@ class AccountMethods(Session):
     def reset_quotas(
         self, resource: str | None = None, *, user_id: str | None = None, project_id: str | None = None
     ) -> None:
-        """Let the defaults of the server count again for a user or a project.
+        """Restore the server's default limits for a user or a project.
 
         Args:
             resource: what is limited; None means all.
@@ -170,17 +170,17 @@ class AccountMethods(Session):
             user_id: id of the user.
             project_id: id of the project.
             role: role of the policy of the server, such as `member` or `admin`.
-            is_project_admin: whether the user sees the things of all users of the project.
+            is_project_admin: whether the user sees the resources of all users of the project.
 
         Raises:
             NotFoundException: there is no such user or project.
-            ConflictException: the user is in the project already.
+            ConflictException: the user is already in the project.
         """
         body = {"id": user_id, "project_id": project_id, "role": role, "is_project_admin": is_project_admin}
         return User.from_json(self.post("/user/project", body))
 
     def remove_from_project(self, user_id: str, project_id: str) -> User:
-        """Take a user out of a project.
+        """Remove a user from a project.
 
         Raises:
             NotFoundException: there is no such user, or the user is not in the project.
@@ -191,30 +191,30 @@ class AccountMethods(Session):
         """Return the projects of a user.
 
         Args:
-            user_id: id of a user, for administrators only; None asks for the user who is logged in.
+            user_id: id of a user, for administrators only; None means the logged-in user.
         """
         query = {} if user_id is None else {"user_id": user_id}
         return memberships(item(self.get("/user/project", **query), "projects"))
 
     def whoami(self) -> User:
-        """Return the user who is logged in, with the projects; who created him, only administrators may know."""
+        """Return the logged-in user with their projects; `creator_id` is for administrators only."""
         return build(User, {**self.identity(), "projects": self.memberships()})
 
     def context(self) -> dict[str, Any]:
-        """Return whom calls are made for: `id`, `name`, `is_admin`, `project_id`, `role` and `is_project_admin`."""
+        """Return `id`, `name`, `is_admin`, `project_id`, `role` and `is_project_admin` of the calls."""
         return dict(self.get("/auth"))
 
     def may_call(self, method: str, path: str) -> bool:
-        """Tell whether the policy lets the role that the user has in this project make a call.
+        """Return whether the policy allows a call for the user's role in this project.
 
-        What only administrators of the server may do is decided by the call itself.
+        Calls that only administrators of the server may make are checked by the call itself.
 
         Args:
             method: `GET`, `POST`, `PUT` or `DELETE`.
             path: path as for `get`, such as `/cluster/all`.
 
         Raises:
-            ValueError: the method is another one.
+            ValueError: the method is not one of these.
             UnauthorizedException: the login fails.
         """
         if method not in _HTTP_TYPES:
@@ -232,7 +232,7 @@ class AccountMethods(Session):
 
         Args:
             page: which hundred, counted from 0.
-            user_id: id of a user, for administrators only; None asks for the user who is logged in.
+            user_id: id of a user, for administrators only; None means the logged-in user.
 
         Returns:
             One dictionary for each call, by the names that the server gives.

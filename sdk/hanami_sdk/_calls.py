@@ -30,7 +30,7 @@ class Generation(NamedTuple):
     """How the servers of a generation are called.
 
     Attributes:
-        prefix: what all paths begin with.
+        prefix: prefix of all paths.
         upload_path: where uploads are announced; `{}` stands for the format.
     """
 
@@ -71,7 +71,7 @@ def get(token: str, address: str, path: str, verify: bool, /, **query: object) -
 
 
 def get_in_detail(token: str, address: str, path: str, verify: bool, details: bool, /, **query: object) -> bytes:
-    """Send a GET request with `query`, and with `details` if they are wanted and the server knows that field."""
+    """Send a GET request with `query`, and with `details` if requested and if the server knows that field."""
     try:
         return get(token, address, path, verify, **query, **({"details": "true"} if details else {}))
     except BadRequestException as error:
@@ -112,7 +112,7 @@ class OneShot:
 
     @property
     def retry(self) -> float:
-        """Seconds to go on with an upload when its connection broke off."""
+        """Seconds to keep trying to resume an upload when its connection breaks."""
         return DEFAULT_SECONDS
 
     def get(self, path: str, **query: object) -> Any:
@@ -137,7 +137,7 @@ class OneShot:
         return _http.open_stream(url, headers, token=self.token, verify=self.verify)
 
     def open_socket(self, target: str, uuid: str, refusal: type[HanamiException]) -> Socket:
-        """Open a websocket to the thing `uuid`."""
+        """Open a websocket to the resource `uuid`."""
         from hanami_sdk._socket import Socket
 
         return Socket.open(self.address, self.token, target, uuid, refusal, self.verify, self.timeout)

@@ -46,38 +46,38 @@ class CheckpointMethods(Session):
     def download_checkpoint(
         self, checkpoint: CheckpointLike, path: str | os.PathLike[str], progress: Progress | None = None
     ) -> None:
-        """Write a checkpoint to a file, which `upload_checkpoint` takes to another server.
+        """Write a checkpoint to a file, which `upload_checkpoint` can upload to another server.
 
-        A download goes on where it was when its connection broke off. Until it is whole it lies beside `path`, with
-        `.part` behind its name, and the next call goes on with what a former one has left there.
+        After a broken connection, a download resumes where it stopped. An incomplete download is kept next to `path`,
+        with `.part` appended to the name, and the next call continues it.
 
         Args:
             checkpoint: checkpoint, UUID or name.
-            path: path of the file; a file that is there is replaced.
-            progress: called with the bytes done and the bytes of all.
+            path: path of the file; an existing file is replaced.
+            progress: called with the number of bytes done and the total.
 
         Raises:
             NotFoundException: there is no such checkpoint for this user.
-            ConnectionFailedException: there was no connection for too long.
-            OSError: the file can not be written.
+            ConnectionFailedException: the connection was lost for too long.
+            OSError: the file cannot be written.
         """
         download(self, self._uuid("checkpoint", checkpoint), path, progress)
 
     def upload_checkpoint(
         self, path: str | os.PathLike[str], name: str, progress: Progress | None = None
     ) -> Checkpoint:
-        """Make a checkpoint of a file that `download_checkpoint` has written, here or on another server.
+        """Create a checkpoint from a file that `download_checkpoint` wrote, from this or another server.
 
         Args:
             path: path of the file.
             name: name of the checkpoint.
-            progress: called with the bytes done and the bytes of all.
+            progress: called with the number of bytes done and the total.
 
         Raises:
-            BadRequestException: the file is damaged, of another kind, or its network is none that the server runs.
+            BadRequestException: the file is damaged or of another kind, or the server cannot run its network.
             ConflictException: a quota is exhausted.
-            ConnectionFailedException: there was no connection for too long.
-            OSError: the file can not be read.
+            ConnectionFailedException: the connection was lost for too long.
+            OSError: the file cannot be read.
         """
         return Checkpoint.from_json(self._get_in_detail("/checkpoint", uuid=upload(self, name, path, progress)))
 
@@ -88,19 +88,19 @@ class CheckpointMethods(Session):
         path: str | os.PathLike[str],
         progress: Progress | None = None,
     ) -> None:
-        """Write the network of a checkpoint to a file that other programs run.
+        """Write the network of a checkpoint to a file that other programs can run.
 
         Args:
             checkpoint: checkpoint, UUID or name.
-            format: `onnx` (a model for ONNX runtimes), `numpy` (a zip file with a module of Python that needs NumPy
-                only), or another that the server has a plugin for.
-            path: path of the file; a file that is there is replaced.
-            progress: called with the bytes done and the bytes of all.
+            format: `onnx` (a model for ONNX runtimes), `numpy` (a zip file with a Python module that needs only NumPy),
+                or another format that a plugin of the server adds.
+            path: path of the file; an existing file is replaced.
+            progress: called with the number of bytes done and the total.
 
         Raises:
-            BadRequestException: the server does not know the format, or the format can not hold the network.
+            BadRequestException: the server does not know the format, or the format cannot represent the network.
             NotFoundException: there is no such checkpoint for this user.
-            ConnectionFailedException: there was no connection for too long.
-            OSError: the file can not be written.
+            ConnectionFailedException: the connection was lost for too long.
+            OSError: the file cannot be written.
         """
         export(self, self._uuid("checkpoint", checkpoint), format, path, progress)

@@ -13,7 +13,7 @@ class Client(PredictionMethods, CheckpointMethods, AccountMethods, MachineMethod
 
     It logs in with the first call and renews its token before it expires, or when the server refuses it. It may be used
     from several threads. Methods take objects such as `Cluster`, or their UUIDs. Datasets, clusters and checkpoints may
-    also be given by their names, as long as only one that the user sees has it: a name costs one more question.
+    also be given by name, as long as the user sees only one with that name: a name costs one more request.
 
     Args:
         address: `http://HOST:PORT` or `https://HOST:PORT`.
@@ -22,16 +22,16 @@ class Client(PredictionMethods, CheckpointMethods, AccountMethods, MachineMethod
         verify: check the certificate of an https address; a path names a file of trusted certificates.
         project: id of the project to work in; None takes the one that the server gives with a login.
         timeout: seconds to wait for a connection and for each part of an answer.
-        retry: seconds to go on when a connection broke off, with growing pauses; 0 gives up at once. Only what does no
-            harm is repeated: questions, the parts of an upload that the server does not have yet, and what creates
-            something, which the server does once, however often it gets it (not by the servers of OpenHanami).
+        retry: seconds to keep trying when a connection breaks, with growing pauses; 0 gives up immediately. Only
+            harmless calls are repeated: reads, missing parts of an upload, and calls that create something, which the
+            server executes once, however often it receives them (servers of OpenHanami do not).
 
     Raises:
-        ValueError: the address is no http address, or a number of seconds is too small.
+        ValueError: the address is not an http address, or a number of seconds is too small.
 
     All methods raise a `HanamiException`: `ConnectionFailedException` if there is no answer, `UnauthorizedException` if
-    user and passphrase are wrong or the user may not do it, and those that they name. A name that nothing has is a
-    `NotFoundException` that tells those that there are, one that several have a `ConflictException` with their UUIDs.
+    the login is wrong or the user may not do it, and those that they document. An unknown name raises a
+    `NotFoundException` that lists the existing names; an ambiguous one raises a `ConflictException` with the UUIDs.
 
     Example::
 

@@ -24,20 +24,20 @@ from hanami_sdk.hanami_exceptions import ConflictException, NotFoundException
 
 
 class ClusterMethods(TaskMethods):
-    """Create, list, delete, save, restore and move clusters, and talk to them directly."""
+    """Create, list, delete, save, restore and move clusters, and use them in direct mode."""
 
     def create_cluster(self, name: str, template: str = "", *, lease: int | None = None) -> Cluster:
         """Create a network.
 
         Args:
             name: name, such as `my run #1`, at most 254 bytes; taken names are refused.
-            template: text of the cluster template. Without one, the first training makes a network with the names of
+            template: text of the cluster template. Without one, the first training creates a network with the names of
                 its inputs and outputs.
-            lease: seconds after which it goes if no task or direct mode uses it and nobody renews the lease
-                (`lease_cluster`); None lets it stay.
+            lease: seconds after which it is deleted if no task or direct mode uses it and nobody renews the lease
+                (`lease_cluster`); None means no lease.
 
         Raises:
-            BadRequestException: the template is wrong; the text tells where.
+            BadRequestException: the template is invalid; the text says where.
             ConflictException: the name is taken.
         """
         encoded = base64.b64encode(template.encode()).decode()
@@ -47,12 +47,12 @@ class ClusterMethods(TaskMethods):
         """Return all clusters that the user sees, without their sizes.
 
         Args:
-            tag: only those with this tag, if it is given.
+            tag: return only those with this tag.
         """
         return ShownList(map(Cluster.from_json, rows(self._list("/cluster/all", tag))))
 
     def cluster(self, cluster: ClusterLike, *, before: int | None = None) -> Cluster:
-        """Return a cluster with its size, its template and what it was trained with.
+        """Return a cluster with its size, its template and its trainings.
 
         Args:
             cluster: UUID or name, or an entry of `clusters`.
@@ -73,14 +73,14 @@ class ClusterMethods(TaskMethods):
         self.delete("/cluster", uuid=self._uuid("cluster", cluster))
 
     def get_or_create_cluster(self, name: str, template: str = "") -> Cluster:
-        """Return the cluster with a name, which is created if there is none; a cluster that is there stays as it is.
+        """Return the cluster with a name; create it if it does not exist. An existing cluster is not changed.
 
         Args:
             name: name.
             template: text of the cluster template for a new one, as for `create_cluster`.
 
         Raises:
-            BadRequestException: the template of a new one is wrong; the text tells where.
+            BadRequestException: the template of a new one is invalid; the text says where.
             ConflictException: several clusters that the user sees have the name; the text lists their UUIDs.
         """
         try:
@@ -109,19 +109,19 @@ class ClusterMethods(TaskMethods):
         about: str | None = None,
         tags: Iterable[str] | None = None,
     ) -> Cluster:
-        """Change the name of a cluster, what it is about, or all of its tags; what is None stays as it is.
+        """Change the name, the description or all tags of a cluster; None leaves a value unchanged.
 
         Args:
             cluster: cluster, UUID or name.
             name: new name.
-            about: text of up to 4096 bytes.
-            tags: up to 32 tags of up to 64 bytes, which are like names.
+            about: description of up to 4096 bytes.
+            tags: up to 32 tags of up to 64 bytes, with the same rules as names.
 
         Returns:
             The cluster as it is now.
 
         Raises:
-            BadRequestException: nothing is to be changed, or a value breaks a rule.
+            BadRequestException: no change was requested, or a value breaks a rule.
             ConflictException: the name is taken.
             NotFoundException: there is no such cluster that this user may change.
         """
@@ -130,20 +130,20 @@ class ClusterMethods(TaskMethods):
         return self.cluster(uuid)
 
     def set_cluster_visibility(self, cluster: ClusterLike, visibility: str) -> None:
-        """Say who may see and ask a cluster besides its owner.
+        """Set who may see and query a cluster besides its owner.
 
         Args:
             cluster: cluster, UUID or name.
-            visibility: `private` (nobody but admins), `shared` (all in its project) or `public` (everybody).
+            visibility: `private` (only admins), `shared` (everyone in its project) or `public` (everyone).
 
         Raises:
-            BadRequestException: the visibility is another word.
+            BadRequestException: there is no such visibility.
             NotFoundException: there is no such cluster that this user may change.
         """
         self.put("/cluster/visibility", {"uuid": self._uuid("cluster", cluster), "visibility": visibility})
 
     def lease_cluster(self, cluster: ClusterLike, seconds: int) -> None:
-        """Let the lease of a cluster begin anew: it goes when it was not used and not renewed for so many seconds.
+        """Renew the lease of a cluster: it is deleted after so many seconds without use or renewal.
 
         Args:
             cluster: cluster, UUID or name.
@@ -156,7 +156,7 @@ class ClusterMethods(TaskMethods):
         self._lease("cluster", self._uuid("cluster", cluster), seconds)
 
     def keep_cluster(self, cluster: ClusterLike) -> None:
-        """End the lease of a cluster for good: it stays until it is deleted.
+        """End the lease of a cluster: it stays until somebody deletes it.
 
         Args:
             cluster: cluster, UUID or name.
@@ -167,19 +167,19 @@ class ClusterMethods(TaskMethods):
         self._lease("cluster", self._uuid("cluster", cluster), None)
 
     def save(self, cluster: ClusterLike, name: str, *, timeout: float | None = None) -> Checkpoint:
-        """Save the state of a cluster, after the tasks that are queued before.
+        """Save the state of a cluster, after the tasks that are already queued.
 
         Args:
             cluster: cluster, UUID or name.
             name: name of the checkpoint.
-            timeout: seconds to wait for it; None waits without end.
+            timeout: seconds to wait for it; None waits forever.
 
         Returns:
-            The checkpoint, which is complete.
+            The complete checkpoint.
 
         Raises:
             TaskFailedException: the state could not be stored.
-            WaitTimeoutException: the time is over.
+            WaitTimeoutException: the timeout expired.
         """
         cluster_uuid = self._uuid("cluster", cluster)
         uuid = item(self.post("/cluster/save", {"name": name, "cluster_uuid": cluster_uuid}), "uuid")
@@ -187,20 +187,20 @@ class ClusterMethods(TaskMethods):
         return self.checkpoint(uuid)
 
     def restore(self, cluster: ClusterLike, checkpoint: CheckpointLike, *, timeout: float | None = None) -> Task:
-        """Reset a cluster to the state of a checkpoint, after the tasks that are queued before.
+        """Reset a cluster to the state of a checkpoint, after the tasks that are already queued.
 
         Args:
             cluster: cluster, UUID or name.
             checkpoint: checkpoint, UUID or name.
-            timeout: seconds to wait for it; None waits without end.
+            timeout: seconds to wait for it; None waits forever.
 
         Returns:
-            The task that did so.
+            The task that restored it.
 
         Raises:
             NotFoundException: cluster or checkpoint does not exist for this user.
             TaskFailedException: the checkpoint does not fit or is damaged.
-            WaitTimeoutException: the time is over.
+            WaitTimeoutException: the timeout expired.
         """
         cluster_uuid = self._uuid("cluster", cluster)
         body = {"cluster_uuid": cluster_uuid, "checkpoint_uuid": self._uuid("checkpoint", checkpoint)}
@@ -211,12 +211,12 @@ class ClusterMethods(TaskMethods):
         """Return all checkpoints that the user sees.
 
         Args:
-            tag: only those with this tag, if it is given.
+            tag: return only those with this tag.
         """
         return ShownList(map(Checkpoint.from_json, rows(self._list("/checkpoint/all", tag))))
 
     def checkpoint(self, checkpoint: CheckpointLike, *, before: int | None = None) -> Checkpoint:
-        """Return a checkpoint with its size, where it comes from and what it was trained with.
+        """Return a checkpoint with its size, its origin and its trainings.
 
         Args:
             checkpoint: UUID or name, or an entry of `checkpoints`.
@@ -253,19 +253,19 @@ class ClusterMethods(TaskMethods):
         about: str | None = None,
         tags: Iterable[str] | None = None,
     ) -> Checkpoint:
-        """Change the name of a checkpoint, what it is about, or all of its tags; what is None stays as it is.
+        """Change the name, the description or all tags of a checkpoint; None leaves a value unchanged.
 
         Args:
             checkpoint: checkpoint, UUID or name.
             name: new name.
-            about: text of up to 4096 bytes.
-            tags: up to 32 tags of up to 64 bytes, which are like names.
+            about: description of up to 4096 bytes.
+            tags: up to 32 tags of up to 64 bytes, with the same rules as names.
 
         Returns:
             The checkpoint as it is now.
 
         Raises:
-            BadRequestException: nothing is to be changed, or a value breaks a rule.
+            BadRequestException: no change was requested, or a value breaks a rule.
             NotFoundException: there is no such checkpoint that this user may change.
         """
         uuid = self._uuid("checkpoint", checkpoint)
@@ -273,20 +273,20 @@ class ClusterMethods(TaskMethods):
         return self.checkpoint(uuid)
 
     def set_checkpoint_visibility(self, checkpoint: CheckpointLike, visibility: str) -> None:
-        """Say who may load a checkpoint besides its owner.
+        """Set who may restore a checkpoint besides its owner.
 
         Args:
             checkpoint: checkpoint, UUID or name.
-            visibility: `private` (nobody but admins), `shared` (all in its project) or `public` (everybody).
+            visibility: `private` (only admins), `shared` (everyone in its project) or `public` (everyone).
 
         Raises:
-            BadRequestException: the visibility is another word.
+            BadRequestException: there is no such visibility.
             NotFoundException: there is no such checkpoint that this user may change.
         """
         self.put("/checkpoint/visibility", {"uuid": self._uuid("checkpoint", checkpoint), "visibility": visibility})
 
     def hosts(self) -> list[Host]:
-        """Return the CPUs and GPUs of the server."""
+        """Return the compute hosts of the server."""
         return ShownList(build(Host, row) for row in rows(self._get_in_detail("/host/all")))
 
     def switch_host(self, cluster: ClusterLike, host: HostLike) -> Cluster:
@@ -307,27 +307,27 @@ class ClusterMethods(TaskMethods):
         return build(Cluster, self.put("/cluster/switch_host", body))
 
     def set_mode(self, cluster: ClusterLike, mode: str, *, shared: bool = False) -> None:
-        """Switch a cluster between tasks and direct IO; `direct` does so by itself.
+        """Switch a cluster between tasks and direct IO; `direct` does so automatically.
 
-        Direct mode ends by itself some time after the last client has left.
+        Direct mode ends automatically some time after the last client has left.
 
         Args:
             cluster: cluster, UUID or name.
             mode: `TASK` or `DIRECT`.
-            shared: others may talk to the cluster as well: it may be in direct mode already, and stays so as long as a
-                client is connected. Otherwise `TASK` ends the work of all.
+            shared: share the cluster with others: it may already be in direct mode, and stays in it as long as a client
+                is connected. Otherwise `TASK` disconnects everybody.
 
         Raises:
-            ConflictException: tasks are queued or running, or it is in direct mode; the text tells who holds it, since
-                when, and what can be done.
+            ConflictException: tasks are queued or running, or it is in direct mode; the text says who uses it since
+                when, and what you can do.
         """
         set_mode(self, self._uuid("cluster", cluster), mode, shared)
 
     @contextmanager
     def direct(self, cluster: ClusterLike) -> Iterator[DirectIO]:
-        """Talk to a cluster over a websocket; tasks wait until the end of the block.
+        """Use a cluster over a websocket; tasks wait until the end of the block.
 
-        Several clients may talk to one cluster at the same time. It works on its tasks again when all have left.
+        Several clients can use a cluster at the same time. It runs its tasks again when all have left.
 
         Example::
 

@@ -56,7 +56,7 @@ class DatasetMethods(Session):
             images: path of an IDX file (`.gz` is unpacked), its bytes, an open binary file, or an array of uint8 of
                 shape (rows, height, width).
             labels: the same for the labels, an array has shape (rows,).
-            progress: called with the bytes done and the bytes of all.
+            progress: called with the number of bytes done and the total.
             lease: seconds after which the dataset goes if no task is to read it and nobody renews the lease
                 (`lease_dataset`); None lets it stay.
 
@@ -66,8 +66,8 @@ class DatasetMethods(Session):
         Raises:
             BadRequestException: the server refused name, sizes or content.
             UploadException: the server refused a chunk.
-            ConnectionFailedException: the connection broke off. What was uploaded is deleted again, as on all errors;
-                but once the server has all of it and reads it, nothing is deleted that it does not refuse.
+            ConnectionFailedException: the connection broke off. The upload is deleted, as on all errors; but once the
+                server has received everything and parses it, it is deleted only if the server rejects it.
         """
         return self._upload(name, "mnist", {"input": images, "label": labels}, progress, lease, idx=True)
 
@@ -79,7 +79,7 @@ class DatasetMethods(Session):
         Args:
             name: name of the dataset.
             path: path, bytes, or an open binary file.
-            progress: called with the bytes done and the bytes of all.
+            progress: called with the number of bytes done and the total.
             lease: as for `upload_mnist`.
 
         Returns:
@@ -105,7 +105,7 @@ class DatasetMethods(Session):
             name: name of the dataset.
             format: name of the format, such as `parquet`.
             parts: path, bytes, or open binary file by the name of the part, mostly `{"input": path}`.
-            progress: called with the bytes done and the bytes of all.
+            progress: called with the number of bytes done and the total.
             lease: as for `upload_mnist`.
 
         Returns:
@@ -145,9 +145,9 @@ class DatasetMethods(Session):
         *,
         timeout: float | None = None,
     ) -> Dataset:
-        """Return the dataset with a name, which is uploaded if there is none; a dataset that is there stays as it is.
+        """Return the dataset with a name; upload it if it does not exist. An existing dataset is not changed.
 
-        Of several that ask at the same time one uploads it, and the others wait for that.
+        If several clients call this at the same time, one uploads it, and the others wait for it.
 
         Example::
 
@@ -158,13 +158,13 @@ class DatasetMethods(Session):
             format: name of the format of a new one, as for `upload`.
             parts: its files, as for `upload` and `upload_mnist`.
             progress: called with the bytes done and the bytes of all, if it is uploaded.
-            timeout: seconds to wait for the upload of somebody else; None waits without end.
+            timeout: seconds to wait for the upload of somebody else; None waits forever.
 
         Raises:
             BadRequestException: the server refused name, sizes or content.
             ConflictException: several datasets that the user sees have the name; the text lists their UUIDs.
-            NotFoundException: the dataset was announced by somebody who has never sent its files; delete it.
-            WaitTimeoutException: the time is over; the upload of somebody else goes on.
+            NotFoundException: somebody announced the dataset, but never sent its files; delete it.
+            WaitTimeoutException: the timeout expired; the upload of somebody else continues.
             HanamiException: as for `upload_mnist`.
         """
         refused: ConflictException | None = None
@@ -198,7 +198,7 @@ class DatasetMethods(Session):
         """Return all datasets that the user sees, without their columns.
 
         Args:
-            tag: only those with this tag, if it is given.
+            tag: return only those with this tag.
         """
         return ShownList(map(Dataset.from_json, rows(self._list("/dataset/all", tag))))
 
@@ -238,19 +238,19 @@ class DatasetMethods(Session):
         about: str | None = None,
         tags: Iterable[str] | None = None,
     ) -> Dataset:
-        """Change the name of a dataset, what it is about, or all of its tags; what is None stays as it is.
+        """Change the name, the description or all tags of a dataset; None leaves a value unchanged.
 
         Args:
             dataset: dataset, UUID or name.
             name: new name.
-            about: text of up to 4096 bytes.
-            tags: up to 32 tags of up to 64 bytes, which are like names.
+            about: description of up to 4096 bytes.
+            tags: up to 32 tags of up to 64 bytes, with the same rules as names.
 
         Returns:
             The dataset as it is now.
 
         Raises:
-            BadRequestException: nothing is to be changed, or a value breaks a rule.
+            BadRequestException: no change was requested, or a value breaks a rule.
             NotFoundException: there is no such dataset that this user may change.
         """
         uuid = self._uuid("dataset", dataset)
@@ -258,14 +258,14 @@ class DatasetMethods(Session):
         return self.dataset(uuid)
 
     def set_dataset_visibility(self, dataset: DatasetLike, visibility: str) -> None:
-        """Say who may read a dataset besides its owner.
+        """Set who may read a dataset besides its owner.
 
         Args:
             dataset: dataset, UUID or name.
-            visibility: `private` (nobody but admins), `shared` (all in its project) or `public` (everybody).
+            visibility: `private` (only admins), `shared` (everyone in its project) or `public` (everyone).
 
         Raises:
-            BadRequestException: the visibility is another word.
+            BadRequestException: there is no such visibility.
             NotFoundException: there is no such dataset that this user may change.
         """
         self.put("/dataset/visibility", {"uuid": self._uuid("dataset", dataset), "visibility": visibility})
@@ -305,7 +305,7 @@ class DatasetMethods(Session):
 
         Args:
             dataset: dataset, request task that made it, UUID or name.
-            path: path of the file; a file that is there is replaced.
+            path: path of the file; an existing file is replaced.
             format: `csv`, `npz` (an array for each column), `npy` (one array of all values), `parquet`, or another
                 that the server has a plugin for.
             progress: called with the bytes done and 0: how many there will be is not known.
@@ -313,8 +313,8 @@ class DatasetMethods(Session):
         Raises:
             BadRequestException: the server does not know the format.
             NotFoundException: there is no such dataset for this user.
-            ConnectionFailedException: there was no connection for too long.
-            OSError: the file can not be written.
+            ConnectionFailedException: the connection was lost for too long.
+            OSError: the file cannot be written.
         """
         download(self, self._uuid("dataset", dataset), path, format, progress)
 
@@ -349,11 +349,11 @@ class DatasetMethods(Session):
 
         Args:
             result: request task, its result, the UUID, which is the same, or the name.
-            reference: dataset with the right labels.
+            reference: dataset with the correct labels.
             equal_rows: refuse datasets with different numbers of rows; False leaves out the rows that only one has.
 
         Returns:
-            Percentage of right answers, 0.0 to 100.0.
+            Percentage of correct answers, 0.0 to 100.0.
 
         Raises:
             NotFoundException: one of the two does not exist.
@@ -372,7 +372,7 @@ class DatasetMethods(Session):
         reference_column: str = "",
         equal_rows: bool = True,
     ) -> Comparison:
-        """Compare the result of a request task with the right answers in detail: by classes, and as numbers.
+        """Compare the result of a request task with the correct answers in detail: by class, and as numbers.
 
         Example::
 
@@ -381,10 +381,10 @@ class DatasetMethods(Session):
 
         Args:
             result: request task, its result, the UUID, which is the same, or the name.
-            reference: dataset with the right answers.
+            reference: dataset with the correct answers.
             column: column of the result. It may be left out, as may the next one, where only one pair fits: columns of
                 the same width for classes, and for single values those of the same name, or the only ones.
-            reference_column: column with the right answers.
+            reference_column: column with the correct answers.
             equal_rows: refuse datasets with different numbers of rows; False leaves out the rows that only one has.
 
         Raises:

@@ -36,7 +36,7 @@ class DirectIO:
 
         Raises:
             DirectIOException: the network refused a message, for example because of an unknown name.
-            ConnectionFailedException: the connection broke off, or no answer came in time.
+            ConnectionFailedException: the connection broke, or there was no answer in time.
             ValueError: there is no output, or no input.
         """
         samples = [(name, values, Buffer.INPUT) for name, values in inputs.items()]
@@ -57,7 +57,7 @@ class DirectIO:
 
         Raises:
             DirectIOException: the network refused a message, for example because of an unknown name.
-            ConnectionFailedException: the connection broke off, or no answer came in time.
+            ConnectionFailedException: the connection broke, or there was no answer in time.
             ValueError: there is no input.
         """
         if not inputs:
@@ -73,8 +73,8 @@ class DirectIO:
         Without it a trained sample may be lost if the server is killed within some seconds.
 
         Raises:
-            DirectIOException: it can not be stored now, or the network was replaced; or the server is an older one.
-            ConnectionFailedException: the connection broke off, or no answer came in time.
+            DirectIOException: it cannot be stored now, the network was replaced, or the server is older.
+            ConnectionFailedException: the connection broke, or there was no answer in time.
         """
         self._socket.flush()
 

@@ -35,7 +35,7 @@ class Kept:
     """How a part that an earlier download has left is used, and the whole is looked at.
 
     Attributes:
-        tag_of: returns which content a part is of, nothing if it can not be told.
+        tag_of: returns which content a part is of, nothing if it cannot be told.
         check: looks at what has arrived; what it raises a `HanamiException` for is removed.
     """
 
@@ -65,13 +65,13 @@ class Download:
 
         Args:
             target: path of the file; what was there is replaced when all has arrived.
-            progress: called with the bytes done and the bytes of all, 0 if the server does not tell how many.
+            progress: called with the number of bytes done and the total, 0 if the total is unknown.
             kept: lets the download go on with what an earlier one has left, and leave what it has itself.
 
         Raises:
-            ConnectionFailedException: there was no connection for too long.
+            ConnectionFailedException: the connection was lost for too long.
             HanamiException: the server refused the call.
-            OSError: the file can not be written.
+            OSError: the file cannot be written.
         """
         part = Path(f"{os.fspath(target)}{PART}")
         tag = kept.tag_of(part) if kept is not None and part.exists() else ""

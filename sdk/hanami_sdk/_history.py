@@ -14,11 +14,11 @@ PLACES = ("cycle", "epoch", "seconds")
 
 
 class History(dict[str, "list[float | None]"]):
-    """What a task has measured on its way: a list of values for each name, all of the same length.
+    """The measurements of a task: a list of values for each name, all of the same length.
 
-    `cycle`, `epoch` and `seconds` (since the task began) tell where an entry belongs; the other names are what was
-    measured, such as `loss`, `accuracy`, `validation_loss` or `blocks`, with None where an entry has nothing of that
-    name. Names of running averages begin with `running_`. A notebook shows it as charts, and pandas takes it as it is:
+    `cycle`, `epoch` and `seconds` (since the task began) are the position of an entry; the other names are
+    measurements, such as `loss`, `accuracy`, `validation_loss` or `blocks`, with None where an entry has no such value.
+    Names of running averages begin with `running_`. Notebooks show it as charts, and pandas accepts it directly:
     `pandas.DataFrame(history)`.
 
     Attributes:
@@ -44,7 +44,7 @@ class History(dict[str, "list[float | None]"]):
         return cls(str(item(data, "uuid")), columns)
 
     def line(self, name: str) -> Line:
-        """Return what was measured under a name, as pairs of cycle and value.
+        """Return the measurements of a name, as pairs of cycle and value.
 
         Raises:
             KeyError: nothing was measured under the name.

@@ -1,6 +1,6 @@
 """Things on the server that must not outlive the process that made them, such as the clusters of estimators.
 
-A process that ends, also by SIGTERM, takes its things with it. One that is killed or crashes can not. So the names of
+A process that ends, also by SIGTERM, takes its things with it. One that is killed or crashes cannot. So the names of
 such things tell which process made them, and the next process of the same person on the same machine removes what is
 left of those that are gone. Where there is no next one, leases end (`_leases`). It knows no estimator.
 """
@@ -41,7 +41,7 @@ def temporary_name() -> str:
 
 
 def is_left_behind(name: str) -> bool:
-    """Tell whether a name belongs to a process that was here and is gone; False where this can not be known."""
+    """Tell whether a name belongs to a process that was here and is gone; False where this cannot be known."""
     found = _NAME.fullmatch(name)
     if found is None or found[1] != _surroundings() or not int(found[3]):
         return False
@@ -49,7 +49,7 @@ def is_left_behind(name: str) -> bool:
 
 
 def remove_left_behind(client: Client) -> None:
-    """Delete what processes that are gone have left on the server; what can not be deleted stays. Looks once only.
+    """Delete what processes that are gone have left on the server; what cannot be deleted stays. Looks once only.
 
     What had a lease that somebody has ended stays, too.
     """

@@ -73,8 +73,8 @@ class Processor(Shown):
 
     Attributes:
         id: number.
-        thermal_spec: what it may take for long.
-        power: what it takes now.
+        thermal_spec: power that it may draw permanently.
+        power: power that it draws now.
         cores: its cores.
     """
 
@@ -110,13 +110,13 @@ class Machine(Shown):
 
 
 class MachineMethods(Session):
-    """What the machine is and does.
+    """Hardware and measurements of the server's machine.
 
-    A machine, virtual ones above all, may lack sensors: what can not be measured is a `NotFoundException`.
+    Machines, especially virtual ones, may lack sensors: a value that cannot be measured raises a `NotFoundException`.
     """
 
     def power_consumption(self) -> Measurement:
-        """Return what all processors took, in W.
+        """Return the power of all processors, in W.
 
         Raises:
             NotFoundException: the machine has no such sensor.

@@ -1,4 +1,4 @@
-"""What the server answers, as frozen objects. Fields that this release does not know are ignored.
+"""Answers of the server as frozen objects. Fields that this release does not know are ignored.
 
 Times are UTC, `YYYY-MM-DD HH:MM:SS`, as the server gives them.
 """
@@ -42,9 +42,9 @@ class Dataset(Shown):
         number_of_rows: rows, None in a list.
         number_of_columns: values of a row, None in a list.
         columns: values of a row that belong to a column, by its name; empty in a list.
-        about: what it is about, a text for people.
+        about: description for people.
         tags: its tags.
-        lease: seconds after which it goes if nobody uses or renews it, None if it stays, and in a list.
+        lease: seconds of disuse after which it is deleted, unless renewed; None without a lease, and in a list.
         lease_left: how many of them are left, likewise.
     """
 
@@ -82,11 +82,11 @@ class Dataset(Shown):
 
 @dataclass(frozen=True, slots=True)
 class Training(Shown):
-    """A training that is part of what a network knows.
+    """A training of a network.
 
     Attributes:
-        number: its place, from 1 on.
-        task_uuid: UUID of the task, which may be deleted since.
+        number: its number, from 1 on.
+        task_uuid: UUID of the task, which may have been deleted since.
         name: name of the task.
         state: how it ended, such as `finished`.
         rows: rows that it has trained.
@@ -94,8 +94,8 @@ class Training(Shown):
         version: number of the stored state of the cluster afterwards.
         ended_at: time of its end.
         datasets: UUID and name of each dataset, as it was then.
-        settings: what else the training was told.
-        imported: whether it took place elsewhere, and came with the file of a checkpoint.
+        settings: further settings of the training.
+        imported: whether it took place on another server and came with a checkpoint file.
     """
 
     number: int
@@ -132,17 +132,17 @@ class Cluster(Shown):
         number_of_sections: size of the network, None in a list.
         host: name of the compute host it lives on, empty in a list.
         mode: `TASK` or `DIRECT`, empty in a list.
-        seed: what all its random numbers come from, None in a list.
+        seed: source of all its random numbers, None in a list.
         cycles: training cycles since it was created, as far as they are stored, None in a list.
-        metrics: what its rule set tells of it, such as `synapses`; empty in a list.
+        metrics: metrics of its rule set, such as `synapses`; empty in a list.
         template: text of its template, None in a list or if there is none.
         version: number of its stored state, None in a list.
         stored_at: time of that, None in a list or if there is none.
-        number_of_trainings: how many trainings made it, None in a list.
+        number_of_trainings: number of its trainings, None in a list.
         trainings: the last hundred of them, oldest first; empty in a list.
-        about: what it is about, a text for people.
+        about: description for people.
         tags: its tags.
-        lease: seconds after which it goes if nobody uses or renews it, None if it stays, and in a list.
+        lease: seconds of disuse after which it is deleted, unless renewed; None without a lease, and in a list.
         lease_left: how many of them are left, likewise.
     """
 
@@ -193,12 +193,12 @@ class Checkpoint(Shown):
         task_uuid: UUID of the last training before that, empty in a list.
         task_name: name of that training.
         cycles: training cycles of the network, None if the server does not say.
-        metrics: what was known of the network then.
-        number_of_trainings: how many trainings made it, None in a list.
+        metrics: metrics of the network at that time.
+        number_of_trainings: number of its trainings, None in a list.
         trainings: the last hundred of them, oldest first; empty in a list.
-        about: what it is about, a text for people.
+        about: description for people.
         tags: its tags.
-        seed: what all random numbers of its network come from, None in a list or if nobody knows.
+        seed: source of all random numbers of its network, None in a list or if unknown.
         version: number of the stored state of the cluster that was saved, likewise.
         imported: whether it came as a file; all of its origin is then what the file says. False in a list.
     """
@@ -243,16 +243,16 @@ class Task(Shown):
         name: name.
         current_cycle: cycles done, None in a list.
         total_number_of_cycles: cycles to do, None in a list.
-        fraction: part that is done, 0.0 to 1.0.
+        fraction: share that is done, 0.0 to 1.0.
         queue_timestamp: time of creation.
         start_timestamp: time of the first cycle, None if it has not begun.
         end_timestamp: time of the end, None if it has not ended.
         error: why it failed, None if it did not or the server does not say.
-        waiting: what it waits for besides the tasks before it, such as the end of direct mode; None if for nothing.
-        attempts: how often it was begun since progress was last stored.
+        waiting: what it waits for besides earlier tasks, such as the end of direct mode; None if for nothing.
+        attempts: number of starts since progress was last stored.
         epochs: epochs that a finished training with validation has run, None for others.
-        best_epoch: the one that its network is of.
-        outlier_rows: rows of a training with a value far from all others, which counted as the nearest of those.
+        best_epoch: the epoch that its network comes from.
+        outlier_rows: rows of a training with a value far from all others, which was replaced by the nearest of those.
         kind: `train`, `request`, `save`, `restore` or that of a plugin; empty if the server does not say.
         datasets: names of the datasets that it reads, as they were when it was queued.
     """
@@ -298,15 +298,15 @@ class Task(Shown):
 
 @dataclass(frozen=True, slots=True)
 class Host(Shown):
-    """A CPU or GPU that carries clusters.
+    """A host that runs clusters.
 
     Attributes:
         uuid: UUID.
-        type: `cpu` or `cuda`.
+        type: `cpu`, or a type that a plugin adds.
         name: such as `cpu0`; empty if the server does not say.
-        state: `ready`, or what the host prepares, or what is wrong with it; empty if the server does not say.
-        threads: how many compute at the same time, None if the host does not say.
-        memory: bytes that networks could take if there was nothing else.
+        state: `ready`, what the host is preparing, or its problem; empty if the server does not say.
+        threads: number of threads that compute at the same time, None if the host does not say.
+        memory: bytes that networks could use if there was nothing else.
         free_memory: bytes of these that are left.
     """
 
@@ -321,7 +321,7 @@ class Host(Shown):
 
 @dataclass(frozen=True, slots=True)
 class Project(Shown):
-    """A project, which separates the things of its users from those of others.
+    """A project, which groups users and isolates their data.
 
     Attributes:
         id: id.
@@ -338,12 +338,12 @@ class Project(Shown):
 
 @dataclass(frozen=True, slots=True)
 class Membership(Shown):
-    """What a user is in a project.
+    """Membership of a user in a project.
 
     Attributes:
         project_id: id of the project.
         role: role of the policy, such as `member` or `admin`.
-        is_project_admin: whether the user sees the things of all users of the project.
+        is_project_admin: whether the user sees the resources of all users of the project.
     """
 
     project_id: str
@@ -379,14 +379,14 @@ class User(Shown):
 
 @dataclass(frozen=True, slots=True)
 class Quota(Shown):
-    """How much of a resource a user or a project has and may have.
+    """Usage and limit of a resource for a user or a project.
 
     Attributes:
         kind: `user` or `project`.
         id: id of the user or the project.
         resource: what is limited, such as `disk` or `clusters`.
-        used: how much there is; None for what the server counts only where it is open.
-        limit: how much there may be; -1 for no limit.
+        used: current amount; None for sockets and running tasks, which each host counts on its own.
+        limit: maximum; -1 for no limit.
         is_default: whether the limit is the default of the server.
     """
 

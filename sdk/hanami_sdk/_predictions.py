@@ -24,7 +24,7 @@ Validation: TypeAlias = "float | Dataset | str | tuple[Any, Any] | tuple[Any, An
 
 
 class PredictionMethods(ClusterMethods, DatasetMethods):
-    """Train clusters with rows of this program, and ask them about a few rows at once."""
+    """Train clusters with rows of this program, and predict a few rows directly."""
 
     def fit(
         self,
@@ -42,7 +42,7 @@ class PredictionMethods(ClusterMethods, DatasetMethods):
         timeout: float | None = None,
         **training: Any,
     ) -> Task:
-        """Train a cluster with rows of this program. They are a dataset until the task is queued.
+        """Train a cluster with rows of this program. They are stored as a dataset until the task is queued.
 
         Example::
 
@@ -54,17 +54,17 @@ class PredictionMethods(ClusterMethods, DatasetMethods):
             outputs: one class for each row, or rows of numbers from 0 to 1 (see `Scale`); by the name of the output if
                 that is not `output`.
             classes: all classes, in the order of the values of the output; if not given, those of `outputs`, sorted.
-            validation: share of the rows that are held back, such as 0.2; or other rows: inputs, outputs and, with
-                `sample_weight`, perhaps weights like those here. They are answered after each epoch, and the network
-                ends as it was after the epoch with the smallest loss.
-            class_weight: `"balanced"`, so that all classes count the same, however many rows they have; or how much
-                each class counts, such as `{"setosa": 1, "virginica": 20}`. Classes that are left out count 1.
-            sample_weight: how much each row counts, a number from 0 on for each. Only ratios matter.
+            validation: share of the rows to hold back, such as 0.2; or other rows: inputs, outputs and, with
+                `sample_weight`, optionally their weights. They are answered after each epoch, and the network is
+                finally reset to the epoch with the smallest loss.
+            class_weight: `"balanced"`, so that all classes count the same, however many rows they have; or the weight
+                of each class, such as `{"setosa": 1, "virginica": 20}`. Missing classes have weight 1.
+            sample_weight: weight of each row, 0 or greater. Only ratios matter.
             name: name of the task and of the dataset.
             wait: return when the task has ended; False returns when it is queued.
-            progress: called with the cycles done and the cycles of all.
-            timeout: seconds to wait; None waits without end.
-            training: `epochs`, `seed` and what else `train` takes.
+            progress: called with the number of cycles done and the total.
+            timeout: seconds to wait; None waits forever.
+            training: `epochs`, `seed` and other arguments of `train`.
 
         Returns:
             The task.
@@ -73,7 +73,7 @@ class PredictionMethods(ClusterMethods, DatasetMethods):
             ValueError: rows differ in length or number, a number is not finite, a class is unknown, a weight negative.
             BadRequestException: names or widths do not fit the cluster.
             TaskFailedException: the task was aborted or failed.
-            WaitTimeoutException: the time is over; the task goes on.
+            WaitTimeoutException: the timeout expired; the task continues.
         """
         given = inputs if isinstance(inputs, Mapping) else {"input": inputs}
         expected = outputs if isinstance(outputs, Mapping) else {"output": outputs}
@@ -106,7 +106,7 @@ class PredictionMethods(ClusterMethods, DatasetMethods):
             self.delete_dataset(dataset)
 
     def predict(self, cluster: ClusterLike, inputs: Numbers | Mapping[str, Numbers]) -> Prediction:
-        """Return what a cluster answers to rows, without dataset and task; also while a task trains it.
+        """Predict rows without a dataset or a task, even while a task trains the cluster.
 
         Example::
 
@@ -118,7 +118,7 @@ class PredictionMethods(ClusterMethods, DatasetMethods):
                 a list of lists, a NumPy array of two dimensions, a table of pandas or Arrow.
 
         Returns:
-            The answers of the state of the cluster that was stored last.
+            The answers of the cluster's last stored state.
 
         Raises:
             BadRequestException: rows do not fit the cluster; the text names the input and the rule.

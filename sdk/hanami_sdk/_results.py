@@ -1,4 +1,4 @@
-"""What comes out when a cluster is asked and when its answers are compared, as frozen objects."""
+"""Predictions and comparisons as frozen objects."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hanami_sdk._html import Shown
 
 @dataclass(frozen=True, slots=True)
 class Prediction(Shown):
-    """What a cluster answers to some rows.
+    """The answers of a cluster to some rows.
 
     Attributes:
         outputs: by the name of the output, its values for each row.
@@ -36,18 +36,18 @@ class Prediction(Shown):
 
 @dataclass(frozen=True, slots=True)
 class Comparison(Shown):
-    """How well a result agrees with the right answers.
+    """How well a result agrees with the correct answers.
 
     Attributes:
         rows: rows that were compared.
         column_name: column of the result.
-        reference_column_name: column with the right answers.
-        accuracy: percentage of rows whose biggest value is the right one, None of single values.
+        reference_column_name: column with the correct answers.
+        accuracy: percentage of rows whose largest value is the correct one, None for single values.
         mse: mean squared error of all values.
         mae: mean absolute error of all values.
         r2: share of the variance that is explained, a mean over the values of a row; None if the answers never vary.
-        confusion_matrix: numbers of rows, `[right class][answered class]`; empty if the right answers are no classes
-            (one-hot), or more than 1000.
+        confusion_matrix: numbers of rows, `[correct class][answered class]`; empty if the correct answers are not
+            classes (one-hot), or more than 1000.
         precision: of the rows that were answered so, the share that is so, for each class; None without such rows.
         recall: of the rows that are so, the share that was answered so, for each class; None without such rows.
     """

@@ -19,7 +19,7 @@ class Patience:
     """Pauses that double, with a random part so that many clients do not come back at once, until a deadline.
 
     Args:
-        seconds: how long to go on after the first failure.
+        seconds: how long to keep trying after the first failure.
     """
 
     def __init__(self, seconds: float) -> None:

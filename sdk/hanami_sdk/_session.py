@@ -63,7 +63,7 @@ class Session:
         separate(self)
 
     def _after_fork(self) -> None:
-        """Open connections of its own in a forked process; the login goes on."""
+        """Open new connections in a forked process; the login stays valid."""
         self._lock = threading.RLock()
         self._connections = None
 
@@ -71,7 +71,7 @@ class Session:
     def from_environment(
         cls, *, address: str | None = None, user: str | None = None, passphrase: str | None = None, **options: Any
     ) -> Self:
-        """Take what is not given from the variables HANAMI_ADDRESS, HANAMI_USER, HANAMI_PASSPHRASE and HANAMI_PROJECT.
+        """Read missing arguments from HANAMI_ADDRESS, HANAMI_USER, HANAMI_PASSPHRASE and HANAMI_PROJECT.
 
         Where HANAMI_PASSPHRASE is missing, HANAMI_PW is read, its name in OpenHanami v0.5.0, or the first line of the
         file HANAMI_PASSPHRASE_FILE.
@@ -84,7 +84,7 @@ class Session:
 
         Raises:
             ValueError: a variable is missing, or as for the class. Only HANAMI_PROJECT may be.
-            OSError: the file can not be read.
+            OSError: the file cannot be read.
         """
         return cls(
             address or _variable("HANAMI_ADDRESS"),
@@ -103,7 +103,7 @@ class Session:
         return self
 
     def __reduce__(self) -> Any:
-        """Refuse to be stored: the passphrase would lie in the file."""
+        """Refuse to be pickled: the file would contain the passphrase."""
         raise TypeError("a Client holds a login and can not be stored; make a new one, as with Client.from_environment")
 
     @property
@@ -151,7 +151,7 @@ class Session:
                 self._accept(self._send("PUT", "/token", self._token, body={"project_id": self._project}))
 
     def switch_project(self, project_id: str) -> None:
-        """Work in another project from now on, also after the token was renewed.
+        """Switch to another project for all following calls.
 
         Args:
             project_id: id of a project of the user; an administrator may also give `admin`.
@@ -193,7 +193,7 @@ class Session:
         Args:
             path: path below `/v1.0alpha`, such as `/dataset/all`.
             page: rows of a page, 1 to 10000.
-            query: what else the list wants, such as `cluster_uuid` of `/task/all`.
+            query: further fields of the call, such as `cluster_uuid` of `/task/all`.
 
         Yields:
             One dictionary for each row, by the names that the server gives.

@@ -29,7 +29,7 @@ SampleWeight: TypeAlias = "Column | str | tuple[Dataset | str, str]"
 
 
 class TaskMethods(Session):
-    """Train and ask clusters with whole datasets."""
+    """Train and query clusters with whole datasets."""
 
     def train(
         self,
@@ -59,24 +59,24 @@ class TaskMethods(Session):
                 means its column of the same name as the input, a pair is a dataset and the name of the column.
             outputs: column with the expected values for each output.
             name: name of the task.
-            time_length: consecutive rows that the network gets as one input, 1 to 1000.
+            time_length: consecutive rows that the network receives as one input, 1 to 1000.
             equal_rows: refuse columns with different numbers of rows; False leaves out the rows that not all have.
             epochs: passes over the rows.
-            shuffle: take the rows of each epoch in an order of its own; False takes them as they come.
+            shuffle: use a random order of the rows for each epoch; False keeps their order.
             seed: decides these orders, and the initial weights of a cluster that was never trained: equal seed, data
                 and settings give equal networks. None leaves it to the cluster, whose weights differ from any other's.
-            validation: share of the rows that are held back, such as 0.2, or a dataset with columns of the same names;
-                its rows are answered after each epoch, and the network ends as it was after the epoch with the smallest
+            validation: share of the rows to hold back, such as 0.2, or a dataset with columns of the same names; its
+                rows are answered after each epoch, and the network is finally reset to the epoch with the smallest
                 loss.
-            early_stopping: epochs in a row without a smaller loss that end the training; None is 10 with validation, 0
-                goes on to the last epoch.
+            early_stopping: consecutive epochs without a smaller loss after which the training ends; None means 10 with
+                validation, 0 always runs all epochs.
             class_weight: `"balanced"`, so that all classes count the same, however many rows they have; or how much
                 each class counts, by its number, such as `{0: 1, 1: 20}`. Classes that are left out count 1.
             sample_weight: column that says how much each row counts, 0 or more: a column, a pair of a dataset and the
                 name of the column, or a name in the dataset of all inputs and outputs. Only ratios matter.
             wait: return when the task has ended; False returns when it is queued.
-            progress: called with the cycles done and the cycles of all.
-            timeout: seconds to wait; None waits without end.
+            progress: called with the number of cycles done and the total.
+            timeout: seconds to wait; None waits forever.
 
         Returns:
             The task.
@@ -85,7 +85,7 @@ class TaskMethods(Session):
             NotFoundException: cluster, dataset or column does not exist for this user.
             BadRequestException: names or widths do not fit the cluster.
             TaskFailedException: the task was aborted or failed.
-            WaitTimeoutException: the time is over; the task goes on.
+            WaitTimeoutException: the timeout expired; the task continues.
         """
         cluster_uuid, dataset_uuid = self._uuid("cluster", cluster), self._uuids("dataset")
         body = {
@@ -127,10 +127,10 @@ class TaskMethods(Session):
             inputs: column for each input, as for `train`.
             results: name of the new column for each output, such as `{"label_hex": "answer"}`.
             name: name of the task and of the new dataset.
-            time_length: consecutive rows that the network gets as one input, 1 to 1000.
+            time_length: consecutive rows that the network receives as one input, 1 to 1000.
             wait: return when the task has ended; False returns when it is queued.
-            progress: called with the cycles done and the cycles of all.
-            timeout: seconds to wait; None waits without end.
+            progress: called with the number of cycles done and the total.
+            timeout: seconds to wait; None waits forever.
 
         Returns:
             The task; `dataset_content(task, column)` reads the result.
@@ -150,7 +150,7 @@ class TaskMethods(Session):
         return self.wait(task, progress, timeout) if wait else task
 
     def task(self, task: Task | str, cluster: ClusterLike | None = None) -> Task:
-        """Return a task in its present state.
+        """Return a task in its current state.
 
         Args:
             task: task or UUID.
@@ -164,7 +164,7 @@ class TaskMethods(Session):
         return Task.from_json(answer, cluster_uuid)
 
     def history(self, task: Task | str) -> History:
-        """Return what a task has measured on its way until now: loss, accuracy and size of the network.
+        """Return the measurements of a task so far: loss, accuracy and size of the network.
 
         Example::
 
@@ -218,7 +218,7 @@ class TaskMethods(Session):
         Args:
             task: task in any state.
             progress: called with the cycles done and the cycles of all whenever there are more.
-            timeout: seconds to wait; None waits without end.
+            timeout: seconds to wait; None waits forever.
 
         Returns:
             The finished task.
@@ -226,7 +226,7 @@ class TaskMethods(Session):
         Raises:
             TaskFailedException: the task was aborted or failed.
             NotFoundException: the task was deleted.
-            WaitTimeoutException: the time is over; the task goes on.
+            WaitTimeoutException: the timeout expired; the task continues.
         """
         watch = Watch(task, progress)
         wait_until(lambda: watch.see(self.task(task)), timeout, watch.title)

@@ -119,7 +119,7 @@ class Upload:
             BadRequestException: the server refuses the files.
             InternalServerErrorException: the server could not read them; they may be finished again. With the calls of
                 v0.4 it is a ConflictException.
-            ConnectionFailedException: there was no connection for too long. On the server it goes on.
+            ConnectionFailedException: the connection was lost for too long. On the server it goes on.
         """
         body = {"uuid": self.uuid, **{f"uuid_{part}_file": uuid for part, uuid in self.files.items()}}
         patience, lost = Patience(self.endpoint.retry), False

@@ -20,7 +20,7 @@ def pauses(timeout: float | None, what: str) -> Iterator[float]:
         what: subject of the error text.
 
     Raises:
-        WaitTimeoutException: the time is over.
+        WaitTimeoutException: the timeout expired.
     """
     end = None if timeout is None else time.monotonic() + timeout
     pause = _FIRST_PAUSE

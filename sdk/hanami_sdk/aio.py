@@ -81,13 +81,13 @@ class AsyncClient:
         verify: check the certificate of an https address; a path names a file of trusted certificates.
         project: id of the project to work in; None takes the one that the server gives with a login.
         timeout: seconds to wait for a connection and for each part of an answer.
-        retry: seconds to go on when a connection broke off.
+        retry: seconds to keep trying when a connection breaks.
 
     Attributes:
         client: the `Client` that does the work.
 
     Raises:
-        ValueError: the address is no http address, or a number of seconds is too small.
+        ValueError: the address is not an http address, or a number of seconds is too small.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class AsyncClient:
 
     @classmethod
     def from_environment(cls, **options: Any) -> Self:
-        """Take what is not given from the environment, as `Client.from_environment` does."""
+        """Read missing arguments from the environment, as `Client.from_environment` does."""
         made = cls.__new__(cls)
         made.client = Client.from_environment(**options)
         return made
@@ -218,7 +218,7 @@ class AsyncClient:
 
     @asynccontextmanager
     async def direct(self, cluster: ClusterLike) -> AsyncIterator[AsyncDirectIO]:
-        """Talk to a cluster over a websocket; tasks wait until the end of the block. Errors as for `Client.direct`."""
+        """Use a cluster over a websocket; tasks wait until the end of the block. Errors as for `Client.direct`."""
         manager = self.client.direct(cluster)
         direct = await _entered(manager)
         try:

@@ -38,7 +38,7 @@ def get_checkpoint(
         checkpoint_uuid: UUID of the checkpoint.
         verify_connection: check the certificate.
         details: whether size, cluster_uuid, cluster_name, task_uuid, task_name, cycles, metrics, seed, version,
-            imported, number_of_trainings and trainings are wanted, too; servers of OpenHanami do not know them.
+            imported, number_of_trainings and trainings are returned, too; OpenHanami's servers do not know them.
 
     Returns:
         `{"created_at", "name", "owner_id", "project_id", "uuid", "visibility"}`
@@ -58,9 +58,9 @@ def list_checkpoints(
         token: token.
         address: address of the server.
         verify_connection: check the certificate.
-        details: whether the columns size, cluster, task, cycles, metrics, about and tags are wanted, too; servers of
-            OpenHanami do not know them.
-        tag: only those with this tag, if it is given.
+        details: whether the columns size, cluster, task, cycles, metrics, about and tags are returned, too;
+            OpenHanami's servers do not know them.
+        tag: return only those with this tag.
 
     Returns:
         `{"header", "body"}` with the columns created_at, uuid, project_id, owner_id, visibility, name.
@@ -97,7 +97,7 @@ def set_labels(
     about: str | None = None,
     tags: Sequence[str] | None = None,
 ) -> bytes:
-    """Change the name of a checkpoint, what it is about, or all of its tags; what is None stays as it is.
+    """Change the name, the description or all tags of a checkpoint; None leaves a value unchanged.
 
     Args:
         token: token.
@@ -105,14 +105,14 @@ def set_labels(
         checkpoint_uuid: UUID of the checkpoint.
         verify_connection: check the certificate.
         name: new name.
-        about: text of up to 4096 bytes.
-        tags: up to 32 tags of up to 64 bytes, which are like names.
+        about: description of up to 4096 bytes.
+        tags: up to 32 tags of up to 64 bytes, with the same rules as names.
 
     Returns:
         `{"about", "created_at", "name", "owner_id", "project_id", "tags", "uuid", "visibility"}`
 
     Raises:
-        BadRequestException: nothing is to be changed, or a value breaks a rule.
+        BadRequestException: no change was requested, or a value breaks a rule.
         NotFoundException: there is no such checkpoint that this user may change.
     """
     labels = {"name": name, "about": about, "tags": tags}
@@ -123,20 +123,20 @@ def set_labels(
 def set_visibility(
     token: str, address: str, checkpoint_uuid: str, visibility: str, verify_connection: bool = True
 ) -> bytes:
-    """Say who may load a checkpoint besides its owner.
+    """Set who may restore a checkpoint besides its owner.
 
     Args:
         token: token.
         address: address of the server.
         checkpoint_uuid: UUID of the checkpoint.
-        visibility: `private` (nobody but admins), `shared` (all in its project) or `public` (everybody).
+        visibility: `private` (only admins), `shared` (everyone in its project) or `public` (everyone).
         verify_connection: check the certificate.
 
     Returns:
         `{"created_at", "name", "owner_id", "project_id", "uuid", "visibility"}`
 
     Raises:
-        BadRequestException: the visibility is another word.
+        BadRequestException: there is no such visibility.
         NotFoundException: there is no such checkpoint that this user may change.
     """
     body = {"uuid": checkpoint_uuid, "visibility": visibility}
@@ -152,23 +152,23 @@ def download_checkpoint(
     *,
     progress: Progress | None = None,
 ) -> None:
-    """Write a checkpoint to a file, which `upload_checkpoint` takes to another server.
+    """Write a checkpoint to a file, which `upload_checkpoint` can upload to another server.
 
-    A download goes on where it was when its connection broke off. Until it is whole it lies beside `path`, with
-    `.part` behind its name, and the next call goes on with what a former one has left there.
+    After a broken connection, a download resumes where it stopped. An incomplete download is kept next to `path`, with
+    `.part` appended to the name, and the next call continues it.
 
     Args:
         token: token.
         address: address of the server.
         checkpoint_uuid: UUID of the checkpoint.
-        path: path of the file; a file that is there is replaced.
+        path: path of the file; an existing file is replaced.
         verify_connection: check the certificate.
-        progress: called with the bytes done and the bytes of all.
+        progress: called with the number of bytes done and the total.
 
     Raises:
         NotFoundException: there is no such checkpoint for this user.
-        ConnectionFailedException: there was no connection for too long.
-        OSError: the file can not be written.
+        ConnectionFailedException: the connection was lost for too long.
+        OSError: the file cannot be written.
     """
     _checkpoints.download(_calls.OneShot(token, address, verify_connection), checkpoint_uuid, path, progress)
 
@@ -183,21 +183,21 @@ def export_checkpoint(
     *,
     progress: Progress | None = None,
 ) -> None:
-    """Write the network of a checkpoint to a file that other programs run.
+    """Write the network of a checkpoint to a file that other programs can run.
 
     Args:
         token: token.
         address: address of the server.
         checkpoint_uuid: UUID of the checkpoint.
         format: `onnx`, `numpy`, or another that the server has a plugin for.
-        path: path of the file; a file that is there is replaced.
+        path: path of the file; an existing file is replaced.
         verify_connection: check the certificate.
-        progress: called with the bytes done and the bytes of all.
+        progress: called with the number of bytes done and the total.
 
     Raises:
-        BadRequestException: the server does not know the format, or the format can not hold the network.
+        BadRequestException: the server does not know the format, or the format cannot represent the network.
         NotFoundException: there is no such checkpoint for this user.
-        OSError: the file can not be written.
+        OSError: the file cannot be written.
     """
     _checkpoints.export(_calls.OneShot(token, address, verify_connection), checkpoint_uuid, format, path, progress)
 
@@ -211,7 +211,7 @@ def upload_checkpoint(
     *,
     progress: Progress | None = None,
 ) -> str:
-    """Make a checkpoint of a file that `download_checkpoint` has written, here or on another server.
+    """Create a checkpoint from a file that `download_checkpoint` wrote, from this or another server.
 
     Args:
         token: token.
@@ -219,14 +219,14 @@ def upload_checkpoint(
         name: name of the checkpoint.
         path: path of the file.
         verify_connection: check the certificate.
-        progress: called with the bytes done and the bytes of all.
+        progress: called with the number of bytes done and the total.
 
     Returns:
         UUID of the checkpoint.
 
     Raises:
-        BadRequestException: the file is damaged, of another kind, or its network is none that the server runs.
+        BadRequestException: the file is damaged or of another kind, or the server cannot run its network.
         ConflictException: a quota is exhausted.
-        OSError: the file can not be read.
+        OSError: the file cannot be read.
     """
     return _checkpoints.upload(_calls.OneShot(token, address, verify_connection), name, path, progress)

@@ -53,7 +53,7 @@ def create_cluster(
         The cluster.
 
     Raises:
-        BadRequestException: the template is wrong; the message tells where.
+        BadRequestException: the template is invalid; the message says where.
         ConflictException: the name is taken.
     """
     encoded = base64.b64encode(template.encode()).decode()
@@ -71,8 +71,8 @@ def get_cluster(
         address: address of the server.
         cluster_uuid: UUID of the cluster.
         verify_connection: check the certificate.
-        details: whether template, version, stored_at, number_of_trainings and trainings are wanted, too; servers of
-            OpenHanami do not know them.
+        details: whether template, version, stored_at, number_of_trainings and trainings are returned, too; OpenHanami's
+            servers do not know them.
 
     Returns:
         The cluster, with its size as `number_of_blocks` and `number_of_sections`.
@@ -92,9 +92,8 @@ def list_clusters(
         token: token.
         address: address of the server.
         verify_connection: check the certificate.
-        details: whether the columns cycles, about and tags are wanted, too; servers of OpenHanami do not
-            know them.
-        tag: only those with this tag, if it is given.
+        details: whether the columns cycles, about and tags are returned, too; OpenHanami's servers do not know them.
+        tag: return only those with this tag.
 
     Returns:
         `{"header", "body"}` with the columns created_at, uuid, project_id, owner_id, visibility, name.
@@ -143,7 +142,7 @@ def save_cluster(token: str, address: str, name: str, cluster_uuid: str, verify_
 def restore_cluster(
     token: str, address: str, checkpoint_uuid: str, cluster_uuid: str, verify_connection: bool = True
 ) -> bytes:
-    """Reset a cluster to the state of a checkpoint, after the tasks that are queued before.
+    """Reset a cluster to the state of a checkpoint, after the tasks that are already queued.
 
     Args:
         token: token.
@@ -233,7 +232,7 @@ def set_labels(
     about: str | None = None,
     tags: Sequence[str] | None = None,
 ) -> bytes:
-    """Change the name of a cluster, what it is about, or all of its tags; what is None stays as it is.
+    """Change the name, the description or all tags of a cluster; None leaves a value unchanged.
 
     Args:
         token: token.
@@ -241,14 +240,14 @@ def set_labels(
         cluster_uuid: UUID of the cluster.
         verify_connection: check the certificate.
         name: new name.
-        about: text of up to 4096 bytes.
-        tags: up to 32 tags of up to 64 bytes, which are like names.
+        about: description of up to 4096 bytes.
+        tags: up to 32 tags of up to 64 bytes, with the same rules as names.
 
     Returns:
         `{"about", "created_at", "name", "owner_id", "project_id", "tags", "uuid", "visibility"}`
 
     Raises:
-        BadRequestException: nothing is to be changed, or a value breaks a rule.
+        BadRequestException: no change was requested, or a value breaks a rule.
         NotFoundException: there is no such cluster that this user may change.
     """
     labels = {"name": name, "about": about, "tags": tags}
@@ -281,20 +280,20 @@ def set_lease(
 def set_visibility(
     token: str, address: str, cluster_uuid: str, visibility: str, verify_connection: bool = True
 ) -> bytes:
-    """Say who may see and ask a cluster besides its owner.
+    """Set who may see and query a cluster besides its owner.
 
     Args:
         token: token.
         address: address of the server.
         cluster_uuid: UUID of the cluster.
-        visibility: `private` (nobody but admins), `shared` (all in its project) or `public` (everybody).
+        visibility: `private` (only admins), `shared` (everyone in its project) or `public` (everyone).
         verify_connection: check the certificate.
 
     Returns:
         `{"created_at", "name", "owner_id", "project_id", "uuid", "visibility"}`
 
     Raises:
-        BadRequestException: the visibility is another word.
+        BadRequestException: there is no such visibility.
         NotFoundException: there is no such cluster that this user may change.
     """
     body = {"uuid": cluster_uuid, "visibility": visibility}

@@ -110,7 +110,7 @@ def upload_files(
         format: name of the format, such as `parquet`.
         parts: path, bytes, or open binary file by the name of the part, mostly `{"input": path}`.
         verify_connection: check the certificate.
-        progress: called with the bytes done and the bytes of all.
+        progress: called with the number of bytes done and the total.
 
     Returns:
         UUID of the dataset.
@@ -188,9 +188,9 @@ def list_datasets(
         token: token.
         address: address of the server.
         verify_connection: check the certificate.
-        details: whether the columns rows, format, about and tags are wanted, too; servers of OpenHanami do not
-            know them.
-        tag: only those with this tag, if it is given.
+        details: whether the columns rows, format, about and tags are returned, too; OpenHanami's servers do not know
+            them.
+        tag: return only those with this tag.
 
     Returns:
         `{"header", "body"}` with the columns created_at, uuid, project_id, owner_id, visibility, name.
@@ -209,7 +209,7 @@ def get_dataset(
         address: address of the server.
         dataset_uuid: UUID of the dataset.
         verify_connection: check the certificate.
-        details: whether about and tags are wanted, too; servers of OpenHanami do not know them.
+        details: whether about and tags are returned, too; OpenHanami's servers do not know them.
 
     Returns:
         `{"created_at", "description", "name", "number_of_columns", "number_of_rows", "owner_id", "project_id", "uuid",
@@ -236,7 +236,7 @@ def delete_dataset(
         address: address of the server.
         checkpoint_uuid: UUID of the dataset; the released SDKs call it so.
         verify_connection: check the certificate.
-        dataset_uuid: the same under its right name; give one of the two.
+        dataset_uuid: the same under its correct name; give one of the two.
 
     Returns:
         `{}`
@@ -265,7 +265,7 @@ def check_mnist_dataset(
         token: token.
         address: address of the server.
         dataset_uuid: UUID of the result, which is that of the task.
-        reference_dataset_uuid: UUID of the dataset with the right labels.
+        reference_dataset_uuid: UUID of the dataset with the correct labels.
         verify_connection: check the certificate.
         equal_rows: refuse datasets with different numbers of rows; otherwise those that only one has are left out.
 
@@ -290,21 +290,21 @@ def compare_datasets(
     equal_rows: bool = True,
     verify_connection: bool = True,
 ) -> bytes:
-    """Compare the result of a request task with the right answers in detail: by classes, and as numbers.
+    """Compare the result of a request task with the correct answers in detail: by class, and as numbers.
 
     Args:
         token: token.
         address: address of the server.
         dataset_uuid: UUID of the result, which is that of the task.
-        reference_dataset_uuid: UUID of the dataset with the right answers.
+        reference_dataset_uuid: UUID of the dataset with the correct answers.
         column_name: column of the result; empty where only one can be meant.
-        reference_column_name: column with the right answers; likewise.
+        reference_column_name: column with the correct answers; likewise.
         equal_rows: refuse datasets with different numbers of rows; otherwise those that only one has are left out.
         verify_connection: check the certificate.
 
     Returns:
         `{"accuracy", "report"}`; the report is `{"column_name", "reference_column_name", "rows", "mse", "mae", "r2",
-        "confusion_matrix", "precision", "recall"}`, without the last three if the right answers are no classes.
+        "confusion_matrix", "precision", "recall"}`, without the last three if the correct answers are not classes.
 
     Raises:
         NotFoundException: one of the two, or a column, does not exist.
@@ -357,7 +357,7 @@ def set_labels(
     about: str | None = None,
     tags: Sequence[str] | None = None,
 ) -> bytes:
-    """Change the name of a dataset, what it is about, or all of its tags; what is None stays as it is.
+    """Change the name, the description or all tags of a dataset; None leaves a value unchanged.
 
     Args:
         token: token.
@@ -365,14 +365,14 @@ def set_labels(
         dataset_uuid: UUID of the dataset.
         verify_connection: check the certificate.
         name: new name.
-        about: text of up to 4096 bytes.
-        tags: up to 32 tags of up to 64 bytes, which are like names.
+        about: description of up to 4096 bytes.
+        tags: up to 32 tags of up to 64 bytes, with the same rules as names.
 
     Returns:
         `{"about", "created_at", "name", "owner_id", "project_id", "tags", "uuid", "visibility"}`
 
     Raises:
-        BadRequestException: nothing is to be changed, or a value breaks a rule.
+        BadRequestException: no change was requested, or a value breaks a rule.
         NotFoundException: there is no such dataset that this user may change.
     """
     labels = {"name": name, "about": about, "tags": tags}
@@ -405,20 +405,20 @@ def set_lease(
 def set_visibility(
     token: str, address: str, dataset_uuid: str, visibility: str, verify_connection: bool = True
 ) -> bytes:
-    """Say who may read a dataset besides its owner.
+    """Set who may read a dataset besides its owner.
 
     Args:
         token: token.
         address: address of the server.
         dataset_uuid: UUID of the dataset.
-        visibility: `private` (nobody but admins), `shared` (all in its project) or `public` (everybody).
+        visibility: `private` (only admins), `shared` (everyone in its project) or `public` (everyone).
         verify_connection: check the certificate.
 
     Returns:
         `{"created_at", "name", "owner_id", "project_id", "uuid", "visibility"}`
 
     Raises:
-        BadRequestException: the visibility is another word.
+        BadRequestException: there is no such visibility.
         NotFoundException: there is no such dataset that this user may change.
     """
     body = {"uuid": dataset_uuid, "visibility": visibility}
@@ -441,7 +441,7 @@ def download_dataset(
         token: token.
         address: address of the server.
         dataset_uuid: UUID of the dataset, or of the request task that made it.
-        path: path of the file; a file that is there is replaced.
+        path: path of the file; an existing file is replaced.
         format: `csv`, `npz`, `npy`, `parquet`, or another that the server has a plugin for.
         verify_connection: check the certificate.
         progress: called with the bytes done and 0: how many there will be is not known.
@@ -449,6 +449,6 @@ def download_dataset(
     Raises:
         BadRequestException: the server does not know the format.
         NotFoundException: there is no such dataset for this user.
-        OSError: the file can not be written.
+        OSError: the file cannot be written.
     """
     _download(_calls.OneShot(token, address, verify_connection), dataset_uuid, path, format, progress)

@@ -29,13 +29,14 @@ async def send_train_input(
         hexagon_name: name of the input or output.
         values: numbers, an `array`, or an array of NumPy of any shape; all become float32.
         is_input: True for an input, False for expected values of an output.
-        is_last: True starts the training with what was sent since the last time. If it is left out, the argument before
+        is_last: True starts the training with everything sent since the last time. If it is left out, the argument
+            before
             it is taken for it, as the manual of OpenHanami has it: inputs first, then one output, which is the last.
-        verify_connection: has no effect, the connection is open already.
+        verify_connection: has no effect, because the connection is already open.
 
     Raises:
         DirectIOException: the network refused the values, for example because of an unknown name.
-        ConnectionFailedException: the connection broke off, or no answer came in time.
+        ConnectionFailedException: the connection broke, or there was no answer in time.
     """
     if is_last is None:
         is_input, is_last = not is_input, is_input
@@ -46,14 +47,14 @@ async def send_train_input(
 async def send_request_input(
     ws: DirectSocket, hexagon_name: str, values: Values, is_last: bool, verify_connection: bool = True
 ) -> Any:
-    """Send values to ask with.
+    """Send values to query with.
 
     Args:
         ws: connection of `cluster.switch_to_direct_mode`.
         hexagon_name: name of the input.
         values: numbers, an `array`, or an array of NumPy of any shape; all become float32.
-        is_last: True starts the network with what was sent since the last time.
-        verify_connection: has no effect, the connection is open already.
+        is_last: True starts the network with everything sent since the last time.
+        verify_connection: has no effect, because the connection is already open.
 
     Returns:
         Sequence of the values of the output, several outputs one after another in the order of the template. None if
@@ -61,7 +62,7 @@ async def send_request_input(
 
     Raises:
         DirectIOException: the network refused the values, for example because of an unknown name.
-        ConnectionFailedException: the connection broke off, or no answer came in time.
+        ConnectionFailedException: the connection broke, or there was no answer in time.
     """
     answer = await in_thread(ws.exchange, hexagon_name, values, is_last, Process.REQUEST, Buffer.INPUT)
     return _messages.decode_values(answer) if is_last else None
@@ -74,7 +75,7 @@ async def flush(ws: DirectSocket) -> None:
         ws: connection of `cluster.switch_to_direct_mode`.
 
     Raises:
-        DirectIOException: it can not be stored now, or the network was replaced; or the server is an older one.
-        ConnectionFailedException: the connection broke off, or no answer came in time.
+        DirectIOException: it cannot be stored now, the network was replaced, or the server is older.
+        ConnectionFailedException: the connection broke, or there was no answer in time.
     """
     await in_thread(ws.flush)

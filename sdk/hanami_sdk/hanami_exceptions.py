@@ -81,13 +81,13 @@ class UnauthorizedException(HanamiException):
 
 
 class NotFoundException(HanamiException):
-    """The thing does not exist or is not visible to the caller (404)."""
+    """The resource does not exist or is not visible to the caller (404)."""
 
     status = 404
 
 
 class ConflictException(HanamiException):
-    """The request contradicts what is there, such as a name that is taken (409)."""
+    """The request conflicts with the current state, such as a name that is taken (409)."""
 
     status = 409
 
@@ -127,7 +127,7 @@ class TaskFailedException(HanamiException):
 
 
 class WaitTimeoutException(HanamiException):
-    """A task or an upload did not end within the time allowed. On the server it goes on."""
+    """A task or an upload did not end in time. It continues on the server."""
 
 
 _BY_STATUS: dict[int, type[HanamiException]] = {
@@ -140,7 +140,7 @@ _BY_STATUS: dict[int, type[HanamiException]] = {
 
 
 def from_status(status: int, message: bytes) -> HanamiException:
-    """Return the exception for an answer that is no success.
+    """Return the exception for an unsuccessful answer.
 
     Args:
         status: HTTP status of the answer.

@@ -1,7 +1,7 @@
 """The low-level requests below the documented functions.
 
-Each call is a connection of its own. An answer that is no success raises a `HanamiException`; a problem of the
-connection raises the exception of requests, as in the released SDKs.
+Each call opens a new connection. An unsuccessful answer raises a `HanamiException`; a connection problem raises the
+exception of requests, as in the released SDKs.
 """
 
 from __future__ import annotations

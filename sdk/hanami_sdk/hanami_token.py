@@ -16,7 +16,7 @@ def request_token(address: str, user_id: str, passphrase: str, verify_connection
     Args:
         address: `http://HOST:PORT` or `https://HOST:PORT`.
         user_id: id of the user.
-        passphrase: secret of the user; older releases call it `pw`, which is taken as a keyword too.
+        passphrase: secret of the user; older releases call it `pw`, which is also accepted as a keyword.
         verify_connection: check the certificate of an https address.
 
     Returns:

@@ -15,10 +15,10 @@ def list_hosts(token: str, address: str, verify_connection: bool = True, *, deta
         address: `http://HOST:PORT` or `https://HOST:PORT`.
         verify_connection: check the certificate of an https address.
         details: whether the columns name, state (`ready`, or what the host prepares, or what is wrong with it),
-            threads, memory and free memory (in bytes) are wanted, too; servers of OpenHanami do not know them.
+            threads, memory and free memory (in bytes) are returned, too; OpenHanami's servers do not know them.
 
     Returns:
-        `{"header", "body"}` with the columns uuid, type (`cpu` or `cuda`).
+        `{"header", "body"}` with the columns uuid, type (`cpu`, or a type that a plugin adds).
 
     Raises:
         HanamiException: the server refused the request.

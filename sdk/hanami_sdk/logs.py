@@ -13,7 +13,7 @@ def list_audit_logs(token: str, address: str, user_id: str | None, page: int, ve
     Args:
         token: token.
         address: `http://HOST:PORT` or `https://HOST:PORT`.
-        user_id: id of a user, for administrators only; empty or None asks for the owner of the token.
+        user_id: id of a user, for administrators only; empty or None means the owner of the token.
         page: which hundred, counted from 0.
         verify_connection: check the certificate of an https address.
 
@@ -21,7 +21,7 @@ def list_audit_logs(token: str, address: str, user_id: str | None, page: int, ve
         `{"header", "body"}` with the columns created_at, user_id, endpoint, request_type.
 
     Raises:
-        UnauthorizedException: only an administrator may ask for other users.
+        UnauthorizedException: only an administrator may see those of other users.
     """
     query = {"user_id": user_id} if user_id else {}
     return _calls.get(token, address, "/audit_log", verify_connection, **query, page=page)
@@ -33,7 +33,7 @@ def list_error_logs(token: str, address: str, user_id: str | None, page: int, ve
     Args:
         token: token of an administrator.
         address: `http://HOST:PORT` or `https://HOST:PORT`.
-        user_id: id of a user; empty or None asks for all.
+        user_id: id of a user; empty or None means all users.
         page: which hundred, counted from 0.
         verify_connection: check the certificate of an https address.
 

@@ -1,4 +1,4 @@
-"""What the machine does and what it is: power, temperature and speed over time, processors, threads.
+"""Measurements and hardware: power, temperature and speed over time, processors, threads.
 
 All functions take a token, the address `http://HOST:PORT`, and `verify_connection` (check the certificate of an https
 address). They return the body of the answer, JSON, and raise a `HanamiException` if the server refuses the request.
@@ -15,7 +15,7 @@ __all__ = ["get_power_consumption", "get_speed", "get_system_info", "get_tempera
 
 
 def get_power_consumption(token: str, address: str, verify_connection: bool = True) -> bytes:
-    """Return what all processors took, in W.
+    """Return the power of all processors, in W.
 
     Args:
         token: token.

@@ -28,10 +28,10 @@ def get_quotas(
         verify_connection: check the certificate.
 
     Returns:
-        `{"quotas": [{"kind", "id", "resource", "used", "limit", "is_default"}]}`; a limit of -1 is none.
+        `{"quotas": [{"kind", "id", "resource", "used", "limit", "is_default"}]}`; a limit of -1 means no limit.
 
     Raises:
-        UnauthorizedException: only an administrator may ask for others.
+        UnauthorizedException: only an administrator may see those of others.
         NotFoundException: there is no such user or project.
     """
     return _calls.get(token, address, "/quota", verify_connection, **_holder(user_id, project_id))
@@ -46,13 +46,13 @@ def set_quota(
     project_id: str | None = None,
     verify_connection: bool = True,
 ) -> bytes:
-    """Set a limit of a user or of a project; what is there already stays.
+    """Set a limit of a user or of a project; existing data stays.
 
     Args:
         token: token of an administrator.
         address: address of the server.
         resource: what is limited, such as `disk` (in bytes) or `clusters`.
-        limit: the most; -1 for no limit.
+        limit: the maximum; -1 for no limit.
         user_id: id of a user.
         project_id: id of a project.
         verify_connection: check the certificate.
@@ -76,7 +76,7 @@ def reset_quotas(
     project_id: str | None = None,
     verify_connection: bool = True,
 ) -> bytes:
-    """Let the defaults of the server count again for a user or a project.
+    """Restore the server's default limits for a user or a project.
 
     Args:
         token: token of an administrator.

@@ -1,4 +1,6 @@
-"""Estimators of scikit-learn that learn on a Hanami server. `pip install 'hanami[sklearn]'` brings what they need.
+"""Scikit-learn estimators that learn on a Hanami server. They need the extra `sklearn`.
+
+Install it with `pip install 'hanami[sklearn]'`, or `pip install '.[sklearn]'` in a checkout.
 
 Example::
 
@@ -7,11 +9,11 @@ Example::
 
     cross_val_score(HanamiClassifier(epochs=20), X, y)
 
-Each fitted estimator has a cluster on the server. It goes when the estimator is closed, fitted anew or not used any
-more, and when the process ends, unless `keep` is set or `keep_cluster` was called. What a process that was killed
-leaves on the server goes when the next one on the same machine fits; what a machine leaves that has crashed goes some
-hours later, when a lease ends that the process would have renewed. A copy that another process gets needs `keep=True`,
-because it shares the cluster.
+Each fitted estimator owns a cluster on the server. The cluster is deleted when the estimator is closed, fitted again or
+garbage-collected, and when the process ends, unless `keep` is set or `keep_cluster` was called. Clusters of a killed
+process are deleted when the next process on the same machine fits an estimator. Clusters of a crashed machine are
+deleted some hours later, when their leases expire because the process no longer renews them. To use a copy in another
+process, pass `keep=True`, because the copy shares the cluster.
 """
 
 from __future__ import annotations
@@ -66,7 +68,7 @@ SEEDS = 1 << 31
 
 
 class _Remote(BaseEstimator):
-    """What both estimators have in common: the parameters, the cluster, and the way to it."""
+    """The common part of both estimators: the parameters, the cluster, and the connection to it."""
 
     def __init__(
         self,
@@ -107,10 +109,10 @@ class _Remote(BaseEstimator):
         self.__dict__.pop("cluster_", None)
 
     def keep_cluster(self, name: str) -> str:
-        """Leave the cluster on the server for good, also when this estimator goes, and return its UUID.
+        """Keep the cluster on the server, even when this estimator is gone, and return its UUID.
 
         Args:
-            name: what the cluster is called from now on.
+            name: new name of the cluster.
 
         Raises:
             NotFittedError: there is no cluster yet.
@@ -228,30 +230,31 @@ class _Remote(BaseEstimator):
 
 
 class HanamiClassifier(ClassifierMixin, _Remote):
-    """A network on a Hanami server that tells classes apart.
+    """A classifier: a network on a Hanami server.
 
     Args:
-        class_weight: how much each class counts in `fit`, by its label, or `"balanced"`, so that all count the same,
-            however many rows they have; None counts all rows the same. Only ratios matter.
+        class_weight: weight of each class in `fit`, by its label, or `"balanced"`, so that all count the same, however
+            many rows they have; with None, all rows count the same. Only ratios matter.
         epochs: passes over the rows in `fit`.
         blocks: size of the network, in blocks of 64 hidden neurons.
-        template: text of a cluster template with the input `x` and the output `y`; None takes a plain one.
-        scale: how features become values that a network takes. `"shift"`: the smallest of each becomes 0, the biggest
-            1, outliers left aside. `"split"`: each gives two values, what is above its mean and what is below. None: as
-            they are, for bytes such as pixels.
+        template: text of a cluster template with the input `x` and the output `y`; None uses a default one.
+        scale: how to scale features for the network. `"shift"`: the smallest value of each becomes 0, the largest 1,
+            ignoring outliers. `"split"`: each becomes two values, the amount above its mean and the amount below. None:
+            no scaling, for bytes such as pixels.
         format: `"mnist"` uploads features rounded to 256 steps, `"csv"` 32-bit numbers; the latter needs a server that
             joins the cells `x[0]`, `x[1]`, … of a CSV header into one column.
-        random_state: decides in which order the rows come and with which weights the cluster starts. Equal numbers
-            give equal networks.
-        validation: share of the rows that `fit` holds back, such as 0.2, to end with the network of the epoch that
-            answers them best; None takes all rows to learn and the last network.
-        early_stopping: epochs in a row without a better one that end `fit`; None is 10 with `validation`, 0 never does.
-        address: address of the server; None takes the variable HANAMI_ADDRESS of the environment.
-        user: id of the user; None takes HANAMI_USER.
-        client: a `Client` to use instead. Without one the passphrase is HANAMI_PASSPHRASE of the environment:
-            scikit-learn prints and stores parameters, so none of them is a secret.
-        cluster_name: name of the cluster, which must not be taken; None makes one up.
-        keep: leave the cluster on the server when this estimator goes.
+        random_state: determines the order of the rows and the initial weights of the cluster. Equal numbers give equal
+            networks.
+        validation: share of the rows that `fit` holds back, such as 0.2, to select the network of the best epoch; None
+            trains with all rows and keeps the last network.
+        early_stopping: consecutive epochs without improvement after which `fit` ends; None means 10 with `validation`,
+            0 turns this off.
+        address: address of the server; None uses the environment variable HANAMI_ADDRESS.
+        user: id of the user; None uses HANAMI_USER.
+        client: a `Client` to use instead. Without one, the passphrase comes from the environment variable
+            HANAMI_PASSPHRASE: scikit-learn prints and stores parameters, so none of them is a secret.
+        cluster_name: name of the cluster, which must not be taken; None generates one.
+        keep: keep the cluster on the server when this estimator is gone.
 
     Attributes:
         cluster_: UUID of the cluster.
@@ -259,7 +262,7 @@ class HanamiClassifier(ClassifierMixin, _Remote):
         n_features_in_: number of features.
         feature_scale_: how features are scaled.
 
-    All methods raise a `HanamiException` if the server can not do it.
+    All methods raise a `HanamiException` if the server fails.
     """
 
     def __init__(
@@ -298,16 +301,16 @@ class HanamiClassifier(ClassifierMixin, _Remote):
         self.class_weight = class_weight
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Learn in a new cluster.
+        """Train a new cluster.
 
         Args:
             X: features, shape (rows, features).
             y: class of each row, shape (rows,).
-            sample_weight: how much each row counts, shape (rows,). Whole numbers are repetitions of the row, as long as
-                they do not make the table more than 8 times longer; of others only ratios matter.
+            sample_weight: weight of each row, shape (rows,). Whole numbers are repetitions of the row, as long as they
+                make the table at most 8 times longer; of other weights only ratios matter.
 
         Raises:
-            ValueError: features, classes or weights are none that scikit-learn takes.
+            ValueError: scikit-learn does not accept the features, classes or weights.
         """
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
@@ -327,16 +330,16 @@ class HanamiClassifier(ClassifierMixin, _Remote):
         return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
-        """Learn with one pass more; features with another range than those before widen their scale.
+        """Train one more pass; features outside the previous range widen the scale.
 
         Args:
             X: features, shape (rows, features).
             y: class of each row, shape (rows,).
-            classes: all classes that there will be; needed for the first call.
+            classes: all classes that will occur; required for the first call.
 
         Raises:
-            ValueError: the first call does not tell the classes, there is one that is none of them, or classes have
-                weights, which need all rows.
+            ValueError: the first call does not name the classes, a class is not one of them, or classes have weights,
+                which need all rows.
         """
         if self.class_weight is not None:
             raise ValueError("class_weight is for fit, because a call of partial_fit does not see all rows")
@@ -382,10 +385,10 @@ class HanamiClassifier(ClassifierMixin, _Remote):
 
 
 class HanamiRegressor(RegressorMixin, _Remote):
-    """A network on a Hanami server that estimates a number, or several.
+    """A regressor for one or several targets: a network on a Hanami server.
 
-    Arguments are those of `HanamiClassifier` but `class_weight`. Targets are scaled into the range of answers, so that
-    no estimate lies far outside of what `fit` saw; outliers among them are clipped. A row may have several targets,
+    Takes the arguments of `HanamiClassifier`, except for `class_weight`. Targets are scaled into the range of answers,
+    so no estimate is far outside of what `fit` saw; outliers among them are clipped. A row can have several targets,
     which need a server that joins the cells `y[0]`, `y[1]`, … of a CSV header into one column.
 
     Attributes:
@@ -395,19 +398,19 @@ class HanamiRegressor(RegressorMixin, _Remote):
         feature_scale_: how features are scaled.
         target_scale_: how targets are scaled.
 
-    All methods raise a `HanamiException` if the server can not do it.
+    All methods raise a `HanamiException` if the server fails.
     """
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Learn in a new cluster.
+        """Train a new cluster.
 
         Args:
             X: features, shape (rows, features).
             y: target of each row, shape (rows,), or several, shape (rows, targets).
-            sample_weight: how much each row counts, as for `HanamiClassifier`.
+            sample_weight: weight of each row, as for `HanamiClassifier`.
 
         Raises:
-            ValueError: features, targets or weights are none that scikit-learn takes.
+            ValueError: scikit-learn does not accept the features, targets or weights.
         """
         rows = counted(*self._checked(X, y, reset=True), sample_weight)
         self.target_scale_ = TargetScale.learn(rows.targets)
@@ -423,14 +426,14 @@ class HanamiRegressor(RegressorMixin, _Remote):
         return self
 
     def partial_fit(self, X: Any, y: Any) -> Self:
-        """Learn with one pass more; features and targets with another range than those before widen their scale.
+        """Train one more pass; features and targets outside the previous range widen the scale.
 
         Args:
             X: features, shape (rows, features).
             y: target of each row, shape (rows,), or several, shape (rows, targets).
 
         Raises:
-            ValueError: features or targets are none that scikit-learn takes.
+            ValueError: scikit-learn does not accept the features or targets.
         """
         first = not hasattr(self, "cluster_")
         X, y = self._checked(X, y, reset=first)

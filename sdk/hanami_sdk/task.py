@@ -48,20 +48,20 @@ def create_train_task(
         cluster_uuid: UUID of the cluster.
         inputs: list of `{"dataset_uuid", "dataset_column", "hexagon_name"}`; the mapping of v0.5.0 is sent as it is.
         outputs: the same for the expected values.
-        timeLength: consecutive rows that the network gets as one input, 1 to 1000.
+        timeLength: consecutive rows that the network receives as one input, 1 to 1000.
         verify_connection: check the certificate.
-        equal_rows: refuse columns with different numbers of rows; otherwise those that not all have are left out.
+        equal_rows: reject columns with different numbers of rows; otherwise surplus rows are ignored.
         epochs: passes over the rows.
-        shuffle: take the rows of each epoch in an order of its own; by default they are taken as they come.
-        seed: decides these orders, and the initial weights of a cluster that was never trained.
-        validation: share of the rows that are held back, such as 0.2, or UUID of a dataset with columns of the same
-            names; its rows are answered after each epoch, and the network ends as it was after the epoch with the
-            smallest loss.
-        early_stopping: epochs in a row without a smaller loss that end the training; None is 10 with validation, 0 goes
-            on to the last epoch.
-        class_weight: `"balanced"`, or how much each class counts, by its number; classes that are left out count 1.
-        sample_weight: name of the column that says how much each row counts, if inputs and outputs are of one dataset;
-            else `{"dataset_uuid", "dataset_column"}`.
+        shuffle: use a random order of the rows for each epoch; by default they keep their order.
+        seed: determines these orders, and the initial weights of a cluster that was never trained.
+        validation: share of the rows to hold back, such as 0.2, or UUID of a dataset with columns of the same names;
+            its rows are answered after each epoch, and the network is finally reset to the epoch with the smallest
+            loss.
+        early_stopping: consecutive epochs without a smaller loss after which the training ends; None means 10 with
+            validation, 0 always runs all epochs.
+        class_weight: `"balanced"`, or the weight of each class, by its number; missing classes have weight 1.
+        sample_weight: name of the column with the weight of each row, if all inputs and outputs are from one dataset;
+            otherwise `{"dataset_uuid", "dataset_column"}`.
 
     Returns:
         The task.
@@ -103,7 +103,7 @@ def create_request_task(
         cluster_uuid: UUID of the cluster.
         inputs: list of `{"dataset_uuid", "dataset_column", "hexagon_name"}`; the mapping of v0.5.0 is sent as it is.
         results: list of `{"dataset_column", "hexagon_name"}`, a new column for each output.
-        timeLength: consecutive rows that the network gets as one input, 1 to 1000.
+        timeLength: consecutive rows that the network receives as one input, 1 to 1000.
         verify_connection: check the certificate.
 
     Returns:
@@ -126,7 +126,7 @@ def get_task(
     *,
     details: bool = False,
 ) -> bytes:
-    """Return a task in its present state.
+    """Return a task in its current state.
 
     Args:
         token: token.
@@ -134,7 +134,7 @@ def get_task(
         task_uuid: UUID of the task.
         cluster_uuid: UUID of its cluster.
         verify_connection: check the certificate.
-        details: whether `kind` and `datasets` are wanted, too; servers of OpenHanami do not know them.
+        details: whether `kind` and `datasets` are returned, too; OpenHanami's servers do not know them.
 
     Returns:
         The task.
@@ -147,7 +147,7 @@ def get_task(
 
 
 def get_task_metrics(token: str, address: str, task_uuid: str, verify_connection: bool = True) -> bytes:
-    """Return what a task has measured on its way until now.
+    """Return the measurements of a task so far.
 
     Args:
         token: token.
@@ -176,7 +176,7 @@ def list_tasks(
         cluster_uuid: UUID of the cluster.
         verify_connection: check the certificate.
         details: whether the columns name, kind, dataset (the names of those that the task reads, separated by commas),
-            error and waiting are wanted, too; servers of OpenHanami do not know them.
+            error and waiting are returned, too; OpenHanami's servers do not know them.
 
     Returns:
         `{"header", "body"}` with the columns uuid, state, percentage (0.0 to 1.0), queued, start, end, all text.

@@ -1,4 +1,4 @@
-"""Users and who is in which project; mostly for administrators only.
+"""Users and their project memberships; mostly for administrators only.
 
 All functions take a token, the address `http://HOST:PORT`, and `verify_connection` (check the certificate of an https
 address). They return the body of the answer, JSON, and raise a `HanamiException` if the server refuses the request.
@@ -42,8 +42,8 @@ def create_user(
         address: address of the server.
         user_id: id, such as `ada` or an e-mail address.
         user_name: name, such as `my run #1`, at most 254 bytes.
-        passphrase: secret of the login, at least 8 bytes; older releases call it `passwort`, which is taken as a
-            keyword too.
+        passphrase: secret of the login, at least 8 bytes; older releases call it `passwort`, which is also accepted as
+            a keyword.
         is_admin: whether the user administers the whole server.
         verify_connection: check the certificate.
 
@@ -67,18 +67,18 @@ def change_passphrase(
     user_id: str | None = None,
     verify_connection: bool = True,
 ) -> bytes:
-    """Change a passphrase; all tokens of the user end.
+    """Change a passphrase; all tokens of the user become invalid.
 
     Args:
         token: token.
         address: address of the server.
         passphrase: new secret, at least 8 bytes.
-        current_passphrase: secret until now; only the owner of the token needs it.
+        current_passphrase: current secret; only the owner of the token needs it.
         user_id: id of another user, for administrators only; None means the owner of the token.
         verify_connection: check the certificate.
 
     Returns:
-        `{"id", "token"}`; the owner of the token gets a new one, for others it is empty.
+        `{"id", "token"}`; the owner of the token gets a new one; for others it is empty.
 
     Raises:
         NotFoundException: there is no such user.
@@ -136,7 +136,7 @@ def delete_user(token: str, address: str, user_id: str, verify_connection: bool 
 
     Raises:
         NotFoundException: there is no such user.
-        ConflictException: nobody can delete himself.
+        ConflictException: users cannot delete themselves.
     """
     return _calls.delete(token, address, "/user", verify_connection, id=user_id)
 
@@ -158,7 +158,7 @@ def add_project_to_user(
         user_id: id of the user.
         project_id: id of the project.
         role: role of the policy of the server, such as `member` or `admin`.
-        is_project_admin: whether the user sees the things of all users of the project.
+        is_project_admin: whether the user sees the resources of all users of the project.
         verify_connection: check the certificate.
 
     Returns:
@@ -166,7 +166,7 @@ def add_project_to_user(
 
     Raises:
         NotFoundException: there is no such user or project.
-        ConflictException: the user is in the project already.
+        ConflictException: the user is already in the project.
     """
     body = {"id": user_id, "project_id": project_id, "role": role, "is_project_admin": is_project_admin}
     return _calls.post(token, address, "/user/project", verify_connection, **body)
@@ -178,7 +178,7 @@ add_roject_to_user = add_project_to_user  # the name in the released SDKs
 def remove_project_from_user(
     token: str, address: str, user_id: str, project_id: str, verify_connection: bool = True
 ) -> bytes:
-    """Take a user out of a project.
+    """Remove a user from a project.
 
     Args:
         token: token of an administrator.
@@ -208,14 +208,14 @@ def list_projects_of_user(
         token: token.
         address: address of the server.
         verify_connection: check the certificate.
-        user_id: id of a user, for administrators only; None asks for the owner of the token.
+        user_id: id of a user, for administrators only; None means the owner of the token.
 
     Returns:
         `{"projects": [{"is_project_admin", "project_id", "role"}, …]}`
 
     Raises:
         NotFoundException: there is no such user.
-        UnauthorizedException: only an administrator may ask for other users.
+        UnauthorizedException: only an administrator may see those of other users.
     """
     query = {} if user_id is None else {"user_id": user_id}
     return _calls.get(token, address, "/user/project", verify_connection, **query)

@@ -15,19 +15,19 @@ __all__ = ["KINDS", "TEMPLATE", "render"]
 
 TEMPLATE = Path(__file__).with_name("plugin_template")
 KINDS = {
-    "api": "an API of its own, with a prefix, statuses and words",
+    "api": "an API of your own, with a prefix, statuses and texts",
     "authenticator": "a way to log in",
-    "blobs": "a place for blobs",
-    "command": "a noun of hanamictl",
+    "blobs": "a blob store",
+    "command": "a noun for hanamictl",
     "database": "a database",
-    "dialect": "a language for templates",
-    "export": "a format that tables are downloaded in",
+    "dialect": "a template language",
+    "export": "a format for downloading tables",
     "format": "a dataset format",
     "host": "a compute host, with rules for its networks",
-    "page": "a page for browsers",
-    "route": "routes of the server's own API, with a table",
+    "page": "a web page",
+    "route": "routes in the native API, with a table",
     "rules": "a rule set for networks on CPU hosts",
-    "task": "a kind of tasks, with routes and a table",
+    "task": "a kind of task, with routes and a table",
 }
 """What can be made, and what it is."""
 

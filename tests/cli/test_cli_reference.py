@@ -13,11 +13,11 @@ from hanami_cli.usage import lines_of
 FILE = Path(__file__).parents[2] / "docs" / "cli.md"
 
 EXIT_CODES = {
-    0: "done; also after `--help`",
-    CliError.exit_code: "the server refused, could not be reached, or a file or variable stands in the way",
-    UsageError.exit_code: "the command line is wrong; nothing was sent",
+    0: "success; also for `--help`",
+    CliError.exit_code: "the server refused or could not be reached, or a local file or variable is wrong",
+    UsageError.exit_code: "the command line is invalid; nothing was sent",
     INTERRUPTED: "interrupted with Ctrl-C",
-    PIPE_CLOSED: "whoever read the output went away",
+    PIPE_CLOSED: "broken pipe: the reader of the output is gone",
 }
 
 
@@ -27,8 +27,8 @@ def render():
     lines = [
         "# Command line",
         "",
-        "The reference of `hanamictl`, made from its help texts; the [user guide](user_guide.md) tells the story. The",
-        "programs of operators stand in the [operations guide](operations.md).",
+        "All `hanamictl` commands, generated from their help texts. The tutorial is the [user guide](user_guide.md).",
+        "The program for operators, `hanami`, is described in the [operations guide](operations.md).",
         "",
         "## Exit codes",
         "",
@@ -36,8 +36,8 @@ def render():
         "|---|---|",
         *(f"| {code} | {meaning} |" for code, meaning in EXIT_CODES.items()),
         "",
-        "What was asked for goes to standard output, everything else to standard error: one line of what went wrong,",
-        "and the progress of uploads and tasks.",
+        "Results go to standard output. Errors, one line each, go to standard error, and so does the",
+        "progress of uploads and tasks.",
         "",
         "## All commands",
         "",

@@ -18,7 +18,7 @@ class Chapter(NamedTuple):
 CHAPTERS = (
     Chapter(
         "A plugin and its process",
-        "What every hook gets or returns.",
+        "What hooks receive and return.",
         {
             "hanami_core": ("hookimpl", "hookspec"),
             "hanami_core.deprecation": ("Deprecated",),
@@ -41,7 +41,7 @@ CHAPTERS = (
     ),
     Chapter(
         "HTTP",
-        "Routes, Apis, and what a handler sees and returns.",
+        "Routes, Apis, and what a handler receives and returns.",
         {
             "hanami_core.http": (
                 "Route",
@@ -72,7 +72,7 @@ CHAPTERS = (
     ),
     Chapter(
         "Websockets",
-        "What a websocket can be opened for.",
+        "Targets that a websocket can be opened for.",
         {
             "hanami_core.sockets": (
                 "SocketTarget",
@@ -129,7 +129,7 @@ CHAPTERS = (
     ),
     Chapter(
         "Blobs",
-        "Files that must not get lost, and where they lie.",
+        "Durable files and the stores that keep them.",
         {
             "hanami_core.storage.blobs": ("Blobs", "BlobLease"),
             "hanami_core.storage.blob_stores": ("BlobBackend", "BlobStore", "LocalFile", "PlainFile"),
@@ -142,7 +142,7 @@ CHAPTERS = (
     ),
     Chapter(
         "Datasets and files that leave",
-        "Formats that come in, tables, and formats that go out.",
+        "Formats for uploads, tables, and formats for downloads.",
         {
             "hanami_core.datasets": ("DatasetFormat", "TableWriter", "Table"),
             "hanami_core.decoding": ("decode", "Limits"),
@@ -152,7 +152,7 @@ CHAPTERS = (
     ),
     Chapter(
         "Hosts and networks",
-        "Compute hosts, rule sets, live networks, and where clusters go.",
+        "Compute hosts, rule sets, live networks, and the placement of clusters.",
         {
             "hanami_core.compute": (
                 "ComputeHost",
@@ -173,7 +173,7 @@ CHAPTERS = (
     ),
     Chapter(
         "Templates",
-        "What a template says, and the languages that it is written in.",
+        "Templates and the languages in which they are written.",
         {
             "hanami_core.dialects": ("TemplateDialect", "TemplateWriter"),
             "hanami_core.network": (
@@ -213,7 +213,7 @@ CHAPTERS = (
     ),
     Chapter(
         "Errors",
-        "What to raise. The class decides the status, a code and parameters the sentence.",
+        "Errors to raise. The class determines the status, and a code with parameters determines the text.",
         {
             "hanami_core.errors": (
                 "HanamiError",
@@ -246,12 +246,12 @@ CHAPTERS = (
     ),
     Chapter(
         "Commands",
-        "Words of `hanami` and `hanamictl`. They come from the entry-point group `hanami.cli`.",
+        "Commands for `hanami` and `hanamictl`. They come from the entry-point group `hanami.cli`.",
         {"hanami_cli": ("Command", "hookimpl")},
     ),
     Chapter(
         "Tests",
-        "Suites to derive from, and what they are given. The fixtures `app`, `make_app`, `server` and `make_server` "
+        "Suites to derive from, and what they need. The fixtures `app`, `make_app`, `server` and `make_server` "
         "come with them.",
         {
             "hanami_core.testing.apps": ("App", "Server", "plugin_point"),

@@ -27,9 +27,9 @@ def render() -> str:
     lines = [
         "# Contracts",
         "",
-        "The classes and functions that plugins work with, made of their docstrings, with the lines that import",
-        "them. What is not here is not promised. The hooks that return and get them are in the",
-        "[reference of hooks](hooks.md), how to use them is told in the [plugin guide](plugin_guide.md).",
+        "The classes and functions that plugins use, generated from their docstrings, with the lines that import them.",
+        "Anything that is not listed here may change at any time. The [hook reference](hooks.md) lists the hooks that",
+        "take and return them, and the [plugin guide](plugin_guide.md) shows how to use them.",
         "",
     ]
     for chapter in CHAPTERS:

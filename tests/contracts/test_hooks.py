@@ -27,10 +27,10 @@ def render() -> str:
     lines = [
         "# Hooks",
         "",
-        "The reference of every hook, made from `hanami_core/hookspecs.py`; the last one is of the command line",
-        "programs, has the entry-point group `hanami.cli` and stands in `hanami_cli/hookspecs.py`. How to write,",
-        "package and test a plugin is told in the [plugin guide](plugin_guide.md), what the classes are and where they",
-        "are imported from in the [contracts](contracts.md).",
+        "All hooks, generated from `hanami_core/hookspecs.py`. The last one is for the command line programs; it has",
+        "the entry-point group `hanami.cli` and is defined in `hanami_cli/hookspecs.py`. The",
+        "[plugin guide](plugin_guide.md) describes how to write, package and test a plugin;",
+        "[contracts](contracts.md) describes the classes and where to import them from.",
         "",
     ]
     for name, function in HOOKS.items():

@@ -21,7 +21,7 @@ from hanami_sdk import checkpoint
 __all__ = ["HELP", "run"]
 
 HELP = f"""
-Checkpoints are saved states of clusters. `hanamictl cluster save` makes one, `cluster restore` loads it.
+Checkpoints are saved states of clusters. `hanamictl cluster save` creates them, `cluster restore` loads them.
 
 Usage:
     hanamictl checkpoint get CHECKPOINT [options]
@@ -33,16 +33,16 @@ Usage:
     hanamictl checkpoint upload PATH NAME [options]
     hanamictl checkpoint export CHECKPOINT FORMAT PATH [options]
 
-FORMAT is onnx, numpy (a zip file with a module of Python), or another that the server has a plugin for.
-PATH is a local file. What was downloaded is uploaded to any server; a download that was broken off goes on.
-CHECKPOINT is a UUID, or a name that only one checkpoint has.
-VISIBILITY is private (only the owner and admins see it), shared (all in its project) or public (everybody).
+FORMAT is onnx, numpy (a zip file with a Python module), or another one that a plugin of the server adds.
+PATH is a local file. A downloaded checkpoint can be uploaded to any server; an interrupted download resumes.
+CHECKPOINT is a UUID or a unique name.
+VISIBILITY is private (owner and admins only), shared (everyone in the project) or public (everyone).
 
 Options:
-    --tag TAG                                 only those with this tag
+    --tag TAG                                 list only those with this tag
     --rename NAME                             new name
-    --about TEXT                              text for people that tells what it is about
-    --tags TAGS                               all its tags, parted by commas; an empty text for none
+    --about TEXT                              description for people
+    --tags TAGS                               all its tags, separated by commas; an empty text removes them
 {COMMON_OPTIONS}
 Examples:
     hanamictl checkpoint list

@@ -26,7 +26,7 @@ from hanami_sdk import cluster
 __all__ = ["HELP", "run"]
 
 HELP = f"""
-Clusters are growing networks, made from a template or, without one, by their first training.
+Clusters are networks that grow while they learn. They are created from a template or by their first training.
 
 Usage:
     hanamictl cluster create NAME [-t PATH] [--lease SECONDS] [options]
@@ -44,27 +44,28 @@ Usage:
     hanamictl cluster predict CLUSTER (-v VALUES)... [options]
     hanamictl cluster direct CLUSTER (-v VALUES)... [options]
 
-CLUSTER and CHECKPOINT are UUIDs, or names that only one of them has.
-MODE is TASK, in which a cluster works on its tasks, or DIRECT, in which it talks to a websocket.
-VISIBILITY is private (only the owner and admins see it), shared (all in its project) or public (everybody).
-Whoever sees a cluster may ask it.
-A cluster with a lease goes when nobody has used it for so many SECONDS; `lease` begins it anew, `keep` ends it.
-`predict` asks a cluster about one row, without dataset and task, also while it is trained; the answer is that of the
-state that was stored last. `direct` asks the network itself, whose tasks wait meanwhile. VALUES is HEXAGON=NUMBERS or
-HEXAGON=@PATH, with NUMBERS parted by commas, and in the file also by blanks and line ends; the path - is the input.
+CLUSTER and CHECKPOINT are UUIDs or unique names.
+MODE is TASK, in which a cluster runs its tasks, or DIRECT, in which clients use it over websockets.
+VISIBILITY is private (owner and admins only), shared (everyone in the project) or public (everyone).
+Everyone who can see a cluster can query it.
+A cluster with a lease is deleted after SECONDS without use; `lease` renews the lease, `keep` ends it.
+`predict` predicts one row without a dataset or a task, even while the cluster is being trained; the answer comes from
+the state that was stored last. `direct` queries the live network, and the cluster's tasks wait in the meantime.
+VALUES is HEXAGON=NUMBERS or HEXAGON=@PATH. NUMBERS are separated by commas, in files also by whitespace; the path -
+reads standard input.
 
 Options:
     -t PATH, --template PATH                  file with the template
-    --lease SECONDS                           let it go when it is unused for so long
+    --lease SECONDS                           delete it after SECONDS without use
     -n NAME, --name NAME                      name of the checkpoint
-    -c CHECKPOINT, --checkpoint CHECKPOINT    checkpoint to load
-    --shared                                  others may talk to it, too: DIRECT may be on, TASK leaves it to them
-    -v VALUES, --values VALUES                what goes into an input; repeat it for several inputs
-    --wait                                    wait until it is done, after the tasks before it
-    --tag TAG                                 only those with this tag
+    -c CHECKPOINT, --checkpoint CHECKPOINT    checkpoint to restore
+    --shared                                  share with others: DIRECT may be on already, TASK disconnects nobody
+    -v VALUES, --values VALUES                values of an input; repeat the option for several inputs
+    --wait                                    wait until it is done, after the tasks queued before it
+    --tag TAG                                 list only those with this tag
     --rename NAME                             new name
-    --about TEXT                              text for people that tells what it is about
-    --tags TAGS                               all its tags, parted by commas; an empty text for none
+    --about TEXT                              description for people
+    --tags TAGS                               all its tags, separated by commas; an empty text removes them
 {COMMON_OPTIONS}
 Examples:
     hanamictl cluster create -t ./digits.template digits

@@ -28,7 +28,7 @@ from hanami_sdk.hanami_exceptions import HanamiException
 __all__ = ["HELP", "run"]
 
 HELP = f"""
-Datasets are tables of numbers with named groups of columns, made from uploaded files.
+Datasets are tables of numbers with named columns, created from uploaded files.
 
 Usage:
     hanamictl dataset create FORMAT NAME -i PATH [-l PATH] [--part PART=PATH]... [--lease SECONDS] [options]
@@ -44,29 +44,29 @@ Usage:
     hanamictl dataset content DATASET -c COLUMN -n COUNT [-o COUNT] [options]
     hanamictl dataset download DATASET PATH [-f FORMAT] [options]
 
-DATASET is a UUID, or a name that only one dataset has.
-VISIBILITY is private (only the owner and admins see it), shared (all in its project) or public (everybody).
-FORMAT is mnist (takes -i and -l, files may end in .gz), csv (takes -i), or another that the server has a plugin for;
-of a download csv, npz, npy, parquet, or another.
-A dataset with a lease goes when nobody has used it for so many SECONDS; `lease` begins it anew, `keep` ends it.
-`check` tells the share of right answers, `compare` also errors of numbers, precision, recall and a confusion matrix.
+DATASET is a UUID or a unique name.
+VISIBILITY is private (owner and admins only), shared (everyone in the project) or public (everyone).
+FORMAT is mnist (takes -i and -l; files may be .gz), csv (takes -i), or another format that a plugin of the server adds.
+For a download, it is csv, npz, npy, parquet, or another one added by a plugin.
+A dataset with a lease is deleted after SECONDS without use; `lease` renews the lease, `keep` ends it.
+`check` shows the accuracy; `compare` also shows error measures, precision, recall and a confusion matrix.
 
 Options:
     -i PATH, --input PATH                           file with the input
     -l PATH, --label PATH                           file with the labels
     --part PART=PATH                                file for another part of the format; may be repeated
-    --lease SECONDS                                 let it go when it is unused for so long
-    -r DATASET, --reference DATASET                 dataset with the right answers
-    --unequal                                       leave out the rows that only one of both has
+    --lease SECONDS                                 delete it after SECONDS without use
+    -r DATASET, --reference DATASET                 dataset with the correct answers
+    --unequal                                       ignore the rows that only one of the two has
     -c COLUMN, --column COLUMN                      name of the column
-    --right COLUMN                                  column with the right answers
+    --right COLUMN                                  column with the correct answers
     -n COUNT, --rows COUNT                          number of rows
     -o COUNT, --offset COUNT                        number of the first row [default: 0]
     -f FORMAT, --format FORMAT                      format of the file [default: csv]
-    --tag TAG                                       only those with this tag
+    --tag TAG                                       list only those with this tag
     --rename NAME                                   new name
-    --about TEXT                                    text for people that tells what it is about
-    --tags TAGS                                     all its tags, parted by commas; an empty text for none
+    --about TEXT                                    description for people
+    --tags TAGS                                     all its tags, separated by commas; an empty text removes them
 {COMMON_OPTIONS}
 Examples:
     hanamictl dataset create mnist -i train-images-idx3-ubyte.gz -l train-labels-idx1-ubyte.gz digits

@@ -16,7 +16,7 @@ from hanami_sdk import hosts
 __all__ = ["HELP", "run"]
 
 HELP = f"""
-Hosts are the CPUs and GPUs of the server. Every cluster lives on one; `hanamictl cluster switch-host` moves it.
+Hosts are the compute processes of the server. Every cluster lives on one; `hanamictl cluster switch-host` moves it.
 
 Usage:
     hanamictl host list [options]

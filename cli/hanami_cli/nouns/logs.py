@@ -19,18 +19,18 @@ __all__ = ["HELP", "run"]
 PAGE = 100  # rows, fixed by the server
 
 HELP = f"""
-Logs tell who changed what, and what went wrong inside of the server; a hundred rows at a time.
+The audit log shows who changed what, the error log what went wrong in the server. Both show a hundred rows at a time.
 
 Usage:
     hanamictl logs audit [--user USER_ID] [--page PAGE] [--all] [options]
     hanamictl logs error [--user USER_ID] [--page PAGE] [--all] [options]
 
-`audit` shows your own calls, `error` the errors of all users. Only admins may ask for others, and for errors at all.
+`audit` shows your own calls, `error` the errors of all users. Other users' calls and the error log are for admins.
 
 Options:
-    --user USER_ID    id of the user whose calls or errors are wanted
-    --page PAGE       which hundred, the oldest is 0 [default: 0]
-    --all             all from that page on
+    --user USER_ID    show the calls or errors of this user
+    --page PAGE       which hundred rows, 0 being the oldest [default: 0]
+    --all             show all rows from that page on
 {COMMON_OPTIONS}
 Examples:
     hanamictl logs audit

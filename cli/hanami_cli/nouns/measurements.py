@@ -20,18 +20,18 @@ from hanami_sdk import measurements
 __all__ = ["HELP", "run"]
 
 HELP = f"""
-Measurements tell what the processors of the server do: their power, their temperature and their speed over time.
+Measurements show power, temperature and clock speed of the server's processors over time.
 
 Usage:
     hanamictl measurements power [--span SPAN] [options]
     hanamictl measurements temperature [--span SPAN] [options]
     hanamictl measurements speed [--span SPAN] [options]
 
-Without --span there is a line for each span, with the mean, the lowest and the highest of its values. What was not
-measured, a server that is down included, does not count. Many virtual machines have no sensors.
+Without --span, there is one line for each time span, with the mean, the minimum and the maximum of its values. Times
+without a measurement, such as when the server was down, do not count. Many virtual machines have no sensors.
 
 Options:
-    --span SPAN    show the single values, the newest first: seconds (60), minutes (60), hours (24) or days (365)
+    --span SPAN    show the values of one span, newest first: seconds (60), minutes (60), hours (24) or days (365)
 {COMMON_OPTIONS}
 Examples:
     hanamictl measurements power

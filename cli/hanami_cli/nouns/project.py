@@ -19,7 +19,7 @@ from hanami_sdk import hanami_token, project
 __all__ = ["HELP", "Switch", "run"]
 
 HELP = f"""
-Projects separate the work of groups of users. Only admins may manage them; users switch between their own.
+Projects group users and isolate their data. Only admins can manage projects; users switch between their own.
 
 Usage:
     hanamictl project create PROJECT_ID -n NAME [options]
@@ -28,10 +28,10 @@ Usage:
     hanamictl project delete PROJECT_ID [options]
     hanamictl project switch PROJECT_ID [options]
 
-`switch` prints the line by which your shell works in another project from then on; --project does so once.
+`switch` prints the line that makes your shell work in another project from then on; --project does so for one command.
 
 Options:
-    -n NAME, --name NAME    name for people, may contain blanks
+    -n NAME, --name NAME    display name, may contain spaces
 {COMMON_OPTIONS}
 Examples:
     hanamictl project create -n "Handwritten digits" digits

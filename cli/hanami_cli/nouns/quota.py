@@ -18,7 +18,7 @@ from hanami_sdk import quota
 __all__ = ["HELP", "run"]
 
 HELP = f"""
-Quotas say how much each user and each project may have; only admins may look at those of others, and set them.
+Quotas limit what each user and each project can have. Only admins can set quotas, and see those of others.
 
 Usage:
     hanamictl quota show [options]
@@ -29,11 +29,11 @@ Usage:
     hanamictl quota reset user USER_ID [--resource RESOURCE] [options]
     hanamictl quota reset project PROJECT_ID [--resource RESOURCE] [options]
 
-RESOURCE is what `show` lists, such as disk or clusters. LIMIT is a number, for bytes also one like 20GB, or the word
-none. What is there already stays, also if it is more. `reset` lets the defaults of the server count again.
+RESOURCE is a resource that `show` lists, such as disk or clusters. LIMIT is a number, a size such as 20GB, or the word
+none. Existing data stays, even if it exceeds a new limit. `reset` restores the defaults of the server.
 
 Options:
-    --resource RESOURCE    only the limit of this; without it, of all
+    --resource RESOURCE    reset only the limit of this resource, not all limits
 {COMMON_OPTIONS}
 Examples:
     hanamictl quota show

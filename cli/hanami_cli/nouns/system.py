@@ -19,14 +19,14 @@ from hanami_sdk import measurements
 __all__ = ["HELP", "run"]
 
 HELP = f"""
-The machine that the server runs on, and the threads of the server.
+Hardware of the server, and its threads.
 
 Usage:
     hanamictl system info [options]
     hanamictl system threading [options]
 
-`info` counts the processors and their cores; -j tells of each core. Power is in W, speed in MHz, 0 if unknown.
-`threading` lists on which logical processors each thread may run.
+`info` counts processors and cores; -j shows each core. Power is in W, speed in MHz, 0 if unknown.
+`threading` shows the logical processors that each thread may run on.
 {COMMON_OPTIONS}
 Examples:
     hanamictl system info

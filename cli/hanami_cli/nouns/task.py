@@ -26,7 +26,7 @@ __all__ = ["HELP", "run"]
 TRAINING = """[--epochs EPOCHS] [--seed SEED] [--no-shuffle] [--validation ROWS] [--early-stopping EPOCHS]
         [--class-weight WEIGHTS] [--sample-weight COLUMN]"""
 HELP = f"""
-Tasks train a cluster with datasets, or ask it. A cluster works on its tasks one after another.
+Tasks train a cluster with datasets or query it. A cluster runs its tasks one at a time.
 
 Usage:
     hanamictl task create train NAME -c CLUSTER (-i INPUT)... (-o OUTPUT)... [-t STEPS] [--unequal] [--wait]
@@ -39,26 +39,26 @@ Usage:
     hanamictl task delete TASK_UUID -c CLUSTER [options]
 
 INPUT and OUTPUT are DATASET:COLUMN:HEXAGON, RESULT is HEXAGON:COLUMN. The results of a request become a dataset with
-the name and the UUID of the task. CLUSTER and DATASET are UUIDs, or names that only one of them has.
-`metrics` lists what a training has measured on its way, `plot` draws it.
-As in v0.5.0, all of INPUT and OUTPUT may also be HEXAGON:DATASET, for a column with the name of the hexagon; then
-RESULT is HEXAGON:NAME, and NAME is that of the new dataset and of its column.
+the name and the UUID of the task. CLUSTER and DATASET are UUIDs or unique names.
+`metrics` lists the measurements of a training over time, `plot` draws them.
+As in v0.5.0, all INPUT and OUTPUT values can be written as HEXAGON:DATASET instead, for the column with the name of
+the hexagon. RESULT is then HEXAGON:NAME, and NAME is the name of the new dataset and of its column.
 
 Options:
-    -c CLUSTER, --cluster CLUSTER               cluster that works on the task
-    -i INPUT, --input INPUT                     what goes into a hexagon; repeat it, or separate by commas
-    -o OUTPUT, --output OUTPUT                  what is expected at a hexagon; likewise
-    -r RESULT, --result RESULT                  column for what comes out of a hexagon; likewise
-    -t STEPS, --time STEPS                      rows that are put in at once [default: 1]
-    --unequal                                   leave out the rows that not all inputs and outputs have
-    --epochs EPOCHS                             passes over the rows, each in an order of its own [default: 1]
-    --seed SEED                                 decides orders and initial weights: equal seeds give equal networks
-    --no-shuffle                                take the rows as they come
-    --validation ROWS                           find the best epoch: hold back a share of the rows, such as 0.2, or ask
-                                                those of a dataset that has the columns of the training
-    --early-stopping EPOCHS                     end after so many epochs without a better one; 0 never does
-    --class-weight WEIGHTS                      what each class counts, by its number, such as 0:1,1:20; or balanced
-    --sample-weight COLUMN                      column that says what each row counts; or DATASET:COLUMN
+    -c CLUSTER, --cluster CLUSTER               cluster that runs the task
+    -i INPUT, --input INPUT                     column for an input hexagon; repeat the option or separate by commas
+    -o OUTPUT, --output OUTPUT                  column with the expected values of an output hexagon; likewise
+    -r RESULT, --result RESULT                  column for the answers of an output hexagon; likewise
+    -t STEPS, --time STEPS                      consecutive rows per step [default: 1]
+    --unequal                                   ignore the rows that not all inputs and outputs have
+    --epochs EPOCHS                             passes over the rows, each in a new order [default: 1]
+    --seed SEED                                 determines orders and initial weights; equal seeds give equal networks
+    --no-shuffle                                keep the order of the rows
+    --validation ROWS                           find the best epoch: hold back a share of the rows, such as 0.2, or use
+                                                a dataset that has the same columns as the training
+    --early-stopping EPOCHS                     stop after EPOCHS epochs without improvement; 0 turns this off
+    --class-weight WEIGHTS                      weights by class number, such as 0:1,1:20; or balanced
+    --sample-weight COLUMN                      column with the weight of each row; or DATASET:COLUMN
     --wait                                      wait for the end of the task and show its progress
 {COMMON_OPTIONS}
 Examples:

@@ -18,15 +18,15 @@ from hanami_cli.views import Record, View
 __all__ = ["HELP", "Token", "run"]
 
 HELP = f"""
-Tokens are what programs without a login of their own send as `X-Auth-Token`. They expire.
+Tokens let other programs make calls with your login: they send them as `X-Auth-Token`. Tokens expire.
 
 Usage:
     hanamictl token renew [options]
     hanamictl token show [options]
     hanamictl token check METHOD PATH [options]
 
-`renew` prints nothing but a new token. Whoever has it acts as you, so keep it out of files and of the history.
-`show` tells for whom calls are made, in which project and role; `check` also whether the policy allows a call: the exit
+`renew` prints only a new token. Anyone who has it can act as you, so keep it out of files and the shell history.
+`show` shows the user, project and role of your calls. `check` also checks whether the policy allows a call; the exit
 code is 1 if it does not.
 {COMMON_OPTIONS}
 Examples:

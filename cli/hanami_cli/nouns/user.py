@@ -18,7 +18,7 @@ from hanami_sdk import user
 __all__ = ["HELP", "run"]
 
 HELP = f"""
-Users, and the projects in which they work. Only admins may manage others than themselves.
+Users and their project memberships. Only admins can manage other users.
 
 Usage:
     hanamictl user create USER_ID -n NAME [-p PASSPHRASE | --passphrase-file PATH] [--is_admin] [options]
@@ -30,19 +30,19 @@ Usage:
     hanamictl user project remove USER_ID PROJECT_ID [options]
     hanamictl user project list [--user USER_ID] [options]
 
-`user passphrase` changes a passphrase, which ends all logins of the user. Without --user it is your own, and
-`user project list` shows your own projects.
+`user passphrase` changes a passphrase, which invalidates all tokens of the user. Without --user, it changes your own,
+and `user project list` shows your own projects.
 
 Options:
-    -n NAME, --name NAME      name for people, may contain blanks
+    -n NAME, --name NAME      display name, may contain spaces
     -p PASSPHRASE, --password PASSPHRASE, --passphrase PASSPHRASE
-                              for scripts; without it you are asked, which keeps it out of the history of the
-                              shell and of the list of processes
-    --passphrase-file PATH    file with the passphrase in its first line; - is the standard input
-    --user USER_ID            id of another user, for admins only
-    --is_admin                the user may manage users and projects, and see all
-    --role ROLE               role in the policy of the server [default: member]
-    --is_project_admin        the user sees what all members of the project own
+                              passphrase, for scripts; without it you are prompted, which keeps the passphrase
+                              out of the shell history and the process list
+    --passphrase-file PATH    file with the passphrase in its first line; - reads standard input
+    --user USER_ID            id of another user (admins only)
+    --is_admin                the user can manage users and projects, and see everything
+    --role ROLE               role, as defined by the server's policy [default: member]
+    --is_project_admin        the user sees everything that members of the project own
 {COMMON_OPTIONS}
 Examples:
     hanamictl user create -n "Ada Lovelace" ada

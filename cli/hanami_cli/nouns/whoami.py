@@ -13,7 +13,7 @@ from hanami_cli.views import Record, View
 __all__ = ["HELP", "run"]
 
 HELP = f"""
-Who you are to the server, and in which projects. Also a quick way to see whether address and login are right.
+Shows the logged-in user and their projects. Also a quick way to check the address and the login.
 
 Usage:
     hanamictl whoami [options]

@@ -27,14 +27,15 @@ class HostContext:
     """What a host works with, from `ComputeHost.start` to `ComputeHost.stop`.
 
     Attributes:
-        uuid: identity of the host towards clients; it lies in the data directory, see `hanami_core.compute.identity`.
+        uuid: uuid of the host, as clients see it; it is stored in the data directory, see
+            `hanami_core.compute.identity`.
         cache: directory for compiled code. It is shared with other servers of the user, may be deleted at any time, and
-            can perhaps not be written.
+            may be read-only.
         data_dir: data directory of the server.
         settings: all settings; those of a plugin begin with its name.
         clock: source of time.
         threads: processors that the host's process may use.
-        background: whether the host may go on preparing things after `ComputeHost.start` has returned.
+        background: whether the host may continue to prepare things after `ComputeHost.start` has returned.
     """
 
     uuid: str
@@ -47,17 +48,17 @@ class HostContext:
 
 
 class HostDescription(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a started host is, and how it is at the moment.
+    """Description of a started host and its current state.
 
     Attributes:
         name: short name, such as ``cpu0``.
         kind: what rule sets must be written for, such as ``cpu``.
-        uuid: identity towards clients.
-        memory: bytes that networks could take if there was nothing else, and `free_memory` those that are left.
-        threads: most threads that compute at the same time; on a GPU the number of multiprocessors.
-        healthy: whether networks can be trusted to the host.
-        reason: why they can not.
-        preparing: what the host still prepares in the background, such as kernels; empty when all is ready.
+        uuid: uuid of the host, as clients see it.
+        memory: bytes that networks could use if there was nothing else; `free_memory` are the bytes that are left.
+        threads: maximum number of threads that compute at the same time; on a GPU, the number of multiprocessors.
+        healthy: whether the host can run networks.
+        reason: why it cannot.
+        preparing: what the host is still preparing in the background, such as kernels; empty when everything is ready.
     """
 
     name: str
@@ -87,12 +88,12 @@ class ComputeHost(Protocol):
         """Make the host ready: import, compile, warm up. Called once, before any network is opened."""
 
     def stop(self) -> None:
-        """Free what the host holds; all its networks are closed. May be called twice, or after a start that failed."""
+        """Free what the host holds; its networks are already closed. May be called twice, or after a failed start."""
 
     def describe(self) -> HostDescription:
-        """Return how the host is. Called from any thread between `start` and `stop`, every few seconds, so at no cost.
+        """Return the state of the host; must be cheap. Called from any thread, every few seconds, until `stop`.
 
-        What is wrong with a host is told by `HostDescription.healthy` and not raised.
+        Report problems of a host in `HostDescription.healthy`; do not raise them.
         """
 
 

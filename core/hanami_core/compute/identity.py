@@ -34,7 +34,7 @@ def host_uuid(data_dir: Path, name: str, *, write: bool) -> str:
     kept. With `write` it is kept from now on.
 
     Raises:
-        StartupError: if the identity can not be read or written.
+        StartupError: if the identity cannot be read or written.
     """
     path = data_dir / "hosts" / f"{name}.uuid"
     try:

@@ -44,16 +44,16 @@ BYTES_OF_VALUE = 16
 
 @runtime_checkable
 class TellsMemory(Protocol):
-    """A rule set that tells how much memory its networks take. All should, none must."""
+    """A rule set that says how much memory its networks need. Every rule set should; none has to."""
 
     def memory(self, template: Template, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> int:
-        """Return the bytes that a network takes at most, with all that training, answering and storing it take.
+        """Return the maximum number of bytes that a network needs, also for training, answering and storing it.
 
-        Asked often, by processes without a compute library, and before anything is taken.
+        Called often, by processes without a compute library, and before anything is allocated.
 
         Args:
             template: one that the rules run.
-            inputs: numbers of values of the inputs, without those that are not known yet.
+            inputs: numbers of values of the inputs, without those that are still unknown.
             outputs: the same for the outputs.
         """
 

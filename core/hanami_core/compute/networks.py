@@ -37,8 +37,8 @@ class Columns:
 class Rows:
     """Data of a task. Cycle ``c`` reads input rows ``c .. c + time_length - 1``, time-major, and output row ``c``.
 
-    `weights` has a number from 0 on for each cycle, by which its step of learning is multiplied; None is 1 for all.
-    Only networks of rules that take weights are given any, see `TakesWeights`.
+    `weights` has a number, 0 or greater, for each cycle, by which its learning step is multiplied; None means 1 for
+    all. Only networks of rule sets that support weights receive any, see `TakesWeights`.
     """
 
     inputs: tuple[Columns, ...]
@@ -62,11 +62,12 @@ class Rows:
 
 @dataclass(frozen=True)
 class Run:
-    """How far a task is, and how a live network reports back.
+    """The progress of a task, and how a live network reports it.
 
     `step` is called between two cycles, at least four times a second, with the number of cycles done so far, counted
-    from the begin of the task. It may take a snapshot with `LiveNetwork.state`. Returning False, or raising, ends the
-    run there. A run that starts at `start` with the state of that moment ends bit-identical to one that never stopped.
+    from the beginning of the task. It may take a snapshot with `LiveNetwork.state`. Returning False, or raising, ends
+    the run there. A run that starts at `start` with the state of that moment ends bit-identical to one that was never
+    interrupted.
     """
 
     step: Callable[[int], bool]
@@ -75,7 +76,7 @@ class Run:
 
 @runtime_checkable
 class LiveNetwork(Protocol):
-    """A network in the memory of a host. Methods are called by one thread at a time, and none after `close`."""
+    """A network in the memory of a host. Methods are called by one thread at a time, and never after `close`."""
 
     @property
     def head(self) -> StateHead:
@@ -84,8 +85,7 @@ class LiveNetwork(Protocol):
     def resize(self, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> None:
         """Fit the interfaces to the given numbers of values before data of that shape is used.
 
-        An input grows and never shrinks; values beyond a shorter row count as zero. An output has its first size for
-        ever.
+        An input grows and never shrinks; missing values of a shorter row count as zero. An output keeps its first size.
 
         Raises:
             BadRequest: if a name is unknown or a size is impossible; nothing has changed then.
@@ -94,10 +94,10 @@ class LiveNetwork(Protocol):
     def train(self, rows: Rows, run: Run) -> None:
         """Train all cycles of `rows` from `run.start` on, without shuffling.
 
-        Weights of 1 change nothing: the network ends bit-identical to one that was given none.
+        Weights of 1 change nothing: the network ends bit-identical to one that was trained without weights.
 
         Raises:
-            FloatingPointError: if values stop being finite; the text names the cycle.
+            FloatingPointError: if values are no longer finite; the text names the cycle.
         """
 
     def request(self, rows: Rows, results: Mapping[str, Values], run: Run) -> None:
@@ -116,12 +116,12 @@ class LiveNetwork(Protocol):
         """Return a consistent copy of everything that the network is."""
 
     def metrics(self) -> dict[str, float]:
-        """Return what can be told at no cost: at least ``blocks``, ``sections`` and ``synapses``."""
+        """Return metrics that cost nothing to compute: at least ``blocks``, ``sections`` and ``synapses``."""
 
     def close(self) -> None:
-        """Free what the network holds on its host; whoever lets it leave the memory calls this, and may do so twice.
+        """Free what the network holds on its host; called when the network leaves memory, possibly twice.
 
-        Nothing is stored: what `state` did not return is lost.
+        Nothing is stored: changes since the last `state` are lost.
         """
 
 
@@ -139,23 +139,23 @@ class NetworkRules(Protocol):
 
     @property
     def settings(self) -> type[msgspec.Struct]:
-        """Struct whose fields are the template settings that the rules have beside the common ones.
+        """Struct whose fields are the template settings that the rules have in addition to the common ones.
 
-        See `hanami_core.network.declared` for what a field may be; `NoSettings` there has none. Templates are checked
+        See `hanami_core.network.declared` for the types of fields; `NoSettings` there has none. Templates are checked
         against it before `refuses` sees them, and ``template.settings.of(...)`` reads them.
         """
 
     def refuses(self, template: Template) -> str | None:
-        """Return why the rules can not run a template, or None if they can.
+        """Return why the rules cannot run a template, or None if they can.
 
-        Asked by many processes and often; `Topology.of` remembers what it found out about a template.
+        Called often and by many processes; `Topology.of` caches what it computes for a template.
         """
 
     def create(self, template: Template, seed: int) -> NetworkState:
-        """Return the state of a network that has seen nothing. Needs no compute library."""
+        """Return the state of an untrained network. Needs no compute library."""
 
     def open(self, state: NetworkState, host: ComputeHost) -> LiveNetwork:
-        """Bring a state to life on a started host.
+        """Open a state as a live network on a started host.
 
         Raises:
             CorruptFile: if sizes or index ranges of the arrays contradict the head.

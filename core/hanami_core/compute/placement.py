@@ -2,7 +2,7 @@
 
 The setting is ``first``, the first host that can run the cluster; ``least_loaded``, the one with the fewest open
 tasks, and of those the one with the fewest clusters; or the name of a host. A cluster without a template can go
-anywhere, and is placed again if the template that its first training gives it can not run there.
+anywhere, and is placed again if the template that its first training gives it cannot run there.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ log = logging.getLogger("hanami.compute")
 
 
 class HostLoad(NamedTuple):
-    """How much a host has to do: open tasks of its clusters, and how many of those there are."""
+    """Workload of a host: the open tasks of its clusters, and the number of clusters."""
 
     tasks: int
     clusters: int
@@ -39,7 +39,7 @@ class HostLoad(NamedTuple):
 
 @dataclass(frozen=True)
 class Candidate:
-    """A host that a cluster could go to; `refusal` tells why no rule set runs the template there, None if one does."""
+    """A host for a cluster; `refusal` says why no rule set can run the template there, None if one can."""
 
     name: str
     kind: str
@@ -52,9 +52,9 @@ class PlacementRequest:
     """A cluster that needs a host.
 
     Attributes:
-        template: what is to run; None for a cluster that waits for its first training or a checkpoint.
-        actor: whose cluster it is.
-        hosts: all hosts in their order, also those that refuse the template.
+        template: the template to run; None for a cluster that waits for its first training or a checkpoint.
+        actor: owner of the cluster.
+        hosts: all hosts in their order, including those that refuse the template.
     """
 
     template: Template | None
@@ -69,13 +69,13 @@ class PlacementRequest:
 
     @cached_property
     def loads(self) -> Mapping[str, HostLoad]:
-        """How much each host has to do, by its name; asks the database when it is first looked at."""
+        """Workload of each host by its name; reads the database on first access."""
         found = self._runtime.queue.loads()
         return {host.name: HostLoad(*found.get(host.name, (0, 0))) for host in self.hosts}
 
     @cached_property
     def descriptions(self) -> Mapping[str, HostDescription]:
-        """How each host is that said so within the last seconds, by its name; reads a small file for each."""
+        """State of each host that has reported it within the last seconds, by its name; reads a small file for each."""
         return descriptions.load_all(self._runtime.settings.data_dir, [host.name for host in self.hosts])
 
 

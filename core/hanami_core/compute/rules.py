@@ -16,7 +16,7 @@ def key_of(rules: NetworkRules) -> tuple[str, str]:
     """Return the name of a rule set and the kind of its hosts, which it shares with no other one.
 
     Raises:
-        PluginError: if a template can not name the rule set, or can not spell one of its settings.
+        PluginError: if a template cannot name the rule set, or cannot spell one of its settings.
     """
     if not NAME.fullmatch(rules.name):
         raise PluginError(f"a rule set is named by letters, digits and '_', not '{rules.name}'")

@@ -21,22 +21,22 @@ FIRST = 1
 
 @runtime_checkable
 class HasVersion(Protocol):
-    """A rule set whose states have changed since its first release."""
+    """A rule set whose state format has changed since its first release."""
 
     @property
     def version(self) -> int:
         """Version of the states that it writes, greater than before whenever older code would misread them.
 
-        It reads all former ones.
+        It reads all earlier ones.
         """
 
 
 @runtime_checkable
 class ChecksStates(Protocol):
-    """A rule set that finds out without a compute library whether a state is one of its own."""
+    """A rule set that can check without a compute library whether a state is valid for it."""
 
     def check(self, state: NetworkState) -> None:
-        """Look at all that `NetworkRules.open` looks at.
+        """Check everything that `NetworkRules.open` checks.
 
         Raises:
             CorruptFile: if sizes or index ranges of the arrays contradict the head.
@@ -45,13 +45,13 @@ class ChecksStates(Protocol):
 
 @runtime_checkable
 class HasFormula(Protocol):
-    """A rule set whose networks answer by operations that every library knows."""
+    """A rule set whose networks compute with operations that every library has."""
 
     def formula(self, state: NetworkState) -> Formula:
-        """Return what a sound network answers to rows of inputs: what `LiveNetwork.request` does, to 1e-5 of it.
+        """Return the formula of an undamaged network: it computes what `LiveNetwork.request` answers, to within 1e-5.
 
         Raises:
-            Unprocessable: ``network_without_formula``, if no formula says that; the parameter `reason` tells why.
+            Unprocessable: ``network_without_formula``, if there is no such formula; the parameter ``reason`` says why.
         """
 
 

@@ -50,7 +50,7 @@ PROBLEMS = {str(status): (kind.__name__, (kind.__doc__ or "").splitlines()[0]) f
 
 @dataclass(frozen=True)
 class ApiDescription:
-    """What an OpenAPI document says about an Api besides its routes.
+    """What an OpenAPI document says about an Api in addition to its routes.
 
     `security` maps names of schemes to OpenAPI's security schemes; `errors` maps statuses to a name and an explanation,
     and `error_type` is their media type.
@@ -65,7 +65,7 @@ class ApiDescription:
 
 @dataclass(frozen=True)
 class SocketOpening:
-    """What a websocket is to be opened for. `request` carries the credential where the Api's schemes look for it."""
+    """What a websocket is to be opened for. `request` has the credential where the Api's schemes look for it."""
 
     target: str
     resource: str
@@ -77,15 +77,15 @@ class Api:
 
     Args:
         name: what routes refer to.
-        prefix: what its paths begin with, such as ``/notes/v1``.
-        schemes: names of the authenticators whose credentials it accepts, in the order in which they are asked.
+        prefix: prefix of its paths, such as ``/notes/v1``.
+        schemes: names of the authenticators whose credentials it accepts, in the order in which they are tried.
         server: value of the header ``Server``.
-        fallback: whether it answers for paths that no prefix covers; one Api of an installation may.
-        hides_unknown: whether somebody who is not allowed to learns nothing about which paths exist: identity and
-            policy come before "there is no such path".
+        fallback: whether it answers for paths that no prefix covers; only one Api of an installation may.
+        hides_unknown: whether to hide from unauthorised callers which paths exist: identity and policy are checked
+            before "there is no such path".
 
     Raises:
-        PluginError: if name, prefix or schemes can not be ones.
+        PluginError: if name, prefix or schemes are invalid.
     """
 
     sentences: Mapping[str, str] = {}
@@ -129,7 +129,7 @@ class Api:
         return (route.path if route.root else self.prefix + route.path) or "/"
 
     def endpoint(self, route: Route) -> str:
-        """Return what policy files and audit logs call the path of a route; parameters have their names only."""
+        """Return the path of a route as policy files and audit logs write it; parameters have only their names."""
         return without_converters(self.path_of(route)).lstrip("/")
 
     def action(self, route: Route) -> Action:
@@ -142,7 +142,7 @@ class Api:
         return replace(action, endpoint=endpoint, api=self.name)
 
     def knows(self, actor: Actor) -> bool:
-        """Tell whether an actor has logged in at this Api, which only the `attributes` of an Api tell."""
+        """Tell whether an actor has logged in at this Api, as far as the `attributes` of an Api show it."""
         return bool(self.attributes) and self.attributes.items() <= actor.attributes.items()
 
     # -- requests -----------------------------------------------------------------------------------------------------
@@ -151,12 +151,12 @@ class Api:
         """Return the path by which a request finds its route; called before anything else.
 
         Raises:
-            ClientError: if method or path are of no use.
+            ClientError: if method or path are invalid.
         """
         return str(request.path)
 
     def begin(self, request: falcon.Request, route: Route | None, limit: int) -> None:
-        """Look at a request before its caller is identified; what is found may be left in ``request.context``.
+        """Inspect a request before its caller is identified; findings can be stored in ``request.context``.
 
         Args:
             request: the request.
@@ -164,7 +164,7 @@ class Api:
             limit: largest body in bytes.
 
         Raises:
-            ClientError: if the request must not go on.
+            ClientError: if the request must be rejected.
         """
 
     def read(self, call: Call, route: Route, limit: int) -> msgspec.Struct:
@@ -183,9 +183,9 @@ class Api:
     # -- answers ------------------------------------------------------------------------------------------------------
 
     def encode(self, value: object) -> object:
-        """Return a value that JSON does not know as one that it knows; called for what services return.
+        """Return a value that JSON cannot represent as one that it can; called for what services return.
 
-        A `Moment` becomes a text, and an error, such as that of a task, its sentence.
+        A `Moment` and an error, such as that of a task, become texts.
         """
         if isinstance(value, VisibleError):
             return self.sentence(value)
@@ -194,7 +194,7 @@ class Api:
         raise NotImplementedError(f"{type(value).__name__} can not be sent")
 
     def schema(self, kind: type) -> dict[str, Any]:
-        """Return the JSON schema of a type that `encode` makes something of."""
+        """Return the JSON schema of a type that `encode` converts."""
         if kind is Moment:
             return {"type": ["string", "null"], "format": "date-time"}
         if issubclass(kind, VisibleError):
@@ -202,7 +202,7 @@ class Api:
         raise NotImplementedError
 
     def render(self, value: object) -> str:
-        """Return the text of what a service returned, where it is a part of an answer: the data of an event."""
+        """Return the result of a service as text, where it is only a part of an answer: the data of an event."""
         return self._encoder.encode(value).decode()
 
     def answer(self, call: Call, route: Route, result: object) -> None:
@@ -213,7 +213,7 @@ class Api:
         call.resp.data, call.resp.content_type = self._encoder.encode(result), JSON
 
     def sentence(self, error: VisibleError, route: Route | None = None) -> str:
-        """Return the text of an error: the Api's own, else the route's, else what the error says of itself."""
+        """Return the text of an error: from the Api, else from the route, else from the error itself."""
         text = self.sentences.get(error.code)
         if text is None and route is not None:
             text = route.errors.get(error.code)
@@ -246,7 +246,7 @@ class Api:
             response.set_header("Allow", str(error.parameters.get("allowed", "")))
 
     def unknown(self, request: falcon.Request, allowed: tuple[str, ...]) -> ClientError:
-        """Return the error for a path without a route, or one that has no such method but `allowed` ones."""
+        """Return the error for a path without a route, or for one that has only the methods `allowed`."""
         if allowed:
             return MethodNotAllowed("method_not_allowed", method=request.method, allowed=", ".join(allowed))
         return NotFound("path_unknown", path=request.path)
@@ -254,10 +254,10 @@ class Api:
     # -- websockets ---------------------------------------------------------------------------------------------------
 
     def open_socket(self, request: falcon.Request, message: bytes) -> SocketOpening | None:
-        """Say what a websocket is to be opened for by its first message, or None if this Api does not understand it.
+        """Return what the first message asks to open a websocket for, or None if this Api does not understand it.
 
         Raises:
-            ClientError: if it is meant for this Api and something is wrong with it.
+            ClientError: if the message is meant for this Api and is invalid.
         """
         return None
 
@@ -266,7 +266,7 @@ class Api:
         return None
 
     def socket_refused(self, error: VisibleError) -> bytes | str:
-        """Return the message for a first message, or a later one, that is refused."""
+        """Return the answer to a first or later message that is refused."""
         return self._encoder.encode({"code": error.code, "detail": self.sentence(error)}).decode()
 
     # -- description --------------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ M = TypeVar("M", bound=Record)
 
 
 class Empty(msgspec.Struct, forbid_unknown_fields=True):
-    """A request without fields, or the answer of a delete."""
+    """A request without fields, or the answer to a delete."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Call:
 
     Args:
         runtime: the process' runtime.
-        granted: what the caller may do; None on a route that is anonymous.
+        granted: what the caller may do; None on an anonymous route.
         req: Falcon's request.
-        resp: Falcon's response; what a handler sets there goes out with its answer.
+        resp: Falcon's response; what a handler sets there is sent with its answer.
         address: network address that the request comes from, empty if unknown.
         params: parameters of the path.
         limit: largest body in bytes.
@@ -59,7 +59,7 @@ class Call:
         """What the caller may do.
 
         Raises:
-            PluginError: on an anonymous route, where nobody is known.
+            PluginError: on an anonymous route, which has no actor.
         """
         if self.granted is None:
             raise PluginError(f"{self.req.method} {self.req.path} is anonymous, so nobody has access")
@@ -67,12 +67,12 @@ class Call:
 
     @property
     def actor(self) -> Actor:
-        """Who asks."""
+        """The caller."""
         return self.access.actor
 
     @property
     def body(self) -> Body:
-        """The body of the request, to be read once and piece by piece."""
+        """The body of the request, to be read only once, piece by piece."""
         return Body(self.req, self.limit)
 
     def get(self, model: type[M], identity: str, missing: str, verb: Verb | None = None) -> M:
@@ -82,7 +82,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Page:
-    """An answer that no Api renders: bytes to look at, sent as they are."""
+    """An answer that no Api renders: bytes to display, sent unchanged."""
 
     body: bytes
     content_type: str = "text/html; charset=utf-8"
@@ -90,10 +90,10 @@ class Page:
 
 @dataclass(frozen=True)
 class File:
-    """A file to be sent without holding it in memory.
+    """A file to send without loading it into memory.
 
-    `name` is what a client saves it as; `remove` deletes the file after it was sent. `done` is called then, whatever
-    became of it: it may release a lease.
+    `name` is the file name for clients; `remove` deletes the file after it was sent. `done` is called at the end, even
+    after a failure; it can release a lease.
     """
 
     path: Path
@@ -105,15 +105,15 @@ class File:
 
 @dataclass(frozen=True)
 class Download:
-    """An answer of which clients may ask for parts, so that one whose connection broke off goes on where it was.
+    """An answer whose parts clients can request, so that a client whose connection broke resumes where it stopped.
 
     Attributes:
-        length: size of the whole in bytes.
-        tag: name of the content: equal tags, equal bytes, whatever has happened between two requests.
-        read: returns the bytes of a half-open range, piece by piece; what it returns is closed if it can be.
+        length: total size in bytes.
+        tag: identifies the content: equal tags mean equal bytes, whatever happened between two requests.
+        read: returns the bytes of a half-open range, piece by piece; the iterator is closed if it has `close`.
         content_type: media type.
-        name: what a client saves it as.
-        done: called in the end, whatever became of it: it may release a lease.
+        name: file name for clients.
+        done: called at the end, even after a failure; it can release a lease.
     """
 
     length: int
@@ -126,11 +126,11 @@ class Download:
 
 @dataclass(frozen=True)
 class Stream:
-    """An answer that is made while it is sent.
+    """An answer that is produced while it is sent.
 
-    `parts` is iterated in the thread of the request and closed if it can be. `length` is the size in bytes, if it is
-    known before. If `parts` raises, the connection breaks off, so that no client takes a part for the whole. `name` is
-    what a client saves it as, `tag` names the content, as that of a `Download` does.
+    `parts` is iterated in the thread of the request and closed if it has `close`. `length` is the size in bytes, if it
+    is known in advance. If `parts` raises, the connection is broken, so that no client mistakes a part for the whole.
+    `name` is the file name for clients; `tag` identifies the content, as for a `Download`.
     """
 
     parts: Iterable[bytes]
@@ -144,7 +144,7 @@ class Stream:
 class ServerEvent:
     """One server-sent event.
 
-    `data` is a text, which may have several lines, or what a handler would answer with: then the Api renders it.
+    `data` is a text, possibly with several lines, or an answer as handlers return it, which the Api renders.
     """
 
     data: object
@@ -154,6 +154,6 @@ class ServerEvent:
 
 @dataclass(frozen=True)
 class Events:
-    """A stream of server-sent events; None among them is a sign of life, which shows whether the client is there."""
+    """A stream of server-sent events; None among them is a keep-alive, which detects clients that have gone."""
 
     events: Iterable[ServerEvent | None]

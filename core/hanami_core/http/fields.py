@@ -127,7 +127,7 @@ class Body:
         self._read = 0
 
     def read(self, size: int = 1 << 16) -> bytes:
-        """Return up to `size` bytes, none at the end of the body.
+        """Return up to `size` bytes; no bytes at the end of the body.
 
         Raises:
             TooLarge: if there is more than the limit.

@@ -1,6 +1,6 @@
 """Calls that are done once, however often they are sent: those with the header ``Idempotency-Key``.
 
-A client that gets no answer can not know whether its call was carried out. It sends the call again with the same key,
+A client that gets no answer cannot know whether its call was carried out. It sends the call again with the same key,
 and gets the answer that it missed. Key and answer are stored in the transaction of what the call does, so that no end
 of a process comes in between. If the answer waits for a task, it is stored first, and whoever asks for it waits for the
 same task. Owns the table of keys and answers. Must not know what any call does.

@@ -24,9 +24,9 @@ MOST_ROWS = 10_000
 
 
 class Paging(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """Which part of a list is wanted; all of it, if no field is given.
+    """The requested part of a list; the whole list if no field is given.
 
-    `limit` is the number of rows of a page, `after` the `next` of the page before.
+    `limit` is the number of rows of a page, `after` is the `next` of the previous page.
     """
 
     limit: Annotated[int, Meta(ge=1, le=MOST_ROWS)] | None = None
@@ -34,12 +34,12 @@ class Paging(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     @property
     def wanted(self) -> bool:
-        """Tell whether a page is wanted and not the whole list."""
+        """Return whether a page is requested rather than the whole list."""
         return self.limit is not None or self.after is not None
 
     @property
     def start(self) -> int:
-        """Place after which the page begins."""
+        """Position after which the page begins."""
         return int(self.after or 0)
 
     @property
@@ -56,7 +56,7 @@ class Table(msgspec.Struct):
 
 
 class Listing(Table):
-    """Answer of every list. `next` is there if pages were asked for, null on the last one."""
+    """Answer of every list. It has `next` if a page was requested, null on the last page."""
 
     next: str | UnsetType | None = UNSET
 
@@ -72,16 +72,16 @@ def listing(
     paging: Paging,
     row: Callable[[M], Cells] | None = None,
 ) -> Listing:
-    """Return the wanted part of a query as an answer.
+    """Return the requested part of a query as an answer.
 
-    A page is found by the sequence of its rows, so it costs the same wherever in the list it is, and rows that come or
-    go meanwhile neither double nor hide others.
+    A page is found by the sequence of its rows, so every page costs the same, and rows that are added or removed in the
+    meantime neither duplicate nor hide others.
 
     Args:
         header: names of the cells; those that end with ``_at`` are moments.
         query: what `Access.visible` returned, oldest first.
         paging: the request.
-        row: makes the cells of a row; without it they are the columns that the header names.
+        row: returns the cells of a row; without it they are the columns that the header names.
     """
     sequence = query.model.sequence
     if paging.wanted:
@@ -103,7 +103,7 @@ def _cells(query: peewee.ModelSelect[M], header: tuple[str, ...]) -> Iterable[tu
 
 
 def paged(header: tuple[str, ...], rows: Iterable[tuple[int, Cells]], paging: Paging) -> Listing:
-    """Return the wanted part of some rows as an answer; each comes with a place, a positive number that grows."""
+    """Return the requested part of some rows as an answer; each comes with its position, a growing positive number."""
     if not paging.wanted:
         return Listing(list(header), [cells for _, cells in rows])
     start, size = paging.start, paging.size

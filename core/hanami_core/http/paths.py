@@ -53,7 +53,7 @@ def without_converters(path: str) -> str:
 def forms(path: str) -> Iterator[tuple[str, str]]:
     """Return each beginning of a template, its parameters without name, and how its last segment is written.
 
-    Templates can be served side by side if the same beginning is written the same way in all of them: a router can not
+    Templates can be served side by side if the same beginning is written the same way in all of them: a router cannot
     know whether ``/note/5`` is ``/note/{number:int}`` or ``/note/{name}``.
     """
     form = ""

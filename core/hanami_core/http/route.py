@@ -1,4 +1,4 @@
-"""REST routes as plugins declare them. The server binds them to HTTP; a route can not exist without an action."""
+"""REST routes as plugins declare them. The server binds them to HTTP; a route cannot exist without an action."""
 
 from __future__ import annotations
 
@@ -34,29 +34,29 @@ class Route:
     Args:
         method: one of `METHODS`.
         path: path below the prefix of the Api, such as ``/cluster`` or ``/note/{uuid:uuid}/image``; parameters are
-            Falcon's (`hanami_core.http.paths`), they come as fields of the request and as ``call.params``. Empty is the
-            prefix itself.
+            Falcon's (``hanami_core.http.paths``) and become fields of the request and entries of ``call.params``. Empty
+            means the prefix itself.
         action: ``noun.verb``; what rules refer to.
-        request: struct of the fields; None for a handler that reads Falcon's request itself.
+        request: struct of the fields; None for a handler that reads Falcon's request directly.
         response: struct or other type of the answer, for documentation and checks, or a union if there are several
-            kinds of answers; `Page`, `File`, `Download`, `Stream` or `Events` for what no Api renders; None for an
-            answer without content.
+            kinds of answers; `Page`, `File`, `Download`, `Stream` or `Events` for answers that no Api renders; None for
+            an answer without content.
         handler: called as ``handler(call, request)``; returns a struct, a mapping or an instance of `response`. The
             first line of its docstring is the summary of the route.
-        roles: roles that may use the route where no policy file decides.
-        anonymous: needs no login; nobody is known then, and ``call.access`` must not be used.
+        roles: roles that may use the route if there is no policy file.
+        anonymous: the route needs no login; there is no actor, and ``call.access`` must not be used.
         api: name of the Api that the route belongs to.
         max_body: largest body in bytes, if it differs from that of the server's settings. A body that is larger than
-            those settings allow is not collected before the handler runs, who reads ``call.body``.
-        root: whether the path is one of the whole site, below no prefix.
-        errors: sentences for codes of errors that the Api does not know, with ``{name}`` for a parameter.
-        covers: further actions that a call may be, as its fields say: whoever may call the route may do each of them,
-            such as by the frames of a websocket.
-        keyed: whether a call with the header ``Idempotency-Key`` is done once, however often it is sent
-            (`hanami_core.http.keyed`); for calls that create something and whose answers hold no secret.
-        reads: whether a call changes nothing, although its method is one that may; it is no entry of an audit then.
-        status: status of an answer, such as 201; a handler that has several sets ``call.resp.status``. Without one it
-            is 200, or 204 if there is no content.
+            those settings allow is not read before the handler runs; the handler reads ``call.body``.
+        root: whether the path belongs to the whole site, without a prefix.
+        errors: texts for error codes that the Api does not know, with ``{name}`` for a parameter.
+        covers: further actions that a call can stand for, depending on its fields: whoever may call the route may do
+            each of them, for example in messages of a websocket.
+        keyed: whether a call with the header ``Idempotency-Key`` is executed only once, however often it is sent
+            (`hanami_core.http.keyed`); for calls that create something and whose answers contain no secret.
+        reads: whether a call changes nothing although its method could; it is then not recorded in the audit log.
+        status: status of the answer, such as 201; a handler with several statuses sets ``call.resp.status``. The
+            default is 200, or 204 if there is no content.
     """
 
     method: str
@@ -110,7 +110,7 @@ class Route:
 
     @property
     def success(self) -> int:
-        """Status of an answer as it is described; a handler may set another one."""
+        """The documented status of an answer; a handler may set another one."""
         return self.status or (204 if self.response is None else 200)
 
     @property

@@ -68,8 +68,8 @@ class RouteTable:
     def named(self, name: str, api: str = NATIVE) -> Action | None:
         """Return the action of a route by its name, or None if no route has it.
 
-        That of the Api with the name `api` comes first, then that of the native one. An action that a route only covers
-        has the endpoint of the route.
+        Routes of the Api with the name `api` come first, then those of the native one. An action that a route only
+        covers has the endpoint of the route.
         """
         found = [bound for bound in self if name in (bound.route.action, *bound.route.covers)]
         if not found:
@@ -78,10 +78,10 @@ class RouteTable:
         return replace(bound.action, name=name)
 
     def api_of_socket(self, actor: Actor, spoken: Api) -> Api:
-        """Return the Api by whose names policies are asked about a socket that no path has a target for.
+        """Return the Api whose names policies use for a socket whose target no path selects.
 
-        It is the one at which the actor has logged in, as far as that can be told, else the one that the client speaks;
-        but not one that would know its own actors.
+        It is the one at which the actor has logged in, if that is known, otherwise the one that the client speaks,
+        unless that one could tell that the actor is not its own.
         """
         for api in self.apis.values():
             if api.knows(actor):
@@ -91,7 +91,8 @@ class RouteTable:
     def action(self, method: str, endpoint: str) -> Action:
         """Return the action that a call of an endpoint needs.
 
-        Rules are asked about endpoints that no route serves, too: without them only a policy that lists one allows it.
+        Rules also decide about endpoints that no route serves: if they do not, only a policy that lists the endpoint
+        allows it.
         """
         found = self.called(method, endpoint)
         if found is not None:
@@ -101,8 +102,7 @@ class RouteTable:
     def api_of(self, path: str) -> Api:
         """Return the Api that answers for a path.
 
-        It is that of a route of the whole site, else the one with the prefix, else the one for all others, else a plain
-        one.
+        It is the Api of a route of the whole site, else the one with the prefix, else the fallback, else a plain one.
         """
         if path in self._roots:
             return self._roots[path]

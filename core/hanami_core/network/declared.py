@@ -41,8 +41,8 @@ class Declared:
     Attributes:
         name: as in a template.
         type: int, float, bool or str.
-        choices: the texts that there are in their alphabetical order, if there are only some.
-        least: least value, and `most` the greatest; `above` and `below` are limits that are no values themselves.
+        choices: the allowed texts in alphabetical order, if there is a choice.
+        least: least value; `most` is the greatest one, and `above` and `below` are exclusive limits.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Declared:
 
     @property
     def expected(self) -> str:
-        """What a value of the right type is."""
+        """Description of a value of the right type."""
         if self.choices:
             return either(self.choices)
         return {int: "an integer", float: "a number", bool: "true or false", str: "a name"}[self.type]
@@ -102,7 +102,7 @@ def declared(struct: type[msgspec.Struct]) -> Mapping[str, Declared]:
     """Return the settings that a struct declares, by name.
 
     Raises:
-        PluginError: if one of them can not be written in a template.
+        PluginError: if one of them cannot be written in a template.
     """
     info = msgspec.inspect.type_info(struct)
     if not isinstance(info, msgspec.inspect.StructType):
@@ -138,16 +138,16 @@ class Declarations:
 
     @property
     def growths(self) -> tuple[str, ...]:
-        """What a template may say for ``growth``."""
+        """The possible values of ``growth`` in a template."""
         return tuple(dict.fromkeys(name for name, _ in self._rule_sets))
 
     def names(self, growth: str | None) -> tuple[str, ...]:
-        """Return all settings of a template with this growth, the common ones first; None is a template without."""
+        """Return all settings of a template with this growth, the common ones first; None means without growth."""
         own = (setting for declared in self._of(growth) for setting in declared)
         return tuple(dict.fromkeys((*COMMON_SETTINGS, *own)))
 
     def find(self, growth: str | None, name: str) -> list[Declared]:
-        """Return what a setting may be in a template with this growth, by the rule sets that know it."""
+        """Return the declarations of a setting in a template with this growth, from the rule sets that know it."""
         return list(dict.fromkeys(declared[name] for declared in self._of(growth) if name in declared))
 
     def _of(self, growth: str | None) -> Iterator[Mapping[str, Declared]]:

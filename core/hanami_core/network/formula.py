@@ -32,16 +32,16 @@ class Step(NamedTuple):
 
 @dataclass
 class Formula:
-    """What a network answers.
+    """What a network computes.
 
-    Its values are numbered: the inputs in their order, then the constants and the results of the steps in the order in
+    Values are numbered: the inputs in their order, then the constants and the results of the steps in the order in
     which they were added.
 
     Attributes:
         inputs: how many values each input has, by name.
         outputs: how many values each output has, by name.
-        values: constants, and steps of which each refers to values before it.
-        results: number of the value that is an output, by name.
+        values: constants, and steps that refer to earlier values.
+        results: number of the value of each output, by name.
     """
 
     inputs: Mapping[str, int]
@@ -59,12 +59,12 @@ class Formula:
         return len(self.inputs) + len(self.values) - 1
 
     def step(self, operation: Operation, *arguments: int) -> int:
-        """Add an operation on values that are there and return the number of its result."""
+        """Add an operation on existing values and return the number of its result."""
         self.values.append(Step(operation, arguments))
         return len(self.inputs) + len(self.values) - 1
 
     def concatenated(self, numbers: Sequence[int]) -> int:
-        """Return the number of values side by side."""
+        """Concatenate values and return the number of the result."""
         return numbers[0] if len(numbers) == 1 else self.step("concatenate", *numbers)
 
     @property
@@ -73,7 +73,7 @@ class Formula:
         return sum(value.nbytes for value in self.values if not isinstance(value, Step))
 
     def evaluate(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, Floats]:
-        """Return the outputs for rows of inputs; what every export must agree with."""
+        """Return the outputs for rows of inputs; every export must agree with this."""
         found: list[Any] = [np.asarray(inputs[name], np.float32) for name in self.inputs]
         for value in self.values:
             if isinstance(value, Step):

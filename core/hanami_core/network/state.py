@@ -17,7 +17,7 @@ STATE_VERSION = 1
 
 
 class StateHead(msgspec.Struct, forbid_unknown_fields=True):
-    """What describes the arrays of a `NetworkState`.
+    """Describes the arrays of a `NetworkState`.
 
     `inputs` and `outputs` map interface names to numbers of values, in template order; they are empty until the first
     data is seen. `cycles` counts training cycles since creation. `extra` belongs to the rule set.
@@ -35,7 +35,7 @@ class StateHead(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass
 class NetworkState:
-    """Everything that a network is. Two states with the same digest behave the same for ever."""
+    """The complete state of a network. Two states with the same digest behave identically."""
 
     head: StateHead
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
@@ -66,7 +66,7 @@ class NetworkState:
 
     @staticmethod
     def read_head(file: BinaryIO) -> StateHead:
-        """Read what describes a state written by `write`, and nothing else of it; raises what `read` raises."""
+        """Read only the head of a state written by `write`; raises what `read` raises."""
         _, metadata = tensorfile.read_header(file)
         if metadata.get("kind") != "network":
             raise CorruptFile("the file does not hold a network")

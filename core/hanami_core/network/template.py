@@ -41,11 +41,11 @@ class Position(NamedTuple):
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings block of a template; every value has the documented default.
 
-    `growth` names the rule set; without it the first one that runs the template is taken. `own` holds the settings that
-    rule sets declare themselves, see `hanami_core.network.declared`, and is not to be changed.
+    `growth` names the rule set; without it, the first one that can run the template is used. `own` holds the settings
+    that rule sets declare, see `hanami_core.network.declared`, and must not be changed.
 
-    `blocks` and `precision` stood beside the common settings once. They are still read there, from stored templates,
-    and are found in `own` like all others.
+    `blocks` and `precision` used to be common settings. They are still read as such from stored templates, and are in
+    `own` like all others.
     """
 
     neuron_cooldown: float = 1e9
@@ -73,10 +73,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return hash((self.growth, self.neuron_cooldown, self.max_connection_distance, frozenset(self.own.items())))
 
     def of(self, declared: type[T]) -> T:
-        """Return the settings that a rule set declares by a struct, with its defaults for those that are not given.
+        """Return the settings that a rule set declares with a struct, with its defaults for missing ones.
 
         Raises:
-            TemplateError: if the template has other ones, or one has a wrong value.
+            TemplateError: if the template has other settings, or one has an invalid value.
         """
         try:
             return msgspec.convert(self.own, declared)
@@ -91,7 +91,7 @@ COMMON_SETTINGS = ("neuron_cooldown", "refractory_time", "max_connection_distanc
 class Input(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A named input: the hexagon that holds its values and how they are taken.
 
-    `size` is the number of values that data for it must have; 0 takes those that come.
+    `size` is the number of values that its data must have; 0 accepts any number.
     """
 
     name: str
@@ -135,10 +135,10 @@ class Template(msgspec.Struct, frozen=True, forbid_unknown_fields=True, cache_ha
 
 
 def in_a_line(inputs: Sequence[str], outputs: Sequence[str]) -> Template:
-    """Return the template that fits to nothing but names: inputs, one hidden hexagon and outputs along the x-axis.
+    """Return the template for given names: inputs, one hidden hexagon and outputs along the x-axis.
 
-    One input and one output are neighbours of the hidden hexagon. Of more than one, axons lead all inputs to it, and
-    connections are long enough for it to reach all outputs.
+    A single input and a single output are neighbours of the hidden hexagon. If there are more, axons lead all inputs to
+    it, and connections are long enough for it to reach all outputs.
 
     Raises:
         TemplateError: if a name is empty, too long or used twice, there are too many, or none on one side.

@@ -50,7 +50,7 @@ def neighbour(position: Position, side: int) -> Position:
 
 
 class Topology:
-    """Neighbours and reachable targets of every hexagon of a template that was checked."""
+    """Neighbours and reachable targets of every hexagon of a checked template."""
 
     def __init__(self, template: Template) -> None:
         """Take the template; nothing is computed before it is asked for."""
@@ -61,8 +61,8 @@ class Topology:
     def of(template: Template) -> Topology:
         """Return the topology of a template, the same object as long as it is in use.
 
-        From the check of a text to the network in memory, a template is looked at by the parser, the rule sets and the
-        network. What they share is computed once in each process.
+        The parser, the rule sets and the network all use the topology of a template, so it is computed only once in
+        each process.
         """
         return Topology(template)
 
@@ -82,7 +82,7 @@ class Topology:
 
     @cached_property
     def axon_targets(self) -> tuple[int, ...]:
-        """For each hexagon the one where its search for targets starts."""
+        """For each hexagon, the hexagon where its search for targets starts."""
         targets = list(range(len(self.template.hexagons)))
         for axon in self.template.axons:
             targets[axon.source] = axon.target
@@ -92,8 +92,8 @@ class Topology:
     def reach(self) -> npt.NDArray[np.bool_]:
         """Whether a hexagon (row) may grow sections in another one (column).
 
-        A walk starts at the axon target and makes up to ``max_connection_distance`` hops over the walked sides; with
-        an axon the start itself counts as reached and one hop less is left. Inputs and the hexagon itself never are
+        A walk starts at the axon target and makes up to ``max_connection_distance`` hops over the walked sides. With an
+        axon, the start itself counts as reached, and one hop fewer is left. Inputs and the hexagon itself are never
         targets.
         """
         starts = np.array(self.axon_targets)
@@ -116,7 +116,7 @@ class Topology:
 
     @cached_property
     def reached(self) -> int:
-        """Set of all hexagons that signals of the inputs come to, over any number of `targets`."""
+        """Set of all hexagons that signals of the inputs can reach, over any number of `targets`."""
         inputs = set_of(item.hexagon for item in self.template.inputs)
         return closure(inputs, self.targets) & ~inputs
 

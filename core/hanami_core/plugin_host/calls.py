@@ -116,7 +116,7 @@ class PluginHost(Lifecycle):
         return registry
 
     def record_guards(self, runtime: Runtime) -> Registry[str, RecordGuard]:
-        """Return who decides about new resources, by name (`hanami_record_guards`)."""
+        """Return the guards of new resources, by name (`hanami_record_guards`)."""
         return self._registry("hanami_record_guards", RecordGuard, lambda item: item.name, runtime=runtime)
 
     # -- identity -----------------------------------------------------------------------------------------------------
@@ -126,7 +126,7 @@ class PluginHost(Lifecycle):
         return self._registry("hanami_authenticators", Authenticator, lambda item: item.name, runtime=runtime)
 
     def identify(self, authenticator: Authenticator, request: falcon.Request) -> Actor | None:
-        """Return whom a scheme recognises in a request; whatever fails there is no valid credential.
+        """Return the actor that a scheme recognises in a request; any failure counts as an invalid credential.
 
         Raises:
             ServiceError: if the storage failed, so that nothing can be said about the credential.
@@ -156,7 +156,7 @@ class PluginHost(Lifecycle):
         """Return what all plugins say about an action (`hanami_access_rules`); a failure denies everything.
 
         Raises:
-            ServiceError: if the storage failed, so that nobody can say anything.
+            ServiceError: if the storage failed, so that there is no answer.
         """
         failed: list[Plugin] = []
         hook = "hanami_access_rules"
@@ -174,7 +174,7 @@ class PluginHost(Lifecycle):
         return rules
 
     def strict_access_rules(self, actor: Actor, action: Action) -> list[Rule]:
-        """Return the same for who can ask again later; a failure is raised, because it denies nothing for good."""
+        """Return the same for callers that can try again later; a failure is raised and denies nothing permanently."""
         failures: list[BaseException] = []
 
         def note(plugin: Plugin, error: BaseException) -> None:
@@ -188,10 +188,10 @@ class PluginHost(Lifecycle):
         return rules
 
     def admit(self, runtime: Runtime, claim: Claim) -> None:
-        """Let every plugin refuse a claim (`hanami_admit`); one that fails refuses it, too.
+        """Let every plugin refuse a claim (`hanami_admit`); a plugin that fails refuses it, too.
 
         Raises:
-            VisibleError: what the first plugin says that refuses it.
+            VisibleError: the refusal of the first plugin that refuses it.
         """
         for _ in self._each("hanami_admit", self._refuse_claim, runtime=runtime, claim=claim):
             pass
@@ -209,7 +209,7 @@ class PluginHost(Lifecycle):
         return self._registry("hanami_dataset_formats", DatasetFormat, lambda item: item.name)
 
     def exports(self) -> Registry[tuple[str, str], Export[Any]]:
-        """Return the kinds of files that things leave as, by what they are of and by name (`hanami_exports`)."""
+        """Return the export formats by what they export and by name (`hanami_exports`)."""
         return self._registry("hanami_exports", Export, key_of_export)
 
     # -- compute ------------------------------------------------------------------------------------------------------
@@ -224,7 +224,7 @@ class PluginHost(Lifecycle):
         return self._registry("hanami_network_rules", NetworkRules, key_of)
 
     def placement(self, runtime: Runtime, request: PlacementRequest) -> str | None:
-        """Return the name of the host that the first plugin wants a cluster on which wants one (`hanami_placement`)."""
+        """Return the host that the first plugin that names one chooses for a cluster (`hanami_placement`)."""
         for plugin, name in self._tell_each("hanami_placement", runtime=runtime, request=request):
             if isinstance(name, str):
                 return name
@@ -257,9 +257,9 @@ class PluginHost(Lifecycle):
         return registry
 
     def routes(self, runtime: Runtime, apis: Mapping[str, Api]) -> list[Route]:
-        """Return all routes; no two have a method and a whole path in common (`hanami_routes`).
+        """Return all routes; no two have the same method and the same whole path (`hanami_routes`).
 
-        Nor do two have paths that a router can not tell apart, of whatever methods.
+        No two have paths that a router cannot distinguish, whatever their methods.
         """
         registry: Registry[tuple[str, str], Route] = Registry("hanami_routes")
         written: Registry[str, str] = Registry("hanami_routes, a path like")
@@ -287,7 +287,7 @@ class PluginHost(Lifecycle):
     # -- observe ------------------------------------------------------------------------------------------------------
 
     def event(self, runtime: Runtime, event: Event) -> None:
-        """Tell every plugin what happened (`hanami_event`)."""
+        """Deliver an event to every plugin (`hanami_event`)."""
         for _ in self._tell_each("hanami_event", runtime=runtime, event=event):
             pass
 
@@ -297,7 +297,7 @@ class PluginHost(Lifecycle):
         return [metric for _, metrics in found for metric in metrics]
 
     def checks(self, runtime: Runtime) -> list[Contribution[Check]]:
-        """Return looks at what plugins keep (`hanami_checks`)."""
+        """Return the checks of all plugins (`hanami_checks`)."""
         failed = partial(self._note, "hanami_checks")
         found = self._items("hanami_checks", Check, failed, runtime=runtime)
         return [Contribution(plugin, check) for plugin, checks in found for check in checks]
@@ -305,13 +305,13 @@ class PluginHost(Lifecycle):
     # -- hooks of plugins ---------------------------------------------------------------------------------------------
 
     def extension(self, hook: str, /, **arguments: object) -> list[Contribution[Any]]:
-        """Call a hook that a plugin declares with `hanami_hookspecs`, each implementation on its own.
+        """Call a hook that a plugin declares with `hanami_hookspecs`, each implementation separately.
 
-        One that fails is logged, counted in `Plugin.failures`, and skipped. What the items are is known to the plugin
-        that declares the hook, which should check them: they come from strangers.
+        One that fails is logged, counted in `Plugin.failures`, and skipped. Only the plugin that declares the hook
+        knows what the items should be. It should check them, because other plugins return them.
 
         Raises:
-            PluginError: if no plugin declares the hook, or with other arguments.
+            PluginError: if no plugin declares the hook, or it is declared with other arguments.
         """
         found = self._table.extension(hook)
         if found is None or not found.plugin.works:

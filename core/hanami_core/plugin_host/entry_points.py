@@ -36,7 +36,7 @@ STATE_FILE = "plugins.json"
 
 @dataclass(frozen=True)
 class EntryPoint:
-    """Where a plugin comes from; `load` imports it. `module` names it, so that it can be looked at without that."""
+    """Where a plugin comes from; `load` imports it. `module` is its name, for inspection without an import."""
 
     name: str
     distribution: str

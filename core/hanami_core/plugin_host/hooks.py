@@ -74,7 +74,7 @@ class HookTable:
         """Add a hook of a plugin.
 
         Raises:
-            PluginError: if it can not be one; the text says why.
+            PluginError: if it cannot be one; the text says why.
         """
         taken = self._extensions.get(hook)
         if taken is not None and taken.plugin.works:

@@ -164,7 +164,7 @@ class Lifecycle:
         return f"requires {name}, which is {self.plugins[name].state if name in self.plugins else 'not installed'}"
 
     def _needs(self, plugin: Plugin) -> list[str]:
-        """Return the plugins without which a plugin can not be: those that it names, and whose hooks it implements."""
+        """Return the plugins without which a plugin cannot be: those that it names, and whose hooks it implements."""
         return [*plugin.requires, *self._table.needs(plugin)]
 
     def _reaches(self, start: str, goal: str, seen: set[str]) -> bool:
@@ -290,7 +290,7 @@ class Lifecycle:
             changed()
 
     def guard(self, name: str, call: str, work: Callable[[], T]) -> T:
-        """Do something that the plugin `name` or core brings and the start can not do without, such as migrations.
+        """Do something that the plugin `name` or core brings and the start cannot do without, such as migrations.
 
         Raises:
             StartupError: if it fails, whatever it raises.

@@ -145,7 +145,7 @@ class Declared(NamedTuple):
 def declared(point: EntryPoint) -> Declared:
     """Return what stands in the text of a plugin's module, which may be broken or dangerous to import.
 
-    Only plain assignments of constants are seen; what can not be found out is as if it were not there.
+    Only plain assignments of constants are seen; what cannot be found out is as if it were not there.
     """
     try:
         tree = ast.parse(_source(point.module))

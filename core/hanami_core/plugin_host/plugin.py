@@ -18,9 +18,9 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class PluginState(StrEnum):
-    """What became of a plugin.
+    """The state of a plugin.
 
-    A degraded one works, but failed in a hook after the start. Of a disabled or broken one nothing is left.
+    A degraded plugin works, but failed in a hook after the start. A disabled or broken one contributes nothing.
     """
 
     ACTIVE = "active"
@@ -33,9 +33,9 @@ class PluginState(StrEnum):
 class Plugin:
     """One plugin in one process.
 
-    `reason` says why it is in its state, if it is not active, and `where`, as ``file:line``, what raised.
-    `failures` counts the calls after the start that failed without harm to anything else. `warnings` name what the
-    plugin uses and a later version will not have.
+    If it is not active, ``reason`` says why, and ``where``, as ``file:line``, what raised. `failures` counts the calls
+    after the start that failed without harming anything else. `warnings` list what the plugin uses that a later version
+    will not have.
     """
 
     name: str
@@ -64,16 +64,16 @@ class Plugin:
 
 @dataclass(frozen=True)
 class Contribution(Generic[T_co]):
-    """Something that a plugin adds, and the plugin that it goes with."""
+    """Something that a plugin contributes, along with the plugin."""
 
     plugin: Plugin
     item: T_co
 
 
 class Registry(Mapping[K, T]):
-    """What plugins contribute of one kind, by name. Shows only what belongs to plugins that work now.
+    """Contributions of one kind by name. Contains only those of plugins that work now.
 
-    A registry exists before it is filled; a plugin that looks into it too early gets an error instead of nothing.
+    A registry exists before it is filled; reading it too early raises an error instead of returning nothing.
     """
 
     def __init__(self, hook: str) -> None:
@@ -85,7 +85,7 @@ class Registry(Mapping[K, T]):
         """Add all items of a plugin, or none of them.
 
         Raises:
-            PluginError: if a name is taken by a plugin that works, or by the same one.
+            PluginError: if a name is already taken by a working plugin or by the same one.
         """
         known = self.begin()
         added: dict[K, Contribution[T]] = {}
@@ -97,7 +97,7 @@ class Registry(Mapping[K, T]):
         known.update(added)
 
     def begin(self) -> dict[K, Contribution[T]]:
-        """Count as filled from now on, even if nothing is added."""
+        """Mark the registry as filled, even if nothing is added."""
         if self._contributions is None:
             self._contributions = {}
         return self._contributions

@@ -114,7 +114,7 @@ class Claims:
         return candidate.attempts if candidate.state == QUEUED or candidate.lease_boot == self._clock.boot() else 0
 
     def _must_wait(self, alone: bool) -> bool:
-        """Let suspects wait until nothing else runs, but not for ever."""
+        """Let suspects wait until nothing else runs, but not forever."""
         now = self._clock.monotonic()
         if alone or now - (self._suspected or now) > ALONE_SECONDS:
             self._suspected = None

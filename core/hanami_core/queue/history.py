@@ -22,7 +22,7 @@ MOST_ENTRIES = 1000
 
 
 class TaskEntry(BaseModel):
-    """What a task had measured at a position, which is the cycle that it had come to.
+    """Measurements of a task at a position, which is the cycle that it had reached.
 
     `epoch` counts passes over the rows from 1 on. `seconds` is the time since the task began, pauses included.
     `measures` is a JSON map from names to numbers.

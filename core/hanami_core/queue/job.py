@@ -27,9 +27,9 @@ PROGRESS_INTERVAL = 0.25
 class Job:
     """A claimed task.
 
-    `stop` is set when the process is about to end. `aborted` and `interrupted` tell after a `step` that returned False
-    whether the task is no longer wanted, or is to be continued by the next process. `alive` is the moment of the last
-    sign of life.
+    `stop` is set when the process is about to end. After a `step` that returned False, `aborted` and `interrupted` say
+    whether the task is no longer wanted or is to be continued by the next process. `alive` is the time of the last sign
+    of life.
     """
 
     runtime: Runtime
@@ -46,7 +46,7 @@ class Job:
 
     @property
     def start(self) -> int:
-        """Cycle to go on from: that of the stored state."""
+        """Cycle to continue from: that of the stored state."""
         return int(self.task.cursor)
 
     @property
@@ -59,7 +59,7 @@ class Job:
         return msgspec.json.decode(self.task.payload, type=kind)
 
     def step(self, cycle: int) -> bool:
-        """Report progress, at most four times a second, and tell whether to go on.
+        """Report progress, at most four times a second, and return whether to continue.
 
         Raises:
             LeaseLost: if the task belongs to another worker now.
@@ -71,14 +71,14 @@ class Job:
         return not (self.aborted or self.interrupted)
 
     def record(self, position: int, measures: Mapping[str, float], *, epoch: int = 1) -> None:
-        """Note what the task has measured by a cycle, such as `loss`; the next `commit` stores it.
+        """Record measurements of the task at a cycle, such as `loss`; the next `commit` stores them.
 
-        A position has one entry: what is recorded for it later is added to that. Names of running averages begin with
-        ``running_``. Clients read the entries in their order, at most some hundred of a task, evenly over its way.
+        A position has one entry: later measurements for it are added to that entry. Names of running averages begin
+        with ``running_``. Clients read the entries in their order, at most a few hundred per task, evenly spaced.
 
         Args:
-            position: cycle that the task has come to, counted from its begin over all epochs.
-            measures: numbers by name; what is not finite is left out.
+            position: cycle that the task has reached, counted from its beginning over all epochs.
+            measures: numbers by name; values that are not finite are left out.
             epoch: pass over the rows that the cycle belongs to, from 1 on.
         """
         self._history.record(position, epoch, measures)
@@ -97,7 +97,7 @@ class Job:
         self._history.stored(cursor)
 
     def leave(self, cycle: int) -> None:
-        """Store the history of a task that was aborted, up to the cycle that it had come to."""
+        """Store the history of a task that was aborted, up to the cycle that it reached."""
         with atomic():
             self._history.store(cycle)
         self._history.stored(cycle)

@@ -15,26 +15,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TaskKind:
-    """What the tasks of one kind do, and what becomes of them when something goes wrong.
+    """What the tasks of one kind do, and what happens to them when something goes wrong.
 
     Attributes:
         name: unique name.
-        run: does a task. It may be called again for the same task, from the cursor on, if an earlier run did not end.
-        survives_delete: a task still runs after its partition was closed.
-        survives_owner: a task still runs after its owner was deleted, or may do less than before.
-        permitted: tells in which of some partitions the owner of open tasks may have them. It is asked again and again
-            while they are open, in the worker; must be quick.
+        run: runs a task. It may be called again for the same task, from the cursor on, if an earlier run did not
+            finish.
+        survives_delete: whether a task still runs after its partition was closed.
+        survives_owner: whether a task still runs after its owner was deleted or lost permissions.
+        permitted: returns those of the given partitions in which the owner of open tasks may have them. The worker
+            calls it repeatedly while they are open; must be quick.
         runs_on: ``host``: in the sidecar of the compute host that the partition belongs to, with its live networks;
             ``worker``: in any worker process. Partitions of the latter come and go with their tasks.
-        retries: how often a run that raised is tried again, each time after a longer pause. A `ClientError` is an
-            answer, and never tried again.
-        crashes: how often in a row, without progress stored between them, the process may die under a task before the
-            task is taken for the cause and fails.
+        retries: how often a run that raised an exception is retried, each time after a longer pause. A `ClientError` is
+            an answer and is never retried.
+        crashes: how often in a row, without stored progress in between, the process may die while it runs a task before
+            the task is considered the cause and fails.
         priority: among the first tasks of several partitions, those of the highest priority run first.
-        exempt: whether nobody may refuse a task, nor let it wait, for having too many, because something else depends
-            on it.
-        ended: called once with every task of the kind that ends, however and wherever it does, in the transaction in
-            which it ends; `Task.state` and `Task.error` tell how. Must be quick, and must not run longer than a query.
+        exempt: whether limits on the number of tasks neither refuse nor delay a task, because something else depends on
+            it.
+        ended: called once for every task of the kind that ends, for whatever reason, in the transaction that ends it;
+            `Task.state` and `Task.error` say how it ended. Must not take longer than a query.
     """
 
     name: str

@@ -19,11 +19,11 @@ WORKERS = "@workers"
 class Partition(BaseModel):
     """A FIFO of tasks, run by the sidecar of `host`, or by a worker process if that is `WORKERS`.
 
-    `head` is the sequence of its first open task if that may start now, or runs; whoever looks for work needs to look
-    at nothing else. While the partition is `paused`, no queued task starts. A `closed` one takes no further task and
-    goes with its last one. `enqueued` counts the tasks that it was ever given: whoever adds a task writes it first,
-    which puts those who add, end, pause and close in an order on any database. `turn` is that of the last task that
-    yields and was run; `owed` tells that one which does not yield was run since, while such a task waited.
+    `head` is the sequence of its first open task if that may start now, or is running; to find work, nothing else needs
+    to be read. While the partition is `paused`, no queued task starts. A `closed` one accepts no further tasks and is
+    removed with its last one. `enqueued` counts all tasks that were ever added: adding a task writes it first, which
+    serialises adding, ending, pausing and closing on any database. `turn` is that of the last yielding task that ran;
+    `owed` says that a task that does not yield has run since, while such a task waited.
     """
 
     key = peewee.CharField(320, primary_key=True)
@@ -43,12 +43,12 @@ Partition.add_index(Partition.host, Partition.head, where=Partition.head.is_null
 class Task(OwnedRecord):
     """A task.
 
-    `cursor` is the cycle that the stored state stands at; `blobs` lists what the task holds until it ends. `lease_*`
-    and `fence` belong to the claim; the lease of a queued task is the pause before its next attempt. `attempts` counts
-    the runs that were begun since progress was last stored, this one included. `error` says why the task failed, or its
-    last attempt did; `fault` holds code and parameters of that, if it was an error that a client may be told of.
-    `caller` tells who queued it by which call, see `hanami_core.queue.withdrawals`. A task with a `turn` yields: others
-    of its partition may go before it, see `hanami_core.queue.partitions`.
+    `cursor` is the cycle of the stored state; `blobs` lists what the task holds until it ends. `lease_*` and `fence`
+    belong to the claim; the lease of a queued task is the pause before its next attempt. `attempts` counts the runs
+    that began since progress was last stored, including this one. `error` says why the task or its last attempt failed;
+    `fault` holds code and parameters of the error, if clients may see it. `caller` says who queued it with which call,
+    see `hanami_core.queue.withdrawals`. A task with a `turn` yields: others of its partition may go before it, see
+    `hanami_core.queue.partitions`.
     """
 
     resource = "tasks"
@@ -84,12 +84,12 @@ class Task(OwnedRecord):
 
     @property
     def fraction(self) -> float:
-        """Which part of the task is done, from 0 to 1."""
+        """The share of the task that is done, from 0 to 1."""
         return float(self.current_cycle / max(1, self.total_cycles))
 
     @property
     def failure(self) -> TaskError | None:
-        """Why the task failed, or its last attempt did, for an Api that has a sentence for it; None if neither did."""
+        """Why the task or its last attempt failed, for an Api that has a text for it; None if neither did."""
         if self.fault:
             code, parameters = msgspec.json.decode(self.fault, type=tuple[str, dict[str, Any]])
             return TaskError(code, **parameters)

@@ -37,7 +37,7 @@ log = logging.getLogger("hanami.queue")
 class TaskQueue:
     """The queue of one server.
 
-    Methods about partitions, `enqueue` and `abort` work in the caller's transaction.
+    Methods for partitions, `enqueue` and `abort` work in the caller's transaction.
     """
 
     def __init__(self, clock: Clock, blobs: Blobs, lease: float, notify: Callable[[str], None]) -> None:
@@ -54,7 +54,7 @@ class TaskQueue:
         self._runtime = runtime
 
     def kind(self, name: str) -> TaskKind:
-        """Return a kind of tasks; tasks of one that no plugin brings fail when they run."""
+        """Return a kind of tasks; tasks of a kind that no plugin provides fail when they run."""
         known = self._runtime.kinds.get(name) if self._runtime is not None else None
         return known or TaskKind(name, _no_plugin)
 
@@ -65,16 +65,16 @@ class TaskQueue:
         Partition.create(key=key, host=host, paused=paused)
 
     def close_partition(self, key: str) -> None:
-        """Take no further tasks and stop those that are open but do not survive; the partition goes with the last."""
+        """Accept no further tasks and stop open ones that do not survive; the last one removes the partition."""
         partitions.change(key, closed=True, paused=False)
         self.abort(key, [task.uuid for task in self.open_tasks(key) if not self.kind(task.kind).survives_delete])
 
     def move_partition(self, key: str, host: str) -> None:
-        """Let another compute host run the tasks that do not run yet."""
+        """Let another compute host run the tasks that are not running yet."""
         self._tell(partitions.change(key, host=host))
 
     def pause(self, key: str) -> None:
-        """Let no queued task start; one that runs goes on."""
+        """Let no queued task start; a running task continues."""
         partitions.change(key, paused=True)
 
     def resume(self, key: str) -> None:
@@ -82,7 +82,7 @@ class TaskQueue:
         self._tell(partitions.change(key, paused=False))
 
     def has_partition(self, key: str) -> bool:
-        """Tell whether there is a partition, be it a closed one with tasks that survive."""
+        """Tell whether there is a partition, even a closed one with tasks that survive."""
         return bool(Partition.select().where(Partition.key == key).exists())
 
     def open_tasks(self, partition: str) -> list[Task]:
@@ -98,13 +98,13 @@ class TaskQueue:
         return partitions.open_counts()
 
     def ended_counts(self) -> dict[str, int]:
-        """Return how many tasks have ended, those included that clients have deleted since, by state."""
+        """Return how many tasks have ended, by state, including those that clients have deleted since."""
         return partitions.ended_counts()
 
     def forget(self, before: float, most: int) -> int:
-        """Remove up to so many tasks that ended before a moment and that nobody finds any more; return how many.
+        """Remove up to `most` tasks that ended before a moment and that nobody can find any more; return how many.
 
-        Those of a cluster that is there stay, however old they are, as long as they are not deleted.
+        Tasks of an existing cluster stay, however old they are, as long as they are not deleted.
         """
         with atomic():
             return partitions.forget(before, most)
@@ -125,23 +125,23 @@ class TaskQueue:
         *,
         yields: bool = False,
     ) -> Task:
-        """Add a task; who runs it is woken after the commit.
+        """Add a task; the process that runs it is woken after the commit.
 
         Args:
             kind: name of its kind.
-            partition: the FIFO that it joins. That of a kind for workers is made if there is none.
+            partition: the FIFO that it joins. For a kind that workers run, it is created if it does not exist.
             actor: who owns it.
             name: what the owner calls it.
             payload: what its kind needs to know.
             total: number of its cycles.
-            uuid: its identity, if that was promised already.
-            blobs: what is kept until the task ends, even if what they were found through is deleted meanwhile.
-            action: what the call that queues it is to policies; the owner must be allowed to it until the task ends.
+            uuid: its uuid, if that was already given to somebody.
+            blobs: blobs to keep until the task ends, even if the rows that name them are deleted in the meantime.
+            action: the action of the call that queues it; the owner must be allowed to do it until the task ends.
             yields: whether tasks of the partition that do not yield may go before it, in turn. Tasks that yield must
                 change nothing that others of the partition depend on.
 
         Raises:
-            Conflict: if the partition does not exist, or not any more, or one of the blobs is gone already.
+            Conflict: if the partition does not exist or no longer exists, or one of the blobs is already gone.
             VisibleError: if a plugin says that the actor has too many open tasks.
         """
         what = self.kind(kind)
@@ -185,23 +185,23 @@ class TaskQueue:
     ) -> Task | None:
         """Take the next task of a host, or None.
 
-        Of the first tasks of all partitions, the one with the highest priority is next. Of one priority, owners take
-        turns, and so do the partitions of an owner: who was just served waits until the others were, so that neither a
-        long queue nor many queues of one user keep all others from theirs. Turns are remembered by the process.
+        Among the first tasks of all partitions, the one with the highest priority is next. Within a priority, owners
+        take turns, and so do the partitions of an owner: whoever was just served waits until the others were, so that
+        neither a long queue nor many queues of one user block the others. The process remembers the turns.
 
         Args:
             host: name of the compute host, or `WORKERS`.
-            owner: identity of the worker process. A lease of another owner must have run out; the sidecar of a host is
+            owner: identity of the worker process. A lease of another owner must have expired; the sidecar of a host is
                 unique, so it passes an owner that begins with the host's name and a slash, and takes over what its
                 predecessor left.
-            running: uuids of tasks that this owner runs already, and partitions that it has not left yet.
-            alone: whether the owner runs nothing else. Only then it is given a task whose process has died.
-            may_run: tells whether a task may begin now; one that may not stays where it is.
+            running: uuids of tasks that this owner already runs, and partitions that it has not left yet.
+            alone: whether the owner runs nothing else. Only then can it get a task whose process has died.
+            may_run: returns whether a task may begin now; one that may not stays where it is.
         """
         return self._claims.claim(host, owner, running, alone, may_run)
 
     def progress(self, task: Task, cycle: int) -> bool:
-        """Store a cycle count, renew the lease and tell whether the task is still wanted.
+        """Store a cycle count, renew the lease and return whether the task is still wanted.
 
         Raises:
             LeaseLost: if the task belongs to another worker now.
@@ -216,7 +216,7 @@ class TaskQueue:
         raise LeaseLost(f"task {task.uuid} belongs to another worker")
 
     def renew(self, task: Task) -> bool:
-        """Renew the lease of a running task and tell whether it is still this worker's."""
+        """Renew the lease of a running task and return whether it is still this worker's."""
         with relaxed():
             return _fenced(task, ACTIVE, lease_until=self._clock.monotonic() + self._lease)
 
@@ -224,8 +224,8 @@ class TaskQueue:
     def commit(self, task: Task, cursor: int, *, final: bool = False) -> Iterator[None]:
         """Run the block in one transaction with a task's cursor, and with its end if `final`.
 
-        The fence is checked before the block. What the task held is released after it: the block may be about to count
-        a reference of its own to that, and the task's may be the last one.
+        The fence is checked before the block. What the task held is released after the block, because the block may add
+        its own reference to it, and the task's may be the last one.
 
         Raises:
             LeaseLost: if the task belongs to another worker now, or was aborted.
@@ -249,7 +249,7 @@ class TaskQueue:
             raise LeaseLost(f"task {task.uuid} belongs to another worker or was aborted")
 
     def fail(self, task: Task, reason: str, cause: Exception | None = None) -> None:
-        """End a task with a reason, unless it was aborted or taken away meanwhile; `cause` is what raised it."""
+        """End a task with a reason, unless it was aborted or taken away in the meantime; `cause` is the exception."""
         task.cause = cause
         with atomic():
             partitions.lock(str(task.partition))
@@ -259,9 +259,9 @@ class TaskQueue:
     def retry(
         self, task: Task, reason: str, pause: float, cause: Exception | None = None, *, counts: bool = True
     ) -> None:
-        """Let a task begin once more after so many seconds, unless it was aborted or taken away meanwhile.
+        """Let a task start again after `pause` seconds, unless it was aborted or taken away in the meantime.
 
-        The attempt that has failed counts, unless it is known that it was not the task's fault.
+        The failed attempt counts, unless it is known that it was not the task's fault.
         """
         until = self._clock.monotonic() + pause
         attempts = task.attempts if counts else task.attempts - 1
@@ -269,11 +269,11 @@ class TaskQueue:
         _fenced(task, ACTIVE, state=QUEUED, error=reason, fault=fault_of(cause), **values)
 
     def hand_back(self, task: Task) -> None:
-        """Let the next process go on with a task that this one leaves on purpose."""
+        """Let the next process continue a task that this one leaves on purpose."""
         _fenced(task, ACTIVE, attempts=task.attempts - 1, lease_until=0.0)
 
     def abort(self, partition: str, uuids: Iterable[str], reason: str = "") -> None:
-        """Stop open tasks of a partition; one that runs notices with its next step."""
+        """Stop open tasks of a partition; a running one notices at its next step."""
         wanted = set(uuids)
         partitions.lock(partition)
         for task in self.open_tasks(partition):
@@ -285,7 +285,7 @@ class TaskQueue:
 
     @staticmethod
     def hide(task: Task) -> bool:
-        """Take a task out of all lists, with its history, and tell whether it was in them; its row stays."""
+        """Remove a task with its history from all lists, and return whether it was in them; its row stays."""
         with atomic():
             forget_entries([str(task.uuid)])
             return task.mark_deleted()
@@ -331,14 +331,14 @@ class TaskQueue:
         return ((blob, task) for task in rows for blob in json.loads(task.blobs))
 
     def outcome(self, uuid: str, timeout: float) -> str:
-        """Wait like `wait` for a task that somebody waits for, and return its state: finished, or still an open one.
+        """Wait, like `wait`, for a task that a caller waits for, and return its state: finished, or still an open one.
 
-        In a call with a key it is not waited for here, but by whoever answers the call; the state says nothing then, so
+        In a call with a key, the wait takes place later, before the call is answered; the state then means nothing, so
         call this last, and do not let the answer depend on it.
 
         Raises:
             ServiceError: if the task failed; with its reason.
-            Conflict: if it was stopped, or what it belongs to was deleted.
+            Conflict: if it was stopped, or the resource that it belongs to was deleted.
         """
         if leave_to_unit(uuid, timeout):
             return QUEUED
@@ -350,7 +350,7 @@ class TaskQueue:
         return state
 
     def disagreements(self) -> Iterator[tuple[str, str]]:
-        """Return what `recover` would put right, as where and what; a server that runs may be about to do so."""
+        """Return what `recover` would correct, as place and problem; a running server may be about to do so."""
         for task in self._without_partition():
             yield f"task {task.uuid}", "it waits in a queue that does not exist; the next start of the server ends it"
         for key in partitions.doubtful():
@@ -363,9 +363,9 @@ class TaskQueue:
         return list(Task.select().where(Task.state.in_(OPEN) & Task.partition.not_in(Partition.select(Partition.key))))
 
     def recover(self) -> list[str]:
-        """Make partitions and tasks agree, before anything runs; returns the tasks that failed for want of a partition.
+        """Make partitions and tasks consistent before anything runs; returns tasks that failed without a partition.
 
-        They agree already unless rows were written by hand, or by a version that let tasks outlive their partition.
+        They already are, unless rows were written by hand, or by a version that let tasks outlive their partition.
         """
         lost = self._without_partition()
         reason = "what it belongs to was deleted"

@@ -57,7 +57,7 @@ class TaskRunner:
 
         So nobody waits until the long tasks of somebody else have ended; the processors are shared then.
 
-        `broken` is called if the runner can not go on, or a task does not come back: then only the end of the process
+        `broken` is called if the runner cannot go on, or a task does not come back: then only the end of the process
         frees what the task holds. `predecessor` tells how the process ended whose place this one has taken, as the rest
         of a sentence, if that is known.
         """

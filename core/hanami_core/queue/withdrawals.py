@@ -54,7 +54,7 @@ def caller_of(actor: Actor, action: Action | None) -> str:
 
 
 def withdraw(runtime: Runtime) -> None:
-    """Look at all open tasks once. Tasks of which it can not be told stay, and the first reason for that is raised."""
+    """Look at all open tasks once. Tasks of which it cannot be told stay, and the first reason for that is raised."""
     unknown: list[Exception] = []
     for text, partitions in _open().items():
         try:

@@ -26,28 +26,28 @@ _FRESH_SECONDS = 2.0
 
 
 class LocalFile(Protocol):
-    """A blob as a file of this machine, for reading, until it is released."""
+    """A blob as a local file, for reading, until it is released."""
 
     @property
     def path(self) -> Path:
-        """Where the file lies; it must not be changed."""
+        """Path of the file, which must not be changed."""
 
     def mark(self) -> Hashable | None:
-        """Return what stays the same as long as the content can not have changed.
+        """Return a value that stays the same as long as the content cannot have changed.
 
-        None if that can not be told: then the content is verified again whenever the blob is opened.
+        None if there is no such value: the content is then verified whenever the blob is opened.
         """
 
     def release(self, *, damaged: bool = False) -> None:
-        """Give the file up; a store may remove its copy then. Called once.
+        """Give the file back; the store may then remove its copy. Called once.
 
-        If the content turned out not to be what was stored, it is `damaged`: a store that has a copy gets a new one the
-        next time, because the blob itself may be sound, or mended.
+        `damaged` means that the content differs from what was stored: a store with a copy fetches a new one next time,
+        because the blob itself may be intact or repaired.
         """
 
 
 class PlainFile:
-    """A file that lies in its place for ever, on a file system that tells when it was changed."""
+    """A file that stays in its place, on a file system that records when it was changed."""
 
     def __init__(self, path: Path) -> None:
         """Use a file.
@@ -59,27 +59,27 @@ class PlainFile:
         path.stat()
 
     def mark(self) -> Hashable | None:
-        """Return what changes with the file, or None if it was changed a moment ago."""
+        """Return a value that changes with the file, or None if the file was changed a moment ago."""
         found = self.path.stat()
         if abs(time.time() - found.st_ctime) < _FRESH_SECONDS:
             return None
         return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
     def release(self, *, damaged: bool = False) -> None:
-        """Keep the file, which is no copy."""
+        """Do nothing: the file is not a copy."""
 
 
 @runtime_checkable
 class BlobStore(Protocol):
-    """Where blobs lie. All names are made by the server; no request ever names one. Any thread may call any method."""
+    """A store for blobs. The server creates all names; no request ever contains one. Any thread may call any method."""
 
     def stage(self) -> Path:
-        """Return the path of a new, empty local file for content that is not complete yet."""
+        """Return the path of a new, empty local file for incomplete content."""
 
     def commit(self, staged: Path, blob: str) -> None:
         """Make a staged file durable under the name `blob`; when this returns it survives a power cut.
 
-        The staged file is gone then. If this raises, the blob may be there or not; it is deleted in any case.
+        The staged file is gone then. If this raises, the blob may or may not exist; it is deleted in any case.
         """
 
     def fetch(self, blob: str) -> LocalFile:
@@ -87,11 +87,11 @@ class BlobStore(Protocol):
 
         Raises:
             FileNotFoundError: if there is no such blob.
-            OSError: if it can not be had now.
+            OSError: if it is not available now.
         """
 
     def delete(self, blob: str) -> None:
-        """Remove a blob; a missing one is fine. Who has fetched it may go on reading."""
+        """Remove a blob; a missing one is fine. Files that were already fetched stay readable."""
 
     def blobs(self) -> Iterator[str]:
         """Iterate over the names of all blobs."""
@@ -100,24 +100,24 @@ class BlobStore(Protocol):
         """Iterate over all staged files."""
 
     def check(self) -> Iterable[str]:
-        """Return what is wrong with the store itself, one line each; blobs are verified by the caller."""
+        """Return the problems of the store itself, one line each; the caller verifies blobs."""
 
     def close(self) -> None:
-        """Release everything; nothing is asked afterwards."""
+        """Release everything; nothing is called afterwards."""
 
 
 @runtime_checkable
 class BlobBackend(Protocol):
-    """A kind of blob store that can be chosen by its name."""
+    """A kind of blob store that can be selected by name."""
 
     @property
     def name(self) -> str:
-        """What ``storage.blobs`` calls it, and what the rows of its blobs say. It must never change."""
+        """Its name in the setting ``storage.blobs`` and in the rows of its blobs. It must never change."""
 
     def open(self, context: StorageContext) -> BlobStore:
         """Return the store that the settings describe.
 
-        Raising refuses the start of the server, if it is the chosen one; else a blob that lies in it can not be read.
+        If this raises and the store is the selected one, the server does not start; otherwise its blobs cannot be read.
         """
 
 
@@ -129,7 +129,7 @@ class BlobStores:
 
         Raises:
             StoreMissing: if there is no store of that name.
-            StartupError: if it can not be opened.
+            StartupError: if it cannot be opened.
         """
         self._backends = dict(backends)
         self.context = context
@@ -147,7 +147,7 @@ class BlobStores:
 
         Raises:
             StoreMissing: if there is no store of that name.
-            StartupError: if it can not be opened.
+            StartupError: if it cannot be opened.
         """
         with self._lock:
             if name not in self._opened:

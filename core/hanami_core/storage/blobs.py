@@ -63,9 +63,9 @@ class Sealed(NamedTuple):
 
 
 class BlobLease:
-    """The right to read a blob's file; with it the file stays as it is. A context manager that gives the path.
+    """The right to read a blob's file, which stays unchanged meanwhile. A context manager that returns the path.
 
-    Whoever maps the file into memory keeps the lease as long as the map is used.
+    If you map the file into memory, keep the lease as long as you use the map.
     """
 
     def __init__(self, file: LocalFile) -> None:
@@ -74,7 +74,7 @@ class BlobLease:
         self._file: LocalFile | None = file
 
     def release(self) -> None:
-        """Give the file back; doing it again is fine."""
+        """Give the file back; calling it again is fine."""
         file, self._file = self._file, None
         if file is not None:
             file.release()
@@ -108,11 +108,11 @@ class Blobs:
     def staging(self, name: str = "") -> Iterator[Path]:
         """Provide a staged file that is gone afterwards unless it was adopted.
 
-        Work that is done again when its process died gives the file the same `name` each time: the new file then takes
-        the place of the one that was left behind.
+        Work that is repeated after its process died should use the same `name` each time: the new file then replaces
+        the one that was left behind.
 
         Raises:
-            OSError: if no more of the disk is free than is kept for deleting.
+            OSError: if only the disk space that is reserved for deleting is left.
         """
         path = self.store.stage()
         if name:
@@ -127,7 +127,7 @@ class Blobs:
                 self.store.delete(sealed.uuid)
 
     def seal(self, staged: Path) -> None:
-        """Hash a staged file and make it durable, so that `adopt` is quick inside of a transaction."""
+        """Hash a staged file and make it durable, so that `adopt` is quick inside a transaction."""
         sealed = Sealed(new_uuid(), staged.stat().st_size, _sha256(staged))
         try:
             self.store.commit(staged, sealed.uuid)
@@ -139,12 +139,12 @@ class Blobs:
         self._sealed[staged] = sealed
 
     def size_of(self, staged: Path) -> int:
-        """Return the bytes of a staged file, be it sealed or not."""
+        """Return the size of a staged file in bytes, whether sealed or not."""
         sealed = self._sealed.get(staged)
         return staged.stat().st_size if sealed is None else sealed.size
 
     def adopt(self, staged: Path) -> str:
-        """Turn a staged file into a blob with one reference and return its name; seals it if that was not done.
+        """Turn a staged file into a blob with one reference and return its name; seals it if necessary.
 
         The caller's transaction must also store that reference. If the transaction fails, leaving `staging` removes
         the file.
@@ -157,19 +157,19 @@ class Blobs:
         return sealed.uuid
 
     def retain(self, blob: str) -> str:
-        """Count one more reference, in the caller's transaction.
+        """Add a reference, in the caller's transaction.
 
         Raises:
-            CorruptFile: if there is no such blob any more; the caller must not store its name.
+            CorruptFile: if the blob no longer exists; the caller must not store its name.
         """
         if not Blob.update(references=Blob.references + 1).where(Blob.uuid == blob).execute():
             raise CorruptFile(f"blob {blob} is missing")
         return blob
 
     def release(self, blob: str | None) -> None:
-        """Count one reference less, in the caller's transaction; the last one removes the blob after the commit.
+        """Remove a reference, in the caller's transaction; the last one removes the blob after the commit.
 
-        Whoever exchanges one reference for another retains the new one first: both may be to the same blob.
+        To exchange one reference for another, retain the new one first: both may be to the same blob.
         """
         if not blob:
             return
@@ -192,12 +192,12 @@ class Blobs:
     def open(self, blob: str) -> BlobLease:
         """Return a lease of a blob whose content was compared with its hash.
 
-        A store that can tell that a file has not changed since then spares doing it again.
+        This is not repeated if the store can show that the file has not changed since.
 
         Raises:
-            CorruptFile: if the content is missing, or not what was stored.
-            StoreMissing: if the blob lies in a store that no plugin brings.
-            Unavailable: if the store can not be reached now.
+            CorruptFile: if the content is missing or differs from what was stored.
+            StoreMissing: if the blob is in a store that no plugin provides.
+            Unavailable: if the store cannot be reached now.
         """
         row, file = self._fetch(blob)
         with _given_back_if_it_fails(file):
@@ -210,7 +210,7 @@ class Blobs:
         return BlobLease(file)
 
     def verify(self, blob: str) -> None:
-        """Read a blob again and compare it with its row, whatever is known of it. Raises what `open` raises."""
+        """Read a blob again and compare it with its row, even if it was verified before. Raises what `open` raises."""
         row, file = self._fetch(blob)
         with _given_back_if_it_fails(file):
             _compare(row, file.path)
@@ -236,12 +236,12 @@ class Blobs:
         return {row.uuid: row.store for row in Blob.select(Blob.uuid, Blob.store)}
 
     def orphans(self) -> list[tuple[str, str]]:
-        """Return store and name of each file that lies in a store without being a blob.
+        """Return store and name of each file in a store that is not a blob.
 
-        While other processes work, it may be about to become one.
+        While other processes run, it may be about to become one.
 
         Raises:
-            StartupError: if a store can not be read.
+            StartupError: if a store cannot be read.
         """
         found = [(name, blob) for name in self._used() if name in self.stores for blob in self._listed(name)]
         known = self.names()
@@ -254,7 +254,7 @@ class Blobs:
             raise StartupError(f"blob store '{store}' can not be read: {error}") from error
 
     def check(self) -> Iterator[tuple[str, str]]:
-        """Return what is wrong with the stores that are used: their names, and a line each."""
+        """Return the problems of the stores in use: their names, with one line each."""
         for name in self._used():
             try:
                 yield from ((name, problem) for problem in self.stores[name].check())
@@ -266,18 +266,19 @@ class Blobs:
         return sorted({self.stores.chosen, *(row.store for row in Blob.select(Blob.store).distinct())})
 
     def staged(self) -> list[Path]:
-        """Return content that is not complete; while nobody works, whoever was about to complete it is dead."""
+        """Return staged files; if no process runs, nobody will complete them any more."""
         used = [self.stores[name] for name in self._used() if name in self.stores]
         return sorted(path for store in used for path in store.staged())
 
     def recover(self, keep: set[Path], needed: Callable[[set[str]], set[str]] = lambda _: set()) -> list[str]:
-        """Set blobs without a row aside and remove staged files that are not in `keep`; return what is gone.
+        """Set blobs without a row aside and remove staged files that are not in `keep`; return what was removed.
 
-        A blob that is lost without its row stays where it is. Must only run while no other process writes.
+        A blob whose row was lost stays where it is if other rows still name it. Must only run while no other process
+        writes.
 
         Args:
             keep: staged files that somebody will complete.
-            needed: returns those of some blobs that rows name.
+            needed: returns those of the given blobs that rows still name.
         """
         orphans = self.orphans()
         rows = self.names()
@@ -293,10 +294,10 @@ class Blobs:
         return [blob for _, blob in gone] + [path.name for path in stale]
 
     def set_aside(self, store: str, blob: str) -> str:
-        """Take a file out of a store that nobody needs there, and return where it is kept; empty if it is not there.
+        """Move an unneeded file out of a store, and return where it is kept; empty if it does not exist.
 
         Raises:
-            OSError: if the store can not be reached, or there is no room; the file stays.
+            OSError: if the store cannot be reached, or there is no space; the file stays.
         """
         try:
             file = self.stores[store].fetch(blob)
@@ -310,10 +311,10 @@ class Blobs:
         return place
 
     def admit(self, store: str, blob: str, references: int) -> None:
-        """Give a file of a store its lost row again, as the file is now, in the caller's transaction.
+        """Restore the lost row of a file in a store, according to its current content, in the caller's transaction.
 
         Raises:
-            OSError: if the file can not be read.
+            OSError: if the file cannot be read.
         """
         file = self.stores[store].fetch(blob)
         try:
@@ -323,7 +324,7 @@ class Blobs:
         Blob.create(uuid=blob, references=references, store=store, **shape)
 
     def correct(self, blob: str, counted: int, references: int) -> bool:
-        """Set the count of a blob right, and tell whether it was still `counted`; at none, the row goes."""
+        """Correct a reference count, and return whether it was still `counted`; at 0, the row is removed."""
         still = (Blob.uuid == blob) & (Blob.references == counted)
         if not references:
             return bool(Blob.delete().where(still).execute())

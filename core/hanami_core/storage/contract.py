@@ -47,7 +47,7 @@ _NO_ROOM = ("53100", "53200")
 
 @dataclass(frozen=True)
 class StorageContext:
-    """What a backend is opened with. With `read_only` it must change nothing, and may refuse to."""
+    """What a backend is opened with. With `read_only`, it must not change anything, and may refuse writes."""
 
     settings: Settings
     clock: Clock
@@ -60,7 +60,7 @@ class StorageContext:
 
 
 class Database:
-    """An open database. What stands here is right for a server that keeps to the contract of this module."""
+    """An open database. The methods defined here work for any server that fulfils the contract of this module."""
 
     def __init__(self, driver: peewee.Database) -> None:
         """Use peewee's object of the database, which need not be connected yet."""
@@ -71,7 +71,7 @@ class Database:
         """Return a transaction during which no other process and no other thread is in the section `name`.
 
         Statements in it see everything that was committed in the section before. Within another transaction, the
-        section is left when that one ends. Who enters several must always do it in the same order.
+        section is left when that one ends. Always enter several sections in the same order.
         """
         return self._locked(name)
 
@@ -87,7 +87,7 @@ class Database:
     def hold(self, model: type[peewee.Model], expected: Any) -> bool:
         """Tell whether a row meets a condition, and keep others from changing it until the transaction ends.
 
-        Called within a transaction. Here it is a write that changes nothing, which is right on any database.
+        Called within a transaction. The default is a write that changes nothing, which works on any database.
         """
         key: Any = model._meta.primary_key
         return bool(model.update({key: key}).where(expected).execute())
@@ -97,11 +97,11 @@ class Database:
         return contextlib.nullcontext()
 
     def check(self) -> list[str]:
-        """Return what is wrong with the database itself, one line each; it may take long."""
+        """Return the problems of the database itself, one line each; this may take long."""
         return []
 
     def failure(self, error: Exception) -> ServiceError | None:
-        """Return what an error of the driver says about the storage, or None if it is a defect or no such error.
+        """Return what an error of the driver says about the storage, or None if it is a defect or another error.
 
         The codes are ``storage_full``, ``storage_busy``, ``storage_damaged`` and ``storage_unavailable``.
         """
@@ -112,22 +112,22 @@ class Database:
         return Unavailable("storage_unavailable", retry_after=RETRY_SECONDS)
 
     def probe(self) -> None:
-        """Write something of no consequence, quickly; what it raises says why nothing can be written now."""
+        """Make a quick test write without consequences; an exception says why nothing can be written now."""
         with self.exclusive(PROBE):
             pass
 
     def shrink(self, most: int) -> int:
-        """Give up to so many pages that hold nothing back to the disk, and return how many they were.
+        """Return up to `most` empty pages to the disk, and return how many there were.
 
-        Must be quick, because writers wait meanwhile. A database that takes care of itself returns 0.
+        Must be quick, because writers wait in the meantime. A database that does this automatically returns 0.
         """
         return 0
 
     def data_version(self) -> Hashable | None:
-        """Return a value that has changed if anybody has committed anything since this thread last asked.
+        """Return a value that changes when anybody has committed anything since this thread last called it.
 
-        It must cost much less than a query. It is None if the database can not tell, and within a transaction: what is
-        read there may be rolled back. Values of different threads can not be compared.
+        It must cost much less than a query. It is None if the database has no such value, and within a transaction,
+        because what is read there may be rolled back. Values of different threads cannot be compared.
         """
         return None
 
@@ -137,17 +137,17 @@ class Database:
             self.driver.close()
 
     def close(self) -> None:
-        """Release everything; nothing is asked afterwards."""
+        """Release everything; nothing is called afterwards."""
         self.disconnect()
 
 
 @runtime_checkable
 class DatabaseBackend(Protocol):
-    """A kind of database that can be chosen by its name."""
+    """A kind of database that can be selected by name."""
 
     @property
     def name(self) -> str:
-        """What ``storage.database`` calls it."""
+        """Its name in the setting ``storage.database``."""
 
     def open(self, context: StorageContext) -> Database:
-        """Return the database that the settings describe. Raising refuses the start of the server."""
+        """Return the database that the settings describe. If this raises, the server does not start."""

@@ -34,9 +34,9 @@ log = logging.getLogger("hanami.storage")
 
 
 class BlobField(peewee.CharField):
-    """A column with a blob of which the row holds one reference (see `Record.holding`), or NULL.
+    """A column with a blob to which the row holds one reference (see `Record.holding`), or NULL.
 
-    `remedy` is what the owner of the row can do when the content of the blob is lost, in the words of a command such as
+    ``remedy`` is what the owner of the row can do if the content of the blob is lost, worded as an instruction such as
     ``delete it``.
     """
 
@@ -47,7 +47,7 @@ class BlobField(peewee.CharField):
 
 
 class NameField(peewee.CharField):
-    """A column with what people call something. Names are stored and compared in one form of Unicode."""
+    """A column for names. They are stored and compared in one Unicode form."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(256, **options)
@@ -68,9 +68,9 @@ class BaseModel(peewee.Model):
 
 
 class Record(BaseModel):
-    """A row that clients can see. Deleting marks it; its identifier may be used again at once.
+    """A row that clients can see. Deleting only marks it; its identifier can be reused immediately.
 
-    Moments are seconds since 1970, NULL for one that has not come. Whoever changes a column here adds a step to
+    Moments are seconds since 1970, NULL for one that has not come yet. To change a column here, add a step to
     `hanami_core.storage.migrations.BASE_STEPS`, which changes it in the tables of all plugins.
     """
 
@@ -93,22 +93,22 @@ class Record(BaseModel):
 
     @classmethod
     def holding(cls) -> Any:
-        """Return the condition of rows that hold the blobs in their columns (`BlobField`): those not deleted."""
+        """Return the condition for rows that hold the blobs in their columns (`BlobField`): those not deleted."""
         return cls.status == ACTIVE
 
     @classmethod
     def forgettable(cls) -> peewee.Expression | None:
         """Return the condition under which a row that was deleted long ago may be removed; None keeps all of them.
 
-        What other rows, files or open tasks still refer to must not meet it.
+        Rows that other rows, files or open tasks still refer to must not meet it.
         """
         return None
 
     def mark_deleted(self) -> bool:
         """Delete the row softly and tell whether it was still there.
 
-        Of several that have read the row and delete it now, one gets True. Only that one may release what the row held,
-        in the same transaction; this object tells then what that is.
+        If several callers delete the same row, only one gets True. Only that one may release what the row held, in the
+        same transaction; this object then shows what that is.
         """
         model, now = type(self), time.time()
         mine = (model.sequence == self.sequence) & (model.status == ACTIVE)
@@ -122,9 +122,8 @@ class Record(BaseModel):
 class OwnedRecord(Record):
     """A resource of a user in a project. Rules (`hanami_core.access`) decide who else sees it.
 
-    `resource` is what its rows count as when somebody limits what a user may have, see `hanami_core.admission`; rows of
-    a model without one are not counted. A new one is shown to the guards of the process (`guard`), in its
-    transaction.
+    `resource` is the name under which limits count its rows, see `hanami_core.admission`; rows of a model without one
+    are not counted. The guards of the process (`guard`) check a new row in its transaction.
     """
 
     identity: ClassVar[str] = "uuid"
@@ -137,7 +136,7 @@ class OwnedRecord(Record):
 
     @classmethod
     def forgettable(cls) -> peewee.Expression | None:
-        """Remove rows of resources, which nobody finds any more once they are deleted."""
+        """Remove deleted rows of resources, which nobody can find any more."""
         condition: peewee.Expression = cls.status == DELETED
         return condition
 
@@ -152,7 +151,7 @@ class OwnedRecord(Record):
         return 0
 
     def save(self, force_insert: bool = False, only: Any = None) -> int:
-        """Store the row, a new one if no guard is against it."""
+        """Store the row; a new one only if no guard refuses it."""
         if not force_insert and self.sequence is not None:
             return int(super().save(force_insert, only))
         with contextlib.nullcontext() if _actions.depth else atomic():
@@ -162,10 +161,10 @@ class OwnedRecord(Record):
 
 @dataclass(frozen=True)
 class RecordGuard:
-    """Says whether a resource may be added; see the hook ``hanami_record_guards``.
+    """Decides whether a resource may be added; see the hook ``hanami_record_guards``.
 
-    `check` is called with a row that is about to be added, in its transaction, and raises a `ClientError` if it must
-    not be. What it has found must stay so until the transaction ends: `hold` sees to that.
+    `check` is called with a row that is about to be added, in its transaction, and raises a `ClientError` to refuse it.
+    What it relies on must stay true until the transaction ends: use `hold`.
     """
 
     name: str
@@ -355,7 +354,7 @@ def leave_to_unit(what: str, seconds: float) -> bool:
 
 
 def commit_unit() -> None:
-    """Let others see what this thread has done in its `Unit`, if it is in one; for whoever waits for others now."""
+    """Commit what this thread did in its `Unit`, if any, so that others see it; for threads that wait for others."""
     if _actions.unit is not None:
         _actions.unit.commit()
 
@@ -363,7 +362,7 @@ def commit_unit() -> None:
 def exclusive(name: str) -> AbstractContextManager[None]:
     """Return a transaction during which no other process and no other thread is in the section `name`.
 
-    For decisions by what is read, where no unique index and no condition of a write can guard what follows. See
+    Use it for decisions based on reads that no unique index and no condition of a write can guard. See
     `Database.exclusive`.
     """
     return _Transaction(bound().exclusive(name))
@@ -372,7 +371,8 @@ def exclusive(name: str) -> AbstractContextManager[None]:
 def after_commit(action: Callable[[], object]) -> None:
     """Call `action` when the current transaction is durable; at once outside of a transaction.
 
-    An action that raises is logged, and the others run all the same. A rolled back savepoint takes its actions along.
+    If an action raises, the error is logged and the others still run. A savepoint that is rolled back discards its
+    actions.
     """
     if _actions.depth:
         _actions.waiting.append(action)
@@ -397,18 +397,18 @@ def relaxed() -> AbstractContextManager[object]:
 
 
 def data_version() -> Hashable | None:
-    """Return a value that has changed if anybody has committed anything since this thread last asked.
+    """Return a value that changes when anybody has committed anything since this thread last called it.
 
-    What a thread has read may be kept as long as the value stays the same. None if the database can not tell, and
-    within a transaction. See `Database.data_version`.
+    Data that a thread has read can be cached as long as the value stays the same. None within a transaction, and if the
+    database has no such value. See `Database.data_version`.
     """
     return bound().data_version()
 
 
 def compare_and_set(model: type[peewee.Model], expected: Any, **values: Any) -> bool:
-    """Change rows as far as they are as expected, in one statement, and tell whether there was one.
+    """Change the rows that are as expected, in one statement, and return whether there were any.
 
-    Of several who expect the same and change it, on any database, one gets True.
+    If several callers expect and change the same row, exactly one gets True, on any database.
 
     Args:
         model: whose rows.
@@ -419,10 +419,10 @@ def compare_and_set(model: type[peewee.Model], expected: Any, **values: Any) -> 
 
 
 def hold(model: type[peewee.Model], expected: Any) -> bool:
-    """Tell whether there is a row that is as expected, and keep others from changing it until the transaction ends.
+    """Return whether there is a row that is as expected, and keep others from changing it until the transaction ends.
 
-    For the decision to write something else only as long as that row is there: whoever takes the row away waits for
-    what is written, and finds it.
+    Use it to write something else only while that row exists: a transaction that removes the row waits for the write,
+    and sees it.
 
     Args:
         model: whose row.
@@ -452,7 +452,7 @@ def forget_deleted(model: type[Record], before: float, most: int) -> int:
 def reset(database: Database) -> None:
     """Close this thread's connection after an error, so that the next query opens a new one.
 
-    Connections are kept for the life of a thread; one that a database server has ended would fail for ever.
+    Connections are kept for the life of a thread; one that a database server has ended would fail forever.
     """
     with contextlib.suppress(peewee.PeeweeException):
         database.disconnect()

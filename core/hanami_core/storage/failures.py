@@ -1,6 +1,6 @@
 """Storage that misbehaves: what a failed read or write means to whoever waits for it.
 
-A disk that is full or can not be written, a database that somebody else has locked: none of that is a defect, and all
+A disk that is full or cannot be written, a database that somebody else has locked: none of that is a defect, and all
 of it may be over in a moment. So it has an error of its own, which an Api has a sentence for, and work that meets it is
 done again later. What an error of a driver means is known to the database (`Database.failure`).
 """

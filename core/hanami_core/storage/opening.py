@@ -17,7 +17,7 @@ def open_database(backends: Mapping[str, DatabaseBackend], context: StorageConte
     """Return the database that ``storage.database`` names; `hint` follows a complaint that nobody brings it.
 
     Raises:
-        StartupError: if there is none of that name, or it can not be opened.
+        StartupError: if there is none of that name, or it cannot be opened.
     """
     backend = backends[_chosen(backends, context, "storage.database", "database", hint)]
     try:
@@ -35,7 +35,7 @@ def open_blobs(backends: Mapping[str, BlobBackend], context: StorageContext, hin
     """Return the blobs, of which new ones go to the store that ``storage.blobs`` names.
 
     Raises:
-        StartupError: if there is none of that name, or it can not be opened.
+        StartupError: if there is none of that name, or it cannot be opened.
     """
     stores = BlobStores(backends, _chosen(backends, context, "storage.blobs", "blob store", hint), context)
     return Blobs(stores, Reserve(context.settings).size // 2)

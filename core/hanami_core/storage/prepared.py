@@ -123,7 +123,7 @@ _texts: dict[Hashable, _Text] = {}
 
 
 class _Unusual(Exception):
-    """A query whose text can not be told from its shape."""
+    """A query whose text cannot be told from its shape."""
 
 
 def tuples(query: peewee.ModelSelect[Any]) -> Iterator[Row]:

@@ -107,7 +107,7 @@ _INTERNALS = re.compile(rf"Traceback|{DEFECT}|ValueError|\.py\b")
 
 
 class ApiConformance:
-    """What every Api must hold to. Name it; override the fixture `credential` if it accepts any scheme."""
+    """Requirements for every Api. Set its name; override the fixture `credential` if it accepts any scheme."""
 
     name: ClassVar[str] = ""
     """Name of the Api."""
@@ -127,7 +127,7 @@ class ApiConformance:
     @pytest.fixture(scope="class")
     @classmethod
     def probe(cls, tmp_path_factory: pytest.TempPathFactory) -> ApiProbe:
-        """Return what is put into the Api."""
+        """Return the probe that is added to the Api."""
         file = tmp_path_factory.mktemp("api") / "file"
         file.write_bytes(bytes(range(256)))
         return ApiProbe(cls.name, file)
@@ -148,7 +148,7 @@ class ApiConformance:
 
     @pytest.fixture
     def credential(self, api: Api) -> Credential:
-        """Return what puts a valid credential into a request."""
+        """Return a function that puts a valid credential into a request."""
         if api.schemes:
             raise NotImplementedError("override the fixture 'credential'")
         return no_credential

@@ -40,7 +40,7 @@ class Server(Protocol):
     address: str
 
     def start(self) -> Self:
-        """Make the data directory, serve it, and wait until the server is ready."""
+        """Create the data directory, serve it, and wait until the server is ready."""
 
     def resume(self) -> None:
         """Serve what is in the data directory, after `stop`."""
@@ -56,11 +56,11 @@ class Server(Protocol):
 
 
 class App:
-    """The application on a data directory of its own, with all installed plugins, and with one admin.
+    """The application with its own data directory, all installed plugins and one admin.
 
     Attributes:
-        runtime: the process' runtime; ``runtime.plugins.plugins`` tells how each plugin does.
-        http: what sends requests to the application.
+        runtime: the process' runtime; ``runtime.plugins.plugins`` shows the state of each plugin.
+        http: client that sends requests to the application.
         worker: runs tasks that need no compute host.
         sidecar: runs tasks of the compute host, if there is one.
     """
@@ -108,7 +108,7 @@ class App:
         return runtime
 
     def close(self) -> None:
-        """End the worker, let the plugins end and close the storage."""
+        """Stop the worker, shut down the plugins and close the storage."""
         self._ends.close()
 
     def __enter__(self) -> Self:
@@ -131,7 +131,7 @@ def _plugins(path: tuple[str, ...]) -> list[EntryPoint]:
 
 
 def plugin_point(name: str, module: ModuleType | Any) -> EntryPoint:
-    """Return a module, or what looks like one, as if a distribution had it as the plugin `name`."""
+    """Return a module, or an object that looks like one, as if a distribution contained it as the plugin `name`."""
     return EntryPoint(name, "under-test", "0", lambda: module)
 
 

@@ -86,7 +86,7 @@ class Surroundings:
 
 
 class AuthenticatorConformance:
-    """What every authenticator must hold to. Name the scheme, and override the fixtures `credential` and `invalid`."""
+    """Requirements for every authenticator. Set the scheme's name, and override `credential` and `invalid`."""
 
     scheme: ClassVar[str] = ""
     """Name of the scheme."""
@@ -104,7 +104,7 @@ class AuthenticatorConformance:
     @pytest.fixture(scope="class")
     @classmethod
     def surroundings(cls) -> Surroundings:
-        """Return what is put around the scheme."""
+        """Return the surroundings of the scheme."""
         return surroundings_of(cls.scheme)
 
     @pytest.fixture(scope="class")
@@ -117,12 +117,12 @@ class AuthenticatorConformance:
 
     @pytest.fixture
     def credential(self, app: App) -> Credential:
-        """Return what puts a valid credential into a request."""
+        """Return a function that puts a valid credential into a request."""
         raise NotImplementedError("override the fixture 'credential'")
 
     @pytest.fixture
     def invalid(self, app: App) -> Mapping[str, Credential]:
-        """Return what puts credentials into a request that are not valid, by their `kinds`."""
+        """Return functions that put invalid credentials into a request, by their `kinds`."""
         raise NotImplementedError("override the fixture 'invalid'")
 
     @pytest.fixture

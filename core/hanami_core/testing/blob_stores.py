@@ -48,7 +48,7 @@ def read(store: BlobStore, blob: str) -> bytes:
 
 
 class BlobStoreConformance:
-    """What every blob store must hold to."""
+    """Requirements for every blob store."""
 
     @pytest.fixture
     def backend(self) -> BlobBackend:
@@ -57,7 +57,7 @@ class BlobStoreConformance:
 
     @pytest.fixture
     def context(self, tmp_path: Path) -> StorageContext:
-        """Return what it is opened with, for an empty store."""
+        """Return the context for opening an empty store."""
         return storage_context(tmp_path)
 
     @pytest.fixture
@@ -128,7 +128,7 @@ class BlobStoreConformance:
         assert read(store, blob) == b"shared"
 
     def test_a_changed_file_does_not_look_unchanged(self, store: BlobStore) -> None:
-        """A mark promises that the content is the same; a store that can not tell gives none."""
+        """A mark promises that the content is the same; a store that cannot tell gives none."""
         blob = add(store, b"content")
         file = store.fetch(blob)
         before = file.mark()

@@ -86,7 +86,7 @@ SAMPLE = {"text": "ü" * 100_000, "short": "a", "big": -(1 << 62), "real": 1_795
 
 
 class DatabaseConformance:
-    """What every database must hold to; see `hanami_core.storage.contract`."""
+    """Requirements for every database; see `hanami_core.storage.contract`."""
 
     @pytest.fixture
     def backend(self) -> DatabaseBackend:
@@ -95,12 +95,12 @@ class DatabaseConformance:
 
     @pytest.fixture
     def context(self, tmp_path: Path) -> StorageContext:
-        """Return what it is opened with, for an empty database."""
+        """Return the context for opening an empty database."""
         return storage_context(tmp_path)
 
     @pytest.fixture
     def database(self, backend: DatabaseBackend, context: StorageContext) -> Iterator[Database]:
-        """Open the database and make the tables of core and of the suite."""
+        """Open the database and create the tables of core and of the suite."""
         with bound_to(backend.open(context)) as opened:
             make_core_tables()
             proxy.create_tables([Amount, Sample])
@@ -109,7 +109,7 @@ class DatabaseConformance:
 
     @pytest.fixture
     def beside(self, database: Database) -> Iterator[Callable[[Callable[[], Any]], Future[Any]]]:
-        """Return a function that runs another in a thread with a connection of its own."""
+        """Return a function that runs another function in a thread with its own connection."""
         with ThreadPoolExecutor(8, initializer=lambda: None) as threads:
 
             def run(work: Callable[[], T]) -> T:
@@ -415,7 +415,7 @@ class DatabaseConformance:
         assert beside(lambda: Amount.get().value).result(_WAIT) == 3
 
     def test_the_data_version_changes_with_every_commit(self, database: Database, beside: Any) -> None:
-        """One's own and those of others; and with nothing else. A database that can not tell has none."""
+        """One's own and those of others; and with nothing else. A database that cannot tell has none."""
         if data_version() is None:
             pytest.skip("the database can not tell")
         versions = [data_version()]

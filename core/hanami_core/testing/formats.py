@@ -52,10 +52,10 @@ def decode(dataset_format: DatasetFormat, files: Mapping[str, bytes], path: Path
 
 
 class FormatConformance:
-    """What every format must hold to. Override the two fixtures, and the limits where a format needs others."""
+    """Requirements for every format. Override the two fixtures, and the limits if a format needs others."""
 
     header_size = 4
-    """Bytes at the start of each file without which it can not be read: every cut inside of them must be refused."""
+    """Bytes at the start of each file without which it cannot be read: every cut inside of them must be refused."""
 
     mutations = 500
     """How many files with one changed byte are tried."""
@@ -67,7 +67,7 @@ class FormatConformance:
 
     @pytest.fixture
     def good_files(self) -> Mapping[str, bytes]:
-        """Return the contents of a small, good file for each part."""
+        """Return the content of a small, valid file for each part."""
         raise NotImplementedError("override the fixture 'good_files'")
 
     @pytest.fixture
@@ -110,7 +110,7 @@ class FormatConformance:
     def test_a_cut_in_the_header_is_refused(
         self, dataset_format: DatasetFormat, good_files: Mapping[str, bytes], path: Path
     ) -> None:
-        """A file that ends inside its header can not be read."""
+        """A file that ends inside its header cannot be read."""
         for part, content in good_files.items():
             for size in range(min(self.header_size, len(content))):
                 with pytest.raises(BadRequest):
@@ -199,7 +199,7 @@ def _memory(dataset_format: DatasetFormat, files: Mapping[str, bytes], path: Pat
 
 
 class _Watch:
-    """Notes which files are opened. An audit hook can not be removed, so there is one for all tests."""
+    """Notes which files are opened. An audit hook cannot be removed, so there is one for all tests."""
 
     opened: ClassVar[list[str] | None] = None
 

@@ -26,13 +26,13 @@ UUID = "0d5c0e3a-6f1a-4b0e-9d5c-7c1f6d0b8a42"
 def host_context(
     directory: Path, settings: Mapping[str, Value] | None = None, threads: int = 0, *, background: bool = False
 ) -> HostContext:
-    """Return what a host can be started with outside of a server.
+    """Return a context for starting a host outside of a server.
 
     Args:
         directory: data directory and cache for compiled code.
         settings: settings of the plugin by their full names.
         threads: processors that the host may use, 0 for all of this process.
-        background: whether the host may go on preparing things after its start.
+        background: whether the host may continue to prepare things after its start.
     """
     return HostContext(
         uuid=UUID,
@@ -46,7 +46,7 @@ def host_context(
 
 
 class HostConformance:
-    """What every compute host must hold to."""
+    """Requirements for every compute host."""
 
     @pytest.fixture
     def host(self) -> ComputeHost:
@@ -60,7 +60,7 @@ class HostConformance:
 
     @pytest.fixture
     def context(self, tmp_path: Path) -> HostContext:
-        """Return what the host is started with; override it for a shared cache or for settings."""
+        """Return the context for starting the host; override it for a shared cache or for settings."""
         return host_context(tmp_path)
 
     @pytest.fixture

@@ -43,7 +43,7 @@ def easy_rows(count: int = ROWS, seed: int = 1) -> Rows:
 
 
 class RulesConformance:
-    """What every rule set must hold to, whether its networks learn or not."""
+    """Requirements for every rule set, whether its networks learn or not."""
 
     @pytest.fixture
     def rules(self) -> NetworkRules:
@@ -76,7 +76,7 @@ class RulesConformance:
 
     @staticmethod
     def answers(network: LiveNetwork, rows: Rows) -> np.ndarray:
-        """Return what a network says to rows."""
+        """Return a network's answers to rows."""
         result = np.zeros((rows.cycles, CLASSES), np.float32)
         network.request(Rows(rows.inputs), {"out": result}, ALWAYS)
         return result
@@ -211,7 +211,7 @@ class RulesConformance:
 
 
 class NetworkConformance(RulesConformance):
-    """What every rule set must hold to whose networks learn."""
+    """Requirements for every rule set whose networks learn."""
 
     def test_it_learns(self, network: LiveNetwork) -> None:
         """An easy problem is solved within a few passes, and new rows are answered right."""

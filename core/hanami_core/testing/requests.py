@@ -51,7 +51,7 @@ HANDSHAKE = {
 
 @dataclass(frozen=True)
 class ClientRequest:
-    """A request. `path` is written as it goes out; names of `headers` are in lower case."""
+    """A request. `path` is sent as it is; names of `headers` are in lower case."""
 
     method: str = "GET"
     path: str = "/"
@@ -65,12 +65,12 @@ class ClientRequest:
         return replace(self, headers={**self.headers, **more})
 
     def as_handshake(self) -> ClientRequest:
-        """Return what begins a websocket at the same path."""
+        """Return the handshake of a websocket at the same path."""
         return ClientRequest("GET", self.path, self.query, {**self.headers, **HANDSHAKE})
 
 
 class ClientResponse(Protocol):
-    """What an application answers."""
+    """The answer of an application."""
 
     @property
     def status_code(self) -> int:
@@ -106,7 +106,7 @@ def no_credential(request: ClientRequest) -> ClientRequest:
 
 
 def header(name: str, value: str) -> Credential:
-    """Return the credential that is a header."""
+    """Return a credential that is sent as a header."""
     return lambda request: request.carrying(**{name: value})
 
 
@@ -218,13 +218,13 @@ def expected(api: Api, kind: type[VisibleError]) -> int:
 
 @dataclass(frozen=True)
 class SocketOutcome:
-    """What the beginning of a websocket has led to.
+    """The outcome of opening a websocket.
 
     Attributes:
-        session: the session, None if there is none; whoever opens it closes it.
-        error: why there is none.
-        answer: what the client was told.
-        status: status of the HTTP answer, if the path of the request had chosen a target that refused it.
+        session: the session, None if there is none; the caller must close it.
+        error: why there is no session.
+        answer: what the client received.
+        status: status of the HTTP answer, if the path of the request selected a target that refused it.
     """
 
     session: SocketSession | None

@@ -64,7 +64,7 @@ class RawBody(NamedTuple):
 
 Call = Mapping[str, Any] | bytes | RawBody
 Example = Call | Callable[[], Call]
-"""Fields of a good call, those of the path included; a body for a handler that reads it itself; or what makes them."""
+"""Fields of a valid call, also those of the path; a body for a handler that reads it; or a function for either."""
 
 SURPLUS = "no_such_field"
 RAW = (Page, File, Download, Stream, Events)
@@ -96,7 +96,7 @@ class Bad:
 
 
 class RouteConformance:
-    """What all routes must hold to. Name the plugin, and override the fixtures."""
+    """Requirements for all routes. Set the name of the plugin, and override the fixtures."""
 
     plugin: ClassVar[str] = ""
     """Name of the plugin whose routes are examined."""
@@ -117,17 +117,17 @@ class RouteConformance:
 
     @pytest.fixture
     def credential(self, app: App) -> Credential:
-        """Return what puts a credential into a request that may use all routes."""
+        """Return a function that puts a credential that may use all routes into a request."""
         raise NotImplementedError("override the fixture 'credential'")
 
     @pytest.fixture
     def other_roles(self, app: App) -> Mapping[str, Credential]:
-        """Return credentials of roles that may not use all routes, by role; one of them is unknown to all."""
+        """Return credentials of roles that may not use all routes, by role; one of them is unknown everywhere."""
         raise NotImplementedError("override the fixture 'other_roles'")
 
     @pytest.fixture
     def examples(self, app: App) -> Mapping[str, Example]:
-        """Return a good call for each route, by ``METHOD /path`` as the route is declared; made in this order."""
+        """Return a valid call for each route, by ``METHOD /path`` as the route is declared; executed in this order."""
         raise NotImplementedError("override the fixture 'examples'")
 
     @pytest.fixture
@@ -140,7 +140,7 @@ class RouteConformance:
         return plain_request(method, path, fields)
 
     def value(self, answer: ClientResponse) -> Any:
-        """Return what an answer says, without what the Api puts around it."""
+        """Return the content of an answer, without the envelope of the Api."""
         return json.loads(answer.content)
 
     # -- tests ---------------------------------------------------------------------------------------------------------

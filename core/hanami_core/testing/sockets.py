@@ -7,10 +7,10 @@ from hanami_core.sockets import NORMAL, SocketClosed, SocketRequest, check_close
 
 
 class RecordedConnection:
-    """A `SocketConnection` that keeps what a session does.
+    """A `SocketConnection` that records what a session does.
 
     Attributes:
-        sent: messages that were pushed, oldest first.
+        sent: messages that were sent, oldest first.
         closed: code and reason of the first close, None while the socket is open.
     """
 
@@ -22,12 +22,12 @@ class RecordedConnection:
         self.closed: tuple[int, str] | None = None
 
     def send(self, message: bytes | str, timeout: float = 0.0) -> None:
-        """Keep a message."""
+        """Record a message."""
         if self.closed is not None:
             raise SocketClosed("the client is gone")
         self.sent.append(message)
 
     def close(self, code: int = NORMAL, reason: str = "") -> None:
-        """Keep code and reason."""
+        """Record code and reason."""
         check_close(code, reason)
         self.closed = self.closed or (code, reason)

@@ -48,7 +48,7 @@ _PARAMETER = re.compile(r"\{[a-z_][a-z0-9_]*\}")
 
 
 class TargetConformance:
-    """What every target must hold to. Name it, and override the fixtures."""
+    """Requirements for every target. Set its name, and override the fixtures."""
 
     target: ClassVar[str] = ""
     """Name of the target."""
@@ -69,7 +69,7 @@ class TargetConformance:
 
     @pytest.fixture
     def credential(self, app: App) -> Credential:
-        """Return what puts a credential into a request that may open the resource."""
+        """Return a function that puts a credential that may open the resource into a request."""
         raise NotImplementedError("override the fixture 'credential'")
 
     @pytest.fixture
@@ -92,7 +92,7 @@ class TargetConformance:
         raise NotImplementedError("override 'first_message', or give the target a path")
 
     def begin(self, app: App, credential: Credential, resource: str) -> SocketOutcome:
-        """Return what the beginning of a websocket leads to."""
+        """Return the outcome of opening a websocket."""
         target = app.runtime.targets[self.target]
         if target.path:
             path = _PARAMETER.sub(lambda _: quote(resource, safe="") or "x", target.path)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from hanami_core import hookimpl
 from hanami_core.datasets import MAX_COLUMNS, DatasetFormat, TableWriter
 from hanami_core.errors import InvalidFile
+
+# Only a process that decodes a file imports pyarrow, so that the server starts quickly.
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
 BATCH_VALUES = 1 << 18
 
@@ -25,6 +28,9 @@ class ParquetFormat:
 
     def decode(self, files: Mapping[str, BinaryIO], table: TableWriter) -> None:
         """Write the rows of the file, a batch at a time."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         try:
             for batch in _batches(pq.ParquetFile(files["input"])):
                 columns = {name: _values(name, batch.column(name)) for name in batch.schema.names}
@@ -49,6 +55,8 @@ def _batches(file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
 
 def _values(name: str, column: pa.Array) -> npt.NDArray[np.float32]:
     """Return the values of a column, shape (rows, width)."""
+    import pyarrow as pa
+
     rows = len(column)
     if pa.types.is_list(column.type) or pa.types.is_large_list(column.type) or pa.types.is_fixed_size_list(column.type):
         _refuse_gaps(name, column)

@@ -35,7 +35,7 @@ essential = True
 def hanami_settings() -> list[Setting]:
     """Declare how long a login lasts."""
     return [
-        Setting("auth_jwt.expire", int, 3600, "Seconds after which a token ends", 1),
+        Setting("auth_jwt.expire", int, 3600, "Seconds after which a token expires", 1),
     ]
 
 

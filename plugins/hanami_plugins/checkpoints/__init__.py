@@ -70,7 +70,7 @@ CLEAN_UP_SECONDS = 600.0
 def hanami_settings() -> list[Setting]:
     """Declare how big a file may be."""
     limit = 10_000_000_000
-    return [Setting("checkpoints.max_upload", int, limit, "Biggest checkpoint file in bytes", 1, limit)]
+    return [Setting("checkpoints.max_upload", int, limit, "Largest checkpoint file in bytes", 1, limit)]
 
 
 @hookimpl

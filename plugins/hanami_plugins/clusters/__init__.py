@@ -110,7 +110,7 @@ __all__ = [
 def hanami_settings() -> list[Setting]:
     """Declare how long live networks are kept, and how much memory they may have together."""
     return [
-        Setting("clusters.idle", float, 300.0, "Seconds after which an unused network leaves the memory", 1.0),
+        Setting("clusters.idle", float, 300.0, "Seconds after which an unused network is removed from memory", 1.0),
         Setting(HOST_SETTING, int, 0, "Bytes of all networks that one host has open; 0 means 3/4 of the machine", 0),
         Setting(USER_SETTING, int, 0, "Bytes of them that belong to one user; 0 means limits.network_memory", 0),
         Setting("clusters.store", float, 2.0, "Seconds between two stored states of a network in direct mode", 0.05),

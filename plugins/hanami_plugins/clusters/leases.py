@@ -19,7 +19,7 @@ from hanami_plugins.clusters.service import MISSING, remove
 
 __all__ = ["SETTING", "renew_lease", "schedule"]
 
-SETTING = Setting("clusters.leases", float, 30.0, "Seconds between two looks for clusters whose lease is over", 0.05)
+SETTING = Setting("clusters.leases", float, 30.0, "Seconds between two checks for clusters with expired leases", 0.05)
 
 log = logging.getLogger("hanami.clusters")
 

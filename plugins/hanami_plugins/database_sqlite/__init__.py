@@ -144,7 +144,7 @@ def _make(file: Path) -> None:
 @hookimpl
 def hanami_settings() -> list[Setting]:
     """Declare how long a writer waits for another one."""
-    return [Setting("database_sqlite.timeout", float, 5.0, "Seconds that a writer waits for another one", 0.1)]
+    return [Setting("database_sqlite.timeout", float, 5.0, "Seconds that a writer waits for another writer", 0.1)]
 
 
 @hookimpl

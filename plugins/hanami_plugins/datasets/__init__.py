@@ -88,16 +88,16 @@ def hanami_settings() -> list[Setting]:
     """Declare how big files and tables may be, and what decoding may cost."""
     limit = 10_000_000_000
     return [
-        Setting("datasets.max_upload", int, limit, "Biggest file of an upload in bytes", 1, limit),
-        Setting("datasets.max_table", int, 20_000_000_000, "Biggest table that a format may write in bytes", 1 << 20),
-        Setting("datasets.max_values", int, 8_000_000, "Values that one answer may have, rows times width", 1),
+        Setting("datasets.max_upload", int, limit, "Largest file of an upload in bytes", 1, limit),
+        Setting("datasets.max_table", int, 20_000_000_000, "Largest table that a format may write in bytes", 1 << 20),
+        Setting("datasets.max_values", int, 8_000_000, "Maximum values of one answer (rows times width)", 1),
         Setting("datasets.decode_memory", int, 1 << 30, "Memory of a decoding process in bytes", 1 << 28),
         Setting("datasets.decode_time", float, 600.0, "Seconds that decoding a dataset may take", 1.0),
         Setting(
             "datasets.wait",
             float,
             20.0,
-            "Seconds that a finalised upload waits for its table before it is answered",
+            "Seconds that finalising an upload waits for the table before it answers",
             0.0,
         ),
         leases.SETTING,

@@ -17,7 +17,7 @@ from hanami_plugins.uploads import Upload
 
 __all__ = ["SETTING", "renew_lease", "schedule"]
 
-SETTING = Setting("datasets.leases", float, 30.0, "Seconds between two looks for datasets whose lease is over", 0.05)
+SETTING = Setting("datasets.leases", float, 30.0, "Seconds between two checks for datasets with expired leases", 0.05)
 
 log = logging.getLogger("hanami.datasets")
 

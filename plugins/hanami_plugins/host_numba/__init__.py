@@ -20,8 +20,8 @@ from hanami_plugins.host_numba.synapse import SynapseRules
 def hanami_settings() -> list[Setting]:
     """Declare how many hosts and threads there are."""
     return [
-        Setting("host_numba.hosts", int, 1, "Logical hosts on the processor, each with a process of its own", 0, 64),
-        Setting("host_numba.threads", int, 0, "Most threads of a host, 0 for one on each processor", 0, 1024),
+        Setting("host_numba.hosts", int, 1, "Logical hosts on the processor, each in its own process", 0, 64),
+        Setting("host_numba.threads", int, 0, "Maximum threads of a host; 0 for one on each processor", 0, 1024),
     ]
 
 

@@ -24,8 +24,8 @@ __all__ = ["AuditEntry", "ErrorEntry", "read_audit", "read_errors"]
 def hanami_settings() -> list[Setting]:
     """Declare how long the logs may grow."""
     return [
-        Setting("logs.audit_rows", int, 1_000_000, "Rows of the audit log that are kept, the latest ones", 100),
-        Setting("logs.error_rows", int, 10_000, "Rows of the error log that are kept, the latest ones", 100),
+        Setting("logs.audit_rows", int, 1_000_000, "Number of latest rows of the audit log to keep", 100),
+        Setting("logs.error_rows", int, 10_000, "Number of latest rows of the error log to keep", 100),
     ]
 
 

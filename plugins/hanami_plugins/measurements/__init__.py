@@ -40,7 +40,7 @@ NOTES: StashKey[Notes] = StashKey("measurements.notes")
 @hookimpl
 def hanami_settings() -> list[Setting]:
     """Declare whether there is anything to do."""
-    return [Setting("measurements.enabled", bool, True, "Whether the machine is measured once a second")]
+    return [Setting("measurements.enabled", bool, True, "Whether to measure the machine once a second")]
 
 
 @hookimpl

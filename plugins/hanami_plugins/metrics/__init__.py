@@ -19,8 +19,8 @@ TOKEN_SCHEME = "token"  # noqa: S105 - a name
 def hanami_settings() -> list[Setting]:
     """Declare who may look."""
     return [
-        Setting("metrics.public", bool, False, "Whether everybody may read /metrics, or only global admins"),
-        Setting("metrics.token", str, "", "Secret that opens /metrics and nothing else; empty for none", secret=True),
+        Setting("metrics.public", bool, False, "Whether everybody may read /metrics, not only global admins"),
+        Setting("metrics.token", str, "", "Secret that gives access to /metrics only; empty for none", secret=True),
     ]
 
 

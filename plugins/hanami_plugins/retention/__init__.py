@@ -20,8 +20,8 @@ clean_up = service.clean_up
 def hanami_settings() -> list[Setting]:
     """Declare how long rows are kept."""
     return [
-        Setting("retention.days", float, 30.0, "Days that rows of what was deleted stay; -1 keeps them for ever", -1.0),
-        Setting("retention.interval", float, 3600.0, "Seconds between two looks at what may go", 0.05),
+        Setting("retention.days", float, 30.0, "Days to keep rows of deleted things; -1 keeps them forever", -1.0),
+        Setting("retention.interval", float, 3600.0, "Seconds between two removals of old rows", 0.05),
     ]
 
 

@@ -39,7 +39,7 @@ requires = ("clusters", "datasets")
 @hookimpl
 def hanami_settings() -> list[Setting]:
     """Declare how many requests others may have at a cluster."""
-    return [Setting("tasks.guests", int, 8, "Open requests that those who may only ask a cluster have there", 1)]
+    return [Setting("tasks.guests", int, 8, "Open request tasks per cluster of users who may not change it", 1)]
 
 
 @hookimpl

@@ -58,8 +58,8 @@ __all__ = [
 def hanami_settings() -> list[Setting]:
     """Declare how long an upload may pause, and how many there may be."""
     return [
-        Setting("uploads.timeout", float, 86_400.0, "Seconds without data after which an upload is dropped", 1.0),
-        Setting("uploads.open", int, 100, "Files that one user may have announced and not finalised", 1),
+        Setting("uploads.timeout", float, 86_400.0, "Seconds without data after which an upload is discarded", 1.0),
+        Setting("uploads.open", int, 100, "Files that one user may have announced but not finalised", 1),
     ]
 
 

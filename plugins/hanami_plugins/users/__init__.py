@@ -67,10 +67,10 @@ DIRECTORY: StashKey[UserDirectory] = StashKey("users.directory")
 def hanami_settings() -> list[Setting]:
     """Declare what a passphrase hash costs, and how often a login may fail."""
     return [
-        Setting("users.argon2_time", int, 3, "Rounds of a passphrase hash", 1, 100),
-        Setting("users.argon2_memory", int, 65536, "Memory of a passphrase hash in KiB", 1024, 4194304),
-        Setting("users.attempts", int, 60, "Failed logins a minute of one user", 1),
-        Setting("users.address_attempts", int, 120, "Failed logins a minute from one address", 1),
+        Setting("users.argon2_time", int, 3, "Rounds for hashing a passphrase", 1, 100),
+        Setting("users.argon2_memory", int, 65536, "Memory for hashing a passphrase, in KiB", 1024, 4194304),
+        Setting("users.attempts", int, 60, "Failed logins per minute for one user", 1),
+        Setting("users.address_attempts", int, 120, "Failed logins per minute from one address", 1),
     ]
 
 

@@ -37,7 +37,7 @@ def switch_to_direct_mode(token: str, address: str, cluster_uuid: str, verify_co
     """Connect to a cluster for the functions of `direct_io`; its tasks wait until `switch_to_task_mode`.
 
     Args:
-        token: token of `hanami_token.request_token`, which tells the server how the messages look.
+        token: token of `hanami_token.request_token`; it determines the format of the messages.
         address: address of the server.
         cluster_uuid: UUID of the cluster.
         verify_connection: check the certificate.

@@ -21,14 +21,14 @@ def send_train_input(
 
     Args:
         ws: connection of `cluster.switch_to_direct_mode`.
-        brick_name: name of an input, or of an output: then the values are what it shall answer.
+        brick_name: name of an input, or of an output; the values are then its expected answer.
         values: numbers, an `array`, or an array of NumPy of any shape; all become float32.
-        is_last: True starts the training with what was sent since the last time.
-        verify_connection: has no effect, the connection is open already.
+        is_last: True starts the training with everything sent since the last time.
+        verify_connection: has no effect, because the connection is already open.
 
     Raises:
         DirectIOException: the network refused the values, for example because of an unknown name.
-        ConnectionFailedException: the connection broke off, or no answer came in time.
+        ConnectionFailedException: the connection broke, or there was no answer in time.
     """
     exchange(ws, brick_name, values, is_last, Process.TRAIN, None)
 
@@ -36,7 +36,7 @@ def send_train_input(
 def send_request_input(
     ws: Socket, brick_name: str, values: Values, is_last: bool, verify_connection: bool = True
 ) -> Any:
-    """Send values to ask with; arguments and errors are those of `send_train_input`.
+    """Send values to query with; arguments and errors are those of `send_train_input`.
 
     Returns:
         Sequence of the values of the output. None if `is_last` is False.

@@ -76,7 +76,7 @@ def check_against_dataset(
         token: token.
         address: address of the server.
         result_uuid: UUID of the result.
-        dataset_uuid: UUID of the dataset with the right labels.
+        dataset_uuid: UUID of the dataset with the correct labels.
         verify_connection: check the certificate.
 
     Returns:

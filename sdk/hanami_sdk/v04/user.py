@@ -1,4 +1,4 @@
-"""Users and who is in which project; mostly for administrators only."""
+"""Users and their project memberships; mostly for administrators only."""
 
 from __future__ import annotations
 

@@ -50,10 +50,10 @@ def _demo(argv: list[str]) -> int:
 def hanami_cli_commands() -> list[Command]:
     """Offer the commands of the server."""
     return [
-        Command("hanami", "init", "make a data directory and its first admin", _init),
+        Command("hanami", "init", "create a data directory and its first admin", _init),
         Command("hanami", "serve", "run the server", _serve),
         Command("hanami", "config", "show all settings and where they come from", _config),
         Command("hanami", "plugins", "list, enable and disable plugins", _plugins),
-        Command("hanami", "doctor", "check everything that is stored", _doctor),
-        Command("hanami", "demo", "show what it does, on a private server", _demo),
+        Command("hanami", "doctor", "check all stored data", _doctor),
+        Command("hanami", "demo", "run a demonstration on a private server", _demo),
     ]

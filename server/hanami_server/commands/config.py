@@ -18,12 +18,12 @@ Usage:
 
 Options:
     --data-dir DIR     data directory (default: $HANAMI_DATA_DIR, else ./hanami-data)
-    --plugins-dir DIR  folder of plugins that are single files (default: $HANAMI_PLUGINS_DIR)
+    --plugins-dir DIR  folder with single-file plugins (default: $HANAMI_PLUGINS_DIR)
     --json             print JSON
-    --set PAIR         NAME=VALUE to try out
+    --set PAIR         try out NAME=VALUE
     -h --help          show this text
 
-A setting section.key stands in hanami.toml in the data directory, or in the environment as HANAMI_SECTION_KEY.
+Set section.key in hanami.toml in the data directory, or as HANAMI_SECTION_KEY in the environment.
 """
 
 HIDDEN = "********"

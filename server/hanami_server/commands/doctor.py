@@ -16,22 +16,23 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 USAGE = """
-Check everything that is stored: read every table, hash every blob again, compare rows with rows and with files, look
-for files that nobody knows and for files that others may read.
+Check all stored data: read every table, hash every blob, compare database rows with each other and with files, and look
+for unknown files and for files that other users can read.
 
 Usage:
     hanami doctor [options]
 
 Options:
     --data-dir DIR     data directory (default: $HANAMI_DATA_DIR, else ./hanami-data)
-    --plugins-dir DIR  folder of plugins that are single files (default: $HANAMI_PLUGINS_DIR)
+    --plugins-dir DIR  folder with single-file plugins (default: $HANAMI_PLUGINS_DIR)
     --json             print JSON
-    --repair           do what is safe: run migrations, make lost tables again (empty), end tasks that wait for ever,
-                       correct counts, move what nobody needs to lost+found/DATE in the data directory, and keep other
-                       users of the machine out
+    --repair           make safe repairs: run migrations, recreate lost tables (empty), end tasks that would wait
+                       forever, correct counts, move files that nothing refers to into lost+found/DATE in the data
+                       directory, and remove access for other users of the machine
     -h --help          show this text
 
-Ends with 1 if anything is wrong. The server may run meanwhile, and nothing is changed; with --repair it must not run.
+The exit code is 1 if anything is wrong. Without --repair, nothing is changed and the server may be running; with
+--repair, it must be stopped.
 """
 
 

@@ -13,18 +13,18 @@ from hanami_server.commands import common
 __all__ = ["run"]
 
 USAGE = """
-Make a data directory: database, keys, and the first admin if there is none yet. Doing it again changes nothing.
+Create a data directory: database, keys, and the first admin if there is none yet. Running it again changes nothing.
 
 Usage:
     hanami init [--data-dir DIR] [--plugins-dir DIR]
 
 Options:
     --data-dir DIR     data directory (default: $HANAMI_DATA_DIR, else ./hanami-data)
-    --plugins-dir DIR  folder of plugins that are single files (default: $HANAMI_PLUGINS_DIR)
+    --plugins-dir DIR  folder with single-file plugins (default: $HANAMI_PLUGINS_DIR)
     -h --help          show this text
 
-The first admin comes from HANAMI_ADMIN_ID, HANAMI_ADMIN_NAME and HANAMI_ADMIN_PASSPHRASE; what is missing is asked for.
-Where a server runs, there is nothing left to do.
+The first admin comes from HANAMI_ADMIN_ID, HANAMI_ADMIN_NAME and HANAMI_ADMIN_PASSPHRASE; missing values are prompted
+for. If a server is running in the data directory, there is nothing left to do.
 """
 
 _VARIABLES = {

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 USAGE = """
-List the plugins of the server with what is wrong with them, or switch one off or on.
+List the plugins of the server and their problems, disable or enable one, create a new one, or check one.
 
 Usage:
     hanami plugins [--json] [--timeout SECONDS] [--data-dir DIR] [--plugins-dir DIR]
@@ -29,24 +29,25 @@ Usage:
 
 Options:
     --data-dir DIR      data directory (default: $HANAMI_DATA_DIR, else ./hanami-data)
-    --plugins-dir DIR   folder of plugins that are single files (default: $HANAMI_PLUGINS_DIR)
-    --into DIR          where the folder of the new distribution is made [default: .]
+    --plugins-dir DIR   folder with single-file plugins (default: $HANAMI_PLUGINS_DIR)
+    --into DIR          where to create the folder of the new distribution [default: .]
     --json              print JSON
-    --timeout SECONDS   how long one call of a plugin may take when a start is tried [default: 10]
+    --timeout SECONDS   how long one call of a plugin may take in a trial start [default: 10]
     -h --help           show this text
 
-If the server runs, the plugins are listed as its processes have them. If not, a start is tried in a process of its own
-on a data directory that is thrown away. Ends with 1 if a plugin is broken or the server would not start.
+If the server is running, the list shows the plugins as its processes see them. If not, the command makes a trial
+start in a separate process with a temporary data directory. The exit code is 1 if a plugin is broken or the server
+would not start.
 
-`new` makes a distribution, hanami-NAME, with tests: a plugin of one of the kinds
+`new` creates a distribution hanami-NAME with tests: a plugin of one of the kinds
 {kinds}
-It passes its own tests as it is, and can be installed and published.
+It passes its own tests as generated, and can be installed and published.
 
-`check` looks at a plugin that is not installed, a folder of a distribution or a .py file, and tells with file and line
-what would break. It reads the text, and tries a start of a server in which the plugin is installed, with the settings
-of the data directory. Ends with 1 if something would. What works, but only for some versions more, is told as well.
+`check` examines a plugin that is not installed, a distribution folder or a .py file, and reports with file and line
+what would break. It analyses the text and makes a trial start of a server with the plugin and the settings of the data
+directory. The exit code is 1 if something would break. Deprecated features that still work are reported as well.
 
-A running server notices a plugin that is switched off or on when it is started again.
+Disabling or enabling a plugin takes effect at the next start of the server.
 """
 
 SEVERITY = ("active", "degraded", "disabled", "broken")

@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from hanami_server.commands import common
 
 USAGE = """
-Run the server until it is told to stop.
+Run the server until it is stopped.
 
 Usage:
     hanami serve [options] [--set PAIR]...
 
 Options:
     --data-dir DIR     data directory (default: $HANAMI_DATA_DIR, else ./hanami-data)
-    --plugins-dir DIR  folder of plugins that are single files (default: $HANAMI_PLUGINS_DIR)
-    --host ADDRESS     address to listen on, the setting http.host
-    --port PORT        port to listen on, the setting http.port; 0 takes a free one
-    --set PAIR         NAME=VALUE of any setting; 'hanami config' lists them
+    --plugins-dir DIR  folder with single-file plugins (default: $HANAMI_PLUGINS_DIR)
+    --host ADDRESS     address to listen on (setting http.host)
+    --port PORT        port to listen on (setting http.port); 0 picks a free one
+    --set PAIR         set any setting, as NAME=VALUE; 'hanami config' lists them
     -h --help          show this text
 """
 

@@ -20,6 +20,6 @@ async def send_train_input(
 async def send_request_input(
     ws: DirectSocket, brick_name: str, values: Values, is_last: bool, verify_connection: bool = True
 ) -> Any:
-    """Send values to ask with; arguments, result and errors are those of `hanami_sdk.v04.direct_io`."""
+    """Send values to query with; arguments, result and errors are those of `hanami_sdk.v04.direct_io`."""
     answer = await in_thread(ws.exchange, brick_name, values, is_last, Process.REQUEST, None)
     return decode_brick_values(answer) if is_last else None
