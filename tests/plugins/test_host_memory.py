@@ -12,7 +12,7 @@ import pytest
 from hanami_core.errors import Unavailable, Unprocessable
 from hanami_core.testing.requests import ClientRequest, open_socket
 from hanami_plugins.clusters import Cluster, host_memory
-from hanami_plugins.clusters.host_memory import HostMemory
+from hanami_plugins.clusters.host_memory import HostMemory, Owner
 from tests.plugins.call_kit import training
 from tests.plugins.data import message
 from tests.server.harness import until
@@ -21,40 +21,55 @@ from tests.whole import Whole
 TABLE = b"a,b\n1,0\n0,1\n"
 
 
-def code(memory: HostMemory, key: str, owner: str, size: int) -> str:
+ANNA, BERT, CLEO = Owner("anna", "one"), Owner("bert", "two"), Owner("cleo", "three")
+
+
+def code(memory: HostMemory, key: str, owner: Owner, size: int) -> str:
     with pytest.raises(Unavailable) as refused:
         memory.take(key, owner, size)
     return refused.value.code
 
 
 def test_the_networks_of_all_and_of_one_user_are_limited() -> None:
-    memory = HostMemory(100, 60)
-    memory.take("a", "anna", 50)
-    assert code(memory, "b", "anna", 11) == "user_memory_exhausted"
-    memory.take("b", "bert", 50)
-    assert code(memory, "c", "cleo", 1) == "host_memory_exhausted"
-    assert code(memory, "a", "anna", 51) == "host_memory_exhausted"
+    memory = HostMemory(100, 60, 100)
+    memory.take("a", ANNA, 50)
+    assert code(memory, "b", ANNA, 11) == "user_memory_exhausted"
+    memory.take("b", BERT, 50)
+    assert code(memory, "c", CLEO, 1) == "host_memory_exhausted"
+    assert code(memory, "a", ANNA, 51) == "host_memory_exhausted"
     assert memory.held("a") == 50
     memory.release("b")
     memory.release("b")
-    memory.take("a", "anna", 60)
+    memory.take("a", ANNA, 60)
     with pytest.raises(Unprocessable):
-        memory.take("c", "cleo", 61)
+        memory.take("c", CLEO, 61)
+
+
+def test_the_networks_of_one_project_are_limited() -> None:
+    memory = HostMemory(100, 60, 70)
+    memory.take("a", ANNA, 50)
+    dora = Owner("dora", ANNA.project)
+    assert code(memory, "b", dora, 21) == "project_memory_exhausted"
+    memory.take("b", dora, 20)
+    memory.take("c", BERT, 30)
+    with pytest.raises(Unprocessable) as refused:
+        HostMemory(100, 60, 40).take("d", CLEO, 41)
+    assert refused.value.parameters["setting"] == "clusters.project_memory"
 
 
 def test_a_network_that_does_not_grow_is_never_refused() -> None:
-    memory = HostMemory(100, 100)
-    memory.take("a", "anna", 50)
+    memory = HostMemory(100, 100, 100)
+    memory.take("a", ANNA, 50)
     memory.note("a", 200)
-    memory.take("a", "anna", 180)
-    assert code(memory, "b", "bert", 1) == "host_memory_exhausted"
+    memory.take("a", ANNA, 180)
+    assert code(memory, "b", BERT, 1) == "host_memory_exhausted"
 
 
 def test_room_is_made_before_anything_is_refused() -> None:
-    memory = HostMemory(100, 100)
-    memory.take("idle", "anna", 80)
+    memory = HostMemory(100, 100, 100)
+    memory.take("idle", ANNA, 80)
     memory.reclaims(lambda: memory.release("idle"))
-    memory.take("a", "bert", 50, reclaim=True)
+    memory.take("a", BERT, 50, reclaim=True)
     assert (memory.held("idle"), memory.held("a")) == (0, 50)
 
 

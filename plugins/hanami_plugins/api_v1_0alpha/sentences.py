@@ -320,6 +320,10 @@ NETWORKS = {
         "the network would need {needed}, but the open networks of its owner may have {limit} and have {used}, "
         "try again in {retry_after} seconds"
     ),
+    "project_memory_exhausted": (
+        "the network would need {needed}, but the open networks of its project may have {limit} and have {used}, "
+        "try again in {retry_after} seconds"
+    ),
     "network_too_big": "the network would need {needed}, {limit} are allowed",
     "network_interface_missing": "the cluster has no {kind} '{interface}', only {known}",
     "output_resized": "output '{interface}' has {expected} values and can not have {size}",

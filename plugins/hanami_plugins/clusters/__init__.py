@@ -19,7 +19,8 @@ from hanami_core.schedules import Schedule
 from hanami_core.settings import Setting
 from hanami_core.storage.database import BaseModel
 from hanami_plugins.clusters import direct_lease, kinds, leases, routes, upkeep
-from hanami_plugins.clusters.host_memory import HOST_SETTING, USER_SETTING
+from hanami_plugins.clusters.host_memory import HOST_SETTING, PROJECT_SETTING, USER_SETTING
+from hanami_plugins.clusters.host_memory import Owner as MemoryOwner
 from hanami_plugins.clusters.leases import renew_lease
 from hanami_plugins.clusters.lineage import (
     DatasetOfTraining,
@@ -72,6 +73,7 @@ __all__ = [
     "Lineage",
     "LiveCluster",
     "LiveClusters",
+    "MemoryOwner",
     "Mode",
     "State",
     "Told",
@@ -113,6 +115,7 @@ def hanami_settings() -> list[Setting]:
         Setting("clusters.idle", float, 300.0, "Seconds after which an unused network is removed from memory", 1.0),
         Setting(HOST_SETTING, int, 0, "Bytes of all networks that one host has open; 0 means 3/4 of the machine", 0),
         Setting(USER_SETTING, int, 0, "Bytes of them that belong to one user; 0 means limits.network_memory", 0),
+        Setting(PROJECT_SETTING, int, 0, "Bytes of them that belong to one project; 0 means clusters.memory", 0),
         Setting("clusters.store", float, 2.0, "Seconds between two stored states of a network in direct mode", 0.05),
         leases.SETTING,
         *direct_lease.SETTINGS,

@@ -28,7 +28,7 @@ from hanami_core.stash import StashKey
 from hanami_core.storage.database import ACTIVE, atomic, compare_and_set
 from hanami_core.storage.failures import storage_failure
 from hanami_plugins.clusters import locks
-from hanami_plugins.clusters.host_memory import HostMemory
+from hanami_plugins.clusters.host_memory import HostMemory, Owner
 from hanami_plugins.clusters.keeper import Keeper
 from hanami_plugins.clusters.live_cluster import Attachment, LiveCluster, State
 from hanami_plugins.clusters.locks import Rank
@@ -389,7 +389,7 @@ class LiveClusters:
         known = interfaces(row)
         memory.require(self._runtime, own, compute.kind, *known)
         live.estimate = memory.needed(rules, own, *known)
-        owner, told = str(row.owner_id), json.loads(row.metrics).get("memory")
+        owner, told = Owner.of(row), json.loads(row.metrics).get("memory")
         size = (live.estimate if row.blob else 0) if told is None else int(told)
         self.memory.take(live, owner, size, reclaim=True)
         live.require = partial(self._require, live, owner, rules, own)
@@ -400,7 +400,7 @@ class LiveClusters:
     def _require(
         self,
         live: LiveCluster,
-        owner: str,
+        owner: Owner,
         rules: NetworkRules,
         template: Template,
         inputs: Mapping[str, int],

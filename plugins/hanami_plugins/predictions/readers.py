@@ -21,7 +21,7 @@ from hanami_core.errors import BadRequest, Conflict, CorruptFile, NotFound
 from hanami_core.runtime import Runtime
 from hanami_core.stash import StashKey
 from hanami_core.storage.database import ACTIVE
-from hanami_plugins.clusters import LIVE, MISSING, Cluster, interfaces, read_state, template_of
+from hanami_plugins.clusters import LIVE, MISSING, Cluster, MemoryOwner, interfaces, read_state, template_of
 from hanami_plugins.predictions.questions import Answer, Question, Values, from_arrays, to_arrays
 
 __all__ = ["READERS", "Readers"]
@@ -121,7 +121,7 @@ class Readers:
         rules = self._runtime.rules_for(template, compute.kind)
         memory.require(self._runtime, template, compute.kind, *interfaces(row))
         size = json.loads(row.metrics).get("memory", memory.needed(rules, template, *interfaces(row)))
-        self._memory.take(reader, str(row.owner_id), int(size), reclaim=True)
+        self._memory.take(reader, MemoryOwner.of(row), int(size), reclaim=True)
         return rules.open(read_state(self._runtime, row, template), compute)
 
     def _watch(self) -> None:
