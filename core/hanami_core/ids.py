@@ -1,7 +1,8 @@
-"""Identifiers, names and the field types that requests are made of.
+"""Identifiers, names and the field types that requests and answers are made of.
 
 A request struct uses these types so that a rule is written once. The expressions mean the same in Python and in the
-dialect of JSON schemas.
+dialect of JSON schemas. `Meta` also has the example and, unless the docstring of a struct has a better one for its
+field, the description that documents of an Api show.
 """
 
 from __future__ import annotations
@@ -13,10 +14,15 @@ from typing import Annotated
 from msgspec import Meta
 
 __all__ = [
+    "EXAMPLE_UUID",
     "ID_PATTERN",
     "NAME_PATTERN",
     "USER_ID_PATTERN",
     "UUID_PATTERN",
+    "AnyName",
+    "AnyProject",
+    "AnyUser",
+    "AnyUuid",
     "Id",
     "Name",
     "UserId",
@@ -41,10 +47,41 @@ NAME_PATTERN = rf"^{_NO_UUID}[^{_ODD} \-.#+@()\u0300-\u036f]([^{_ODD}]*[^{_ODD} 
 """Letters and signs of all languages, but nothing that could be taken for something else: a uuid, a path, a command."""
 UUID_PATTERN = r"^[a-fA-F0-9]{8}-[a-fA-F0-9]{4}-[a-fA-F0-9]{4}-[a-fA-F0-9]{4}-[a-fA-F0-9]{12}$"
 
-Id = Annotated[str, Meta(pattern=ID_PATTERN, min_length=4, max_length=254)]
-UserId = Annotated[str, Meta(pattern=USER_ID_PATTERN, min_length=2, max_length=254)]
-Name = Annotated[str, Meta(pattern=NAME_PATTERN, min_length=1, max_length=254)]
-Uuid = Annotated[str, Meta(pattern=UUID_PATTERN, min_length=36, max_length=36)]
+EXAMPLE_UUID = "8b2f4a1e-6c3d-4e5f-9a7b-0c1d2e3f4a5b"
+"""The uuid of all examples."""
+_UUID = Meta(
+    description="UUID, letters in either case.",
+    pattern=UUID_PATTERN,
+    min_length=36,
+    max_length=36,
+    examples=[EXAMPLE_UUID],
+)
+_PROJECT = "Id of a project."
+_USER = "Id of a user: a name or an e-mail address."
+
+Id = Annotated[
+    str, Meta(description=_PROJECT, pattern=ID_PATTERN, min_length=4, max_length=254, examples=["flower_shop"])
+]
+UserId = Annotated[
+    str, Meta(description=_USER, pattern=USER_ID_PATTERN, min_length=2, max_length=254, examples=["katherine"])
+]
+Name = Annotated[
+    str,
+    Meta(
+        description="Name that people read; letters of any language, digits, spaces and `_ - . # + @ ( )`.",
+        pattern=NAME_PATTERN,
+        min_length=1,
+        max_length=254,
+        examples=["digits"],
+    ),
+]
+Uuid = Annotated[str, _UUID]
+
+AnyUuid = Annotated[str, Meta(description="UUID; empty if unknown.", examples=[EXAMPLE_UUID])]
+"""A uuid in an answer; answers promise no rules. So do the next ones."""
+AnyProject = Annotated[str, Meta(description="Id of the project that it belongs to.", examples=["flower_shop"])]
+AnyUser = Annotated[str, Meta(description=_USER, examples=["katherine"])]
+AnyName = Annotated[str, Meta(description="Name that people read.", examples=["digits"])]
 
 
 def new_uuid() -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hanami_core.http.api import Api, ApiDescription, SocketOpening
 from hanami_core.http.call import Call, Download, Empty, Events, File, Page, ServerEvent, Stream
 from hanami_core.http.fields import Body, expect_digest, raw_target
-from hanami_core.http.lists import MOST_ROWS, Listing, Paging, Table, listing, paged, table
+from hanami_core.http.groups import RouteGroup
+from hanami_core.http.lists import MOST_ROWS, Listing, Paging, Table, listing, paged, rows_like, table
 from hanami_core.http.route import METHODS, NATIVE, SAFE_METHODS, Handler, Route
 from hanami_core.http.routing import BoundRoute, RouteTable
 
@@ -28,6 +29,7 @@ __all__ = [
     "Page",
     "Paging",
     "Route",
+    "RouteGroup",
     "RouteTable",
     "ServerEvent",
     "SocketOpening",
@@ -37,5 +39,6 @@ __all__ = [
     "listing",
     "paged",
     "raw_target",
+    "rows_like",
     "table",
 ]

@@ -196,9 +196,9 @@ class Api:
     def schema(self, kind: type) -> dict[str, Any]:
         """Return the JSON schema of a type that `encode` converts."""
         if kind is Moment:
-            return {"type": ["string", "null"], "format": "date-time"}
+            return {"type": ["string", "null"], "format": "date-time", "examples": ["2026-03-14T09:26:53+00:00"]}
         if issubclass(kind, VisibleError):
-            return {"type": "string"}
+            return {"type": "string", "examples": ["the rows have 783 values, but the cluster was trained with 784"]}
         raise NotImplementedError
 
     def render(self, value: object) -> str:

@@ -16,35 +16,55 @@ from hanami_core.labels import LabelledRecord, tagged
 
 __all__ = ["LabelledAnswer", "Labels", "SetLabels", "WantedRows", "detailed", "labels_of", "labels_route"]
 
+ABOUT, TAGS = "60,000 handwritten digits", ["mnist", "digits"]
+About = Annotated[
+    str | msgspec.UnsetType, Meta(description="Description by its owner; only with `details`.", examples=[ABOUT])
+]
+Tags = Annotated[
+    list[str] | msgspec.UnsetType, Meta(description="Tags, in the order given; only with `details`.", examples=[TAGS])
+]
+
 
 class SetLabels(msgspec.Struct, forbid_unknown_fields=True):
-    """A new name, what it is about and all its tags; what is missing or null stays as it is."""
+    """A new name, description and tags; what is missing or null stays as it is.
+
+    Attributes:
+        uuid: UUID of what is changed.
+        name: new name.
+        about: new description, up to 4096 bytes; line ends are allowed.
+        tags: all tags from now on, up to 32 of 64 bytes each; an empty list removes them.
+    """
 
     uuid: Uuid
     name: Name | None = None
-    about: Annotated[str, Meta(max_length=4096)] | None = None
-    tags: list[str] | None = None
+    about: Annotated[str, Meta(max_length=4096, examples=[ABOUT])] | None = None
+    tags: Annotated[list[str], Meta(examples=[TAGS])] | None = None
 
 
 class WantedRows(Paging, forbid_unknown_fields=True, kw_only=True):
-    """Which part of a list is wanted: all, or those with a tag; with `details` rows have more columns, such as tags."""
+    """The requested part of a list.
+
+    Attributes:
+        details: whether rows have more columns, such as `about` and `tags`.
+        tag: only rows with this tag; empty for all.
+    """
 
     details: bool = False
-    tag: Annotated[str, Meta(max_length=64)] = ""
+    tag: Annotated[str, Meta(max_length=64, examples=["mnist"])] = ""
 
 
 class Labels(msgspec.Struct, kw_only=True):
-    """What is written on a row; only told to those who ask for details."""
+    """What is written on a row."""
 
-    about: str | msgspec.UnsetType = msgspec.UNSET
-    tags: list[str] | msgspec.UnsetType = msgspec.UNSET
+    about: About = msgspec.UNSET
+    tags: Tags = msgspec.UNSET
 
 
 class LabelledAnswer(OwnedAnswer, kw_only=True):
     """A row with an owner, and what is written on it."""
 
-    about: str | msgspec.UnsetType = msgspec.UNSET
-    tags: list[str] | msgspec.UnsetType = msgspec.UNSET
+    about: About = msgspec.UNSET
+    tags: Tags = msgspec.UNSET
 
 
 def labels_of(row: LabelledRecord) -> dict[str, Any]:

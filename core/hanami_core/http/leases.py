@@ -17,36 +17,58 @@ from hanami_core.leases import LeasedRecord
 
 __all__ = ["Lease", "LeaseAnswer", "LeasedAnswer", "LeasedLabels", "SetLease", "lease_of", "lease_route"]
 
-Lease = Annotated[int, Meta(ge=1, le=31_536_000)]
+Lease = Annotated[int, Meta(ge=1, le=31_536_000, examples=[604_800])]
 """Seconds, up to a year."""
+ShownLease = Annotated[
+    int | msgspec.UnsetType | None,
+    Meta(
+        description="Seconds without use after which it is deleted, null without a lease; only with `details`.",
+        examples=[604_800],
+    ),
+]
+LeaseLeft = Annotated[
+    int | msgspec.UnsetType | None,
+    Meta(description="Seconds left of the lease, null without one; only with `details`.", examples=[604_321]),
+]
 
 
 class SetLease(msgspec.Struct, forbid_unknown_fields=True):
-    """Seconds from now on after which a thing goes, unless it is used or renewed; null lets it stay for good."""
+    """A new lease.
+
+    Attributes:
+        uuid: UUID of what the lease is for.
+        lease: seconds from now on after which it is deleted unless it is used or renewed, up to a year; null to keep it
+            until somebody deletes it.
+    """
 
     uuid: Uuid
     lease: Lease | None
 
 
 class LeasedLabels(Labels, kw_only=True):
-    """Labels, the seconds of a lease and how many are left, null for what stays; told to those who ask for details."""
+    """What is written on a row, and its lease."""
 
-    lease: int | msgspec.UnsetType | None = msgspec.UNSET
-    lease_left: int | msgspec.UnsetType | None = msgspec.UNSET
+    lease: ShownLease = msgspec.UNSET
+    lease_left: LeaseLeft = msgspec.UNSET
 
 
 class LeasedAnswer(LabelledAnswer, kw_only=True):
-    """A row with an owner, and what `LeasedLabels` has."""
+    """A row with an owner, what is written on it, and its lease."""
 
-    lease: int | msgspec.UnsetType | None = msgspec.UNSET
-    lease_left: int | msgspec.UnsetType | None = msgspec.UNSET
+    lease: ShownLease = msgspec.UNSET
+    lease_left: LeaseLeft = msgspec.UNSET
 
 
 class LeaseAnswer(OwnedAnswer, kw_only=True):
-    """A thing and its lease."""
+    """A row with an owner, and its lease.
 
-    lease: int | None
-    lease_left: int | None
+    Attributes:
+        lease: seconds without use after which it is deleted; null without a lease.
+        lease_left: seconds that are left; null without a lease.
+    """
+
+    lease: Annotated[int | None, Meta(examples=[604_800])]
+    lease_left: Annotated[int | None, Meta(examples=[604_800])]
 
 
 def lease_of(row: LeasedRecord) -> dict[str, Any]:

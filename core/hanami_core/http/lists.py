@@ -11,10 +11,11 @@ import peewee
 from msgspec import UNSET, Meta, UnsetType
 
 from hanami_core.clock import Moment
+from hanami_core.ids import EXAMPLE_UUID
 from hanami_core.storage.database import Record
 from hanami_core.storage.prepared import tuples
 
-__all__ = ["MOST_ROWS", "Listing", "Paging", "Table", "listing", "paged", "table"]
+__all__ = ["MOST_ROWS", "Listing", "Paging", "Table", "listing", "paged", "rows_like", "table"]
 
 M = TypeVar("M", bound=Record)
 Cells = list[Any]
@@ -26,11 +27,13 @@ MOST_ROWS = 10_000
 class Paging(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """The requested part of a list; the whole list if no field is given.
 
-    `limit` is the number of rows of a page, `after` is the `next` of the previous page.
+    Attributes:
+        limit: number of rows of a page; without it, the whole list.
+        after: `next` of the previous page; without it, the list begins with its first row.
     """
 
-    limit: Annotated[int, Meta(ge=1, le=MOST_ROWS)] | None = None
-    after: Annotated[str, Meta(pattern="^[0-9]{1,18}$", max_length=18)] | None = None
+    limit: Annotated[int, Meta(ge=1, le=MOST_ROWS, examples=[100])] | None = None
+    after: Annotated[str, Meta(pattern="^[0-9]{1,18}$", max_length=18, examples=["42"])] | None = None
 
     @property
     def wanted(self) -> bool:
@@ -49,16 +52,35 @@ class Paging(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class Table(msgspec.Struct):
-    """Rows of a log or a list, cells in the order of the header."""
+    """Rows of a log or a list.
 
-    header: list[str]
-    body: list[list[Any]]
+    Attributes:
+        header: names of the columns.
+        body: rows, oldest first; cells in the order of the header.
+    """
+
+    header: Annotated[list[str], Meta(examples=[["uuid", "name"]])]
+    body: Annotated[list[list[Any]], Meta(examples=[[[EXAMPLE_UUID, "digits"]]])]
 
 
 class Listing(Table):
-    """Answer of every list. It has `next` if a page was requested, null on the last page."""
+    """Answer of every list.
 
-    next: str | UnsetType | None = UNSET
+    Attributes:
+        next: what `after` must be for the next page; null on the last page, missing if no page was requested.
+    """
+
+    next: Annotated[str | UnsetType | None, Meta(examples=["42"])] = UNSET
+
+
+def rows_like(kind: Any, **columns: Any) -> Any:
+    """Return a type of answers as a list, with a row as its example.
+
+    Args:
+        kind: `Listing` or `Table`.
+        columns: the value of each column of the example, in the order of the header.
+    """
+    return Annotated[kind, Meta(examples=[{"header": list(columns), "body": [list(columns.values())]}])]
 
 
 def table(header: tuple[str, ...], rows: list[Cells]) -> Table:

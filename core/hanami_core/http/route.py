@@ -12,6 +12,7 @@ import msgspec
 from hanami_core.access import Verb
 from hanami_core.errors import PluginError
 from hanami_core.http.call import Call, Download, Events, File, Page, Stream
+from hanami_core.http.groups import RouteGroup
 from hanami_core.http.paths import is_template
 
 __all__ = ["METHODS", "NATIVE", "SAFE_METHODS", "Handler", "Route"]
@@ -55,6 +56,10 @@ class Route:
         keyed: whether a call with the header ``Idempotency-Key`` is executed only once, however often it is sent
             (`hanami_core.http.keyed`); for calls that create something and whose answers contain no secret.
         reads: whether a call changes nothing although its method could; it is then not recorded in the audit log.
+        group: chapter of the documents that the route belongs to; by default, the noun of the action.
+        example: optional fields that the worked example of a request contains besides the required ones; their values
+            are the examples of the fields.
+        described: struct that documents describe the fields by if `request` is None.
         status: status of the answer, such as 201; a handler with several statuses sets ``call.resp.status``. The
             default is 200, or 204 if there is no content.
     """
@@ -75,6 +80,9 @@ class Route:
     covers: tuple[str, ...] = ()
     keyed: bool = False
     reads: bool = False
+    group: RouteGroup | None = None
+    example: tuple[str, ...] = ()
+    described: type[msgspec.Struct] | None = None
 
     def __post_init__(self) -> None:
         """Refuse a route that breaks the rules."""
@@ -92,6 +100,7 @@ class Route:
                 not self.keyed or self._can_be_keyed(),
                 "a keyed route needs a login, a request struct and a plain answer",
             ),
+            (set(self.example) <= self._field_names(), "example must name fields of the request"),
             (self.status is None or 200 <= self.status < 400, "status must be that of an answer, not of an error"),
         )
         for holds, message in rules:
@@ -104,9 +113,17 @@ class Route:
         is_struct = isinstance(self.request, type) and issubclass(self.request, msgspec.Struct)
         return is_struct and bool(self.request.__struct_config__.forbid_unknown_fields)
 
+    def _field_names(self) -> set[str]:
+        return set(getattr(self.fields, "__struct_encode_fields__", ()))
+
     def _can_be_keyed(self) -> bool:
         plain = self.response not in (Page, File, Download, Stream, Events)
         return self.method not in SAFE_METHODS and not self.anonymous and self.request is not None and plain
+
+    @property
+    def fields(self) -> type[msgspec.Struct] | None:
+        """Struct that describes the fields of a request, whoever reads them; None if nothing does."""
+        return self.described if self.request is None else self.request
 
     @property
     def success(self) -> int:

@@ -11,33 +11,55 @@ import msgspec
 from msgspec import Meta
 
 from hanami_core.clock import Moment
-from hanami_core.http import Call, Route
-from hanami_core.ids import Uuid
+from hanami_core.http import Call, Listing, Route, rows_like
+from hanami_core.ids import EXAMPLE_UUID, AnyName, AnyProject, AnyUser, Uuid
 from hanami_core.sharing import Visibility
 from hanami_core.sharing import set_visibility as change
 from hanami_core.storage.database import OwnedRecord
 
 
 class SetVisibility(msgspec.Struct, forbid_unknown_fields=True):
-    """Fields of a change of visibility.
+    """A new visibility. Who may change or delete the row stays the same.
 
-    `private` rows are read by their owner and by admins, `shared` ones by all in their project, `public` ones by
-    everybody. Who may change or delete them stays the same.
+    Attributes:
+        uuid: UUID of what is shared.
+        visibility: `private` for the owner and admins, `shared` for the whole project, `public` for everybody.
     """
 
     uuid: Uuid
-    visibility: Annotated[str, Meta(pattern="^(private|shared|public)$")]
+    visibility: Annotated[str, Meta(pattern="^(private|shared|public)$", examples=["shared"])]
 
 
 class OwnedAnswer(msgspec.Struct):
-    """What all rows with an owner have."""
+    """What all rows with an owner have.
+
+    Attributes:
+        created_at: when it was created, in UTC.
+        name: name that its owner gave it.
+        owner_id: id of the user who created it.
+        project_id: id of the project that it belongs to.
+        uuid: UUID that identifies it in all calls.
+        visibility: who can see it: `private`, `shared` or `public`.
+    """
 
     created_at: Moment
-    name: str
-    owner_id: str
-    project_id: str
-    uuid: str
-    visibility: str
+    name: AnyName
+    owner_id: AnyUser
+    project_id: AnyProject
+    uuid: Uuid
+    visibility: Annotated[str, Meta(examples=["private"])]
+
+
+OwnedRow = rows_like(
+    Listing,
+    created_at="2026-03-14 09:26:53",
+    uuid=EXAMPLE_UUID,
+    project_id="flower_shop",
+    owner_id="katherine",
+    visibility="private",
+    name="digits",
+)
+"""A list of rows with an owner, for documents."""
 
 
 def owned_answer(row: OwnedRecord) -> dict[str, Any]:

@@ -100,7 +100,7 @@ class NativeApi(Api):
 
     def schema(self, kind: type) -> dict[str, Any]:
         """Describe moments."""
-        return {"type": "string"} if kind is Moment else super().schema(kind)
+        return {"type": "string", "examples": ["2026-03-14 09:26:53"]} if kind is Moment else super().schema(kind)
 
     def answer(self, call: Call, route: Route, result: object) -> None:
         """Answer 200 with JSON, whatever it is."""

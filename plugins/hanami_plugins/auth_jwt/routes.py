@@ -8,96 +8,162 @@ import msgspec
 from msgspec import Meta
 
 from hanami_core.errors import BadRequest
-from hanami_core.http import Call, Route
-from hanami_core.ids import Id, UserId
+from hanami_core.http import Call, Route, RouteGroup
+from hanami_core.ids import AnyName, AnyProject, AnyUser, Id, UserId
 from hanami_plugins import projects, users
 from hanami_plugins.auth_jwt import service
 from hanami_plugins.auth_jwt.tokens import LONGEST_TOKEN
 from hanami_plugins.users import native
 
 PATH = "/token"
+GROUP = RouteGroup("tokens", "Log in with a passphrase, and send the token that you get with all other calls.", 100)
+PROJECTS = RouteGroup("projects", "Create projects, and decide who works in them.", 700)
 CHANGE_PATH = "/user/passphrase"
 CHECK_PATH = "/auth"
 MEMBERSHIP_PATH = "/user/project"
 HTTP_TYPES = ("DELETE", "GET", "HEAD", "POST", "PUT")
 """Methods as `http_type` counts them, from 1 on."""
+TOKEN = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJrYXRoZXJpbmUifQ.c2lnbmF0dXJl"  # noqa: S105 - an example
+ShownToken = Annotated[str, Meta(examples=[TOKEN])]
 
 
 class CreateToken(native.SecretFields, forbid_unknown_fields=True, kw_only=True):
-    """Who logs in, with which secret."""
+    """A login; needs either `passphrase` or `password`.
+
+    Attributes:
+        id: id of the user.
+    """
 
     id: UserId
 
 
 class TokenAnswer(msgspec.Struct):
-    """A token and whom it is for."""
+    """A token and its user.
 
-    id: str
-    is_admin: bool
-    name: str
-    token: str
+    Attributes:
+        id: id of the user.
+        is_admin: whether the user is a global admin.
+        name: name of the user.
+        token: token for the header `X-Auth-Token`; expires after an hour by default.
+    """
+
+    id: AnyUser
+    is_admin: Annotated[bool, Meta(examples=[False])]
+    name: Annotated[AnyName, Meta(examples=["Katherine Johnson"])]
+    token: ShownToken
 
 
 class Renew(msgspec.Struct, forbid_unknown_fields=True):
-    """The project of the new token."""
+    """The project of the new token.
+
+    Attributes:
+        project_id: id of a project that you are a member of.
+    """
 
     project_id: Id
 
 
 class ChangePassphrase(native.ChangedSecretFields, forbid_unknown_fields=True, kw_only=True):
-    """A new passphrase: the caller's, with the current one, or that of the user `id`."""
+    """A new passphrase: your own, with the current one, or as an admin that of a user.
+
+    Attributes:
+        id: id of the user; your own if empty.
+    """
 
     id: UserId = ""
 
 
 class Changed(msgspec.Struct):
-    """Whose passphrase was changed, and a fresh token, or an empty one if that was not the caller's."""
+    """Whose passphrase was changed.
 
-    id: str
-    token: str = ""
+    Attributes:
+        id: id of the user.
+        token: new token for you; empty if the passphrase is that of somebody else.
+    """
+
+    id: AnyUser
+    token: ShownToken = ""
 
 
 class Assign(msgspec.Struct, forbid_unknown_fields=True):
-    """A new place of the user `id`; with `project_id` alone, a switch to that project."""
+    """A new member of a project; with `project_id` alone, a switch of your own to that project.
+
+    Attributes:
+        project_id: id of the project.
+        id: id of the user.
+        role: role of the user in the project, one that the policy knows, such as `member` or `admin`.
+        is_project_admin: whether the user manages the members of the project.
+    """
 
     project_id: Id
     id: UserId = ""
-    role: Id = ""
+    role: Annotated[Id, Meta(examples=["member"])] = ""
     is_project_admin: bool = False
 
 
 class CheckToken(msgspec.Struct, forbid_unknown_fields=True):
-    """A call that the caller wants to make: its endpoint and its method, from DELETE 1 and GET 2 to POST 4 and PUT 5.
+    """A call that you want to make; without one, only the token is checked.
 
-    `token` is accepted and ignored; the header's counts.
+    Attributes:
+        endpoint: path of the call without the leading slash; needs `http_type`.
+        http_type: method of the call: 1 for DELETE, 2 GET, 3 HEAD, 4 POST, 5 PUT; needs `endpoint`.
+        token: not used; accepted for released clients. The token in the header counts.
     """
 
-    endpoint: Annotated[str, Meta(pattern=r"^[a-zA-Z][a-zA-Z._/0-9]*$", min_length=4, max_length=256)] = ""
-    http_type: Annotated[int, Meta(ge=1, le=len(HTTP_TYPES))] | None = None
-    token: Annotated[str, Meta(max_length=LONGEST_TOKEN)] = ""
+    endpoint: Annotated[
+        str, Meta(pattern=r"^[a-zA-Z][a-zA-Z._/0-9]*$", min_length=4, max_length=256, examples=["v1.0alpha/cluster"])
+    ] = ""
+    http_type: Annotated[int, Meta(ge=1, le=len(HTTP_TYPES), examples=[4])] | None = None
+    token: Annotated[str, Meta(max_length=LONGEST_TOKEN, examples=[TOKEN])] = ""
 
 
 class Identity(msgspec.Struct):
-    """Whom a token stands for."""
+    """The user and the project of a token.
 
-    id: str
-    is_admin: bool
-    is_project_admin: bool
-    name: str
-    project_id: str
-    role: str
+    Attributes:
+        id: id of the user.
+        is_admin: whether the user is a global admin.
+        is_project_admin: whether the user manages the members of the project.
+        name: name of the user.
+        project_id: id of the project that the user works in.
+        role: role of the user in the project.
+    """
+
+    id: AnyUser
+    is_admin: Annotated[bool, Meta(examples=[False])]
+    is_project_admin: Annotated[bool, Meta(examples=[False])]
+    name: Annotated[AnyName, Meta(examples=["Katherine Johnson"])]
+    project_id: AnyProject
+    role: Annotated[str, Meta(examples=["member"])]
 
 
 def routes() -> list[Route]:
     """Return all routes."""
     either = native.UserAnswer | TokenAnswer
-    return [
-        Route("POST", PATH, "tokens.create", CreateToken, TokenAnswer, create, anonymous=True),
+    return GROUP.of(
+        Route("POST", PATH, "tokens.create", CreateToken, TokenAnswer, create, anonymous=True, example=("password",)),
         Route("PUT", PATH, "tokens.renew", Renew, TokenAnswer, renew),
-        Route("GET", CHECK_PATH, "tokens.check", CheckToken, Identity, check),
-        Route("PUT", CHANGE_PATH, "passphrases.change", ChangePassphrase, Changed, change_passphrase),
-        Route("POST", MEMBERSHIP_PATH, "memberships.add", Assign, either, assign),
-    ]
+        Route("GET", CHECK_PATH, "tokens.check", CheckToken, Identity, check, example=("endpoint", "http_type")),
+        Route(
+            "PUT",
+            CHANGE_PATH,
+            "passphrases.change",
+            ChangePassphrase,
+            Changed,
+            change_passphrase,
+            example=("current_password", "password"),
+        ),
+        Route(
+            "POST",
+            MEMBERSHIP_PATH,
+            "memberships.add",
+            Assign,
+            either,
+            assign,
+            group=PROJECTS,
+            example=("id", "role"),
+        ),
+    )
 
 
 def create(call: Call, request: CreateToken) -> TokenAnswer:
@@ -121,9 +187,9 @@ def check(call: Call, request: CheckToken) -> Identity:
 
 
 def change_passphrase(call: Call, request: ChangePassphrase) -> Changed:
-    """Change the own passphrase, or as an admin somebody's; all tokens of that user end.
+    """Change your own passphrase, or as an admin that of a user; all tokens of that user end.
 
-    The own one needs the current passphrase as `current_passphrase` (base64) or `current_password`, and is answered
+    Your own one needs the current passphrase as `current_passphrase` (base64) or `current_password`, and is answered
     with a fresh token for the same project.
     """
     if request.id in ("", call.actor.user_id):

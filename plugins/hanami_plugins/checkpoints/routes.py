@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from hanami_core.http import Call, Empty, Listing, Route
+from hanami_core.http import Call, Empty, Listing, Route, RouteGroup
 from hanami_core.http.labels import LabelledAnswer, WantedRows, detailed, labels_of, labels_route
-from hanami_core.http.sharing import owned_answer, visibility_route
-from hanami_core.ids import Name, Uuid
+from hanami_core.http.sharing import OwnedRow, owned_answer, visibility_route
+from hanami_core.ids import EXAMPLE_UUID, AnyName, Name, Uuid
 from hanami_core.queue import OPEN, Task
 from hanami_plugins.checkpoints import service, transfers
 from hanami_plugins.checkpoints.models import Checkpoint
@@ -19,90 +19,131 @@ from hanami_plugins.checkpoints.service import MISSING
 from hanami_plugins.clusters import TrainingAnswer, lineage_of
 
 PREFIX = "/checkpoint"
+GROUP = RouteGroup("checkpoints", "Save and restore clusters, and take them to other servers and programs.", 600)
 CLUSTER_PREFIX = "/cluster"
 LIST_HEADER = ("created_at", "uuid", "project_id", "owner_id", "visibility", "name")
 
+OpenState = Annotated[str | msgspec.UnsetType, Meta(examples=["queued"])]
+Told = str | msgspec.UnsetType
+Count = int | msgspec.UnsetType
+
 
 class SaveCluster(msgspec.Struct, forbid_unknown_fields=True):
-    """Fields of a new checkpoint."""
+    """A new checkpoint.
+
+    Attributes:
+        name: name of the checkpoint.
+        cluster_uuid: UUID of the cluster that is saved.
+    """
 
     name: Name
     cluster_uuid: Uuid
 
 
 class LoadCluster(msgspec.Struct, forbid_unknown_fields=True):
-    """Which checkpoint goes into which cluster."""
+    """A checkpoint, and the cluster that it is restored into.
+
+    Attributes:
+        cluster_uuid: UUID of the cluster.
+        checkpoint_uuid: UUID of the checkpoint.
+    """
 
     cluster_uuid: Uuid
     checkpoint_uuid: Uuid
 
 
 class ByUuid(msgspec.Struct, forbid_unknown_fields=True):
-    """A checkpoint by its uuid."""
+    """A checkpoint.
+
+    Attributes:
+        uuid: UUID of the checkpoint.
+    """
 
     uuid: Uuid
 
 
 class WantedCheckpoint(ByUuid, forbid_unknown_fields=True, kw_only=True):
-    """A checkpoint; with `details` also what it was saved of and trained with, or with `before` that number."""
+    """A checkpoint.
+
+    Attributes:
+        details: whether the answer also tells what was saved, its labels and its trainings.
+        before: number of a training; the answer then has the hundred before it. By default, it has the last hundred.
+    """
 
     details: bool = False
-    before: Annotated[int, Meta(ge=1, le=1_000_000_000)] | None = None
+    before: Annotated[int, Meta(ge=1, le=1_000_000_000, examples=[101])] | None = None
 
 
 class SaveAnswer(msgspec.Struct):
-    """The checkpoint, whose uuid is also that of the task.
+    """A new checkpoint.
 
-    As long as it is not there yet, `state` is that of the task; otherwise it is missing.
+    Attributes:
+        name: name of the checkpoint.
+        uuid: UUID of the checkpoint, and of the task that saves it.
+        state: state of the task, `queued` or `active`; missing once the checkpoint exists.
     """
 
-    name: str
-    uuid: str
-    state: str | msgspec.UnsetType = msgspec.UNSET
+    name: AnyName
+    uuid: Uuid
+    state: OpenState = msgspec.UNSET
 
 
 class TaskUuid(msgspec.Struct):
-    """A task; its `state` as long as it is still to be done, otherwise that is missing."""
+    """The task that restores a cluster.
 
-    uuid: str
-    state: str | msgspec.UnsetType = msgspec.UNSET
+    Attributes:
+        uuid: UUID of the task.
+        state: state of the task, `queued` or `active`; missing once it is done.
+    """
+
+    uuid: Uuid
+    state: OpenState = msgspec.UNSET
 
 
 class CheckpointAnswer(LabelledAnswer, kw_only=True):
-    """A checkpoint.
+    """A checkpoint. The details of an imported one are those that its file contains.
 
-    `size` is that of its state in bytes. `cluster_uuid` and `cluster_name` are the cluster that was saved, `version` is
-    the number of its stored state then, `task_uuid` and `task_name` are the last training before that; `seed`, `cycles`
-    and `metrics` are those of the network then. `trainings` are the last hundred that made it, oldest first. Of one
-    that is `imported` it is all what the file has told that it came as; what nobody knows is empty or null.
+    Attributes:
+        size: size of the saved state in bytes; only with `details`.
+        cluster_uuid: UUID of the cluster that was saved, empty if unknown; only with `details`.
+        cluster_name: name that the cluster had, empty if unknown; only with `details`.
+        task_uuid: UUID of the last training before the save, empty if there was none; only with `details`.
+        task_name: name of that training, empty if there was none; only with `details`.
+        cycles: number of rows that the network was trained with; only with `details`.
+        metrics: metrics of the network; only with `details`.
+        seed: seed of the network, null if unknown; only with `details`.
+        version: `version` of the cluster, null if unknown; only with `details`.
+        imported: whether it was uploaded as a file; only with `details`.
+        number_of_trainings: number of trainings so far; only with `details`.
+        trainings: up to a hundred trainings, oldest first; only with `details`.
     """
 
-    size: int | msgspec.UnsetType = msgspec.UNSET
-    cluster_uuid: str | msgspec.UnsetType = msgspec.UNSET
-    cluster_name: str | msgspec.UnsetType = msgspec.UNSET
-    task_uuid: str | msgspec.UnsetType = msgspec.UNSET
-    task_name: str | msgspec.UnsetType = msgspec.UNSET
-    cycles: int | msgspec.UnsetType = msgspec.UNSET
-    metrics: dict[str, float] | msgspec.UnsetType = msgspec.UNSET
-    seed: int | msgspec.UnsetType | None = msgspec.UNSET
-    version: int | msgspec.UnsetType | None = msgspec.UNSET
+    size: Annotated[Count, Meta(examples=[546_044])] = msgspec.UNSET
+    cluster_uuid: Annotated[Told, Meta(examples=[EXAMPLE_UUID])] = msgspec.UNSET
+    cluster_name: Annotated[Told, Meta(examples=["reader"])] = msgspec.UNSET
+    task_uuid: Annotated[Told, Meta(examples=[EXAMPLE_UUID])] = msgspec.UNSET
+    task_name: Annotated[Told, Meta(examples=["first lesson"])] = msgspec.UNSET
+    cycles: Annotated[Count, Meta(examples=[5000])] = msgspec.UNSET
+    metrics: Annotated[dict[str, float] | msgspec.UnsetType, Meta(examples=[{"running_loss": 0.34}])] = msgspec.UNSET
+    seed: Annotated[Count | None, Meta(examples=[85658938422646883])] = msgspec.UNSET
+    version: Annotated[Count | None, Meta(examples=[1])] = msgspec.UNSET
     imported: bool | msgspec.UnsetType = msgspec.UNSET
-    number_of_trainings: int | msgspec.UnsetType = msgspec.UNSET
+    number_of_trainings: Annotated[Count, Meta(examples=[1])] = msgspec.UNSET
     trainings: list[TrainingAnswer] | msgspec.UnsetType = msgspec.UNSET
 
 
 def routes() -> list[Route]:
     """Return all routes."""
-    return [
+    return GROUP.of(
         Route("POST", f"{CLUSTER_PREFIX}/save", "checkpoints.save", SaveCluster, SaveAnswer, save, keyed=True),
         Route("POST", f"{CLUSTER_PREFIX}/load", "checkpoints.load", LoadCluster, TaskUuid, load, keyed=True),
         Route("GET", PREFIX, "checkpoints.get", WantedCheckpoint, CheckpointAnswer, get),
         Route("DELETE", PREFIX, "checkpoints.delete", ByUuid, Empty, delete),
-        Route("GET", f"{PREFIX}/all", "checkpoints.list", WantedRows, Listing, list_all),
+        Route("GET", f"{PREFIX}/all", "checkpoints.list", WantedRows, OwnedRow, list_all),
         visibility_route(PREFIX, "checkpoints", Checkpoint, MISSING),
         labels_route(PREFIX, "checkpoints", service.set_labels),
         *transfers.routes(),
-    ]
+    )
 
 
 def save(call: Call, request: SaveCluster) -> SaveAnswer:

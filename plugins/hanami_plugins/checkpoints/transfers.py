@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from hanami_core.http import Call, Download, Route
 from hanami_core.http.sharing import OwnedAnswer, owned_answer
-from hanami_core.ids import Name, Uuid
+from hanami_core.ids import EXAMPLE_UUID, Name, Uuid
 from hanami_plugins.checkpoints import arrivals, downloads, exporting
 from hanami_plugins.checkpoints.models import IMPORTING, REFUSED
 from hanami_plugins.checkpoints.portable import ENDING, MEDIA_TYPE
@@ -17,57 +17,96 @@ from hanami_plugins.checkpoints.portable import ENDING, MEDIA_TYPE
 PREFIX = "/checkpoint"
 DECODING = "decoding"
 """What a client is told while a file is looked at; the word that it knows from datasets."""
+State = Annotated[str | msgspec.UnsetType, Meta(examples=[DECODING])]
 
 
 class FileOf(msgspec.Struct, forbid_unknown_fields=True):
-    """A checkpoint by its uuid."""
+    """A checkpoint.
+
+    Attributes:
+        uuid: UUID of the checkpoint.
+    """
 
     uuid: Uuid
 
 
 class ExportOf(msgspec.Struct, forbid_unknown_fields=True):
-    """A checkpoint by its uuid, and the format that it is wanted in."""
+    """A checkpoint in a format of other programs.
+
+    Attributes:
+        uuid: UUID of the checkpoint.
+        format: format of the file, one of those that are installed.
+    """
 
     uuid: Uuid
-    format: Annotated[str, Meta(min_length=1, max_length=32)]
+    format: Annotated[str, Meta(min_length=1, max_length=32, examples=["onnx"])]
 
 
 class AnnounceCheckpoint(msgspec.Struct, forbid_unknown_fields=True):
-    """Name of the checkpoint to be, and the size of its file in bytes."""
+    """A checkpoint that will be uploaded.
+
+    Attributes:
+        name: name of the checkpoint.
+        input_data_size: size of its file in bytes.
+    """
 
     name: Name
-    input_data_size: Annotated[int, Meta(ge=1)]
+    input_data_size: Annotated[int, Meta(ge=1, examples=[546_044])]
 
 
 class CheckpointUpload(OwnedAnswer):
-    """A checkpoint to be, and the uuid of its file, which is sent over a websocket."""
+    """A checkpoint that waits for its file.
 
-    uuid_input_file: str
+    Attributes:
+        uuid_input_file: UUID of the file, for its websocket.
+    """
+
+    uuid_input_file: Uuid
 
 
 class FinishCheckpoint(msgspec.Struct, forbid_unknown_fields=True):
-    """The checkpoint to be and its file."""
+    """A checkpoint whose file has been sent.
+
+    Attributes:
+        uuid: UUID of the checkpoint.
+        uuid_input_file: UUID of its file.
+    """
 
     uuid: Uuid
     uuid_input_file: Uuid
 
 
 class FinishedCheckpoint(msgspec.Struct):
-    """A checkpoint's uuid. While its file is being looked at, `state` is ``decoding``; otherwise it is missing."""
+    """A checkpoint whose upload is finalised.
 
-    uuid: str
-    state: str | msgspec.UnsetType = msgspec.UNSET
+    Attributes:
+        uuid: UUID of the checkpoint.
+        state: ``decoding`` while its file is being checked; missing once it is.
+    """
+
+    uuid: Uuid
+    state: State = msgspec.UNSET
 
 
 class UploadProgress(msgspec.Struct):
-    """How far an upload is; the fields are those of the progress of datasets."""
+    """The progress of an upload; the fields are those of datasets.
+
+    Attributes:
+        complete: whether the file has arrived.
+        received: bytes that have arrived, by the UUID of the file, counted from its start up to the first gap; an
+            interrupted upload continues from there.
+        uuid: UUID of the checkpoint.
+        state: ``decoding`` while the file is being checked, ``refused`` if it was refused; missing otherwise.
+        percentage: progress of the check, from 0 to 100; missing otherwise.
+        error: why the file was refused; missing otherwise.
+    """
 
     complete: bool
-    received: dict[str, int]
-    uuid: str
-    state: str | msgspec.UnsetType = msgspec.UNSET
-    percentage: float | msgspec.UnsetType = msgspec.UNSET
-    error: str | msgspec.UnsetType = msgspec.UNSET
+    received: Annotated[dict[str, int], Meta(examples=[{EXAMPLE_UUID: 4_194_304}])]
+    uuid: Uuid
+    state: State = msgspec.UNSET
+    percentage: Annotated[float | msgspec.UnsetType, Meta(examples=[42.5])] = msgspec.UNSET
+    error: Annotated[str | msgspec.UnsetType, Meta(examples=["the file ends too early"])] = msgspec.UNSET
 
 
 def routes() -> list[Route]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import Annotated, NamedTuple, TypeAlias
 
 import msgspec
 import peewee
+from msgspec import Meta
 
 from hanami_core.clock import Moment
+from hanami_core.ids import AnyName, AnyUuid
 from hanami_core.queue import FAILED, FINISHED, Task
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import ACTIVE
@@ -41,29 +43,44 @@ _COPIED = [field for name, field in Training._meta.fields.items() if name not in
 
 
 class DatasetOfTraining(msgspec.Struct):
-    """A dataset of a training, by the name that it had then."""
+    """A dataset of a training.
 
-    uuid: str
-    name: str
+    Attributes:
+        uuid: UUID of the dataset.
+        name: name that it had then.
+    """
+
+    uuid: AnyUuid
+    name: AnyName
 
 
 class TrainingAnswer(msgspec.Struct):
-    """A training, counted from 1 on.
+    """A training that has ended.
 
-    `rows` is how many it has trained, `cycles` and `version` are those of the network afterwards, `settings` is what it
-    was told besides its datasets. One that is `imported` took place elsewhere, and is told by the file of a checkpoint.
+    Attributes:
+        number: number of the training, from 1.
+        task_uuid: UUID of the task.
+        name: name of the task.
+        state: `finished`, `aborted` or `failed`.
+        rows: number of rows that it trained.
+        cycles: `cycles` of the network afterwards.
+        version: `version` of the network afterwards.
+        ended_at: when it ended, in UTC.
+        datasets: datasets with its rows.
+        settings: other fields of the training, such as `epochs` and `seed`.
+        imported: whether it took place on another server, according to the file of a checkpoint.
     """
 
-    number: int
-    task_uuid: str
-    name: str
-    state: str
-    rows: int
-    cycles: int
-    version: int
+    number: Annotated[int, Meta(examples=[1])]
+    task_uuid: AnyUuid
+    name: AnyName
+    state: Annotated[str, Meta(examples=[FINISHED])]
+    rows: Annotated[int, Meta(examples=[5000])]
+    cycles: Annotated[int, Meta(examples=[5000])]
+    version: Annotated[int, Meta(examples=[1])]
     ended_at: Moment
     datasets: list[DatasetOfTraining]
-    settings: dict[str, Told]
+    settings: Annotated[dict[str, Told], Meta(examples=[{"epochs": 1, "seed": None, "shuffle": True}])]
     imported: bool = False
 
 

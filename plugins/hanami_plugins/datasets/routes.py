@@ -12,11 +12,11 @@ from msgspec import Meta
 from hanami_core.clock import Moment
 from hanami_core.datasets import DatasetFormat
 from hanami_core.errors import BadRequest, PluginError
-from hanami_core.http import Call, Empty, Listing, Route, Stream
+from hanami_core.http import Call, Empty, Listing, Route, RouteGroup, Stream
 from hanami_core.http.labels import WantedRows, detailed, labels_of, labels_route
 from hanami_core.http.leases import Lease, LeasedLabels, lease_of, lease_route
-from hanami_core.http.sharing import OwnedAnswer, owned_answer, visibility_route
-from hanami_core.ids import Name, Uuid
+from hanami_core.http.sharing import OwnedAnswer, OwnedRow, owned_answer, visibility_route
+from hanami_core.ids import EXAMPLE_UUID, AnyName, AnyProject, AnyUser, Name, Uuid
 from hanami_core.plugin_host import Contribution, location
 from hanami_core.runtime import Runtime
 from hanami_plugins.datasets import downloads, service, tables
@@ -25,6 +25,7 @@ from hanami_plugins.datasets.models import DECODING, REFUSED, Dataset
 from hanami_plugins.datasets.service import LARGE_ANSWERS, MISSING
 
 PREFIX = "/dataset"
+GROUP = RouteGroup("datasets", "Upload tables of numbers, read them, and compare answers with the correct ones.", 200)
 VERSION = "v1.0alpha"
 LIST_HEADER = ("created_at", "uuid", "project_id", "owner_id", "visibility", "name")
 MAX_EXCERPT = 10_000
@@ -34,26 +35,49 @@ _WORD = re.compile(r"[a-z][a-z0-9_]*")
 
 
 class ByUuid(msgspec.Struct, forbid_unknown_fields=True):
-    """A dataset by its uuid."""
+    """A dataset.
+
+    Attributes:
+        uuid: UUID of the dataset.
+    """
 
     uuid: Uuid
 
 
-ColumnName = Annotated[str, Meta(max_length=254)]
+ColumnName = Annotated[str, Meta(max_length=254, examples=["label"])]
+ShownColumn = Annotated[str, Meta(examples=["label"])]
+Received = Annotated[dict[str, int], Meta(examples=[{EXAMPLE_UUID: 4_194_304}])]
+State = Annotated[str | msgspec.UnsetType, Meta(examples=[DECODING])]
+Percentage = Annotated[float | msgspec.UnsetType, Meta(examples=[42.5])]
+Failure = Annotated[str | msgspec.UnsetType, Meta(examples=["input, line 3, column 2 ('b'): 'x' is no number"])]
+Unique = Annotated[bool, Meta(description="Whether to refuse a name that another of your datasets has.")]
+NewLease = Annotated[
+    Lease | None,
+    Meta(description="Seconds without use after which the dataset is deleted; null, the default, to keep it."),
+]
+Shares = Annotated[list[float | None] | msgspec.UnsetType, Meta(examples=[[0.98, 0.94]])]
 
 
 class WantedDataset(ByUuid, forbid_unknown_fields=True):
-    """A dataset; with `details` also its tags, what it is about, and its lease."""
+    """A dataset.
+
+    Attributes:
+        details: whether the answer also has labels and the lease.
+    """
 
     details: bool = False
 
 
 class Check(msgspec.Struct, forbid_unknown_fields=True):
-    """A result and the dataset that holds the right answers.
+    """Answers, and the dataset with the correct ones.
 
-    With `report`, the answer tells more than the accuracy. `column_name` and `reference_column_name` say for it which
-    columns are compared. With `equal_rows`, datasets with different numbers of rows are refused; otherwise the rows
-    that only one of them has are left out.
+    Attributes:
+        uuid: UUID of the dataset with the answers of a request.
+        reference_uuid: UUID of the dataset with the correct answers.
+        report: whether the answer has a report.
+        column_name: column with the answers, for the report; its only column by default.
+        reference_column_name: column with the correct answers, for the report; by default, the one that fits.
+        equal_rows: whether to refuse datasets with different numbers of rows; by default, surplus rows are left out.
     """
 
     uuid: Uuid
@@ -65,16 +89,29 @@ class Check(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Content(msgspec.Struct, forbid_unknown_fields=True):
-    """Some rows of one column. Columns are named by files, so their names are not restricted."""
+    """Some rows of one column.
+
+    Attributes:
+        uuid: UUID of the dataset.
+        column_name: name of the column.
+        row_offset: number of the first row, from 0; 0 by default.
+        number_of_rows: maximum number of rows; 1 by default.
+    """
 
     uuid: Uuid
-    column_name: Annotated[str, Meta(min_length=1, max_length=254)]
+    column_name: Annotated[str, Meta(min_length=1, max_length=254, examples=["label"])]
     row_offset: Annotated[int, Meta(ge=0, le=1_000_000_000)] = 0
-    number_of_rows: Annotated[int, Meta(ge=1, le=MAX_EXCERPT)] = 1
+    number_of_rows: Annotated[int, Meta(ge=1, le=MAX_EXCERPT, examples=[10])] = 1
 
 
 class FileOfDataset(msgspec.Struct, forbid_unknown_fields=True):
-    """A dataset, the format that its table is wanted in, and how many bytes of that are to be left out."""
+    """A dataset as a file.
+
+    Attributes:
+        uuid: UUID of the dataset.
+        format: format of the file, one of those that are installed; `csv` by default.
+        offset: number of bytes to leave out, to resume a download; 0 by default.
+    """
 
     uuid: Uuid
     format: Annotated[str, Meta(min_length=1, max_length=32)] = "csv"
@@ -82,75 +119,119 @@ class FileOfDataset(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class DatasetAnswer(LeasedLabels, kw_only=True):
-    """A dataset; without columns and rows as long as its upload is not finalised."""
+    """A dataset; it has no columns and rows until its upload is finalised.
+
+    Attributes:
+        created_at: when it was created, in UTC.
+        description: values of a row that each column consists of: those from `column_start` up to, but not including,
+            `column_end`.
+        name: name that its owner gave it.
+        number_of_columns: number of values in a row.
+        number_of_rows: number of rows.
+        owner_id: id of the user who created it.
+        project_id: id of the project that it belongs to.
+        uuid: UUID of the dataset.
+        version: version of this description.
+        visibility: who can see it: `private`, `shared` or `public`.
+    """
 
     created_at: Moment
-    description: dict[str, dict[str, int]]
-    name: str
-    number_of_columns: int
-    number_of_rows: int
-    owner_id: str
-    project_id: str
-    uuid: str
-    version: str
-    visibility: str
+    description: Annotated[dict[str, dict[str, int]], Meta(examples=[{"label": {"column_start": 0, "column_end": 10}}])]
+    name: AnyName
+    number_of_columns: Annotated[int, Meta(examples=[10])]
+    number_of_rows: Annotated[int, Meta(examples=[5000])]
+    owner_id: AnyUser
+    project_id: AnyProject
+    uuid: Uuid
+    version: Annotated[str, Meta(examples=[VERSION])]
+    visibility: Annotated[str, Meta(examples=["private"])]
 
 
 class UuidAnswer(msgspec.Struct):
-    """A dataset's uuid. While its files are still being decoded, `state` is ``decoding``; otherwise it is missing."""
+    """A dataset whose upload is finalised.
 
-    uuid: str
-    state: str | msgspec.UnsetType = msgspec.UNSET
+    Attributes:
+        uuid: UUID of the dataset.
+        state: ``decoding`` while its files are being decoded; missing once they are.
+    """
+
+    uuid: Uuid
+    state: State = msgspec.UNSET
 
 
 class Progress(msgspec.Struct):
-    """Whether all files of a dataset have arrived.
+    """The progress of an upload.
 
-    Until the dataset is ready, `received` tells for the uuid of each file how many bytes have arrived from its start
-    on, up to the first gap: a client whose connection broke off goes on from there. While a finalised upload is being
-    decoded, `state` is ``decoding`` and `percentage` tells how far that is; when its files were refused, `state` is
-    ``refused``. `error` tells why the last decoding came to nothing. Otherwise these fields are missing.
+    Attributes:
+        complete: whether all files have arrived.
+        received: bytes that have arrived of each file, by the UUID of the file, counted from its start up to the first
+            gap; an interrupted upload continues from there.
+        uuid: UUID of the dataset.
+        state: ``decoding`` while a finalised upload is decoded, ``refused`` if its files were refused; missing
+            otherwise.
+        percentage: progress of the decoding, from 0 to 100; missing otherwise.
+        error: why the last decoding failed; missing if it did not.
     """
 
     complete: bool
-    received: dict[str, int]
-    uuid: str
-    state: str | msgspec.UnsetType = msgspec.UNSET
-    percentage: float | msgspec.UnsetType = msgspec.UNSET
-    error: str | msgspec.UnsetType = msgspec.UNSET
+    received: Received
+    uuid: Uuid
+    state: State = msgspec.UNSET
+    percentage: Percentage = msgspec.UNSET
+    error: Failure = msgspec.UNSET
 
 
 class Report(msgspec.Struct):
-    """How well two columns agree in `rows` rows.
+    """How well two columns agree.
 
-    `mse` and `mae` are the mean squared and the mean absolute error of all values, `r2` is the share of their variance
-    that is explained, as a mean over the values of a row that vary, or null if none does. If the right answers are
-    one-hot, the rest counts classes in the order of the values: `confusion_matrix[right][answered]` (left out above
-    1000 classes), `precision` and `recall` of each class, null where there is nothing to divide by.
+    Attributes:
+        column_name: column with the answers.
+        reference_column_name: column with the correct answers.
+        rows: number of rows that were compared.
+        mse: mean squared error of all values.
+        mae: mean absolute error of all values.
+        r2: share of the variance that the answers explain, as a mean over the values of a row; null if nothing varies.
+        confusion_matrix: number of rows for each correct class, and in it for each answered class; missing above 1000
+            classes and for values that are no classes.
+        precision: share of the answers of each class that are correct, null for a class that was never answered;
+            missing for values that are no classes.
+        recall: share of the rows of each class that were recognised, null for a class without rows; missing for values
+            that are no classes.
     """
 
-    column_name: str
-    reference_column_name: str
-    rows: int
-    mse: float
-    mae: float
-    r2: float | None
-    confusion_matrix: list[list[int]] | msgspec.UnsetType = msgspec.UNSET
-    precision: list[float | None] | msgspec.UnsetType = msgspec.UNSET
-    recall: list[float | None] | msgspec.UnsetType = msgspec.UNSET
+    column_name: ShownColumn
+    reference_column_name: ShownColumn
+    rows: Annotated[int, Meta(examples=[1000])]
+    mse: Annotated[float, Meta(examples=[0.012])]
+    mae: Annotated[float, Meta(examples=[0.034])]
+    r2: Annotated[float | None, Meta(examples=[0.87])]
+    confusion_matrix: Annotated[list[list[int]] | msgspec.UnsetType, Meta(examples=[[[490, 10], [30, 470]]])] = (
+        msgspec.UNSET
+    )
+    precision: Shares = msgspec.UNSET
+    recall: Shares = msgspec.UNSET
 
 
 class Accuracy(msgspec.Struct):
-    """Share of right answers in percent, and a report if that was asked for; single values have no accuracy."""
+    """How well answers agree with the correct ones.
 
-    accuracy: float | msgspec.UnsetType = msgspec.UNSET
+    Attributes:
+        accuracy: share of correct answers in percent; missing for single values, which have no classes.
+        report: more about the errors; only with `report`.
+    """
+
+    accuracy: Annotated[float | msgspec.UnsetType, Meta(examples=[97.2])] = msgspec.UNSET
     report: Report | msgspec.UnsetType = msgspec.UNSET
 
 
 class Data(msgspec.Struct):
-    """Values, one list for each row."""
+    """Values of a column.
 
-    data: list[list[float]]
+    Attributes:
+        data: one list of values for each row.
+    """
+
+    data: Annotated[list[list[float]], Meta(examples=[[[0.0, 1.0], [1.0, 0.0]]])]
 
 
 def routes(runtime: Runtime) -> list[Route]:
@@ -158,10 +239,10 @@ def routes(runtime: Runtime) -> list[Route]:
     found = [
         Route("GET", PREFIX, "datasets.get", WantedDataset, DatasetAnswer, get),
         Route("DELETE", PREFIX, "datasets.delete", ByUuid, Empty, delete),
-        Route("GET", f"{PREFIX}/all", "datasets.list", WantedRows, Listing, list_all),
+        Route("GET", f"{PREFIX}/all", "datasets.list", WantedRows, OwnedRow, list_all),
         Route("GET", f"{PREFIX}/progress", "datasets.progress", ByUuid, Progress, progress),
-        Route("GET", f"{PREFIX}/check", "datasets.check", Check, Accuracy, check),
-        Route("GET", f"{PREFIX}/content", "datasets.content", Content, Data, content),
+        Route("GET", f"{PREFIX}/check", "datasets.check", Check, Accuracy, check, example=("report",)),
+        Route("GET", f"{PREFIX}/content", "datasets.content", Content, Data, content, example=("number_of_rows",)),
         Route("GET", f"{PREFIX}/file", "datasets.download", FileOfDataset, Stream, download),
         visibility_route(PREFIX, "datasets", Dataset, MISSING),
         labels_route(PREFIX, "datasets", service.set_labels),
@@ -169,7 +250,7 @@ def routes(runtime: Runtime) -> list[Route]:
     ]
     for contribution in runtime.formats.contributions().values():
         found += _routes_of(runtime, contribution)
-    return found
+    return GROUP.of(*found)
 
 
 def _routes_of(runtime: Runtime, contribution: Contribution[DatasetFormat]) -> list[Route]:
@@ -200,15 +281,15 @@ def upload_routes(dataset_format: DatasetFormat, max_size: int) -> list[Route]:
     if isinstance(dataset_format.parts, str) or not _are_words(name, *parts):
         rule = "its name must be a word in lower case, and its parts a tuple of different ones"
         raise PluginError(f"format {name!r}: {rule}, not {dataset_format.parts!r}", where=location(dataset_format))
-    size = Annotated[int, Meta(ge=1, le=max_size)]
+    size = Annotated[int, Meta(description="Size of the file in bytes.", ge=1, le=max_size, examples=[9_912_422])]
+    file = Annotated[Uuid, Meta(description="UUID of the file, for its websocket.")]
     title, path = name.title().replace("_", ""), f"{PREFIX}/upload/{name}"
     sizes_of_parts = [(f"{part}_data_size", size) for part in parts]
-    more = [("unique", bool, False), ("lease", Lease | None, None)]
+    more = [("unique", Unique, False), ("lease", NewLease, None)]
     announced = _request(f"Announce{title}", [("name", Name), *sizes_of_parts, *more])
-    finished = _request(f"Finish{title}", [("uuid", Uuid), *((f"uuid_{part}_file", Uuid) for part in parts)])
-    uuids = [(f"uuid_{part}_file", str) for part in parts]
-    owned = [(field.name, field.type) for field in msgspec.structs.fields(OwnedAnswer)]
-    answered = msgspec.defstruct(f"{title}Upload", [*owned, *uuids])
+    finished = _request(f"Finish{title}", [("uuid", Uuid), *((f"uuid_{part}_file", file) for part in parts)])
+    uuids = [(f"uuid_{part}_file", file) for part in parts]
+    answered = msgspec.defstruct(f"{title}Upload", uuids, bases=(OwnedAnswer,))
 
     def announce(call: Call, request: Any) -> dict[str, Any]:
         """Announce the upload of a dataset; its files are then sent over websockets.

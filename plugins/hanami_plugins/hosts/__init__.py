@@ -5,32 +5,38 @@ from __future__ import annotations
 from typing import Any
 
 from hanami_core import hookimpl
-from hanami_core.http import Call, Listing, Paging, Route, paged
+from hanami_core.http import Call, Listing, Paging, Route, RouteGroup, paged, rows_like
+from hanami_core.ids import EXAMPLE_UUID
 from hanami_core.runtime import Runtime
 from hanami_plugins.hosts.service import ListedHost, list_hosts
 
 __all__ = ["ListedHost", "list_hosts"]
 
 
+GROUP = RouteGroup("hosts", "See which compute hosts clusters can run on.", 800)
 LIST_HEADER = ("uuid", "type")
 DETAILS_HEADER = (*LIST_HEADER, "name", "state", "threads", "memory", "free_memory")
 UNKNOWN, READY = "unknown", "ready"
 
 
 class ListHosts(Paging, forbid_unknown_fields=True, kw_only=True):
-    """Which part of the hosts is wanted; with `details` a row tells how the host is.
+    """The requested part of the hosts.
 
-    The cell `state` is `ready`, or what it prepares, or why no cluster can be there, or `unknown` if its process says
-    nothing. Memory is in bytes; a host that says nothing has no numbers.
+    Attributes:
+        details: whether rows have more columns: `name`, `state` (`ready`, what it prepares, why no cluster can run
+            there, or `unknown` if it does not answer), `threads`, and `memory` and `free_memory` in bytes.
     """
 
     details: bool = False
 
 
+HostRow = rows_like(Listing, uuid=EXAMPLE_UUID, type="cpu")
+
+
 @hookimpl
 def hanami_routes(runtime: Runtime) -> list[Route]:
     """Add the list of hosts."""
-    return [Route("GET", "/host/all", "hosts.list", ListHosts, Listing, list_all)]
+    return GROUP.of(Route("GET", "/host/all", "hosts.list", ListHosts, HostRow, list_all))
 
 
 def list_all(call: Call, request: ListHosts) -> Listing:

@@ -5,43 +5,76 @@ from __future__ import annotations
 import socket
 from collections import defaultdict
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from hanami_plugins.measurements.sensors import number
 
+Number = Annotated[int, Meta(examples=[0])]
+Speed = Annotated[int, Meta(examples=[3_580_000])]
+Watts = Annotated[float, Meta(examples=[65.0])]
+
 
 class HardwareThread(msgspec.Struct):
-    """A logical processor."""
+    """A logical processor.
 
-    id: int
+    Attributes:
+        id: number of the logical processor.
+    """
+
+    id: Number
 
 
 class Core(msgspec.Struct):
-    """A core; speeds are in kHz, 0 if unknown."""
+    """A core of a processor.
 
-    id: int
-    minimum_speed: int
-    maximum_speed: int
-    current_minimum_speed: int
-    current_maximum_speed: int
-    current_speed: int
+    Attributes:
+        id: number of the core.
+        minimum_speed: lowest speed that it is made for, in kHz; 0 if unknown.
+        maximum_speed: highest speed that it is made for, in kHz; 0 if unknown.
+        current_minimum_speed: lowest speed that is set, in kHz; 0 if unknown.
+        current_maximum_speed: highest speed that is set, in kHz; 0 if unknown.
+        current_speed: speed now, in kHz; 0 if unknown.
+        threads: its logical processors.
+    """
+
+    id: Number
+    minimum_speed: Speed
+    maximum_speed: Speed
+    current_minimum_speed: Speed
+    current_maximum_speed: Speed
+    current_speed: Speed
     threads: list[HardwareThread]
 
 
 class Package(msgspec.Struct):
-    """A processor; what it may take for long, and what it takes now, in W, 0 if unknown."""
+    """A processor.
 
-    id: int
-    thermal_spec: float
-    power: float
+    Attributes:
+        id: number of the processor.
+        thermal_spec: power that it may draw permanently, in W; 0 if unknown.
+        power: power that it draws now, in W; 0 if unknown.
+        cores: its cores.
+    """
+
+    id: Number
+    thermal_spec: Watts
+    power: Watts
     cores: list[Core]
 
 
 class Machine(msgspec.Struct):
-    """The machine that the server runs on."""
+    """The machine that the server runs on.
 
-    hostname: str
+    Attributes:
+        hostname: name of the machine.
+        has_hyperthreading: whether a core has several logical processors.
+        packages: processors of the machine.
+    """
+
+    hostname: Annotated[str, Meta(examples=["forge"])]
     has_hyperthreading: bool
     packages: list[Package]
 

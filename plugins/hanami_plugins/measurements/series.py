@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 from statistics import fmean
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 RINGS = (("seconds", 60), ("minutes", 60), ("hours", 24), ("days", 365))
 """Names and lengths of the rings; the mean of one that is full becomes a value of the next."""
+
+Ring = Annotated[list[float], Meta(examples=[[0.0, 29.5, 29.75]])]
 
 
 def _zeros(size: int) -> list[float]:
@@ -16,12 +20,19 @@ def _zeros(size: int) -> list[float]:
 
 
 class Values(msgspec.Struct):
-    """Values of the last 60 seconds, 60 minutes, 24 hours and 365 days, oldest first, 0 where there is none."""
+    """Values over time, oldest first; 0 where nothing was measured.
 
-    seconds: list[float] = msgspec.field(default_factory=lambda: _zeros(60))
-    minutes: list[float] = msgspec.field(default_factory=lambda: _zeros(60))
-    hours: list[float] = msgspec.field(default_factory=lambda: _zeros(24))
-    days: list[float] = msgspec.field(default_factory=lambda: _zeros(365))
+    Attributes:
+        seconds: values of the last 60 seconds.
+        minutes: means of the last 60 minutes.
+        hours: means of the last 24 hours.
+        days: means of the last 365 days.
+    """
+
+    seconds: Ring = msgspec.field(default_factory=lambda: _zeros(60))
+    minutes: Ring = msgspec.field(default_factory=lambda: _zeros(60))
+    hours: Ring = msgspec.field(default_factory=lambda: _zeros(24))
+    days: Ring = msgspec.field(default_factory=lambda: _zeros(365))
 
 
 class Series(msgspec.Struct):

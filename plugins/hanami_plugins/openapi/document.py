@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass
 from types import UnionType
 from typing import Any, get_args
+from urllib.parse import quote
 
 import msgspec
 
-from hanami_core.http import Api, BoundRoute, Download, Events, File, Page, Route, Stream
+from hanami_core.http import Api, BoundRoute, Download, Events, File, Page, Route, RouteGroup, Stream
 from hanami_core.http.keyed import HEADER, LONGEST
 from hanami_core.http.paths import parameters, without_converters
+from hanami_plugins.openapi.examples import NONE, Schema, complete, example, member, placeholder
+from hanami_plugins.openapi.samples import curl
+from hanami_plugins.openapi.schemas import components, describable
 
 __all__ = ["describe"]
 
-Schema = dict[str, Any]
-
 _NO_WORD = re.compile(r"[/{}:]+")
 
-TEMPLATE = "#/components/schemas/{name}"
 DONE = "Done."
 BODIES = ("POST", "PUT", "PATCH")
 RAW: dict[Any, str] = {
@@ -31,6 +33,8 @@ RAW: dict[Any, str] = {
     Events: "text/event-stream",
 }
 """Answers that are no JSON, by type."""
+FILES = (File, Download, Stream)
+"""Answers that are files."""
 CONVERTED: dict[str, Schema] = {
     "int": {"type": "integer"},
     "float": {"type": "number"},
@@ -42,8 +46,28 @@ KEY: Schema = {
     "in": "header",
     "required": False,
     "description": "The same call with the same key is carried out once, and answered as the first time for a day.",
+    "example": "4f0c2a",
     "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST},
 }
+
+
+@dataclass(frozen=True)
+class Described:
+    """A route with the schemas of its types.
+
+    Attributes:
+        bound: the route.
+        fields: schemas of all fields of a request, wherever they are sent, and which of them are required.
+        body: what is sent in the body; None if nothing is described.
+        answers: the answer, of which there can be several kinds.
+        known: all schemas of the document, by name.
+    """
+
+    bound: BoundRoute
+    fields: Schema
+    body: Schema | None
+    answers: list[Schema]
+    known: dict[str, Schema]
 
 
 def describe(api: Api, routes: Iterable[BoundRoute], version: str) -> Schema:
@@ -51,60 +75,70 @@ def describe(api: Api, routes: Iterable[BoundRoute], version: str) -> Schema:
 
     Args:
         api: the Api.
-        routes: its routes.
+        routes: its routes; those of a group keep their order.
         version: version of the software.
     """
-    ordered = sorted(routes, key=lambda bound: (bound.path, bound.route.method))
+    ordered = sorted(routes, key=lambda bound: (_group(bound.route).place, _group(bound.route).name))
     types = [_types(bound) for bound in ordered]
-    kinds = [kind for of_route in types for found in of_route.values() for kind in found]
-    references, schemas = msgspec.json.schema_components(kinds, schema_hook=api.schema, ref_template=TEMPLATE)
+    references, schemas = components([kind for of_route in types for kind in of_route if kind is not None], api)
     schema_of = iter(references)
     paths: dict[str, Schema] = {}
     for bound, of_route in zip(ordered, types, strict=True):
-        own = {role: _either([next(schema_of) for _ in found]) for role, found in of_route.items()}
+        body = None if of_route[0] is None else next(schema_of)
+        answers = [next(schema_of) for _ in of_route[1:]]
+        found = Described(bound, _fields(bound), body, answers, schemas)
         # OpenAPI knows no converters of parameters.
-        paths.setdefault(without_converters(bound.path), {})[bound.route.method.lower()] = _operation(bound, own)
+        paths.setdefault(without_converters(bound.path), {})[bound.route.method.lower()] = _operation(found)
     about = api.description
     return {
         "openapi": "3.1.0",
         "info": {"title": about.title, "version": version, "description": about.about},
         "security": [{name: []} for name in about.security],
+        "tags": _tags(ordered),
         "paths": paths,
         "components": {
-            "schemas": _tidy(schemas),
+            "schemas": schemas,
             "responses": {name: _error(text, about.error_type) for name, text in about.errors.values()},
             "securitySchemes": {name: dict(scheme) for name, scheme in about.security.items()},
         },
     }
 
 
-def _types(bound: BoundRoute) -> dict[str, list[Any]]:
-    """Return which types of a route need schemas: the body's and the answer's, of which there can be several."""
-    route = bound.route
+def _group(route: Route) -> RouteGroup:
+    return route.group or RouteGroup(route.action.partition(".")[0], "")
+
+
+def _tags(ordered: Iterable[BoundRoute]) -> list[Schema]:
+    tags: dict[str, str] = {}
+    for bound in ordered:
+        group = _group(bound.route)
+        tags[group.name] = tags.get(group.name) or group.about
+    return [{"name": name} | ({"description": about} if about else {}) for name, about in tags.items()]
+
+
+def _types(bound: BoundRoute) -> list[Any]:
+    """Return the types of a route that need schemas: of the body, None if it has no fields, and of the answers."""
     body = _body(bound)
-    found: dict[str, list[Any]] = {} if body is None else {"request": [body]}
-    if route.response is not None and route.response not in RAW:
-        union = isinstance(route.response, UnionType)
-        found["response"] = list(get_args(route.response)) if union else [route.response]
-    return {role: [kind if _describable(kind, bound.api) else Any for kind in kinds] for role, kinds in found.items()}
+    kinds = [kind for kind in _kinds(bound.route.response) if kind is not None and kind not in RAW]
+    return [kind if kind is None or describable(kind, bound.api) else Any for kind in (body, *kinds)]
 
 
-def _either(schemas: list[Schema]) -> Schema:
-    return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
+def _fields(bound: BoundRoute) -> Schema:
+    # On their own: fields of queries and paths are parameters, so their structs have no place among the schemas.
+    fields = bound.route.fields
+    if fields is None or not describable(fields, bound.api):
+        return {}
+    found, known = components([fields], bound.api)
+    return member(found[0], known)
 
 
-def _describable(kind: Any, api: Api) -> bool:
-    # One route of some plugin with a type of its own must not cost the document of all others.
-    try:
-        msgspec.json.schema(kind, schema_hook=api.schema)
-    except (TypeError, NotImplementedError):
-        return False
-    return True
+def _kinds(response: Any) -> list[Any]:
+    return list(get_args(response)) if isinstance(response, UnionType) else [response]
 
 
 def _body(bound: BoundRoute) -> type[msgspec.Struct] | None:
     """Return the struct of a body: that of the request, without what the path says already."""
-    request = bound.route.request
+    request = bound.route.fields
     if request is None or bound.route.method not in BODIES:
         return None
     known = {parameter.name for parameter in parameters(bound.path)}
@@ -118,7 +152,8 @@ def _body(bound: BoundRoute) -> type[msgspec.Struct] | None:
     if not left:
         return None
     doc = {"__doc__": request.__doc__}
-    return msgspec.defstruct(request.__name__, left, namespace=doc, forbid_unknown_fields=True, kw_only=True)
+    strict = request.__struct_config__.forbid_unknown_fields
+    return msgspec.defstruct(request.__name__, left, namespace=doc, forbid_unknown_fields=strict, kw_only=True)
 
 
 def _default(found: msgspec.structs.FieldInfo) -> Any:
@@ -127,61 +162,79 @@ def _default(found: msgspec.structs.FieldInfo) -> Any:
     return msgspec.field() if found.required else msgspec.field(default=found.default)
 
 
-def _operation(bound: BoundRoute, schemas: Mapping[str, Schema]) -> Schema:
-    route = bound.route
+def _operation(found: Described) -> Schema:
+    route = found.bound.route
+    path = without_converters(found.bound.path)
     summary, _, more = (inspect.getdoc(route.handler) or route.action).partition("\n")
-    responses = {
-        status: {"$ref": f"#/components/responses/{name}"} for status, (name, _) in bound.api.description.errors.items()
-    }
+    errors = found.bound.api.description.errors
+    responses = {status: {"$ref": f"#/components/responses/{name}"} for status, (name, _) in errors.items()}
     operation: Schema = {
-        "operationId": _NO_WORD.sub("_", f"{route.method.lower()}{without_converters(bound.path)}"),
-        "tags": [route.action.partition(".")[0]],
+        "operationId": _NO_WORD.sub("_", f"{route.method.lower()}{path}"),
+        "tags": [_group(route).name],
         "summary": summary.rstrip("."),
-        "responses": {str(route.success): {"description": DONE} | _content(route, schemas)} | responses,
+        "responses": {str(route.success): {"description": DONE} | _content(found)} | responses,
     }
     if more.strip():
         operation["description"] = more.strip()
     if route.anonymous:
         operation["security"] = []
-    given = _path_parameters(bound)
-    if "request" in schemas or (route.request is None and route.method in BODIES):
-        body = {"application/json": {"schema": schemas["request"]}} if "request" in schemas else {"*/*": {}}
-        operation["requestBody"] = {"required": True, "content": body}
-    elif route.request is not None:
+    given = _path_parameters(found)
+    if route.method in BODIES:
+        if (body := _request_body(found)) is not None:
+            operation["requestBody"] = body
+    else:
         known = {parameter["name"] for parameter in given}
-        given += [one for one in _parameters(route.request) if one["name"] not in known]
+        given += [one for one in _query_parameters(found) if one["name"] not in known]
     if route.keyed:
         given.append(KEY)
     if given:
         operation["parameters"] = given
+    operation["x-codeSamples"] = [{"lang": "Shell", "label": "curl", "source": _sample(found, operation)}]
     return operation
 
 
-def _content(route: Route, schemas: Mapping[str, Schema]) -> Schema:
-    if route.response is None:
-        return {}
-    shown = (
-        {"application/json": {"schema": schemas["response"]}} if "response" in schemas else {RAW[route.response]: {}}
-    )
-    return {"content": shown}
+def _content(found: Described) -> Schema:
+    """Return what an answer contains, by media type."""
+    content: dict[str, Schema] = {RAW[kind]: {} for kind in _kinds(found.bound.route.response) if kind in RAW}
+    if found.answers:
+        schemas = [{name: value for name, value in one.items() if name != "examples"} for one in found.answers]
+        shown: Schema = {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}}
+        made = example(found.answers[0], found.known)
+        content = {"application/json": shown | ({} if made is NONE else {"example": made})} | content
+    return {"content": content} if content else {}
 
 
-def _path_parameters(bound: BoundRoute) -> list[Schema]:
+def _request_body(found: Described) -> Schema | None:
+    route = found.bound.route
+    if found.body is not None:
+        schema = member(found.body, found.known)
+        made = complete(schema, found.known, route.example)
+        return {"required": True, "content": {"application/json": {"schema": found.body, "example": made}}}
+    return {"required": True, "content": {"*/*": {}}} if route.fields is None else None
+
+
+def _path_parameters(found: Described) -> list[Schema]:
+    known = found.fields.get("properties", {})
     return [
-        {"name": name, "in": "path", "required": True, "schema": dict(CONVERTED.get(kind, {"type": "string"}))}
-        for name, kind in parameters(bound.path)
+        _parameter(name, "path", True, known.get(name, {})) | {"schema": dict(CONVERTED.get(kind, {"type": "string"}))}
+        for name, kind in parameters(found.bound.path)
     ]
 
 
-def _parameters(request: type[msgspec.Struct]) -> list[Schema]:
-    if not request.__struct_fields__:
-        return []
-    document = msgspec.json.schema(request)
-    schema = document["$defs"][document["$ref"].rpartition("/")[2]]
-    return [
-        {"name": name, "in": "query", "required": name in schema["required"], "schema": _without_null(field)}
-        for name, field in schema["properties"].items()
-    ]
+def _query_parameters(found: Described) -> list[Schema]:
+    required = found.fields.get("required", ())
+    properties = found.fields.get("properties", {})
+    return [_parameter(name, "query", name in required, field) for name, field in properties.items()]
+
+
+def _parameter(name: str, place: str, required: bool, field: Schema) -> Schema:
+    parameter: Schema = {"name": name, "in": place, "required": required}
+    if "description" in field:
+        parameter["description"] = field["description"]
+    if "examples" in field:
+        parameter["example"] = field["examples"][0]
+    plain = {name: value for name, value in field.items() if name not in ("description", "examples")}
+    return parameter | {"schema": _without_null(plain)}
 
 
 def _without_null(schema: Schema) -> Schema:
@@ -193,12 +246,19 @@ def _without_null(schema: Schema) -> Schema:
     return (members[0] if len(members) == 1 else {"anyOf": members}) | given
 
 
-def _tidy(schemas: Mapping[str, Schema]) -> dict[str, Schema]:
-    """Return schemas with descriptions free of the indentation of their source."""
-    return {
-        name: schema | {"description": inspect.cleandoc(schema["description"])} if "description" in schema else schema
-        for name, schema in sorted(schemas.items())
-    }
+def _sample(found: Described, operation: Schema) -> str:
+    """Return the call as a command, with the values of the worked example."""
+    route = found.bound.route
+    path, query = without_converters(found.bound.path), {}
+    for parameter in operation.get("parameters", ()):
+        value = parameter.get("example", placeholder(parameter["schema"]))
+        if parameter["in"] == "path":
+            path = path.replace(f"{{{parameter['name']}}}", quote(str(value), safe=""))
+        elif parameter["in"] == "query" and (parameter["required"] or parameter["name"] in route.example):
+            query[parameter["name"]] = value
+    content = operation.get("requestBody", {}).get("content", {})
+    body = content.get("application/json", {}).get("example")
+    return curl(found.bound, path, query, body, saves=route.response in FILES)
 
 
 def _error(text: str, media: str) -> Schema:

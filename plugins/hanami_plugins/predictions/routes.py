@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
+from msgspec import Meta
 
 from hanami_core.errors import BadRequest
-from hanami_core.http import Call, Route
+from hanami_core.http import Call, Route, RouteGroup
 from hanami_core.ids import Uuid
 from hanami_plugins.predictions.questions import Values
 from hanami_plugins.predictions.service import predict
 
+GROUP = RouteGroup("predictions", "Let a trained cluster answer rows at once.", 500)
 ACTION = "clusters.predict"
 PATH = "/cluster/predict"
 
@@ -20,26 +22,38 @@ Table = list[list[float]]
 
 
 class Predict(msgspec.Struct, forbid_unknown_fields=True):
-    """A cluster, and rows of values for each of its inputs; a cluster with one input needs no name for it."""
+    """Rows that a cluster answers.
+
+    Attributes:
+        uuid: UUID of the cluster.
+        inputs: for each input, its rows, which are lists of values; a cluster with one input needs no name for it.
+    """
 
     uuid: Uuid
-    inputs: dict[str, Table] | Table
+    inputs: Annotated[dict[str, Table] | Table, Meta(examples=[{"size_hex": [[1.4, 0.2], [4.7, 1.4]]}])]
 
 
 class PredictionAnswer(msgspec.Struct):
-    """The rows of each output; `version` and `age` in seconds are those of the stored state that has answered."""
+    """The answers of a cluster.
 
-    uuid: str
-    outputs: dict[str, Table]
-    version: int
-    age: float | None
+    Attributes:
+        uuid: UUID of the cluster.
+        outputs: for each output, one row of values for each row of the inputs.
+        version: number of the stored state that answered; it grows whenever a state is stored.
+        age: seconds since that state was stored; null if unknown.
+    """
+
+    uuid: Uuid
+    outputs: Annotated[dict[str, Table], Meta(examples=[{"kind_hex": [[0.97, 0.03], [0.04, 0.96]]}])]
+    version: Annotated[int, Meta(examples=[3])]
+    age: Annotated[float | None, Meta(examples=[12.5])]
 
 
 def routes() -> list[Route]:
     """Return all routes."""
-    return [
+    return GROUP.of(
         Route("POST", PATH, ACTION, Predict, PredictionAnswer, create, reads=True),
-    ]
+    )
 
 
 def create(call: Call, request: Predict) -> dict[str, Any]:

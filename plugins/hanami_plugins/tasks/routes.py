@@ -11,8 +11,8 @@ from msgspec import Meta
 
 from hanami_core.clock import Moment
 from hanami_core.errors import TaskError
-from hanami_core.http import Call, Empty, Listing, Paging, Route, listing
-from hanami_core.ids import Name, Uuid
+from hanami_core.http import Call, Empty, Listing, Paging, Route, RouteGroup, listing, rows_like
+from hanami_core.ids import EXAMPLE_UUID, AnyName, AnyUuid, Name, Uuid
 from hanami_core.queue import Task
 from hanami_plugins import clusters
 from hanami_plugins.tasks import service
@@ -21,35 +21,58 @@ from hanami_plugins.tasks.planning import LONGEST_COLUMN
 from hanami_plugins.tasks.plans import BALANCED, Fit
 
 PREFIX = "/task"
+GROUP = RouteGroup("tasks", "Train a cluster with datasets, let it answer one, and follow the progress.", 400)
 LIST_HEADER = ("uuid", "state", "percentage", "queued", "start", "end")
 DETAILS_HEADER = (*LIST_HEADER, "name", "kind", "dataset", "error", "waiting")
 
-TimeLength = Annotated[int, Meta(ge=1, le=1000)]
-Epochs = Annotated[int, Meta(ge=1, le=1_000_000)]
+TimeLength = Annotated[int, Meta(ge=1, le=1000, examples=[1])]
+Epochs = Annotated[int, Meta(ge=1, le=1_000_000, examples=[10])]
 BEYOND_ONE_PASS = ("epochs", "shuffle", "seed", "validation", "early_stopping", "class_weight", "sample_weight")
 """Fields of a training that is more than a single pass over the rows as they come."""
 PATIENCE = 10
 """Epochs without a better one that end a training with validation, unless a body says otherwise."""
-Share = Annotated[float, Meta(ge=0.001, le=0.999)]
-Patience = Annotated[int, Meta(ge=0, le=1_000_000)]
-Seed = Annotated[int, Meta(ge=0, le=(1 << 53) - 1)]
-Balanced = Annotated[str, Meta(pattern=f"^{BALANCED}$")]
-ColumnName = Annotated[str, Meta(min_length=1, max_length=LONGEST_COLUMN)]
+Share = Annotated[float, Meta(ge=0.001, le=0.999, examples=[0.1])]
+Patience = Annotated[int, Meta(ge=0, le=1_000_000, examples=[10])]
+Seed = Annotated[int, Meta(ge=0, le=(1 << 53) - 1, examples=[42])]
+Balanced = Annotated[str, Meta(pattern=f"^{BALANCED}$", examples=[BALANCED])]
+ColumnName = Annotated[str, Meta(min_length=1, max_length=LONGEST_COLUMN, examples=["weight"])]
+Shown = str | msgspec.UnsetType
+Count = int | msgspec.UnsetType
+
+
+def _entry(column: str, hexagon: str) -> list[dict[str, str]]:
+    return [{"dataset_uuid": EXAMPLE_UUID, "dataset_column": column, "hexagon_name": hexagon}]
 
 
 class CreateTrain(msgspec.Struct, forbid_unknown_fields=True):
-    """Fields of a training. Entries of inputs and outputs name a dataset, one of its columns and a hexagon.
+    """A new training.
 
-    With `equal_rows`, columns with different numbers of rows are refused; otherwise the rows that not all of them have
-    are left out. `validation` is a share of the rows or the uuid of a dataset with columns of the same names.
-    `class_weight` is what each class counts, by its number, or `balanced`; `sample_weight` is the column that says what
-    each row counts: its name, if all columns are of one dataset, or an entry without a hexagon.
+    Attributes:
+        name: name of the task.
+        cluster_uuid: UUID of the cluster that is trained.
+        inputs: one entry for each input of the cluster, which connects a column of a dataset to a hexagon; or the older
+            form, an object that maps names to datasets.
+        outputs: one entry for each output, with the correct answers; forms as in `inputs`.
+        time_length: number of consecutive rows that the network sees at once; 1 by default.
+        equal_rows: whether to refuse columns with different numbers of rows; by default, surplus rows are not used.
+        epochs: passes over the rows; 1 by default.
+        shuffle: whether each epoch has a random order; by default, only if another field of this kind is given:
+            `epochs`, `seed`, `validation`, `early_stopping`, `class_weight` or `sample_weight`.
+        seed: makes the random orders repeatable; by default, they depend on the seed of the cluster.
+        validation: share of the rows to hold back for validation, or the UUID of a dataset with the same columns; none
+            by default.
+        early_stopping: epochs without improvement after which the task ends; by default 10 with `validation`, otherwise
+            never; 0 is never.
+        class_weight: weight of each class, by its number, or `balanced` for weights that make up for rare classes; all
+            count the same by default.
+        sample_weight: column with the weight of each row: its name, if all columns belong to one dataset, or an entry
+            without `hexagon_name`; all count the same by default.
     """
 
     name: Name
     cluster_uuid: Uuid
-    inputs: Source
-    outputs: Source
+    inputs: Annotated[Source, Meta(examples=[_entry("picture", "picture_hex")])]
+    outputs: Annotated[Source, Meta(examples=[_entry("label", "label_hex")])]
     time_length: TimeLength = 1
     equal_rows: bool = False
     epochs: Epochs | None = None
@@ -82,108 +105,180 @@ class CreateTrain(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class CreateRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """Fields of a request. Entries of results name an output and the column of the new dataset."""
+    """A new request: the cluster answers the rows of a dataset.
+
+    Attributes:
+        name: name of the task, and of the dataset that holds the answers.
+        cluster_uuid: UUID of the cluster that answers.
+        inputs: one entry for each input of the cluster, which connects a column of a dataset to a hexagon; or the older
+            form, an object that maps names to datasets.
+        results: one entry for each output that is wanted, with the column of the new dataset for its answers.
+        time_length: number of consecutive rows that the network sees at once; 1 by default.
+    """
 
     name: Name
     cluster_uuid: Uuid
-    inputs: Source
-    results: Source
+    inputs: Annotated[Source, Meta(examples=[_entry("picture", "picture_hex")])]
+    results: Annotated[Source, Meta(examples=[[{"dataset_column": "label", "hexagon_name": "label_hex"}]])]
     time_length: TimeLength = 1
 
 
 class TaskOfCluster(msgspec.Struct, forbid_unknown_fields=True):
-    """A task of a cluster."""
+    """A task of a cluster.
+
+    Attributes:
+        uuid: UUID of the task.
+        cluster_uuid: UUID of its cluster.
+    """
 
     uuid: Uuid
     cluster_uuid: Uuid
 
 
 class TaskByUuid(msgspec.Struct, forbid_unknown_fields=True):
-    """A task."""
+    """A task.
+
+    Attributes:
+        uuid: UUID of the task.
+    """
 
     uuid: Uuid
 
 
 class WantedTask(TaskOfCluster, forbid_unknown_fields=True):
-    """A task of a cluster; with `details` also its kind and the datasets that it reads."""
+    """A task of a cluster.
+
+    Attributes:
+        details: whether the answer has `kind` and `datasets`.
+    """
 
     details: bool = False
 
 
 class OfCluster(Paging, forbid_unknown_fields=True, kw_only=True):
-    """A cluster, and which part of its tasks is wanted; with `details` a row tells what the task is, and why it failed.
+    """The requested part of the tasks of a cluster.
 
-    The cell `dataset` has the names of the datasets that the task reads, separated by commas, and `waiting` says what a
-    queued task waits for besides others of its cluster.
+    Attributes:
+        cluster_uuid: UUID of the cluster.
+        details: whether rows have more columns: `name`, `kind`, `dataset` (names of the datasets that the task reads,
+            separated by commas), `error` (why it failed) and `waiting` (what else a queued task waits for).
     """
 
     cluster_uuid: Uuid
     details: bool = False
 
 
-class Dataset(msgspec.Struct):
-    """A dataset that a task reads, by the name that it had when the task was queued."""
+TaskRow = rows_like(
+    Listing,
+    uuid=EXAMPLE_UUID,
+    state="finished",
+    percentage="1.000000",
+    queued="2026-03-14 09:26:53",
+    start="2026-03-14 09:26:53",
+    end="2026-03-14 09:27:05",
+)
 
-    uuid: str
-    name: str
+
+class Dataset(msgspec.Struct):
+    """A dataset that a task reads.
+
+    Attributes:
+        uuid: UUID of the dataset.
+        name: name that it had when the task was queued.
+    """
+
+    uuid: AnyUuid
+    name: AnyName
 
 
 class TaskAnswer(msgspec.Struct):
-    """A task; a moment that has not come is '-'. More than one attempt says how often it was begun without progress.
+    """A task.
 
-    Of a training with validation it is told at the end how many epochs were run, and which one was the best.
-    `outlier_rows` is how many rows of a training have a value far from all others, if there are any: it counts as the
-    nearest of those. `waiting` says what a queued task waits for besides others of its cluster.
+    Attributes:
+        current_cycle: number of rows that are done; rows of all epochs count.
+        end_timestamp: when it ended, in UTC; `-` before that.
+        name: name of the task.
+        queue_timestamp: when it was queued, in UTC.
+        start_timestamp: when it began, in UTC; `-` before that.
+        state: `queued`, `active`, `finished`, `aborted` or `failed`.
+        total_number_of_cycles: number of rows in all.
+        uuid: UUID of the task.
+        error: why it failed; missing otherwise.
+        attempts: how often it was begun without progress; missing if once.
+        epochs: number of epochs that were run; only of a finished training with validation.
+        best_epoch: epoch that the network was reset to, from 1; only of a finished training with validation.
+        kind: what the task does, such as `train` or `request`; only with `details`.
+        datasets: datasets that it reads; only with `details`.
+        waiting: what it waits for besides other tasks of its cluster; missing if nothing.
+        outlier_rows: number of rows with a value far from all others, which counts as the nearest of those; missing if
+            there are none.
     """
 
-    current_cycle: int
+    current_cycle: Annotated[int, Meta(examples=[5000])]
     end_timestamp: Moment
-    name: str
+    name: AnyName
     queue_timestamp: Moment
     start_timestamp: Moment
-    state: str
-    total_number_of_cycles: int
-    uuid: str
+    state: Annotated[str, Meta(examples=["finished"])]
+    total_number_of_cycles: Annotated[int, Meta(examples=[5000])]
+    uuid: Uuid
     error: TaskError | msgspec.UnsetType = msgspec.UNSET
-    attempts: int | msgspec.UnsetType = msgspec.UNSET
-    epochs: int | msgspec.UnsetType = msgspec.UNSET
-    best_epoch: int | msgspec.UnsetType = msgspec.UNSET
-    kind: str | msgspec.UnsetType = msgspec.UNSET
+    attempts: Annotated[Count, Meta(examples=[2])] = msgspec.UNSET
+    epochs: Annotated[Count, Meta(examples=[10])] = msgspec.UNSET
+    best_epoch: Annotated[Count, Meta(examples=[7])] = msgspec.UNSET
+    kind: Annotated[Shown, Meta(examples=["train"])] = msgspec.UNSET
     datasets: list[Dataset] | msgspec.UnsetType = msgspec.UNSET
     waiting: TaskError | msgspec.UnsetType = msgspec.UNSET
-    outlier_rows: int | msgspec.UnsetType = msgspec.UNSET
+    outlier_rows: Annotated[Count, Meta(examples=[3])] = msgspec.UNSET
 
 
 class Entry(msgspec.Struct):
-    """What a task had measured when it had come to a cycle.
+    """What a task had measured when it came to a cycle.
 
-    `epoch` is the pass over the rows, from 1 on, `seconds` the time since the task began. Names of running averages
-    begin with ``running_``.
+    Attributes:
+        cycle: number of rows that were done.
+        epoch: pass over the rows, from 1.
+        seconds: seconds since the task began.
+        values: measured values by name; names of running averages begin with `running_`.
     """
 
-    cycle: int
-    epoch: int
-    seconds: float
-    values: dict[str, float]
+    cycle: Annotated[int, Meta(examples=[5000])]
+    epoch: Annotated[int, Meta(examples=[1])]
+    seconds: Annotated[float, Meta(examples=[0.4])]
+    values: Annotated[dict[str, float], Meta(examples=[{"running_loss": 0.34, "running_accuracy": 0.92}])]
 
 
 class HistoryAnswer(msgspec.Struct):
-    """The history of a task, in the order of its cycles; evenly thinned if the task was a long one."""
+    """The history of a task.
 
-    uuid: str
+    Attributes:
+        uuid: UUID of the task.
+        entries: measurements in the order of their cycles; of a long task, evenly thinned.
+    """
+
+    uuid: Uuid
     entries: list[Entry]
 
 
 def routes() -> list[Route]:
     """Return all routes."""
-    return [
-        Route("POST", f"{PREFIX}/train", "tasks.train", CreateTrain, TaskAnswer, create_train, keyed=True),
+    return GROUP.of(
+        Route(
+            "POST",
+            f"{PREFIX}/train",
+            "tasks.train",
+            CreateTrain,
+            TaskAnswer,
+            create_train,
+            keyed=True,
+            example=("epochs", "validation"),
+        ),
         Route("POST", f"{PREFIX}/request", "tasks.request", CreateRequest, TaskAnswer, create_request, keyed=True),
         Route("GET", PREFIX, "tasks.get", WantedTask, TaskAnswer, get),
         Route("GET", f"{PREFIX}/metrics", "tasks.history", TaskByUuid, HistoryAnswer, history),
         Route("DELETE", PREFIX, "tasks.delete", TaskOfCluster, Empty, delete),
-        Route("GET", f"{PREFIX}/all", "tasks.list", OfCluster, Listing, list_all),
-    ]
+        Route("GET", f"{PREFIX}/all", "tasks.list", OfCluster, TaskRow, list_all),
+    )
 
 
 def create_train(call: Call, request: CreateTrain) -> dict[str, Any]:
@@ -204,7 +299,7 @@ def create_train(call: Call, request: CreateTrain) -> dict[str, Any]:
 
 
 def create_request(call: Call, request: CreateRequest) -> dict[str, Any]:
-    """Queue a request. Whoever sees a cluster may ask it."""
+    """Queue a request: the cluster answers the rows of a dataset. Whoever sees a cluster may query it."""
     inputs, wanted = bindings(request.inputs, "inputs"), results(request.results)
     return answer(
         service.request(

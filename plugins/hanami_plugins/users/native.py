@@ -15,6 +15,7 @@ from msgspec import Meta
 from hanami_core.clock import Moment
 from hanami_core.errors import BadRequest
 from hanami_core.identity import ProjectMembership
+from hanami_core.ids import AnyName, AnyProject, AnyUser
 from hanami_plugins.users.accounts import SECRET_BYTES, memberships, octets
 from hanami_plugins.users.models import Membership, User
 
@@ -23,12 +24,26 @@ __all__ = ["ChangedSecretFields", "MembershipAnswer", "SecretFields", "UserAnswe
 SHORTEST, LONGEST = SECRET_BYTES
 
 BASE64_PATTERN = r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
-Base64Secret = Annotated[str, Meta(pattern=BASE64_PATTERN, min_length=SHORTEST, max_length=LONGEST)]
-PlainSecret = Annotated[str, Meta(min_length=SHORTEST, max_length=LONGEST)]
+SECRET = "correct horse battery"  # noqa: S105 - an example
+Base64Secret = Annotated[
+    str,
+    Meta(
+        pattern=BASE64_PATTERN,
+        min_length=SHORTEST,
+        max_length=LONGEST,
+        examples=[base64.b64encode(SECRET.encode()).decode()],
+    ),
+]
+PlainSecret = Annotated[str, Meta(min_length=SHORTEST, max_length=LONGEST, examples=[SECRET])]
 
 
 class SecretFields(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """Exactly one of `passphrase`, in base64, and `password`, in plain text; both give the same secret."""
+    """Exactly one of `passphrase` and `password`; both are the same secret.
+
+    Attributes:
+        passphrase: the passphrase in base64; at least 8 bytes before the encoding.
+        password: the passphrase as plain text, at least 8 bytes.
+    """
 
     passphrase: Base64Secret = ""
     password: PlainSecret = ""
@@ -43,7 +58,14 @@ class SecretFields(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class ChangedSecretFields(SecretFields, forbid_unknown_fields=True, kw_only=True):
-    """A new secret, and the current one in either spelling."""
+    """A new passphrase, and the current one in either spelling.
+
+    Attributes:
+        passphrase: the new passphrase in base64; at least 8 bytes before the encoding.
+        password: the new passphrase as plain text, at least 8 bytes.
+        current_passphrase: the current passphrase in base64.
+        current_password: the current passphrase as plain text.
+    """
 
     current_passphrase: Base64Secret = ""
     current_password: PlainSecret = ""
@@ -69,21 +91,36 @@ def _one_of(passphrase: str, password: str, prefix: str = "") -> bytes:
 
 
 class MembershipAnswer(msgspec.Struct):
-    """A user's place in a project."""
+    """A membership in a project.
 
-    is_project_admin: bool
-    project_id: str
-    role: str
+    Attributes:
+        is_project_admin: whether the user manages the members of the project.
+        project_id: id of the project.
+        role: role of the user in the project.
+    """
+
+    is_project_admin: Annotated[bool, Meta(examples=[False])]
+    project_id: AnyProject
+    role: Annotated[str, Meta(examples=["member"])]
 
 
 class UserAnswer(msgspec.Struct):
-    """A user, as clients see it."""
+    """A user.
+
+    Attributes:
+        created_at: when the user was created, in UTC.
+        creator_id: id of the user who created this one.
+        id: id of the user.
+        is_admin: whether the user is a global admin.
+        name: name of the user.
+        projects: projects that the user works in.
+    """
 
     created_at: Moment
-    creator_id: str
-    id: str
-    is_admin: bool
-    name: str
+    creator_id: Annotated[AnyUser, Meta(examples=["asdf"])]
+    id: AnyUser
+    is_admin: Annotated[bool, Meta(examples=[False])]
+    name: Annotated[AnyName, Meta(examples=["Katherine Johnson"])]
     projects: list[MembershipAnswer]
 
 
