@@ -112,8 +112,9 @@ def labels_route(prefix: str, resource: str, change: Callable[..., LabelledRecor
     """
 
     def set_labels(call: Call, request: SetLabels) -> dict[str, Any]:
-        """Change the name, the tags or what it is about."""
+        """Change the name, the description or the tags."""
         row = change(call.access, request.uuid, name=request.name, about=request.about, tags=request.tags)
         return owned_answer(row) | labels_of(row)
 
-    return Route("PUT", f"{prefix}/labels", f"{resource}.label", SetLabels, LabelledAnswer, set_labels)
+    action, example = f"{resource}.label", ("about", "tags")
+    return Route("PUT", f"{prefix}/labels", action, SetLabels, LabelledAnswer, set_labels, example=example)

@@ -86,7 +86,7 @@ def lease_route(prefix: str, resource: str, renew: Callable[[Access, str, int | 
     """
 
     def set_lease(call: Call, request: SetLease) -> dict[str, Any]:
-        """Renew a lease, or end it: then the thing stays until it is deleted."""
+        """Renew a lease, or end it to keep the row until it is deleted."""
         row = renew(call.access, request.uuid, request.lease)
         return owned_answer(row) | lease_of(row)
 

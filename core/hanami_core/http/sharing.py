@@ -78,7 +78,7 @@ def visibility_route(prefix: str, resource: str, model: type[OwnedRecord], missi
     """
 
     def set_visibility(call: Call, request: SetVisibility) -> dict[str, Any]:
-        """Say who may read it besides its owner."""
+        """Set who else may read it."""
         visibility = cast(Visibility, request.visibility)
         return owned_answer(change(call.access, model, request.uuid, visibility, missing))
 

@@ -13,6 +13,7 @@ from hanami_plugins.api_control_v1 import accounts, clusters, datasets, machine,
 from hanami_plugins.api_control_v1.api import ControlApi, ShortPrefix
 from hanami_plugins.api_control_v1.bricks import BrickDialect
 from hanami_plugins.api_control_v1.frames import BrickMessages
+from hanami_plugins.api_control_v1.groups import grouped
 from hanami_plugins.direct_io import MessageFormat
 
 __all__ = ["BrickDialect", "ControlApi"]
@@ -43,7 +44,8 @@ def hanami_apis() -> list[Api]:
 @hookimpl
 def hanami_routes() -> list[Route]:
     """Add the routes."""
-    return [route for module in (accounts, clusters, datasets, machine, results, tasks) for route in module.routes()]
+    modules = (accounts, clusters, datasets, machine, results, tasks)
+    return grouped(route for module in modules for route in module.routes())
 
 
 @hookimpl

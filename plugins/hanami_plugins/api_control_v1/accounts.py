@@ -9,9 +9,9 @@ import msgspec
 from msgspec import Meta
 
 from hanami_core.errors import BadRequest
-from hanami_core.http import Call, Empty, Listing, Paging, Route, listing
+from hanami_core.http import Call, Empty, Listing, Paging, Route, listing, rows_like
 from hanami_core.identity import ProjectMembership
-from hanami_core.ids import Id, Name, UserId
+from hanami_core.ids import AnyName, AnyProject, AnyUser, Id, Name, UserId
 from hanami_plugins import auth_jwt, projects, users
 from hanami_plugins.api_control_v1.api import ATTRIBUTES, NAME, for_admins, route
 from hanami_plugins.users import Membership, User
@@ -20,12 +20,25 @@ USER_HEADER = ("id", "name", "creator_id", "projects", "is_admin")
 PROJECT_HEADER = ("id", "name", "creator_id")
 HTTP_TYPES = ("DELETE", "GET", "HEAD", "POST", "PUT")
 """Methods as `http_type` counts them, from 1 on."""
+TOKEN, SECRET = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJrYXRoZXJpbmUifQ.c2lnbmF0dXJl", "correct horse battery"
 
-Password = Annotated[str, Meta(min_length=8, max_length=4096)]
+Endpoint = Annotated[
+    str, Meta(pattern=r"^[a-zA-Z][a-zA-Z_/0-9]*$", min_length=4, max_length=256, examples=["v1/cluster"])
+]
+ShownAdmin = Annotated[bool, Meta(examples=[False])]
+ShownRole = Annotated[str, Meta(examples=["member"])]
+PersonName = Annotated[AnyName, Meta(examples=["Katherine Johnson"])]
+Password = Annotated[
+    str, Meta(description="Passphrase, at least 8 bytes.", min_length=8, max_length=4096, examples=[SECRET])
+]
 
 
 class Login(msgspec.Struct, forbid_unknown_fields=True):
-    """Who logs in, with which secret."""
+    """A login.
+
+    Attributes:
+        id: id of the user.
+    """
 
     id: UserId
     password: Password
@@ -36,44 +49,78 @@ class Login(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Renew(msgspec.Struct, forbid_unknown_fields=True):
-    """The project of the new token."""
+    """The project of the new token.
+
+    Attributes:
+        project_id: id of a project that you are a member of.
+    """
 
     project_id: Id
 
 
 class TokenAnswer(msgspec.Struct):
-    """A token and whom it is for."""
+    """A token and its user.
 
-    id: str
-    is_admin: bool
-    name: str
-    token: str
+    Attributes:
+        id: id of the user.
+        is_admin: whether the user is a global admin.
+        name: name of the user.
+        token: token for the header `X-Auth-Token`.
+    """
+
+    id: AnyUser
+    is_admin: ShownAdmin
+    name: PersonName
+    token: Annotated[str, Meta(examples=[TOKEN])]
 
 
 class CheckToken(msgspec.Struct, forbid_unknown_fields=True):
-    """A call that the caller wants to make: its endpoint and its method, from DELETE 1 and GET 2 to PUT 5."""
+    """A call that you want to make; without one, only the token is checked.
 
-    endpoint: Annotated[str, Meta(pattern=r"^[a-zA-Z][a-zA-Z_/0-9]*$", min_length=4, max_length=256)] = ""
-    http_type: Annotated[int, Meta(ge=1, le=len(HTTP_TYPES))] | None = None
-    token: Annotated[str, Meta(max_length=4096)] = ""
+    Attributes:
+        endpoint: path of the call without the leading slash; needs `http_type`.
+        http_type: method of the call: 1 for DELETE, 2 GET, 3 HEAD, 4 POST, 5 PUT; needs `endpoint`.
+        token: not used; accepted for released clients. The token in the header counts.
+    """
+
+    endpoint: Annotated[
+        str, Meta(pattern=r"^[a-zA-Z][a-zA-Z_/0-9]*$", min_length=4, max_length=256, examples=["v1/cluster"])
+    ] = ""
+    http_type: Annotated[int, Meta(ge=1, le=len(HTTP_TYPES), examples=[4])] | None = None
+    token: Annotated[str, Meta(max_length=4096, examples=[TOKEN])] = ""
 
 
 class Identity(msgspec.Struct):
-    """Whom a token stands for."""
+    """The user and the project of a token.
 
-    id: str
-    is_admin: bool
-    is_project_admin: bool
-    name: str
-    project_id: str
-    role: str
+    Attributes:
+        id: id of the user.
+        is_admin: whether the user is a global admin.
+        is_project_admin: whether the user manages the members of the project.
+        name: name of the user.
+        project_id: id of the project that the user works in.
+        role: role of the user in the project.
+    """
+
+    id: AnyUser
+    is_admin: ShownAdmin
+    is_project_admin: ShownAdmin
+    name: PersonName
+    project_id: AnyProject
+    role: ShownRole
 
 
 class CreateUser(msgspec.Struct, forbid_unknown_fields=True):
-    """Fields of a new user."""
+    """A new user.
+
+    Attributes:
+        id: id of the user, for logging in.
+        name: name of the user.
+        is_admin: whether the user is a global admin, who may do everything.
+    """
 
     id: UserId
-    name: Name
+    name: Annotated[Name, Meta(examples=["Katherine Johnson"])]
     password: Password
     is_admin: bool = False
 
@@ -83,76 +130,140 @@ class CreateUser(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class UserById(msgspec.Struct, forbid_unknown_fields=True):
-    """A user."""
+    """A user.
+
+    Attributes:
+        id: id of the user.
+    """
 
     id: UserId
 
 
 class Place(msgspec.Struct):
-    """A user's place in a project."""
+    """A membership in a project.
 
-    is_project_admin: bool
-    project_id: str
-    role: str
+    Attributes:
+        is_project_admin: whether the user manages the members of the project.
+        project_id: id of the project.
+        role: role of the user in the project.
+    """
+
+    is_project_admin: ShownAdmin
+    project_id: AnyProject
+    role: ShownRole
 
 
 class UserAnswer(msgspec.Struct):
-    """A user."""
+    """A user.
 
-    creator_id: str
-    id: str
-    is_admin: bool
-    name: str
+    Attributes:
+        creator_id: id of the user who created this one.
+        id: id of the user.
+        is_admin: whether the user is a global admin.
+        name: name of the user.
+        projects: projects that the user works in.
+    """
+
+    creator_id: Annotated[AnyUser, Meta(examples=["asdf"])]
+    id: AnyUser
+    is_admin: ShownAdmin
+    name: PersonName
     projects: list[Place]
 
 
 class Assign(msgspec.Struct, forbid_unknown_fields=True):
-    """A new place of a user; with `project_id` alone, a switch of the caller to that project."""
+    """A new member of a project; with `project_id` alone, a switch of your own to that project.
+
+    Attributes:
+        project_id: id of the project.
+        id: id of the user.
+        role: role of the user in the project, one that the policy knows, such as `member` or `admin`.
+        is_project_admin: whether the user manages the members of the project.
+    """
 
     project_id: Id
     id: UserId = ""
-    role: Id = ""
+    role: Annotated[Id, Meta(examples=["member"])] = ""
     is_project_admin: bool = False
 
 
 class Unassign(msgspec.Struct, forbid_unknown_fields=True):
-    """A place of a user."""
+    """A member of a project.
+
+    Attributes:
+        id: id of the user.
+        project_id: id of the project.
+    """
 
     id: UserId
     project_id: Id
 
 
 class OfUser(msgspec.Struct, forbid_unknown_fields=True):
-    """The user to list the projects of; oneself if not given."""
+    """A user whose projects are listed.
+
+    Attributes:
+        user_id: id of the user; you if empty.
+    """
 
     user_id: UserId = ""
 
 
 class Places(msgspec.Struct):
-    """Where a user can work."""
+    """The projects of a user.
+
+    Attributes:
+        projects: memberships, one for each project.
+    """
 
     projects: list[Place]
 
 
 class CreateProject(msgspec.Struct, forbid_unknown_fields=True):
-    """Fields of a new project."""
+    """A new project.
+
+    Attributes:
+        id: id of the project.
+        name: name of the project.
+    """
 
     id: Id
-    name: Name
+    name: Annotated[Name, Meta(examples=["Flower shop"])]
 
 
 class ProjectById(msgspec.Struct, forbid_unknown_fields=True):
-    """A project."""
+    """A project.
+
+    Attributes:
+        id: id of the project.
+    """
 
     id: Id
 
 
 class ProjectAnswer(msgspec.Struct):
-    """A project."""
+    """A project.
 
-    creator_id: str
-    id: str
-    name: str
+    Attributes:
+        creator_id: id of the user who created it.
+        id: id of the project.
+        name: name of the project.
+    """
+
+    creator_id: Annotated[AnyUser, Meta(examples=["asdf"])]
+    id: AnyProject
+    name: Annotated[AnyName, Meta(examples=["Flower shop"])]
+
+
+UserRow = rows_like(
+    Listing,
+    id="katherine",
+    name="Katherine Johnson",
+    creator_id="asdf",
+    projects=[{"is_project_admin": False, "project_id": "flower_shop", "role": "member"}],
+    is_admin=False,
+)
+ProjectRow = rows_like(Listing, id="flower_shop", name="Flower shop", creator_id="asdf")
 
 
 def routes() -> list[Route]:
@@ -161,17 +272,17 @@ def routes() -> list[Route]:
     return [
         Route("POST", "/token", "tokens.create", Login, TokenAnswer, log_in, anonymous=True, api=NAME),
         route("PUT", "/token", "tokens.renew", Renew, TokenAnswer, renew),
-        route("GET", "/auth", "tokens.check", CheckToken, Identity, check),
+        route("GET", "/auth", "tokens.check", CheckToken, Identity, check, example=("endpoint", "http_type")),
         for_admins("POST", "/user", "users.create", CreateUser, UserAnswer, create_user, keyed=True),
         for_admins("GET", "/user", "users.get", UserById, UserAnswer, get_user),
-        for_admins("GET", "/user/all", "users.list", Paging, Listing, list_users),
+        for_admins("GET", "/user/all", "users.list", Paging, UserRow, list_users),
         for_admins("DELETE", "/user", "users.delete", UserById, Empty, delete_user),
         route("POST", "/user/project", "memberships.add", Assign, either, assign),
         route("DELETE", "/user/project", "memberships.remove", Unassign, UserAnswer, unassign),
         route("GET", "/user/project", "memberships.list", OfUser, Places, list_places),
         for_admins("POST", "/project", "projects.create", CreateProject, ProjectAnswer, create_project, keyed=True),
         for_admins("GET", "/project", "projects.get", ProjectById, ProjectAnswer, get_project),
-        for_admins("GET", "/project/all", "projects.list", Paging, Listing, list_projects),
+        for_admins("GET", "/project/all", "projects.list", Paging, ProjectRow, list_projects),
         for_admins("DELETE", "/project", "projects.delete", ProjectById, Empty, delete_project),
     ]
 

@@ -88,9 +88,10 @@ def route(
     roles: tuple[str, ...] = ("admin", "member"),
     *,
     keyed: bool = False,
+    example: tuple[str, ...] = (),
 ) -> Route:
     """Return a route of this API that admins and members may call."""
-    return Route(method, path, action, request, response, handler, roles, api=NAME, keyed=keyed)
+    return Route(method, path, action, request, response, handler, roles, api=NAME, keyed=keyed, example=example)
 
 
 for_admins = partial(route, roles=("admin",))

@@ -11,77 +11,129 @@ from msgspec import Meta
 
 from hanami_core.errors import BadRequest
 from hanami_core.http import Call, Empty, Listing, Paging, Route, listing
-from hanami_core.ids import Name, Uuid
+from hanami_core.ids import AnyName, Name, Uuid
 from hanami_plugins import checkpoints, clusters
 from hanami_plugins.api_control_v1.api import route
-from hanami_plugins.api_control_v1.shapes import OWNED_HEADER, ByUuid, NamedUuid, OnlyUuid, Owned, owned
+from hanami_plugins.api_control_v1.shapes import OWNED_HEADER, ByUuid, NamedUuid, OnlyUuid, Owned, OwnedRow, owned
+
+TEMPLATE = """\
+version: 1
+bricks:
+    1,1,1
+        input: test_input
+        number_of_neurons: 784
+    2,1,1
+        number_of_neurons: 400
+    3,1,1
+        output: test_output
+        number_of_neurons: 10
+"""
+"""An example."""
 
 
 class CreateCluster(msgspec.Struct, forbid_unknown_fields=True):
-    """Fields of a new cluster; its template is in base64, or empty."""
+    """A new cluster.
 
-    name: Name
-    template: Annotated[str, Meta(max_length=1 << 17)] = ""
+    Attributes:
+        name: name of the cluster; clusters that you can change must have different names.
+        template: text of the template, in base64; empty to let the first training create the network.
+    """
+
+    name: Annotated[Name, Meta(examples=["reader"])]
+    template: Annotated[str, Meta(max_length=1 << 17, examples=[base64.b64encode(TEMPLATE.encode()).decode()])] = ""
 
 
 class Save(msgspec.Struct, forbid_unknown_fields=True):
-    """Fields of a new checkpoint."""
+    """A new checkpoint.
+
+    Attributes:
+        name: name of the checkpoint.
+        cluster_uuid: UUID of the cluster that is saved.
+    """
 
     name: Name
     cluster_uuid: Uuid
 
 
 class Load(msgspec.Struct, forbid_unknown_fields=True):
-    """Which checkpoint goes into which cluster."""
+    """A checkpoint, and the cluster that it is restored into.
+
+    Attributes:
+        cluster_uuid: UUID of the cluster.
+        checkpoint_uuid: UUID of the checkpoint.
+    """
 
     cluster_uuid: Uuid
     checkpoint_uuid: Uuid
 
 
 class SetMode(msgspec.Struct, forbid_unknown_fields=True):
-    """The new mode of a cluster; `connection_uuid` is not needed."""
+    """A new mode.
+
+    Attributes:
+        uuid: UUID of the cluster.
+        new_state: `TASK` for tasks, `DIRECT` for websockets.
+        connection_uuid: not used; accepted for released clients.
+    """
 
     uuid: Uuid
-    new_state: Annotated[str, Meta(pattern="^(TASK|DIRECT)$")]
+    new_state: Annotated[str, Meta(pattern="^(TASK|DIRECT)$", examples=["DIRECT"])]
     connection_uuid: Uuid = ""
 
 
 class ModeAnswer(msgspec.Struct):
-    """A cluster and its new mode."""
+    """A cluster and its new mode.
 
-    name: str
-    new_state: str
-    uuid: str
+    Attributes:
+        name: name of the cluster.
+        new_state: mode that the cluster is in.
+        uuid: UUID of the cluster.
+    """
+
+    name: Annotated[AnyName, Meta(examples=["reader"])]
+    new_state: Annotated[str, Meta(examples=["DIRECT"])]
+    uuid: Uuid
 
 
 class SwitchHost(msgspec.Struct, forbid_unknown_fields=True):
-    """Where a cluster goes."""
+    """A move to another host.
+
+    Attributes:
+        cluster_uuid: UUID of the cluster.
+        host_uuid: UUID of the new host.
+    """
 
     cluster_uuid: Uuid
     host_uuid: Uuid
 
 
 class CheckpointAnswer(msgspec.Struct):
-    """A checkpoint. `location` is empty: where the server keeps it is nobody's business."""
+    """A checkpoint.
 
-    location: str
-    name: str
-    uuid: str
+    Attributes:
+        location: always empty.
+        name: name of the checkpoint.
+        uuid: UUID of the checkpoint.
+    """
+
+    location: Annotated[str, Meta(examples=[""])]
+    name: Annotated[AnyName, Meta(examples=["before training"])]
+    uuid: Uuid
 
 
 def routes() -> list[Route]:
     """Return the routes."""
     return [
-        route("POST", "/cluster", "clusters.create", CreateCluster, Owned, create, keyed=True),
+        route("POST", "/cluster", "clusters.create", CreateCluster, Owned, create, keyed=True, example=("template",)),
         route("GET", "/cluster", "clusters.get", ByUuid, Owned, get),
-        route("GET", "/cluster/all", "clusters.list", Paging, Listing, list_all),
+        route("GET", "/cluster/all", "clusters.list", Paging, OwnedRow, list_all),
         route("DELETE", "/cluster", "clusters.delete", ByUuid, Empty, delete),
         route("POST", "/cluster/save", "checkpoints.save", Save, NamedUuid, save, keyed=True),
         route("POST", "/cluster/load", "checkpoints.load", Load, OnlyUuid, load, keyed=True),
         route("PUT", "/cluster/set_mode", "clusters.set_mode", SetMode, ModeAnswer, set_mode),
         route("PUT", "/cluster/switch_host", "clusters.switch_host", SwitchHost, Owned, switch_host),
         route("GET", "/checkpoint", "checkpoints.get", ByUuid, CheckpointAnswer, get_checkpoint),
-        route("GET", "/checkpoint/all", "checkpoints.list", Paging, Listing, list_checkpoints),
+        route("GET", "/checkpoint/all", "checkpoints.list", Paging, OwnedRow, list_checkpoints),
         route("DELETE", "/checkpoint", "checkpoints.delete", ByUuid, Empty, delete_checkpoint),
     ]
 

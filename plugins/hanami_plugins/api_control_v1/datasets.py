@@ -8,8 +8,8 @@ import msgspec
 from msgspec import Meta
 
 from hanami_core.errors import Conflict, InvalidFile
-from hanami_core.http import Call, Empty, Listing, Paging, Route, listing
-from hanami_core.ids import Name, Uuid
+from hanami_core.http import Call, Empty, Listing, Paging, Route, listing, rows_like
+from hanami_core.ids import EXAMPLE_UUID, Name, Uuid
 from hanami_plugins import datasets
 from hanami_plugins.api_control_v1.api import route
 from hanami_plugins.api_control_v1.shapes import OWNED_HEADER, ByUuid, OnlyUuid, Owned, owned
@@ -21,11 +21,18 @@ LARGEST_FILE = 10_000_000_000
 INPUTS, OUTPUTS = "picture", "label"
 """Columns of a MNIST dataset."""
 
-FileSize = Annotated[int, Meta(ge=1, le=LARGEST_FILE)]
+FileSize = Annotated[int, Meta(description="Size of the file in bytes.", ge=1, le=LARGEST_FILE, examples=[9_912_422])]
+File = Annotated[Uuid, Meta(description="UUID of the file, for its websocket.")]
+State = Annotated[str | msgspec.UnsetType, Meta(examples=[DECODING])]
+Count = Annotated[int, Meta(examples=[5000])]
 
 
 class AnnounceMnist(msgspec.Struct, forbid_unknown_fields=True):
-    """A new dataset of pictures, and the sizes of its files in bytes."""
+    """A new dataset of pictures.
+
+    Attributes:
+        name: name of the dataset.
+    """
 
     name: Name
     input_data_size: FileSize
@@ -33,64 +40,108 @@ class AnnounceMnist(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class AnnounceCsv(msgspec.Struct, forbid_unknown_fields=True):
-    """A new table, and the size of its file in bytes."""
+    """A new table.
+
+    Attributes:
+        name: name of the dataset.
+    """
 
     name: Name
     input_data_size: FileSize
 
 
 class Announced(Owned):
-    """A dataset that waits for its files."""
+    """A dataset that waits for its files.
 
-    type: str
-    uuid_input_file: str
-    uuid_label_file: str | msgspec.UnsetType = msgspec.UNSET
+    Attributes:
+        type: format of the files.
+        uuid_label_file: UUID of the file with the labels, for its websocket; only of pictures.
+    """
+
+    type: Annotated[str, Meta(examples=["mnist"])]
+    uuid_input_file: File
+    uuid_label_file: File | msgspec.UnsetType = msgspec.UNSET
 
 
 class FinishMnist(msgspec.Struct, forbid_unknown_fields=True):
-    """A dataset whose files are there."""
+    """A dataset whose files have been sent.
+
+    Attributes:
+        uuid: UUID of the dataset.
+    """
 
     uuid: Uuid
-    uuid_input_file: Uuid
-    uuid_label_file: Uuid
+    uuid_input_file: File
+    uuid_label_file: File
 
 
 class FinishCsv(msgspec.Struct, forbid_unknown_fields=True):
-    """A dataset whose file is there."""
+    """A dataset whose file has been sent.
+
+    Attributes:
+        uuid: UUID of the dataset.
+    """
 
     uuid: Uuid
-    uuid_input_file: Uuid
+    uuid_input_file: File
 
 
 class DatasetAnswer(Owned):
-    """A dataset. `location` is empty: where the server keeps it is nobody's business."""
+    """A dataset.
 
-    inputs: int
-    lines: int
-    location: str
-    outputs: int
-    type: str
+    Attributes:
+        inputs: number of values of a picture; 0 for tables.
+        lines: number of rows.
+        location: always empty.
+        outputs: number of classes of pictures; 0 for tables.
+        type: format of the files that it was made of.
+    """
+
+    inputs: Annotated[int, Meta(examples=[784])]
+    lines: Count
+    location: Annotated[str, Meta(examples=[""])]
+    outputs: Annotated[int, Meta(examples=[10])]
+    type: Annotated[str, Meta(examples=["mnist"])]
 
 
 class Finished(OnlyUuid):
-    """The uuid of a dataset. While its files are still being decoded, `state` is ``decoding``."""
+    """A dataset whose upload is finalised.
 
-    state: str | msgspec.UnsetType = msgspec.UNSET
+    Attributes:
+        uuid: UUID of the dataset.
+        state: ``decoding`` while its files are being decoded; missing once they are.
+    """
+
+    state: State = msgspec.UNSET
 
 
 class Progress(msgspec.Struct):
-    """Whether all files have arrived, and, as soon as the upload was finalised, whether the dataset can be used.
+    """The progress of an upload; a decoding that failed is an error, which tells why.
 
-    Until then `received` tells of each file how many bytes have arrived from its start on. While they are being
-    decoded, `state` is ``decoding`` and `percentage` tells how far that is. A decoding that came to nothing is an
-    error, which tells why.
+    Attributes:
+        complete: whether all files have arrived, and once the upload is finalised, whether the dataset can be used.
+        received: bytes that have arrived of each file, by the UUID of the file, counted from its start.
+        uuid: UUID of the dataset.
+        state: ``decoding`` while the files are being decoded; missing otherwise.
+        percentage: progress of the decoding, from 0 to 100; missing otherwise.
     """
 
     complete: bool
-    received: dict[str, int]
-    uuid: str
-    state: str | msgspec.UnsetType = msgspec.UNSET
-    percentage: float | msgspec.UnsetType = msgspec.UNSET
+    received: Annotated[dict[str, int], Meta(examples=[{EXAMPLE_UUID: 4_194_304}])]
+    uuid: Uuid
+    state: State = msgspec.UNSET
+    percentage: Annotated[float | msgspec.UnsetType, Meta(examples=[42.5])] = msgspec.UNSET
+
+
+DatasetRow = rows_like(
+    Listing,
+    uuid=EXAMPLE_UUID,
+    project_id="flower_shop",
+    owner_id="katherine",
+    visibility="private",
+    name="digits",
+    type="mnist",
+)
 
 
 def routes() -> list[Route]:
@@ -102,7 +153,7 @@ def routes() -> list[Route]:
         route("PUT", "/csv/dataset", "datasets.finalise", FinishCsv, Finished, finish_csv),
         route("GET", "/dataset", "datasets.get", ByUuid, DatasetAnswer, get),
         route("DELETE", "/dataset", "datasets.delete", ByUuid, Empty, delete),
-        route("GET", "/dataset/all", "datasets.list", Paging, Listing, list_all),
+        route("GET", "/dataset/all", "datasets.list", Paging, DatasetRow, list_all),
         route("GET", "/dataset/progress", "datasets.progress", ByUuid, Progress, progress),
     ]
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from hanami_core.http import Call, Empty, Listing, Paging, Route, Table, paged, table
-from hanami_core.ids import USER_ID_PATTERN
+from hanami_core.http import Call, Empty, Listing, Paging, Route, Table, paged, rows_like, table
+from hanami_core.ids import EXAMPLE_UUID, USER_ID_PATTERN
 from hanami_plugins import hosts, logs, measurements
 from hanami_plugins.api_control_v1.api import for_admins, route
 
@@ -19,27 +19,47 @@ PAGE = 100
 NOBODY = ("", "None")
 """What released clients send for no user."""
 
-UserOrNobody = Annotated[str, Meta(pattern=rf"^({USER_ID_PATTERN[1:-1]})?$", max_length=254)]
+UserOrNobody = Annotated[str, Meta(pattern=rf"^({USER_ID_PATTERN[1:-1]})?$", max_length=254, examples=["katherine"])]
 
 
 class OfLog(msgspec.Struct, forbid_unknown_fields=True):
-    """Which hundred rows of a log, counted from 0, and of which user; an empty user and 'None' mean none."""
+    """A page of a log.
 
-    page: Annotated[int, Meta(ge=0, le=1_000_000_000)]
+    Attributes:
+        page: number of the page, from 0; each has a hundred rows, oldest first.
+        user_id: id of the user; empty or `None` for no user.
+    """
+
+    page: Annotated[int, Meta(ge=0, le=1_000_000_000, examples=[0])]
     user_id: UserOrNobody = ""
+
+
+HostRow = rows_like(Listing, uuid=EXAMPLE_UUID, type="cpu")
+AuditRow = rows_like(
+    Table, timestamp="2026-03-14 09:26:53", user_id="katherine", endpoint="v1/cluster", request_type="POST"
+)
+ErrorRow = rows_like(
+    Table,
+    timestamp="2026-03-14 09:26:53",
+    user_id="katherine",
+    component="http",
+    context="GET v1/cluster",
+    input_values="{}",
+    message="VmFsdWVFcnJvcg==",
+)
 
 
 def routes() -> list[Route]:
     """Return the routes."""
     return [
-        route("GET", "/host/all", "hosts.list", Paging, Listing, list_hosts),
+        route("GET", "/host/all", "hosts.list", Paging, HostRow, list_hosts),
         route("GET", "/power_consumption", "measurements.power", Empty, dict[str, Any], power),
         route("GET", "/temperature_production", "measurements.temperature", Empty, dict[str, Any], temperature),
         route("GET", "/speed", "measurements.speed", Empty, dict[str, Any], speed),
         route("GET", "/system_info", "measurements.system", Empty, dict[str, Any], system_info),
         route("GET", "/threading", "measurements.threads", Empty, dict[str, Any], threads),
-        route("GET", "/audit_log", "logs.audit", OfLog, Table, audit),
-        for_admins("GET", "/error_log", "logs.errors", OfLog, Table, errors),
+        route("GET", "/audit_log", "logs.audit", OfLog, AuditRow, audit),
+        for_admins("GET", "/error_log", "logs.errors", OfLog, ErrorRow, errors),
     ]
 
 

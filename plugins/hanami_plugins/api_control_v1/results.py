@@ -2,45 +2,59 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from hanami_core.errors import NotFound
 from hanami_core.http import Call, Empty, Listing, Paging, Route, listing
 from hanami_core.ids import Uuid
 from hanami_plugins import datasets
 from hanami_plugins.api_control_v1.api import route
-from hanami_plugins.api_control_v1.shapes import OWNED_HEADER, ByUuid, Owned, owned
+from hanami_plugins.api_control_v1.shapes import OWNED_HEADER, ByUuid, Owned, OwnedRow, owned
 from hanami_plugins.datasets import Dataset
 
 MISSING = "result_missing"
 
 
 class ResultAnswer(Owned):
-    """A result: the class of each row, or its number where there are no classes."""
+    """A result.
 
-    data: list[Any]
+    Attributes:
+        data: class of each row, or its value if there are no classes.
+    """
+
+    data: Annotated[list[Any], Meta(examples=[[7, 2, 1]])]
 
 
 class Check(msgspec.Struct, forbid_unknown_fields=True):
-    """A result, and the dataset with the right answers."""
+    """A result, and the dataset with the correct answers.
+
+    Attributes:
+        result_uuid: UUID of the result.
+        dataset_uuid: UUID of the dataset.
+    """
 
     result_uuid: Uuid
     dataset_uuid: Uuid
 
 
 class Accuracy(msgspec.Struct):
-    """Share of right answers in percent."""
+    """How well a result agrees with the correct answers.
 
-    accuracy: float
+    Attributes:
+        accuracy: share of correct answers in percent.
+    """
+
+    accuracy: Annotated[float, Meta(examples=[97.2])]
 
 
 def routes() -> list[Route]:
     """Return the routes."""
     return [
         route("GET", "/request_result", "results.get", ByUuid, ResultAnswer, get),
-        route("GET", "/request_result/all", "results.list", Paging, Listing, list_all),
+        route("GET", "/request_result/all", "results.list", Paging, OwnedRow, list_all),
         route("DELETE", "/request_result", "results.delete", ByUuid, Empty, delete),
         route("POST", "/dataset/check", "datasets.check", Check, Accuracy, check),
     ]

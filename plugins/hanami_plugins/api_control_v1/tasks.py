@@ -10,8 +10,8 @@ from msgspec import Meta
 from hanami_core.access import Access
 from hanami_core.clock import Moment
 from hanami_core.errors import BadRequest
-from hanami_core.http import Call, Empty, Listing, Paging, Route, listing
-from hanami_core.ids import Name, Uuid
+from hanami_core.http import Call, Empty, Listing, Paging, Route, listing, rows_like
+from hanami_core.ids import EXAMPLE_UUID, Name, Uuid
 from hanami_core.network import Input, Output, Template
 from hanami_core.queue import Task
 from hanami_plugins import clusters, datasets, tasks
@@ -28,35 +28,70 @@ COVERED = ("tasks.train", "tasks.request")
 
 
 class CreateTask(msgspec.Struct, forbid_unknown_fields=True):
-    """A training or a request, and the dataset for it."""
+    """A new training or request.
 
-    name: Name
-    type: Annotated[str, Meta(pattern="^(train|request)$")]
+    Attributes:
+        name: name of the task.
+        type: `train` or `request`.
+        cluster_uuid: UUID of the cluster.
+        dataset_uuid: UUID of the dataset with its rows.
+    """
+
+    name: Annotated[Name, Meta(examples=["first lesson"])]
+    type: Annotated[str, Meta(pattern="^(train|request)$", examples=["train"])]
     cluster_uuid: Uuid
     dataset_uuid: Uuid
 
 
 class TaskOfCluster(msgspec.Struct, forbid_unknown_fields=True):
-    """A task of a cluster."""
+    """A task of a cluster.
+
+    Attributes:
+        uuid: UUID of the task.
+        cluster_uuid: UUID of its cluster.
+    """
 
     uuid: Uuid
     cluster_uuid: Uuid
 
 
 class OfCluster(Paging, forbid_unknown_fields=True, kw_only=True):
-    """A cluster, and which part of its tasks is wanted."""
+    """The requested part of the tasks of a cluster.
+
+    Attributes:
+        cluster_uuid: UUID of the cluster.
+    """
 
     cluster_uuid: Uuid
 
 
 class TaskAnswer(msgspec.Struct):
-    """A task; a moment that has not come is '-'."""
+    """A task.
+
+    Attributes:
+        end_timestamp: when it ended, in UTC; `-` before that.
+        percentage_finished: progress from 0 to 1.
+        queue_timestamp: when it was queued, in UTC.
+        start_timestamp: when it began, in UTC; `-` before that.
+        state: `queued`, `active`, `finished`, `aborted` or `failed`.
+    """
 
     end_timestamp: Moment
-    percentage_finished: float
+    percentage_finished: Annotated[float, Meta(examples=[0.425])]
     queue_timestamp: Moment
     start_timestamp: Moment
-    state: str
+    state: Annotated[str, Meta(examples=["finished"])]
+
+
+TaskRow = rows_like(
+    Listing,
+    uuid=EXAMPLE_UUID,
+    state="finished",
+    percentage="1.000000",
+    queued="2026-03-14 09:26:53",
+    start="2026-03-14 09:26:53",
+    end="2026-03-14 09:27:05",
+)
 
 
 def routes() -> list[Route]:
@@ -64,7 +99,7 @@ def routes() -> list[Route]:
     return [
         Route("POST", "/task", "tasks.create", CreateTask, NamedUuid, create, api=NAME, covers=COVERED, keyed=True),
         route("GET", "/task", "tasks.get", TaskOfCluster, TaskAnswer, get),
-        route("GET", "/task/all", "tasks.list", OfCluster, Listing, list_all),
+        route("GET", "/task/all", "tasks.list", OfCluster, TaskRow, list_all),
         route("DELETE", "/task", "tasks.delete", TaskOfCluster, Empty, delete),
     ]
 

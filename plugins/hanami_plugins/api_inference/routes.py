@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from functools import partial
 from importlib.metadata import version
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from hanami_core.compute.descriptions import load_all
 from hanami_core.errors import BadRequest, Conflict, NotFound, Unavailable
-from hanami_core.http import Call, Empty, Page, Route
+from hanami_core.http import Call, Empty, Page, Route, RouteGroup
 from hanami_core.ids import UUID_PATTERN
 from hanami_core.plugin_host import OWN_DISTRIBUTION
 from hanami_plugins.api_inference.api import NAME
-from hanami_plugins.api_inference.tensors import Inference, Tensor, decode, from_rows, rows_of
+from hanami_plugins.api_inference.tensors import Inference, ShownName, Tensor, decode, from_rows, rows_of
 from hanami_plugins.clusters import Cluster, get_cluster, interfaces, list_clusters
 from hanami_plugins.predictions import Prediction, predict
 
@@ -24,63 +25,147 @@ __all__ = ["routes"]
 LARGEST = 1 << 26
 HEADER_LENGTH = "Inference-Header-Content-Length"
 JSON, BYTES = "application/json", "application/octet-stream"
+GROUP = RouteGroup("inference", "Ask whether a model is ready, what it takes, and let it answer.", 500)
 MODEL = "/models/{name}"
 VERSION = f"{MODEL}/versions/{{version}}"
 
+ModelName = Annotated[str, Meta(examples=["reader"])]
+ModelVersion = Annotated[str, Meta(examples=["3"])]
+
 
 class Named(msgspec.Struct, forbid_unknown_fields=True):
-    """A model."""
+    """A model.
 
-    name: str
+    Attributes:
+        name: name or UUID of the cluster.
+    """
+
+    name: ModelName
 
 
 class Versioned(Named, forbid_unknown_fields=True):
-    """A model in a version."""
+    """A model in a version.
 
-    version: str
+    Attributes:
+        version: version of the model: the number of its last stored state. Others are not available.
+    """
+
+    version: ModelVersion
+
+
+class Infer(Inference, kw_only=True):
+    """An inference.
+
+    Attributes:
+        name: name or UUID of the cluster.
+    """
+
+    name: ModelName
+
+
+class InferVersion(Infer, kw_only=True):
+    """An inference of a version.
+
+    Attributes:
+        version: version of the model: the number of its last stored state. Others are not available.
+    """
+
+    version: ModelVersion
+
+
+class InferenceAnswer(msgspec.Struct):
+    """The answers of a model.
+
+    Attributes:
+        model_name: name of the model, as in the path.
+        model_version: number of the stored state that answered.
+        outputs: the outputs that were requested.
+        id: `id` of the request; missing if it had none.
+    """
+
+    model_name: ModelName
+    model_version: ModelVersion
+    outputs: Annotated[
+        list[Tensor],
+        Meta(examples=[[{"name": "label_hex", "shape": [1, 2], "datatype": "FP32", "data": [0.03, 0.97]}]]),
+    ]
+    id: Annotated[str | msgspec.UnsetType, Meta(examples=["42"])] = msgspec.UNSET
 
 
 class Live(msgspec.Struct):
-    """Whether the server answers."""
+    """Whether the server answers.
+
+    Attributes:
+        live: always true.
+    """
 
     live: bool
 
 
 class Ready(msgspec.Struct):
-    """Whether predictions are answered."""
+    """Whether the server answers predictions.
+
+    Attributes:
+        ready: always true; a server that is not ready returns an error.
+    """
 
     ready: bool
 
 
 class Server(msgspec.Struct):
-    """The server, and which extensions of the protocol it knows."""
+    """The server.
 
-    name: str
-    version: str
-    extensions: list[str]
+    Attributes:
+        name: name of the software.
+        version: version of the software.
+        extensions: extensions of the protocol that it knows.
+    """
+
+    name: Annotated[str, Meta(examples=[OWN_DISTRIBUTION])]
+    version: Annotated[str, Meta(examples=["0.1.0"])]
+    extensions: Annotated[list[str], Meta(examples=[["binary_tensor_data"]])]
 
 
 class ModelReady(msgspec.Struct):
-    """Whether a model can be asked."""
+    """Whether a model answers.
 
-    name: str
+    Attributes:
+        name: name of the model, as in the path.
+        ready: always true; a model that was never trained returns an error.
+    """
+
+    name: ModelName
     ready: bool
 
 
 class Shape(msgspec.Struct):
-    """An input or output of a model; -1 is any number of rows."""
+    """An input or output of a model.
 
-    name: str
-    datatype: str
-    shape: list[int]
+    Attributes:
+        name: name of the input or output.
+        datatype: type of its values.
+        shape: number of rows, -1 for any number, and number of values in a row.
+    """
+
+    name: ShownName
+    datatype: Annotated[str, Meta(examples=["FP32"])]
+    shape: Annotated[list[int], Meta(examples=[[-1, 784]])]
 
 
 class Model(msgspec.Struct):
-    """A model; its only version is the number of its stored state."""
+    """A model.
 
-    name: str
-    versions: list[str]
-    platform: str
+    Attributes:
+        name: name of the model, as in the path.
+        versions: the only version: the number of the last stored state.
+        platform: always `hanami`.
+        inputs: inputs of the model.
+        outputs: outputs of the model.
+    """
+
+    name: ModelName
+    versions: Annotated[list[str], Meta(examples=[["3"]])]
+    platform: Annotated[str, Meta(examples=["hanami"])]
     inputs: list[Shape]
     outputs: list[Shape]
 
@@ -91,7 +176,7 @@ _UUID = re.compile(UUID_PATTERN)
 
 def routes() -> list[Route]:
     """Return all routes."""
-    return [
+    return GROUP.of(
         route("GET", "/health/live", "inference.live", Empty, Live, live, anonymous=True),
         route("GET", "/health/ready", "inference.ready", Empty, Ready, ready, anonymous=True),
         route("GET", "", "inference.about", Empty, Server, about, anonymous=True),
@@ -99,18 +184,24 @@ def routes() -> list[Route]:
         route("GET", f"{VERSION}/ready", "clusters.get", Versioned, ModelReady, model_ready),
         route("GET", MODEL, "clusters.get", Named, Model, model),
         route("GET", VERSION, "clusters.get", Versioned, Model, model),
-        route("POST", f"{MODEL}/infer", "clusters.predict", None, Page, infer, max_body=LARGEST, reads=True),
-        route("POST", f"{VERSION}/infer", "clusters.predict", None, Page, infer, max_body=LARGEST, reads=True),
-    ]
+        predicts(f"{MODEL}/infer", described=Infer),
+        predicts(f"{VERSION}/infer", described=InferVersion),
+    )
+
+
+def predicts(path: str, described: type[msgspec.Struct]) -> Route:
+    """Return a route that predicts; its answer is JSON, or JSON with bytes behind it."""
+    answer, more = InferenceAnswer | Page, {"max_body": LARGEST, "reads": True}
+    return route("POST", path, "clusters.predict", None, answer, infer, described=described, **more)
 
 
 def live(call: Call, request: Empty) -> Live:
-    """Tell that the server answers."""
+    """Check that the server answers."""
     return Live(True)
 
 
 def ready(call: Call, request: Empty) -> Ready:
-    """Tell that all hosts are there."""
+    """Check that all compute hosts are there."""
     names = set(call.runtime.hosts)
     missing = sorted(names - load_all(call.runtime.settings.data_dir, names).keys())
     if missing:
@@ -119,12 +210,12 @@ def ready(call: Call, request: Empty) -> Ready:
 
 
 def about(call: Call, request: Empty) -> Server:
-    """Tell what the server is."""
+    """Return name and version of the server."""
     return Server(OWN_DISTRIBUTION, version(OWN_DISTRIBUTION), ["binary_tensor_data"])
 
 
 def model_ready(call: Call, request: Named) -> ModelReady:
-    """Tell whether a model can be asked."""
+    """Check that a model is trained and answers."""
     cluster = _cluster(call, request.name, getattr(request, "version", None))
     if not interfaces(cluster)[1]:
         raise Conflict("cluster_never_trained", uuid=cluster.uuid)

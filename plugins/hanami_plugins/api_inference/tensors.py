@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from msgspec import Meta
 
 from hanami_core.errors import BadRequest
 
@@ -37,32 +38,55 @@ DATATYPES: Mapping[str, str] = {
 
 Values = npt.NDArray[np.float32]
 Parameters = dict[str, Any]
+ShownName = Annotated[str, Meta(examples=["size_hex"])]
 
 
 class Tensor(msgspec.Struct, omit_defaults=True):
-    """A tensor: its values are in `data`, or behind the JSON text if `parameters` tell how many bytes they are."""
+    """The values of an input or output.
 
-    name: str
-    shape: list[int]
-    datatype: str
-    parameters: Parameters = {}
-    data: Any = None
+    Attributes:
+        name: name of the input or output.
+        shape: number of rows, then the size of a row in one or more dimensions.
+        datatype: type of the values, such as `FP32`, `UINT8` or `BOOL`.
+        parameters: `binary_data_size` is the number of bytes if the values follow the JSON text; empty by default.
+        data: values row by row, flat or nested; null if they follow the JSON text.
+    """
+
+    name: ShownName
+    shape: Annotated[list[int], Meta(examples=[[1, 2]])]
+    datatype: Annotated[str, Meta(examples=["FP32"])]
+    parameters: Annotated[Parameters, Meta(examples=[{BINARY_SIZE: 8}])] = {}
+    data: Annotated[Any, Meta(examples=[[1.4, 0.2]])] = None
 
 
 class Wanted(msgspec.Struct):
-    """An output that is asked for."""
+    """An output that is requested.
 
-    name: str
-    parameters: Parameters = {}
+    Attributes:
+        name: name of the output.
+        parameters: `binary_data` is whether its values follow the JSON text; empty by default.
+    """
+
+    name: Annotated[str, Meta(examples=["label_hex"])]
+    parameters: Annotated[Parameters, Meta(examples=[{"binary_data": False}])] = {}
 
 
 class Inference(msgspec.Struct):
-    """A request for an inference."""
+    """A request for an inference.
 
-    inputs: list[Tensor]
+    Attributes:
+        inputs: values of all inputs of the model.
+        outputs: outputs that are requested; all if empty, which is the default.
+        id: text that the answer repeats; empty, the default, for none.
+        parameters: `binary_data_output` is whether the values of all outputs follow the JSON text; empty by default.
+    """
+
+    inputs: Annotated[
+        list[Tensor], Meta(examples=[[{"name": "size_hex", "shape": [1, 2], "datatype": "FP32", "data": [1.4, 0.2]}]])
+    ]
     outputs: list[Wanted] = []
-    id: str = ""
-    parameters: Parameters = {}
+    id: Annotated[str, Meta(examples=["42"])] = ""
+    parameters: Annotated[Parameters, Meta(examples=[{"binary_data_output": False}])] = {}
 
 
 def decode(body: bytes, length: int | None) -> tuple[Inference, dict[str, npt.NDArray[Any]]]:

@@ -36,7 +36,7 @@ class SaveCluster(msgspec.Struct, forbid_unknown_fields=True):
         cluster_uuid: UUID of the cluster that is saved.
     """
 
-    name: Name
+    name: Annotated[Name, Meta(examples=["before training"])]
     cluster_uuid: Uuid
 
 
@@ -83,7 +83,7 @@ class SaveAnswer(msgspec.Struct):
         state: state of the task, `queued` or `active`; missing once the checkpoint exists.
     """
 
-    name: AnyName
+    name: Annotated[AnyName, Meta(examples=["before training"])]
     uuid: Uuid
     state: OpenState = msgspec.UNSET
 

@@ -50,7 +50,7 @@ class AnnounceCheckpoint(msgspec.Struct, forbid_unknown_fields=True):
         input_data_size: size of its file in bytes.
     """
 
-    name: Name
+    name: Annotated[Name, Meta(examples=["before training"])]
     input_data_size: Annotated[int, Meta(ge=1, examples=[546_044])]
 
 

@@ -73,7 +73,7 @@ class TrainingAnswer(msgspec.Struct):
 
     number: Annotated[int, Meta(examples=[1])]
     task_uuid: AnyUuid
-    name: AnyName
+    name: Annotated[AnyName, Meta(examples=["first lesson"])]
     state: Annotated[str, Meta(examples=[FINISHED])]
     rows: Annotated[int, Meta(examples=[5000])]
     cycles: Annotated[int, Meta(examples=[5000])]

@@ -54,7 +54,7 @@ class CreateCluster(msgspec.Struct, forbid_unknown_fields=True):
         lease: seconds without use after which the cluster is deleted; null, the default, to keep it.
     """
 
-    name: Name
+    name: Annotated[Name, Meta(examples=["reader"])]
     template: Annotated[str, Meta(max_length=1 << 17, examples=[base64.b64encode(TEMPLATE.encode()).decode()])] = ""
     lease: Lease | None = None
 
@@ -172,7 +172,7 @@ class ModeAnswer(msgspec.Struct):
     """
 
     created_at: Moment
-    name: AnyName
+    name: Annotated[AnyName, Meta(examples=["reader"])]
     new_state: Literal["TASK", "DIRECT"]
     uuid: Uuid
     task_uuid: PendingTask = msgspec.UNSET

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import UnionType
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 from urllib.parse import quote
 
 import msgspec
@@ -15,6 +15,7 @@ import msgspec
 from hanami_core.http import Api, BoundRoute, Download, Events, File, Page, Route, RouteGroup, Stream
 from hanami_core.http.keyed import HEADER, LONGEST
 from hanami_core.http.paths import parameters, without_converters
+from hanami_plugins.openapi.docstrings import attributes
 from hanami_plugins.openapi.examples import NONE, Schema, complete, example, member, placeholder
 from hanami_plugins.openapi.samples import curl
 from hanami_plugins.openapi.schemas import components, describable
@@ -144,8 +145,9 @@ def _body(bound: BoundRoute) -> type[msgspec.Struct] | None:
     known = {parameter.name for parameter in parameters(bound.path)}
     if not known & set(request.__struct_fields__):
         return request
+    texts = attributes(request)
     left = [
-        (found.encode_name, found.type, _default(found))
+        (found.encode_name, _described(found, texts), _default(found))
         for found in msgspec.structs.fields(request)
         if found.encode_name not in known
     ]
@@ -154,6 +156,12 @@ def _body(bound: BoundRoute) -> type[msgspec.Struct] | None:
     doc = {"__doc__": request.__doc__}
     strict = request.__struct_config__.forbid_unknown_fields
     return msgspec.defstruct(request.__name__, left, namespace=doc, forbid_unknown_fields=strict, kw_only=True)
+
+
+def _described(found: msgspec.structs.FieldInfo, texts: Mapping[str, str]) -> Any:
+    # The docstrings of bases are those of the whole struct.
+    text = texts.get(found.encode_name)
+    return found.type if text is None else Annotated[found.type, msgspec.Meta(description=text)]
 
 
 def _default(found: msgspec.structs.FieldInfo) -> Any:

@@ -31,6 +31,8 @@ def example(schema: Schema, known: Mapping[str, Schema], depth: int = 0) -> Any:
         if "properties" not in target:
             return example(target, known, depth + 1) if depth < DEPTH else NONE
         return complete(target, known, depth=depth + 1) if depth < DEPTH else {}
+    if schema.get("type") == "boolean":
+        return True  # an option that is used says more than one that is not
     if schema.get("default") not in (None, "", [], {}):
         return schema["default"]
     if "enum" in schema:
@@ -42,10 +44,7 @@ def example(schema: Schema, known: Mapping[str, Schema], depth: int = 0) -> Any:
 
 
 def _of_type(schema: Schema, known: Mapping[str, Schema], depth: int) -> Any:
-    kind = schema.get("type")
-    if kind == "boolean":
-        return schema.get("default", True)
-    if kind == "array" and "items" in schema:
+    if schema.get("type") == "array" and "items" in schema:
         item = example(schema["items"], known, depth)
         return NONE if item is NONE else [item]
     return NONE
@@ -53,12 +52,12 @@ def _of_type(schema: Schema, known: Mapping[str, Schema], depth: int) -> Any:
 
 def complete(schema: Schema, known: Mapping[str, Schema], more: Iterable[str] = (), depth: int = 0) -> dict[str, Any]:
     """Return the worked example of an object: its required fields, and the optional ones in `more`."""
-    wanted = {*schema.get("required", ()), *more}
+    fields = schema.get("properties", {})
     made: dict[str, Any] = {}
-    for name, field in schema.get("properties", {}).items():
-        if name in wanted:
-            value = example(field, known, depth)
-            made[name] = placeholder(field) if value is NONE else value
+    for name in (*schema.get("required", ()), *more):
+        if name in fields:
+            value = example(fields[name], known, depth)
+            made[name] = placeholder(fields[name]) if value is NONE else value
     return made
 
 

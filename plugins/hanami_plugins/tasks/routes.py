@@ -69,7 +69,7 @@ class CreateTrain(msgspec.Struct, forbid_unknown_fields=True):
             without `hexagon_name`; all count the same by default.
     """
 
-    name: Name
+    name: Annotated[Name, Meta(examples=["first lesson"])]
     cluster_uuid: Uuid
     inputs: Annotated[Source, Meta(examples=[_entry("picture", "picture_hex")])]
     outputs: Annotated[Source, Meta(examples=[_entry("label", "label_hex")])]
@@ -116,7 +116,7 @@ class CreateRequest(msgspec.Struct, forbid_unknown_fields=True):
         time_length: number of consecutive rows that the network sees at once; 1 by default.
     """
 
-    name: Name
+    name: Annotated[Name, Meta(examples=["answers"])]
     cluster_uuid: Uuid
     inputs: Annotated[Source, Meta(examples=[_entry("picture", "picture_hex")])]
     results: Annotated[Source, Meta(examples=[[{"dataset_column": "label", "hexagon_name": "label_hex"}]])]
@@ -216,7 +216,7 @@ class TaskAnswer(msgspec.Struct):
 
     current_cycle: Annotated[int, Meta(examples=[5000])]
     end_timestamp: Moment
-    name: AnyName
+    name: Annotated[AnyName, Meta(examples=["first lesson"])]
     queue_timestamp: Moment
     start_timestamp: Moment
     state: Annotated[str, Meta(examples=["finished"])]

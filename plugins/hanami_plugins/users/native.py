@@ -67,8 +67,8 @@ class ChangedSecretFields(SecretFields, forbid_unknown_fields=True, kw_only=True
         current_password: the current passphrase as plain text.
     """
 
-    current_passphrase: Base64Secret = ""
-    current_password: PlainSecret = ""
+    current_passphrase: Annotated[Base64Secret, Meta(examples=["c3RhcGxlIGJhdHRlcnk="])] = ""
+    current_password: Annotated[PlainSecret, Meta(examples=["staple battery"])] = ""
 
     def current_secret(self) -> bytes:
         """Return the bytes of the current secret, whichever field they came in."""
