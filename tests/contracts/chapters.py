@@ -45,6 +45,7 @@ CHAPTERS = (
         {
             "hanami_core.http": (
                 "Route",
+                "RouteGroup",
                 "Handler",
                 "Call",
                 "Body",
@@ -55,6 +56,7 @@ CHAPTERS = (
                 "paged",
                 "Table",
                 "table",
+                "rows_like",
                 "Page",
                 "File",
                 "Download",

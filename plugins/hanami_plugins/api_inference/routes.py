@@ -191,8 +191,10 @@ def routes() -> list[Route]:
 
 def predicts(path: str, described: type[msgspec.Struct]) -> Route:
     """Return a route that predicts; its answer is JSON, or JSON with bytes behind it."""
-    answer, more = InferenceAnswer | Page, {"max_body": LARGEST, "reads": True}
-    return route("POST", path, "clusters.predict", None, answer, infer, described=described, **more)
+    answer = InferenceAnswer | Page
+    return route(
+        "POST", path, "clusters.predict", None, answer, infer, max_body=LARGEST, reads=True, described=described
+    )
 
 
 def live(call: Call, request: Empty) -> Live:

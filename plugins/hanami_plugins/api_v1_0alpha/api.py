@@ -164,12 +164,13 @@ class NativeApi(Api):
 ERRORS = {
     "400": ("BadRequest", "A field breaks a rule; the text names both."),
     "401": ("Unauthorized", "No valid token, or not allowed."),
-    "404": ("NotFound", "Does not exist, or is not visible to the caller."),
-    "409": ("Conflict", "Contradicts what is there."),
-    "500": ("InternalError", "A defect of the server; the text has a number that stands in its log."),
+    "404": ("NotFound", "Does not exist, or you cannot see it."),
+    "409": ("Conflict", "Conflicts with the current state."),
+    "500": ("InternalError", "A server error; the text is a number that an admin can look up in the error log."),
 }
 ABOUT = f"""\
-Every answer but 200 is plain text that says what is wrong. A token comes from `POST {PREFIX}/token`, goes into the
-header `{TOKEN_HEADER}` and ends with its user, its place in a project or its passphrase. Fields of GET and DELETE stand
-in the query, those of POST and PUT in a JSON object; unknown fields are refused. Lengths of texts count bytes in UTF-8.
+Every answer other than 200 is a plain text that says what is wrong. `POST {PREFIX}/token` returns a token; send it in
+the header `{TOKEN_HEADER}`. It expires, and it ends when the passphrase changes or the user leaves the project. GET and
+DELETE take their fields from the query, POST and PUT from a JSON object; unknown fields are rejected. Lengths of texts
+count bytes in UTF-8.
 """

@@ -236,7 +236,9 @@ class Data(msgspec.Struct):
 
 def routes(runtime: Runtime) -> list[Route]:
     """Return all routes."""
-    found = [
+    formats = runtime.formats.contributions().values()
+    return GROUP.of(
+        *(route for contribution in formats for route in _routes_of(runtime, contribution)),
         Route("GET", PREFIX, "datasets.get", WantedDataset, DatasetAnswer, get),
         Route("DELETE", PREFIX, "datasets.delete", ByUuid, Empty, delete),
         Route("GET", f"{PREFIX}/all", "datasets.list", WantedRows, OwnedRow, list_all),
@@ -247,10 +249,7 @@ def routes(runtime: Runtime) -> list[Route]:
         visibility_route(PREFIX, "datasets", Dataset, MISSING),
         labels_route(PREFIX, "datasets", service.set_labels),
         lease_route(PREFIX, "datasets", renew_lease),
-    ]
-    for contribution in runtime.formats.contributions().values():
-        found += _routes_of(runtime, contribution)
-    return GROUP.of(*found)
+    )
 
 
 def _routes_of(runtime: Runtime, contribution: Contribution[DatasetFormat]) -> list[Route]:
@@ -292,10 +291,9 @@ def upload_routes(dataset_format: DatasetFormat, max_size: int) -> list[Route]:
     answered = msgspec.defstruct(f"{title}Upload", uuids, bases=(OwnedAnswer,))
 
     def announce(call: Call, request: Any) -> dict[str, Any]:
-        """Announce the upload of a dataset; its files are then sent over websockets.
+        """Announce the upload of a dataset.
 
-        With `unique`, a name is refused that another dataset has which the user may change. With a `lease` the dataset
-        goes when it is unused for so many seconds.
+        The answer has the UUID of each file; each is sent over a websocket of its own.
         """
         sizes = {part: getattr(request, f"{part}_data_size") for part in parts}
         named = name, request.name, sizes

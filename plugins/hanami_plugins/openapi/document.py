@@ -15,14 +15,14 @@ import msgspec
 from hanami_core.http import Api, BoundRoute, Download, Events, File, Page, Route, RouteGroup, Stream
 from hanami_core.http.keyed import HEADER, LONGEST
 from hanami_core.http.paths import parameters, without_converters
-from hanami_plugins.openapi.docstrings import attributes
+from hanami_plugins.openapi.docstrings import attributes, introduction
 from hanami_plugins.openapi.examples import NONE, Schema, complete, example, member, placeholder
 from hanami_plugins.openapi.samples import curl
 from hanami_plugins.openapi.schemas import components, describable
 
 __all__ = ["describe"]
 
-_NO_WORD = re.compile(r"[/{}:]+")
+_NO_WORD = re.compile(r"[^A-Za-z0-9]+")
 
 DONE = "Done."
 BODIES = ("POST", "PUT", "PATCH")
@@ -95,6 +95,7 @@ def describe(api: Api, routes: Iterable[BoundRoute], version: str) -> Schema:
         "openapi": "3.1.0",
         "info": {"title": about.title, "version": version, "description": about.about},
         "security": [{name: []} for name in about.security],
+        "x-prefix": api.prefix,
         "tags": _tags(ordered),
         "paths": paths,
         "components": {
@@ -177,13 +178,13 @@ def _operation(found: Described) -> Schema:
     errors = found.bound.api.description.errors
     responses = {status: {"$ref": f"#/components/responses/{name}"} for status, (name, _) in errors.items()}
     operation: Schema = {
-        "operationId": _NO_WORD.sub("_", f"{route.method.lower()}{path}"),
+        "operationId": _NO_WORD.sub("_", f"{route.method.lower()}{path}").strip("_"),
         "tags": [_group(route).name],
         "summary": summary.rstrip("."),
         "responses": {str(route.success): {"description": DONE} | _content(found)} | responses,
     }
     if more.strip():
-        operation["description"] = more.strip()
+        operation["description"] = introduction(more)
     if route.anonymous:
         operation["security"] = []
     given = _path_parameters(found)

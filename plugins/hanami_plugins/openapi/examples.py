@@ -30,7 +30,9 @@ def example(schema: Schema, known: Mapping[str, Schema], depth: int = 0) -> Any:
         target = member(schema, known)
         if "properties" not in target:
             return example(target, known, depth + 1) if depth < DEPTH else NONE
-        return complete(target, known, depth=depth + 1) if depth < DEPTH else {}
+        # What may be missing is not typical, unless there is nothing else.
+        more = () if target.get("required") else target["properties"]
+        return complete(target, known, more, depth + 1) if depth < DEPTH else {}
     if schema.get("type") == "boolean":
         return True  # an option that is used says more than one that is not
     if schema.get("default") not in (None, "", [], {}):
@@ -66,7 +68,8 @@ def placeholder(schema: Schema) -> Any:
     plain = next((one for one in schema.get("anyOf", ()) if one != {"type": "null"}), schema)
     if "minimum" in plain:
         return plain["minimum"]
-    return PLACEHOLDERS.get(plain.get("type"), {})
+    kind = plain.get("type")
+    return PLACEHOLDERS.get(kind, {}) if isinstance(kind, str) else None
 
 
 def member(schema: Schema, known: Mapping[str, Schema]) -> Schema:
