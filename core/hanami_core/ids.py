@@ -49,21 +49,20 @@ UUID_PATTERN = r"^[a-fA-F0-9]{8}-[a-fA-F0-9]{4}-[a-fA-F0-9]{4}-[a-fA-F0-9]{4}-[a
 
 EXAMPLE_UUID = "8b2f4a1e-6c3d-4e5f-9a7b-0c1d2e3f4a5b"
 """The uuid of all examples."""
-_UUID = Meta(
-    description="UUID, letters in either case.",
-    pattern=UUID_PATTERN,
-    min_length=36,
-    max_length=36,
-    examples=[EXAMPLE_UUID],
-)
-_PROJECT = "Id of a project."
-_USER = "Id of a user: a name or an e-mail address."
 
 Id = Annotated[
-    str, Meta(description=_PROJECT, pattern=ID_PATTERN, min_length=4, max_length=254, examples=["flower_shop"])
+    str,
+    Meta(description="Id of a project.", pattern=ID_PATTERN, min_length=4, max_length=254, examples=["flower_shop"]),
 ]
 UserId = Annotated[
-    str, Meta(description=_USER, pattern=USER_ID_PATTERN, min_length=2, max_length=254, examples=["katherine"])
+    str,
+    Meta(
+        description="Id of a user: a name or an e-mail address.",
+        pattern=USER_ID_PATTERN,
+        min_length=2,
+        max_length=254,
+        examples=["katherine"],
+    ),
 ]
 Name = Annotated[
     str,
@@ -75,12 +74,21 @@ Name = Annotated[
         examples=["digits"],
     ),
 ]
-Uuid = Annotated[str, _UUID]
+Uuid = Annotated[
+    str,
+    Meta(
+        description="UUID, letters in either case.",
+        pattern=UUID_PATTERN,
+        min_length=36,
+        max_length=36,
+        examples=[EXAMPLE_UUID],
+    ),
+]
 
 AnyUuid = Annotated[str, Meta(description="UUID; empty if unknown.", examples=[EXAMPLE_UUID])]
 """A uuid in an answer; answers promise no rules. So do the next ones."""
 AnyProject = Annotated[str, Meta(description="Id of the project that it belongs to.", examples=["flower_shop"])]
-AnyUser = Annotated[str, Meta(description=_USER, examples=["katherine"])]
+AnyUser = Annotated[str, Meta(description="Id of a user.", examples=["katherine"])]
 AnyName = Annotated[str, Meta(description="Name that people read.", examples=["digits"])]
 
 

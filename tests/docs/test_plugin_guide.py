@@ -10,11 +10,17 @@ import sys
 import textwrap
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import Annotated
 
+import msgspec
 import pytest
+from msgspec import Meta
 
 from hanami_core import hookimpl, hookspec
+from hanami_core.http import Api, BoundRoute, Empty, Route, RouteGroup
 from hanami_core.plugin_host import EntryPoint, PluginHost
+from hanami_core.runtime import Runtime
+from hanami_plugins.openapi import describe
 from hanami_sdk import Client
 from tests.local import LocalServer
 
@@ -100,3 +106,24 @@ def test_hooks_of_a_plugin_are_declared_and_called_as_it_is_shown() -> None:
     vars(guest)["notes_panels"] = hookimpl(lambda note: f"beside {note}")
     host = PluginHost([EntryPoint(m.__name__, "third", "1", lambda m=m: m) for m in (guest, notes)])
     assert notes.panels(SimpleNamespace(plugins=host), "a note") == ["beside a note"]
+
+
+def test_the_document_shows_what_a_struct_says_of_its_fields() -> None:
+    code = re.search(r"^```python\n(TEXTS = .*?)^```", (ROOT / "docs" / "plugin_guide.md").read_text(), re.M | re.S)
+    assert code is not None
+    texts = ModuleType("texts")
+    classes = {item.__name__: item for item in (Empty, Meta, Route, RouteGroup, Runtime)}
+    vars(texts).update(
+        classes, hookimpl=hookimpl, msgspec=msgspec, Annotated=Annotated, create=lambda call, text: Empty()
+    )
+    exec(compile(code[1], "plugin_guide.md", "exec"), vars(texts))
+    api = Api("texts", "/texts")
+    document = describe(api, [BoundRoute(api, route) for route in texts.hanami_routes(None)], "1.0")
+    fields = document["components"]["schemas"]["NewText"]["properties"]
+    assert [field["description"] for field in fields.values()] == [
+        "The text itself, up to 1000 bytes.",
+        "Code of its language; unknown by default.",
+    ]
+    body = document["paths"]["/texts/text"]["post"]["requestBody"]["content"]["application/json"]
+    assert body["example"] == {"text": "Good morning", "language": "en"}
+    assert document["tags"] == [{"name": "texts", "description": "Keep texts and find them again."}]

@@ -80,7 +80,6 @@ def test_a_cluster_is_created_changed_and_deleted(shell: Shell) -> None:
     assert shell("GET", f"{PREFIX}/cluster", uuid=uuid)["number_of_blocks"] == 0
     assert shell("PUT", f"{PREFIX}/cluster/labels", uuid=uuid)["tags"] == ["mnist", "digits"]
     assert shell("PUT", f"{PREFIX}/cluster/visibility", uuid=uuid)["visibility"] == "shared"
-    assert shell("PUT", f"{PREFIX}/cluster/lease", uuid=uuid)["lease"] == 604_800
     assert shell("GET", f"{PREFIX}/task/all", uuid=uuid)["body"] == []
     assert uuid in [row[1] for row in shell("GET", f"{PREFIX}/cluster/all")["body"]]
     assert shell("DELETE", f"{PREFIX}/cluster", uuid=uuid) == {}

@@ -26,6 +26,7 @@ __all__ = [
     "query_fields",
     "raw_target",
     "read_body",
+    "value_type",
 ]
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -217,13 +218,20 @@ def query_fields(query: str, struct: type[msgspec.Struct]) -> dict[str, Any]:
 @cache
 def _lists(struct: type[msgspec.Struct]) -> frozenset[str]:
     fields = msgspec.inspect.type_info(struct).fields  # type: ignore[attr-defined]
-    return frozenset(field.encode_name for field in fields if _is_list(field.type))
+    return frozenset(field.encode_name for field in fields if _is_list(value_type(field.type)))
+
+
+def value_type(kind: msgspec.inspect.Type) -> msgspec.inspect.Type:
+    """Return the type of a field without what is only for its readers, such as a description and examples."""
+    if isinstance(kind, msgspec.inspect.Metadata):
+        return value_type(kind.type)
+    if isinstance(kind, msgspec.inspect.UnionType):
+        return msgspec.inspect.UnionType(tuple(map(value_type, kind.types)))
+    return kind
 
 
 def _is_list(kind: msgspec.inspect.Type) -> bool:
     """Tell whether a type is one of lists, tuples or sets of any length, or a union with one, such as with None."""
-    if isinstance(kind, msgspec.inspect.Metadata):
-        return _is_list(kind.type)
     if isinstance(kind, msgspec.inspect.UnionType):
         return any(_is_list(one) for one in kind.types)
     return isinstance(kind, msgspec.inspect.CollectionType)

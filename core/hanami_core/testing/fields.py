@@ -13,6 +13,7 @@ import msgspec
 from msgspec import inspect as inspection
 
 from hanami_core.clock import Moment
+from hanami_core.http.fields import value_type
 
 __all__ = ["WrongField", "undescribed", "wrong_fields"]
 
@@ -45,7 +46,7 @@ def wrong_fields(struct: type[msgspec.Struct], *, query: bool) -> Iterator[Wrong
     info = inspection.type_info(struct)
     assert isinstance(info, inspection.StructType)
     for field in info.fields:
-        kind = _without_null(field.type)
+        kind = _without_null(value_type(field.type))
         for expected, value in _IN_QUERY if query else _IN_BODY:
             if isinstance(kind, expected):
                 yield WrongField(field.encode_name, value)

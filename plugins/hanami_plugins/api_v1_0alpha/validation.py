@@ -16,6 +16,7 @@ import msgspec
 from msgspec import inspect as inspection
 
 from hanami_core.errors import BadRequest
+from hanami_core.http.fields import value_type
 from hanami_core.ids import NAME_PATTERN, USER_ID_PATTERN, normalised
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -75,7 +76,7 @@ def _fields(struct: type[msgspec.Struct]) -> dict[str, inspection.Field]:
     get_type_hints(struct, include_extras=True)
     info = inspection.type_info(struct)
     assert isinstance(info, inspection.StructType)
-    return {field.encode_name: field for field in info.fields}
+    return {field.encode_name: msgspec.structs.replace(field, type=value_type(field.type)) for field in info.fields}
 
 
 def _expected(kind: inspection.Type) -> tuple[str, type | None]:
