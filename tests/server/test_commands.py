@@ -12,7 +12,7 @@ from pathlib import Path
 import docopt
 import pytest
 
-from hanami_server.commands import hanami_cli_commands
+from hanami_server.commands import config, doctor, hanami_cli_commands, init, plugins, serve
 from tests.server.conftest import GROUPS, HERE, PLUGINS
 from tests.server.forks import hanami
 from tests.server.harness import environment, install
@@ -278,3 +278,10 @@ def test_a_wrong_command_line_ends_with_2_and_says_what_is_wrong(env):
         assert wrong.returncode == 2
         assert wrong.stderr.startswith(f"Error: {complaint}\nUsage:\n")
         assert "Traceback" not in wrong.stderr
+
+
+@pytest.mark.parametrize("command", [config, doctor, init, plugins, serve], ids=lambda command: command.__name__)
+def test_no_option_is_described_twice(command):
+    """A line of prose that begins with an option would be another one to docopt."""
+    found = [line.split()[0] for line in command.USAGE.splitlines() if line.lstrip().startswith("-")]
+    assert sorted(found) == sorted(set(found))

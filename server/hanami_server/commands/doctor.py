@@ -31,8 +31,8 @@ Options:
                        directory, and remove access for other users of the machine
     -h --help          show this text
 
-The exit code is 1 if anything is wrong. Without --repair, nothing is changed and the server may be running; with
---repair, it must be stopped.
+The exit code is 1 if anything is wrong. Without --repair, nothing is changed and the server may be running. With it,
+the server must be stopped.
 """
 
 
