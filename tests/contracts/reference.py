@@ -249,7 +249,7 @@ def comment_of(module: str, name: str) -> str:
 
 def alias_lines(module: str, name: str) -> list[str]:
     """Return the lines that define a value."""
-    match = re.search(rf"^{name}(?:: [^=\n]+)? = (?:.+?)(?=\n(?:\S|\n))", source_of(module, name), re.M | re.S)
+    match = re.search(rf"^{name}(?:: [^=\n]+)? = (?:.+?)(?=\n(?:[^\s\])]|\n))", source_of(module, name), re.M | re.S)
     return match[0].splitlines() if match else []
 
 
