@@ -116,7 +116,7 @@ def test_the_document_shows_what_a_struct_says_of_its_fields() -> None:
     vars(texts).update(
         classes, hookimpl=hookimpl, msgspec=msgspec, Annotated=Annotated, create=lambda call, text: Empty()
     )
-    exec(compile(code[1], "plugin_guide.md", "exec"), vars(texts))
+    exec(compile(code[1], "plugin_guide.md", "exec", dont_inherit=True), vars(texts))
     api = Api("texts", "/texts")
     document = describe(api, [BoundRoute(api, route) for route in texts.hanami_routes(None)], "1.0")
     fields = document["components"]["schemas"]["NewText"]["properties"]

@@ -86,8 +86,8 @@ def test_a_cluster_is_created_changed_and_deleted(shell: Shell) -> None:
 
 
 def test_a_dataset_is_downloaded_as_a_file(shell: Shell, client: Client, tmp_path: Path) -> None:
-    dataset = client.upload_csv("by curl", b"a,label\n1,2\n")
-    assert shell("GET", f"{PREFIX}/dataset/content", uuid=dataset.uuid) == {"data": [[2.0]]}
+    dataset = client.upload_csv("by curl", b"a,label\n" + b"1,2\n" * 10)
+    assert shell("GET", f"{PREFIX}/dataset/content", uuid=dataset.uuid) == {"data": [[2.0]] * 10}
     shell("GET", f"{PREFIX}/dataset/file", uuid=dataset.uuid)
     assert (tmp_path / "by curl.csv").read_bytes().startswith(b"a,label")
     assert shell("DELETE", f"{PREFIX}/dataset", uuid=dataset.uuid) == {}

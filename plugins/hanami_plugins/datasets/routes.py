@@ -95,7 +95,7 @@ class Content(msgspec.Struct, forbid_unknown_fields=True):
         uuid: UUID of the dataset.
         column_name: name of the column.
         row_offset: number of the first row, from 0; 0 by default.
-        number_of_rows: maximum number of rows; 1 by default.
+        number_of_rows: number of rows, all of which must exist; 1 by default.
     """
 
     uuid: Uuid
