@@ -68,7 +68,7 @@ def test_every_list_declares_pages(whole: Whole) -> None:
     assert Counter(route.api.name for route in found) == {"native": 7, "control_v1": 8}
     for route in found:
         assert issubclass(route.route.request, Paging), route.path
-        assert route.route.response is Listing
+        assert route.route.response.__origin__ is Listing
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 6, 7, 10_000])

@@ -89,7 +89,7 @@ def test_a_dataset_is_downloaded_as_a_file(shell: Shell, client: Client, tmp_pat
     dataset = client.upload_csv("by curl", b"a,label\n" + b"1,2\n" * 10)
     assert shell("GET", f"{PREFIX}/dataset/content", uuid=dataset.uuid) == {"data": [[2.0]] * 10}
     shell("GET", f"{PREFIX}/dataset/file", uuid=dataset.uuid)
-    assert (tmp_path / "by curl.csv").read_bytes().startswith(b"a,label")
+    assert (tmp_path / "file").read_bytes().startswith(b"a,label")
     assert shell("DELETE", f"{PREFIX}/dataset", uuid=dataset.uuid) == {}
 
 

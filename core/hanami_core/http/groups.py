@@ -27,7 +27,7 @@ class RouteGroup:
         name: short name in lower case, such as ``notes``; groups with the same name are one chapter.
         about: one sentence that says what the calls are for.
         place: position in documents, smallest first. A newcomer reads them in this order: 100 logging in, 200 data, 300
-            networks, 400 training, 500 predictions, 600 saved networks, 700 people, 800 the machine, 900 the server.
+            networks, 400 training, 500 answers, 600 saved networks, 700 people, 800 the machine, 900 the server.
 
     Raises:
         PluginError: if the name cannot be one.

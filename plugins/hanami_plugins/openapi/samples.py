@@ -27,7 +27,7 @@ def curl(bound: BoundRoute, path: str, query: Mapping[str, Any], body: Any, *, s
     """
     pairs = "&".join(f"{quote(name)}={quote(_text(value))}" for name, value in query.items())
     target = f"{_address(bound, path)}?{pairs}" if pairs else _address(bound, path)
-    words = ["curl", "-OJ" if saves else "-s"]
+    words = ["curl", "-sO" if saves else "-s"]
     if bound.route.method != ("GET" if body is None else "POST"):
         words += ["-X", bound.route.method]
     words.append(f'"{target}"')
