@@ -198,7 +198,7 @@ class Api:
         if kind is Moment:
             return {"type": ["string", "null"], "format": "date-time", "examples": ["2026-03-14T09:26:53+00:00"]}
         if issubclass(kind, VisibleError):
-            return {"type": "string", "examples": ["the rows have 783 values, but the cluster was trained with 784"]}
+            return {"type": "string", "examples": ["value out of range (interface out, cycle 7)"]}
         raise NotImplementedError
 
     def render(self, value: object) -> str:

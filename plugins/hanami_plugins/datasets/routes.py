@@ -75,8 +75,8 @@ class Check(msgspec.Struct, forbid_unknown_fields=True):
         uuid: UUID of the dataset with the answers of a request.
         reference_uuid: UUID of the dataset with the correct answers.
         report: whether the answer has a report.
-        column_name: column with the answers, for the report; its only column by default.
-        reference_column_name: column with the correct answers, for the report; by default, the one that fits.
+        column_name: column with the answers; optional if only one pair of columns fits; only with `report`.
+        reference_column_name: column with the correct answers; likewise.
         equal_rows: whether to refuse datasets with different numbers of rows; by default, surplus rows are left out.
     """
 
