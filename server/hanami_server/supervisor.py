@@ -106,7 +106,7 @@ def _prepare(options: Options, starter: Starter) -> Plan:
         printed.seek(0)
         told.seek(0)
         plan, errors = printed.read(), told.read().decode(errors="replace")
-    if code:
+    if code or not plan:
         advice = "; 'hanami plugins' tells whether a plugin does that" if code < 0 else ""
         raise StartupError(errors.strip() or f"the preparation {in_words(code)}{advice}")
     sys.stderr.write(errors)

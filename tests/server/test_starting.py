@@ -8,7 +8,7 @@ import pytest
 
 from hanami_server.process import Options
 from hanami_server.starting import Starter
-from tests.server.harness import ServerProcess, alive, descendants, until
+from tests.server.harness import ServerProcess, alive, descendants, hanami, until
 
 PROGRAM = """
 import os, sys
@@ -116,6 +116,25 @@ def test_a_plugin_that_starts_threads_when_it_is_imported_has_them_in_each_proce
         assert "-P -m hanami_server.worker_process" in command(server.child("worker"))
         assert parent(replaced(server, "worker")) == server.pid
         assert server.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("end", "text"),
+    [
+        ("os._exit(0)", "the preparation failed with exit code 0"),
+        ("os._exit(3)", "the preparation failed with exit code 3"),
+        ("os.kill(os.getpid(), 9)", "the preparation was ended by SIGKILL; 'hanami plugins' tells whether"),
+    ],
+)
+def test_a_plugin_that_ends_whoever_imports_it_keeps_the_server_from_starting(env, tmp_path, end, text):
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "lethal.py").write_text(f"import os\n\n{end}\n")
+    (tmp_path / "data").mkdir()
+    given = env | {"HANAMI_PLUGINS_DIR": str(tmp_path / "plugins")}
+    done = hanami("serve", "--data-dir", str(tmp_path / "data"), env=given)
+    assert done.returncode == 1
+    assert text in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_processes_that_lost_their_parents_do_not_stay_as_zombies(start_server):
