@@ -6,6 +6,7 @@ Owns everything about processes that Linux gives and Python does not wrap. Must 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
 import logging
 import os
@@ -22,6 +23,7 @@ from hanami_core.lifetime import birth, die_with
 __all__ = [
     "FAILED",
     "abort",
+    "adopt_orphans",
     "birth",
     "die_with",
     "hold",
@@ -34,6 +36,7 @@ __all__ = [
 FAILED = 70
 OWN, OF_THREAD = 64, 4
 """Descriptors that are kept for a process and for each of its threads: for its database and the files that it opens."""
+_PR_SET_CHILD_SUBREAPER = 36
 NAMING = 1.0
 """Seconds in which whoever has got a lock file writes its number into it."""
 
@@ -45,6 +48,13 @@ def abort(reason: str) -> NoReturn:
     log.critical("process gives up", extra={"reason": reason})
     sys.stderr.flush()
     os._exit(FAILED)
+
+
+def adopt_orphans() -> None:
+    """Let descendants of this process whose parents end become its children, and not those of the first process."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl")
 
 
 @contextlib.contextmanager

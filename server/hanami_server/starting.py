@@ -6,7 +6,6 @@ The supervisor's side, and the messages. Imports little, like the supervisor; mu
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import logging
 import os
 import signal
@@ -19,6 +18,7 @@ from typing import Self
 
 import msgspec
 
+from hanami_server import lifetime
 from hanami_server.process import Options, arguments
 
 __all__ = ["LONGEST", "Forget", "Start", "Started", "Starter", "in_words"]
@@ -29,7 +29,6 @@ PATIENCE = 20.0
 """Seconds in which a process must have been started. The first one waits until all plugins are loaded."""
 LEAVING = 1.0
 """Seconds in which it must have ended once it answers no more."""
-_PR_SET_CHILD_SUBREAPER = 36
 
 log = logging.getLogger("hanami.supervisor")
 
@@ -65,8 +64,7 @@ class Starter:
     def __init__(self, options: Options) -> None:
         """Start the fork server; `options` are those that all processes share."""
         self._command = [sys.executable, "-P", "-m", "hanami_server.fork_server", *arguments(options)]
-        # A process whose parent ends becomes a child of the nearest ancestor that wants it, and not of the first one.
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        lifetime.adopt_orphans()
         self._begin()
 
     def _begin(self) -> None:
