@@ -62,7 +62,9 @@ def main(argv: list[str]) -> NoReturn:
         log.warning("a plugin starts threads when it is imported, so that processes start slowly", extra=fields)
     gc.collect()
     gc.freeze()
-    sys.exit(_serve(control, fresh=bool(others))())
+    with control:
+        run = _serve(control, fresh=bool(others))
+    sys.exit(run())
 
 
 def _load(data_dir: Path) -> None:
@@ -89,7 +91,6 @@ def _serve(control: socket.socket, *, fresh: bool) -> Callable[[], int | None]:
             continue
         told, go = _fork()
         if go is None:
-            control.close()
             return _program(request, descriptors, fresh=fresh)
         control.send(told)
         # Only now, so that nothing runs of which the supervisor does not know.

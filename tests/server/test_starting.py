@@ -2,11 +2,14 @@
 
 import os
 import signal
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from hanami_server.process import Options
+from hanami_server.process import Options, arguments
 from hanami_server.starting import Starter
 from tests.server.harness import ServerProcess, alive, descendants, hanami, until
 
@@ -80,6 +83,16 @@ def test_who_does_not_answer_is_replaced(starter, tmp_path):
         run(starter, tmp_path, patience=0.1)
     assert run(starter, tmp_path)[1].startswith("read told")
     assert starter.pid != former
+
+
+def test_a_fork_server_that_nobody_needs_ends_without_a_word(tmp_path):
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    command = [sys.executable, "-W", "always", "-P", "-m", "hanami_server.fork_server"]
+    command += arguments(Options(tmp_path, parent=os.getpid()))
+    ours.close()
+    with theirs:
+        done = subprocess.run(command, stdin=theirs, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_processes_are_children_of_the_supervisor_and_have_names(start_server):
