@@ -31,6 +31,7 @@ ROOT = Path(__file__).parents[2]
 SEEDS = 3
 PARTS = ("service", "bricks", "predict", "rest", "loop", "cli", "engine", "many", "neighbours", "recovery", "contest")
 
+# Times and rates are those of the processor that docs/benchmarks.md names; ratios hold on any.
 TARGETS = {
     "accuracy_percent": ("≥", 97.0),
     "train_seconds": ("≤", 0.4),
@@ -48,6 +49,7 @@ TARGETS = {
     "v04_train_by_native": ("≤", 1.1),
     "v04_direct_io_by_native": ("≤", 1.1),
     "v04_train_by_demo": ("≤", 2.7),
+    "v04_direct_io_by_echo": ("≤", 2.0),
     "rest_by_hello": ("≥", 0.5),
     "request_frames_by_echo": ("≤", 2.0),
     "train_frames_by_echo": ("≤", 2.0),

@@ -14,10 +14,14 @@ from tempfile import TemporaryDirectory
 from time import perf_counter, sleep
 from typing import Any
 
+from websocket import WebSocket
+
 from hanami_sdk import Client
+from hanami_sdk._messages import Buffer, Process, encode_values
 from hanami_sdk.v04 import cluster, dataset, direct_io, hanami_token, request_result, task
 from hanami_server.demo import digits, story
 from hanami_server.local import LocalServer
+from tests.bench.loop import echoing
 
 TEMPLATE = """version: 1
 bricks:
@@ -30,8 +34,8 @@ bricks:
         output: test_output
         number_of_neurons: 10
 """
-NETWORKS, ROUNDS = 3, 300
-PAUSE = 0.005
+NETWORKS, ROUNDS = 5, 300
+PAUSE = 0.03
 HEADER, PIXELS = 16, 784
 """Bytes before the first picture of a file, and those of a picture."""
 
@@ -46,7 +50,8 @@ def run(directory: Path) -> dict[str, Any]:
     """Train some networks for one pass each, ask them, and then one picture after the other over a websocket.
 
     The client of today does the same with the same network, in turns, so that a ratio tells what the generation costs.
-    It also trains the network of `hanami demo`, whose time tells how fast the machine is.
+    Two more figures tell how fast the machine is: the time of `hanami demo`'s network, and that of an echo, which sends
+    the frame of a question back and is the least that a question can cost.
     """
     files = digits.find(directory)
     with TemporaryDirectory() as base, LocalServer(Path(base) / "data") as server:
@@ -54,8 +59,9 @@ def run(directory: Path) -> dict[str, Any]:
         learn = upload(login, "lessons", files.train_images, files.train_labels)
         ask = upload(login, "questions", files.test_images, files.test_labels)
         pictures = first_pictures(files.test_images)
-        seconds, native_seconds, demo_seconds, accuracies, times, native_times = [], [], [], [], [], []
-        with Client(server.address, server.user, server.passphrase) as client:
+        seconds, native_seconds, demo_seconds, accuracies = [], [], [], []
+        times, native_times, echo_times = [], [], []
+        with Client(server.address, server.user, server.passphrase) as client, echoing() as plain:
             for number in range(NETWORKS):
                 network = uuid_of(cluster.create_cluster(*login, f"digits {number}", TEMPLATE))
                 seconds.append(wait(login, network, "train", learn)[0])
@@ -66,9 +72,10 @@ def run(directory: Path) -> dict[str, Any]:
                 native_seconds.append(train_natively(client, other, learn, BRICKS))
                 demo = client.create_cluster(f"demo {number}", story.TEMPLATE).uuid
                 demo_seconds.append(train_natively(client, demo, learn, HEXAGONS))
-                asked = talk(login, network, client, other, pictures)
+                asked = talk(login, network, client, other, plain, pictures)
                 times.append(asked[0])
                 native_times.append(asked[1])
+                echo_times.append(asked[2])
     return {
         "v04_accuracy_percent": min(accuracies),
         "v04_train_seconds": min(seconds),
@@ -76,6 +83,8 @@ def run(directory: Path) -> dict[str, Any]:
         "v04_train_by_native": min(seconds) / min(native_seconds),
         "v04_train_by_demo": min(seconds) / min(demo_seconds),
         "v04_direct_io_by_native": min(times) / min(native_times),
+        "v04_echo_ms_p50": 1e3 * min(echo_times),
+        "v04_direct_io_by_echo": min(times) / min(echo_times),
     }
 
 
@@ -100,23 +109,27 @@ def wait(login: Login, network: str, kind: str, data: str) -> tuple[float, str]:
     return perf_counter() - begin, made
 
 
-def talk(login: Login, network: str, client: Client, other: str, pictures: Pictures) -> tuple[float, float]:
-    """Ask two networks over websockets, in turns, and return the median of the seconds of an answer.
+def talk(
+    login: Login, network: str, client: Client, other: str, plain: WebSocket, pictures: Pictures
+) -> tuple[float, float, float]:
+    """Ask two networks over websockets, and send an echo the same, in turns; return the medians of the seconds.
 
     The client of v0.4 asks `network`, that of today `other`.
     """
-    times: list[float] = []
-    native_times: list[float] = []
+    times: list[tuple[float, float, float]] = []
     with closing(cluster.switch_to_direct_mode(*login, network)) as live, client.direct(other) as native:
         for picture in pictures:
             begin = perf_counter()
             direct_io.send_request_input(live, "test_input", picture, True)
-            middle = perf_counter()
+            asked = perf_counter()
             native.request({"test_input": picture})
-            times.append(middle - begin)
-            native_times.append(perf_counter() - middle)
+            asked_natively = perf_counter()
+            plain.send_binary(encode_values("test_input", picture, True, Process.REQUEST, Buffer.INPUT))
+            plain.recv()
+            times.append((asked - begin, asked_natively - asked, perf_counter() - asked_natively))
     cluster.switch_to_task_mode(*login, network)
-    return median(times), median(native_times)
+    first, second, third = zip(*times, strict=True)
+    return median(first), median(second), median(third)
 
 
 def train_natively(client: Client, network: str, data: str, names: tuple[str, str]) -> float:

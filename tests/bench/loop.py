@@ -21,7 +21,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from websocket import create_connection
+from websocket import WebSocket, create_connection
 from websockets.asyncio.server import ServerConnection, serve
 
 from hanami_sdk import Client, Cluster, DirectIO
@@ -207,14 +207,23 @@ def echo(orders: Connection) -> None:
     asyncio.run(main())
 
 
+@contextlib.contextmanager
+def echoing() -> Iterator[WebSocket]:
+    """Yield a connection to an echo in a process of its own."""
+    with (
+        _beside(echo) as orders,
+        closing(create_connection(f"ws://127.0.0.1:{orders.recv()}", skip_utf8_validation=True)) as plain,
+    ):
+        yield plain
+
+
 def measure_frames(client: Client, uuid: str) -> dict[str, float]:
     """Return how long frames take without any load, beside an echo of the same bytes; the two take turns."""
     ask = encode_values("picture_hex", PICTURE, True, Process.REQUEST, Buffer.INPUT)
     show = encode_values("picture_hex", PICTURE, False, Process.TRAIN, Buffer.INPUT)
     teach = encode_values("label_hex", LABEL, True, Process.TRAIN, Buffer.EXPECTED)
     figures = {}
-    with _beside(echo) as orders, closing(client.open_socket("cluster", uuid, DirectIOException)) as socket:
-        plain = create_connection(f"ws://127.0.0.1:{orders.recv()}", skip_utf8_validation=True)
+    with echoing() as plain, closing(client.open_socket("cluster", uuid, DirectIOException)) as socket:
         for name, frames in {"request": [ask], "train": [show, teach]}.items():
             ours, least = [], []
             for _ in range(FRAME_ROUNDS):
@@ -222,7 +231,6 @@ def measure_frames(client: Client, uuid: str) -> dict[str, float]:
                 least.append(_exchange_p50(plain, frames))
             figures[f"{name}_frames_ms"] = min(ours)
             figures[f"{name}_frames_by_echo"] = min(ours) / min(least)
-        plain.close()
     return figures
 
 

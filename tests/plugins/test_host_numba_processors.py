@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 
 PROCESSORS = {
     "any": {"NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": ""},
-    "avx2": {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": ""},
+    "avx2": {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma"},
 }
 """The least that 64 bits promise, and a processor of 2013."""
 

@@ -45,7 +45,7 @@ def section_bytes(template: Template, inputs: Sizes, outputs: Sizes) -> int:
             weights += neurons * (_with_copy(fed, len(hexagon.hidden) * neurons) + 2 * read)
     else:
         weights = neurons * (_with_copy(sources) + 2 * sum(outputs.values()))
-    scratch = 2 * CHUNK * blocks * lanes + CHUNK * neurons + SCRATCH_OF_SOURCE * sources
+    scratch = 3 * CHUNK * blocks * lanes + CHUNK * neurons + SCRATCH_OF_SOURCE * sources
     return FLOAT * (VERSIONS * weights + ARRAYS_OF_SOURCES * sources + scratch)
 
 

@@ -13,6 +13,9 @@ import numpy as np
 from hanami_plugins.host_numba import weights
 from hanami_plugins.host_numba.growth import UNREADABLE, prepare_slice, read_row
 from hanami_plugins.host_numba.layers import (
+    add_rows,
+    base_of,
+    begin_block,
     forward_block,
     is_finite,
     is_right,
@@ -21,6 +24,7 @@ from hanami_plugins.host_numba.layers import (
     learn_rows,
     learning_rate,
     read_out_block,
+    rectify,
     squash,
     subtract_expected,
 )
@@ -35,10 +39,12 @@ from hanami_plugins.host_numba.layout import (
     FAILURE_DECAY,
     FARTHEST,
     ONE,
+    TILE,
     WIDTH,
     WRONG,
     ZERO,
     Answers,
+    Chunk,
     Job,
     Net,
     Scratch,
@@ -77,43 +83,70 @@ def answer_rows(net: Net, answers: Answers, segments: Array, first: int, last: i
     return last
 
 
+@inlined
+def tile_bits(scratch: Scratch, chunk: Chunk) -> int:
+    """Return in how many tiles the rows of a chunk's cycles are read, as a power of two: as many as hold `TILE` rows.
+
+    What one cycle of a tile has read is still in the nearest cache when the next one does.
+    """
+    active, bits = 0, 0
+    if chunk.size > 1:
+        for k in range(chunk.first, chunk.first + chunk.size):
+            active += scratch.counts[k]
+        while active >> (bits + 1) >= chunk.size * TILE:
+            bits += 1
+    return bits
+
+
 @compiled
-def forward_chunk(net: Net, scratch: Scratch, k: int, size: int, turn: int, low: int, high: int) -> None:
-    """Run a chunk, rows ``k .. k + size - 1`` of the slice, forward in the blocks ``low .. high - 1`` of a thread."""
+def forward_chunk(net: Net, scratch: Scratch, chunk: Chunk, block: int, bits: int) -> None:
+    """Run a chunk forward in a block."""
     lanes, blocks = net.readout_bias.size, net.bias.size // WIDTH
-    length = scratch.rows.size // scratch.counts.size
-    for c in range(size):
-        at, count = (k + c) * length, scratch.counts[k + c]
-        for block in range(low, high):
+    length, base = scratch.rows.size // scratch.counts.size, base_of(net, block)
+    for c in range(chunk.size):
+        begin_block(net, block, scratch.hidden, c * net.bias.size + block * WIDTH)
+    for tile in range(1 << bits):
+        for c in range(chunk.size):
+            at, count = (chunk.first + c) * length, scratch.counts[chunk.first + c]
+            begin, end = at + (count * tile >> bits), at + (count * (tile + 1) >> bits)
             h = c * net.bias.size + block * WIDTH
-            forward_block(net, block, scratch.rows, scratch.values, at, count, scratch.hidden, h)
-            partial = ((turn * CHUNK + c) * blocks + block) * lanes
-            read_out_block(net, block, scratch.hidden, h, scratch.partials, partial)
+            add_rows(net, base, scratch.rows, scratch.values, begin, end, scratch.hidden, h)
+    for c in range(chunk.size):
+        h = c * net.bias.size + block * WIDTH
+        rectify(scratch.hidden, h)
+        partial = ((chunk.turn * CHUNK + c) * blocks + block) * lanes
+        read_out_block(net, block, scratch.hidden, h, scratch.partials, partial)
 
 
 @inlined
-def sum_outputs(net: Net, scratch: Scratch, partials: int, mine: int) -> None:
-    """Add what all blocks say to the thread's copy of the biases."""
+def sum_outputs(net: Net, scratch: Scratch, partials: int, mine: int, delta: int) -> None:
+    """Add what all blocks say to the thread's copy of the biases, into ``scratch.deltas[delta:]``."""
     lanes = net.readout_bias.size
     for i in range(0, lanes, LANES):
         total = load(scratch.biases, mine + i)
         for block in range(net.bias.size // WIDTH):
             total = add(total, load(scratch.partials, partials + block * lanes + i))
-        store(scratch.deltas, mine + i, total)
+        store(scratch.deltas, delta + i, total)
+
+
+@inlined
+def take_step(net: Net, scratch: Scratch, delta: int, mine: int, rate: float) -> None:
+    """Turn the gradients of a cycle into steps, and the thread's copy of the biases by them."""
+    for i in range(0, net.readout_bias.size, LANES):
+        step = multiply(load(scratch.deltas, delta + i), splat(-rate))
+        store(scratch.deltas, delta + i, step)
+        store(scratch.biases, mine + i, add(load(scratch.biases, mine + i), step))
 
 
 @compiled
-def learn_cycle(net: Net, scratch: Scratch, c: int, k: int, mine: int, low: int, high: int, rate: float) -> None:
-    """Learn cycle `c` of the chunk, row `k` of the slice, in the blocks ``low .. high - 1`` of a thread."""
-    length = scratch.rows.size // scratch.counts.size
-    for i in range(mine, mine + net.readout_bias.size, LANES):
-        step = multiply(load(scratch.deltas, i), splat(-rate))
-        store(scratch.deltas, i, step)
-        store(scratch.biases, i, add(load(scratch.biases, i), step))
-    for block in range(low, high):
-        h, g = c * net.bias.size + block * WIDTH, block * WIDTH
-        learn_readout(net, block, scratch.deltas, mine, scratch.hidden, h, scratch.gradient, g)
-        learn_rows(net, block, scratch.rows, scratch.values, k * length, scratch.counts[k], scratch.gradient, g)
+def learn_chunk(net: Net, scratch: Scratch, chunk: Chunk, block: int, learned: Array, count: int, deltas: int) -> None:
+    """Learn some cycles of a chunk, ``learned[:count]``, in a block, by the steps in ``scratch.deltas[deltas:]``."""
+    length, base, g = scratch.rows.size // scratch.counts.size, base_of(net, block), block * WIDTH
+    for n in range(count):
+        c = learned[n]
+        k, h, steps = chunk.first + c, c * net.bias.size + block * WIDTH, deltas + c * net.readout_bias.size
+        learn_readout(net, block, scratch.deltas, steps, scratch.hidden, h, scratch.gradient, g)
+        learn_rows(net, base, scratch.rows, scratch.values, k * length, scratch.counts[k], scratch.gradient, g)
 
 
 @inlined
@@ -139,46 +172,56 @@ def learn_slice(
 
     The cycles of a chunk are all answered before the first one is learned, so that threads need to meet only once a
     chunk. Two sets of partial sums take turns: the next chunk may start while a slower thread still reads this one. A
-    cycle that is learned in several steps is a chunk of its own, which comes again for each of them.
+    block learns a chunk right before it answers the next one, while its weights are in the cache. A cycle that is
+    learned in several steps is a chunk of its own, which comes again for each of them.
     """
     lanes, blocks = net.readout_bias.size, net.bias.size // WIDTH
     low, high = blocks * thread // threads, blocks * (thread + 1) // threads
-    mine = thread * lanes
-    turn, cycle, step = ZERO, first, ZERO
+    mine, deltas = thread * lanes, thread * CHUNK * lanes
+    learned = scratch.learned[thread * CHUNK : (thread + 1) * CHUNK]
+    turn, cycle, step, count, before = ZERO, first, ZERO, ZERO, Chunk(ZERO, ZERO, ZERO)
     while cycle < last:
         size = light_cycles(job.weights, cycle, min(chunk_size(failure), last - cycle))
         steps = steps_of(weight_of(job.weights, cycle)) if size == 1 else ONE
-        forward_chunk(net, scratch, cycle - first, size, turn, low, high)
+        chunk = Chunk(cycle - first, size, turn)
+        bits = tile_bits(scratch, chunk)
+        for block in range(low, high):
+            learn_chunk(net, scratch, before, block, learned, count, deltas)
+            forward_chunk(net, scratch, chunk, block, bits)
         wait_for_all(sync, thread, threads)
-        likelihood, right, failed, learned = 1.0, ZERO, False, f32(0)
+        likelihood, right, failed, done, count = 1.0, ZERO, False, f32(0), ZERO
         for c in range(size):
-            sum_outputs(net, scratch, (turn * CHUNK + c) * blocks * lanes, mine)
-            if not is_finite(scratch.deltas, mine, lanes):
+            delta = deltas + c * lanes
+            sum_outputs(net, scratch, (turn * CHUNK + c) * blocks * lanes, mine, delta)
+            if not is_finite(scratch.deltas, delta, lanes):
                 scratch.status[1] = cycle + c
                 return BROKEN, failure
-            squash(net.groups, scratch.deltas, mine)
-            distance = subtract_expected(net.groups, outputs, cycle + c, scratch.deltas, mine)
+            squash(net.groups, scratch.deltas, delta)
+            distance = subtract_expected(net.groups, outputs, cycle + c, scratch.deltas, delta)
             failed = distance >= f32(CONFIDENT)
             likelihood *= 1.0 - float(min(distance, FARTHEST))
-            right += distance < f32(WRONG) or is_right(net.groups, scratch.deltas, mine)
+            right += distance < f32(WRONG) or is_right(net.groups, scratch.deltas, delta)
             if step == 0:
                 failure += f32(FAILURE_DECAY) * ((f32(1) if failed else f32(0)) - failure)
             if failed:
-                k = cycle + c - first
-                rate = learning_rate(job, cycle + c, scratch.energy[k])
+                rate = learning_rate(job, cycle + c, scratch.energy[cycle + c - first])
                 share = share_of(weight_of(job.weights, cycle + c), steps)
-                learn_cycle(net, scratch, c, k, mine, low, high, rate * share)
-                learned += share
-                if learned >= f32(CHUNK_STEPS):
+                take_step(net, scratch, delta, mine, rate * share)
+                learned[count] = c
+                count += 1
+                done += share
+                if done >= f32(CHUNK_STEPS):
                     size = c + 1
                     break
         if thread == 0 and step == 0:
             keep_score(net.record, size, likelihood, right)
-        turn = 1 - turn
+        before, turn = chunk, 1 - turn
         step += 1
         if step == steps or not failed:
             cycle += size
             step = ZERO
+    for block in range(low, high):
+        learn_chunk(net, scratch, before, block, learned, count, deltas)
     return DONE, failure
 
 

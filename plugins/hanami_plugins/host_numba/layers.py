@@ -35,6 +35,7 @@ from hanami_plugins.host_numba.simd import (
     add,
     compiled,
     divide,
+    element,
     exponential,
     inlined,
     lane_maximum,
@@ -54,26 +55,50 @@ Array = Any
 
 
 @inlined
-def forward_block(
-    net: Net, block: int, rows: Array, values: Array, at: int, count: int, hidden: Array, to: int
-) -> None:
-    """Write ``relu(bias + sum of value * row)`` of a block to ``hidden[to:to + 64]``."""
-    base = block * (net.weights.size // net.bias.size) * WIDTH
-    bias = block * WIDTH
-    zero = splat(f32(0))
-    h0, h1 = load(net.bias, bias), load(net.bias, bias + 16)
-    h2, h3 = load(net.bias, bias + 32), load(net.bias, bias + 48)
-    for i in range(at, at + count):
-        w = base + np.int64(rows[i]) * WIDTH
-        x = splat(values[i])
+def base_of(net: Net, block: int) -> int:
+    """Return where the rows of a block begin in the weights."""
+    return block * (net.weights.size // net.bias.size) * WIDTH
+
+
+@inlined
+def begin_block(net: Net, block: int, hidden: Array, to: int) -> None:
+    """Write the biases of a block to ``hidden[to:to + 64]``."""
+    for i in range(0, WIDTH, LANES):
+        store(hidden, to + i, load(net.bias, block * WIDTH + i))
+
+
+@inlined
+def add_rows(net: Net, base: int, rows: Array, values: Array, first: int, last: int, hidden: Array, to: int) -> None:
+    """Add ``value * row`` of the active sources ``first .. last - 1`` of the block at `base` to the hidden neurons."""
+    h0, h1, h2, h3 = load(hidden, to), load(hidden, to + 16), load(hidden, to + 32), load(hidden, to + 48)
+    for i in range(first, last):
+        w = base + np.int64(element(rows, i)) * WIDTH
+        x = splat(element(values, i))
         h0 = multiply_add(x, load(net.weights, w), h0)
         h1 = multiply_add(x, load(net.weights, w + 16), h1)
         h2 = multiply_add(x, load(net.weights, w + 32), h2)
         h3 = multiply_add(x, load(net.weights, w + 48), h3)
-    store(hidden, to, maximum(h0, zero))
-    store(hidden, to + 16, maximum(h1, zero))
-    store(hidden, to + 32, maximum(h2, zero))
-    store(hidden, to + 48, maximum(h3, zero))
+    store(hidden, to, h0)
+    store(hidden, to + 16, h1)
+    store(hidden, to + 32, h2)
+    store(hidden, to + 48, h3)
+
+
+@inlined
+def rectify(hidden: Array, to: int) -> None:
+    """Replace what is below 0 in ``hidden[to:to + 64]``."""
+    for i in range(to, to + WIDTH, LANES):
+        store(hidden, i, maximum(load(hidden, i), splat(f32(0))))
+
+
+@inlined
+def forward_block(
+    net: Net, block: int, rows: Array, values: Array, at: int, count: int, hidden: Array, to: int
+) -> None:
+    """Write ``relu(bias + sum of value * row)`` of a block to ``hidden[to:to + 64]``."""
+    begin_block(net, block, hidden, to)
+    add_rows(net, base_of(net, block), rows, values, at, at + count, hidden, to)
+    rectify(hidden, to)
 
 
 @inlined
@@ -231,7 +256,7 @@ def learn_readout(net: Net, block: int, steps: Array, at: int, hidden: Array, h:
         for g in range(0, net.groups.size, GROUP):
             start, size, lane = net.groups[g], net.groups[g + 1], net.groups[g + 2]
             for q in range(size):
-                step = splat(steps[at + lane + q])
+                step = splat(element(steps, at + lane + q))
                 w = (block * outputs + start + q) * WIDTH + j
                 weight = load(net.readout, w)
                 back = multiply_add(step, weight, back)
@@ -242,13 +267,12 @@ def learn_readout(net: Net, block: int, steps: Array, at: int, hidden: Array, h:
 
 
 @inlined
-def learn_rows(net: Net, block: int, rows: Array, values: Array, at: int, count: int, gradient: Array, g: int) -> None:
-    """Add ``value * gradient[g:g + 64]`` to the rows of a block."""
-    base = block * (net.weights.size // net.bias.size) * WIDTH
+def learn_rows(net: Net, base: int, rows: Array, values: Array, at: int, count: int, gradient: Array, g: int) -> None:
+    """Add ``value * gradient[g:g + 64]`` to the rows of the block at `base`."""
     g0, g1, g2, g3 = load(gradient, g), load(gradient, g + 16), load(gradient, g + 32), load(gradient, g + 48)
     for i in range(at, at + count):
-        w = base + np.int64(rows[i]) * WIDTH
-        x = splat(values[i])
+        w = base + np.int64(element(rows, i)) * WIDTH
+        x = splat(element(values, i))
         store(net.weights, w, multiply_add(x, g0, load(net.weights, w)))
         store(net.weights, w + 16, multiply_add(x, g1, load(net.weights, w + 16)))
         store(net.weights, w + 32, multiply_add(x, g2, load(net.weights, w + 32)))

@@ -31,6 +31,8 @@ SMOOTHING = 0.1
 """Share of a one-hot row that is spread over all classes: a class is learned up to 0.91 of 10, not up to 1."""
 CHUNK = 32
 """Most cycles that are answered before the first of them is learned."""
+TILE = 24
+"""Rows of each cycle of a chunk that are read before those of the next one. Changes nothing but the time it takes."""
 CHUNK_FAILURES = 2.0
 """Failures to expect in a chunk: it has ``CHUNK_FAILURES / failure rate`` cycles."""
 CHUNK_STEPS = 8.0
@@ -158,7 +160,8 @@ class Scratch(NamedTuple):
         hidden: (CHUNK, blocks, 64) values of the hidden neurons.
         gradient: (blocks, 64).
         partials: (2, CHUNK, blocks, lanes) parts of the outputs that each block adds.
-        deltas: (threads, lanes).
+        deltas: (threads, CHUNK, lanes) gradients of the outputs in each cycle of a chunk, then steps by them.
+        learned: (threads, CHUNK) the cycles of a chunk that are to be learned.
         biases: (threads, lanes) each thread's copy of the read-out biases.
         status: (3) result of growth; cycle that the kernel's status is about; whether other threads wait too long.
     """
@@ -172,8 +175,20 @@ class Scratch(NamedTuple):
     gradient: Floats
     partials: Floats
     deltas: Floats
+    learned: Ints
     biases: Floats
     status: Ints
+
+
+class Chunk(NamedTuple):
+    """Cycles that are answered before the first of them is learned: rows ``first .. first + size - 1`` of the slice.
+
+    `turn` is the set of partial sums that they have.
+    """
+
+    first: int
+    size: int
+    turn: int
 
 
 class Answers(NamedTuple):

@@ -125,6 +125,7 @@ class SectionNetwork:
     def _scratch(self, length: int, threads: int) -> Scratch:
         memory = self._memory
         entries, hidden, lanes = length * (memory.size + LANES), memory.blocks * WIDTH, memory.lanes
+        threads = min(threads, memory.blocks)
         return Scratch(
             rows=aligned(entries, np.int32),
             values=aligned(entries),
@@ -134,7 +135,8 @@ class SectionNetwork:
             hidden=aligned(CHUNK * hidden),
             gradient=aligned(hidden),
             partials=aligned(2 * CHUNK * memory.blocks * lanes),
-            deltas=aligned(threads * lanes),
+            deltas=aligned(threads * CHUNK * lanes),
+            learned=np.zeros(threads * CHUNK, np.int64),
             biases=aligned(threads * lanes),
             status=np.zeros(3, np.int64),
         )

@@ -33,6 +33,8 @@ _FLOATS = ir.VectorType(_FLOAT, LANES)
 _INTS = ir.VectorType(_INT32, LANES)
 _BYTES = ir.VectorType(ir.IntType(8), LANES)
 _MASK = ir.VectorType(ir.IntType(1), LANES)
+_BYTE = ir.IntType(8)
+_HALF = LANES // 2
 _LANE_NUMBERS = ir.Constant(_INTS, list(range(LANES)))
 
 
@@ -134,6 +136,16 @@ def store(typing: Any, array: Any, index: Any, vector: Any) -> tuple[Any, Emitte
         return context.get_dummy_value()
 
     return types.void(array, types.int64, float32x16), emit
+
+
+@operation
+def element(typing: Any, array: Any, index: Any) -> tuple[Any, Emitter]:
+    """Return ``array[index]``, where the index is known not to be negative: asking takes time in short loops."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Sequence[Any]) -> Any:
+        return builder.load(element_pointer(context, builder, signature.args[0], args[0], args[1]))
+
+    return array.dtype(array, types.int64), emit
 
 
 def _read_operation(vector_type: Any, align: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
@@ -242,6 +254,32 @@ def lane_maximum(typing: Any, vector: Any) -> tuple[Any, Emitter]:
     return types.float32(float32x16), emit
 
 
+def _permutes_halves(context: Any) -> bool:
+    """Tell whether the processor permutes 8 lanes at once but can not pack those of a mask."""
+    features = set(context.codegen().magic_tuple()[2].split(","))
+    return "+avx2" in features and "+avx512f" not in features
+
+
+def _half(builder: Any, vector: Any, half: int) -> Any:
+    lanes = ir.Constant(ir.VectorType(_INT32, _HALF), list(range(half * _HALF, (half + 1) * _HALF)))
+    return builder.shuffle_vector(vector, ir.Constant(vector.type, ir.Undefined), lanes)
+
+
+def _ones(builder: Any, bits: Any) -> Any:
+    """Emit the number of ones."""
+    return builder.zext(call_llvm(builder, f"llvm.ctpop.i{bits.type.width}", bits.type, [bits]), _INT64)
+
+
+def _order_of_positive(builder: Any, bits: Any) -> Any:
+    """Emit the numbers of the lanes whose bits are set, in their order, then any."""
+    row = ir.VectorType(_BYTE, _HALF)
+    orders = [[lane for lane in range(_HALF) if bits >> lane & 1] for bits in range(1 << _HALF)]
+    rows = [ir.Constant(row, order + [0] * (_HALF - len(order))) for order in orders]
+    table = cgutils.global_constant(builder, "hanami_orders", ir.Constant(ir.ArrayType(row, len(rows)), rows))
+    place = builder.gep(table, [ir.Constant(_INT32, 0), builder.zext(bits, _INT32)])
+    return builder.zext(builder.load(place), ir.VectorType(_INT32, _HALF))
+
+
 @operation
 def append_positive(
     typing: Any, vector: Any, labels: Any, source: Any, values: Any, marks: Any, count: Any
@@ -253,19 +291,29 @@ def append_positive(
     """
 
     def emit(context: Any, builder: Any, signature: Any, args: Sequence[Any]) -> Any:
-        def pointer(array: int, index: int) -> Any:
-            return element_pointer(context, builder, signature.args[array], args[array], args[index])
-
-        def compress(vector: Any, name: str) -> Any:
-            empty = ir.Constant(vector.type, ir.Undefined)
-            return call_llvm(builder, f"llvm.experimental.vector.compress.{name}", vector.type, [vector, mask, empty])
+        def pointer(array: int, index: Any) -> Any:
+            return element_pointer(context, builder, signature.args[array], args[array], index)
 
         mask = builder.fcmp_ordered(">", args[0], _constant(0))
-        found = load_vector(builder, pointer(1, 2), _INTS, 4)
-        _store(builder, compress(args[0], "v16f32"), pointer(3, 5))
-        _store(builder, compress(found, "v16i32"), pointer(4, 5))
-        bits = builder.bitcast(mask, ir.IntType(16))
-        return builder.zext(call_llvm(builder, "llvm.ctpop.i16", ir.IntType(16), [bits]), _INT64)
+        bits = builder.bitcast(mask, ir.IntType(LANES))
+        found = load_vector(builder, pointer(1, args[2]), _INTS, 4)
+        if _permutes_halves(context):
+            count = args[5]
+            for half in range(2):
+                own = builder.trunc(builder.lshr(bits, ir.Constant(bits.type, half * _HALF)), _BYTE)
+                order = _order_of_positive(builder, own)
+                for name, vector, list_ in (("permps", args[0], 3), ("permd", found, 4)):
+                    part = _half(builder, vector, half)
+                    packed = call_llvm(builder, f"llvm.x86.avx2.{name}", part.type, [part, order])
+                    _store(builder, packed, pointer(list_, count))
+                count = builder.add(count, _ones(builder, own))
+        else:
+            for name, vector, list_ in (("v16f32", args[0], 3), ("v16i32", found, 4)):
+                empty = ir.Constant(vector.type, ir.Undefined)
+                name = f"llvm.experimental.vector.compress.{name}"
+                packed = call_llvm(builder, name, vector.type, [vector, mask, empty])
+                _store(builder, packed, pointer(list_, args[5]))
+        return _ones(builder, bits)
 
     return types.int64(float32x16, labels, types.int64, values, marks, types.int64), emit
 

@@ -14,7 +14,7 @@ CALL_SECONDS = 0.01
 """Time that a call of a kernel should take: long against a call's cost, short against what a caller waits for."""
 LONGEST_LEAP = 4
 """Most that the work of a call grows from one to the next."""
-ALONE_SECONDS = 0.25
+ALONE_SECONDS = 0.02
 ALONE_LIMIT = 8.0
 """Time for which a thread works alone once others took the processors; doubles up to the limit."""
 TRIAL_CALLS = 16

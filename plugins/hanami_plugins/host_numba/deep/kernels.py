@@ -24,6 +24,7 @@ from hanami_plugins.host_numba.deep.layout import (
 )
 from hanami_plugins.host_numba.growth import UNREADABLE, read_row, visit_sources
 from hanami_plugins.host_numba.layers import (
+    base_of,
     forward_block,
     is_finite,
     is_right,
@@ -57,6 +58,7 @@ from hanami_plugins.host_numba.simd import (
     add,
     append_positive,
     compiled,
+    element,
     inlined,
     kernel,
     lane_sum,
@@ -195,7 +197,7 @@ def learn_neurons(mine: Net, block: int, steps: Array, hidden: Array, gradient: 
         for g in range(0, mine.groups.size, GROUP):
             start, size, lane = mine.groups[g], mine.groups[g + 1], mine.groups[g + 2]
             for q in range(size):
-                step = splat(steps[lane + q])
+                step = splat(element(steps, lane + q))
                 w = (block * outputs + start + q) * WIDTH + j
                 weight = load(mine.readout, w)
                 back = multiply_add(step, weight, back)
@@ -207,14 +209,13 @@ def learn_neurons(mine: Net, block: int, steps: Array, hidden: Array, gradient: 
 
 @inlined
 def learn_links(
-    mine: Net, block: int, rows: Array, values: Array, at: int, end: int, origins: Array, gradient: Array, g: int
+    mine: Net, base: int, rows: Array, values: Array, at: int, end: int, origins: Array, gradient: Array, g: int
 ) -> None:
-    """Move the rows of hidden neurons in a block; add the steps of these neurons to ``gradient``."""
-    base = block * (mine.weights.size // mine.bias.size) * WIDTH
+    """Move the rows of hidden neurons in the block at `base`; add the steps of these neurons to ``gradient``."""
     g0, g1, g2, g3 = load(gradient, g), load(gradient, g + 16), load(gradient, g + 32), load(gradient, g + 48)
     for i in range(at, end):
-        row = np.int64(rows[i])
-        w, x = base + row * WIDTH, splat(values[i])
+        row = np.int64(element(rows, i))
+        w, x = base + row * WIDTH, splat(element(values, i))
         w0, w1 = load(mine.weights, w), load(mine.weights, w + 16)
         w2, w3 = load(mine.weights, w + 32), load(mine.weights, w + 48)
         low, high = multiply_add(w0, g0, multiply(w1, g1)), multiply_add(w2, g2, multiply(w3, g3))
@@ -232,10 +233,10 @@ def learn_hexagon(net: DeepNet, mine: Net, scratch: DeepScratch, hexagon: int) -
     middle, end = at + scratch.counts[2 * hexagon], at + scratch.counts[2 * hexagon + 1]
     origins = net.origins[net.places[hexagon * PLACE + ORIGINS] :]
     for block in range(mine.bias.size // WIDTH):
-        g = h + block * WIDTH
+        base, g = base_of(mine, block), h + block * WIDTH
         learn_neurons(mine, block, scratch.deltas, scratch.hidden, scratch.gradient, g)
-        learn_rows(mine, block, scratch.rows, scratch.values, at, middle - at, scratch.gradient, g)
-        learn_links(mine, block, scratch.rows, scratch.values, middle, end, origins, scratch.gradient, g)
+        learn_rows(mine, base, scratch.rows, scratch.values, at, middle - at, scratch.gradient, g)
+        learn_links(mine, base, scratch.rows, scratch.values, middle, end, origins, scratch.gradient, g)
 
 
 @compiled
