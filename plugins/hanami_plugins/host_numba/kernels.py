@@ -16,7 +16,6 @@ from hanami_plugins.host_numba.layers import (
     add_rows,
     base_of,
     begin_block,
-    forward_block,
     is_finite,
     is_right,
     keep_score,
@@ -55,36 +54,14 @@ from hanami_plugins.host_numba.sync import start_clock, wait_for_all
 
 f32 = np.float32
 Array = Any
+Vector = Any
 
 weight_of, steps_of, share_of = inlined(weights.weight_of), inlined(weights.steps_of), inlined(weights.share_of)
 light_cycles = inlined(weights.light_cycles)
 
 
-@kernel
-def answer_rows(net: Net, answers: Answers, segments: Array, first: int, last: int) -> int:
-    """Write the outputs of the cycles ``first .. last - 1`` to ``answers.results``; the network stays as it is.
-
-    Returns `last`, or the cycle whose inputs are not finite.
-    """
-    lanes = net.readout_bias.size
-    for cycle in range(first, last):
-        to = (cycle - first) * lanes
-        count, _, flags = read_row(net, segments, cycle, answers.rows, answers.values, ZERO)
-        if flags & UNREADABLE:
-            return cycle
-        for i in range(0, lanes, LANES):
-            store(answers.results, to + i, load(net.readout_bias, i))
-        for block in range(net.bias.size // WIDTH):
-            forward_block(net, block, answers.rows, answers.values, ZERO, count, answers.hidden, ZERO)
-            read_out_block(net, block, answers.hidden, ZERO, answers.partials, ZERO)
-            for i in range(0, lanes, LANES):
-                store(answers.results, to + i, add(load(answers.results, to + i), load(answers.partials, i)))
-        squash(net.groups, answers.results, to)
-    return last
-
-
 @inlined
-def tile_bits(scratch: Scratch, chunk: Chunk) -> int:
+def tile_bits(scratch: Scratch | Answers, chunk: Chunk) -> int:
     """Return in how many tiles the rows of a chunk's cycles are read, as a power of two: as many as hold `TILE` rows.
 
     What one cycle of a tile has read is still in the nearest cache when the next one does.
@@ -99,7 +76,7 @@ def tile_bits(scratch: Scratch, chunk: Chunk) -> int:
 
 
 @compiled
-def forward_chunk(net: Net, scratch: Scratch, chunk: Chunk, block: int, bits: int) -> None:
+def forward_chunk(net: Net, scratch: Scratch | Answers, chunk: Chunk, block: int, bits: int) -> None:
     """Run a chunk forward in a block."""
     lanes, blocks = net.readout_bias.size, net.bias.size // WIDTH
     length, base = scratch.rows.size // scratch.counts.size, base_of(net, block)
@@ -119,14 +96,48 @@ def forward_chunk(net: Net, scratch: Scratch, chunk: Chunk, block: int, bits: in
 
 
 @inlined
+def add_blocks(net: Net, partials: Array, at: int, i: int, total: Vector) -> Vector:
+    """Return the sum of `total` and what all blocks add to 16 outputs, those from `i` on."""
+    for block in range(net.bias.size // WIDTH):
+        total = add(total, load(partials, at + block * net.readout_bias.size + i))
+    return total
+
+
+@kernel
+def answer_rows(net: Net, answers: Answers, segments: Array, first: int, last: int) -> int:
+    """Write the outputs of the cycles ``first .. last - 1`` to ``answers.results``; the network stays as it is.
+
+    Returns `last`, or the cycle whose inputs are not finite.
+    """
+    lanes, blocks, length = net.readout_bias.size, net.bias.size // WIDTH, answers.rows.size // answers.counts.size
+    cycle, readable = first, True
+    while cycle < last and readable:
+        size = min(answers.counts.size, last - cycle)
+        for c in range(size):
+            answers.counts[c], _, flags = read_row(net, segments, cycle + c, answers.rows, answers.values, c * length)
+            if flags & UNREADABLE:
+                size, readable = c, False
+                break
+        chunk = Chunk(ZERO, size, ZERO)
+        bits = tile_bits(answers, chunk)
+        for block in range(blocks):
+            forward_chunk(net, answers, chunk, block, bits)
+        for c in range(size):
+            to = (cycle + c - first) * lanes
+            for i in range(0, lanes, LANES):
+                total = add_blocks(net, answers.partials, c * blocks * lanes, i, load(net.readout_bias, i))
+                store(answers.results, to + i, total)
+            squash(net.groups, answers.results, to)
+        cycle += size
+    return cycle
+
+
+@inlined
 def sum_outputs(net: Net, scratch: Scratch, partials: int, mine: int, delta: int) -> None:
     """Add what all blocks say to the thread's copy of the biases, into ``scratch.deltas[delta:]``."""
     lanes = net.readout_bias.size
     for i in range(0, lanes, LANES):
-        total = load(scratch.biases, mine + i)
-        for block in range(net.bias.size // WIDTH):
-            total = add(total, load(scratch.partials, partials + block * lanes + i))
-        store(scratch.deltas, delta + i, total)
+        store(scratch.deltas, delta + i, add_blocks(net, scratch.partials, partials, i, load(scratch.biases, mine + i)))
 
 
 @inlined

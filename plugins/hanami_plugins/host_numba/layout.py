@@ -195,15 +195,17 @@ class Answers(NamedTuple):
     """Memory of an answering kernel.
 
     Attributes:
-        rows: (sources + 16) int32, the rows of the cycle's active sources.
-        values: (sources + 16) their values.
-        hidden: (64) values of the hidden neurons of a block.
-        partials: (lanes) what a block adds to the outputs.
+        rows: (chunk, sources + 16) int32, the rows of each cycle's active sources.
+        values: (chunk, sources + 16) their values.
+        counts: (chunk) how many they are.
+        hidden: (chunk, blocks, 64) values of the hidden neurons.
+        partials: (chunk, blocks, lanes) parts of the outputs that each block adds.
         results: (cycles, lanes) probabilities.
     """
 
     rows: npt.NDArray[np.int32]
     values: Floats
+    counts: Ints
     hidden: Floats
     partials: Floats
     results: Floats

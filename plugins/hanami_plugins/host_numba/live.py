@@ -61,6 +61,8 @@ ANSWER_WORK = 1 << 30
 """Multiplications that are dealt out at once for answers; many rows at a time make the best of loaded weights."""
 THREAD_WORK = 1 << 15
 """Multiplications of a cycle for which a second thread pays."""
+CHUNK_VALUES = 1 << 15
+"""Values that an answering thread keeps of the rows that it answers together, a few at least: what a cache holds."""
 RESULT_LANES = 1 << 20
 """Values that an answering thread keeps before they are handed out."""
 
@@ -143,11 +145,15 @@ class SectionNetwork:
 
     def _answers(self, rows: int) -> Answers:
         memory = self._memory
+        entries, hidden = memory.size + LANES, memory.blocks * WIDTH
+        parts = memory.blocks * memory.lanes
+        chunk = max(1, min(rows, CHUNK, CHUNK_VALUES // (2 * entries + hidden + parts)))
         return Answers(
-            rows=aligned(memory.size + LANES, np.int32),
-            values=aligned(memory.size + LANES),
-            hidden=aligned(WIDTH),
-            partials=aligned(memory.lanes),
+            rows=aligned(chunk * entries, np.int32),
+            values=aligned(chunk * entries),
+            counts=np.zeros(chunk, np.int64),
+            hidden=aligned(chunk * hidden),
+            partials=aligned(chunk * parts),
             results=aligned(rows * memory.lanes),
         )
 
