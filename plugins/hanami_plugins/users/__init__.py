@@ -6,6 +6,8 @@ Projects themselves, tokens and the rules of resources are theirs.
 
 from __future__ import annotations
 
+import os
+
 import peewee
 
 from hanami_core import hookimpl
@@ -39,6 +41,7 @@ from hanami_plugins.users.service import (
     set_passphrase,
 )
 from hanami_plugins.users.throttle import Throttle
+from hanami_plugins.users.turns import Turns
 
 __all__ = [
     "ADMIN_PROJECT",
@@ -80,10 +83,12 @@ def hanami_startup(runtime: Runtime) -> None:
     settings = runtime.settings
     passphrases.configure(settings["users.argon2_time"], settings["users.argon2_memory"])
     # Several processes make one hash each, because there are as many as cores. Together with those that wait, hashes
-    # leave half of the threads to the requests of others.
+    # leave half of the threads to the requests of others, and half of the cores.
     concurrent = CONCURRENT_HASHES if settings["http.workers"] == 1 else 1
-    passphrases.limit(concurrent, most=settings["http.threads"] // 2)
-    buckets = SharedBuckets(runtime.clock, run_directory(settings.data_dir) / "logins")
+    run = run_directory(settings.data_dir)
+    turns = Turns(run / "hashes", max(1, len(os.sched_getaffinity(0)) // 2))
+    passphrases.limit(concurrent, most=settings["http.threads"] // 2, turns=turns)
+    buckets = SharedBuckets(runtime.clock, run / "logins")
     throttle = Throttle(buckets, settings["users.attempts"], settings["users.address_attempts"])
     runtime.stash[DIRECTORY] = UserDirectory(throttle)
 

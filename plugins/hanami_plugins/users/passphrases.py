@@ -1,6 +1,7 @@
-"""Hashes of passphrases: argon2id, a few at once in a process, and a few that wait. Knows no users.
+"""Hashes of passphrases: argon2id, a few at once, and a few that wait. Knows no users.
 
-They are made by threads that leave the processors to everybody else, because anybody may send a passphrase.
+They are made by threads that leave the processors to everybody else, because anybody may send a passphrase. Processes
+take turns, so that logins never have all processors.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ import base64
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import TypeVar
 
 import argon2
 
 from hanami_core.places import Places
 from hanami_core.priority import step_back
+from hanami_plugins.users.turns import Turns
 
 __all__ = ["CONCURRENT_HASHES", "STEPS_BACK", "WAITING_HASHES", "Passphrases", "passphrases"]
 
@@ -41,8 +44,12 @@ class Passphrases:
         hasher = argon2.PasswordHasher(time_cost, memory_cost)
         self._hasher, self._decoy = hasher, _decoy(hasher)
 
-    def limit(self, concurrent: int, most: int | None = None) -> None:
-        """Set how many hashes are made at once, and how many there may be together with those that wait."""
+    def limit(self, concurrent: int, most: int | None = None, turns: Turns | None = None) -> None:
+        """Set how many hashes are made at once, and how many there may be together with those that wait.
+
+        `turns` are those that the process takes with others.
+        """
+        self._turns = turns
         places = concurrent * (1 + WAITING_HASHES)
         self._places = Places("logins_busy", concurrent, max(min(places, most or places), 1))
         self._concurrent = concurrent
@@ -73,7 +80,11 @@ class Passphrases:
 
     def _made(self, work: Callable[[], T]) -> T:
         with self._places.taken():
-            return self._threads.submit(work).result()
+            return self._threads.submit(self._in_turn, work).result()
+
+    def _in_turn(self, work: Callable[[], T]) -> T:
+        with self._turns.taken() if self._turns else nullcontext():
+            return work()
 
     def outdated(self, stored: str) -> bool:
         """Tell whether a hash was made at another cost than the current one."""
