@@ -127,6 +127,7 @@ setup(
                 "logs",
                 "measurements",
                 "metrics",
+                "networks_section",
                 "openapi",
                 "policy_file",
                 "predictions",

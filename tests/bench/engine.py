@@ -20,8 +20,8 @@ import numpy.typing as npt
 from hanami_core.compute import Columns, LiveNetwork, Rows, Run
 from hanami_core.network import Input, Output, Position, Settings, Template
 from hanami_core.testing.hosts import host_context
+from hanami_plugins.host_numba.cpu_rules import CpuSectionRules
 from hanami_plugins.host_numba.host import CpuHost
-from hanami_plugins.host_numba.section import SectionRules
 
 PIXELS, CLASSES = 784, 10
 REPEATS = 5
@@ -57,7 +57,7 @@ def new_network(host: CpuHost, seed: int = 0, options: Settings | None = None, h
     hexagons = tuple(Position(1 + x, 1, 1) for x in range(hidden + 2))
     options = options or Settings()
     template = Template(options, hexagons, (Input("in", 0),), (Output("out", hidden + 1),))
-    rules = SectionRules()
+    rules = CpuSectionRules()
     network = rules.open(rules.create(template, seed), host)
     network.resize({"in": PIXELS}, {"out": CLASSES})
     return network

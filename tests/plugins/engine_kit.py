@@ -12,11 +12,11 @@ import numpy as np
 from hanami_core.compute import Columns, LiveNetwork, Rows, Run, Values
 from hanami_core.network import Axon, Input, NetworkState, Output, Position, Settings, Template
 from hanami_core.network.topology import WALKED_SIDES, neighbour
+from hanami_plugins.host_numba.cpu_rules import CpuSectionRules
 from hanami_plugins.host_numba.host import CpuHost
-from hanami_plugins.host_numba.section import SectionRules
 
 ALWAYS = Run(lambda cycle: True)
-RULES = SectionRules()
+RULES = CpuSectionRules()
 WIDTH, CLASSES = 40, 5
 """Size of the networks that `trained` makes for `blobs`."""
 

@@ -20,8 +20,8 @@ from hanami_core.storage.database import atomic
 from hanami_plugins.checkpoints.kinds import Restore
 from hanami_plugins.clusters import Cluster, template_of
 from hanami_plugins.host_numba import hanami_network_rules
-from hanami_plugins.host_numba.deep import graph
 from hanami_plugins.host_numba.host import CpuHost
+from hanami_plugins.networks_section import deep_graph
 from tests import mine
 from tests.mine import MineHost, MineRules
 from tests.plugins.data import stored
@@ -169,8 +169,8 @@ def analyses(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 
     monkeypatch.setattr(topology, "hop_counts", counting)
     topology.Topology.of.cache_clear()
-    graph.between.cache_clear()
-    graph.hexagons.cache_clear()
+    deep_graph.between.cache_clear()
+    deep_graph.hexagons.cache_clear()
     yield counted
     topology.Topology.of.cache_clear()
 

@@ -17,9 +17,9 @@ from hanami_core.settings import Settings as ServerSettings
 from hanami_core.testing.hosts import host_context
 from hanami_plugins import host_numba
 from hanami_plugins.host_numba import host as host_module
-from hanami_plugins.host_numba import memory
+from hanami_plugins.host_numba.cpu_rules import CpuSectionRules
 from hanami_plugins.host_numba.host import CpuHost
-from hanami_plugins.host_numba.section import SectionRules
+from hanami_plugins.networks_section import section_memory
 from tests.kernels import KERNELS
 from tests.plugins.engine_kit import ALWAYS, RULES, blobs, network, rows
 
@@ -149,7 +149,7 @@ def test_what_the_rules_can_not_do_is_refused_with_a_reason(bad: Template, reaso
 )
 def test_what_the_rules_can_do_is_accepted(good: Template) -> None:
     good.check()
-    assert SectionRules().refuses(good) is None
+    assert CpuSectionRules().refuses(good) is None
 
 
 # Stored states
@@ -248,4 +248,4 @@ def test_a_state_holds_no_spare_room(host: CpuHost) -> None:
     arrays = live.state().arrays
     assert arrays["weights"].shape == (2, 70, 64)
     assert arrays["row_of_source"].max() == 69
-    memory.check(live.state())
+    section_memory.check(live.state())

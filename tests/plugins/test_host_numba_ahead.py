@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from hanami_core.testing.hosts import host_context
+from hanami_plugins import host_numba
 from hanami_plugins.host_numba import ahead
 from hanami_plugins.host_numba import host as host_module
 from hanami_plugins.host_numba.ahead import Ahead
@@ -31,7 +32,7 @@ host.start(host_context(Path(sys.argv[1])))
 live = RULES.open(RULES.create(line(4, 2), 1), host)
 live.resize({"in": 40}, {"out": 5})
 live.train(rows(*blobs(100)), ALWAYS)
-from hanami_plugins.host_numba.deep.kernels import train_deep
+from hanami_plugins.host_numba.deep_kernels import train_deep
 print(sum(train_deep.stats.cache_misses.values()), sum(train_deep.stats.cache_hits.values()))
 """
 WHERE_KERNELS_GO = """
@@ -68,10 +69,11 @@ def test_what_was_compiled_ahead_is_not_compiled_again() -> None:
 
 def test_what_another_installation_has_compiled_is_compiled_here(tmp_path: Path) -> None:
     places = []
-    source = Path(host_module.__file__).parent
+    source = Path(host_module.__file__).parents[1]
     for name in ("one", "other"):
         package = tmp_path / name / "hanami_plugins"
-        shutil.copytree(source, package / "host_numba", ignore=shutil.ignore_patterns("__pycache__"))
+        for part in ("host_numba", *host_numba.requires):
+            shutil.copytree(source / part, package / part, ignore=shutil.ignore_patterns("__pycache__"))
         (package / "__init__.py").touch()
         told = [sys.executable, "-c", WHERE_KERNELS_GO, str(tmp_path / "cache")]
         environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path / name)}

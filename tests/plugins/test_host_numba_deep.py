@@ -12,13 +12,13 @@ from hanami_core.errors import CorruptFile
 from hanami_core.network import Axon, Input, NetworkState, Output, Position, Settings, Template
 from hanami_core.testing.hosts import host_context
 from hanami_core.testing.networks import NetworkConformance
-from hanami_plugins.host_numba import live as live_module
+from hanami_plugins.host_numba import section_network
 from hanami_plugins.host_numba import team as team_module
-from hanami_plugins.host_numba.deep import graph
-from hanami_plugins.host_numba.deep.graph import Hexagon
-from hanami_plugins.host_numba.deep.reference import DeepReference
+from hanami_plugins.host_numba.cpu_rules import CpuSectionRules
 from hanami_plugins.host_numba.host import CpuHost
-from hanami_plugins.host_numba.section import SectionRules
+from hanami_plugins.networks_section import deep_graph
+from hanami_plugins.networks_section.deep_graph import Hexagon
+from hanami_plugins.networks_section.deep_reference import DeepReference
 from tests.kernels import KERNELS
 from tests.lengths import choose
 from tests.plugins.engine_kit import ALWAYS, RULES, accuracy, answers, blobs, reopened, rows
@@ -62,8 +62,8 @@ def trained(host: CpuHost, template: Template, cycles: int = 600, seed: int = 1)
 
 
 def test_hexagons_in_a_row_feed_each_other() -> None:
-    assert graph.hexagons(line(4)) == (Hexagon(("in",), (), ()), Hexagon((), (0,), ("out",)))
-    assert graph.hexagons(line(5, 2)) == (
+    assert deep_graph.hexagons(line(4)) == (Hexagon(("in",), (), ()), Hexagon((), (0,), ("out",)))
+    assert deep_graph.hexagons(line(5, 2)) == (
         Hexagon(("in",), (), ()),
         Hexagon(("in",), (0,), ("out",)),
         Hexagon((), (0, 1), ("out",)),
@@ -71,15 +71,15 @@ def test_hexagons_in_a_row_feed_each_other() -> None:
 
 
 def test_an_axon_leads_past_a_hexagon() -> None:
-    assert graph.hexagons(line(5, 1, None, Axon(1, 3))) == (Hexagon(("in",), (), ()), Hexagon((), (0,), ("out",)))
+    assert deep_graph.hexagons(line(5, 1, None, Axon(1, 3))) == (Hexagon(("in",), (), ()), Hexagon((), (0,), ("out",)))
 
 
 def test_one_hidden_hexagon_is_not_deep() -> None:
-    assert not graph.is_deep(line(3))
-    assert not graph.is_deep(line(2))
-    assert graph.is_deep(line(4))
+    assert not deep_graph.is_deep(line(3))
+    assert not deep_graph.is_deep(line(2))
+    assert deep_graph.is_deep(line(4))
     # The second hexagon leads nowhere, so only one is left.
-    assert not graph.is_deep(line(4, 1, None, Axon(1, 3)))
+    assert not deep_graph.is_deep(line(4, 1, None, Axon(1, 3)))
 
 
 def test_hexagons_that_nothing_reaches_do_not_count() -> None:
@@ -87,7 +87,7 @@ def test_hexagons_that_nothing_reaches_do_not_count() -> None:
     hexagons = (*template.hexagons, Position(0, 9, 1))
     lost = Template(template.settings, hexagons, template.inputs, template.outputs, (Axon(4, 2),))
     lost.check()
-    assert graph.hexagons(lost) == graph.hexagons(template)
+    assert deep_graph.hexagons(lost) == deep_graph.hexagons(template)
     assert RULES.refuses(lost) is None
 
 
@@ -139,7 +139,7 @@ STACK = (Position(0, 1, 1), Position(1, 1, 1), Position(1, 1, 2), Position(2, 1,
 )
 def test_what_does_not_flow_is_refused_with_a_reason(bad: Template, reason: str) -> None:
     bad.check()
-    assert reason in (SectionRules().refuses(bad) or "")
+    assert reason in (CpuSectionRules().refuses(bad) or "")
 
 
 # The reference
@@ -161,7 +161,7 @@ def flows(draw: st.DrawFn) -> Template:
         tuple(Output(f"out{number}", last - number) for number in range(outputs)),
         tuple(Axon(source, target) for source, target in axons if source < target),
     )
-    assume(graph.is_deep(template) and RULES.refuses(template) is None)
+    assume(deep_graph.is_deep(template) and RULES.refuses(template) is None)
     return template
 
 
@@ -211,10 +211,10 @@ def test_the_kernels_do_what_the_reference_says(
             kinds = np.eye(n, dtype=np.float32)[random.integers(0, n, cycles)]
             expected[name] = kinds if softmax else np.maximum(kinds, random.random((cycles, n)) < 0.5)
             expected[name][0] = expected[name][0] if softmax else 1
-        rate = live_module.first_rate((task + 1) * cycles)
+        rate = section_network.first_rate((task + 1) * cycles)
         weights = random.exponential(1.5, cycles).astype(np.float32) if weighted else None
         live.train(Rows(columns(given), columns(expected), weights=weights), ALWAYS)
-        reference.learn(given, np.hstack(list(expected.values())), (rate, live_module.LAST_RATE), weights)
+        reference.learn(given, np.hstack(list(expected.values())), (rate, section_network.LAST_RATE), weights)
     state = live.state()
     assert state.head.extra["failure"] == pytest.approx(reference.failure, abs=1e-6)
     for number, hexagon in enumerate(reference.hexagons):
@@ -232,7 +232,7 @@ def test_the_kernels_do_what_the_reference_says(
 # Behaviour
 
 
-class Deep(SectionRules):
+class Deep(CpuSectionRules):
     """The rules, with another hidden hexagon put into the suite's row of three."""
 
     def create(self, template: Template, seed: int) -> NetworkState:
@@ -246,7 +246,7 @@ class TestDeepSectionGrowth(NetworkConformance):
         return host
 
     @pytest.fixture
-    def rules(self) -> SectionRules:
+    def rules(self) -> CpuSectionRules:
         return Deep()
 
 

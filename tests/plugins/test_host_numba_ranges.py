@@ -8,8 +8,8 @@ import pytest
 from hanami_core.compute import Columns, LiveNetwork, Rows, Run
 from hanami_core.errors import BadRequest
 from hanami_core.testing.hosts import host_context
-from hanami_plugins.host_numba import ranges
 from hanami_plugins.host_numba.host import CpuHost
+from hanami_plugins.networks_section import ranges
 from tests.kernels import KERNELS
 from tests.plugins.engine_kit import ALWAYS, accuracy, answers, blobs, network, one_hot, reopened, rows
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from hanami_core.compute import Columns, Rows
 from hanami_core.testing.hosts import host_context
-from hanami_plugins.host_numba import live as live_module
+from hanami_plugins.host_numba import section_network
 from hanami_plugins.host_numba.host import CpuHost
-from hanami_plugins.host_numba.reference import ReferenceNetwork
+from hanami_plugins.networks_section.section_reference import ReferenceNetwork
 from tests.kernels import KERNELS
 from tests.plugins.engine_kit import ALWAYS, answers, network
 
@@ -73,11 +73,11 @@ def test_the_kernels_do_what_the_reference_says(
         inputs = table(random, cycles, sources, density, bytes_)
         outputs = [expected(random, cycles, size, softmax, graded) for size, softmax in sizes]
         columns = tuple(Columns(name, values) for name, values in zip(names, outputs, strict=True))
-        rate = live_module.first_rate((task + 1) * cycles)
-        length = live_module.slice_length(sources * blocks * 64)
+        rate = section_network.first_rate((task + 1) * cycles)
+        length = section_network.slice_length(sources * blocks * 64)
         weights = random.exponential(1.5, cycles).astype(np.float32) if weighted else None
         live.train(Rows((Columns("in", inputs),), columns, weights=weights), ALWAYS)
-        reference.train(inputs, np.hstack(outputs), length, (rate, live_module.LAST_RATE), weights)
+        reference.train(inputs, np.hstack(outputs), length, (rate, section_network.LAST_RATE), weights)
     state = live.state()
     np.testing.assert_array_equal(state.arrays["row_of_source"], reference.row_of_source)
     np.testing.assert_array_equal(state.arrays["floors"], reference.floors)

@@ -9,7 +9,7 @@ import pytest
 
 from hanami_core.compute import Run
 from hanami_core.testing.hosts import host_context
-from hanami_plugins.host_numba import live as live_module
+from hanami_plugins.host_numba import section_network
 from hanami_plugins.host_numba import team as team_module
 from hanami_plugins.host_numba.host import CpuHost
 from tests.kernels import KERNELS
@@ -33,7 +33,7 @@ def test_the_seed_decides(host: CpuHost) -> None:
 
 @pytest.mark.parametrize("blocks", [1, 2, 5])
 def test_any_number_of_threads_makes_the_same_network(monkeypatch: pytest.MonkeyPatch, blocks: int) -> None:
-    monkeypatch.setattr(live_module, "THREAD_WORK", 0)
+    monkeypatch.setattr(section_network, "THREAD_WORK", 0)
     digests, said = set(), []
     host = CpuHost("cpu0", 1)
     for threads in (1, 2, 3, 4):

@@ -13,8 +13,8 @@ from hanami_core.network import NetworkState
 from hanami_core.testing.hosts import host_context
 from hanami_plugins.host_numba import team as team_module
 from hanami_plugins.host_numba.host import CpuHost
-from hanami_plugins.host_numba.reference import ReferenceNetwork
 from hanami_plugins.host_numba.synapse.rules import SynapseRules
+from hanami_plugins.networks_section.section_reference import ReferenceNetwork
 from tests.kernels import KERNELS
 from tests.plugins.engine_kit import ALWAYS, RULES, accuracy, answers, blobs, chain, network, rows, with_int8
 from tests.plugins.test_host_numba_deep import line

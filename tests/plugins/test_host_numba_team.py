@@ -7,7 +7,7 @@ from threading import Thread
 import pytest
 
 from hanami_core.testing.hosts import host_context
-from hanami_plugins.host_numba import live as live_module
+from hanami_plugins.host_numba import section_network
 from hanami_plugins.host_numba import team as team_module
 from hanami_plugins.host_numba.host import CpuHost
 from tests.kernels import KERNELS
@@ -40,7 +40,7 @@ class Crowded(team_module.Team):
 
 @pytest.mark.usefixtures("often")
 def test_crowded_threads_give_up_without_a_trace(host: CpuHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_module, "THREAD_WORK", 0)
+    monkeypatch.setattr(section_network, "THREAD_WORK", 0)
     live, team = network(host, {"in": WIDTH}, {"out": CLASSES}), Crowded()
     monkeypatch.setattr(live, "_team", team)
     live.train(rows(*blobs(600)), ALWAYS)
@@ -139,7 +139,7 @@ def test_a_call_gets_threads_that_nobody_has() -> None:
 def test_networks_that_train_side_by_side_are_those_that_train_alone(
     host: CpuHost, monkeypatch: pytest.MonkeyPatch, blocks: int
 ) -> None:
-    monkeypatch.setattr(live_module, "THREAD_WORK", 0)
+    monkeypatch.setattr(section_network, "THREAD_WORK", 0)
     shared = CpuHost("cpu0", 1)
     shared.team = team_module.Team(4)
     lives = [network(shared, {"in": WIDTH}, {"out": CLASSES}, seed, blocks) for seed in range(6)]

@@ -23,12 +23,12 @@ from hanami_core.storage.database import atomic
 from hanami_plugins import tasks
 from hanami_plugins.clusters import LiveCluster
 from hanami_plugins.datasets import add_result, seal_result
-from hanami_plugins.host_numba.deep.memory import DeepMemory
-from hanami_plugins.host_numba.memory import Memory
-from hanami_plugins.host_numba.section import SectionRules
+from hanami_plugins.host_numba.cpu_rules import CpuSectionRules
 from hanami_plugins.host_numba.synapse import arrays
 from hanami_plugins.host_numba.synapse.layout import MAX_SECTIONS
 from hanami_plugins.host_numba.synapse.rules import SynapseRules
+from hanami_plugins.networks_section.deep_memory import DeepMemory
+from hanami_plugins.networks_section.section_memory import SectionMemory
 from hanami_plugins.tasks import Binding
 from tests.plugins.engine_kit import chain
 from tests.plugins.synapse import line
@@ -50,9 +50,9 @@ outputs:
 """
 
 
-def fully_grown(kind: type[Memory], template: Any, weights: dict[str, int]) -> Memory:
+def fully_grown(kind: type[SectionMemory], template: Any, weights: dict[str, int]) -> SectionMemory:
     """Return a network all of whose sources have been active."""
-    state = kind(SectionRules().create(template, 1)).resized(INPUTS, OUTPUTS).state()
+    state = kind(CpuSectionRules().create(template, 1)).resized(INPUTS, OUTPUTS).state()
     for name, rows in weights.items():
         blocks, before, width = state.arrays[name].shape
         state.arrays[name] = np.zeros((blocks, before + rows, width), np.float32)
@@ -62,10 +62,10 @@ def fully_grown(kind: type[Memory], template: Any, weights: dict[str, int]) -> M
 @pytest.mark.parametrize("blocks", [1, 16, 64])
 def test_a_section_network_takes_no_more_than_it_told(blocks: int) -> None:
     template = chain(("in",), ("out",), blocks)
-    network = fully_grown(Memory, template, {"weights": 1000})
+    network = fully_grown(SectionMemory, template, {"weights": 1000})
     network.start_average()
     stored = sum(array.nbytes for array in network.state().arrays.values())
-    told = SectionRules().memory(template, INPUTS, OUTPUTS)
+    told = CpuSectionRules().memory(template, INPUTS, OUTPUTS)
     assert network.bytes + stored <= told < 2 * (network.bytes + stored) + 10 * MB
 
 
@@ -73,7 +73,7 @@ def test_a_deep_network_takes_no_more_than_it_told() -> None:
     template = line(4)
     network = fully_grown(DeepMemory, template, {"0.weights": 1000})
     stored = sum(array.nbytes for array in network.state().arrays.values())
-    told = SectionRules().memory(template, INPUTS, OUTPUTS)
+    told = CpuSectionRules().memory(template, INPUTS, OUTPUTS)
     assert network.bytes + stored <= told < 3 * (network.bytes + stored) + 10 * MB
 
 
@@ -84,7 +84,7 @@ def test_a_synapse_network_takes_no_more_than_it_told() -> None:
 
 
 def test_products_count_and_not_factors() -> None:
-    rules = SectionRules()
+    rules = CpuSectionRules()
     few, many = chain(("in",), ("out",), 2), chain(("in",), ("out",), 1024)
     assert rules.memory(few, {"in": 20_000}, OUTPUTS) < 200 * MB
     assert rules.memory(many, {"in": 20}, OUTPUTS) < 200 * MB

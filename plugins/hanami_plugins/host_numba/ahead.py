@@ -21,8 +21,8 @@ from typing import Any
 
 SECTION = "section"
 PARTS = {
-    SECTION: "hanami_plugins.host_numba.warm",
-    "deep": "hanami_plugins.host_numba.deep.warm",
+    SECTION: "hanami_plugins.host_numba.section_warm",
+    "deep": "hanami_plugins.host_numba.deep_warm",
     "synapse": "hanami_plugins.host_numba.synapse.warm",
 }
 """Parts by their names, and what compiles each of them. Most clusters need the first one, which is compiled first."""

@@ -18,6 +18,7 @@ from typing import Any
 
 from hanami_core import machine_memory as machine
 from hanami_core.compute import ComputeHost, HostContext, HostDescription
+from hanami_plugins import networks_section
 from hanami_plugins.host_numba.ahead import SECTION, Ahead, is_compiled, note_compiled
 from hanami_plugins.host_numba.team import Team, processors
 
@@ -58,7 +59,7 @@ class CpuHost:
         _forget_old(context.cache, known)
         background = context.background and used == known
         if not background or is_compiled(known, SECTION):
-            importlib.import_module("hanami_plugins.host_numba.warm").up()
+            importlib.import_module("hanami_plugins.host_numba.section_warm").up()
             note_compiled(used, SECTION)
         if background:
             self._ahead = Ahead(known)
@@ -106,16 +107,19 @@ def team_of(host: ComputeHost, part: str) -> Team:
 def _fingerprint() -> str:
     """Name a directory for what compiled code depends on.
 
-    Numba looks only at the file of the function itself, and does not find what an installation in another place,
-    another version of Python or another kind of processor has compiled.
+    Numba looks only at the file of the function itself: not at those that it imports, here and from the rule sets. It
+    does not find what an installation in another place, another version of Python or another kind of processor has
+    compiled.
     """
     processor: Any = importlib.import_module("llvmlite.binding")
-    folder = Path(__file__).resolve().parent
+    files = Path(__file__), Path(networks_section.__file__)
+    folders = [file.resolve().parent for file in files]
     compiler = version("numba"), sys.implementation.cache_tag
     machine_code = processor.get_host_cpu_name(), processor.get_host_cpu_features().flatten()
-    digest = hashlib.sha256("\0".join((*compiler, *machine_code, str(folder), "")).encode())
-    for path in sorted(folder.rglob("*.py")):
-        digest.update(path.read_bytes())
+    digest = hashlib.sha256("\0".join((*compiler, *machine_code, *map(str, folders), "")).encode())
+    for folder in folders:
+        for path in sorted(folder.rglob("*.py")):
+            digest.update(path.read_bytes())
     return f"kernels-{digest.hexdigest()[:16]}"
 
 

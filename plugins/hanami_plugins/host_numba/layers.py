@@ -1,7 +1,7 @@
 """Compiled: the two layers of a network, forward and backward, for one cycle and one block of hidden neurons.
 
-`reference` says the same in plain NumPy. A sum over blocks is always taken in the order of the blocks, so that it does
-not matter which thread works on which block.
+`section_reference` says the same in plain NumPy. A sum over blocks is always taken in the order of the blocks, so
+that it does not matter which thread works on which block.
 """
 
 from __future__ import annotations
@@ -11,25 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from hanami_plugins.host_numba.growth import read_lanes
-from hanami_plugins.host_numba.layout import (
-    ACCURACY,
-    ENERGY_BASE,
-    ENERGY_HIGH,
-    ENERGY_LOW,
-    GRADED_FACTOR,
-    GROUP,
-    LOSS,
-    SCORE_DECAY,
-    SCORED,
-    SEGMENT,
-    SMOOTHING,
-    SOFTMAX,
-    WIDTH,
-    WRONG,
-    Job,
-    Net,
-)
+from hanami_plugins.host_numba.section_growth import read_lanes
 from hanami_plugins.host_numba.simd import (
     LANES,
     add,
@@ -48,6 +30,24 @@ from hanami_plugins.host_numba.simd import (
     store,
     subtract,
     where_positive,
+)
+from hanami_plugins.networks_section import (
+    ACCURACY,
+    ENERGY_BASE,
+    ENERGY_HIGH,
+    ENERGY_LOW,
+    GRADED_FACTOR,
+    GROUP,
+    LOSS,
+    SCORE_DECAY,
+    SCORED,
+    SEGMENT,
+    SMOOTHING,
+    SOFTMAX,
+    WIDTH,
+    WRONG,
+    Job,
+    Net,
 )
 
 f32 = np.float32

@@ -14,8 +14,7 @@ import numpy.typing as npt
 
 from hanami_core.compute import Columns, Rows, Values
 from hanami_core.errors import BadRequest
-from hanami_plugins.host_numba.layout import FLOATS, LANES, SEGMENT, Floats, Ints
-from hanami_plugins.host_numba.memory import aligned, starts
+from hanami_plugins.networks_section import FLOATS, LANES, SEGMENT, Floats, Ints, aligned, starts
 
 SURVEYED_VALUES = 1 << 20
 """Expected values that are checked at once."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from hanami_plugins.host_numba.layout import LARGEST, Floats
-from hanami_plugins.host_numba.ranges import DOWN, FIRST, FORGET, HALF, HIGHEST, SMALLEST, STRANGE, UP
 from hanami_plugins.host_numba.simd import kernel
+from hanami_plugins.networks_section import LARGEST, Floats, ranges
 
 f32 = np.float32
+DOWN, FORGET, HALF, UP = ranges.DOWN, ranges.FORGET, ranges.HALF, ranges.UP
+FIRST, HIGHEST, SMALLEST, STRANGE = ranges.FIRST, ranges.HIGHEST, ranges.SMALLEST, ranges.STRANGE
 UNKNOWN = np.float32(LARGEST)
 
 

@@ -14,8 +14,8 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
-from hanami_plugins.host_numba.layout import ZERO
 from hanami_plugins.host_numba.simd import Emitter, call_llvm, element_pointer, inlined, operation
+from hanami_plugins.networks_section import ZERO
 
 LINE = 8
 """Numbers of `sync` that belong to one thread."""

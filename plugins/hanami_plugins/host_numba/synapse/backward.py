@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from hanami_plugins.host_numba.layout import SEGMENT
 from hanami_plugins.host_numba.simd import (
     LANES,
     Vector,
@@ -58,6 +57,7 @@ from hanami_plugins.host_numba.synapse.layout import (
     Neurons,
 )
 from hanami_plugins.host_numba.synapse.vectors import all_below, bigger_magnitude, peek, where_above
+from hanami_plugins.networks_section import SEGMENT
 
 f32 = np.float32
 i64: Any = np.int64

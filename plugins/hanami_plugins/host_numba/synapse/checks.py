@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from hanami_core.errors import CorruptFile
 from hanami_core.network import NetworkState, StateHead
-from hanami_plugins.host_numba.memory import MAX_INPUTS, MAX_OUTPUTS
 from hanami_plugins.host_numba.synapse.layout import (
     LARGEST_WEIGHT,
     LINKS,
@@ -23,6 +22,7 @@ from hanami_plugins.host_numba.synapse.layout import (
     WIDTH,
 )
 from hanami_plugins.host_numba.synapse.memory import NAME, Extra, inner_sizes
+from hanami_plugins.networks_section import MAX_INPUTS, MAX_OUTPUTS
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from hanami_core.network import Template, Topology
 from hanami_core.network.topology import WALKED_SIDES
-from hanami_plugins.host_numba import initial
 from hanami_plugins.host_numba.synapse.layout import ENTRIES, FOR_TARGETS, NONE, PURPOSES, Ints32
+from hanami_plugins.networks_section import initial
 
 Ints = npt.NDArray[np.int64]
 

@@ -13,11 +13,10 @@ from hanami_core.compute import Rows, Values
 from hanami_core.errors import BadRequest
 from hanami_core.network import Template
 from hanami_plugins.host_numba import segments
-from hanami_plugins.host_numba.layout import FLOATS, SEGMENT
-from hanami_plugins.host_numba.memory import lane_starts, starts
 from hanami_plugins.host_numba.synapse.arrays import LANES, zeros
 from hanami_plugins.host_numba.synapse.layout import Feed, Ints
 from hanami_plugins.host_numba.synapse.values import INNER, encode
+from hanami_plugins.networks_section import FLOATS, SEGMENT, lane_starts, starts
 
 
 def output_kinds(template: Template) -> dict[str, str]:

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from hanami_plugins.host_numba.growth import read_lanes
-from hanami_plugins.host_numba.layout import SEGMENT
+from hanami_plugins.host_numba.section_growth import read_lanes
 from hanami_plugins.host_numba.simd import (
     LANES,
     Vector,
@@ -72,6 +71,7 @@ from hanami_plugins.host_numba.synapse.vectors import (
     where_above,
     where_not_zero,
 )
+from hanami_plugins.networks_section import SEGMENT
 
 f32 = np.float32
 u32 = np.uint32

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from hanami_plugins.host_numba import weights
 from hanami_plugins.host_numba.simd import compiled, inlined, kernel
 from hanami_plugins.host_numba.synapse.backward import backward
 from hanami_plugins.host_numba.synapse.forward import (
@@ -53,6 +52,7 @@ from hanami_plugins.host_numba.synapse.layout import (
     Neurons,
 )
 from hanami_plugins.host_numba.synapse.reduction import reduce
+from hanami_plugins.networks_section import weights
 
 f32 = np.float32
 i64: Any = np.int64

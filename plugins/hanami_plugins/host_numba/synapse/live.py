@@ -13,7 +13,6 @@ import numpy as np
 from hanami_core.compute import Rows, Run, Values
 from hanami_core.errors import BadRequest
 from hanami_core.network import NetworkState, StateHead
-from hanami_plugins.host_numba.memory import lane_starts
 from hanami_plugins.host_numba.synapse.arrays import for_neurons, zeros
 from hanami_plugins.host_numba.synapse.feeds import OneCycle, Source, output_kinds, source
 from hanami_plugins.host_numba.synapse.kernels import answer_cycles, train_cycles
@@ -35,6 +34,7 @@ from hanami_plugins.host_numba.synapse.layout import (
 from hanami_plugins.host_numba.synapse.memory import Memory
 from hanami_plugins.host_numba.synapse.values import decode
 from hanami_plugins.host_numba.team import Pace, Team
+from hanami_plugins.networks_section import lane_starts
 
 UNIT = 1
 """Cycles in which work is dealt out: one, because a single cycle of a large network may take a second."""

@@ -33,8 +33,6 @@ import numpy.typing as npt
 
 from hanami_core.errors import BadRequest
 from hanami_core.network import NetworkState, StateHead, Template
-from hanami_plugins.host_numba.interfaces import fitted
-from hanami_plugins.host_numba.memory import MAX_INPUTS, MAX_OUTPUTS, lane_starts, starts
 from hanami_plugins.host_numba.synapse import arrays as allocate
 from hanami_plugins.host_numba.synapse import draws
 from hanami_plugins.host_numba.synapse.layout import (
@@ -81,6 +79,7 @@ from hanami_plugins.host_numba.synapse.layout import (
     Neurons,
 )
 from hanami_plugins.host_numba.synapse.values import INNER as INNER_OUTPUTS
+from hanami_plugins.networks_section import MAX_INPUTS, MAX_OUTPUTS, fitted, lane_starts, starts
 
 NAME = "synapse"
 LANES = 16

@@ -45,7 +45,7 @@ from hanami_plugins.host_numba.synapse.layout import (
     WIDTH,
 )
 from hanami_plugins.host_numba.synapse.values import INNER, decode, encode
-from hanami_plugins.host_numba.weights import share_of, steps_of
+from hanami_plugins.networks_section import share_of, steps_of
 
 f32 = np.float32
 NOTHING, UNLIMITED, WIDEST = f32(0), f32(NO_LIMIT), f32(TOLERANCE)

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 
 from hanami_core.compute import ComputeHost, LiveNetwork
 from hanami_core.network import NetworkState, Template
-from hanami_plugins.host_numba import footprint
 from hanami_plugins.host_numba.host import team_of
-from hanami_plugins.host_numba.synapse import checks, memory
+from hanami_plugins.host_numba.synapse import checks, footprint, memory
 from hanami_plugins.host_numba.synapse.settings import SynapseSettings
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import cache
 
 from hanami_core.network import Input, Output, Position, Settings, Template
+from hanami_plugins.host_numba.section_warm import use
 from hanami_plugins.host_numba.synapse.live import SynapseNetwork
 from hanami_plugins.host_numba.synapse.memory import empty_state
 from hanami_plugins.host_numba.team import Team
-from hanami_plugins.host_numba.warm import use
 
 
 @cache

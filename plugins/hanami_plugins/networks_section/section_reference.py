@@ -1,7 +1,7 @@
 """Section growth in plain NumPy, cycle by cycle: the definition that the kernels are tested against. Slow on purpose.
 
 Only `train` and `answer` of one table of inputs and one of outputs are here; how tables come together, streams and
-resizing belong to `segments`, `live` and `memory`.
+resizing belong to `section_memory` and to hosts.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from hanami_plugins.host_numba import initial
-from hanami_plugins.host_numba.layout import (
+from hanami_plugins.networks_section import initial
+from hanami_plugins.networks_section.ranges import Ranges, Surveyed, after_survey, look
+from hanami_plugins.networks_section.section_layout import (
     CHUNK,
     CHUNK_FAILURES,
     CHUNK_STEPS,
@@ -28,9 +29,8 @@ from hanami_plugins.host_numba.layout import (
     WIDTH,
     Floats,
 )
-from hanami_plugins.host_numba.memory import inverse_of
-from hanami_plugins.host_numba.ranges import Ranges, Surveyed, after_survey, look
-from hanami_plugins.host_numba.weights import light_cycles, share_of, steps_of
+from hanami_plugins.networks_section.section_memory import inverse_of
+from hanami_plugins.networks_section.weights import light_cycles, share_of, steps_of
 
 f32 = np.float32
 

@@ -1,7 +1,7 @@
 """The two compiled entry points of section growth: `train_rows` and `answer_rows`.
 
-`layout` describes their arguments, `reference` is the definition of what they compute. Results are the same bit by bit
-for any number of threads: reading is split by cycles, everything else by blocks.
+`section_layout` describes their arguments, `section_reference` is the definition of what they compute. Results are the
+same bit by bit for any number of threads: reading is split by cycles, everything else by blocks.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from hanami_plugins.host_numba import weights
-from hanami_plugins.host_numba.growth import UNREADABLE, prepare_slice, read_row
 from hanami_plugins.host_numba.layers import (
     add_rows,
     base_of,
@@ -27,7 +25,10 @@ from hanami_plugins.host_numba.layers import (
     squash,
     subtract_expected,
 )
-from hanami_plugins.host_numba.layout import (
+from hanami_plugins.host_numba.section_growth import UNREADABLE, prepare_slice, read_row
+from hanami_plugins.host_numba.simd import LANES, add, compiled, inlined, kernel, load, multiply, splat, store
+from hanami_plugins.host_numba.sync import start_clock, wait_for_all
+from hanami_plugins.networks_section import (
     BROKEN,
     CHUNK,
     CHUNK_FAILURES,
@@ -48,9 +49,8 @@ from hanami_plugins.host_numba.layout import (
     Net,
     Scratch,
     Sources,
+    weights,
 )
-from hanami_plugins.host_numba.simd import LANES, add, compiled, inlined, kernel, load, multiply, splat, store
-from hanami_plugins.host_numba.sync import start_clock, wait_for_all
 
 f32 = np.float32
 Array = Any

@@ -1,7 +1,7 @@
 """What the kernels of deep networks are given. Imports no compute library.
 
 All arrays are flat and hold one part for each hexagon, one after the other; `places` tells where. Within its part, a
-hexagon looks like a network of its own, see `hanami_plugins.host_numba.layout.Net`.
+hexagon looks like a network of its own, see `section_layout.Net`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from hanami_plugins.host_numba.layout import Floats, Ints, Net
+from hanami_plugins.networks_section.section_layout import Floats, Ints, Net
 
 BATCH = 32
 """Cycles that requests take through a hexagon before they come to the next one."""
@@ -46,7 +46,7 @@ class DeepNet(NamedTuple):
             place in this list, and 16 places in a row are neighbours.
         places: (hexagons, PLACE).
         labels: (most hidden neurons that feed a hexagon) 0, 1, 2, … as int32.
-        record: moving averages, see `hanami_plugins.host_numba.layout.Net`.
+        record: moving averages, see `section_layout.Net`.
     """
 
     weights: Floats

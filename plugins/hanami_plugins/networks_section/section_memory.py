@@ -27,9 +27,10 @@ import numpy.typing as npt
 
 from hanami_core.errors import BadRequest, CorruptFile
 from hanami_core.network import Input, NetworkState, Output, StateHead, Template
-from hanami_plugins.host_numba import initial
-from hanami_plugins.host_numba.interfaces import fitted
-from hanami_plugins.host_numba.layout import (
+from hanami_plugins.networks_section import initial
+from hanami_plugins.networks_section.interfaces import fitted
+from hanami_plugins.networks_section.ranges import Ranges, Surveyed, after_survey
+from hanami_plugins.networks_section.section_layout import (
     FAILURE,
     GROUP,
     LANES,
@@ -45,8 +46,7 @@ from hanami_plugins.host_numba.layout import (
     Net,
     Sources,
 )
-from hanami_plugins.host_numba.ranges import Ranges, Surveyed, after_survey
-from hanami_plugins.host_numba.settings import SectionSettings
+from hanami_plugins.networks_section.section_settings import SectionSettings
 
 NAME = "section"
 MAX_INPUTS = 1 << 22
@@ -132,7 +132,7 @@ def empty_state(template: Template, seed: int) -> NetworkState:
     return NetworkState(StateHead(NAME, template, seed, extra=msgspec.to_builtins(Extra(ranges=RANGES))), arrays)
 
 
-class Memory:
+class SectionMemory:
     """Arrays of a network for the kernels, and what else the network is.
 
     Attributes:
@@ -186,7 +186,7 @@ class Memory:
 
     @property
     def bytes(self) -> int:
-        """Memory that all arrays take."""
+        """SectionMemory that all arrays take."""
         parts = (*self.net, *self.sources, *(self.average or ()))
         return sum({id(part): part.nbytes for part in parts}.values())
 
@@ -302,7 +302,7 @@ class Memory:
             old, new = (net.weights.reshape(self.blocks, -1, WIDTH) for net in (self.average, self.net))
             old[:, first : self.rows] = new[:, first : self.rows]
 
-    def resized(self, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> Memory:
+    def resized(self, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> SectionMemory:
         """Return the network with its interfaces fitted to numbers of values, see `LiveNetwork.resize`."""
         new_inputs = self._sizes("input", [item.name for item in self.template.inputs], self.inputs, inputs)
         new_outputs = self._sizes("output", [item.name for item in self.template.outputs], self.outputs, outputs)
@@ -318,7 +318,7 @@ class Memory:
             arrays[weights] = spread(arrays[weights], self.outputs, new_outputs, readout, axis=1)
             arrays[bias] = spread(arrays[bias], self.outputs, new_outputs, np.zeros(sum(new_outputs.values())))
         state.head.inputs, state.head.outputs = new_inputs, new_outputs
-        return Memory(state)
+        return SectionMemory(state)
 
     def _sizes(self, what: str, names: list[str], old: dict[str, int], new: Mapping[str, int]) -> dict[str, int]:
         limit = MAX_INPUTS if what == "input" else MAX_OUTPUTS

@@ -1,6 +1,26 @@
-"""Deep section growth in plain NumPy, cycle by cycle: the definition that the kernels are tested against.
+"""Section growth with several hidden hexagons: clusters whose hexagons form a flow from inputs to outputs.
 
-What a deep network shares with one of a single hidden hexagon is taken from `hanami_plugins.host_numba.reference`.
+Each hidden hexagon between inputs and outputs owns as many blocks of 64 neurons as the template asks for. Who feeds
+whom is what `Topology.targets` says, with distances and axons:
+
+* An input value that is active for the first time grows a section into every hidden hexagon that its hexagon reaches,
+  where its value is divided by its border, as in a cluster with one hidden hexagon.
+* A hidden neuron has a section in every hidden hexagon that its own reaches. A section whose source is silent changes
+  nothing and learns nothing, so it does not matter that these are laid down when the network is made. Values of hidden
+  neurons are passed on as they are: initial weights are scaled to keep them in range, and a border, which only ever
+  rises, was measured to cost half a percent of accuracy.
+* An output is read from all hidden hexagons that reach its own. Who reaches an output over no hidden hexagon at all
+  is refused.
+
+Growing into every reachable hexagon instead of one that is drawn is measured, too: one epoch of MNIST with two and
+three hidden hexagons and distances 2 and 3 ends 0.2 to 0.4 % better.
+
+A cycle runs through the hexagons in their order, forward and backward, and is learned before the next one begins. One
+thread trains; requests are split over all threads.
+
+This module is the definition in plain NumPy, cycle by cycle, that the kernels are tested against; `deep_graph` is the
+way from a template to hexagons. What a deep network shares with one of a single hidden hexagon is taken from
+`section_reference`.
 """
 
 from __future__ import annotations
@@ -11,13 +31,12 @@ import numpy as np
 import numpy.typing as npt
 
 from hanami_core.network import Template
-from hanami_plugins.host_numba import initial
-from hanami_plugins.host_numba.deep import graph
-from hanami_plugins.host_numba.deep.memory import hidden_rows
-from hanami_plugins.host_numba.layout import FAILURE_DECAY, LARGEST, NO_ROW, WIDTH, Floats
-from hanami_plugins.host_numba.memory import blocks_of
-from hanami_plugins.host_numba.reference import ReferenceNetwork
-from hanami_plugins.host_numba.weights import share_of, steps_of
+from hanami_plugins.networks_section import deep_graph, initial
+from hanami_plugins.networks_section.deep_memory import hidden_rows
+from hanami_plugins.networks_section.section_layout import FAILURE_DECAY, LARGEST, NO_ROW, WIDTH, Floats
+from hanami_plugins.networks_section.section_memory import blocks_of
+from hanami_plugins.networks_section.section_reference import ReferenceNetwork
+from hanami_plugins.networks_section.weights import share_of, steps_of
 
 f32 = np.float32
 Tables = Mapping[str, npt.NDArray[np.generic]]
@@ -35,7 +54,7 @@ class HexagonReference(ReferenceNetwork):
     def __init__(self, template: Template, seed: int, number: int, inputs: Mapping[str, int]) -> None:
         """Make a hexagon that has seen nothing and from which nothing is read."""
         blocks = blocks_of(template)
-        self.connected = graph.hexagons(template)[number]
+        self.connected = deep_graph.hexagons(template)[number]
         places = {item.name: place for place, item in enumerate(template.inputs)}
         keys = [initial.keys(seed, initial.INPUT, places[n], inputs[n], number) for n in self.connected.inputs]
         self._keys = np.concatenate([np.zeros(0, np.uint32), *keys])
@@ -79,7 +98,7 @@ class DeepReference(ReferenceNetwork):
         self, template: Template, seed: int, inputs: Mapping[str, int], outputs: Sequence[tuple[int, bool]]
     ) -> None:
         """Make a network that has seen nothing, with outputs in template order."""
-        count = len(graph.hexagons(template))
+        count = len(deep_graph.hexagons(template))
         self.hexagons = [HexagonReference(template, seed, number, inputs) for number in range(count)]
         self.outputs = tuple(outputs)
         self.failure = f32(1)

@@ -144,7 +144,7 @@ class Sources(NamedTuple):
 
     keys: npt.NDArray[np.uint32]
     scale: Floats
-    count: Ints
+    count: Ints  # type: ignore[assignment]
     lanes: Floats
 
 

@@ -9,12 +9,22 @@ import numpy as np
 from hanami_core.compute import Rows
 from hanami_core.network import NetworkState
 from hanami_plugins.host_numba import segments
-from hanami_plugins.host_numba.deep.kernels import answer_deep, train_deep
-from hanami_plugins.host_numba.deep.layout import BATCH, ENTRIES, PLACE, DeepAnswers, DeepNet, DeepScratch
-from hanami_plugins.host_numba.deep.memory import DeepMemory, chosen
-from hanami_plugins.host_numba.layout import SEGMENT, Ints, Job
-from hanami_plugins.host_numba.live import SectionNetwork
-from hanami_plugins.host_numba.memory import aligned
+from hanami_plugins.host_numba.deep_kernels import answer_deep, train_deep
+from hanami_plugins.host_numba.section_network import SectionNetwork
+from hanami_plugins.networks_section import (
+    BATCH,
+    ENTRIES,
+    PLACE,
+    SEGMENT,
+    DeepAnswers,
+    DeepMemory,
+    DeepNet,
+    DeepScratch,
+    Ints,
+    Job,
+    aligned,
+    chosen,
+)
 
 
 class DeepNetwork(SectionNetwork):

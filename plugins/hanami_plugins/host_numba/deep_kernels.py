@@ -1,7 +1,7 @@
 """The two compiled entry points of deep section growth: `train_deep` and `answer_deep`.
 
-`layout` describes their arguments, `reference` is the definition of what they compute. A table of inputs begins with
-the places at which the segments of each hexagon begin, and the end of the last one.
+`deep_layout` describes their arguments, `deep_reference` is the definition of what they compute. A table of inputs
+begins with the places at which the segments of each hexagon begin, and the end of the last one.
 """
 
 from __future__ import annotations
@@ -10,19 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from hanami_plugins.host_numba import weights
-from hanami_plugins.host_numba.deep import layout
-from hanami_plugins.host_numba.deep.layout import (
-    BATCH,
-    ENTRIES,
-    ORIGINS,
-    PLACE,
-    SOURCES,
-    DeepAnswers,
-    DeepNet,
-    DeepScratch,
-)
-from hanami_plugins.host_numba.growth import UNREADABLE, read_row, visit_sources
 from hanami_plugins.host_numba.layers import (
     base_of,
     forward_block,
@@ -35,24 +22,7 @@ from hanami_plugins.host_numba.layers import (
     squash,
     subtract_expected,
 )
-from hanami_plugins.host_numba.layout import (
-    BIRTHS,
-    BORDERS,
-    BROKEN,
-    CONFIDENT,
-    DONE,
-    FAILURE,
-    FAILURE_DECAY,
-    FARTHEST,
-    FULL,
-    GROUP,
-    WIDTH,
-    WRONG,
-    ZERO,
-    Job,
-    Net,
-    Sources,
-)
+from hanami_plugins.host_numba.section_growth import UNREADABLE, read_row, visit_sources
 from hanami_plugins.host_numba.simd import (
     LANES,
     add,
@@ -69,11 +39,39 @@ from hanami_plugins.host_numba.simd import (
     store,
     where_positive,
 )
+from hanami_plugins.networks_section import (
+    BATCH,
+    BIRTHS,
+    BORDERS,
+    BROKEN,
+    CONFIDENT,
+    DONE,
+    ENTRIES,
+    FAILURE,
+    FAILURE_DECAY,
+    FARTHEST,
+    FULL,
+    GROUP,
+    ORIGINS,
+    PLACE,
+    SOURCES,
+    WIDTH,
+    WRONG,
+    ZERO,
+    DeepAnswers,
+    DeepNet,
+    DeepScratch,
+    Job,
+    Net,
+    Sources,
+    deep_layout,
+    weights,
+)
 
 f32 = np.float32
 Array = Any
 
-part = inlined(layout.part)
+part = inlined(deep_layout.part)
 weight_of, steps_of, share_of = inlined(weights.weight_of), inlined(weights.steps_of), inlined(weights.share_of)
 
 

@@ -29,11 +29,11 @@ import numpy.typing as npt
 
 from hanami_core.errors import CorruptFile
 from hanami_core.network import NetworkState, StateHead, Template
-from hanami_plugins.host_numba import initial
-from hanami_plugins.host_numba.deep import graph
-from hanami_plugins.host_numba.deep.graph import Hexagon
-from hanami_plugins.host_numba.deep.layout import PLACE, DeepNet, part
-from hanami_plugins.host_numba.layout import (
+from hanami_plugins.networks_section import deep_graph, initial
+from hanami_plugins.networks_section.deep_graph import Hexagon
+from hanami_plugins.networks_section.deep_layout import PLACE, DeepNet, part
+from hanami_plugins.networks_section.ranges import Surveyed, after_survey
+from hanami_plugins.networks_section.section_layout import (
     GROUP,
     LANES,
     LARGEST,
@@ -44,14 +44,14 @@ from hanami_plugins.host_numba.layout import (
     Net,
     Sources,
 )
-from hanami_plugins.host_numba.memory import (
+from hanami_plugins.networks_section.section_memory import (
     AVERAGE,
     MIN_CAPACITY,
     NAME,
     RANGES,
     Expected,
     Extra,
-    Memory,
+    SectionMemory,
     aligned,
     averages_of,
     blocks_of,
@@ -66,7 +66,6 @@ from hanami_plugins.host_numba.memory import (
     spread,
     starts,
 )
-from hanami_plugins.host_numba.ranges import Surveyed, after_survey
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 SOURCE_ARRAYS = ("floors", "borders", "limits", "row_of_source")
@@ -76,7 +75,7 @@ def empty_state(template: Template, seed: int) -> NetworkState:
     """Return the state of a network that has seen nothing."""
     blocks = blocks_of(template)
     arrays: dict[str, npt.NDArray[Any]] = {"readout_bias": np.zeros(0, np.float32)}
-    for number, hexagon in enumerate(graph.hexagons(template)):
+    for number, hexagon in enumerate(deep_graph.hexagons(template)):
         arrays[f"{number}.weights"] = hidden_rows(seed, number, hexagon, blocks)
         arrays[f"{number}.bias"] = np.zeros((blocks, WIDTH), np.float32)
         arrays[f"{number}.readout"] = np.zeros((blocks, 0, WIDTH), np.float32)
@@ -101,7 +100,7 @@ def chosen(names: tuple[str, ...], sizes: Mapping[str, int]) -> dict[str, int]:
     return {name: sizes[name] for name in names if name in sizes}
 
 
-class DeepMemory(Memory):
+class DeepMemory(SectionMemory):
     """Arrays of a deep network for the kernels, and what else the network is.
 
     Attributes:
@@ -113,7 +112,7 @@ class DeepMemory(Memory):
 
     def __init__(self, state: NetworkState) -> None:
         """Copy a state that `check` accepts."""
-        self.hexagons = graph.hexagons(state.head.template)
+        self.hexagons = deep_graph.hexagons(state.head.template)
         super().__init__(state)
 
     # Sizes
@@ -162,7 +161,7 @@ class DeepMemory(Memory):
         return int(places.reshape(-1, PLACE)[-1, column + 1])
 
     def _places(self, arrays: Arrays, spare: int) -> Ints:
-        """Return where the part of each hexagon lies in each array, see `layout`."""
+        """Return where the part of each hexagon lies in each array, see `deep_layout`."""
         sizes = [self._part_sizes(number, arrays, spare) for number in range(len(self.hexagons))]
         ends = [list(accumulate(column)) for column in zip(*sizes, strict=True)]
         places = np.zeros((len(sizes), PLACE), np.int64)
@@ -348,9 +347,9 @@ def _fill_sources(
 
 def check(state: NetworkState) -> None:
     """Raise `CorruptFile` if the arrays of a state contradict its head."""
-    if graph.refused(state.head.template):
+    if deep_graph.refused(state.head.template):
         raise CorruptFile("the network's template is not one that its rules run")
-    hexagons, neurons = graph.hexagons(state.head.template), blocks_of(state.head.template) * WIDTH
+    hexagons, neurons = deep_graph.hexagons(state.head.template), blocks_of(state.head.template) * WIDTH
     arrays = state.arrays
     check_arrays(state, _expected(state.head, hexagons, arrays))
     for number, hexagon in enumerate(hexagons):

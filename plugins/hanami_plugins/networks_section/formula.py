@@ -1,7 +1,8 @@
 """What section networks answer, as operations that every library knows. Plain NumPy, no compute library.
 
 A source counts from its floor, in parts of its border, and at most once: inputs that were never active get a weight of
-zero. So both kinds of section networks are dense layers: `reference` and `deep.reference` say the same row by row.
+zero. So both kinds of section networks are dense layers: `section_reference` and `deep_reference` say the same row by
+row.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ import numpy.typing as npt
 from hanami_core.errors import Unprocessable
 from hanami_core.network import NetworkState
 from hanami_core.network.formula import Floats, Formula, Operation
-from hanami_plugins.host_numba.deep import graph
-from hanami_plugins.host_numba.deep.memory import chosen
-from hanami_plugins.host_numba.layout import NO_ROW
-from hanami_plugins.host_numba.memory import AVERAGE, Extra, averages_of, inverse_of, starts
-from hanami_plugins.host_numba.settings import SectionSettings
+from hanami_plugins.networks_section import deep_graph
+from hanami_plugins.networks_section.deep_memory import chosen
+from hanami_plugins.networks_section.section_layout import NO_ROW
+from hanami_plugins.networks_section.section_memory import AVERAGE, Extra, averages_of, inverse_of, starts
+from hanami_plugins.networks_section.section_settings import SectionSettings
 
 __all__ = ["formula_of"]
 
@@ -67,7 +68,7 @@ def _answering(state: NetworkState) -> Arrays:
 
 def _parts(state: NetworkState, arrays: Arrays) -> list[_Part]:
     template, head = state.head.template, state.head
-    if not graph.is_deep(template):
+    if not deep_graph.is_deep(template):
         return [_Part(tuple(head.inputs), (), tuple(head.outputs), arrays)]
     return [
         _Part(
@@ -76,7 +77,7 @@ def _parts(state: NetworkState, arrays: Arrays) -> list[_Part]:
             tuple(chosen(hexagon.outputs, head.outputs)),
             {name.partition(".")[2]: array for name, array in arrays.items() if name.startswith(f"{number}.")},
         )
-        for number, hexagon in enumerate(graph.hexagons(template))
+        for number, hexagon in enumerate(deep_graph.hexagons(template))
     ]
 
 

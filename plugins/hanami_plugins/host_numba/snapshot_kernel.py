@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from hanami_plugins.host_numba.integers import add_products, clip_bytes, no_ints, to_floats
 from hanami_plugins.host_numba.layers import read_out_block, squash
-from hanami_plugins.host_numba.layout import SEGMENT, WIDTH, ZERO
 from hanami_plugins.host_numba.simd import (
     LANES,
     add,
@@ -20,8 +20,7 @@ from hanami_plugins.host_numba.simd import (
     splat,
     store,
 )
-from hanami_plugins.host_numba.snapshot.integers import add_products, clip_bytes, no_ints, to_floats
-from hanami_plugins.host_numba.snapshot.take import QuadAnswers, Snapshot
+from hanami_plugins.networks_section import SEGMENT, WIDTH, ZERO, QuadAnswers, Snapshot
 
 f32 = np.float32
 Array = Any

@@ -1,6 +1,6 @@
 """Compiled: read rows of data and let the network grow by them.
 
-`reference` says the same in plain NumPy. Growth depends on the data and their order alone, never on weights.
+`section_reference` says the same in plain NumPy. Growth depends on the data and their order alone, never on weights.
 """
 
 from __future__ import annotations
@@ -9,23 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from hanami_plugins.host_numba.layout import (
-    BIRTHS,
-    BORDERS,
-    BROKEN,
-    BYTES,
-    CROWDED,
-    DONE,
-    FLOATS,
-    FULL,
-    GOLDEN,
-    LARGEST,
-    SEGMENT,
-    WIDTH,
-    Net,
-    Scratch,
-    Sources,
-)
 from hanami_plugins.host_numba.simd import (
     LANES,
     Vector,
@@ -48,6 +31,23 @@ from hanami_plugins.host_numba.simd import (
     subtract,
 )
 from hanami_plugins.host_numba.sync import LINE, NOTE, is_crowded, wait_for_all
+from hanami_plugins.networks_section import (
+    BIRTHS,
+    BORDERS,
+    BROKEN,
+    BYTES,
+    CROWDED,
+    DONE,
+    FLOATS,
+    FULL,
+    GOLDEN,
+    LARGEST,
+    SEGMENT,
+    WIDTH,
+    Net,
+    Scratch,
+    Sources,
+)
 
 f32 = np.float32
 u32 = np.uint32

@@ -1,4 +1,12 @@
-"""Take a snapshot of a network. Plain NumPy, no compute library."""
+"""Answers from weights of 8 bits: what the template setting ``precision: int8`` asks for.
+
+A request takes a snapshot of a network: its weights, divided by the borders of their sources and rounded to whole
+numbers from -127 to 127, with one scale for each hidden neuron. Inputs that are bytes need no rounding, so that the
+sums of a cycle are sums of integers: exact, in any order, on any processor. Processors that multiply bytes (VNNI)
+answer about twice as fast. All that comes after the sums is computed as usual.
+
+Plain NumPy, no compute library. `ReferenceNetwork.answer_bytes` says what a kernel computes from a snapshot.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from hanami_plugins.host_numba.layout import BYTES, LANES, NO_ROW, SEGMENT, WIDTH, Floats, Ints, Net
-from hanami_plugins.host_numba.memory import aligned
+from hanami_plugins.networks_section.section_layout import BYTES, LANES, NO_ROW, SEGMENT, WIDTH, Floats, Ints, Net
+from hanami_plugins.networks_section.section_memory import aligned
 
 QUAD = 4
 """Sources whose values and weights lie in 32 bits side by side."""

@@ -1,21 +1,17 @@
-"""The rule set ``section`` on the processor: which templates it runs, and new networks. Imports no compute library."""
+"""The rule set ``section``: which templates it runs, new networks and stored ones. Imports no compute library."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hanami_core.compute import ComputeHost, LiveNetwork
 from hanami_core.errors import CorruptFile, TemplateError
 from hanami_core.network import NetworkState, Template, Topology
 from hanami_core.network.bits import members
 from hanami_core.network.formula import Formula
-from hanami_plugins.host_numba import footprint, memory
-from hanami_plugins.host_numba.ahead import SECTION
-from hanami_plugins.host_numba.deep import graph
-from hanami_plugins.host_numba.deep import memory as deep
-from hanami_plugins.host_numba.formula import formula_of
-from hanami_plugins.host_numba.host import team_of
-from hanami_plugins.host_numba.settings import SectionSettings
+from hanami_plugins.networks_section import deep_graph, deep_memory, section_memory
+from hanami_plugins.networks_section.formula import formula_of
+from hanami_plugins.networks_section.section_footprint import section_bytes
+from hanami_plugins.networks_section.section_settings import SectionSettings
 
 LEAST_COOLDOWN = 1e6
 """Cool-down from which on a neuron keeps nothing of the cycle before."""
@@ -25,11 +21,12 @@ class SectionRules:
     """Growth by sections: a source that becomes active gets its weights to all neurons of a hexagon at once.
 
     One hidden hexagon between inputs and outputs, or none, makes a network of two layers, whose blocks are shared by
-    all outputs. Several hidden hexagons make a deep network, see `deep`.
+    all outputs. Several hidden hexagons make a deep network, see `deep_reference`.
+
+    What computes networks adds the kind of its hosts, and how it opens a network on one of them.
     """
 
-    name = memory.NAME
-    host_kind = "cpu"
+    name = section_memory.NAME
     settings = SectionSettings
     takes_weights = True
 
@@ -48,45 +45,28 @@ class SectionRules:
         for holds, reason in reasons:
             if holds:
                 return reason
-        if settings.of(SectionSettings).precision != "float" and graph.is_deep(template):
+        if settings.of(SectionSettings).precision != "float" and deep_graph.is_deep(template):
             return "section growth answers with precision: int8 with one hidden hexagon only"
-        refused_path = graph.refused if graph.is_deep(template) else _refused_path
+        refused_path = deep_graph.refused if deep_graph.is_deep(template) else _refused_path
         return _refused_interface(template) or refused_path(template)
 
     def memory(self, template: Template, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> int:
         """Return the bytes that a network takes at most."""
-        return footprint.section_bytes(template, inputs, outputs)
+        return section_bytes(template, inputs, outputs)
 
     def create(self, template: Template, seed: int) -> NetworkState:
         """Return the state of a network that has seen nothing."""
-        return deep.empty_state(template, seed) if graph.is_deep(template) else memory.empty_state(template, seed)
-
-    def open(self, state: NetworkState, host: ComputeHost) -> LiveNetwork:
-        """Bring a state to life on a started host.
-
-        Raises:
-            CorruptFile: if sizes or index ranges of the arrays contradict the head.
-        """
-        self.check(state)
-        if graph.is_deep(state.head.template):
-            team = team_of(host, "deep")
-            from hanami_plugins.host_numba.deep.live import DeepNetwork
-
-            return DeepNetwork(state, team)
-        team = team_of(host, SECTION)
-        from hanami_plugins.host_numba import warm
-        from hanami_plugins.host_numba.live import SectionNetwork
-
-        warm.up()
-        return SectionNetwork(state, team)
+        if deep_graph.is_deep(template):
+            return deep_memory.empty_state(template, seed)
+        return section_memory.empty_state(template, seed)
 
     def check(self, state: NetworkState) -> None:
         """Raise `CorruptFile` if sizes or index ranges of the arrays contradict the head."""
         _check_settings(state)
-        if graph.is_deep(state.head.template):
-            deep.check(state)
+        if deep_graph.is_deep(state.head.template):
+            deep_memory.check(state)
         else:
-            memory.check(state)
+            section_memory.check(state)
 
     def formula(self, state: NetworkState) -> Formula:
         """Return what a network answers.
@@ -116,7 +96,7 @@ def _refused_interface(template: Template) -> str | None:
 
 def _refused_path(template: Template) -> str | None:
     """Say which output can not be reached from which input, over one hidden hexagon or directly."""
-    targets, between = Topology.of(template).targets, graph.between(template)
+    targets, between = Topology.of(template).targets, deep_graph.between(template)
     for item in template.inputs:
         reached = direct = targets[item.hexagon]
         for hexagon in members(direct & between):

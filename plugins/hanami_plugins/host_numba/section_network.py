@@ -12,9 +12,13 @@ import numpy as np
 from hanami_core.compute import Rows, Run, Values
 from hanami_core.errors import BadRequest
 from hanami_core.network import NetworkState, StateHead
-from hanami_plugins.host_numba import ranges, segments
-from hanami_plugins.host_numba.kernels import answer_rows, train_rows
-from hanami_plugins.host_numba.layout import (
+from hanami_plugins.host_numba import segments
+from hanami_plugins.host_numba.section_kernels import answer_rows, train_rows
+from hanami_plugins.host_numba.snapshot_kernel import answer_quads
+from hanami_plugins.host_numba.streams import see_row
+from hanami_plugins.host_numba.sync import LINE
+from hanami_plugins.host_numba.team import Pace, Team, Trial
+from hanami_plugins.networks_section import (
     ACCURACY,
     BROKEN,
     CHUNK,
@@ -23,6 +27,7 @@ from hanami_plugins.host_numba.layout import (
     FAILURE,
     FULL,
     LANES,
+    LEARNED,
     LOSS,
     SCORED,
     WIDTH,
@@ -31,14 +36,12 @@ from hanami_plugins.host_numba.layout import (
     Job,
     Net,
     Scratch,
+    SectionMemory,
+    aligned,
+    lane_starts,
+    ranges,
+    snapshot,
 )
-from hanami_plugins.host_numba.memory import LEARNED, Memory, aligned, lane_starts
-from hanami_plugins.host_numba.snapshot.kernel import answer_quads
-from hanami_plugins.host_numba.snapshot.take import answers as quad_answers
-from hanami_plugins.host_numba.snapshot.take import take
-from hanami_plugins.host_numba.streams import see_row
-from hanami_plugins.host_numba.sync import LINE
-from hanami_plugins.host_numba.team import Pace, Team, Trial
 
 YOUTH_RATE = 0.05
 YOUTH = 20_000
@@ -92,7 +95,7 @@ class Way(NamedTuple):
 class SectionNetwork:
     """A network that grows by sections. Results do not depend on threads, interruptions or the machine's load.
 
-    Memory, kernels and what they are given are those of a single hidden hexagon; `deep.live` replaces them.
+    SectionMemory, kernels and what they are given are those of a single hidden hexagon; `deep_network` replaces them.
     """
 
     _answer_kernel: Any = staticmethod(answer_rows)
@@ -105,7 +108,7 @@ class SectionNetwork:
         self._outliers = 0
         self._use(self._load(state))
 
-    def _use(self, memory: Memory) -> None:
+    def _use(self, memory: SectionMemory) -> None:
         self._memory = memory
         self._one = segments.OneRow(memory.inputs, memory.outputs)
         self._one_inputs = self._one_table()
@@ -115,8 +118,8 @@ class SectionNetwork:
         lanes = lane_starts(memory.outputs)
         self._ranges = {name: slice(lanes[name], lanes[name] + size) for name, size in memory.outputs.items()}
 
-    def _load(self, state: NetworkState) -> Memory:
-        return Memory(state)
+    def _load(self, state: NetworkState) -> SectionMemory:
+        return SectionMemory(state)
 
     def _one_table(self) -> Ints:
         return self._one.inputs
@@ -319,9 +322,9 @@ class SectionNetwork:
     def _way_to_answer(self, inputs: Ints) -> Way:
         memory, net = self._memory, self._answering()
         if memory.settings.precision == "int8":
-            snapshot = take(net, memory.size, inputs)
-            if snapshot is not None:
-                return Way(answer_quads, snapshot, partial(quad_answers, snapshot))
+            taken = snapshot.take(net, memory.size, inputs)
+            if taken is not None:
+                return Way(answer_quads, taken, partial(snapshot.answers, taken))
         return Way(self._answer_kernel, net, self._answers)
 
     def _request(self, inputs: Ints, results: Mapping[str, Values], run: Run, total: int) -> None:

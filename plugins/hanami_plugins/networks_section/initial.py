@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hanami_plugins.host_numba.layout import GOLDEN, WIDTH, Floats
+from hanami_plugins.networks_section.section_layout import GOLDEN, WIDTH, Floats
 
 Words = npt.NDArray[np.uint32]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from hanami_plugins.host_numba.layout import HEAVY, MOST_STEPS
+from hanami_plugins.networks_section.section_layout import HEAVY, MOST_STEPS
 
 f32 = np.float32
 i64: Any = np.int64

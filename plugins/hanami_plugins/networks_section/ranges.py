@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from hanami_core.compute import Rows
 from hanami_core.errors import BadRequest
-from hanami_plugins.host_numba.layout import LARGEST, Floats
+from hanami_plugins.networks_section.section_layout import LARGEST, Floats
 
 Flags = npt.NDArray[np.bool_]
 

@@ -1,0 +1,36 @@
+"""The rule sets on the processor: how networks are opened. Importing this module imports no compute library."""
+
+from __future__ import annotations
+
+from hanami_core.compute import ComputeHost, LiveNetwork
+from hanami_core.network import NetworkState
+from hanami_plugins.host_numba.ahead import SECTION
+from hanami_plugins.host_numba.host import team_of
+from hanami_plugins.networks_section import SectionRules, is_deep
+
+__all__ = ["CpuSectionRules"]
+
+
+class CpuSectionRules(SectionRules):
+    """Growth by sections on the processor."""
+
+    host_kind = "cpu"
+
+    def open(self, state: NetworkState, host: ComputeHost) -> LiveNetwork:
+        """Bring a state to life on a started host.
+
+        Raises:
+            CorruptFile: if sizes or index ranges of the arrays contradict the head.
+        """
+        self.check(state)
+        if is_deep(state.head.template):
+            team = team_of(host, "deep")
+            from hanami_plugins.host_numba.deep_network import DeepNetwork
+
+            return DeepNetwork(state, team)
+        team = team_of(host, SECTION)
+        from hanami_plugins.host_numba import section_warm
+        from hanami_plugins.host_numba.section_network import SectionNetwork
+
+        section_warm.up()
+        return SectionNetwork(state, team)
