@@ -128,6 +128,7 @@ setup(
                 "measurements",
                 "metrics",
                 "networks_section",
+                "networks_synapse",
                 "openapi",
                 "policy_file",
                 "predictions",

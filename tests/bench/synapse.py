@@ -13,8 +13,8 @@ from typing import Any
 from hanami_core.compute import LiveNetwork
 from hanami_core.network import Input, Output, Position, Settings, Template
 from hanami_core.testing.hosts import host_context
+from hanami_plugins.host_numba.cpu_rules import CpuSynapseRules
 from hanami_plugins.host_numba.host import CpuHost
-from hanami_plugins.host_numba.synapse import SynapseRules
 from tests.bench.engine import CLASSES, PIXELS, RUN, SEEDS, accuracy, answer, digits, seconds, single_cycles
 
 EPOCHS = 3
@@ -25,7 +25,7 @@ def new_network(host: CpuHost, seed: int = 0) -> LiveNetwork:
     """Return a network for digits: input, hidden and output hexagon in a row."""
     hexagons = (Position(1, 1, 1), Position(2, 1, 1), Position(3, 1, 1))
     template = Template(Settings(growth="synapse"), hexagons, (Input("in", 0),), (Output("out", 2),))
-    rules = SynapseRules()
+    rules = CpuSynapseRules()
     network = rules.open(rules.create(template, seed), host)
     network.resize({"in": PIXELS}, {"out": CLASSES})
     return network
@@ -49,7 +49,7 @@ def run_synapse(mnist_dir: Path) -> dict[str, Any]:
                 accuracies.append(accuracy(network, test, labels))
         figures["train_images_per_second"] = train.cycles / min(first_epochs)
         for host in (one, two):
-            asked = SynapseRules().open(network.state(), host)
+            asked = CpuSynapseRules().open(network.state(), host)
             taken = min(seconds(lambda asked=asked: answer(asked, test)) for _ in range(REPEATS))
             figures[f"request_images_per_second_{host.team.size}_threads"] = test.cycles / taken
         for epoch in (1, EPOCHS):

@@ -12,13 +12,13 @@ import numpy as np
 from hanami_core.compute import Columns, LiveNetwork, Rows, Run
 from hanami_core.network import Input, Output, Position, Settings, Template
 from hanami_core.testing.hosts import host_context
+from hanami_plugins.host_numba.cpu_rules import CpuSynapseRules
 from hanami_plugins.host_numba.host import CpuHost
-from hanami_plugins.host_numba.synapse import SynapseRules
-from hanami_plugins.host_numba.synapse.reference import Reference
+from hanami_plugins.networks_synapse.synapse_reference import Reference
 from tests.kernels import KERNELS
 
 ALWAYS = Run(lambda cycle: True)
-RULES = SynapseRules()
+RULES = CpuSynapseRules()
 HOST = CpuHost("cpu0", 1)
 
 

@@ -20,6 +20,7 @@ from hanami_plugins.host_numba.host import CpuHost
 from tests.kernels import KERNELS
 
 ROOT = Path(__file__).parents[2]
+PACKAGES = ("host_numba", *host_numba.requires)
 COUNT_COMPILED = """
 import sys
 from pathlib import Path
@@ -67,19 +68,38 @@ def test_what_was_compiled_ahead_is_not_compiled_again() -> None:
     host.stop()
 
 
-def test_what_another_installation_has_compiled_is_compiled_here(tmp_path: Path) -> None:
-    places = []
+def installed(to: Path) -> Path:
+    """Copy the host and its rule sets to another place, and return the package that they are in."""
+    package = to / "hanami_plugins"
     source = Path(host_module.__file__).parents[1]
-    for name in ("one", "other"):
-        package = tmp_path / name / "hanami_plugins"
-        for part in ("host_numba", *host_numba.requires):
-            shutil.copytree(source / part, package / part, ignore=shutil.ignore_patterns("__pycache__"))
-        (package / "__init__.py").touch()
-        told = [sys.executable, "-c", WHERE_KERNELS_GO, str(tmp_path / "cache")]
-        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path / name)}
-        places.append(subprocess.run(told, check=True, capture_output=True, text=True, env=environment).stdout)
+    for part in PACKAGES:
+        shutil.copytree(source / part, package / part, ignore=shutil.ignore_patterns("__pycache__"))
+    (package / "__init__.py").touch()
+    return package
+
+
+def where_kernels_go(package: Path, cache: Path) -> str:
+    """Return where an installation keeps its kernels."""
+    told = [sys.executable, "-c", WHERE_KERNELS_GO, str(cache)]
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(package.parent)}
+    return subprocess.run(told, check=True, capture_output=True, text=True, env=environment).stdout
+
+
+def test_what_another_installation_has_compiled_is_compiled_here(tmp_path: Path) -> None:
+    places = [where_kernels_go(installed(tmp_path / name), tmp_path / "cache") for name in ("one", "other")]
     assert all(place.startswith(str(tmp_path / "cache")) for place in places)
     assert places[0] != places[1]
+
+
+def test_kernels_are_compiled_again_when_the_host_or_a_rule_set_changes(tmp_path: Path) -> None:
+    package = installed(tmp_path / "one")
+    places = [where_kernels_go(package, tmp_path / "cache")]
+    assert where_kernels_go(package, tmp_path / "cache") == places[0]
+    for part in PACKAGES:
+        with (package / part / "__init__.py").open("a") as changed:
+            changed.write("# something else\n")
+        places.append(where_kernels_go(package, tmp_path / "cache"))
+    assert len(set(places)) == len(places) == 4
 
 
 def test_kernels_that_nobody_has_used_for_long_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,8 +12,8 @@ from hanami_core.compute import Columns, LiveNetwork, Rows
 from hanami_core.network import NetworkState
 from hanami_core.testing.hosts import host_context
 from hanami_plugins.host_numba import team as team_module
+from hanami_plugins.host_numba.cpu_rules import CpuSynapseRules
 from hanami_plugins.host_numba.host import CpuHost
-from hanami_plugins.host_numba.synapse.rules import SynapseRules
 from hanami_plugins.networks_section.section_reference import ReferenceNetwork
 from tests.kernels import KERNELS
 from tests.plugins.engine_kit import ALWAYS, RULES, accuracy, answers, blobs, chain, network, rows, with_int8
@@ -137,4 +137,4 @@ def test_a_network_that_saw_nothing_answers(host: CpuHost) -> None:
 def test_templates_that_can_not_have_it_are_refused() -> None:
     assert RULES.refuses(with_int8(chain())) is None
     assert "one hidden hexagon" in (RULES.refuses(with_int8(line(4, 2))) or "")
-    assert "precision" in (SynapseRules().refuses(with_int8(chain(), growth="synapse")) or "")
+    assert "precision" in (CpuSynapseRules().refuses(with_int8(chain(), growth="synapse")) or "")

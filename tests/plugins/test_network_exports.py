@@ -20,7 +20,7 @@ from hanami_core.network.formula import Formula
 from hanami_core.network.template import in_a_line
 from hanami_plugins.export_numpy import module
 from hanami_plugins.export_onnx import model_bytes
-from hanami_plugins.host_numba.synapse.rules import SynapseRules
+from hanami_plugins.host_numba.cpu_rules import CpuSynapseRules
 from tests.plugins.home_kit import CLASSES, LINE, ROWS, Home, made, points
 
 pytestmark = pytest.mark.timeout(300)
@@ -228,7 +228,7 @@ def test_what_can_not_be_exported_is_refused_with_the_reason(home: Home, network
     can_not = "The network can not be exported: "
     untrained = home.save(home.cluster(LINE, "untrained"))
     assert refused(home, untrained) == can_not + "it was never trained"
-    rules = SynapseRules()
+    rules = CpuSynapseRules()
     synapse = home.upload(made(rules.create(in_a_line(["in"], ["out"]), 1)))
     told = "it grows by 'synapse', only these growths can be exported: section"
     assert refused(home, synapse, "numpy") == can_not + told

@@ -23,12 +23,11 @@ from hanami_core.storage.database import atomic
 from hanami_plugins import tasks
 from hanami_plugins.clusters import LiveCluster
 from hanami_plugins.datasets import add_result, seal_result
-from hanami_plugins.host_numba.cpu_rules import CpuSectionRules
-from hanami_plugins.host_numba.synapse import arrays
-from hanami_plugins.host_numba.synapse.layout import MAX_SECTIONS
-from hanami_plugins.host_numba.synapse.rules import SynapseRules
+from hanami_plugins.host_numba.cpu_rules import CpuSectionRules, CpuSynapseRules
 from hanami_plugins.networks_section.deep_memory import DeepMemory
 from hanami_plugins.networks_section.section_memory import SectionMemory
+from hanami_plugins.networks_synapse import arrays
+from hanami_plugins.networks_synapse.synapse_layout import MAX_SECTIONS
 from hanami_plugins.tasks import Binding
 from tests.plugins.engine_kit import chain
 from tests.plugins.synapse import line
@@ -79,7 +78,7 @@ def test_a_deep_network_takes_no_more_than_it_told() -> None:
 
 def test_a_synapse_network_takes_no_more_than_it_told() -> None:
     rows = sum(array.nbytes for array in arrays.for_rows(1024, reduction=True).values())
-    told = SynapseRules().memory(line(), INPUTS, OUTPUTS)
+    told = CpuSynapseRules().memory(line(), INPUTS, OUTPUTS)
     assert rows * (MAX_SECTIONS // 1024) < told < 2 * rows * (MAX_SECTIONS // 1024)
 
 

@@ -16,7 +16,7 @@ from hanami_core.network import Axon, Input, NetworkState, Output, Position, Set
 from hanami_core.runtime import Runtime
 from hanami_plugins import host_numba
 from hanami_plugins.host_numba.host import CpuHost
-from hanami_plugins.host_numba.synapse import draws, memory, values
+from hanami_plugins.networks_synapse import draws, synapse_memory, values
 from tests.bench.engine import CLASSES, PIXELS, accuracy, digits
 from tests.plugins.synapse import ALWAYS, HOST, RULES, ask, line, network, rows
 
@@ -230,7 +230,7 @@ def test_reduction_removes_synapses() -> None:
 
 
 def test_the_number_of_sections_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "MAX_SECTIONS", 256)
+    monkeypatch.setattr(synapse_memory, "MAX_SECTIONS", 256)
     live = network(line(), {"in": 400}, {"out": 1})
     before = live.state().digest()
     with pytest.raises(BadRequest, match=r"sections exhausted \(sections 256, cycle 0\)"):

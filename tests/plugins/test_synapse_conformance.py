@@ -6,8 +6,8 @@ import pytest
 
 from hanami_core.compute import ComputeHost, NetworkRules
 from hanami_core.testing.networks import NetworkConformance
+from hanami_plugins.host_numba.cpu_rules import CpuSynapseRules
 from hanami_plugins.host_numba.host import CpuHost
-from hanami_plugins.host_numba.synapse import SynapseRules
 from tests.plugins.synapse import start_once
 
 
@@ -19,4 +19,4 @@ class TestSynapseGrowthOnNumba(NetworkConformance):
 
     @pytest.fixture
     def rules(self) -> NetworkRules:
-        return SynapseRules()
+        return CpuSynapseRules()

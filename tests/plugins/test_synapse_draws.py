@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from hanami_core.network import Template, Topology
 from hanami_core.network.topology import NONE, WALKED_SIDES
-from hanami_plugins.host_numba.synapse import draws
-from hanami_plugins.host_numba.synapse.layout import ENTRIES, FOR_TARGETS
+from hanami_plugins.networks_synapse import draws
+from hanami_plugins.networks_synapse.synapse_layout import ENTRIES, FOR_TARGETS
 from tests.templates import SHAPES, reference, templates, whole
 
 

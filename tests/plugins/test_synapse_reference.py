@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from hanami_core.network import Axon, Input, Output, Position, Settings, Template, Topology
-from hanami_plugins.host_numba.synapse import arithmetic, draws
-from hanami_plugins.host_numba.synapse.layout import MATCH, PLAIN
-from hanami_plugins.host_numba.synapse.reference import Section
+from hanami_plugins.networks_synapse import arithmetic, draws
+from hanami_plugins.networks_synapse.synapse_layout import MATCH, PLAIN
+from hanami_plugins.networks_synapse.synapse_reference import Section
 from tests.lengths import choose
 from tests.plugins.synapse import Pair, line
 

@@ -1,8 +1,8 @@
 """The processor as a compute host, with section growth and synapse growth on it.
 
-Networks grow by sections (see `networks_section`) or by synapses (see `synapse`), kernels are compiled by Numba.
-Importing this package imports none of that; only the sidecar of a host does, when it calls `CpuHost.start` or opens a
-network.
+`networks_section` and `networks_synapse` say what networks are and how they grow; kernels here compute it, compiled by
+Numba. Importing this package imports none of that; only the sidecar of a host does, when it calls `CpuHost.start` or
+opens a network.
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ from hanami_core import hookimpl
 from hanami_core.compute import ComputeHost, NetworkRules
 from hanami_core.errors import PluginError
 from hanami_core.settings import Setting, Settings
-from hanami_plugins.host_numba.cpu_rules import CpuSectionRules
+from hanami_plugins.host_numba.cpu_rules import CpuSectionRules, CpuSynapseRules
 from hanami_plugins.host_numba.host import CpuHost
 from hanami_plugins.host_numba.settings import compiles
-from hanami_plugins.host_numba.synapse import SynapseRules
 
-requires = ("networks_section",)
+requires = ("networks_section", "networks_synapse")
 
 
 @hookimpl
@@ -44,4 +43,4 @@ def hanami_compute_hosts(settings: Settings) -> list[ComputeHost]:
 @hookimpl
 def hanami_network_rules() -> list[NetworkRules]:
     """Add section growth, which goes first for templates that name no growth, and synapse growth."""
-    return [CpuSectionRules(), SynapseRules()]
+    return [CpuSectionRules(), CpuSynapseRules()]

@@ -23,7 +23,7 @@ SECTION = "section"
 PARTS = {
     SECTION: "hanami_plugins.host_numba.section_warm",
     "deep": "hanami_plugins.host_numba.deep_warm",
-    "synapse": "hanami_plugins.host_numba.synapse.warm",
+    "synapse": "hanami_plugins.host_numba.synapse_warm",
 }
 """Parts by their names, and what compiles each of them. Most clusters need the first one, which is compiled first."""
 NICENESS = 10

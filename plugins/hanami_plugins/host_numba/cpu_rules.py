@@ -7,8 +7,9 @@ from hanami_core.network import NetworkState
 from hanami_plugins.host_numba.ahead import SECTION
 from hanami_plugins.host_numba.host import team_of
 from hanami_plugins.networks_section import SectionRules, is_deep
+from hanami_plugins.networks_synapse import SynapseRules
 
-__all__ = ["CpuSectionRules"]
+__all__ = ["CpuSectionRules", "CpuSynapseRules"]
 
 
 class CpuSectionRules(SectionRules):
@@ -34,3 +35,23 @@ class CpuSectionRules(SectionRules):
 
         section_warm.up()
         return SectionNetwork(state, team)
+
+
+class CpuSynapseRules(SynapseRules):
+    """Growth by synapses on the processor."""
+
+    host_kind = "cpu"
+
+    def open(self, state: NetworkState, host: ComputeHost) -> LiveNetwork:
+        """Bring a state to life on a started host. The first call loads the kernels or compiles them.
+
+        Raises:
+            CorruptFile: if sizes or index ranges of the arrays contradict the head.
+        """
+        self.check(state)
+        from hanami_plugins.host_numba import synapse_warm
+        from hanami_plugins.host_numba.synapse_network import SynapseNetwork
+
+        team = team_of(host, self.name)
+        synapse_warm.up()
+        return SynapseNetwork(state, team)

@@ -18,7 +18,7 @@ from typing import Any
 
 from hanami_core import machine_memory as machine
 from hanami_core.compute import ComputeHost, HostContext, HostDescription
-from hanami_plugins import networks_section
+from hanami_plugins import networks_section, networks_synapse
 from hanami_plugins.host_numba.ahead import SECTION, Ahead, is_compiled, note_compiled
 from hanami_plugins.host_numba.team import Team, processors
 
@@ -112,8 +112,8 @@ def _fingerprint() -> str:
     compiled.
     """
     processor: Any = importlib.import_module("llvmlite.binding")
-    files = Path(__file__), Path(networks_section.__file__)
-    folders = [file.resolve().parent for file in files]
+    files = __file__, networks_section.__file__, networks_synapse.__file__
+    folders = [Path(file).resolve().parent for file in files]
     compiler = version("numba"), sys.implementation.cache_tag
     machine_code = processor.get_host_cpu_name(), processor.get_host_cpu_features().flatten()
     digest = hashlib.sha256("\0".join((*compiler, *machine_code, *map(str, folders), "")).encode())

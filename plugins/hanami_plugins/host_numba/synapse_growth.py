@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from hanami_plugins.host_numba.simd import compiled, inlined
-from hanami_plugins.host_numba.synapse.layout import (
+from hanami_plugins.networks_synapse import (
     ABLE,
     ALWAYS,
     BINARY,

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from hanami_plugins.host_numba.simd import compiled, inlined, kernel
-from hanami_plugins.host_numba.synapse.backward import backward
-from hanami_plugins.host_numba.synapse.forward import (
+from hanami_plugins.host_numba.synapse_backward import backward
+from hanami_plugins.host_numba.synapse_forward import (
     UNREADABLE,
     answer,
     fire,
@@ -18,8 +18,10 @@ from hanami_plugins.host_numba.synapse.forward import (
     squash,
     walk_all,
 )
-from hanami_plugins.host_numba.synapse.growth import give_sections, split_section
-from hanami_plugins.host_numba.synapse.layout import (
+from hanami_plugins.host_numba.synapse_growth import give_sections, split_section
+from hanami_plugins.host_numba.synapse_reduction import reduce
+from hanami_plugins.networks_section import weights
+from hanami_plugins.networks_synapse import (
     AT_CYCLE,
     AT_HEXAGON,
     AT_PHASE,
@@ -51,8 +53,6 @@ from hanami_plugins.host_numba.synapse.layout import (
     Net,
     Neurons,
 )
-from hanami_plugins.host_numba.synapse.reduction import reduce
-from hanami_plugins.networks_section import weights
 
 f32 = np.float32
 i64: Any = np.int64

@@ -13,10 +13,8 @@ from hanami_core.compute import Rows, Values
 from hanami_core.errors import BadRequest
 from hanami_core.network import Template
 from hanami_plugins.host_numba import segments
-from hanami_plugins.host_numba.synapse.arrays import LANES, zeros
-from hanami_plugins.host_numba.synapse.layout import Feed, Ints
-from hanami_plugins.host_numba.synapse.values import INNER, encode
 from hanami_plugins.networks_section import FLOATS, SEGMENT, lane_starts, starts
+from hanami_plugins.networks_synapse import INNER_OUTPUTS, LANES, Feed, Ints, encode, zeros
 
 
 def output_kinds(template: Template) -> dict[str, str]:
@@ -78,7 +76,9 @@ class OneCycle:
         self._inputs, self._outputs = dict(inputs), dict(outputs)
         self._kinds, self._starts = output_kinds(template), starts(inputs)
         self._values = zeros(sum(inputs.values()) + LANES)
-        self._expected = {name: zeros(size * INNER[self._kinds[name]] + LANES) for name, size in outputs.items()}
+        self._expected = {
+            name: zeros(size * INNER_OUTPUTS[self._kinds[name]] + LANES) for name, size in outputs.items()
+        }
         table = [
             (self._values.ctypes.data + start * FLOATS, 0, inputs[name], FLOATS, start)
             for name, start in self._starts.items()

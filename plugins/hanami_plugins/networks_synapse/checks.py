@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from hanami_core.errors import CorruptFile
 from hanami_core.network import NetworkState, StateHead
-from hanami_plugins.host_numba.synapse.layout import (
+from hanami_plugins.networks_section import MAX_INPUTS, MAX_OUTPUTS
+from hanami_plugins.networks_synapse.synapse_layout import (
     LARGEST_WEIGHT,
     LINKS,
     MAX_SECTIONS,
@@ -21,8 +22,7 @@ from hanami_plugins.host_numba.synapse.layout import (
     TOLERANCE,
     WIDTH,
 )
-from hanami_plugins.host_numba.synapse.memory import NAME, Extra, inner_sizes
-from hanami_plugins.networks_section import MAX_INPUTS, MAX_OUTPUTS
+from hanami_plugins.networks_synapse.synapse_memory import NAME, Extra, inner_sizes
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 

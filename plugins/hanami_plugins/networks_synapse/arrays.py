@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hanami_plugins.host_numba.synapse.layout import (
+from hanami_plugins.networks_synapse.synapse_layout import (
     ALWAYS,
     BINARY,
     BLOCK,

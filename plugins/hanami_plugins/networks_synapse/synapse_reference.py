@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from hanami_core.network import Template
-from hanami_plugins.host_numba.synapse import draws
-from hanami_plugins.host_numba.synapse.arithmetic import Floats, compress, fused, lane_sum, sigmoid
-from hanami_plugins.host_numba.synapse.layout import (
+from hanami_plugins.networks_section import share_of, steps_of
+from hanami_plugins.networks_synapse import draws
+from hanami_plugins.networks_synapse.arithmetic import Floats, compress, fused, lane_sum, sigmoid
+from hanami_plugins.networks_synapse.synapse_layout import (
     BINARY,
     ENTRIES,
     EPSILON,
@@ -44,8 +45,7 @@ from hanami_plugins.host_numba.synapse.layout import (
     TOLERANCE_DIVISOR,
     WIDTH,
 )
-from hanami_plugins.host_numba.synapse.values import INNER, decode, encode
-from hanami_plugins.networks_section import share_of, steps_of
+from hanami_plugins.networks_synapse.values import INNER_OUTPUTS, decode, encode
 
 f32 = np.float32
 NOTHING, UNLIMITED, WIDEST = f32(0), f32(NO_LIMIT), f32(TOLERANCE)
@@ -197,7 +197,7 @@ class Reference:
         self.values: dict[int, Floats] = {item.hexagon: np.zeros(inputs[item.name], f32) for item in template.inputs}
         self.sections_of: dict[tuple[int, int], int] = {}
         self.links: dict[int, list[list[Link | None]]] = {
-            item.hexagon: [[None] * LINKS for _ in range(outputs[item.name] * INNER[item.type])]
+            item.hexagon: [[None] * LINKS for _ in range(outputs[item.name] * INNER_OUTPUTS[item.type])]
             for item in template.outputs
         }
         self.inner: dict[int, Floats] = {hexagon: np.zeros(len(links), f32) for hexagon, links in self.links.items()}

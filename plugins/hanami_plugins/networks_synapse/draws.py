@@ -1,6 +1,6 @@
 """Random numbers without a state: each is a function of the cluster's seed and of what it is drawn for.
 
-So it does not matter when, where or by which thread a number is drawn. Plain Python; `growth` holds the compiled twins.
+So it does not matter when, where or by which thread a number is drawn. Plain Python; hosts have compiled twins.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from hanami_core.network import Template, Topology
 from hanami_core.network.topology import WALKED_SIDES
-from hanami_plugins.host_numba.synapse.layout import ENTRIES, FOR_TARGETS, NONE, PURPOSES, Ints32
 from hanami_plugins.networks_section import initial
+from hanami_plugins.networks_synapse.synapse_layout import ENTRIES, FOR_TARGETS, NONE, PURPOSES, Ints32
 
 Ints = npt.NDArray[np.int64]
 

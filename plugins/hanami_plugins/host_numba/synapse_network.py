@@ -13,10 +13,11 @@ import numpy as np
 from hanami_core.compute import Rows, Run, Values
 from hanami_core.errors import BadRequest
 from hanami_core.network import NetworkState, StateHead
-from hanami_plugins.host_numba.synapse.arrays import for_neurons, zeros
-from hanami_plugins.host_numba.synapse.feeds import OneCycle, Source, output_kinds, source
-from hanami_plugins.host_numba.synapse.kernels import answer_cycles, train_cycles
-from hanami_plugins.host_numba.synapse.layout import (
+from hanami_plugins.host_numba.synapse_feeds import OneCycle, Source, output_kinds, source
+from hanami_plugins.host_numba.synapse_kernels import answer_cycles, train_cycles
+from hanami_plugins.host_numba.team import Pace, Team
+from hanami_plugins.networks_section import lane_starts
+from hanami_plugins.networks_synapse import (
     AT_CYCLE,
     BROKEN,
     DIVERGED,
@@ -30,11 +31,11 @@ from hanami_plugins.host_numba.synapse.layout import (
     Floats,
     Net,
     Neurons,
+    SynapseMemory,
+    decode,
+    for_neurons,
+    zeros,
 )
-from hanami_plugins.host_numba.synapse.memory import Memory
-from hanami_plugins.host_numba.synapse.values import decode
-from hanami_plugins.host_numba.team import Pace, Team
-from hanami_plugins.networks_section import lane_starts
 
 UNIT = 1
 """Cycles in which work is dealt out: one, because a single cycle of a large network may take a second."""
@@ -51,9 +52,9 @@ class SynapseNetwork:
         """Bring a checked state to life."""
         self._closed: StateHead
         self._team = team
-        self._use(Memory(state))
+        self._use(SynapseMemory(state))
 
-    def _use(self, memory: Memory) -> None:
+    def _use(self, memory: SynapseMemory) -> None:
         self._memory = memory
         self._one = OneCycle(memory.inputs, memory.outputs, memory.template)
         self._one_result = zeros(memory.lanes)
@@ -121,7 +122,7 @@ class SynapseNetwork:
         try:
             self._train(data, run, rows.cycles)
         except (FloatingPointError, BadRequest):
-            self._use(Memory(before))
+            self._use(SynapseMemory(before))
             raise
 
     def _train(self, data: Source, run: Run, total: int) -> None:
@@ -166,7 +167,7 @@ class SynapseNetwork:
         try:
             self._train_cycles(self._one.feed, 0, 1)
         except (FloatingPointError, BadRequest):
-            self._use(Memory(self._saved))
+            self._use(SynapseMemory(self._saved))
             raise
 
     # Asking

@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba.core import types
 
 from hanami_plugins.host_numba.simd import LANES, Emitter, call_llvm, element_pointer, float32x16, operation
-from hanami_plugins.host_numba.synapse.arithmetic import LN_POLYNOMIAL, LOG2_E, ROOT_OF_HALF
+from hanami_plugins.networks_synapse import LN_POLYNOMIAL, LOG2_E, ROOT_OF_HALF
 
 _INT32 = ir.IntType(32)
 _FLOATS = ir.VectorType(ir.FloatType(), LANES)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from hanami_plugins.host_numba.simd import compiled
-from hanami_plugins.host_numba.synapse.growth import cell
-from hanami_plugins.host_numba.synapse.layout import (
+from hanami_plugins.host_numba.synapse_growth import cell
+from hanami_plugins.networks_synapse import (
     BLOCK,
     COUNT,
     FREE,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hanami_core.network import Template
-from hanami_plugins.host_numba.synapse import layout as synapse
-from hanami_plugins.host_numba.synapse.arrays import LANES, room
-from hanami_plugins.host_numba.synapse.memory import inner_sizes
+from hanami_plugins.networks_synapse import synapse_layout as synapse
+from hanami_plugins.networks_synapse.arrays import LANES, room
+from hanami_plugins.networks_synapse.synapse_memory import inner_sizes
 
 __all__ = ["synapse_bytes"]
 

@@ -247,7 +247,7 @@ class Feed(NamedTuple):
     """Where a task's values lie in memory.
 
     Attributes:
-        segments: see `hanami_plugins.networks_section.SEGMENT`, ordered by input.
+        segments: see `SEGMENT` of `networks_section`, ordered by input.
         ranges: (inputs, 2) segments of each input.
         expected: one segment for each output; 0 values for outputs that are not trained.
         weights: how much each cycle counts, empty if all count 1.

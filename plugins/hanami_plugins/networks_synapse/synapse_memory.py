@@ -33,9 +33,10 @@ import numpy.typing as npt
 
 from hanami_core.errors import BadRequest
 from hanami_core.network import NetworkState, StateHead, Template
-from hanami_plugins.host_numba.synapse import arrays as allocate
-from hanami_plugins.host_numba.synapse import draws
-from hanami_plugins.host_numba.synapse.layout import (
+from hanami_plugins.networks_section import MAX_INPUTS, MAX_OUTPUTS, fitted, lane_starts, starts
+from hanami_plugins.networks_synapse import arrays as allocate
+from hanami_plugins.networks_synapse import draws
+from hanami_plugins.networks_synapse.synapse_layout import (
     ABLE,
     BLOCK,
     BLOCKS,
@@ -78,8 +79,7 @@ from hanami_plugins.host_numba.synapse.layout import (
     Net,
     Neurons,
 )
-from hanami_plugins.host_numba.synapse.values import INNER as INNER_OUTPUTS
-from hanami_plugins.networks_section import MAX_INPUTS, MAX_OUTPUTS, fitted, lane_starts, starts
+from hanami_plugins.networks_synapse.values import INNER_OUTPUTS
 
 NAME = "synapse"
 LANES = 16
@@ -123,7 +123,7 @@ def empty_state(template: Template, seed: int) -> NetworkState:
     return NetworkState(StateHead(NAME, template, seed, extra=msgspec.to_builtins(Extra())), arrays)
 
 
-class Memory:
+class SynapseMemory:
     """Arrays of a network for the kernels, and what else the network is.
 
     Attributes:
@@ -302,7 +302,7 @@ class Memory:
             old, new = getattr(before, name), getattr(self.neurons, name)
             new[: old.size] = old
 
-    def resized(self, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> Memory:
+    def resized(self, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> SynapseMemory:
         """Return the network with its interfaces fitted to numbers of values, see `LiveNetwork.resize`."""
         new_inputs = self._sizes("input", [item.name for item in self.template.inputs], self.inputs, inputs)
         new_outputs = self._sizes("output", [item.name for item in self.template.outputs], self.outputs, outputs)
@@ -317,7 +317,7 @@ class Memory:
         ):
             state.arrays[name] = _spread(state.arrays[name], old, new, fill)
         state.head.inputs, state.head.outputs = new_inputs, new_outputs
-        return Memory(state)
+        return SynapseMemory(state)
 
     def _sizes(self, what: str, names: list[str], old: dict[str, int], new: Mapping[str, int]) -> dict[str, int]:
         limit = MAX_INPUTS if what == "input" else MAX_OUTPUTS

@@ -26,8 +26,18 @@ from hanami_plugins.host_numba.simd import (
     store,
     subtract,
 )
-from hanami_plugins.host_numba.synapse.growth import derive, extend, scramble, shrink
-from hanami_plugins.host_numba.synapse.layout import (
+from hanami_plugins.host_numba.synapse_growth import derive, extend, scramble, shrink
+from hanami_plugins.host_numba.synapse_vectors import (
+    any_between,
+    append_active,
+    fetch,
+    logarithm,
+    peek,
+    where_above,
+    where_not_zero,
+)
+from hanami_plugins.networks_section import SEGMENT
+from hanami_plugins.networks_synapse import (
     ABLE,
     BLOCK,
     BLOCKS,
@@ -62,16 +72,6 @@ from hanami_plugins.host_numba.synapse.layout import (
     Net,
     Neurons,
 )
-from hanami_plugins.host_numba.synapse.vectors import (
-    any_between,
-    append_active,
-    fetch,
-    logarithm,
-    peek,
-    where_above,
-    where_not_zero,
-)
-from hanami_plugins.networks_section import SEGMENT
 
 f32 = np.float32
 u32 = np.uint32

@@ -19,9 +19,11 @@ from hanami_plugins.host_numba.simd import (
     store,
     subtract,
 )
-from hanami_plugins.host_numba.synapse.forward import AHEAD, fetch_row, reach
-from hanami_plugins.host_numba.synapse.growth import cell
-from hanami_plugins.host_numba.synapse.layout import (
+from hanami_plugins.host_numba.synapse_forward import AHEAD, fetch_row, reach
+from hanami_plugins.host_numba.synapse_growth import cell
+from hanami_plugins.host_numba.synapse_vectors import all_below, bigger_magnitude, peek, where_above
+from hanami_plugins.networks_section import SEGMENT
+from hanami_plugins.networks_synapse import (
     BLOCK,
     COUNT,
     EPSILON,
@@ -56,8 +58,6 @@ from hanami_plugins.host_numba.synapse.layout import (
     Net,
     Neurons,
 )
-from hanami_plugins.host_numba.synapse.vectors import all_below, bigger_magnitude, peek, where_above
-from hanami_plugins.networks_section import SEGMENT
 
 f32 = np.float32
 i64: Any = np.int64

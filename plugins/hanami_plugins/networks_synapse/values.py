@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hanami_plugins.host_numba.synapse.layout import Bytes, Floats
+from hanami_plugins.networks_synapse.synapse_layout import Bytes, Floats
 
-INNER = {"plain": 1, "bool": 1, "float": 32, "int": 64}
+INNER_OUTPUTS = {"plain": 1, "bool": 1, "float": 32, "int": 64}
 """Inner outputs of a value."""
 LARGEST_INT = float(np.nextafter(np.float32(2.0**64), np.float32(0)))
 
