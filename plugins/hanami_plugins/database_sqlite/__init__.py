@@ -35,7 +35,7 @@ PRAGMAS = {
     "journal_mode": "wal",
     "synchronous": "full",
     "foreign_keys": 1,
-    "cache_size": -8192,
+    "cache_size": -1024,
     "journal_size_limit": LARGEST_LOG,
 }
 PROBE_SECONDS = 2.0
