@@ -35,6 +35,8 @@ LONGEST = 1 << 17
 """Bytes of a job."""
 IDLE = 60.0
 """Seconds without a job after which the process ends; whoever has one then starts another."""
+ANSWERS = 3
+"""Descriptor that a copy answers on."""
 _MAX_TEXT = 2000
 
 
@@ -99,7 +101,7 @@ def _begin(
         try:
             os.setsid()
             die_with(this)
-            code = _work(job, answers)
+            code = _work(job, _only(answers))
         except BaseException:
             traceback.print_exc()
         finally:
@@ -129,6 +131,13 @@ def _kill(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
     except ProcessLookupError:
         os.kill(pid, signal.SIGKILL)  # it has no group of its own yet
+
+
+def _only(answers: int) -> int:
+    """Close what belongs to this process and to other copies, and return where the descriptor for answers is now."""
+    os.dup2(answers, ANSWERS)
+    os.closerange(ANSWERS + 1, os.sysconf("SC_OPEN_MAX"))
+    return ANSWERS
 
 
 def _work(job: Mapping[str, Any], answers: int) -> int:

@@ -27,6 +27,13 @@ from tests.server.harness import alive, descendants, until
 MODULE = __name__
 
 
+def held(number: str) -> bool:
+    """Tell whether a descriptor of this process is none of a file."""
+    with contextlib.suppress(OSError):
+        return not os.readlink(f"/proc/self/fd/{number}").startswith("/")
+    return False
+
+
 class Format:
     """A format for one test."""
 
@@ -65,6 +72,7 @@ FORMATS = {
     "parent": "raise BadRequest(json.dumps(os.getppid()))",
     "marks": "found = getattr(json, 'mark', 'new'); json.mark = 'old'; raise BadRequest(found)",
     "left": "raise BadRequest(str(subprocess.Popen(['sleep', '60']).pid))",
+    "sockets": "raise BadRequest(json.dumps([n for n in os.listdir('/proc/self/fd') if held(n)]))",
     "helper": "subprocess.Popen(['sleep', '60']); time.sleep(60)",
 }
 
@@ -180,6 +188,18 @@ def test_several_at_once(tmp_path: Path) -> None:
         quick = [pool.submit(run, folder, "bytes") for folder in folders[1::2]]
         assert [found.result().rows for found in quick] == [3, 3, 3]
         assert {found.result() for found in slow} == {"the files could not be decoded: it took longer than 2 seconds"}
+
+
+def test_a_format_has_nothing_of_its_siblings(tmp_path: Path) -> None:
+    def step(done: int) -> bool:
+        # All but the pipe for the answer.
+        seen.append(json.loads(refused(tmp_path, "sockets")))
+        return False
+
+    seen: list[list[str]] = []
+    with pytest.raises(Stopped):
+        decode(MODULE, "hangs", {}, tmp_path / "table", Limits(seconds=30), step)
+    assert seen == [["3"]]
 
 
 def test_the_end_of_the_decoder_is_no_fault_of_the_files(tmp_path: Path) -> None:
