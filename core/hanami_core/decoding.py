@@ -28,7 +28,7 @@ from typing import Any
 from hanami_core.datasets import Table, TableWriter
 from hanami_core.disclosure import HIDDEN_PATH, without_paths
 from hanami_core.errors import BadRequest, CorruptFile, InvalidFile
-from hanami_core.lifetime import die_with
+from hanami_core.process_control import die_with
 from hanami_core.storage.disk import is_storage_error
 
 _MAX_TEXT = 2000

@@ -19,7 +19,7 @@ from gunicorn.errors import AppImportError
 from gunicorn.glogging import Logger
 
 from hanami_core.errors import HanamiError
-from hanami_server import lifetime, logs
+from hanami_server import logs, process_control
 from hanami_server.process import HttpLimits, Options, announce, parse
 from hanami_server.worker import Worker
 
@@ -118,7 +118,7 @@ class Api(BaseApplication):  # type: ignore[misc]
 
     @staticmethod
     def _forked(arbiter: Any, _worker: Any) -> None:
-        lifetime.die_with(arbiter.pid)
+        process_control.die_with(arbiter.pid)
 
     def _ready(self, _worker: Any) -> None:
         # What the application is made of stays. Looking at it again and again would stop all answers for a moment.
@@ -136,7 +136,7 @@ def main(argv: list[str]) -> None:
     """Run the api; ends the process."""
     options = parse(argv)
     logs.configure(options.log_level, "api")
-    lifetime.raise_file_limit()
+    process_control.raise_file_limit()
     # gunicorn takes no other way to name the server in answers.
     gunicorn.http.wsgi.SERVER = "Hanami"
     Api(options).run()

@@ -28,11 +28,11 @@ from hanami_core.storage.disk import require_room
 from hanami_core.storage.failures import storage_failure
 from hanami_server import process_metrics
 from hanami_server.answers import Answers
+from hanami_server.authorization import Authorizer
+from hanami_server.client_address import ClientAddressResolver
 from hanami_server.foreign_pages import foreign_pages
-from hanami_server.gate import Gate
 from hanami_server.health import LIVE_PATH, READY_PATH, Live, Ready
 from hanami_server.logs import hide_secrets, without_secrets
-from hanami_server.origin import Origin
 from hanami_server.permits import Permits
 from hanami_server.request_counts import RequestTimer
 
@@ -104,10 +104,10 @@ class Server:
     def __init__(self, runtime: Runtime) -> None:
         """Serve the routes of a runtime."""
         self._runtime = runtime
-        self._gate = Gate(runtime)
+        self._authorizer = Authorizer(runtime)
         self._answers = Answers(runtime.settings["http.streams"], Permits(runtime))
         self._limit: int = runtime.settings["http.max_body"]
-        self._origin = Origin(runtime.settings["http.proxies"])
+        self._client_addresses = ClientAddressResolver(runtime.settings["http.proxies"])
         self._silent_until = 0.0
 
     # -- requests -----------------------------------------------------------------------------------------------------
@@ -129,7 +129,7 @@ class Server:
             return
         if "GET" not in resource.routes:
             raise self._unknown(req, tuple(resource.routes))
-        self._gate.open(req, resource.routes["GET"])
+        self._authorizer.authorize(req, resource.routes["GET"])
 
     def responder(self, bound: BoundRoute) -> Responder:
         """Return Falcon's responder for a route."""
@@ -142,8 +142,8 @@ class Server:
             if route.status is not None:
                 resp.status = route.status
             api.begin(req, route, limit)
-            access = self._gate.open(req, bound)
-            call = Call(self._runtime, access, req, resp, self._origin.address(req.env), params, limit)
+            access = self._authorizer.authorize(req, bound)
+            call = Call(self._runtime, access, req, resp, self._client_addresses.resolve(req.env), params, limit)
             req.context.call = call
             request: Any = req if route.request is None else api.read(call, route, limit)
 
@@ -185,7 +185,7 @@ class Server:
         try:
             api.begin(req, None, self._limit)
             if req.path not in (LIVE_PATH, READY_PATH):
-                self._gate.hide(req, api)
+                self._authorizer.hide(req, api)
         except VisibleError as error:
             return error
         return api.unknown(req, allowed)

@@ -29,7 +29,7 @@ from hanami_core.errors import HanamiError, PluginError, StartupError
 from hanami_core.plugin_host import EntryPoint, PluginHost, importable, installed_plugins, read_disabled
 from hanami_core.roles import Role
 from hanami_core.settings import Settings
-from hanami_server import lifetime, logs
+from hanami_server import logs, process_control
 from hanami_server.plugin_states import PluginInfo, info
 
 __all__ = ["DryRun", "Start", "dry_run", "main"]
@@ -222,7 +222,7 @@ def _end(code: int) -> str:
 def main(argv: list[str]) -> NoReturn:
     """Do what the order says; ends the process, whatever plugins have left running."""
     order = msgspec.json.decode(argv[0], type=Order)
-    lifetime.die_with(order.parent)
+    process_control.die_with(order.parent)
     logs.configure("critical", "dry run")
     for start in _starts(order):
         _send(order, start)

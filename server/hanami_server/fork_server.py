@@ -37,7 +37,7 @@ LOADED = (
     "hanami_server.api",
     "hanami_server.app",
     "hanami_server.plugin_process",
-    "hanami_server.preparation",
+    "hanami_server.bootstrap",
     "hanami_server.sidecar.main",
     "hanami_server.worker_process",
 )

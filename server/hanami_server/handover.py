@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from hanami_server.handoff import Handoff, send_handoff
-from hanami_server.intake import LARGEST_HEAD
 from hanami_server.paths import adoption_path
+from hanami_server.request_buffer import LARGEST_HEAD
 
 __all__ = ["Handover", "request_head"]
 

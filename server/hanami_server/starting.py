@@ -18,7 +18,7 @@ from typing import Self
 
 import msgspec
 
-from hanami_server import lifetime
+from hanami_server import process_control
 from hanami_server.process import Options, arguments
 
 __all__ = ["LONGEST", "Forget", "Start", "Started", "Starter", "in_words"]
@@ -64,7 +64,7 @@ class Starter:
     def __init__(self, options: Options) -> None:
         """Start the fork server; `options` are those that all processes share."""
         self._command = [sys.executable, "-P", "-m", "hanami_server.fork_server", *arguments(options)]
-        lifetime.adopt_orphans()
+        process_control.adopt_orphans()
         self._begin()
 
     def _begin(self) -> None:

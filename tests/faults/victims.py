@@ -16,7 +16,7 @@ import pytest
 from hanami_core.checks import Finding
 from hanami_core.network import NetworkState
 from hanami_sdk import Client, Cluster, Dataset, Task
-from hanami_server.demo.story import TEMPLATE
+from hanami_server.demo.scenario import TEMPLATE
 from hanami_server.examination import examine
 from hanami_server.local import LocalServer
 from hanami_server.supervisor import State, read_state

@@ -93,7 +93,7 @@ class Api:
     attributes: Mapping[str, str] = {}
     """What `Actor.attributes` has of everybody who has logged in at this Api, and of nobody else.
 
-    Without them nobody can be told by his credential to be a client of this Api.
+    Without them nobody can be told by their credential to be a client of this Api.
     """
 
     def __init__(

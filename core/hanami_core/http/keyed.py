@@ -23,7 +23,7 @@ import peewee
 
 from hanami_core.errors import BadRequest, Conflict, VisibleError
 from hanami_core.http.call import Call
-from hanami_core.lifetime import birth
+from hanami_core.process_control import birth
 from hanami_core.queue.models import OPEN
 from hanami_core.schedules import Schedule
 from hanami_core.storage.database import BaseModel, Unit

@@ -19,7 +19,7 @@ from typing import Protocol
 from hanami_core.errors import VisibleError, contained
 from hanami_core.http import Api
 from hanami_core.sockets import INTERNAL_ERROR, CloseSocket, Reply, SocketSession
-from hanami_server.sidecar.pusher import Outlet
+from hanami_server.sidecar.pusher import MessageSink
 
 __all__ = ["Channel", "Conversation", "Services"]
 
@@ -34,7 +34,7 @@ Messages = deque[bytes | str]
 log = logging.getLogger("hanami.sockets")
 
 
-class Channel(Outlet, Protocol):
+class Channel(MessageSink, Protocol):
     """The socket of a conversation."""
 
     def go_on(self) -> None:
