@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 from uuid import uuid4
 
-from hanami_sdk._retry import persist
+from hanami_sdk._retry import call_with_retries
 from hanami_sdk.hanami_exceptions import ConnectionFailedException, HanamiException, from_status
 
 if TYPE_CHECKING:
@@ -241,7 +241,9 @@ def send_over(
         return (harmless or (once and keys.understood)) and _is_passing(error)
 
     try:
-        return persist(lambda: send(method, url, session=session, key=key, keys=keys, **options), worth, retry)
+        return call_with_retries(
+            lambda: send(method, url, session=session, key=key, keys=keys, **options), worth, retry
+        )
     except requests.RequestException as error:
         raise ConnectionFailedException(f"{method} {url}: {error}") from error
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from hanami_core.runtime import Runtime
     from hanami_server.streamed import StreamedRoutes
 
-__all__ = ["Api", "main"]
+__all__ = ["ApiApplication", "main"]
 
 GRACE = 2
 KEEPALIVE = 75
@@ -39,7 +39,7 @@ LONGEST_FIELD = 8190
 log = logging.getLogger("hanami.api")
 
 
-class Log(Logger):  # type: ignore[misc]
+class GunicornLogger(Logger):  # type: ignore[misc]
     """gunicorn's logger without handlers of its own: everything goes where the process logs."""
 
     def setup(self, cfg: Any) -> None:
@@ -50,7 +50,7 @@ class Log(Logger):  # type: ignore[misc]
         self.error_log.setLevel(logging.WARNING)
 
 
-class Api(BaseApplication):  # type: ignore[misc]
+class ApiApplication(BaseApplication):  # type: ignore[misc]
     """gunicorn's view of the api. `limits` are read by its workers."""
 
     def __init__(self, options: Options) -> None:
@@ -83,7 +83,7 @@ class Api(BaseApplication):  # type: ignore[misc]
             "header_map": "refuse",
             "forwarded_allow_ips": "",
             "control_socket_disable": True,
-            "logger_class": Log,
+            "logger_class": GunicornLogger,
             "proc_name": __name__,
             "post_fork": self._forked,
             "post_worker_init": self._ready,
@@ -139,7 +139,7 @@ def main(argv: list[str]) -> None:
     process_control.raise_file_limit()
     # gunicorn takes no other way to name the server in answers.
     gunicorn.http.wsgi.SERVER = "Hanami"
-    Api(options).run()
+    ApiApplication(options).run()
 
 
 if __name__ == "__main__":

@@ -27,16 +27,16 @@ from hanami_core.storage.database import reset
 from hanami_core.storage.disk import require_room
 from hanami_core.storage.failures import storage_failure
 from hanami_server import process_metrics
-from hanami_server.answers import Answers
+from hanami_server.answers import ResponseRenderer
 from hanami_server.authorization import Authorizer
 from hanami_server.client_address import ClientAddressResolver
 from hanami_server.foreign_pages import foreign_pages
-from hanami_server.health import LIVE_PATH, READY_PATH, Live, Ready
+from hanami_server.health import LIVE_PATH, READY_PATH, LivenessResource, ReadinessResource
 from hanami_server.logs import hide_secrets, without_secrets
 from hanami_server.permits import Permits
 from hanami_server.request_counts import RequestTimer
 
-__all__ = ["AccessLog", "Endpoint", "Server", "create_app"]
+__all__ = ["AccessLog", "Dispatcher", "Endpoint", "create_app"]
 
 App = falcon.App[falcon.Request, falcon.Response]
 Responder = Callable[..., None]
@@ -49,7 +49,7 @@ log = logging.getLogger("hanami.http")
 
 def create_app(runtime: Runtime) -> App:
     """Return the application that serves the routes of all plugins of a runtime."""
-    server = Server(runtime)
+    server = Dispatcher(runtime)
     app: App = falcon.App()
     for middleware in foreign_pages(runtime.settings["http.origins"]):
         app.add_middleware(middleware)
@@ -61,8 +61,8 @@ def create_app(runtime: Runtime) -> App:
     app.add_error_handler(VisibleError, server.refuse)
     for path in dict.fromkeys(bound.path for bound in runtime.routes):
         app.add_route(path, Endpoint(server, (bound for bound in runtime.routes if bound.path == path)))
-    app.add_route(LIVE_PATH, Live())
-    app.add_route(READY_PATH, Ready(runtime))
+    app.add_route(LIVE_PATH, LivenessResource())
+    app.add_route(READY_PATH, ReadinessResource(runtime))
     app.add_sink(server.unknown, "/")
     process_metrics.contribute(runtime)
     return app
@@ -89,7 +89,7 @@ class Endpoint:
     Where there is a GET, there is a HEAD that answers the same without its content.
     """
 
-    def __init__(self, server: Server, routes: Iterable[BoundRoute]) -> None:
+    def __init__(self, server: Dispatcher, routes: Iterable[BoundRoute]) -> None:
         """Bind the routes of one path."""
         self.routes = {bound.route.method: bound for bound in routes}
         if "GET" in self.routes:
@@ -98,14 +98,14 @@ class Endpoint:
             setattr(self, f"on_{method.lower()}", server.responder(bound))
 
 
-class Server:
+class Dispatcher:
     """Takes every request from Falcon to its handler and back."""
 
     def __init__(self, runtime: Runtime) -> None:
         """Serve the routes of a runtime."""
         self._runtime = runtime
         self._authorizer = Authorizer(runtime)
-        self._answers = Answers(runtime.settings["http.streams"], Permits(runtime))
+        self._answers = ResponseRenderer(runtime.settings["http.streams"], Permits(runtime))
         self._limit: int = runtime.settings["http.max_body"]
         self._client_addresses = ClientAddressResolver(runtime.settings["http.proxies"])
         self._silent_until = 0.0

@@ -32,7 +32,7 @@ from hanami_server.paths import ends_path, plugin_states_path, request_counts_pa
 from hanami_server.process import Launch, Options, arguments
 from hanami_server.starting import Starter, in_words
 
-__all__ = ["State", "Supervisor", "bind", "read_state", "serve"]
+__all__ = ["ServerState", "Supervisor", "bind", "read_state", "serve"]
 
 BACKLOG = 2048
 PATIENCE = 4.0
@@ -47,7 +47,7 @@ LONGEST_PAUSE = 60.0
 log = logging.getLogger("hanami.supervisor")
 
 
-class State(msgspec.Struct):
+class ServerState(msgspec.Struct):
     """Content of the state file: who runs where."""
 
     pid: int
@@ -57,10 +57,10 @@ class State(msgspec.Struct):
     children: dict[str, int]
 
 
-def read_state(data_dir: Path) -> State | None:
+def read_state(data_dir: Path) -> ServerState | None:
     """Return what the supervisor of a running server says of it."""
     try:
-        return msgspec.json.decode(state_path(data_dir).read_bytes(), type=State)
+        return msgspec.json.decode(state_path(data_dir).read_bytes(), type=ServerState)
     except (OSError, msgspec.MsgspecError):
         return None
 
@@ -332,7 +332,7 @@ class Supervisor:
         path = state_path(self._options.data_dir)
         temporary = path.with_suffix(".tmp")
         try:
-            temporary.write_bytes(msgspec.json.encode(State(os.getpid(), host, port, self._ready, children)))
+            temporary.write_bytes(msgspec.json.encode(ServerState(os.getpid(), host, port, self._ready, children)))
             temporary.replace(path)
         except OSError as error:  # a full disk must not end what still works
             log.warning("state file could not be written", extra={"reason": str(error)})

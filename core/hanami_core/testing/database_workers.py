@@ -37,7 +37,7 @@ class Amount(BaseModel):
         table_name = "conformance_amount"
 
 
-class Nothing(msgspec.Struct):
+class EmptyPayload(msgspec.Struct):
     """Payload of a task that is never run."""
 
 
@@ -112,7 +112,7 @@ def add_tasks(partitions: int, each: int) -> None:
         for key in range(partitions):
             queue.create_partition(f"partition{key}", HOST)
             for number in range(each):
-                queue.enqueue("none", f"partition{key}", Actor("a", "a", "a", "member"), f"{number}", Nothing(), 1)
+                queue.enqueue("none", f"partition{key}", Actor("a", "a", "a", "member"), f"{number}", EmptyPayload(), 1)
 
 
 def overtaking() -> tuple[Callable[[], object], Callable[[], str]]:
@@ -120,7 +120,7 @@ def overtaking() -> tuple[Callable[[], object], Callable[[], str]]:
     queue, actor = _queue(), Actor("a", "a", "a", "member")
 
     def add(name: str, yields: bool = False) -> None:
-        queue.enqueue("none", "partition", actor, name, Nothing(), 1, yields=yields)
+        queue.enqueue("none", "partition", actor, name, EmptyPayload(), 1, yields=yields)
 
     def claim() -> str:
         task = queue.claim(HOST, "worker/1")

@@ -198,7 +198,7 @@ def _memory(dataset_format: DatasetFormat, files: Mapping[str, bytes], path: Pat
         tracemalloc.stop()
 
 
-class _Watch:
+class _FileAudit:
     """Notes which files are opened. An audit hook cannot be removed, so there is one for all tests."""
 
     opened: ClassVar[list[str] | None] = None
@@ -216,10 +216,10 @@ class _Watch:
 
 @contextmanager
 def _watched() -> Iterator[list[str]]:
-    _Watch.install()
+    _FileAudit.install()
     opened: list[str] = []
-    _Watch.opened = opened
+    _FileAudit.opened = opened
     try:
         yield opened
     finally:
-        _Watch.opened = None
+        _FileAudit.opened = None

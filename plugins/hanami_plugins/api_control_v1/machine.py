@@ -22,7 +22,7 @@ NOBODY = ("", "None")
 UserOrNobody = Annotated[str, Meta(pattern=rf"^({USER_ID_PATTERN[1:-1]})?$", max_length=254, examples=["katherine"])]
 
 
-class OfLog(msgspec.Struct, forbid_unknown_fields=True):
+class ControlOfLog(msgspec.Struct, forbid_unknown_fields=True):
     """A page of a log.
 
     Attributes:
@@ -58,8 +58,8 @@ def routes() -> list[Route]:
         route("GET", "/speed", "measurements.speed", Empty, dict[str, Any], speed),
         route("GET", "/system_info", "measurements.system", Empty, dict[str, Any], system_info),
         route("GET", "/threading", "measurements.threads", Empty, dict[str, Any], threads),
-        route("GET", "/audit_log", "logs.audit", OfLog, AuditRow, audit),
-        for_admins("GET", "/error_log", "logs.errors", OfLog, ErrorRow, errors),
+        route("GET", "/audit_log", "logs.audit", ControlOfLog, AuditRow, audit),
+        for_admins("GET", "/error_log", "logs.errors", ControlOfLog, ErrorRow, errors),
     ]
 
 
@@ -94,13 +94,13 @@ def threads(call: Call, request: Empty) -> dict[str, Any]:
     return {"thread_map": measurements.thread_map(call.runtime)}
 
 
-def audit(call: Call, request: OfLog) -> Table:
+def audit(call: Call, request: ControlOfLog) -> Table:
     """List the calls of a user that may have changed something; one's own, if no user is given."""
     entries = logs.read_audit(call.access, _user(request), offset=request.page * PAGE, limit=PAGE)
     return table(AUDIT_HEADER, [[one.at, one.user_id, one.endpoint, one.method] for one in entries])
 
 
-def errors(call: Call, request: OfLog) -> Table:
+def errors(call: Call, request: ControlOfLog) -> Table:
     """List internal errors, with messages in base64; those of all users, if no user is given."""
     entries = logs.read_errors(call.access, _user(request), offset=request.page * PAGE, limit=PAGE)
     return table(ERROR_HEADER, [_error(one) for one in entries])
@@ -111,5 +111,5 @@ def _error(one: logs.ErrorEntry) -> list[Any]:
     return [one.at, one.user_id, one.component, one.context, one.input_values, message]
 
 
-def _user(request: OfLog) -> str | None:
+def _user(request: ControlOfLog) -> str | None:
     return None if request.user_id in NOBODY else request.user_id

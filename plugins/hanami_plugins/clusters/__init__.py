@@ -20,7 +20,7 @@ from hanami_core.settings import Setting
 from hanami_core.storage.database import BaseModel
 from hanami_plugins.clusters import direct_lease, kinds, leases, routes, upkeep
 from hanami_plugins.clusters.host_memory import HOST_SETTING, PROJECT_SETTING, USER_SETTING
-from hanami_plugins.clusters.host_memory import Owner as MemoryOwner
+from hanami_plugins.clusters.host_memory import NetworkOwner as MemoryOwner
 from hanami_plugins.clusters.leases import renew_lease
 from hanami_plugins.clusters.lineage import (
     DatasetOfTraining,
@@ -35,7 +35,7 @@ from hanami_plugins.clusters.lineage import (
     move_lineage,
 )
 from hanami_plugins.clusters.live import LIVE, LiveClusters
-from hanami_plugins.clusters.live_cluster import Attachment, LiveCluster, State
+from hanami_plugins.clusters.live_cluster import Attachment, ClusterState, LiveCluster
 from hanami_plugins.clusters.models import Cluster, Training
 from hanami_plugins.clusters.service import (
     MISSING,
@@ -69,13 +69,13 @@ __all__ = [
     "SETTLE_SECONDS",
     "Attachment",
     "Cluster",
+    "ClusterState",
     "DatasetOfTraining",
     "Lineage",
     "LiveCluster",
     "LiveClusters",
     "MemoryOwner",
     "Mode",
-    "State",
     "Told",
     "TrainingAnswer",
     "add_lineage",
@@ -176,8 +176,8 @@ def hanami_metrics(runtime: Runtime) -> list[Sample]:
 def _live_networks(runtime: Runtime) -> list[Sample]:
     assert runtime.compute is not None
     text, states = "Networks in the memory of a host, by state", runtime.stash[LIVE].states()
-    labels = {state: {"host": runtime.compute.name, "state": state.value} for state in State}
-    return [Sample("hanami_live_networks", states[state], help=text, labels=labels[state]) for state in State]
+    labels = {state: {"host": runtime.compute.name, "state": state.value} for state in ClusterState}
+    return [Sample("hanami_live_networks", states[state], help=text, labels=labels[state]) for state in ClusterState]
 
 
 @hookimpl

@@ -59,7 +59,7 @@ class CreateCluster(msgspec.Struct, forbid_unknown_fields=True):
     lease: Lease | None = None
 
 
-class ByUuid(msgspec.Struct, forbid_unknown_fields=True):
+class ClusterByUuid(msgspec.Struct, forbid_unknown_fields=True):
     """A cluster.
 
     Attributes:
@@ -69,7 +69,7 @@ class ByUuid(msgspec.Struct, forbid_unknown_fields=True):
     uuid: Uuid
 
 
-class WantedCluster(ByUuid, forbid_unknown_fields=True, kw_only=True):
+class WantedCluster(ClusterByUuid, forbid_unknown_fields=True, kw_only=True):
     """A cluster.
 
     Attributes:
@@ -192,7 +192,7 @@ def routes() -> list[Route]:
             example=("template",),
         ),
         Route("GET", PREFIX, "clusters.get", WantedCluster, ClusterMetrics, get),
-        Route("DELETE", PREFIX, "clusters.delete", ByUuid, Empty, delete),
+        Route("DELETE", PREFIX, "clusters.delete", ClusterByUuid, Empty, delete),
         Route("GET", f"{PREFIX}/all", "clusters.list", WantedRows, OwnedRow, list_all),
         Route("PUT", f"{PREFIX}/set_mode", "clusters.set_mode", SetMode, ModeAnswer, set_mode),
         Route("PUT", f"{PREFIX}/switch_host", "clusters.switch_host", SwitchHost, MovedCluster, switch_host),
@@ -249,7 +249,7 @@ def list_all(call: Call, request: WantedRows) -> Listing:
     return detailed(LIST_HEADER, more, service.list_clusters(call.access), request)
 
 
-def delete(call: Call, request: ByUuid) -> Empty:
+def delete(call: Call, request: ClusterByUuid) -> Empty:
     """Delete a cluster."""
     service.delete_cluster(call.runtime, call.access, request.uuid)
     return Empty()

@@ -16,14 +16,14 @@ from hanami_core.storage.database import Record
 from hanami_plugins.clusters import readable, writable
 from hanami_plugins.tasks import kinds, routes
 from hanami_plugins.tasks.models import BestEpoch
-from hanami_plugins.tasks.plans import Binding, Fit, Result, Source
+from hanami_plugins.tasks.plans import Binding, Fit, ResultColumn, SourceDataset
 from hanami_plugins.tasks.service import delete_task, get_task, list_tasks, request, sources_of, task_history, train
 
 __all__ = [
     "Binding",
     "Fit",
-    "Result",
-    "Source",
+    "ResultColumn",
+    "SourceDataset",
     "delete_task",
     "get_task",
     "list_tasks",

@@ -179,7 +179,7 @@ TaskRow = rows_like(
 )
 
 
-class Dataset(msgspec.Struct):
+class TaskDataset(msgspec.Struct):
     """A dataset that a task reads.
 
     Attributes:
@@ -227,7 +227,7 @@ class TaskAnswer(msgspec.Struct):
     epochs: Annotated[Count, Meta(examples=[10])] = msgspec.UNSET
     best_epoch: Annotated[Count, Meta(examples=[7])] = msgspec.UNSET
     kind: Annotated[Shown, Meta(examples=["train"])] = msgspec.UNSET
-    datasets: list[Dataset] | msgspec.UnsetType = msgspec.UNSET
+    datasets: list[TaskDataset] | msgspec.UnsetType = msgspec.UNSET
     waiting: TaskError | msgspec.UnsetType = msgspec.UNSET
     outlier_rows: Annotated[Count, Meta(examples=[3])] = msgspec.UNSET
 
@@ -326,7 +326,7 @@ def get(call: Call, request: WantedTask) -> dict[str, Any]:
 
 
 def _details(task: Task) -> dict[str, Any]:
-    return {"kind": task.kind, "datasets": [Dataset(item.uuid, item.name) for item in service.sources_of(task)]}
+    return {"kind": task.kind, "datasets": [TaskDataset(item.uuid, item.name) for item in service.sources_of(task)]}
 
 
 def history(call: Call, request: TaskByUuid) -> HistoryAnswer:

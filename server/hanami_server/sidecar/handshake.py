@@ -35,7 +35,7 @@ MOST_HOPS = 3
 log = logging.getLogger("hanami.sockets")
 
 
-class Caller(NamedTuple):
+class SocketCaller(NamedTuple):
     """Who asks, by which request, which Api they speak, and which one gives the names that policies are asked by."""
 
     api: Api
@@ -102,7 +102,7 @@ class Handshake:
             if target is None or target.path:
                 raise BadRequest("target_unknown", target=opening.target[:64])
             names = self._runtime.routes.api_of_socket(actor, chosen)
-            caller = Caller(chosen, opening.request, actor, names)
+            caller = SocketCaller(chosen, opening.request, actor, names)
             return self._open(target, caller, opening.resource, connection, hops)
 
         return _guarded(decide, lambda: chosen)
@@ -113,13 +113,13 @@ class Handshake:
         api = self._runtime.routes.api_of(request.path)
 
         def decide() -> Outcome:
-            caller = Caller(api, request, identify(self._runtime, api, request), api)
+            caller = SocketCaller(api, request, identify(self._runtime, api, request), api)
             return self._open(target, caller, connection.request.parameters.get("uuid", ""), connection, hops)
 
         return _guarded(decide, lambda: api)
 
     def _open(
-        self, target: SocketTarget, caller: Caller, uuid: str, connection: SocketConnection, hops: int
+        self, target: SocketTarget, caller: SocketCaller, uuid: str, connection: SocketConnection, hops: int
     ) -> Opened | Redirect:
         action = caller.named_by.socket_action(target.action)
         access = Access(caller.actor, action, self._runtime.plugins.access_rules)
