@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from hanami_core.http import Call, Empty, Listing, Paging, Route, Table, paged, rows_like, table
+from hanami_core.http import Call, Empty, Listing, Paging, Route, TableAnswer, paged, rows_like, table
 from hanami_core.ids import EXAMPLE_UUID, USER_ID_PATTERN
 from hanami_plugins import hosts, logs, measurements
 from hanami_plugins.api_control_v1.api import for_admins, route
@@ -36,10 +36,10 @@ class ControlOfLog(msgspec.Struct, forbid_unknown_fields=True):
 
 HostRow = rows_like(Listing, uuid=EXAMPLE_UUID, type="cpu")
 AuditRow = rows_like(
-    Table, timestamp="2026-03-14 09:26:53", user_id="katherine", endpoint="v1/cluster", request_type="POST"
+    TableAnswer, timestamp="2026-03-14 09:26:53", user_id="katherine", endpoint="v1/cluster", request_type="POST"
 )
 ErrorRow = rows_like(
-    Table,
+    TableAnswer,
     timestamp="2026-03-14 09:26:53",
     user_id="katherine",
     component="http",
@@ -94,13 +94,13 @@ def threads(call: Call, request: Empty) -> dict[str, Any]:
     return {"thread_map": measurements.thread_map(call.runtime)}
 
 
-def audit(call: Call, request: ControlOfLog) -> Table:
+def audit(call: Call, request: ControlOfLog) -> TableAnswer:
     """List the calls of a user that may have changed something; one's own, if no user is given."""
     entries = logs.read_audit(call.access, _user(request), offset=request.page * PAGE, limit=PAGE)
     return table(AUDIT_HEADER, [[one.at, one.user_id, one.endpoint, one.method] for one in entries])
 
 
-def errors(call: Call, request: ControlOfLog) -> Table:
+def errors(call: Call, request: ControlOfLog) -> TableAnswer:
     """List internal errors, with messages in base64; those of all users, if no user is given."""
     entries = logs.read_errors(call.access, _user(request), offset=request.page * PAGE, limit=PAGE)
     return table(ERROR_HEADER, [_error(one) for one in entries])
