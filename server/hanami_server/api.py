@@ -97,7 +97,7 @@ class ApiApplication(BaseApplication):  # type: ignore[misc]
         from hanami_core.roles import Role
         from hanami_core.runtime import Runtime
         from hanami_server.app import create_app
-        from hanami_server.handover import Handover
+        from hanami_server.handoff_middleware import HandoffMiddleware
         from hanami_server.naming import named
         from hanami_server.plugin_states import publish
         from hanami_server.streamed import StreamedRoutes
@@ -110,7 +110,7 @@ class ApiApplication(BaseApplication):  # type: ignore[misc]
         self._streamed = StreamedRoutes(self._runtime.routes, self.limits.max_body)
         self._published.enter_context(publish(self._runtime.plugins, self._options.data_dir, "api"))
         threads = self._runtime.settings["http.threads"]
-        return named(Handover(create_app(self._runtime), self._options.data_dir, self._runtime.hosts, threads))
+        return named(HandoffMiddleware(create_app(self._runtime), self._options.data_dir, self._runtime.hosts, threads))
 
     def is_streamed(self, line: bytes) -> bool:
         """Tell by its first line whether the handler of a request reads the body itself."""

@@ -91,27 +91,27 @@ class Prepared(Generic[Q]):
     def _prepared(self, count: int) -> tuple[type[Q], _Text]:
         kind = type(proxy.obj)
         if kind not in self._known:
-            query = self._build(*map(_Blank, range(count)))
+            query = self._build(*map(_Placeholder, range(count)))
             self._known[kind] = query.model, _checked(_text(query), count)
         return self._known[kind]
 
 
 def _checked(text: _Text, count: int) -> _Text:
-    if {p.number for p in text.parameters if isinstance(p, _Blank)} != set(range(count)):
+    if {p.number for p in text.parameters if isinstance(p, _Placeholder)} != set(range(count)):
         raise TypeError(f"a value of a prepared query is not compared with a column of texts: {text.text}")
     return text
 
 
 def _filled(text: _Text, values: tuple[str, ...]) -> list[Any]:
-    return [values[p.number] if isinstance(p, _Blank) else p for p in text.parameters]
+    return [values[p.number] if isinstance(p, _Placeholder) else p for p in text.parameters]
 
 
-class _Blank(str):
+class _Placeholder(str):
     """Stands for a value in a query that is not asked yet; a text, so that columns of texts take it as it is."""
 
     number: int
 
-    def __new__(cls, number: int) -> _Blank:
+    def __new__(cls, number: int) -> _Placeholder:
         blank = super().__new__(cls)
         blank.number = number
         return blank

@@ -281,7 +281,7 @@ def routes() -> list[Route]:
         for_admins("DELETE", "/user", "users.delete", UserById, Empty, delete_user),
         route("POST", "/user/project", "memberships.add", ControlAssign, either, assign),
         route("DELETE", "/user/project", "memberships.remove", ControlUnassign, ControlUserAnswer, unassign),
-        route("GET", "/user/project", "memberships.list", ControlOfUser, ControlMemberships, list_places),
+        route("GET", "/user/project", "memberships.list", ControlOfUser, ControlMemberships, list_memberships),
         for_admins(
             "POST",
             "/project",
@@ -385,7 +385,7 @@ def unassign(call: Call, request: ControlUnassign) -> ControlUserAnswer:
     return _user(projects.unassign(call.access, request.id, request.project_id))
 
 
-def list_places(call: Call, request: ControlOfUser) -> ControlMemberships:
+def list_memberships(call: Call, request: ControlOfUser) -> ControlMemberships:
     """List where a user can work; only an admin may ask about others."""
     return ControlMemberships(_places(projects.list_memberships(call.access, request.user_id or None)))
 

@@ -18,7 +18,7 @@ from hanami_server.handoff import Handoff, send_handoff
 from hanami_server.paths import adoption_path
 from hanami_server.request_buffer import LARGEST_HEAD
 
-__all__ = ["Handover", "request_head"]
+__all__ = ["HandoffMiddleware", "request_head"]
 
 PATIENCE = 0.1
 """Seconds that a thread waits for others to be taken, of which each takes a sidecar a millisecond."""
@@ -27,7 +27,7 @@ Environ = dict[str, Any]
 Application = Callable[[Environ, Any], Iterable[bytes]]
 
 
-class Handover:
+class HandoffMiddleware:
     """WSGI middleware around the application."""
 
     def __init__(self, application: Application, data_dir: Path, hosts: Iterable[str], threads: int) -> None:
