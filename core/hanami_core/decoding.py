@@ -123,7 +123,7 @@ def shape_of(table: Table) -> DecodeResult:
     return DecodeResult(len(table.values), table.columns, table.values.dtype.name)
 
 
-def _run(job: Mapping[str, Any], seconds: float, step: Callable[[int], bool]) -> dict[str, str]:
+def _run(job: Mapping[str, object], seconds: float, step: Callable[[int], bool]) -> dict[str, str]:
     with subprocess.Popen(
         [sys.executable, "-P", "-m", "hanami_core.decoding"],
         stdin=subprocess.PIPE,

@@ -62,7 +62,7 @@ def header_bytes(
         metadata: free texts that travel in the header.
         reserve: smallest size of the result in bytes; the rest is filled with blanks.
     """
-    head: dict[str, Any] = {"__metadata__": dict(metadata)}
+    head: dict[str, object] = {"__metadata__": dict(metadata)}
     position = 0
     for name, (dtype, shape) in shapes.items():
         size = dtype.itemsize * math.prod(shape)

@@ -48,7 +48,7 @@ def _title(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _row(name: str, value: Any) -> str:
+def _row(name: str, value: object) -> str:
     return f"<tr>{_HEAD}{escape(_title(name))}</th>{_CELL}{_cell(name, value)}</td></tr>"
 
 
@@ -64,7 +64,7 @@ def _cell(name: str, value: Any) -> str:
     return escape(_text(value))
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, range):
         return f"{len(value)} values from {value.start} on"
     if isinstance(value, Shown):

@@ -86,7 +86,7 @@ def item(answer: Any, name: str) -> Any:
         raise HanamiException(f"the answer lacks {name}") from error
 
 
-def rows(table: Any) -> Iterator[dict[str, Any]]:
+def rows(table: object) -> Iterator[dict[str, Any]]:
     """Return the rows of a list, each by the names of its header."""
     header, body = item(table, "header"), item(table, "body")
     return (dict(zip(header, row, strict=False)) for row in body)

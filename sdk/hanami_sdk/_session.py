@@ -55,7 +55,7 @@ class Session:
         self._user, self._passphrase = user, passphrase
         self._project = project
         self._token, self._renew_at = "", 0.0
-        self._identity: Mapping[str, Any] = {}
+        self._identity: Mapping[str, object] = {}
         self._lock = threading.RLock()
         self._connections: requests.Session | None = None
         self._keys = _http.Keys()
@@ -247,7 +247,7 @@ class Session:
         """Return the UUID of the only thing of a kind that has a name."""
         return only_one(noun, name, _http.rows(self.get(f"/{noun}/all")))
 
-    def _uuid(self, noun: str, thing: Any) -> str:
+    def _uuid(self, noun: str, thing: object) -> str:
         """Return the UUID of a thing: an object, a UUID, or a name, which costs a question."""
         return self._uuids(noun)(thing)
 
@@ -255,7 +255,7 @@ class Session:
         """Return what does the same as `_uuid` for several things, and asks once for all names."""
         listed = cache(lambda: list(_http.rows(self.get(f"/{noun}/all"))))
 
-        def uuid(thing: Any) -> str:
+        def uuid(thing: object) -> str:
             known = uuid_of(thing)
             return known if known is not None else only_one(noun, str(thing), listed())
 

@@ -42,7 +42,7 @@ log = logging.getLogger("hanami.api")
 class GunicornLogger(Logger):  # type: ignore[misc]
     """gunicorn's logger without handlers of its own: everything goes where the process logs."""
 
-    def setup(self, cfg: Any) -> None:
+    def setup(self, cfg: object) -> None:
         """Pass everything on."""
         self.cfg = cfg
         self._access_log_enabled = False
@@ -66,7 +66,7 @@ class ApiApplication(BaseApplication):  # type: ignore[misc]
     def load_config(self) -> None:
         """Set what differs from gunicorn's defaults."""
         shared_memory = Path("/dev/shm")  # noqa: S108 - files that only tell that a worker is alive
-        values: dict[str, Any] = {
+        values: dict[str, object] = {
             "bind": f"fd://{self._options.listener}",
             "workers": self.limits.workers,
             "threads": self.limits.threads,
@@ -117,16 +117,16 @@ class ApiApplication(BaseApplication):  # type: ignore[misc]
         return self._streamed is not None and self._streamed.match(line)
 
     @staticmethod
-    def _forked(arbiter: Any, _worker: Any) -> None:
+    def _forked(arbiter: Any, _worker: object) -> None:
         process_control.die_with(arbiter.pid)
 
-    def _ready(self, _worker: Any) -> None:
+    def _ready(self, _worker: object) -> None:
         # What the application is made of stays. Looking at it again and again would stop all answers for a moment.
         gc.collect()
         gc.freeze()
         announce(self._options)
 
-    def _exit(self, _arbiter: Any, _worker: Any) -> None:
+    def _exit(self, _arbiter: object, _worker: object) -> None:
         if self._runtime is not None:
             self._runtime.close()
         self._published.close()

@@ -136,7 +136,7 @@ class Dispatcher:
         api, route = bound.api, bound.route
         limit = self._limit if route.max_body is None else route.max_body
 
-        def respond(req: falcon.Request, resp: falcon.Response, /, **params: Any) -> None:
+        def respond(req: falcon.Request, resp: falcon.Response, /, **params: object) -> None:
             req.context.api, req.context.bound = api, bound
             resp.set_header("Server", api.server)
             if route.status is not None:
@@ -176,7 +176,7 @@ class Dispatcher:
         yield
         self._runtime.reserve.restore()
 
-    def unknown(self, req: falcon.Request, resp: falcon.Response, **_: Any) -> None:
+    def unknown(self, req: falcon.Request, resp: falcon.Response, **_: object) -> None:
         """Refuse a path without a route."""
         raise self._unknown(req, ())
 
@@ -243,7 +243,7 @@ def _failed(req: falcon.Request, message: str) -> CallFailed:
     call: Call | None = getattr(req.context, "call", None)
     granted = None if call is None else call.granted
     bound: BoundRoute | None = getattr(req.context, "bound", None)
-    fields: dict[str, Any] = getattr(req.context, "fields", {})
+    fields: dict[str, object] = getattr(req.context, "fields", {})
     return CallFailed(
         actor=None if granted is None else granted.actor,
         component="" if bound is None else bound.route.action,

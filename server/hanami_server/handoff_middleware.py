@@ -92,7 +92,7 @@ def _wants_websocket(environ: Mapping[str, Any]) -> bool:
     return "websocket" in environ.get("HTTP_UPGRADE", "").lower()
 
 
-def request_head(environ: Mapping[str, Any]) -> bytes:
+def request_head(environ: Mapping[str, object]) -> bytes:
     """Return the head of a request the way it stood on the wire, as far as WSGI keeps it."""
     lines = [f"{environ['REQUEST_METHOD']} {environ['RAW_URI']} {environ['SERVER_PROTOCOL']}"]
     for name, value in environ.items():
@@ -101,14 +101,14 @@ def request_head(environ: Mapping[str, Any]) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
-def _read_ahead(environ: Mapping[str, Any]) -> bytes:
+def _read_ahead(environ: Mapping[str, object]) -> bytes:
     """Return what the client sent right behind the head; gunicorn has read it already."""
     reader = getattr(environ["wsgi.input"], "reader", None)
     unreader = getattr(reader, "unreader", None)
     return bytes(unreader.take_buffered()) if unreader is not None else b""
 
 
-def _unavailable(start_response: Any) -> Iterable[bytes]:
+def _unavailable(start_response: object) -> Iterable[bytes]:
     return _plain(start_response, "503 Service Unavailable", b"no compute host is ready")
 
 

@@ -93,7 +93,7 @@ def _findings(check: Check) -> list[str]:
         return [f"{check.name}: {type(error).__name__}"]
 
 
-def _render(resp: falcon.Response, status: int, content: Any) -> None:
+def _render(resp: falcon.Response, status: int, content: object) -> None:
     resp.status = status
     resp.content_type = falcon.MEDIA_JSON
     resp.data = msgspec.json.encode(content)

@@ -70,7 +70,7 @@ class BufferedConnection(TConn):  # type: ignore[misc]
     sock: BufferedSocket
 
     def __init__(
-        self, cfg: Any, sock: BufferedSocket, client: Any, server: Any, new_buffer: Callable[[], RequestBuffer]
+        self, cfg: object, sock: BufferedSocket, client: object, server: object, new_buffer: Callable[[], RequestBuffer]
     ) -> None:
         """Wrap an accepted socket; `new_buffer` makes what collects a request."""
         super().__init__(cfg, sock, client, server)
@@ -126,7 +126,7 @@ class BufferedConnection(TConn):  # type: ignore[misc]
 class Worker(ThreadWorker):  # type: ignore[misc]
     """The worker class of the api."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         """Take the limits from the application."""
         super().__init__(*args, **kwargs)
         self.alive: bool
@@ -272,7 +272,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._accepted(listener, sock, client)
         self._accepts = min(2 * self._accepts, MOST_ACCEPTED)
 
-    def _accepted(self, listener: Any, sock: socket.socket, client: Any) -> None:
+    def _accepted(self, listener: Any, sock: socket.socket, client: object) -> None:
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(self._timeout * 1000))
@@ -473,7 +473,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._handled.discard(conn)
         return False
 
-    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
+    def handle_error(self, req: object, client: socket.socket, addr: object, exc: BaseException) -> None:
         """Answer a request that the parser refuses with 400; released clients know no other status for it."""
         if isinstance(exc, ParseException) and not isinstance(exc, InvalidResponseHeader | InvalidResponseHeaderName):
             _refuse(client, str(exc))

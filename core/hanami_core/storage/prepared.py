@@ -132,7 +132,7 @@ def tuples(query: peewee.ModelSelect[Any]) -> Iterator[Row]:
     Two queries that differ in nothing but the values that columns are compared with share one text. What else a query
     may have, such as joins, is answered all the same, with a text of its own.
     """
-    values: list[Any] = []
+    values: list[object] = []
     try:
         shape = _shape(query, values)
     except _Unusual:
@@ -177,7 +177,7 @@ def _shape(query: Any, values: list[Any]) -> Hashable:
     return type(proxy.obj), query.model, columns, where, order, query._limit is None
 
 
-def _column(column: Any) -> Hashable:
+def _column(column: object) -> Hashable:
     if not isinstance(column, peewee.Field):
         raise _Unusual
     return column.model, column.column_name

@@ -101,11 +101,11 @@ class ApiProbe:
         method: str,
         name: str,
         handler: Callable[[Call], object],
-        response: Any = None,
+        response: object = None,
         *,
         anonymous: bool = True,
     ) -> Route:
-        def handle(call: Call, request: Any) -> object:
+        def handle(call: Call, request: object) -> object:
             """Answer in one of all ways."""
             return handler(call)
 

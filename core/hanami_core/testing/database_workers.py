@@ -41,7 +41,7 @@ class EmptyPayload(msgspec.Struct):
     """Payload of a task that is never run."""
 
 
-def in_processes(count: int, backend: DatabaseBackend, context: StorageContext, work: Work, *args: Any) -> list[Any]:
+def in_processes(count: int, backend: DatabaseBackend, context: StorageContext, work: Work, *args: object) -> list[Any]:
     """Run `work`, a function of a module, in several processes that begin at once, and return what they return."""
     spawn = multiprocessing.get_context("spawn")
     barrier = spawn.Barrier(count)
@@ -70,7 +70,7 @@ def _result(process: Any, pipe: Any) -> Any:
 
 
 def _run(
-    pipe: Connection, barrier: Any, backend: DatabaseBackend, context: StorageContext, work: Work, *args: Any
+    pipe: Connection, barrier: Any, backend: DatabaseBackend, context: StorageContext, work: Work, *args: object
 ) -> None:
     with bound_to(backend.open(context)):
         barrier.wait(_WAIT)

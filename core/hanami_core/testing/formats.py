@@ -26,7 +26,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -209,7 +209,7 @@ class _FileAudit:
         sys.addaudithook(cls._note)
 
     @classmethod
-    def _note(cls, event: str, arguments: tuple[Any, ...]) -> None:
+    def _note(cls, event: str, arguments: tuple[object, ...]) -> None:
         if event == "open" and cls.opened is not None:
             cls.opened.append(str(arguments[0]))
 

@@ -83,7 +83,7 @@ def route(
     path: str,
     action: str,
     request: Any,
-    response: Any,
+    response: object,
     handler: Callable[..., Any],
     roles: tuple[str, ...] = ("admin", "member"),
     *,

@@ -145,7 +145,7 @@ def _size(interface: Input | Output) -> int:
     return max(1, interface.size)
 
 
-def _only(found: tuple[Any, ...], kind: str) -> Any:
+def _only(found: tuple[object, ...], kind: str) -> Any:
     if len(found) != 1:
         raise BadRequest("bricks_for_pictures", count=len(found), kind=kind)
     return found[0]

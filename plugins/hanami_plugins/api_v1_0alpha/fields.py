@@ -81,7 +81,7 @@ def _unquote(text: str) -> str:
         raise BadRequest("query_not_utf8") from None
 
 
-def merge(body: Mapping[str, Any], query: Mapping[str, str], types: Mapping[str, str]) -> dict[str, Any]:
+def merge(body: Mapping[str, object], query: Mapping[str, str], types: Mapping[str, str]) -> dict[str, Any]:
     """Return the fields of body and query, the query's winning, typed as the request wants them.
 
     Args:

@@ -391,7 +391,7 @@ def set_mode(runtime: Runtime, access: Access, uuid: str, new: Mode, *, shared: 
         (queue.pause if new == DIRECT_MODE else queue.resume)(cluster.uuid)
         cluster = get_cluster(access, uuid, "write")
         mode, open_tasks = cluster.mode, queue.open_tasks(cluster.uuid)
-        values: dict[str, Any] = {"mode": new}
+        values: dict[str, object] = {"mode": new}
         if new == DIRECT_MODE:
             _check_direct(cluster, open_tasks, shared)
             template_of(cluster)

@@ -97,7 +97,7 @@ class Schema:
             raise BadRequest("frame_process_unknown", process=io.processType)
         return io, values
 
-    def write(self, values: Floats, **fields: Any) -> bytes:
+    def write(self, values: Floats, **fields: object) -> bytes:
         """Return a message."""
         packed = values.astype("<f4", copy=False).tobytes()
         return self._packed(numberOfValues=len(values), values=packed, **fields).SerializeToString()  # type: ignore[no-any-return]

@@ -134,7 +134,7 @@ def _fields(bound: BoundRoute) -> Schema:
     return member(found[0], known)
 
 
-def _kinds(response: Any) -> list[Any]:
+def _kinds(response: object) -> list[Any]:
     return list(get_args(response)) if isinstance(response, UnionType) else [response]
 
 

@@ -55,7 +55,7 @@ def _of_type(schema: Schema, known: Mapping[str, Schema], depth: int) -> Any:
 def complete(schema: Schema, known: Mapping[str, Schema], more: Iterable[str] = (), depth: int = 0) -> dict[str, Any]:
     """Return the worked example of an object: its required fields, and the optional ones in `more`."""
     fields = schema.get("properties", {})
-    made: dict[str, Any] = {}
+    made: dict[str, object] = {}
     for name in (*schema.get("required", ()), *more):
         if name in fields:
             value = example(fields[name], known, depth)

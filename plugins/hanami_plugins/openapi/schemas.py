@@ -17,7 +17,7 @@ TEMPLATE = "#/components/schemas/{name}"
 LIFTED = ("description", "examples")
 
 
-def describable(kind: Any, api: Api) -> bool:
+def describable(kind: object, api: Api) -> bool:
     """Tell whether a schema can be made of a type; one that is strange must not cost the document of all others."""
     try:
         msgspec.json.schema(kind, schema_hook=api.schema)
@@ -39,7 +39,7 @@ def components(kinds: list[Any], api: Api) -> tuple[list[Schema], dict[str, Sche
     return list(found[: len(kinds)]), schemas
 
 
-def _classes(kinds: Iterable[Any]) -> Iterator[type]:
+def _classes(kinds: Iterable[object]) -> Iterator[type]:
     """Yield all classes with fields that types are made of."""
     seen: set[type] = set()
     waiting = list(msgspec.inspect.multi_type_info(kinds))
@@ -54,7 +54,7 @@ def _classes(kinds: Iterable[Any]) -> Iterator[type]:
         waiting += _parts(info)
 
 
-def _parts(info: Any) -> list[msgspec.inspect.Type]:
+def _parts(info: object) -> list[msgspec.inspect.Type]:
     """Return the types that a type is made of."""
     found = [getattr(info, name, None) for name in ("type", "item_type", "key_type", "value_type")]
     found += [*getattr(info, "types", ()), *getattr(info, "item_types", ())]

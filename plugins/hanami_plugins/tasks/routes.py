@@ -382,7 +382,7 @@ def answer(task: Task) -> dict[str, Any]:
         "uuid": task.uuid,
     }
     failure = task.failure
-    more: dict[str, Any] = {} if failure is None else {"error": failure}
+    more: dict[str, object] = {} if failure is None else {"error": failure}
     if (waiting := _waiting(service.holder_of(task))) is not None:
         more["waiting"] = waiting
     return result | more | ({"attempts": task.attempts} if task.attempts > 1 else {})

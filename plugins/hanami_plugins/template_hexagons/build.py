@@ -178,7 +178,7 @@ def _check_older(items: list[Interface], word: str) -> None:
             raise error_at(size, f"{word} must be at least 1")
 
 
-def _check_piece(token: Token, **piece: Any) -> None:
+def _check_piece(token: Token, **piece: object) -> None:
     """Apply the core's rules to one piece, in a template that is right otherwise."""
     try:
         msgspec.structs.replace(_PROBE, **piece).check()

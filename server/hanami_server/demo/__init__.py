@@ -7,12 +7,14 @@ import signal
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hanami_core.errors import HanamiError
 from hanami_server.commands import common
 
 if TYPE_CHECKING:
+    from rich.progress import TaskID
+
     from hanami_server.demo.scenario import DemoResult, Progress
     from hanami_server.local import LocalServer
 
@@ -88,7 +90,7 @@ class _progress:  # noqa: N801 - used like a function
         text = TextColumn("{task.description:<18}")
         console = Console(quiet=quiet)
         self._bars = Progress(text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console)
-        self._ids: dict[str, Any] = {}
+        self._ids: dict[str, TaskID] = {}
 
     def __enter__(self) -> Progress:
         self._bars.start()
