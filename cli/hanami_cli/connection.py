@@ -145,7 +145,7 @@ def connect(
     return Connection(address, user, passphrase, verify, timeout, project or environment.get("HANAMI_PROJECT") or None)
 
 
-def as_object(answer: object) -> dict[str, Any]:
+def as_object(answer: object) -> dict[str, object]:
     """Return `answer` if it is a JSON object.
 
     Raises:

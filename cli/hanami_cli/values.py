@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
 
 from hanami_cli.text import Verbatim, printable
 
@@ -89,7 +88,7 @@ def _compact(value: object) -> str:
     return json.dumps(_whole(value), separators=(",", ":"), sort_keys=True, ensure_ascii=False)
 
 
-def _whole(value: object) -> Any:
+def _whole(value: object) -> object:
     """Return `value` with floats that are whole numbers as integers, up to 1e21 where Go changes notation."""
     match value:
         case float() if value.is_integer() and abs(value) < 1e21:

@@ -85,7 +85,7 @@ class Record:
         """Return a line of names and a line of values."""
         return _csv([self.fields, [as_csv(self._get(field)) for field in self.fields]])
 
-    def _get(self, field: str) -> Any:
+    def _get(self, field: str) -> object:
         return (self.answer if self.shown is None else self.shown).get(field)
 
 
@@ -205,7 +205,7 @@ class Content:
         return [first, *map(str, range(width))]
 
 
-def _header_and_body(answer: Mapping[str, object]) -> tuple[list[str], list[list[Any]]]:
+def _header_and_body(answer: Mapping[str, object]) -> tuple[list[str], list[list[object]]]:
     header, body = answer.get("header"), answer.get("body")
     if not isinstance(header, list) or not isinstance(body, list):
         raise CliError("unexpected answer of the server: no list with 'header' and 'body'")

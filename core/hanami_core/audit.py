@@ -73,7 +73,7 @@ def _tables(runtime: Runtime) -> set[str]:
     return set(runtime.database.driver.get_tables())
 
 
-def _naming(model: Any) -> tuple[Any, ...]:
+def _naming(model: Any) -> tuple[object, ...]:
     return (model.uuid, model.name, model.owner_id) if issubclass(model, OwnedRecord) else (model._meta.primary_key,)
 
 

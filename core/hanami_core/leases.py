@@ -87,7 +87,7 @@ class Expiry(Generic[R]):
         self,
         model: type[R],
         seconds: float,
-        unused: Callable[[], Any],
+        unused: Callable[[], object],
         remove: Callable[[Runtime, R], None],
     ) -> None:
         self._model, self._unused, self._remove = model, unused, remove

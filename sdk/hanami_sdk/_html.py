@@ -38,7 +38,7 @@ class ShownList(list[T]):
         return f"<table><caption>{len(self)} × {kind}</caption><tr>{head}</tr>{body}</table>"
 
 
-def _known(thing: Any) -> dict[str, Any]:
+def _known(thing: Any) -> dict[str, object]:
     """Return the fields of an object that are known."""
     values = {entry.name: getattr(thing, entry.name) for entry in fields(thing)}
     return {name: value for name, value in values.items() if value not in (None, "", (), {})}

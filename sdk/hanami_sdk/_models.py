@@ -434,7 +434,7 @@ def _column_range(position: Mapping[str, int]) -> range:
     return range(start, position.get("column_end", position.get("end_column", start)))
 
 
-def _tuples(data: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+def _tuples(data: Mapping[str, Any]) -> dict[str, tuple[object, ...]]:
     trainings = tuple(map(Training.from_json, data.get("trainings", ())))
     return {"trainings": trainings, "tags": tuple(data.get("tags", ()))}
 

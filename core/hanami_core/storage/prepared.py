@@ -45,7 +45,7 @@ class _Text:
     parameters: list[Any]
     changes: list[tuple[int, Convert]]
 
-    def ask(self, parameters: list[Any]) -> Iterator[Row]:
+    def ask(self, parameters: list[object]) -> Iterator[Row]:
         rows: Iterator[Row] = proxy.obj.execute_sql(self.text, parameters)
         return map(self._changed, rows) if self.changes else rows
 
@@ -102,7 +102,7 @@ def _checked(text: _Text, count: int) -> _Text:
     return text
 
 
-def _filled(text: _Text, values: tuple[str, ...]) -> list[Any]:
+def _filled(text: _Text, values: tuple[str, ...]) -> list[object]:
     return [values[p.number] if isinstance(p, _Placeholder) else p for p in text.parameters]
 
 
@@ -162,7 +162,7 @@ def first(query: peewee.ModelSelect[Q]) -> Q | None:
     return cast(Q, found)
 
 
-def _shape(query: Any, values: list[Any]) -> Hashable:
+def _shape(query: Any, values: list[object]) -> Hashable:
     """Return what the text of a query depends on, and add the values that it leaves out, in the order of the text."""
     kind = type(query)
     if kind is not peewee.ModelSelect or query._from_list != [query.model]:
@@ -183,7 +183,7 @@ def _column(column: object) -> Hashable:
     return column.model, column.column_name
 
 
-def _condition(node: Any, values: list[Any]) -> Hashable:
+def _condition(node: Any, values: list[object]) -> Hashable:
     kind = type(node)
     if kind is peewee.Expression:
         left = _condition(node.lhs, values)

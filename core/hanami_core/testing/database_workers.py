@@ -55,7 +55,7 @@ def in_processes(count: int, backend: DatabaseBackend, context: StorageContext, 
     return [_result(process, pipe) for process, pipe in started]
 
 
-def _result(process: Any, pipe: Any) -> Any:
+def _result(process: Any, pipe: Any) -> object:
     try:
         if not pipe.poll(_WAIT):
             raise TimeoutError("a process of the suite does not answer")

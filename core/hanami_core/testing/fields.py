@@ -60,7 +60,7 @@ def _without_null(kind: inspection.Type) -> inspection.Type:
     return members[0] if len(members) == 1 else kind
 
 
-def _outside(kind: inspection.Type) -> Iterator[Any]:
+def _outside(kind: inspection.Type) -> Iterator[object]:
     if isinstance(kind, inspection.IntType | inspection.FloatType):
         yield from () if kind.ge is None else (kind.ge - 1,)
         yield from () if kind.le is None else (kind.le + 1,)
@@ -88,7 +88,7 @@ def _undescribed(value: Any, kind: object) -> str | None:
     return None
 
 
-def _any(kind: type, value: object) -> Any:
+def _any(kind: type, value: object) -> object:
     # How an Api writes what JSON does not know is its own affair.
     if kind is Moment:
         return Moment(None)

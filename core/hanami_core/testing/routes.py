@@ -293,7 +293,7 @@ class RouteConformance:
 
     def _with_fields(
         self, routes: Sequence[BoundRoute], examples: Mapping[str, Example]
-    ) -> Iterator[tuple[BoundRoute, Mapping[str, Any]]]:
+    ) -> Iterator[tuple[BoundRoute, Mapping[str, object]]]:
         for bound in routes:
             if bound.route.request is not None:
                 fields = _made(examples.get(_name(bound.route), {}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -345,7 +345,7 @@ def list_users(call: Call, request: Paging) -> Listing:
     """List all users."""
     found = users.all_memberships()
 
-    def row(user: User) -> list[Any]:
+    def row(user: User) -> list[object]:
         return [user.id, user.name, user.creator_id, _places(found.get(user.id, [])), user.is_admin]
 
     return listing(USER_HEADER, users.list_users(call.access), request, row)

@@ -84,7 +84,7 @@ def route(
     action: str,
     request: Any,
     response: object,
-    handler: Callable[..., Any],
+    handler: Callable[..., object],
     roles: tuple[str, ...] = ("admin", "member"),
     *,
     keyed: bool = False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
 import msgspec
 from msgspec import Meta
@@ -155,7 +155,7 @@ def routes() -> list[Route]:
     ]
 
 
-def create(call: Call, request: ControlCreateCluster) -> dict[str, Any]:
+def create(call: Call, request: ControlCreateCluster) -> dict[str, object]:
     """Create a cluster."""
     try:
         text = base64.b64decode(request.template, validate=True).decode()
@@ -164,7 +164,7 @@ def create(call: Call, request: ControlCreateCluster) -> dict[str, Any]:
     return owned(clusters.create_cluster(call.runtime, call.access, request.name, text))
 
 
-def get(call: Call, request: ControlByUuid) -> dict[str, Any]:
+def get(call: Call, request: ControlByUuid) -> dict[str, object]:
     """Return a cluster."""
     return owned(clusters.get_cluster(call.access, request.uuid))
 
@@ -197,7 +197,7 @@ def set_mode(call: Call, request: ControlSetMode) -> ControlModeAnswer:
     return ControlModeAnswer(cluster.name, mode, cluster.uuid)
 
 
-def switch_host(call: Call, request: ControlSwitchHost) -> dict[str, Any]:
+def switch_host(call: Call, request: ControlSwitchHost) -> dict[str, object]:
     """Move a cluster to another host."""
     return owned(clusters.move_cluster(call.runtime, call.access, request.cluster_uuid, request.host_uuid))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -158,17 +158,17 @@ def routes() -> list[Route]:
     ]
 
 
-def announce_mnist(call: Call, request: AnnounceMnist) -> dict[str, Any]:
+def announce_mnist(call: Call, request: AnnounceMnist) -> dict[str, object]:
     """Announce pictures and labels, which are then sent over websockets."""
     return _announce(call, "mnist", request)
 
 
-def announce_csv(call: Call, request: AnnounceCsv) -> dict[str, Any]:
+def announce_csv(call: Call, request: AnnounceCsv) -> dict[str, object]:
     """Announce a table, which is then sent over a websocket."""
     return _announce(call, "csv", request)
 
 
-def _announce(call: Call, kind: str, request: AnnounceMnist | AnnounceCsv) -> dict[str, Any]:
+def _announce(call: Call, kind: str, request: AnnounceMnist | AnnounceCsv) -> dict[str, object]:
     sizes = {part: getattr(request, f"{part}_data_size") for part in PARTS[kind]}
     dataset, files = datasets.create_dataset(call.runtime, call.access, kind, request.name, sizes)
     return owned(dataset) | {"type": kind} | {f"uuid_{part}_file": files[part].uuid for part in PARTS[kind]}
@@ -190,7 +190,7 @@ def _finish(call: Call, kind: str, request: FinishMnist | FinishCsv) -> ControlF
     return ControlFinished(dataset.uuid, dataset.state if dataset.state == DECODING else msgspec.UNSET)
 
 
-def get(call: Call, request: ControlByUuid) -> dict[str, Any]:
+def get(call: Call, request: ControlByUuid) -> dict[str, object]:
     """Return a dataset; only of pictures the numbers of inputs and outputs are known."""
     dataset = datasets.get_dataset(call.access, request.uuid)
     shape = datasets.describe(dataset)
@@ -212,7 +212,7 @@ def _width(column: tuple[int, int]) -> int:
 def list_all(call: Call, request: Paging) -> Listing:
     """List the visible datasets; results of requests are a list of their own."""
 
-    def row(dataset: Dataset) -> list[Any]:
+    def row(dataset: Dataset) -> list[object]:
         return [*(getattr(dataset, name) for name in OWNED_HEADER), dataset.format]
 
     query = datasets.list_datasets(call.access).where(Dataset.format != RESULT)

@@ -69,27 +69,27 @@ def list_hosts(call: Call, request: Paging) -> Listing:
     return paged(("uuid", "type"), enumerate(rows, 1), request)
 
 
-def power(call: Call, request: Empty) -> dict[str, Any]:
+def power(call: Call, request: Empty) -> dict[str, object]:
     """Return what the processors take, in W."""
     return {"power": measurements.measured(call.runtime, measurements.POWER)}
 
 
-def temperature(call: Call, request: Empty) -> dict[str, Any]:
+def temperature(call: Call, request: Empty) -> dict[str, object]:
     """Return how warm the processors are, in °C."""
     return {"temperature": measurements.measured(call.runtime, measurements.TEMPERATURE)}
 
 
-def speed(call: Call, request: Empty) -> dict[str, Any]:
+def speed(call: Call, request: Empty) -> dict[str, object]:
     """Return how fast the cores run, in MHz."""
     return {"current_speed": measurements.measured(call.runtime, measurements.SPEED)}
 
 
-def system_info(call: Call, request: Empty) -> dict[str, Any]:
+def system_info(call: Call, request: Empty) -> dict[str, object]:
     """Describe the machine's processors."""
     return {"info": measurements.describe_machine(call.runtime)}
 
 
-def threads(call: Call, request: Empty) -> dict[str, Any]:
+def threads(call: Call, request: Empty) -> dict[str, object]:
     """List the threads of the answering process and of the sidecars."""
     return {"thread_map": measurements.thread_map(call.runtime)}
 
@@ -106,7 +106,7 @@ def errors(call: Call, request: ControlOfLog) -> TableAnswer:
     return table(ERROR_HEADER, [_error(one) for one in entries])
 
 
-def _error(one: logs.ErrorEntry) -> list[Any]:
+def _error(one: logs.ErrorEntry) -> list[object]:
     message = base64.b64encode(one.message.encode()).decode()
     return [one.at, one.user_id, one.component, one.context, one.input_values, message]
 

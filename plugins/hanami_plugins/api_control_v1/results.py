@@ -60,7 +60,7 @@ def routes() -> list[Route]:
     ]
 
 
-def get(call: Call, request: ControlByUuid) -> dict[str, Any]:
+def get(call: Call, request: ControlByUuid) -> dict[str, object]:
     """Return a result with its data."""
     found = _result(call, request.uuid)
     with datasets.open_table(call.runtime, found) as table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -71,6 +71,6 @@ OwnedRow = rows_like(
 )
 
 
-def owned(row: OwnedRecord) -> dict[str, Any]:
+def owned(row: OwnedRecord) -> dict[str, object]:
     """Return what all resources have of a row."""
     return {name: getattr(row, name) for name in Owned.__struct_fields__}

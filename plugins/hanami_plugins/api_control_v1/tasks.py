@@ -163,7 +163,7 @@ def list_all(call: Call, request: ControlOfCluster) -> Listing:
     return listing(LIST_HEADER, tasks.list_tasks(call.access, request.cluster_uuid), request, _row)
 
 
-def _row(task: Task) -> list[Any]:
+def _row(task: Task) -> list[object]:
     return [task.uuid, task.state, f"{task.fraction:.6f}", *_moments(task)]
 
 

@@ -98,7 +98,7 @@ class NativeApi(Api):
             return NO_MOMENT if value.seconds is None else stamp(value.seconds)
         return super().encode(value)
 
-    def schema(self, kind: type) -> dict[str, Any]:
+    def schema(self, kind: type) -> dict[str, object]:
         """Describe moments."""
         return {"type": "string", "examples": ["2026-03-14 09:26:53"]} if kind is Moment else super().schema(kind)
 

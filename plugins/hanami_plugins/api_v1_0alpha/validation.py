@@ -86,7 +86,7 @@ def _expected(kind: inspection.Type) -> tuple[str, type | None]:
     return "", None
 
 
-def _in_one_form(value: object, kind: inspection.Type) -> Any:
+def _in_one_form(value: object, kind: inspection.Type) -> object:
     kind = _without_null(kind)
     is_name = isinstance(kind, inspection.StrType) and kind.pattern == NAME_PATTERN
     # A longer text is refused as it is.

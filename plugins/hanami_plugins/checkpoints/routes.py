@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -162,13 +162,13 @@ def _state(task: Task) -> str | msgspec.UnsetType:
     return task.state if task.state in OPEN else msgspec.UNSET
 
 
-def get(call: Call, request: WantedCheckpoint) -> dict[str, Any]:
+def get(call: Call, request: WantedCheckpoint) -> dict[str, object]:
     """Return a checkpoint."""
     found = service.get_checkpoint(call.access, request.uuid)
     return owned_answer(found) | (_details(found, request.before) if request.details else {})
 
 
-def _details(checkpoint: Checkpoint, before: int | None) -> dict[str, Any]:
+def _details(checkpoint: Checkpoint, before: int | None) -> dict[str, object]:
     trainings, count = lineage_of(checkpoint.uuid, before)
     return {
         "size": checkpoint.size,

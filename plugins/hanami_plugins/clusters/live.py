@@ -459,7 +459,7 @@ class LiveClusters:
                 live.lock.release()
 
 
-def _figures(uuid: str, network: LiveNetwork) -> dict[str, Any]:
+def _figures(uuid: str, network: LiveNetwork) -> dict[str, object]:
     metrics = network.metrics()
     return {"cluster": uuid, "cycles": metrics.get("cycles", 0), "bytes": metrics.get("memory", 0)}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Literal, cast
 
 import msgspec
 from msgspec import Meta
@@ -202,7 +202,7 @@ def routes() -> list[Route]:
     )
 
 
-def create(call: Call, request: CreateCluster) -> dict[str, Any]:
+def create(call: Call, request: CreateCluster) -> dict[str, object]:
     """Create a cluster."""
     text = _decoded(request.template)
     return owned_answer(service.create_cluster(call.runtime, call.access, request.name, text, lease=request.lease))
@@ -215,7 +215,7 @@ def _decoded(template: str) -> str:
         raise BadRequest("template_no_base64") from None
 
 
-def get(call: Call, request: WantedCluster) -> dict[str, Any]:
+def get(call: Call, request: WantedCluster) -> dict[str, object]:
     """Return a cluster with its metrics."""
     cluster = service.get_cluster(call.access, request.uuid)
     return owned_answer(cluster) | {
@@ -230,7 +230,7 @@ def get(call: Call, request: WantedCluster) -> dict[str, Any]:
     }
 
 
-def _details(call: Call, cluster: Cluster, before: int | None) -> dict[str, Any]:
+def _details(call: Call, cluster: Cluster, before: int | None) -> dict[str, object]:
     trainings, count = lineage_of(cluster.uuid, before)
     return {
         "template": call.runtime.template_text(service.template_of(cluster)) if cluster.template else None,
@@ -263,7 +263,7 @@ def set_mode(call: Call, request: SetMode) -> ModeAnswer:
     return ModeAnswer(Moment(cluster.created_at), cluster.name, cast(Mode, cluster.mode), cluster.uuid, pending)
 
 
-def switch_host(call: Call, request: SwitchHost) -> dict[str, Any]:
+def switch_host(call: Call, request: SwitchHost) -> dict[str, object]:
     """Move a cluster to another host."""
     cluster = service.get_cluster(call.access, request.cluster_uuid, "write")
     hexagons = len(service.template_of(cluster).hexagons)

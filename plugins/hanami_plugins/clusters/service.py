@@ -242,7 +242,7 @@ def _assign_host(runtime: Runtime, cluster: Cluster, host: ComputeHost) -> None:
     cluster.host = host.name
 
 
-def _is_there(cluster: Cluster) -> Any:
+def _is_there(cluster: Cluster) -> object:
     """Return the condition that a cluster was not deleted."""
     return (Cluster.sequence == cluster.sequence) & (Cluster.status == ACTIVE)
 
@@ -310,7 +310,7 @@ def replace_state(runtime: Runtime, uuid: str, blob: str, head: StateHead, metri
     return int(cluster.version) + 1
 
 
-def _holds(cluster: Cluster) -> Any:
+def _holds(cluster: Cluster) -> object:
     """Return the condition that a cluster still has the state that it had when it was read."""
     has = Cluster.blob.is_null() if cluster.blob is None else Cluster.blob == cluster.blob
     return (Cluster.sequence == cluster.sequence) & has

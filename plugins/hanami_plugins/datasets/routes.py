@@ -290,7 +290,7 @@ def upload_routes(dataset_format: DatasetFormat, max_size: int) -> list[Route]:
     uuids = [(f"uuid_{part}_file", file) for part in parts]
     answered = msgspec.defstruct(f"{title}Upload", uuids, bases=(OwnedAnswer,))
 
-    def announce(call: Call, request: Any) -> dict[str, Any]:
+    def announce(call: Call, request: Any) -> dict[str, object]:
         """Announce the upload of a dataset.
 
         The answer has the UUID of each file; each is sent over a websocket of its own.
@@ -317,7 +317,7 @@ def _request(name: str, fields: list[Any]) -> type[msgspec.Struct]:
     return msgspec.defstruct(name, fields, forbid_unknown_fields=True, module=__name__)
 
 
-def get(call: Call, request: WantedDataset) -> dict[str, Any]:
+def get(call: Call, request: WantedDataset) -> dict[str, object]:
     """Return a dataset."""
     dataset = service.get_dataset(call.access, request.uuid)
     shape = service.describe(dataset)
@@ -342,7 +342,7 @@ def delete(call: Call, request: DatasetByUuid) -> Empty:
     return Empty()
 
 
-def progress(call: Call, request: DatasetByUuid) -> dict[str, Any]:
+def progress(call: Call, request: DatasetByUuid) -> dict[str, object]:
     """Tell whether all files have arrived, and how far decoding is."""
     found = service.upload_progress(call.runtime, call.access, request.uuid)
     answer = {"complete": found.complete, "received": found.received, "uuid": request.uuid.lower()}

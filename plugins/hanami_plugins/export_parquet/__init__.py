@@ -80,6 +80,6 @@ def _written(table: Table, arrow: Any, parquet: Any) -> Iterator[bytes]:
     yield sink.taken()
 
 
-def _array(values: npt.NDArray[Any], kind: object, arrow: Any) -> Any:
+def _array(values: npt.NDArray[Any], kind: object, arrow: Any) -> object:
     flat = arrow.array(np.ascontiguousarray(values).reshape(-1))
     return flat if values.shape[1] == 1 else arrow.FixedSizeListArray.from_arrays(flat, type=kind)

@@ -126,6 +126,6 @@ def _values(values: Mapping[str, object]) -> str:
     return text.decode() if len(text) <= LONGEST_VALUES else "{}"
 
 
-def _short(value: Any) -> Any:
+def _short(value: Any) -> object:
     too_long = isinstance(value, str) and len(value) > LONGEST_TEXT
     return f"{value[:LONGEST_TEXT]}…" if too_long else value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import msgspec
 
@@ -26,7 +25,7 @@ def describable(kind: object, api: Api) -> bool:
     return True
 
 
-def components(kinds: list[Any], api: Api) -> tuple[list[Schema], dict[str, Schema]]:
+def components(kinds: list[object], api: Api) -> tuple[list[Schema], dict[str, Schema]]:
     """Return the schema of each type, and the schemas that they refer to, by name."""
     classes = list(_classes(kinds))
     found, known = msgspec.json.schema_components([*kinds, *classes], schema_hook=api.schema, ref_template=TEMPLATE)

@@ -65,7 +65,7 @@ def name_of_result(source: Source, name: str) -> str:
     return next(iter(source.values()), name) if isinstance(source, dict) else name
 
 
-def _check(source: Sequence[dict[str, Any]], field: str, keys: Sequence[str]) -> None:
+def _check(source: Sequence[dict[str, object]], field: str, keys: Sequence[str]) -> None:
     for item in source:
         for key in keys:
             if key not in item:

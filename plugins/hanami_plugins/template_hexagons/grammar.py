@@ -116,7 +116,7 @@ class _DraftTransformer(Transformer[Token, Any]):
     def start(self, parts: list[Any]) -> Draft:
         return Draft(*parts)
 
-    def block(self, parts: list[Any]) -> list[Any]:
+    def block(self, parts: list[object]) -> list[object]:
         return [part for part in parts if part is not None]
 
     settings = hexagons = axons = inputs = outputs = block
