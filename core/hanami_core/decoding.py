@@ -1,39 +1,39 @@
 """Runs a dataset format in a process of its own, with limits on memory, time and disk.
 
-`decode` is the server's side. The other side is ``python -m hanami_core.decoding``: it reads one job from its standard
-input, imports the plugin of the format and no other one, and answers with one line. Neither side knows HTTP or the
-database. What a hostile file does to a format, be it a crash, a hang or a flood of memory, ends as an `InvalidFile`.
+`decode` is the server's side; the other side is `hanami_core.decoder`. Neither knows HTTP or the database. What a
+hostile file does to a format, be it a crash, a hang or a flood of memory, ends as an `InvalidFile`.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
-import errno
-import importlib
 import json
 import logging
 import math
 import os
-import resource
+import selectors
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
-import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hanami_core.datasets import Table, TableWriter
-from hanami_core.disclosure import HIDDEN_PATH, without_paths
-from hanami_core.errors import BadRequest, CorruptFile, InvalidFile
-from hanami_core.process_control import die_with
-from hanami_core.storage.disk import is_storage_error
+from hanami_core.datasets import Table
+from hanami_core.errors import CorruptFile, InvalidFile
 
-_MAX_TEXT = 2000
 _STEP = 0.25
 """Seconds between two looks at how far a decoding process has come."""
+_START = 60.0
+"""Seconds in which a process must have begun with a job."""
+_LEAVING = 10.0
+"""Seconds in which a process that was told to end must have ended."""
+_PIECE = 1 << 16
 _ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 log = logging.getLogger("hanami.decoding")
@@ -96,7 +96,7 @@ def decode(
         "memory": limits.memory,
         "seconds": math.ceil(limits.seconds),
         "size": limits.output,
-        "parent": os.getpid(),
+        "path": [entry for entry in sys.path if entry],
     }
     answer = _run(job, limits.seconds, step)
     if "refused" in answer:
@@ -123,43 +123,154 @@ def shape_of(table: Table) -> DecodeResult:
     return DecodeResult(len(table.values), table.columns, table.values.dtype.name)
 
 
-def _run(job: Mapping[str, object], seconds: float, step: Callable[[int], bool]) -> dict[str, str]:
-    with subprocess.Popen(
-        [sys.executable, "-P", "-m", "hanami_core.decoding"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=_environment(),
-        start_new_session=True,
-    ) as process:
+def _run(job: Mapping[str, Any], seconds: float, step: Callable[[int], bool]) -> dict[str, str]:
+    with _decoder.begun(job) as (pid, answers, line):
         try:
-            line = _answer(process, job, time.monotonic() + seconds, step)
-        except subprocess.TimeoutExpired:
+            answer, status = _answer(pid, answers, line, job["files"].values(), time.monotonic() + seconds, step)
+        except TimeoutError:
             return {"failed": _too_slow(seconds)}
-        finally:
-            if process.returncode is None:
-                os.killpg(process.pid, signal.SIGKILL)
-    if process.returncode == 0:
+    if status == 0:
         with contextlib.suppress(ValueError):
-            return dict(json.loads(line))
-    return {"failed": _death(process.returncode, seconds)}
+            return dict(json.loads(answer))
+    return {"failed": _death(status, seconds)}
 
 
-def _answer(process: subprocess.Popen[bytes], job: Mapping[str, Any], end: float, step: Callable[[int], bool]) -> bytes:
-    """Give a process its job and return its answer, or raise `TimeoutExpired` at the moment `end`."""
-    question: bytes | None = json.dumps(job).encode()
-    read = 0
-    while True:
-        left = max(0.0, end - time.monotonic())
-        try:
-            return process.communicate(question, timeout=min(left, _STEP))[0]
-        except subprocess.TimeoutExpired:
-            question = None  # it is sent once, and `communicate` goes on where it was
-            if left <= _STEP:
-                raise
-        read = max(read, bytes_read(process.pid, job["files"].values()))
-        if not step(read):
-            raise Stopped
+def _answer(
+    pid: int, answers: int, line: socket.socket, files: Iterable[str], end: float, step: Callable[[int], bool]
+) -> tuple[bytes, int]:
+    """Return what a process answers and its exit status, or raise `TimeoutError` at the moment `end`."""
+    answer, read, look = bytearray(), 0, time.monotonic() + _STEP
+    with selectors.DefaultSelector() as selector:
+        for source in (answers, line):
+            selector.register(source, selectors.EVENT_READ)
+        while True:
+            ready = {key.fileobj for key, _ in selector.select(max(0.0, min(look, end) - time.monotonic()))}
+            if answers in ready:
+                answer += (piece := os.read(answers, _PIECE))
+                if not piece:
+                    selector.unregister(answers)
+            elif line in ready:
+                return bytes(answer), _status(line)
+            now = time.monotonic()
+            if now >= end:
+                raise TimeoutError
+            if now >= look:
+                look = now + _STEP
+                read = max(read, bytes_read(pid, files))
+                if not step(read):
+                    raise Stopped
+
+
+def _status(line: socket.socket) -> int:
+    status = line.recv(_PIECE)
+    if not status:
+        raise ChildProcessError("the process that starts decoders has ended")
+    return int(status)
+
+
+class _Decoder:
+    """The process that has loaded what formats need, and copies itself for each job; started when it is needed.
+
+    A fork of this process starts its own.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._owner = 0
+
+    @contextlib.contextmanager
+    def begun(self, job: Mapping[str, Any]) -> Iterator[tuple[int, int, socket.socket]]:
+        """Yield number, answers and line of a process that does a job; it has ended afterwards.
+
+        Raises:
+            OSError: if there is none.
+        """
+        answers, theirs = os.pipe()
+        line, other = socket.socketpair()
+        with contextlib.ExitStack() as stack:
+            stack.callback(os.close, answers)
+            stack.enter_context(line)
+            try:
+                pid = self._begin(json.dumps(job).encode(), [theirs, other.fileno()])
+            finally:
+                os.close(theirs)
+                other.close()
+            try:
+                yield pid, answers, line
+            finally:
+                _end(line)
+
+    def _begin(self, job: bytes, descriptors: list[int]) -> int:
+        with self._lock:
+            for _ in range(2):  # it may have ended in this very moment, for want of jobs
+                try:
+                    answer = self._ask(job, descriptors)
+                except TimeoutError:
+                    self._forget()
+                    raise
+                except ConnectionError:
+                    answer = b""
+                if answer:
+                    break
+                self._forget()
+            else:
+                raise ChildProcessError("the process that starts decoders ends")
+        begun = json.loads(answer)
+        if "errno" in begun:
+            raise OSError(begun["errno"], os.strerror(begun["errno"]))
+        return int(begun["pid"])
+
+    def _ask(self, job: bytes, descriptors: list[int]) -> bytes:
+        if self._control is not None and self._owner != os.getpid():
+            self._control.close()
+            self._control = None
+        if self._control is None:
+            self._control, self._process = self._start()
+            self._owner = os.getpid()
+        self._control.settimeout(_START)
+        socket.send_fds(self._control, [job], descriptors)
+        return self._control.recv(_PIECE)
+
+    @staticmethod
+    def _start() -> tuple[socket.socket, subprocess.Popen[bytes]]:
+        control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "hanami_core.decoder"],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env=_environment(),
+                start_new_session=True,
+            )
+        return control, process
+
+    def _forget(self) -> None:
+        """End the process, if there is one; the next job gets another."""
+        control, process, self._control, self._process = self._control, self._process, None, None
+        if control is not None and process is not None and self._owner == os.getpid():
+            control.close()
+            process.kill()
+            process.wait()
+
+    def close(self) -> None:
+        """End the process, and all jobs with it."""
+        with self._lock:
+            self._forget()
+
+
+def _end(line: socket.socket) -> None:
+    """End the process at the other side of a line, if it has not ended, and wait until it has."""
+    with contextlib.suppress(OSError):
+        line.shutdown(socket.SHUT_WR)
+        line.settimeout(_LEAVING)
+        line.recv(_PIECE)
+
+
+_decoder = _Decoder()
+atexit.register(_decoder.close)
 
 
 def bytes_read(pid: int, files: Iterable[str]) -> int:
@@ -193,66 +304,3 @@ def _death(status: int, seconds: float) -> str:
     if status < 0:
         return f"the process was ended by {signal.Signals(-status).name}"
     return f"the process ended with status {status}"
-
-
-def main() -> int:
-    """Do the job that stands on the standard input; the answer is the only thing written to the standard output."""
-    answers = os.dup(1)
-    silence = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silence, 1)
-    job = json.load(sys.stdin)
-    die_with(job["parent"])
-    _limit(job)
-    os.write(answers, json.dumps(_perform(job)).encode())
-    return 0
-
-
-def _limit(job: Mapping[str, Any]) -> None:
-    _cap(resource.RLIMIT_CORE, 0)
-    _cap(resource.RLIMIT_FSIZE, job["size"])
-    _cap(resource.RLIMIT_CPU, job["seconds"], 5)  # SIGXCPU comes before SIGKILL, and tells what was too much
-    _cap(resource.RLIMIT_AS, job["memory"])
-
-
-def _cap(kind: int, soft: int, slack: int = 0) -> None:
-    allowed = resource.getrlimit(kind)[1]
-    hard = soft + slack if allowed == resource.RLIM_INFINITY else min(soft + slack, allowed)
-    resource.setrlimit(kind, (min(soft, hard), hard))
-
-
-def _perform(job: Mapping[str, Any]) -> dict[str, str]:
-    try:
-        _decode(job)
-    except BadRequest as error:
-        text = str(error)
-        for path in _paths(job):  # all else is the format's explanation
-            text = text.replace(path, HIDDEN_PATH)
-        return {"refused": text[:_MAX_TEXT]}
-    except MemoryError:
-        return {"failed": f"it needs more than {job['memory'] >> 20} MiB of memory"}
-    except OSError as error:
-        if error.errno == errno.EFBIG:
-            return {"failed": f"the table would be bigger than {job['size']} bytes"}
-        told = {"failed": f"{type(error).__name__}: {error.strerror}", "trace": traceback.format_exc()[-_MAX_TEXT:]}
-        return told | ({"errno": str(error.errno)} if is_storage_error(error.errno) else {})
-    except BaseException as error:
-        text = without_paths(f"{type(error).__name__}: {error}", *_paths(job))[:_MAX_TEXT]
-        return {"failed": text, "trace": traceback.format_exc()[-_MAX_TEXT:]}
-    return {}
-
-
-def _paths(job: Mapping[str, Any]) -> list[str]:
-    return [*map(str, job["files"].values()), str(job["output"])]
-
-
-def _decode(job: Mapping[str, Any]) -> None:
-    plugin = importlib.import_module(job["module"])
-    formats = {item.name: item for item in plugin.hanami_dataset_formats()}
-    with contextlib.ExitStack() as stack:
-        files = {part: stack.enter_context(open(path, "rb")) for part, path in job["files"].items()}
-        with TableWriter(Path(job["output"])) as table:
-            formats[job["format"]].decode(files, table)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

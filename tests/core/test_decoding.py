@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np  # noqa: F401 (the formats below use it)
 import pytest
 
-from hanami_core import hookimpl
+from hanami_core import decoding, hookimpl
 from hanami_core.datasets import DatasetFormat, Table, TableWriter
 from hanami_core.decoding import DecodeResult, Limits, Stopped, decode
 from hanami_core.errors import BadRequest
 from tests.server.harness import alive, descendants, until
 
 MODULE = __name__
+
+
+def held(number: str) -> bool:
+    """Tell whether a descriptor of this process is none of a file."""
+    with contextlib.suppress(OSError):
+        return not os.readlink(f"/proc/self/fd/{number}").startswith("/")
+    return False
 
 
 class Format:
@@ -58,6 +69,10 @@ FORMATS = {
     "modules": "raise BadRequest(json.dumps([m for m in sys.modules if m.startswith('hanami')]))",
     "session": "import resource as r; raise BadRequest(f'{r.getrlimit(r.RLIMIT_CORE)} {os.getsid(0) == os.getpid()}')",
     "slow": "files['input'].read(2)\ntime.sleep(60)",
+    "parent": "raise BadRequest(json.dumps(os.getppid()))",
+    "marks": "found = getattr(json, 'mark', 'new'); json.mark = 'old'; raise BadRequest(found)",
+    "left": "raise BadRequest(str(subprocess.Popen(['sleep', '60']).pid))",
+    "sockets": "raise BadRequest(json.dumps([n for n in os.listdir('/proc/self/fd') if held(n)]))",
     "helper": "subprocess.Popen(['sleep', '60']); time.sleep(60)",
 }
 
@@ -142,6 +157,91 @@ def test_whoever_waits_learns_how_far_it_is_and_can_give_up(tmp_path: Path) -> N
     assert time.monotonic() - begin < 15
 
 
+def the_decoder() -> int:
+    """Return the number of the process that all others are copies of."""
+    process = decoding._decoder._process
+    assert process is not None
+    return process.pid
+
+
+def test_processes_are_copies_of_one_which_is_started_again_when_it_has_ended(tmp_path: Path) -> None:
+    run(tmp_path, "bytes")
+    former = the_decoder()
+    assert json.loads(refused(tmp_path, "parent")) == former
+    assert (run(tmp_path, "bytes").rows, the_decoder()) == (3, former)
+    os.kill(former, signal.SIGKILL)
+    until(lambda: not alive(former), 5)
+    assert (run(tmp_path, "bytes").rows, the_decoder() != former) == (3, True)
+
+
+def test_what_one_leaves_behind_the_next_does_not_find(tmp_path: Path) -> None:
+    assert refused(tmp_path, "marks") == "new"
+    assert refused(tmp_path, "marks") == "new"
+
+
+def test_several_at_once(tmp_path: Path) -> None:
+    folders = [tmp_path / str(number) for number in range(6)]
+    for folder in folders:
+        folder.mkdir()
+    with ThreadPoolExecutor(len(folders)) as pool:
+        slow = [pool.submit(refused, folder, "hangs", Limits(seconds=2)) for folder in folders[::2]]
+        quick = [pool.submit(run, folder, "bytes") for folder in folders[1::2]]
+        assert [found.result().rows for found in quick] == [3, 3, 3]
+        assert {found.result() for found in slow} == {"the files could not be decoded: it took longer than 2 seconds"}
+
+
+def test_a_format_has_nothing_of_its_siblings(tmp_path: Path) -> None:
+    def step(done: int) -> bool:
+        # All but the pipe for the answer.
+        seen.append(json.loads(refused(tmp_path, "sockets")))
+        return False
+
+    seen: list[list[str]] = []
+    with pytest.raises(Stopped):
+        decode(MODULE, "hangs", {}, tmp_path / "table", Limits(seconds=30), step)
+    assert seen == [["3"]]
+
+
+def test_the_end_of_the_decoder_is_no_fault_of_the_files(tmp_path: Path) -> None:
+    run(tmp_path, "bytes")
+
+    def step(done: int) -> bool:
+        os.kill(the_decoder(), signal.SIGKILL)
+        return True
+
+    with pytest.raises(ChildProcessError):
+        decode(MODULE, "hangs", {}, tmp_path / "table", Limits(seconds=30), step)
+
+
+def test_what_a_format_has_started_ends_with_it(tmp_path: Path) -> None:
+    helper = int(refused(tmp_path, "left"))
+    until(lambda: not alive(helper), 5)
+
+
+def test_no_descriptors_are_left(tmp_path: Path) -> None:
+    run(tmp_path, "bytes")
+
+    def descriptors() -> list[int]:
+        return [len(os.listdir(f"/proc/{pid}/fd")) for pid in (os.getpid(), the_decoder())]
+
+    before = descriptors()
+    for name in ("bytes", "refuses", "crashes", "hangs"):
+        with contextlib.suppress(BadRequest):
+            run(tmp_path, name, Limits(seconds=1))
+    until(lambda: descriptors() == before, 5)
+
+
+def test_it_ends_when_there_is_nothing_to_do(tmp_path: Path) -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    code = "from hanami_core import decoder; decoder.IDLE = 0.1; raise SystemExit(decoder.main())"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    with ours, theirs:
+        done = subprocess.run(
+            [sys.executable, "-W", "always", "-c", code], stdin=theirs, capture_output=True, env=environment, timeout=60
+        )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
 DECODER = """
 import sys
 from pathlib import Path
@@ -194,7 +294,7 @@ def test_a_limit_above_that_of_the_machine_is_fine(tmp_path: Path) -> None:
 
 def test_the_child_loads_little() -> None:
     modules = ("numba", "falcon", "peewee", "msgspec")
-    code = f"import sys, hanami_core.decoding\nprint(*[m for m in {modules} if m in sys.modules])"
+    code = f"import sys, hanami_core.decoder\nprint(*[m for m in {modules} if m in sys.modules])"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, env=environment)
     assert (done.stdout.strip(), done.stderr) == ("", "")

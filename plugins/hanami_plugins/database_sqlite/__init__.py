@@ -30,11 +30,13 @@ LARGEST_LOG = 16 << 20
 SMALL_FILE = 100_000_000
 """Bytes of a file that is made anew in a moment."""
 _INCREMENTAL = 2
+CACHE = 1024
+"""KiB of pages that a connection keeps. Each thread of each process has one; the system keeps what all of them read."""
 PRAGMAS = {
     "journal_mode": "wal",
     "synchronous": "full",
     "foreign_keys": 1,
-    "cache_size": -8192,
+    "cache_size": -CACHE,
     "journal_size_limit": LARGEST_LOG,
 }
 PROBE_SECONDS = 2.0
