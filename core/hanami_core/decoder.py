@@ -40,7 +40,7 @@ ANSWERS = 3
 _MAX_TEXT = 2000
 
 
-class _Running(NamedTuple):
+class _RunningJob(NamedTuple):
     """A copy at work.
 
     Attributes:
@@ -107,13 +107,13 @@ def _begin(
         finally:
             os._exit(code)
     os.close(answers)
-    running = _Running(pid, os.pidfd_open(pid), socket.socket(fileno=line))
+    running = _RunningJob(pid, os.pidfd_open(pid), socket.socket(fileno=line))
     selector.register(running.end, selectors.EVENT_READ, running)
     selector.register(running.line, selectors.EVENT_READ, running)
     control.send(json.dumps({"pid": pid}).encode())
 
 
-def _tell(selector: selectors.BaseSelector, running: _Running) -> None:
+def _tell(selector: selectors.BaseSelector, running: _RunningJob) -> None:
     """Pass on how a copy has ended."""
     selector.unregister(running.end)
     with contextlib.suppress(KeyError):
