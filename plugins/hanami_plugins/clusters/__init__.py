@@ -7,9 +7,11 @@ clusters through the names exported here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from hanami_core import hookimpl
 from hanami_core.checks import Check, Finding
+from hanami_core.deprecation import former_names
 from hanami_core.http import Route
 from hanami_core.metrics import Sample
 from hanami_core.queue import TaskKind
@@ -198,3 +200,7 @@ def hanami_checks(runtime: Runtime) -> list[Check]:
 def hanami_routes(runtime: Runtime) -> list[Route]:
     """Add the routes of clusters."""
     return routes.routes()
+
+
+if not TYPE_CHECKING:  # so that mistyped names are still found
+    __getattr__ = former_names(__name__, "0.1", {"State": "ClusterState"})
