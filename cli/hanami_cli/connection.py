@@ -49,7 +49,7 @@ class Connection:
     _token: str = field(default="", init=False, repr=False)
     _answered: bool = field(default=False, init=False, repr=False)
 
-    def call(self, function: Callable[..., T], *values: Any) -> T:
+    def call(self, function: Callable[..., T], *values: object) -> T:
         """Call a function of the SDK, such as `cluster.get_cluster`, and return what it returns.
 
         Args:
@@ -68,7 +68,7 @@ class Connection:
                 self._token = ""  # it was good before, so it may be its time that is over
                 return self._call(function, values)
 
-    def ask(self, function: Callable[..., bytes | str], *values: Any) -> dict[str, Any]:
+    def ask(self, function: Callable[..., bytes | str], *values: object) -> dict[str, Any]:
         """Call a function of the SDK and return the JSON object that the server answered.
 
         Raises:
@@ -92,7 +92,7 @@ class Connection:
             self._login(client.login)
             yield client
 
-    def _call(self, function: Callable[..., T], values: Sequence[Any]) -> T:
+    def _call(self, function: Callable[..., T], values: Sequence[object]) -> T:
         self._token = self._token or self._login(self._new_token)
         answer = function(self._token, self.address, *values, verify_connection=self.verify)
         self._answered = True
@@ -145,7 +145,7 @@ def connect(
     return Connection(address, user, passphrase, verify, timeout, project or environment.get("HANAMI_PROJECT") or None)
 
 
-def as_object(answer: Any) -> dict[str, Any]:
+def as_object(answer: object) -> dict[str, object]:
     """Return `answer` if it is a JSON object.
 
     Raises:

@@ -25,7 +25,7 @@ def labels_of(arguments: Arguments) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def shown_labels(answer: Mapping[str, Any]) -> dict[str, Any]:
+def shown_labels(answer: Mapping[str, Any]) -> dict[str, object]:
     """Return an answer with its labels as tables show them."""
     told = {"about": Verbatim.of(str(answer.get("about", "")).split("\n")), "tags": ", ".join(answer.get("tags", ()))}
     return {**answer, **{name: told[name] for name in LABELS if name in answer}}

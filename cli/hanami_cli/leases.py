@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 __all__ = ["LEASE", "known_lease"]
 
@@ -11,6 +10,6 @@ LEASE = ("lease", "lease_left")
 """Fields of an answer, in seconds, which a server of OpenHanami does not have."""
 
 
-def known_lease(answer: Mapping[str, Any]) -> list[str]:
+def known_lease(answer: Mapping[str, object]) -> list[str]:
     """Return the fields of a lease that are worth showing: those of a thing that has one."""
     return [name for name in LEASE if answer.get(name) is not None]

@@ -22,7 +22,7 @@ MARGIN = 24
 NARROWEST, WIDEST = 20, 120
 
 
-def as_listing(answer: Mapping[str, Any]) -> Listing:
+def as_listing(answer: Mapping[str, object]) -> Listing:
     """Return a history as a table, a row for each entry."""
     columns = History.from_json(answer)
     return Listing(answer, list(columns), list(zip(*columns.values(), strict=True)))

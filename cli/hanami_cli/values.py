@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
 
 from hanami_cli.text import Verbatim, printable
 
@@ -18,7 +17,7 @@ __all__ = ["as_cell", "as_csv", "as_json", "as_text"]
 HTML_ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
 
-def as_text(value: Any) -> str:
+def as_text(value: object) -> str:
     """Return `value` as the text of a table, nested values in Go's notation."""
     match value:
         case Verbatim():
@@ -36,24 +35,24 @@ def as_text(value: Any) -> str:
     return printable(str(value))
 
 
-def as_cell(value: Any) -> str:
+def as_cell(value: object) -> str:
     """Return `value` as a cell of the single view, where a JSON object stays compact JSON."""
     return printable(_compact(value)) if isinstance(value, dict) else as_text(value)
 
 
-def as_csv(value: Any) -> str:
+def as_csv(value: object) -> str:
     """Return `value` as a field of CSV: nothing for an absent value, JSON for a nested one."""
     if value is None:
         return ""
     return _compact(value) if isinstance(value, list | dict) else as_text(value)
 
 
-def as_json(value: Any) -> str:
+def as_json(value: object) -> str:
     """Return `value` as indented JSON with sorted keys, without a newline at the end; the notation is that of Go."""
     return _indented(value, "\n").translate(HTML_ESCAPES)
 
 
-def _indented(value: Any, line: str) -> str:
+def _indented(value: object, line: str) -> str:
     """Return JSON; `line` is a line end and the blanks before the bracket that closes the value."""
     inner = line + 4 * " "
     match value:
@@ -67,7 +66,7 @@ def _indented(value: Any, line: str) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _quoted(text: Any) -> str:
+def _quoted(text: object) -> str:
     return json.dumps(str(text), ensure_ascii=False)
 
 
@@ -85,11 +84,11 @@ def _number(value: float) -> str:
     return f"{value:.{int(exponent) + len(digits.partition('.')[2])}f}"
 
 
-def _compact(value: Any) -> str:
+def _compact(value: object) -> str:
     return json.dumps(_whole(value), separators=(",", ":"), sort_keys=True, ensure_ascii=False)
 
 
-def _whole(value: Any) -> Any:
+def _whole(value: object) -> object:
     """Return `value` with floats that are whole numbers as integers, up to 1e21 where Go changes notation."""
     match value:
         case float() if value.is_integer() and abs(value) < 1e21:

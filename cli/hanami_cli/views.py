@@ -85,7 +85,7 @@ class Record:
         """Return a line of names and a line of values."""
         return _csv([self.fields, [as_csv(self._get(field)) for field in self.fields]])
 
-    def _get(self, field: str) -> Any:
+    def _get(self, field: str) -> object:
         return (self.answer if self.shown is None else self.shown).get(field)
 
 
@@ -104,7 +104,7 @@ class Listing:
     rows: Sequence[Sequence[Any]]
 
     @classmethod
-    def from_answer(cls, answer: Mapping[str, Any], wanted: Sequence[str] = ()) -> Listing:
+    def from_answer(cls, answer: Mapping[str, object], wanted: Sequence[str] = ()) -> Listing:
         """Read the server's `header` and `body`.
 
         Args:
@@ -120,7 +120,7 @@ class Listing:
         return cls(answer, columns, [[row[place] for place in places] for row in body])
 
     @classmethod
-    def from_objects(cls, answer: Mapping[str, Any], key: str, columns: Sequence[str]) -> Listing:
+    def from_objects(cls, answer: Mapping[str, object], key: str, columns: Sequence[str]) -> Listing:
         """Read a list of objects that the answer holds under `key`.
 
         Raises:
@@ -205,7 +205,7 @@ class Content:
         return [first, *map(str, range(width))]
 
 
-def _header_and_body(answer: Mapping[str, Any]) -> tuple[list[str], list[list[Any]]]:
+def _header_and_body(answer: Mapping[str, object]) -> tuple[list[str], list[list[object]]]:
     header, body = answer.get("header"), answer.get("body")
     if not isinstance(header, list) or not isinstance(body, list):
         raise CliError("unexpected answer of the server: no list with 'header' and 'body'")

@@ -21,7 +21,7 @@ UNFINISHED_STATES = ("queued", "active")
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds between two questions whether a task has ended
 
 
-def wait_for_task(connection: Connection, uuid: str, cluster_uuid: str) -> dict[str, Any]:
+def wait_for_task(connection: Connection, uuid: str, cluster_uuid: str) -> dict[str, object]:
     """Return the task as soon as it is finished, and show its progress meanwhile.
 
     Raises:

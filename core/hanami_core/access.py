@@ -167,5 +167,5 @@ class Access:
         return self._known[key]
 
 
-def _any_of(conditions: Sequence[Any]) -> Any:
+def _any_of(conditions: Sequence[object]) -> object:
     return reduce(or_, conditions) if conditions else peewee.SQL("0 = 1")

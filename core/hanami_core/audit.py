@@ -20,13 +20,13 @@ from hanami_core.runtime import CORE_MODELS, Runtime
 from hanami_core.storage.blobs import Blob
 from hanami_core.storage.database import BlobField, OwnedRecord, Record, atomic
 
-__all__ = ["Disagreement", "Holder", "disagreements", "holders", "mend", "needed"]
+__all__ = ["BlobHolder", "Disagreement", "disagreements", "holders", "mend", "needed"]
 
 _CHUNK = 500
 _TEXTS = ("CHAR", "TEXT")
 
 
-class Holder(NamedTuple):
+class BlobHolder(NamedTuple):
     """What holds a blob, in words, and what its owner can do when the blob is lost."""
 
     name: str
@@ -50,16 +50,16 @@ class Disagreement:
     held: int
 
 
-def holders(runtime: Runtime) -> dict[str, list[Holder]]:
+def holders(runtime: Runtime) -> dict[str, list[BlobHolder]]:
     """Return what holds each blob."""
-    found: dict[str, list[Holder]] = defaultdict(list)
+    found: dict[str, list[BlobHolder]] = defaultdict(list)
     for model, column in _columns(runtime):
         rows = model.select(*_naming(model), column).where(column.is_null(False))
         for row in rows.where(model.holding()) if issubclass(model, Record) else rows:
-            found[str(getattr(row, column.name))].append(Holder(_named(row), column.remedy))
+            found[str(getattr(row, column.name))].append(BlobHolder(_named(row), column.remedy))
     if Task._meta.table_name in _tables(runtime):
         for blob, task in runtime.queue.holders():
-            found[blob].append(Holder(_named(task), "delete it, it will fail"))
+            found[blob].append(BlobHolder(_named(task), "delete it, it will fail"))
     return dict(found)
 
 
@@ -73,7 +73,7 @@ def _tables(runtime: Runtime) -> set[str]:
     return set(runtime.database.driver.get_tables())
 
 
-def _naming(model: Any) -> tuple[Any, ...]:
+def _naming(model: Any) -> tuple[object, ...]:
     return (model.uuid, model.name, model.owner_id) if issubclass(model, OwnedRecord) else (model._meta.primary_key,)
 
 
@@ -84,7 +84,7 @@ def _named(row: Any) -> str:
     return f"{table} {row.get_id()}"
 
 
-def disagreements(runtime: Runtime, held: Mapping[str, list[Holder]]) -> list[Disagreement]:
+def disagreements(runtime: Runtime, held: Mapping[str, list[BlobHolder]]) -> list[Disagreement]:
     """Return the blobs that are not counted as often as they are held."""
     counted = {row.uuid: row for row in Blob.select()}
     found = [_compared(blob, counted.get(blob), len(held.get(blob, ()))) for blob in sorted({*counted, *held})]

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 from hanami_core.datasets import TableWriter
 from hanami_core.disclosure import HIDDEN_PATH, without_paths
 from hanami_core.errors import BadRequest
-from hanami_core.lifetime import die_with
+from hanami_core.process_control import die_with
 from hanami_core.storage.disk import is_storage_error
 
 __all__ = ["LONGEST", "main"]
@@ -40,7 +40,7 @@ ANSWERS = 3
 _MAX_TEXT = 2000
 
 
-class _Running(NamedTuple):
+class _RunningJob(NamedTuple):
     """A copy at work.
 
     Attributes:
@@ -107,13 +107,13 @@ def _begin(
         finally:
             os._exit(code)
     os.close(answers)
-    running = _Running(pid, os.pidfd_open(pid), socket.socket(fileno=line))
+    running = _RunningJob(pid, os.pidfd_open(pid), socket.socket(fileno=line))
     selector.register(running.end, selectors.EVENT_READ, running)
     selector.register(running.line, selectors.EVENT_READ, running)
     control.send(json.dumps({"pid": pid}).encode())
 
 
-def _tell(selector: selectors.BaseSelector, running: _Running) -> None:
+def _tell(selector: selectors.BaseSelector, running: _RunningJob) -> None:
     """Pass on how a copy has ended."""
     selector.unregister(running.end)
     with contextlib.suppress(KeyError):

@@ -1,8 +1,12 @@
-"""How a hook, or an argument of one, goes out of use: announced in one minor version, there for two more, then gone."""
+"""How hooks, arguments and names go out of use: announced in one minor version, there for two more, then gone."""
 
 from __future__ import annotations
 
-__all__ = ["LIVES", "Deprecated"]
+import importlib
+import warnings
+from collections.abc import Callable, Mapping
+
+__all__ = ["LIVES", "Deprecated", "former_names"]
 
 LIVES = 2
 """Minor versions in which something still works after the one that deprecates it."""
@@ -25,3 +29,21 @@ class Deprecated(DeprecationWarning):
         self.gone = f"{major}.{minor + LIVES + 1}"
         hint = f"; use {instead}" if instead else ""
         super().__init__(f"deprecated since {since}, gone in {self.gone}{hint}")
+
+
+def former_names(module: str, since: str, names: Mapping[str, str]) -> Callable[[str], object]:
+    """Return a ``__getattr__`` for `module`, which then answers to former names of what is in it, with a warning.
+
+    Args:
+        module: ``__name__`` of the module.
+        since: the version that deprecates the former names, ``major.minor``.
+        names: what is meant today, by former name.
+    """
+
+    def find(name: str) -> object:
+        if name not in names:
+            raise AttributeError(f"module '{module}' has no attribute '{name}'")
+        warnings.warn(Deprecated(since, names[name]), stacklevel=2)
+        return getattr(importlib.import_module(module), names[name])
+
+    return find

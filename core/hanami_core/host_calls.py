@@ -42,12 +42,12 @@ Function = Callable[[bytes], bytes]
 log = logging.getLogger("hanami.calls")
 
 
-class _Question(msgspec.Struct, array_like=True):
+class _HostRequest(msgspec.Struct, array_like=True):
     name: str
     body: bytes
 
 
-class _Answer(msgspec.Struct, array_like=True):
+class _HostResponse(msgspec.Struct, array_like=True):
     """What came of it; of an error the status, the code and the parameters."""
 
     body: bytes = b""
@@ -93,7 +93,7 @@ class HostCalls:
         """
         if host == self.here:
             return self._offered[name](body)
-        question = msgspec.msgpack.encode(_Question(name, body))
+        question = msgspec.msgpack.encode(_HostRequest(name, body))
         try:
             answer = self._asked(host, question, timeout)
         except (OSError, msgspec.MsgspecError) as error:
@@ -102,7 +102,7 @@ class HostCalls:
             raise BY_STATUS.get(answer.status, InternalError)(answer.code, **answer.parameters)
         return answer.body
 
-    def _asked(self, host: str, question: bytes, timeout: float) -> _Answer:
+    def _asked(self, host: str, question: bytes, timeout: float) -> _HostResponse:
         """Put a question on a connection of an earlier one, or on a new one if that has ended meanwhile."""
         while True:
             with self._lock:
@@ -112,7 +112,7 @@ class HostCalls:
             try:
                 connection.settimeout(timeout)
                 _send(connection, question)
-                answer = msgspec.msgpack.decode(_receive(connection), type=_Answer)
+                answer = msgspec.msgpack.decode(_receive(connection), type=_HostResponse)
             except BaseException as error:
                 connection.close()
                 if known is not None and isinstance(error, ConnectionError):
@@ -132,15 +132,15 @@ class HostCalls:
     def answer(self, question: bytes) -> bytes:
         """Return the answer to a request, which may be an error."""
         try:
-            asked = msgspec.msgpack.decode(question, type=_Question)
-            answer = _Answer(self._offered[asked.name](asked.body))
+            asked = msgspec.msgpack.decode(question, type=_HostRequest)
+            answer = _HostResponse(self._offered[asked.name](asked.body))
         except VisibleError as error:
-            answer = _Answer(status=error.status, code=error.code, parameters=_plain(error.parameters))
+            answer = _HostResponse(status=error.status, code=error.code, parameters=_plain(error.parameters))
         except BaseException as error:
             identity = new_uuid()
             failure = storage_failure(contained(error)) or InternalError("internal_error", identity=identity)
             log.exception("a call of the host failed", extra={"identity": identity})
-            answer = _Answer(status=failure.status, code=failure.code, parameters=_plain(failure.parameters))
+            answer = _HostResponse(status=failure.status, code=failure.code, parameters=_plain(failure.parameters))
         return msgspec.msgpack.encode(answer)
 
     def close(self) -> None:

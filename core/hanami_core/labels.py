@@ -83,7 +83,7 @@ def set_labels(
     """
     with atomic():
         row = access.get(model, uuid, missing, "write")
-        given: dict[str, Any] = {"name": name, "about": _text(about), "tags": _tags(tags)}
+        given: dict[str, object] = {"name": name, "about": _text(about), "tags": _tags(tags)}
         values = {label: value for label, value in given.items() if value is not None}
         if not values:
             raise BadRequest("labels_missing")

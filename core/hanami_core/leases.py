@@ -68,7 +68,7 @@ def renew(access: Access, model: type[R], uuid: str, missing: str, lease: int | 
     return row
 
 
-def expired(model: type[R], unused: Any) -> Any:
+def expired(model: type[R], unused: object) -> Any:
     """Return the condition of things whose lease is over; `unused` is that of things that nothing uses."""
     return (model.status == ACTIVE) & model.lease.is_null(False) & (model.lease_used >= model.lease) & unused
 
@@ -87,7 +87,7 @@ class Expiry(Generic[R]):
         self,
         model: type[R],
         seconds: float,
-        unused: Callable[[], Any],
+        unused: Callable[[], object],
         remove: Callable[[Runtime, R], None],
     ) -> None:
         self._model, self._unused, self._remove = model, unused, remove

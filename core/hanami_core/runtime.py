@@ -49,7 +49,7 @@ from hanami_core.storage.contract import Database, StorageContext
 from hanami_core.storage.database import OwnedRecord, RecordGuard
 from hanami_core.storage.opening import open_blobs, open_database
 from hanami_core.storage.reserve import Reserve
-from hanami_core.storage.schema import Owner, unknown_steps
+from hanami_core.storage.schema import SchemaOwner, unknown_steps
 
 log = logging.getLogger("hanami.runtime")
 
@@ -223,13 +223,13 @@ class Runtime:
         """Return the models of core and of all working plugins."""
         return [*CORE_MODELS, *self.models.values()]
 
-    def owners(self) -> list[Owner]:
+    def owners(self) -> list[SchemaOwner]:
         """Return the owners of tables: core, then the plugins in the order of their start."""
-        found = [Owner("core", Path(__file__).parent / "migrations", CORE_MODELS)]
+        found = [SchemaOwner("core", Path(__file__).parent / "migrations", CORE_MODELS)]
         for plugin in self.plugins.working():
             if "hanami_models" in plugin.hooks:
                 models = [c.item for c in self.models.contributions().values() if c.plugin is plugin]
-                found.append(Owner(plugin.name, _migrations_of(plugin.module), models))
+                found.append(SchemaOwner(plugin.name, _migrations_of(plugin.module), models))
         return found
 
     def migrate(self, *, restore: bool = False) -> list[str]:
@@ -352,7 +352,7 @@ def _no_garbage() -> Iterator[None]:
             gc.enable()
 
 
-def _migrate(owner: Owner, restore: bool) -> list[str]:
+def _migrate(owner: SchemaOwner, restore: bool) -> list[str]:
     unknown = unknown_steps(owner)
     if unknown:
         text = f"the database has seen {unknown[0]} of {owner.name}, which this version does not know"

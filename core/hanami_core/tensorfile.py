@@ -39,7 +39,7 @@ _TYPES = {
 _CODES = {np.dtype(text): code for code, text in _TYPES.items()}
 
 
-class Entry(NamedTuple):
+class TensorEntry(NamedTuple):
     """Where an array lies: byte offset from the start of the file."""
 
     dtype: np.dtype[Any]
@@ -62,7 +62,7 @@ def header_bytes(
         metadata: free texts that travel in the header.
         reserve: smallest size of the result in bytes; the rest is filled with blanks.
     """
-    head: dict[str, Any] = {"__metadata__": dict(metadata)}
+    head: dict[str, object] = {"__metadata__": dict(metadata)}
     position = 0
     for name, (dtype, shape) in shapes.items():
         size = dtype.itemsize * math.prod(shape)
@@ -82,7 +82,7 @@ def write(file: BinaryIO, arrays: Mapping[str, np.ndarray], metadata: Mapping[st
         file.write(array.tobytes() if array.ndim == 0 else array.data)
 
 
-def read_header(file: BinaryIO) -> tuple[dict[str, Entry], dict[str, str]]:
+def read_header(file: BinaryIO) -> tuple[dict[str, TensorEntry], dict[str, str]]:
     """Return the arrays' places and the metadata of a file.
 
     Raises:
@@ -106,7 +106,7 @@ def read_header(file: BinaryIO) -> tuple[dict[str, Entry], dict[str, str]]:
     return entries, metadata
 
 
-def _entry(item: dict[str, Any], start: int, size: int) -> Entry:
+def _entry(item: dict[str, Any], start: int, size: int) -> TensorEntry:
     dtype = np.dtype(_TYPES[item["dtype"]])
     shape = tuple(int(value) for value in item["shape"])
     begin, end = (int(value) for value in item["data_offsets"])
@@ -115,7 +115,7 @@ def _entry(item: dict[str, Any], start: int, size: int) -> Entry:
         raise ValueError("array too big")
     if min(shape, default=0) < 0 or begin < 0 or end - begin != dtype.itemsize * math.prod(shape) or start + end > size:
         raise ValueError("array outside of the file")
-    return Entry(dtype, shape, start + begin)
+    return TensorEntry(dtype, shape, start + begin)
 
 
 def read(file: BinaryIO) -> tuple[dict[str, np.ndarray], dict[str, str]]:

@@ -246,7 +246,7 @@ class AccountMethods(Session):
         return list(rows(self.get("/error_log", **query, page=page)))
 
 
-def _quotas(answer: Any) -> list[Quota]:
+def _quotas(answer: object) -> list[Quota]:
     return ShownList(build(Quota, one) for one in item(answer, "quotas"))
 
 

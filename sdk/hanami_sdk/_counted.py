@@ -30,7 +30,7 @@ class Counted(NamedTuple):
     weights: Floats | None
 
 
-def counted(features: Floats, targets: Values, sample_weight: Any) -> Counted:
+def counted(features: Floats, targets: Values, sample_weight: object) -> Counted:
     """Return the rows of a training.
 
     Args:
@@ -57,7 +57,7 @@ def counted(features: Floats, targets: Values, sample_weight: Any) -> Counted:
     return Counted(features[order], targets[order], None if weights is None else weights[order])
 
 
-def checked_weights(sample_weight: Any, rows: int) -> Floats:
+def checked_weights(sample_weight: object, rows: int) -> Floats:
     """Return weights as an array.
 
     Raises:

@@ -138,7 +138,7 @@ def set_mode(endpoint: Endpoint, cluster_uuid: str, mode: str, shared: bool | No
     endpoint.put("/cluster/set_mode", {"new_state": mode, "uuid": cluster_uuid, **more})
 
 
-async def in_thread(function: Any, *args: Any) -> Any:
+async def in_thread(function: Any, *args: object) -> Any:
     """Run a function in a thread: the event loop of the caller goes on while the server is waited for."""
     import asyncio  # loaded already when a coroutine runs; all others need not pay for it
 

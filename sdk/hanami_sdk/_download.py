@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from hanami_sdk._endpoint import Endpoint
-from hanami_sdk._retry import Patience
+from hanami_sdk._retry import Backoff
 from hanami_sdk.hanami_exceptions import ConnectionFailedException, HanamiException, from_status
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class _Arrival:
 
     def complete(self) -> None:
         """Ask again and again until all has arrived."""
-        patience = Patience(self._download.endpoint.retry)
+        backoff = Backoff(self._download.endpoint.retry)
         while True:
             before = self._file.seek(0, os.SEEK_END)
             try:
@@ -114,8 +114,8 @@ class _Arrival:
                     return
             except _failures() as error:
                 if self._file.seek(0, os.SEEK_END) > before:
-                    patience.renew()
-                if not patience.pause():
+                    backoff.renew()
+                if not backoff.pause():
                     raise ConnectionFailedException(f"GET {self._download.path}: {error}") from error
 
     def _go_on(self, position: int) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from hanami_sdk._http import item
 from hanami_sdk._svg import Line, chart
@@ -31,7 +30,7 @@ class History(dict[str, "list[float | None]"]):
         self.task = task
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> History:
+    def from_json(cls, data: Mapping[str, object]) -> History:
         """Return the history of an answer.
 
         Raises:

@@ -38,7 +38,7 @@ class ShownList(list[T]):
         return f"<table><caption>{len(self)} × {kind}</caption><tr>{head}</tr>{body}</table>"
 
 
-def _known(thing: Any) -> dict[str, Any]:
+def _known(thing: Any) -> dict[str, object]:
     """Return the fields of an object that are known."""
     values = {entry.name: getattr(thing, entry.name) for entry in fields(thing)}
     return {name: value for name, value in values.items() if value not in (None, "", (), {})}
@@ -48,7 +48,7 @@ def _title(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _row(name: str, value: Any) -> str:
+def _row(name: str, value: object) -> str:
     return f"<tr>{_HEAD}{escape(_title(name))}</th>{_CELL}{_cell(name, value)}</td></tr>"
 
 
@@ -64,7 +64,7 @@ def _cell(name: str, value: Any) -> str:
     return escape(_text(value))
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, range):
         return f"{len(value)} values from {value.start} on"
     if isinstance(value, Shown):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 from uuid import uuid4
 
-from hanami_sdk._retry import persist
+from hanami_sdk._retry import call_with_retries
 from hanami_sdk.hanami_exceptions import ConnectionFailedException, HanamiException, from_status
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def item(answer: Any, name: str) -> Any:
         raise HanamiException(f"the answer lacks {name}") from error
 
 
-def rows(table: Any) -> Iterator[dict[str, Any]]:
+def rows(table: object) -> Iterator[dict[str, Any]]:
     """Return the rows of a list, each by the names of its header."""
     header, body = item(table, "header"), item(table, "body")
     return (dict(zip(header, row, strict=False)) for row in body)
@@ -241,7 +241,9 @@ def send_over(
         return (harmless or (once and keys.understood)) and _is_passing(error)
 
     try:
-        return persist(lambda: send(method, url, session=session, key=key, keys=keys, **options), worth, retry)
+        return call_with_retries(
+            lambda: send(method, url, session=session, key=key, keys=keys, **options), worth, retry
+        )
     except requests.RequestException as error:
         raise ConnectionFailedException(f"{method} {url}: {error}") from error
 

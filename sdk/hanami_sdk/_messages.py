@@ -96,7 +96,7 @@ def _add_enum(file: Any, name: str, *values: str) -> None:
         enum.value.add(name=value, number=number)
 
 
-def _add_field(message: Any, number: int, name: str, kind: Any, **more: Any) -> None:
+def _add_field(message: Any, number: int, name: str, kind: object, **more: Any) -> None:
     label = more.pop("label", 1)  # optional
     message.field.add(name=name, number=number, type=kind, label=label, **more)
 
@@ -124,7 +124,7 @@ def encode_values(name: str, values: Values, is_last: bool, process: Process, ta
 @lru_cache(maxsize=256)
 def _head(name: str, is_last: bool, process: Process, target: Buffer | None, count: int) -> bytes:
     """Return all of a message up to its values; the same few come again and again."""
-    fields: dict[str, Any] = {"isLast": is_last, "processType": process, "numberOfValues": count}
+    fields: dict[str, object] = {"isLast": is_last, "processType": process, "numberOfValues": count}
     if target is None:
         message = classes().brick_io(brickName=name, **fields)
     else:

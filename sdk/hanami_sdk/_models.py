@@ -170,7 +170,7 @@ class Cluster(Shown):
     lease_left: int | None = None
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Cluster:
+    def from_json(cls, data: Mapping[str, object]) -> Cluster:
         """Return the cluster of an answer, or of a row of a list."""
         stored = None if data.get("stored_at") == "-" else data.get("stored_at")
         return build(cls, {**data, "stored_at": stored, **_tuples(data)})
@@ -225,7 +225,7 @@ class Checkpoint(Shown):
     imported: bool = False
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Checkpoint:
+    def from_json(cls, data: Mapping[str, object]) -> Checkpoint:
         """Return the checkpoint of an answer, or of a row of a list."""
         names = {"cluster": "cluster_name", "task": "task_name"}
         known = {names.get(name, name): value for name, value in data.items()}
@@ -287,7 +287,7 @@ class Task(Shown):
         return self.state in ("finished", "aborted", "failed")
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any], cluster_uuid: str) -> Task:
+    def from_json(cls, data: Mapping[str, object], cluster_uuid: str) -> Task:
         """Return the task of an answer, or of a row of a list."""
         names = {"queued": "queue_timestamp", "start": "start_timestamp", "end": "end_timestamp"}
         known = {names.get(name, name): None if value == "-" else value for name, value in data.items()}
@@ -372,7 +372,7 @@ class User(Shown):
     created_at: str = ""
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> User:
+    def from_json(cls, data: Mapping[str, object]) -> User:
         """Return the user of an answer."""
         return build(cls, {**data, "projects": memberships(data.get("projects", ()))})
 
@@ -406,7 +406,7 @@ ResultLike: TypeAlias = Dataset | Task | str
 """An object, or its UUID; a name will do for clusters, datasets and checkpoints."""
 
 
-def build(kind: type[T], data: Mapping[str, Any]) -> T:
+def build(kind: type[T], data: Mapping[str, object]) -> T:
     """Make an object of `kind` from the fields of an answer.
 
     Raises:
@@ -434,7 +434,7 @@ def _column_range(position: Mapping[str, int]) -> range:
     return range(start, position.get("column_end", position.get("end_column", start)))
 
 
-def _tuples(data: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+def _tuples(data: Mapping[str, Any]) -> dict[str, tuple[object, ...]]:
     trainings = tuple(map(Training.from_json, data.get("trainings", ())))
     return {"trainings": trainings, "tags": tuple(data.get("tags", ()))}
 

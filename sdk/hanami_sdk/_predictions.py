@@ -30,12 +30,12 @@ class PredictionMethods(ClusterMethods, DatasetMethods):
         self,
         cluster: ClusterLike,
         inputs: Numbers | Mapping[str, Numbers],
-        outputs: Any,
+        outputs: object,
         *,
         classes: Sequence[Any] | None = None,
         validation: Validation | None = None,
         class_weight: ClassWeight | None = None,
-        sample_weight: Any = None,
+        sample_weight: object = None,
         name: str = "fit",
         wait: bool = True,
         progress: Progress | None = None,
@@ -142,10 +142,10 @@ def _free_name(taken: set[str]) -> str:
 
 
 def _other_rows(
-    rows: tuple[Any, ...],
-    inputs: Mapping[str, Any],
-    outputs: Mapping[str, Any],
-    classes: Mapping[str, Sequence[Any] | None],
+    rows: tuple[object, ...],
+    inputs: Mapping[str, object],
+    outputs: Mapping[str, object],
+    classes: Mapping[str, Sequence[object] | None],
     weights: Sequence[str],
 ) -> bytes:
     """Return a table of other rows with the columns of a training; `weights` is the name of that of weights, if any."""
@@ -160,7 +160,7 @@ def _other_rows(
     return table_of(parts[0], parts[1], classes, dict(zip(weights, rows[2:], strict=False)))
 
 
-def _by_number(class_weight: ClassWeight | None, outputs: Sequence[Sequence[Any] | None]) -> ClassWeight | None:
+def _by_number(class_weight: ClassWeight | None, outputs: Sequence[Sequence[object] | None]) -> ClassWeight | None:
     """Return weights of classes by the numbers of these; those of rows of numbers have no other names."""
     if class_weight is None or isinstance(class_weight, str) or len(outputs) != 1 or outputs[0] is None:
         return class_weight

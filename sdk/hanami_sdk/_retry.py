@@ -15,7 +15,7 @@ DEFAULT_SECONDS = 15.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 
 
-class Patience:
+class Backoff:
     """Pauses that double, with a random part so that many clients do not come back at once, until a deadline.
 
     Args:
@@ -43,7 +43,7 @@ class Patience:
         return True
 
 
-def persist(action: Callable[[], R], worth: Callable[[Exception], bool], seconds: float) -> R:
+def call_with_retries(action: Callable[[], R], worth: Callable[[Exception], bool], seconds: float) -> R:
     """Do something that may be done more than once, until it succeeds.
 
     Args:
@@ -51,10 +51,10 @@ def persist(action: Callable[[], R], worth: Callable[[Exception], bool], seconds
         worth: tells whether trying again may help after an exception.
         seconds: how long to go on after the first failure; the last exception is raised then.
     """
-    patience = Patience(seconds)
+    backoff = Backoff(seconds)
     while True:
         try:
             return action()
         except Exception as error:
-            if not worth(error) or not patience.pause():
+            if not worth(error) or not backoff.pause():
                 raise

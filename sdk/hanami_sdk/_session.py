@@ -55,7 +55,7 @@ class Session:
         self._user, self._passphrase = user, passphrase
         self._project = project
         self._token, self._renew_at = "", 0.0
-        self._identity: Mapping[str, Any] = {}
+        self._identity: Mapping[str, object] = {}
         self._lock = threading.RLock()
         self._connections: requests.Session | None = None
         self._keys = _http.Keys()
@@ -98,7 +98,7 @@ class Session:
         project = "" if self._project is None else f", project {self._project!r}"
         return f"<{type(self).__name__} {self._address!r}, user {self._user!r}{project}>"
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
         """Return the object itself: copies of what holds a client share the login."""
         return self
 
@@ -240,22 +240,22 @@ class Session:
                 self._tells_details = False
         return self.get(path, **query)
 
-    def _list(self, path: str, tag: str) -> Any:
+    def _list(self, path: str, tag: str) -> object:
         return self._get_in_detail(path, **({"tag": tag} if tag else {}))
 
     def _named(self, noun: str, name: str) -> str:
         """Return the UUID of the only thing of a kind that has a name."""
         return only_one(noun, name, _http.rows(self.get(f"/{noun}/all")))
 
-    def _uuid(self, noun: str, thing: Any) -> str:
+    def _uuid(self, noun: str, thing: object) -> str:
         """Return the UUID of a thing: an object, a UUID, or a name, which costs a question."""
         return self._uuids(noun)(thing)
 
-    def _uuids(self, noun: str) -> Callable[[Any], str]:
+    def _uuids(self, noun: str) -> Callable[[object], str]:
         """Return what does the same as `_uuid` for several things, and asks once for all names."""
         listed = cache(lambda: list(_http.rows(self.get(f"/{noun}/all"))))
 
-        def uuid(thing: Any) -> str:
+        def uuid(thing: object) -> str:
             known = uuid_of(thing)
             return known if known is not None else only_one(noun, str(thing), listed())
 

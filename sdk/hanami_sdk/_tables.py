@@ -49,9 +49,9 @@ class Scale:
 
 def csv_table(
     values: Numbers,
-    labels: Iterable[Any] | None = None,
+    labels: Iterable[object] | None = None,
     *,
-    classes: Sequence[Any] | None = None,
+    classes: Sequence[object] | None = None,
     targets: Numbers | None = None,
 ) -> bytes:
     """Return a CSV file for `Client.upload_csv`.
@@ -76,10 +76,10 @@ def csv_table(
 
 
 def table_of(
-    inputs: Mapping[str, Any],
-    outputs: Mapping[str, Any],
-    classes: Mapping[str, Sequence[Any] | None],
-    weights: Mapping[str, Any] | None = None,
+    inputs: Mapping[str, object],
+    outputs: Mapping[str, object],
+    classes: Mapping[str, Sequence[object] | None],
+    weights: Mapping[str, object] | None = None,
 ) -> bytes:
     """Return a CSV file with a column for each input and output.
 
@@ -97,7 +97,7 @@ def table_of(
     return _csv([*parts, *((name, _weights(column)) for name, column in (weights or {}).items())])
 
 
-def classes_of(rows: Any, classes: Sequence[Any] | None) -> Sequence[Any] | None:
+def classes_of(rows: object, classes: Sequence[object] | None) -> Sequence[Any] | None:
     """Return the classes of an output, by default those that are there, sorted; None if it has rows of numbers.
 
     Raises:
@@ -111,7 +111,7 @@ def classes_of(rows: Any, classes: Sequence[Any] | None) -> Sequence[Any] | None
     return sorted(set(given)) if classes is None else classes
 
 
-def _weights(column: Any) -> list[list[float]]:
+def _weights(column: object) -> list[list[float]]:
     rows = _checked([value] for value in _plain(column))
     for number, (weight,) in enumerate(rows):
         if weight < 0:
@@ -119,12 +119,12 @@ def _weights(column: Any) -> list[list[float]]:
     return rows
 
 
-def rows_of(rows: Any) -> list[list[float]]:
+def rows_of(rows: object) -> list[list[float]]:
     """Return rows as lists, whatever library they come from."""
     return [[float(value) for value in row] for row in _plain(rows)]
 
 
-def _plain(rows: Any) -> Any:
+def _plain(rows: object) -> Any:
     if hasattr(rows, "to_pylist"):  # Arrow: a row of a table is a mapping from columns to values
         return [list(row.values()) if isinstance(row, Mapping) else row for row in rows.to_pylist()]
     if hasattr(rows, "to_numpy"):  # pandas and Polars; iterating their tables yields columns
@@ -132,7 +132,7 @@ def _plain(rows: Any) -> Any:
     return rows
 
 
-def _expected(rows: Any, classes: Sequence[Any] | None) -> list[list[float]]:
+def _expected(rows: object, classes: Sequence[object] | None) -> list[list[float]]:
     given = list(_plain(rows))
     return _targets(given) if classes is None else _one_hot(given, classes)
 
@@ -163,7 +163,7 @@ def _checked(rows: Numbers) -> list[list[float]]:
 
 def _one_hot(labels: Iterable[Hashable], classes: Sequence[Hashable] | None) -> list[list[float]]:
     given = list(labels)
-    known: Sequence[Any] = sorted(set[Any](given)) if classes is None else classes
+    known: Sequence[object] = sorted(set[Any](given)) if classes is None else classes
     places = {label: place for place, label in enumerate(known)}
     for number, label in enumerate(given):
         if label not in places:

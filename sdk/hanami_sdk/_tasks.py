@@ -266,7 +266,7 @@ class Watch:
         return self._last
 
 
-def training_fields(*, equal_rows: bool, epochs: int, shuffle: bool, **more: Any) -> dict[str, Any]:
+def training_fields(*, equal_rows: bool, epochs: int, shuffle: bool, **more: object) -> dict[str, Any]:
     """Return the fields of a training; none for a single pass over the rows as they come, which every server knows."""
     given = {name: value for name, value in more.items() if value is not None}
     if epochs != 1:

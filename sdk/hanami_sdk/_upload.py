@@ -13,7 +13,7 @@ from urllib.parse import quote
 from hanami_sdk._endpoint import Endpoint
 from hanami_sdk._http import item, knows_not
 from hanami_sdk._messages import decode_response, encode_chunk
-from hanami_sdk._retry import Patience
+from hanami_sdk._retry import Backoff
 from hanami_sdk._sources import Source, open_sources
 from hanami_sdk._waiting import pauses, wait_until
 from hanami_sdk.hanami_exceptions import (
@@ -122,7 +122,7 @@ class Upload:
             ConnectionFailedException: the connection was lost for too long. On the server it goes on.
         """
         body = {"uuid": self.uuid, **{f"uuid_{part}_file": uuid for part, uuid in self.files.items()}}
-        patience, lost = Patience(self.endpoint.retry), False
+        backoff, lost = Backoff(self.endpoint.retry), False
         state = UPLOADING
         while state == UPLOADING:
             try:
@@ -130,18 +130,18 @@ class Upload:
             except NotFoundException as error:
                 if not lost:
                     raise
-                state = self._state_after(error, patience)
+                state = self._state_after(error, backoff)
             except _failures() as error:
                 # Nobody knows whether the server has got the request. Sending it again does no harm: while the files
                 # are read it waits for the same, and afterwards it finds none.
                 lost = True
-                state = self._state_after(error, patience)
+                state = self._state_after(error, backoff)
         if state == DECODING:
             self._wait()
 
-    def _state_after(self, error: Exception, patience: Patience) -> str:
+    def _state_after(self, error: Exception, backoff: Backoff) -> str:
         """Return the state of the dataset after a request failed with `error`."""
-        while patience.pause():
+        while backoff.pause():
             with suppress(*_failures()):
                 answer = self.endpoint.get(self.progress_path, uuid=self.uuid)
                 if answer.get("received") is None:  # a server of another make
@@ -150,15 +150,15 @@ class Upload:
         raise error
 
     def _wait(self) -> None:
-        patience = Patience(self.endpoint.retry)
+        backoff = Backoff(self.endpoint.retry)
         for pause in pauses(None, f"the end of the upload {self.uuid}"):
             try:
                 answer = self.endpoint.get(self.progress_path, uuid=self.uuid)
             except _failures():
-                if not patience.pause():
+                if not backoff.pause():
                     raise
                 continue
-            patience.renew()
+            backoff.renew()
             state = state_of(answer)
             if state == UPLOADING:
                 raise InternalServerErrorException(answer.get("error", ""))
@@ -220,12 +220,12 @@ def send_file(
         ConnectionFailedException: there was no connection for too long, or the server does not tell what it has.
         UploadException: the server refused a chunk.
     """
-    patience, position = Patience(endpoint.retry), 0
+    backoff, position = Backoff(endpoint.retry), 0
 
     def advance(to: int) -> None:
         nonlocal position
         position = to
-        patience.renew()
+        backoff.renew()
         reached(to)
 
     while True:
@@ -233,14 +233,14 @@ def send_file(
             return send_source(endpoint, file_uuid, source, advance, position)
         except ConnectionFailedException as error:
             asked = endpoint, progress_path, uuid
-            position = _position_after(error, *asked, file_uuid, patience)
+            position = _position_after(error, *asked, file_uuid, backoff)
 
 
 def _position_after(
-    error: ConnectionFailedException, endpoint: Endpoint, path: str, uuid: str, file_uuid: str, patience: Patience
+    error: ConnectionFailedException, endpoint: Endpoint, path: str, uuid: str, file_uuid: str, backoff: Backoff
 ) -> int:
     """Return how much of a file the server has after the connection broke off with `error`."""
-    while patience.pause():
+    while backoff.pause():
         with suppress(*_failures()):
             received = endpoint.get(path, uuid=uuid).get("received")
             if received is None:  # a server of another make

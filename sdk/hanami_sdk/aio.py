@@ -170,10 +170,10 @@ class AsyncClient:
     async def fit(
         self,
         cluster: ClusterLike,
-        inputs: Any,
+        inputs: object,
         outputs: Any,
         *,
-        classes: Sequence[Any] | None = None,
+        classes: Sequence[object] | None = None,
         validation: Validation | None = None,
         class_weight: ClassWeight | None = None,
         sample_weight: Any = None,

@@ -24,7 +24,7 @@ def is_uuid(text: str) -> bool:
     return _UUID.fullmatch(text) is not None
 
 
-def uuid_of(thing: Any) -> str | None:
+def uuid_of(thing: object) -> str | None:
     """Return the UUID of an object, or a text that is one; None for a name."""
     if hasattr(thing, "uuid"):
         return str(thing.uuid)
@@ -32,7 +32,7 @@ def uuid_of(thing: Any) -> str | None:
     return text if is_uuid(text) else None
 
 
-def only_one(noun: str, name: str, rows: Iterable[Mapping[str, Any]]) -> str:
+def only_one(noun: str, name: str, rows: Iterable[Mapping[str, object]]) -> str:
     """Return the UUID of the only row that has a name.
 
     Args:

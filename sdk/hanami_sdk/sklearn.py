@@ -78,7 +78,7 @@ class _Remote(BaseEstimator):
         template: str | None = None,
         scale: str | None = "shift",
         format: str = "mnist",
-        random_state: Any = None,
+        random_state: object = None,
         validation: float | None = None,
         early_stopping: int | None = None,
         address: str | None = None,
@@ -188,7 +188,7 @@ class _Remote(BaseEstimator):
             how |= {"epochs": int(epochs), "seed": seed, "sample_weight": column}
             client.train(self.cluster_, {"x": inputs}, {"y": outputs}, **how)
 
-    def _answers(self, X: Any) -> Floats:
+    def _answers(self, X: object) -> Floats:
         """Return what the network says, shape (rows, outputs)."""
         check_is_fitted(self, "cluster_")
         features = validate_data(self, X, reset=False, dtype=np.float64)
@@ -273,10 +273,10 @@ class HanamiClassifier(ClassifierMixin, _Remote):
         template: str | None = None,
         scale: str | None = "shift",
         format: str = "mnist",
-        random_state: Any = None,
+        random_state: object = None,
         validation: float | None = None,
         early_stopping: int | None = None,
-        class_weight: Mapping[Any, float] | str | None = None,
+        class_weight: Mapping[object, float] | str | None = None,
         address: str | None = None,
         user: str | None = None,
         client: Client | None = None,
@@ -300,7 +300,7 @@ class HanamiClassifier(ClassifierMixin, _Remote):
         )
         self.class_weight = class_weight
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: object, sample_weight: Any = None) -> Self:
         """Train a new cluster.
 
         Args:
@@ -329,7 +329,7 @@ class HanamiClassifier(ClassifierMixin, _Remote):
         )
         return self
 
-    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
+    def partial_fit(self, X: Any, y: object, classes: Any = None) -> Self:
         """Train one more pass; features outside the previous range widen the scale.
 
         Args:
@@ -354,14 +354,14 @@ class HanamiClassifier(ClassifierMixin, _Remote):
         self._learn(X, expected, 1)
         return self
 
-    def predict_proba(self, X: Any) -> Floats:
+    def predict_proba(self, X: object) -> Floats:
         """Return the probability of each class, shape (rows, classes)."""
         answers = self._answers(X)[:, : len(self.classes_)]
         total = answers.sum(axis=1, keepdims=True)
         even = np.full_like(answers, 1 / len(self.classes_))
         return np.asarray(np.divide(answers, total, out=even, where=total > 0))
 
-    def predict(self, X: Any) -> Values:
+    def predict(self, X: object) -> Values:
         """Return the most probable class of each row, shape (rows,)."""
         winners = self.predict_proba(X).argmax(axis=1)
         return np.asarray(self.classes_[winners])
@@ -401,7 +401,7 @@ class HanamiRegressor(RegressorMixin, _Remote):
     All methods raise a `HanamiException` if the server fails.
     """
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: object, y: object, sample_weight: object = None) -> Self:
         """Train a new cluster.
 
         Args:
@@ -425,7 +425,7 @@ class HanamiRegressor(RegressorMixin, _Remote):
         )
         return self
 
-    def partial_fit(self, X: Any, y: Any) -> Self:
+    def partial_fit(self, X: object, y: object) -> Self:
         """Train one more pass; features and targets outside the previous range widen the scale.
 
         Args:
@@ -446,7 +446,7 @@ class HanamiRegressor(RegressorMixin, _Remote):
         self._learn(X, self.target_scale_.apply(y), 1)
         return self
 
-    def predict(self, X: Any) -> Floats:
+    def predict(self, X: object) -> Floats:
         """Return the estimate for each row, shape (rows,), or (rows, targets) if there are several."""
         answers = self._answers(X)
         estimates = self.target_scale_.undo(answers[:, : self.n_outputs_])

@@ -22,7 +22,7 @@ from hanami_core.http import Api, BoundRoute, Call, Download, Events, File, Page
 from hanami_server.permits import Permit, Permits
 from hanami_server.ranges import is_known, wanted
 
-__all__ = ["Answers"]
+__all__ = ["ResponseRenderer"]
 
 PIECE = 1 << 18
 RETRY_SECONDS = 5
@@ -33,7 +33,7 @@ log = logging.getLogger("hanami.http")
 Failed = Callable[[Exception], object]
 
 
-class Answers:
+class ResponseRenderer:
     """Renders what handlers return."""
 
     def __init__(self, streams: int, permits: Permits) -> None:
@@ -101,14 +101,14 @@ class Answers:
         watch = self._watched(call, bound)
         return _Guarded(parts, parts if source is None else source, failed, self._free.release, watch)
 
-    def _watched(self, call: Call, bound: BoundRoute) -> _Watch:
+    def _watched(self, call: Call, bound: BoundRoute) -> _AccessWatch:
         if call.granted is None:
-            return _Watch(None, None, None)
+            return _AccessWatch(None, None, None)
         permit = Permit(bound.api, call.req, call.granted.actor, call.granted.action)
-        return _Watch(self._permits, permit, call.req.env.get("gunicorn.socket"))
+        return _AccessWatch(self._permits, permit, call.req.env.get("gunicorn.socket"))
 
 
-class _Watch:
+class _AccessWatch:
     """Looks whether somebody may go on reading an answer; nobody needs to, to whom an anonymous route answers."""
 
     def __init__(self, permits: Permits | None, permit: Permit | None, connection: socket.socket | None) -> None:
@@ -144,7 +144,7 @@ class _Guarded:
     """A stream that gives its place back, and tells of an error before the connection breaks off."""
 
     def __init__(
-        self, parts: Iterable[bytes], source: object, failed: Failed, release: Callable[[], None], watch: _Watch
+        self, parts: Iterable[bytes], source: object, failed: Failed, release: Callable[[], None], watch: _AccessWatch
     ) -> None:
         self._parts = iter(parts)
         self._source, self._failed, self._release, self._watch = source, failed, release, watch
@@ -231,7 +231,7 @@ def _frame(event: ServerEvent, api: Api) -> bytes:
 class _Sent:
     """A file while it is sent, piece by piece."""
 
-    def __init__(self, opened: BinaryIO, file: File, watch: _Watch) -> None:
+    def __init__(self, opened: BinaryIO, file: File, watch: _AccessWatch) -> None:
         self._opened, self._file, self._watch = opened, file, watch
 
     def read(self, size: int | None = None, /) -> bytes:
@@ -254,7 +254,7 @@ def _finish(file: File) -> None:
     _end(file.done)
 
 
-def _send_file(response: falcon.Response, file: File, watch: _Watch) -> None:
+def _send_file(response: falcon.Response, file: File, watch: _AccessWatch) -> None:
     try:
         opened = file.path.open("rb")
     except BaseException:

@@ -19,7 +19,7 @@ from gunicorn.errors import AppImportError
 from gunicorn.glogging import Logger
 
 from hanami_core.errors import HanamiError
-from hanami_server import lifetime, logs
+from hanami_server import logs, process_control
 from hanami_server.process import HttpLimits, Options, announce, parse
 from hanami_server.worker import Worker
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from hanami_core.runtime import Runtime
     from hanami_server.streamed import StreamedRoutes
 
-__all__ = ["Api", "main"]
+__all__ = ["ApiApplication", "main"]
 
 GRACE = 2
 KEEPALIVE = 75
@@ -39,10 +39,10 @@ LONGEST_FIELD = 8190
 log = logging.getLogger("hanami.api")
 
 
-class Log(Logger):  # type: ignore[misc]
+class GunicornLogger(Logger):  # type: ignore[misc]
     """gunicorn's logger without handlers of its own: everything goes where the process logs."""
 
-    def setup(self, cfg: Any) -> None:
+    def setup(self, cfg: object) -> None:
         """Pass everything on."""
         self.cfg = cfg
         self._access_log_enabled = False
@@ -50,7 +50,7 @@ class Log(Logger):  # type: ignore[misc]
         self.error_log.setLevel(logging.WARNING)
 
 
-class Api(BaseApplication):  # type: ignore[misc]
+class ApiApplication(BaseApplication):  # type: ignore[misc]
     """gunicorn's view of the api. `limits` are read by its workers."""
 
     def __init__(self, options: Options) -> None:
@@ -66,7 +66,7 @@ class Api(BaseApplication):  # type: ignore[misc]
     def load_config(self) -> None:
         """Set what differs from gunicorn's defaults."""
         shared_memory = Path("/dev/shm")  # noqa: S108 - files that only tell that a worker is alive
-        values: dict[str, Any] = {
+        values: dict[str, object] = {
             "bind": f"fd://{self._options.listener}",
             "workers": self.limits.workers,
             "threads": self.limits.threads,
@@ -83,7 +83,7 @@ class Api(BaseApplication):  # type: ignore[misc]
             "header_map": "refuse",
             "forwarded_allow_ips": "",
             "control_socket_disable": True,
-            "logger_class": Log,
+            "logger_class": GunicornLogger,
             "proc_name": __name__,
             "post_fork": self._forked,
             "post_worker_init": self._ready,
@@ -97,7 +97,7 @@ class Api(BaseApplication):  # type: ignore[misc]
         from hanami_core.roles import Role
         from hanami_core.runtime import Runtime
         from hanami_server.app import create_app
-        from hanami_server.handover import Handover
+        from hanami_server.handoff_middleware import HandoffMiddleware
         from hanami_server.naming import named
         from hanami_server.plugin_states import publish
         from hanami_server.streamed import StreamedRoutes
@@ -110,23 +110,23 @@ class Api(BaseApplication):  # type: ignore[misc]
         self._streamed = StreamedRoutes(self._runtime.routes, self.limits.max_body)
         self._published.enter_context(publish(self._runtime.plugins, self._options.data_dir, "api"))
         threads = self._runtime.settings["http.threads"]
-        return named(Handover(create_app(self._runtime), self._options.data_dir, self._runtime.hosts, threads))
+        return named(HandoffMiddleware(create_app(self._runtime), self._options.data_dir, self._runtime.hosts, threads))
 
     def is_streamed(self, line: bytes) -> bool:
         """Tell by its first line whether the handler of a request reads the body itself."""
         return self._streamed is not None and self._streamed.match(line)
 
     @staticmethod
-    def _forked(arbiter: Any, _worker: Any) -> None:
-        lifetime.die_with(arbiter.pid)
+    def _forked(arbiter: Any, _worker: object) -> None:
+        process_control.die_with(arbiter.pid)
 
-    def _ready(self, _worker: Any) -> None:
+    def _ready(self, _worker: object) -> None:
         # What the application is made of stays. Looking at it again and again would stop all answers for a moment.
         gc.collect()
         gc.freeze()
         announce(self._options)
 
-    def _exit(self, _arbiter: Any, _worker: Any) -> None:
+    def _exit(self, _arbiter: object, _worker: object) -> None:
         if self._runtime is not None:
             self._runtime.close()
         self._published.close()
@@ -136,10 +136,10 @@ def main(argv: list[str]) -> None:
     """Run the api; ends the process."""
     options = parse(argv)
     logs.configure(options.log_level, "api")
-    lifetime.raise_file_limit()
+    process_control.raise_file_limit()
     # gunicorn takes no other way to name the server in answers.
     gunicorn.http.wsgi.SERVER = "Hanami"
-    Api(options).run()
+    ApiApplication(options).run()
 
 
 if __name__ == "__main__":

@@ -27,16 +27,16 @@ from hanami_core.storage.database import reset
 from hanami_core.storage.disk import require_room
 from hanami_core.storage.failures import storage_failure
 from hanami_server import process_metrics
-from hanami_server.answers import Answers
+from hanami_server.answers import ResponseRenderer
+from hanami_server.authorization import Authorizer
+from hanami_server.client_address import ClientAddressResolver
 from hanami_server.foreign_pages import foreign_pages
-from hanami_server.gate import Gate
-from hanami_server.health import LIVE_PATH, READY_PATH, Live, Ready
+from hanami_server.health import LIVE_PATH, READY_PATH, LivenessResource, ReadinessResource
 from hanami_server.logs import hide_secrets, without_secrets
-from hanami_server.origin import Origin
 from hanami_server.permits import Permits
 from hanami_server.request_counts import RequestTimer
 
-__all__ = ["AccessLog", "Endpoint", "Server", "create_app"]
+__all__ = ["AccessLog", "Dispatcher", "Endpoint", "create_app"]
 
 App = falcon.App[falcon.Request, falcon.Response]
 Responder = Callable[..., None]
@@ -49,7 +49,7 @@ log = logging.getLogger("hanami.http")
 
 def create_app(runtime: Runtime) -> App:
     """Return the application that serves the routes of all plugins of a runtime."""
-    server = Server(runtime)
+    server = Dispatcher(runtime)
     app: App = falcon.App()
     for middleware in foreign_pages(runtime.settings["http.origins"]):
         app.add_middleware(middleware)
@@ -61,8 +61,8 @@ def create_app(runtime: Runtime) -> App:
     app.add_error_handler(VisibleError, server.refuse)
     for path in dict.fromkeys(bound.path for bound in runtime.routes):
         app.add_route(path, Endpoint(server, (bound for bound in runtime.routes if bound.path == path)))
-    app.add_route(LIVE_PATH, Live())
-    app.add_route(READY_PATH, Ready(runtime))
+    app.add_route(LIVE_PATH, LivenessResource())
+    app.add_route(READY_PATH, ReadinessResource(runtime))
     app.add_sink(server.unknown, "/")
     process_metrics.contribute(runtime)
     return app
@@ -89,7 +89,7 @@ class Endpoint:
     Where there is a GET, there is a HEAD that answers the same without its content.
     """
 
-    def __init__(self, server: Server, routes: Iterable[BoundRoute]) -> None:
+    def __init__(self, server: Dispatcher, routes: Iterable[BoundRoute]) -> None:
         """Bind the routes of one path."""
         self.routes = {bound.route.method: bound for bound in routes}
         if "GET" in self.routes:
@@ -98,16 +98,16 @@ class Endpoint:
             setattr(self, f"on_{method.lower()}", server.responder(bound))
 
 
-class Server:
+class Dispatcher:
     """Takes every request from Falcon to its handler and back."""
 
     def __init__(self, runtime: Runtime) -> None:
         """Serve the routes of a runtime."""
         self._runtime = runtime
-        self._gate = Gate(runtime)
-        self._answers = Answers(runtime.settings["http.streams"], Permits(runtime))
+        self._authorizer = Authorizer(runtime)
+        self._answers = ResponseRenderer(runtime.settings["http.streams"], Permits(runtime))
         self._limit: int = runtime.settings["http.max_body"]
-        self._origin = Origin(runtime.settings["http.proxies"])
+        self._client_addresses = ClientAddressResolver(runtime.settings["http.proxies"])
         self._silent_until = 0.0
 
     # -- requests -----------------------------------------------------------------------------------------------------
@@ -129,21 +129,21 @@ class Server:
             return
         if "GET" not in resource.routes:
             raise self._unknown(req, tuple(resource.routes))
-        self._gate.open(req, resource.routes["GET"])
+        self._authorizer.authorize(req, resource.routes["GET"])
 
     def responder(self, bound: BoundRoute) -> Responder:
         """Return Falcon's responder for a route."""
         api, route = bound.api, bound.route
         limit = self._limit if route.max_body is None else route.max_body
 
-        def respond(req: falcon.Request, resp: falcon.Response, /, **params: Any) -> None:
+        def respond(req: falcon.Request, resp: falcon.Response, /, **params: object) -> None:
             req.context.api, req.context.bound = api, bound
             resp.set_header("Server", api.server)
             if route.status is not None:
                 resp.status = route.status
             api.begin(req, route, limit)
-            access = self._gate.open(req, bound)
-            call = Call(self._runtime, access, req, resp, self._origin.address(req.env), params, limit)
+            access = self._authorizer.authorize(req, bound)
+            call = Call(self._runtime, access, req, resp, self._client_addresses.resolve(req.env), params, limit)
             req.context.call = call
             request: Any = req if route.request is None else api.read(call, route, limit)
 
@@ -176,7 +176,7 @@ class Server:
         yield
         self._runtime.reserve.restore()
 
-    def unknown(self, req: falcon.Request, resp: falcon.Response, **_: Any) -> None:
+    def unknown(self, req: falcon.Request, resp: falcon.Response, **_: object) -> None:
         """Refuse a path without a route."""
         raise self._unknown(req, ())
 
@@ -185,7 +185,7 @@ class Server:
         try:
             api.begin(req, None, self._limit)
             if req.path not in (LIVE_PATH, READY_PATH):
-                self._gate.hide(req, api)
+                self._authorizer.hide(req, api)
         except VisibleError as error:
             return error
         return api.unknown(req, allowed)
@@ -243,7 +243,7 @@ def _failed(req: falcon.Request, message: str) -> CallFailed:
     call: Call | None = getattr(req.context, "call", None)
     granted = None if call is None else call.granted
     bound: BoundRoute | None = getattr(req.context, "bound", None)
-    fields: dict[str, Any] = getattr(req.context, "fields", {})
+    fields: dict[str, object] = getattr(req.context, "fields", {})
     return CallFailed(
         actor=None if granted is None else granted.actor,
         component="" if bound is None else bound.route.action,

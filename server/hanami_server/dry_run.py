@@ -29,10 +29,10 @@ from hanami_core.errors import HanamiError, PluginError, StartupError
 from hanami_core.plugin_host import EntryPoint, PluginHost, importable, installed_plugins, read_disabled
 from hanami_core.roles import Role
 from hanami_core.settings import Settings
-from hanami_server import lifetime, logs
+from hanami_server import logs, process_control
 from hanami_server.plugin_states import PluginInfo, info
 
-__all__ = ["DryRun", "Start", "dry_run", "main"]
+__all__ = ["DryRun", "StartTried", "dry_run", "main"]
 
 STARTS = {"preparation": Role.MIGRATE} | {str(role): role for role in Role if role.writes and not role.prepares}
 COPIED = ("hanami.toml", "plugins.json")
@@ -42,7 +42,7 @@ CALLS = 6
 PIECE = 1 << 16
 
 
-class Order(msgspec.Struct):
+class DryRunOrder(msgspec.Struct):
     """What the process is to do; `broken` are plugins to leave out, and for what reason."""
 
     data_dir: str
@@ -59,7 +59,7 @@ class CallBegins(msgspec.Struct, tag=True):
     call: str
 
 
-class Start(msgspec.Struct, tag=True):
+class StartTried(msgspec.Struct, tag=True):
     """One kind of process was started; `refusal` says why it would not."""
 
     process: str
@@ -71,13 +71,13 @@ class Finished(msgspec.Struct, tag=True):
     """There is nothing more to try."""
 
 
-Report = CallBegins | Start | Finished
+Report = CallBegins | StartTried | Finished
 
 
 class DryRun(NamedTuple):
     """What a start would do: the states of plugins in each kind of process, and why the server would not start."""
 
-    starts: list[Start]
+    starts: list[StartTried]
     refusal: str
 
 
@@ -125,7 +125,7 @@ class _Attempt:
         patience: float,
         environ: Mapping[str, str] | None,
     ) -> None:
-        self.starts: list[Start] = []
+        self.starts: list[StartTried] = []
         self.finished = False
         self.call: CallBegins | None = None
         self._data_dir, self._scratch, self._broken = data_dir, scratch, dict(broken)
@@ -148,7 +148,7 @@ class _Attempt:
 
     def _start(self, report: int) -> subprocess.Popen[bytes]:
         os.set_blocking(report, True)
-        order = Order(str(self._data_dir), str(self._scratch), report, os.getpid(), self._broken)
+        order = DryRunOrder(str(self._data_dir), str(self._scratch), report, os.getpid(), self._broken)
         command = [sys.executable, "-P", "-m", "hanami_server.dry_run", msgspec.json.encode(order).decode()]
         quiet = subprocess.DEVNULL
         return subprocess.Popen(
@@ -204,7 +204,7 @@ class _Attempt:
     def _note(self, report: Report) -> None:
         if isinstance(report, CallBegins):
             self.call = report
-        elif isinstance(report, Start):
+        elif isinstance(report, StartTried):
             self.starts.append(report)
         else:
             self.finished = True
@@ -221,8 +221,8 @@ def _end(code: int) -> str:
 
 def main(argv: list[str]) -> NoReturn:
     """Do what the order says; ends the process, whatever plugins have left running."""
-    order = msgspec.json.decode(argv[0], type=Order)
-    lifetime.die_with(order.parent)
+    order = msgspec.json.decode(argv[0], type=DryRunOrder)
+    process_control.die_with(order.parent)
     logs.configure("critical", "dry run")
     for start in _starts(order):
         _send(order, start)
@@ -230,21 +230,21 @@ def main(argv: list[str]) -> NoReturn:
     os._exit(0)
 
 
-def _send(order: Order, report: Report) -> None:
+def _send(order: DryRunOrder, report: Report) -> None:
     os.write(order.report, msgspec.json.encode(report) + b"\n")
 
 
-def _starts(order: Order) -> Iterator[Start]:
+def _starts(order: DryRunOrder) -> Iterator[StartTried]:
     for process, role in STARTS.items():
         observer = partial(_announce, order)
         host = PluginHost(_points(order.broken), read_disabled(Path(order.scratch)), observer)
         refusal = _open(host, order, role)
-        yield Start(process, _real(order, refusal), [_without_scratch(order, plugin) for plugin in info(host)])
+        yield StartTried(process, _real(order, refusal), [_without_scratch(order, plugin) for plugin in info(host)])
         if refusal:
             return
 
 
-def _announce(order: Order, plugin: str, call: str) -> None:
+def _announce(order: DryRunOrder, plugin: str, call: str) -> None:
     _send(order, CallBegins(plugin, call))
 
 
@@ -260,7 +260,7 @@ def _broken(point: EntryPoint, reason: str) -> EntryPoint:
     return EntryPoint(point.name, point.distribution, point.version, load, point.module)
 
 
-def _open(host: PluginHost, order: Order, role: Role) -> str:
+def _open(host: PluginHost, order: DryRunOrder, role: Role) -> str:
     """Start and end a process of one role; return why it refuses to start."""
     from hanami_core.runtime import Runtime, resolve_settings
 
@@ -286,11 +286,11 @@ def _copy_named_files(settings: Settings, scratch: Path) -> None:
             shutil.copyfile(file, scratch / value)
 
 
-def _without_scratch(order: Order, plugin: PluginInfo) -> PluginInfo:
+def _without_scratch(order: DryRunOrder, plugin: PluginInfo) -> PluginInfo:
     return msgspec.structs.replace(plugin, reason=_real(order, plugin.reason))
 
 
-def _real(order: Order, text: str) -> str:
+def _real(order: DryRunOrder, text: str) -> str:
     """Return a text as it would be about the real data directory."""
     return text.replace(order.scratch, order.data_dir)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from hanami_server.lifetime import FAILED
 from hanami_server.paths import ends_path
+from hanami_server.process_control import FAILED
 
 __all__ = ["End", "note", "predecessor"]
 

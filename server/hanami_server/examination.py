@@ -13,7 +13,7 @@ from pathlib import Path
 
 import peewee
 
-from hanami_core.audit import Disagreement, Holder, disagreements, holders, needed
+from hanami_core.audit import BlobHolder, Disagreement, disagreements, holders, needed
 from hanami_core.checks import Finding
 from hanami_core.errors import HanamiError, StartupError
 from hanami_core.plugin_host import PluginState
@@ -23,7 +23,7 @@ from hanami_core.runtime import Runtime
 from hanami_core.storage.aside import LOST
 from hanami_core.storage.blobs import Blob
 from hanami_core.storage.probing import storage_checks
-from hanami_core.storage.schema import Owner, pending_steps, unknown_steps
+from hanami_core.storage.schema import SchemaOwner, pending_steps, unknown_steps
 from hanami_server.privacy import readable_by_others
 
 __all__ = ["damage", "examine", "opened"]
@@ -104,7 +104,7 @@ def _database(runtime: Runtime) -> Iterator[Finding]:
         yield from _guarded(f"tables of {owner.name}", lambda owner=owner: _schema(owner))  # type: ignore[misc]
 
 
-def _schema(owner: Owner) -> Iterator[Finding]:
+def _schema(owner: SchemaOwner) -> Iterator[Finding]:
     pending, missing = pending_steps(owner), owner.missing_tables()
     for step in pending:
         yield Finding(f"migration {step} of {owner.name}", "it has not run yet; the next start of the server runs it")
@@ -156,7 +156,7 @@ def _blobs(runtime: Runtime, alone: bool) -> Iterator[Finding]:
         yield from _guarded("blobs", lambda: _files(runtime, alone))
 
 
-def _each_blob(runtime: Runtime, held: Mapping[str, list[Holder]]) -> Iterator[Finding]:
+def _each_blob(runtime: Runtime, held: Mapping[str, list[BlobHolder]]) -> Iterator[Finding]:
     for blob in sorted(_known_blobs()):
         try:
             runtime.blobs.verify(blob)
@@ -165,7 +165,7 @@ def _each_blob(runtime: Runtime, held: Mapping[str, list[Holder]]) -> Iterator[F
                 yield Finding(f"blob {blob}", f"{error}{_belongs(held.get(blob, []))}")
 
 
-def _belongs(found: list[Holder]) -> str:
+def _belongs(found: list[BlobHolder]) -> str:
     """Name what needs a blob, and what can be done about it."""
     return f"; it belongs to {' and '.join(f'{name}: {remedy}' for name, remedy in found)}" if found else ""
 
@@ -181,7 +181,7 @@ def _counts(runtime: Runtime, alone: bool) -> Iterator[Finding]:
         yield from _disagreement(one, held.get(one.blob, []))
 
 
-def _disagreement(one: Disagreement, held: list[Holder]) -> Iterator[Finding]:
+def _disagreement(one: Disagreement, held: list[BlobHolder]) -> Iterator[Finding]:
     if one.counted is None:
         for name, remedy in held:
             told = "has lost its row, with --repair it gets it back" if one.store else f"is lost: {remedy}"

@@ -28,7 +28,7 @@ from setproctitle import setproctitle
 from hanami_core.plugin_host import installed_plugins, read_disabled
 from hanami_server import logs, privacy
 from hanami_server.process import parse
-from hanami_server.starting import LONGEST, Forget, Start, Started
+from hanami_server.starting import LONGEST, Forget, Started, StartProcess
 
 __all__ = ["main"]
 
@@ -37,7 +37,7 @@ LOADED = (
     "hanami_server.api",
     "hanami_server.app",
     "hanami_server.plugin_process",
-    "hanami_server.preparation",
+    "hanami_server.bootstrap",
     "hanami_server.sidecar.main",
     "hanami_server.worker_process",
 )
@@ -85,7 +85,7 @@ def _serve(control: socket.socket, *, fresh: bool) -> Callable[[], int | None]:
         text, descriptors, _, _ = socket.recv_fds(control, LONGEST, MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
         if not text:
             return lambda: 0
-        request = msgspec.json.decode(text, type=Start | Forget)
+        request = msgspec.json.decode(text, type=StartProcess | Forget)
         if isinstance(request, Forget):
             privacy.forget(request.names)
             continue
@@ -145,7 +145,7 @@ def _fork_once_more(tell: int) -> None:
         os._exit(1)
 
 
-def _program(request: Start, descriptors: Sequence[int], *, fresh: bool) -> Callable[[], int | None]:
+def _program(request: StartProcess, descriptors: Sequence[int], *, fresh: bool) -> Callable[[], int | None]:
     """Return what a copy is to run, when its descriptors are where it expects them."""
     argv = list(request.argv)
     for name, descriptor in zip(request.descriptors, descriptors, strict=True):

@@ -22,7 +22,7 @@ from hanami_core.storage.probing import storage_checks
 from hanami_server.control import Unreachable, ask
 from hanami_server.paths import control_path
 
-__all__ = ["LIVE_PATH", "READY_PATH", "CheapChecks", "Live", "Ready"]
+__all__ = ["LIVE_PATH", "READY_PATH", "CheapChecks", "LivenessResource", "ReadinessResource"]
 
 LIVE_PATH = "/health/live"
 READY_PATH = "/health/ready"
@@ -45,7 +45,7 @@ class CheapChecks:
         return [text for check in checks for text in _findings(check)]
 
 
-class Live:
+class LivenessResource:
     """``GET /health/live``."""
 
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
@@ -55,7 +55,7 @@ class Live:
     on_head = on_get
 
 
-class Ready:
+class ReadinessResource:
     """``GET /health/ready``."""
 
     def __init__(self, runtime: Runtime) -> None:
@@ -93,7 +93,7 @@ def _findings(check: Check) -> list[str]:
         return [f"{check.name}: {type(error).__name__}"]
 
 
-def _render(resp: falcon.Response, status: int, content: Any) -> None:
+def _render(resp: falcon.Response, status: int, content: object) -> None:
     resp.status = status
     resp.content_type = falcon.MEDIA_JSON
     resp.data = msgspec.json.encode(content)

@@ -18,8 +18,8 @@ from types import TracebackType
 from typing import Self
 
 from hanami_core.errors import StartupError
-from hanami_server.lifetime import die_with
 from hanami_server.paths import state_path
+from hanami_server.process_control import die_with
 
 START_SECONDS = 120.0
 STOP_SECONDS = 10.0

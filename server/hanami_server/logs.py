@@ -86,12 +86,12 @@ def _readable(process: str) -> logging.Formatter:
     )
 
 
-def redact(_logger: Any, _method: str, event: Event) -> Event:
+def redact(_logger: object, _method: str, event: Event) -> Event:
     """Replace the values of fields that hold secrets, and what looks like a secret inside of texts."""
     return {name: _clean(name, value) for name, value in event.items()}
 
 
-def _clean(name: str, value: Any) -> Any:
+def _clean(name: str, value: object) -> Any:
     if _SECRET_NAME.search(name):
         return HIDDEN
     if isinstance(value, dict):
@@ -106,6 +106,6 @@ def hide_secrets(text: str) -> str:
     return _SECRET_TEXT.sub(rf"\1\2{HIDDEN}", text)
 
 
-def without_secrets(values: Mapping[str, Any]) -> dict[str, Any]:
+def without_secrets(values: Mapping[str, object]) -> dict[str, Any]:
     """Return values without those whose name tells that they are secret."""
     return {name: _clean(name, value) for name, value in values.items() if not _SECRET_NAME.search(name)}

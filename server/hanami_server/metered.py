@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from hanami_server.outlet import Outlet
+from hanami_server.buffered_socket import BufferedSocket
 
 __all__ = ["Metered"]
 
@@ -20,7 +20,7 @@ SLOWEST_SENDER = 4096
 class Metered:
     """The socket of a streamed request: a client that sends a byte now and then must not hold a thread for ever."""
 
-    def __init__(self, sock: Outlet, grace: float) -> None:
+    def __init__(self, sock: BufferedSocket, grace: float) -> None:
         """Read from `sock`; for so many seconds any speed will do."""
         self._sock = sock
         self._begin = time.monotonic()

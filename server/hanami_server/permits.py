@@ -22,7 +22,7 @@ from hanami_core.priority import step_back
 from hanami_core.runtime import Runtime
 from hanami_core.sockets import OpenSession, SocketTarget
 from hanami_core.storage.database import reset
-from hanami_server.gate import identify_again
+from hanami_server.authorization import identify_again
 
 __all__ = ["PERIOD", "Permit", "Permits"]
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from hanami_core.errors import HanamiError, PluginError
 from hanami_core.processes import ProcessContext
-from hanami_server import lifetime, logs
+from hanami_server import logs, process_control
 from hanami_server.paths import process_lock_path
 from hanami_server.process import READY, Launch, Options, announce, parse
 
@@ -38,7 +38,7 @@ def main(argv: list[str]) -> NoReturn:
     logs.configure(options.log_level, f"process {name}")
     code = 1
     try:
-        with lifetime.hold(process_lock_path(options.data_dir, name), f"process {name}") as lock:
+        with process_control.hold(process_lock_path(options.data_dir, name), f"process {name}") as lock:
             code = _run(options, options.process, lock)
     except HanamiError as error:
         log.error("process does not run", extra={"reason": str(error)})

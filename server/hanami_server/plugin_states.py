@@ -17,7 +17,7 @@ import msgspec
 
 from hanami_core.folders import private
 from hanami_core.plugin_host import Plugin, PluginHost
-from hanami_server import lifetime
+from hanami_server import process_control
 from hanami_server.paths import plugin_states_path
 
 __all__ = ["PluginInfo", "ProcessStates", "info", "publish", "read"]
@@ -80,7 +80,7 @@ def publish(host: PluginHost, data_dir: Path, process: str) -> Iterator[None]:
 
     def write() -> None:
         with turn:
-            _write(path, ProcessStates(process, pid, lifetime.birth(pid) or 0, info(host)))
+            _write(path, ProcessStates(process, pid, process_control.birth(pid) or 0, info(host)))
 
     _forget_killed(data_dir)
     unwatch = host.watch(write)
@@ -105,7 +105,7 @@ def _write(path: Path, states: ProcessStates) -> None:
 
 def read(data_dir: Path) -> list[ProcessStates]:
     """Return the states in the processes that run now, in the order of their names and numbers."""
-    found = [states for _, states in _all(data_dir) if lifetime.birth(states.pid) == states.birth]
+    found = [states for _, states in _all(data_dir) if process_control.birth(states.pid) == states.birth]
     return sorted(found, key=lambda states: (states.process, states.pid))
 
 
@@ -119,5 +119,5 @@ def _all(data_dir: Path) -> Iterator[tuple[Path, ProcessStates]]:
 def _forget_killed(data_dir: Path) -> None:
     """Remove what processes left that could not do it themselves."""
     for path, states in _all(data_dir):
-        if lifetime.birth(states.pid) != states.birth:
+        if process_control.birth(states.pid) != states.birth:
             path.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from hanami_server import lifetime, privacy
+from hanami_server import privacy, process_control
 
 __all__ = ["BEAT", "READY", "HttpLimits", "Launch", "Options", "announce", "arguments", "parse"]
 
@@ -109,7 +109,7 @@ def parse(argv: list[str]) -> Options:
     parser.add_argument("--secrets", action="store_true")
     found = parser.parse_args(argv)
     if found.parent is not None:
-        lifetime.die_with(found.parent)
+        process_control.die_with(found.parent)
         privacy.seclude()
     values = vars(found) | {"flags": _split(found.flags) | (_read_secrets() if found.secrets else {})}
     return Options(**values)

@@ -29,7 +29,7 @@ from hanami_core.folders import private
 from hanami_core.http import Api, BoundRoute
 from hanami_core.metrics import Histogram, Metric, Sample
 from hanami_core.runtime import Runtime
-from hanami_server.health import Live, Ready
+from hanami_server.health import LivenessResource, ReadinessResource
 from hanami_server.paths import request_counts_path
 
 __all__ = ["BOUNDS", "RequestCounts", "RequestTimer", "read"]
@@ -134,7 +134,7 @@ class RequestTimer:
         """Count it."""
         api: Api | None = getattr(req.context, "api", None)
         bound: BoundRoute | None = getattr(req.context, "bound", None)
-        if api is not None and not isinstance(resource, Live | Ready):
+        if api is not None and not isinstance(resource, LivenessResource | ReadinessResource):
             key = api.name, "" if bound is None else bound.route.action
             self._counts.add(key, resp.status_code, time.perf_counter() - req.context.begun)
 

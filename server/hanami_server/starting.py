@@ -18,10 +18,10 @@ from typing import Self
 
 import msgspec
 
-from hanami_server import lifetime
+from hanami_server import process_control
 from hanami_server.process import Options, arguments
 
-__all__ = ["LONGEST", "Forget", "Start", "Started", "Starter", "in_words"]
+__all__ = ["LONGEST", "Forget", "StartProcess", "Started", "Starter", "in_words"]
 
 LONGEST = 1 << 20
 """Bytes of a message."""
@@ -33,7 +33,7 @@ LEAVING = 1.0
 log = logging.getLogger("hanami.supervisor")
 
 
-class Start(msgspec.Struct, tag="start"):
+class StartProcess(msgspec.Struct, tag="start"):
     """Run ``main(argv)`` of a module in a new process.
 
     `descriptors` name those that come with the message: a number that the process has them as, or the option by which
@@ -64,7 +64,7 @@ class Starter:
     def __init__(self, options: Options) -> None:
         """Start the fork server; `options` are those that all processes share."""
         self._command = [sys.executable, "-P", "-m", "hanami_server.fork_server", *arguments(options)]
-        lifetime.adopt_orphans()
+        process_control.adopt_orphans()
         self._begin()
 
     def _begin(self) -> None:
@@ -95,7 +95,7 @@ class Starter:
             log.error("fork server ended, it is started anew", extra={"code": self._process.returncode})
             self._socket.close()
             self._begin()
-        request = msgspec.json.encode(Start(module, argv, list(descriptors)))
+        request = msgspec.json.encode(StartProcess(module, argv, list(descriptors)))
         self._socket.settimeout(patience)
         try:
             socket.send_fds(self._socket, [request], list(descriptors.values()))

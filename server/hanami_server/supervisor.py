@@ -25,14 +25,14 @@ import msgspec
 
 from hanami_core.errors import StartupError
 from hanami_core.localsocket import run_directory
-from hanami_server import ends, lifetime, logs, privacy
+from hanami_server import ends, logs, privacy, process_control
 from hanami_server.child import Child
+from hanami_server.launch_spec import LaunchSpec
 from hanami_server.paths import ends_path, plugin_states_path, request_counts_path, server_lock_path, state_path
-from hanami_server.plan import Plan
 from hanami_server.process import Launch, Options, arguments
 from hanami_server.starting import Starter, in_words
 
-__all__ = ["State", "Supervisor", "bind", "read_state", "serve"]
+__all__ = ["ServerState", "Supervisor", "bind", "read_state", "serve"]
 
 BACKLOG = 2048
 PATIENCE = 4.0
@@ -47,7 +47,7 @@ LONGEST_PAUSE = 60.0
 log = logging.getLogger("hanami.supervisor")
 
 
-class State(msgspec.Struct):
+class ServerState(msgspec.Struct):
     """Content of the state file: who runs where."""
 
     pid: int
@@ -57,10 +57,10 @@ class State(msgspec.Struct):
     children: dict[str, int]
 
 
-def read_state(data_dir: Path) -> State | None:
+def read_state(data_dir: Path) -> ServerState | None:
     """Return what the supervisor of a running server says of it."""
     try:
-        return msgspec.json.decode(state_path(data_dir).read_bytes(), type=State)
+        return msgspec.json.decode(state_path(data_dir).read_bytes(), type=ServerState)
     except (OSError, msgspec.MsgspecError):
         return None
 
@@ -74,7 +74,7 @@ def serve(data_dir: Path, flags: Mapping[str, str]) -> int:
     if not data_dir.is_dir():
         raise StartupError(f"there is no data directory {data_dir}, run 'hanami init' first")
     privacy.seclude()
-    with lifetime.hold(server_lock_path(data_dir), f"data directory {data_dir}"):
+    with process_control.hold(server_lock_path(data_dir), f"data directory {data_dir}"):
         mended = privacy.close_to_others(data_dir)
         options = Options(data_dir, flags=dict(flags), parent=os.getpid())
         run_directory(data_dir).mkdir(mode=0o700, exist_ok=True)
@@ -82,41 +82,41 @@ def serve(data_dir: Path, flags: Mapping[str, str]) -> int:
         for former in (plugin_states_path(data_dir), request_counts_path(data_dir), ends_path(data_dir)):
             shutil.rmtree(former, ignore_errors=True)
         with Starter(options) as starter:
-            plan = _prepare(options, starter)
-            secrets = {name: os.environ[variable] for variable, name in plan.secrets.items() if name not in flags}
-            secret = [*privacy.ADMIN_SECRETS, *plan.secrets]
+            spec = _prepare(options, starter)
+            secrets = {name: os.environ[variable] for variable, name in spec.secrets.items() if name not in flags}
+            secret = [*privacy.ADMIN_SECRETS, *spec.secrets]
             privacy.forget(secret)
             starter.forget(secret)
-            logs.configure(plan.log_level, "supervisor")
+            logs.configure(spec.log_level, "supervisor")
             if mended:
                 log.warning("others could use files of the data directory", extra={"mended": mended})
-            with bind(*plan.address) as listener:
-                Supervisor(options, plan, listener, starter, secrets).run()
+            with bind(*spec.address) as listener:
+                Supervisor(options, spec, listener, starter, secrets).run()
     return 0
 
 
-def _prepare(options: Options, starter: Starter) -> Plan:
+def _prepare(options: Options, starter: Starter) -> LaunchSpec:
     with tempfile.TemporaryFile() as printed, tempfile.TemporaryFile() as told:
         slow = threading.Timer(SLOW, _tell_slow)
         slow.start()
         try:
-            code = _run_preparation(options, starter, {"1": printed.fileno(), "2": told.fileno()})
+            code = _run_bootstrap(options, starter, {"1": printed.fileno(), "2": told.fileno()})
         finally:
             slow.cancel()
         printed.seek(0)
         told.seek(0)
-        plan, errors = printed.read(), told.read().decode(errors="replace")
-    if code or not plan:
+        spec, errors = printed.read(), told.read().decode(errors="replace")
+    if code or not spec:
         advice = "; 'hanami plugins' tells whether a plugin does that" if code < 0 else ""
         raise StartupError(errors.strip() or f"the preparation {in_words(code)}{advice}")
     sys.stderr.write(errors)
-    return msgspec.json.decode(plan, type=Plan)
+    return msgspec.json.decode(spec, type=LaunchSpec)
 
 
-def _run_preparation(options: Options, starter: Starter, descriptors: Mapping[str, int]) -> int:
+def _run_bootstrap(options: Options, starter: Starter, descriptors: Mapping[str, int]) -> int:
     """Return the exit code of the preparation, or that of a plugin's module that ends whatever imports it."""
     try:
-        pid = starter.start("hanami_server.preparation", arguments(options), descriptors, patience=None)
+        pid = starter.start("hanami_server.bootstrap", arguments(options), descriptors, patience=None)
     except OSError:
         if starter.code is None:
             raise
@@ -157,21 +157,21 @@ class Supervisor:
     def __init__(
         self,
         options: Options,
-        plan: Plan,
+        spec: LaunchSpec,
         listener: socket.socket,
         starter: Starter,
         secrets: Mapping[str, str] | None = None,
     ) -> None:
-        """Prepare the processes of `plan`; `secrets` are settings that stand in no command line."""
+        """Prepare the processes of `spec`; `secrets` are settings that stand in no command line."""
         self._options = msgspec.structs.replace(
-            options, log_level=plan.log_level, secrets=bool(secrets), silence=plan.silence
+            options, log_level=spec.log_level, secrets=bool(secrets), silence=spec.silence
         )
         self._given = msgspec.json.encode(secrets) if secrets else b""
-        self._plan = plan
+        self._spec = spec
         self._listener = listener
         self._starter = starter
-        self._children = [self._sidecar(host) for host in plan.hosts] + [self._worker(), self._api()]
-        self._children += [self._process(launch) for launch in plan.processes]
+        self._children = [self._sidecar(host) for host in spec.hosts] + [self._worker(), self._api()]
+        self._children += [self._process(launch) for launch in spec.processes]
         self._selector = selectors.DefaultSelector()
         self._stopping = False
         self._greeted = False
@@ -194,7 +194,7 @@ class Supervisor:
 
     def _api(self) -> Child:
         descriptors = {"listener": self._listener.fileno()}
-        return self._child("api", self._launch("hanami_server.api", descriptors, http=self._plan.http))
+        return self._child("api", self._launch("hanami_server.api", descriptors, http=self._spec.http))
 
     def _child(self, name: str, launch: Callable[[int, int], int]) -> Child:
         return Child(name, launch, given=self._given, silence=self._options.silence)
@@ -332,7 +332,7 @@ class Supervisor:
         path = state_path(self._options.data_dir)
         temporary = path.with_suffix(".tmp")
         try:
-            temporary.write_bytes(msgspec.json.encode(State(os.getpid(), host, port, self._ready, children)))
+            temporary.write_bytes(msgspec.json.encode(ServerState(os.getpid(), host, port, self._ready, children)))
             temporary.replace(path)
         except OSError as error:  # a full disk must not end what still works
             log.warning("state file could not be written", extra={"reason": str(error)})

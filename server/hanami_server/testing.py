@@ -13,7 +13,7 @@ from hanami_core.sockets import SocketRequest
 from hanami_core.testing.requests import SocketOutcome
 from hanami_core.testing.sockets import RecordedConnection
 from hanami_server.app import create_app
-from hanami_server.sidecar import dialect
+from hanami_server.sidecar import api_choice
 from hanami_server.sidecar.handshake import Handshake, Opened, Outcome, Redirect
 
 __all__ = ["Client", "client"]
@@ -53,7 +53,7 @@ class Client(TestClient):
         if isinstance(outcome, Opened):
             return SocketOutcome(outcome.session, answer=None if by_path else outcome.api.socket_opened(identity))
         if by_path:
-            status, text = dialect.rejected(outcome.api, outcome.error)
+            status, text = api_choice.rejected(outcome.api, outcome.error)
             return SocketOutcome(None, outcome.error, text, status)
         return SocketOutcome(None, outcome.error, outcome.api.socket_refused(outcome.error))
 

@@ -27,15 +27,15 @@ from gunicorn import http
 from gunicorn.http.errors import InvalidResponseHeader, InvalidResponseHeaderName, ParseException
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from hanami_server import lifetime
+from hanami_server import process_control
+from hanami_server.buffered_socket import BufferedSocket, WaitSlots
+from hanami_server.client_address import ClientAddressResolver
 from hanami_server.fair_queue import FairQueue
-from hanami_server.intake import Intake, Stage
 from hanami_server.lead import Lead, Term
 from hanami_server.metered import Metered
-from hanami_server.origin import Origin
-from hanami_server.outlet import Outlet, Patience
+from hanami_server.request_buffer import FramingState, RequestBuffer
 
-__all__ = ["Peer", "Worker"]
+__all__ = ["BufferedConnection", "Worker"]
 
 PIECE = 1 << 16
 LINGER = 2.0
@@ -53,7 +53,7 @@ DRAINING = 30.0
 """Seconds that other calls have to end in a process in which one hangs."""
 LEAVING = 2.0
 """Seconds that plugins have to end in such a process."""
-MOST_HELD = 64 << 20
+MOST_BUFFERED = 64 << 20
 MOST_UNSENT = 256 << 20
 """Bytes of answers that wait for their clients; beyond that, the largest one goes with its connection."""
 SLOWEST_READER = 10
@@ -63,29 +63,32 @@ client reads nothing; this is for one that reads a byte now and then."""
 log = logging.getLogger("hanami.http")
 
 
-class Peer(TConn):  # type: ignore[misc]
+class BufferedConnection(TConn):  # type: ignore[misc]
     """A connection while the poller looks after it: the request that arrives on it, and until when that may take."""
 
     parser: Any
-    sock: Outlet
+    sock: BufferedSocket
 
-    def __init__(self, cfg: Any, sock: Outlet, client: Any, server: Any, intake: Callable[[], Intake]) -> None:
-        """Wrap an accepted socket; `intake` makes what collects a request."""
+    def __init__(
+        self, cfg: object, sock: BufferedSocket, client: object, server: object, new_buffer: Callable[[], RequestBuffer]
+    ) -> None:
+        """Wrap an accepted socket; `new_buffer` makes what collects a request."""
         super().__init__(cfg, sock, client, server)
-        self.new_intake = intake
-        self.intake = intake()
+        self.new_buffer = new_buffer
+        self.buffer = new_buffer()
         self.streamed = False
         self.polled = False
         self.deadline = 0.0
         self.started = False
         self.newcomer_until = 0.0
-        self.leaving = 0
-        self.held = 0
+        self.lingering = False
+        self.drained_bytes = 0
+        self.buffered_bytes = 0
         self.unsent = 0
         self.began = 0.0
         self.thread = 0
         self.request = ""
-        self.origin = ""
+        self.client_address = ""
         self.given_up = False
 
     @property
@@ -103,8 +106,8 @@ class Peer(TConn):  # type: ignore[misc]
         if self.parser is None:
             self.initialized = True
             self.parser = http.get_parser(self.cfg, self.sock, self.client)
-        self.parser.unreader.unread(bytes(self.intake.data))
-        self.intake = self.new_intake()
+        self.parser.unreader.unread(bytes(self.buffer.data))
+        self.buffer = self.new_buffer()
 
     def stream(self, timeout: float) -> None:
         """Let the thread that answers read the rest of the request, at no less than a certain speed."""
@@ -112,35 +115,35 @@ class Peer(TConn):  # type: ignore[misc]
         self.hand_over(timeout)
         self.parser.unreader.sock = Metered(self.sock, timeout)
 
-    def take_back(self) -> Stage:
+    def take_back(self) -> FramingState:
         """Prepare the socket for the poller after a request was answered; a pipelined one may be there already."""
         self.sock.setblocking(False)
         rest = self.parser.unreader.take_buffered()
         self.started = bool(rest)
-        return self.intake.feed(rest)
+        return self.buffer.feed(rest)
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
     """The worker class of the api."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         """Take the limits from the application."""
         super().__init__(*args, **kwargs)
         self.alive: bool
         self._timeout: float = self.app.limits.timeout
         self._patient_for: float = self.app.limits.handler_timeout
-        self._new_intake = partial(Intake, self.app.limits.max_body, self.app.is_streamed)
+        self._new_buffer = partial(RequestBuffer, self.app.limits.max_body, self.app.is_streamed)
         self._free_streams: int = self.app.limits.streams
-        self._waiting: set[Peer] = set()
-        self._held = 0
+        self._waiting: set[BufferedConnection] = set()
+        self._buffered_bytes = 0
         self._unsent = 0
-        self._origin = Origin(self.app.limits.proxies) if self.app.limits.proxies else None
-        self._ready: FairQueue[str, Peer] = FairQueue()
+        self._client_addresses = ClientAddressResolver(self.app.limits.proxies) if self.app.limits.proxies else None
+        self._ready: FairQueue[str, BufferedConnection] = FairQueue()
         self._at_work: Counter[str] = Counter()
-        self._patience = Patience(max(1, self.cfg.threads // 2))
+        self._wait_slots = WaitSlots(max(1, self.cfg.threads // 2))
         self._accepts = 1
         self._grace: float | None = None
-        self._handled: set[Peer] = set()
+        self._handled: set[BufferedConnection] = set()
         self._hung = False
 
     def get_thread_pool(self) -> ThreadPoolExecutor:
@@ -171,13 +174,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def _look_for_hung_handlers(self, now: float) -> None:
         """Give up handlers that make no progress; this process goes, because nothing else ends their threads."""
-        hung = [peer for peer in list(self._handled) if not peer.given_up and peer.stands_still(now, self._patient_for)]
-        for peer in hung:
-            peer.given_up = True
-            fields = {"request": peer.request, "seconds": round(now - peer.began), "where": _position(peer.thread)}
+        hung = [conn for conn in list(self._handled) if not conn.given_up and conn.stands_still(now, self._patient_for)]
+        for conn in hung:
+            conn.given_up = True
+            fields = {"request": conn.request, "seconds": round(now - conn.began), "where": _position(conn.thread)}
             log.error("a call hangs, its process is replaced", extra=fields)
             with contextlib.suppress(OSError):
-                peer.sock.shutdown(socket.SHUT_RDWR)
+                conn.sock.shutdown(socket.SHUT_RDWR)
         if hung and not self._hung and self.alive:
             self._hung = True
             # The next one begins at once, and listens while the others here come to their end.
@@ -210,7 +213,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.alive = False
         now = time.monotonic()
         self._grace = self._grace or now + (DRAINING if self._hung else self.cfg.graceful_timeout)
-        return self.nr_conns > sum(peer.given_up for peer in list(self._handled)) and now < self._grace
+        return self.nr_conns > sum(conn.given_up for conn in list(self._handled)) and now < self._grace
 
     def _answer(self, term: Term) -> None:
         """Answer what is ready, for a short while, and let addresses take turns.
@@ -219,15 +222,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         answer took long, and takes its connection back.
         """
         end = time.monotonic() + ROUND
-        while time.monotonic() < end and (origin := self._next()) is not None:
-            peer = self._ready.popleft(origin)
-            self._at_work[origin] += 1
+        while time.monotonic() < end and (client_address := self._next()) is not None:
+            conn = self._ready.popleft(client_address)
+            self._at_work[client_address] += 1
             with self._lead.working(term):
-                stays = self.handle(peer)
+                stays = self.handle(conn)
             if term.over:
-                self.method_queue.defer(self._finish, peer, stays)
+                self.method_queue.defer(self._finish, conn, stays)
                 return
-            self._finish(peer, stays)
+            self._finish(conn, stays)
 
     def _next(self) -> str | None:
         """Return whose turn it is, if there is a thread for them.
@@ -245,10 +248,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def _refuse_ready(self) -> None:
         """Send away those for whom there will be no thread; the next process answers them."""
         while self._ready:
-            peer = self._ready.popleft()
-            self._free_streams += peer.streamed
-            _refuse(peer.sock, "the server was busy with calls that hang, try again", "503 Service Unavailable")
-            self._leave(peer)
+            conn = self._ready.popleft()
+            self._free_streams += conn.streamed
+            _refuse(conn.sock, "the server was busy with calls that hang, try again", "503 Service Unavailable")
+            self._leave(conn)
 
     def accept(self, listener: Any) -> None:
         """Accept a few connections, and let the poller collect their first requests.
@@ -269,184 +272,188 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._accepted(listener, sock, client)
         self._accepts = min(2 * self._accepts, MOST_ACCEPTED)
 
-    def _accepted(self, listener: Any, sock: socket.socket, client: Any) -> None:
+    def _accepted(self, listener: Any, sock: socket.socket, client: object) -> None:
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(self._timeout * 1000))
         self.nr_conns += 1
         if self.nr_conns >= self._most:
             self._make_room()
-        peer = Peer(self.cfg, Outlet(sock, self._patience), client, listener.getsockname(), self._new_intake)
-        self._watch(peer, self._timeout)
-        peer.newcomer_until = peer.deadline - self._timeout + NEWCOMER
+        conn = BufferedConnection(
+            self.cfg, BufferedSocket(sock, self._wait_slots), client, listener.getsockname(), self._new_buffer
+        )
+        self._watch(conn, self._timeout)
+        conn.newcomer_until = conn.deadline - self._timeout + NEWCOMER
 
     @property
     def _most(self) -> int:
         """How many connections there may be."""
-        return lifetime.most_connections(int(self.worker_connections), int(self.cfg.threads))
+        return process_control.most_connections(int(self.worker_connections), int(self.cfg.threads))
 
     def _make_room(self) -> None:
         """Part with a connection that nobody works for: of the address that has most of them, the next to be over."""
         if self._waiting:
-            count = Counter(peer.address for peer in self._waiting)
-            self._drop(min(self._waiting, key=lambda peer: (-count[peer.address], peer.deadline)))
+            count = Counter(conn.address for conn in self._waiting)
+            self._drop(min(self._waiting, key=lambda conn: (-count[conn.address], conn.deadline)))
 
-    def _watch(self, peer: Peer, seconds: float) -> None:
-        peer.deadline = time.monotonic() + seconds
-        self._waiting.add(peer)
-        peer.held = len(peer.intake.data)
-        self._held += peer.held
-        if not peer.polled:
-            peer.polled = True
-            self.poller.register(peer.sock, selectors.EVENT_READ, partial(self._readable, peer))
+    def _watch(self, conn: BufferedConnection, seconds: float) -> None:
+        conn.deadline = time.monotonic() + seconds
+        self._waiting.add(conn)
+        conn.buffered_bytes = len(conn.buffer.data)
+        self._buffered_bytes += conn.buffered_bytes
+        if not conn.polled:
+            conn.polled = True
+            self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._readable, conn))
 
-    def _unwatch(self, peer: Peer) -> None:
+    def _unwatch(self, conn: BufferedConnection) -> None:
         """Wait for a client no more. The poller forgets it when it sends something all the same, which few do."""
-        self._waiting.discard(peer)
-        self._held -= peer.held
-        peer.held = 0
+        self._waiting.discard(conn)
+        self._buffered_bytes -= conn.buffered_bytes
+        conn.buffered_bytes = 0
 
-    def _forget(self, peer: Peer) -> None:
-        if peer.polled:
-            peer.polled = False
+    def _forget(self, conn: BufferedConnection) -> None:
+        if conn.polled:
+            conn.polled = False
             with contextlib.suppress(OSError, KeyError, ValueError):
-                self.poller.unregister(peer.sock)
+                self.poller.unregister(conn.sock)
 
-    def _drop(self, peer: Peer) -> None:
-        self._unwatch(peer)
-        self._close(peer)
+    def _drop(self, conn: BufferedConnection) -> None:
+        self._unwatch(conn)
+        self._close(conn)
 
-    def _close(self, peer: Peer) -> None:
-        self._count_unsent(peer, gone=True)
-        self._forget(peer)
+    def _close(self, conn: BufferedConnection) -> None:
+        self._count_unsent(conn, gone=True)
+        self._forget(conn)
         self.nr_conns -= 1
-        peer.close()
+        conn.close()
 
-    def _readable(self, peer: Peer, _file: object) -> None:
-        if peer not in self._waiting:
-            self._forget(peer)  # a thread answers it, or an earlier event of the same round has dropped it
+    def _readable(self, conn: BufferedConnection, _file: object) -> None:
+        if conn not in self._waiting:
+            self._forget(conn)  # a thread answers it, or an earlier event of the same round has dropped it
             return
         try:
-            data = peer.sock.recv(PIECE)
+            data = conn.sock.recv(PIECE)
         except BlockingIOError:
             return
         except OSError:
             data = b""
         if not data:
-            self._drop(peer)
-        elif peer.leaving:
-            peer.leaving += len(data)
-            if peer.leaving > LARGEST_LINGER:
-                self._drop(peer)
+            self._drop(conn)
+        elif conn.lingering:
+            conn.drained_bytes += len(data)
+            if conn.drained_bytes >= LARGEST_LINGER:
+                self._drop(conn)
         else:
-            self._received(peer, data)
+            self._received(conn, data)
 
-    def _received(self, peer: Peer, data: bytes) -> None:
-        if not peer.started:
-            peer.started = True
-            peer.deadline = time.monotonic() + self._timeout
-        peer.held += len(data)
-        self._held += len(data)
-        if self._held > MOST_HELD:
-            self._drop(peer)
+    def _received(self, conn: BufferedConnection, data: bytes) -> None:
+        if not conn.started:
+            conn.started = True
+            conn.deadline = time.monotonic() + self._timeout
+        conn.buffered_bytes += len(data)
+        self._buffered_bytes += len(data)
+        if self._buffered_bytes > MOST_BUFFERED:
+            self._drop(conn)
             return
-        self._proceed(peer, peer.intake.feed(data))
+        self._proceed(conn, conn.buffer.feed(data))
 
-    def _proceed(self, peer: Peer, stage: Stage) -> None:
-        if stage is Stage.PARTIAL:
-            if peer.intake.expects:
-                peer.intake.continued()
+    def _proceed(self, conn: BufferedConnection, state: FramingState) -> None:
+        if state is FramingState.PARTIAL:
+            if conn.buffer.expects:
+                conn.buffer.continued()
                 with contextlib.suppress(OSError):
-                    peer.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+                    conn.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
             return
-        self._unwatch(peer)
-        peer.origin = self._origin.address(peer.intake.origin(peer.address)) if self._origin else peer.address
-        if peer.intake.upgrades:
-            self._forget(peer)  # as long as the poller can: its connection may go to another process
-        if stage is Stage.WHOLE:
-            peer.hand_over(self._timeout * SLOWEST_READER)
-            self._ready.append(peer.origin, peer)
-        elif stage is Stage.STREAMED and self._free_streams:
+        self._unwatch(conn)
+        conn.client_address = conn.address
+        if self._client_addresses:
+            conn.client_address = self._client_addresses.resolve(conn.buffer.addresses(conn.address))
+        if conn.buffer.upgrades:
+            self._forget(conn)  # as long as the poller can: its connection may go to another process
+        if state is FramingState.WHOLE:
+            conn.hand_over(self._timeout * SLOWEST_READER)
+            self._ready.append(conn.client_address, conn)
+        elif state is FramingState.STREAMED and self._free_streams:
             self._free_streams -= 1
-            peer.stream(self._timeout)
-            self._ready.append(peer.origin, peer)
-        elif stage is Stage.STREAMED:
-            _refuse(peer.sock, "too many large bodies at the same time, try again later", "503 Service Unavailable")
-            self._leave(peer)
+            conn.stream(self._timeout)
+            self._ready.append(conn.client_address, conn)
+        elif state is FramingState.STREAMED:
+            _refuse(conn.sock, "too many large bodies at the same time, try again later", "503 Service Unavailable")
+            self._leave(conn)
         else:
-            _refuse(peer.sock, peer.intake.reason)
-            self._leave(peer)
+            _refuse(conn.sock, conn.buffer.reason)
+            self._leave(conn)
 
-    def _leave(self, peer: Peer) -> None:
+    def _leave(self, conn: BufferedConnection) -> None:
         """Say good-bye and read on for a moment, so that the kernel does not reset what the client has yet to read."""
         try:
-            peer.sock.setblocking(False)
-            peer.sock.shutdown(socket.SHUT_WR)
+            conn.sock.setblocking(False)
+            conn.sock.shutdown(socket.SHUT_WR)
         except OSError:
-            self._close(peer)
+            self._close(conn)
             return
-        peer.leaving = 1
-        peer.intake = Intake(0)
-        self._watch(peer, LINGER)
+        conn.lingering = True
+        conn.buffer = RequestBuffer(0)
+        self._watch(conn, LINGER)
 
     def murder_pending(self) -> None:
         """Drop connections whose deadline is over, at least once a second; at the end of the process the idle too."""
         now = time.monotonic()
-        for peer in list(self._waiting):
-            idle = not peer.started and peer.newcomer_until < now
-            if peer.deadline < now or (idle and not self.alive):
-                self._drop(peer)
+        for conn in list(self._waiting):
+            idle = not conn.started and conn.newcomer_until < now
+            if conn.deadline < now or (idle and not self.alive):
+                self._drop(conn)
 
-    def _finish(self, peer: Peer, stays: bool) -> None:
+    def _finish(self, conn: BufferedConnection, stays: bool) -> None:
         """Take a connection back whose request was answered, although its client may not have read that yet."""
-        self._at_work[peer.origin] -= 1
-        if not self._at_work[peer.origin]:
-            del self._at_work[peer.origin]
-        if peer.streamed:
+        self._at_work[conn.client_address] -= 1
+        if not self._at_work[conn.client_address]:
+            del self._at_work[conn.client_address]
+        if conn.streamed:
             self._free_streams += 1
-        if not peer.sock.unsent:
-            self._go_on(peer, stays)
+        if not conn.sock.unsent:
+            self._go_on(conn, stays)
             return
-        self._forget(peer)
-        peer.deadline = time.monotonic() + self._timeout * SLOWEST_READER
-        self._waiting.add(peer)
-        self._count_unsent(peer)
-        peer.polled = True
-        self.poller.register(peer.sock, selectors.EVENT_WRITE, partial(self._writable, peer, stays))
+        self._forget(conn)
+        conn.deadline = time.monotonic() + self._timeout * SLOWEST_READER
+        self._waiting.add(conn)
+        self._count_unsent(conn)
+        conn.polled = True
+        self.poller.register(conn.sock, selectors.EVENT_WRITE, partial(self._writable, conn, stays))
         if self._unsent > MOST_UNSENT:
             self._drop(max(self._waiting, key=lambda one: one.unsent))
 
-    def _writable(self, peer: Peer, stays: bool, _file: object) -> None:
-        if peer not in self._waiting:
+    def _writable(self, conn: BufferedConnection, stays: bool, _file: object) -> None:
+        if conn not in self._waiting:
             return  # dropped by an earlier event of the same round
         try:
-            done = peer.sock.flush()
+            done = conn.sock.flush()
         except OSError:
-            self._drop(peer)
+            self._drop(conn)
             return
-        self._count_unsent(peer)
+        self._count_unsent(conn)
         if done:
-            self._unwatch(peer)
-            self._forget(peer)
-            self._go_on(peer, stays)
+            self._unwatch(conn)
+            self._forget(conn)
+            self._go_on(conn, stays)
 
-    def _count_unsent(self, peer: Peer, gone: bool = False) -> None:
-        now = 0 if gone else peer.sock.unsent
-        self._unsent += now - peer.unsent
-        peer.unsent = now
+    def _count_unsent(self, conn: BufferedConnection, gone: bool = False) -> None:
+        now = 0 if gone else conn.sock.unsent
+        self._unsent += now - conn.unsent
+        conn.unsent = now
 
-    def _go_on(self, peer: Peer, stays: bool) -> None:
+    def _go_on(self, conn: BufferedConnection, stays: bool) -> None:
         """Wait for the next request of a client that was answered, or for its good-bye."""
         if not stays:
-            self._leave(peer)
+            self._leave(conn)
             return
-        stage = peer.take_back()
-        self._watch(peer, self._timeout if peer.started else self.cfg.keepalive)
-        self._proceed(peer, stage)
+        state = conn.take_back()
+        self._watch(conn, self._timeout if conn.started else self.cfg.keepalive)
+        self._proceed(conn, state)
 
     # -- the thread that answers, which leads or did so --------------------------------------------------------------
 
-    def handle(self, conn: Peer) -> bool:
+    def handle(self, conn: BufferedConnection) -> bool:
         """Answer one request and tell whether the connection stays open."""
         request = None
         conn.began, conn.thread, conn.request = time.monotonic(), threading.get_ident(), ""
@@ -466,7 +473,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._handled.discard(conn)
         return False
 
-    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
+    def handle_error(self, req: object, client: socket.socket, addr: object, exc: BaseException) -> None:
         """Answer a request that the parser refuses with 400; released clients know no other status for it."""
         if isinstance(exc, ParseException) and not isinstance(exc, InvalidResponseHeader | InvalidResponseHeaderName):
             _refuse(client, str(exc))

@@ -18,7 +18,7 @@ from hanami_core.queue import WITHDRAWALS, WORKERS, TaskRunner
 from hanami_core.roles import Role
 from hanami_core.runtime import CORE_SCHEDULES, Runtime
 from hanami_core.schedules import Scheduler
-from hanami_server import lifetime, logs
+from hanami_server import logs, process_control
 from hanami_server.ends import predecessor
 from hanami_server.paths import worker_lock_path
 from hanami_server.plugin_states import publish
@@ -37,7 +37,7 @@ def main(argv: list[str]) -> NoReturn:
     options = parse(argv)
     logs.configure(options.log_level, "worker")
     try:
-        with lifetime.hold(worker_lock_path(options.data_dir), "the worker"):
+        with process_control.hold(worker_lock_path(options.data_dir), "the worker"):
             code = _run(options)
     except HanamiError as error:
         log.error("worker does not start", extra={"reason": str(error)})
@@ -51,7 +51,7 @@ def _run(options: Options) -> int:
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    lifetime.raise_file_limit()
+    process_control.raise_file_limit()
     runtime = Runtime.open(options.data_dir, Role.WORKER, options.flags)
     try:
         with publish(runtime.plugins, options.data_dir, "worker"):
@@ -63,9 +63,9 @@ def _run(options: Options) -> int:
 
 def _work(runtime: Runtime, options: Options, stopped: threading.Event) -> None:
     before = predecessor(options.data_dir, "worker")
-    runner = TaskRunner(runtime, WORKERS, runtime.settings["queue.background"], lifetime.abort, before)
+    runner = TaskRunner(runtime, WORKERS, runtime.settings["queue.background"], process_control.abort, before)
     schedules = [WITHDRAWALS, *CORE_SCHEDULES, *runtime.schedules.values()]
-    scheduler = Scheduler(runtime, schedules, lifetime.abort)
+    scheduler = Scheduler(runtime, schedules, process_control.abort)
     runner.listen()
     runner.start()
     scheduler.start()

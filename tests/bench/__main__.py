@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hanami_sdk import Client
-from hanami_server.demo import digits, story
+from hanami_server.demo import digits, scenario
 from hanami_server.local import LocalServer
 from tests.bench import bricks, cli, engine, loop, many, neighbours, pages, predict, recovery, rest
 from tests.bench.contest import report, result
@@ -83,14 +83,14 @@ def measure_service(directory: Path) -> dict[str, Any]:
     """Return what a user meets: each run is a new server, dataset and network."""
     files = digits.find(directory)
     sample = directory == digits.SAMPLE
-    epochs, template = (8, story.WIDE_TEMPLATE) if sample else (1, story.TEMPLATE)
+    epochs, template = (8, scenario.WIDE_TEMPLATE) if sample else (1, scenario.TEMPLATE)
     results, ready, memory, first = [], [], [], []
     with tempfile.TemporaryDirectory(prefix="hanami-bench-") as base:
         for number in range(SEEDS):
             with LocalServer(Path(base) / f"data{number}") as server:
                 ready.append(server.ready_seconds)
                 with Client(server.address, server.user, server.passphrase) as client:
-                    results.append(story.run(client, files, epochs, lambda *_: None, template, shown=0))
+                    results.append(scenario.run(client, files, epochs, lambda *_: None, template, shown=0))
                 memory.append(server.memory())
                 server.stop()
                 server.resume()

@@ -24,7 +24,7 @@ from hanami_core.priority import LOWEST
 from hanami_sdk import Client, DirectIO
 from hanami_sdk._messages import Buffer, Process, encode_values
 from hanami_sdk.hanami_exceptions import DirectIOException, HanamiException
-from hanami_server.demo.story import TEMPLATE
+from hanami_server.demo.scenario import TEMPLATE
 from tests.service.wire import Wire
 
 __all__ = ["ATTACKS", "PICTURE", "Place", "attack", "digits", "direct"]

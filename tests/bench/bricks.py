@@ -19,7 +19,7 @@ from websocket import WebSocket
 from hanami_sdk import Client
 from hanami_sdk._messages import Buffer, Process, encode_values
 from hanami_sdk.v04 import cluster, dataset, direct_io, hanami_token, request_result, task
-from hanami_server.demo import digits, story
+from hanami_server.demo import digits, scenario
 from hanami_server.local import LocalServer
 from tests.bench.loop import echoing
 
@@ -70,7 +70,7 @@ def run(directory: Path) -> dict[str, Any]:
                 accuracies.append(float(answer["accuracy"]))
                 other = uuid_of(cluster.create_cluster(*login, f"other digits {number}", TEMPLATE))
                 native_seconds.append(train_natively(client, other, learn, BRICKS))
-                demo = client.create_cluster(f"demo {number}", story.TEMPLATE).uuid
+                demo = client.create_cluster(f"demo {number}", scenario.TEMPLATE).uuid
                 demo_seconds.append(train_natively(client, demo, learn, HEXAGONS))
                 asked = talk(login, network, client, other, plain, pictures)
                 times.append(asked[0])

@@ -29,7 +29,7 @@ from hanami_sdk._messages import Buffer, Process, encode_values
 from hanami_sdk._sources import open_sources
 from hanami_sdk._upload import send_file
 from hanami_sdk.hanami_exceptions import DirectIOException
-from hanami_server.demo.story import TEMPLATE
+from hanami_server.demo.scenario import TEMPLATE
 from hanami_server.local import LocalServer
 
 THREADS = 4

@@ -23,7 +23,7 @@ from hanami_core.testing.hosts import host_context
 from hanami_plugins.host_numba.host import CpuHost
 from hanami_plugins.host_numba.team import processors
 from hanami_sdk import Client, Cluster, Dataset
-from hanami_server.demo import digits, story
+from hanami_server.demo import digits, scenario
 from hanami_server.local import LocalServer
 from tests.bench import engine
 
@@ -88,7 +88,9 @@ def measure(client: Client, host: CpuHost, short: Rows) -> dict[str, float]:
     spread = 0.0
     for repeat in range(REPEATS):
         for name, data, tasks in sets:
-            clusters = [client.create_cluster(f"{name} {repeat} {place}", story.TEMPLATE) for place in range(CLUSTERS)]
+            clusters = [
+                client.create_cluster(f"{name} {repeat} {place}", scenario.TEMPLATE) for place in range(CLUSTERS)
+            ]
             done = train_all(client, clusters, data, tasks)
             figures[f"{name}_rows_per_second"] = max(
                 figures[f"{name}_rows_per_second"], CLUSTERS * TASKS * long.cycles / max(done)

@@ -32,7 +32,7 @@ from rich.table import Table
 from hanami_core.ids import new_uuid
 from hanami_sdk import Client, DirectIO
 from hanami_sdk.hanami_exceptions import DirectIOException
-from hanami_server.demo.story import TEMPLATE
+from hanami_server.demo.scenario import TEMPLATE
 from hanami_server.local import LocalServer
 from hanami_server.supervisor import read_state
 from tests.bench.attacks import PICTURE, Place, attack, digits, direct

@@ -20,7 +20,7 @@ import numpy as np
 from hanami_core.compute import Columns, Rows, Run
 from hanami_sdk import Client, hanami_token
 from hanami_server.demo import digits
-from hanami_server.demo.story import TEMPLATE
+from hanami_server.demo.scenario import TEMPLATE
 from hanami_server.local import LocalServer
 from tests.bench.engine import CLASSES, PIXELS, new_network, read_idx, seconds
 from tests.bench.rest import FLAGS, REPEATS, hello, measure

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hanami_sdk import Client
-from hanami_server.demo.story import TEMPLATE
+from hanami_server.demo.scenario import TEMPLATE
 from hanami_server.local import LocalServer
 from tests.faults.victims import SIDECAR, kill_all, kill_child, served
 from tests.server.harness import descendants

@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hanami_sdk import Client, hanami_token
-from hanami_server.demo.story import TEMPLATE
+from hanami_server.demo.scenario import TEMPLATE
 from hanami_server.local import LocalServer
 
 CLIENTS = 8

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hanami_sdk import Client, Cluster, hanami_token
-from hanami_server.demo.story import TEMPLATE
+from hanami_server.demo.scenario import TEMPLATE
 from hanami_server.local import LocalServer
 from tests.faults.victims import idx_digits
 

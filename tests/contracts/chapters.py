@@ -54,7 +54,7 @@ CHAPTERS = (
                 "Listing",
                 "listing",
                 "paged",
-                "Table",
+                "TableAnswer",
                 "table",
                 "rows_like",
                 "Page",
@@ -281,7 +281,7 @@ CHAPTERS = (
 
 INTERNAL = {
     "hanami_core.storage.reserve.Reserve",
-    "hanami_core.storage.schema.Owner",
+    "hanami_core.storage.schema.SchemaOwner",
     "hanami_core.testing.api_probe.ApiProbe",
     "hanami_core.testing.authenticators.Surroundings",
 }

@@ -34,7 +34,7 @@ from hanami_core.runtime import CORE_MODELS, Runtime
 from hanami_core.storage.database import Record, atomic, compare_and_set, hold, proxy
 from hanami_plugins import auth_jwt, checkpoints, clusters, datasets, projects, quotas, tasks, uploads, users
 from hanami_plugins.clusters import Cluster
-from hanami_plugins.tasks import Binding, Result
+from hanami_plugins.tasks import Binding, ResultColumn
 from hanami_plugins.users import User
 from tests.contracts.test_house import sources
 from tests.contracts.test_services import CSV, OWNER, TEMPLATE, add_file, of, runtime, work
@@ -206,7 +206,7 @@ def scenario(runtime: Runtime) -> Iterator[None]:
     tasks.train(runtime, owner, cluster.uuid, "learn", inputs, outputs)
     yield
     yield work(runtime)
-    tasks.request(runtime, owner, cluster.uuid, "ask", inputs, [Result("label", "guess")])
+    tasks.request(runtime, owner, cluster.uuid, "ask", inputs, [ResultColumn("label", "guess")])
     yield
     yield work(runtime)
     saved = checkpoints.save(runtime, owner, cluster.uuid, "summer")
@@ -246,7 +246,7 @@ def scenario(runtime: Runtime) -> Iterator[None]:
     yield
     yield tasks.delete_task(runtime, owner, other.uuid, learning.uuid)
     yield checkpoints.delete_checkpoint(runtime, owner, saved.uuid)
-    tasks.request(runtime, owner, cluster.uuid, "again", inputs, [Result("label", "guess")])
+    tasks.request(runtime, owner, cluster.uuid, "again", inputs, [ResultColumn("label", "guess")])
     yield
     yield clusters.delete_cluster(runtime, owner, cluster.uuid)
     yield clusters.delete_cluster(runtime, owner, other.uuid)

@@ -41,7 +41,7 @@ def test_a_fault_has_a_row_for_each_campaign_and_one_for_its_cases() -> None:
 
 def test_a_fault_of_which_only_files_of_others_were_run_keeps_its_rows() -> None:
     former = "| F16 | smuggled requests | one reading | cases of all its files | 111 | 111 | 0 |  |\n"
-    passed = Counter(dict.fromkeys(("tests/server/test_transport.py", "tests/server/test_intake.py"), 5))
+    passed = Counter(dict.fromkeys(("tests/server/test_transport.py", "tests/server/test_request_buffer.py"), 5))
     table = rows([], passed, former)
     assert former in table
-    assert "| cases of `test_transport`, `test_intake` | 10 | 10 | 0 |  |" in table
+    assert "| cases of `test_transport`, `test_request_buffer` | 10 | 10 | 0 |  |" in table

@@ -26,7 +26,7 @@ from hanami_core.testing.hosts import host_context
 from hanami_plugins import checkpoints, clusters, datasets, tasks, uploads
 from hanami_plugins.clusters import LIVE, LiveClusters
 from hanami_plugins.datasets import routes
-from hanami_plugins.tasks import Binding, Result, bodies
+from hanami_plugins.tasks import Binding, ResultColumn, bodies
 from tests.contracts.test_house import sources
 from tests.kernels import KERNELS
 from tests.whole import Whole
@@ -218,7 +218,9 @@ def test_the_main_job_is_done_through_faces_alone(runtime: Runtime) -> None:
     work(runtime)
     assert checkpoints.get_checkpoint(access, saved.uuid).name == "summer"
 
-    asked = tasks.request(runtime, access, cluster.uuid, "ask", inputs, [Result("label", "guess")], dataset="guesses")
+    asked = tasks.request(
+        runtime, access, cluster.uuid, "ask", inputs, [ResultColumn("label", "guess")], dataset="guesses"
+    )
     work(runtime)
     guesses = datasets.get_dataset(access, asked.uuid)
     assert (guesses.name, datasets.describe(guesses).rows) == ("guesses", 20)

@@ -15,7 +15,7 @@ from hanami_core import tensorfile
 from hanami_core.errors import BadRequest, PluginError, TemplateError
 from hanami_core.network import Input, NetworkState, Output, Position, Settings, StateHead, Template, in_a_line
 from hanami_core.network.declared import Declarations, Declared, NoSettings, declared
-from hanami_plugins.tasks.plans import Plan
+from hanami_plugins.tasks.plans import TaskPlan
 
 
 class Mine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -195,5 +195,5 @@ def test_a_stored_state_is_read() -> None:
 
 def test_a_task_that_waited_while_the_server_was_renewed_is_read() -> None:
     payload = {"inputs": [{"interface": "a", "blob": "x", "column": "c"}], "template": PLAIN}
-    plan = msgspec.json.decode(json.dumps(payload), type=Plan)
+    plan = msgspec.json.decode(json.dumps(payload), type=TaskPlan)
     assert plan.template == read(PLAIN)

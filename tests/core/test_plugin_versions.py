@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hanami_core import hookimpl, hookspec, hookspecs
+from hanami_core import hookimpl, hookspec, hookspecs, http
 from hanami_core.deprecation import Deprecated
 from hanami_core.plugin_host import EntryPoint, PluginHost
 from hanami_core.settings import Setting
@@ -136,3 +136,10 @@ def test_a_version_has_two_numbers() -> None:
     assert Deprecated("1.9").gone == "1.12"
     with pytest.raises(ValueError):
         Deprecated("1")
+
+
+def test_a_former_name_works_with_a_warning() -> None:
+    with pytest.warns(Deprecated, match="deprecated since 0.1, gone in 0.4; use TableAnswer"):
+        assert getattr(http, "Table") is http.TableAnswer  # noqa: B009 - mypy knows only the name of today
+    with pytest.raises(AttributeError):
+        getattr(http, "Tabel")  # noqa: B009

@@ -116,7 +116,7 @@ def test_a_task_that_may_not_run_keeps_nobody_waiting(bench: Bench) -> None:
     assert bench.queue.claim("cpu0", "cpu0/old") is not None
     asked = []
 
-    def may_run(candidate: claims.Candidate) -> bool:
+    def may_run(candidate: claims.PartitionHead) -> bool:
         asked.append((candidate.owner_id, candidate.project_id, candidate.kind))
         return candidate.owner_id != ACTOR.user_id
 

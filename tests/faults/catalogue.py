@@ -74,7 +74,7 @@ CATALOGUE = (
     ),
     _fault(
         "F12", "endless bodies, or bodies larger than declared", "refused before they are read",
-        "tests/server/test_transport.py", "tests/server/test_intake.py",
+        "tests/server/test_transport.py", "tests/server/test_request_buffer.py",
     ),
     _fault(
         "F13", "hostile JSON and hostile fields", "a 4xx that names the field, never an internal error",
@@ -82,7 +82,7 @@ CATALOGUE = (
     ),
     _fault(
         "F14", "clients that send or read slowly, or not at all", "everybody else is served",
-        "tests/server/test_transport.py", "tests/server/test_lead.py", "tests/server/test_outlet.py",
+        "tests/server/test_transport.py", "tests/server/test_lead.py", "tests/server/test_buffered_socket.py",
     ),
     _fault(
         "F15", "floods of websockets, frames and pings", "open sessions continue, others can connect",

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from hanami_sdk import Client, Cluster, Dataset
-from hanami_server.demo.story import WIDE_TEMPLATE
+from hanami_server.demo.scenario import WIDE_TEMPLATE
 from hanami_server.local import LocalServer
 from tests.faults.campaign import Campaign, times
 from tests.faults.victims import (

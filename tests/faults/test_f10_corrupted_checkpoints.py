@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hanami_sdk import Client, HanamiException
-from hanami_server.demo.story import TEMPLATE
+from hanami_server.demo.scenario import TEMPLATE
 from tests.faults.campaign import Campaign, times
 from tests.local import LocalServer
 

@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 
 from hanami_core.errors import StartupError
-from hanami_server.lifetime import hold
 from hanami_server.paths import state_path
+from hanami_server.process_control import hold
 from tests.faults.campaign import Campaign, times
 from tests.faults.victims import QUICK, UNHURRIED, connect, findings, leftovers, running
 from tests.faults.work import Work

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from hanami_sdk import Client
-from hanami_server.demo.story import TEMPLATE
+from hanami_server.demo.scenario import TEMPLATE
 from tests.local import LocalServer
 from tests.server.harness import until
 from tests.service.wire import Wire

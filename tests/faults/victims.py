@@ -16,10 +16,10 @@ import pytest
 from hanami_core.checks import Finding
 from hanami_core.network import NetworkState
 from hanami_sdk import Client, Cluster, Dataset, Task
-from hanami_server.demo.story import TEMPLATE
+from hanami_server.demo.scenario import TEMPLATE
 from hanami_server.examination import examine
 from hanami_server.local import LocalServer
-from hanami_server.supervisor import State, read_state
+from hanami_server.supervisor import ServerState, read_state
 from tests.faults.campaign import SHARE
 from tests.server.harness import alive, descendants, until
 
@@ -100,7 +100,7 @@ def twins(client: Client, name: str, template: str) -> tuple[Cluster, Cluster]:
 # -- processes --------------------------------------------------------------------------------------------------------
 
 
-def running(server: LocalServer) -> State:
+def running(server: LocalServer) -> ServerState:
     """Return what the supervisor says of its processes."""
     state = read_state(server.data_dir)
     assert state is not None

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from hanami_sdk import Client, Cluster, ConnectionFailedException, HanamiException
-from hanami_server.demo.story import TEMPLATE
+from hanami_server.demo.scenario import TEMPLATE
 from hanami_server.local import LocalServer
 from tests.faults.victims import connect, state_of
 

@@ -18,7 +18,7 @@ from hanami_core.plugin_host import EntryPoint, PluginHost
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import OwnedRecord
 from hanami_plugins.users import accounts
-from hanami_server.gate import identify
+from hanami_server.authorization import identify
 from tests import direct
 
 PLUGINS = ("database_sqlite", "blobs_files", "users", "projects", "auth_jwt", "policy_file", "api_v1_0alpha")

@@ -21,14 +21,14 @@ from hanami_core.access import Actor
 from hanami_core.errors import BadRequest, NotFound, StartupError, Unauthorized
 from hanami_core.keys import KEY_BYTES, create_key, read_key
 from hanami_plugins.api_v1_0alpha.sentences import SENTENCES
-from hanami_plugins.auth_jwt.tokens import AUDIENCE, Claims, Tokens
+from hanami_plugins.auth_jwt.tokens import AUDIENCE, TokenClaims, Tokens
 from hanami_plugins.users import find_user
 from hanami_plugins.users.accounts import replace_passphrase
 from tests.plugins.identity import ADMIN, MEMBER, HandClock, Site, add_user
 
 DENIED = "ACCESS DENIED!\nUser or passphrase is incorrect."
 INVALID = "Failed to validate JWT-Token with error: invalid token supplied"
-CLAIMS = Claims("asdf", "1.0", "admin", "")
+CLAIMS = TokenClaims("asdf", "1.0", "admin", "")
 KEY_FILE = "token.key"
 KEY = bytes(range(KEY_BYTES))
 
@@ -246,7 +246,7 @@ def test_a_member_can_not_claim_the_project_of_the_admins(site: Site) -> None:
     user = find_user("tsugumi")
     assert user is not None
     tokens = Tokens(read_key(site.directory / KEY_FILE), 60, site.runtime.clock)
-    assert refused(site, tokens.issue(Claims("tsugumi", user.login_mark, "admin", ""))) == INVALID
+    assert refused(site, tokens.issue(TokenClaims("tsugumi", user.login_mark, "admin", ""))) == INVALID
 
 
 def test_the_setting_decides_how_long_a_token_lasts(tmp_path: Path) -> None:
@@ -266,7 +266,7 @@ def sign(key: bytes = KEY, algorithm: str = "HS256", **changes: Any) -> str:
     return jwt.encode({k: v for k, v in claims.items() if v is not None}, key, algorithm)
 
 
-def read(token: str) -> Claims | str:
+def read(token: str) -> TokenClaims | str:
     try:
         return Tokens(KEY, 60, HandClock()).read(token)
     except Unauthorized as error:

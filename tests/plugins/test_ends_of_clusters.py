@@ -12,7 +12,7 @@ from hanami_core.errors import Conflict
 from hanami_core.queue import Partition, Task
 from hanami_core.storage.blobs import Blob
 from hanami_core.storage.database import atomic
-from hanami_plugins.checkpoints.kinds import Save
+from hanami_plugins.checkpoints.kinds import SavePayload
 from hanami_plugins.clusters import Cluster
 from hanami_plugins.clusters.service import Nothing
 from tests.whole import Whole
@@ -39,7 +39,9 @@ def cluster(whole: Whole) -> Cluster:
 
 def add(whole: Whole, cluster: Cluster, kind: str) -> Task:
     with atomic():
-        return whole.runtime.queue.enqueue(kind, cluster.uuid, ACTOR, kind, Save() if kind == "save" else Nothing(), 1)
+        return whole.runtime.queue.enqueue(
+            kind, cluster.uuid, ACTOR, kind, SavePayload() if kind == "save" else Nothing(), 1
+        )
 
 
 def test_a_deleted_cluster_takes_no_task(whole: Whole, cluster: Cluster) -> None:

@@ -17,7 +17,7 @@ from hanami_core.plugin_host import EntryPoint, PluginHost, installed_plugins
 from hanami_core.queue import Job
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import atomic
-from hanami_plugins.checkpoints.kinds import Restore
+from hanami_plugins.checkpoints.kinds import RestorePayload
 from hanami_plugins.clusters import Cluster, template_of
 from hanami_plugins.host_numba import hanami_network_rules
 from hanami_plugins.host_numba.host import CpuHost
@@ -140,7 +140,7 @@ def test_a_restore_closes_the_network_that_it_looked_at(whole: Whole, sidecar: R
         sidecar.blobs.seal(path)
         with atomic():
             blob = sidecar.blobs.adopt(path)
-            sidecar.queue.enqueue("restore", cluster, ACTOR, "t", Restore(blob), 1, blobs=[blob])
+            sidecar.queue.enqueue("restore", cluster, ACTOR, "t", RestorePayload(blob), 1, blobs=[blob])
     task = sidecar.queue.claim("mine0", "mine0/here")
     assert task is not None
     sidecar.kinds["restore"].run(Job(sidecar, task))

@@ -12,7 +12,7 @@ import pytest
 from hanami_core.errors import Unavailable, Unprocessable
 from hanami_core.testing.requests import ClientRequest, open_socket
 from hanami_plugins.clusters import Cluster, host_memory
-from hanami_plugins.clusters.host_memory import HostMemory, Owner
+from hanami_plugins.clusters.host_memory import HostMemory, NetworkOwner
 from tests.plugins.call_kit import training
 from tests.plugins.data import message
 from tests.server.harness import until
@@ -21,10 +21,10 @@ from tests.whole import Whole
 TABLE = b"a,b\n1,0\n0,1\n"
 
 
-ANNA, BERT, CLEO = Owner("anna", "one"), Owner("bert", "two"), Owner("cleo", "three")
+ANNA, BERT, CLEO = NetworkOwner("anna", "one"), NetworkOwner("bert", "two"), NetworkOwner("cleo", "three")
 
 
-def code(memory: HostMemory, key: str, owner: Owner, size: int) -> str:
+def code(memory: HostMemory, key: str, owner: NetworkOwner, size: int) -> str:
     with pytest.raises(Unavailable) as refused:
         memory.take(key, owner, size)
     return refused.value.code
@@ -48,7 +48,7 @@ def test_the_networks_of_all_and_of_one_user_are_limited() -> None:
 def test_the_networks_of_one_project_are_limited() -> None:
     memory = HostMemory(100, 60, 70)
     memory.take("a", ANNA, 50)
-    dora = Owner("dora", ANNA.project)
+    dora = NetworkOwner("dora", ANNA.project)
     assert code(memory, "b", dora, 21) == "project_memory_exhausted"
     memory.take("b", dora, 20)
     memory.take("c", BERT, 30)

@@ -16,7 +16,7 @@ from hanami_core.storage import blob_stores
 from hanami_core.storage.blobs import BlobLease
 from hanami_core.storage.database import atomic
 from hanami_plugins.tasks.kinds import _rows
-from hanami_plugins.tasks.plans import Feed, Plan
+from hanami_plugins.tasks.plans import TableBinding, TaskPlan
 from tests.plugins.data import Site
 
 
@@ -27,7 +27,7 @@ def runtime(tmp_path: Path) -> Iterator[Runtime]:
 
 
 @pytest.fixture
-def plan(runtime: Runtime) -> Plan:
+def plan(runtime: Runtime) -> TaskPlan:
     """A training with a table of three rows."""
     with runtime.blobs.staging() as staged:
         with TableWriter(staged) as table:
@@ -35,7 +35,7 @@ def plan(runtime: Runtime) -> Plan:
             table.append(np.arange(9).reshape(3, 3))
         with atomic():
             blob = runtime.blobs.adopt(staged)
-    return Plan((Feed("in", blob, "a"),), (Feed("out", blob, "b"),))
+    return TaskPlan((TableBinding("in", blob, "a"),), (TableBinding("out", blob, "b"),))
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def leases(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> list[BlobLease]
     return held
 
 
-def test_a_task_holds_its_tables_while_it_runs(runtime: Runtime, plan: Plan, leases: list[BlobLease]) -> None:
+def test_a_task_holds_its_tables_while_it_runs(runtime: Runtime, plan: TaskPlan, leases: list[BlobLease]) -> None:
     with _rows(runtime, plan) as rows:
         assert len(leases) == 1
         assert rows.inputs[0].values.tolist() == [[0, 1], [3, 4], [6, 7]]
@@ -70,14 +70,14 @@ def test_a_task_holds_its_tables_while_it_runs(runtime: Runtime, plan: Plan, lea
     assert leases == []
 
 
-def test_what_is_wrong_with_a_table_leaves_no_lease(runtime: Runtime, plan: Plan, leases: list[BlobLease]) -> None:
-    with pytest.raises(KeyError), _rows(runtime, Plan((Feed("in", plan.blobs[0], "zz"),))):
+def test_what_is_wrong_with_a_table_leaves_no_lease(runtime: Runtime, plan: TaskPlan, leases: list[BlobLease]) -> None:
+    with pytest.raises(KeyError), _rows(runtime, TaskPlan((TableBinding("in", plan.blobs[0], "zz"),))):
         pass
     assert leases == []
 
 
 def test_a_table_that_changes_between_two_tasks_is_not_trained_on(
-    runtime: Runtime, plan: Plan, monkeypatch: pytest.MonkeyPatch
+    runtime: Runtime, plan: TaskPlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(blob_stores, "_FRESH_SECONDS", 0.0)
     store: Any = runtime.blobs.store

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hanami_plugins.tasks.plans import Feed
+from hanami_plugins.tasks.plans import TableBinding
 from hanami_plugins.tasks.windows import Means, rows_of
 
 
@@ -15,7 +15,7 @@ def test_a_row_of_a_feed_is_a_window_of_the_column(rows: int, width: int, first:
     values = np.arange(rows * (width + 2), dtype=np.float32).reshape(rows, -1)[:, 1 : width + 1]
     if first + count > rows:
         return
-    found = rows_of(values, Feed("in", "blob", "column", first, count))
+    found = rows_of(values, TableBinding("in", "blob", "column", first, count))
     assert found.shape == (rows - first - count + 1, width * count)
     for cycle, row in enumerate(found):
         assert row.tolist() == values[cycle + first : cycle + first + count].reshape(-1).tolist()

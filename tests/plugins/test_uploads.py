@@ -25,7 +25,7 @@ from hanami_core.storage.database import atomic
 from hanami_plugins import uploads
 from hanami_plugins.uploads import Upload, received
 from hanami_plugins.uploads.messages import failure, read_piece
-from hanami_plugins.uploads.received import Place, Receiver
+from hanami_plugins.uploads.received import Receiver, UploadFiles
 from hanami_plugins.uploads.service import CleanUp, place_of
 from tests.direct import told
 from tests.plugins.data import ADMIN, ELSEWHERE, MEMBER, OTHER, Site, message, tree
@@ -43,8 +43,8 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path / "uploads", "file", 1000, "boot")
+def place(tmp_path: Path) -> UploadFiles:
+    return UploadFiles(tmp_path / "uploads", "file", 1000, "boot")
 
 
 def create(site: Site, size: int, actor: Actor = MEMBER, name: str = "input") -> Upload:
@@ -210,7 +210,7 @@ ranges = st.lists(st.tuples(st.integers(0, 990), st.integers(1, 60)), max_size=2
 @given(sent=st.lists(ranges, min_size=1, max_size=3))
 def test_exactly_what_was_acknowledged_counts(tmp_path: Path, sent: list[list[tuple[int, int]]]) -> None:
     """Several receivers take turns, in any order and with overlaps."""
-    place = Place(tmp_path, "file", 1000, "boot")
+    place = UploadFiles(tmp_path, "file", 1000, "boot")
     place.remove()
     content, known = np.zeros(1000, np.uint8), np.zeros(1000, bool)
     receivers = [Receiver(place) for _ in sent]
@@ -230,7 +230,7 @@ def test_exactly_what_was_acknowledged_counts(tmp_path: Path, sent: list[list[tu
     assert np.frombuffer(place.data.read_bytes(), np.uint8).tolist() == content.tolist()
 
 
-def test_a_steady_upload_needs_one_record(place: Place) -> None:
+def test_a_steady_upload_needs_one_record(place: UploadFiles) -> None:
     receiver = Receiver(place)
     for position in range(0, 1000, 10):
         receiver.write(position, bytes(10))
@@ -249,7 +249,7 @@ def test_what_has_arrived_counts_up_to_the_first_gap(site: Site) -> None:
     session.close()
 
 
-def test_a_scattered_upload_is_refused_in_the_end(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scattered_upload_is_refused_in_the_end(place: UploadFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(received, "MAX_RECORDS", 3)
     receiver = Receiver(place)
     for position in (0, 10, 20):
@@ -261,19 +261,19 @@ def test_a_scattered_upload_is_refused_in_the_end(place: Place, monkeypatch: pyt
     assert place.missing() == 1000 - 4
 
 
-def test_after_a_power_cut_only_what_was_synced_counts(tmp_path: Path, place: Place) -> None:
+def test_after_a_power_cut_only_what_was_synced_counts(tmp_path: Path, place: UploadFiles) -> None:
     synced, cut = Receiver(place), Receiver(place)
     synced.write(0, bytes(100))
     synced.close()
     cut.write(500, bytes(100))
     assert place.missing() == 800
-    after = Place(tmp_path / "uploads", "file", 1000, "another boot")
+    after = UploadFiles(tmp_path / "uploads", "file", 1000, "another boot")
     assert after.received().tolist() == [[0, 100]]
     cut.close()
     assert after.missing() == 800
 
 
-def test_a_journal_without_its_data_is_not_believed(place: Place) -> None:
+def test_a_journal_without_its_data_is_not_believed(place: UploadFiles) -> None:
     receiver = Receiver(place)
     receiver.write(0, bytes(1000))
     assert place.missing() == 0
@@ -282,7 +282,7 @@ def test_a_journal_without_its_data_is_not_believed(place: Place) -> None:
     receiver.close()
 
 
-def test_a_journal_that_ends_inside_a_record_counts_up_to_there(place: Place) -> None:
+def test_a_journal_that_ends_inside_a_record_counts_up_to_there(place: UploadFiles) -> None:
     receiver = Receiver(place)
     receiver.write(0, bytes(10))
     receiver.write(20, bytes(10))
@@ -294,8 +294,8 @@ def test_a_journal_that_ends_inside_a_record_counts_up_to_there(place: Place) ->
 SENDER = """
 import sys
 from pathlib import Path
-from hanami_plugins.uploads.received import Place, Receiver
-receiver = Receiver(Place(Path(sys.argv[1]), "file", 10 ** 9, "boot"))
+from hanami_plugins.uploads.received import UploadFiles, Receiver
+receiver = Receiver(UploadFiles(Path(sys.argv[1]), "file", 10 ** 9, "boot"))
 for position in range(0, 10 ** 9, 4096):
     receiver.write(position, (position % 251).to_bytes(1) * 4096)
     print(position + 4096, flush=True)
@@ -313,7 +313,7 @@ def test_a_killed_server_loses_nothing_that_it_acknowledged(tmp_path: Path, line
         process.send_signal(signal.SIGKILL)
         acknowledged = [int(line) for line in process.stdout.read().split("\n") if line.isdigit()]
     count = max([*acknowledged, lines * 4096])
-    place = Place(tmp_path, "file", 10**9, "boot")
+    place = UploadFiles(tmp_path, "file", 10**9, "boot")
     ((start, end),) = place.received().tolist()
     assert start == 0
     assert end >= count

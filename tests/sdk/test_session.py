@@ -232,7 +232,7 @@ def test_pauses_grow_and_begin_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
     monkeypatch.setattr("hanami_sdk._retry.time.sleep", slept.append)
     monkeypatch.setattr("hanami_sdk._retry.random.uniform", lambda low, high: high)
-    patience = _retry.Patience(60)
+    patience = _retry.Backoff(60)
     assert all(patience.pause() for _ in range(8))
     assert slept == [0.0, 0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0]
     patience.renew()

@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from hanami_plugins.api_v1_0alpha import NativeApi
 from hanami_server.handoff import Handoff
-from hanami_server.sidecar.channel import Channel, Limits
+from hanami_server.sidecar.channel import Channel, ChannelLimits
 from hanami_server.sidecar.conversation import Conversation, Services
-from hanami_server.sidecar.turns import Turns
+from hanami_server.sidecar.turns import RoundRobin
 from tests.server.test_sockets import frame, head, read_head
 
 
@@ -20,7 +20,7 @@ class Listener:
 
     def __init__(self, session=None, blocking=False, share=None) -> None:
         self.share = share
-        self.turns = Turns(asyncio.get_running_loop())
+        self.turns = RoundRobin(asyncio.get_running_loop())
         self.messages: list[bytes] = []
         self.gone = asyncio.Event()
         self.session, self.blocking = session or Session(), blocking
@@ -56,7 +56,7 @@ async def connect(listener, handoff, **limits):
     ours.setblocking(False)
     loop = asyncio.get_running_loop()
     _, channel = await loop.connect_accepted_socket(
-        lambda: Channel(handoff, listener, Limits(close=0.1, **limits), listener.turns), ours
+        lambda: Channel(handoff, listener, ChannelLimits(close=0.1, **limits), listener.turns), ours
     )
     return channel, theirs
 

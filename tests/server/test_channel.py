@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hanami_core.access import Actor
 from hanami_server.handoff import Handoff
-from hanami_server.sidecar.channel import Limits
+from hanami_server.sidecar.channel import ChannelLimits
 from hanami_server.sidecar.frames import frame_length
 from hanami_server.sidecar.shares import Shares
 from tests.server.channel_kit import Listener, connect
@@ -42,7 +42,7 @@ def test_a_client_that_does_not_do_its_part_is_cut_off(limits, sent):
 
 
 def test_proxies_that_close_idle_connections_see_a_ping_in_time():
-    assert 20.0 <= Limits().ping <= 30.0
+    assert 20.0 <= ChannelLimits().ping <= 30.0
 
 
 def test_answers_wait_for_a_client_that_reads_slowly():

@@ -17,7 +17,7 @@ import hanami_plugins.logs
 from hanami_core.storage.database import atomic
 from hanami_plugins.checkpoints.models import Checkpoint
 from hanami_plugins.clusters import Cluster
-from hanami_server.preparation import prepare
+from hanami_server.bootstrap import prepare
 from hanami_server.process import Options
 from tests.core.test_roles import traces
 from tests.server.forks import hanami

@@ -12,7 +12,7 @@ import pytest
 from hanami_cli import hanamictl
 from hanami_sdk import Client, Cluster, Dataset
 from hanami_server.demo import digits
-from hanami_server.demo.story import TEMPLATE
+from hanami_server.demo.scenario import TEMPLATE
 from hanami_server.local import LocalServer
 from tests.service.wire import Wire, holdings, settled
 

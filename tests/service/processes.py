@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 __all__ = ["command_line", "family", "own_memory"]
@@ -11,8 +12,9 @@ def family(pid: int) -> list[int]:
     """Return a process and all that descend from it."""
     found = [pid]
     for parent in found:
-        for children in Path(f"/proc/{parent}/task").glob("*/children"):
-            found += [int(child) for child in children.read_text().split()]
+        with contextlib.suppress(OSError):  # one that has just ended
+            for children in Path(f"/proc/{parent}/task").glob("*/children"):
+                found += [int(child) for child in children.read_text().split()]
     return found
 
 

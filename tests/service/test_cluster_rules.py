@@ -17,7 +17,7 @@ from hanami_sdk.hanami_exceptions import (
     DirectIOException,
     TaskFailedException,
 )
-from hanami_server.demo.story import TEMPLATE
+from hanami_server.demo.scenario import TEMPLATE
 from hanami_server.local import LocalServer
 
 NOBODY = "00000000-0000-4000-8000-000000000000"

@@ -11,7 +11,7 @@ import pytest
 
 from hanami_sdk import Client, DirectIO
 from hanami_sdk.hanami_exceptions import DirectIOException
-from hanami_server.demo.story import TEMPLATE
+from hanami_server.demo.scenario import TEMPLATE
 from tests.local import LocalServer
 from tests.server.harness import install, until
 

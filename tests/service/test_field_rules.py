@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from hanami_server.demo.story import TEMPLATE
+from hanami_server.demo.scenario import TEMPLATE
 from tests.service.wire import NOBODY, Answer, Wire
 
 

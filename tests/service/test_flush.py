@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hanami_sdk import Client, ConnectionFailedException, DirectIOException
-from hanami_server.demo.story import TEMPLATE
+from hanami_server.demo.scenario import TEMPLATE
 from tests.faults.kit import awaited, fill, small_disk
 from tests.local import LocalServer
 from tests.service.processes import command_line, family

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hanami_sdk import Client, Cluster, Dataset, NotFoundException, Task
-from hanami_server.demo.story import TEMPLATE
+from hanami_server.demo.scenario import TEMPLATE
 from hanami_server.local import LocalServer
 from tests.faults.victims import (
     QUICK,

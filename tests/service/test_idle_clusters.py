@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hanami_sdk import Client, Cluster, Dataset
-from hanami_server.demo.story import TEMPLATE
+from hanami_server.demo.scenario import TEMPLATE
 from tests.local import LocalServer
 
 WAIT = 20.0

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from hanami_sdk import Client
-from hanami_server.demo.story import TEMPLATE
+from hanami_server.demo.scenario import TEMPLATE
 from hanami_server.local import LocalServer
 from tests.server.harness import ServerProcess, hanami, until
 

@@ -13,7 +13,7 @@ import websocket
 
 from hanami_core.errors import StartupError
 from hanami_plugins.direct_io.messages import CLUSTER_IO, EXPECTED, TRAIN
-from hanami_server.preparation import prepare
+from hanami_server.bootstrap import prepare
 from hanami_server.process import Options
 from tests.local import LocalServer
 from tests.service.wire import NOBODY, Wire

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from hanami_sdk import Client, Cluster, Dataset
-from hanami_server.demo.story import TEMPLATE
+from hanami_server.demo.scenario import TEMPLATE
 from tests.faults.victims import begin_training, idx_digits, kill_child, served
 from tests.local import LocalServer
 

@@ -12,7 +12,7 @@ import pytest
 
 from hanami_core.network import NetworkState
 from hanami_sdk import Client, Cluster, Dataset
-from hanami_server.demo.story import TEMPLATE
+from hanami_server.demo.scenario import TEMPLATE
 from tests.local import LocalServer
 from tests.service.conftest import SAMPLE
 

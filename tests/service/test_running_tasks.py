@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hanami_sdk import Client, Cluster, Dataset
-from hanami_server.demo.story import TEMPLATE
+from hanami_server.demo.scenario import TEMPLATE
 from tests.local import LocalServer
 from tests.server.harness import until
 from tests.service.wire import Wire

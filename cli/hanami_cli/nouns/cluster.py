@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 from hanami_cli.arguments import COMMON_OPTIONS, Arguments
 from hanami_cli.connection import Connection, as_object
@@ -126,7 +125,7 @@ def _get(connection: Connection, arguments: Arguments) -> View:
     return Record(answer, (*FIELDS_WITH_SIZE, *growth, *origin, *known_lease(answer)), {**metrics, **shown})
 
 
-def _metrics(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+def _metrics(answer: Mapping[str, object]) -> Mapping[str, object]:
     metrics = answer.get("metrics")
     return metrics if isinstance(metrics, dict) else {}
 
@@ -160,7 +159,7 @@ def _cluster(connection: Connection, arguments: Arguments) -> str:
     return uuid_of(connection, "cluster", arguments.text("CLUSTER"))
 
 
-def _wait(connection: Connection, arguments: Arguments, answer: Mapping[str, Any], uuid: str) -> None:
+def _wait(connection: Connection, arguments: Arguments, answer: Mapping[str, object], uuid: str) -> None:
     if arguments.is_set("--wait"):
         wait_for_task(connection, str(answer.get("uuid")), uuid)
 

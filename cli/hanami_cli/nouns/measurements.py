@@ -71,11 +71,11 @@ def _values(answer: Mapping[str, Any], key: str, span: str) -> list[float]:
         raise CliError(f"unexpected answer of the server: no numbers in '{key}' '{span}'") from error
 
 
-def _single(values: Sequence[float], unit: str) -> list[list[Any]]:
+def _single(values: Sequence[float], unit: str) -> list[list[object]]:
     return [[ago, _rounded(value), unit] for ago, value in enumerate(reversed(values)) if value]
 
 
-def _summary(span: str, values: Sequence[float], unit: str) -> list[Any]:
+def _summary(span: str, values: Sequence[float], unit: str) -> list[object]:
     known = [value for value in values if value]
     if not known:
         return [span, 0, "-", "-", "-", "-", unit]

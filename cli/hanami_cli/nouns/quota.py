@@ -6,7 +6,6 @@ Owns the commands for quotas, and how a limit is written. Must not know the wire
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from hanami_cli.arguments import COMMON_OPTIONS, Arguments
 from hanami_cli.connection import Connection
@@ -71,7 +70,7 @@ def _reset(connection: Connection, arguments: Arguments) -> View:
     return Message(f"the defaults count for '{user or project}' again")
 
 
-def _listing(answer: dict[str, Any]) -> View:
+def _listing(answer: dict[str, object]) -> View:
     return Listing.from_objects(answer, "quotas", FIELDS)
 
 

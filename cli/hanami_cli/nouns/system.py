@@ -59,7 +59,7 @@ def _info(connection: Connection, _: Arguments) -> View:
         raise CliError("unexpected answer of the server: no machine in 'info'") from error
 
 
-def _summary(machine: Mapping[str, Any]) -> dict[str, Any]:
+def _summary(machine: Mapping[str, Any]) -> dict[str, object]:
     packages = machine["packages"]
     cores = [core for package in packages for core in package["cores"]]
     return {

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from hanami_core.deprecation import former_names
 from hanami_core.http.api import Api, ApiDescription, SocketOpening
 from hanami_core.http.call import Call, Download, Empty, Events, File, Page, ServerEvent, Stream
 from hanami_core.http.fields import Body, expect_digest, raw_target
 from hanami_core.http.groups import RouteGroup
-from hanami_core.http.lists import MOST_ROWS, Listing, Paging, Table, listing, paged, rows_like, table
+from hanami_core.http.lists import MOST_ROWS, Listing, Paging, TableAnswer, listing, paged, rows_like, table
 from hanami_core.http.route import METHODS, NATIVE, SAFE_METHODS, Handler, Route
 from hanami_core.http.routing import BoundRoute, RouteTable
 
@@ -34,7 +37,7 @@ __all__ = [
     "ServerEvent",
     "SocketOpening",
     "Stream",
-    "Table",
+    "TableAnswer",
     "expect_digest",
     "listing",
     "paged",
@@ -42,3 +45,6 @@ __all__ = [
     "rows_like",
     "table",
 ]
+
+if not TYPE_CHECKING:  # so that mistyped names are still found
+    __getattr__ = former_names(__name__, "0.1", {"Table": "TableAnswer"})

@@ -93,7 +93,7 @@ class Api:
     attributes: Mapping[str, str] = {}
     """What `Actor.attributes` has of everybody who has logged in at this Api, and of nobody else.
 
-    Without them nobody can be told by his credential to be a client of this Api.
+    Without them nobody can be told by their credential to be a client of this Api.
     """
 
     def __init__(
@@ -174,7 +174,7 @@ class Api:
             BadRequest: naming the field and the rule that it breaks.
         """
         assert route.request is not None, "the handler reads the request itself"
-        values: dict[str, Any] = query_fields(call.req.query_string, route.request)
+        values: dict[str, object] = query_fields(call.req.query_string, route.request)
         if call.req.method in ("POST", "PUT", "PATCH"):
             values = body_fields(call.req, limit) | values
         call.req.context.fields = values

@@ -237,7 +237,7 @@ def _is_list(kind: msgspec.inspect.Type) -> bool:
     return isinstance(kind, msgspec.inspect.CollectionType)
 
 
-def convert(struct: type[S], values: Mapping[str, Any]) -> S:
+def convert(struct: type[S], values: Mapping[str, object]) -> S:
     """Return values as a struct; texts become numbers where the struct wants those.
 
     Raises:

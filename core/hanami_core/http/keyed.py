@@ -23,7 +23,7 @@ import peewee
 
 from hanami_core.errors import BadRequest, Conflict, VisibleError
 from hanami_core.http.call import Call
-from hanami_core.lifetime import birth
+from hanami_core.process_control import birth
 from hanami_core.queue.models import OPEN
 from hanami_core.schedules import Schedule
 from hanami_core.storage.database import BaseModel, Unit
@@ -66,7 +66,7 @@ class KeyedCall(BaseModel):
     process = peewee.CharField(96, default="")
 
 
-class _Known(Exception):
+class _BegunElsewhere(Exception):
     """Somebody else has begun the same call in the meantime."""
 
 
@@ -100,7 +100,7 @@ def once(call: Call, bound: BoundRoute, request: msgspec.Struct, work: Callable[
         return
     try:
         keyed.do(work)
-    except _Known:
+    except _BegunElsewhere:
         # Who was first has committed, or its key would not be in the way.
         if not keyed.replay():
             raise keyed.busy() from None
@@ -184,7 +184,7 @@ class _Keyed:
             "process": self._process(),
         }
         if not KeyedCall.insert(row).on_conflict_ignore().as_rowcount().execute():
-            raise _Known
+            raise _BegunElsewhere
 
     def _note(self, awaits: str = "", patience: float = 0.0) -> None:
         response = self._call.resp

@@ -74,7 +74,7 @@ def labels_of(row: LabelledRecord) -> dict[str, Any]:
 
 def detailed(
     header: tuple[str, ...],
-    more: dict[str, Callable[[Any], Any]],
+    more: dict[str, Callable[[object], object]],
     query: peewee.ModelSelect[Any],
     request: WantedRows,
 ) -> Listing:

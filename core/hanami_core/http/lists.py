@@ -15,7 +15,7 @@ from hanami_core.ids import EXAMPLE_UUID
 from hanami_core.storage.database import Record
 from hanami_core.storage.prepared import tuples
 
-__all__ = ["MOST_ROWS", "Listing", "Paging", "Table", "listing", "paged", "rows_like", "table"]
+__all__ = ["MOST_ROWS", "Listing", "Paging", "TableAnswer", "listing", "paged", "rows_like", "table"]
 
 M = TypeVar("M", bound=Record)
 Cells = list[Any]
@@ -51,7 +51,7 @@ class Paging(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         return self.limit or MOST_ROWS
 
 
-class Table(msgspec.Struct):
+class TableAnswer(msgspec.Struct):
     """Rows of a log or a list.
 
     Attributes:
@@ -63,7 +63,7 @@ class Table(msgspec.Struct):
     body: Annotated[list[list[Any]], Meta(examples=[[[EXAMPLE_UUID, "digits"]]])]
 
 
-class Listing(Table):
+class Listing(TableAnswer):
     """Answer of every list.
 
     Attributes:
@@ -73,19 +73,19 @@ class Listing(Table):
     next: Annotated[str | UnsetType | None, Meta(examples=["42"])] = UNSET
 
 
-def rows_like(kind: Any, **columns: Any) -> Any:
+def rows_like(kind: object, **columns: object) -> Any:
     """Return a type of answers as a list, with a row as its example.
 
     Args:
-        kind: `Listing` or `Table`.
+        kind: `Listing` or `TableAnswer`.
         columns: the value of each column of the example, in the order of the header.
     """
     return Annotated[kind, Meta(examples=[{"header": list(columns), "body": [list(columns.values())]}])]
 
 
-def table(header: tuple[str, ...], rows: list[Cells]) -> Table:
+def table(header: tuple[str, ...], rows: list[Cells]) -> TableAnswer:
     """Return rows as an answer."""
-    return Table(list(header), rows)
+    return TableAnswer(list(header), rows)
 
 
 def listing(

@@ -14,13 +14,13 @@ from hanami_core.plugin_host.entry_points import (
     read_disabled,
     write_disabled,
 )
-from hanami_core.plugin_host.loader import Declared, declared
+from hanami_core.plugin_host.loader import DeclaredModule, declared
 from hanami_core.plugin_host.plugin import Contribution, Plugin, PluginState, Registry
 
 __all__ = [
     "OWN_DISTRIBUTION",
     "Contribution",
-    "Declared",
+    "DeclaredModule",
     "EntryPoint",
     "Plugin",
     "PluginHost",

@@ -19,7 +19,7 @@ from hanami_core.plugin_host.plugin import Plugin
 
 __all__ = [
     "PREFIX",
-    "Declared",
+    "DeclaredModule",
     "Mark",
     "arguments",
     "check_arguments",
@@ -135,14 +135,14 @@ def deprecations(mark: Mark, specification: Callable[..., object]) -> tuple[str,
 # -- a look at a module without importing it --------------------------------------------------------------------------
 
 
-class Declared(NamedTuple):
+class DeclaredModule(NamedTuple):
     """What the text of a module says about it."""
 
     essential: bool = False
     requires: tuple[str, ...] = ()
 
 
-def declared(point: EntryPoint) -> Declared:
+def declared(point: EntryPoint) -> DeclaredModule:
     """Return what stands in the text of a plugin's module, which may be broken or dangerous to import.
 
     Only plain assignments of constants are seen; what cannot be found out is as if it were not there.
@@ -150,7 +150,7 @@ def declared(point: EntryPoint) -> Declared:
     try:
         tree = ast.parse(_source(point.module))
     except (ImportError, OSError, SyntaxError, ValueError):
-        return Declared()
+        return DeclaredModule()
     values: dict[str, object] = {}
     for name, value in _assignments(tree):
         try:
@@ -159,7 +159,7 @@ def declared(point: EntryPoint) -> Declared:
             continue
     requires = values.get("requires", ())
     names = tuple(map(str, requires)) if isinstance(requires, (tuple, list)) else ()
-    return Declared(values.get("essential") is True, names)
+    return DeclaredModule(values.get("essential") is True, names)
 
 
 def _assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:

@@ -23,7 +23,7 @@ ALONE_SECONDS = 10.0
 """How long a task whose process died runs alone, so that no other is taken for the cause if that happens again."""
 
 
-class Candidate(NamedTuple):
+class PartitionHead(NamedTuple):
     """The head of a partition, as it was read."""
 
     uuid: str
@@ -42,9 +42,9 @@ class Candidate(NamedTuple):
     lease_until: float
 
 
-MayRun = Callable[[Candidate], bool]
+MayRun = Callable[[PartitionHead], bool]
 """Tells whether a task may begin to run."""
-_COLUMNS = [getattr(Task, name) for name in Candidate._fields]
+_COLUMNS = [getattr(Task, name) for name in PartitionHead._fields]
 
 
 class Claims:
@@ -73,7 +73,7 @@ class Claims:
         # Suspects that may not run keep nobody waiting.
         return self._first(suspects, host, owner, may_run) or self._first(free, host, owner, may_run)
 
-    def _first(self, candidates: Sequence[Candidate], host: str, owner: str, may_run: MayRun) -> Task | None:
+    def _first(self, candidates: Sequence[PartitionHead], host: str, owner: str, may_run: MayRun) -> Task | None:
         for candidate in sorted(candidates, key=self._rank):
             if not may_run(candidate):
                 continue
@@ -84,20 +84,20 @@ class Claims:
         return None
 
     @staticmethod
-    def _heads(host: str) -> Iterator[Candidate]:
+    def _heads(host: str) -> Iterator[PartitionHead]:
         query = (
             Task.select(*_COLUMNS)
             .join(Partition, on=(Partition.head == Task.sequence))
             .where((Partition.host == host) & Partition.head.is_null(False))
         )
-        return (Candidate(*row) for row in query.tuples().iterator())
+        return (PartitionHead(*row) for row in query.tuples().iterator())
 
-    def _rank(self, candidate: Candidate) -> tuple[int, int, int, int]:
+    def _rank(self, candidate: PartitionHead) -> tuple[int, int, int, int]:
         """Order by priority, then by turn of the owner, then of the partition; the age decides if neither had one."""
         turns = self._owners.get(candidate.owner_id, 0), self._partitions.get(candidate.partition, 0)
         return -candidate.priority, *turns, candidate.sequence
 
-    def _is_free(self, candidate: Candidate, host: str, owner: str) -> bool:
+    def _is_free(self, candidate: PartitionHead, host: str, owner: str) -> bool:
         if candidate.lease_boot != self._clock.boot() or candidate.lease_until < self._clock.monotonic():
             return True
         if candidate.state == QUEUED:
@@ -105,11 +105,11 @@ class Claims:
         same_host = candidate.lease_owner.partition("/")[0] == owner.partition("/")[0] == host
         return same_host and candidate.lease_owner != owner
 
-    def _is_suspect(self, candidate: Candidate) -> bool:
+    def _is_suspect(self, candidate: PartitionHead) -> bool:
         """Tell whether the last process that ran the task may have died of it; that of another boot did not."""
         return candidate.state == ACTIVE and candidate.lease_boot == self._clock.boot() and candidate.attempts > 0
 
-    def _earlier(self, candidate: Candidate) -> int:
+    def _earlier(self, candidate: PartitionHead) -> int:
         """Return the attempts that count; what a restart of the machine has ended does not."""
         return candidate.attempts if candidate.state == QUEUED or candidate.lease_boot == self._clock.boot() else 0
 
@@ -122,7 +122,7 @@ class Claims:
         self._suspected = self._suspected or now
         return True
 
-    def _take(self, candidate: Candidate, host: str, owner: str) -> Task | None:
+    def _take(self, candidate: PartitionHead, host: str, owner: str) -> Task | None:
         mine = (Partition.key == candidate.partition) & (Partition.host == host)
         is_head = Partition.select(peewee.SQL("1")).where(mine & (Partition.head == candidate.sequence))
         unchanged = (
@@ -150,7 +150,7 @@ class Claims:
             task.suspect = self._is_suspect(candidate)
         return task
 
-    def _note_turn(self, candidate: Candidate) -> None:
+    def _note_turn(self, candidate: PartitionHead) -> None:
         """Remember who was served, also after they have nothing left: who comes back at once waits like others."""
         turn = next(self._turns)
         for served, key in ((self._owners, candidate.owner_id), (self._partitions, candidate.partition)):

@@ -73,7 +73,7 @@ def lock(key: str) -> bool:
     return _update(key, enqueued=Partition.enqueued)
 
 
-def change(key: str, **values: Any) -> str:
+def change(key: str, **values: object) -> str:
     """Change a partition, find out which of its tasks is next, and return the host that runs it; empty if it is gone.
 
     A partition that takes no further tasks, or whose tasks need no compute host, goes when it is empty.
@@ -101,7 +101,7 @@ def _first(row: Partition) -> int | None:
     return guest if guest is not None and (own is None or (row.owed and guest < own)) else own
 
 
-def _oldest(row: Partition, condition: Any, *order: Any) -> int | None:
+def _oldest(row: Partition, condition: object, *order: object) -> int | None:
     mine = Task.select(Task.sequence).where((Task.partition == row.key) & condition)
     found: int | None = mine.order_by(*order, Task.sequence).limit(1).scalar()
     return found
@@ -195,6 +195,6 @@ def _is_queued(sequence: int | None) -> bool:
     return Task.select().where((Task.sequence == sequence) & (Task.state == QUEUED)).exists()
 
 
-def _update(key: str, *conditions: Any, **values: Any) -> bool:
+def _update(key: str, *conditions: object, **values: object) -> bool:
     expected = reduce(and_, conditions, Partition.key == key)
     return compare_and_set(Partition, expected, **values)

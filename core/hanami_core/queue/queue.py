@@ -231,7 +231,7 @@ class TaskQueue:
             LeaseLost: if the task belongs to another worker now, or was aborted.
         """
         attempts = 1 if cursor > task.cursor else task.attempts
-        values: dict[str, Any] = {"cursor": cursor, "current_cycle": cursor, "attempts": attempts}
+        values: dict[str, object] = {"cursor": cursor, "current_cycle": cursor, "attempts": attempts}
         if final:
             values |= {"state": FINISHED, "ended_at": self._clock.now()}
         with atomic():
@@ -244,7 +244,7 @@ class TaskQueue:
         task.cursor, task.attempts = cursor, attempts
 
     @staticmethod
-    def _hold(task: Task, **values: Any) -> None:
+    def _hold(task: Task, **values: object) -> None:
         if not _fenced(task, ACTIVE, **values):
             raise LeaseLost(f"task {task.uuid} belongs to another worker or was aborted")
 
@@ -379,12 +379,12 @@ class TaskQueue:
         return [str(task.uuid) for task in lost]
 
 
-def _fenced(task: Task, expected: str, **values: Any) -> bool:
+def _fenced(task: Task, expected: str, **values: object) -> bool:
     mine = (Task.uuid == task.uuid) & (Task.fence == task.fence) & (Task.state == expected)
     return compare_and_set(Task, mine, **values)
 
 
-def _end_open(task: Task, **values: Any) -> bool:
+def _end_open(task: Task, **values: object) -> bool:
     return compare_and_set(Task, (Task.uuid == task.uuid) & Task.state.in_(OPEN), **values)
 
 

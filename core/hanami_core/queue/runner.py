@@ -21,7 +21,7 @@ from hanami_core.disclosure import without_paths
 from hanami_core.errors import ClientError, LeaseLost, Unavailable, VisibleError, contained
 from hanami_core.ids import new_uuid
 from hanami_core.priority import step_back
-from hanami_core.queue.claims import ALONE_SECONDS, Candidate
+from hanami_core.queue.claims import ALONE_SECONDS, PartitionHead
 from hanami_core.queue.job import Job
 from hanami_core.queue.kinds import TaskKind
 from hanami_core.queue.models import Task
@@ -178,7 +178,7 @@ class TaskRunner:
         self._threads.submit(self._run, job).add_done_callback(self._check)
         return True
 
-    def _may_run(self, tasks: Sequence[Task], candidate: Candidate) -> bool:
+    def _may_run(self, tasks: Sequence[Task], candidate: PartitionHead) -> bool:
         """Tell whether a task may run beside others: there is room, and its owner may have one more that runs."""
         user, project = candidate.owner_id, candidate.project_id
         has: dict[HolderKind, int] = {

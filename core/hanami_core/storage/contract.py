@@ -84,12 +84,12 @@ class Database:
             row.update(entered=row.entered + 1).where(row.name == name).execute()
             yield
 
-    def hold(self, model: type[peewee.Model], expected: Any) -> bool:
+    def hold(self, model: type[peewee.Model], expected: object) -> bool:
         """Tell whether a row meets a condition, and keep others from changing it until the transaction ends.
 
         Called within a transaction. The default is a write that changes nothing, which works on any database.
         """
-        key: Any = model._meta.primary_key
+        key: object = model._meta.primary_key
         return bool(model.update({key: key}).where(expected).execute())
 
     def relaxed(self) -> AbstractContextManager[object]:

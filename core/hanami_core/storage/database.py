@@ -49,10 +49,10 @@ class BlobField(peewee.CharField):
 class NameField(peewee.CharField):
     """A column for names. They are stored and compared in one Unicode form."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, **options: object) -> None:
         super().__init__(256, **options)
 
-    def db_value(self, value: Any) -> Any:
+    def db_value(self, value: object) -> Any:
         """Return a name as it is stored."""
         return normalised(value) if isinstance(value, str) else value
 
@@ -82,7 +82,7 @@ class Record(BaseModel):
     created_at = peewee.DoubleField(default=time.time)
 
     @classmethod
-    def active(cls: type[M], *fields: Any) -> peewee.ModelSelect[M]:
+    def active(cls: type[M], *fields: object) -> peewee.ModelSelect[M]:
         """Select rows that are not deleted, oldest first."""
         if fields:
             return cls.select(*fields).where(cls.status == ACTIVE).order_by(cls.sequence)
@@ -150,7 +150,7 @@ class OwnedRecord(Record):
         """Return how many bytes on the disk belong to the rows that meet a condition."""
         return 0
 
-    def save(self, force_insert: bool = False, only: Any = None) -> int:
+    def save(self, force_insert: bool = False, only: object = None) -> int:
         """Store the row; a new one only if no guard refuses it."""
         if not force_insert and self.sequence is not None:
             return int(super().save(force_insert, only))
@@ -405,7 +405,7 @@ def data_version() -> Hashable | None:
     return bound().data_version()
 
 
-def compare_and_set(model: type[peewee.Model], expected: Any, **values: Any) -> bool:
+def compare_and_set(model: type[peewee.Model], expected: object, **values: object) -> bool:
     """Change the rows that are as expected, in one statement, and return whether there were any.
 
     If several callers expect and change the same row, exactly one gets True, on any database.
@@ -418,7 +418,7 @@ def compare_and_set(model: type[peewee.Model], expected: Any, **values: Any) -> 
     return bool(model.update(**values).where(expected).execute())
 
 
-def hold(model: type[peewee.Model], expected: Any) -> bool:
+def hold(model: type[peewee.Model], expected: object) -> bool:
     """Return whether there is a row that is as expected, and keep others from changing it until the transaction ends.
 
     Use it to write something else only while that row exists: a transaction that removes the row waits for the write,

@@ -45,7 +45,7 @@ class _Text:
     parameters: list[Any]
     changes: list[tuple[int, Convert]]
 
-    def ask(self, parameters: list[Any]) -> Iterator[Row]:
+    def ask(self, parameters: list[object]) -> Iterator[Row]:
         rows: Iterator[Row] = proxy.obj.execute_sql(self.text, parameters)
         return map(self._changed, rows) if self.changes else rows
 
@@ -91,27 +91,27 @@ class Prepared(Generic[Q]):
     def _prepared(self, count: int) -> tuple[type[Q], _Text]:
         kind = type(proxy.obj)
         if kind not in self._known:
-            query = self._build(*map(_Blank, range(count)))
+            query = self._build(*map(_Placeholder, range(count)))
             self._known[kind] = query.model, _checked(_text(query), count)
         return self._known[kind]
 
 
 def _checked(text: _Text, count: int) -> _Text:
-    if {p.number for p in text.parameters if isinstance(p, _Blank)} != set(range(count)):
+    if {p.number for p in text.parameters if isinstance(p, _Placeholder)} != set(range(count)):
         raise TypeError(f"a value of a prepared query is not compared with a column of texts: {text.text}")
     return text
 
 
-def _filled(text: _Text, values: tuple[str, ...]) -> list[Any]:
-    return [values[p.number] if isinstance(p, _Blank) else p for p in text.parameters]
+def _filled(text: _Text, values: tuple[str, ...]) -> list[object]:
+    return [values[p.number] if isinstance(p, _Placeholder) else p for p in text.parameters]
 
 
-class _Blank(str):
+class _Placeholder(str):
     """Stands for a value in a query that is not asked yet; a text, so that columns of texts take it as it is."""
 
     number: int
 
-    def __new__(cls, number: int) -> _Blank:
+    def __new__(cls, number: int) -> _Placeholder:
         blank = super().__new__(cls)
         blank.number = number
         return blank
@@ -132,7 +132,7 @@ def tuples(query: peewee.ModelSelect[Any]) -> Iterator[Row]:
     Two queries that differ in nothing but the values that columns are compared with share one text. What else a query
     may have, such as joins, is answered all the same, with a text of its own.
     """
-    values: list[Any] = []
+    values: list[object] = []
     try:
         shape = _shape(query, values)
     except _Unusual:
@@ -162,7 +162,7 @@ def first(query: peewee.ModelSelect[Q]) -> Q | None:
     return cast(Q, found)
 
 
-def _shape(query: Any, values: list[Any]) -> Hashable:
+def _shape(query: Any, values: list[object]) -> Hashable:
     """Return what the text of a query depends on, and add the values that it leaves out, in the order of the text."""
     kind = type(query)
     if kind is not peewee.ModelSelect or query._from_list != [query.model]:
@@ -177,13 +177,13 @@ def _shape(query: Any, values: list[Any]) -> Hashable:
     return type(proxy.obj), query.model, columns, where, order, query._limit is None
 
 
-def _column(column: Any) -> Hashable:
+def _column(column: object) -> Hashable:
     if not isinstance(column, peewee.Field):
         raise _Unusual
     return column.model, column.column_name
 
 
-def _condition(node: Any, values: list[Any]) -> Hashable:
+def _condition(node: Any, values: list[object]) -> Hashable:
     kind = type(node)
     if kind is peewee.Expression:
         left = _condition(node.lhs, values)

@@ -12,11 +12,11 @@ from playhouse.migrations import Runner
 from hanami_core.storage.database import proxy
 from hanami_core.storage.migrations import history_table, pending_base_steps
 
-__all__ = ["Owner", "pending_steps", "unknown_steps"]
+__all__ = ["SchemaOwner", "pending_steps", "unknown_steps"]
 
 
 @dataclass(frozen=True)
-class Owner:
+class SchemaOwner:
     """Core or a plugin, with the tables that belong to it and the directory of its migrations, if it has one."""
 
     name: str
@@ -34,7 +34,7 @@ class Owner:
         return [model for model in self.models if model._meta.table_name not in known]
 
 
-def pending_steps(owner: Owner) -> list[str]:
+def pending_steps(owner: SchemaOwner) -> list[str]:
     """Return the migrations of an owner and the changes of its base columns that have not run yet, oldest first."""
     base = [f"{table}: {step.name}" for table, step in pending_base_steps(owner.models)]
     if not owner.has_steps:
@@ -42,12 +42,12 @@ def pending_steps(owner: Owner) -> list[str]:
     return base + [str(step.name) for step in _runner(owner).status() if not step.applied]
 
 
-def unknown_steps(owner: Owner) -> list[str]:
+def unknown_steps(owner: SchemaOwner) -> list[str]:
     """Return the migrations that have run and that the owner does not bring: those of a newer version."""
     if not owner.has_steps:
         return []
     return [str(step.name) for step in _runner(owner).status() if step.path is None]
 
 
-def _runner(owner: Owner) -> Runner:
+def _runner(owner: SchemaOwner) -> Runner:
     return Runner(proxy.obj, str(owner.directory), history_table(owner.name))

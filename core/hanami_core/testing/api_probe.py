@@ -28,7 +28,7 @@ from hanami_core.http import (
     Route,
     ServerEvent,
     Stream,
-    Table,
+    TableAnswer,
 )
 from hanami_core.plugin_host import EntryPoint
 from hanami_core.testing.probes import ProbeTarget, probe_point
@@ -101,11 +101,11 @@ class ApiProbe:
         method: str,
         name: str,
         handler: Callable[[Call], object],
-        response: Any = None,
+        response: object = None,
         *,
         anonymous: bool = True,
     ) -> Route:
-        def handle(call: Call, request: Any) -> object:
+        def handle(call: Call, request: object) -> object:
             """Answer in one of all ways."""
             return handler(call)
 
@@ -121,7 +121,9 @@ class ApiProbe:
             route("GET", "struct", lambda call: SHOWN, Shown),
             route("HEAD", "struct", lambda call: SHOWN, Shown),
             route("GET", "mapping", lambda call: {"text": WORD, "number": 7}, dict[str, Any]),
-            route("GET", "table", lambda call: Table(["name", "at"], [[WORD, Moment(1.5)], ["other", Moment(None)]])),
+            route(
+                "GET", "table", lambda call: TableAnswer(["name", "at"], [[WORD, Moment(1.5)], ["other", Moment(None)]])
+            ),
             route("GET", "list", lambda call: Listing(["name"], [[WORD]], "4711"), Listing),
             route("GET", "last", lambda call: Listing(["name"], [[WORD]], None), Listing),
             route("GET", "page", lambda call: Page(b"<p>page", "text/html; charset=utf-8"), Page),

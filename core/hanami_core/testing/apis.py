@@ -153,7 +153,7 @@ class ApiConformance:
             raise NotImplementedError("override the fixture 'credential'")
         return no_credential
 
-    def request(self, method: str, path: str, fields: Mapping[str, Any]) -> ClientRequest:
+    def request(self, method: str, path: str, fields: Mapping[str, object]) -> ClientRequest:
         """Return a call with fields as a client writes it: in a JSON body, or in the query if it has none."""
         return plain_request(method, path, fields)
 
@@ -335,7 +335,7 @@ class ApiConformance:
 
     @pytest.mark.parametrize(("fields", "name"), WRONG, ids=lambda value: value if isinstance(value, str) else "")
     def test_a_wrong_field_is_named(
-        self, app: App, api: Api, probe: ApiProbe, fields: Mapping[str, Any], name: str
+        self, app: App, api: Api, probe: ApiProbe, fields: Mapping[str, object], name: str
     ) -> None:
         """Missing, unknown, of another type or out of limits: the client learns which, and no handler is called."""
         for method in ("GET", "POST"):
@@ -470,7 +470,7 @@ def _refusal(api: Api, request: ClientRequest) -> ClientError | None:
     return None
 
 
-def _filled(sentence: str, parameters: Mapping[str, Any]) -> str | None:
+def _filled(sentence: str, parameters: Mapping[str, object]) -> str | None:
     try:
         return sentence.format_map(parameters)
     except (LookupError, ValueError, AttributeError):

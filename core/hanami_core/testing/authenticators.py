@@ -323,7 +323,7 @@ def _caller(call: Call, request: Empty) -> Page:
     return Page(call.actor.user_id.encode(), "text/plain")
 
 
-def _echo(call: Call, request: Any) -> Page:
+def _echo(call: Call, request: object) -> Page:
     """Return the body."""
     return Page(b"".join(call.body), "application/octet-stream")
 

@@ -37,11 +37,11 @@ class Amount(BaseModel):
         table_name = "conformance_amount"
 
 
-class Nothing(msgspec.Struct):
+class EmptyPayload(msgspec.Struct):
     """Payload of a task that is never run."""
 
 
-def in_processes(count: int, backend: DatabaseBackend, context: StorageContext, work: Work, *args: Any) -> list[Any]:
+def in_processes(count: int, backend: DatabaseBackend, context: StorageContext, work: Work, *args: object) -> list[Any]:
     """Run `work`, a function of a module, in several processes that begin at once, and return what they return."""
     spawn = multiprocessing.get_context("spawn")
     barrier = spawn.Barrier(count)
@@ -55,7 +55,7 @@ def in_processes(count: int, backend: DatabaseBackend, context: StorageContext, 
     return [_result(process, pipe) for process, pipe in started]
 
 
-def _result(process: Any, pipe: Any) -> Any:
+def _result(process: Any, pipe: Any) -> object:
     try:
         if not pipe.poll(_WAIT):
             raise TimeoutError("a process of the suite does not answer")
@@ -70,7 +70,7 @@ def _result(process: Any, pipe: Any) -> Any:
 
 
 def _run(
-    pipe: Connection, barrier: Any, backend: DatabaseBackend, context: StorageContext, work: Work, *args: Any
+    pipe: Connection, barrier: Any, backend: DatabaseBackend, context: StorageContext, work: Work, *args: object
 ) -> None:
     with bound_to(backend.open(context)):
         barrier.wait(_WAIT)
@@ -112,7 +112,7 @@ def add_tasks(partitions: int, each: int) -> None:
         for key in range(partitions):
             queue.create_partition(f"partition{key}", HOST)
             for number in range(each):
-                queue.enqueue("none", f"partition{key}", Actor("a", "a", "a", "member"), f"{number}", Nothing(), 1)
+                queue.enqueue("none", f"partition{key}", Actor("a", "a", "a", "member"), f"{number}", EmptyPayload(), 1)
 
 
 def overtaking() -> tuple[Callable[[], object], Callable[[], str]]:
@@ -120,7 +120,7 @@ def overtaking() -> tuple[Callable[[], object], Callable[[], str]]:
     queue, actor = _queue(), Actor("a", "a", "a", "member")
 
     def add(name: str, yields: bool = False) -> None:
-        queue.enqueue("none", "partition", actor, name, Nothing(), 1, yields=yields)
+        queue.enqueue("none", "partition", actor, name, EmptyPayload(), 1, yields=yields)
 
     def claim() -> str:
         task = queue.claim(HOST, "worker/1")

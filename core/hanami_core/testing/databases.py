@@ -64,7 +64,7 @@ T = TypeVar("T")
 _WAIT = 30.0
 
 
-class Sample(Record):
+class ConformanceSample(Record):
     """A row of everything that columns are made of."""
 
     text = peewee.TextField()
@@ -80,7 +80,7 @@ class Sample(Record):
         table_name = "conformance_sample"
 
 
-Sample.add_index(Sample.short, unique=True, where=Sample.status == "active")
+ConformanceSample.add_index(ConformanceSample.short, unique=True, where=ConformanceSample.status == "active")
 
 SAMPLE = {"text": "ü" * 100_000, "short": "a", "big": -(1 << 62), "real": 1_795_290_702.123456, "flag": True}
 
@@ -103,7 +103,7 @@ class DatabaseConformance:
         """Open the database and create the tables of core and of the suite."""
         with bound_to(backend.open(context)) as opened:
             make_core_tables()
-            proxy.create_tables([Amount, Sample])
+            proxy.create_tables([Amount, ConformanceSample])
             Amount.create(name="shared")
             yield opened
 
@@ -132,38 +132,46 @@ class DatabaseConformance:
 
     def test_values_are_read_back(self, database: Database) -> None:
         """Numbers keep all of their digits, texts all of their letters."""
-        created = Sample.create(**SAMPLE)
-        found = Sample.get(Sample.sequence == created.sequence)
+        created = ConformanceSample.create(**SAMPLE)
+        found = ConformanceSample.get(ConformanceSample.sequence == created.sequence)
         assert {name: getattr(found, name) for name in SAMPLE} == SAMPLE
         assert (found.nothing, found.deleted_at, found.created_at) == (None, None, created.created_at)
 
     def test_sequences_grow(self, database: Database) -> None:
         """Lists are ordered by them and paged with them."""
         with atomic():
-            numbers = [Sample.create(**(SAMPLE | {"short": str(n)})).sequence for n in range(5)]
+            numbers = [ConformanceSample.create(**(SAMPLE | {"short": str(n)})).sequence for n in range(5)]
         assert numbers == sorted(set(numbers))
 
     def test_what_is_unique_among_some_rows_is_unique(self, database: Database) -> None:
         """A refused row leaves the transaction around it usable."""
-        first = Sample.create(**SAMPLE)
+        first = ConformanceSample.create(**SAMPLE)
         with atomic():
             with pytest.raises(peewee.IntegrityError), atomic():
-                Sample.create(**SAMPLE)
-            assert Sample.select().count() == 1
+                ConformanceSample.create(**SAMPLE)
+            assert ConformanceSample.select().count() == 1
         first.mark_deleted()
-        Sample.create(**SAMPLE)
-        assert Sample.active().count() == 1
+        ConformanceSample.create(**SAMPLE)
+        assert ConformanceSample.active().count() == 1
 
     def test_prepared_queries_work(self, database: Database) -> None:
         """Their texts are the database's."""
-        query = Prepared(lambda text: Sample.active().where(Sample.short == text))
+        query = Prepared(lambda text: ConformanceSample.active().where(ConformanceSample.short == text))
         assert query.first("a") is None
-        sequence = Sample.create(**SAMPLE).sequence
+        sequence = ConformanceSample.create(**SAMPLE).sequence
         assert [row.sequence for row in query.all("a")] == [sequence]
         assert [row[0] for row in query.tuples("a")] == [sequence]
         for text, found in (("a", [(sequence,)]), ("b", []), ("a", [(sequence,)])):
-            assert list(tuples(Sample.active(Sample.sequence).where(Sample.short == text))) == found
-            row, same = (one(Sample.active().where(Sample.short == text)) for one in (first, peewee.ModelSelect.first))
+            assert (
+                list(
+                    tuples(ConformanceSample.active(ConformanceSample.sequence).where(ConformanceSample.short == text))
+                )
+                == found
+            )
+            row, same = (
+                one(ConformanceSample.active().where(ConformanceSample.short == text))
+                for one in (first, peewee.ModelSelect.first)
+            )
             assert (row and (row.__data__, row.dirty_fields)) == (same and (same.__data__, []))
 
     def test_columns_are_those_of_the_models(self, database: Database) -> None:
@@ -260,7 +268,7 @@ class DatabaseConformance:
 
     def test_who_takes_a_row_away_waits_for_whoever_holds_it(self, database: Database, beside: Any) -> None:
         """And finds what that one has written; whoever comes later finds no row to hold."""
-        row, begun = Sample.create(**SAMPLE), threading.Event()
+        row, begun = ConformanceSample.create(**SAMPLE), threading.Event()
 
         def take_away() -> int:
             begun.set()
@@ -269,7 +277,9 @@ class DatabaseConformance:
                 return int(Amount.get().value)
 
         def held() -> bool:
-            return hold(Sample, (Sample.sequence == row.sequence) & (Sample.status == "active"))
+            return hold(
+                ConformanceSample, (ConformanceSample.sequence == row.sequence) & (ConformanceSample.status == "active")
+            )
 
         with atomic():
             assert held()

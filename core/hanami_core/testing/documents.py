@@ -64,7 +64,7 @@ def _securities(document: dict[str, Any]) -> Iterator[str]:
         yield f"the security scheme {name} is not described"
 
 
-def _references(value: Any) -> Iterator[str]:
+def _references(value: object) -> Iterator[str]:
     if isinstance(value, dict):
         if isinstance(value.get("$ref"), str):
             yield value["$ref"]
@@ -74,7 +74,7 @@ def _references(value: Any) -> Iterator[str]:
             yield from _references(inner)
 
 
-def _leads(document: Any, reference: str) -> bool:
+def _leads(document: object, reference: str) -> bool:
     place = document
     for part in reference.removeprefix("#/").split("/"):
         part = part.replace("~1", "/").replace("~0", "~")

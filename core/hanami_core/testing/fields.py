@@ -60,7 +60,7 @@ def _without_null(kind: inspection.Type) -> inspection.Type:
     return members[0] if len(members) == 1 else kind
 
 
-def _outside(kind: inspection.Type) -> Iterator[Any]:
+def _outside(kind: inspection.Type) -> Iterator[object]:
     if isinstance(kind, inspection.IntType | inspection.FloatType):
         yield from () if kind.ge is None else (kind.ge - 1,)
         yield from () if kind.le is None else (kind.le + 1,)
@@ -71,13 +71,13 @@ def _outside(kind: inspection.Type) -> Iterator[Any]:
             yield "\x7f" * LONG
 
 
-def undescribed(value: Any, kind: Any) -> str | None:
+def undescribed(value: object, kind: object) -> str | None:
     """Return what of an answer its type does not describe, or None; `value` is decoded JSON."""
     faults = [_undescribed(value, one) for one in (get_args(kind) if isinstance(kind, UnionType) else (kind,))]
     return None if None in faults else faults[0]
 
 
-def _undescribed(value: Any, kind: Any) -> str | None:
+def _undescribed(value: Any, kind: object) -> str | None:
     try:
         msgspec.convert(value, kind, dec_hook=_any)
     except msgspec.ValidationError as error:
@@ -88,7 +88,7 @@ def _undescribed(value: Any, kind: Any) -> str | None:
     return None
 
 
-def _any(kind: type, value: Any) -> Any:
+def _any(kind: type, value: object) -> object:
     # How an Api writes what JSON does not know is its own affair.
     if kind is Moment:
         return Moment(None)

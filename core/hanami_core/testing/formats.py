@@ -26,7 +26,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -198,7 +198,7 @@ def _memory(dataset_format: DatasetFormat, files: Mapping[str, bytes], path: Pat
         tracemalloc.stop()
 
 
-class _Watch:
+class _FileAudit:
     """Notes which files are opened. An audit hook cannot be removed, so there is one for all tests."""
 
     opened: ClassVar[list[str] | None] = None
@@ -209,17 +209,17 @@ class _Watch:
         sys.addaudithook(cls._note)
 
     @classmethod
-    def _note(cls, event: str, arguments: tuple[Any, ...]) -> None:
+    def _note(cls, event: str, arguments: tuple[object, ...]) -> None:
         if event == "open" and cls.opened is not None:
             cls.opened.append(str(arguments[0]))
 
 
 @contextmanager
 def _watched() -> Iterator[list[str]]:
-    _Watch.install()
+    _FileAudit.install()
     opened: list[str] = []
-    _Watch.opened = opened
+    _FileAudit.opened = opened
     try:
         yield opened
     finally:
-        _Watch.opened = None
+        _FileAudit.opened = None

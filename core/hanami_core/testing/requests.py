@@ -10,7 +10,7 @@ import io
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote, unquote, urlencode
 
 from hanami_core.errors import VisibleError
@@ -93,7 +93,7 @@ Credential = Callable[[ClientRequest], ClientRequest]
 """Puts a credential into a request: adds a header, or signs it."""
 
 
-def plain_request(method: str, path: str, fields: Mapping[str, Any]) -> ClientRequest:
+def plain_request(method: str, path: str, fields: Mapping[str, object]) -> ClientRequest:
     """Return a call with fields in a JSON body, or in the query if the method has none."""
     if method in ("POST", "PUT", "PATCH"):
         return ClientRequest(method, path, body=json.dumps(fields).encode())
@@ -195,7 +195,7 @@ def told(answer: ClientResponse | SocketOutcome) -> str:
         return text
 
 
-def _leaves(value: Any) -> Iterator[str]:
+def _leaves(value: object) -> Iterator[str]:
     if isinstance(value, dict):
         for name, inner in value.items():
             yield str(name)

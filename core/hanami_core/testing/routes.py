@@ -135,7 +135,7 @@ class RouteConformance:
         """Return the routes of the plugin."""
         return routes_of(app.runtime, self.plugin)
 
-    def request(self, method: str, path: str, fields: Mapping[str, Any]) -> ClientRequest:
+    def request(self, method: str, path: str, fields: Mapping[str, object]) -> ClientRequest:
         """Return a call with fields as a client writes it: in a JSON body, or in the query if it has none."""
         return plain_request(method, path, fields)
 
@@ -293,7 +293,7 @@ class RouteConformance:
 
     def _with_fields(
         self, routes: Sequence[BoundRoute], examples: Mapping[str, Example]
-    ) -> Iterator[tuple[BoundRoute, Mapping[str, Any]]]:
+    ) -> Iterator[tuple[BoundRoute, Mapping[str, object]]]:
         for bound in routes:
             if bound.route.request is not None:
                 fields = _made(examples.get(_name(bound.route), {}))
@@ -308,7 +308,7 @@ class RouteConformance:
             return replace(self._call(bound, made.path), body=made.content)
         return self._call(bound, made)
 
-    def _call(self, bound: BoundRoute, fields: Mapping[str, Any]) -> ClientRequest:
+    def _call(self, bound: BoundRoute, fields: Mapping[str, object]) -> ClientRequest:
         of_path = {name for name, _ in _PARAMETER.findall(bound.path)}
         others = {name: value for name, value in fields.items() if name not in of_path}
         return self.request(bound.route.method, _filled(bound.path, fields), others)
@@ -344,7 +344,7 @@ def _made(example: Example) -> Call:
     return example() if callable(example) else example
 
 
-def _filled(path: str, fields: Mapping[str, Any]) -> str:
+def _filled(path: str, fields: Mapping[str, object]) -> str:
     """Return a path with values in the place of parameters; what has none gets one that fits."""
 
     def value(match: re.Match[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -33,7 +33,7 @@ Password = Annotated[
 ]
 
 
-class Login(msgspec.Struct, forbid_unknown_fields=True):
+class ControlLogin(msgspec.Struct, forbid_unknown_fields=True):
     """A login.
 
     Attributes:
@@ -45,10 +45,10 @@ class Login(msgspec.Struct, forbid_unknown_fields=True):
 
     def __repr__(self) -> str:
         """Show no secret, because a representation may end up in a log."""
-        return f"Login({self.id!r}, ...)"
+        return f"ControlLogin({self.id!r}, ...)"
 
 
-class Renew(msgspec.Struct, forbid_unknown_fields=True):
+class ControlRenew(msgspec.Struct, forbid_unknown_fields=True):
     """The project of the new token.
 
     Attributes:
@@ -58,7 +58,7 @@ class Renew(msgspec.Struct, forbid_unknown_fields=True):
     project_id: Id
 
 
-class TokenAnswer(msgspec.Struct):
+class ControlTokenAnswer(msgspec.Struct):
     """A token and its user.
 
     Attributes:
@@ -74,7 +74,7 @@ class TokenAnswer(msgspec.Struct):
     token: Annotated[str, Meta(examples=[TOKEN])]
 
 
-class CheckToken(msgspec.Struct, forbid_unknown_fields=True):
+class ControlCheckToken(msgspec.Struct, forbid_unknown_fields=True):
     """A call that you want to make; without one, only the token is checked.
 
     Attributes:
@@ -90,7 +90,7 @@ class CheckToken(msgspec.Struct, forbid_unknown_fields=True):
     token: Annotated[str, Meta(max_length=4096, examples=[TOKEN])] = ""
 
 
-class Identity(msgspec.Struct):
+class ControlIdentity(msgspec.Struct):
     """The user and the project of a token.
 
     Attributes:
@@ -110,7 +110,7 @@ class Identity(msgspec.Struct):
     role: ShownRole
 
 
-class CreateUser(msgspec.Struct, forbid_unknown_fields=True):
+class ControlCreateUser(msgspec.Struct, forbid_unknown_fields=True):
     """A new user.
 
     Attributes:
@@ -126,7 +126,7 @@ class CreateUser(msgspec.Struct, forbid_unknown_fields=True):
 
     def __repr__(self) -> str:
         """Show no secret, because a representation may end up in a log."""
-        return f"CreateUser({self.id!r}, ...)"
+        return f"ControlCreateUser({self.id!r}, ...)"
 
 
 class UserById(msgspec.Struct, forbid_unknown_fields=True):
@@ -139,7 +139,7 @@ class UserById(msgspec.Struct, forbid_unknown_fields=True):
     id: UserId
 
 
-class Place(msgspec.Struct):
+class ControlMembership(msgspec.Struct):
     """A membership in a project.
 
     Attributes:
@@ -153,7 +153,7 @@ class Place(msgspec.Struct):
     role: ShownRole
 
 
-class UserAnswer(msgspec.Struct):
+class ControlUserAnswer(msgspec.Struct):
     """A user.
 
     Attributes:
@@ -168,10 +168,10 @@ class UserAnswer(msgspec.Struct):
     id: AnyUser
     is_admin: ShownAdmin
     name: PersonName
-    projects: list[Place]
+    projects: list[ControlMembership]
 
 
-class Assign(msgspec.Struct, forbid_unknown_fields=True):
+class ControlAssign(msgspec.Struct, forbid_unknown_fields=True):
     """A new member of a project; with `project_id` alone, a switch of your own to that project.
 
     Attributes:
@@ -187,7 +187,7 @@ class Assign(msgspec.Struct, forbid_unknown_fields=True):
     is_project_admin: bool = False
 
 
-class Unassign(msgspec.Struct, forbid_unknown_fields=True):
+class ControlUnassign(msgspec.Struct, forbid_unknown_fields=True):
     """A member of a project.
 
     Attributes:
@@ -199,7 +199,7 @@ class Unassign(msgspec.Struct, forbid_unknown_fields=True):
     project_id: Id
 
 
-class OfUser(msgspec.Struct, forbid_unknown_fields=True):
+class ControlOfUser(msgspec.Struct, forbid_unknown_fields=True):
     """A user whose projects are listed.
 
     Attributes:
@@ -209,17 +209,17 @@ class OfUser(msgspec.Struct, forbid_unknown_fields=True):
     user_id: UserId = ""
 
 
-class Places(msgspec.Struct):
+class ControlMemberships(msgspec.Struct):
     """The projects of a user.
 
     Attributes:
         projects: memberships, one for each project.
     """
 
-    projects: list[Place]
+    projects: list[ControlMembership]
 
 
-class CreateProject(msgspec.Struct, forbid_unknown_fields=True):
+class ControlCreateProject(msgspec.Struct, forbid_unknown_fields=True):
     """A new project.
 
     Attributes:
@@ -241,7 +241,7 @@ class ProjectById(msgspec.Struct, forbid_unknown_fields=True):
     id: Id
 
 
-class ProjectAnswer(msgspec.Struct):
+class ControlProjectAnswer(msgspec.Struct):
     """A project.
 
     Attributes:
@@ -268,20 +268,30 @@ ProjectRow = rows_like(Listing, id="flower_shop", name="Flower shop", creator_id
 
 def routes() -> list[Route]:
     """Return the routes."""
-    either = UserAnswer | TokenAnswer
+    either = ControlUserAnswer | ControlTokenAnswer
     return [
-        Route("POST", "/token", "tokens.create", Login, TokenAnswer, log_in, anonymous=True, api=NAME),
-        route("PUT", "/token", "tokens.renew", Renew, TokenAnswer, renew),
-        route("GET", "/auth", "tokens.check", CheckToken, Identity, check, example=("endpoint", "http_type")),
-        for_admins("POST", "/user", "users.create", CreateUser, UserAnswer, create_user, keyed=True),
-        for_admins("GET", "/user", "users.get", UserById, UserAnswer, get_user),
+        Route("POST", "/token", "tokens.create", ControlLogin, ControlTokenAnswer, log_in, anonymous=True, api=NAME),
+        route("PUT", "/token", "tokens.renew", ControlRenew, ControlTokenAnswer, renew),
+        route(
+            "GET", "/auth", "tokens.check", ControlCheckToken, ControlIdentity, check, example=("endpoint", "http_type")
+        ),
+        for_admins("POST", "/user", "users.create", ControlCreateUser, ControlUserAnswer, create_user, keyed=True),
+        for_admins("GET", "/user", "users.get", UserById, ControlUserAnswer, get_user),
         for_admins("GET", "/user/all", "users.list", Paging, UserRow, list_users),
         for_admins("DELETE", "/user", "users.delete", UserById, Empty, delete_user),
-        route("POST", "/user/project", "memberships.add", Assign, either, assign),
-        route("DELETE", "/user/project", "memberships.remove", Unassign, UserAnswer, unassign),
-        route("GET", "/user/project", "memberships.list", OfUser, Places, list_places),
-        for_admins("POST", "/project", "projects.create", CreateProject, ProjectAnswer, create_project, keyed=True),
-        for_admins("GET", "/project", "projects.get", ProjectById, ProjectAnswer, get_project),
+        route("POST", "/user/project", "memberships.add", ControlAssign, either, assign),
+        route("DELETE", "/user/project", "memberships.remove", ControlUnassign, ControlUserAnswer, unassign),
+        route("GET", "/user/project", "memberships.list", ControlOfUser, ControlMemberships, list_memberships),
+        for_admins(
+            "POST",
+            "/project",
+            "projects.create",
+            ControlCreateProject,
+            ControlProjectAnswer,
+            create_project,
+            keyed=True,
+        ),
+        for_admins("GET", "/project", "projects.get", ProjectById, ControlProjectAnswer, get_project),
         for_admins("GET", "/project/all", "projects.list", Paging, ProjectRow, list_projects),
         for_admins("DELETE", "/project", "projects.delete", ProjectById, Empty, delete_project),
     ]
@@ -290,41 +300,43 @@ def routes() -> list[Route]:
 # -- logins ------------------------------------------------------------------------------------------------------------
 
 
-def log_in(call: Call, request: Login) -> TokenAnswer:
+def log_in(call: Call, request: ControlLogin) -> ControlTokenAnswer:
     """Log in; the token tells later which generation its client is of."""
     found = auth_jwt.login(call.runtime, request.id, request.password, call.address, attributes=ATTRIBUTES)
     return _token(found)
 
 
-def renew(call: Call, request: Renew) -> TokenAnswer:
+def renew(call: Call, request: ControlRenew) -> ControlTokenAnswer:
     """Return a fresh token for a project of the caller."""
     return _token(auth_jwt.switch_project(call.runtime, call.actor, request.project_id))
 
 
-def _token(login: auth_jwt.Login) -> TokenAnswer:
-    return TokenAnswer(login.account.id, login.account.is_admin, login.account.name, login.token)
+def _token(login: auth_jwt.Login) -> ControlTokenAnswer:
+    return ControlTokenAnswer(login.account.id, login.account.is_admin, login.account.name, login.token)
 
 
-def check(call: Call, request: CheckToken) -> Identity:
+def check(call: Call, request: ControlCheckToken) -> ControlIdentity:
     """Tell whom the token stands for, and refuse it if it does not allow the given call."""
     if bool(request.endpoint) != (request.http_type is not None):
         raise BadRequest("field_missing", field="http_type" if request.endpoint else "endpoint")
     if request.http_type is not None:
         auth_jwt.check_call(call.runtime, call.actor, HTTP_TYPES[request.http_type - 1], request.endpoint)
     actor = call.actor
-    return Identity(actor.user_id, actor.is_admin, actor.is_project_admin, actor.name, actor.project_id, actor.role)
+    return ControlIdentity(
+        actor.user_id, actor.is_admin, actor.is_project_admin, actor.name, actor.project_id, actor.role
+    )
 
 
 # -- users -------------------------------------------------------------------------------------------------------------
 
 
-def create_user(call: Call, request: CreateUser) -> UserAnswer:
+def create_user(call: Call, request: ControlCreateUser) -> ControlUserAnswer:
     """Create a user."""
     given = request.id, request.name, request.password
     return _user(users.create_user(call.runtime, call.access, *given, is_admin=request.is_admin))
 
 
-def get_user(call: Call, request: UserById) -> UserAnswer:
+def get_user(call: Call, request: UserById) -> ControlUserAnswer:
     """Return a user."""
     return _user(users.get_user(call.access, request.id))
 
@@ -333,7 +345,7 @@ def list_users(call: Call, request: Paging) -> Listing:
     """List all users."""
     found = users.all_memberships()
 
-    def row(user: User) -> list[Any]:
+    def row(user: User) -> list[object]:
         return [user.id, user.name, user.creator_id, _places(found.get(user.id, [])), user.is_admin]
 
     return listing(USER_HEADER, users.list_users(call.access), request, row)
@@ -345,18 +357,18 @@ def delete_user(call: Call, request: UserById) -> Empty:
     return Empty()
 
 
-def _user(user: User) -> UserAnswer:
-    return UserAnswer(user.creator_id, user.id, user.is_admin, user.name, _places(users.memberships(user.id)))
+def _user(user: User) -> ControlUserAnswer:
+    return ControlUserAnswer(user.creator_id, user.id, user.is_admin, user.name, _places(users.memberships(user.id)))
 
 
-def _places(found: Iterable[Membership | ProjectMembership]) -> list[Place]:
-    return [Place(one.is_project_admin, one.project_id, one.role) for one in found]
+def _places(found: Iterable[Membership | ProjectMembership]) -> list[ControlMembership]:
+    return [ControlMembership(one.is_project_admin, one.project_id, one.role) for one in found]
 
 
 # -- projects ----------------------------------------------------------------------------------------------------------
 
 
-def assign(call: Call, request: Assign) -> UserAnswer | TokenAnswer:
+def assign(call: Call, request: ControlAssign) -> ControlUserAnswer | ControlTokenAnswer:
     """Give a user a place in a project, or, with `project_id` alone, switch the caller to a project."""
     if not (request.id or request.role or request.is_project_admin):
         return _token(auth_jwt.switch_project(call.runtime, call.actor, request.project_id))
@@ -368,22 +380,22 @@ def assign(call: Call, request: Assign) -> UserAnswer | TokenAnswer:
     return _user(projects.assign(call.access, *given, is_project_admin=request.is_project_admin))
 
 
-def unassign(call: Call, request: Unassign) -> UserAnswer:
+def unassign(call: Call, request: ControlUnassign) -> ControlUserAnswer:
     """Take a user's place in a project."""
     return _user(projects.unassign(call.access, request.id, request.project_id))
 
 
-def list_places(call: Call, request: OfUser) -> Places:
+def list_memberships(call: Call, request: ControlOfUser) -> ControlMemberships:
     """List where a user can work; only an admin may ask about others."""
-    return Places(_places(projects.list_memberships(call.access, request.user_id or None)))
+    return ControlMemberships(_places(projects.list_memberships(call.access, request.user_id or None)))
 
 
-def create_project(call: Call, request: CreateProject) -> ProjectAnswer:
+def create_project(call: Call, request: ControlCreateProject) -> ControlProjectAnswer:
     """Create a project."""
     return _project(projects.create_project(call.access, request.id, request.name))
 
 
-def get_project(call: Call, request: ProjectById) -> ProjectAnswer:
+def get_project(call: Call, request: ProjectById) -> ControlProjectAnswer:
     """Return a project."""
     return _project(projects.get_project(call.access, request.id))
 
@@ -399,5 +411,5 @@ def delete_project(call: Call, request: ProjectById) -> Empty:
     return Empty()
 
 
-def _project(project: projects.Project) -> ProjectAnswer:
-    return ProjectAnswer(project.creator_id, project.id, project.name)
+def _project(project: projects.Project) -> ControlProjectAnswer:
+    return ControlProjectAnswer(project.creator_id, project.id, project.name)

@@ -105,7 +105,7 @@ def error_at(token: Token, text: str) -> TemplateError:
     return TemplateError(f"line {token.line}, column {token.column}: {text}")
 
 
-class _Parts(Transformer[Token, Any]):
+class _BrickTransformer(Transformer[Token, Any]):
     """Builds bricks while the text is parsed."""
 
     def start(self, parts: list[Any]) -> tuple[list[Field], list[Brick]]:
@@ -210,7 +210,12 @@ def _check_connected(template: Template, bricks: list[Brick]) -> None:
 @cache
 def _parser() -> Lark:
     return Lark.open(
-        "bricks.lark", rel_to=__file__, parser="lalr", lexer="contextual", maybe_placeholders=True, transformer=_Parts()
+        "bricks.lark",
+        rel_to=__file__,
+        parser="lalr",
+        lexer="contextual",
+        maybe_placeholders=True,
+        transformer=_BrickTransformer(),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
 import msgspec
 from msgspec import Meta
@@ -14,7 +14,15 @@ from hanami_core.http import Call, Empty, Listing, Paging, Route, listing
 from hanami_core.ids import AnyName, Name, Uuid
 from hanami_plugins import checkpoints, clusters
 from hanami_plugins.api_control_v1.api import route
-from hanami_plugins.api_control_v1.shapes import OWNED_HEADER, ByUuid, NamedUuid, OnlyUuid, Owned, OwnedRow, owned
+from hanami_plugins.api_control_v1.shapes import (
+    OWNED_HEADER,
+    ControlByUuid,
+    NamedUuid,
+    OnlyUuid,
+    Owned,
+    OwnedRow,
+    owned,
+)
 
 TEMPLATE = """\
 version: 1
@@ -31,7 +39,7 @@ bricks:
 """An example."""
 
 
-class CreateCluster(msgspec.Struct, forbid_unknown_fields=True):
+class ControlCreateCluster(msgspec.Struct, forbid_unknown_fields=True):
     """A new cluster.
 
     Attributes:
@@ -43,7 +51,7 @@ class CreateCluster(msgspec.Struct, forbid_unknown_fields=True):
     template: Annotated[str, Meta(max_length=1 << 17, examples=[base64.b64encode(TEMPLATE.encode()).decode()])] = ""
 
 
-class Save(msgspec.Struct, forbid_unknown_fields=True):
+class ControlSave(msgspec.Struct, forbid_unknown_fields=True):
     """A new checkpoint.
 
     Attributes:
@@ -67,7 +75,7 @@ class Load(msgspec.Struct, forbid_unknown_fields=True):
     checkpoint_uuid: Uuid
 
 
-class SetMode(msgspec.Struct, forbid_unknown_fields=True):
+class ControlSetMode(msgspec.Struct, forbid_unknown_fields=True):
     """A new mode.
 
     Attributes:
@@ -81,7 +89,7 @@ class SetMode(msgspec.Struct, forbid_unknown_fields=True):
     connection_uuid: Uuid = ""
 
 
-class ModeAnswer(msgspec.Struct):
+class ControlModeAnswer(msgspec.Struct):
     """A cluster and its new mode.
 
     Attributes:
@@ -95,7 +103,7 @@ class ModeAnswer(msgspec.Struct):
     uuid: Uuid
 
 
-class SwitchHost(msgspec.Struct, forbid_unknown_fields=True):
+class ControlSwitchHost(msgspec.Struct, forbid_unknown_fields=True):
     """A move to another host.
 
     Attributes:
@@ -107,7 +115,7 @@ class SwitchHost(msgspec.Struct, forbid_unknown_fields=True):
     host_uuid: Uuid
 
 
-class CheckpointAnswer(msgspec.Struct):
+class ControlCheckpointAnswer(msgspec.Struct):
     """A checkpoint.
 
     Attributes:
@@ -124,21 +132,30 @@ class CheckpointAnswer(msgspec.Struct):
 def routes() -> list[Route]:
     """Return the routes."""
     return [
-        route("POST", "/cluster", "clusters.create", CreateCluster, Owned, create, keyed=True, example=("template",)),
-        route("GET", "/cluster", "clusters.get", ByUuid, Owned, get),
+        route(
+            "POST",
+            "/cluster",
+            "clusters.create",
+            ControlCreateCluster,
+            Owned,
+            create,
+            keyed=True,
+            example=("template",),
+        ),
+        route("GET", "/cluster", "clusters.get", ControlByUuid, Owned, get),
         route("GET", "/cluster/all", "clusters.list", Paging, OwnedRow, list_all),
-        route("DELETE", "/cluster", "clusters.delete", ByUuid, Empty, delete),
-        route("POST", "/cluster/save", "checkpoints.save", Save, NamedUuid, save, keyed=True),
+        route("DELETE", "/cluster", "clusters.delete", ControlByUuid, Empty, delete),
+        route("POST", "/cluster/save", "checkpoints.save", ControlSave, NamedUuid, save, keyed=True),
         route("POST", "/cluster/load", "checkpoints.load", Load, OnlyUuid, load, keyed=True),
-        route("PUT", "/cluster/set_mode", "clusters.set_mode", SetMode, ModeAnswer, set_mode),
-        route("PUT", "/cluster/switch_host", "clusters.switch_host", SwitchHost, Owned, switch_host),
-        route("GET", "/checkpoint", "checkpoints.get", ByUuid, CheckpointAnswer, get_checkpoint),
+        route("PUT", "/cluster/set_mode", "clusters.set_mode", ControlSetMode, ControlModeAnswer, set_mode),
+        route("PUT", "/cluster/switch_host", "clusters.switch_host", ControlSwitchHost, Owned, switch_host),
+        route("GET", "/checkpoint", "checkpoints.get", ControlByUuid, ControlCheckpointAnswer, get_checkpoint),
         route("GET", "/checkpoint/all", "checkpoints.list", Paging, OwnedRow, list_checkpoints),
-        route("DELETE", "/checkpoint", "checkpoints.delete", ByUuid, Empty, delete_checkpoint),
+        route("DELETE", "/checkpoint", "checkpoints.delete", ControlByUuid, Empty, delete_checkpoint),
     ]
 
 
-def create(call: Call, request: CreateCluster) -> dict[str, Any]:
+def create(call: Call, request: ControlCreateCluster) -> dict[str, object]:
     """Create a cluster."""
     try:
         text = base64.b64decode(request.template, validate=True).decode()
@@ -147,7 +164,7 @@ def create(call: Call, request: CreateCluster) -> dict[str, Any]:
     return owned(clusters.create_cluster(call.runtime, call.access, request.name, text))
 
 
-def get(call: Call, request: ByUuid) -> dict[str, Any]:
+def get(call: Call, request: ControlByUuid) -> dict[str, object]:
     """Return a cluster."""
     return owned(clusters.get_cluster(call.access, request.uuid))
 
@@ -157,13 +174,13 @@ def list_all(call: Call, request: Paging) -> Listing:
     return listing(OWNED_HEADER, clusters.list_clusters(call.access), request)
 
 
-def delete(call: Call, request: ByUuid) -> Empty:
+def delete(call: Call, request: ControlByUuid) -> Empty:
     """Delete a cluster."""
     clusters.delete_cluster(call.runtime, call.access, request.uuid)
     return Empty()
 
 
-def save(call: Call, request: Save) -> NamedUuid:
+def save(call: Call, request: ControlSave) -> NamedUuid:
     """Save a cluster; the answer has the uuid of the checkpoint."""
     return NamedUuid(request.name, checkpoints.save(call.runtime, call.access, request.cluster_uuid, request.name).uuid)
 
@@ -173,22 +190,22 @@ def load(call: Call, request: Load) -> OnlyUuid:
     return OnlyUuid(checkpoints.restore(call.runtime, call.access, request.cluster_uuid, request.checkpoint_uuid).uuid)
 
 
-def set_mode(call: Call, request: SetMode) -> ModeAnswer:
+def set_mode(call: Call, request: ControlSetMode) -> ControlModeAnswer:
     """Switch between task mode and direct mode."""
     mode = cast(clusters.Mode, request.new_state)
     cluster = clusters.set_mode(call.runtime, call.access, request.uuid, mode)
-    return ModeAnswer(cluster.name, mode, cluster.uuid)
+    return ControlModeAnswer(cluster.name, mode, cluster.uuid)
 
 
-def switch_host(call: Call, request: SwitchHost) -> dict[str, Any]:
+def switch_host(call: Call, request: ControlSwitchHost) -> dict[str, object]:
     """Move a cluster to another host."""
     return owned(clusters.move_cluster(call.runtime, call.access, request.cluster_uuid, request.host_uuid))
 
 
-def get_checkpoint(call: Call, request: ByUuid) -> CheckpointAnswer:
+def get_checkpoint(call: Call, request: ControlByUuid) -> ControlCheckpointAnswer:
     """Return a checkpoint."""
     found = checkpoints.get_checkpoint(call.access, request.uuid)
-    return CheckpointAnswer("", found.name, found.uuid)
+    return ControlCheckpointAnswer("", found.name, found.uuid)
 
 
 def list_checkpoints(call: Call, request: Paging) -> Listing:
@@ -196,7 +213,7 @@ def list_checkpoints(call: Call, request: Paging) -> Listing:
     return listing(OWNED_HEADER, checkpoints.list_checkpoints(call.access), request)
 
 
-def delete_checkpoint(call: Call, request: ByUuid) -> Empty:
+def delete_checkpoint(call: Call, request: ControlByUuid) -> Empty:
     """Delete a checkpoint."""
     checkpoints.delete_checkpoint(call.runtime, call.access, request.uuid)
     return Empty()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -12,7 +12,7 @@ from hanami_core.http import Call, Empty, Listing, Paging, Route, listing, rows_
 from hanami_core.ids import EXAMPLE_UUID, Name, Uuid
 from hanami_plugins import datasets
 from hanami_plugins.api_control_v1.api import route
-from hanami_plugins.api_control_v1.shapes import OWNED_HEADER, ByUuid, OnlyUuid, Owned, owned
+from hanami_plugins.api_control_v1.shapes import OWNED_HEADER, ControlByUuid, OnlyUuid, Owned, owned
 from hanami_plugins.datasets import DECODING, REFUSED, RESULT, Dataset
 
 PARTS = {"mnist": ("input", "label"), "csv": ("input",)}
@@ -86,7 +86,7 @@ class FinishCsv(msgspec.Struct, forbid_unknown_fields=True):
     uuid_input_file: File
 
 
-class DatasetAnswer(Owned):
+class ControlDatasetAnswer(Owned):
     """A dataset.
 
     Attributes:
@@ -104,7 +104,7 @@ class DatasetAnswer(Owned):
     type: Annotated[str, Meta(examples=["mnist"])]
 
 
-class Finished(OnlyUuid):
+class ControlFinished(OnlyUuid):
     """A dataset whose upload is finalised.
 
     Attributes:
@@ -115,7 +115,7 @@ class Finished(OnlyUuid):
     state: State = msgspec.UNSET
 
 
-class Progress(msgspec.Struct):
+class ControlProgress(msgspec.Struct):
     """The progress of an upload; a decoding that failed is an error, which tells why.
 
     Attributes:
@@ -148,49 +148,49 @@ def routes() -> list[Route]:
     """Return the routes."""
     return [
         route("POST", "/mnist/dataset", "datasets.create", AnnounceMnist, Announced, announce_mnist, keyed=True),
-        route("PUT", "/mnist/dataset", "datasets.finalise", FinishMnist, Finished, finish_mnist),
+        route("PUT", "/mnist/dataset", "datasets.finalise", FinishMnist, ControlFinished, finish_mnist),
         route("POST", "/csv/dataset", "datasets.create", AnnounceCsv, Announced, announce_csv, keyed=True),
-        route("PUT", "/csv/dataset", "datasets.finalise", FinishCsv, Finished, finish_csv),
-        route("GET", "/dataset", "datasets.get", ByUuid, DatasetAnswer, get),
-        route("DELETE", "/dataset", "datasets.delete", ByUuid, Empty, delete),
+        route("PUT", "/csv/dataset", "datasets.finalise", FinishCsv, ControlFinished, finish_csv),
+        route("GET", "/dataset", "datasets.get", ControlByUuid, ControlDatasetAnswer, get),
+        route("DELETE", "/dataset", "datasets.delete", ControlByUuid, Empty, delete),
         route("GET", "/dataset/all", "datasets.list", Paging, DatasetRow, list_all),
-        route("GET", "/dataset/progress", "datasets.progress", ByUuid, Progress, progress),
+        route("GET", "/dataset/progress", "datasets.progress", ControlByUuid, ControlProgress, progress),
     ]
 
 
-def announce_mnist(call: Call, request: AnnounceMnist) -> dict[str, Any]:
+def announce_mnist(call: Call, request: AnnounceMnist) -> dict[str, object]:
     """Announce pictures and labels, which are then sent over websockets."""
     return _announce(call, "mnist", request)
 
 
-def announce_csv(call: Call, request: AnnounceCsv) -> dict[str, Any]:
+def announce_csv(call: Call, request: AnnounceCsv) -> dict[str, object]:
     """Announce a table, which is then sent over a websocket."""
     return _announce(call, "csv", request)
 
 
-def _announce(call: Call, kind: str, request: AnnounceMnist | AnnounceCsv) -> dict[str, Any]:
+def _announce(call: Call, kind: str, request: AnnounceMnist | AnnounceCsv) -> dict[str, object]:
     sizes = {part: getattr(request, f"{part}_data_size") for part in PARTS[kind]}
     dataset, files = datasets.create_dataset(call.runtime, call.access, kind, request.name, sizes)
     return owned(dataset) | {"type": kind} | {f"uuid_{part}_file": files[part].uuid for part in PARTS[kind]}
 
 
-def finish_mnist(call: Call, request: FinishMnist) -> Finished:
+def finish_mnist(call: Call, request: FinishMnist) -> ControlFinished:
     """Turn uploaded pictures and labels into a dataset."""
     return _finish(call, "mnist", request)
 
 
-def finish_csv(call: Call, request: FinishCsv) -> Finished:
+def finish_csv(call: Call, request: FinishCsv) -> ControlFinished:
     """Turn an uploaded table into a dataset."""
     return _finish(call, "csv", request)
 
 
-def _finish(call: Call, kind: str, request: FinishMnist | FinishCsv) -> Finished:
+def _finish(call: Call, kind: str, request: FinishMnist | FinishCsv) -> ControlFinished:
     files = {part: getattr(request, f"uuid_{part}_file") for part in PARTS[kind]}
     dataset = datasets.finalise_dataset(call.runtime, call.access, kind, request.uuid, files)
-    return Finished(dataset.uuid, dataset.state if dataset.state == DECODING else msgspec.UNSET)
+    return ControlFinished(dataset.uuid, dataset.state if dataset.state == DECODING else msgspec.UNSET)
 
 
-def get(call: Call, request: ByUuid) -> dict[str, Any]:
+def get(call: Call, request: ControlByUuid) -> dict[str, object]:
     """Return a dataset; only of pictures the numbers of inputs and outputs are known."""
     dataset = datasets.get_dataset(call.access, request.uuid)
     shape = datasets.describe(dataset)
@@ -212,20 +212,20 @@ def _width(column: tuple[int, int]) -> int:
 def list_all(call: Call, request: Paging) -> Listing:
     """List the visible datasets; results of requests are a list of their own."""
 
-    def row(dataset: Dataset) -> list[Any]:
+    def row(dataset: Dataset) -> list[object]:
         return [*(getattr(dataset, name) for name in OWNED_HEADER), dataset.format]
 
     query = datasets.list_datasets(call.access).where(Dataset.format != RESULT)
     return listing((*OWNED_HEADER, "type"), query, request, row)
 
 
-def delete(call: Call, request: ByUuid) -> Empty:
+def delete(call: Call, request: ControlByUuid) -> Empty:
     """Delete a dataset."""
     datasets.delete_dataset(call.runtime, call.access, request.uuid)
     return Empty()
 
 
-def progress(call: Call, request: ByUuid) -> Progress:
+def progress(call: Call, request: ControlByUuid) -> ControlProgress:
     """Tell whether all files have arrived, or after that whether the dataset can be used, and why it can not be."""
     found = datasets.upload_progress(call.runtime, call.access, request.uuid)
     uuid = request.uuid.lower()
@@ -235,5 +235,5 @@ def progress(call: Call, request: ByUuid) -> Progress:
         raise Conflict("decoding_failed", uuid=uuid, reason=found.error)
     # Released clients ask until all has arrived, then finalise the upload; who asks later wants to use the dataset.
     if found.state == DECODING:
-        return Progress(False, found.received, uuid, DECODING, found.percentage)
-    return Progress(found.complete, found.received, uuid)
+        return ControlProgress(False, found.received, uuid, DECODING, found.percentage)
+    return ControlProgress(found.complete, found.received, uuid)

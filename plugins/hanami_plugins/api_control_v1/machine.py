@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from hanami_core.http import Call, Empty, Listing, Paging, Route, Table, paged, rows_like, table
+from hanami_core.http import Call, Empty, Listing, Paging, Route, TableAnswer, paged, rows_like, table
 from hanami_core.ids import EXAMPLE_UUID, USER_ID_PATTERN
 from hanami_plugins import hosts, logs, measurements
 from hanami_plugins.api_control_v1.api import for_admins, route
@@ -22,7 +22,7 @@ NOBODY = ("", "None")
 UserOrNobody = Annotated[str, Meta(pattern=rf"^({USER_ID_PATTERN[1:-1]})?$", max_length=254, examples=["katherine"])]
 
 
-class OfLog(msgspec.Struct, forbid_unknown_fields=True):
+class ControlOfLog(msgspec.Struct, forbid_unknown_fields=True):
     """A page of a log.
 
     Attributes:
@@ -36,10 +36,10 @@ class OfLog(msgspec.Struct, forbid_unknown_fields=True):
 
 HostRow = rows_like(Listing, uuid=EXAMPLE_UUID, type="cpu")
 AuditRow = rows_like(
-    Table, timestamp="2026-03-14 09:26:53", user_id="katherine", endpoint="v1/cluster", request_type="POST"
+    TableAnswer, timestamp="2026-03-14 09:26:53", user_id="katherine", endpoint="v1/cluster", request_type="POST"
 )
 ErrorRow = rows_like(
-    Table,
+    TableAnswer,
     timestamp="2026-03-14 09:26:53",
     user_id="katherine",
     component="http",
@@ -58,8 +58,8 @@ def routes() -> list[Route]:
         route("GET", "/speed", "measurements.speed", Empty, dict[str, Any], speed),
         route("GET", "/system_info", "measurements.system", Empty, dict[str, Any], system_info),
         route("GET", "/threading", "measurements.threads", Empty, dict[str, Any], threads),
-        route("GET", "/audit_log", "logs.audit", OfLog, AuditRow, audit),
-        for_admins("GET", "/error_log", "logs.errors", OfLog, ErrorRow, errors),
+        route("GET", "/audit_log", "logs.audit", ControlOfLog, AuditRow, audit),
+        for_admins("GET", "/error_log", "logs.errors", ControlOfLog, ErrorRow, errors),
     ]
 
 
@@ -69,47 +69,47 @@ def list_hosts(call: Call, request: Paging) -> Listing:
     return paged(("uuid", "type"), enumerate(rows, 1), request)
 
 
-def power(call: Call, request: Empty) -> dict[str, Any]:
+def power(call: Call, request: Empty) -> dict[str, object]:
     """Return what the processors take, in W."""
     return {"power": measurements.measured(call.runtime, measurements.POWER)}
 
 
-def temperature(call: Call, request: Empty) -> dict[str, Any]:
+def temperature(call: Call, request: Empty) -> dict[str, object]:
     """Return how warm the processors are, in °C."""
     return {"temperature": measurements.measured(call.runtime, measurements.TEMPERATURE)}
 
 
-def speed(call: Call, request: Empty) -> dict[str, Any]:
+def speed(call: Call, request: Empty) -> dict[str, object]:
     """Return how fast the cores run, in MHz."""
     return {"current_speed": measurements.measured(call.runtime, measurements.SPEED)}
 
 
-def system_info(call: Call, request: Empty) -> dict[str, Any]:
+def system_info(call: Call, request: Empty) -> dict[str, object]:
     """Describe the machine's processors."""
     return {"info": measurements.describe_machine(call.runtime)}
 
 
-def threads(call: Call, request: Empty) -> dict[str, Any]:
+def threads(call: Call, request: Empty) -> dict[str, object]:
     """List the threads of the answering process and of the sidecars."""
     return {"thread_map": measurements.thread_map(call.runtime)}
 
 
-def audit(call: Call, request: OfLog) -> Table:
+def audit(call: Call, request: ControlOfLog) -> TableAnswer:
     """List the calls of a user that may have changed something; one's own, if no user is given."""
     entries = logs.read_audit(call.access, _user(request), offset=request.page * PAGE, limit=PAGE)
     return table(AUDIT_HEADER, [[one.at, one.user_id, one.endpoint, one.method] for one in entries])
 
 
-def errors(call: Call, request: OfLog) -> Table:
+def errors(call: Call, request: ControlOfLog) -> TableAnswer:
     """List internal errors, with messages in base64; those of all users, if no user is given."""
     entries = logs.read_errors(call.access, _user(request), offset=request.page * PAGE, limit=PAGE)
     return table(ERROR_HEADER, [_error(one) for one in entries])
 
 
-def _error(one: logs.ErrorEntry) -> list[Any]:
+def _error(one: logs.ErrorEntry) -> list[object]:
     message = base64.b64encode(one.message.encode()).decode()
     return [one.at, one.user_id, one.component, one.context, one.input_values, message]
 
 
-def _user(request: OfLog) -> str | None:
+def _user(request: ControlOfLog) -> str | None:
     return None if request.user_id in NOBODY else request.user_id

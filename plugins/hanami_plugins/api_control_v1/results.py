@@ -12,7 +12,7 @@ from hanami_core.http import Call, Empty, Listing, Paging, Route, listing
 from hanami_core.ids import Uuid
 from hanami_plugins import datasets
 from hanami_plugins.api_control_v1.api import route
-from hanami_plugins.api_control_v1.shapes import OWNED_HEADER, ByUuid, Owned, OwnedRow, owned
+from hanami_plugins.api_control_v1.shapes import OWNED_HEADER, ControlByUuid, Owned, OwnedRow, owned
 from hanami_plugins.datasets import Dataset
 
 MISSING = "result_missing"
@@ -28,7 +28,7 @@ class ResultAnswer(Owned):
     data: Annotated[list[Any], Meta(examples=[[7, 2, 1]])]
 
 
-class Check(msgspec.Struct, forbid_unknown_fields=True):
+class ControlCheck(msgspec.Struct, forbid_unknown_fields=True):
     """A result, and the dataset with the correct answers.
 
     Attributes:
@@ -40,7 +40,7 @@ class Check(msgspec.Struct, forbid_unknown_fields=True):
     dataset_uuid: Uuid
 
 
-class Accuracy(msgspec.Struct):
+class ControlAccuracy(msgspec.Struct):
     """How well a result agrees with the correct answers.
 
     Attributes:
@@ -53,14 +53,14 @@ class Accuracy(msgspec.Struct):
 def routes() -> list[Route]:
     """Return the routes."""
     return [
-        route("GET", "/request_result", "results.get", ByUuid, ResultAnswer, get),
+        route("GET", "/request_result", "results.get", ControlByUuid, ResultAnswer, get),
         route("GET", "/request_result/all", "results.list", Paging, OwnedRow, list_all),
-        route("DELETE", "/request_result", "results.delete", ByUuid, Empty, delete),
-        route("POST", "/dataset/check", "datasets.check", Check, Accuracy, check),
+        route("DELETE", "/request_result", "results.delete", ControlByUuid, Empty, delete),
+        route("POST", "/dataset/check", "datasets.check", ControlCheck, ControlAccuracy, check),
     ]
 
 
-def get(call: Call, request: ByUuid) -> dict[str, Any]:
+def get(call: Call, request: ControlByUuid) -> dict[str, object]:
     """Return a result with its data."""
     found = _result(call, request.uuid)
     with datasets.open_table(call.runtime, found) as table:
@@ -81,14 +81,14 @@ def list_all(call: Call, request: Paging) -> Listing:
     return listing(OWNED_HEADER, datasets.results(call.access), request)
 
 
-def delete(call: Call, request: ByUuid) -> Empty:
+def delete(call: Call, request: ControlByUuid) -> Empty:
     """Delete a result."""
     datasets.delete_dataset(call.runtime, call.access, _result(call, request.uuid).uuid)
     return Empty()
 
 
-def check(call: Call, request: Check) -> Accuracy:
+def check(call: Call, request: ControlCheck) -> ControlAccuracy:
     """Compare a result with the right answers."""
     result = _result(call, request.result_uuid, "checked_result_missing")
     datasets.get_dataset(call.access, request.dataset_uuid)
-    return Accuracy(datasets.check(call.runtime, call.access, result.uuid, request.dataset_uuid))
+    return ControlAccuracy(datasets.check(call.runtime, call.access, result.uuid, request.dataset_uuid))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -11,12 +11,12 @@ from hanami_core.http import Listing, rows_like
 from hanami_core.ids import EXAMPLE_UUID, AnyName, AnyProject, AnyUser, AnyUuid, Uuid
 from hanami_core.storage.database import OwnedRecord
 
-__all__ = ["OWNED_HEADER", "ByUuid", "NamedUuid", "OnlyUuid", "Owned", "OwnedRow", "owned"]
+__all__ = ["OWNED_HEADER", "ControlByUuid", "NamedUuid", "OnlyUuid", "Owned", "OwnedRow", "owned"]
 
 OWNED_HEADER = ("uuid", "project_id", "owner_id", "visibility", "name")
 
 
-class ByUuid(msgspec.Struct, forbid_unknown_fields=True):
+class ControlByUuid(msgspec.Struct, forbid_unknown_fields=True):
     """Something by its UUID.
 
     Attributes:
@@ -71,6 +71,6 @@ OwnedRow = rows_like(
 )
 
 
-def owned(row: OwnedRecord) -> dict[str, Any]:
+def owned(row: OwnedRecord) -> dict[str, object]:
     """Return what all resources have of a row."""
     return {name: getattr(row, name) for name in Owned.__struct_fields__}

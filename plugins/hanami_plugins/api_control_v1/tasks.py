@@ -18,7 +18,7 @@ from hanami_plugins import clusters, datasets, tasks
 from hanami_plugins.api_control_v1.api import NAME, route
 from hanami_plugins.api_control_v1.datasets import INPUTS, OUTPUTS
 from hanami_plugins.api_control_v1.shapes import NamedUuid
-from hanami_plugins.tasks import Binding, Result
+from hanami_plugins.tasks import Binding, ResultColumn
 
 LIST_HEADER = ("uuid", "state", "percentage", "queued", "start", "end")
 PICTURES = "mnist"
@@ -43,7 +43,7 @@ class CreateTask(msgspec.Struct, forbid_unknown_fields=True):
     dataset_uuid: Uuid
 
 
-class TaskOfCluster(msgspec.Struct, forbid_unknown_fields=True):
+class ControlTaskOfCluster(msgspec.Struct, forbid_unknown_fields=True):
     """A task of a cluster.
 
     Attributes:
@@ -55,7 +55,7 @@ class TaskOfCluster(msgspec.Struct, forbid_unknown_fields=True):
     cluster_uuid: Uuid
 
 
-class OfCluster(Paging, forbid_unknown_fields=True, kw_only=True):
+class ControlOfCluster(Paging, forbid_unknown_fields=True, kw_only=True):
     """The requested part of the tasks of a cluster.
 
     Attributes:
@@ -65,7 +65,7 @@ class OfCluster(Paging, forbid_unknown_fields=True, kw_only=True):
     cluster_uuid: Uuid
 
 
-class TaskAnswer(msgspec.Struct):
+class ControlTaskAnswer(msgspec.Struct):
     """A task.
 
     Attributes:
@@ -98,9 +98,9 @@ def routes() -> list[Route]:
     """Return the routes."""
     return [
         Route("POST", "/task", "tasks.create", CreateTask, NamedUuid, create, api=NAME, covers=COVERED, keyed=True),
-        route("GET", "/task", "tasks.get", TaskOfCluster, TaskAnswer, get),
-        route("GET", "/task/all", "tasks.list", OfCluster, TaskRow, list_all),
-        route("DELETE", "/task", "tasks.delete", TaskOfCluster, Empty, delete),
+        route("GET", "/task", "tasks.get", ControlTaskOfCluster, ControlTaskAnswer, get),
+        route("GET", "/task/all", "tasks.list", ControlOfCluster, TaskRow, list_all),
+        route("DELETE", "/task", "tasks.delete", ControlTaskOfCluster, Empty, delete),
     ]
 
 
@@ -112,7 +112,7 @@ def create(call: Call, request: CreateTask) -> NamedUuid:
     if request.type == "train":
         task = tasks.train(*given, inputs, _outputs(call.access, template, request.dataset_uuid))
     else:
-        wanted = [Result(output.name, output.name) for output in template.outputs]
+        wanted = [ResultColumn(output.name, output.name) for output in template.outputs]
         task = tasks.request(*given, inputs, wanted, overlapping=not _holds_pictures(call.access, request.dataset_uuid))
     return NamedUuid(request.name, task.uuid)
 
@@ -145,25 +145,25 @@ def _size(interface: Input | Output) -> int:
     return max(1, interface.size)
 
 
-def _only(found: tuple[Any, ...], kind: str) -> Any:
+def _only(found: tuple[object, ...], kind: str) -> Any:
     if len(found) != 1:
         raise BadRequest("bricks_for_pictures", count=len(found), kind=kind)
     return found[0]
 
 
-def get(call: Call, request: TaskOfCluster) -> TaskAnswer:
+def get(call: Call, request: ControlTaskOfCluster) -> ControlTaskAnswer:
     """Return a task."""
     task = tasks.get_task(call.access, request.cluster_uuid, request.uuid)
     queued, started, ended = _moments(task)
-    return TaskAnswer(ended, task.fraction, queued, started, task.state)
+    return ControlTaskAnswer(ended, task.fraction, queued, started, task.state)
 
 
-def list_all(call: Call, request: OfCluster) -> Listing:
+def list_all(call: Call, request: ControlOfCluster) -> Listing:
     """List the tasks of a cluster."""
     return listing(LIST_HEADER, tasks.list_tasks(call.access, request.cluster_uuid), request, _row)
 
 
-def _row(task: Task) -> list[Any]:
+def _row(task: Task) -> list[object]:
     return [task.uuid, task.state, f"{task.fraction:.6f}", *_moments(task)]
 
 
@@ -172,7 +172,7 @@ def _moments(task: Task) -> tuple[Moment, Moment, Moment]:
     return Moment(task.created_at), Moment(task.started_at), Moment(ended)
 
 
-def delete(call: Call, request: TaskOfCluster) -> Empty:
+def delete(call: Call, request: ControlTaskOfCluster) -> Empty:
     """Stop an open task, or remove an ended one from the list."""
     tasks.delete_task(call.runtime, call.access, request.cluster_uuid, request.uuid)
     return Empty()

@@ -112,7 +112,7 @@ class Ready(msgspec.Struct):
     ready: bool
 
 
-class Server(msgspec.Struct):
+class ServerMetadata(msgspec.Struct):
     """The server.
 
     Attributes:
@@ -179,7 +179,7 @@ def routes() -> list[Route]:
     return GROUP.of(
         route("GET", "/health/live", "inference.live", Empty, Live, live, anonymous=True),
         route("GET", "/health/ready", "inference.ready", Empty, Ready, ready, anonymous=True),
-        route("GET", "", "inference.about", Empty, Server, about, anonymous=True),
+        route("GET", "", "inference.about", Empty, ServerMetadata, about, anonymous=True),
         route("GET", f"{MODEL}/ready", "clusters.get", Named, ModelReady, model_ready),
         route("GET", f"{VERSION}/ready", "clusters.get", Versioned, ModelReady, model_ready),
         route("GET", MODEL, "clusters.get", Named, Model, model),
@@ -211,9 +211,9 @@ def ready(call: Call, request: Empty) -> Ready:
     return Ready(True)
 
 
-def about(call: Call, request: Empty) -> Server:
+def about(call: Call, request: Empty) -> ServerMetadata:
     """Return name and version of the server."""
-    return Server(OWN_DISTRIBUTION, version(OWN_DISTRIBUTION), ["binary_tensor_data"])
+    return ServerMetadata(OWN_DISTRIBUTION, version(OWN_DISTRIBUTION), ["binary_tensor_data"])
 
 
 def model_ready(call: Call, request: Named) -> ModelReady:

@@ -84,7 +84,7 @@ class NativeApi(Api):
         """Return the fields of body, query and path, the last ones winning."""
         assert route.request is not None, "the handler reads the request itself"
         context = call.req.context
-        values: dict[str, Any] = merge(context.body, context.query, field_types(route.request))
+        values: dict[str, object] = merge(context.body, context.query, field_types(route.request))
         try:
             return validate(route.request, values | {name: str(value) for name, value in call.params.items()})
         except RecursionError:
@@ -98,7 +98,7 @@ class NativeApi(Api):
             return NO_MOMENT if value.seconds is None else stamp(value.seconds)
         return super().encode(value)
 
-    def schema(self, kind: type) -> dict[str, Any]:
+    def schema(self, kind: type) -> dict[str, object]:
         """Describe moments."""
         return {"type": "string", "examples": ["2026-03-14 09:26:53"]} if kind is Moment else super().schema(kind)
 

@@ -24,7 +24,7 @@ _FLOAT = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _LONGEST_NUMBER = 32
 
 
-def decode_body(body: bytes) -> dict[str, Any]:
+def decode_body(body: bytes) -> dict[str, object]:
     """Return the object that a JSON text describes.
 
     Raises:
@@ -42,7 +42,7 @@ def decode_body(body: bytes) -> dict[str, Any]:
     return values
 
 
-def _check(values: dict[str, Any]) -> None:
+def _check(values: dict[str, object]) -> None:
     level: list[Any] = [values]
     for _ in range(DEEPEST):
         kinds = set(map(type, level))  # a long list of numbers is passed at the speed of C
@@ -81,7 +81,7 @@ def _unquote(text: str) -> str:
         raise BadRequest("query_not_utf8") from None
 
 
-def merge(body: Mapping[str, Any], query: Mapping[str, str], types: Mapping[str, str]) -> dict[str, Any]:
+def merge(body: Mapping[str, object], query: Mapping[str, str], types: Mapping[str, str]) -> dict[str, object]:
     """Return the fields of body and query, the query's winning, typed as the request wants them.
 
     Args:
@@ -95,7 +95,7 @@ def merge(body: Mapping[str, Any], query: Mapping[str, str], types: Mapping[str,
     return {**body, **{name: _typed(name, text, types.get(name, "")) for name, text in query.items()}}
 
 
-def _typed(name: str, text: str, kind: str) -> Any:
+def _typed(name: str, text: str, kind: str) -> object:
     if kind == "bool" and text in ("true", "false"):
         return text == "true"
     if kind == "int" and _INTEGER.fullmatch(text):

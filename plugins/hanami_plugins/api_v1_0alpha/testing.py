@@ -27,7 +27,7 @@ class NativeApp(App):
         super().__init__(directory, *more, compute=compute, **settings)
         self.token = self.login(self.admin[0])
 
-    def call(self, method: str, path: str, /, as_token: str | None = None, **fields: Any) -> Any:
+    def call(self, method: str, path: str, /, as_token: str | None = None, **fields: object) -> Any:
         """Send a request and return the result, which has ``status_code`` and ``json``.
 
         Args:

@@ -36,7 +36,7 @@ _RULES = {NAME_PATTERN: "name_odd", USER_ID_PATTERN: "user_id_odd"}
 """Codes of errors that say in words what a pattern demands."""
 
 
-def validate(struct: type[S], values: Mapping[str, Any]) -> S:
+def validate(struct: type[S], values: Mapping[str, object]) -> S:
     """Return `values` as a `struct`.
 
     Raises:
@@ -86,7 +86,7 @@ def _expected(kind: inspection.Type) -> tuple[str, type | None]:
     return "", None
 
 
-def _in_one_form(value: Any, kind: inspection.Type) -> Any:
+def _in_one_form(value: object, kind: inspection.Type) -> object:
     kind = _without_null(kind)
     is_name = isinstance(kind, inspection.StrType) and kind.pattern == NAME_PATTERN
     # A longer text is refused as it is.
@@ -107,7 +107,7 @@ def _check(name: str, value: Any, kind: inspection.Type) -> None:
         _check_number(name, value, kind)
 
 
-def _member_for(value: Any, union: inspection.UnionType) -> inspection.Type:
+def _member_for(value: object, union: inspection.UnionType) -> inspection.Type:
     fitting = (member for member in union.types if _expected(member)[1] is type(value))
     typed = (member for member in union.types if _expected(member)[1] is not None)
     return next(fitting, None) or next(typed, None) or union

@@ -15,7 +15,7 @@ from hanami_core.identity import Account, IdentityProvider, Principal, ProjectMe
 from hanami_core.runtime import Runtime
 from hanami_core.stash import StashKey
 from hanami_plugins import users
-from hanami_plugins.auth_jwt.tokens import Claims, Tokens
+from hanami_plugins.auth_jwt.tokens import TokenClaims, Tokens
 
 __all__ = ["SCHEME", "TOKENS", "Login", "actor_of", "change_passphrase", "check_call", "login", "switch_project"]
 
@@ -119,5 +119,5 @@ def _identity(runtime: Runtime) -> IdentityProvider:
 
 def _issue(runtime: Runtime, account: Account, project_id: str | None, attributes: Mapping[str, str]) -> Login:
     membership = membership_of(_identity(runtime), account, project_id)
-    claims = Claims(account.id, account.mark, membership.project_id, membership.uuid, dict(attributes))
+    claims = TokenClaims(account.id, account.mark, membership.project_id, membership.uuid, dict(attributes))
     return Login(account, membership, runtime.stash[TOKENS].issue(claims), claims.attributes)

@@ -25,7 +25,7 @@ _OPTIONS: Any = {
 }
 
 
-class Claims(msgspec.Struct, frozen=True, omit_defaults=True):
+class TokenClaims(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a token says.
 
     `sub` is the user's identifier and `mark` which login of that user it is; `place` is the uuid of the membership,
@@ -45,9 +45,9 @@ class Tokens:
     def __init__(self, key: bytes, lifetime: int, clock: Clock) -> None:
         """Use `key`; tokens end `lifetime` seconds after they were issued."""
         self._key, self._lifetime, self._clock = key, lifetime, clock
-        self._verified: dict[str, tuple[Claims, float]] = {}
+        self._verified: dict[str, tuple[TokenClaims, float]] = {}
 
-    def issue(self, claims: Claims) -> str:
+    def issue(self, claims: TokenClaims) -> str:
         """Return a new token.
 
         Raises:
@@ -60,7 +60,7 @@ class Tokens:
             raise ValueError(f"a token has at most {LONGEST_TOKEN} characters, this one would have {len(token)}")
         return token
 
-    def read(self, token: str) -> Claims:
+    def read(self, token: str) -> TokenClaims:
         """Return the claims of a valid token.
 
         Raises:
@@ -77,7 +77,7 @@ class Tokens:
             raise refusal("credential_expired")
         return claims
 
-    def _verify(self, token: str) -> tuple[Claims, float]:
+    def _verify(self, token: str) -> tuple[TokenClaims, float]:
         """Return the claims of a valid token, which is most of the work, and until when they hold."""
         if len(token) > LONGEST_TOKEN:
             raise refusal()
@@ -85,7 +85,7 @@ class Tokens:
             claims = jwt.decode(
                 token, self._key, [ALGORITHM], options=_OPTIONS, audience=AUDIENCE, leeway=LEEWAY_SECONDS
             )
-            return msgspec.convert(claims, Claims), int(claims["exp"]) + LEEWAY_SECONDS
+            return msgspec.convert(claims, TokenClaims), int(claims["exp"]) + LEEWAY_SECONDS
         except jwt.ExpiredSignatureError as error:
             raise refusal("credential_expired") from error
         except jwt.InvalidSignatureError as error:

@@ -27,11 +27,11 @@ from hanami_plugins.clusters import (
 )
 
 
-class Save(msgspec.Struct, forbid_unknown_fields=True):
+class SavePayload(msgspec.Struct, forbid_unknown_fields=True):
     """Payload of a save: nothing but the task's own name and uuid."""
 
 
-class Restore(msgspec.Struct, forbid_unknown_fields=True):
+class RestorePayload(msgspec.Struct, forbid_unknown_fields=True):
     """Payload of a restore: the state to go back to."""
 
     blob: str
@@ -84,7 +84,7 @@ def _add_checkpoint(job: Job, live: LiveCluster) -> None:
 
 def restore(job: Job) -> None:
     """Replace the cluster's network by a checkpoint's."""
-    runtime, uuid, blob = job.runtime, job.task.partition, job.payload(Restore).blob
+    runtime, uuid, blob = job.runtime, job.task.partition, job.payload(RestorePayload).blob
     assert runtime.compute is not None, "tasks run in sidecars"
     with runtime.blobs.open(blob) as path, path.open("rb") as file:
         state = NetworkState.read(file)

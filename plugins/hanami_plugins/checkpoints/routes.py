@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -52,7 +52,7 @@ class LoadCluster(msgspec.Struct, forbid_unknown_fields=True):
     checkpoint_uuid: Uuid
 
 
-class ByUuid(msgspec.Struct, forbid_unknown_fields=True):
+class CheckpointByUuid(msgspec.Struct, forbid_unknown_fields=True):
     """A checkpoint.
 
     Attributes:
@@ -62,7 +62,7 @@ class ByUuid(msgspec.Struct, forbid_unknown_fields=True):
     uuid: Uuid
 
 
-class WantedCheckpoint(ByUuid, forbid_unknown_fields=True, kw_only=True):
+class WantedCheckpoint(CheckpointByUuid, forbid_unknown_fields=True, kw_only=True):
     """A checkpoint.
 
     Attributes:
@@ -138,7 +138,7 @@ def routes() -> list[Route]:
         Route("POST", f"{CLUSTER_PREFIX}/save", "checkpoints.save", SaveCluster, SaveAnswer, save, keyed=True),
         Route("POST", f"{CLUSTER_PREFIX}/load", "checkpoints.load", LoadCluster, TaskUuid, load, keyed=True),
         Route("GET", PREFIX, "checkpoints.get", WantedCheckpoint, CheckpointAnswer, get),
-        Route("DELETE", PREFIX, "checkpoints.delete", ByUuid, Empty, delete),
+        Route("DELETE", PREFIX, "checkpoints.delete", CheckpointByUuid, Empty, delete),
         Route("GET", f"{PREFIX}/all", "checkpoints.list", WantedRows, OwnedRow, list_all),
         visibility_route(PREFIX, "checkpoints", Checkpoint, MISSING),
         labels_route(PREFIX, "checkpoints", service.set_labels),
@@ -162,13 +162,13 @@ def _state(task: Task) -> str | msgspec.UnsetType:
     return task.state if task.state in OPEN else msgspec.UNSET
 
 
-def get(call: Call, request: WantedCheckpoint) -> dict[str, Any]:
+def get(call: Call, request: WantedCheckpoint) -> dict[str, object]:
     """Return a checkpoint."""
     found = service.get_checkpoint(call.access, request.uuid)
     return owned_answer(found) | (_details(found, request.before) if request.details else {})
 
 
-def _details(checkpoint: Checkpoint, before: int | None) -> dict[str, Any]:
+def _details(checkpoint: Checkpoint, before: int | None) -> dict[str, object]:
     trainings, count = lineage_of(checkpoint.uuid, before)
     return {
         "size": checkpoint.size,
@@ -187,7 +187,7 @@ def _details(checkpoint: Checkpoint, before: int | None) -> dict[str, Any]:
     }
 
 
-def delete(call: Call, request: ByUuid) -> Empty:
+def delete(call: Call, request: CheckpointByUuid) -> Empty:
     """Delete a checkpoint, or give up its upload."""
     service.delete_checkpoint(call.runtime, call.access, request.uuid)
     return Empty()

@@ -17,7 +17,7 @@ from hanami_core.sharing import Visibility
 from hanami_core.sharing import set_visibility as share
 from hanami_core.storage.database import atomic
 from hanami_plugins.checkpoints.arrivals import MISSING, give_up
-from hanami_plugins.checkpoints.kinds import Restore, Save, claims_of
+from hanami_plugins.checkpoints.kinds import RestorePayload, SavePayload, claims_of
 from hanami_plugins.checkpoints.models import Checkpoint
 from hanami_plugins.clusters import SETTLE_SECONDS, Cluster, copy_lineage, forget_lineage, get_cluster, template_of
 
@@ -47,7 +47,7 @@ def save(runtime: Runtime, access: Access, cluster: str, name: str) -> Task:
     with atomic():
         row = get_cluster(access, cluster, "write")
         template_of(row)
-        task, idle = _enqueue(runtime, access, "save", row, name, Save())
+        task, idle = _enqueue(runtime, access, "save", row, name, SavePayload())
         # After the queue, as everywhere: who ends a task holds its queue when it claims room for a result.
         for resource, amount in claims_of(row.blob):
             runtime.admit(Claim.of(access.actor, resource, amount))
@@ -68,7 +68,7 @@ def restore(runtime: Runtime, access: Access, cluster: str, checkpoint: str) -> 
     with atomic():
         row = get_cluster(access, cluster, "write")
         found = get_checkpoint(access, checkpoint)
-        task, idle = _enqueue(runtime, access, "restore", row, found.name, Restore(found.blob), [found.blob])
+        task, idle = _enqueue(runtime, access, "restore", row, found.name, RestorePayload(found.blob), [found.blob])
         # Until it has ended, the task has the lineage of the checkpoint, as it has the state.
         copy_lineage(found.uuid, task.uuid)
     _settle(runtime, task, idle)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -140,7 +140,7 @@ def export(call: Call, request: ExportOf) -> Download:
     return Download(file.length, file.tag, file.read, file.kind.media_type, name, file.close)
 
 
-def announce(call: Call, request: AnnounceCheckpoint) -> dict[str, Any]:
+def announce(call: Call, request: AnnounceCheckpoint) -> dict[str, object]:
     """Announce the upload of a checkpoint; its file is then sent over a websocket."""
     arrival, upload = arrivals.create_arrival(call.runtime, call.access, request.name, request.input_data_size)
     return owned_answer(arrival) | {"uuid_input_file": upload.uuid}

@@ -7,9 +7,11 @@ clusters through the names exported here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from hanami_core import hookimpl
 from hanami_core.checks import Check, Finding
+from hanami_core.deprecation import former_names
 from hanami_core.http import Route
 from hanami_core.metrics import Sample
 from hanami_core.queue import TaskKind
@@ -20,7 +22,7 @@ from hanami_core.settings import Setting
 from hanami_core.storage.database import BaseModel
 from hanami_plugins.clusters import direct_lease, kinds, leases, routes, upkeep
 from hanami_plugins.clusters.host_memory import HOST_SETTING, PROJECT_SETTING, USER_SETTING
-from hanami_plugins.clusters.host_memory import Owner as MemoryOwner
+from hanami_plugins.clusters.host_memory import NetworkOwner as MemoryOwner
 from hanami_plugins.clusters.leases import renew_lease
 from hanami_plugins.clusters.lineage import (
     DatasetOfTraining,
@@ -35,7 +37,7 @@ from hanami_plugins.clusters.lineage import (
     move_lineage,
 )
 from hanami_plugins.clusters.live import LIVE, LiveClusters
-from hanami_plugins.clusters.live_cluster import Attachment, LiveCluster, State
+from hanami_plugins.clusters.live_cluster import Attachment, ClusterState, LiveCluster
 from hanami_plugins.clusters.models import Cluster, Training
 from hanami_plugins.clusters.service import (
     MISSING,
@@ -69,13 +71,13 @@ __all__ = [
     "SETTLE_SECONDS",
     "Attachment",
     "Cluster",
+    "ClusterState",
     "DatasetOfTraining",
     "Lineage",
     "LiveCluster",
     "LiveClusters",
     "MemoryOwner",
     "Mode",
-    "State",
     "Told",
     "TrainingAnswer",
     "add_lineage",
@@ -176,8 +178,8 @@ def hanami_metrics(runtime: Runtime) -> list[Sample]:
 def _live_networks(runtime: Runtime) -> list[Sample]:
     assert runtime.compute is not None
     text, states = "Networks in the memory of a host, by state", runtime.stash[LIVE].states()
-    labels = {state: {"host": runtime.compute.name, "state": state.value} for state in State}
-    return [Sample("hanami_live_networks", states[state], help=text, labels=labels[state]) for state in State]
+    labels = {state: {"host": runtime.compute.name, "state": state.value} for state in ClusterState}
+    return [Sample("hanami_live_networks", states[state], help=text, labels=labels[state]) for state in ClusterState]
 
 
 @hookimpl
@@ -198,3 +200,7 @@ def hanami_checks(runtime: Runtime) -> list[Check]:
 def hanami_routes(runtime: Runtime) -> list[Route]:
     """Add the routes of clusters."""
     return routes.routes()
+
+
+if not TYPE_CHECKING:  # so that mistyped names are still found
+    __getattr__ = former_names(__name__, "0.1", {"State": "ClusterState"})

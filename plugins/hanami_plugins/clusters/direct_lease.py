@@ -8,7 +8,6 @@ how a mode is switched.
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import msgspec
 
@@ -34,7 +33,7 @@ LEAVING_SECONDS = 0.3
 ANSWER_SECONDS = 2.0
 
 
-def held(runtime: Runtime, user: str, cluster: Cluster) -> dict[str, Any]:
+def held(runtime: Runtime, user: str, cluster: Cluster) -> dict[str, object]:
     """Return the columns of a cluster that goes to direct mode now, or is in it and shared by one more client."""
     now = runtime.clock.now()
     begun = {} if cluster.mode == DIRECT_MODE else {"direct_by": user, "direct_since": now}
@@ -70,7 +69,7 @@ def pause_of(runtime: Runtime) -> float:
     return max(0.05, min(5.0, lease / 4, grace / 4))
 
 
-def is_over(runtime: Runtime) -> Any:
+def is_over(runtime: Runtime) -> object:
     """Return the condition of clusters whose direct mode is to end; one without a lease gets one first."""
     now = runtime.clock.now()
     without = Cluster.direct_until.is_null() & (Cluster.status == ACTIVE) & (Cluster.mode == DIRECT_MODE)
@@ -93,5 +92,5 @@ def has_sessions(runtime: Runtime, cluster: Cluster) -> bool:
         time.sleep(0.02)
 
 
-def _direct(uuid: str) -> Any:
+def _direct(uuid: str) -> object:
     return (Cluster.uuid == uuid) & (Cluster.status == ACTIVE) & (Cluster.mode == DIRECT_MODE)

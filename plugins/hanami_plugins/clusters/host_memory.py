@@ -17,30 +17,30 @@ from hanami_core.settings import Settings
 from hanami_core.sizes import size_text
 from hanami_core.storage.database import OwnedRecord
 
-__all__ = ["HOST_SETTING", "PROJECT_SETTING", "USER_SETTING", "HostMemory", "Owner"]
+__all__ = ["HOST_SETTING", "PROJECT_SETTING", "USER_SETTING", "HostMemory", "NetworkOwner"]
 
 HOST_SETTING, USER_SETTING, PROJECT_SETTING = "clusters.memory", "clusters.user_memory", "clusters.project_memory"
 RETRY_SECONDS = 5
 
 
-class Owner(NamedTuple):
+class NetworkOwner(NamedTuple):
     """Whose network it is."""
 
     user: str
     project: str
 
     @classmethod
-    def of(cls, row: OwnedRecord) -> Owner:
+    def of(cls, row: OwnedRecord) -> NetworkOwner:
         """Return the owner of a row."""
         return cls(str(row.owner_id), str(row.project_id))
 
 
 class _Held(NamedTuple):
-    owner: Owner
+    owner: NetworkOwner
     size: int
 
 
-_NOTHING = _Held(Owner("", ""), 0)
+_NOTHING = _Held(NetworkOwner("", ""), 0)
 
 
 class HostMemory:
@@ -67,7 +67,7 @@ class HostMemory:
         """Call a function that lets go of networks which nobody needs, whenever there is no room for another one."""
         self._reclaims.append(reclaim)
 
-    def take(self, key: object, owner: Owner, size: int, *, reclaim: bool = False) -> None:
+    def take(self, key: object, owner: NetworkOwner, size: int, *, reclaim: bool = False) -> None:
         """Let a network have so many bytes from now on; one that does not grow always may.
 
         With `reclaim`, those that nobody needs leave if there is no room; the caller holds no lock that they need.
@@ -90,7 +90,7 @@ class HostMemory:
         if refusal is not None:
             raise refusal
 
-    def _take(self, key: object, owner: Owner, size: int) -> Unavailable | None:
+    def _take(self, key: object, owner: NetworkOwner, size: int) -> Unavailable | None:
         with self._lock:
             before = self._held.get(key, _NOTHING).size
             others = [held for other, held in self._held.items() if other != key]

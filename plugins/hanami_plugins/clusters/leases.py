@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from typing import Any
 
 from hanami_core.access import Access
 from hanami_core.errors import NotFound
@@ -40,7 +39,7 @@ def renew_lease(access: Access, uuid: str, lease: int | None) -> Cluster:
     return renew(access, Cluster, uuid, MISSING, lease)
 
 
-def unused() -> Any:
+def unused() -> object:
     """Return the condition of clusters that neither a task nor a client in direct mode uses."""
     busy = Task.select(Task.partition).where(Task.state.in_(OPEN))
     return (Cluster.mode == TASK_MODE) & Cluster.uuid.not_in(busy)

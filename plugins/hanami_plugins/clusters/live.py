@@ -28,9 +28,9 @@ from hanami_core.stash import StashKey
 from hanami_core.storage.database import ACTIVE, atomic, compare_and_set
 from hanami_core.storage.failures import storage_failure
 from hanami_plugins.clusters import locks
-from hanami_plugins.clusters.host_memory import HostMemory, Owner
+from hanami_plugins.clusters.host_memory import HostMemory, NetworkOwner
 from hanami_plugins.clusters.keeper import Keeper
-from hanami_plugins.clusters.live_cluster import Attachment, LiveCluster, State
+from hanami_plugins.clusters.live_cluster import Attachment, ClusterState, LiveCluster
 from hanami_plugins.clusters.locks import Rank
 from hanami_plugins.clusters.models import DIRECT_MODE, Cluster
 from hanami_plugins.clusters.service import MISSING, interfaces, read_state, replace_state, template_of
@@ -45,7 +45,7 @@ CLOSE_SECONDS = 0.5
 log = logging.getLogger("hanami.clusters")
 
 
-class _Known(NamedTuple):
+class _KnownState(NamedTuple):
     """A copy of what a network knows at a moment."""
 
     state: NetworkState
@@ -53,7 +53,7 @@ class _Known(NamedTuple):
     changes: int
 
     @classmethod
-    def of(cls, live: LiveCluster) -> _Known:
+    def of(cls, live: LiveCluster) -> _KnownState:
         """Copy it; the caller holds the network's lock."""
         return cls(live.network.state(), live.network.metrics(), live.changes)
 
@@ -88,7 +88,7 @@ class LiveClusters:
             live = self._current(uuid)
             with self._registry:
                 # It may have been evicted since; afterwards whoever opens another one tells those who are attached.
-                if live.state is not State.EVICTED:
+                if live.state is not ClusterState.EVICTED:
                     attachment = Attachment(live, on_change)
                     self._attached.setdefault(uuid, set()).add(attachment)
                     return attachment
@@ -137,7 +137,7 @@ class LiveClusters:
             found = self._attached.values() if uuids is None else [self._attached.get(uuid, set()) for uuid in uuids]
             return [attachment for attachments in found for attachment in attachments]
 
-    def states(self) -> Counter[State]:
+    def states(self) -> Counter[ClusterState]:
         """Return how many networks are in memory, by state."""
         with self._registry:
             return Counter(live.state for live in self._live.values())
@@ -156,10 +156,10 @@ class LiveClusters:
             live = self._live.get(row.uuid)
             if live is None or live.works != works:
                 return
-            if live.state is State.RESTING and self.welcomes(row):
-                live.move(State.DIRECT)
-            elif live.state is State.DIRECT and not self.welcomes(row):
-                live.move(State.RESTING)
+            if live.state is ClusterState.RESTING and self.welcomes(row):
+                live.move(ClusterState.DIRECT)
+            elif live.state is ClusterState.DIRECT and not self.welcomes(row):
+                live.move(ClusterState.RESTING)
 
     def welcomes(self, row: Cluster) -> bool:
         """Tell whether frames for a cluster are welcome here, by its row."""
@@ -189,8 +189,8 @@ class LiveClusters:
             finally:
                 live.used = time.monotonic()
                 with self._registry:
-                    if live.state is State.WORKING:
-                        live.move(State.RESTING)
+                    if live.state is ClusterState.WORKING:
+                        live.move(ClusterState.RESTING)
 
     def _reseed(self, uuid: str, template: Template | None, seed: int) -> None:
         """Let a network that has learned nothing be drawn from a seed."""
@@ -212,8 +212,8 @@ class LiveClusters:
                 taken.enter_context(live.lock)
                 with self._registry:
                     # Whoever waits long for a lock may find that the network was evicted meanwhile.
-                    if live.state is not State.EVICTED:
-                        live.move(State.WORKING)
+                    if live.state is not ClusterState.EVICTED:
+                        live.move(ClusterState.WORKING)
                         locks.enter_context(taken.pop_all())
                         return live
 
@@ -249,8 +249,8 @@ class LiveClusters:
         It is still to be closed, under its own lock and without the registry: whoever runs a frame may have it.
         """
         self.memory.release(live)
-        if live.state is not State.EVICTED:
-            live.move(State.EVICTED)
+        if live.state is not ClusterState.EVICTED:
+            live.move(ClusterState.EVICTED)
             live.lost, live.stored = live.unsaved, live.changes
         if self._live.get(live.uuid) is live:
             del self._live[live.uuid]
@@ -273,7 +273,7 @@ class LiveClusters:
         the same transaction with the name of the blob.
         """
         if job is not None or ((force or live.unsaved) and self._wanted(live)):
-            self._write(live, _Known.of(live), atomic() if job is None else job.commit(cursor, final=final), also)
+            self._write(live, _KnownState.of(live), atomic() if job is None else job.commit(cursor, final=final), also)
 
     def go_back(self, live: LiveCluster, job: Job, cursor: int, blob: str, metrics: Mapping[str, float]) -> None:
         """End a task, which is `working`, with a former state of the network in place of that of now."""
@@ -297,7 +297,7 @@ class LiveClusters:
             if not self._wanted(live):
                 self.evict(live)
                 return
-            known = _Known.of(live)
+            known = _KnownState.of(live)
         try:
             self._write(live, known, atomic())
         except Exception as error:
@@ -307,7 +307,7 @@ class LiveClusters:
     def _write(
         self,
         live: LiveCluster,
-        known: _Known,
+        known: _KnownState,
         commit: AbstractContextManager[Any],
         also: Callable[[str], None] | None = None,
     ) -> None:
@@ -389,7 +389,7 @@ class LiveClusters:
         known = interfaces(row)
         memory.require(self._runtime, own, compute.kind, *known)
         live.estimate = memory.needed(rules, own, *known)
-        owner, told = Owner.of(row), json.loads(row.metrics).get("memory")
+        owner, told = NetworkOwner.of(row), json.loads(row.metrics).get("memory")
         size = (live.estimate if row.blob else 0) if told is None else int(told)
         self.memory.take(live, owner, size, reclaim=True)
         live.require = partial(self._require, live, owner, rules, own)
@@ -400,7 +400,7 @@ class LiveClusters:
     def _require(
         self,
         live: LiveCluster,
-        owner: Owner,
+        owner: NetworkOwner,
         rules: NetworkRules,
         template: Template,
         inputs: Mapping[str, int],
@@ -421,7 +421,7 @@ class LiveClusters:
     def unsaved(self) -> list[LiveCluster]:
         """Return the networks that know more than their stored states and that no task works with, which stores too."""
         with self._registry:
-            return [live for live in self._live.values() if live.unsaved and live.state is not State.WORKING]
+            return [live for live in self._live.values() if live.unsaved and live.state is not ClusterState.WORKING]
 
     def evict_idle(self, seconds: float) -> None:
         """Evict networks that nobody has used for some time."""
@@ -438,7 +438,7 @@ class LiveClusters:
 
     def _is_idle(self, live: LiveCluster) -> bool:
         busy = live.unsaved or live.storing.locked() or live.uuid in self._attached
-        return live.state in (State.RESTING, State.DIRECT) and not busy
+        return live.state in (ClusterState.RESTING, ClusterState.DIRECT) and not busy
 
     def close(self) -> None:
         """Store what direct mode trained, end the threads and close the networks."""
@@ -449,7 +449,7 @@ class LiveClusters:
     def evict_all(self) -> None:
         """Evict all networks that no task works with; nothing is stored."""
         with self._registry:
-            left = [live for live in self._live.values() if live.state in (State.RESTING, State.DIRECT)]
+            left = [live for live in self._live.values() if live.state in (ClusterState.RESTING, ClusterState.DIRECT)]
             for live in left:
                 self._evict(live)
         for live in left:
@@ -459,7 +459,7 @@ class LiveClusters:
                 live.lock.release()
 
 
-def _figures(uuid: str, network: LiveNetwork) -> dict[str, Any]:
+def _figures(uuid: str, network: LiveNetwork) -> dict[str, object]:
     metrics = network.metrics()
     return {"cluster": uuid, "cycles": metrics.get("cycles", 0), "bytes": metrics.get("memory", 0)}
 

@@ -17,10 +17,10 @@ from hanami_core.errors import ServiceError
 from hanami_plugins.clusters import locks
 from hanami_plugins.clusters.locks import Rank
 
-__all__ = ["TRANSITIONS", "Attachment", "IllegalTransition", "LiveCluster", "State"]
+__all__ = ["TRANSITIONS", "Attachment", "ClusterState", "IllegalTransition", "LiveCluster"]
 
 
-class State(Enum):
+class ClusterState(Enum):
     """What a live cluster is there for.
 
     Storing is no state: a network is stored while it works, while it is direct and while it rests, see `locks`.
@@ -38,13 +38,13 @@ class State(Enum):
     """The network is not that of its cluster any more. It is closed: it learns nothing and answers nothing."""
 
 
-TRANSITIONS: Mapping[State, frozenset[State]] = {
-    State.OPENING: frozenset({State.RESTING, State.DIRECT, State.EVICTED}),
-    State.RESTING: frozenset({State.DIRECT, State.WORKING, State.EVICTED}),
-    State.DIRECT: frozenset({State.RESTING, State.WORKING, State.EVICTED}),
+TRANSITIONS: Mapping[ClusterState, frozenset[ClusterState]] = {
+    ClusterState.OPENING: frozenset({ClusterState.RESTING, ClusterState.DIRECT, ClusterState.EVICTED}),
+    ClusterState.RESTING: frozenset({ClusterState.DIRECT, ClusterState.WORKING, ClusterState.EVICTED}),
+    ClusterState.DIRECT: frozenset({ClusterState.RESTING, ClusterState.WORKING, ClusterState.EVICTED}),
     # Also in direct mode: an aborted task may still work then, and only a look at the row tells about the mode.
-    State.WORKING: frozenset({State.RESTING, State.EVICTED}),
-    State.EVICTED: frozenset(),
+    ClusterState.WORKING: frozenset({ClusterState.RESTING, ClusterState.EVICTED}),
+    ClusterState.EVICTED: frozenset(),
 }
 
 
@@ -69,7 +69,7 @@ class LiveCluster:
 
     uuid: str
     version: int = 0
-    state: State = State.OPENING
+    state: ClusterState = ClusterState.OPENING
     changes: int = 0
     stored: int = 0
     works: int = 0
@@ -111,7 +111,7 @@ class LiveCluster:
     @property
     def direct(self) -> bool:
         """Tell whether frames are welcome."""
-        return self.state is State.DIRECT
+        return self.state is ClusterState.DIRECT
 
     @property
     def unsaved(self) -> bool:
@@ -143,9 +143,9 @@ class LiveCluster:
         self.inputs = tuple(item.name for item in template.inputs)
         self.outputs = tuple(item.name for item in template.outputs)
         self._network, self.version = network, version
-        self.move(State.DIRECT if direct else State.RESTING)
+        self.move(ClusterState.DIRECT if direct else ClusterState.RESTING)
 
-    def move(self, to: State) -> None:
+    def move(self, to: ClusterState) -> None:
         """Change the state; the caller holds the lock of the registry.
 
         Raises:
@@ -153,7 +153,7 @@ class LiveCluster:
         """
         if to not in TRANSITIONS[self.state]:
             raise IllegalTransition(f"cluster {self.uuid} can not go from {self.state.value} to {to.value}")
-        if to is State.WORKING:
+        if to is ClusterState.WORKING:
             self.works += 1
         self.state = to
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import peewee
 
 from hanami_core.leases import LeasedRecord
@@ -48,7 +46,7 @@ class Cluster(LeasedRecord):
     """Not stored: tells whoever has changed the cluster which task is still to finish that."""
 
     @classmethod
-    def holding(cls) -> Any:
+    def holding(cls) -> object:
         """Return the condition of all rows: a deleted cluster keeps its state until its last task has ended."""
         return peewee.SQL("1 = 1")
 

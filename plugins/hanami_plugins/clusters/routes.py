@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Literal, cast
 
 import msgspec
 from msgspec import Meta
@@ -59,7 +59,7 @@ class CreateCluster(msgspec.Struct, forbid_unknown_fields=True):
     lease: Lease | None = None
 
 
-class ByUuid(msgspec.Struct, forbid_unknown_fields=True):
+class ClusterByUuid(msgspec.Struct, forbid_unknown_fields=True):
     """A cluster.
 
     Attributes:
@@ -69,7 +69,7 @@ class ByUuid(msgspec.Struct, forbid_unknown_fields=True):
     uuid: Uuid
 
 
-class WantedCluster(ByUuid, forbid_unknown_fields=True, kw_only=True):
+class WantedCluster(ClusterByUuid, forbid_unknown_fields=True, kw_only=True):
     """A cluster.
 
     Attributes:
@@ -192,7 +192,7 @@ def routes() -> list[Route]:
             example=("template",),
         ),
         Route("GET", PREFIX, "clusters.get", WantedCluster, ClusterMetrics, get),
-        Route("DELETE", PREFIX, "clusters.delete", ByUuid, Empty, delete),
+        Route("DELETE", PREFIX, "clusters.delete", ClusterByUuid, Empty, delete),
         Route("GET", f"{PREFIX}/all", "clusters.list", WantedRows, OwnedRow, list_all),
         Route("PUT", f"{PREFIX}/set_mode", "clusters.set_mode", SetMode, ModeAnswer, set_mode),
         Route("PUT", f"{PREFIX}/switch_host", "clusters.switch_host", SwitchHost, MovedCluster, switch_host),
@@ -202,7 +202,7 @@ def routes() -> list[Route]:
     )
 
 
-def create(call: Call, request: CreateCluster) -> dict[str, Any]:
+def create(call: Call, request: CreateCluster) -> dict[str, object]:
     """Create a cluster."""
     text = _decoded(request.template)
     return owned_answer(service.create_cluster(call.runtime, call.access, request.name, text, lease=request.lease))
@@ -215,7 +215,7 @@ def _decoded(template: str) -> str:
         raise BadRequest("template_no_base64") from None
 
 
-def get(call: Call, request: WantedCluster) -> dict[str, Any]:
+def get(call: Call, request: WantedCluster) -> dict[str, object]:
     """Return a cluster with its metrics."""
     cluster = service.get_cluster(call.access, request.uuid)
     return owned_answer(cluster) | {
@@ -230,7 +230,7 @@ def get(call: Call, request: WantedCluster) -> dict[str, Any]:
     }
 
 
-def _details(call: Call, cluster: Cluster, before: int | None) -> dict[str, Any]:
+def _details(call: Call, cluster: Cluster, before: int | None) -> dict[str, object]:
     trainings, count = lineage_of(cluster.uuid, before)
     return {
         "template": call.runtime.template_text(service.template_of(cluster)) if cluster.template else None,
@@ -249,7 +249,7 @@ def list_all(call: Call, request: WantedRows) -> Listing:
     return detailed(LIST_HEADER, more, service.list_clusters(call.access), request)
 
 
-def delete(call: Call, request: ByUuid) -> Empty:
+def delete(call: Call, request: ClusterByUuid) -> Empty:
     """Delete a cluster."""
     service.delete_cluster(call.runtime, call.access, request.uuid)
     return Empty()
@@ -263,7 +263,7 @@ def set_mode(call: Call, request: SetMode) -> ModeAnswer:
     return ModeAnswer(Moment(cluster.created_at), cluster.name, cast(Mode, cluster.mode), cluster.uuid, pending)
 
 
-def switch_host(call: Call, request: SwitchHost) -> dict[str, Any]:
+def switch_host(call: Call, request: SwitchHost) -> dict[str, object]:
     """Move a cluster to another host."""
     cluster = service.get_cluster(call.access, request.cluster_uuid, "write")
     hexagons = len(service.template_of(cluster).hexagons)

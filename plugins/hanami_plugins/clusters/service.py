@@ -242,7 +242,7 @@ def _assign_host(runtime: Runtime, cluster: Cluster, host: ComputeHost) -> None:
     cluster.host = host.name
 
 
-def _is_there(cluster: Cluster) -> Any:
+def _is_there(cluster: Cluster) -> object:
     """Return the condition that a cluster was not deleted."""
     return (Cluster.sequence == cluster.sequence) & (Cluster.status == ACTIVE)
 
@@ -310,7 +310,7 @@ def replace_state(runtime: Runtime, uuid: str, blob: str, head: StateHead, metri
     return int(cluster.version) + 1
 
 
-def _holds(cluster: Cluster) -> Any:
+def _holds(cluster: Cluster) -> object:
     """Return the condition that a cluster still has the state that it had when it was read."""
     has = Cluster.blob.is_null() if cluster.blob is None else Cluster.blob == cluster.blob
     return (Cluster.sequence == cluster.sequence) & has
@@ -391,7 +391,7 @@ def set_mode(runtime: Runtime, access: Access, uuid: str, new: Mode, *, shared: 
         (queue.pause if new == DIRECT_MODE else queue.resume)(cluster.uuid)
         cluster = get_cluster(access, uuid, "write")
         mode, open_tasks = cluster.mode, queue.open_tasks(cluster.uuid)
-        values: dict[str, Any] = {"mode": new}
+        values: dict[str, object] = {"mode": new}
         if new == DIRECT_MODE:
             _check_direct(cluster, open_tasks, shared)
             template_of(cluster)

@@ -23,7 +23,7 @@ from hanami_core.priority import step_back
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import ACTIVE, reset
 from hanami_plugins.clusters import direct_lease
-from hanami_plugins.clusters.live_cluster import Attachment, State
+from hanami_plugins.clusters.live_cluster import Attachment, ClusterState
 from hanami_plugins.clusters.models import Cluster
 from hanami_plugins.clusters.notices import Notices
 from hanami_plugins.clusters.service import MISSING
@@ -47,7 +47,7 @@ log = logging.getLogger("hanami.clusters")
 
 
 @dataclass(eq=False)
-class _Question:
+class _Inquiry:
     """Somebody who wants to know what is true now."""
 
     attachment: Attachment
@@ -76,8 +76,8 @@ class Watcher:
         self._openers = ThreadPoolExecutor(OPENERS, "open-cluster", step_back)
         # Guards the two below, and is held for a few instructions only: the event loop asks questions.
         self._lock = threading.Lock()
-        self._questions: list[_Question] = []
-        self._opening: dict[str, list[_Question]] = {}
+        self._questions: list[_Inquiry] = []
+        self._opening: dict[str, list[_Inquiry]] = {}
         self._left: set[str] = set()
         self._ended = threading.Event()
         self._notices: Notices | None = None
@@ -96,7 +96,7 @@ class Watcher:
 
     def look(self, attachment: Attachment) -> Future[None]:
         """Begin to find out what is true for a session now; never blocks."""
-        question = _Question(attachment)
+        question = _Inquiry(attachment)
         if self._ended.is_set():
             question.future.cancel()
         else:
@@ -111,7 +111,7 @@ class Watcher:
             with contextlib.suppress(OSError):  # the process ends
                 self._notices.wake()
 
-    def _ask(self, question: _Question) -> None:
+    def _ask(self, question: _Inquiry) -> None:
         assert self._notices is not None, "nobody is attached yet"
         with self._lock:
             self._questions.append(question)
@@ -132,7 +132,7 @@ class Watcher:
             self._ended.wait(PACE)
         self._runtime.database.disconnect()
 
-    def _guarded_look(self, questions: list[_Question], named: set[str], everything: bool) -> None:
+    def _guarded_look(self, questions: list[_Inquiry], named: set[str], everything: bool) -> None:
         try:
             self._look(questions, named, everything)
         except BaseException as error:
@@ -158,7 +158,7 @@ class Watcher:
             log.exception("leases of direct mode could not be renewed")
             reset(self._runtime.database)
 
-    def _look(self, questions: list[_Question], named: set[str], everything: bool) -> None:
+    def _look(self, questions: list[_Inquiry], named: set[str], everything: bool) -> None:
         uuids = named | {question.uuid for question in questions}
         if everything:
             uuids |= {attachment.live.uuid for attachment in self._clusters.attachments()}
@@ -171,21 +171,21 @@ class Watcher:
         for question in questions:
             self._proceed(question, rows.get(question.uuid))
 
-    def _proceed(self, question: _Question, row: Cluster | None) -> None:
+    def _proceed(self, question: _Inquiry, row: Cluster | None) -> None:
         """Answer a question if the answer is known, open the network, or keep the question for the next look."""
         live = question.attachment.live
         if row is None:
             question.answer(NotFound(MISSING.format(question.uuid)))
-        elif not self._clusters.welcomes(row) or live.state is State.DIRECT:
+        elif not self._clusters.welcomes(row) or live.state is ClusterState.DIRECT:
             question.answer()
-        elif live.state is State.EVICTED or (live.state is State.RESTING and live.version < row.version):
+        elif live.state is ClusterState.EVICTED or (live.state is ClusterState.RESTING and live.version < row.version):
             self._open(question)
         elif time.monotonic() < question.asked + PATIENCE:
             self._ask(question)
         else:
             question.answer()
 
-    def _open(self, question: _Question) -> None:
+    def _open(self, question: _Inquiry) -> None:
         with self._lock:
             waiting = self._opening.setdefault(question.uuid, [])
             waiting.append(question)

@@ -11,7 +11,6 @@ import sqlite3
 from collections.abc import Hashable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 import peewee
 
@@ -53,7 +52,7 @@ class SqliteDatabase(Database):
         """Return a transaction; every one locks out all others that may write, whatever the section."""
         return self.driver.atomic()
 
-    def hold(self, model: type[peewee.Model], expected: Any) -> bool:
+    def hold(self, model: type[peewee.Model], expected: object) -> bool:
         """Look only: nobody else writes before this transaction, which is an immediate one, has ended."""
         return bool(model.select(peewee.SQL("1")).where(expected).limit(1).tuples().first())
 

@@ -80,7 +80,7 @@ class PatientSqlite(peewee.SqliteDatabase):
         if self.connection().in_transaction:  # type: ignore[no-untyped-call]
             super().rollback()
 
-    def _execute_cursor(self, sql: str, params: Any = None) -> Any:
+    def _execute_cursor(self, sql: str, params: object = None) -> object:
         with self._noted():
             return super()._execute_cursor(sql, params)  # type: ignore[misc]
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from hanami_core import hookimpl
+from hanami_core.deprecation import former_names
 from hanami_core.http import Route
 from hanami_core.metrics import Sample
 from hanami_core.places import Places
@@ -27,9 +29,9 @@ from hanami_plugins.datasets.service import (
     LARGE_ANSWERS,
     RESULT,
     WAITING,
+    DatasetUploadProgress,
     DecodingFailed,
     Description,
-    UploadProgress,
     add_result,
     check,
     compare,
@@ -54,12 +56,12 @@ __all__ = [
     "RESULT",
     "Comparison",
     "Dataset",
+    "DatasetUploadProgress",
     "DecodingFailed",
     "Description",
     "Errors",
     "Pair",
     "TableFile",
-    "UploadProgress",
     "add_result",
     "check",
     "compare",
@@ -142,3 +144,7 @@ def hanami_metrics() -> list[Sample]:
 def hanami_routes(runtime: Runtime) -> list[Route]:
     """Add the routes of datasets and of each format."""
     return routes.routes(runtime)
+
+
+if not TYPE_CHECKING:  # so that mistyped names are still found
+    __getattr__ = former_names(__name__, "0.1", {"UploadProgress": "DatasetUploadProgress"})

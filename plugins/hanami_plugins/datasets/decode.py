@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 
@@ -91,7 +90,7 @@ def tell_ready(runtime: Runtime, dataset: Dataset) -> None:
     runtime.emit(DatasetReady(actor=None, **owned))
 
 
-def described(blob: str, shape: decoding.DecodeResult) -> dict[str, Any]:
+def described(blob: str, shape: decoding.DecodeResult) -> dict[str, object]:
     """Return the columns of a row that tell of its table."""
     columns = json.dumps(shape.columns)
     return {"state": READY, "blob": blob, "rows": shape.rows, "dtype": shape.dtype, "columns": columns}

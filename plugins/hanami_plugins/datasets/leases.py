@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 from hanami_core.access import Access
 from hanami_core.leases import Expiry, expired, renew
@@ -38,7 +37,7 @@ def renew_lease(access: Access, uuid: str, lease: int | None) -> Dataset:
     return renew(access, Dataset, uuid, MISSING, lease)
 
 
-def unused() -> Any:
+def unused() -> object:
     """Return the condition of datasets that are not on their way here."""
     arriving = Upload.active(Upload.related_uuid)
     return (Dataset.state != DECODING) & Dataset.uuid.not_in(arriving)

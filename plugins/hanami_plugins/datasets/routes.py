@@ -34,7 +34,7 @@ SMALL_ANSWER = 20_000
 _WORD = re.compile(r"[a-z][a-z0-9_]*")
 
 
-class ByUuid(msgspec.Struct, forbid_unknown_fields=True):
+class DatasetByUuid(msgspec.Struct, forbid_unknown_fields=True):
     """A dataset.
 
     Attributes:
@@ -58,7 +58,7 @@ NewLease = Annotated[
 Shares = Annotated[list[float | None] | msgspec.UnsetType, Meta(examples=[[0.98, 0.94]])]
 
 
-class WantedDataset(ByUuid, forbid_unknown_fields=True):
+class WantedDataset(DatasetByUuid, forbid_unknown_fields=True):
     """A dataset.
 
     Attributes:
@@ -68,7 +68,7 @@ class WantedDataset(ByUuid, forbid_unknown_fields=True):
     details: bool = False
 
 
-class Check(msgspec.Struct, forbid_unknown_fields=True):
+class CheckDataset(msgspec.Struct, forbid_unknown_fields=True):
     """Answers, and the dataset with the correct ones.
 
     Attributes:
@@ -240,10 +240,10 @@ def routes(runtime: Runtime) -> list[Route]:
     return GROUP.of(
         *(route for contribution in formats for route in _routes_of(runtime, contribution)),
         Route("GET", PREFIX, "datasets.get", WantedDataset, DatasetAnswer, get),
-        Route("DELETE", PREFIX, "datasets.delete", ByUuid, Empty, delete),
+        Route("DELETE", PREFIX, "datasets.delete", DatasetByUuid, Empty, delete),
         Route("GET", f"{PREFIX}/all", "datasets.list", WantedRows, OwnedRow, list_all),
-        Route("GET", f"{PREFIX}/progress", "datasets.progress", ByUuid, Progress, progress),
-        Route("GET", f"{PREFIX}/check", "datasets.check", Check, Accuracy, check, example=("report",)),
+        Route("GET", f"{PREFIX}/progress", "datasets.progress", DatasetByUuid, Progress, progress),
+        Route("GET", f"{PREFIX}/check", "datasets.check", CheckDataset, Accuracy, check, example=("report",)),
         Route("GET", f"{PREFIX}/content", "datasets.content", Content, Data, content, example=("number_of_rows",)),
         Route("GET", f"{PREFIX}/file", "datasets.download", FileOfDataset, Stream, download),
         visibility_route(PREFIX, "datasets", Dataset, MISSING),
@@ -290,7 +290,7 @@ def upload_routes(dataset_format: DatasetFormat, max_size: int) -> list[Route]:
     uuids = [(f"uuid_{part}_file", file) for part in parts]
     answered = msgspec.defstruct(f"{title}Upload", uuids, bases=(OwnedAnswer,))
 
-    def announce(call: Call, request: Any) -> dict[str, Any]:
+    def announce(call: Call, request: Any) -> dict[str, object]:
         """Announce the upload of a dataset.
 
         The answer has the UUID of each file; each is sent over a websocket of its own.
@@ -317,7 +317,7 @@ def _request(name: str, fields: list[Any]) -> type[msgspec.Struct]:
     return msgspec.defstruct(name, fields, forbid_unknown_fields=True, module=__name__)
 
 
-def get(call: Call, request: WantedDataset) -> dict[str, Any]:
+def get(call: Call, request: WantedDataset) -> dict[str, object]:
     """Return a dataset."""
     dataset = service.get_dataset(call.access, request.uuid)
     shape = service.describe(dataset)
@@ -336,13 +336,13 @@ def list_all(call: Call, request: WantedRows) -> Listing:
     return detailed(LIST_HEADER, more, service.list_datasets(call.access), request)
 
 
-def delete(call: Call, request: ByUuid) -> Empty:
+def delete(call: Call, request: DatasetByUuid) -> Empty:
     """Delete a dataset."""
     service.delete_dataset(call.runtime, call.access, request.uuid)
     return Empty()
 
 
-def progress(call: Call, request: ByUuid) -> dict[str, Any]:
+def progress(call: Call, request: DatasetByUuid) -> dict[str, object]:
     """Tell whether all files have arrived, and how far decoding is."""
     found = service.upload_progress(call.runtime, call.access, request.uuid)
     answer = {"complete": found.complete, "received": found.received, "uuid": request.uuid.lower()}
@@ -353,7 +353,7 @@ def progress(call: Call, request: ByUuid) -> dict[str, Any]:
     return answer | ({"error": found.error} if found.error else {})
 
 
-def check(call: Call, request: Check) -> Accuracy:
+def check(call: Call, request: CheckDataset) -> Accuracy:
     """Compare a result with the right answers."""
     named = call.runtime, call.access, request.uuid, request.reference_uuid
     if not request.report:

@@ -40,9 +40,9 @@ from hanami_plugins.uploads import Upload
 
 __all__ = [
     "RESULT",
+    "DatasetUploadProgress",
     "DecodingFailed",
     "Description",
-    "UploadProgress",
     "add_result",
     "check",
     "compare",
@@ -275,7 +275,7 @@ def remove(runtime: Runtime, dataset: Dataset) -> None:
     runtime.blobs.release(dataset.blob)
 
 
-class UploadProgress(NamedTuple):
+class DatasetUploadProgress(NamedTuple):
     """How far an upload is.
 
     `complete` tells whether all files have arrived, `received` of each how many bytes from its start on. `state` is
@@ -289,7 +289,7 @@ class UploadProgress(NamedTuple):
     error: str
 
 
-def upload_progress(runtime: Runtime, access: Access, uuid: str) -> UploadProgress:
+def upload_progress(runtime: Runtime, access: Access, uuid: str) -> DatasetUploadProgress:
     """Tell how far the upload of a dataset is.
 
     Raises:
@@ -302,7 +302,7 @@ def upload_progress(runtime: Runtime, access: Access, uuid: str) -> UploadProgre
         raise NotFound("upload_dropped", uuid=uuid)
     complete = dataset.complete or not any(file.missing for file in files)
     received = {file.uuid: file.leading for file in files}
-    return UploadProgress(complete, received, dataset.state, _percentage(dataset), dataset.error)
+    return DatasetUploadProgress(complete, received, dataset.state, _percentage(dataset), dataset.error)
 
 
 def _percentage(dataset: Dataset) -> float:

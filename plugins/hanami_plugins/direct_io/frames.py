@@ -91,7 +91,7 @@ def note_cost(live: LiveCluster, kind: int, weight: int, seconds: float) -> None
     live.light[kind] = HEAVY_SECONDS / cost
 
 
-def _run(work: Callable[[], Any], future: Future[Any]) -> None:
+def _run(work: Callable[[], object], future: Future[Any]) -> None:
     if future.set_running_or_notify_cancel():
         try:
             result = work()

@@ -97,7 +97,7 @@ class Schema:
             raise BadRequest("frame_process_unknown", process=io.processType)
         return io, values
 
-    def write(self, values: Floats, **fields: Any) -> bytes:
+    def write(self, values: Floats, **fields: object) -> bytes:
         """Return a message."""
         packed = values.astype("<f4", copy=False).tobytes()
         return self._packed(numberOfValues=len(values), values=packed, **fields).SerializeToString()  # type: ignore[no-any-return]
@@ -163,7 +163,7 @@ def acknowledgement(*, trained: bool) -> bytes:
     return CLUSTER_IO.acknowledgement(trained=trained)
 
 
-def _message_class(fields: Sequence[tuple[str, str]], values: str, *, repeated: bool) -> Any:
+def _message_class(fields: Sequence[tuple[str, str]], values: str, *, repeated: bool) -> object:
     """Return a class of messages with these fields, the last of which has the type `values`."""
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 

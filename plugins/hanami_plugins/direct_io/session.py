@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hanami_core.errors import BadRequest, Forbidden
-from hanami_plugins.clusters import Attachment, LiveCluster, LiveClusters, State
+from hanami_plugins.clusters import Attachment, ClusterState, LiveCluster, LiveClusters
 from hanami_plugins.direct_io.buffers import SocketBuffers
 from hanami_plugins.direct_io.formats import MessageFormat, recognised
 from hanami_plugins.direct_io.frames import FrameThreads, is_heavy, note_cost
@@ -87,7 +87,7 @@ class DirectSession:
             return self._read_in_thread(message)
         live = self._attachment.live
         frame = self._format.read(message, live.inputs, live.outputs)
-        return self._fill(frame, live) if live.state is State.DIRECT else self._when_direct(frame)
+        return self._fill(frame, live) if live.state is ClusterState.DIRECT else self._when_direct(frame)
 
     async def _flush(self) -> str:
         """Answer when all that this socket has trained is stored."""
@@ -157,7 +157,7 @@ class DirectSession:
     def _run(self, live: LiveCluster, process: int) -> bytes:
         """Run one cycle; the caller holds the network's lock."""
         # Whoever held the lock before may have ended direct mode, or evicted the network.
-        if live.state is not State.DIRECT:
+        if live.state is not ClusterState.DIRECT:
             raise BadRequest(NOT_DIRECT)
         if process == TRAIN:
             live.require_storable()

@@ -18,7 +18,7 @@ BLOCK = 1 << 20
 """Bytes of values that are copied at once, at least a row."""
 
 
-class _Sink(io.RawIOBase):
+class _ZipSink(io.RawIOBase):
     """Takes what a zip file is written as, until it is sent."""
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Archive:
 
     def __init__(self) -> None:
         """Begin it."""
-        self._sink = _Sink()
+        self._sink = _ZipSink()
         self._zip = zipfile.ZipFile(cast("io.BufferedIOBase", self._sink), "w", zipfile.ZIP_STORED)
 
     def add(self, name: str, parts: Iterable[bytes]) -> Iterator[bytes]:

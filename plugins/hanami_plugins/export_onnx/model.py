@@ -56,7 +56,7 @@ def model_bytes(formula: Formula) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def _graph(formula: Formula, helper: Any) -> Any:
+def _graph(formula: Formula, helper: Any) -> object:
     names = _names(formula)
     outputs = {number: name for name, number in formula.results.items()}
     limits = _prefix([*formula.inputs, *formula.outputs], "limit")
@@ -89,15 +89,15 @@ def _prefix(taken: Iterable[str], wanted: str) -> str:
     return wanted
 
 
-def _info(name: str, width: int, helper: Any) -> Any:
+def _info(name: str, width: int, helper: Any) -> object:
     return helper.make_tensor_value_info(name, _float(), [ROWS, width])
 
 
-def _tensor(name: str, values: list[int], shape: tuple[int, ...], helper: Any) -> Any:
+def _tensor(name: str, values: list[int], shape: tuple[int, ...], helper: Any) -> object:
     return helper.make_tensor(name, _float(), shape, [float(value) for value in values])
 
 
-def _raw_tensor(name: str, array: Floats, helper: Any) -> Any:
+def _raw_tensor(name: str, array: Floats, helper: Any) -> object:
     return helper.make_tensor(name, _float(), array.shape, array.astype("<f4").tobytes(), raw=True)
 
 

@@ -25,7 +25,7 @@ def hanami_exports() -> list[TableExport]:
     return [TableExport("parquet", "application/vnd.apache.parquet", ".parquet", row_groups)]
 
 
-class _Sink(io.RawIOBase):
+class _ParquetSink(io.RawIOBase):
     """Takes what a file is written as, until it is sent."""
 
     def __init__(self) -> None:
@@ -69,7 +69,7 @@ def _written(table: Table, arrow: Any, parquet: Any) -> Iterator[bytes]:
         (name, kind if end - start == 1 else arrow.list_(kind, end - start))
         for name, (start, end) in table.columns.items()
     ]
-    schema, sink = arrow.schema(fields), _Sink()
+    schema, sink = arrow.schema(fields), _ParquetSink()
     rows = max(1, VALUES // table.values.shape[1])
     with parquet.ParquetWriter(sink, schema) as writer:
         for first in range(0, len(table.values), rows):
@@ -80,6 +80,6 @@ def _written(table: Table, arrow: Any, parquet: Any) -> Iterator[bytes]:
     yield sink.taken()
 
 
-def _array(values: npt.NDArray[Any], kind: Any, arrow: Any) -> Any:
+def _array(values: npt.NDArray[Any], kind: object, arrow: Any) -> object:
     flat = arrow.array(np.ascontiguousarray(values).reshape(-1))
     return flat if values.shape[1] == 1 else arrow.FixedSizeListArray.from_arrays(flat, type=kind)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from hanami_core import hookimpl
 from hanami_core.http import Call, Listing, Paging, Route, RouteGroup, paged, rows_like
 from hanami_core.ids import EXAMPLE_UUID
@@ -45,11 +43,11 @@ def list_all(call: Call, request: ListHosts) -> Listing:
     return paged(header, enumerate(map(row, list_hosts(call.runtime)), 1), request)
 
 
-def _row(host: ListedHost) -> list[Any]:
+def _row(host: ListedHost) -> list[object]:
     return [host.uuid, host.kind]
 
 
-def _detailed_row(host: ListedHost) -> list[Any]:
+def _detailed_row(host: ListedHost) -> list[object]:
     found = host.description
     if found is None:
         return [*_row(host), host.name, UNKNOWN, None, None, None]

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from hanami_core.http import Call, Route, RouteGroup, Table, rows_like, table
+from hanami_core.http import Call, Route, RouteGroup, TableAnswer, rows_like, table
 from hanami_core.ids import USER_ID_PATTERN
 from hanami_plugins.logs.service import PAGE, read_audit, read_errors
 
@@ -33,10 +33,14 @@ class OfLog(msgspec.Struct, forbid_unknown_fields=True):
 
 
 AuditRow = rows_like(
-    Table, created_at="2026-03-14 09:26:53", user_id="katherine", endpoint="v1.0alpha/cluster", request_type="POST"
+    TableAnswer,
+    created_at="2026-03-14 09:26:53",
+    user_id="katherine",
+    endpoint="v1.0alpha/cluster",
+    request_type="POST",
 )
 ErrorRow = rows_like(
-    Table,
+    TableAnswer,
     created_at="2026-03-14 09:26:53",
     user_id="katherine",
     component="http",
@@ -54,13 +58,13 @@ def routes() -> list[Route]:
     )
 
 
-def audit(call: Call, request: OfLog) -> Table:
+def audit(call: Call, request: OfLog) -> TableAnswer:
     """List the calls of a user that may have changed something; your own by default."""
     entries = read_audit(call.access, _user(request), offset=request.page * PAGE)
     return table(AUDIT_HEADER, [[one.at, one.user_id, one.endpoint, one.method] for one in entries])
 
 
-def errors(call: Call, request: OfLog) -> Table:
+def errors(call: Call, request: OfLog) -> TableAnswer:
     """List internal errors, by default those of all users."""
     entries = read_errors(call.access, _user(request), offset=request.page * PAGE)
     cells = [[one.at, one.user_id, one.component, one.context, one.input_values, one.message] for one in entries]

@@ -121,11 +121,11 @@ def _user(actor: Actor | None) -> str:
     return "" if actor is None else actor.user_id
 
 
-def _values(values: Mapping[str, Any]) -> str:
+def _values(values: Mapping[str, object]) -> str:
     text = msgspec.json.encode({name: _short(value) for name, value in values.items()})
     return text.decode() if len(text) <= LONGEST_VALUES else "{}"
 
 
-def _short(value: Any) -> Any:
+def _short(value: Any) -> object:
     too_long = isinstance(value, str) and len(value) > LONGEST_TEXT
     return f"{value[:LONGEST_TEXT]}…" if too_long else value

@@ -118,7 +118,7 @@ def _tags(ordered: Iterable[BoundRoute]) -> list[Schema]:
     return [{"name": name} | ({"description": about} if about else {}) for name, about in tags.items()]
 
 
-def _types(bound: BoundRoute) -> list[Any]:
+def _types(bound: BoundRoute) -> list[object]:
     """Return the types of a route that need schemas: of the body, None if it has no fields, and of the answers."""
     body = _body(bound)
     kinds = [kind for kind in _kinds(bound.route.response) if kind is not None and kind not in RAW]
@@ -134,7 +134,7 @@ def _fields(bound: BoundRoute) -> Schema:
     return member(found[0], known)
 
 
-def _kinds(response: Any) -> list[Any]:
+def _kinds(response: object) -> list[object]:
     return list(get_args(response)) if isinstance(response, UnionType) else [response]
 
 
@@ -159,13 +159,13 @@ def _body(bound: BoundRoute) -> type[msgspec.Struct] | None:
     return msgspec.defstruct(request.__name__, left, namespace=doc, forbid_unknown_fields=strict, kw_only=True)
 
 
-def _described(found: msgspec.structs.FieldInfo, texts: Mapping[str, str]) -> Any:
+def _described(found: msgspec.structs.FieldInfo, texts: Mapping[str, str]) -> object:
     # The docstrings of bases are those of the whole struct.
     text = texts.get(found.encode_name)
     return found.type if text is None else Annotated[found.type, msgspec.Meta(description=text)]
 
 
-def _default(found: msgspec.structs.FieldInfo) -> Any:
+def _default(found: msgspec.structs.FieldInfo) -> object:
     if found.default_factory is not msgspec.NODEFAULT:
         return msgspec.field(default_factory=found.default_factory)
     return msgspec.field() if found.required else msgspec.field(default=found.default)

@@ -16,7 +16,7 @@ DEPTH = 8
 """A schema that contains itself ends there."""
 
 
-def example(schema: Schema, known: Mapping[str, Schema], depth: int = 0) -> Any:
+def example(schema: Schema, known: Mapping[str, Schema], depth: int = 0) -> object:
     """Return the example of a value, or `NONE` if neither the schema nor what it is made of has one.
 
     Args:
@@ -45,17 +45,19 @@ def example(schema: Schema, known: Mapping[str, Schema], depth: int = 0) -> Any:
     return _of_type(schema, known, depth)
 
 
-def _of_type(schema: Schema, known: Mapping[str, Schema], depth: int) -> Any:
+def _of_type(schema: Schema, known: Mapping[str, Schema], depth: int) -> object:
     if schema.get("type") == "array" and "items" in schema:
         item = example(schema["items"], known, depth)
         return NONE if item is NONE else [item]
     return NONE
 
 
-def complete(schema: Schema, known: Mapping[str, Schema], more: Iterable[str] = (), depth: int = 0) -> dict[str, Any]:
+def complete(
+    schema: Schema, known: Mapping[str, Schema], more: Iterable[str] = (), depth: int = 0
+) -> dict[str, object]:
     """Return the worked example of an object: its required fields, and the optional ones in `more`."""
     fields = schema.get("properties", {})
-    made: dict[str, Any] = {}
+    made: dict[str, object] = {}
     for name in (*schema.get("required", ()), *more):
         if name in fields:
             value = example(fields[name], known, depth)
@@ -63,7 +65,7 @@ def complete(schema: Schema, known: Mapping[str, Schema], more: Iterable[str] = 
     return made
 
 
-def placeholder(schema: Schema) -> Any:
+def placeholder(schema: Schema) -> object:
     """Return some value of the type of a field that has no example."""
     plain = next((one for one in schema.get("anyOf", ()) if one != {"type": "null"}), schema)
     if "minimum" in plain:

@@ -15,7 +15,7 @@ __all__ = ["curl"]
 Scheme = Mapping[str, Any]
 
 
-def curl(bound: BoundRoute, path: str, query: Mapping[str, Any], body: Any, *, saves: bool) -> str:
+def curl(bound: BoundRoute, path: str, query: Mapping[str, object], body: object, *, saves: bool) -> str:
     """Return a call as a command of curl.
 
     Args:
@@ -55,5 +55,5 @@ def _credential(api: Api) -> list[str]:
     return []
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import msgspec
 
@@ -17,7 +16,7 @@ TEMPLATE = "#/components/schemas/{name}"
 LIFTED = ("description", "examples")
 
 
-def describable(kind: Any, api: Api) -> bool:
+def describable(kind: object, api: Api) -> bool:
     """Tell whether a schema can be made of a type; one that is strange must not cost the document of all others."""
     try:
         msgspec.json.schema(kind, schema_hook=api.schema)
@@ -26,7 +25,7 @@ def describable(kind: Any, api: Api) -> bool:
     return True
 
 
-def components(kinds: list[Any], api: Api) -> tuple[list[Schema], dict[str, Schema]]:
+def components(kinds: list[object], api: Api) -> tuple[list[Schema], dict[str, Schema]]:
     """Return the schema of each type, and the schemas that they refer to, by name."""
     classes = list(_classes(kinds))
     found, known = msgspec.json.schema_components([*kinds, *classes], schema_hook=api.schema, ref_template=TEMPLATE)
@@ -39,7 +38,7 @@ def components(kinds: list[Any], api: Api) -> tuple[list[Schema], dict[str, Sche
     return list(found[: len(kinds)]), schemas
 
 
-def _classes(kinds: Iterable[Any]) -> Iterator[type]:
+def _classes(kinds: Iterable[object]) -> Iterator[type]:
     """Yield all classes with fields that types are made of."""
     seen: set[type] = set()
     waiting = list(msgspec.inspect.multi_type_info(kinds))
@@ -54,7 +53,7 @@ def _classes(kinds: Iterable[Any]) -> Iterator[type]:
         waiting += _parts(info)
 
 
-def _parts(info: Any) -> list[msgspec.inspect.Type]:
+def _parts(info: object) -> list[msgspec.inspect.Type]:
     """Return the types that a type is made of."""
     found = [getattr(info, name, None) for name in ("type", "item_type", "key_type", "value_type")]
     found += [*getattr(info, "types", ()), *getattr(info, "item_types", ())]

@@ -36,7 +36,7 @@ class CreateProject(msgspec.Struct, forbid_unknown_fields=True):
     name: Annotated[Name, Meta(examples=["Flower shop"])]
 
 
-class ById(msgspec.Struct, forbid_unknown_fields=True):
+class WantedProject(msgspec.Struct, forbid_unknown_fields=True):
     """A project.
 
     Attributes:
@@ -103,8 +103,8 @@ def routes() -> list[Route]:
     """Return all routes."""
     return GROUP.of(
         Route("POST", PREFIX, "projects.create", CreateProject, ProjectAnswer, create, ADMINS, keyed=True),
-        Route("GET", PREFIX, "projects.get", ById, ProjectAnswer, get, ADMINS),
-        Route("DELETE", PREFIX, "projects.delete", ById, Empty, delete, ADMINS),
+        Route("GET", PREFIX, "projects.get", WantedProject, ProjectAnswer, get, ADMINS),
+        Route("DELETE", PREFIX, "projects.delete", WantedProject, Empty, delete, ADMINS),
         Route("GET", f"{PREFIX}/all", "projects.list", Paging, ProjectRow, list_all, ADMINS),
         Route("DELETE", USER_PREFIX, "memberships.remove", Unassign, native.UserAnswer, unassign, ALL),
         Route("GET", USER_PREFIX, "memberships.list", OfUser, ProjectsAnswer, list_of_user, ALL),
@@ -116,12 +116,12 @@ def create(call: Call, request: CreateProject) -> ProjectAnswer:
     return _answer(service.create_project(call.access, request.id, request.name))
 
 
-def get(call: Call, request: ById) -> ProjectAnswer:
+def get(call: Call, request: WantedProject) -> ProjectAnswer:
     """Return a project."""
     return _answer(service.get_project(call.access, request.id))
 
 
-def delete(call: Call, request: ById) -> Empty:
+def delete(call: Call, request: WantedProject) -> Empty:
     """Delete a project that contains no resources."""
     service.delete_project(call.runtime, call.access, request.id)
     return Empty()

@@ -6,8 +6,10 @@ Other plugins queue them through the names exported here.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from hanami_core import hookimpl
+from hanami_core.deprecation import former_names
 from hanami_core.http import Route
 from hanami_core.queue import TaskKind
 from hanami_core.runtime import Runtime
@@ -16,14 +18,14 @@ from hanami_core.storage.database import Record
 from hanami_plugins.clusters import readable, writable
 from hanami_plugins.tasks import kinds, routes
 from hanami_plugins.tasks.models import BestEpoch
-from hanami_plugins.tasks.plans import Binding, Fit, Result, Source
+from hanami_plugins.tasks.plans import Binding, Fit, ResultColumn, SourceDataset
 from hanami_plugins.tasks.service import delete_task, get_task, list_tasks, request, sources_of, task_history, train
 
 __all__ = [
     "Binding",
     "Fit",
-    "Result",
-    "Source",
+    "ResultColumn",
+    "SourceDataset",
     "delete_task",
     "get_task",
     "list_tasks",
@@ -61,3 +63,7 @@ def hanami_task_kinds() -> list[TaskKind]:
 def hanami_routes(runtime: Runtime) -> list[Route]:
     """Add the routes of tasks."""
     return routes.routes()
+
+
+if not TYPE_CHECKING:  # so that mistyped names are still found
+    __getattr__ = former_names(__name__, "0.1", {"Result": "ResultColumn", "Source": "SourceDataset"})

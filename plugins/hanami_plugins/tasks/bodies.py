@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hanami_core.errors import BadRequest
-from hanami_plugins.tasks.plans import Binding, Column, Result
+from hanami_plugins.tasks.plans import Binding, Column, ResultColumn
 
 __all__ = ["Source", "bindings", "column", "name_of_result", "results"]
 
@@ -35,17 +35,17 @@ def bindings(source: Source, field: str) -> Iterator[Binding]:
         yield from (Binding(item[NAME], item[DATASET], item[COLUMN]) for item in source)
 
 
-def results(source: Source) -> Iterator[Result]:
+def results(source: Source) -> Iterator[ResultColumn]:
     """Yield which output goes into which column.
 
     Raises:
         BadRequest: if an entry has other keys than it should, or other values than texts.
     """
     if isinstance(source, dict):
-        yield from (Result(name, column) for name, column in source.items())
+        yield from (ResultColumn(name, column) for name, column in source.items())
     else:
         _check(source, "results", (NAME, COLUMN))
-        yield from (Result(item[NAME], item[COLUMN]) for item in source)
+        yield from (ResultColumn(item[NAME], item[COLUMN]) for item in source)
 
 
 def column(source: str | dict[str, Any] | None) -> Column | None:
@@ -65,7 +65,7 @@ def name_of_result(source: Source, name: str) -> str:
     return next(iter(source.values()), name) if isinstance(source, dict) else name
 
 
-def _check(source: Sequence[dict[str, Any]], field: str, keys: Sequence[str]) -> None:
+def _check(source: Sequence[dict[str, object]], field: str, keys: Sequence[str]) -> None:
     for item in source:
         for key in keys:
             if key not in item:

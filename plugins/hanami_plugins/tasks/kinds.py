@@ -23,7 +23,7 @@ from hanami_plugins.clusters import LIVE, Cluster, LiveCluster, Told, add_traini
 from hanami_plugins.datasets import add_result, seal_result
 from hanami_plugins.tasks.models import OUTLIERS
 from hanami_plugins.tasks.planning import require_weights
-from hanami_plugins.tasks.plans import Feed, Plan
+from hanami_plugins.tasks.plans import TableBinding, TaskPlan
 from hanami_plugins.tasks.training import Ended, Lesson, train_epochs
 from hanami_plugins.tasks.validation import release_best
 from hanami_plugins.tasks.windows import Means, rows_of
@@ -45,7 +45,7 @@ REQUEST_VALUES = 1 << 20
 
 def train(job: Job) -> None:
     """Train a cluster, storing its state and the cursor every few seconds."""
-    plan = job.payload(Plan)
+    plan = job.payload(TaskPlan)
     live_clusters = job.runtime.stash[LIVE]
     fit = plan.fit
     working = live_clusters.working(job.task.partition, plan.template, None if fit is None else fit.seed)
@@ -72,7 +72,7 @@ def train(job: Job) -> None:
             live_clusters.store(live, job, total, final=True)
 
 
-def settings_of(plan: Plan) -> dict[str, Told]:
+def settings_of(plan: TaskPlan) -> dict[str, Told]:
     """Return what a training was told besides its datasets, as the lineage of its cluster shows it."""
     if plan.fit is None:
         return {"time_length": plan.time_length}
@@ -85,7 +85,7 @@ def settings_of(plan: Plan) -> dict[str, Told]:
 
 def trained(runtime: Runtime, task: Task) -> None:
     """Let go of the best state, and add the training to the lineage of its cluster, in the transaction that ends it."""
-    plan = msgspec.json.decode(task.payload, type=Plan)
+    plan = msgspec.json.decode(task.payload, type=TaskPlan)
     best = release_best(runtime, task)
     # The network of the best epoch has not seen the rows of those behind it.
     kept = best.epoch * (task.total_cycles // plan.fit.epochs) if best and plan.fit and task.state == FINISHED else None
@@ -132,7 +132,7 @@ class _Keeper:
 
 def request(job: Job) -> None:
     """Ask a cluster and write the answers to a new dataset with the task's uuid."""
-    plan, runtime = job.payload(Plan), job.runtime
+    plan, runtime = job.payload(TaskPlan), job.runtime
     working = runtime.stash[LIVE].working(job.task.partition)
     with _rows(runtime, plan) as rows, working as live, runtime.blobs.staging() as path:
         before = dict(live.network.head.inputs)
@@ -146,7 +146,7 @@ def request(job: Job) -> None:
             runtime.stash[LIVE].evict(live)
 
 
-def _write_answers(job: Job, plan: Plan, rows: Rows, live: LiveCluster, path: Path) -> bool:
+def _write_answers(job: Job, plan: TaskPlan, rows: Rows, live: LiveCluster, path: Path) -> bool:
     sizes = live.network.head.outputs
     if not sizes:
         raise TaskError("the cluster was never trained")
@@ -175,7 +175,7 @@ def _slice(rows: Rows, start: int, count: int) -> Rows:
     return replace(rows, inputs=tuple(Columns(item.name, item.values[start:end]) for item in rows.inputs))
 
 
-def _add_result(job: Job, plan: Plan, path: Path, shape: DecodeResult) -> None:
+def _add_result(job: Job, plan: TaskPlan, path: Path, shape: DecodeResult) -> None:
     task = job.task
     add_result(
         job.runtime,
@@ -189,14 +189,14 @@ def _add_result(job: Job, plan: Plan, path: Path, shape: DecodeResult) -> None:
 
 
 @contextmanager
-def _rows(runtime: Runtime, plan: Plan) -> Iterator[Rows]:
+def _rows(runtime: Runtime, plan: TaskPlan) -> Iterator[Rows]:
     """Lend the rows of a task; they are maps of the stored tables, which so stay where they are."""
     with _tables(runtime, plan) as tables:
         yield Rows(_columns(tables, plan.inputs), _columns(tables, plan.outputs), plan.time_length)
 
 
 @contextmanager
-def _lesson(runtime: Runtime, plan: Plan) -> Iterator[Lesson]:
+def _lesson(runtime: Runtime, plan: TaskPlan) -> Iterator[Lesson]:
     """Lend all that a training needs of stored tables, as `_rows` does."""
     with _tables(runtime, plan) as tables:
         rows = Rows(_columns(tables, plan.inputs), _columns(tables, plan.outputs), plan.time_length)
@@ -208,15 +208,15 @@ def _lesson(runtime: Runtime, plan: Plan) -> Iterator[Lesson]:
         yield Lesson(rows, _sample(tables, plan.weights), others, _sample(tables, judges.weights))
 
 
-def _sample(tables: Mapping[str, Table], feed: Feed | None) -> npt.NDArray[Any] | None:
+def _sample(tables: Mapping[str, Table], feed: TableBinding | None) -> npt.NDArray[Any] | None:
     return None if feed is None else tables[feed.blob].column(feed.column)[:, 0]
 
 
 @contextmanager
-def _tables(runtime: Runtime, plan: Plan) -> Iterator[Mapping[str, Table]]:
+def _tables(runtime: Runtime, plan: TaskPlan) -> Iterator[Mapping[str, Table]]:
     with ExitStack() as leases:
         yield {blob: Table.open(leases.enter_context(runtime.blobs.open(blob))) for blob in plan.blobs}
 
 
-def _columns(tables: Mapping[str, Table], feeds: tuple[Feed, ...]) -> tuple[Columns, ...]:
+def _columns(tables: Mapping[str, Table], feeds: tuple[TableBinding, ...]) -> tuple[Columns, ...]:
     return tuple(Columns(feed.interface, rows_of(tables[feed.blob].column(feed.column), feed)) for feed in feeds)

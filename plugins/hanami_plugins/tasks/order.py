@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Order", "key_of"]
+__all__ = ["RowOrder", "key_of"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -59,7 +59,7 @@ def permutation(size: int, key: int) -> Callable[[Ints], Ints]:
     return at
 
 
-class Order:
+class RowOrder:
     """The rows of a task: which are for training, in which order each epoch takes them, and which are held back.
 
     Args:

@@ -19,7 +19,7 @@ from hanami_core.network import Input, Output, Template
 from hanami_core.runtime import Runtime
 from hanami_plugins.clusters import Cluster, first_template, interfaces, require_memory, template_of
 from hanami_plugins.datasets import get_dataset, open_table
-from hanami_plugins.tasks.plans import Binding, Feed, Fit, Judges, Plan, Result, Source
+from hanami_plugins.tasks.plans import Binding, Fit, Judges, ResultColumn, SourceDataset, TableBinding, TaskPlan
 from hanami_plugins.tasks.weighing import BYTES_OF_WEIGHT, check_class_weight
 
 __all__ = ["plan_request", "plan_training", "require_weights"]
@@ -38,11 +38,11 @@ class _Checked(msgspec.Struct, frozen=True):
     `copied` is how many bytes its task copies into memory; a feed without windows is only mapped.
     """
 
-    feed: Feed
+    feed: TableBinding
     rows: int
     width: int
     copied: int
-    source: Source
+    source: SourceDataset
 
     @property
     def needed(self) -> int:
@@ -67,7 +67,7 @@ def plan_training(
     time_length: int,
     equal_rows: bool = False,
     fit: Fit | None = None,
-) -> tuple[Plan, int]:
+) -> tuple[TaskPlan, int]:
     """Return the plan of a training and its number of cycles, those of all epochs.
 
     A cluster without a network is to get one whose inputs and outputs have the names that are bound. Rows that not all
@@ -100,7 +100,7 @@ def plan_training(
     if fit is not None and fit.weighs:
         check_class_weight(fit, {item.feed.interface: item.width for item in expected})
         require_weights(runtime, cluster, template)
-    plan = Plan(
+    plan = TaskPlan(
         _feeds_of(given),
         _feeds_of(expected),
         time_length=time_length,
@@ -113,7 +113,7 @@ def plan_training(
     return plan, cycles if fit is None else _all_cycles(fit, cycles)
 
 
-def _feeds_of(checked: Iterable[_Checked]) -> tuple[Feed, ...]:
+def _feeds_of(checked: Iterable[_Checked]) -> tuple[TableBinding, ...]:
     return tuple(item.feed for item in checked)
 
 
@@ -121,7 +121,7 @@ def _judging(columns: _Columns) -> Judges:
     return Judges(_feeds_of(columns.inputs), _feeds_of(columns.outputs), _first(columns.weights))
 
 
-def _first(checked: Sequence[_Checked]) -> Feed | None:
+def _first(checked: Sequence[_Checked]) -> TableBinding | None:
     return checked[0].feed if checked else None
 
 
@@ -198,10 +198,10 @@ def plan_request(
     cluster: Cluster,
     dataset: str,
     inputs: Iterable[Binding],
-    results: Iterable[Result],
+    results: Iterable[ResultColumn],
     time_length: int,
     overlapping: bool = False,
-) -> tuple[Plan, int]:
+) -> tuple[TaskPlan, int]:
     """Return the plan of a request and its number of cycles.
 
     Args:
@@ -212,7 +212,7 @@ def plan_request(
         inputs: a column for each input of the cluster.
         results: a column of the new dataset for each output that is wanted.
         time_length: rows that one cycle looks at.
-        overlapping: see `Plan`.
+        overlapping: see `TaskPlan`.
 
     Raises:
         BadRequest: if bindings or results do not fit the cluster, or the tables not each other.
@@ -229,7 +229,7 @@ def plan_request(
     cycles = _cycles(given, time_length)
     _check_memory(runtime, cluster, template, given, (), time_length, sum(item.copied for item in given))
     sources = tuple(dict.fromkeys(item.source for item in given))
-    return Plan(_feeds_of(given), (), wanted, time_length, dataset, overlapping, sources=sources), cycles
+    return TaskPlan(_feeds_of(given), (), wanted, time_length, dataset, overlapping, sources=sources), cycles
 
 
 def _sizes(items: Iterable[Input | Output]) -> dict[str, int]:
@@ -266,12 +266,12 @@ def _feed(runtime: Runtime, access: Access, item: Binding) -> _Checked:
             raise NotFound("column_missing", column=item.column, uuid=item.dataset)
         (start, end), rows = table.columns[item.column], len(table.values)
         copied = rows * (end - start) * table.values.itemsize if item.rows > 1 else 0
-    feed = Feed(item.interface, str(dataset.blob), item.column, item.first, item.rows)
-    source = Source(dataset.uuid, dataset.name)
+    feed = TableBinding(item.interface, str(dataset.blob), item.column, item.first, item.rows)
+    source = SourceDataset(dataset.uuid, dataset.name)
     return _Checked(feed, max(0, rows - item.first - item.rows + 1), (end - start) * item.rows, copied, source)
 
 
-def _checked_results(results: Iterable[Result], names: list[str]) -> tuple[Result, ...]:
+def _checked_results(results: Iterable[ResultColumn], names: list[str]) -> tuple[ResultColumn, ...]:
     given = tuple(results)
     _check_names([item.interface for item in given], RESULTS, names)
     for item in given:

@@ -9,7 +9,17 @@ import msgspec
 
 from hanami_core.network import Template
 
-__all__ = ["BALANCED", "Binding", "Column", "Feed", "Fit", "Judges", "Plan", "Result", "Source"]
+__all__ = [
+    "BALANCED",
+    "Binding",
+    "Column",
+    "Fit",
+    "Judges",
+    "ResultColumn",
+    "SourceDataset",
+    "TableBinding",
+    "TaskPlan",
+]
 
 BALANCED = "balanced"
 """Weights of classes that make all of them count the same, however many rows they have."""
@@ -28,7 +38,7 @@ class Binding(msgspec.Struct, frozen=True):
     rows: int = 1
 
 
-class Feed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class TableBinding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Columns of a stored table for one interface; `first` and `rows` are those of the binding."""
 
     interface: str
@@ -38,14 +48,14 @@ class Feed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rows: int = 1
 
 
-class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SourceDataset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A dataset that a task reads, with the name that it had when the task was queued."""
 
     uuid: str
     name: str
 
 
-class Result(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ResultColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The column of the new dataset that the values of one output are written to."""
 
     interface: str
@@ -62,9 +72,9 @@ class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Judges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Rows of another dataset that a network is asked after each epoch of a training, of the training's columns."""
 
-    inputs: tuple[Feed, ...]
-    outputs: tuple[Feed, ...]
-    weights: Feed | None = None
+    inputs: tuple[TableBinding, ...]
+    outputs: tuple[TableBinding, ...]
+    weights: TableBinding | None = None
 
 
 class Fit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -101,7 +111,7 @@ class Fit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.class_weight is not None or self.sample_weight is not None
 
 
-class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class TaskPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Payload of a train or request task.
 
     `dataset` is the name of the dataset that a request writes. `overlapping` says that its outputs are windows of rows
@@ -110,16 +120,16 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `weights` and `judges` are the columns that it names. `sources` are the datasets that the task reads, each once.
     """
 
-    inputs: tuple[Feed, ...]
-    outputs: tuple[Feed, ...] = ()
-    results: tuple[Result, ...] = ()
+    inputs: tuple[TableBinding, ...]
+    outputs: tuple[TableBinding, ...] = ()
+    results: tuple[ResultColumn, ...] = ()
     time_length: int = 1
     dataset: str = ""
     overlapping: bool = False
     template: Template | None = None
     fit: Fit | None = None
-    sources: tuple[Source, ...] = ()
-    weights: Feed | None = None
+    sources: tuple[SourceDataset, ...] = ()
+    weights: TableBinding | None = None
     judges: Judges | None = None
 
     @property

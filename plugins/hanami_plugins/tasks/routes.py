@@ -179,7 +179,7 @@ TaskRow = rows_like(
 )
 
 
-class Dataset(msgspec.Struct):
+class TaskDataset(msgspec.Struct):
     """A dataset that a task reads.
 
     Attributes:
@@ -227,7 +227,7 @@ class TaskAnswer(msgspec.Struct):
     epochs: Annotated[Count, Meta(examples=[10])] = msgspec.UNSET
     best_epoch: Annotated[Count, Meta(examples=[7])] = msgspec.UNSET
     kind: Annotated[Shown, Meta(examples=["train"])] = msgspec.UNSET
-    datasets: list[Dataset] | msgspec.UnsetType = msgspec.UNSET
+    datasets: list[TaskDataset] | msgspec.UnsetType = msgspec.UNSET
     waiting: TaskError | msgspec.UnsetType = msgspec.UNSET
     outlier_rows: Annotated[Count, Meta(examples=[3])] = msgspec.UNSET
 
@@ -281,7 +281,7 @@ def routes() -> list[Route]:
     )
 
 
-def create_train(call: Call, request: CreateTrain) -> dict[str, Any]:
+def create_train(call: Call, request: CreateTrain) -> dict[str, object]:
     """Queue a training."""
     inputs, outputs = bindings(request.inputs, "inputs"), bindings(request.outputs, "outputs")
     task = service.train(
@@ -298,7 +298,7 @@ def create_train(call: Call, request: CreateTrain) -> dict[str, Any]:
     return answer(task)
 
 
-def create_request(call: Call, request: CreateRequest) -> dict[str, Any]:
+def create_request(call: Call, request: CreateRequest) -> dict[str, object]:
     """Queue a request: the cluster answers the rows of a dataset. Whoever sees a cluster may query it."""
     inputs, wanted = bindings(request.inputs, "inputs"), results(request.results)
     return answer(
@@ -315,7 +315,7 @@ def create_request(call: Call, request: CreateRequest) -> dict[str, Any]:
     )
 
 
-def get(call: Call, request: WantedTask) -> dict[str, Any]:
+def get(call: Call, request: WantedTask) -> dict[str, object]:
     """Return a task."""
     task = service.get_task(call.access, request.cluster_uuid, request.uuid)
     best = service.best_epoch(task)
@@ -325,8 +325,8 @@ def get(call: Call, request: WantedTask) -> dict[str, Any]:
     return answer(task) | told | (_details(task) if request.details else {})
 
 
-def _details(task: Task) -> dict[str, Any]:
-    return {"kind": task.kind, "datasets": [Dataset(item.uuid, item.name) for item in service.sources_of(task)]}
+def _details(task: Task) -> dict[str, object]:
+    return {"kind": task.kind, "datasets": [TaskDataset(item.uuid, item.name) for item in service.sources_of(task)]}
 
 
 def history(call: Call, request: TaskByUuid) -> HistoryAnswer:
@@ -349,18 +349,18 @@ def list_all(call: Call, request: OfCluster) -> Listing:
         return listing(LIST_HEADER, tasks, request, _row)
     look = cache(clusters.holder_of)  # all of them wait for the same
 
-    def row(task: Task) -> list[Any]:
+    def row(task: Task) -> list[object]:
         return _detailed_row(task, service.holder_of(task, look))
 
     return listing(DETAILS_HEADER, tasks, request, row)
 
 
-def _row(task: Task) -> list[Any]:
+def _row(task: Task) -> list[object]:
     moments = [Moment(moment) for moment in (task.created_at, task.started_at, task.ended_at)]
     return [task.uuid, task.state, f"{task.fraction:.6f}", *moments]
 
 
-def _detailed_row(task: Task, holder: Mapping[str, str] | None) -> list[Any]:
+def _detailed_row(task: Task, holder: Mapping[str, str] | None) -> list[object]:
     names = dict.fromkeys(source.name for source in service.sources_of(task))
     return [*_row(task), task.name, task.kind, ", ".join(names), task.failure or "", _waiting(holder) or ""]
 
@@ -369,7 +369,7 @@ def _waiting(holder: Mapping[str, str] | None) -> TaskError | None:
     return None if holder is None else TaskError("task_waits_for_clients", **holder)
 
 
-def answer(task: Task) -> dict[str, Any]:
+def answer(task: Task) -> dict[str, object]:
     """Return a task as clients see it."""
     result = {
         "current_cycle": task.current_cycle,
@@ -382,7 +382,7 @@ def answer(task: Task) -> dict[str, Any]:
         "uuid": task.uuid,
     }
     failure = task.failure
-    more: dict[str, Any] = {} if failure is None else {"error": failure}
+    more: dict[str, object] = {} if failure is None else {"error": failure}
     if (waiting := _waiting(service.holder_of(task))) is not None:
         more["waiting"] = waiting
     return result | more | ({"attempts": task.attempts} if task.attempts > 1 else {})

@@ -23,7 +23,7 @@ from hanami_plugins.datasets import Dataset
 from hanami_plugins.tasks.kinds import BYTES_OF_VALUE
 from hanami_plugins.tasks.models import OUTLIERS, BestEpoch
 from hanami_plugins.tasks.planning import plan_request, plan_training
-from hanami_plugins.tasks.plans import Binding, Fit, Plan, Result, Source
+from hanami_plugins.tasks.plans import Binding, Fit, ResultColumn, SourceDataset, TaskPlan
 
 __all__ = [
     "best_epoch",
@@ -85,7 +85,7 @@ def request(
     cluster: str,
     name: str,
     inputs: Iterable[Binding],
-    results: Iterable[Result],
+    results: Iterable[ResultColumn],
     *,
     dataset: str = "",
     time_length: int = 1,
@@ -140,7 +140,7 @@ def _enqueue(
     kind: str,
     cluster: Cluster,
     name: str,
-    plan: Plan,
+    plan: TaskPlan,
     cycles: int,
     *claims: Claim,
     yields: bool = False,
@@ -213,10 +213,10 @@ def list_tasks(access: Access, cluster: str) -> peewee.ModelSelect[Task]:
 
 
 class _Sourced(msgspec.Struct):
-    sources: tuple[Source, ...] = ()
+    sources: tuple[SourceDataset, ...] = ()
 
 
-def sources_of(task: Task) -> tuple[Source, ...]:
+def sources_of(task: Task) -> tuple[SourceDataset, ...]:
     """Return the datasets that a task reads, by the names that they had when it was queued; none of other kinds."""
     return msgspec.json.decode(task.payload, type=_Sourced).sources
 

@@ -19,7 +19,7 @@ from hanami_core.errors import BadRequest
 from hanami_core.queue import Job
 from hanami_plugins.clusters import LiveCluster
 from hanami_plugins.tasks.gathering import Gathered, gathering
-from hanami_plugins.tasks.order import Order, key_of
+from hanami_plugins.tasks.order import RowOrder, key_of
 from hanami_plugins.tasks.plans import Fit
 from hanami_plugins.tasks.validation import Judged, Validation
 from hanami_plugins.tasks.weighing import Weighing, weighing
@@ -67,7 +67,7 @@ def train_epochs(job: Job, fit: Fit, lesson: Lesson, live: LiveCluster, step: Ca
     seed = key_of(head.seed, head.cycles - job.start) if fit.seed is None else fit.seed
     # One training after the other holds the same rows back, so that none learns what another is judged by.
     scatter = head.seed if fit.seed is None else fit.seed
-    order = Order(
+    order = RowOrder(
         rows.cycles,
         seed,
         shuffle=fit.shuffle,
@@ -115,7 +115,7 @@ def _validated(validation: Validation, rows: int, going: _Going) -> bool:
     return validation.after(cycle // rows, cycle, lambda: going.step(cycle)) or not going
 
 
-def _train_epoch(epoch: int, order: Order, gathered: Gathered, network: LiveNetwork, going: _Going) -> None:
+def _train_epoch(epoch: int, order: RowOrder, gathered: Gathered, network: LiveNetwork, going: _Going) -> None:
     before = epoch * order.rows
     start = going.cycle - before
     if gathered.fill(partial(order.epoch, epoch), lambda: going.step(before + start)):
@@ -125,7 +125,7 @@ def _train_epoch(epoch: int, order: Order, gathered: Gathered, network: LiveNetw
 
 
 @contextmanager
-def _named(order: Order, epoch: int) -> Iterator[None]:
+def _named(order: RowOrder, epoch: int) -> Iterator[None]:
     """Let an error about a row name the one of the dataset, whatever its place in the epoch is."""
     try:
         yield

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -129,7 +129,7 @@ class Validation:
         self._job.runtime.stash[LIVE].store(self._live, self._job, cycle, also=note)
         self._best = BestEpoch.get_or_none(BestEpoch.task == self._job.task.uuid) or BestEpoch(epoch=epoch, loss=loss)
 
-    def _note(self, values: Mapping[str, Any], blob: str) -> None:
+    def _note(self, values: Mapping[str, object], blob: str) -> None:
         """Hold the blob of the best network, in the transaction that stores it."""
         blobs, task = self._job.runtime.blobs, self._job.task.uuid
         blobs.retain(blob)
@@ -139,7 +139,7 @@ class Validation:
         self._change(blob=blob, **values)
         blobs.release(str(self._best.blob))
 
-    def _change(self, **values: Any) -> None:
+    def _change(self, **values: object) -> None:
         assert self._best is not None
         as_known = (BestEpoch.task == self._job.task.uuid) & (BestEpoch.blob == self._best.blob)
         if not compare_and_set(BestEpoch, as_known, **values):

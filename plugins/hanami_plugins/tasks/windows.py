@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from hanami_plugins.tasks.plans import Feed
+from hanami_plugins.tasks.plans import TableBinding
 
 __all__ = ["Means", "rows_of"]
 
 Values = npt.NDArray[np.float32]
 
 
-def rows_of(values: npt.NDArray[np.generic], feed: Feed) -> npt.NDArray[np.generic]:
+def rows_of(values: npt.NDArray[np.generic], feed: TableBinding) -> npt.NDArray[np.generic]:
     """Return the rows of a feed: row ``c`` holds `feed.rows` rows of `values` from row ``c + feed.first`` on.
 
     Of several rows the values of the column are copied once, however many windows see them.

@@ -16,7 +16,7 @@ from hanami_core.network import Axon, Input, Output, Position, Settings, Templat
 from hanami_core.network.declared import Declarations, Declared
 from hanami_core.network.template import COORDINATE_LIMIT, MAX_HEXAGONS, Value
 from hanami_core.network.topology import NONE
-from hanami_plugins.template_hexagons.grammar import Draft, Interface, Setting, Spot, error_at, integer, shorten
+from hanami_plugins.template_hexagons.grammar import Draft, Interface, Spot, WrittenSetting, error_at, integer, shorten
 
 BIGGEST_FLOAT = 3.4028234663852886e38
 """Networks compute in 32 bits."""
@@ -61,7 +61,7 @@ def build(draft: Draft, declarations: Declarations) -> Template:
     return template
 
 
-def _settings(found: list[Setting], declarations: Declarations) -> Settings:
+def _settings(found: list[WrittenSetting], declarations: Declarations) -> Settings:
     known = {**_COMMON, "growth": Declared("growth", str, declarations.growths)}
     # The last one counts, and decides about settings that stand before it as well.
     growth = next((str(value) for key, value in reversed(found) if key == "growth"), None)
@@ -78,7 +78,7 @@ def _settings(found: list[Setting], declarations: Declarations) -> Settings:
     return Settings(**values, own=own)
 
 
-def _own_value(setting: Setting, growth: str | None, declarations: Declarations) -> Value:
+def _own_value(setting: WrittenSetting, growth: str | None, declarations: Declarations) -> Value:
     key = setting.key
     declared = declarations.find(growth, key)
     if not declared:
@@ -92,7 +92,7 @@ def _own_value(setting: Setting, growth: str | None, declarations: Declarations)
     return value
 
 
-def _value(setting: Setting, declared: list[Declared]) -> Value:
+def _value(setting: WrittenSetting, declared: list[Declared]) -> Value:
     """Return the value as the first one takes it that a setting can be; else say what the first one wants."""
     for one in declared:
         value = _as(one, setting.value)
@@ -178,7 +178,7 @@ def _check_older(items: list[Interface], word: str) -> None:
             raise error_at(size, f"{word} must be at least 1")
 
 
-def _check_piece(token: Token, **piece: Any) -> None:
+def _check_piece(token: Token, **piece: object) -> None:
     """Apply the core's rules to one piece, in a template that is right otherwise."""
     try:
         msgspec.structs.replace(_PROBE, **piece).check()

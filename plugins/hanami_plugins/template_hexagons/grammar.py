@@ -43,7 +43,7 @@ class Spot(NamedTuple):
     position: Position
 
 
-class Setting(NamedTuple):
+class WrittenSetting(NamedTuple):
     """A setting as written."""
 
     key: Token
@@ -71,7 +71,7 @@ class Draft(NamedTuple):
     """A text that follows the grammar."""
 
     version: Token
-    settings: list[Setting]
+    settings: list[WrittenSetting]
     hexagons: list[Spot]
     axons: list[tuple[Spot, Spot]]
     inputs: list[Interface]
@@ -110,19 +110,19 @@ def shorten(text: str) -> str:
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
-class _Parts(Transformer[Token, Any]):
+class _DraftTransformer(Transformer[Token, Any]):
     """Builds the draft while the text is parsed."""
 
     def start(self, parts: list[Any]) -> Draft:
         return Draft(*parts)
 
-    def block(self, parts: list[Any]) -> list[Any]:
+    def block(self, parts: list[object]) -> list[object]:
         return [part for part in parts if part is not None]
 
     settings = hexagons = axons = inputs = outputs = block
 
-    def setting(self, parts: list[Token]) -> Setting:
-        return Setting(*parts)
+    def setting(self, parts: list[Token]) -> WrittenSetting:
+        return WrittenSetting(*parts)
 
     def position(self, parts: list[Token]) -> Spot:
         return Spot(parts[0], Position(*map(integer, parts)))
@@ -141,7 +141,12 @@ class _Parts(Transformer[Token, Any]):
 @cache
 def _parser() -> Lark:
     return Lark.open(
-        "hexagons.lark", rel_to=__file__, parser="lalr", lexer="basic", maybe_placeholders=True, transformer=_Parts()
+        "hexagons.lark",
+        rel_to=__file__,
+        parser="lalr",
+        lexer="basic",
+        maybe_placeholders=True,
+        transformer=_DraftTransformer(),
     )
 
 

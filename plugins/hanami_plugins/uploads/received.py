@@ -35,7 +35,7 @@ Pieces = npt.NDArray[np.int64]
 log = logging.getLogger("hanami.uploads")
 
 
-class Place:
+class UploadFiles:
     """Where one upload lies: its data, which is a sparse file of the full size, and its journal."""
 
     def __init__(self, folder: Path, uuid: str, size: int, boot: str) -> None:
@@ -94,7 +94,7 @@ def _merged(pieces: Pieces) -> Pieces:
 class Receiver:
     """Writes the pieces of one upload. Several may write to the same upload, from several processes."""
 
-    def __init__(self, place: Place, reserve: int = 0) -> None:
+    def __init__(self, place: UploadFiles, reserve: int = 0) -> None:
         """Open the files and create missing ones; so many bytes of the disk stay free."""
         self._place, self._reserve = place, reserve
         place.data.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

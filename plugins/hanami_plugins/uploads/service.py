@@ -15,7 +15,7 @@ from hanami_core.errors import Conflict, NotFound
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import after_commit, atomic, exclusive
 from hanami_plugins.uploads.models import Upload
-from hanami_plugins.uploads.received import Place, Receiver
+from hanami_plugins.uploads.received import Receiver, UploadFiles
 
 __all__ = [
     "CleanUp",
@@ -149,9 +149,9 @@ def discard(runtime: Runtime, related_uuid: str) -> None:
         after_commit(place.remove)
 
 
-def place_of(runtime: Runtime, upload: Upload) -> Place:
+def place_of(runtime: Runtime, upload: Upload) -> UploadFiles:
     """Return where an upload lies."""
-    return Place(_folder(runtime), upload.uuid, upload.size, runtime.clock.boot())
+    return UploadFiles(_folder(runtime), upload.uuid, upload.size, runtime.clock.boot())
 
 
 def touch(related_uuid: str) -> None:

@@ -106,7 +106,7 @@ def quiet() -> None:
     logs.configure("critical", "command")
 
 
-def print_json(content: Any) -> None:
+def print_json(content: object) -> None:
     """Print a value as indented JSON."""
     print(json.dumps(content, indent=2))
 

@@ -47,8 +47,8 @@ def run(argv: Sequence[str]) -> int:
 
 def _examine(data_dir: Path, as_json: bool) -> int:
     from hanami_server.examination import examine
-    from hanami_server.lifetime import holder
     from hanami_server.paths import server_lock_path
+    from hanami_server.process_control import holder
 
     _require(data_dir)
     user = holder(server_lock_path(data_dir))
@@ -60,9 +60,9 @@ def _examine(data_dir: Path, as_json: bool) -> int:
 
 def _repair(data_dir: Path, as_json: bool) -> int:
     from hanami_server.examination import examine
-    from hanami_server.lifetime import hold
     from hanami_server.mending import repair
     from hanami_server.paths import server_lock_path
+    from hanami_server.process_control import hold
 
     _require(data_dir)
     with hold(server_lock_path(data_dir), f"data directory {data_dir}"):

@@ -42,9 +42,9 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _init(data_dir: Path) -> int:
-    from hanami_server.lifetime import hold
     from hanami_server.paths import server_lock_path
     from hanami_server.privacy import close_to_others
+    from hanami_server.process_control import hold
 
     common.quiet()
     if _serves(data_dir):
@@ -60,8 +60,8 @@ def _init(data_dir: Path) -> int:
 
 def _serves(data_dir: Path) -> bool:
     """Tell whether a server runs; it has prepared the directory itself, and would not without an admin."""
-    from hanami_server.lifetime import holder
     from hanami_server.paths import server_lock_path
+    from hanami_server.process_control import holder
     from hanami_server.supervisor import read_state
 
     state = read_state(data_dir)

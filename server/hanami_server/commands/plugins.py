@@ -123,7 +123,7 @@ def _list(data_dir: Path, patience: float, as_json: bool) -> int:
 
 def _look(data_dir: Path, patience: float) -> tuple[list[Listed], str, str]:
     """Return the plugins, what they were found out from, and why the server would not start."""
-    from hanami_server import lifetime
+    from hanami_server import process_control
     from hanami_server.dry_run import dry_run
     from hanami_server.paths import server_lock_path
     from hanami_server.plugin_states import read
@@ -137,7 +137,7 @@ def _look(data_dir: Path, patience: float) -> tuple[list[Listed], str, str]:
         return plugins, f"as the running processes have them: {', '.join(labels)}{_silent(data_dir, names)}", ""
     tried = dry_run(data_dir, patience)
     plugins = _merge({start.process: start.plugins for start in tried.starts}, running=False)
-    user = lifetime.holder(server_lock_path(data_dir))
+    user = process_control.holder(server_lock_path(data_dir))
     remark = "no server runs" if user is None else f"process {user} has not told its plugins"
     return plugins, f"{remark}; a start was tried", tried.refusal
 

@@ -7,13 +7,15 @@ import signal
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hanami_core.errors import HanamiError
 from hanami_server.commands import common
 
 if TYPE_CHECKING:
-    from hanami_server.demo.story import Progress, Result
+    from rich.progress import TaskID
+
+    from hanami_server.demo.scenario import DemoResult, Progress
     from hanami_server.local import LocalServer
 
 USAGE = """
@@ -44,21 +46,21 @@ def run(argv: list[str]) -> int:
 def _demo(arguments: common.Arguments) -> int:
     from hanami_sdk import Client
     from hanami_sdk.hanami_exceptions import HanamiException
-    from hanami_server.demo import digits, story
+    from hanami_server.demo import digits, scenario
     from hanami_server.local import LocalServer
 
     quiet = bool(arguments["--json"])
     epochs = _epochs(arguments)
     given = arguments["--data"]
     files = digits.find(Path(given) if given else digits.SAMPLE)
-    template = story.TEMPLATE if given else story.WIDE_TEMPLATE
+    template = scenario.TEMPLATE if given else scenario.WIDE_TEMPLATE
     with tempfile.TemporaryDirectory(prefix="hanami-demo-") as directory:
         _say(quiet, "starting a private server …")
         with LocalServer(Path(directory) / "data") as server:
             _say(quiet, f"ready after {server.ready_seconds:.1f} s at {server.address}")
             try:
                 with Client(server.address, server.user, server.passphrase) as client, _progress(quiet) as progress:
-                    result = story.run(client, files, epochs, progress, template)
+                    result = scenario.run(client, files, epochs, progress, template)
             except HanamiException as error:
                 raise HanamiError(str(error)) from error
             _print_json(result) if quiet else _tell(result)
@@ -88,7 +90,7 @@ class _progress:  # noqa: N801 - used like a function
         text = TextColumn("{task.description:<18}")
         console = Console(quiet=quiet)
         self._bars = Progress(text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console)
-        self._ids: dict[str, Any] = {}
+        self._ids: dict[str, TaskID] = {}
 
     def __enter__(self) -> Progress:
         self._bars.start()
@@ -103,12 +105,12 @@ class _progress:  # noqa: N801 - used like a function
         self._bars.update(self._ids[title], completed=done, total=total)
 
 
-def _print_json(result: Result) -> None:
+def _print_json(result: DemoResult) -> None:
     names = ("accuracy", "train_seconds", "request_seconds", "direct_io_ms_p50")
     print(json.dumps({name: round(getattr(result, name), 4) for name in names}))
 
 
-def _tell(result: Result) -> None:
+def _tell(result: DemoResult) -> None:
     from hanami_server.demo.digits import draw
 
     pictures = [draw(pixels) for pixels, _, _ in result.samples]

@@ -9,12 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from hanami_server.plugin_check import source, trial
-from hanami_server.plugin_check.distribution import Candidate, Complaint, read
+from hanami_server.plugin_check.distribution import CheckedDistribution, Complaint, read
 
-__all__ = ["Candidate", "Complaint", "check", "read"]
+__all__ = ["CheckedDistribution", "Complaint", "check", "read"]
 
 
-def check(candidate: Candidate, data_dir: Path, patience: float) -> list[Complaint]:
+def check(candidate: CheckedDistribution, data_dir: Path, patience: float) -> list[Complaint]:
     """Return what is wrong with plugins and commands, sorted by place; nothing is changed.
 
     Args:

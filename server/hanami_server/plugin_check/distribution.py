@@ -18,7 +18,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from hanami_core.errors import PluginError
 
-__all__ = ["COMMANDS", "PLUGINS", "Candidate", "Complaint", "Point", "read"]
+__all__ = ["COMMANDS", "PLUGINS", "CheckedDistribution", "Complaint", "Point", "read"]
 
 PLUGINS, COMMANDS = "hanami.plugins", "hanami.cli"
 UNKNOWN = "0"
@@ -54,7 +54,7 @@ class Point(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Candidate:
+class CheckedDistribution:
     """A distribution that is not installed, or a plugin that is a single file.
 
     Attributes:
@@ -106,7 +106,7 @@ class Candidate:
             yield Complaint(f"{self.file}:1", f"it is for Python {self.python}")
 
 
-def read(path: Path) -> Candidate:
+def read(path: Path) -> CheckedDistribution:
     """Return what lies there.
 
     Raises:
@@ -114,7 +114,7 @@ def read(path: Path) -> Candidate:
     """
     path = path.absolute()
     if path.suffix == ".py" and path.is_file() and path.name != "setup.py":
-        return Candidate(path, path.stem, UNKNOWN, path, [Point(PLUGINS, path.stem, path.stem, f"{path}:1")])
+        return CheckedDistribution(path, path.stem, UNKNOWN, path, [Point(PLUGINS, path.stem, path.stem, f"{path}:1")])
     folder = path.parent if path.is_file() else path
     if not folder.is_dir():
         raise PluginError(f"{path}: there is no such file or folder")
@@ -125,7 +125,7 @@ def read(path: Path) -> Candidate:
     return max(described, key=lambda candidate: (bool(candidate.points), bool(candidate.needs), bool(candidate.name)))
 
 
-def _described(folder: Path, name: str) -> Candidate:
+def _described(folder: Path, name: str) -> CheckedDistribution:
     file = folder / name
     try:
         text = file.read_text(encoding="utf-8")
@@ -133,10 +133,10 @@ def _described(folder: Path, name: str) -> Candidate:
     except (ValueError, TypeError, AttributeError, SyntaxError, configparser.Error) as error:
         line = getattr(error, "lineno", None) or _digits(str(error))
         odd = [Complaint(f"{file}:{line}", f"it can not be read: {error}")]
-        return Candidate(folder, folder.name, UNKNOWN, file, odd=odd)
+        return CheckedDistribution(folder, folder.name, UNKNOWN, file, odd=odd)
 
 
-def _candidate(folder: Path, file: Path, text: str, told: Mapping[str, Any]) -> Candidate:
+def _candidate(folder: Path, file: Path, text: str, told: Mapping[str, Any]) -> CheckedDistribution:
     points = [
         Point(group, str(key), str(value), f"{file}:{_line(text, str(value))}")
         for group in (PLUGINS, COMMANDS)
@@ -144,7 +144,7 @@ def _candidate(folder: Path, file: Path, text: str, told: Mapping[str, Any]) -> 
     ]
     needs = [(str(need), f"{file}:{_line(text, str(need))}") for need in told["needs"]]
     name, version = (str(told[key] or "") for key in ("name", "version"))
-    return Candidate(
+    return CheckedDistribution(
         folder,
         name if _NAME.fullmatch(name) else folder.name,
         version if _NAME.fullmatch(version) else UNKNOWN,  # it may be made when the distribution is

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hanami_core import hookspecs
-from hanami_server.plugin_check.distribution import COMMANDS, PLUGINS, Candidate, Complaint
+from hanami_server.plugin_check.distribution import COMMANDS, PLUGINS, CheckedDistribution, Complaint
 
 __all__ = ["complaints"]
 
@@ -17,7 +17,7 @@ PREFIX, MARK = "hanami_", "hookimpl"
 COMMAND_HOOK = "hanami_cli_commands"
 
 
-def complaints(candidate: Candidate) -> Iterator[Complaint]:
+def complaints(candidate: CheckedDistribution) -> Iterator[Complaint]:
     """Look at the module of each entry point."""
     for point in candidate.points:
         file = candidate.source(point)

@@ -14,7 +14,7 @@ from pathlib import Path
 from hanami_core.errors import StartupError
 from hanami_core.settings import PLUGINS_DIR
 from hanami_server.dry_run import dry_run
-from hanami_server.plugin_check.distribution import COMMANDS, PLUGINS, Candidate, Complaint
+from hanami_server.plugin_check.distribution import COMMANDS, PLUGINS, CheckedDistribution, Complaint
 from hanami_server.plugin_states import PluginInfo
 
 __all__ = ["as_if_installed", "complaints", "write_metadata"]
@@ -28,7 +28,7 @@ print(json.dumps(load("hanami", ("help",)).skipped + load("hanamictl", (*NOUNS, 
 
 
 @contextlib.contextmanager
-def as_if_installed(candidate: Candidate) -> Iterator[dict[str, str]]:
+def as_if_installed(candidate: CheckedDistribution) -> Iterator[dict[str, str]]:
     """Lend an environment whose processes find the candidate, and no other distribution of its name."""
     if candidate.path.is_file():
         yield {**os.environ, PLUGINS_DIR: str(candidate.path)}
@@ -39,7 +39,7 @@ def as_if_installed(candidate: Candidate) -> Iterator[dict[str, str]]:
         yield {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
-def write_metadata(candidate: Candidate, folder: Path) -> None:
+def write_metadata(candidate: CheckedDistribution, folder: Path) -> None:
     """Put into a folder of the import path what an installed distribution says of itself."""
     info = folder / f"{candidate.name.replace('-', '_')}-{candidate.version}.dist-info"
     info.mkdir(parents=True)
@@ -50,7 +50,7 @@ def write_metadata(candidate: Candidate, folder: Path) -> None:
     (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
 
 
-def complaints(candidate: Candidate, data_dir: Path, patience: float) -> Iterator[Complaint]:
+def complaints(candidate: CheckedDistribution, data_dir: Path, patience: float) -> Iterator[Complaint]:
     """Tell what breaks."""
     with as_if_installed(candidate) as environ:
         if candidate.of(PLUGINS):
@@ -59,7 +59,9 @@ def complaints(candidate: Candidate, data_dir: Path, patience: float) -> Iterato
             yield from _of_commands(candidate, patience, environ)
 
 
-def _of_plugins(candidate: Candidate, data_dir: Path, patience: float, environ: dict[str, str]) -> Iterator[Complaint]:
+def _of_plugins(
+    candidate: CheckedDistribution, data_dir: Path, patience: float, environ: dict[str, str]
+) -> Iterator[Complaint]:
     """Try starts, each without the plugin that has kept the one before from going on, and tell what they show."""
     places = {point.name: point.where for point in candidate.of(PLUGINS)}
     refusing: dict[str, str] = {}
@@ -82,7 +84,7 @@ def _of_plugins(candidate: Candidate, data_dir: Path, patience: float, environ: 
             return
 
 
-def _fault(plugin: PluginInfo, candidate: Candidate) -> str:
+def _fault(plugin: PluginInfo, candidate: CheckedDistribution) -> str:
     names = [point.name for point in candidate.of(PLUGINS)]
     if _is_of(plugin, candidate):
         if plugin.state != "active":
@@ -92,12 +94,12 @@ def _fault(plugin: PluginInfo, candidate: Candidate) -> str:
     return f"plugin {plugin.name} of {plugin.distribution} breaks: {plugin.reason}" if taken else ""
 
 
-def _is_of(plugin: PluginInfo, candidate: Candidate) -> bool:
+def _is_of(plugin: PluginInfo, candidate: CheckedDistribution) -> bool:
     named = plugin.name in [point.name for point in candidate.of(PLUGINS)]
     return named and plugin.distribution in (candidate.name, str(candidate.path))
 
 
-def _of_commands(candidate: Candidate, patience: float, environ: dict[str, str]) -> Iterator[Complaint]:
+def _of_commands(candidate: CheckedDistribution, patience: float, environ: dict[str, str]) -> Iterator[Complaint]:
     command = [sys.executable, "-P", "-c", COMMAND_PROGRAM]
     try:
         done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=patience, check=True)

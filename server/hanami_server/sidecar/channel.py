@@ -25,9 +25,9 @@ from hanami_server.sidecar.frames import frame_length
 from hanami_server.sidecar.pusher import Pusher
 from hanami_server.sidecar.request import parse_head
 from hanami_server.sidecar.shares import Share
-from hanami_server.sidecar.turns import Turns
+from hanami_server.sidecar.turns import RoundRobin
 
-__all__ = ["Channel", "Limits", "Listener"]
+__all__ = ["Channel", "ChannelLimits", "Listener"]
 
 FIRST_MESSAGE_LIMIT = 1 << 16
 INPUT_LIMIT = 1 << 16
@@ -35,7 +35,7 @@ INPUT_LIMIT = 1 << 16
 HEAD_END = b"\r\n\r\n"
 
 
-class Limits(msgspec.Struct, frozen=True):
+class ChannelLimits(msgspec.Struct, frozen=True):
     """What a client may do.
 
     Attributes:
@@ -74,7 +74,7 @@ class Channel(Connection):
 
     waiting = False
 
-    def __init__(self, handoff: Handoff, listener: Listener, limits: Limits, turns: Turns) -> None:
+    def __init__(self, handoff: Handoff, listener: Listener, limits: ChannelLimits, turns: RoundRobin) -> None:
         """Prepare a connection that arrives with `handoff`; it begins when asyncio has made its transport."""
         state = OPEN if handoff.first is not None else State.CONNECTING
         protocol = ServerProtocol(state=state, max_size=limits.message)

@@ -23,16 +23,16 @@ from hanami_core.errors import BadRequest, VisibleError
 from hanami_core.http import Api
 from hanami_core.runtime import Runtime
 from hanami_core.sockets import SocketRequest, SocketSession
-from hanami_server import lifetime
+from hanami_server import process_control
 from hanami_server.handoff import TAKEN, Handoff, receive_handoff, send_handoff
 from hanami_server.paths import adoption_path
 from hanami_server.permits import Permits
-from hanami_server.sidecar import dialect
-from hanami_server.sidecar.channel import Channel, Limits
+from hanami_server.sidecar import api_choice
+from hanami_server.sidecar.channel import Channel, ChannelLimits
 from hanami_server.sidecar.conversation import Conversation, Services
 from hanami_server.sidecar.handshake import Handshake, Opened, Outcome, Redirect, Refused
 from hanami_server.sidecar.threads import WatchedThreads
-from hanami_server.sidecar.turns import Turns
+from hanami_server.sidecar.turns import RoundRobin
 
 __all__ = ["ConnectionManager"]
 
@@ -54,13 +54,13 @@ class ConnectionManager:
         self._runtime = runtime
         self._host = host
         self._handshake = Handshake(runtime, host)
-        self._limits = Limits(first=runtime.settings["sockets.timeout"])
+        self._limits = ChannelLimits(first=runtime.settings["sockets.timeout"])
         self._limit: int = runtime.settings["sockets.limit"]
         self._handshakes = WatchedThreads(HANDSHAKES, "handshake")
         self._handoffs = WatchedThreads(HANDOFFS, "handoff")
         self._sessions = WatchedThreads(SESSIONS, "session")
         self._releases = WatchedThreads(RELEASES, "release")
-        self._turns = Turns(asyncio.get_running_loop())
+        self._turns = RoundRobin(asyncio.get_running_loop())
         self._permits = Permits(runtime)
         self._channels: dict[Channel, None] = {}
         self._open_sessions = 0
@@ -76,7 +76,7 @@ class ConnectionManager:
     @property
     def _most(self) -> int:
         """How many sockets there may be."""
-        return lifetime.most_connections(self._limit, HANDSHAKES + HANDOFFS + RELEASES)
+        return process_control.most_connections(self._limit, HANDSHAKES + HANDOFFS + RELEASES)
 
     def hung(self) -> str:
         """Say which threads all hang, so that there is none left for others; called in any thread."""
@@ -245,7 +245,7 @@ def _refuse(channel: Channel, error: VisibleError, api: Api) -> None:
 
 
 def _reject(channel: Channel, error: VisibleError, api: Api) -> None:
-    channel.reject(*dialect.rejected(api, error))
+    channel.reject(*api_choice.rejected(api, error))
 
 
 def _close(session: SocketSession) -> None:

@@ -19,9 +19,9 @@ from typing import Protocol
 from hanami_core.errors import VisibleError, contained
 from hanami_core.http import Api
 from hanami_core.sockets import INTERNAL_ERROR, CloseSocket, Reply, SocketSession
-from hanami_server.sidecar.pusher import Outlet
+from hanami_server.sidecar.pusher import MessageSink
 
-__all__ = ["Channel", "Conversation", "Services"]
+__all__ = ["Conversation", "ConversationSocket", "Services"]
 
 MOST_MESSAGES = 256
 MOST_BYTES = 1 << 20
@@ -34,7 +34,7 @@ Messages = deque[bytes | str]
 log = logging.getLogger("hanami.sockets")
 
 
-class Channel(Outlet, Protocol):
+class ConversationSocket(MessageSink, Protocol):
     """The socket of a conversation."""
 
     def go_on(self) -> None:
@@ -57,7 +57,9 @@ class Services:
 class Conversation:
     """Belongs to the event loop, but for `_answer_all`. `full` tells that no further message should be taken yet."""
 
-    def __init__(self, session: SocketSession, blocking: bool, channel: Channel, api: Api, services: Services) -> None:
+    def __init__(
+        self, session: SocketSession, blocking: bool, channel: ConversationSocket, api: Api, services: Services
+    ) -> None:
         """Let `session` answer what comes over `channel`, with errors in the words of `api`."""
         self.api = api
         self._session = session

@@ -2,7 +2,7 @@
 
 Sockets pass what routes pass: identity, then the target's action, then whatever the target asks of its row. Everything
 here but `Handshake.target` may block and runs in threads. Must not know sockets, nor how a client speaks; that is in
-`hanami_server.sidecar.dialect`.
+`hanami_server.sidecar.api_choice`.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from hanami_core.http import Api
 from hanami_core.runtime import Runtime
 from hanami_core.sockets import OpenSession, SocketConnection, SocketRequest, SocketSession, SocketTarget
 from hanami_core.storage.failures import storage_failure
-from hanami_server.gate import identify
+from hanami_server.authorization import identify
 from hanami_server.permits import Permit
-from hanami_server.sidecar import dialect
+from hanami_server.sidecar import api_choice
 from hanami_server.sidecar.shares import Share, Shares
 from hanami_server.sidecar.target_paths import TargetPaths
 
@@ -35,7 +35,7 @@ MOST_HOPS = 3
 log = logging.getLogger("hanami.sockets")
 
 
-class Caller(NamedTuple):
+class SocketCaller(NamedTuple):
     """Who asks, by which request, which Api they speak, and which one gives the names that policies are asked by."""
 
     api: Api
@@ -91,35 +91,35 @@ class Handshake:
 
     def by_message(self, message: bytes, connection: SocketConnection, hops: int) -> Outcome:
         """Return what a first message leads to; `hops` tells how often the socket has moved already."""
-        request = dialect.as_falcon(connection.request)
+        request = api_choice.as_falcon(connection.request)
         chosen = self._runtime.routes.api_of(request.path)
 
         def decide() -> Outcome:
             nonlocal chosen
-            chosen, opening = dialect.choose(self._runtime.routes, request, message)
+            chosen, opening = api_choice.choose(self._runtime.routes, request, message)
             actor = identify(self._runtime, chosen, opening.request)
             target = self._runtime.targets.get(opening.target)
             if target is None or target.path:
                 raise BadRequest("target_unknown", target=opening.target[:64])
             names = self._runtime.routes.api_of_socket(actor, chosen)
-            caller = Caller(chosen, opening.request, actor, names)
+            caller = SocketCaller(chosen, opening.request, actor, names)
             return self._open(target, caller, opening.resource, connection, hops)
 
         return _guarded(decide, lambda: chosen)
 
     def by_path(self, target: SocketTarget, connection: SocketConnection, hops: int) -> Outcome:
         """Return what a request leads to whose path has chosen a target."""
-        request = dialect.as_falcon(connection.request)
+        request = api_choice.as_falcon(connection.request)
         api = self._runtime.routes.api_of(request.path)
 
         def decide() -> Outcome:
-            caller = Caller(api, request, identify(self._runtime, api, request), api)
+            caller = SocketCaller(api, request, identify(self._runtime, api, request), api)
             return self._open(target, caller, connection.request.parameters.get("uuid", ""), connection, hops)
 
         return _guarded(decide, lambda: api)
 
     def _open(
-        self, target: SocketTarget, caller: Caller, uuid: str, connection: SocketConnection, hops: int
+        self, target: SocketTarget, caller: SocketCaller, uuid: str, connection: SocketConnection, hops: int
     ) -> Opened | Redirect:
         action = caller.named_by.socket_action(target.action)
         access = Access(caller.actor, action, self._runtime.plugins.access_rules)

@@ -16,7 +16,7 @@ from hanami_core.metrics import Metric, Sample
 from hanami_core.queue import TaskRunner
 from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
-from hanami_server import lifetime, logs
+from hanami_server import logs, process_control
 from hanami_server.ends import predecessor
 from hanami_server.paths import control_path, host_lock_path
 from hanami_server.plugin_states import publish
@@ -43,7 +43,7 @@ def main(argv: list[str]) -> NoReturn:
     assert options.host is not None
     logs.configure(options.log_level, f"sidecar {options.host}")
     try:
-        with lifetime.hold(host_lock_path(options.data_dir, options.host), f"host {options.host}"):
+        with process_control.hold(host_lock_path(options.data_dir, options.host), f"host {options.host}"):
             code = _run(options, options.host)
     except HanamiError as error:
         log.error("sidecar does not start", extra={"reason": str(error)})
@@ -54,7 +54,7 @@ def main(argv: list[str]) -> NoReturn:
 
 
 def _run(options: Options, host: str) -> int:
-    lifetime.raise_file_limit()
+    process_control.raise_file_limit()
     runtime = Runtime.open(options.data_dir, Role.SIDECAR, options.flags)
     try:
         runtime.start_compute(host)
@@ -75,7 +75,7 @@ async def _serve(runtime: Runtime, host: str, options: Options) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     before = predecessor(options.data_dir, f"sidecar {host}")
-    runner = TaskRunner(runtime, host, _slots(runtime), lifetime.abort, before)
+    runner = TaskRunner(runtime, host, _slots(runtime), process_control.abort, before)
     connections, delay = ConnectionManager(runtime, host), LoopDelay(loop)
     watchdog = Watchdog(loop, connections.hung)
     control = Control(control_path(options.data_dir, host), _operations(runtime, runner, connections, delay))
@@ -127,7 +127,7 @@ def _operations(
         ]
 
     def metrics() -> dict[str, Any]:
-        process = {"pid": os.getpid(), "rss": lifetime.resident_bytes()}
+        process = {"pid": os.getpid(), "rss": process_control.resident_bytes()}
         try:
             return process | pack([*own(), *runtime.plugins.metrics(runtime)])
         finally:

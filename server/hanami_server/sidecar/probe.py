@@ -41,7 +41,7 @@ class Probe:
         self._host = host
         self._checks = CheapChecks(runtime)
         self._lock = threading.Lock()
-        self._answer: dict[str, Any] = {}
+        self._answer: dict[str, object] = {}
         self._until = 0.0
 
     def run(self) -> dict[str, Any]:

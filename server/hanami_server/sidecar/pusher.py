@@ -13,13 +13,13 @@ from typing import NamedTuple, Protocol
 from hanami_core.ids import new_uuid
 from hanami_core.sockets import NORMAL, SocketClosed, SocketFull, SocketRequest, check_close
 
-__all__ = ["MOST_UNREAD", "Outlet", "Pusher"]
+__all__ = ["MOST_UNREAD", "MessageSink", "Pusher"]
 
 MOST_UNREAD = 1 << 20
 """Bytes that may wait for a client beside what the transport holds; a single message may be larger."""
 
 
-class Outlet(Protocol):
+class MessageSink(Protocol):
     """Where messages go. Belongs to the event loop."""
 
     @property
@@ -47,7 +47,7 @@ class Pusher:
         self.request = request
         self._loop = loop
         self._thread = threading.get_ident()
-        self._outlet: Outlet | None = None
+        self._sink: MessageSink | None = None
         # The condition guards all below. It is never held while anything is waited for or sent, but by its own wait.
         self._changed = threading.Condition()
         self._queue: deque[bytes | str | _Close] = deque()
@@ -96,23 +96,23 @@ class Pusher:
 
     # -- event loop ---------------------------------------------------------------------------------------------------
 
-    def bind(self, outlet: Outlet) -> None:
-        """Send what has been waiting, and all that follows, to `outlet`."""
-        self._outlet = outlet
+    def bind(self, sink: MessageSink) -> None:
+        """Send what has been waiting, and all that follows, to `sink`."""
+        self._sink = sink
         self.flush()
 
     def flush(self) -> None:
         """Send what waits, as far as the client reads."""
-        outlet = self._outlet
-        while outlet is not None and outlet.writable:
+        sink = self._sink
+        while sink is not None and sink.writable:
             with self._changed:
                 if not self._queue:
                     return
                 item = self._queue.popleft()
             if isinstance(item, _Close):
-                outlet.fail(item.code, item.reason)
+                sink.fail(item.code, item.reason)
                 return
-            outlet.post(item)
+            sink.post(item)
             with self._changed:
                 self._bytes -= _size(item)
                 self._changed.notify_all()

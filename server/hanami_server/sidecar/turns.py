@@ -12,13 +12,13 @@ import time
 from collections import deque
 from typing import Protocol
 
-__all__ = ["BUDGET", "Turns", "Worker"]
+__all__ = ["BUDGET", "RoundRobin", "TurnTaker"]
 
 BUDGET = 0.0005
 """Seconds of one round of the loop that the waiting sockets share."""
 
 
-class Worker(Protocol):
+class TurnTaker(Protocol):
     """Who waits for turns."""
 
     waiting: bool
@@ -31,16 +31,16 @@ class Worker(Protocol):
         """Give up; called when a step has raised, which is a defect."""
 
 
-class Turns:
+class RoundRobin:
     """Those who wait in the order of their turns. Belongs to the event loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, budget: float = BUDGET) -> None:
         """Take turns in `loop`."""
         self._loop = loop
         self._budget = budget
-        self._queue: deque[Worker] = deque()
+        self._queue: deque[TurnTaker] = deque()
 
-    def add(self, worker: Worker) -> None:
+    def add(self, worker: TurnTaker) -> None:
         """Let somebody go on when it is their turn; whoever waits already keeps their place."""
         if not worker.waiting:
             if not self._queue:
@@ -62,7 +62,7 @@ class Turns:
         if self._queue:
             self._loop.call_soon(self._run)
 
-    def _step(self, worker: Worker) -> bool:
+    def _step(self, worker: TurnTaker) -> bool:
         try:
             return worker.step()
         except Exception as error:

@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable
 
-from hanami_server import lifetime
+from hanami_server import process_control
 
 __all__ = ["Watchdog"]
 
@@ -56,4 +56,4 @@ class Watchdog:
     @staticmethod
     def _give_up(reason: str) -> None:
         faulthandler.dump_traceback(sys.stderr)
-        lifetime.abort(reason)
+        process_control.abort(reason)

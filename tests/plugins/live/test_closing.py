@@ -15,7 +15,7 @@ from hanami_core.network import Settings, in_a_line
 from hanami_core.plugin_host import EntryPoint, PluginHost, installed_plugins
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import atomic
-from hanami_plugins.checkpoints.kinds import Restore
+from hanami_plugins.checkpoints.kinds import RestorePayload
 from hanami_plugins.clusters import LIVE, Cluster, LiveClusters, live
 from hanami_plugins.clusters.service import Nothing, delete_cluster
 from hanami_plugins.direct_io.messages import read_frame
@@ -106,7 +106,7 @@ def test_one_that_was_restored_over_is_closed(
     with atomic():
         runtime.blobs.retain(blob)
     before = talk.live
-    run(runtime, cluster, "restore", Restore(blob), "mine0")
+    run(runtime, cluster, "restore", RestorePayload(blob), "mine0")
     assert host.networks == 0
     change(cluster, mode="DIRECT")
     talk.train()

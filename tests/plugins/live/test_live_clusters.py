@@ -15,11 +15,11 @@ from hanami_core.queue import Job
 from hanami_core.runtime import Runtime
 from hanami_core.storage.blobs import Blob
 from hanami_core.storage.database import atomic
-from hanami_plugins.checkpoints.kinds import Restore
+from hanami_plugins.checkpoints.kinds import RestorePayload
 from hanami_plugins.clusters import Cluster, LiveClusters
 from hanami_plugins.clusters.service import HostMove, delete_cluster
 from hanami_plugins.tasks import kinds as task_kinds
-from hanami_plugins.tasks.plans import Plan, Result
+from hanami_plugins.tasks.plans import ResultColumn, TaskPlan
 from tests.plugins.engine_kit import rows
 from tests.plugins.live.kit import ACTOR, Pause, Talk, access, beside, change, cycles, fresh, run, to_tasks
 
@@ -87,7 +87,7 @@ def test_a_state_that_is_being_stored_does_not_replace_a_checkpoint(
     pause = Pause(runtime, monkeypatch)
     storing = beside(clusters._keeper.flush)
     assert pause.reached.wait(10)
-    restoring = beside(lambda: run(runtime, cluster, "restore", Restore(checkpoint)))
+    restoring = beside(lambda: run(runtime, cluster, "restore", RestorePayload(checkpoint)))
     pause.go_on.set()
     storing.join()
     restoring.join()
@@ -185,6 +185,6 @@ def test_a_request_with_more_values_leaves_a_network_as_it_is(
     talk.train(3)
     to_tasks(runtime, cluster)
     monkeypatch.setattr(task_kinds, "_rows", lambda *_: nullcontext(rows(np.ones((2, 1000), np.uint8))))
-    run(runtime, cluster, "request", Plan((), results=(Result("out", "answer"),), dataset="answers"))
+    run(runtime, cluster, "request", TaskPlan((), results=(ResultColumn("out", "answer"),), dataset="answers"))
     with clusters.working(cluster.uuid) as live:
         assert (live.network.head.inputs, live.network.head.cycles) == ({"in": 2}, 3)

@@ -14,23 +14,23 @@ import pytest
 from hanami_core.errors import BadRequest
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import atomic
-from hanami_plugins.checkpoints.kinds import Restore
+from hanami_plugins.checkpoints.kinds import RestorePayload
 from hanami_plugins.clusters import Cluster, LiveClusters
-from hanami_plugins.clusters.live_cluster import TRANSITIONS, IllegalTransition, LiveCluster, State
+from hanami_plugins.clusters.live_cluster import TRANSITIONS, ClusterState, IllegalTransition, LiveCluster
 from hanami_plugins.clusters.locks import Rank
 from hanami_plugins.clusters.service import HostMove, Nothing, delete_cluster
 from tests.plugins.live.kit import Talk, access, change, fresh, run, to_tasks
 from tests.plugins.live.lock_order import CheckedLock
 
-STEPS = [(before, after) for before, after in product(State, State)]
+STEPS = [(before, after) for before, after in product(ClusterState, ClusterState)]
 
 
 @pytest.mark.parametrize(("before", "after"), STEPS, ids=[f"{a.value}-{b.value}" for a, b in STEPS])
-def test_only_the_steps_of_the_table_are_taken(before: State, after: State) -> None:
+def test_only_the_steps_of_the_table_are_taken(before: ClusterState, after: ClusterState) -> None:
     live = LiveCluster("c", state=before)
     if after in TRANSITIONS[before]:
         live.move(after)
-        assert (live.state, live.works) == (after, int(after is State.WORKING))
+        assert (live.state, live.works) == (after, int(after is ClusterState.WORKING))
     else:
         with pytest.raises(IllegalTransition):
             live.move(after)
@@ -38,18 +38,18 @@ def test_only_the_steps_of_the_table_are_taken(before: State, after: State) -> N
 
 
 def test_every_state_is_reached_and_all_but_the_last_are_left() -> None:
-    assert set(TRANSITIONS) == set(State)
-    assert {state for steps in TRANSITIONS.values() for state in steps} == set(State) - {State.OPENING}
-    assert [state for state, steps in TRANSITIONS.items() if not steps] == [State.EVICTED]
+    assert set(TRANSITIONS) == set(ClusterState)
+    assert {state for steps in TRANSITIONS.values() for state in steps} == set(ClusterState) - {ClusterState.OPENING}
+    assert [state for state, steps in TRANSITIONS.items() if not steps] == [ClusterState.EVICTED]
 
 
 @pytest.fixture
-def walked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[State, State]]:
+def walked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[ClusterState, ClusterState]]:
     """Return the steps that live clusters take from now on."""
-    steps: list[tuple[State, State]] = []
+    steps: list[tuple[ClusterState, ClusterState]] = []
     move = LiveCluster.move
 
-    def noting(live: LiveCluster, to: State) -> None:
+    def noting(live: LiveCluster, to: ClusterState) -> None:
         before = live.state
         move(live, to)
         steps.append((before, to))
@@ -59,7 +59,7 @@ def walked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[State, State]]:
 
 
 def test_life_takes_every_step_of_the_table(
-    walked: list[tuple[State, State]], runtime: Runtime, clusters: LiveClusters, cluster: Cluster
+    walked: list[tuple[ClusterState, ClusterState]], runtime: Runtime, clusters: LiveClusters, cluster: Cluster
 ) -> None:
     """A walk through all that happens to clusters; each step of the table has a reason."""
     to_tasks(runtime, cluster)
@@ -74,7 +74,7 @@ def test_life_takes_every_step_of_the_table(
     talk.train()
     to_tasks(runtime, cluster)
     run(runtime, cluster, "settle", Nothing())  # direct → working
-    run(runtime, cluster, "restore", Restore(checkpoint))  # resting → evicted
+    run(runtime, cluster, "restore", RestorePayload(checkpoint))  # resting → evicted
     change(cluster, mode="DIRECT")
     talk.train()  # opening → direct
     with atomic():
@@ -95,7 +95,7 @@ def test_a_cluster_that_has_moved_is_evicted(runtime: Runtime, clusters: LiveClu
     to_tasks(runtime, cluster)
     runtime.hosts.add(runtime.hosts.owner("cpu0"), [("other", runtime.hosts["cpu0"])])
     run(runtime, cluster, "switch_host", HostMove("other"))
-    assert live.state is State.EVICTED
+    assert live.state is ClusterState.EVICTED
 
 
 # -- locks ------------------------------------------------------------------------------------------------------------

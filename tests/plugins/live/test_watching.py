@@ -18,7 +18,7 @@ from hanami_core.priority import LOWEST, STEP
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import atomic
 from hanami_core.testing.sockets import RecordedConnection
-from hanami_plugins.checkpoints.kinds import Restore
+from hanami_plugins.checkpoints.kinds import RestorePayload
 from hanami_plugins.clusters import Cluster, LiveClusters, watcher
 from hanami_plugins.clusters.notices import notify
 from hanami_plugins.clusters.service import Nothing, delete_cluster, set_mode
@@ -152,7 +152,7 @@ def restored(runtime: Runtime, clusters: LiveClusters, cluster: Cluster, talk: T
     run(runtime, cluster, "settle", Nothing())
     with atomic():
         checkpoint = runtime.blobs.retain(str(fresh(cluster).blob))
-    run(runtime, cluster, "restore", Restore(checkpoint))
+    run(runtime, cluster, "restore", RestorePayload(checkpoint))
     change(cluster, mode="DIRECT")
     return talk
 

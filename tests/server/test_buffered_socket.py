@@ -9,21 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from hanami_server.outlet import AHEAD, Outlet, Patience
+from hanami_server.buffered_socket import AHEAD, BufferedSocket, WaitSlots
 
 BUFFER = 1 << 14
 
 
 @pytest.fixture
-def pair() -> Iterator[tuple[Outlet, socket.socket]]:
+def pair() -> Iterator[tuple[BufferedSocket, socket.socket]]:
     first, second = socket.socketpair()
     for end in (first, second):
         end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
-    outlet = Outlet(first, Patience(1))
-    outlet.settimeout(10)
+    sock = BufferedSocket(first, WaitSlots(1))
+    sock.settimeout(10)
     second.settimeout(10)
-    with outlet, second:
-        yield outlet, second
+    with sock, second:
+        yield sock, second
 
 
 def read(client: socket.socket, count: int) -> bytes:
@@ -38,31 +38,31 @@ def pattern(count: int, begin: int = 0) -> bytes:
 
 
 def test_what_a_client_takes_is_sent_at_once(pair) -> None:
-    outlet, client = pair
-    outlet.sendall(b"hello")
-    outlet.sendall(b"")
-    assert outlet.unsent == 0
+    sock, client = pair
+    sock.sendall(b"hello")
+    sock.sendall(b"")
+    assert sock.unsent == 0
     assert read(client, 5) == b"hello"
 
 
 def test_the_rest_is_kept_in_order_and_sent_when_the_client_reads(pair) -> None:
-    outlet, client = pair
+    sock, client = pair
     data = [pattern(AHEAD // 2, begin) for begin in range(3)]
     for piece in data[:2]:
-        outlet.sendall(piece)
-    assert outlet.unsent > 0
+        sock.sendall(piece)
+    assert sock.unsent > 0
     found = bytearray()
-    while not outlet.flush():
+    while not sock.flush():
         found += client.recv(1 << 20)
-    assert outlet.unsent == 0
+    assert sock.unsent == 0
     found += read(client, len(data[0]) + len(data[1]) - len(found))
     assert bytes(found) == data[0] + data[1]
 
 
 def test_whoever_is_far_ahead_waits_for_the_client(pair) -> None:
-    outlet, client = pair
-    outlet.sendall(pattern(2 * AHEAD))
-    writer = threading.Thread(target=outlet.sendall, args=[b"end"])
+    sock, client = pair
+    sock.sendall(pattern(2 * AHEAD))
+    writer = threading.Thread(target=sock.sendall, args=[b"end"])
     writer.start()
     assert read(client, 2 * AHEAD) == pattern(2 * AHEAD)
     assert read(client, 3) == b"end"
@@ -71,30 +71,30 @@ def test_whoever_is_far_ahead_waits_for_the_client(pair) -> None:
 
 
 def test_a_client_that_reads_nothing_breaks_the_connection(pair) -> None:
-    outlet, _client = pair
-    outlet.settimeout(0.05)
-    outlet.sendall(pattern(2 * AHEAD))
+    sock, _client = pair
+    sock.settimeout(0.05)
+    sock.sendall(pattern(2 * AHEAD))
     with pytest.raises(TimeoutError):
-        outlet.sendall(b"more")
+        sock.sendall(b"more")
 
 
 def test_only_few_threads_wait() -> None:
-    patience = Patience(1)
-    with patience.used(), pytest.raises(ConnectionAbortedError), patience.used():
+    slots = WaitSlots(1)
+    with slots.used(), pytest.raises(ConnectionAbortedError), slots.used():
         pass
-    with patience.used():
+    with slots.used():
         pass
 
 
 def test_a_file_follows_what_was_kept(pair, tmp_path: Path) -> None:
-    outlet, client = pair
+    sock, client = pair
     path = tmp_path / "file"
     path.write_bytes(pattern(AHEAD, 7))
-    outlet.sendall(pattern(AHEAD // 2))
+    sock.sendall(pattern(AHEAD // 2))
 
     def send() -> None:
         with path.open("rb") as file:
-            outlet.sendfile(file)
+            sock.sendfile(file)
 
     writer = threading.Thread(target=send)
     writer.start()
@@ -103,8 +103,8 @@ def test_a_file_follows_what_was_kept(pair, tmp_path: Path) -> None:
 
 
 def test_a_client_that_is_gone_is_an_error(pair) -> None:
-    outlet, client = pair
-    outlet.sendall(pattern(AHEAD))
+    sock, client = pair
+    sock.sendall(pattern(AHEAD))
     client.close()
     with pytest.raises(OSError, match=r"pipe|reset"):
-        outlet.flush()
+        sock.flush()

@@ -9,18 +9,17 @@ from __future__ import annotations
 import ipaddress
 import logging
 from collections.abc import Mapping
-from typing import Any
 
 from hanami_core.errors import SettingsError
 
-__all__ = ["Origin"]
+__all__ = ["ClientAddressResolver"]
 
 _LOOPBACK = ("127.0.0.1", "::1")
 
 log = logging.getLogger("hanami.http")
 
 
-class Origin:
+class ClientAddressResolver:
     """Finds the addresses of clients."""
 
     def __init__(self, proxies: str) -> None:
@@ -35,7 +34,7 @@ class Origin:
         except ValueError as error:
             raise SettingsError(f"http.proxies: {error}") from error
 
-    def address(self, environ: Mapping[str, Any]) -> str:
+    def resolve(self, environ: Mapping[str, object]) -> str:
         """Return the address of the client, as far as it can be believed."""
         address = str(environ.get("REMOTE_ADDR", ""))
         if not self._proxies and "HTTP_X_FORWARDED_FOR" in environ and address in _LOOPBACK:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hanami_server.intake import LARGEST_HEAD, Intake, Stage
+from hanami_server.request_buffer import LARGEST_HEAD, FramingState, RequestBuffer
 
 LIMIT = 1000
 GET = b"GET /v1/echo HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -16,21 +16,21 @@ WHOLE = [GET, POST, CHUNKED, EMPTY_CHUNKED, b"\r\n" + GET, b"POST / HTTP/1.1\r\n
 
 @pytest.mark.parametrize("request_bytes", WHOLE)
 def test_a_request_is_whole_with_its_last_byte(request_bytes):
-    intake = Intake(LIMIT)
+    buffer = RequestBuffer(LIMIT)
     for place, byte in enumerate(request_bytes):
-        stage = intake.feed(bytes([byte]))
-        assert stage is (Stage.WHOLE if place == len(request_bytes) - 1 else Stage.PARTIAL)
-    assert bytes(intake.data) == request_bytes
+        state = buffer.feed(bytes([byte]))
+        assert state is (FramingState.WHOLE if place == len(request_bytes) - 1 else FramingState.PARTIAL)
+    assert bytes(buffer.data) == request_bytes
 
 
 @given(st.sampled_from(WHOLE), st.lists(st.integers(1, 40)), st.binary(max_size=10))
 def test_a_request_is_whole_however_it_arrives(request_bytes, sizes, behind):
-    intake, rest = Intake(LIMIT), request_bytes + behind
+    buffer, rest = RequestBuffer(LIMIT), request_bytes + behind
     for size in [*sizes, len(rest) + 1]:
         piece, rest = rest[:size], rest[size:]
-        if piece and intake.stage is Stage.PARTIAL:
-            intake.feed(piece)
-    assert intake.stage is Stage.WHOLE
+        if piece and buffer.state is FramingState.PARTIAL:
+            buffer.feed(piece)
+    assert buffer.state is FramingState.WHOLE
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_request_is_whole_however_it_arrives(request_bytes, sizes, behind):
     ],
 )
 def test_what_looks_odd_is_left_to_the_parser_at_once(odd):
-    assert Intake(LIMIT).feed(odd) is Stage.WHOLE
+    assert RequestBuffer(LIMIT).feed(odd) is FramingState.WHOLE
 
 
 @pytest.mark.parametrize(
@@ -66,17 +66,17 @@ def test_what_looks_odd_is_left_to_the_parser_at_once(odd):
     ],
 )
 def test_what_is_too_large_is_refused_before_it_is_there(large):
-    intake = Intake(LIMIT)
-    assert intake.feed(large) is Stage.REFUSED
-    assert intake.reason
+    buffer = RequestBuffer(LIMIT)
+    assert buffer.feed(large) is FramingState.REFUSED
+    assert buffer.reason
 
 
 def test_a_client_that_waits_for_100_continue_gets_it_once():
     head = b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
-    intake = Intake(LIMIT)
-    assert intake.feed(head) is Stage.PARTIAL
-    assert intake.expects
-    intake.continued()
-    assert not intake.expects
-    assert intake.feed(b"hello") is Stage.WHOLE
-    assert bytes(intake.data) == b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello"
+    buffer = RequestBuffer(LIMIT)
+    assert buffer.feed(head) is FramingState.PARTIAL
+    assert buffer.expects
+    buffer.continued()
+    assert not buffer.expects
+    assert buffer.feed(b"hello") is FramingState.WHOLE
+    assert bytes(buffer.data) == b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello"

@@ -31,7 +31,7 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass
-class Result:
+class DemoResult:
     """What was measured. `accuracy` is in percent, times are in seconds or milliseconds as named."""
 
     accuracy: float = 0.0
@@ -46,9 +46,9 @@ class Result:
 
 def run(
     client: Client, digits: Digits, epochs: int, progress: Progress, template: str = TEMPLATE, shown: int = 4
-) -> Result:
-    """Tell the whole story once and return what was measured."""
-    result = Result()
+) -> DemoResult:
+    """Play the whole scenario once and return what was measured."""
+    result = DemoResult()
     begin = time.perf_counter()
     train = _upload(client, "demo train", digits.train_images, digits.train_labels, progress)
     test = _upload(client, "demo test", digits.test_images, digits.test_labels, progress)
@@ -88,7 +88,7 @@ def _train(client: Client, cluster: Cluster, train: Dataset, epoch: int, epochs:
     return time.perf_counter() - begin
 
 
-def _ask(client: Client, cluster: Cluster, test: Dataset, result: Result, shown: int) -> None:
+def _ask(client: Client, cluster: Cluster, test: Dataset, result: DemoResult, shown: int) -> None:
     begin = time.perf_counter()
     answers = client.request(cluster, {"picture_hex": test["picture"]}, {"label_hex": "answer"})
     result.request_seconds = time.perf_counter() - begin
@@ -103,7 +103,7 @@ def _ask(client: Client, cluster: Cluster, test: Dataset, result: Result, shown:
         ]
 
 
-def _talk(client: Client, cluster: Cluster, test: Dataset, result: Result, progress: Progress) -> None:
+def _talk(client: Client, cluster: Cluster, test: Dataset, result: DemoResult, progress: Progress) -> None:
     picture = client.dataset_content(test, "picture", 1)[0]
     times = []
     with client.direct(cluster) as direct:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from hanami_core.errors import StartupError
-from hanami_core.lifetime import birth, die_with
+from hanami_core.process_control import birth, die_with
 
 __all__ = [
     "FAILED",

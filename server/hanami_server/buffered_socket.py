@@ -15,13 +15,13 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["Outlet", "Patience"]
+__all__ = ["BufferedSocket", "WaitSlots"]
 
 AHEAD = 1 << 20
 """Bytes of earlier pieces that wait for the client before whoever makes the next one waits, too."""
 
 
-class Patience:
+class WaitSlots:
     """How many threads may wait for clients at the same time."""
 
     def __init__(self, threads: int) -> None:
@@ -43,14 +43,14 @@ class Patience:
             self._free.release()
 
 
-class Outlet(socket.socket):
+class BufferedSocket(socket.socket):
     """A connected socket that keeps what its client does not take. One thread uses it at a time."""
 
-    def __init__(self, sock: socket.socket, patience: Patience) -> None:
+    def __init__(self, sock: socket.socket, slots: WaitSlots) -> None:
         """Take over `sock`, which is of no use afterwards."""
         family, kind, protocol = sock.family, sock.type, sock.proto
         super().__init__(family, kind, protocol, sock.detach())
-        self._patience = patience
+        self._slots = slots
         self._rest: deque[memoryview] = deque()
         self.unsent = 0
         self.moved = time.monotonic()
@@ -98,11 +98,11 @@ class Outlet(socket.socket):
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
         """Send a file, which makes the thread wait for its client."""
         self._wait()
-        with self._patience.used(), self.waiting():
+        with self._slots.used(), self.waiting():
             return super().sendfile(file, offset, count)
 
     def _wait(self) -> None:
-        with self._patience.used(), self.waiting():
+        with self._slots.used(), self.waiting():
             while self._rest:
                 piece = self._rest[0]
                 super().sendall(piece)

@@ -14,7 +14,7 @@ from hanami_core.events import CallAllowed
 from hanami_core.http import Api, BoundRoute
 from hanami_core.runtime import Runtime
 
-__all__ = ["Gate", "identify", "identify_again"]
+__all__ = ["Authorizer", "identify", "identify_again"]
 
 
 def identify(runtime: Runtime, api: Api, request: falcon.Request) -> Actor:
@@ -45,14 +45,14 @@ def identify_again(runtime: Runtime, api: Api, request: falcon.Request, known: A
     return known.principal.actor(runtime.identity, known.scheme, known.attributes)
 
 
-class Gate:
+class Authorizer:
     """Lets a request through to its route, or raises why not."""
 
     def __init__(self, runtime: Runtime) -> None:
         """Guard the routes of a runtime."""
         self._runtime = runtime
 
-    def open(self, request: falcon.Request, bound: BoundRoute) -> Access | None:
+    def authorize(self, request: falcon.Request, bound: BoundRoute) -> Access | None:
         """Return what the caller of a route may do, or None if the route is anonymous.
 
         Raises:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from hanami_core.errors import SettingsError
-from hanami_server.origin import Origin
+from hanami_server.client_address import ClientAddressResolver
 
 PROXIES = "127.0.0.1, ::1,10.0.0.0/8"
 
@@ -28,21 +28,24 @@ PROXIES = "127.0.0.1, ::1,10.0.0.0/8"
 )
 def test_only_known_proxies_are_believed(peer: str, header: str | None, address: str) -> None:
     environ = {"REMOTE_ADDR": peer} | ({} if header is None else {"HTTP_X_FORWARDED_FOR": header})
-    assert Origin(PROXIES).address(environ) == address
+    assert ClientAddressResolver(PROXIES).resolve(environ) == address
 
 
 def test_without_proxies_the_header_means_nothing() -> None:
-    assert Origin("").address({"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "1.2.3.4"}) == "127.0.0.1"
+    assert (
+        ClientAddressResolver("").resolve({"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "1.2.3.4"})
+        == "127.0.0.1"
+    )
 
 
 def test_a_proxy_that_is_not_named_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
-    origin = Origin("")
+    resolver = ClientAddressResolver("")
     for _ in range(2):
-        origin.address({"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "1.2.3.4"})
+        resolver.resolve({"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "1.2.3.4"})
     assert caplog.text.count("http.proxies names none") == 1
 
 
 @pytest.mark.parametrize("proxies", ["localhost", "127.0.0.1/33", "127.0.0.1 ::1"])
 def test_a_proxy_that_is_no_address_is_told(proxies: str) -> None:
     with pytest.raises(SettingsError, match=r"http\.proxies: .* does not appear to be"):
-        Origin(proxies)
+        ClientAddressResolver(proxies)

@@ -20,9 +20,9 @@ from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
 from hanami_core.storage.failures import in_words, storage_failure
 from hanami_server import logs
+from hanami_server.client_address import ClientAddressResolver
 from hanami_server.foreign_pages import foreign_pages
-from hanami_server.origin import Origin
-from hanami_server.plan import Plan
+from hanami_server.launch_spec import LaunchSpec
 from hanami_server.process import HttpLimits, Launch, Options, parse
 
 __all__ = ["main", "prepare"]
@@ -34,7 +34,7 @@ MOST_WORKERS = 4
 log = logging.getLogger("hanami.preparation")
 
 
-def prepare(options: Options) -> Plan:
+def prepare(options: Options) -> LaunchSpec:
     """Make the data directory ready for a server and return what the server needs to know.
 
     Raises:
@@ -50,17 +50,17 @@ def prepare(options: Options) -> Plan:
         runtime.reserve.lay_ballast()
         if gone:
             log.warning("unfinished blobs removed, or moved aside", extra={"count": len(gone)})
-        return _plan(runtime)
+        return _spec(runtime)
     finally:
         runtime.close()
 
 
-def _plan(runtime: Runtime) -> Plan:
+def _spec(runtime: Runtime) -> LaunchSpec:
     settings = runtime.settings
     if settings["log.level"] not in LEVELS:
         raise SettingsError(f"log.level must be one of {', '.join(LEVELS)}, not {settings['log.level']}")
     placement.check(settings[placement.SETTING], list(runtime.hosts))
-    Origin(settings["http.proxies"])  # which each worker of the api makes, and could not report
+    ClientAddressResolver(settings["http.proxies"])  # which each worker of the api makes, and could not report
     list(foreign_pages(settings["http.origins"]))
     if not runtime.hosts:
         log.warning("no plugin provides a compute host, no task will run")
@@ -70,7 +70,7 @@ def _plan(runtime: Runtime) -> Plan:
     processes = [Launch(p.name, p.target, p.command, p.ready) for p in runtime.processes.values()]
     hosts = list(runtime.hosts)
     specs = [spec for spec in settings.specs.values() if spec.secret and spec.variable in os.environ]
-    return Plan(
+    return LaunchSpec(
         hosts=hosts,
         processes=processes,
         address=address,
@@ -82,11 +82,11 @@ def _plan(runtime: Runtime) -> Plan:
 
 
 def main(argv: list[str]) -> int:
-    """Prepare and print the plan; return the exit code."""
+    """Prepare and print the spec; return the exit code."""
     options = parse(argv)
     logs.configure("warning", "preparation")
     try:
-        plan = prepare(options)
+        spec = prepare(options)
     except HanamiError as error:
         print(error, file=sys.stderr)
         return 1
@@ -96,7 +96,7 @@ def main(argv: list[str]) -> int:
             raise
         print(in_words(failure, error), file=sys.stderr)
         return 1
-    print(msgspec.json.encode(plan).decode())
+    print(msgspec.json.encode(spec).decode())
     return 0
 
 

@@ -1,6 +1,6 @@
 """What the supervisor must know about a server before it starts the other processes.
 
-Kept apart from `hanami_server.preparation`, which loads every plugin to find it out.
+Kept apart from `hanami_server.bootstrap`, which loads every plugin to find it out.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ import msgspec
 
 from hanami_server.process import HttpLimits, Launch
 
-__all__ = ["Plan"]
+__all__ = ["LaunchSpec"]
 
 
-class Plan(msgspec.Struct, frozen=True):
+class LaunchSpec(msgspec.Struct, frozen=True):
     """Hosts that need a sidecar, processes of plugins, address to listen on, limits of the api, and of silence.
 
     `secrets` are the variables of the environment that hold settings which nobody may see, with the names of these.

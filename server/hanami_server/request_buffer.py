@@ -11,7 +11,7 @@ import enum
 import re
 from collections.abc import Callable
 
-__all__ = ["LARGEST_HEAD", "Intake", "Stage"]
+__all__ = ["LARGEST_HEAD", "FramingState", "RequestBuffer"]
 
 LARGEST_HEAD = 1 << 15
 _LONGEST_CHUNK_LINE = 1 << 10
@@ -29,7 +29,7 @@ def _nothing(_line: bytes) -> bool:
     return False
 
 
-class Stage(enum.Enum):
+class FramingState(enum.Enum):
     """How far a request has arrived. Of a streamed one the head is there, and its body is read by its handler."""
 
     PARTIAL = "partial"
@@ -38,7 +38,7 @@ class Stage(enum.Enum):
     REFUSED = "refused"
 
 
-class Intake:
+class RequestBuffer:
     """The bytes of one connection since the last request.
 
     `reason` says why a request is refused. `expects` is set while the client waits for ``100 Continue``, `upgrades`
@@ -53,7 +53,7 @@ class Intake:
             streamed: tells by the first line of a request whether its handler reads the body itself.
         """
         self.data = bytearray()
-        self.stage = Stage.PARTIAL
+        self.state = FramingState.PARTIAL
         self.reason = ""
         self.expects = False
         self.upgrades = False
@@ -65,17 +65,17 @@ class Intake:
         self._chunk = 0
         self._decoded = 0
 
-    def feed(self, data: bytes) -> Stage:
-        """Add bytes that arrived and return the stage that they lead to."""
+    def feed(self, data: bytes) -> FramingState:
+        """Add bytes that arrived and return the state that they lead to."""
         self.data += data
-        if self.stage is Stage.PARTIAL:
+        if self.state is FramingState.PARTIAL:
             if not self._body:
                 self._find_head()
-            if self._body and self.stage is Stage.PARTIAL:
+            if self._body and self.state is FramingState.PARTIAL:
                 self._find_end()
-        return self.stage
+        return self.state
 
-    def origin(self, address: str) -> dict[str, str]:
+    def addresses(self, address: str) -> dict[str, str]:
         """Return what tells where the request comes from, by the names of WSGI, if its connection has an address."""
         fields = _FORWARDED.findall(bytes(self.data[: self._body]))
         forwarded = {"HTTP_X_FORWARDED_FOR": b",".join(fields).decode("latin-1")} if fields else {}
@@ -93,14 +93,14 @@ class Intake:
             self._end -= shift
 
     def _refuse(self, reason: str) -> None:
-        self.stage, self.reason = Stage.REFUSED, reason
+        self.state, self.reason = FramingState.REFUSED, reason
 
     def _find_head(self) -> None:
         end = self.data.find(_HEAD_END, max(0, self._searched - 3))
         if end > LARGEST_HEAD or (end < 0 and len(self.data) > LARGEST_HEAD):
             self._refuse(f"Head of the request is larger than {LARGEST_HEAD} bytes")
         elif end < 0 and _BARE_LF.search(self.data, max(0, self._searched - 1)):
-            self.stage = Stage.WHOLE
+            self.state = FramingState.WHOLE
         elif end < 0:
             self._searched = len(self.data)
         else:
@@ -110,26 +110,26 @@ class Intake:
     def _read_head(self, head: bytes) -> None:
         lengths, coded = _LENGTH.findall(head), _CODING.search(head)
         if (coded or lengths) and self._streamed(head.partition(_CRLF)[0]):
-            self.stage = Stage.STREAMED
+            self.state = FramingState.STREAMED
         elif coded and not lengths:
             self._chunk = self._body
         elif len(lengths) != 1 or coded or not lengths[0].isdigit():
-            self.stage = Stage.WHOLE
+            self.state = FramingState.WHOLE
         elif len(lengths[0]) > len(str(self._limit)) or int(lengths[0]) > self._limit:
             self._refuse(f"Body is larger than {self._limit} bytes")
         else:
             self._end = self._body + int(lengths[0])
         self.upgrades = bool(_UPGRADE.search(head))
-        self.expects = self.stage is Stage.PARTIAL and bool(_EXPECT.search(head))
+        self.expects = self.state is FramingState.PARTIAL and bool(_EXPECT.search(head))
 
     def _find_end(self) -> None:
         if self._end is None:
             self._walk_chunks()
         elif len(self.data) >= self._end:
-            self.stage = Stage.WHOLE
+            self.state = FramingState.WHOLE
 
     def _walk_chunks(self) -> None:
-        while self.stage is Stage.PARTIAL and self._chunk < len(self.data):
+        while self.state is FramingState.PARTIAL and self._chunk < len(self.data):
             end = self.data.find(_CRLF, self._chunk, self._chunk + _LONGEST_CHUNK_LINE)
             if end < 0:
                 if len(self.data) - self._chunk >= _LONGEST_CHUNK_LINE:
@@ -147,7 +147,7 @@ class Intake:
         except ValueError:
             size = -1
         if size < 0:
-            self.stage = Stage.WHOLE
+            self.state = FramingState.WHOLE
         elif size == 0:
             self._find_trailers(end)
         elif self._decoded + size > self._limit:
@@ -158,6 +158,6 @@ class Intake:
 
     def _find_trailers(self, end: int) -> None:
         if self.data.find(_HEAD_END, end) >= 0:
-            self.stage = Stage.WHOLE
+            self.state = FramingState.WHOLE
         elif len(self.data) - end > LARGEST_HEAD:
             self._refuse("Trailers are too long")

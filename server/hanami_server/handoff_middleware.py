@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from hanami_server.handoff import Handoff, send_handoff
-from hanami_server.intake import LARGEST_HEAD
 from hanami_server.paths import adoption_path
+from hanami_server.request_buffer import LARGEST_HEAD
 
-__all__ = ["Handover", "request_head"]
+__all__ = ["HandoffMiddleware", "request_head"]
 
 PATIENCE = 0.1
 """Seconds that a thread waits for others to be taken, of which each takes a sidecar a millisecond."""
@@ -27,7 +27,7 @@ Environ = dict[str, Any]
 Application = Callable[[Environ, Any], Iterable[bytes]]
 
 
-class Handover:
+class HandoffMiddleware:
     """WSGI middleware around the application."""
 
     def __init__(self, application: Application, data_dir: Path, hosts: Iterable[str], threads: int) -> None:
@@ -92,7 +92,7 @@ def _wants_websocket(environ: Mapping[str, Any]) -> bool:
     return "websocket" in environ.get("HTTP_UPGRADE", "").lower()
 
 
-def request_head(environ: Mapping[str, Any]) -> bytes:
+def request_head(environ: Mapping[str, object]) -> bytes:
     """Return the head of a request the way it stood on the wire, as far as WSGI keeps it."""
     lines = [f"{environ['REQUEST_METHOD']} {environ['RAW_URI']} {environ['SERVER_PROTOCOL']}"]
     for name, value in environ.items():
@@ -101,14 +101,14 @@ def request_head(environ: Mapping[str, Any]) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
-def _read_ahead(environ: Mapping[str, Any]) -> bytes:
+def _read_ahead(environ: Mapping[str, object]) -> bytes:
     """Return what the client sent right behind the head; gunicorn has read it already."""
     reader = getattr(environ["wsgi.input"], "reader", None)
     unreader = getattr(reader, "unreader", None)
     return bytes(unreader.take_buffered()) if unreader is not None else b""
 
 
-def _unavailable(start_response: Any) -> Iterable[bytes]:
+def _unavailable(start_response: object) -> Iterable[bytes]:
     return _plain(start_response, "503 Service Unavailable", b"no compute host is ready")
 
 
