@@ -9,7 +9,7 @@ how much a cycle counts.
 
 from __future__ import annotations
 
-from hanami_plugins.networks_section import deep_layout, initial, ranges, snapshot, weights
+from hanami_plugins.networks_section import deep_layout, deep_memory, initial, ranges, section_memory, snapshot, weights
 from hanami_plugins.networks_section.deep_graph import is_deep
 from hanami_plugins.networks_section.deep_layout import (
     BATCH,
@@ -144,11 +144,13 @@ __all__ = [
     "aligned",
     "chosen",
     "deep_layout",
+    "deep_memory",
     "fitted",
     "initial",
     "is_deep",
     "lane_starts",
     "ranges",
+    "section_memory",
     "share_of",
     "snapshot",
     "starts",

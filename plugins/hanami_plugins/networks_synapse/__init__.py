@@ -7,6 +7,7 @@ imports from here what its kernels are given, and adds how they compute it, see 
 
 from __future__ import annotations
 
+from hanami_plugins.networks_synapse import synapse_memory
 from hanami_plugins.networks_synapse.arithmetic import LN_POLYNOMIAL, LOG2_E, ROOT_OF_HALF
 from hanami_plugins.networks_synapse.arrays import LANES, for_neurons, zeros
 from hanami_plugins.networks_synapse.synapse_layout import (
@@ -188,6 +189,7 @@ __all__ = [
     "decode",
     "encode",
     "for_neurons",
+    "synapse_memory",
     "zeros",
 ]
 
