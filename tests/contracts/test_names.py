@@ -11,9 +11,6 @@ from .test_house import module_name, sources
 SERVER_SIDE = ("hanami_core", "hanami_server", "hanami_plugins")
 
 SHARED = {
-    "Extra": "sizes beside the arrays of a network, of sections and of synapses; each is its rule set's",
-    "Job": "`hanami_core.queue.Job` is a contract; the work of a kernel needs a name of its own",
-    "Net": "the record that kernels get of a network, of sections and of synapses; each is its rule set's",
     "Settings": "of a server, and of a template: both are contracts, and plugins import them by these names",
 }
 """Names that several classes still have, and why; a name that is no longer shared must go."""

@@ -58,11 +58,11 @@ from hanami_plugins.networks_section import (
     WIDTH,
     WRONG,
     ZERO,
+    CycleSpan,
     DeepAnswers,
     DeepNet,
     DeepScratch,
-    Job,
-    Net,
+    SectionNet,
     Sources,
     deep_layout,
     weights,
@@ -87,7 +87,7 @@ def append_hidden(net: DeepNet, hexagon: int, hidden: Array, h: int, rows: Array
 
 @compiled
 def run_hexagon(
-    mine: Net, rows: Array, values: Array, at: int, count: int, hidden: Array, h: int, partials: Array, p: int
+    mine: SectionNet, rows: Array, values: Array, at: int, count: int, hidden: Array, h: int, partials: Array, p: int
 ) -> None:
     """Run a hexagon forward and leave what it adds to the outputs in ``partials[p:]``."""
     lanes = mine.readout_bias.size
@@ -186,7 +186,7 @@ def forward_cycle(net: DeepNet, scratch: DeepScratch) -> None:
 
 
 @inlined
-def learn_neurons(mine: Net, block: int, steps: Array, hidden: Array, gradient: Array, h: int) -> None:
+def learn_neurons(mine: SectionNet, block: int, steps: Array, hidden: Array, gradient: Array, h: int) -> None:
     """Move a block's read-out weights and biases; add the steps of its neurons to those in ``gradient[h:h + 64]``."""
     outputs = mine.readout.size // mine.bias.size
     zero = splat(f32(0))
@@ -207,7 +207,7 @@ def learn_neurons(mine: Net, block: int, steps: Array, hidden: Array, gradient: 
 
 @inlined
 def learn_links(
-    mine: Net, base: int, rows: Array, values: Array, at: int, end: int, origins: Array, gradient: Array, g: int
+    mine: SectionNet, base: int, rows: Array, values: Array, at: int, end: int, origins: Array, gradient: Array, g: int
 ) -> None:
     """Move the rows of hidden neurons in the block at `base`; add the steps of these neurons to ``gradient``."""
     g0, g1, g2, g3 = load(gradient, g), load(gradient, g + 16), load(gradient, g + 32), load(gradient, g + 48)
@@ -225,7 +225,7 @@ def learn_links(
 
 
 @compiled
-def learn_hexagon(net: DeepNet, mine: Net, scratch: DeepScratch, hexagon: int) -> None:
+def learn_hexagon(net: DeepNet, mine: SectionNet, scratch: DeepScratch, hexagon: int) -> None:
     """Learn a cycle in a hexagon whose followers have learned it."""
     h, at = hexagon * mine.bias.size, net.places[hexagon * PLACE + ENTRIES]
     middle, end = at + scratch.counts[2 * hexagon], at + scratch.counts[2 * hexagon + 1]
@@ -271,7 +271,9 @@ def grow_cycle(net: DeepNet, sources: Sources, scratch: DeepScratch, inputs: Arr
 
 
 @kernel
-def train_deep(net: DeepNet, sources: Sources, scratch: DeepScratch, inputs: Array, outputs: Array, job: Job) -> int:
+def train_deep(
+    net: DeepNet, sources: Sources, scratch: DeepScratch, inputs: Array, outputs: Array, job: CycleSpan
+) -> int:
     """Train the cycles ``job.first .. job.last - 1``, one by one.
 
     Returns a status, with a cycle in ``scratch.status[1]``: `DONE`; `FULL` if all before that cycle is done and room

@@ -16,12 +16,12 @@ from hanami_plugins.networks_section import (
     ENTRIES,
     PLACE,
     SEGMENT,
+    CycleSpan,
     DeepAnswers,
     DeepMemory,
     DeepNet,
     DeepScratch,
     Ints,
-    Job,
     aligned,
     chosen,
 )
@@ -80,13 +80,13 @@ class DeepNetwork(SectionNetwork):
             results=aligned(rows * net.readout_bias.size),
         )
 
-    def _train_cycles(self, scratch: Any, sync: Ints, plan: segments.Plan, job: Job) -> tuple[int, int]:
+    def _train_cycles(self, scratch: Any, sync: Ints, plan: segments.Plan, job: CycleSpan) -> tuple[int, int]:
         memory = self._memory
         return 1, train_deep(memory.net, memory.sources, scratch, plan.inputs, plan.outputs, job)
 
     def _train_single(self, net: Any, rate: float) -> int:
         assert isinstance(net, DeepNet)
-        job = Job(0, 1, 1, 1, np.float32(rate), np.float32(rate), segments.NO_WEIGHTS)
+        job = CycleSpan(0, 1, 1, 1, np.float32(rate), np.float32(rate), segments.NO_WEIGHTS)
         scratch: Any = self._one_scratch
         return train_deep(net, self._memory.sources, scratch, self._one_inputs, self._one.outputs, job)
 

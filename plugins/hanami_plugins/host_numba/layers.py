@@ -46,8 +46,8 @@ from hanami_plugins.networks_section import (
     SOFTMAX,
     WIDTH,
     WRONG,
-    Job,
-    Net,
+    CycleSpan,
+    SectionNet,
 )
 
 f32 = np.float32
@@ -55,20 +55,22 @@ Array = Any
 
 
 @inlined
-def base_of(net: Net, block: int) -> int:
+def base_of(net: SectionNet, block: int) -> int:
     """Return where the rows of a block begin in the weights."""
     return block * (net.weights.size // net.bias.size) * WIDTH
 
 
 @inlined
-def begin_block(net: Net, block: int, hidden: Array, to: int) -> None:
+def begin_block(net: SectionNet, block: int, hidden: Array, to: int) -> None:
     """Write the biases of a block to ``hidden[to:to + 64]``."""
     for i in range(0, WIDTH, LANES):
         store(hidden, to + i, load(net.bias, block * WIDTH + i))
 
 
 @inlined
-def add_rows(net: Net, base: int, rows: Array, values: Array, first: int, last: int, hidden: Array, to: int) -> None:
+def add_rows(
+    net: SectionNet, base: int, rows: Array, values: Array, first: int, last: int, hidden: Array, to: int
+) -> None:
     """Add ``value * row`` of the active sources ``first .. last - 1`` of the block at `base` to the hidden neurons."""
     h0, h1, h2, h3 = load(hidden, to), load(hidden, to + 16), load(hidden, to + 32), load(hidden, to + 48)
     for i in range(first, last):
@@ -93,7 +95,7 @@ def rectify(hidden: Array, to: int) -> None:
 
 @inlined
 def forward_block(
-    net: Net, block: int, rows: Array, values: Array, at: int, count: int, hidden: Array, to: int
+    net: SectionNet, block: int, rows: Array, values: Array, at: int, count: int, hidden: Array, to: int
 ) -> None:
     """Write ``relu(bias + sum of value * row)`` of a block to ``hidden[to:to + 64]``."""
     begin_block(net, block, hidden, to)
@@ -102,7 +104,7 @@ def forward_block(
 
 
 @inlined
-def read_out_block(net: Net, block: int, hidden: Array, at: int, partials: Array, to: int) -> None:
+def read_out_block(net: SectionNet, block: int, hidden: Array, at: int, partials: Array, to: int) -> None:
     """Write what a block adds to each output before squashing to ``partials[to:]``."""
     outputs = net.readout.size // net.bias.size
     h0, h1, h2, h3 = load(hidden, at), load(hidden, at + 16), load(hidden, at + 32), load(hidden, at + 48)
@@ -231,7 +233,7 @@ def keep_score(record: Array, cycles: int, likelihood: float, right: int) -> Non
 
 
 @inlined
-def learning_rate(job: Job, cycle: int, energy: float) -> float:
+def learning_rate(job: CycleSpan, cycle: int, energy: float) -> float:
     """Return the rate of a cycle.
 
     It falls linearly over the task. As in normalised least mean squares (Haykin, Adaptive Filter Theory), a row with
@@ -243,7 +245,9 @@ def learning_rate(job: Job, cycle: int, energy: float) -> float:
 
 
 @inlined
-def learn_readout(net: Net, block: int, steps: Array, at: int, hidden: Array, h: int, gradient: Array, to: int) -> None:
+def learn_readout(
+    net: SectionNet, block: int, steps: Array, at: int, hidden: Array, h: int, gradient: Array, to: int
+) -> None:
     """Move a block's read-out weights and biases; leave the steps of its rows in ``gradient[to:to + 64]``.
 
     ``steps[at:]`` holds ``-rate * gradient`` of the outputs.
@@ -267,7 +271,9 @@ def learn_readout(net: Net, block: int, steps: Array, at: int, hidden: Array, h:
 
 
 @inlined
-def learn_rows(net: Net, base: int, rows: Array, values: Array, at: int, count: int, gradient: Array, g: int) -> None:
+def learn_rows(
+    net: SectionNet, base: int, rows: Array, values: Array, at: int, count: int, gradient: Array, g: int
+) -> None:
     """Add ``value * gradient[g:g + 64]`` to the rows of the block at `base`."""
     g0, g1, g2, g3 = load(gradient, g), load(gradient, g + 16), load(gradient, g + 32), load(gradient, g + 48)
     for i in range(at, at + count):

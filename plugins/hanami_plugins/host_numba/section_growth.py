@@ -44,8 +44,8 @@ from hanami_plugins.networks_section import (
     LARGEST,
     SEGMENT,
     WIDTH,
-    Net,
     Scratch,
+    SectionNet,
     Sources,
 )
 
@@ -72,14 +72,16 @@ def read_lanes(address: int, kind: int, left: int) -> Vector:
 
 
 @inlined
-def read_above_floors(net: Net, address: int, kind: int, source: int, left: int) -> Vector:
+def read_above_floors(net: SectionNet, address: int, kind: int, source: int, left: int) -> Vector:
     """Return values as `read_lanes` does, each less the floor of its source; lanes from `left` on are 0."""
     floors = read_lanes(net.floors.ctypes.data + source * FLOATS, FLOATS, left)
     return subtract(read_lanes(address, kind, left), floors)
 
 
 @compiled
-def read_row(net: Net, segments: Array, cycle: int, rows: Array, values: Array, at: int) -> tuple[int, float, int]:
+def read_row(
+    net: SectionNet, segments: Array, cycle: int, rows: Array, values: Array, at: int
+) -> tuple[int, float, int]:
     """Write the active sources of a cycle to ``rows[at:]`` and ``values[at:]``.
 
     Values are counted from the source's floor, divided by its border and clipped at 1. Returns the number of active
@@ -115,7 +117,7 @@ def mix(x: Any) -> Any:
 
 
 @compiled
-def give_birth(net: Net, sources: Sources, source: int) -> None:
+def give_birth(net: SectionNet, sources: Sources, source: int) -> None:
     """Give a source its row: one section a block, with the weights of `initial.sections`."""
     row = sources.count[0]
     capacity = net.weights.size // net.bias.size
@@ -130,7 +132,7 @@ def give_birth(net: Net, sources: Sources, source: int) -> None:
 
 
 @compiled
-def visit_sources(net: Net, sources: Sources, segments: Array, cycle: int, step: int) -> int:
+def visit_sources(net: SectionNet, sources: Sources, segments: Array, cycle: int, step: int) -> int:
     """Give birth to the rows of a cycle's new sources, or raise the borders to its values: `BIRTHS` or `BORDERS`."""
     capacity = net.weights.size // net.bias.size
     for s in range(0, segments.size, SEGMENT):
@@ -154,7 +156,7 @@ def visit_sources(net: Net, sources: Sources, segments: Array, cycle: int, step:
 
 
 @inlined
-def keep_row(net: Net, scratch: Scratch, segments: Array, cycle: int, k: int) -> int:
+def keep_row(net: SectionNet, scratch: Scratch, segments: Array, cycle: int, k: int) -> int:
     """Read a cycle as row `k` of the slice and return its flags."""
     length = scratch.rows.size // scratch.counts.size
     count, energy, flags = read_row(net, segments, cycle, scratch.rows, scratch.values, k * length)
@@ -163,7 +165,7 @@ def keep_row(net: Net, scratch: Scratch, segments: Array, cycle: int, k: int) ->
 
 
 @compiled
-def grow(net: Net, sources: Sources, scratch: Scratch, segments: Array, first: int, last: int) -> int:
+def grow(net: SectionNet, sources: Sources, scratch: Scratch, segments: Array, first: int, last: int) -> int:
     """Grow the network by the cycles of a slice, in their order, and read them again.
 
     All births come before the first border is raised: if there is no room left, the caller makes room and starts the
@@ -193,7 +195,7 @@ def prepare_slice(
     thread: int,
     threads: int,
     sync: Array,
-    net: Net,
+    net: SectionNet,
     sources: Sources,
     scratch: Scratch,
     segments: Array,

@@ -45,9 +45,9 @@ from hanami_plugins.networks_section import (
     ZERO,
     Answers,
     Chunk,
-    Job,
-    Net,
+    CycleSpan,
     Scratch,
+    SectionNet,
     Sources,
     weights,
 )
@@ -76,7 +76,7 @@ def tile_bits(scratch: Scratch | Answers, chunk: Chunk) -> int:
 
 
 @compiled
-def forward_chunk(net: Net, scratch: Scratch | Answers, chunk: Chunk, block: int, bits: int) -> None:
+def forward_chunk(net: SectionNet, scratch: Scratch | Answers, chunk: Chunk, block: int, bits: int) -> None:
     """Run a chunk forward in a block."""
     lanes, blocks = net.readout_bias.size, net.bias.size // WIDTH
     length, base = scratch.rows.size // scratch.counts.size, base_of(net, block)
@@ -96,7 +96,7 @@ def forward_chunk(net: Net, scratch: Scratch | Answers, chunk: Chunk, block: int
 
 
 @inlined
-def add_blocks(net: Net, partials: Array, at: int, i: int, total: Vector) -> Vector:
+def add_blocks(net: SectionNet, partials: Array, at: int, i: int, total: Vector) -> Vector:
     """Return the sum of `total` and what all blocks add to 16 outputs, those from `i` on."""
     for block in range(net.bias.size // WIDTH):
         total = add(total, load(partials, at + block * net.readout_bias.size + i))
@@ -104,7 +104,7 @@ def add_blocks(net: Net, partials: Array, at: int, i: int, total: Vector) -> Vec
 
 
 @kernel
-def answer_rows(net: Net, answers: Answers, segments: Array, first: int, last: int) -> int:
+def answer_rows(net: SectionNet, answers: Answers, segments: Array, first: int, last: int) -> int:
     """Write the outputs of the cycles ``first .. last - 1`` to ``answers.results``; the network stays as it is.
 
     Returns `last`, or the cycle whose inputs are not finite.
@@ -133,7 +133,7 @@ def answer_rows(net: Net, answers: Answers, segments: Array, first: int, last: i
 
 
 @inlined
-def sum_outputs(net: Net, scratch: Scratch, partials: int, mine: int, delta: int) -> None:
+def sum_outputs(net: SectionNet, scratch: Scratch, partials: int, mine: int, delta: int) -> None:
     """Add what all blocks say to the thread's copy of the biases, into ``scratch.deltas[delta:]``."""
     lanes = net.readout_bias.size
     for i in range(0, lanes, LANES):
@@ -141,7 +141,7 @@ def sum_outputs(net: Net, scratch: Scratch, partials: int, mine: int, delta: int
 
 
 @inlined
-def take_step(net: Net, scratch: Scratch, delta: int, mine: int, rate: float) -> None:
+def take_step(net: SectionNet, scratch: Scratch, delta: int, mine: int, rate: float) -> None:
     """Turn the gradients of a cycle into steps, and the thread's copy of the biases by them."""
     for i in range(0, net.readout_bias.size, LANES):
         step = multiply(load(scratch.deltas, delta + i), splat(-rate))
@@ -150,7 +150,9 @@ def take_step(net: Net, scratch: Scratch, delta: int, mine: int, rate: float) ->
 
 
 @compiled
-def learn_chunk(net: Net, scratch: Scratch, chunk: Chunk, block: int, learned: Array, count: int, deltas: int) -> None:
+def learn_chunk(
+    net: SectionNet, scratch: Scratch, chunk: Chunk, block: int, learned: Array, count: int, deltas: int
+) -> None:
     """Learn some cycles of a chunk, ``learned[:count]``, in a block, by the steps in ``scratch.deltas[deltas:]``."""
     length, base, g = scratch.rows.size // scratch.counts.size, base_of(net, block), block * WIDTH
     for n in range(count):
@@ -171,10 +173,10 @@ def learn_slice(
     thread: int,
     threads: int,
     sync: Array,
-    net: Net,
+    net: SectionNet,
     scratch: Scratch,
     outputs: Array,
-    job: Job,
+    job: CycleSpan,
     first: int,
     last: int,
     failure: float,
@@ -241,12 +243,12 @@ def train_rows(
     thread: int,
     threads: int,
     sync: Array,
-    net: Net,
+    net: SectionNet,
     sources: Sources,
     scratch: Scratch,
     inputs: Array,
     outputs: Array,
-    job: Job,
+    job: CycleSpan,
 ) -> int:
     """Train the cycles ``job.first .. job.last - 1``, slice by slice; all threads call it with the same arguments.
 

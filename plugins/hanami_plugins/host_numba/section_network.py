@@ -32,11 +32,11 @@ from hanami_plugins.networks_section import (
     SCORED,
     WIDTH,
     Answers,
+    CycleSpan,
     Ints,
-    Job,
-    Net,
     Scratch,
     SectionMemory,
+    SectionNet,
     aligned,
     lane_starts,
     ranges,
@@ -264,7 +264,7 @@ class SectionNetwork:
         done = run.start
         while done < total:
             last = min(total, (done // length + self._trial.units(pace.units)) * length)
-            job = Job(done, last, total, length, rate, np.float32(LAST_RATE), plan.weights)
+            job = CycleSpan(done, last, total, length, rate, np.float32(LAST_RATE), plan.weights)
             pace.start()
             threads, status = self._train_cycles(scratch, sync, plan, job)
             before, done = done, self._reached(status, scratch)
@@ -275,7 +275,7 @@ class SectionNetwork:
             if done > before and not run.step(done):
                 return
 
-    def _train_cycles(self, scratch: Scratch, sync: Ints, plan: segments.Plan, job: Job) -> tuple[int, int]:
+    def _train_cycles(self, scratch: Scratch, sync: Ints, plan: segments.Plan, job: CycleSpan) -> tuple[int, int]:
         """Run a training kernel; returns the number of its threads and its status."""
         memory, team = self._memory, self._team
         parts = memory.blocks if memory.work >= THREAD_WORK else 1
@@ -413,8 +413,8 @@ class SectionNetwork:
             active, beyond = active + found[0], beyond + found[1]
         return 2 * beyond <= active
 
-    def _train_single(self, net: Net, rate: float) -> int:
-        job = Job(0, 1, 1, 1, np.float32(rate), np.float32(rate), segments.NO_WEIGHTS)
+    def _train_single(self, net: SectionNet, rate: float) -> int:
+        job = CycleSpan(0, 1, 1, 1, np.float32(rate), np.float32(rate), segments.NO_WEIGHTS)
         one, sources = self._one, self._memory.sources
         self._one_sync[:] = 0
         return train_rows(0, 1, self._one_sync, net, sources, self._one_scratch, self._one_inputs, one.outputs, job)
@@ -436,7 +436,7 @@ class SectionNetwork:
         memory.average = None
         memory.extra.stream = 0
 
-    def _answering(self) -> Net:
+    def _answering(self) -> SectionNet:
         """Return the weights that have failed less of late.
 
         Averages are better in the long run; the present weights are if the stream has just become another one.

@@ -55,8 +55,8 @@ from hanami_plugins.networks_synapse import (
     WALKS,
     WIDTH,
     Feed,
-    Net,
     Neurons,
+    SynapseNet,
 )
 
 f32 = np.float32
@@ -65,7 +65,7 @@ Array = Any
 
 
 @compiled
-def learn_links(net: Net, neurons: Neurons, interface: int, share: float) -> bool:
+def learn_links(net: SynapseNet, neurons: Neurons, interface: int, share: float) -> bool:
     """Move the links of an output and collect the gradients of their neurons; return whether all weights are sound.
 
     The gradient is that of half the squared error through the sigmoids of output and neuron, times what the cycle
@@ -89,7 +89,7 @@ def learn_links(net: Net, neurons: Neurons, interface: int, share: float) -> boo
 
 
 @compiled
-def error(net: Net, neurons: Neurons, feed: Feed, hexagon: int, share: float) -> bool:
+def error(net: SynapseNet, neurons: Neurons, feed: Feed, hexagon: int, share: float) -> bool:
     """Leave the gradients of an output hexagon's neurons in their deltas; return whether all weights are sound."""
     sound = True
     block = net.hexagons[hexagon * HEXAGON + FIRST_BLOCK]
@@ -103,7 +103,7 @@ def error(net: Net, neurons: Neurons, feed: Feed, hexagon: int, share: float) ->
 
 
 @inlined
-def scale(net: Net, neurons: Neurons, block: int, output: bool) -> None:
+def scale(net: SynapseNet, neurons: Neurons, block: int, output: bool) -> None:
     """Multiply the deltas of a block with the derivatives of its neurons."""
     one = splat(f32(1))
     for n in range(0, WIDTH, LANES):
@@ -140,7 +140,7 @@ def learn_section(synapses: Array, deltas: Array, row: int, first: int, to: int,
 
 
 @compiled
-def rate_section(net: Net, neurons: Neurons, row: int, q: float, output: bool) -> None:
+def rate_section(net: SynapseNet, neurons: Neurons, row: int, q: float, output: bool) -> None:
     """Raise the activity of synapses that fit the state of their neurons: positive and active, or neither."""
     begin = net.base + net.marks[row * MARK + PLACE] // SLOTS * WIDTH
     start = net.marks[row * MARK + START]
@@ -155,7 +155,7 @@ def rate_section(net: Net, neurons: Neurons, row: int, q: float, output: bool) -
 
 
 @compiled
-def clear_removed(net: Net, row: int) -> None:
+def clear_removed(net: SynapseNet, row: int) -> None:
     """Undo what learning did to synapses that were removed, whose weight stays 0."""
     for i in range(net.marks[row * MARK + COUNT]):
         if net.activity[row * SYNAPSES + i] == 0:
@@ -163,7 +163,7 @@ def clear_removed(net: Net, row: int) -> None:
 
 
 @compiled
-def learn_sections(net: Net, neurons: Neurons, begin: int, end: int, output: bool) -> bool:
+def learn_sections(net: SynapseNet, neurons: Neurons, begin: int, end: int, output: bool) -> bool:
     """Move the weights of all sections of a hexagon that had a potential; return whether all weights are sound."""
     largest = splat(f32(0))
     rating = net.activity.size > 0
@@ -187,7 +187,7 @@ def learn_sections(net: Net, neurons: Neurons, begin: int, end: int, output: boo
 
 
 @compiled
-def backward(net: Net, neurons: Neurons, feed: Feed, share: float) -> bool:
+def backward(net: SynapseNet, neurons: Neurons, feed: Feed, share: float) -> bool:
     """Learn from a cycle, in a step that counts as much as `share`; return whether all weights are sound."""
     sound = True
     for hexagon in range(net.hexagons.size // HEXAGON - 1, -1, -1):

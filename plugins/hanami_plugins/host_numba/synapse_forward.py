@@ -69,8 +69,8 @@ from hanami_plugins.networks_synapse import (
     TOTAL,
     WIDTH,
     Feed,
-    Net,
     Neurons,
+    SynapseNet,
 )
 
 f32 = np.float32
@@ -89,7 +89,7 @@ AHEAD = 4
 
 
 @compiled
-def read_input(net: Net, neurons: Neurons, feed: Feed, interface: int, cycle: int) -> int:
+def read_input(net: SynapseNet, neurons: Neurons, feed: Feed, interface: int, cycle: int) -> int:
     """Take over the values of an input; those that are not above 0 count as 0.
 
     Returns whether a source wants its first section, or `UNREADABLE`.
@@ -115,7 +115,7 @@ def read_input(net: Net, neurons: Neurons, feed: Feed, interface: int, cycle: in
 
 
 @compiled
-def read_expected(net: Net, neurons: Neurons, feed: Feed, cycle: int) -> bool:
+def read_expected(net: SynapseNet, neurons: Neurons, feed: Feed, cycle: int) -> bool:
     """Take over what the outputs should be; return whether all of it is finite."""
     zero = splat(f32(0))
     broken = zero
@@ -138,7 +138,7 @@ def read_expected(net: Net, neurons: Neurons, feed: Feed, cycle: int) -> bool:
 
 
 @inlined
-def gather(net: Net, neurons: Neurons, block: int, end: int) -> int:
+def gather(net: SynapseNet, neurons: Neurons, block: int, end: int) -> int:
     """Append the sections of a block whose sources have a potential to the walk; return where it ends."""
     first = block * SLOTS
     for place in range(first, first + peek(net.blocks, block * BLOCK + TOP), LANES):
@@ -187,7 +187,7 @@ def walk(synapses: Array, sums: Array, row: int, first: int, to: int, q: float) 
 
 
 @inlined
-def walk_and_grow(net: Net, neurons: Neurons, row: int, first: int, to: int, q: float) -> None:
+def walk_and_grow(net: SynapseNet, neurons: Neurons, row: int, first: int, to: int, q: float) -> None:
     """Let a potential run through a section that may grow by it.
 
     A synapse can only be covered in part where the potential ends, so at most one of them shrinks at first; what comes
@@ -223,7 +223,7 @@ def walk_and_grow(net: Net, neurons: Neurons, row: int, first: int, to: int, q: 
 
 
 @inlined
-def fetch_row(net: Net, neurons: Neurons, k: int) -> None:
+def fetch_row(net: SynapseNet, neurons: Neurons, k: int) -> None:
     """Ask for what a step of the walk will need first."""
     row = peek(neurons.walk_rows, k)
     begin = row * ROW + (peek(net.marks, row * MARK + START) >> 4) * GROUP
@@ -233,7 +233,7 @@ def fetch_row(net: Net, neurons: Neurons, k: int) -> None:
 
 
 @compiled
-def walk_all(net: Net, neurons: Neurons, block: int, begin: int, end: int, train: bool) -> None:
+def walk_all(net: SynapseNet, neurons: Neurons, block: int, begin: int, end: int, train: bool) -> None:
     """Let potentials run through a part of the walk, which lies in a block."""
     to = block * WIDTH
     for k in range(begin, end):
@@ -255,7 +255,7 @@ def walk_all(net: Net, neurons: Neurons, block: int, begin: int, end: int, train
 
 
 @compiled
-def take_inputs(net: Net, neurons: Neurons, block: int) -> None:
+def take_inputs(net: SynapseNet, neurons: Neurons, block: int) -> None:
     """Count down the refractory time of a block; neurons whose counter is above 0 lose their input.
 
     As in the reference the counter is halved, so the time between two inputs is ``floor(log2(time)) + 1`` cycles.
@@ -270,7 +270,7 @@ def take_inputs(net: Net, neurons: Neurons, block: int) -> None:
 
 
 @compiled
-def fire(net: Net, neurons: Neurons, block: int) -> int:
+def fire(net: SynapseNet, neurons: Neurons, block: int) -> int:
     """Compress the input of a block's neurons; return whether one of them wants its first section."""
     zero, one, slope = splat(f32(0)), splat(f32(1)), splat(f32(SLOPE))
     wanted = zero
@@ -297,7 +297,7 @@ def sigmoid(x: Vector) -> Vector:
 
 
 @compiled
-def squash(net: Net, neurons: Neurons, block: int) -> None:
+def squash(net: SynapseNet, neurons: Neurons, block: int) -> None:
     """Squash the input of a block of an output hexagon."""
     for n in range(0, WIDTH, LANES):
         total = load(neurons.sums, block * WIDTH + n)
@@ -310,7 +310,7 @@ def squash(net: Net, neurons: Neurons, block: int) -> None:
 
 
 @compiled
-def try_link(net: Net, neurons: Neurons, hexagon: int, interface: int, output: int, link: int) -> None:
+def try_link(net: SynapseNet, neurons: Neurons, hexagon: int, interface: int, output: int, link: int) -> None:
     """Link an output, with some luck, to a random neuron that got input."""
     draw = derive(net.keys[FOR_LINK], net.counts[CYCLES], net.outputs[interface * FACE + 3], output * LINKS + link)
     if draw % u32(LINK_CHANCE) != u32(0):
@@ -330,7 +330,7 @@ def try_link(net: Net, neurons: Neurons, hexagon: int, interface: int, output: i
 
 
 @compiled
-def answer(net: Net, neurons: Neurons, hexagon: int, train: bool) -> None:
+def answer(net: SynapseNet, neurons: Neurons, hexagon: int, train: bool) -> None:
     """Compute the outputs of a hexagon; an output without links is 0."""
     interface = net.hexagons[hexagon * HEXAGON + INTERFACE]
     if interface == NONE:

@@ -63,8 +63,8 @@ from hanami_plugins.networks_synapse import (
     USED_ROWS,
     USED_SYNAPSES,
     WIDTH,
-    Net,
     Neurons,
+    SynapseNet,
 )
 
 f32 = np.float32
@@ -100,7 +100,7 @@ def cell(marks: Array, row: int, i: int) -> int:
 
 
 @compiled
-def new_weight(net: Net, row: int, i: int) -> float:
+def new_weight(net: SynapseNet, row: int, i: int) -> float:
     """Return the first weight of a synapse, see `draws.synapse`."""
     s = derive(net.keys[FOR_SYNAPSE], net.counts[CYCLES], net.marks[row * MARK + PLACE], i)
     second = scramble(scramble(s))
@@ -109,7 +109,7 @@ def new_weight(net: Net, row: int, i: int) -> float:
 
 
 @compiled
-def add_synapse(net: Net, row: int, begin: float, border: float, share: float) -> None:
+def add_synapse(net: SynapseNet, row: int, begin: float, border: float, share: float) -> None:
     """Append a synapse with a border and its `share`, which is 1 / border."""
     i = net.marks[row * MARK + COUNT]
     at = cell(net.marks, row, i)
@@ -124,14 +124,14 @@ def add_synapse(net: Net, row: int, begin: float, border: float, share: float) -
 
 
 @compiled
-def ask_for_split(net: Net, neurons: Neurons, row: int) -> None:
+def ask_for_split(net: SynapseNet, neurons: Neurons, row: int) -> None:
     """Note that a section is full."""
     neurons.splits[neurons.cursor[SPLITS]] = row
     neurons.cursor[SPLITS] += 1
 
 
 @compiled
-def extend(net: Net, neurons: Neurons, row: int, q: float) -> None:
+def extend(net: SynapseNet, neurons: Neurons, row: int, q: float) -> None:
     """Let a section grow that has potential left behind its last synapse; a match section takes note of its value."""
     if net.marks[row * MARK + KIND] == MATCH:
         learn_value(net, neurons, row, q)
@@ -147,7 +147,7 @@ def extend(net: Net, neurons: Neurons, row: int, q: float) -> None:
 
 
 @compiled
-def learn_value(net: Net, neurons: Neurons, row: int, q: float) -> None:
+def learn_value(net: SynapseNet, neurons: Neurons, row: int, q: float) -> None:
     """Make a value one of those that a match section knows, which are kept as ascending borders.
 
     A value behind the last one is appended; one between two others replaces the bigger one.
@@ -169,7 +169,7 @@ def learn_value(net: Net, neurons: Neurons, row: int, q: float) -> None:
 
 
 @compiled
-def shrink(net: Net, neurons: Neurons, row: int, q: float) -> None:
+def shrink(net: SynapseNet, neurons: Neurons, row: int, q: float) -> None:
     """Shrink the synapse in which the potential ends, and go on with what that leaves."""
     head = row * HEAD
     tolerance = net.heads[head + TOLERATED]
@@ -204,7 +204,7 @@ def shrink(net: Net, neurons: Neurons, row: int, q: float) -> None:
 
 
 @compiled
-def add_block(net: Net, hexagon: int) -> None:
+def add_block(net: SynapseNet, hexagon: int) -> None:
     """Give a hexagon another block, which is empty; there is room for it."""
     block = net.counts[USED_BLOCKS]
     net.counts[USED_BLOCKS] = block + 1
@@ -222,7 +222,7 @@ def add_block(net: Net, hexagon: int) -> None:
 
 
 @inlined
-def has_room(net: Net, blocks: int) -> bool:
+def has_room(net: SynapseNet, blocks: int) -> bool:
     """Tell whether the arrays have room for another section and some blocks."""
     rows = net.marks.size // MARK
     no_row = net.counts[USED_ROWS] == rows and net.counts[FREE_ROWS] == 0
@@ -230,7 +230,7 @@ def has_room(net: Net, blocks: int) -> bool:
 
 
 @compiled
-def free_slot(net: Net, hexagon: int, number: int) -> int:
+def free_slot(net: SynapseNet, hexagon: int, number: int) -> int:
     """Return the lowest free slot (block * SLOTS + slot) from a block of a hexagon on, going round; one is free."""
     block = net.hexagons[hexagon * HEXAGON + FIRST_BLOCK]
     for _ in range(number):
@@ -245,7 +245,7 @@ def free_slot(net: Net, hexagon: int, number: int) -> int:
 
 
 @compiled
-def place_section(net: Net, hexagon: int, source: int, kind: int, draw: Any) -> int:
+def place_section(net: SynapseNet, hexagon: int, source: int, kind: int, draw: Any) -> int:
     """Put an empty section into a random block of a hexagon and return its row."""
     draw = scramble(draw)
     place = free_slot(net, hexagon, i64(draw % u32(net.hexagons[hexagon * HEXAGON + BLOCKS])))
@@ -271,7 +271,7 @@ def place_section(net: Net, hexagon: int, source: int, kind: int, draw: Any) -> 
 
 
 @compiled
-def clear_row(net: Net, row: int, kind: int) -> None:
+def clear_row(net: SynapseNet, row: int, kind: int) -> None:
     """Make a row that of a new section; a binary one has all its synapses at once."""
     head = row * HEAD
     net.heads[head + LOWER] = f32(0)
@@ -294,7 +294,7 @@ def clear_row(net: Net, row: int, kind: int) -> None:
 
 
 @compiled
-def give_section(net: Net, neurons: Neurons, hexagon: int, number: int, source: int, kind: int) -> int:
+def give_section(net: SynapseNet, neurons: Neurons, hexagon: int, number: int, source: int, kind: int) -> int:
     """Give a source its first section; `number` is the source's number in its hexagon."""
     draw = derive(net.keys[FOR_SECTION], net.counts[CYCLES], hexagon, number)
     target = net.hexagons[hexagon * HEXAGON + TARGETS + i64(draw % u32(ENTRIES))]
@@ -311,7 +311,7 @@ def give_section(net: Net, neurons: Neurons, hexagon: int, number: int, source: 
 
 
 @compiled
-def wake_block(net: Net, neurons: Neurons, hexagon: int, block: int) -> None:
+def wake_block(net: SynapseNet, neurons: Neurons, hexagon: int, block: int) -> None:
     """Let the neurons of a new block wait for their first section, if their hexagon can have any."""
     begin = net.base + block * WIDTH
     value = f32(0) if net.hexagons[hexagon * HEXAGON + TARGETS] == NONE else f32(1)
@@ -319,7 +319,7 @@ def wake_block(net: Net, neurons: Neurons, hexagon: int, block: int) -> None:
 
 
 @compiled
-def give_sections(net: Net, neurons: Neurons, hexagon: int) -> int:
+def give_sections(net: SynapseNet, neurons: Neurons, hexagon: int) -> int:
     """Give all active sources of a hexagon that wait for it their first section, in their order."""
     about = hexagon * HEXAGON
     if net.hexagons[about + ROLE] == INPUT:
@@ -337,7 +337,7 @@ def give_sections(net: Net, neurons: Neurons, hexagon: int) -> int:
 
 
 @compiled
-def serve(net: Net, neurons: Neurons, hexagon: int, number: int, begin: int, count: int, kind: int) -> int:
+def serve(net: SynapseNet, neurons: Neurons, hexagon: int, number: int, begin: int, count: int, kind: int) -> int:
     """Serve a range of sources, of which the first one has a number in its hexagon."""
     for i in range(count):
         source = begin + i
@@ -348,7 +348,7 @@ def serve(net: Net, neurons: Neurons, hexagon: int, number: int, begin: int, cou
 
 
 @inlined
-def hexagon_of(net: Net, source: int) -> int:
+def hexagon_of(net: SynapseNet, source: int) -> int:
     """Return the hexagon of a source."""
     if source >= net.base:
         return i64(net.blocks[(source - net.base) // WIDTH * BLOCK + OWNER])
@@ -359,7 +359,7 @@ def hexagon_of(net: Net, source: int) -> int:
 
 
 @compiled
-def split_section(net: Net, neurons: Neurons, row: int) -> int:
+def split_section(net: SynapseNet, neurons: Neurons, row: int) -> int:
     """Give the upper part of a full section's range to a new section of the same source, if there is a place for it."""
     mark, head = row * MARK, row * HEAD
     source, kind, place = net.marks[mark + SOURCE], net.marks[mark + KIND], net.marks[mark + PLACE]

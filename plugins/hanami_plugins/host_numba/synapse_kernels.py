@@ -50,8 +50,8 @@ from hanami_plugins.networks_synapse import (
     WIDTH,
     Feed,
     Floats,
-    Net,
     Neurons,
+    SynapseNet,
 )
 
 f32 = np.float32
@@ -61,7 +61,7 @@ weight_of, steps_of, share_of = inlined(weights.weight_of), inlined(weights.step
 
 
 @compiled
-def visit_blocks(net: Net, neurons: Neurons, hexagon: int, role: int, train: bool) -> int:
+def visit_blocks(net: SynapseNet, neurons: Neurons, hexagon: int, role: int, train: bool) -> int:
     """Let a hexagon take its input; return whether one of its neurons wants its first section."""
     end = neurons.cursor[WALKS + 2 * hexagon]
     block = net.hexagons[hexagon * HEXAGON + FIRST_BLOCK]
@@ -82,7 +82,7 @@ def visit_blocks(net: Net, neurons: Neurons, hexagon: int, role: int, train: boo
 
 
 @compiled
-def visit(net: Net, neurons: Neurons, feed: Feed, hexagon: int, cycle: int, train: bool) -> int:
+def visit(net: SynapseNet, neurons: Neurons, feed: Feed, hexagon: int, cycle: int, train: bool) -> int:
     """Let a hexagon have its turn; return whether one of its sources wants its first section, or `UNREADABLE`."""
     about = hexagon * HEXAGON
     role, block = net.hexagons[about + ROLE], net.hexagons[about + FIRST_BLOCK]
@@ -101,7 +101,7 @@ def visit(net: Net, neurons: Neurons, feed: Feed, hexagon: int, cycle: int, trai
 
 
 @compiled
-def forward(net: Net, neurons: Neurons, feed: Feed, cycle: int) -> int:
+def forward(net: SynapseNet, neurons: Neurons, feed: Feed, cycle: int) -> int:
     """Run a training cycle up to its outputs and let the network grow.
 
     The cursor tells where to go on if there was no room for a section.
@@ -127,7 +127,7 @@ def forward(net: Net, neurons: Neurons, feed: Feed, cycle: int) -> int:
 
 
 @kernel
-def train_cycles(net: Net, neurons: Neurons, feed: Feed, first: int, last: int) -> int:
+def train_cycles(net: SynapseNet, neurons: Neurons, feed: Feed, first: int, last: int) -> int:
     """Train cycles of a task; `AT_CYCLE` of the cursor is the one that the result is about.
 
     A cycle that is learned in several steps comes again for each of them.
@@ -155,7 +155,7 @@ def train_cycles(net: Net, neurons: Neurons, feed: Feed, first: int, last: int) 
 
 
 @kernel
-def answer_cycles(net: Net, neurons: Neurons, feed: Feed, first: int, last: int, results: Floats) -> int:
+def answer_cycles(net: SynapseNet, neurons: Neurons, feed: Feed, first: int, last: int, results: Floats) -> int:
     """Answer cycles of a task into `results` (cycles, lanes); return the cycle that was reached."""
     lanes = 0
     for number in range(net.outputs.size // FACE):

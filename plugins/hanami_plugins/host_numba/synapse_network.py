@@ -29,9 +29,9 @@ from hanami_plugins.networks_synapse import (
     USED_SYNAPSES,
     Feed,
     Floats,
-    Net,
     Neurons,
     SynapseMemory,
+    SynapseNet,
     decode,
     for_neurons,
     zeros,
@@ -61,7 +61,7 @@ class SynapseNetwork:
         self._saved: NetworkState | None = None
         self._unsaved = 0
         self._asked: list[Neurons] = []
-        self._asked_net: Net | None = None
+        self._asked_net: SynapseNet | None = None
         self._kinds = output_kinds(memory.template)
         self._lanes = lane_starts(memory.inner)
         self._most = max(1, MOST_VALUES // max(1, memory.lanes) // UNIT)

@@ -30,8 +30,8 @@ from hanami_plugins.networks_synapse import (
     TOTAL,
     USED_BLOCKS,
     USED_SYNAPSES,
-    Net,
     Neurons,
+    SynapseNet,
 )
 
 f32 = np.float32
@@ -39,7 +39,7 @@ i64: Any = np.int64
 
 
 @compiled
-def reduce(net: Net, neurons: Neurons) -> None:
+def reduce(net: SynapseNet, neurons: Neurons) -> None:
     """Lower the activity of all synapses that are not there to stay, and remove those that come to 0."""
     for block in range(net.counts[USED_BLOCKS]):
         for place in range(block * SLOTS, block * SLOTS + net.blocks[block * BLOCK + TOP]):
@@ -49,7 +49,7 @@ def reduce(net: Net, neurons: Neurons) -> None:
 
 
 @compiled
-def lower_activity(net: Net, row: int) -> bool:
+def lower_activity(net: SynapseNet, row: int) -> bool:
     """Age the synapses of a section; return whether some were removed.
 
     A removed synapse keeps its place among the neurons, so that the others keep theirs, but consumes and adds nothing.
@@ -71,7 +71,7 @@ def lower_activity(net: Net, row: int) -> bool:
 
 
 @compiled
-def drop_end(net: Net, row: int) -> int:
+def drop_end(net: SynapseNet, row: int) -> int:
     """Give back the places of removed synapses at a section's end; return how many synapses it has now."""
     count = net.marks[row * MARK + COUNT]
     while count > 0 and net.activity[row * SYNAPSES + count - 1] == 0:
@@ -89,7 +89,7 @@ def drop_end(net: Net, row: int) -> int:
 
 
 @compiled
-def drop_section(net: Net, neurons: Neurons, row: int) -> None:
+def drop_section(net: SynapseNet, neurons: Neurons, row: int) -> None:
     """Give back an empty section; a source that has no other one may get a new one."""
     mark = row * MARK
     place, source = net.marks[mark + PLACE], net.marks[mark + SOURCE]
@@ -103,7 +103,7 @@ def drop_section(net: Net, neurons: Neurons, row: int) -> None:
 
 
 @compiled
-def has_sections(net: Net, source: int) -> bool:
+def has_sections(net: SynapseNet, source: int) -> bool:
     """Tell whether a source has sections."""
     for block in range(net.counts[USED_BLOCKS]):
         for place in range(block * SLOTS, block * SLOTS + net.blocks[block * BLOCK + TOP]):

@@ -1,7 +1,7 @@
 """What the kernels of deep networks are given. Imports no compute library.
 
 All arrays are flat and hold one part for each hexagon, one after the other; `places` tells where. Within its part, a
-hexagon looks like a network of its own, see `section_layout.Net`.
+hexagon looks like a network of its own, see `section_layout.SectionNet`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from hanami_plugins.networks_section.section_layout import Floats, Ints, Net
+from hanami_plugins.networks_section.section_layout import Floats, Ints, SectionNet
 
 BATCH = 32
 """Cycles that requests take through a hexagon before they come to the next one."""
@@ -46,7 +46,7 @@ class DeepNet(NamedTuple):
             place in this list, and 16 places in a row are neighbours.
         places: (hexagons, PLACE).
         labels: (most hidden neurons that feed a hexagon) 0, 1, 2, … as int32.
-        record: moving averages, see `section_layout.Net`.
+        record: moving averages, see `section_layout.SectionNet`.
     """
 
     weights: Floats
@@ -108,13 +108,13 @@ class DeepAnswers(NamedTuple):
     results: Floats
 
 
-def part(net: DeepNet, hexagon: int) -> Net:
+def part(net: DeepNet, hexagon: int) -> SectionNet:
     """Return views of the part of a hexagon. Kernels use it too."""
     place = hexagon * PLACE
     places = net.places
     width = net.bias.size // (places.size // PLACE)
     begin, end = places[place + SOURCES], places[place + SOURCES + 1]
-    return Net(
+    return SectionNet(
         net.weights[places[place + WEIGHTS] : places[place + WEIGHTS + 1]],
         net.bias[hexagon * width : (hexagon + 1) * width],
         net.readout[places[place + READOUT] : places[place + READOUT + 1]],

@@ -41,7 +41,7 @@ from hanami_plugins.networks_section.section_layout import (
     WIDTH,
     Floats,
     Ints,
-    Net,
+    SectionNet,
     Sources,
 )
 from hanami_plugins.networks_section.section_memory import (
@@ -50,7 +50,7 @@ from hanami_plugins.networks_section.section_memory import (
     NAME,
     RANGES,
     Expected,
-    Extra,
+    SectionExtra,
     SectionMemory,
     aligned,
     averages_of,
@@ -84,7 +84,7 @@ def empty_state(template: Template, seed: int) -> NetworkState:
             arrays[f"{number}.borders"] = np.zeros(0, np.float32)
             arrays[f"{number}.limits"] = np.zeros(0, np.float32)
             arrays[f"{number}.row_of_source"] = np.zeros(0, np.int32)
-    return NetworkState(StateHead(NAME, template, seed, extra=msgspec.to_builtins(Extra(ranges=RANGES))), arrays)
+    return NetworkState(StateHead(NAME, template, seed, extra=msgspec.to_builtins(SectionExtra(ranges=RANGES))), arrays)
 
 
 def hidden_rows(seed: int, number: int, hexagon: Hexagon, blocks: int) -> Floats:
@@ -230,7 +230,7 @@ class DeepMemory(SectionMemory):
         parts = [values[begins[n] : begins[n] + size] for n, size in chosen(hexagon.inputs, self.inputs).items()]
         return np.concatenate(parts)
 
-    def _fed(self) -> list[tuple[Hexagon, Net]]:
+    def _fed(self) -> list[tuple[Hexagon, SectionNet]]:
         """Return all hexagons with known inputs, and their parts of the network."""
         parts = [(hexagon, part(self.net, number)) for number, hexagon in enumerate(self.hexagons)]
         return [(hexagon, net) for hexagon, net in parts if chosen(hexagon.inputs, self.inputs)]
@@ -241,7 +241,7 @@ class DeepMemory(SectionMemory):
             mine = found.of(partial(self._mine, hexagon))
             set_ranges(net, after_survey(ranges_of(net, mine.smallest.size), mine))
 
-    def fed(self, values: Floats) -> list[tuple[Net, Floats]]:
+    def fed(self, values: Floats) -> list[tuple[SectionNet, Floats]]:
         """Return all parts of the network that inputs feed, each with its part of the sources' values."""
         return [(net, self._mine(hexagon, values)) for hexagon, net in self._fed()]
 
@@ -336,7 +336,7 @@ def _rounded(size: int) -> int:
 
 
 def _fill_sources(
-    net: Net, floors: Floats, borders: Floats, limits: Floats, row_of_source: npt.NDArray[np.int32]
+    net: SectionNet, floors: Floats, borders: Floats, limits: Floats, row_of_source: npt.NDArray[np.int32]
 ) -> None:
     net.floors[: len(floors)] = floors
     net.borders[: len(borders)] = borders

@@ -20,7 +20,7 @@ from hanami_core.network.formula import Floats, Formula, Operation
 from hanami_plugins.networks_section import deep_graph
 from hanami_plugins.networks_section.deep_memory import chosen
 from hanami_plugins.networks_section.section_layout import NO_ROW
-from hanami_plugins.networks_section.section_memory import AVERAGE, Extra, averages_of, inverse_of, starts
+from hanami_plugins.networks_section.section_memory import AVERAGE, SectionExtra, averages_of, inverse_of, starts
 from hanami_plugins.networks_section.section_settings import SectionSettings
 
 __all__ = ["formula_of"]
@@ -47,7 +47,7 @@ def formula_of(state: NetworkState) -> Formula:
     if head.template.settings.of(SectionSettings).precision != "float":
         reason = "it has precision: int8 and answers bytes from rounded weights, only precision: float can be exported"
         raise Unprocessable("network_without_formula", reason=reason)
-    extra, arrays = msgspec.convert(head.extra, Extra), _answering(state)
+    extra, arrays = msgspec.convert(head.extra, SectionExtra), _answering(state)
     formula = Formula(dict(head.inputs), dict(head.outputs))
     sums = _sums(formula, _parts(state, arrays), arrays["readout_bias"], head.outputs)
     for name, number in sums.items():
@@ -58,7 +58,7 @@ def formula_of(state: NetworkState) -> Formula:
 
 def _answering(state: NetworkState) -> Arrays:
     """Return the arrays of the present weights, or of their averages if these have failed less of late."""
-    extra = msgspec.convert(state.head.extra, Extra)
+    extra = msgspec.convert(state.head.extra, SectionExtra)
     averages = averages_of(state.arrays)
     better = np.float32(extra.average_failure) < np.float32(extra.failure)
     return {name: array for name, array in state.arrays.items() if not name.startswith(AVERAGE)} | (

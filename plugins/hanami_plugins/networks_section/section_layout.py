@@ -100,7 +100,7 @@ BROKEN = 2
 CROWDED = 3
 
 
-class Net(NamedTuple):
+class SectionNet(NamedTuple):
     """What is needed to answer.
 
     Attributes:
@@ -211,7 +211,7 @@ class Answers(NamedTuple):
     results: Floats
 
 
-class Job(NamedTuple):
+class CycleSpan(NamedTuple):
     """Cycles to train: `first` to `last` of a task of `total`, in slices that start at multiples of `slice`.
 
     `weights` (total) is how much each cycle counts, empty if all count 1.

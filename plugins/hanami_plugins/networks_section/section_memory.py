@@ -43,7 +43,7 @@ from hanami_plugins.networks_section.section_layout import (
     WIDTH,
     Floats,
     Ints,
-    Net,
+    SectionNet,
     Sources,
 )
 from hanami_plugins.networks_section.section_settings import SectionSettings
@@ -66,7 +66,7 @@ Expected = tuple[str, npt.DTypeLike, tuple[int, ...]]
 _CACHE_LINE = 64
 
 
-class Extra(msgspec.Struct, forbid_unknown_fields=True):
+class SectionExtra(msgspec.Struct, forbid_unknown_fields=True):
     """What a section network notes in the head of its state.
 
     `squashing` tells for each trained output whether its values are classes that exclude each other. `stream` counts
@@ -129,7 +129,7 @@ def empty_state(template: Template, seed: int) -> NetworkState:
         "limits": np.zeros(0, np.float32),
         "row_of_source": np.zeros(0, np.int32),
     }
-    return NetworkState(StateHead(NAME, template, seed, extra=msgspec.to_builtins(Extra(ranges=RANGES))), arrays)
+    return NetworkState(StateHead(NAME, template, seed, extra=msgspec.to_builtins(SectionExtra(ranges=RANGES))), arrays)
 
 
 class SectionMemory:
@@ -148,12 +148,12 @@ class SectionMemory:
         self.settings = head.template.settings.of(SectionSettings)
         self.blocks = self.settings.blocks
         self.inputs, self.outputs = dict(head.inputs), dict(head.outputs)
-        self.extra = msgspec.convert(head.extra, Extra)
+        self.extra = msgspec.convert(head.extra, SectionExtra)
         self.extra.ranges = RANGES
         self.net = self._build(arrays)
         self.sources = self._build_sources(arrays)
         averages = averages_of(arrays)
-        self.average: Net | None = None
+        self.average: SectionNet | None = None
         if averages:
             self.average = self._learned(self.net, averages, self.extra.average_failure)
 
@@ -192,10 +192,10 @@ class SectionMemory:
 
     # Building
 
-    def _build(self, arrays: Mapping[str, npt.NDArray[Any]]) -> Net:
+    def _build(self, arrays: Mapping[str, npt.NDArray[Any]]) -> SectionNet:
         borders = padded(arrays["borders"], np.float32)
         empty = aligned(0)
-        frame = Net(
+        frame = SectionNet(
             *(empty, empty, empty, empty),
             floors=padded(arrays["floors"], np.float32),
             borders=borders,
@@ -207,7 +207,7 @@ class SectionMemory:
         )
         return self._learned(frame, arrays, self.extra.failure)
 
-    def _learned(self, frame: Net, arrays: Mapping[str, npt.NDArray[Any]], failure: float) -> Net:
+    def _learned(self, frame: SectionNet, arrays: Mapping[str, npt.NDArray[Any]], failure: float) -> SectionNet:
         """Return `frame` with the arrays that are `LEARNED`, given in the shapes of a state."""
         rows = arrays["weights"].shape[1]
         capacity = max(MIN_CAPACITY, 1 << max(rows - 1, 0).bit_length())
@@ -273,7 +273,7 @@ class SectionMemory:
         """Let the ranges of the sources go by the rows of a task, see `ranges.after_survey`."""
         set_ranges(self.net, after_survey(ranges_of(self.net, self.size), found))
 
-    def fed(self, values: Floats) -> list[tuple[Net, Floats]]:
+    def fed(self, values: Floats) -> list[tuple[SectionNet, Floats]]:
         """Return all parts of the network that inputs feed, each with its part of the sources' values."""
         return [(self.net, values)]
 
@@ -284,7 +284,7 @@ class SectionMemory:
         if self.average is not None:
             self.average = self._moved(self.average, capacity)
 
-    def _moved(self, net: Net, capacity: int) -> Net:
+    def _moved(self, net: SectionNet, capacity: int) -> SectionNet:
         weights = aligned(self.blocks * capacity * WIDTH)
         old = net.weights.reshape(self.blocks, -1, WIDTH)
         weights.reshape(self.blocks, capacity, WIDTH)[:, : old.shape[1]] = old
@@ -354,7 +354,7 @@ class SectionMemory:
             arrays |= self._copies(self.average, AVERAGE)
         return NetworkState(self.head(), arrays)
 
-    def _copies(self, net: Net, prefix: str) -> dict[str, npt.NDArray[Any]]:
+    def _copies(self, net: SectionNet, prefix: str) -> dict[str, npt.NDArray[Any]]:
         return {
             f"{prefix}weights": net.weights.reshape(self.blocks, -1, WIDTH)[:, : self.rows].copy(),
             f"{prefix}bias": net.bias.reshape(self.blocks, WIDTH).copy(),
@@ -363,12 +363,12 @@ class SectionMemory:
         }
 
 
-def ranges_of(net: Net, size: int) -> Ranges:
+def ranges_of(net: SectionNet, size: int) -> Ranges:
     """Return the ranges of so many sources of a network, or of a part of one."""
     return Ranges(net.floors[:size], net.borders[:size], net.limits[:size])
 
 
-def set_ranges(net: Net, ranges: Ranges) -> None:
+def set_ranges(net: SectionNet, ranges: Ranges) -> None:
     """Give the first sources of a network, or of a part of one, new ranges."""
     size = ranges.floors.size
     net.floors[:size], net.borders[:size], net.limits[:size] = ranges
@@ -435,7 +435,7 @@ def check_arrays(state: NetworkState, expected: Iterable[Expected]) -> None:
     if head.rules != NAME:
         raise CorruptFile(f"the network has the rules '{head.rules}', not '{NAME}'")
     try:
-        extra = msgspec.convert(head.extra, Extra)
+        extra = msgspec.convert(head.extra, SectionExtra)
     except msgspec.ValidationError as error:
         raise CorruptFile(f"the network's head is broken: {error}") from error
     _check_head(head, extra)
@@ -451,7 +451,7 @@ def check_arrays(state: NetworkState, expected: Iterable[Expected]) -> None:
             raise CorruptFile(f"the network's array '{name}' holds limits that nothing can reach")
 
 
-def _check_head(head: StateHead, extra: Extra) -> None:
+def _check_head(head: StateHead, extra: SectionExtra) -> None:
     for sizes, names, limit in (
         (head.inputs, [item.name for item in head.template.inputs], MAX_INPUTS),
         (head.outputs, [item.name for item in head.template.outputs], MAX_OUTPUTS),

@@ -15,7 +15,16 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from hanami_plugins.networks_section.section_layout import BYTES, LANES, NO_ROW, SEGMENT, WIDTH, Floats, Ints, Net
+from hanami_plugins.networks_section.section_layout import (
+    BYTES,
+    LANES,
+    NO_ROW,
+    SEGMENT,
+    WIDTH,
+    Floats,
+    Ints,
+    SectionNet,
+)
 from hanami_plugins.networks_section.section_memory import aligned
 
 QUAD = 4
@@ -34,7 +43,7 @@ class Snapshot(NamedTuple):
         limits: (sources + 16) uint8, the border of each source, 0 if it was never active.
     """
 
-    net: Net
+    net: SectionNet
     weights: npt.NDArray[np.int32]
     scale: Floats
     limits: npt.NDArray[np.uint8]
@@ -60,7 +69,7 @@ class QuadAnswers(NamedTuple):
     results: Floats
 
 
-def take(net: Net, sources: int, inputs: Ints) -> Snapshot | None:
+def take(net: SectionNet, sources: int, inputs: Ints) -> Snapshot | None:
     """Return a snapshot for inputs given as segments, or None if not all values are the bytes that it is made for."""
     floors, borders = net.floors[:sources], net.borders[:sources]
     whole = (borders == np.floor(borders)).all() and (borders <= np.iinfo(np.uint8).max).all()
@@ -74,7 +83,7 @@ def take(net: Net, sources: int, inputs: Ints) -> Snapshot | None:
     return Snapshot(net, weights, scale, limits)
 
 
-def rounded_weights(net: Net, sources: int) -> tuple[npt.NDArray[np.int8], Floats]:
+def rounded_weights(net: SectionNet, sources: int) -> tuple[npt.NDArray[np.int8], Floats]:
     """Return the rounded weights, shape (sources rounded up to quads, neurons), and the scale of each neuron."""
     rows = net.row_of_source[:sources]
     known = np.flatnonzero(rows != NO_ROW)

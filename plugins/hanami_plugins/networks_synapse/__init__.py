@@ -90,8 +90,8 @@ from hanami_plugins.networks_synapse.synapse_layout import (
     Feed,
     Floats,
     Ints,
-    Net,
     Neurons,
+    SynapseNet,
 )
 from hanami_plugins.networks_synapse.synapse_memory import SynapseMemory
 from hanami_plugins.networks_synapse.synapse_rules import SynapseRules
@@ -182,9 +182,9 @@ __all__ = [
     "Feed",
     "Floats",
     "Ints",
-    "Net",
     "Neurons",
     "SynapseMemory",
+    "SynapseNet",
     "SynapseRules",
     "decode",
     "encode",

@@ -31,8 +31,8 @@ from hanami_plugins.networks_synapse.synapse_layout import (
     WIDTH,
     Floats,
     Ints32,
-    Net,
     Neurons,
+    SynapseNet,
 )
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -54,7 +54,7 @@ def room(least: int, used: int) -> int:
 
 
 def for_rows(rows: int, reduction: bool) -> Arrays:
-    """Return the arrays of `Net` that hold sections."""
+    """Return the arrays of `SynapseNet` that hold sections."""
     return {
         "heads": zeros(rows * HEAD),
         "marks": zeros(rows * MARK, np.int32),
@@ -66,7 +66,7 @@ def for_rows(rows: int, reduction: bool) -> Arrays:
 
 
 def for_blocks(blocks: int, base: int) -> Arrays:
-    """Return the arrays of `Net` that hold blocks; the source before `base` never has a potential."""
+    """Return the arrays of `SynapseNet` that hold blocks; the source before `base` never has a potential."""
     return {
         "slot_rows": np.full(blocks * SLOTS, NONE, np.int32),
         "slot_sources": np.full(blocks * SLOTS, base - 1, np.int32),
@@ -74,7 +74,7 @@ def for_blocks(blocks: int, base: int) -> Arrays:
     }
 
 
-def for_neurons(net: Net) -> Neurons:
+def for_neurons(net: SynapseNet) -> Neurons:
     """Return memory for the cycles of a network."""
     rows, blocks, lanes = net.marks.size // MARK, net.blocks.size // BLOCK, net.links.size // LINKS
     sources = net.base + blocks * WIDTH + LANES
@@ -94,7 +94,7 @@ def for_neurons(net: Net) -> Neurons:
     )
 
 
-def load_synapses(net: Net, arrays: Mapping[str, npt.NDArray[Any]], marks: Ints32) -> int:
+def load_synapses(net: SynapseNet, arrays: Mapping[str, npt.NDArray[Any]], marks: Ints32) -> int:
     """Fill the first rows of a network with the synapses of a state; return how many were not removed.
 
     Args:
@@ -150,7 +150,7 @@ def _shares(borders: Floats, alive: npt.NDArray[np.bool_], kinds: Ints32) -> Flo
     return shares
 
 
-def save_synapses(net: Net, rows: Ints32) -> Arrays:
+def save_synapses(net: SynapseNet, rows: Ints32) -> Arrays:
     """Return the arrays of a state that hold the synapses of some rows."""
     marks = net.marks.reshape(-1, MARK)[rows]
     used = np.arange(SYNAPSES) < marks[:, COUNT, None]

@@ -22,7 +22,7 @@ from hanami_plugins.networks_synapse.synapse_layout import (
     TOLERANCE,
     WIDTH,
 )
-from hanami_plugins.networks_synapse.synapse_memory import NAME, Extra, inner_sizes
+from hanami_plugins.networks_synapse.synapse_memory import NAME, SynapseExtra, inner_sizes
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -33,7 +33,7 @@ def check(state: NetworkState) -> None:
     if head.rules != NAME:
         raise CorruptFile(f"the network has the rules '{head.rules}', not '{NAME}'")
     try:
-        msgspec.convert(head.extra, Extra)
+        msgspec.convert(head.extra, SynapseExtra)
     except msgspec.ValidationError as error:
         raise CorruptFile(f"the network's head is broken: {error}") from error
     _check_head(head)

@@ -7,7 +7,7 @@ synapse and ``q`` what the source has to give, the synapse is reached if ``q - c
 weight times ``min(1, (q - c) / border)`` to its neuron.
 
 All arrays are flat. A *source* is a place in the potentials: first the values of all inputs, each input beginning at a
-multiple of 16, then from `Net.base` on the neurons of all blocks. A *row* is where a section is kept.
+multiple of 16, then from `SynapseNet.base` on the neurons of all blocks. A *row* is where a section is kept.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ PURPOSES = 5
 # ---------------------------------------------------------------------------------------------------------------------
 
 GROUP = 48
-"""Numbers of 16 synapses in `Net.synapses`: 16 begins (sums of the borders before), 16 times 1 / border, 16 weights.
+"""Numbers of 16 synapses in `SynapseNet.synapses`: 16 begins (sums of borders before), 16 times 1 / border, 16 weights.
 
 Synapses are kept by the neuron that they point to, so a section begins somewhere in its row and goes round.
 """
@@ -99,14 +99,14 @@ GROUPS = SYNAPSES // 16
 ROW = GROUPS * GROUP
 NONE = -1
 
-# Numbers of `Net.heads`.
+# Numbers of `SynapseNet.heads`.
 HEAD = 4
 LOWER = 0
 RANGE = 1
 TOTAL = 2
 TOLERATED = 3
 
-# Numbers of `Net.marks`.
+# Numbers of `SynapseNet.marks`.
 MARK = 8
 START = 0
 COUNT = 1
@@ -114,13 +114,13 @@ SOURCE = 2
 KIND = 3
 PLACE = 4
 
-# Numbers of `Net.blocks`.
+# Numbers of `SynapseNet.blocks`.
 BLOCK = 4
 NEXT = 0
 OWNER = 1
 TOP = 2
 
-# Numbers of `Net.hexagons`; the list of targets comes last.
+# Numbers of `SynapseNet.hexagons`; the list of targets comes last.
 HEXAGON = 8 + ENTRIES
 ROLE = 0
 INTERFACE = 1
@@ -135,11 +135,11 @@ INNER = 0
 INPUT = 1
 OUTPUT = 2
 
-# Numbers of `Net.inputs`: hexagon, first source, values, kind.
-# Numbers of `Net.outputs`: hexagon, first lane, outputs, number in the template.
+# Numbers of `SynapseNet.inputs`: hexagon, first source, values, kind.
+# Numbers of `SynapseNet.outputs`: hexagon, first lane, outputs, number in the template.
 FACE = 4
 
-# Numbers of `Net.counts`.
+# Numbers of `SynapseNet.counts`.
 USED_ROWS = 0
 FREE_ROWS = 1
 USED_BLOCKS = 2
@@ -164,7 +164,7 @@ BROKEN = 2
 DIVERGED = 3
 
 
-class Net(NamedTuple):
+class SynapseNet(NamedTuple):
     """Structure and weights; requests only read it.
 
     Attributes:

@@ -76,8 +76,8 @@ from hanami_plugins.networks_synapse.synapse_layout import (
     USED_SYNAPSES,
     WIDTH,
     Ints,
-    Net,
     Neurons,
+    SynapseNet,
 )
 from hanami_plugins.networks_synapse.values import INNER_OUTPUTS
 
@@ -88,7 +88,7 @@ FEWEST_BLOCKS = 4
 Arrays = dict[str, npt.NDArray[Any]]
 
 
-class Extra(msgspec.Struct, forbid_unknown_fields=True):
+class SynapseExtra(msgspec.Struct, forbid_unknown_fields=True):
     """What a synapse network notes in the head of its state: whether sections of inner sources may grow."""
 
     able: bool = False
@@ -120,7 +120,7 @@ def empty_state(template: Template, seed: int) -> NetworkState:
     }
     if template.settings.enable_reduction:
         arrays["synapse_activity"] = np.zeros(0, np.uint8)
-    return NetworkState(StateHead(NAME, template, seed, extra=msgspec.to_builtins(Extra())), arrays)
+    return NetworkState(StateHead(NAME, template, seed, extra=msgspec.to_builtins(SynapseExtra())), arrays)
 
 
 class SynapseMemory:
@@ -143,7 +143,7 @@ class SynapseMemory:
         sections, blocks = len(arrays["section_place"]), len(arrays["block_hexagon"])
         self.net = self._empty_net(allocate.room(FEWEST_ROWS, sections), allocate.room(FEWEST_BLOCKS, blocks))
         self.net.counts[CYCLES] = head.cycles
-        self.net.counts[ABLE] = msgspec.convert(head.extra, Extra).able
+        self.net.counts[ABLE] = msgspec.convert(head.extra, SynapseExtra).able
         self._load_blocks(arrays["block_hexagon"])
         self._load_sections(arrays)
         self._load_links(arrays)
@@ -169,12 +169,12 @@ class SynapseMemory:
 
     # Building
 
-    def _empty_net(self, rows: int, blocks: int) -> Net:
+    def _empty_net(self, rows: int, blocks: int) -> SynapseNet:
         settings = self.template.settings
         hexagons, inputs, outputs = self._faces()
         hexagons[:, TARGETS:] = draws.target_lists(self.template, self.seed)
         cooldown = 0 if settings.neuron_cooldown >= NO_MEMORY else settings.neuron_cooldown
-        return Net(
+        return SynapseNet(
             **allocate.for_rows(rows, settings.enable_reduction),
             **allocate.for_blocks(blocks, self.base),
             hexagons=hexagons.reshape(-1),
@@ -331,7 +331,7 @@ class SynapseMemory:
 
     def head(self) -> StateHead:
         """Return the description of the network as it is now."""
-        extra = msgspec.to_builtins(Extra(bool(self.net.counts[ABLE])))
+        extra = msgspec.to_builtins(SynapseExtra(bool(self.net.counts[ABLE])))
         return StateHead(NAME, self.template, self.seed, self.cycles, dict(self.inputs), dict(self.outputs), extra)
 
     def state(self) -> NetworkState:
