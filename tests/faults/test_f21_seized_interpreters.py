@@ -22,7 +22,7 @@ SILENCE, ENOUGH = 2, 20.0
 def seized(server: ServerProcess) -> int:
     """Wait for the process that is seized, and return its number."""
     path = server.data_dir / "seizes"
-    until(path.exists)
+    until(lambda: path.exists() and path.read_text())
     return int(path.read_text().splitlines()[0])
 
 
