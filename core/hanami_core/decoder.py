@@ -29,7 +29,7 @@ from hanami_core.errors import BadRequest
 from hanami_core.process_control import die_with
 from hanami_core.storage.disk import is_storage_error
 
-__all__ = ["LONGEST", "main"]
+__all__ = ["main"]
 
 LONGEST = 1 << 17
 """Bytes of a job."""
@@ -79,7 +79,7 @@ def _serve(control: socket.socket, selector: selectors.BaseSelector) -> int:
                 _begin(control, selector, json.loads(job), *descriptors)
             elif key.fd == running.end:
                 _tell(selector, running)
-            else:
+            elif running.line.fileno() >= 0:  # else it has ended in this very moment
                 selector.unregister(running.line)
                 _kill(running.pid)
 

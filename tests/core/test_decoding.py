@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -211,6 +212,23 @@ def test_the_end_of_the_decoder_is_no_fault_of_the_files(tmp_path: Path) -> None
 
     with pytest.raises(ChildProcessError):
         decode(MODULE, "hangs", {}, tmp_path / "table", Limits(seconds=30), step)
+
+
+def test_a_job_that_ends_while_it_is_given_up_harms_nobody(tmp_path: Path) -> None:
+    run(tmp_path, "bytes")
+    decoder = the_decoder()
+
+    def step(done: int) -> bool:
+        # It learns of both at once: of the end of the job, and that nobody wants it any more.
+        os.kill(decoder, signal.SIGSTOP)
+        for job in descendants(decoder):
+            os.kill(job, signal.SIGKILL)
+        threading.Timer(0.5, os.kill, (decoder, signal.SIGCONT)).start()
+        return False
+
+    with pytest.raises(Stopped):
+        decode(MODULE, "hangs", {}, tmp_path / "table", Limits(seconds=30), step)
+    assert (run(tmp_path, "bytes").rows, the_decoder()) == (3, decoder)
 
 
 def test_what_a_format_has_started_ends_with_it(tmp_path: Path) -> None:
