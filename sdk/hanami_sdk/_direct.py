@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -122,14 +122,21 @@ def exchange(
 def open_direct(endpoint: Endpoint, cluster_uuid: str, *, shared: bool | None = None) -> Socket:
     """Switch a cluster to direct mode and connect to it; without a connection it is switched back."""
     set_mode(endpoint, cluster_uuid, "DIRECT", shared)
-    try:
+    with ExitStack() as undone:
+        undone.callback(_leave, endpoint, cluster_uuid, shared)
         socket = endpoint.open_socket("cluster", cluster_uuid, DirectIOException)
-    except BaseException:
-        with suppress(Exception):  # why there is no connection is what the user must see
-            set_mode(endpoint, cluster_uuid, "TASK", shared)
-        raise
+        undone.callback(socket.close)
+        if shared:
+            # A client that left before this connection counted has ended the mode.
+            set_mode(endpoint, cluster_uuid, "DIRECT", shared)
+        undone.pop_all()
     socket.keep_alive()
     return socket
+
+
+def _leave(endpoint: Endpoint, cluster_uuid: str, shared: bool | None) -> None:
+    with suppress(Exception):  # why there is no connection is what the user must see
+        set_mode(endpoint, cluster_uuid, "TASK", shared)
 
 
 def set_mode(endpoint: Endpoint, cluster_uuid: str, mode: str, shared: bool | None = None) -> None:

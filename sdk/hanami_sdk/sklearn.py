@@ -37,7 +37,7 @@ from hanami_sdk._counted import counted
 from hanami_sdk._features import SCALES, TABLES, FeatureScale, Floats, Tables, TargetScale, Values, lent_weights
 from hanami_sdk._leases import leases_of
 from hanami_sdk._leftovers import end_well, remove_left_behind, temporary_name
-from hanami_sdk.hanami_exceptions import ConflictException, DirectIOException, HanamiException, NotFoundException
+from hanami_sdk.hanami_exceptions import ConflictException, HanamiException, NotFoundException
 
 __all__ = ["HanamiClassifier", "HanamiRegressor"]
 
@@ -195,8 +195,7 @@ class _Remote(BaseEstimator):
         values = self._tables().encode(self.feature_scale_.apply(features))
         with self._there():
             if len(values) <= FEW_ROWS:
-                # Somebody else has the connection or has just ended direct mode, or tasks are queued.
-                with suppress(ConflictException, DirectIOException):
+                with suppress(ConflictException):  # somebody else has the connection, or tasks are queued
                     return self._ask_directly(values)
             return self._ask_with_a_task(values)
 

@@ -14,7 +14,7 @@ from hanami_sdk import Client, NotFoundException, TaskFailedException, WaitTimeo
 from hanami_sdk.aio import AsyncClient
 
 from .fake_server import TRAIN_ACK, TRAIN_DONE, Answer, C, D, FakeServer, Request
-from .test_direct import FLUSH, modes
+from .test_direct import FLUSH, SHARED, modes
 
 NOT_MIRRORED = {"address", "from_environment", "open_socket", "open_stream", "retry", "timeout"}
 
@@ -153,7 +153,7 @@ def test_direct_io(server: FakeServer) -> None:
             return await asyncio.gather(*(live.request({"x": [float(number)]}) for number in range(5)))
 
     assert run(server, story) == [[0.0], [2.0], [4.0], [6.0], [8.0]]
-    assert modes(server) == ["DIRECT", "TASK"]
+    assert modes(server) == SHARED
 
 
 @pytest.mark.usefixtures("direct_routes")
@@ -164,7 +164,7 @@ def test_an_error_in_the_block_ends_direct_io(server: FakeServer) -> None:
 
     with pytest.raises(KeyError, match="mine"):
         run(server, story)
-    assert modes(server) == ["DIRECT", "TASK"]
+    assert modes(server) == SHARED
 
 
 @pytest.mark.usefixtures("direct_routes")
@@ -191,7 +191,7 @@ def test_cancelled_on_the_way_in_the_cluster_does_not_stay_direct(server: FakeSe
             await entering
 
     run(server, story)
-    assert modes(server) == ["DIRECT", "TASK"]
+    assert modes(server) == SHARED
 
 
 def test_login_of_the_environment_and_no_secrets_in_sight(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,6 +65,24 @@ def test_direct_mode_without_clients_ends_and_tasks_go_on(admin: Client, cluster
     )
     task = admin.wait(task, timeout=60)
     assert (task.finished, task.waiting, mode(admin, cluster)) == (True, None, "TASK")
+
+
+def test_whoever_leaves_while_another_client_connects_ends_nothing(
+    quick: LocalServer, admin: Client, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Client(quick.address, quick.user, quick.passphrase) as other, ExitStack() as leaving:
+        leaving.enter_context(other.direct(cluster)).train(INPUT, OUTPUT)
+        open_socket = admin.open_socket
+
+        def open_late(*args: Any) -> Any:
+            leaving.close()
+            assert mode(admin, cluster) == "TASK"
+            return open_socket(*args)
+
+        monkeypatch.setattr(admin, "open_socket", open_late)
+        with admin.direct(cluster) as live:
+            assert len(live.request(INPUT)) == 2
+    assert mode(admin, cluster) == "TASK"
 
 
 def test_a_client_that_is_connected_holds_the_mode_and_its_end_ends_it(
