@@ -1,7 +1,7 @@
 """What MkDocs has to know of this repository: documents outside of docs/, links as GitHub reads them.
 
 The documents in the root of the repository become pages below ``project/``. Links are written for GitHub, relative to
-the file; here they are pointed to pages of the site. What is no page, such as a file of the code, loses its link.
+the file; here they are pointed to pages of the site. What is not a page, such as a file of the code, loses its link.
 """
 
 from __future__ import annotations

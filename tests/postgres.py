@@ -1,4 +1,4 @@
-"""A database that is no SQLite, for tests: what a plugin for PostgreSQL would bring, and a server of its own.
+"""A database that is not SQLite, for tests: what a plugin for PostgreSQL would bring, and a server of its own.
 
 It proves that the contract of databases can be kept by a server that reads what is committed. ``tox -e postgres`` runs
 the tests that need it; without the programs of PostgreSQL and psycopg they are skipped.

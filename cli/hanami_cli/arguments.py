@@ -85,7 +85,7 @@ class Arguments:
         """Return a time span, or None if the option was not given.
 
         Raises:
-            UsageError: it is no number above zero.
+            UsageError: it is not a number above zero.
         """
         given = self.optional(name)
         span = None if given is None else as_number(given)
@@ -137,7 +137,7 @@ def _take_format(argv: Sequence[str]) -> tuple[Format | None, list[str]]:
     """Take `--output table|json|csv` out of `argv`.
 
     It is done before docopt sees it because `--output` is also, in the released client, an output of a train task. The
-    two can not be mixed up: such an output contains colons.
+    two cannot be mixed up: such an output contains colons.
 
     Raises:
         UsageError: it is neither.

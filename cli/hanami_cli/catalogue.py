@@ -32,7 +32,7 @@ class Catalogue:
     Attributes:
         commands: by name, in the order in which `--help` lists them.
         skipped: a line for each package or command that was left out.
-        server_missing: why the commands of the server can not be imported, or nothing.
+        server_missing: why the commands of the server cannot be imported, or nothing.
         from_server: names of the commands that come with the server.
     """
 
@@ -90,7 +90,7 @@ def _note_failure(catalogue: Catalogue, entry: EntryPoint, error: BaseException)
 
 def _add(catalogue: Catalogue, entry: EntryPoint, item: object, program: Program, taken: Collection[str]) -> None:
     if not isinstance(item, Command):
-        catalogue.skipped.append(f"skipped an item of '{entry.name}' ({entry.value}): it is no Command")
+        catalogue.skipped.append(f"skipped an item of '{entry.name}' ({entry.value}): it is not a Command")
     elif item.program != program:
         return
     elif item.name in taken or item.name in catalogue.commands:

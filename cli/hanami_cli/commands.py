@@ -47,6 +47,6 @@ class Command:
         if self.program not in get_args(Program):
             raise ValueError(f"command {self.name!r}: there is no program {self.program!r}")
         if not NAME.fullmatch(self.name):
-            raise ValueError(f"{self.name!r} is no name for a command")
+            raise ValueError(f"{self.name!r} is not a valid command name")
         if not self.summary or "\n" in self.summary:
             raise ValueError(f"command {self.name!r}: the summary must be one line")

@@ -57,7 +57,7 @@ class Connection:
             values: its parameters between `address` and `verify_connection`.
 
         Raises:
-            CliError: the login failed, the server refused, or it can not be reached.
+            CliError: the login failed, the server refused, or it cannot be reached.
         """
         with one_line_errors():
             try:
@@ -128,7 +128,7 @@ def connect(
         environment: where the variables are looked up.
 
     Raises:
-        CliError: a variable is missing, and a passphrase that is missing can not be asked for. They are checked in the
+        CliError: a variable is missing, and a passphrase that is missing cannot be asked for. They are checked in the
             order user, passphrase, address.
     """
     user = _variable(environment, "HANAMI_USER")

@@ -1,6 +1,6 @@
 """Local files that a command sends to the server.
 
-Owns the wording for files that can not be read. Must not know what is in them.
+Owns the wording for files that cannot be read. Must not know what is in them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ def check_readable(path: str) -> str:
     """Return `path` if a file can be read there.
 
     Raises:
-        CliError: it can not be read; found out before anything is sent.
+        CliError: it cannot be read; found out before anything is sent.
     """
     try:
         with Path(path).open("rb"):
@@ -30,7 +30,7 @@ def read_text(path: str) -> str:
     """Return the text of a file; the path `-` is the standard input.
 
     Raises:
-        CliError: it can not be read or is no UTF-8.
+        CliError: it cannot be read or is not UTF-8.
     """
     try:
         if path == "-":
@@ -46,7 +46,7 @@ def read_secret(path: str) -> str:
     """Return the first line of a file without its end; the path `-` is the standard input.
 
     Raises:
-        CliError: it can not be read, is no UTF-8, or that line is empty.
+        CliError: it cannot be read, is not UTF-8, or that line is empty.
     """
     secret, *_ = read_text(path).split("\n", 1)
     if not secret.strip():

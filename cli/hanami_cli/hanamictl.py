@@ -157,7 +157,7 @@ def _all_commands() -> list[Command]:
 
 
 def _extra_commands() -> dict[str, Command]:
-    """Return the commands of installed packages. Whether the server can be imported is no concern of a client."""
+    """Return the commands of installed packages. Whether the server can be imported is not a concern of a client."""
     from hanami_cli.catalogue import load
 
     catalogue = load(PROGRAM, (*NOUNS, *LOCAL, "help"))

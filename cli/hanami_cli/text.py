@@ -20,7 +20,7 @@ class Verbatim(str):
 
 
 def printable(text: str) -> str:
-    """Return `text` with control characters escaped, so that a server can not steer the terminal.
+    """Return `text` with control characters escaped, so that a server cannot steer the terminal.
 
     Newlines and tabs become blanks.
     """

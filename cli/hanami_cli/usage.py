@@ -51,7 +51,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Scan:
-    """A command line taken apart: the words that are no options, and the options in their order."""
+    """A command line taken apart: the words that are not options, and the options in their order."""
 
     words: tuple[str, ...]
     given: tuple[Flag, ...]

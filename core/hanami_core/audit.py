@@ -111,7 +111,7 @@ def _all_tables(runtime: Runtime) -> bool:
 
 
 def named_elsewhere(runtime: Runtime, blobs: Iterable[str]) -> set[str]:
-    """Return those of some blobs that a text names which is no declared reference."""
+    """Return those of some blobs that a text names which is not a declared reference."""
     declared = {(model._meta.table_name, column.column_name) for model, column in _columns(runtime)}
     own = {model._meta.table_name for model in CORE_MODELS}
     wanted, driver = sorted(blobs), runtime.database.driver

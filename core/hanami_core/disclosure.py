@@ -1,4 +1,4 @@
-"""What a text must not tell those who are no operators: where the server keeps its files.
+"""What a text must not tell those who are not operators: where the server keeps its files.
 
 Whoever is told that something failed learns why; where it lies stands in the log. Must not know who is told.
 """

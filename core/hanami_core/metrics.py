@@ -44,11 +44,11 @@ class Metric:
         """Check names and texts, which tools are strict about."""
         for name in (self.name, *self.labels):
             if not _NAME.fullmatch(name):
-                raise ValueError(f"{name!r} is no name for a metric or a label: small letters, digits and '_'")
+                raise ValueError(f"{name!r} is not a valid name of a metric or a label: small letters, digits and '_'")
         for text in (self.help, *self.labels.values()):
             if not isinstance(text, str):
                 raise TypeError(f"{self.name}: help and values of labels must be texts, not {text!r}")
-            text.encode()  # which halves of characters can not be
+            text.encode()  # which halves of characters cannot be
 
     @property
     def key(self) -> tuple[str, frozenset[tuple[str, str]]]:
@@ -82,7 +82,7 @@ class Sample(Metric):
         """Check the number as well."""
         super().__post_init__()
         if not isinstance(self.value, Real):
-            raise TypeError(f"{self.name}: {self.value!r} is no number")
+            raise TypeError(f"{self.name}: {self.value!r} is not a number")
         if (self.kind == "counter") != self.name.endswith(_TOTAL):
             raise ValueError(f"{self.name}: names of counters end with {_TOTAL}, and no others")
 

@@ -48,7 +48,7 @@ class Process:
     def __post_init__(self) -> None:
         """Check what can be checked without loading the function."""
         if not _NAME.fullmatch(self.name):
-            raise ValueError(f"{self.name!r} is no name for a process: small letters, digits, '-' and '_'")
+            raise ValueError(f"{self.name!r} is not a valid process name: small letters, digits, '-' and '_'")
         if bool(self.target) == bool(self.command):
             raise ValueError(f"process {self.name} needs either a target or a command")
         if self.target and not _TARGET.fullmatch(self.target):

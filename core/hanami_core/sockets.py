@@ -54,7 +54,7 @@ class CloseSocket(Exception):
 def check_close(code: int, reason: str) -> None:
     """Raise `ValueError` for a close code that no server may send, or a reason that does not fit into its frame."""
     if code not in _CODES and code not in _OWN_CODES:
-        raise ValueError(f"{code} is no code to close a websocket with")
+        raise ValueError(f"{code} is not a code to close a websocket with")
     if len(reason.encode()) > LONGEST_REASON:
         raise ValueError(f"the reason has more than {LONGEST_REASON} bytes")
 

@@ -42,7 +42,7 @@ def check(path: Path) -> None:
     with path.open("rb") as file:
         header = _header(file)
         if header is None:
-            raise HanamiException("what has arrived is no checkpoint file of this release")
+            raise HanamiException("what has arrived is not a checkpoint file of this release")
         start = file.tell()
         digest = hashlib.sha256()
         while block := file.read(_BLOCK):

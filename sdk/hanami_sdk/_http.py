@@ -66,7 +66,7 @@ def knows_not(error: Exception, field: str) -> bool:
 
 
 def json_text(body: object) -> str:
-    """Return `body` as compact JSON. NaN is refused because it is no JSON."""
+    """Return `body` as compact JSON. NaN is refused because it is not JSON."""
     return json.dumps(body, separators=(",", ":"), allow_nan=False)
 
 
@@ -75,7 +75,7 @@ def parse(content: bytes) -> Any:
     try:
         return json.loads(content)
     except ValueError as error:
-        raise HanamiException(f"the answer is no JSON: {error}") from error
+        raise HanamiException(f"the answer is not JSON: {error}") from error
 
 
 def item(answer: Any, name: str) -> Any:

@@ -115,7 +115,7 @@ def encode_values(name: str, values: Values, is_last: bool, process: Process, ta
         target: buffer that takes the values; None makes a message of v0.4, where the name alone tells it.
 
     Raises:
-        TypeError: `values` holds something that is no number.
+        TypeError: `values` holds something that is not a number.
     """
     packed = pack(values)
     return _head(name, is_last, process, target, len(packed) // 4) + packed

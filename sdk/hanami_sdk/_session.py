@@ -104,7 +104,7 @@ class Session:
 
     def __reduce__(self) -> Any:
         """Refuse to be pickled: the file would contain the passphrase."""
-        raise TypeError("a Client holds a login and can not be stored; make a new one, as with Client.from_environment")
+        raise TypeError("a Client holds a login and cannot be stored; make a new one, as with Client.from_environment")
 
     @property
     def address(self) -> str:

@@ -107,7 +107,7 @@ def classes_of(rows: object, classes: Sequence[object] | None) -> Sequence[Any] 
     if all(hasattr(row, "__len__") and not isinstance(row, str) for row in given):
         return None
     if any(isinstance(value, float) and not value.is_integer() for value in given):
-        raise ValueError("numbers with a fraction are no classes; give rows of numbers from 0 to 1, see Scale")
+        raise ValueError("numbers with a fraction are not classes; give rows of numbers from 0 to 1, see Scale")
     return sorted(set(given)) if classes is None else classes
 
 

@@ -210,7 +210,7 @@ class Dispatcher:
         self.refuse(req, resp, kind(error.description or error.title or ""), params)
 
     def fail(self, req: falcon.Request, resp: falcon.Response, error: Exception, params: dict[str, Any]) -> None:
-        """Answer an error that nobody raised on purpose; storage that misbehaves is no defect."""
+        """Answer an error that nobody raised on purpose; storage that misbehaves is not a defect."""
         failure = storage_failure(error)
         if failure is not None:
             self._note_storage(req, error)

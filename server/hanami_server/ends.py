@@ -1,6 +1,6 @@
 """How processes of a server ended: noted by the supervisor, told to whoever takes their place.
 
-A process that dies of its work can not say so itself. Must not know what the processes do.
+A process that dies of its work cannot say so itself. Must not know what the processes do.
 """
 
 from __future__ import annotations

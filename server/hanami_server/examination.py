@@ -42,7 +42,7 @@ def opened(data_dir: Path) -> Runtime:
     except HanamiError:
         raise
     except Exception as error:
-        raise StartupError(f"{data_dir} can not be looked at: {type(error).__name__}: {_line(error)}") from error
+        raise StartupError(f"{data_dir} cannot be looked at: {type(error).__name__}: {_line(error)}") from error
 
 
 def examine(data_dir: Path, *, alone: bool) -> tuple[int, list[Finding]]:

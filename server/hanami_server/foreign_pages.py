@@ -27,7 +27,7 @@ def foreign_pages(origins: str) -> Iterator[Any]:
         origins: such as ``https://example.org``, separated by commas, or ``*`` for all.
 
     Raises:
-        SettingsError: if one is no origin.
+        SettingsError: if one is not an origin.
     """
     allowed = [part for part in map(str.strip, origins.split(",")) if part]
     for origin in allowed:

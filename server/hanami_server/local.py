@@ -65,7 +65,7 @@ class LocalServer:
         """Make the data directory.
 
         Raises:
-            StartupError: if it can not be made; the text says why.
+            StartupError: if it cannot be made; the text says why.
         """
         admin = {
             "HANAMI_ADMIN_ID": self.user,

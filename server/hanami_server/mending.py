@@ -26,14 +26,14 @@ def repair(data_dir: Path) -> list[str]:
     Raises:
         StartupError: if there is no database, or it is damaged, or migrations fail.
     """
-    # A directory that has no database is no case for repair: all of it would be unknown.
+    # A directory that has no database is not a case for repair: all of it would be unknown.
     looking = opened(data_dir)
     try:
         broken = damage(looking)
     finally:
         looking.close()
     if broken:
-        raise StartupError(f"the database of {data_dir} can not be repaired, {broken}")
+        raise StartupError(f"the database of {data_dir} cannot be repaired, {broken}")
     done = _records(data_dir)
     strays = [file for finding in examine(data_dir, alone=True)[1] for file in finding.strays]
     return [*done, *_strays(data_dir, strays), *_modes(data_dir)]

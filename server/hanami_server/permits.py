@@ -117,7 +117,7 @@ class Permits:
         try:
             lost = self._lost(permits)
         except BaseException:
-            # Who can not be asked about, for example because the database is locked, is asked about again.
+            # Who cannot be asked about, for example because the database is locked, is asked about again.
             log.exception("it is not known whether sockets may stay open", extra={"target": permits[0].name})
             reset(self._runtime.database)
             return

@@ -51,7 +51,7 @@ def render(kind: str, name: str, folder: Path) -> Path:
     if kind not in KINDS:
         raise PluginError(f"there is no kind {kind}, known are: {', '.join(KINDS)}")
     if not _NAME.fullmatch(name) or keyword.iskeyword(name):
-        raise PluginError(f"'{name}' is no name of a plugin: small letters, digits and - between them")
+        raise PluginError(f"'{name}' is not a valid plugin name: small letters, digits and - between them")
     taken = {point.name: point.distribution for point in installed_plugins()}
     if name.replace("-", "_") in taken:
         raise PluginError(f"there is a plugin {name} already, of {taken[name.replace('-', '_')]}")

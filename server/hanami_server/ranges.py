@@ -1,6 +1,6 @@
 """Which part of an answer a request asks for, as RFC 9110 has it: `Range`, `If-Range` and `If-None-Match`.
 
-A header that can not be read, or that asks for several parts, is passed over, which the RFC allows: all is sent then.
+A header that cannot be read, or that asks for several parts, is passed over, which the RFC allows: all is sent then.
 """
 
 from __future__ import annotations

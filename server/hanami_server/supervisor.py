@@ -69,7 +69,7 @@ def serve(data_dir: Path, flags: Mapping[str, str]) -> int:
     """Run a server until it is told to stop, and return the exit code.
 
     Raises:
-        StartupError: if the server can not start; the text says why.
+        StartupError: if the server cannot start; the text says why.
     """
     if not data_dir.is_dir():
         raise StartupError(f"there is no data directory {data_dir}, run 'hanami init' first")
@@ -132,7 +132,7 @@ def bind(host: str, port: int) -> socket.socket:
     """Return the listening socket of a server.
 
     Raises:
-        StartupError: if the address can not be had.
+        StartupError: if the address cannot be had.
     """
     try:
         info = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
@@ -145,7 +145,7 @@ def bind(host: str, port: int) -> socket.socket:
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
-        raise StartupError(f"can not listen on {host} port {port}: {error.strerror}") from error
+        raise StartupError(f"cannot listen on {host} port {port}: {error.strerror}") from error
     if not ipaddress.ip_address(str(info[4][0])).is_loopback:
         print(f"Warning: {host} can be reached from other machines, and nothing is encrypted.", file=sys.stderr)
     return listener

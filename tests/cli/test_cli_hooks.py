@@ -119,7 +119,7 @@ BROKEN = [
     (
         "from hanami_cli import Command, hookimpl\n"
         "@hookimpl\ndef hanami_cli_commands(): return [Command('hanami', 'Bad Name', 'x', print)]",
-        "ValueError: 'Bad Name' is no name for a command",
+        "ValueError: 'Bad Name' is not a valid command name",
     ),
 ]
 
@@ -139,7 +139,7 @@ def test_a_broken_package_is_skipped_with_one_line(program, source, reason, inst
 def test_an_item_that_is_no_command_is_skipped_with_one_line(install, capsys):
     install("zoo", GOOD.format(name="zoo").replace("return [", "return ['x'] + ["))
     assert hanami.main(["zoo"]) == 7
-    assert capsys.readouterr().err == "hanami: skipped an item of 'zoo' (fake_zoo): it is no Command\n"
+    assert capsys.readouterr().err == "hanami: skipped an item of 'zoo' (fake_zoo): it is not a Command\n"
 
 
 @pytest.mark.parametrize(
@@ -225,8 +225,8 @@ def test_entry_points_are_found_by_a_process(install):
     ("fields", "reason"),
     [
         (("tox", "x", "y"), "there is no program 'tox'"),
-        (("hanami", "", "y"), "is no name"),
-        (("hanami", "-x", "y"), "is no name"),
+        (("hanami", "", "y"), "is not a valid "),
+        (("hanami", "-x", "y"), "is not a valid "),
         (("hanami", "x", ""), "must be one line"),
         (("hanami", "x", "y\nz"), "must be one line"),
     ],

@@ -1,4 +1,4 @@
-"""Imports each module in a process in which no other of ours was imported, and tells which can not be.
+"""Imports each module in a process in which no other of ours was imported, and tells which cannot be.
 
 What a module imports whenever it is imported, itself or through others, is loaded before: from elsewhere, and of ours
 what does not need the module in turn. So nothing is there that would be missing otherwise, and where modules import
@@ -112,7 +112,7 @@ def go(ways: Iterable[Way]) -> bool:
         if rest:
             branches[first].append(rest)
         elif not done(partial(imported, first)):
-            print(f"can not be imported alone: {first}", file=sys.stderr)
+            print(f"cannot be imported alone: {first}", file=sys.stderr)
             well = False
     while branches:
         first, rests = branches.popitem()

@@ -57,8 +57,8 @@ def test_a_module_that_can_not_be_imported_alone_is_found() -> None:
     command = [sys.executable, "-W", "error", "-P", alone.__file__]
     done = subprocess.run(command, input=json.dumps([(["json"], ways)]), capture_output=True, text=True)
     assert done.returncode == 1
-    assert "can not be imported alone: hanami_core.no_such_module\n" in done.stderr
-    assert "can not be imported alone: hanami_core.ids" not in done.stderr
+    assert "cannot be imported alone: hanami_core.no_such_module\n" in done.stderr
+    assert "cannot be imported alone: hanami_core.ids" not in done.stderr
 
 
 HEAVY = ("numba", "llvmlite", "cupy", "lark.tools")

@@ -181,7 +181,7 @@ def test_indexes_of_a_plugin_stay(db: peewee.SqliteDatabase) -> None:
 
 def test_a_text_that_is_no_moment_refuses_the_start_and_changes_nothing(db: peewee.SqliteDatabase) -> None:
     add_notes(db, ("active", "-", TEXT, "one"), ("active", "-", "yesterday", "two"))
-    with pytest.raises(StartupError, match="table note, row 2: created_at is 'yesterday', which is no moment"):
+    with pytest.raises(StartupError, match="table note, row 2: created_at is 'yesterday', which is not a moment"):
         migrations.migrate(None, "notes", [Note])
     assert db.execute_sql("SELECT created_at FROM note").fetchall() == [(TEXT,), ("yesterday",)]
     db.execute_sql("UPDATE note SET created_at = ? WHERE sequence = 2", [TEXT])

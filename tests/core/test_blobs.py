@@ -364,11 +364,11 @@ def test_a_store_that_can_not_be_reached_is_told(
         monkeypatch.setattr(CachingStore, method, fail)
     with pytest.raises(Unavailable, match=r"store unavailable \(store caching\): no route to the bucket"):
         far.open(name)
-    with pytest.raises(StartupError, match="blob store 'caching' can not be read: no route to the bucket"):
+    with pytest.raises(StartupError, match="blob store 'caching' cannot be read: no route to the bucket"):
         far.recover(set())
     assert list(far.check()) == [("caching", "no route to the bucket")]
     far.release(name)
-    assert [record.message for record in caplog.records] == ["blob can not be fetched", "blob not removed"]
+    assert [record.message for record in caplog.records] == ["blob cannot be fetched", "blob not removed"]
 
 
 def test_recovery_looks_into_all_stores_that_are_used(

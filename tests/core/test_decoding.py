@@ -1,4 +1,4 @@
-"""Decoding in a process of its own: what a format does there can not harm the server."""
+"""Decoding in a process of its own: what a format does there cannot harm the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No path of the server in a text for those who are no operators."""
+"""No path of the server in a text for those who are not operators."""
 
 from __future__ import annotations
 

@@ -204,7 +204,7 @@ def test_a_host_that_can_not_run_a_rule_set_is_refused(whole: Whole) -> None:
     answer = whole.call("PUT", "cluster/switch_host", cluster_uuid=cluster, host_uuid=uuids["cpu0"])
     assert answer.status_code == 409
     assert answer.text == (
-        "Host 'cpu0' can not run the cluster: no installed plugin has rules for growth 'mine' on a host of type cpu"
+        "Host 'cpu0' cannot run the cluster: no installed plugin has rules for growth 'mine' on a host of type cpu"
     )
     assert whole.call("PUT", "cluster/switch_host", cluster_uuid=cluster, host_uuid="0" * 36).status_code in (400, 404)
 

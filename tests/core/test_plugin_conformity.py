@@ -75,7 +75,7 @@ class WithoutKeyword:
         (Wanting, ["its decode does not take (files, table)"]),
         (Methods, ["its parts is a method, and must be a value or a property"]),
         (Empty, ["it has no name", "it has no parts", "it has no decode"]),
-        (Value, ["its decode is no method"]),
+        (Value, ["its decode is not a method"]),
         (Failing, ["its parts raises KeyError: 'size'"]),
     ],
 )

@@ -30,7 +30,7 @@ def package(install: Install, tmp_path: Path, *steps: str) -> EntryPoint:
 MAKE = "def up(migrator, db): db.execute_sql('create table leaf (sequence integer primary key, uuid text)')"
 
 
-@pytest.mark.parametrize("failure", ["raise ValueError('boom')", "sys.exit(3)", "this is no Python"])
+@pytest.mark.parametrize("failure", ["raise ValueError('boom')", "sys.exit(3)", "this is not Python"])
 def test_a_migration_that_fails_refuses_the_start(tmp_path: Path, install: Install, failure: str) -> None:
     point = package(install, tmp_path, f"import sys\ndef up(migrator, db):\n    {failure}")
     with pytest.raises(StartupError, match=r"^plugin tree: its migrations: "):

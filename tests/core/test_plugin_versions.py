@@ -100,7 +100,7 @@ def test_a_plugin_of_the_version_to_come_works_without_what_is_missing() -> None
 
 
 def test_a_hook_that_is_missing_and_not_optional_breaks_its_plugin() -> None:
-    reason = "implements hanami_forecasts, which is no hook of this version"
+    reason = "implements hanami_forecasts, which is not a hook of this version"
     assert state(PluginHost([coming()]), "coming") == ("broken", reason)
 
 

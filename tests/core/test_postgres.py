@@ -1,4 +1,4 @@
-"""The contract of databases, kept by a server that is no SQLite."""
+"""The contract of databases, kept by a server that is not SQLite."""
 
 from __future__ import annotations
 

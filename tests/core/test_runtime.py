@@ -34,7 +34,7 @@ class Watched(SqliteBackend):
 
 
 class WatchedFiles(FileBackend):
-    """The store, which notes that it is closed, or can not be opened."""
+    """The store, which notes that it is closed, or cannot be opened."""
 
     name = "watched"
 

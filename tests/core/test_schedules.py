@@ -156,8 +156,8 @@ def test_a_schedule_leaves_time_between_two_runs(seconds: float) -> None:
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ({"name": "Mailer", "target": "a:b"}, "is no name for a process"),
-        ({"name": "../x", "target": "a:b"}, "is no name for a process"),
+        ({"name": "Mailer", "target": "a:b"}, "is not a valid process name"),
+        ({"name": "../x", "target": "a:b"}, "is not a valid process name"),
         ({"name": "mailer"}, "needs either a target or a command"),
         ({"name": "mailer", "target": "a:b", "command": ("true",)}, "needs either a target or a command"),
         ({"name": "mailer", "target": "a.b"}, "must look like package.module:function"),

@@ -64,7 +64,7 @@ def test_acknowledged_saves_outlive_killed_sidecars(tmp_path: Path) -> None:
             before = saved(server)
             while len(promised) < before + WAITING:
                 promised.append(queue_save(client, disturbed, dataset, len(promised)))
-            if number % 2:  # a process that always ends before it gets anything done is no fault of this kind
+            if number % 2:  # a process that always ends before it gets anything done is not a fault of this kind
                 until(lambda before=before: saved(server) > before, 60)
             time.sleep(chance.uniform(0, LONGEST))
             former = kill_child(server, SIDECAR)

@@ -102,7 +102,7 @@ def test_trainings_of_killed_sidecars_end_bit_identical(tmp_path: Path) -> None:
         middle = 0
         for number in range(times(5, 40)):
             trainings.refill()
-            if number % 2:  # a process that always ends before it gets anything done is no fault of this kind
+            if number % 2:  # a process that always ends before it gets anything done is not a fault of this kind
                 before = work_done(server)
                 until(lambda before=before: work_done(server) != before or not waiting(server), 60)
             time.sleep(chance.uniform(0, LONGEST))

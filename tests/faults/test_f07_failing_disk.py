@@ -21,7 +21,7 @@ from tests.plugins.test_checkpoints import Site
 
 pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
 
-UNAVAILABLE = "The server can not read or write what it stores, try again in 5 seconds"
+UNAVAILABLE = "The server cannot read or write what it stores, try again in 5 seconds"
 KINDS = ["fdatasync,fsync:error=EIO", "pwrite64:error=EROFS", "pwrite64:error=ENOSPC"]
 
 

@@ -85,7 +85,7 @@ def test_a_second_server_on_a_port_is_refused(first: LocalServer, tmp_path: Path
     with Campaign("F26", "a second server on the port of another one") as campaign:
         for _ in range(times(1, 10)):
             campaign.repetitions += 1
-            line = f"can not listen on 127.0.0.1 port {port}: Address already in use"
+            line = f"cannot listen on 127.0.0.1 port {port}: Address already in use"
             assert refusal(other.data_dir, port) == line
             campaign.survived += 1
         assert (holdings(other.data_dir), holdings(first.data_dir)) == (before, mine)

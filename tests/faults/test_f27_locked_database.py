@@ -66,7 +66,7 @@ def test_a_login_that_can_not_be_looked_up_is_not_a_wrong_one(tmp_path: Path) ->
         whole.runtime.database.disconnect()
         answers = [whole.call("GET", "cluster/all"), whole.call("POST", "cluster", name="first")]
         (tmp_path / "moved").rename(folder)
-        text = "The server can not read or write what it stores, try again in 5 seconds"
+        text = "The server cannot read or write what it stores, try again in 5 seconds"
         assert [(answer.status_code, answer.text) for answer in answers] == [(503, text)] * 2
         assert whole.call("GET", "cluster/all").status_code == 200
 

@@ -20,7 +20,7 @@ ROUNDS_OF_A_CLUSTER = 5
 class Work:
     """Uploads, trains and saves in a thread of its own. As a context manager it begins and ends.
 
-    What fails because the server is gone is no surprise; everything else that is no success is kept in `surprises`.
+    What fails because the server is gone is not a surprise; everything else that fails is kept in `surprises`.
     """
 
     def __init__(self, server: LocalServer) -> None:

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol on the wire: its contract as an Api, and bodies that are no requests."""
+"""The Open Inference Protocol on the wire: its contract as an Api, and bodies that are not requests."""
 
 from __future__ import annotations
 
@@ -69,14 +69,14 @@ def test_an_answer(app: NativeApp, cluster: str) -> None:
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        (b"", "the body is no request for an inference: Input data was truncated"),
-        (b"{}", "the body is no request for an inference: Object missing required field `inputs`"),
+        (b"", "the body is not a request for an inference: Input data was truncated"),
+        (b"{}", "the body is not a request for an inference: Object missing required field `inputs`"),
         (changed(datatype="BYTES"), f"tensor 'in' has the datatype 'BYTES', known are: {', '.join(DATATYPES)}"),
         (changed(shape=[-2, -2]), "tensor 'in' has a negative dimension"),
         (changed(shape=[3, 2]), "tensor 'in' must have 6 values by its shape"),
         (changed(data=None), "tensor 'in' must have 4 values by its shape"),
-        (changed(data=[[1], [0, 1]]), "the data of tensor 'in' are no numbers, or lists of different lengths"),
-        (changed(data=["a", 0, 0, 1]), "the data of tensor 'in' are no numbers, or lists of different lengths"),
+        (changed(data=[[1], [0, 1]]), "the data of tensor 'in' are not numbers, or lists of different lengths"),
+        (changed(data=["a", 0, 0, 1]), "the data of tensor 'in' are not numbers, or lists of different lengths"),
         (changed(data=[1e300, 0, 0, 1]), "'inputs': row 0 of 'in' has a value that is not finite"),
         (changed(shape=[4]), "tensor 'in' needs at least two dimensions, rows and their values"),
         (changed(shape=[1, 4]), "'inputs': rows of 'in' have 4 values, but the cluster was trained with 2"),

@@ -128,7 +128,7 @@ def test_only_who_sees_a_checkpoint_downloads_it(home: Home, checkpoint: str) ->
 
 
 def test_what_is_no_checkpoint_file_is_refused(home: Home, file: bytes) -> None:
-    foreign = "the file is no checkpoint of Hanami: it does not begin as one"
+    foreign = "the file is not a checkpoint of Hanami: it does not begin as one"
     assert refused(home, b"x") == foreign
     assert refused(home, b"PK\x03\x04" + bytes(200)) == foreign
     assert refused(home, file.replace(b"\r\n", b"\n", 1)) == foreign
@@ -153,7 +153,7 @@ def state_of(file: bytes) -> NetworkState:
 
 
 def test_a_file_with_right_hashes_and_a_wrong_network_is_refused(home: Home, file: bytes) -> None:
-    newer = "this server can not run the network of the checkpoint file: it has version 2 of growth 'section', "
+    newer = "this server cannot run the network of the checkpoint file: it has version 2 of growth 'section', "
     assert refused(home, made(state_of(file), version=2)) == newer + "this server has 1"
     strange = state_of(file)
     strange.head.rules = "moss"
@@ -166,7 +166,7 @@ def test_a_file_with_right_hashes_and_a_wrong_network_is_refused(home: Home, fil
     assert refused(home, made(cut)) == sound + told
     endless = state_of(file)
     endless.arrays["weights"][0, 0, 0] = np.inf
-    assert "values that are no numbers" in refused(home, made(endless))
+    assert "values that are not numbers" in refused(home, made(endless))
     other = state_of(file)
     other.head.cycles = 7
     assert refused(home, made(other, head=state_of(file).head)) == sound + "the network is not what the header says"

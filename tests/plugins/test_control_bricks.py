@@ -85,7 +85,7 @@ def test_other_languages_are_not_recognised() -> None:
             "entry: test_input",
             "unknown field 'entry', known are: input, output, number_of_neurons",
         ),
-        ("test_input", "bricks", "'bricks' can not be a name"),
+        ("test_input", "bricks", "'bricks' cannot be a name"),
         ("refractory_time: 1", "refractory_time: 0", "refractory_time must be between 1 and 255"),
         ("refractory_time: 1", "refractory_time: 1.5", "refractory_time must be an integer"),
         ("refractory_time", "patience", "unknown setting 'patience'"),
@@ -108,7 +108,7 @@ def test_an_output_that_no_input_reaches_is_refused() -> None:
     9,1,1
         output: apart
         number_of_neurons: 10"""
-    with pytest.raises(TemplateError, match="line 19, column 5: output 'apart' can not be reached from any input"):
+    with pytest.raises(TemplateError, match="line 19, column 5: output 'apart' cannot be reached from any input"):
         parse(TEMPLATE + apart)
 
 

@@ -79,7 +79,7 @@ def test_an_upload_is_complete_before_it_is_finalised_and_again_when_it_can_be_u
 
 def test_progress_of_files_that_were_refused_is_the_reason(old: Old) -> None:
     answer = ended(old, sent(old, b"a,b\n1,x\n"))
-    assert (answer.status_code, answer.text) == (400, "input, line 2, column 2 ('b'): 'x' is no number")
+    assert (answer.status_code, answer.text) == (400, "input, line 2, column 2 ('b'): 'x' is not a number")
 
 
 class Failing:

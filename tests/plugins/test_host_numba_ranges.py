@@ -106,7 +106,7 @@ def test_floors_survive_storing_and_resizing(host: CpuHost) -> None:
 
 
 def test_an_input_beside_another_one_keeps_to_itself(host: CpuHost) -> None:
-    """Sizes are no multiples of what kernels read at once, so they read over the end of the first input."""
+    """Sizes are not multiples of what kernels read at once, so they read over the end of the first input."""
     values, labels = blobs(400)
     parts = values[:, :19].astype(np.float32), values[:, 19:].astype(np.float32) - 300
     both = network(host, {"a": 19, "b": WIDTH - 19}, {"out": CLASSES})

@@ -72,9 +72,9 @@ def test_lists_may_be_of_a_tag(app: NativeApp, things: dict[str, str], noun: str
     [
         ({}, "one of 'name', 'about' and 'tags' is required"),
         ({"name": None}, "one of 'name', 'about' and 'tags' is required"),
-        ({"name": "a/b", "tags": ["new"]}, "'name' is no name"),
-        ({"tags": ["new", "a/b"]}, "'tags' has a tag that is no name"),
-        ({"tags": ["new", "a\nb"]}, "'tags' has a tag that is no name"),
+        ({"name": "a/b", "tags": ["new"]}, "'name' is not a valid name"),
+        ({"tags": ["new", "a/b"]}, "'tags' has a tag that is not a valid name"),
+        ({"tags": ["new", "a\nb"]}, "'tags' has a tag that is not a valid name"),
         ({"tags": ["a" * 65]}, "1 to 64 bytes"),
         ({"tags": [f"tag {number}" for number in range(33)]}, "more than 32 tags"),
         ({"tags": [5]}, "Value-validation failed"),

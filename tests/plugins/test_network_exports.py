@@ -225,7 +225,7 @@ def refused(home: Home, checkpoint: str, format_name: str = "onnx") -> str:
 def test_what_can_not_be_exported_is_refused_with_the_reason(home: Home, networks: Any) -> None:
     checkpoint = networks["flat"][0]
     assert refused(home, checkpoint, "pickle") == "There is no export 'pickle', known are: numpy, onnx"
-    can_not = "The network can not be exported: "
+    can_not = "The network cannot be exported: "
     untrained = home.save(home.cluster(LINE, "untrained"))
     assert refused(home, untrained) == can_not + "it was never trained"
     rules = CpuSynapseRules()

@@ -168,7 +168,7 @@ def test_the_shipped_policy_agrees_with_the_routes(tmp_path: Path) -> None:
         actions = [bound.action for bound in site.routes.values() if not bound.route.anonymous]
         assert len(actions) == 14
         for action in actions:
-            # What OpenHanami does not have can not be in the file that it ships.
+            # What OpenHanami does not have cannot be in the file that it ships.
             roles = set() if action.name == "passphrases.change" else set(action.roles)
             assert policy.roles(action.endpoint, action.method) == roles, action
 

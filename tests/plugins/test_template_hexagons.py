@@ -155,7 +155,7 @@ ERRORS = """
 1   label_hex | 5 | line 18, column 5: unexpected '5', expected a name
 1   label_hex | "label" | line 18, column 5: invalid character '"'
 1   label_hex | settings | line 18, column 5: unexpected 'settings', expected a name
-1   label_hex | match | line 18, column 5: 'match' is a word of the language and can not be a name
+1   label_hex | match | line 18, column 5: 'match' is a word of the language and cannot be a name
 1   refractory_time: 1 | refractory_time: 1.0 | line 4, column 22: refractory_time must be an integer, not '1.0'
 1   10000000.0 | 1e7 | line 3, column 22: neuron_cooldown must be a number, not '1e7'
 1   false | 0 | line 6, column 23: enable_reduction must be true or false, not '0'
@@ -217,7 +217,7 @@ def test_errors_name_the_place_and_the_rule(old: str, new: str, message: str) ->
         ),
         (
             changed("4,1,1\n", "4,1,1 5,1,1\n").replace("-> 3,1,1", "-> 5,1,1"),
-            "line 18, column 5: output 'label_hex' can not be reached from any input; "
+            "line 18, column 5: output 'label_hex' cannot be reached from any input; "
             "add a hexagon between them or an axon",
         ),
         (
@@ -250,7 +250,7 @@ def test_every_part_of_the_grammar_has_a_name_for_messages() -> None:
 def test_an_output_behind_an_input_is_not_reached() -> None:
     text = "version: 1 hexagons: 1,1,1 2,1,1 inputs: a: {} outputs: b: {}"
     parse(text.format("1,1,1", "2,1,1"))
-    assert "output 'b' can not be reached" in refusal(text.format("2,1,1", "1,1,1"))
+    assert "output 'b' cannot be reached" in refusal(text.format("2,1,1", "1,1,1"))
 
 
 # -- any template ------------------------------------------------------------------------------------------------------
@@ -362,7 +362,7 @@ def test_a_written_template_is_read_again(template: Template, blank: str) -> Non
         assert shown is not None
         assert parse(shown) == template
     else:
-        assert re.search("has no neighbour|can not be reached", refusal(text))
+        assert re.search("has no neighbour|cannot be reached", refusal(text))
 
 
 @pytest.mark.parametrize("name", ["my input", "größe", "match", "a:b"])

@@ -63,7 +63,7 @@ def test_is_admin_is_optional_and_off(site: Site) -> None:
 
 def test_the_last_admin_stays(site: Site) -> None:
     post(site, is_admin=True)
-    with pytest.raises(Conflict, match=r"^User with id 'tsugumi' is the last admin and can not be deleted\.$"):
+    with pytest.raises(Conflict, match=r"^User with id 'tsugumi' is the last admin and cannot be deleted\.$"):
         site.call(ADMIN, "DELETE", "user", id="tsugumi")
     post(site, id="yui_", is_admin=True)
     assert site.call(ADMIN, "DELETE", "user", id="tsugumi") == {}
@@ -183,7 +183,7 @@ def test_a_passphrase_has_to_be_base64(site: Site) -> None:
 @pytest.mark.parametrize(
     ("fields", "text"),
     [
-        ({"id": "_user"}, "Given item 'id' is no id of a user"),
+        ({"id": "_user"}, "Given item 'id' is not a valid user ID"),
         ({"id": "a"}, "Given item 'id' is shorter than 2 characters"),
         ({"name": "a" * 255}, "Given item 'name' is longer than 254 characters"),
         ({"is_admin": 1}, "Exprect bool-type"),

@@ -63,7 +63,7 @@ def until(condition: Any, timeout: float = START_TIMEOUT, what: str = "") -> Any
 
 
 def alive(pid: int) -> bool:
-    """Tell whether a process exists and is no zombie."""
+    """Tell whether a process exists and is not a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:

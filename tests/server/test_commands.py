@@ -146,7 +146,7 @@ def test_an_essential_plugin_can_not_be_switched_off(tmp_path, data_dir):
     folder = install(tmp_path / "more", GROUPS | {"hanami.plugins": PLUGINS | {"vital": "vital"}})
     (folder / "vital.py").write_text("essential = True\n")
     done = run(environment(folder, HERE), data_dir, "plugins", "disable", "vital")
-    error = "plugin vital is essential, without it the server can not start"
+    error = "plugin vital is essential, without it the server cannot start"
     assert (done.returncode, done.stderr.strip()) == (1, error)
 
 

@@ -198,13 +198,13 @@ def test_it_takes_the_place_of_one_that_is_installed(tmp_path: Path, env: dict[s
     ("files", "expected"),
     [
         ({"pyproject.toml": "[project]\nname = 'x'\n"}, ["pyproject.toml:1: there is no entry point in the group"]),
-        ({"pyproject.toml": "[project\n"}, ["pyproject.toml:1: it can not be read"]),
-        ({"pyproject.toml": "[project]\nentry-points = []\n"}, ["pyproject.toml:1: it can not be read"]),
-        ({"pyproject.toml": "[project]\ndependencies = 7\n"}, ["pyproject.toml:1: it can not be read"]),
-        ({"pyproject.toml": b"\xff\xfe"}, ["pyproject.toml:1: it can not be read"]),
+        ({"pyproject.toml": "[project\n"}, ["pyproject.toml:1: it cannot be read"]),
+        ({"pyproject.toml": "[project]\nentry-points = []\n"}, ["pyproject.toml:1: it cannot be read"]),
+        ({"pyproject.toml": "[project]\ndependencies = 7\n"}, ["pyproject.toml:1: it cannot be read"]),
+        ({"pyproject.toml": b"\xff\xfe"}, ["pyproject.toml:1: it cannot be read"]),
         (
             {"setup.py": "from setuptools import setup\nsetup(name='x', entry_points={}\n"},
-            ["setup.py:2: it can not be"],
+            ["setup.py:2: it cannot be"],
         ),
         (
             {"setup.cfg": "[metadata]\nname = x\n[options.entry_points]\nhanami.plugins =\n    x = some.where\n"},

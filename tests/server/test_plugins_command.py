@@ -92,7 +92,7 @@ def test_an_essential_plugin_is_known_without_being_imported(tmp_path: Path, tex
     done = hanami("plugins", "disable", "vital", "--data-dir", str(data_dir), env=env)
     assert (done.returncode, done.stderr.strip()) == (
         1,
-        "plugin vital is essential, without it the server can not start",
+        "plugin vital is essential, without it the server cannot start",
     )
     refused = hanami("init", "--data-dir", str(data_dir), env=env)
     assert (refused.returncode, refused.stderr.strip()) == (1, f"plugin vital: {plugins['vital']['reason']}")

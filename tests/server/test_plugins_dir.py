@@ -71,7 +71,7 @@ def test_files_are_plugins_of_their_names(folder: Path, env: dict[str, str], tmp
     found = listed(folder, env, *options)
     assert {name: (plugin["state"], plugin["reason"], plugin["version"]) for name, plugin in found.items()} == {
         "json": ("broken", "there is another module json; the file needs another name", "-"),
-        "my-tabs": ("broken", "my-tabs.py is no name of a module: letters, digits and _", "-"),
+        "my-tabs": ("broken", "my-tabs.py is not a valid module name: letters, digits and _", "-"),
         "my_tabs": ("active", "", "-"),
         "torn": ("broken", "ModuleNotFoundError: No module named 'nothing_like_it'", "-"),
     }

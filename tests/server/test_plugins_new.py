@@ -87,9 +87,9 @@ def test_one_is_made_checked_installed_and_active(tmp_path: Path) -> None:
     ("kind", "name", "reason"),
     [
         ("sauce", "mine", "there is no kind sauce, known are: api, authenticator"),
-        ("format", "My Format", "'My Format' is no name of a plugin"),
-        ("format", "class", "'class' is no name of a plugin"),
-        ("format", "../up", "is no name of a plugin"),
+        ("format", "My Format", "'My Format' is not a valid plugin name"),
+        ("format", "class", "'class' is not a valid plugin name"),
+        ("format", "../up", "is not a valid plugin name"),
         ("format", "there", "hanami-there is there already"),
         ("route", "auth-jwt", "there is a plugin auth-jwt already, of hanami"),
     ],

@@ -184,7 +184,7 @@ def test_a_second_sidecar_is_refused(server, env):
 def test_a_taken_port_is_one_line(server, env, tmp_path):
     done = serve(env, tmp_path, "--port", str(server.port))
     assert done.returncode == 1
-    assert done.stderr.strip() == f"can not listen on 127.0.0.1 port {server.port}: Address already in use"
+    assert done.stderr.strip() == f"cannot listen on 127.0.0.1 port {server.port}: Address already in use"
 
 
 @pytest.mark.parametrize(

@@ -50,13 +50,18 @@ USER_ID = Kind(
     "string",
     [
         ("a", "Given item '{}' is shorter than 2 characters"),
-        *wrong("Given item '{}' is no id of a user: ASCII letters", [*HOSTILE, "_abc", "abcé", "ab c", "@abc", ".abc"]),
+        *wrong(
+            "Given item '{}' is not a valid user ID: ASCII letters", [*HOSTILE, "_abc", "abcé", "ab c", "@abc", ".abc"]
+        ),
     ],
     ["abcd", "a" * 254, "true", "null", "a@_9", "ada.lovelace+net@example-1.org", "12345", "al"],
 )
 NAME = Kind(
     "string",
-    wrong("Given item '{}' is no name: letters", [*HOSTILE, " abc", "#abc", "ab\u200bc", "ab\u202ec", "ab\u2215c"]),
+    wrong(
+        "Given item '{}' is not a valid name: letters",
+        [*HOSTILE, " abc", "#abc", "ab\u200bc", "ab\u202ec", "ab\u2215c"],
+    ),
     ["abcd", "a" * 254, "true", "null", "a-_ 9", "é" * 127, "5", "x", "my run #1", "Blüte 🌸 2.1"],
 )
 LONG_USER_ID = Kind(

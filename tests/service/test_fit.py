@@ -60,7 +60,7 @@ def test_the_dataset_of_a_process_that_dies_meanwhile_is_removed(
 
 def test_what_is_no_class_and_no_row_is_refused(client: Client, cluster: Cluster) -> None:
     for expected, text in (
-        ([0.5] * 60, "numbers with a fraction are no classes"),
+        ([0.5] * 60, "numbers with a fraction are not classes"),
         ([[2.0]] * 60, "row 0 has a target that is not between 0 and 1"),
         (["low"] * 59, "there are 60 rows of values, but 59 of column 'output'"),
     ):

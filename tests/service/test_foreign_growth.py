@@ -99,7 +99,7 @@ def test_it_goes_nowhere_else_and_takes_nothing_else(client: Client) -> None:
     with pytest.raises(BadRequestException, match="line 4, column 5: depth must be between 1 and 100"):
         client.create_cluster("too deep", TEMPLATE.format(101))
     cluster = client.create_cluster("stays", TEMPLATE.format(1))
-    with pytest.raises(ConflictException, match="Host 'cpu0' can not run the cluster: no installed plugin has rules"):
+    with pytest.raises(ConflictException, match="Host 'cpu0' cannot run the cluster: no installed plugin has rules"):
         client.switch_host(cluster, client.hosts()[0])
     client.delete_cluster(cluster)
 

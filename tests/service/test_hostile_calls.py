@@ -52,7 +52,7 @@ ROWS: list[tuple[str, dict[str, Any], int, str]] = [
     ("GET dataset/progress", {"uuid": NOBODY}, 404, f"Data-set with uuid '{NOBODY}' not found"),
     ("GET dataset/check", {"uuid": NOBODY, "reference_uuid": "{dataset}"}, 404, f"Dataset with uuid '{NOBODY}' not"),
     ("GET dataset/check", {"uuid": "{result}", "reference_uuid": NOBODY}, 404, f"Dataset with uuid '{NOBODY}' not"),
-    ("GET dataset/check", {"uuid": "{result}", "reference_uuid": "{other}"}, 400, "The data-sets can not be compared"),
+    ("GET dataset/check", {"uuid": "{result}", "reference_uuid": "{other}"}, 400, "The data-sets cannot be compared"),
     ("GET dataset/check", {"uuid": "{announced}", "reference_uuid": "{dataset}"}, 409, "is not complete"),
     ("GET dataset/content", content(uuid=NOBODY), 404, f"Data-set with uuid '{NOBODY}' not found"),
     ("GET dataset/content", content(uuid="{announced}"), 409, "is not complete, its upload was not finalised"),

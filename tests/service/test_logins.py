@@ -294,7 +294,7 @@ def test_clients_behind_a_proxy_are_told_apart(guest: Guest) -> None:
         assert forwarded("192.0.2.7", WRONG) == DENIED
     assert too_many(forwarded("203.0.113.5, 192.0.2.7", SECRET))
     assert forwarded("192.0.2.8", SECRET)[0] == 200
-    for number in range(4):  # whoever is no proxy can not pretend to be others
+    for number in range(4):  # whoever is not a proxy cannot pretend to be others
         answer = forwarded(f"192.0.2.{number + 10}", WRONG, guest.away)
         assert answer == DENIED if number == 0 else too_many(answer)
 

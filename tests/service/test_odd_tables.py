@@ -52,14 +52,14 @@ def kind(answer: list[float]) -> int:
 @pytest.mark.parametrize(
     ("cell", "reason"),
     [
-        ("nan", "line 3, column 2 ('input[1]'): 'nan' is no number"),
-        ("NaN", "'NaN' is no number"),
-        ("inf", "'inf' is no number"),
-        ("-Infinity", "'-Infinity' is no number"),
+        ("nan", "line 3, column 2 ('input[1]'): 'nan' is not a number"),
+        ("NaN", "'NaN' is not a number"),
+        ("inf", "'inf' is not a number"),
+        ("-Infinity", "'-Infinity' is not a number"),
         ("1e39", "'1e39' is too big for a number of 32 bits"),
-        ("", "'' is no number"),
-        ("N/A", "'N/A' is no number"),
-        ("1;5", "'1;5' is no number"),
+        ("", "'' is not a number"),
+        ("N/A", "'N/A' is not a number"),
+        ("1;5", "'1;5' is not a number"),
     ],
 )
 def test_cells_that_are_no_numbers_are_refused_with_their_place(client: Client, cell: str, reason: str) -> None:

@@ -222,7 +222,7 @@ def _parts(arguments: Arguments) -> dict[str, str]:
 
     Raises:
         UsageError: a known format gets other parts than it has.
-        CliError: a file can not be read.
+        CliError: a file cannot be read.
     """
     named = {"input": arguments.optional("--input"), "label": arguments.optional("--label")}
     parts = {name: path for name, path in named.items() if path is not None}

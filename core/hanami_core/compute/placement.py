@@ -135,7 +135,7 @@ def _wanted_by_plugins(runtime: Runtime, request: PlacementRequest) -> str | Non
     name = runtime.plugins.placement(runtime, request)
     if name is None or name in {host.name for host in request.possible}:
         return name
-    log.error("a plugin placed a cluster on a host that can not run it, %s decides", SETTING, extra={"host": name})
+    log.error("a plugin placed a cluster on a host that cannot run it, %s decides", SETTING, extra={"host": name})
     return None
 
 

@@ -191,7 +191,7 @@ class Api:
             return self.sentence(value)
         if isinstance(value, Moment):
             return None if value.seconds is None else datetime.fromtimestamp(value.seconds, UTC).isoformat()
-        raise NotImplementedError(f"{type(value).__name__} can not be sent")
+        raise NotImplementedError(f"{type(value).__name__} cannot be sent")
 
     def schema(self, kind: type) -> dict[str, Any]:
         """Return the JSON schema of a type that `encode` converts."""
@@ -220,7 +220,7 @@ class Api:
         try:
             return str(error) if text is None else text.format_map(error.parameters)
         except (LookupError, ValueError, AttributeError):
-            # An error that can not be told in full must not become another one.
+            # An error that cannot be told in full must not become another one.
             return str(error)
 
     def refuse(

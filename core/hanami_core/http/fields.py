@@ -176,7 +176,7 @@ def body_fields(request: falcon.Request, limit: int) -> dict[str, Any]:
     """Return the object in a JSON body, an empty one if there is no body.
 
     Raises:
-        BadRequest: if the body is no JSON object.
+        BadRequest: if the body is not a JSON object.
         TooLarge: if it is larger than `limit` bytes.
     """
     body = body_of(request, limit)
@@ -197,7 +197,7 @@ def query_fields(query: str, struct: type[msgspec.Struct]) -> dict[str, Any]:
     """Return the pairs of a query. A name that stands there more than once is a list if the struct wants one.
 
     Raises:
-        BadRequest: if a name stands there twice and is no list, or the query is not UTF-8.
+        BadRequest: if a name stands there twice and is not a list, or the query is not UTF-8.
     """
     values: dict[str, Any] = {}
     lists = _lists(struct)

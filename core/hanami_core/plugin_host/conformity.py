@@ -17,7 +17,7 @@ _BEGIN = re.compile(r"\s*(async\s+def|def|class)\b")
 
 
 def faults(item: object, contract: type) -> list[str]:
-    """Return what keeps an object from being called as a protocol says; nothing for what is no protocol."""
+    """Return what keeps an object from being called as a protocol says; nothing for what is not a protocol."""
     return [fault for name, member in _members(contract).items() if (fault := _fault(item, name, member))]
 
 
@@ -52,7 +52,7 @@ def _fault(item: object, name: str, member: object) -> str:
     if not isinstance(member, FunctionType):
         return f"its {name} is a method, and must be a value or a property" if inspect.ismethod(found) else ""
     if not callable(found):
-        return f"its {name} is no method"
+        return f"its {name} is not a method"
     return "" if _takes(found, member) else f"its {name} does not take ({', '.join(_named(member))})"
 
 

@@ -98,7 +98,7 @@ def importable() -> Path | None:
 
 def _load_file(file: Path) -> ModuleType:
     if not file.stem.isidentifier():
-        raise PluginError(f"{file.name} is no name of a module: letters, digits and _", where=str(file))
+        raise PluginError(f"{file.name} is not a valid module name: letters, digits and _", where=str(file))
     spec = importlib.util.find_spec(file.stem)
     if spec is None or spec.origin is None or Path(spec.origin).resolve() != file.resolve():
         raise PluginError(f"there is another module {file.stem}; the file needs another name", where=str(file))

@@ -120,7 +120,7 @@ class Lifecycle:
         if point.name in disabled:
             plugin.state, plugin.reason = PluginState.DISABLED, BY_OPERATOR
         elif self._attempt(plugin, "import", partial(self._load, plugin, point), self.refuse) is None:
-            # A module that can not be imported did not get to say it.
+            # A module that cannot be imported did not get to say it.
             plugin.essential = plugin.essential or declared(point).essential
 
     def _load(self, plugin: Plugin, point: EntryPoint) -> None:

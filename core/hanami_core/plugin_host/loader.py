@@ -71,7 +71,7 @@ def examine(plugin: Plugin, module: ModuleType, hooks: Mapping[str, Callable[...
             check_arguments(mark, hooks[mark.hook])
             plugin.warnings += deprecations(mark, hooks[mark.hook])
         elif mark.hook.startswith(PREFIX) and not mark.optional:
-            text = f"implements {mark.hook}, which is no hook of this version"
+            text = f"implements {mark.hook}, which is not a hook of this version"
             raise PluginError(text, where=location(mark.function))
 
 

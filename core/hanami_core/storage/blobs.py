@@ -186,7 +186,7 @@ class Blobs:
         try:
             self.stores[store].delete(blob)
         except (HanamiError, OSError) as error:
-            # Nobody waits for it; the next start of the server finds a file that is no blob.
+            # Nobody waits for it; the next start of the server finds a file that is not a blob.
             log.warning("blob not removed", extra={"blob": blob, "reason": str(error)})
 
     def open(self, blob: str) -> BlobLease:
@@ -227,7 +227,7 @@ class Blobs:
         except FileNotFoundError as error:
             raise CorruptFile(f"blob {blob} is missing") from error
         except OSError as error:
-            log.warning("blob can not be fetched", extra={"blob": blob, "store": row.store, "reason": str(error)})
+            log.warning("blob cannot be fetched", extra={"blob": blob, "store": row.store, "reason": str(error)})
             reason = without_paths(str(error))
             raise Unavailable("store_unavailable", store=row.store, reason=reason) from error
 
@@ -251,7 +251,7 @@ class Blobs:
         try:
             return list(self.stores[store].blobs())
         except OSError as error:
-            raise StartupError(f"blob store '{store}' can not be read: {error}") from error
+            raise StartupError(f"blob store '{store}' cannot be read: {error}") from error
 
     def check(self) -> Iterator[tuple[str, str]]:
         """Return the problems of the stores in use: their names, with one line each."""

@@ -261,7 +261,7 @@ class _Transaction(AbstractContextManager[None]):
             self._inner.__exit__(kind, error, tb)
             committed = kind is None
         except peewee.PeeweeException:
-            # A database that has met a full disk has rolled back already, and can not do it again. What counts is why.
+            # A database that has met a full disk has rolled back already, and cannot do it again. What counts is why.
             if error is None:
                 raise
         finally:

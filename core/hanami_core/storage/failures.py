@@ -20,7 +20,7 @@ _WORDS = {
     "storage_damaged": "the database is damaged, see 'hanami doctor'",
     "storage_full": "the disk is full",
     "storage_reserved": "the disk is nearly full",
-    "storage_unavailable": "the storage can not be read or written",
+    "storage_unavailable": "the storage cannot be read or written",
 }
 
 

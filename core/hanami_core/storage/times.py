@@ -30,7 +30,7 @@ def texts_to_numbers(migrator: SchemaMigrator, table: str, column: str, *, null:
         null: whether a moment may be one that has not come, which becomes NULL.
 
     Raises:
-        StartupError: if a text is no moment; it names the row.
+        StartupError: if a text is not a moment; it names the row.
     """
     if not _holds_texts(migrator.database, table, column):
         return
@@ -72,4 +72,4 @@ def _digits(table: str, column: str, row: object, text: str, null: bool) -> str 
     try:
         return str(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
     except ValueError:
-        raise StartupError(f"table {table}, row {row}: {column} is {text!r}, which is no moment") from None
+        raise StartupError(f"table {table}, row {row}: {column} is {text!r}, which is not a moment") from None

@@ -211,7 +211,7 @@ class ApiConformance:
         for code, sentence in api.sentences.items():
             names = [name for _, name, _, _ in Formatter().parse(sentence) if name]
             given = {name: PARAMETERS.get(name, f"<{name}>") for name in names}
-            assert _filled(sentence, given) is not None, f"{code}: {sentence!r} can not be filled in by names"
+            assert _filled(sentence, given) is not None, f"{code}: {sentence!r} cannot be filled in by names"
             error = BadRequest(code, **given)
             self._is_refused(api, self._raised(app, api, probe, error), error)
 
@@ -292,7 +292,7 @@ class ApiConformance:
             if bound.api is not api:
                 continue
             action = api.action(bound.route)
-            assert re.fullmatch(r"[!-~]*", action.endpoint), f"{bound.key}: {action.endpoint!r} can not stand in a file"
+            assert re.fullmatch(r"[!-~]*", action.endpoint), f"{bound.key}: {action.endpoint!r} cannot stand in a file"
             assert not action.endpoint.startswith("/"), f"{bound.key}: {action.endpoint!r} begins with a slash"
             assert action.endpoint == api.endpoint(bound.route)
             found = app.runtime.routes.called(action.method, action.endpoint)
@@ -360,7 +360,7 @@ class ApiConformance:
             assert (answer.status_code == 200) if accepted else (400 <= answer.status_code < 500), f"{what}: {answer}"
 
     def test_a_body_over_the_limit_is_refused(self, app: App, api: Api, probe: ApiProbe) -> None:
-        """Of the server and of the route; and one that is shorter than announced is no body."""
+        """Of the server and of the route; and one that is shorter than announced is not a body."""
         limit = app.runtime.settings["http.max_body"]
         good = self.request("POST", probe.path(api, "fields"), {"text": "word", "number": 7})
         large = replace(good, path=probe.path(api, "small"), body=good.body + b" " * SMALL)

@@ -1,6 +1,6 @@
 """The whole application in this process, with a worker and if wanted a compute host, for tests.
 
-What speaks HTTP is no part of core, and neither is how one logs in. Both are found by entry points that the
+What speaks HTTP is not part of core, and neither is how one logs in. Both are found by entry points that the
 distributions of a server declare in the group ``hanami.testing``:
 
 * ``client``: called with a runtime, returns a client that sends it requests and opens websockets, such as Falcon's

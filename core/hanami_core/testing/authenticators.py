@@ -99,7 +99,7 @@ class AuthenticatorConformance:
     public: ClassVar[tuple[str, ...]] = ()
     """Parts of a credential that may be told, such as the name of a key."""
     attempts = 200
-    """How many texts that are no credentials are tried."""
+    """How many texts that are not credentials are tried."""
 
     @pytest.fixture(scope="class")
     @classmethod

@@ -427,7 +427,7 @@ class DatabaseConformance:
     def test_the_data_version_changes_with_every_commit(self, database: Database, beside: Any) -> None:
         """One's own and those of others; and with nothing else. A database that cannot tell has none."""
         if data_version() is None:
-            pytest.skip("the database can not tell")
+            pytest.skip("the database cannot tell")
         versions = [data_version()]
         for change in (
             lambda: Amount.update(value=1).execute(),

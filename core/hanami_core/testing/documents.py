@@ -45,7 +45,7 @@ def _faults(path: str, operation: dict[str, Any]) -> Iterator[str]:
         yield "there are no responses"
     for status, response in operation.get("responses", {}).items():
         if not re.fullmatch(r"[1-5]([0-9]{2}|XX)|default", status):
-            yield f"{status} is no status"
+            yield f"{status} is not a status"
         if "description" not in response and "$ref" not in response:
             yield f"the response {status} has no description"
     given = operation.get("parameters", [])

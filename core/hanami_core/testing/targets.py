@@ -110,7 +110,7 @@ class TargetConformance:
         assert re.fullmatch(r"[a-z_]+\.[a-z_]+", action.name), f"{action.name!r} is not like noun.verb"
         assert action.verb in ("read", "write")
         assert action.endpoint or action.roles, "neither a policy file nor roles say who may open it"
-        assert re.fullmatch(r"(/([^/{}]+|\{[a-z_][a-z0-9_]*\}))*", target.path), f"{target.path!r} is no path"
+        assert re.fullmatch(r"(/([^/{}]+|\{[a-z_][a-z0-9_]*\}))*", target.path), f"{target.path!r} is not a path"
         assert isinstance(target.blocking, bool)
 
     def test_it_opens_and_closes(self, app: App, credential: Credential, resource: str) -> None:

@@ -70,7 +70,7 @@ def _values(name: str, column: pa.Array) -> npt.NDArray[np.float32]:
     with np.errstate(over="ignore"):
         values: npt.NDArray[np.float32] = column.to_numpy(zero_copy_only=False).astype(np.float32).reshape(rows, -1)
     if not np.isfinite(values).all():
-        raise InvalidFile(f"input: column '{name}' holds a value that is no number of 32 bits")
+        raise InvalidFile(f"input: column '{name}' holds a value that is not a number of 32 bits")
     return values
 
 

@@ -171,7 +171,7 @@ def _built(settings: Settings, bricks: list[Brick], declarations: Declarations) 
         if field is None:
             continue
         if field.value.type != "WORD" or field.value in RESERVED:
-            raise error_at(field.value, f"'{field.value[:_SHOWN]}' can not be a name")
+            raise error_at(field.value, f"'{field.value[:_SHOWN]}' cannot be a name")
         if field.name == "input":
             inputs.append(Input(str(field.value), number, size=brick.neurons))
         else:
@@ -204,7 +204,7 @@ def _check_connected(template: Template, bricks: list[Brick]) -> None:
     for output in template.outputs:
         if not topology.reached >> output.hexagon & 1:
             brick = bricks[output.hexagon]
-            raise error_at(brick.token, f"output '{output.name}' can not be reached from any input")
+            raise error_at(brick.token, f"output '{output.name}' cannot be reached from any input")
 
 
 @cache

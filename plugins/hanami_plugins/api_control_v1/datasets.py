@@ -226,7 +226,7 @@ def delete(call: Call, request: ControlByUuid) -> Empty:
 
 
 def progress(call: Call, request: ControlByUuid) -> ControlProgress:
-    """Tell whether all files have arrived, or after that whether the dataset can be used, and why it can not be."""
+    """Tell whether all files have arrived, or after that whether the dataset can be used, and why it cannot be."""
     found = datasets.upload_progress(call.runtime, call.access, request.uuid)
     uuid = request.uuid.lower()
     if found.state == REFUSED:

@@ -10,14 +10,14 @@ __all__ = ["SENTENCES"]
 
 OWN = {
     "access_denied": "Not allowed",
-    "inference_unreadable": "the body is no request for an inference: {reason}",
+    "inference_unreadable": "the body is not a request for an inference: {reason}",
     "model_ambiguous": "several models have the name '{name}', use a UUID",
     "model_missing": "there is no model '{name}'",
     "model_version_missing": "model '{name}' has the version {known}, not '{version}'",
     "output_unknown": "model '{name}' has no output '{output}', known are: {known}",
     "tensor_bytes_left": "{size} bytes are left behind the tensors",
     "tensor_count": "tensor '{tensor}' must have {expected} values by its shape",
-    "tensor_data": "the data of tensor '{tensor}' are no numbers, or lists of different lengths",
+    "tensor_data": "the data of tensor '{tensor}' are not numbers, or lists of different lengths",
     "tensor_datatype": "tensor '{tensor}' has the datatype '{datatype}', known are: {known}",
     "tensor_dimensions": "tensor '{tensor}' needs at least two dimensions, rows and their values",
     "tensor_repeated": "tensor '{tensor}' is given twice",

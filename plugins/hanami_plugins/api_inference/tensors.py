@@ -97,7 +97,7 @@ def decode(body: bytes, length: int | None) -> tuple[Inference, dict[str, npt.ND
         length: bytes of the JSON; None if there is nothing behind it.
 
     Raises:
-        BadRequest: if the body is no request, or a tensor is not what it says of itself.
+        BadRequest: if the body is not a request, or a tensor is not what it says of itself.
     """
     text = body if length is None else body[:length]
     try:

@@ -28,7 +28,7 @@ def decode_body(body: bytes) -> dict[str, object]:
     """Return the object that a JSON text describes.
 
     Raises:
-        BadRequest: if it is none, is nested too deeply, or has a number that 64 bits can not hold.
+        BadRequest: if it is none, is nested too deeply, or has a number that 64 bits cannot hold.
     """
     try:
         values = msgspec.json.decode(body)

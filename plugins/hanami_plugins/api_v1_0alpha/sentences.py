@@ -16,7 +16,7 @@ REQUESTS = {
     "body_incomplete": "Body is shorter than announced",
     "body_packed": "Body is packed (Content-Encoding: {encoding}), send it as it is",
     "body_too_large": "Body is larger than {limit} bytes",
-    "body_unreadable": "Body can not be read: {reason}",
+    "body_unreadable": "Body cannot be read: {reason}",
     "endpoint_unknown": "No endpoint found for path '{path}' and type {method}",
     "idempotency_key_busy": "The call with this Idempotency-Key is being carried out, ask again in a moment",
     "idempotency_key_invalid": "Idempotency-Key must have 1 to {limit} printable characters",
@@ -37,8 +37,8 @@ REQUESTS = {
     "storage_reserved": (
         "The disk of the server is too full: {needed} are needed, {left} are left beside a reserve of {reserve}"
     ),
-    "storage_unavailable": "The server can not read or write what it stores, try again in {retry_after} seconds",
-    "store_unavailable": "Blob store '{store}' can not be reached, try again later",
+    "storage_unavailable": "The server cannot read or write what it stores, try again in {retry_after} seconds",
+    "store_unavailable": "Blob store '{store}' cannot be reached, try again later",
     "streams_exhausted": "Too many answers are sent at once, try again in {retry_after} seconds.",
 }
 
@@ -60,17 +60,17 @@ FIELDS = {
     "fields_exclusive": "Validation failed, because only one of '{first}' and '{second}' can be set.",
     "about_odd": "Given item '{field}' has control characters; only line ends and tabs are allowed",
     "labels_missing": "Validation failed, because one of 'name', 'about' and 'tags' is required.",
-    "tag_odd": "Given item 'tags' has a tag that is no name of 1 to {limit} bytes, see the rule of names",
+    "tag_odd": "Given item 'tags' has a tag that is not a valid name of 1 to {limit} bytes, see the rule of names",
     "tags_too_many": "Given item 'tags' has more than {limit} tags",
     "name_odd": (
-        "Given item '{field}' is no name: letters and digits of any language, blanks inside and the signs _ - . # + @"
-        " ( ) are allowed, a letter, a digit or _ first, and it must not look like a uuid"
+        "Given item '{field}' is not a valid name: letters and digits of any language, blanks inside and the signs _ - ."
+        " # + @ ( ) are allowed, a letter, a digit or _ first, and it must not look like a uuid"
     ),
     "nested_too_deeply": "Value-validation failed: nested too deeply",
-    "query_invalid": "Query can not be read: {reason}",
+    "query_invalid": "Query cannot be read: {reason}",
     "query_not_utf8": "Query is not valid UTF-8",
     "user_id_odd": (
-        "Given item '{field}' is no id of a user: ASCII letters, digits and the signs _ . @ + - are allowed,"
+        "Given item '{field}' is not a valid user ID: ASCII letters, digits and the signs _ . @ + - are allowed,"
         " a letter or a digit first"
     ),
     "values_invalid": "Value-validation failed: {reason}",
@@ -99,7 +99,7 @@ IDENTITY = {
 
 USERS = {
     "passphrase_length": "A passphrase has {minimum} to {maximum} bytes",
-    "last_admin": "User with id '{id}' is the last admin and can not be deleted.",
+    "last_admin": "User with id '{id}' is the last admin and cannot be deleted.",
     "user_deleted": "User with id '{id}' was deleted meanwhile.",
     "user_exists": "User with id '{id}' already exist.",
     "user_is_oneself": "User with id '{id}' tries to delete himself, which is not allowed.",
@@ -172,7 +172,7 @@ DATASETS = {
     "dataset_missing": "Data-set with uuid '{uuid}' not found",
     "dataset_of_other_format": "Data-set with uuid '{uuid}' was created for files of format '{format}'",
     "datasets_not_comparable": (
-        "The data-sets can not be compared: no column of both has the same number of values above 1"
+        "The data-sets cannot be compared: no column of both has the same number of values above 1"
     ),
     "file_incomplete": "{part}-data with uuid '{uuid}' is not complete: {missing} of {size} bytes are missing",
     "file_missing": "{part}-data with uuid '{uuid}' not found.",
@@ -212,9 +212,9 @@ CLUSTERS = {
     "cluster_without_network": "Cluster with uuid '{uuid}' has no network, train it or restore a checkpoint first",
     "deleted_checkpoint_missing": "Chekckpoint with uuid '{uuid}' not found",
     "hexagon_missing": "Cluster with UUID '{uuid}' does not contain a hexagon with ID '{hexagon}'",
-    "host_can_not_be_left": "Host '{host}' can not run the cluster, which has open tasks there",
+    "host_can_not_be_left": "Host '{host}' cannot run the cluster, which has open tasks there",
     "host_missing": "Host with uuid '{uuid}' not found",
-    "host_refuses": "Host '{host}' can not run the cluster: {reason}",
+    "host_refuses": "Host '{host}' cannot run the cluster: {reason}",
     "template_invalid": "Uploaded template is not a valid cluster-template: \n{reason}",
     "template_no_base64": "Uploaded template is not a valid base64-String.",
 }
@@ -224,8 +224,8 @@ TASKS = {
     "cluster_never_trained": "Cluster with uuid '{uuid}' was never trained",
     "class_unknown": "'class_weight': output '{interface}' has no class '{name}', they are numbered from 0 to {last}",
     "class_weight_no_class": (
-        "'class_weight': row {row} of output '{interface}' is no class, which is a single 1 and else 0, or 0 or 1 if "
-        "there is one value"
+        "'class_weight': row {row} of output '{interface}' is not a class, which is a single 1 and else 0, or 0 or 1 "
+        "if there is one value"
     ),
     "class_weight_odd": "'class_weight': the weight of class '{name}' is {weight}, it must be 0 or more, and finite",
     "class_weight_outputs": (
@@ -300,7 +300,7 @@ FRAMES = {
     "frame_unreadable": "Got invalid ClusterIO-Message",
     "frames_dropped": "what was trained was dropped: the cluster was deleted, or its network replaced",
     "input_too_long": "input '{input}' was trained with {limit} values",
-    "network_not_stored": "the network can not be stored, so it must not be trained now",
+    "network_not_stored": "the network cannot be stored, so it must not be trained now",
     "network_never_trained": "the cluster was never trained",
     "target_cluster_missing": "Cluster with UUID '{uuid}' not found",
 }
@@ -308,10 +308,10 @@ FRAMES = {
 NETWORKS = {
     "expected_value_out_of_range": "output '{interface}' has a value that is not between 0 and 1 in cycle {cycle}",
     "interface_not_in_network": "the network has no {kind} '{interface}', or was not resized for it",
-    "interface_size": "{kind} '{interface}' can not have {size} values, only 1 to {limit}",
+    "interface_size": "{kind} '{interface}' cannot have {size} values, only 1 to {limit}",
     "interface_used_twice": "an {kind} is used twice",
     "interface_width": "{kind} '{interface}' has {expected} values, not {size}",
-    "interfaces_size": "all {kind}s together can not have more than {limit} values",
+    "interfaces_size": "all {kind}s together cannot have more than {limit} values",
     "host_memory_exhausted": (
         "the network would need {needed}, but all networks of the host together may have {limit} and have {used}, "
         "try again in {retry_after} seconds"
@@ -326,7 +326,7 @@ NETWORKS = {
     ),
     "network_too_big": "the network would need {needed}, {limit} are allowed",
     "network_interface_missing": "the cluster has no {kind} '{interface}', only {known}",
-    "output_resized": "output '{interface}' has {expected} values and can not have {size}",
+    "output_resized": "output '{interface}' has {expected} values and cannot have {size}",
     "results_shape": "results of '{interface}' must be a table of {rows} rows that fits to the output",
     "sections_exhausted": "the network has {sections} sections in cycle {cycle}, which is the most that is allowed",
     "training_without_outputs": "a training needs at least one output",
@@ -335,13 +335,13 @@ NETWORKS = {
 }
 
 EXPORTS = {
-    "export_impossible": "This can not be exported as '{format}': {reason}",
+    "export_impossible": "This cannot be exported as '{format}': {reason}",
     "export_needs_library": (
         "The server lacks the library '{library}', which an admin installs: pip install 'hanami[{extra}]'"
     ),
     "export_unknown": "There is no export '{format}', known are: {known}",
     "exports_exhausted": "Another network is being exported, try again in {retry_after} seconds",
-    "network_without_formula": "The network can not be exported: {reason}",
+    "network_without_formula": "The network cannot be exported: {reason}",
 }
 
 FEATURES = EXPORTS | DATASETS | CLUSTERS | TASKS | PREDICTIONS | FRAMES | NETWORKS

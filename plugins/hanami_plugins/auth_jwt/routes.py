@@ -196,7 +196,7 @@ def change_passphrase(call: Call, request: ChangePassphrase) -> Changed:
         current, new = request.current_secret(), request.secret()
         changed = service.change_passphrase(call.runtime, call.actor, current, new, call.address)
         return Changed(changed.account.id, changed.token)
-    # Who is no admin learns that before anything about the fields.
+    # Who is not an admin learns that before anything about the fields.
     call.access.require_admin("passphrase_of_others")
     return Changed(users.set_passphrase(call.access, request.id, request.secret()).id)
 

@@ -70,7 +70,7 @@ class FileBlobStore:
         return self._staging.iterdir() if self._staging.exists() else iter(())
 
     def check(self) -> list[str]:
-        """Return folders that can not be written to."""
+        """Return folders that cannot be written to."""
         folders = [folder for folder in (self._blobs, self._staging) if folder.exists()]
         return [f"{folder} is not writable" for folder in folders if not os.access(folder, os.W_OK | os.X_OK)]
 

@@ -74,7 +74,7 @@ def finalise_arrival(runtime: Runtime, access: Access, uuid: str, file: str) -> 
     Raises:
         NotFound: if there is no such upload, or not any more.
         BadRequest: if the file is not complete; it stays as it is.
-        InvalidFile: if it is no checkpoint that this server can have; the same holds.
+        InvalidFile: if it is not a checkpoint that this server can have; the same holds.
         ImportFailed: if something failed that lies not in the file, which stays as it is.
     """
     arrival, upload = _source(access, uuid, file)

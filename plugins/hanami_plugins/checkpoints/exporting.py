@@ -68,7 +68,7 @@ def export(runtime: Runtime, access: Access, uuid: str, format_name: str) -> Exp
     Raises:
         BadRequest: if no plugin brings the format.
         NotFound: if there is no such checkpoint that the actor may see.
-        Unprocessable: if the format can not hold the network, or the network takes too much memory.
+        Unprocessable: if the format cannot hold the network, or the network takes too much memory.
         Unavailable: if others are exporting for too long.
         Conflict: if the checkpoint's state is not what was stored.
     """

@@ -138,7 +138,7 @@ def _rules_for(runtime: Runtime, head: StateHead, version: int) -> NetworkRules:
         if version <= version_of(found):
             return found
         reasons.append(f"it has version {version} of growth '{head.rules}', this server has {version_of(found)}")
-    raise InvalidFile(f"this server can not run the network of the checkpoint file: {reasons[0]}")
+    raise InvalidFile(f"this server cannot run the network of the checkpoint file: {reasons[0]}")
 
 
 def _become_checkpoint(job: Job, uuid: str, staged: Path, header: Header, seed: int) -> None:

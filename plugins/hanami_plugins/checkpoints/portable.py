@@ -129,7 +129,7 @@ def read_prelude(file: BinaryIO, size: int) -> Prelude:
     """
     start = file.read(_START.size)
     if start[: len(MAGIC)] != MAGIC[: len(start)] or not start:
-        raise InvalidFile("the file is no checkpoint of Hanami: it does not begin as one")
+        raise InvalidFile("the file is not a checkpoint of Hanami: it does not begin as one")
     if len(start) < _START.size:
         raise InvalidFile(f"the checkpoint file is truncated: it ends after {size} bytes, inside its header")
     _, version, length = _START.unpack(start)

@@ -184,12 +184,12 @@ def _live_networks(runtime: Runtime) -> list[Sample]:
 
 @hookimpl
 def hanami_checks(runtime: Runtime) -> list[Check]:
-    """Look for clusters without a queue and for leftovers of deleted ones; in a sidecar, for what can not be stored."""
+    """Look for clusters without a queue and for leftovers of deleted ones; in a sidecar, for what cannot be stored."""
 
     def unstorable() -> Iterator[Finding]:
         count = runtime.stash[LIVE].unstorable()
         if count:
-            yield Finding("direct mode", f"{count} networks can not be stored, and refuse to be trained")
+            yield Finding("direct mode", f"{count} networks cannot be stored, and refuse to be trained")
 
     queues = Check("clusters and their queues", upkeep.findings)
     live = [Check("networks in direct mode", unstorable, cheap=True)] if LIVE in runtime.stash else []

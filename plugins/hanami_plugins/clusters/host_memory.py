@@ -108,7 +108,7 @@ class HostMemory:
             return None
 
     def note(self, key: object, size: int) -> None:
-        """Note what a network takes now, which can not be refused any more."""
+        """Note what a network takes now, which cannot be refused any more."""
         with self._lock:
             if key in self._held:
                 self._held[key] = _Held(self._held[key].owner, size)

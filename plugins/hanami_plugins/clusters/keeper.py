@@ -72,7 +72,7 @@ class Keeper:
     def request(self, live: LiveCluster) -> Future[None]:
         """Store a network soon; the future tells what came of it. Never blocks."""
         wish = _Wish(live, live.changes, Future())
-        wish.future.set_running_or_notify_cancel()  # whoever asks may go away, but can not take the wish back
+        wish.future.set_running_or_notify_cancel()  # whoever asks may go away, but cannot take the wish back
         self._wishes.append(wish)
         self.hurry()
         return wish.future

@@ -122,7 +122,7 @@ class LiveClusters:
     def flush(self, live: LiveCluster) -> Future[None]:
         """Begin to store, in a thread, what a network has learned until now; the future is done when it is stored.
 
-        It fails with a `ServiceError` if that can not be stored, and with a `Conflict` if it was dropped.
+        It fails with a `ServiceError` if that cannot be stored, and with a `Conflict` if it was dropped.
         """
         return self._keeper.request(live)
 

@@ -23,7 +23,7 @@ __all__ = ["TRANSITIONS", "Attachment", "ClusterState", "IllegalTransition", "Li
 class ClusterState(Enum):
     """What a live cluster is there for.
 
-    Storing is no state: a network is stored while it works, while it is direct and while it rests, see `locks`.
+    Storing is not a state: a network is stored while it works, while it is direct and while it rests, see `locks`.
     """
 
     OPENING = "opening"
@@ -119,7 +119,7 @@ class LiveCluster:
         return self.changes != self.stored
 
     def require_storable(self) -> None:
-        """Refuse to learn what can not be stored.
+        """Refuse to learn what cannot be stored.
 
         Raises:
             ServiceError: the reason.
@@ -152,7 +152,7 @@ class LiveCluster:
             IllegalTransition: if no such step is in the table.
         """
         if to not in TRANSITIONS[self.state]:
-            raise IllegalTransition(f"cluster {self.uuid} can not go from {self.state.value} to {to.value}")
+            raise IllegalTransition(f"cluster {self.uuid} cannot go from {self.state.value} to {to.value}")
         if to is ClusterState.WORKING:
             self.works += 1
         self.state = to

@@ -209,10 +209,10 @@ def first_template(
 ) -> Template:
     """Return the template that a training with these names gives to a cluster without one.
 
-    If the cluster's host can not run it, the cluster goes to one that can: it has nothing yet that would have to move.
+    If the cluster's host cannot run it, the cluster goes to one that can: it has nothing yet that would have to move.
 
     Raises:
-        BadRequest: if the names can not be those of a network.
+        BadRequest: if the names cannot be those of a network.
         Conflict: if the cluster would have to go to another host while it has open tasks.
         NotFound: if it was deleted meanwhile.
     """

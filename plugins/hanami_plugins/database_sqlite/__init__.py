@@ -77,7 +77,7 @@ class SqliteDatabase(Database):
         return [str(line) for (line,) in lines if line != "ok"]
 
     def failure(self, error: Exception) -> ServiceError | None:
-        """Say what an error of SQLite means; a query that can not be right is a defect."""
+        """Say what an error of SQLite means; a query that cannot be right is a defect."""
         return failure_of(error, Path(str(self.driver.database)))
 
     def probe(self) -> None:
@@ -86,7 +86,7 @@ class SqliteDatabase(Database):
             self.driver.execute_sql(PROBE_ROW)  # type: ignore[no-untyped-call]
 
     def shrink(self, most: int) -> int:
-        """Give free pages back; a file that can not do so in steps is made anew once, if it is small."""
+        """Give free pages back; a file that cannot do so in steps is made anew once, if it is small."""
         if self._number("auto_vacuum") != _INCREMENTAL:
             small = self._number("page_count") * self._number("page_size") <= SMALL_FILE
             if not (small and self._number("freelist_count")):

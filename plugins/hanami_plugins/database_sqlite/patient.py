@@ -117,7 +117,7 @@ def _number_of(error: Exception) -> int:
 
 
 def failure_of(error: Exception, file: Path) -> ServiceError | None:
-    """Return what an error says about the storage of a database file; a query that can not be right is a defect."""
+    """Return what an error says about the storage of a database file; a query that cannot be right is a defect."""
     number = _number_of(error)
     if number in _BUSY:
         return Unavailable("storage_busy", retry_after=BUSY_SECONDS)

@@ -52,14 +52,14 @@ def open_file(runtime: Runtime, access: Access, uuid: str, format_name: str, off
         BadRequest: if no plugin brings the format.
         NotFound: if there is no such dataset that the actor may see.
         Conflict: if it has no table yet.
-        Unprocessable: if the format can not hold the table.
+        Unprocessable: if the format cannot hold the table.
         CorruptFile: if the table is not what was stored.
     """
     dataset = get_dataset(access, uuid)
     kind = chosen(runtime.exports, TableExport, format_name)
     with ExitStack() as stack:
         table = stack.enter_context(open_table(runtime, dataset))
-        # What can not be done is told before the first piece.
+        # What cannot be done is told before the first piece.
         parts = iter(kind.parts(table))
         blob = Blob.get(Blob.uuid == dataset.blob)
         # The columns' names, which belong to the content, stand in the blob.

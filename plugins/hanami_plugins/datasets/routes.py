@@ -49,7 +49,7 @@ ShownColumn = Annotated[str, Meta(examples=["label"])]
 Received = Annotated[dict[str, int], Meta(examples=[{EXAMPLE_UUID: 4_194_304}])]
 State = Annotated[str | msgspec.UnsetType, Meta(examples=[DECODING])]
 Percentage = Annotated[float | msgspec.UnsetType, Meta(examples=[42.5])]
-Failure = Annotated[str | msgspec.UnsetType, Meta(examples=["input, line 3, column 2 ('b'): 'x' is no number"])]
+Failure = Annotated[str | msgspec.UnsetType, Meta(examples=["input, line 3, column 2 ('b'): 'x' is not a number"])]
 Unique = Annotated[bool, Meta(description="Whether to refuse a name that another of your datasets has.")]
 NewLease = Annotated[
     Lease | None,
@@ -192,11 +192,11 @@ class Report(msgspec.Struct):
         mae: mean absolute error of all values.
         r2: share of the variance that the answers explain, as a mean over the values of a row; null if nothing varies.
         confusion_matrix: number of rows for each correct class, and in it for each answered class; missing above 1000
-            classes and for values that are no classes.
+            classes and for values that are not classes.
         precision: share of the answers of each class that are correct, null for a class that was never answered;
-            missing for values that are no classes.
+            missing for values that are not classes.
         recall: share of the rows of each class that were recognised, null for a class without rows; missing for values
-            that are no classes.
+            that are not classes.
     """
 
     column_name: ShownColumn
@@ -253,7 +253,7 @@ def routes(runtime: Runtime) -> list[Route]:
 
 
 def _routes_of(runtime: Runtime, contribution: Contribution[DatasetFormat]) -> list[Route]:
-    """Return the routes of a format; the plugin of one that can not have any is refused, and the others stay."""
+    """Return the routes of a format; the plugin of one that cannot have any is refused, and the others stay."""
     try:
         return upload_routes(contribution.item, runtime.settings["datasets.max_upload"])
     except BaseException as error:

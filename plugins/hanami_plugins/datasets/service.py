@@ -443,7 +443,7 @@ def seal_result(runtime: Runtime, staged: Path) -> decoding.DecodeResult:
     """Make a staged table (`Blobs.staging`) durable and return its shape, so that `add_result` is quick.
 
     Raises:
-        CorruptFile: if the staged file is no table.
+        CorruptFile: if the staged file is not a table.
     """
     shape = decoding.shape_of(Table.open(staged))
     runtime.blobs.seal(staged)

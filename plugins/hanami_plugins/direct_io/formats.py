@@ -34,7 +34,7 @@ class MessageFormat(Protocol):
         """Return what a frame says to a cluster with these inputs and outputs.
 
         Raises:
-            BadRequest: if it is no frame, or contradicts itself.
+            BadRequest: if it is not a frame, or contradicts itself.
         """
 
     def acknowledgement(self, *, trained: bool) -> bytes:

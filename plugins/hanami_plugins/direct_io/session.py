@@ -150,7 +150,7 @@ class DirectSession:
         known = live.network.head.inputs
         begin = time.perf_counter()
         answer = self._run(live, process)
-        if live.network.head.inputs == known:  # growing is no part of what a frame usually costs
+        if live.network.head.inputs == known:  # growing is not part of what a frame usually costs
             note_cost(live, process, self._buffers.weight(), time.perf_counter() - begin)
         return answer
 

@@ -183,7 +183,7 @@ def _value(number: int, column: int, cell: str, names: Sequence[str]) -> float:
         return word
     place = f"input, line {number}, column {column + 1} ({_shown(names[column])})"
     if not _NUMBER.fullmatch(cell):
-        raise InvalidFile(f"{place}: {_shown(cell)} is no number")
+        raise InvalidFile(f"{place}: {_shown(cell)} is not a number")
     value = float(cell)
     if abs(value) >= _TOO_BIG:
         raise InvalidFile(f"{place}: {_shown(cell)} is too big for a number of 32 bits")

@@ -79,7 +79,7 @@ class Ahead:
             done.set()
 
     def _start(self, parts: Sequence[str], *, hurry: bool = False) -> None:
-        # The package has imported this module before it is run, which is no reason to warn.
+        # The package has imported this module before it is run, which is not a reason to warn.
         quiet = "ignore::RuntimeWarning:runpy"
         niceness = 0 if hurry else NICENESS
         command = [sys.executable, "-P", "-W", quiet, "-m", __name__, str(self._cache), str(niceness), *parts]

@@ -208,9 +208,9 @@ subtract = _binary(lambda builder, a, b: builder.fsub(a, b))
 multiply = _binary(lambda builder, a, b: builder.fmul(a, b))
 divide = _binary(lambda builder, a, b: builder.fdiv(a, b))
 maximum = _binary(lambda builder, a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b))
-"""The bigger value of each lane, the second one if they can not be compared."""
+"""The bigger value of each lane, the second one if they cannot be compared."""
 minimum = _binary(lambda builder, a, b: builder.select(builder.fcmp_ordered("<", a, b), a, b))
-"""The smaller value of each lane, the second one if they can not be compared."""
+"""The smaller value of each lane, the second one if they cannot be compared."""
 
 
 @operation
@@ -255,7 +255,7 @@ def lane_maximum(typing: Any, vector: Any) -> tuple[Any, Emitter]:
 
 
 def _permutes_halves(context: Any) -> bool:
-    """Tell whether the processor permutes 8 lanes at once but can not pack those of a mask."""
+    """Tell whether the processor permutes 8 lanes at once but cannot pack those of a mask."""
     features = set(context.codegen().magic_tuple()[2].split(","))
     return "+avx2" in features and "+avx512f" not in features
 

@@ -303,7 +303,7 @@ def give_section(net: SynapseNet, neurons: Neurons, hexagon: int, number: int, s
         return FULL
     if lacks:
         add_block(net, target)
-        # Sources without a target keep a 0 here; the new neurons are no inputs and so may have one.
+        # Sources without a target keep a 0 here; the new neurons are not inputs and so may have one.
         wake_block(net, neurons, target, net.counts[USED_BLOCKS] - 1)
     place_section(net, target, source, kind, draw)
     neurons.fresh[source] = f32(0)

@@ -57,7 +57,7 @@ def read_audit(access: Access, user_id: str | None = None, *, offset: int = 0, l
     """Return calls of a user, the oldest first; those of the actor, if no user is given.
 
     Raises:
-        Forbidden: if a user is given and the actor is no admin.
+        Forbidden: if a user is given and the actor is not an admin.
     """
     if user_id is not None:
         access.require_admin("audit_of_others")
@@ -69,7 +69,7 @@ def read_errors(access: Access, user_id: str | None = None, *, offset: int = 0, 
     """Return internal errors, the oldest first; those of all users, if no user is given.
 
     Raises:
-        Forbidden: if the actor is no admin.
+        Forbidden: if the actor is not an admin.
     """
     access.require_admin("errors_for_admins")
     return [_error(row) for row in _read(ErrorLog, user_id, offset, limit)]

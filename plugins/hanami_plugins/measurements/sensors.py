@@ -10,7 +10,7 @@ from statistics import fmean
 
 POWER, TEMPERATURE, SPEED = "power", "temperature", "speed"
 MOST_WATTS = 1e6
-"""What a counter that was reset seems to say is no measurement."""
+"""What a counter that was reset seems to say is not a measurement."""
 
 _CHIPS = re.compile("coretemp|k10temp|zenpower|cpu_thermal")
 _ZONES = re.compile("x86_pkg_temp|(cpu|soc)[-_]thermal")
@@ -18,7 +18,7 @@ _MEGAHERTZ = re.compile(r"^cpu MHz\s*: ([0-9.]+)$", re.MULTILINE)
 
 
 class Sensors:
-    """Reads power in W, temperature in °C and speed in MHz; a value that can not be had is None."""
+    """Reads power in W, temperature in °C and speed in MHz; a value that cannot be had is None."""
 
     def __init__(self, root: Path = Path("/"), clock: Callable[[], float] = time.monotonic) -> None:
         """Look for sensors below `root`, where ``sys`` and ``proc`` are."""

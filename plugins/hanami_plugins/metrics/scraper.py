@@ -1,4 +1,4 @@
-"""The scheme ``scraper``: a secret for tools that can not log in, which opens nothing but metrics.
+"""The scheme ``scraper``: a secret for tools that cannot log in, which opens nothing but metrics.
 
 Must not know metrics.
 """

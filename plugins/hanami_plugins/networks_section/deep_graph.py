@@ -1,4 +1,4 @@
-"""From a template to the hidden hexagons that signals pass, or to the reason why section growth can not run it.
+"""From a template to the hidden hexagons that signals pass, or to the reason why section growth cannot run it.
 
 Imports no compute library.
 """
@@ -65,7 +65,7 @@ def hexagons(template: Template) -> tuple[Hexagon, ...]:
 
 
 def refused(template: Template) -> str | None:
-    """Return why a deep template can not be run, or None."""
+    """Return why a deep template cannot be run, or None."""
     return _refused_order(template) or _refused_interface(template) or _refused_size(template)
 
 

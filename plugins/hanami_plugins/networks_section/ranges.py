@@ -163,7 +163,7 @@ def survey(rows: Rows, sizes: Mapping[str, int], tick: Callable[[], bool]) -> Su
         tick: called now and then if there is much to look at; False ends the survey, None is returned then.
 
     Raises:
-        BadRequest: if the values of a source are so far apart that their distance is no number of 32 bits.
+        BadRequest: if the values of a source are so far apart that their distance is not a number of 32 bits.
     """
     given = {columns.name: columns.values for columns in rows.inputs}
     parts, marked = [], Marked()
@@ -236,7 +236,7 @@ def _sample(values: npt.NDArray[Any]) -> Floats:
 
 
 def fences(sample: Floats) -> tuple[Floats, Floats, Flags]:
-    """Return for each column of a sample from where to where its values are no outliers, and whether this is sure."""
+    """Return for each column of a sample from where to where its values are not outliers, and whether this is sure."""
     columns = np.sort(np.ascontiguousarray(sample.T), axis=1)
     median = columns[:, (len(sample) - 1) // 2]
     with np.errstate(over="ignore", invalid="ignore"):
@@ -263,7 +263,7 @@ def _check_distance(name: str, low: Floats, high: Floats) -> None:
 
 
 class Fences(NamedTuple):
-    """Some columns, from where to where their values are no outliers, and what marks rows that have one."""
+    """Some columns, from where to where their values are not outliers, and what marks rows that have one."""
 
     columns: npt.NDArray[np.int64]
     least: Floats
@@ -274,7 +274,7 @@ class Fences(NamedTuple):
 def _extremes(
     values: npt.NDArray[Any], tick: Callable[[], bool], fences: Fences | None = None
 ) -> tuple[Floats, Floats] | None:
-    """Return the smallest and the biggest value of each column, or of some columns those that are no outliers."""
+    """Return the smallest and the biggest value of each column, or of some columns those that are not outliers."""
     width = values.shape[1]
     low, high = np.zeros(width, np.float32), np.zeros(width, np.float32)
     step = max(1, SURVEYED_VALUES // width // 8) * 8

@@ -446,7 +446,7 @@ def check_arrays(state: NetworkState, expected: Iterable[Expected]) -> None:
         if array is None or array.dtype != dtype or array.shape != shape:
             raise CorruptFile(f"the network's array '{name}' has not the type and shape that the head asks for")
         if dtype == np.float32 and not np.isfinite(array).all():
-            raise CorruptFile(f"the network's array '{name}' holds values that are no numbers")
+            raise CorruptFile(f"the network's array '{name}' holds values that are not numbers")
         if name.endswith(LIMITS) and (array <= 0).any():
             raise CorruptFile(f"the network's array '{name}' holds limits that nothing can reach")
 

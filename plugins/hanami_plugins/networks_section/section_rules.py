@@ -31,7 +31,7 @@ class SectionRules:
     takes_weights = True
 
     def refuses(self, template: Template) -> str | None:
-        """Return why the rules can not run a template, or None if they can."""
+        """Return why the rules cannot run a template, or None if they can."""
         settings = template.settings
         reasons = (
             (settings.growth not in (None, self.name), f"the template asks for growth: {settings.growth}"),
@@ -95,7 +95,7 @@ def _refused_interface(template: Template) -> str | None:
 
 
 def _refused_path(template: Template) -> str | None:
-    """Say which output can not be reached from which input, over one hidden hexagon or directly."""
+    """Say which output cannot be reached from which input, over one hidden hexagon or directly."""
     targets, between = Topology.of(template).targets, deep_graph.between(template)
     for item in template.inputs:
         reached = direct = targets[item.hexagon]

@@ -27,7 +27,7 @@ LOG2_E = 1.44269504088896341
 
 
 def fused(a: Floats | float, b: Floats | float, c: Floats | float) -> Floats:
-    """Return ``a * b + c`` with (all but always) a single rounding; numbers that are no arrays are float32, too."""
+    """Return ``a * b + c`` with (all but always) a single rounding; numbers that are not arrays are float32, too."""
     a, b, c = np.asarray(a, f32), np.asarray(b, f32), np.asarray(c, f32)
     return np.asarray(np.multiply(a, b, dtype=np.float64) + c, f32)
 

@@ -45,7 +45,7 @@ def check(state: NetworkState) -> None:
         if array.dtype != dtype or array.shape != shape:
             raise CorruptFile(f"the network's array '{name}' has not the type and shape that the head asks for")
         if dtype == np.float32 and not np.isfinite(array).all():
-            raise CorruptFile(f"the network's array '{name}' holds values that are no numbers")
+            raise CorruptFile(f"the network's array '{name}' holds values that are not numbers")
     for name, sound in (*_places(head, arrays), *_numbers(arrays)):
         if not sound:
             raise CorruptFile(f"the network's array '{name}' holds values that are out of range")

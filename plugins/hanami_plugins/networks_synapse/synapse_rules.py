@@ -23,7 +23,7 @@ class SynapseRules:
     takes_weights = True
 
     def refuses(self, template: Template) -> str | None:
-        """Return why the rules can not run a template, or None if they can."""
+        """Return why the rules cannot run a template, or None if they can."""
         growth = template.settings.growth
         if template.settings.of(SynapseSettings).precision != "float":
             return "synapse growth has no precision: int8"

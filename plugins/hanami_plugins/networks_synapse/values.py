@@ -38,8 +38,8 @@ def encode(values: npt.NDArray[Any], kind: str) -> Floats | Bytes:
 def decode(inner: Floats, kind: str) -> Floats:
     """Return the values that inner outputs of the shape (rows, n) stand for.
 
-    Ints are exact up to 2^24. Bits of a float that are no finite number, as a network that has learned little answers
-    them, read as 0.
+    Ints are exact up to 2^24. Bits of a float that are not a finite number, as a network that has learned little
+    answers them, read as 0.
     """
     if kind == "plain":
         return inner

@@ -33,7 +33,7 @@ RAW: dict[Any, str] = {
     Stream: "application/octet-stream",
     Events: "text/event-stream",
 }
-"""Answers that are no JSON, by type."""
+"""Answers that are not JSON, by type."""
 FILES = (File, Download, Stream)
 """Answers that are files."""
 CONVERTED: dict[str, Schema] = {
@@ -41,7 +41,7 @@ CONVERTED: dict[str, Schema] = {
     "float": {"type": "number"},
     "uuid": {"type": "string", "format": "uuid"},
 }
-"""Parameters of paths that are no plain texts, by converter."""
+"""Parameters of paths that are not plain texts, by converter."""
 KEY: Schema = {
     "name": HEADER,
     "in": "header",
@@ -247,7 +247,7 @@ def _parameter(name: str, place: str, required: bool, field: Schema) -> Schema:
 
 
 def _without_null(schema: Schema) -> Schema:
-    # A query can leave a field out, but it can not say null.
+    # A query can leave a field out, but it cannot say null.
     members = [member for member in schema.get("anyOf", [schema]) if member != {"type": "null"}]
     given = {name: value for name, value in schema.items() if name not in ("anyOf", "default")}
     if schema.get("default") is not None:

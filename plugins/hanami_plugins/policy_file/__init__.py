@@ -47,7 +47,7 @@ def hanami_access_rules(runtime: Runtime, actor: Actor, action: Action) -> list[
 
 
 def _roles(policy: Policy | None, action: Action) -> Collection[str]:
-    # A file lists endpoints, so it can not say anything about what has none.
+    # A file lists endpoints, so it cannot say anything about what has none.
     if policy is None or not action.endpoint:
         return action.roles
     return policy.roles(action.endpoint, action.method)

@@ -34,7 +34,7 @@ def create_project(access: Access, id: str, name: str) -> Project:
     """Create a project.
 
     Raises:
-        Forbidden: if the actor is no admin.
+        Forbidden: if the actor is not an admin.
         Conflict: if an active project has the identifier.
     """
     access.require_admin()
@@ -88,7 +88,7 @@ def delete_project(runtime: Runtime, access: Access, id: str) -> None:
 
 
 def require_project(record: OwnedRecord) -> None:
-    """Let nothing be added to a project that was deleted; the one of the admins is no row.
+    """Let nothing be added to a project that was deleted; the one of the admins is not a row.
 
     Raises:
         Conflict: if the project of a new resource was deleted, or its owner, who makes the call, was removed from it.
@@ -111,7 +111,7 @@ def assign(access: Access, user_id: str, project_id: str, role: str, *, is_proje
     """Make a user a member of a project and return the user.
 
     Raises:
-        Forbidden: if the actor is no admin.
+        Forbidden: if the actor is not an admin.
         NotFound: if there is no such user or project.
         Conflict: if the user is a member of it.
     """
@@ -136,7 +136,7 @@ def unassign(access: Access, user_id: str, project_id: str) -> User:
     """End a user's membership in a project and return the user; logins that stand in it end at once.
 
     Raises:
-        Forbidden: if the actor is no admin.
+        Forbidden: if the actor is not an admin.
         NotFound: if there is no such user, or it is no member of the project.
     """
     access.require_admin()
@@ -151,7 +151,7 @@ def list_memberships(access: Access, user_id: str | None = None) -> list[Project
     """Return where a user can work, the default first: the actor, or, for admins, anybody.
 
     Raises:
-        Forbidden: if a user is given and the actor is no admin.
+        Forbidden: if a user is given and the actor is not an admin.
         NotFound: if there is no such user.
     """
     if user_id is not None:

@@ -86,7 +86,7 @@ def get_quotas(
     """Return the quotas of users and projects; without any, those of the actor and of the actor's project.
 
     Raises:
-        Forbidden: if a holder is given and the actor is no admin.
+        Forbidden: if a holder is given and the actor is not an admin.
         NotFound: if there is no such user or project.
     """
     if holders:
@@ -118,7 +118,7 @@ def set_quota(runtime: Runtime, access: Access, holder: Holder, resource: str, l
     """Set a limit; what is there already stays, also if it is more. `UNLIMITED` takes the limit away.
 
     Raises:
-        Forbidden: if the actor is no admin.
+        Forbidden: if the actor is not an admin.
         NotFound: if there is no such user or project.
         BadRequest: if there is no such resource.
     """
@@ -136,7 +136,7 @@ def reset_quotas(access: Access, holder: Holder, resource: str | None = None) ->
     """Let the defaults count again, for one resource or for all.
 
     Raises:
-        Forbidden: if the actor is no admin.
+        Forbidden: if the actor is not an admin.
         NotFound: if there is no such user or project.
     """
     access.require_admin()

@@ -153,7 +153,7 @@ def _interface(
 ) -> tuple[str, int, Any]:
     name, hexagon = str(item.name), _hexagon(item.spot, index)
     if name in RESERVED:
-        raise error_at(item.name, f"'{name}' is a word of the language and can not be a name")
+        raise error_at(item.name, f"'{name}' is a word of the language and cannot be a name")
     _check_piece(item.name, inputs=(Input(name, 0),))
     if name in taken:
         raise error_at(item.name, f"name '{name}' is used by more than one input or output")
@@ -195,5 +195,5 @@ def _check_connected(template: Template, draft: Draft) -> None:
         raise error_at(token, f"hexagon {position} has no neighbour; add a hexagon beside it or an axon")
     for output, item in zip(template.outputs, draft.outputs, strict=True):
         if not topology.reached >> output.hexagon & 1:
-            text = f"output '{output.name}' can not be reached from any input; add a hexagon between them or an axon"
+            text = f"output '{output.name}' cannot be reached from any input; add a hexagon between them or an axon"
             raise error_at(item.name, text)

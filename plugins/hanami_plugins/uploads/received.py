@@ -111,7 +111,7 @@ class Receiver:
 
         Raises:
             ValueError: if the piece does not lie inside of the file.
-            OSError: if it can not be written, or the upload does not exist any more.
+            OSError: if it cannot be written, or the upload does not exist any more.
         """
         end = position + len(data)
         if end > self._place.size:

@@ -1,6 +1,6 @@
 """Buckets of attempts that all processes of a server share: a file of limited size, locked while somebody counts.
 
-Owns the layout of the file and what happens when it can not be used. Must not know what is counted.
+Owns the layout of the file and what happens when it cannot be used. Must not know what is counted.
 
 Buckets stand in rows, and the hash of a name says in which; where a row is full, the bucket that was used longest ago
 gives way, so that made-up names fill neither disk nor memory. Names are hashed with a random key of the file, so none
@@ -98,7 +98,7 @@ class Buckets:
         return place, name, float(bucket.size)
 
     def _refilled(self, left: float, then: float, size: int) -> float:
-        # What can not be, such as a moment that is still to come, locks nobody out.
+        # What cannot be, such as a moment that is still to come, locks nobody out.
         if not (left >= 0 and then <= self._now):
             return float(size)
         return min(left + (self._now - then) * size / 60, float(size))
@@ -116,7 +116,7 @@ class Buckets:
 class SharedBuckets:
     """The buckets of a file, which outlive the processes that use them.
 
-    While the file can not be used, buckets in the memory of the process stand in, and the log says so once.
+    While the file cannot be used, buckets in the memory of the process stand in, and the log says so once.
     """
 
     def __init__(self, clock: Clock, path: Path) -> None:

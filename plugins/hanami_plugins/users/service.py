@@ -38,7 +38,7 @@ def create_user(
     """Create a user.
 
     Raises:
-        Forbidden: if the actor is no admin.
+        Forbidden: if the actor is not an admin.
         BadRequest: if the secret is too short or too long.
         Conflict: if an active user has the identifier, or a deleted one who still owns something.
     """
@@ -78,7 +78,7 @@ def set_passphrase(access: Access, id: str, secret: str | bytes) -> User:
     """Change a user's passphrase as an admin; all logins of that user end.
 
     Raises:
-        Forbidden: if the actor is no admin.
+        Forbidden: if the actor is not an admin.
         NotFound: if there is no such user.
         BadRequest: if the secret is too short or too long.
     """

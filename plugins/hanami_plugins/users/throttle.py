@@ -59,7 +59,7 @@ class Throttle:
 
 
 def network(address: str) -> str:
-    """Return what an address is counted as; a text that is no address counts as itself."""
+    """Return what an address is counted as; a text that is not an address counts as itself."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

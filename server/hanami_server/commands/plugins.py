@@ -259,7 +259,7 @@ def _disable(data_dir: Path, name: str) -> int:
     if not points:
         raise PluginError(_unknown(name, [point.name for point in installed_plugins()]))
     if declared(points[0]).essential:
-        raise PluginError(f"plugin {name} is essential, without it the server can not start")
+        raise PluginError(f"plugin {name} is essential, without it the server cannot start")
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_disabled(data_dir, read_disabled(data_dir) | {name})
     print(f"plugin {name} is disabled")

@@ -23,7 +23,7 @@ def check(candidate: CheckedDistribution, data_dir: Path, patience: float) -> li
         patience: seconds that one call of a plugin may take.
 
     Raises:
-        StartupError: if a start can not be tried, without the plugin's doing.
+        StartupError: if a start cannot be tried, without the plugin's doing.
     """
     found = list(candidate.complaints())
     if candidate.points:

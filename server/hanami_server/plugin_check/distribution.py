@@ -132,7 +132,7 @@ def _described(folder: Path, name: str) -> CheckedDistribution:
         return _candidate(folder, file, text, READERS[name](text))
     except (ValueError, TypeError, AttributeError, SyntaxError, configparser.Error) as error:
         line = getattr(error, "lineno", None) or _digits(str(error))
-        odd = [Complaint(f"{file}:{line}", f"it can not be read: {error}")]
+        odd = [Complaint(f"{file}:{line}", f"it cannot be read: {error}")]
         return CheckedDistribution(folder, folder.name, UNKNOWN, file, odd=odd)
 
 
@@ -244,7 +244,7 @@ def _lacks(text: str) -> Iterator[str]:
     try:
         need = Requirement(text)
     except InvalidRequirement as error:
-        yield f"'{text}' can not be read: {error}"
+        yield f"'{text}' cannot be read: {error}"
         return
     if need.marker is not None and not need.marker.evaluate({"extra": ""}):
         return

@@ -32,7 +32,7 @@ class TargetPaths:
     """The paths of all targets that have one."""
 
     def __init__(self, targets: Iterable[SocketTarget]) -> None:
-        """Read the templates; a target whose path is none can not be reached."""
+        """Read the templates; a target whose path is none cannot be reached."""
         self._targets: list[tuple[re.Pattern[str], SocketTarget]] = []
         for target in targets:
             try:

@@ -120,7 +120,7 @@ def test_what_can_not_be_compared_is_refused(site: Site, given: dict[str, int], 
     result = stored(site, given, [[0] * sum(given.values())])
     reference = stored(site, expected, [[0] * sum(expected.values())])
     fields = {"uuid": result, "reference_uuid": reference}
-    assert "can not be compared" in refused(site, BadRequest, "GET", "/check", **fields)
+    assert "cannot be compared" in refused(site, BadRequest, "GET", "/check", **fields)
 
 
 def test_either_side_of_a_check_may_be_missing(site: Site) -> None:

@@ -30,7 +30,7 @@ class CheckedLock:
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         held = self.held()
-        # Who does not wait can not be part of a deadlock.
+        # Who does not wait cannot be part of a deadlock.
         if blocking and held and max(held) >= self.rank:
             names = [rank.name for rank in held]
             self.violations.append(f"{self.rank.name} after {names}\n{''.join(traceback.format_stack(limit=8))}")

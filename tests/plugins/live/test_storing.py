@@ -1,4 +1,4 @@
-"""What frames trained is stored when somebody asks for it, and nothing more is trained that can not be stored."""
+"""What frames trained is stored when somebody asks for it, and nothing more is trained that cannot be stored."""
 
 from __future__ import annotations
 

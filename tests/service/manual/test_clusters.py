@@ -199,6 +199,6 @@ def test_a_cluster_moves_to_a_host(ctl: Ctl, login: Login) -> None:
     (host, *_) = rows(hosts.list_hosts(*login))
     moved = json.loads(cluster.switch_host(*login, created["uuid"], host["uuid"]))
     assert moved == created
-    # The program of the manual can not do this.
+    # The program of the manual cannot do this.
     assert json.loads(ctl("cluster", "switch-host", created["uuid"], host["uuid"], "-j")) == created
     cluster.delete_cluster(*login, created["uuid"])

@@ -31,7 +31,7 @@ class Credentials:
         return self._issue("notes-session", principal, exp=int(self._clock.now()) + SESSION_SECONDS)
 
     def key(self, principal: Principal) -> str:
-        """Return a key, which is no secret: it stands in every request."""
+        """Return a key, which is not a secret: it stands in every request."""
         return self._issue("notes-key", principal)
 
     def secret(self, key: str) -> str:

@@ -17,6 +17,6 @@ class Hooks:
 
 
 def panels(runtime: Runtime, note: Note) -> list[str]:
-    """Ask all who add something; what is no text is left out."""
+    """Ask all who add something; what is not a text is left out."""
     found = runtime.plugins.extension("notes_panels", note=note)
     return [one.item for one in found if isinstance(one.item, str)]

@@ -249,7 +249,7 @@ def test_another_file_than_the_signed_one_is_not_attached(app: Any, client: Clie
 
 @hookimpl
 def notes_panels(note: Note) -> object:
-    """Count words, if asked for some; what is no text is the fault of whoever returns it."""
+    """Count words, if asked for some; what is not a text is the fault of whoever returns it."""
     return {"some words": "2 words", "odd": 5}.get(note.text)
 
 

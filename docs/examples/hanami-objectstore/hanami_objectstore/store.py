@@ -63,7 +63,7 @@ class ObjectStore:
         return self._staging.iterdir() if self._staging.exists() else iter(())
 
     def check(self) -> list[str]:
-        """Tell if the bucket can not be reached."""
+        """Tell if the bucket cannot be reached."""
         try:
             self._bucket.names()
         except OSError as error:

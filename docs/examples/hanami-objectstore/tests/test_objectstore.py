@@ -185,7 +185,7 @@ def test_a_bucket_that_is_out_of_reach_is_told(make_app: Callable[..., Any], cap
         blob = adopt(blobs, b"content")
     with pytest.raises(Unavailable, match=r"store unavailable \(store objects\): .*Connection refused"):
         blobs.open(blob)
-    with pytest.raises(StartupError, match=r"blob store 'objects' can not be read: .*Connection refused"):
+    with pytest.raises(StartupError, match=r"blob store 'objects' cannot be read: .*Connection refused"):
         blobs.recover(set())
     assert ["Connection refused" in problem for _, problem in blobs.check()] == [True]
     with atomic():
