@@ -63,8 +63,8 @@ FIELDS = {
     "tag_odd": "Given item 'tags' has a tag that is not a valid name of 1 to {limit} bytes, see the rule of names",
     "tags_too_many": "Given item 'tags' has more than {limit} tags",
     "name_odd": (
-        "Given item '{field}' is not a valid name: letters and digits of any language, blanks inside and the signs _ - ."
-        " # + @ ( ) are allowed, a letter, a digit or _ first, and it must not look like a uuid"
+        "Given item '{field}' is not a valid name: letters and digits of any language, blanks inside and the signs _ -"
+        " . # + @ ( ) are allowed, a letter, a digit or _ first, and it must not look like a uuid"
     ),
     "nested_too_deeply": "Value-validation failed: nested too deeply",
     "query_invalid": "Query cannot be read: {reason}",
