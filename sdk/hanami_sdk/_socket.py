@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+from hanami_sdk._busy_poll import BusyPoll
 from hanami_sdk._forks import separate
 from hanami_sdk.hanami_exceptions import (
     ConnectionFailedException,
@@ -49,6 +50,7 @@ class Socket:
         self._refusal = refusal
         self._lock = threading.Lock()
         self._closed = threading.Event()
+        self._busy_poll = BusyPoll()
         self._missing = "the connection is closed"
         separate(self)
 
@@ -130,7 +132,10 @@ class Socket:
     def _exchange(self, message: bytes | str, opcode: int = _BINARY) -> tuple[int, bytes]:
         def step(connection: WebSocket) -> tuple[int, bytes]:
             connection.send(message, opcode)
-            return connection.recv_data()
+            self._busy_poll.wait(connection)
+            answer = connection.recv_data()
+            self._busy_poll.answered()
+            return answer
 
         with self._lock:
             opcode, answer = self._guard(step)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from statistics import median
@@ -35,6 +36,8 @@ bricks:
         number_of_neurons: 10
 """
 NETWORKS, ROUNDS = 5, 300
+STREAM = 50
+"""Pictures that one client asks without a pause, before it is the turn of the next client."""
 PAUSE = 0.03
 HEADER, PIXELS = 16, 784
 """Bytes before the first picture of a file, and those of a picture."""
@@ -112,24 +115,40 @@ def wait(login: Login, network: str, kind: str, data: str) -> tuple[float, str]:
 def talk(
     login: Login, network: str, client: Client, other: str, plain: WebSocket, pictures: Pictures
 ) -> tuple[float, float, float]:
-    """Ask two networks over websockets, and send an echo the same, in turns; return the medians of the seconds.
+    """Ask two networks over websockets, and send an echo the same, some pictures each in turns.
+
+    Return the medians of the seconds.
 
     The client of v0.4 asks `network`, that of today `other`.
     """
-    times: list[tuple[float, float, float]] = []
+
+    def echo(picture: list[float]) -> None:
+        plain.send_binary(encode_values("test_input", picture, True, Process.REQUEST, Buffer.INPUT))
+        plain.recv()
+
     with closing(cluster.switch_to_direct_mode(*login, network)) as live, client.direct(other) as native:
-        for picture in pictures:
-            begin = perf_counter()
-            direct_io.send_request_input(live, "test_input", picture, True)
-            asked = perf_counter()
-            native.request({"test_input": picture})
-            asked_natively = perf_counter()
-            plain.send_binary(encode_values("test_input", picture, True, Process.REQUEST, Buffer.INPUT))
-            plain.recv()
-            times.append((asked - begin, asked_natively - asked, perf_counter() - asked_natively))
+        asks: list[Callable[[list[float]], Any]] = [
+            lambda picture: direct_io.send_request_input(live, "test_input", picture, True),
+            lambda picture: native.request({"test_input": picture}),
+            echo,
+        ]
+        times: list[list[float]] = [[] for _ in asks]
+        for first in range(0, len(pictures), STREAM):
+            for ask, seconds in zip(asks, times, strict=True):
+                seconds += exchange_times(ask, pictures[first : first + STREAM])
     cluster.switch_to_task_mode(*login, network)
-    first, second, third = zip(*times, strict=True)
-    return median(first), median(second), median(third)
+    first, second, third = map(median, times)
+    return first, second, third
+
+
+def exchange_times(ask: Callable[[list[float]], Any], pictures: Pictures) -> list[float]:
+    """Ask one picture after the other, and return the seconds of each."""
+    times = []
+    for picture in pictures:
+        begin = perf_counter()
+        ask(picture)
+        times.append(perf_counter() - begin)
+    return times
 
 
 def train_natively(client: Client, network: str, data: str, names: tuple[str, str]) -> float:

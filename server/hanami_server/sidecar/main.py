@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+from functools import partial
 from typing import Any, NoReturn
 
 from hanami_core.errors import HanamiError
@@ -21,6 +22,7 @@ from hanami_server.ends import predecessor
 from hanami_server.paths import control_path, host_lock_path
 from hanami_server.plugin_states import publish
 from hanami_server.process import Options, announce, parse
+from hanami_server.sidecar.busy_poll import BusyPollSelector
 from hanami_server.sidecar.connection_manager import ConnectionManager
 from hanami_server.sidecar.control import Control, Operation
 from hanami_server.sidecar.loop_delay import LoopDelay
@@ -63,10 +65,15 @@ def _run(options: Options, host: str) -> int:
         gc.freeze()
         sys.setswitchinterval(SWITCH_INTERVAL)
         with publish(runtime.plugins, options.data_dir, f"sidecar {host}"):
-            asyncio.run(_serve(runtime, host, options))
+            with asyncio.Runner(loop_factory=partial(_loop, runtime.settings["sockets.busy_poll"])) as runner:
+                runner.run(_serve(runtime, host, options))
     finally:
         runtime.close()
     return 0
+
+
+def _loop(busy_poll: float) -> asyncio.AbstractEventLoop:
+    return asyncio.SelectorEventLoop(BusyPollSelector(busy_poll))
 
 
 async def _serve(runtime: Runtime, host: str, options: Options) -> None:
