@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from hanami_core.compute import Run
-from hanami_plugins.host_numba.section_network import ANSWER_WORK, SLICE, slice_length
+from hanami_plugins.host_numba.section_network import ANSWER_WORK
+from hanami_plugins.networks_section.schedule import SLICE, slice_length
 from tests.plugins.synapse import line, network, rows
 
 

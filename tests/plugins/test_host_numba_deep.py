@@ -12,13 +12,11 @@ from hanami_core.errors import CorruptFile
 from hanami_core.network import Axon, Input, NetworkState, Output, Position, Settings, Template
 from hanami_core.testing.hosts import host_context
 from hanami_core.testing.networks import NetworkConformance
-from hanami_plugins.host_numba import section_network
 from hanami_plugins.host_numba import team as team_module
 from hanami_plugins.host_numba.cpu_rules import CpuSectionRules
 from hanami_plugins.host_numba.host import CpuHost
-from hanami_plugins.networks_section import deep_graph
+from hanami_plugins.networks_section import LAST_RATE, DeepReference, deep_graph, first_rate
 from hanami_plugins.networks_section.deep_graph import Hexagon
-from hanami_plugins.networks_section.deep_reference import DeepReference
 from tests.kernels import KERNELS
 from tests.lengths import choose
 from tests.plugins.engine_kit import ALWAYS, RULES, accuracy, answers, blobs, reopened, rows
@@ -211,10 +209,11 @@ def test_the_kernels_do_what_the_reference_says(
             kinds = np.eye(n, dtype=np.float32)[random.integers(0, n, cycles)]
             expected[name] = kinds if softmax else np.maximum(kinds, random.random((cycles, n)) < 0.5)
             expected[name][0] = expected[name][0] if softmax else 1
-        rate = section_network.first_rate((task + 1) * cycles)
+        rate = first_rate((task + 1) * cycles)
         weights = random.exponential(1.5, cycles).astype(np.float32) if weighted else None
         live.train(Rows(columns(given), columns(expected), weights=weights), ALWAYS)
-        reference.learn(given, np.hstack(list(expected.values())), (rate, section_network.LAST_RATE), weights)
+        tables_of_both = (np.hstack(list(side.values())) for side in (given, expected))
+        reference.train(*tables_of_both, cycles, (rate, LAST_RATE), weights)
     state = live.state()
     assert state.head.extra["failure"] == pytest.approx(reference.failure, abs=1e-6)
     for number, hexagon in enumerate(reference.hexagons):
@@ -226,7 +225,7 @@ def test_the_kernels_do_what_the_reference_says(
         np.testing.assert_allclose(state.arrays[f"{number}.readout"], hexagon.readout, atol=NEAR)
     asked = tables(20)
     said = np.hstack([answers(live, Rows(columns(asked)), name) for name in outputs])
-    np.testing.assert_allclose(said, reference.answers(asked), atol=NEAR)
+    np.testing.assert_allclose(said, reference.answer(np.hstack(list(asked.values()))), atol=NEAR)
 
 
 # Behaviour

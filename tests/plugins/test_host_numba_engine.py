@@ -10,8 +10,8 @@ import pytest
 from hanami_core.compute import Columns, LiveNetwork, Rows, Run
 from hanami_core.errors import BadRequest
 from hanami_core.testing.hosts import host_context
-from hanami_plugins.host_numba import section_network
 from hanami_plugins.host_numba.host import CpuHost
+from hanami_plugins.networks_section import first_rate, slice_length, tables
 from tests.kernels import KERNELS
 from tests.plugins.engine_kit import (
     ALWAYS,
@@ -350,7 +350,7 @@ def test_inputs_that_are_no_numbers_are_refused_and_change_nothing(host: CpuHost
 def test_expected_values_outside_of_0_and_1_are_refused_before_training(
     host: CpuHost, monkeypatch: pytest.MonkeyPatch, bad: float
 ) -> None:
-    monkeypatch.setattr(section_network.segments, "SURVEYED_VALUES", 100)
+    monkeypatch.setattr(tables, "SURVEYED_VALUES", 100)
     live = trained(host)
     before = live.state().digest()
     values, labels = blobs(300)
@@ -364,7 +364,7 @@ def test_expected_values_outside_of_0_and_1_are_refused_before_training(
 
 
 def test_a_long_survey_can_be_stopped(host: CpuHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(section_network.segments, "SURVEYED_VALUES", 100)
+    monkeypatch.setattr(tables, "SURVEYED_VALUES", 100)
     live = trained(host)
     before = live.state().digest()
     live.train(rows(*blobs(300)), Run(lambda cycle: False))
@@ -462,10 +462,10 @@ def test_more_sources_than_there_was_room_for(host: CpuHost) -> None:
 
 
 def test_the_rate_falls_with_what_the_network_has_seen() -> None:
-    rates = [float(section_network.first_rate(cycles)) for cycles in (1, 20_000, 60_000, 300_000, 10**9)]
+    rates = [float(first_rate(cycles)) for cycles in (1, 20_000, 60_000, 300_000, 10**9)]
     assert rates == pytest.approx([0.05, 0.05, 0.0289, 0.0129, 0.01], abs=1e-4)
 
 
 @pytest.mark.parametrize(("weights", "length"), [(1, 64), (784 * 128, 64), (1 << 24, 2), (1 << 30, 1)])
 def test_slices_get_short_for_wide_networks(weights: int, length: int) -> None:
-    assert section_network.slice_length(weights) == length
+    assert slice_length(weights) == length

@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 
 from hanami_core.compute import Columns, Rows
 from hanami_core.testing.hosts import host_context
-from hanami_plugins.host_numba import section_network
 from hanami_plugins.host_numba.host import CpuHost
-from hanami_plugins.networks_section.section_reference import ReferenceNetwork
+from hanami_plugins.networks_section import LAST_RATE, ReferenceNetwork, first_rate, slice_length
 from tests.kernels import KERNELS
 from tests.plugins.engine_kit import ALWAYS, answers, network
 
@@ -68,16 +67,16 @@ def test_the_kernels_do_what_the_reference_says(
     random = np.random.default_rng(seed)
     names = [f"out{number}" for number in range(len(sizes))]
     live = network(host, {"in": sources}, dict(zip(names, (size for size, _ in sizes), strict=True)), seed, blocks)
-    reference = ReferenceNetwork(seed, sources, sizes, blocks)
+    reference = ReferenceNetwork(seed, [sources], sizes, blocks)
     for task in range(TASKS):
         inputs = table(random, cycles, sources, density, bytes_)
         outputs = [expected(random, cycles, size, softmax, graded) for size, softmax in sizes]
         columns = tuple(Columns(name, values) for name, values in zip(names, outputs, strict=True))
-        rate = section_network.first_rate((task + 1) * cycles)
-        length = section_network.slice_length(sources * blocks * 64)
+        rate = first_rate((task + 1) * cycles)
+        length = slice_length(sources * blocks * 64)
         weights = random.exponential(1.5, cycles).astype(np.float32) if weighted else None
         live.train(Rows((Columns("in", inputs),), columns, weights=weights), ALWAYS)
-        reference.train(inputs, np.hstack(outputs), length, (rate, section_network.LAST_RATE), weights)
+        reference.train(inputs, np.hstack(outputs), length, (rate, LAST_RATE), weights)
     state = live.state()
     np.testing.assert_array_equal(state.arrays["row_of_source"], reference.row_of_source)
     np.testing.assert_array_equal(state.arrays["floors"], reference.floors)
@@ -92,7 +91,7 @@ def test_the_kernels_do_what_the_reference_says(
 def test_a_new_network_is_the_reference_exactly(host: CpuHost) -> None:
     live = network(host, {"in": 20}, {"out": 3}, seed=-5)
     values = np.arange(1, 21, dtype=np.uint8)[None]
-    reference = ReferenceNetwork(-5, 20, [(3, True)], 2)
+    reference = ReferenceNetwork(-5, [20], [(3, True)], 2)
     reference.give_birth(values[0].astype(np.float32))
     np.testing.assert_array_equal(live.state().arrays["readout"], reference.readout)
     live.train(Rows((Columns("in", values),), (Columns("out", np.eye(3, dtype=np.uint8)[:1]),)), ALWAYS)

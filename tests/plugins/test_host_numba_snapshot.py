@@ -14,7 +14,7 @@ from hanami_core.testing.hosts import host_context
 from hanami_plugins.host_numba import team as team_module
 from hanami_plugins.host_numba.cpu_rules import CpuSynapseRules
 from hanami_plugins.host_numba.host import CpuHost
-from hanami_plugins.networks_section.section_reference import ReferenceNetwork
+from hanami_plugins.networks_section import reference_of
 from tests.kernels import KERNELS
 from tests.plugins.engine_kit import ALWAYS, RULES, accuracy, answers, blobs, chain, network, rows, with_int8
 from tests.plugins.test_host_numba_deep import line
@@ -32,14 +32,6 @@ def rounded(live: LiveNetwork, host: CpuHost) -> LiveNetwork:
     state = live.state()
     template = with_int8(state.head.template)
     return RULES.open(NetworkState(msgspec.structs.replace(state.head, template=template), state.arrays), host)
-
-
-def reference(state: NetworkState, sizes: list[tuple[int, bool]]) -> ReferenceNetwork:
-    """Return the reference with what a network has learned."""
-    result = ReferenceNetwork(0, sum(state.head.inputs.values()), sizes, state.arrays["weights"].shape[0])
-    for name, array in state.arrays.items():
-        setattr(result, name, array)
-    return result
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
@@ -76,7 +68,7 @@ def test_the_kernel_does_what_the_reference_says(
     windows = [
         np.hstack([part.values[moment : moment + cycles] for moment in range(time_length)]) for part in columns(asked)
     ]
-    expected = reference(live.state(), [(classes, True)]).answer_bytes(np.hstack(windows))
+    expected = reference_of(live.state()).answer_bytes(np.hstack(windows))
     np.testing.assert_allclose(said, expected, atol=1e-5)
 
 

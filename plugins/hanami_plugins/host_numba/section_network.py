@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
@@ -20,6 +19,7 @@ from hanami_plugins.host_numba.sync import LINE
 from hanami_plugins.host_numba.team import Pace, Team, Trial
 from hanami_plugins.networks_section import (
     ACCURACY,
+    AVERAGE_PERIOD,
     BROKEN,
     CHUNK,
     CROWDED,
@@ -27,9 +27,11 @@ from hanami_plugins.networks_section import (
     FAILURE,
     FULL,
     LANES,
+    LAST_RATE,
     LEARNED,
     LOSS,
     SCORED,
+    STREAM_RATE,
     WIDTH,
     Answers,
     CycleSpan,
@@ -38,28 +40,15 @@ from hanami_plugins.networks_section import (
     SectionMemory,
     SectionNet,
     aligned,
+    average_share,
+    first_rate,
     lane_starts,
+    one_hot_outputs,
     ranges,
+    slice_length,
     snapshot,
 )
 
-YOUTH_RATE = 0.05
-YOUTH = 20_000
-AGE_RATE = 0.01
-"""Learning rate at the begin of a task: highest, up to how many cycles, and lowest, see `first_rate`."""
-LAST_RATE = 1e-4
-"""Learning rate at the end of a task."""
-STREAM_RATE = 0.02
-"""Learning rate of single cycles."""
-AVERAGE_PERIOD = 500
-"""Single cycles after which weights enter the average."""
-AVERAGE_SHARE = 0.1
-"""Share with which they enter it, once it is old enough."""
-
-SLICE = 64
-SLICE_WORK = 1 << 25
-"""A slice has up to `SLICE` cycles and about so many multiplications. Part of the definition, because a chunk of
-cycles ends with its slice; a run can be interrupted between two slices."""
 ANSWER_WORK = 1 << 30
 """Multiplications that are dealt out at once for answers; many rows at a time make the best of loaded weights."""
 THREAD_WORK = 1 << 15
@@ -68,20 +57,6 @@ CHUNK_VALUES = 1 << 15
 """Values that an answering thread keeps of the rows that it answers together, a few at least: what a cache holds."""
 RESULT_LANES = 1 << 20
 """Values that an answering thread keeps before they are handed out."""
-
-
-def first_rate(cycles: int) -> np.float32:
-    """Return the rate at the begin of a task for the cycles that the network will have seen at its end.
-
-    It falls with their square root, so that another pass over the same rows refines what the first one found.
-    """
-    return np.float32(max(AGE_RATE, YOUTH_RATE * math.sqrt(YOUTH / max(cycles, YOUTH))))
-
-
-def slice_length(work: int, most: int = SLICE_WORK) -> int:
-    """Return the cycles of a slice, a power of two, for a network with so many weights in its rows."""
-    fitting = max(1, most // max(work, 1))
-    return min(SLICE, 1 << fitting.bit_length() - 1)
 
 
 class Way(NamedTuple):
@@ -230,7 +205,7 @@ class SectionNetwork:
         memory, plan = self._memory, self._plan(rows)
         if not rows.outputs:
             raise BadRequest("training_without_outputs")
-        one_hot = segments.survey(rows, lambda: run.step(run.start))
+        one_hot = one_hot_outputs(rows, lambda: run.step(run.start))
         found = ranges.survey(rows, memory.inputs, lambda: run.step(run.start))
         if one_hot is None or found is None or run.start >= rows.cycles:
             return
@@ -238,22 +213,13 @@ class SectionNetwork:
         if run.start == 0:  # one that goes on has the ranges of its begin
             memory.see_survey(found)
         self._end_stream()
-        self._set_squashing(one_hot)
+        self._memory.see_outputs(one_hot)
         try:
             with self._team.joined():
                 self._train(plan, run, rows.cycles)
         except FloatingPointError:
             self._use(self._load(before))
             raise
-
-    def _set_squashing(self, one_hot: Mapping[str, bool]) -> None:
-        known = self._memory.extra.squashing
-        new = {
-            name: "softmax" if holds and known.get(name, "softmax") == "softmax" else "sigmoid"
-            for name, holds in one_hot.items()
-        }
-        if any(known.get(name) != squashing for name, squashing in new.items()):
-            self._memory.set_squashing(new)
 
     def _train(self, plan: segments.Plan, run: Run, total: int) -> None:
         memory = self._memory
@@ -379,7 +345,7 @@ class SectionNetwork:
         one_hot = one.set_outputs(outputs)
         if not one_hot:
             raise BadRequest("training_without_outputs")
-        self._set_squashing(one_hot)
+        memory.see_outputs(one_hot)
         if not np.isfinite(one.values).all():
             raise FloatingPointError(f"values of cycle {memory.cycles} are not finite")
         memory.cycles += 1
@@ -424,7 +390,7 @@ class SectionNetwork:
         if memory.average is None:
             memory.start_average()
             return
-        share = np.float32(max(AVERAGE_PERIOD / memory.extra.stream, AVERAGE_SHARE))
+        share = average_share(memory.extra.stream)
         for name in LEARNED:
             average, present = getattr(memory.average, name), getattr(memory.net, name)
             average += share * (present - average)

@@ -22,7 +22,17 @@ from hanami_plugins.networks_section.deep_layout import (
     DeepScratch,
 )
 from hanami_plugins.networks_section.deep_memory import DeepMemory, chosen
+from hanami_plugins.networks_section.deep_reference import DeepReference
 from hanami_plugins.networks_section.interfaces import fitted
+from hanami_plugins.networks_section.references import average_of, reference_of
+from hanami_plugins.networks_section.schedule import (
+    AVERAGE_PERIOD,
+    LAST_RATE,
+    STREAM_RATE,
+    average_share,
+    first_rate,
+    slice_length,
+)
 from hanami_plugins.networks_section.section_layout import (
     ACCURACY,
     BIRTHS,
@@ -69,20 +79,26 @@ from hanami_plugins.networks_section.section_layout import (
     Sources,
 )
 from hanami_plugins.networks_section.section_memory import (
+    AVERAGE,
     LEARNED,
     MAX_INPUTS,
     MAX_OUTPUTS,
+    SectionExtra,
     SectionMemory,
     aligned,
     lane_starts,
     starts,
 )
+from hanami_plugins.networks_section.section_reference import ReferenceNetwork
 from hanami_plugins.networks_section.section_rules import SectionRules
 from hanami_plugins.networks_section.snapshot import QuadAnswers, Snapshot
+from hanami_plugins.networks_section.tables import check_rows, is_one_hot, one_hot_outputs
 from hanami_plugins.networks_section.weights import share_of, steps_of
 
 __all__ = [
     "ACCURACY",
+    "AVERAGE",
+    "AVERAGE_PERIOD",
     "BATCH",
     "BIRTHS",
     "BORDERS",
@@ -108,6 +124,7 @@ __all__ = [
     "GROUP",
     "LANES",
     "LARGEST",
+    "LAST_RATE",
     "LEARNED",
     "LOSS",
     "MAX_INPUTS",
@@ -121,6 +138,7 @@ __all__ = [
     "SMOOTHING",
     "SOFTMAX",
     "SOURCES",
+    "STREAM_RATE",
     "TILE",
     "WIDTH",
     "WRONG",
@@ -131,27 +149,38 @@ __all__ = [
     "DeepAnswers",
     "DeepMemory",
     "DeepNet",
+    "DeepReference",
     "DeepScratch",
     "Floats",
     "Ints",
     "QuadAnswers",
+    "ReferenceNetwork",
     "Scratch",
+    "SectionExtra",
     "SectionMemory",
     "SectionNet",
     "SectionRules",
     "Snapshot",
     "Sources",
     "aligned",
+    "average_of",
+    "average_share",
+    "check_rows",
     "chosen",
     "deep_layout",
     "deep_memory",
+    "first_rate",
     "fitted",
     "initial",
     "is_deep",
+    "is_one_hot",
     "lane_starts",
+    "one_hot_outputs",
     "ranges",
+    "reference_of",
     "section_memory",
     "share_of",
+    "slice_length",
     "snapshot",
     "starts",
     "steps_of",

@@ -49,6 +49,7 @@ from hanami_plugins.networks_section.section_memory import (
     MIN_CAPACITY,
     NAME,
     RANGES,
+    SOURCE_ARRAYS,
     Expected,
     SectionExtra,
     SectionMemory,
@@ -68,7 +69,6 @@ from hanami_plugins.networks_section.section_memory import (
 )
 
 Arrays = Mapping[str, npt.NDArray[Any]]
-SOURCE_ARRAYS = ("floors", "borders", "limits", "row_of_source")
 
 
 def empty_state(template: Template, seed: int) -> NetworkState:

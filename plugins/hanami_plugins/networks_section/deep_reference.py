@@ -26,6 +26,8 @@ way from a template to hexagons. What a deep network shares with one of a single
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,13 +35,13 @@ import numpy.typing as npt
 from hanami_core.network import Template
 from hanami_plugins.networks_section import deep_graph, initial
 from hanami_plugins.networks_section.deep_memory import hidden_rows
-from hanami_plugins.networks_section.section_layout import FAILURE_DECAY, LARGEST, NO_ROW, WIDTH, Floats
-from hanami_plugins.networks_section.section_memory import blocks_of
-from hanami_plugins.networks_section.section_reference import ReferenceNetwork
-from hanami_plugins.networks_section.weights import share_of, steps_of
+from hanami_plugins.networks_section.ranges import Surveyed
+from hanami_plugins.networks_section.section_layout import LARGEST, NO_ROW, WIDTH, CycleSpan, Floats
+from hanami_plugins.networks_section.section_memory import SOURCE_ARRAYS, blocks_of, starts
+from hanami_plugins.networks_section.section_reference import Arrays, ReferenceNetwork
+from hanami_plugins.networks_section.weights import share_of, steps_of, weight_of
 
 f32 = np.float32
-Tables = Mapping[str, npt.NDArray[np.generic]]
 Active = tuple[npt.NDArray[np.int32], Floats]
 
 
@@ -48,6 +50,7 @@ class HexagonReference(ReferenceNetwork):
 
     Attributes:
         connected: what feeds it and is read from it.
+        columns: places of the inputs that feed it among all inputs.
         read: places of the outputs that are read from it among all outputs.
     """
 
@@ -57,6 +60,9 @@ class HexagonReference(ReferenceNetwork):
         self.connected = deep_graph.hexagons(template)[number]
         places = {item.name: place for place, item in enumerate(template.inputs)}
         keys = [initial.keys(seed, initial.INPUT, places[n], inputs[n], number) for n in self.connected.inputs]
+        begins = starts(inputs)
+        columns = [begins[name] + np.arange(inputs[name]) for name in self.connected.inputs]
+        self.columns = np.concatenate([np.zeros(0, np.int64), *columns])
         self._keys = np.concatenate([np.zeros(0, np.uint32), *keys])
         self._scale = initial.row_scale(len(self._keys))
         self.weights = hidden_rows(seed, number, self.connected, blocks)
@@ -68,14 +74,20 @@ class HexagonReference(ReferenceNetwork):
         self.readout = np.zeros((blocks, 0, WIDTH), f32)
         self.read: list[int] = []
 
+    @property
+    def stored(self) -> tuple[str, ...]:
+        """Names of the arrays that a state has of the hexagon."""
+        return ("weights", "bias", "readout", *(SOURCE_ARRAYS if self.connected.inputs else ()))
+
+    @property
+    def work(self) -> int:
+        """Multiplications of a cycle in which everything that feeds the hexagon is active."""
+        return (len(self._keys) + len(self.connected.hidden) * self.bias.size) * self.bias.size
+
     def read_from(self, key: npt.NDArray[np.uint32], scale: np.float32, first: int) -> None:
         """Let an output with these keys be read, which begins at place `first`."""
         self.readout = np.concatenate([self.readout, initial.sections(key, len(self.bias), scale)], axis=1)
         self.read += range(first, first + len(key))
-
-    def values(self, tables: Tables, cycle: int) -> Floats:
-        """Return the values of a cycle of the inputs that feed the hexagon."""
-        return np.concatenate([np.zeros(0, f32), *(tables[name][cycle].astype(f32) for name in self.connected.inputs)])
 
     def active(self, values: Floats, hidden: Sequence[Floats]) -> tuple[Active, Active]:
         """Return rows and values of the active inputs, and of the active neurons that feed the hexagon."""
@@ -112,51 +124,71 @@ class DeepReference(ReferenceNetwork):
             first += size
         self.readout_bias = np.zeros(first, f32)
 
-    def run(self, tables: Tables, cycle: int) -> tuple[list[Floats], list[tuple[Active, Active]], Floats]:
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return all arrays, no copies, by their names in a state."""
+        parts = [(number, hexagon.arrays()) for number, hexagon in enumerate(self.hexagons)]
+        named = {f"{number}.{name}": array for number, arrays in parts for name, array in arrays.items()}
+        return {"readout_bias": self.readout_bias, **named}
+
+    def load(self, arrays: Arrays) -> None:
+        """Take over copies of the arrays of a state."""
+        self.readout_bias = arrays["readout_bias"].copy()
+        for number, hexagon in enumerate(self.hexagons):
+            hexagon.load({name: arrays[f"{number}.{name}"] for name in hexagon.stored})
+
+    @property
+    def work(self) -> int:
+        """Multiplications of a cycle in which all sources and neurons are active."""
+        return sum(hexagon.work for hexagon in self.hexagons)
+
+    def run(self, row: Floats) -> tuple[list[Floats], list[tuple[Active, Active]], Floats]:
         """Return the hidden neurons of each hexagon, what was active before it, and the sums of the outputs."""
         hidden: list[Floats] = []
         active, sums = [], self.readout_bias.copy()
         for hexagon in self.hexagons:
-            inputs, below = hexagon.active(hexagon.values(tables, cycle), hidden)
+            inputs, below = hexagon.active(row[hexagon.columns], hidden)
             rows, values = np.concatenate([inputs[0], below[0]]), np.concatenate([inputs[1], below[1]])
             hidden.append(hexagon.hidden(rows, values))
             active.append((inputs, below))
             sums[hexagon.read] += hexagon.read_out(hidden[-1])
         return hidden, active, sums
 
-    def answers(self, tables: Tables) -> Floats:
-        """Return the outputs of all cycles."""
-        cycles = len(next(iter(tables.values())))
-        return np.array([self.squash(self.run(tables, cycle)[2]) for cycle in range(cycles)], f32)
+    def answer(self, table: npt.NDArray[np.generic]) -> Floats:
+        """Return the outputs of all rows of a table."""
+        return np.array([self.squash(self.run(row)[2]) for row in table.astype(f32)], f32)
 
-    def learn(
-        self,
-        tables: Tables,
-        expected: npt.NDArray[np.generic],
-        rates: tuple[float, float],
-        weights: Floats | None = None,
-    ) -> None:
-        """Train all cycles of a task; all inputs are bytes, or all are not."""
-        targets = expected.astype(f32)
-        weights = np.ones(len(targets), f32) if weights is None else weights
+    def survey(self, table: npt.NDArray[np.generic]) -> None:
+        """Let the ranges of the sources go by the rows of a task, which are bytes in all columns or in none."""
         for hexagon in self.hexagons:
-            if hexagon.connected.inputs:
-                hexagon.survey(np.concatenate([tables[name] for name in hexagon.connected.inputs], axis=1))
-        for cycle in range(len(targets)):
+            if len(hexagon.columns):
+                hexagon.survey(table[:, hexagon.columns])
+
+    def see_survey(self, found: Surveyed) -> None:
+        """Let the ranges of the sources go by what was found in the rows of a task."""
+        for hexagon in self.hexagons:
+            if len(hexagon.columns):
+                hexagon.see_survey(found.of(itemgetter(hexagon.columns)))
+
+    def see_row(self, values: Floats) -> tuple[int, int]:
+        """Let the ranges of the sources go by a row of a stream; a source counts for each hexagon that it feeds."""
+        found = [h.see_row(values[h.columns]) for h in self.hexagons if len(h.columns)]
+        return sum(active for active, _ in found), sum(beyond for _, beyond in found)
+
+    def learn(self, table: Floats, targets: Floats, span: CycleSpan) -> None:
+        """Grow and learn by some cycles of a task, see `ReferenceNetwork.learn`; slices mean nothing here."""
+        for cycle, row, expected in zip(range(span.first, span.last), table, targets, strict=True):
             for hexagon in self.hexagons:
-                hexagon.grow(hexagon.values(tables, cycle))
-            steps = steps_of(weights[cycle])
+                hexagon.grow(row[hexagon.columns])
+            weight = weight_of(span.weights, cycle)
+            steps = steps_of(weight)
             for step in range(steps):
-                hidden, active, sums = self.run(tables, cycle)
-                gradient, failed = self.gradient(self.squash(sums), targets[cycle])
-                if step == 0:
-                    self.failure += f32(FAILURE_DECAY) * (f32(failed) - self.failure)
+                hidden, active, sums = self.run(row)
+                gradient, failed = self.judge(sums, expected, cycle, step)
                 if not failed:
                     break
                 # The rate goes by the hexagon that receives most, so that a source counts once if it feeds several.
                 busiest = max((inputs[1] for inputs, _ in active), key=lambda v: float(np.square(v).sum(dtype=f32)))
-                rate = self.rate(cycle, len(targets), busiest, rates) * share_of(weights[cycle], steps)
-                self._back(hidden, active, -rate * gradient)
+                self._back(hidden, active, -self.rate(cycle, busiest, span) * share_of(weight, steps) * gradient)
 
     def _back(self, hidden: list[Floats], active: list[tuple[Active, Active]], step: Floats) -> None:
         self.readout_bias += step

@@ -54,6 +54,8 @@ MAX_OUTPUTS = 1 << 16
 MIN_CAPACITY = 64
 LEARNED = ("weights", "bias", "readout", "readout_bias")
 """Arrays that learning changes, as opposed to growing."""
+SOURCE_ARRAYS = ("floors", "borders", "limits", "row_of_source")
+"""Arrays with a value for each source, which growth changes."""
 
 BORDERS, LIMITS = "borders", "limits"
 RANGES = 1
@@ -78,6 +80,19 @@ class SectionExtra(msgspec.Struct, forbid_unknown_fields=True):
     average_failure: float = 1.0
     stream: int = 0
     ranges: int = 0
+
+    def see_outputs(self, one_hot: Mapping[str, bool]) -> bool:
+        """Note how outputs are squashed after rows that are one-hot or not; tell whether that is new.
+
+        It is by softmax as long as all rows that the output ever was trained with were one-hot, else by a sigmoid.
+        """
+        new = {
+            name: "softmax" if holds and self.squashing.get(name, "softmax") == "softmax" else "sigmoid"
+            for name, holds in one_hot.items()
+        }
+        changed = any(self.squashing.get(name) != squashing for name, squashing in new.items())
+        self.squashing.update(new)
+        return changed
 
 
 def aligned(size: int, dtype: npt.DTypeLike = np.float32, fill: float = 0) -> npt.NDArray[Any]:
@@ -263,11 +278,10 @@ class SectionMemory:
 
     # Changing
 
-    def set_squashing(self, squashing: Mapping[str, str]) -> None:
-        """Note how outputs are squashed."""
-        self.extra.squashing.update(squashing)
-        groups = self._groups()
-        self.net.groups[:] = groups
+    def see_outputs(self, one_hot: Mapping[str, bool]) -> None:
+        """Let the squashing of outputs go by rows that are one-hot or not."""
+        if self.extra.see_outputs(one_hot):
+            self.net.groups[:] = self._groups()
 
     def see_survey(self, found: Surveyed) -> None:
         """Let the ranges of the sources go by the rows of a task, see `ranges.after_survey`."""
