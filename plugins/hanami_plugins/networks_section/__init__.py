@@ -24,7 +24,7 @@ from hanami_plugins.networks_section.deep_layout import (
 from hanami_plugins.networks_section.deep_memory import DeepMemory, chosen
 from hanami_plugins.networks_section.deep_reference import DeepReference
 from hanami_plugins.networks_section.interfaces import fitted
-from hanami_plugins.networks_section.references import average_of, reference_of
+from hanami_plugins.networks_section.references import average_of, reference_of, resized
 from hanami_plugins.networks_section.schedule import (
     AVERAGE_PERIOD,
     LAST_RATE,
@@ -91,6 +91,7 @@ from hanami_plugins.networks_section.section_memory import (
 )
 from hanami_plugins.networks_section.section_reference import ReferenceNetwork
 from hanami_plugins.networks_section.section_rules import SectionRules
+from hanami_plugins.networks_section.section_settings import SectionSettings
 from hanami_plugins.networks_section.snapshot import QuadAnswers, Snapshot
 from hanami_plugins.networks_section.tables import check_rows, is_one_hot, one_hot_outputs
 from hanami_plugins.networks_section.weights import share_of, steps_of
@@ -160,6 +161,7 @@ __all__ = [
     "SectionMemory",
     "SectionNet",
     "SectionRules",
+    "SectionSettings",
     "Snapshot",
     "Sources",
     "aligned",
@@ -178,6 +180,7 @@ __all__ = [
     "one_hot_outputs",
     "ranges",
     "reference_of",
+    "resized",
     "section_memory",
     "share_of",
     "slice_length",

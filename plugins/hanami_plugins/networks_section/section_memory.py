@@ -81,6 +81,13 @@ class SectionExtra(msgspec.Struct, forbid_unknown_fields=True):
     stream: int = 0
     ranges: int = 0
 
+    @classmethod
+    def of(cls, head: StateHead) -> SectionExtra:
+        """Return what is noted in a head that was checked, as one of the present version notes it."""
+        extra = msgspec.convert(head.extra, cls)
+        extra.ranges = RANGES
+        return extra
+
     def see_outputs(self, one_hot: Mapping[str, bool]) -> bool:
         """Note how outputs are squashed after rows that are one-hot or not; tell whether that is new.
 
@@ -163,8 +170,7 @@ class SectionMemory:
         self.settings = head.template.settings.of(SectionSettings)
         self.blocks = self.settings.blocks
         self.inputs, self.outputs = dict(head.inputs), dict(head.outputs)
-        self.extra = msgspec.convert(head.extra, SectionExtra)
-        self.extra.ranges = RANGES
+        self.extra = SectionExtra.of(head)
         self.net = self._build(arrays)
         self.sources = self._build_sources(arrays)
         averages = averages_of(arrays)
