@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,3 +65,88 @@ def open_on() -> dict[str, Callable[[NetworkState], LiveNetwork]]:
     for _, host in hosts.values():
         host.start(host_context(KERNELS))
     return {kind: lambda state, r=rules, h=host: r.open(state, h) for kind, (rules, host) in hosts.items()}
+
+
+TEMPLATES = {"flat": line, "deep": deep}
+TRAININGS = (train, train_with_weights, train_far_from_zero, stream)
+Opened = dict[str, Callable[[NetworkState], LiveNetwork]]
+cases = pytest.mark.parametrize("training", TRAININGS, ids=lambda training: training.__name__)
+shapes = pytest.mark.parametrize("shape", TEMPLATES)
+origins = pytest.mark.parametrize(("origin", "other"), [("cpu", "numpy"), ("numpy", "cpu")])
+
+
+def fresh(open_on: Opened, kind: str, shape: str) -> LiveNetwork:
+    network = open_on[kind](RULES.create(TEMPLATES[shape](), 7))
+    network.resize(*easy_rows().sizes())
+    return network
+
+
+def answers(network: LiveNetwork) -> np.ndarray:
+    rows = easy_rows(200, seed=3)
+    result = np.zeros((200, 3), np.float32)
+    network.request(Rows(rows.inputs), {"out": result}, ALWAYS)
+    return result
+
+
+def moved(open_on: Opened, network: LiveNetwork, kind: str) -> LiveNetwork:
+    """Return the network on another host, stored and read on the way."""
+    file = io.BytesIO()
+    network.state().write(file)
+    return open_on[kind](NetworkState.read(file))
+
+
+@shapes
+@cases
+@origins
+def test_a_moved_network_is_the_same_and_answers_the_same(
+    open_on: Opened, shape: str, training: Callable[[LiveNetwork], None], origin: str, other: str
+) -> None:
+    network = fresh(open_on, origin, shape)
+    training(network)
+    there = moved(open_on, network, other)
+    assert there.state().digest() == network.state().digest()
+    np.testing.assert_allclose(answers(there), answers(network), rtol=1e-5, atol=1e-7)
+    one = {"in": easy_rows(1, seed=3).inputs[0].values[0].astype(np.float32)}
+    np.testing.assert_allclose(there.request_one(one)["out"], network.request_one(one)["out"], rtol=1e-5, atol=1e-7)
+
+
+@shapes
+@cases
+@origins
+def test_a_moved_network_learns_what_it_would_have_learned(
+    open_on: Opened, shape: str, training: Callable[[LiveNetwork], None], origin: str, other: str
+) -> None:
+    network = fresh(open_on, origin, shape)
+    training(network)
+    there = moved(open_on, network, other)
+    for one in (network, there):
+        training(one)
+    here, back = network.state(), moved(open_on, there, origin).state()
+    assert here.head.cycles == back.head.cycles
+    assert here.arrays.keys() == back.arrays.keys()
+    for name, array in here.arrays.items():
+        grown = name.rpartition(".")[2] in ("floors", "borders", "limits", "row_of_source")
+        np.testing.assert_allclose(back.arrays[name], array, rtol=0 if grown else 1e-7, atol=0 if grown else NEAR)
+
+
+def test_a_stored_network_has_the_same_bytes_on_both_hosts(open_on: Opened) -> None:
+    network = fresh(open_on, "cpu", "flat")
+    stream(network)
+    files = io.BytesIO(), io.BytesIO()
+    for file, one in zip(files, (network, moved(open_on, network, "numpy")), strict=True):
+        one.state().write(file)
+    assert files[0].getvalue() == files[1].getvalue()
+
+
+def test_a_network_that_was_never_given_all_of_its_inputs_answers(open_on: Opened) -> None:
+    hexagons = tuple(Position(x, 1, 1) for x in range(5))
+    inputs = Input("in", 0), Input("late", 1)
+    template = Template(Settings(max_connection_distance=2), hexagons, inputs, (Output("out", 4),))
+    found = []
+    for kind in ("cpu", "numpy"):
+        network = open_on[kind](RULES.create(template, 7))
+        network.resize({"in": 20}, {"out": 3})
+        train(network)
+        network.resize({"late": 5, "in": 22}, {})
+        found.append(answers(network))
+    np.testing.assert_allclose(found[0], found[1], atol=NEAR)

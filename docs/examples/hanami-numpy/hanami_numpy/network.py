@@ -131,9 +131,7 @@ class NumpyNetwork:
         rate = first_rate(self._head.cycles - run.start + total)
         weights = NO_WEIGHTS if rows.weights is None else rows.weights
         for first in range(run.start, total, length):
-            span = CycleSpan(
-                first, min(first + length, total), total, length, rate, np.float32(LAST_RATE), weights
-            )
+            span = CycleSpan(first, min(first + length, total), total, length, rate, np.float32(LAST_RATE), weights)
             self._learn(self._present, rows, span)
             self._head.cycles += span.last - first
             if not run.step(span.last):
