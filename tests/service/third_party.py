@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import importlib
 import os
 import subprocess
 import sys
@@ -37,11 +38,22 @@ def run_own_tests(name: str) -> None:
 
 def foreign_imports(name: str, *allowed: str) -> set[str]:
     """Return what the package of an example imports besides the standard library, core and what is allowed."""
-    found: set[str] = set()
-    for path in (EXAMPLES / name / name.replace("-", "_")).glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            modules += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            found |= {module.partition(".")[0] for module in modules}
+    found = {module.partition(".")[0] for module, _ in _imports(name)}
     own = {name.replace("-", "_"), "hanami_core", *allowed}
     return {module for module in found if module not in own and module not in sys.stdlib_module_names}
+
+
+def private_imports(name: str) -> set[str]:
+    """Return what the package of an example imports from plugins that is not in the ``__all__`` of their packages."""
+    used = {(module, item) for module, item in _imports(name) if module.partition(".")[0] == "hanami_plugins"}
+    return {f"{module}.{item}" for module, item in used if item not in importlib.import_module(module).__all__}
+
+
+def _imports(name: str) -> Iterator[tuple[str, str]]:
+    """Yield the modules that the package of an example imports, and the names that it takes from them."""
+    for path in (EXAMPLES / name / name.replace("-", "_")).glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                yield from ((alias.name, "") for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                yield from ((node.module or "", alias.name) for alias in node.names)
