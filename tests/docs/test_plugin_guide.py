@@ -47,7 +47,11 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("heading", "count", "files"),
     [
-        ("A compute host and a rule set", 3, ("tests/mine.py", "tests/core/test_compute_lifecycle.py")),
+        (
+            "A compute host and a rule set",
+            4,
+            ("tests/mine.py", "tests/core/test_compute_lifecycle.py", "docs/examples/hanami-numpy/hanami_numpy/*.py"),
+        ),
         ("A blob store", 5, ("docs/examples/hanami-objectstore/**/*.py",)),
         ("Files that leave the server", 1, ("tests/plugins/test_own_export.py",)),
         ("An API of your own", 13, ("docs/examples/hanami-notes/hanami_notes/*.py",)),

@@ -104,6 +104,19 @@ def test_it_goes_nowhere_else_and_takes_nothing_else(client: Client) -> None:
     client.delete_cluster(cluster)
 
 
+def test_a_network_goes_only_where_its_template_grows_in_the_same_way(client: Client) -> None:
+    cpu, mine, _ = client.hosts()
+    table = client.upload_csv("table", b"value,kind\n1,1\n2,0\n3,1\n")
+    cluster = client.create_cluster("any growth", TEMPLATE.replace("    growth: mine\n    depth: {}\n", ""))
+    for host in (mine, cpu):  # it has no network yet
+        client.switch_host(cluster, host)
+    client.train(cluster, {"value": table["value"]}, {"kind": table["kind"]})
+    with pytest.raises(ConflictException, match="its network grows by 'section', a network of its template would"):
+        client.switch_host(cluster, mine)
+    assert client.cluster(cluster).host == "cpu0"
+    client.delete_cluster(cluster)
+
+
 def test_a_placement_that_names_nothing_is_one_clear_line(server: LocalServer) -> None:
     elsewhere = LocalServer(server.data_dir.parent / "elsewhere", "--set", "compute.placement=gpu0")
     with pytest.raises(StartupError, match=r"compute\.placement must be .* not 'gpu0'; hosts are: cpu0, mine0"):

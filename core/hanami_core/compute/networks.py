@@ -1,8 +1,8 @@
 """Contracts of networks: the data that they are given, the rule sets that make them, and networks in memory.
 
-A *rule set* decides how a network grows and learns on one kind of host. A *live network* is a network in the memory of
-a host. Only the sidecar of a host calls `NetworkRules.open` and what lies behind it, so a plugin imports its compute
-library inside that function, never at the top of a module that registers it.
+A *rule set* decides how a network grows and learns; `NetworkRules` is a rule set on one kind of host. A *live network*
+is a network in the memory of a host. Only the sidecar of a host calls `NetworkRules.open` and what lies behind it, so a
+plugin imports its compute library inside that function, never at the top of a module that registers it.
 """
 
 from __future__ import annotations
@@ -127,7 +127,13 @@ class LiveNetwork(Protocol):
 
 @runtime_checkable
 class NetworkRules(Protocol):
-    """A rule set for one kind of host."""
+    """A rule set on one kind of host.
+
+    A rule set may be there for several kinds of hosts, as one object with the same `name` for each. Its states belong
+    to the rule set, not to a host: all of these objects declare the same settings, make the same new networks, and
+    read and write the same states, so that clusters move between the hosts. A host that cannot run some of the
+    templates refuses those.
+    """
 
     @property
     def name(self) -> str:

@@ -7,7 +7,7 @@ from hanami_core.queue import Job
 from hanami_core.storage.database import compare_and_set
 from hanami_plugins.clusters.live import LIVE
 from hanami_plugins.clusters.models import Cluster
-from hanami_plugins.clusters.service import HostMove
+from hanami_plugins.clusters.service import HostMove, require_growth, template_of
 
 
 def settle(job: Job) -> None:
@@ -24,6 +24,9 @@ def switch_host(job: Job) -> None:
         raise TaskError(f"host '{target}' is gone")
     live = job.runtime.stash[LIVE]
     with live.working(uuid) as network:
+        # A task before this one may have stored the first network of the cluster.
+        cluster = Cluster.get(Cluster.uuid == uuid)
+        require_growth(job.runtime, cluster, template_of(cluster), job.runtime.hosts[target])
         with job.commit(1, final=True):
             here = (Cluster.uuid == uuid) & (Cluster.host == live.host)
             if not compare_and_set(Cluster, here, host=target):

@@ -222,6 +222,13 @@ def first_template(
     return template
 
 
+def _growth(runtime: Runtime, cluster: Cluster, template: Template) -> str | None:
+    """Return the rule set of a cluster's stored network, None if it has none or its host cannot run it any more."""
+    if cluster.blob is None or not _runs_where_it_is(runtime, cluster, template):
+        return None
+    return runtime.rules_for(template, runtime.hosts[cluster.host].kind).name
+
+
 def _runs_where_it_is(runtime: Runtime, cluster: Cluster, template: Template) -> bool:
     host = runtime.hosts.get(cluster.host)
     try:
@@ -466,7 +473,8 @@ def move_cluster(runtime: Runtime, access: Access, uuid: str, host_uuid: str) ->
     """
     cluster = get_cluster(access, uuid, "write")
     template = template_of(cluster)
-    host = _host_that_runs(runtime, template, host_uuid)
+    host = _host(runtime, host_uuid)
+    require_growth(runtime, cluster, template, host)
     memory.require(runtime, template, host.kind, *interfaces(cluster))
     with atomic():
         # First, because from then on nobody changes the mode.
@@ -483,13 +491,24 @@ def move_cluster(runtime: Runtime, access: Access, uuid: str, host_uuid: str) ->
     return cluster
 
 
-def _host_that_runs(runtime: Runtime, template: Template, host_uuid: str) -> ComputeHost:
+def _host(runtime: Runtime, host_uuid: str) -> ComputeHost:
     names = [name for name, uuid in runtime.host_uuids.items() if uuid == host_uuid.lower() and name in runtime.hosts]
     if not names:
         raise NotFound("host_missing", uuid=host_uuid)
-    host = runtime.hosts[names[0]]
+    return runtime.hosts[names[0]]
+
+
+def require_growth(runtime: Runtime, cluster: Cluster, template: Template, host: ComputeHost) -> None:
+    """Raise unless a cluster would grow on a host as it does where it is, so that its stored network can be read there.
+
+    Raises:
+        Conflict: if no rule set runs the template there, or another one than that of the stored network.
+    """
     try:
-        runtime.rules_for(template, host.kind)
+        there = runtime.rules_for(template, host.kind).name
     except BadRequest as error:
         raise Conflict("host_refuses", host=host.name, reason=str(error)) from error
-    return host
+    here = _growth(runtime, cluster, template)
+    if here not in (None, there):
+        reason = f"its network grows by '{here}', a network of its template would grow by '{there}' there"
+        raise Conflict("host_refuses", host=host.name, reason=reason)
