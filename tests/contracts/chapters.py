@@ -149,7 +149,7 @@ CHAPTERS = (
             "hanami_core.datasets": ("DatasetFormat", "TableWriter", "Table"),
             "hanami_core.decoding": ("decode", "Limits"),
             "hanami_core.exports": ("Export", "NetworkExport", "TableExport"),
-            "hanami_core.network.formula": ("Formula", "Step"),
+            "hanami_core.network.formula": ("Formula", "Graph", "Step", "Loop"),
         },
     ),
     Chapter(

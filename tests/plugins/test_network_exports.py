@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import io
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -17,14 +15,13 @@ import pytest
 
 from hanami_core.errors import Unprocessable
 from hanami_core.network.formula import Formula
-from hanami_core.network.template import in_a_line
 from hanami_plugins.export_numpy import module
 from hanami_plugins.export_onnx import model_bytes
-from hanami_plugins.host_numba.cpu_rules import CpuSynapseRules
-from tests.plugins.home_kit import CLASSES, LINE, ROWS, Home, made, points
+from tests.plugins.data import idx
+from tests.plugins.export_kit import Inputs, agree, by_numpy, by_onnx, imported
+from tests.plugins.home_kit import CLASSES, LINE, ROWS, Home, points
 
 pytestmark = pytest.mark.timeout(300)
-TOLERANCE = 1e-5
 
 TWO = """version: 1
 settings:
@@ -62,7 +59,7 @@ outputs:
     kind: 4,1,1
     size: 4,2,1
 """
-Inputs = Mapping[str, np.ndarray]
+SYNAPSE = DEEP.replace("blocks: 2", "growth: synapse")
 
 
 @pytest.fixture(scope="module")
@@ -111,38 +108,6 @@ def exported(home: Home, checkpoint: str, format_name: str) -> bytes:
     return bytes(answer.content)
 
 
-def by_onnx(content: bytes, inputs: Inputs) -> dict[str, np.ndarray]:
-    """Return what a runtime of ONNX answers."""
-    runtime = pytest.importorskip("onnxruntime")
-    session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    given = {item.name: inputs[item.name].astype(np.float32) for item in session.get_inputs()}
-    names = [item.name for item in session.get_outputs()]
-    return dict(zip(names, session.run(names, given), strict=True))
-
-
-def by_numpy(content: bytes, inputs: Inputs, directory: Path) -> dict[str, np.ndarray]:
-    """Return what the module of an archive answers."""
-    return dict(imported(content, directory).predict(inputs))
-
-
-def imported(content: bytes, directory: Path) -> ModuleType:
-    (directory / "network.zip").write_bytes(content)
-    sys.path.insert(0, str(directory / "network.zip"))
-    try:
-        sys.modules.pop("hanami_network", None)
-        importlib.invalidate_caches()
-        return importlib.import_module("hanami_network")
-    finally:
-        sys.path.pop(0)
-        sys.modules.pop("hanami_network", None)
-
-
-def agree(found: Inputs, expected: Inputs) -> None:
-    assert set(found) == set(expected)
-    for name, values in expected.items():
-        np.testing.assert_allclose(found[name], values, rtol=TOLERANCE, atol=1e-7)
-
-
 @pytest.fixture(scope="module")
 def networks(home: Home) -> dict[str, Any]:
     """Return what several networks answer, with their checkpoints."""
@@ -150,7 +115,7 @@ def networks(home: Home) -> dict[str, Any]:
     questions = {"known": rows(1), "new": rows(2), "wild": wild(3)}
     tables = {name: table(home, name + " rows", columns) for name, columns in questions.items()}
     found = {}
-    for name, template in (("flat", TWO), ("deep", DEEP)):
+    for name, template in (("flat", TWO), ("deep", DEEP), ("synapse", SYNAPSE)):
         cluster = home.cluster(template, name + " network")
         body = {
             "name": "a training",
@@ -169,7 +134,7 @@ def networks(home: Home) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("name", ["flat", "deep"])
+@pytest.mark.parametrize("name", ["flat", "deep", "synapse"])
 @pytest.mark.parametrize("question", ["known", "new", "wild"])
 def test_an_export_answers_what_its_cluster_answers(
     home: Home, networks: Any, tmp_path: Path, name: str, question: str
@@ -179,6 +144,39 @@ def test_an_export_answers_what_its_cluster_answers(
     agree(by_onnx(exported(home, checkpoint, "onnx"), inputs), answers[question])
     agree(by_numpy(exported(home, checkpoint, "numpy"), inputs, tmp_path), answers[question])
     assert np.ptp(answers[question]["kind"]) > 0.01
+
+
+def pictures(home: Home, seed: int) -> tuple[str, np.ndarray]:
+    """Upload pictures, whose values are bytes."""
+    random = np.random.default_rng(seed)
+    kinds = np.arange(ROWS) % 10
+    values = random.integers(0, 120, (ROWS, 20)) + 130 * (np.arange(20) // 2 == kinds[:, None])
+    files = {"input": idx(values.reshape(ROWS, 5, 4)), "label": idx(kinds)}
+    sizes = {f"{part}_data_size": len(content) for part, content in files.items()}
+    begun = home.ok("POST", "dataset/upload/mnist", name=f"pictures {seed}", **sizes)
+    for part, content in files.items():
+        home.send(begun[f"uuid_{part}_file"], content)
+    ended = {name: begun[name] for name in ("uuid", "uuid_input_file", "uuid_label_file")}
+    home.ok("PUT", "dataset/upload/mnist", **ended)
+    return str(begun["uuid"]), values
+
+
+def test_an_export_of_rounded_weights_answers_bytes(home: Home, tmp_path: Path) -> None:
+    cluster = home.cluster(LINE.replace("blocks: 1", "precision: int8"), "rounded")
+    training, _ = pictures(home, 1)
+    for _ in range(3):
+        home.train(cluster, training, "picture", "label")
+    asked, values = pictures(home, 2)
+    answers = {"out": home.ask(cluster, asked, "picture", 10, ROWS)}
+    checkpoint, inputs = home.save(cluster), {"in": values}
+    agree(by_onnx(exported(home, checkpoint, "onnx"), inputs), answers)
+    content = exported(home, checkpoint, "numpy")
+    agree(by_numpy(content, inputs, tmp_path), answers)
+    network = imported(content, tmp_path)
+    assert network.TYPES == {"in": "uint8"}
+    for value in (0.5, 256, -1):
+        with pytest.raises(ValueError, match="values of the input in are whole numbers from 0 to 255"):
+            network.predict({"in": np.full(20, value)})
 
 
 def test_the_same_checkpoint_gives_the_same_file(home: Home, networks: Any) -> None:
@@ -228,13 +226,10 @@ def test_what_can_not_be_exported_is_refused_with_the_reason(home: Home, network
     can_not = "The network cannot be exported: "
     untrained = home.save(home.cluster(LINE, "untrained"))
     assert refused(home, untrained) == can_not + "it was never trained"
-    rules = CpuSynapseRules()
-    synapse = home.upload(made(rules.create(in_a_line(["in"], ["out"]), 1)))
-    told = "it grows by 'synapse', only these growths can be exported: section"
-    assert refused(home, synapse, "numpy") == can_not + told
-    data = home.table("points for bytes", points())
-    rounded = home.trained(data, LINE.replace("blocks: 1", "precision: int8"), "rounded")
-    assert refused(home, rounded).startswith(can_not + "it has precision: int8")
+    memory = LINE.replace("blocks: 1", "growth: synapse\n    neuron_cooldown: 1.5")
+    spiking = home.trained(home.table("points", points()), memory, "spiking")
+    told = "with neuron_cooldown: 1.5 its neurons remember the rows before"
+    assert refused(home, spiking, "numpy") == can_not + told
     stranger = home.member("curious")
     answer = home.call("GET", "checkpoint/export", as_token=stranger, uuid=checkpoint, format="onnx")
     assert answer.status_code == 404

@@ -26,7 +26,7 @@ from hanami_plugins.checkpoints.service import get_checkpoint
 __all__ = ["EXPORTING", "ExportedFile", "export"]
 
 COPIES = 4
-"""How many times a network lies in memory while it is exported, at most."""
+"""How many times a network, and then its formula, lies in memory while it is exported, at most."""
 PATIENCE = 10.0
 """Seconds to wait for the end of another export."""
 
@@ -100,12 +100,19 @@ def _alone(runtime: Runtime) -> Iterator[None]:
 
 def _formula(runtime: Runtime, checkpoint: Checkpoint) -> Formula:
     with lent(runtime, checkpoint) as path, path.open("rb") as file:
-        size, limit = path.stat().st_size, memory.limit(runtime.settings)
-        if COPIES * size > limit:
-            raise Unprocessable("network_too_big", needed=size_text(COPIES * size), limit=size_text(limit))
+        size = path.stat().st_size
+        _fits(runtime, size)
         runtime.reserve.require(size)
         state = NetworkState.read(file)
     found = [rules for (name, _), rules in runtime.rules.items() if name == state.head.rules]
     for rules in found[:1]:
         check_state(rules, state)
-    return formula_of(runtime.rules.values(), state)
+    formula = formula_of(runtime.rules.values(), state)
+    _fits(runtime, formula.size)
+    return formula
+
+
+def _fits(runtime: Runtime, size: int) -> None:
+    needed, limit = COPIES * size, memory.limit(runtime.settings)
+    if needed > limit:
+        raise Unprocessable("network_too_big", needed=size_text(needed), limit=size_text(limit))

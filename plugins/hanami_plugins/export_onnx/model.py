@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Iterable
 from typing import Any
+
+import numpy as np
 
 from hanami_core.errors import Unprocessable
 from hanami_core.exports import library
-from hanami_core.network.formula import Floats, Formula, Operation, Step
+from hanami_core.network.formula import Formula
 from hanami_core.sizes import size_text
+from hanami_plugins.export_onnx.graph import GraphWriter
 
 __all__ = ["model_bytes"]
 
@@ -19,20 +21,6 @@ OPSET, IR_VERSION = 17, 8
 MOST_BYTES = (1 << 31) - (1 << 20)
 """A message of protobuf has less than 2 GiB."""
 ROWS = "rows"
-OPERATORS: Mapping[Operation, str] = MappingProxyType(
-    {
-        "add": "Add",
-        "subtract": "Sub",
-        "multiply": "Mul",
-        "unit": "Clip",
-        "matmul": "MatMul",
-        "relu": "Relu",
-        "softmax": "Softmax",
-        "sigmoid": "Sigmoid",
-        "concatenate": "Concat",
-    }
-)
-_ALONG_A_ROW = ("softmax", "concatenate")
 
 
 def model_bytes(formula: Formula) -> bytes:
@@ -57,49 +45,21 @@ def model_bytes(formula: Formula) -> bytes:
 
 
 def _graph(formula: Formula, helper: Any) -> object:
-    names = _names(formula)
-    outputs = {number: name for name, number in formula.results.items()}
-    limits = _prefix([*formula.inputs, *formula.outputs], "limit")
-    constants = [_tensor(f"{limits}{value}", [value], (), helper) for value in (0, 1)]
-    nodes = []
-    for number, value in enumerate(formula.values, len(formula.inputs)):
-        if not isinstance(value, Step):
-            constants.append(_raw_tensor(names[number], value, helper))
-            continue
-        arguments = [names[argument] for argument in value.arguments]
-        if value.operation == "unit":
-            arguments += [f"{limits}0", f"{limits}1"]
-        options = {"axis": 1} if value.operation in _ALONG_A_ROW else {}
-        result = outputs.get(number, names[number])
-        nodes.append(helper.make_node(OPERATORS[value.operation], arguments, [result], **options))
-    given = [_info(name, width, helper) for name, width in formula.inputs.items()]
-    made = [_info(name, width, helper) for name, width in formula.outputs.items()]
-    return helper.make_graph(nodes, "hanami", given, made, constants)
-
-
-def _names(formula: Formula) -> list[str]:
-    """Return the names of all values; inputs keep theirs, and no other value has one of an input or output."""
-    prefix = _prefix([*formula.inputs, *formula.outputs], "value")
-    return [*formula.inputs, *(f"{prefix}{number}" for number in range(len(formula.values)))]
+    writer = GraphWriter(helper, _prefix([*formula.inputs, *formula.outputs], "value"))
+    names = writer.write(formula, list(formula.inputs))
+    for name, number in formula.results.items():
+        writer.node("Identity", [names[number]], name)
+    given = [_info(name, formula.types.get(name, "float32"), width, helper) for name, width in formula.inputs.items()]
+    made = [_info(name, "float32", width, helper) for name, width in formula.outputs.items()]
+    return helper.make_graph(writer.nodes, "hanami", given, made, writer.constants)
 
 
 def _prefix(taken: Iterable[str], wanted: str) -> str:
+    """Return what no name of an input or output begins with."""
     while any(name.startswith(wanted) for name in taken):
         wanted += "_"
     return wanted
 
 
-def _info(name: str, width: int, helper: Any) -> object:
-    return helper.make_tensor_value_info(name, _float(), [ROWS, width])
-
-
-def _tensor(name: str, values: list[int], shape: tuple[int, ...], helper: Any) -> object:
-    return helper.make_tensor(name, _float(), shape, [float(value) for value in values])
-
-
-def _raw_tensor(name: str, array: Floats, helper: Any) -> object:
-    return helper.make_tensor(name, _float(), array.shape, array.astype("<f4").tobytes(), raw=True)
-
-
-def _float() -> int:
-    return int(library("onnx", "onnx").TensorProto.FLOAT)
+def _info(name: str, kind: str, width: int, helper: Any) -> object:
+    return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(kind)), [ROWS, width])

@@ -1,8 +1,8 @@
 """What section networks answer, as operations that every library knows. Plain NumPy, no compute library.
 
 A source counts from its floor, in parts of its border, and at most once: inputs that were never active get a weight of
-zero. So both kinds of section networks are dense layers: `section_reference` and `deep_reference` say the same row by
-row.
+zero. So all section networks are dense layers: `section_reference` and `deep_reference` say the same row by row. With
+``precision: int8``, a network that has learned bytes takes bytes, and computes what `snapshot` says.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from hanami_core.errors import Unprocessable
 from hanami_core.network import NetworkState
 from hanami_core.network.formula import Floats, Formula, Operation
-from hanami_plugins.networks_section import deep_graph
+from hanami_plugins.networks_section import deep_graph, snapshot
 from hanami_plugins.networks_section.deep_memory import chosen
 from hanami_plugins.networks_section.section_layout import NO_ROW
 from hanami_plugins.networks_section.section_memory import AVERAGE, SectionExtra, averages_of, inverse_of, starts
@@ -41,14 +41,13 @@ def formula_of(state: NetworkState) -> Formula:
     """Return what a network answers, whose arrays fit to its head.
 
     Raises:
-        Unprocessable: if it answers from rounded weights, or one of its inputs is not known.
+        Unprocessable: if one of its inputs is not known.
     """
     head = state.head
-    if head.template.settings.of(SectionSettings).precision != "float":
-        reason = "it has precision: int8 and answers bytes from rounded weights, only precision: float can be exported"
-        raise Unprocessable("network_without_formula", reason=reason)
     extra, arrays = msgspec.convert(head.extra, SectionExtra), _answering(state)
-    formula = Formula(dict(head.inputs), dict(head.outputs))
+    rounding = head.template.settings.of(SectionSettings).precision == "int8"
+    rounds = rounding and snapshot.takes_bytes(arrays["floors"], arrays["borders"])
+    formula = Formula(dict(head.inputs), dict(head.outputs), dict.fromkeys(head.inputs, "uint8") if rounds else {})
     sums = _sums(formula, _parts(state, arrays), arrays["readout_bias"], head.outputs)
     for name, number in sums.items():
         squashing: Operation = "softmax" if extra.squashing.get(name) == "softmax" else "sigmoid"
@@ -87,7 +86,7 @@ def _sums(formula: Formula, parts: list[_Part], bias: Floats, outputs: Mapping[s
     sums = {name: formula.constant(bias[begin : begin + outputs[name]]) for name, begin in begins.items()}
     hidden: list[int] = []
     for part in parts:
-        hidden.append(_hidden(formula, part, hidden))
+        hidden.append(_hidden_of_bytes(formula, part) if formula.types else _hidden(formula, part, hidden))
         readout = part.arrays["readout"]
         weights = readout.transpose(0, 2, 1).reshape(part.arrays["bias"].size, readout.shape[1])
         place = 0
@@ -116,6 +115,19 @@ def _hidden(formula: Formula, part: _Part, before: list[int]) -> int:
     dense = formula.constant(_dense(weights, np.concatenate(rows)))
     summed = formula.step("matmul", formula.concatenated(feeds), dense)
     return formula.step("relu", formula.step("add", summed, bias))
+
+
+def _hidden_of_bytes(formula: Formula, part: _Part) -> int:
+    """Add the neurons of the only hexagon of a network that takes bytes."""
+    arrays = part.arrays
+    borders = arrays["borders"]
+    exact = _dense(arrays["weights"], arrays["row_of_source"]) * inverse_of(borders)[:, None]
+    weights, scale = snapshot.rounded(exact)
+    given = formula.step("float32", formula.concatenated([formula.input(name) for name in part.inputs]))
+    cut = formula.step("uint8", formula.step("minimum", given, formula.constant(borders)))
+    sums = formula.step("float32", formula.step("matmul_integer", cut, formula.constant(weights, np.int8)))
+    bias = formula.constant(arrays["bias"].reshape(-1))
+    return formula.step("relu", formula.step("fma", sums, formula.constant(scale), bias))
 
 
 def _born(arrays: Arrays) -> int:

@@ -72,15 +72,20 @@ class QuadAnswers(NamedTuple):
 def take(net: SectionNet, sources: int, inputs: Ints) -> Snapshot | None:
     """Return a snapshot for inputs given as segments, or None if not all values are the bytes that it is made for."""
     floors, borders = net.floors[:sources], net.borders[:sources]
-    whole = (borders == np.floor(borders)).all() and (borders <= np.iinfo(np.uint8).max).all()
-    if (inputs.reshape(-1, SEGMENT)[:, 3] != BYTES).any() or floors.any() or not whole:
+    if (inputs.reshape(-1, SEGMENT)[:, 3] != BYTES).any() or not takes_bytes(floors, borders):
         return None
-    rounded, scale = rounded_weights(net, sources)
-    quads = rounded.reshape(-1, QUAD, net.bias.size).transpose(0, 2, 1)
+    whole, scale = rounded_weights(net, sources)
+    quads = whole.reshape(-1, QUAD, net.bias.size).transpose(0, 2, 1)
     weights, limits = aligned(quads.size // QUAD, np.int32), aligned(sources + LANES, np.uint8)
     weights[:] = np.ascontiguousarray(quads).view(np.int32).reshape(-1)
     limits[:sources] = borders
     return Snapshot(net, weights, scale, limits)
+
+
+def takes_bytes(floors: Floats, borders: Floats) -> bool:
+    """Tell whether sources with these ranges have had bytes, so that a snapshot can be made for bytes."""
+    whole = (borders == np.floor(borders)).all() and (borders <= np.iinfo(np.uint8).max).all()
+    return bool(whole and not floors.any())
 
 
 def rounded_weights(net: SectionNet, sources: int) -> tuple[npt.NDArray[np.int8], Floats]:
@@ -90,7 +95,12 @@ def rounded_weights(net: SectionNet, sources: int) -> tuple[npt.NDArray[np.int8]
     sections = net.weights.reshape(net.bias.size // WIDTH, -1, WIDTH)[:, rows[known]]
     exact = np.zeros((sources + -sources % QUAD, net.bias.size), np.float32)
     exact[known] = sections.transpose(1, 0, 2).reshape(len(known), net.bias.size) * net.inverse[known, None]
-    scale = np.abs(exact).max(axis=0, initial=0) / np.float32(MOST)
+    return rounded(exact)
+
+
+def rounded(exact: Floats) -> tuple[npt.NDArray[np.int8], Floats]:
+    """Return weights of the shape (sources, neurons) as whole numbers, and what a weight of 1 stands for."""
+    scale: Floats = np.abs(exact).max(axis=0, initial=0) / np.float32(MOST)
     steps = np.divide(np.float32(1), scale, out=np.zeros_like(scale), where=scale > 0)
     return np.rint(exact * steps).astype(np.int8), scale
 

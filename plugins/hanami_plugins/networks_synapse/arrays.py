@@ -117,19 +117,45 @@ def load_synapses(net: SynapseNet, arrays: Mapping[str, npt.NDArray[Any]], marks
     net.heads.reshape(-1, HEAD)[:sections, TOTAL] = total
     weights = np.zeros_like(borders)
     weights[used] = arrays["synapse_weight"]
-    order = _by_neuron(marks)
     for part, values in enumerate((begins, _shares(borders, alive, kinds), weights)):
-        by_neuron = np.take_along_axis(values, order, axis=1)
-        groups[:, :, part] = by_neuron.reshape(sections, GROUPS, LANES)
+        groups[:, :, part] = _by_neuron(values, marks[:, START]).reshape(sections, GROUPS, LANES)
     return int(np.count_nonzero(alive))
 
 
-def _by_neuron(marks: Ints32) -> npt.NDArray[np.int64]:
-    """Return for each section and neuron the number of the synapse that points to it."""
-    return (np.arange(SYNAPSES) - marks[:, START, None].astype(np.int64)) % SYNAPSES
+def responses(
+    arrays: Mapping[str, npt.NDArray[Any]], sections: slice, kinds: npt.NDArray[Any]
+) -> tuple[Floats, Floats, Floats]:
+    """Return how the neurons of a block respond to some sections of a state, each array of the shape (sections, 128).
+
+    Args:
+        arrays: of the state.
+        sections: the sections, all of the same block.
+        kinds: the kind of each of them.
+
+    Returns:
+        Where the synapse that points to a neuron begins, 1 / border, and its weight; without a synapse, the last two
+        are 0.
+    """
+    sizes = arrays["section_size"].astype(np.int64)
+    synapses = slice(sizes[: sections.start].sum(), sizes[: sections.stop].sum())
+    used = np.arange(SYNAPSES) < sizes[sections, None]
+    borders, weights = np.zeros(used.shape, np.float32), np.zeros(used.shape, np.float32)
+    borders[used], weights[used] = arrays["synapse_border"][synapses], arrays["synapse_weight"][synapses]
+    alive = used.copy()
+    if "synapse_activity" in arrays:
+        alive[used] = arrays["synapse_activity"][synapses] > 0
+    parts = _begins(borders, used, kinds)[0], _shares(borders, alive, kinds), weights
+    begins, shares, weights = (_by_neuron(part, arrays["section_start"][sections]) for part in parts)
+    return begins, shares, weights
 
 
-def _begins(borders: Floats, used: npt.NDArray[np.bool_], kinds: Ints32) -> tuple[Floats, Floats]:
+def _by_neuron(values: Floats, start: npt.NDArray[Any]) -> Floats:
+    """Return values of the synapses of sections in the order of the neurons that they point to."""
+    order = (np.arange(SYNAPSES) - start[:, None].astype(np.int64)) % SYNAPSES
+    return np.take_along_axis(values, order, axis=1)
+
+
+def _begins(borders: Floats, used: npt.NDArray[np.bool_], kinds: npt.NDArray[Any]) -> tuple[Floats, Floats]:
     """Return where each synapse begins and the total of each section, summed one by one as the kernels do."""
     sums = np.add.accumulate(borders, axis=1, dtype=np.float32)
     begins = np.concatenate([np.zeros((len(sums), 1), np.float32), sums[:, :-1]], axis=1)
@@ -142,7 +168,7 @@ def _begins(borders: Floats, used: npt.NDArray[np.bool_], kinds: Ints32) -> tupl
     return begins, total
 
 
-def _shares(borders: Floats, alive: npt.NDArray[np.bool_], kinds: Ints32) -> Floats:
+def _shares(borders: Floats, alive: npt.NDArray[np.bool_], kinds: npt.NDArray[Any]) -> Floats:
     shares = np.zeros_like(borders)
     shares[alive] = ALWAYS
     graded = alive & (kinds < BINARY)[:, None]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hanami_core.network import NetworkState, Template
+from hanami_core.network.formula import Formula
 from hanami_plugins.networks_synapse import checks, synapse_memory
+from hanami_plugins.networks_synapse.formula import formula_of
 from hanami_plugins.networks_synapse.synapse_footprint import synapse_bytes
 from hanami_plugins.networks_synapse.synapse_settings import SynapseSettings
 
@@ -40,3 +42,11 @@ class SynapseRules:
     def check(self, state: NetworkState) -> None:
         """Raise `CorruptFile` if sizes or index ranges of the arrays contradict the head."""
         checks.check(state)
+
+    def formula(self, state: NetworkState) -> Formula:
+        """Return what a network answers.
+
+        Raises:
+            Unprocessable: if an answer depends on the row before.
+        """
+        return formula_of(state)
