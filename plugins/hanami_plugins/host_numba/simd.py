@@ -19,6 +19,8 @@ from numba.core import cgutils, types
 from numba.core.datamodel.models import PrimitiveModel
 from numba.extending import intrinsic, register_model
 
+from hanami_plugins.host_numba.parts import PartCompiler
+
 LANES = 16
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -41,7 +43,11 @@ _LANE_NUMBERS = ir.Constant(_INTS, list(range(LANES)))
 # Kernels make no arrays and keep none: counting references to them would take nine tenths of the time to compile.
 _UNCOUNTED: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
 _ENTRY: dict[str, Any] = _UNCOUNTED | {"cache": True, "no_cfunc_wrapper": True}
-_INNER: dict[str, Any] = _UNCOUNTED | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+_INNER: dict[str, Any] = _UNCOUNTED | {
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+    "pipeline_class": PartCompiler,
+}
 """Parts of kernels are never called from Python; ways to do so would take most of the time to compile."""
 
 

@@ -72,6 +72,11 @@ i64: Any = np.int64
 u32 = np.uint32
 Array = Any
 
+# Numbers that kernels pass to each other. Numba would compile a function once more for each literal that it is given.
+FIRST: Any = np.int64(0)
+ALL: Any = np.int64(WIDTH)
+INNER_SOURCES: Any = np.int64(HIDDEN)
+
 
 @inlined
 def scramble(x: Any) -> Any:
@@ -325,11 +330,11 @@ def give_sections(net: SynapseNet, neurons: Neurons, hexagon: int) -> int:
     if net.hexagons[about + ROLE] == INPUT:
         face = net.hexagons[about + INTERFACE] * FACE
         begin, count, kind = net.inputs[face + 1], net.inputs[face + 2], net.inputs[face + 3]
-        return serve(net, neurons, hexagon, 0, begin, count, kind)
+        return serve(net, neurons, hexagon, FIRST, begin, count, kind)
     block = net.hexagons[about + FIRST_BLOCK]
-    number = 0
+    number = FIRST
     while block != NONE:
-        if serve(net, neurons, hexagon, number, net.base + block * WIDTH, WIDTH, HIDDEN) == FULL:
+        if serve(net, neurons, hexagon, number, net.base + block * WIDTH, ALL, INNER_SOURCES) == FULL:
             return FULL
         number += WIDTH
         block = i64(net.blocks[block * BLOCK + NEXT])
@@ -371,7 +376,7 @@ def split_section(net: SynapseNet, neurons: Neurons, row: int) -> int:
     if not has_room(net, 1):
         return FULL
     half = net.synapses[cell(net.marks, row, SYNAPSES // 2)]
-    new = place_section(net, target, source, kind, draw)
+    new = place_section(net, target, i64(source), i64(kind), draw)
     net.heads[new * HEAD + LOWER] = net.heads[head + LOWER] + half
     net.heads[new * HEAD + RANGE] = net.heads[head + RANGE] - half
     net.heads[head + RANGE] = half

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from hanami_plugins.host_numba.references import reference
 from hanami_plugins.host_numba.simd import compiled, inlined, kernel
 from hanami_plugins.host_numba.synapse_backward import backward
 from hanami_plugins.host_numba.synapse_forward import (
@@ -56,6 +57,10 @@ from hanami_plugins.networks_synapse import (
 
 f32 = np.float32
 i64: Any = np.int64
+
+# Numbers that kernels pass to each other. Numba would compile a function once more for each literal that it is given.
+TRAINS: Any = np.bool_(True)
+ASKS: Any = np.bool_(False)
 
 weight_of, steps_of, share_of = inlined(weights.weight_of), inlined(weights.steps_of), inlined(weights.share_of)
 
@@ -110,7 +115,7 @@ def forward(net: SynapseNet, neurons: Neurons, feed: Feed, cycle: int) -> int:
     for hexagon in range(cursor[AT_HEXAGON], net.hexagons.size // HEXAGON):
         cursor[AT_HEXAGON] = hexagon
         if cursor[AT_PHASE] == 0:
-            cursor[WANTED] = visit(net, neurons, feed, hexagon, cycle, True)
+            cursor[WANTED] = visit(net, neurons, feed, i64(hexagon), i64(cycle), TRAINS)
             if cursor[WANTED] == UNREADABLE:
                 return BROKEN
             cursor[AT_PHASE] = 1
@@ -126,8 +131,8 @@ def forward(net: SynapseNet, neurons: Neurons, feed: Feed, cycle: int) -> int:
     return DONE
 
 
-@kernel
-def train_cycles(net: SynapseNet, neurons: Neurons, feed: Feed, first: int, last: int) -> int:
+@compiled
+def train_all(net: SynapseNet, neurons: Neurons, feed: Feed, first: int, last: int) -> int:
     """Train cycles of a task; `AT_CYCLE` of the cursor is the one that the result is about.
 
     A cycle that is learned in several steps comes again for each of them.
@@ -154,16 +159,28 @@ def train_cycles(net: SynapseNet, neurons: Neurons, feed: Feed, first: int, last
     return DONE
 
 
-@kernel
-def answer_cycles(net: SynapseNet, neurons: Neurons, feed: Feed, first: int, last: int, results: Floats) -> int:
+@compiled
+def answer_all(net: SynapseNet, neurons: Neurons, feed: Feed, first: int, last: int, results: Floats) -> int:
     """Answer cycles of a task into `results` (cycles, lanes); return the cycle that was reached."""
     lanes = 0
     for number in range(net.outputs.size // FACE):
         lanes = net.outputs[number * FACE + 1] + net.outputs[number * FACE + 2]
     for cycle in range(first, last):
         for hexagon in range(net.hexagons.size // HEXAGON):
-            if visit(net, neurons, feed, hexagon, cycle, False) == UNREADABLE:
+            if visit(net, neurons, feed, i64(hexagon), i64(cycle), ASKS) == UNREADABLE:
                 return cycle
         for lane in range(lanes):
             results[(cycle - first) * neurons.values.size + lane] = neurons.values[lane]
     return last
+
+
+@kernel
+def train_cycles(net: SynapseNet, neurons: Neurons, feed: Feed, first: int, last: int) -> int:
+    """Train cycles of a task, see `train_all`."""
+    return train_all(reference(net), reference(neurons), reference(feed), first, last)
+
+
+@kernel
+def answer_cycles(net: SynapseNet, neurons: Neurons, feed: Feed, first: int, last: int, results: Floats) -> int:
+    """Answer cycles of a task, see `answer_all`."""
+    return answer_all(reference(net), reference(neurons), reference(feed), first, last, results)
