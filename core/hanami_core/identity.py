@@ -12,7 +12,7 @@ grants nothing by itself. The provider is asked for both each time, so that the 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 from hanami_core.access import Actor
@@ -42,12 +42,22 @@ class Authenticator(Protocol):
 
 @dataclass(frozen=True)
 class Account:
-    """A user. `mark` changes with the secret, and differs for a later user with the same id; logins are bound to it."""
+    """A user.
+
+    `mark` changes with the secret, and differs for a later user with the same id; logins are bound to it. `uid` differs
+    for a later user as well and stays when the secret changes; empty if the provider has none.
+    """
 
     id: str
     name: str
     is_admin: bool
     mark: str
+    uid: str = ""
+
+    @property
+    def lasting_mark(self) -> str:
+        """What credentials are bound to that outlive a change of the secret, where the provider allows that."""
+        return self.uid or self.mark
 
 
 @dataclass(frozen=True)
@@ -95,13 +105,15 @@ class IdentityProvider(Protocol):
 class Principal:
     """Whom a credential was issued for: a user, and a membership by project and uuid (`place`).
 
-    `mark` is that of the account, which changes with the user's secret.
+    `mark` is that of the account, which changes with the user's secret. With a `uid`, the `lasting_mark` of the
+    account, the credential is bound to that instead and outlives a change of the secret.
     """
 
     user_id: str
     mark: str
     project_id: str
     place: str
+    uid: str = ""
 
     @classmethod
     def of(cls, account: Account, membership: ProjectMembership) -> Self:
@@ -124,7 +136,7 @@ class Principal:
             Unauthorized: if user, secret or membership are no longer those that the credential was issued for.
         """
         account = None if provider is None else provider.find(self.user_id)
-        if provider is None or account is None or not (any_secret or account.mark == self.mark):
+        if provider is None or account is None or not self._stands_for(account, any_secret):
             raise Unauthorized("credential_invalid")
         found = provider.memberships(account)
         here = next((one for one in found if (one.project_id, one.uuid) == (self.project_id, self.place)), None)
@@ -139,8 +151,13 @@ class Principal:
             here.is_project_admin,
             scheme=scheme,
             attributes=attributes or {},
-            principal=self,
+            principal=replace(self, mark=account.mark) if self.uid else self,
         )
+
+    def _stands_for(self, account: Account, any_secret: bool) -> bool:
+        if self.uid:
+            return account.lasting_mark == self.uid
+        return any_secret or account.mark == self.mark
 
 
 def membership_of(provider: IdentityProvider, account: Account, project_id: str | None = None) -> ProjectMembership:

@@ -1,4 +1,4 @@
-"""Keys that plugins sign with: random bytes, each in a file of the data directory.
+"""Keys that plugins sign or encrypt with: random bytes, each in a file of the data directory.
 
 Must not know what a key is for.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from hanami_core.errors import StartupError
 from hanami_core.syncing import sync
@@ -16,10 +16,25 @@ from hanami_core.syncing import sync
 if TYPE_CHECKING:
     from hanami_core.runtime import Runtime
 
-__all__ = ["KEY_BYTES", "create_key", "read_key", "secret_key"]
+__all__ = ["KEY_BYTES", "Sealer", "create_key", "read_key", "secret_key"]
 
 KEY_BYTES = 32
 """As many as the hash behind the signature has; fewer would be its weakest part."""
+
+
+@runtime_checkable
+class Sealer(Protocol):
+    """Encrypts what is stored and must not be read from there."""
+
+    def seal(self, content: bytes, name: str) -> bytes:
+        """Return the content encrypted; it can be opened under the same name only."""
+
+    def open(self, sealed: bytes, name: str) -> bytes:
+        """Return the content of what was sealed under a name.
+
+        Raises:
+            VisibleError: if it was sealed under another name or with another key.
+        """
 
 
 def secret_key(runtime: Runtime, name: str) -> bytes:

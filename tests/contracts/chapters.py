@@ -102,7 +102,7 @@ CHAPTERS = (
                 "ProjectMembership",
                 "membership_of",
             ),
-            "hanami_core.keys": ("secret_key",),
+            "hanami_core.keys": ("secret_key", "Sealer"),
             "hanami_core.admission": ("Claim", "Holder"),
         },
     ),

@@ -17,6 +17,7 @@ from hanami_core.errors import BadRequest, NotFound, PluginError
 from hanami_core.http import Api, Body, Empty, Route, RouteTable, expect_digest, raw_target
 from hanami_core.http.fields import convert, query_fields
 from hanami_core.http.paths import forms, is_template, parameters, without_converters
+from hanami_core.keys import Sealer
 
 
 def request(**options: Any) -> falcon.Request:
@@ -164,6 +165,23 @@ def test_a_login_says_by_which_names_policies_are_asked_about_a_socket() -> None
 def test_a_route_covers_actions(covers: tuple[str, ...]) -> None:
     with pytest.raises(PluginError, match="actions must look like noun"):
         Route("POST", "/work", "work.create", Empty, dict, handler, covers=covers)
+
+
+class Sealed:
+    """Encrypts nothing."""
+
+    def seal(self, content: bytes, name: str) -> bytes:
+        return content
+
+    def open(self, sealed: bytes, name: str) -> bytes:
+        return sealed
+
+
+def test_only_answers_that_are_kept_can_be_sealed() -> None:
+    assert isinstance(Sealed(), Sealer)
+    assert Route("POST", "/work", "work.create", Empty, dict, handler, keyed=True, sealer=Sealed()).sealer
+    with pytest.raises(PluginError, match="only the answers of a keyed route are kept, and can be sealed"):
+        Route("POST", "/work", "work.create", Empty, dict, handler, sealer=Sealed())
 
 
 # -- routes and apis ---------------------------------------------------------------------------------------------------

@@ -64,6 +64,35 @@ def test_a_principal_ends_with_what_it_was_issued_for(provider: Directory | None
         Principal.of(YUI, LAB).actor(provider, "badge")
 
 
+LASTING = replace(Principal.of(YUI, LAB), uid="user-1")
+
+
+def test_a_principal_with_a_uid_outlives_the_secret() -> None:
+    later = replace(YUI, uid="user-1", mark="second")
+    actor = LASTING.actor(Directory(later, LAB), "badge")
+    assert actor.principal == replace(LASTING, mark="second")
+
+
+@pytest.mark.parametrize("any_secret", [False, True])
+@pytest.mark.parametrize(
+    ("account", "places"),
+    [(None, (LAB,)), (replace(YUI, uid="user-2"), (LAB,)), (YUI, (LAB,)), (replace(YUI, uid="user-1"), (HOME,))],
+    ids=["no user", "a later user", "a provider without uids", "no place"],
+)
+def test_a_principal_with_a_uid_ends_with_user_and_place(
+    account: Account | None, places: tuple[ProjectMembership, ...], any_secret: bool
+) -> None:
+    with pytest.raises(Unauthorized, match="credential_invalid"):
+        LASTING.actor(Directory(account, *places), "badge", any_secret=any_secret)
+
+
+def test_where_nobody_has_a_uid_the_mark_has_to_do() -> None:
+    principal = replace(Principal.of(YUI, LAB), uid=YUI.lasting_mark)
+    assert principal.actor(Directory(YUI, LAB), "badge").user_id == "yui"
+    with pytest.raises(Unauthorized):
+        principal.actor(Directory(replace(YUI, mark="second"), LAB), "badge")
+
+
 def test_the_membership_that_is_named_is_taken_else_the_first() -> None:
     assert membership_of(Directory(YUI, HOME, LAB), YUI) is HOME
     assert membership_of(Directory(YUI, HOME, LAB), YUI, "lab") is LAB

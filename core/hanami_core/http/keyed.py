@@ -6,7 +6,7 @@ of a process comes in between. If the answer waits for a task, it is stored firs
 same task. Owns the table of keys and answers. Must not know what any call does.
 
 Neither the key nor the fields of a call can be read from the table: both are there as digests, that of the fields mixed
-with the key, so that nobody can try out passphrases.
+with the key, so that nobody can try out passphrases. Answers with a secret are encrypted (`Route.sealer`).
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class _Keyed:
         response = self._call.resp
         response.status = row.status
         response.set_headers(json.loads(row.headers))
-        response.data = None if row.body is None else bytes(row.body)
+        response.data = None if row.body is None else self._opened(bytes(row.body))
         if row.awaits:
             self._settle(row.awaits, row.patience)
         response.set_header(REPLAYED, "true")
@@ -188,11 +188,19 @@ class _Keyed:
 
     def _note(self, awaits: str = "", patience: float = 0.0) -> None:
         response = self._call.resp
-        body = response.render_body()
+        body = self._sealed(response.render_body())
         headers = dict(response.headers) | ({"content-type": response.content_type} if response.content_type else {})
         answer = {"status": response.status_code, "headers": json.dumps(headers), "body": body}
         answer |= {"awaits": awaits, "patience": patience}
         KeyedCall.update(answer).where(KeyedCall.key == self._key).execute()
+
+    def _sealed(self, body: bytes | None) -> bytes | None:
+        sealer = self._bound.route.sealer
+        return body if body is None or sealer is None else sealer.seal(body, f"answer {self._key}")
+
+    def _opened(self, body: bytes) -> bytes:
+        sealer = self._bound.route.sealer
+        return body if sealer is None else sealer.open(body, f"answer {self._key}")
 
 
 def forget(runtime: Runtime) -> None:

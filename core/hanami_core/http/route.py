@@ -14,6 +14,7 @@ from hanami_core.errors import PluginError
 from hanami_core.http.call import Call, Download, Events, File, Page, Stream
 from hanami_core.http.groups import RouteGroup
 from hanami_core.http.paths import is_template
+from hanami_core.keys import Sealer
 
 __all__ = ["METHODS", "NATIVE", "SAFE_METHODS", "Handler", "Route"]
 
@@ -54,7 +55,9 @@ class Route:
         covers: further actions that a call can stand for, depending on its fields: whoever may call the route may do
             each of them, for example in messages of a websocket.
         keyed: whether a call with the header ``Idempotency-Key`` is executed only once, however often it is sent
-            (`hanami_core.http.keyed`); for calls that create something and whose answers contain no secret.
+            (`hanami_core.http.keyed`); for calls that create something. If the answers contain a secret, it needs a
+            `sealer`.
+        sealer: encrypts the answers that are kept of a keyed route.
         reads: whether a call changes nothing although its method could; it is then not recorded in the audit log.
         group: chapter of the documents that the route belongs to; by default, the noun of the action.
         example: optional fields that the worked example of a request contains besides the required ones; their values
@@ -83,6 +86,7 @@ class Route:
     group: RouteGroup | None = None
     example: tuple[str, ...] = ()
     described: type[msgspec.Struct] | None = None
+    sealer: Sealer | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse a route that breaks the rules."""
@@ -100,6 +104,7 @@ class Route:
                 not self.keyed or self._can_be_keyed(),
                 "a keyed route needs a login, a request struct and a plain answer",
             ),
+            (self.sealer is None or self.keyed, "only the answers of a keyed route are kept, and can be sealed"),
             (set(self.example) <= self._field_names(), "example must name fields of the request"),
             (self.status is None or 200 <= self.status < 400, "status must be that of an answer, not of an error"),
         )

@@ -81,7 +81,7 @@ def find_user(user_id: str) -> User | None:
 def find_account(user_id: str) -> Account | None:
     """Return an active user as the identity provider knows it."""
     for id, name, is_admin, sequence, epoch in _ACCOUNT.tuples(user_id):
-        return Account(id, name, is_admin, login_mark(sequence, epoch))
+        return Account(id, name, is_admin, login_mark(sequence, epoch), str(sequence))
     return None
 
 

@@ -60,4 +60,4 @@ class UserDirectory:
 
 
 def _account(user: User) -> Account:
-    return Account(user.id, user.name, user.is_admin, user.login_mark)
+    return Account(user.id, user.name, user.is_admin, user.login_mark, str(user.sequence))
