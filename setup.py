@@ -22,6 +22,7 @@ PLUGINS = [
 
 SERVER = [
     "argon2-cffi>=25.1",  # passphrase hashes
+    "cryptography>=46",  # encrypts secrets that must be read back
     "falcon>=4.4,<5",
     "gunicorn>=27,<28",
     "lark>=1.3",  # grammars of the template and of the policy file
@@ -124,6 +125,7 @@ setup(
                 "format_mnist",
                 "host_numba",
                 "hosts",
+                "keypairs",
                 "logs",
                 "measurements",
                 "metrics",

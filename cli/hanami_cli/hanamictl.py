@@ -22,6 +22,7 @@ PROGRAM: Program = "hanamictl"
 NOUNS = {
     "user": "users and their project memberships",
     "project": "projects, which group users and isolate their data",
+    "keypair": "keys that sign the requests of programs",
     "quota": "limits for users and projects",
     "dataset": "tables of numbers, created from uploaded files",
     "cluster": "networks that grow while they learn",

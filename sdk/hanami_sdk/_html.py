@@ -39,8 +39,8 @@ class ShownList(list[T]):
 
 
 def _known(thing: Any) -> dict[str, object]:
-    """Return the fields of an object that are known."""
-    values = {entry.name: getattr(thing, entry.name) for entry in fields(thing)}
+    """Return the fields of an object that are known, and may be shown."""
+    values = {entry.name: getattr(thing, entry.name) for entry in fields(thing) if entry.repr}
     return {name: value for name, value in values.items() if value not in (None, "", (), {})}
 
 

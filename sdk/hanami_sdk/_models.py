@@ -378,6 +378,32 @@ class User(Shown):
 
 
 @dataclass(frozen=True, slots=True)
+class KeyPair(Shown):
+    """An access key and its secret key, which sign the requests of programs.
+
+    Attributes:
+        access_key: access key, 20 characters.
+        secret_key: secret key, 40 characters, of a pair that was just created; empty for any other. It is not part of
+            the representation, which may end up in a log.
+        owner_id: user whom the pair identifies.
+        project_id: project that its requests work in.
+        is_active: whether requests may be signed with the pair.
+        description: what the pair is for.
+        created_at: time of creation.
+        last_used_at: when a request was last signed with the pair, to the minute; `-` if never.
+    """
+
+    access_key: str
+    secret_key: str = field(default="", repr=False)
+    owner_id: str = ""
+    project_id: str = ""
+    is_active: bool = True
+    description: str = ""
+    created_at: str = ""
+    last_used_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Quota(Shown):
     """Usage and limit of a resource for a user or a project.
 

@@ -18,7 +18,9 @@ __all__ = ["configure", "hide_secrets", "redact", "without_secrets"]
 
 HIDDEN = "***"
 _SECRET_NAME = re.compile(r"token|passphrase|password|secret|authorization", re.IGNORECASE)
-_SECRET_TEXT = re.compile(r"""(token|passphrase|password)(["']?\s*[:=]\s*["']?)([^\s"',;&}\])]+)""", re.IGNORECASE)
+_SECRET_TEXT = re.compile(
+    r"""(token|passphrase|password|secret_key)(["']?\s*[:=]\s*["']?)([^\s"',;&}\])]+)""", re.IGNORECASE
+)
 
 Event = MutableMapping[str, Any]
 

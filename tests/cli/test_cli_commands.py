@@ -8,6 +8,7 @@ import pytest
 UUID = "12959485-51a7-45bc-84dd-aad1c9bfd510"
 OTHER = "d28d72f0-f95f-42bd-b14d-b7e12d3b9d82"
 D1 = "6f2bbcd2-7081-4b08-ae1d-16e6cd6f54c4"
+ACCESS_KEY = "AKIAIOSFODNN7EXAMPLE"
 D2 = "d40c0c06-bd28-49a4-b872-6a70c4750bb9"
 
 USER = {
@@ -19,6 +20,15 @@ USER = {
     "created_at": "2026-11-21 19:51:42",
 }
 PROJECT = {"id": "proj", "name": "a project", "creator_id": "asdf", "created_at": "2026-11-21 19:51:42"}
+KEYPAIR = {
+    "access_key": ACCESS_KEY,
+    "owner_id": "ada1",
+    "project_id": "proj",
+    "is_active": False,
+    "last_used_at": "-",
+    "description": "nightly builds",
+    "created_at": "2026-11-21 19:51:42",
+}
 OWNED = {
     "uuid": UUID,
     "name": "thing",
@@ -42,6 +52,7 @@ LINKS = ["-i", f"{D1}:picture:in", "-o", f"{D2}:label:out"]
 INPUTS = [{"dataset_uuid": D1, "dataset_column": "picture", "hexagon_name": "in"}]
 OUTPUTS = [{"dataset_uuid": D2, "dataset_column": "label", "hexagon_name": "out"}]
 USER_TITLES = "ID NAME IS_ADMIN PROJECTS CREATOR_ID CREATED_AT"
+KEYPAIR_TITLES = "ACCESS_KEY OWNER_ID PROJECT_ID IS_ACTIVE LAST_USED_AT DESCRIPTION CREATED_AT"
 OWNED_TITLES = "UUID NAME VISIBILITY OWNER_ID PROJECT_ID CREATED_AT"
 TASK_TITLES = "UUID STATE CURRENT_CYCLE TOTAL_NUMBER_OF_CYCLES QUEUE_TIMESTAMP START_TIMESTAMP END_TIMESTAMP"
 METRICS = {"loss": 0.25, "cycles": 3, "blocks": 3, "sections": 12}
@@ -95,6 +106,36 @@ SINGLE = [
         ("DELETE", "/user/project", {"id": "ada1", "project_id": "proj"}, None),
         USER,
         USER_TITLES,
+    ),
+    (
+        "keypair create",
+        ("POST", "/keypair", {}, {}),
+        {**KEYPAIR, "secret_key": "x" * 40},
+        KEYPAIR_TITLES.replace("ACCESS_KEY", "ACCESS_KEY SECRET_KEY"),
+    ),
+    (
+        "keypair create --description=nightly --user ada1 --in-project proj",
+        ("POST", "/keypair", {}, {"description": "nightly", "user_id": "ada1", "project_id": "proj"}),
+        {**KEYPAIR, "secret_key": "x" * 40},
+        KEYPAIR_TITLES.replace("ACCESS_KEY", "ACCESS_KEY SECRET_KEY"),
+    ),
+    (
+        f"keypair get {ACCESS_KEY}",
+        ("GET", "/keypair", {"access_key": ACCESS_KEY}, None),
+        KEYPAIR,
+        KEYPAIR_TITLES,
+    ),
+    (
+        f"keypair activate {ACCESS_KEY}",
+        ("PUT", "/keypair/active", {}, {"access_key": ACCESS_KEY, "is_active": True}),
+        KEYPAIR,
+        KEYPAIR_TITLES,
+    ),
+    (
+        f"keypair deactivate {ACCESS_KEY}",
+        ("PUT", "/keypair/active", {}, {"access_key": ACCESS_KEY, "is_active": False}),
+        KEYPAIR,
+        KEYPAIR_TITLES,
     ),
     (
         "project create proj -n x",
@@ -329,6 +370,7 @@ SINGLE = [
 
 LISTS = [
     ("user list", "/user/all", {}, USER, USER_TITLES),
+    ("keypair list", "/keypair/all", {}, KEYPAIR, KEYPAIR_TITLES),
     ("project list", "/project/all", {}, PROJECT, "ID NAME CREATOR_ID CREATED_AT"),
     (
         "checkpoint list",
@@ -371,6 +413,7 @@ LISTS = [
 DELETIONS = [
     ("user", "ada1", "/user", {"id": "ada1"}),
     ("project", "proj", "/project", {"id": "proj"}),
+    ("keypair", ACCESS_KEY, "/keypair", {"access_key": ACCESS_KEY}),
     ("checkpoint", UUID, "/checkpoint", {"uuid": UUID}),
     ("cluster", UUID, "/cluster", {"uuid": UUID}),
     ("dataset", UUID, "/dataset", {"uuid": UUID}),

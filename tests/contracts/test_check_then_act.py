@@ -32,7 +32,7 @@ from hanami_core.admission import Holder
 from hanami_core.queue import Task
 from hanami_core.runtime import CORE_MODELS, Runtime
 from hanami_core.storage.database import Record, atomic, compare_and_set, hold, proxy
-from hanami_plugins import auth_jwt, checkpoints, clusters, datasets, projects, quotas, tasks, uploads, users
+from hanami_plugins import auth_jwt, checkpoints, clusters, datasets, keypairs, projects, quotas, tasks, uploads, users
 from hanami_plugins.clusters import Cluster
 from hanami_plugins.tasks import Binding, ResultColumn
 from hanami_plugins.users import User
@@ -252,6 +252,13 @@ def scenario(runtime: Runtime) -> Iterator[None]:
     yield clusters.delete_cluster(runtime, owner, other.uuid)
     for row in list(datasets.list_datasets(owner)):
         yield datasets.delete_dataset(runtime, owner, row.uuid)
+    pair = keypairs.create_keypair(runtime, owner).pair
+    yield
+    yield keypairs.deactivate_keypair(owner, pair.access_key) and None
+    yield keypairs.activate_keypair(owner, pair.access_key) and None
+    yield keypairs.delete_keypair(owner, pair.access_key)
+    keypairs.create_keypair(runtime, admin, user_id=user)
+    yield
     yield quotas.set_quota(runtime, admin, Holder("user", user), "clusters", 5)
     yield quotas.reset_quotas(admin, Holder("user", user))
     yield projects.unassign(admin, user, room) and None
@@ -273,6 +280,7 @@ QUIET = {
     "database.py:compare_and_set": "is what others call",
     "live.py:_reseed": "only of a first training with a seed",
     "validation.py:_change": "only of a training with validation",
+    "usage.py:_store": "in a thread of its own; the write asks once more when that was",
 }
 
 

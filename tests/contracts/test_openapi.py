@@ -19,7 +19,8 @@ from hanami_plugins.openapi import describe, document_of
 from hanami_server.health import LIVE_PATH, READY_PATH
 from tests.whole import Whole
 
-CANDIDATES = ("shared", "abcd", "TASK", "1", "QUJDREVGR0hJ", "00000000-0000-4000-8000-000000000000", "")
+UUID, ACCESS_KEY = "00000000-0000-4000-8000-000000000000", "AKIAIOSFODNN7EXAMPLE"
+CANDIDATES = ("shared", "abcd", "TASK", "1", "QUJDREVGR0hJ", UUID, ACCESS_KEY, "")
 WRONG_IN_BODY = {"string": 5, "integer": "x", "number": "x", "boolean": "x", "array": 5, "object": 5}
 WRONG_IN_QUERY = {"string": "!" * 5000, "integer": "x", "number": "x", "boolean": "x"}
 

@@ -39,6 +39,7 @@ MASKS = (
     (re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "<uuid>"),
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"), "<time>"),
     (re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+|eyJ\S*…"), "<token>"),
+    (re.compile(r"AKIA[A-Z2-7]{16}"), "<access key>"),
     (re.compile(r"127\.0\.0\.1:\d+"), "<server>"),
     (re.compile(r"[\w./-]*/hanami-data"), "<data>"),
     (re.compile(r"\d+\.\d{3,}(?:e-?\d+)?|\d{12,}"), "<number>"),
@@ -54,7 +55,7 @@ MASKS = (
     (re.compile(r" {2,}"), " "),
     (re.compile(r"-{2,}"), "-"),
 )
-MEASURED = ("seed", "memory", "metrics", "next")
+MEASURED = ("seed", "memory", "metrics", "next", "secret_key")
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ MODULES = (
     "hanami_token",
     "user",
     "project",
+    "keypair",
     "quota",
     "dataset",
     "request_result",

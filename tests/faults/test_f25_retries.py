@@ -24,6 +24,7 @@ from hanami_core.queue import Task
 from hanami_plugins.checkpoints import service as checkpoints
 from hanami_plugins.clusters import Cluster
 from hanami_plugins.datasets.models import Dataset
+from hanami_plugins.keypairs import KeyPair
 from hanami_plugins.projects.models import Project
 from hanami_plugins.uploads import Upload
 from tests.faults.kit import awaited, keyed
@@ -55,7 +56,9 @@ def test_everything_that_creates_takes_keys(whole: Whole) -> None:
         assert answer.status_code == 200
         v04 = {"name": "fourth", "inputLength": 8}
         assert keyed(whole, "d", "POST", "/control/v1/csv/dataset", **v04).status_code in (200, 400)
+        assert keyed(whole, "e", "POST", "keypair", description="nightly").status_code == 200
     assert (Upload.select().count(), Project.active().count()) == (Dataset.select().count(), 1)
+    assert KeyPair.select().count() == 1
 
 
 def test_routes_that_create_are_keyed(whole: Whole) -> None:
@@ -114,14 +117,16 @@ def test_of_calls_at_the_same_time_one_is_carried_out(whole: Whole) -> None:
     assert Cluster.select().count() == 1
 
 
-def test_neither_keys_nor_passphrases_can_be_read(whole: Whole, tmp_path: Path) -> None:
+def test_neither_keys_nor_secrets_can_be_read(whole: Whole, tmp_path: Path) -> None:
     secret = "a long passphrase nobody knows"
     keyed(whole, "my-secret-key", "POST", "user", id="somebody", name="somebody", password=secret)
-    assert KeyedCall.select().count() == 1
+    told = keyed(whole, "my-secret-key too", "POST", "keypair", description="nightly").json["secret_key"]
+    assert KeyedCall.select().count() == 2
     content = b"".join(path.read_bytes() for path in tmp_path.glob("hanami.db*"))
     assert b"somebody" in content
     assert b"my-secret-key" not in content
     assert secret.encode() not in content
+    assert told.encode() not in content
 
 
 def test_keys_go_after_a_day(whole: Whole) -> None:

@@ -81,6 +81,22 @@ class TestProjects(NativeRoutes):
         }
 
 
+class TestKeyPairs(NativeRoutes):
+    plugin = "keypairs"
+
+    @pytest.fixture
+    def examples(self, app: NativeApp) -> Mapping[str, Example]:
+        app.member("mia_", "digits")
+        access_key = app.call("POST", "keypair").json["access_key"]
+        return {
+            "POST /keypair": {"user_id": "mia_", "project_id": "digits", "description": "nightly builds"},
+            "GET /keypair": {"access_key": access_key},
+            "GET /keypair/all": {"limit": 1},
+            "PUT /keypair/active": {"access_key": access_key, "is_active": False},
+            "DELETE /keypair": {"access_key": access_key},
+        }
+
+
 class TestTokenRoutes(NativeRoutes):
     plugin = "auth_jwt"
 

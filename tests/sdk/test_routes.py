@@ -17,6 +17,7 @@ from tests.whole import Whole
 API = "/v1.0alpha"
 LIST = {"header": [], "body": [], "next": None}
 WHOLE = {
+    "access_key": "a",
     "accuracy": 1.0,
     "cluster_uuid": C,
     "complete": True,
@@ -115,6 +116,7 @@ def upload_checkpoint(client: Client) -> None:
 
 
 CALLS: dict[str, Callable[[Client], Any]] = {
+    "activate_keypair": lambda client: client.activate_keypair("a"),
     "add_to_project": lambda client: client.add_to_project("ada_", "proj", "member", is_project_admin=True),
     "audit_log": lambda client: client.audit_log(1, "ada_"),
     "change_passphrase": lambda client: (client.change_passphrase("x"), client.change_passphrase("x", "ada_")),
@@ -127,15 +129,18 @@ CALLS: dict[str, Callable[[Client], Any]] = {
     "compare": lambda client: client.compare(T, D, column="x", reference_column="y"),
     "context": lambda client: client.context(),
     "create_cluster": lambda client: client.create_cluster("net", "version: 1", lease=60),
+    "create_keypair": lambda client: client.create_keypair("nightly", user_id="ada_", project_id="proj"),
     "create_project": lambda client: client.create_project("proj", "Proj"),
     "create_user": lambda client: client.create_user("ada_", "Ada", "x", is_admin=True),
     "dataset": lambda client: client.dataset(D),
     "dataset_content": lambda client: client.dataset_content(D, "x", 2, 3),
     "datasets": lambda client: client.datasets(tag="best"),
+    "deactivate_keypair": lambda client: client.deactivate_keypair("a"),
     "delete": lambda client: None,
     "delete_checkpoint": lambda client: client.delete_checkpoint(P),
     "delete_cluster": lambda client: client.delete_cluster(C),
     "delete_dataset": lambda client: client.delete_dataset(D),
+    "delete_keypair": lambda client: client.delete_keypair("a"),
     "delete_project": lambda client: client.delete_project("proj"),
     "delete_task": lambda client: client.delete_task("t", C),
     "delete_user": lambda client: client.delete_user("ada_"),
@@ -162,6 +167,8 @@ CALLS: dict[str, Callable[[Client], Any]] = {
     "label_dataset": lambda client: client.label_dataset(D, name="new", about="x", tags=["a"]),
     "keep_cluster": lambda client: client.keep_cluster(C),
     "keep_dataset": lambda client: client.keep_dataset(D),
+    "keypair": lambda client: client.keypair("a"),
+    "keypairs": lambda client: client.keypairs(),
     "lease_cluster": lambda client: client.lease_cluster(C, 60),
     "lease_dataset": lambda client: client.lease_dataset(D, 60),
     "login": lambda client: client.login(),
@@ -185,7 +192,7 @@ CALLS: dict[str, Callable[[Client], Any]] = {
     "restore": lambda client: client.restore(C, P),
     "rows": lambda client: [
         list(client.rows(f"/{noun}/all", 2, **({"cluster_uuid": C} if noun == "task" else {})))
-        for noun in ("checkpoint", "cluster", "dataset", "host", "project", "task", "user")
+        for noun in ("checkpoint", "cluster", "dataset", "host", "keypair", "project", "task", "user")
     ],
     "save": lambda client: client.save(C, "point"),
     "set_checkpoint_visibility": lambda client: client.set_checkpoint_visibility(P, "shared"),

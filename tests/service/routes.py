@@ -30,6 +30,7 @@ REST: dict[str, Any] = {
     "format": "onnx",
     "limit": 5,
     "lease": 600,
+    "is_active": True,
 }
 """Right values of required fields that name nothing."""
 
@@ -43,7 +44,11 @@ def every_route(data_dir: Path) -> list[BoundRoute]:
 
 
 def _is_identity(field: str) -> bool:
-    return field in ("id", "uuid", "user_id", "project_id") or field.endswith("_uuid") or field.startswith("uuid_")
+    return (
+        field in ("id", "uuid", "user_id", "project_id", "access_key")
+        or field.endswith("_uuid")
+        or field.startswith("uuid_")
+    )
 
 
 def names_something(one: BoundRoute) -> bool:
@@ -78,6 +83,7 @@ def fields_of(one: BoundRoute, known: dict[str, str]) -> dict[str, Any]:
         "uuid_label_file": dataset,
         "id": known.get("user", "nobody"),
         "user_id": known.get("user", "nobody"),
+        "access_key": known.get("keypair", "AKIA" + 16 * "A"),
         "project_id": known.get("project", "nowhere"),
         "inputs": [source],
         "outputs": [source | {"dataset_column": "label", "hexagon_name": "label_hex"}],

@@ -85,17 +85,20 @@ def bound(server: LocalServer) -> list[BoundRoute]:
 
 
 @pytest.fixture
-def foreign(client: Client, dataset: Dataset, cluster: Cluster) -> dict[str, str]:
+def foreign(client: Client, dataset: Dataset, cluster: Cluster) -> Iterator[dict[str, str]]:
     """Identities of somebody else's resources, by the noun that stands in paths."""
     client.train(cluster, {"picture_hex": dataset["picture"]}, {"label_hex": dataset["label"]})
     result = client.request(cluster, {"picture_hex": dataset["picture"]}, {"label_hex": "answer"})
-    return {
+    pair = client.create_keypair("mine")
+    yield {
         "cluster": cluster.uuid,
         "dataset": dataset.uuid,
         "task": client.tasks(cluster)[0].uuid,
         "checkpoint": client.save(cluster, "mine").uuid,
         "request_result": result.uuid,
+        "keypair": pair.access_key,
     }
+    client.delete_keypair(pair.access_key)
 
 
 def test_a_stranger_finds_and_changes_nothing(
@@ -116,6 +119,7 @@ def test_a_stranger_finds_and_changes_nothing(
     seen = [*stranger.datasets(), *stranger.clusters(), *stranger.checkpoints()]
     assert {one.visibility for one in seen} <= {"public"}  # other tests may have left something for everybody
     assert not {one.uuid for one in seen} & set(foreign.values())
+    assert stranger.keypairs() == []
 
 
 def test_no_list_shows_a_stranger_what_is_not_his(

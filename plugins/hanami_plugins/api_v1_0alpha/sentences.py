@@ -132,6 +132,15 @@ QUOTAS = {
     ),
 }
 
+KEYPAIRS = {
+    "keypair_missing": "Key pair with access key '{access_key}' not found",
+    "keypairs_exhausted": "User with id '{user}' has {limit} key pairs, more are not allowed: delete some",
+    "secret_sealed_otherwise": (
+        "The {name} cannot be decrypted: it was encrypted with another key than {file} in the data directory of the"
+        " server. Put the right file back, or create a new key pair."
+    ),
+}
+
 LOGS = {
     "audit_of_others": "'user_id' can only be set by an admin",
     "errors_for_admins": "only an admin is allowed to request error-logs",
@@ -345,4 +354,6 @@ EXPORTS = {
 }
 
 FEATURES = EXPORTS | DATASETS | CLUSTERS | TASKS | PREDICTIONS | FRAMES | NETWORKS
-SENTENCES = REQUESTS | FIELDS | IDENTITY | USERS | PROJECTS | QUOTAS | LOGS | HOSTS | MACHINE | OPENAPI | FEATURES
+SENTENCES = (
+    REQUESTS | FIELDS | IDENTITY | USERS | PROJECTS | QUOTAS | KEYPAIRS | LOGS | HOSTS | MACHINE | OPENAPI | FEATURES
+)
