@@ -38,25 +38,29 @@ SERVER = [
     "websockets>=17,<18",  # the sidecar's side of a socket; it overrides parts that may change
 ]
 
-DEV = [
-    "hypothesis>=6.130",
+LINT = [
     "import-linter>=2.4",
     "mypy>=1.18",
+    "pytest>=8.4",  # which our plugin for it is typed with
+    "ruff>=0.14",
+    "types-docopt",
+    "types-protobuf",
+    "types-requests",
+]
+
+DEV = [
+    *LINT,
+    "hypothesis>=6.130",
     "onnx>=1.17",  # networks as ONNX models
     "onnxruntime>=1.20",  # runs them beside the service
     "pyarrow>=20",  # the example of a third-party plugin reads Parquet
-    "pytest>=8.4",
     "pytest-timeout>=2.4",
     "pytest-xdist>=3.8",  # tests on all cores; most of them wait for servers
-    "ruff>=0.14",
     "schemathesis>=4.5",  # requests made of the API's own description
     "scikit-learn>=1.6",
     "setuptools>=68",
     "tox>=4.25",
     "tritonclient[http]>=2.60",  # a foreign client of the Open Inference Protocol
-    "types-docopt",
-    "types-protobuf",
-    "types-requests",
 ]
 
 setup(
@@ -86,6 +90,7 @@ setup(
         "sklearn": ["numpy>=2.0", "scikit-learn>=1.6"],
         "cuda12": [*SERVER, "cupy-cuda12x>=13"],
         "cuda13": [*SERVER, "cupy-cuda13x>=13"],
+        "lint": [*SERVER, *PLUGINS, *LINT],
         "dev": [*SERVER, *PLUGINS, *DEV],
     },
     entry_points={
