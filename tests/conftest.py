@@ -15,10 +15,19 @@ settings.load_profile("hanami")
 # Tests start many processes, which would all compile what they import.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+FIRST = ("service", "faults", "docs", "server", "fuzz", "plugins")
+"""Directories with files that take long, by how long. At the end of a run only short ones are left to share out."""
+
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is long, unless all of it is to run."""
+    """Leave out what is long, unless all of it is to run, and begin with the directories that take longest."""
     left = [] if LONG else [item for item in items if item.get_closest_marker("long")]
     if left:
         config.hook.pytest_deselected(items=left)
         items[:] = [item for item in items if item not in set(left)]
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    directory = item.nodeid.partition("/")[2].partition("/")[0]
+    return FIRST.index(directory) if directory in FIRST else len(FIRST)
