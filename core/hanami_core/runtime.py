@@ -49,7 +49,7 @@ from hanami_core.storage.contract import Database, StorageContext
 from hanami_core.storage.database import OwnedRecord, RecordGuard
 from hanami_core.storage.opening import open_blobs, open_database
 from hanami_core.storage.reserve import Reserve
-from hanami_core.storage.schema import SchemaOwner, unknown_steps
+from hanami_core.storage.schema import SchemaOwner, steps_of
 
 log = logging.getLogger("hanami.runtime")
 
@@ -353,11 +353,12 @@ def _no_garbage() -> Iterator[None]:
 
 
 def _migrate(owner: SchemaOwner, restore: bool) -> list[str]:
-    unknown = unknown_steps(owner)
+    pending, unknown = steps_of(owner)
     if unknown:
         text = f"the database has seen {unknown[0]} of {owner.name}, which this version does not know"
         raise StartupError(f"{text}; it was used by a newer one")
-    steps = migrations.migrate(owner.directory, owner.name, owner.models)
+    done = not pending and owner.has_steps
+    steps = [] if done else migrations.migrate(owner.directory, owner.name, owner.models)
     missing = owner.missing_tables()
     if restore:
         database.proxy.create_tables(missing)

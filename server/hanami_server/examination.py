@@ -23,7 +23,7 @@ from hanami_core.runtime import Runtime
 from hanami_core.storage.aside import LOST
 from hanami_core.storage.blobs import Blob
 from hanami_core.storage.probing import storage_checks
-from hanami_core.storage.schema import SchemaOwner, pending_steps, unknown_steps
+from hanami_core.storage.schema import SchemaOwner, steps_of
 from hanami_server.privacy import readable_by_others
 
 __all__ = ["damage", "examine", "opened"]
@@ -105,10 +105,11 @@ def _database(runtime: Runtime) -> Iterator[Finding]:
 
 
 def _schema(owner: SchemaOwner) -> Iterator[Finding]:
-    pending, missing = pending_steps(owner), owner.missing_tables()
+    pending, unknown = steps_of(owner)
+    missing = owner.missing_tables()
     for step in pending:
         yield Finding(f"migration {step} of {owner.name}", "it has not run yet; the next start of the server runs it")
-    for step in unknown_steps(owner):
+    for step in unknown:
         yield Finding(f"migration {step} of {owner.name}", "it is unknown; a newer version has used the database")
     for model in owner.models:
         table = model._meta.table_name

@@ -9,6 +9,7 @@ import ast
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from types import ModuleType
 from typing import NamedTuple
 
@@ -97,7 +98,7 @@ def _requires(module: ModuleType) -> tuple[str, ...]:
 
 def check_arguments(mark: Mark, specification: Callable[..., object]) -> None:
     """Raise `PluginError` if an implementation asks for an argument that its hook does not offer."""
-    offered = list(inspect.signature(specification).parameters)
+    offered = [parameter.name for parameter in _parameters(specification)]
     wrong = [name for name in arguments(mark.function) if name not in offered]
     if wrong:
         offers = f"it offers {', '.join(offered)}" if offered else "it offers none"
@@ -116,7 +117,13 @@ def wishes(function: Callable[..., object]) -> tuple[str, ...]:
 
 def _named(function: Callable[..., object]) -> list[inspect.Parameter]:
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    return [p for p in inspect.signature(function).parameters.values() if p.kind in named]
+    return [p for p in _parameters(function) if p.kind in named]
+
+
+@lru_cache(maxsize=1024)
+def _parameters(function: Callable[..., object]) -> tuple[inspect.Parameter, ...]:
+    """Return all parameters of a function, each of which is looked at several times in a start."""
+    return tuple(inspect.signature(function).parameters.values())
 
 
 def deprecations(mark: Mark, specification: Callable[..., object]) -> tuple[str, ...]:

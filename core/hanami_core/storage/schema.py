@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import peewee
 from playhouse.migrations import Runner
@@ -12,7 +13,7 @@ from playhouse.migrations import Runner
 from hanami_core.storage.database import proxy
 from hanami_core.storage.migrations import history_table, pending_base_steps
 
-__all__ = ["SchemaOwner", "pending_steps", "unknown_steps"]
+__all__ = ["SchemaOwner", "Steps", "steps_of"]
 
 
 @dataclass(frozen=True)
@@ -34,20 +35,23 @@ class SchemaOwner:
         return [model for model in self.models if model._meta.table_name not in known]
 
 
-def pending_steps(owner: SchemaOwner) -> list[str]:
-    """Return the migrations of an owner and the changes of its base columns that have not run yet, oldest first."""
-    base = [f"{table}: {step.name}" for table, step in pending_base_steps(owner.models)]
+class Steps(NamedTuple):
+    """Migrations of an owner, oldest first.
+
+    Attributes:
+        pending: those that have not run yet, and changes of base columns that its tables have yet to see.
+        unknown: those that have run and that the owner does not bring: those of a newer version.
+    """
+
+    pending: list[str]
+    unknown: list[str]
+
+
+def steps_of(owner: SchemaOwner) -> Steps:
+    """Return what the database has to see of an owner, and what it has seen of a newer one."""
+    pending = [f"{table}: {step.name}" for table, step in pending_base_steps(owner.models)]
     if not owner.has_steps:
-        return base
-    return base + [str(step.name) for step in _runner(owner).status() if not step.applied]
-
-
-def unknown_steps(owner: SchemaOwner) -> list[str]:
-    """Return the migrations that have run and that the owner does not bring: those of a newer version."""
-    if not owner.has_steps:
-        return []
-    return [str(step.name) for step in _runner(owner).status() if step.path is None]
-
-
-def _runner(owner: SchemaOwner) -> Runner:
-    return Runner(proxy.obj, str(owner.directory), history_table(owner.name))
+        return Steps(pending, [])
+    found = Runner(proxy.obj, str(owner.directory), history_table(owner.name)).status()
+    pending += [str(step.name) for step in found if not step.applied]
+    return Steps(pending, [str(step.name) for step in found if step.path is None])
