@@ -15,6 +15,7 @@ from hanami_core.plugin_host import EntryPoint
 from hanami_core.roles import Role
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import proxy
+from hanami_core.testing.prepared import prepare
 from tests.plugins import data
 
 HEAD = """
@@ -171,7 +172,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
 
 def open_runtime(tmp_path: Path, *points: EntryPoint, role: Role = Role.MIGRATE, **flags: object) -> Runtime:
     directory = tmp_path / "data"
-    directory.mkdir(exist_ok=True)
+    prepare(directory)
     return Runtime.open(directory, role, flags, {}, data.host(*points))
 
 
