@@ -17,6 +17,7 @@ from hanami_core.http import BoundRoute
 from hanami_core.plugin_host import EntryPoint, PluginHost
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import OwnedRecord
+from hanami_core.testing.prepared import prepare
 from hanami_plugins.users import accounts
 from hanami_server.authorization import identify
 from tests import direct
@@ -52,6 +53,8 @@ class Site:
     def __init__(self, directory: Path, role: Any = "migrate", **flags: object) -> None:
         self.directory = directory
         settings = CHEAP | {name.replace("__", "."): value for name, value in flags.items()}
+        if role == "migrate":
+            prepare(directory)
         self.runtime = Runtime.open(directory, role, settings, {}, host())
         self.routes = {bound.key: bound for bound in self.runtime.routes}
 

@@ -11,6 +11,7 @@ from falcon import testing
 
 from hanami_core.plugin_host import EntryPoint, PluginHost
 from hanami_core.runtime import Runtime
+from hanami_core.testing.prepared import prepare
 from tests.server import harness
 
 HERE = Path(__file__).parent
@@ -40,6 +41,7 @@ def open_runtime(data_dir: Path, flags: Mapping[str, object] | None = None) -> R
         EntryPoint(name, "hanami", "0", lambda module=module: importlib.import_module(module))
         for name, module in names.items()
     ]
+    prepare(data_dir)
     return Runtime.open(data_dir, "migrate", flags or {}, plugins=PluginHost(points), environ={})
 
 
