@@ -41,7 +41,7 @@ def test_answer_that_lacks_fields(server: FakeServer, client: Client) -> None:
     with pytest.raises(HanamiException, match="lacks uuid"):
         client.cluster(C)
     server.on("GET", "/cluster", "<html>")
-    with pytest.raises(HanamiException, match="no JSON"):
+    with pytest.raises(HanamiException, match="is not JSON"):
         client.cluster(C)
 
 
