@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import pytest
 from hypothesis import settings
 
+from hanami_server.local import LocalServer
 from tests.lengths import LONG
+from tests.local import LOGIN
 
 settings.register_profile("hanami", deadline=None, print_blob=True)
 settings.load_profile("hanami")
 
 # Tests start many processes, which would all compile what they import.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+@pytest.fixture(scope="session")
+def server(make_server: Callable[..., LocalServer]) -> LocalServer:
+    """A server for all tests that do not harm it. Most of them log in, which costs as much as all else that they do."""
+    return make_server(**LOGIN)
+
 
 FIRST = ("service", "faults", "docs", "server", "fuzz", "plugins")
 """Directories with files that take long, by how long. At the end of a run only short ones are left to share out."""

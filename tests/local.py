@@ -12,22 +12,26 @@ from pathlib import Path
 
 from hanami_server import local
 
-__all__ = ["LocalServer"]
+__all__ = ["LOGIN", "LocalServer"]
 
 DATABASE = "hanami.db"
-WORKERS = "http.workers"
+LOGIN = {"users.argon2_time": 1, "users.argon2_memory": 1024}
+"""What a login costs that costs next to nothing."""
+USUAL = {"http.workers": 1, **LOGIN}
 
 
 class LocalServer(local.LocalServer):
     """A server with the database of a new directory that ``hanami init`` has made once for all of them.
 
-    Its keys and its identities are its own. One process answers REST unless a test says otherwise.
+    Its keys and its identities are its own. One process answers REST and logins cost next to nothing, unless a test
+    says otherwise.
     """
 
     def __init__(self, data_dir: Path, *flags: str, settings: Mapping[str, object] | None = None) -> None:
         """Use a data directory, see `hanami_server.local.LocalServer`."""
-        chosen = WORKERS in (settings or {}) or any(WORKERS in flag for flag in flags)
-        super().__init__(data_dir, *(() if chosen else (f"--set={WORKERS}=1",)), *flags, settings=settings)
+        chosen = " ".join((*flags, *(settings or {})))
+        usual = [f"--set={name}={value}" for name, value in USUAL.items() if name not in chosen]
+        super().__init__(data_dir, *usual, *flags, settings=settings)
         self.passphrase = _passphrase()
 
     def make(self) -> None:

@@ -21,7 +21,7 @@ from hanami_sdk import Client, Cluster, Dataset
 from hanami_server.app import create_app
 from hanami_server.local import LocalServer
 from tests.service.routes import every_route, fields_of, names_something
-from tests.service.wire import holdings
+from tests.service.wire import holdings, settled
 
 ANONYMOUS = {
     ("POST", "/v1.0alpha/token"),
@@ -106,7 +106,7 @@ def test_a_stranger_finds_and_changes_nothing(
 ) -> None:
     known = foreign | {"host": client.hosts()[0].uuid, "user": server.user, "project": "admin"}
     tokens = Tokens(server)
-    before = holdings(server.data_dir)
+    before = settled(server.data_dir)
     tried: set[str] = set()
     for one in bound:
         if one.route.anonymous or not names_something(one):
@@ -142,7 +142,7 @@ def test_no_socket_of_a_stranger_reaches_what_is_not_his(
     server: LocalServer, foreign: dict[str, str], prefix: str
 ) -> None:
     token = Tokens(server)[prefix]
-    before = holdings(server.data_dir)
+    before = settled(server.data_dir)
     socket = websocket.create_connection(server.address.replace("http", "ws"), timeout=10)
     with contextlib.closing(socket):
         for target, text in (("cluster", "Cluster with UUID '{}' not found"), ("file_upload", "Tempfile with UUID")):
