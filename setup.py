@@ -112,6 +112,7 @@ setup(
         "hanami.plugins": [
             f"{name} = hanami_plugins.{name}"
             for name in (
+                "api_backendai",
                 "api_control_v1",
                 "api_inference",
                 "api_v1_0alpha",

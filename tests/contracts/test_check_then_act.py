@@ -29,10 +29,12 @@ import pytest
 
 from hanami_core.access import Actor
 from hanami_core.admission import Holder
+from hanami_core.identity import Principal
 from hanami_core.queue import Task
 from hanami_core.runtime import CORE_MODELS, Runtime
 from hanami_core.storage.database import Record, atomic, compare_and_set, hold, proxy
 from hanami_plugins import auth_jwt, checkpoints, clusters, datasets, keypairs, projects, quotas, tasks, uploads, users
+from hanami_plugins.api_backendai import schemes, web_sessions
 from hanami_plugins.clusters import Cluster
 from hanami_plugins.tasks import Binding, ResultColumn
 from hanami_plugins.users import User
@@ -259,6 +261,11 @@ def scenario(runtime: Runtime) -> Iterator[None]:
     yield keypairs.delete_keypair(owner, pair.access_key)
     keypairs.create_keypair(runtime, admin, user_id=user)
     yield
+    cookie = web_sessions.begin(runtime, Principal(user, "1.0", room, "a place"))
+    yield
+    yield web_sessions.end(cookie) and None
+    yield web_sessions.forget_expired(runtime) and None
+    yield schemes.forget_signatures(runtime) and None
     yield quotas.set_quota(runtime, admin, Holder("user", user), "clusters", 5)
     yield quotas.reset_quotas(admin, Holder("user", user))
     yield projects.unassign(admin, user, room) and None
@@ -355,6 +362,10 @@ UNSEEN = {
     "keyed.py:_note": "the row of this call, which goes only after a day",
     "keyed.py:_settle": "likewise",
     "keyed.py:forget": "keys that are old, if there are some",
+    "schemes.py:forget_signatures": "signatures that are too old to be valid, if there are some",
+    "web_sessions.py:end": "a login that has ended already",
+    "web_sessions.py:end_all_of": "logins of a user whom this call has deleted, if there are some",
+    "web_sessions.py:forget_expired": "logins that have expired, if there are some",
 }
 
 

@@ -14,6 +14,7 @@ from string import Formatter
 
 from hanami_core import errors
 from hanami_core.errors import VisibleError
+from hanami_plugins.api_backendai.sentences import SENTENCES as SENTENCES_OF_BACKENDAI
 from hanami_plugins.api_control_v1.sentences import SENTENCES as SENTENCES_OF_V04
 from hanami_plugins.api_inference.sentences import SENTENCES as SENTENCES_OF_INFERENCE
 from hanami_plugins.api_v1_0alpha.sentences import SENTENCES
@@ -39,6 +40,7 @@ class Site:
 def sentences_at(place: str) -> Mapping[str, str]:
     """Return the sentences of the Api that answers what is raised at a place: for features, those of the native one."""
     own = {"api_control_v1": SENTENCES_OF_V04, "api_inference": SENTENCES_OF_INFERENCE}
+    own["api_backendai"] = SENTENCES_OF_BACKENDAI
     return own.get(place.split("/")[1], SENTENCES)
 
 

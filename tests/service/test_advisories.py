@@ -22,6 +22,13 @@ OPEN = {
     ("GET", "/v2"),
     ("GET", "/v2/health/live"),
     ("GET", "/v2/health/ready"),
+    ("GET", "/backendai"),
+    ("GET", "/backendai/manager/announcement"),
+    ("GET", "/backendai/manager/status"),
+    ("POST", "/backendai/auth/authorize"),
+    ("POST", "/backendai/server/login"),
+    ("POST", "/backendai/server/login-check"),
+    ("POST", "/backendai/server/logout"),
 }
 """All that needs no login."""
 

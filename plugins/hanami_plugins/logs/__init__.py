@@ -15,9 +15,9 @@ from hanami_core.schedules import Schedule
 from hanami_core.settings import Setting
 from hanami_plugins.logs import routes, service
 from hanami_plugins.logs.models import AuditLog, ErrorLog
-from hanami_plugins.logs.service import AuditEntry, ErrorEntry, read_audit, read_errors
+from hanami_plugins.logs.service import AuditEntry, ErrorEntry, count_errors, read_audit, read_errors
 
-__all__ = ["AuditEntry", "ErrorEntry", "read_audit", "read_errors"]
+__all__ = ["AuditEntry", "ErrorEntry", "count_errors", "read_audit", "read_errors"]
 
 
 @hookimpl

@@ -19,7 +19,17 @@ from hanami_core.runtime import Runtime
 from hanami_core.storage.database import relaxed
 from hanami_plugins.logs.models import AuditLog, ErrorLog, LogRow
 
-__all__ = ["PAGE", "AuditEntry", "ErrorEntry", "read_audit", "read_errors", "trim", "write_audit", "write_error"]
+__all__ = [
+    "PAGE",
+    "AuditEntry",
+    "ErrorEntry",
+    "count_errors",
+    "read_audit",
+    "read_errors",
+    "trim",
+    "write_audit",
+    "write_error",
+]
 
 L = TypeVar("L", bound=LogRow)
 
@@ -65,19 +75,32 @@ def read_audit(access: Access, user_id: str | None = None, *, offset: int = 0, l
     return [AuditEntry(Moment(row.created_at), row.user_id, row.endpoint, row.request_type) for row in rows]
 
 
-def read_errors(access: Access, user_id: str | None = None, *, offset: int = 0, limit: int = PAGE) -> list[ErrorEntry]:
-    """Return internal errors, the oldest first; those of all users, if no user is given.
+def read_errors(
+    access: Access, user_id: str | None = None, *, offset: int = 0, limit: int = PAGE, newest_first: bool = False
+) -> list[ErrorEntry]:
+    """Return internal errors, the oldest first unless told otherwise; those of all users, if no user is given.
 
     Raises:
         Forbidden: if the actor is not an admin.
     """
     access.require_admin("errors_for_admins")
-    return [_error(row) for row in _read(ErrorLog, user_id, offset, limit)]
+    return [_error(row) for row in _read(ErrorLog, user_id, offset, limit, newest_first=newest_first)]
 
 
-def _read(model: type[L], user_id: str | None, offset: int, limit: int) -> list[L]:
+def count_errors(access: Access) -> int:
+    """Return how many internal errors there are.
+
+    Raises:
+        Forbidden: if the actor is not an admin.
+    """
+    access.require_admin("errors_for_admins")
+    return int(ErrorLog.select().count())
+
+
+def _read(model: type[L], user_id: str | None, offset: int, limit: int, *, newest_first: bool = False) -> list[L]:
     query = model.select() if user_id is None else model.select().where(model.user_id == user_id)
-    return list(query.order_by(model.sequence).limit(limit).offset(offset))
+    order = model.sequence.desc() if newest_first else model.sequence
+    return list(query.order_by(order).limit(limit).offset(offset))
 
 
 def _error(row: ErrorLog) -> ErrorEntry:

@@ -1,0 +1,133 @@
+"""The Api object of Backend.AI: its prefixes, how it reads fields, and how it renders answers and problems.
+
+Must not know what any route does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import falcon
+import msgspec
+
+from hanami_core.errors import InternalError, MethodNotAllowed, TooManyRequests, Unavailable, VisibleError
+from hanami_core.http import Api, ApiDescription, Call, Route
+from hanami_core.http.fields import body_fields, convert, query_fields
+from hanami_core.runtime import Runtime
+from hanami_plugins.api_backendai.problems import BASE, FIELD, INVALID, problem_of
+from hanami_plugins.api_backendai.schemes import (
+    COOKIE,
+    COOKIE_SCHEME,
+    SIGNATURE,
+    expect_valid_form,
+    note_used,
+)
+from hanami_plugins.api_backendai.sentences import SENTENCES
+
+__all__ = ["NAME", "PREFIX", "BackendApi", "CookiePrefix", "route"]
+
+NAME = "backendai"
+PREFIX, COOKIE_PREFIX = "/backendai", "/backendai/func"
+PROBLEM_TYPE = "application/problem+json"
+
+Gate = Callable[[Route], object]
+
+
+class BackendApi(Api):
+    """The API of Backend.AI 22.03, for its released clients."""
+
+    sentences = SENTENCES
+
+    def __init__(self, runtime: Runtime, gate: Gate) -> None:
+        """Serve a runtime; `gate` raises if a route may not be called now, whoever calls it."""
+        super().__init__(NAME, PREFIX, (SIGNATURE, COOKIE_SCHEME))
+        self._clock, self._gate = runtime.clock, gate
+
+    def begin(self, request: falcon.Request, route: Route | None, limit: int) -> None:
+        """Refuse a signature that has no valid form, and what may not be called now.
+
+        Raises:
+            BadRequest: naming the header and the rule that it breaks.
+            Unavailable: if the server is frozen.
+        """
+        if route is None or not route.anonymous:
+            expect_valid_form(request, self._clock.now())
+        if route is not None:
+            self._gate(route)
+
+    def read(self, call: Call, route: Route, limit: int) -> msgspec.Struct:
+        """Return the fields of a request, which are in its body, whatever the method, or else in its query."""
+        assert route.request is not None, "the handler reads the request itself"
+        values: dict[str, Any] = query_fields(call.req.query_string, route.request) | body_fields(call.req, limit)
+        call.req.context.fields = values
+        return convert(route.request, values | {name: str(value) for name, value in call.params.items()})
+
+    def answer(self, call: Call, route: Route, result: object) -> None:
+        """Render the result of a route; a signature that has changed something is not accepted again."""
+        if route.verb == "write":
+            note_used(call.req, self._clock.now())
+        super().answer(call, route, result)
+
+    def refuse(
+        self, request: falcon.Request, response: falcon.Response, error: VisibleError, route: Route | None = None
+    ) -> None:
+        """Render an error as a problem, which always has a type and a title."""
+        problem, text = problem_of(error), self.sentence(error, route)
+        body: dict[str, Any] = {"type": BASE + problem.slug, "title": problem.title, "msg": text}
+        if problem is INVALID:
+            body["data"] = {str(error.parameters[FIELD]): text}
+        response.status = problem.status
+        response.content_type = PROBLEM_TYPE
+        response.text = None
+        response.data = msgspec.json.encode(body)
+        if isinstance(error, TooManyRequests | Unavailable) and "retry_after" in error.parameters:
+            response.set_header("Retry-After", str(error.parameters["retry_after"]))
+        if isinstance(error, MethodNotAllowed):
+            response.set_header("Allow", str(error.parameters.get("allowed", "")))
+
+    def sentence(self, error: VisibleError, route: Route | None = None) -> str:
+        """Return the text of an error."""
+        if isinstance(error, InternalError):
+            return f"internal error {error.parameters.get('identity', '')}".strip()
+        return super().sentence(error, route)
+
+    @property
+    def description(self) -> ApiDescription:
+        """What the OpenAPI document says about the API."""
+        about = "The interface of Backend.AI 22.03, for its released clients; see the page *Backend.AI clients*.\n"
+        security = {
+            SIGNATURE: {"type": "apiKey", "in": "header", "name": "Authorization"},
+            COOKIE_SCHEME: {"type": "apiKey", "in": "cookie", "name": COOKIE},
+        }
+        return ApiDescription("Backend.AI", about, security, error_type=PROBLEM_TYPE)
+
+
+class CookiePrefix(Api):
+    """Leads calls below ``/func``, where the cookie of a login counts, to the same routes."""
+
+    sentences = SENTENCES
+
+    def __init__(self, api: BackendApi) -> None:
+        super().__init__(f"{NAME}_func", COOKIE_PREFIX)
+        self._api = api
+
+    def admit(self, request: falcon.Request) -> str:
+        """Return the path of the same call below the other prefix."""
+        path = super().admit(request)
+        request.context.api, request.context.by_cookie = self._api, True
+        return PREFIX + path.removeprefix(COOKIE_PREFIX)
+
+
+def route(
+    method: str,
+    path: str,
+    action: str,
+    request: type[msgspec.Struct],
+    response: Any,
+    handler: Callable[..., object],
+    roles: tuple[str, ...] = ("admin", "member"),
+    **more: Any,
+) -> Route:
+    """Return a route of this API."""
+    return Route(method, path, action, request, response, handler, roles, api=NAME, **more)
