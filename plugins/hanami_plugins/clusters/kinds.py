@@ -5,9 +5,10 @@ from __future__ import annotations
 from hanami_core.errors import LeaseLost, TaskError
 from hanami_core.queue import Job
 from hanami_core.storage.database import compare_and_set
+from hanami_plugins.clusters.growth import require_growth
 from hanami_plugins.clusters.live import LIVE
 from hanami_plugins.clusters.models import Cluster
-from hanami_plugins.clusters.service import HostMove, require_growth, template_of
+from hanami_plugins.clusters.service import HostMove, template_of
 
 
 def settle(job: Job) -> None:

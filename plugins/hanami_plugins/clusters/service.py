@@ -30,6 +30,7 @@ from hanami_core.sharing import Visibility
 from hanami_core.sharing import set_visibility as share
 from hanami_core.storage.database import ACTIVE, after_commit, atomic, compare_and_set, exclusive, relaxed
 from hanami_plugins.clusters import direct_lease
+from hanami_plugins.clusters.growth import require_growth, runs_where_it_is
 from hanami_plugins.clusters.lineage import forget_lineage
 from hanami_plugins.clusters.models import DIRECT_MODE, TASK_MODE, Cluster
 from hanami_plugins.clusters.notices import notify
@@ -217,24 +218,9 @@ def first_template(
         NotFound: if it was deleted meanwhile.
     """
     template = in_a_line(inputs, outputs)
-    if not _runs_where_it_is(runtime, cluster, template):
+    if not runs_where_it_is(runtime, cluster, template):
         _assign_host(runtime, cluster, place(runtime, actor, template))
     return template
-
-
-def _growth(runtime: Runtime, cluster: Cluster, template: Template) -> str | None:
-    """Return the rule set of a cluster's stored network, None if it has none or its host cannot run it any more."""
-    if cluster.blob is None or not _runs_where_it_is(runtime, cluster, template):
-        return None
-    return runtime.rules_for(template, runtime.hosts[cluster.host].kind).name
-
-
-def _runs_where_it_is(runtime: Runtime, cluster: Cluster, template: Template) -> bool:
-    host = runtime.hosts.get(cluster.host)
-    try:
-        return host is not None and bool(runtime.rules_for(template, host.kind))
-    except BadRequest:
-        return False
 
 
 def _assign_host(runtime: Runtime, cluster: Cluster, host: ComputeHost) -> None:
@@ -496,19 +482,3 @@ def _host(runtime: Runtime, host_uuid: str) -> ComputeHost:
     if not names:
         raise NotFound("host_missing", uuid=host_uuid)
     return runtime.hosts[names[0]]
-
-
-def require_growth(runtime: Runtime, cluster: Cluster, template: Template, host: ComputeHost) -> None:
-    """Raise unless a cluster would grow on a host as it does where it is, so that its stored network can be read there.
-
-    Raises:
-        Conflict: if no rule set runs the template there, or another one than that of the stored network.
-    """
-    try:
-        there = runtime.rules_for(template, host.kind).name
-    except BadRequest as error:
-        raise Conflict("host_refuses", host=host.name, reason=str(error)) from error
-    here = _growth(runtime, cluster, template)
-    if here not in (None, there):
-        reason = f"its network grows by '{here}', a network of its template would grow by '{there}' there"
-        raise Conflict("host_refuses", host=host.name, reason=reason)

@@ -21,16 +21,16 @@ from hanami_plugins.host_numba.simd import Emitter, operation
 _ADDRESS = ir.IntType(8).as_pointer()
 
 
-class Reference(types.Type):  # type: ignore[misc]
+class TupleReference(types.Type):  # type: ignore[misc]
     """Numba's view of a named tuple in memory."""
 
     def __init__(self, target: Any) -> None:
         """Name the type."""
-        super().__init__(name=f"Reference({target})")
+        super().__init__(name=f"TupleReference({target})")
         self.target = target
 
 
-@register_model(Reference)
+@register_model(TupleReference)
 class _ReferenceModel(PrimitiveModel):  # type: ignore[misc]
     def __init__(self, manager: Any, numba_type: Any) -> None:
         super().__init__(manager, numba_type, _ADDRESS)
@@ -38,16 +38,16 @@ class _ReferenceModel(PrimitiveModel):  # type: ignore[misc]
 
 @infer_getattr
 class _Fields(AttributeTemplate):  # type: ignore[misc]
-    key = Reference
+    key = TupleReference
 
-    def generic_resolve(self, reference: Reference, name: str) -> Any:  # type: ignore[override]
+    def generic_resolve(self, reference: TupleReference, name: str) -> Any:  # type: ignore[override]
         """Return the type of a field."""
         target = reference.target
         return target.types[target.fields.index(name)] if name in target.fields else None
 
 
-@lower_getattr_generic(Reference)
-def _read_field(context: Any, builder: Any, reference: Reference, value: Any, name: str) -> Any:
+@lower_getattr_generic(TupleReference)
+def _read_field(context: Any, builder: Any, reference: TupleReference, value: Any, name: str) -> Any:
     target = reference.target
     pointer = builder.bitcast(value, context.get_value_type(target).as_pointer())
     field = builder.load(cgutils.gep_inbounds(builder, pointer, 0, target.fields.index(name)))
@@ -65,4 +65,4 @@ def reference(typing: Any, target: Any) -> tuple[Any, Emitter]:
         # Reads that may happen at any time must not happen before this: nobody knows what the address stands for.
         return builder.asm(ir.FunctionType(_ADDRESS, [_ADDRESS]), "", "=r,0,~{memory}", [pointer], True)
 
-    return Reference(target)(target), emit
+    return TupleReference(target)(target), emit

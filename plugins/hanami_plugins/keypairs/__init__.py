@@ -54,7 +54,7 @@ __all__ = [
     "record_use",
 ]
 
-requires = ("users", "projects")
+requires = ("users",)
 
 
 @hookimpl

@@ -33,6 +33,7 @@ from hanami_plugins.networks_section.schedule import (
     first_rate,
     slice_length,
 )
+from hanami_plugins.networks_section.section_extra import SectionExtra
 from hanami_plugins.networks_section.section_layout import (
     ACCURACY,
     BIRTHS,
@@ -83,7 +84,6 @@ from hanami_plugins.networks_section.section_memory import (
     LEARNED,
     MAX_INPUTS,
     MAX_OUTPUTS,
-    SectionExtra,
     SectionMemory,
     aligned,
     lane_starts,

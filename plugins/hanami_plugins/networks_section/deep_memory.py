@@ -33,6 +33,7 @@ from hanami_plugins.networks_section import deep_graph, initial
 from hanami_plugins.networks_section.deep_graph import Hexagon
 from hanami_plugins.networks_section.deep_layout import PLACE, DeepNet, part
 from hanami_plugins.networks_section.ranges import Surveyed, after_survey
+from hanami_plugins.networks_section.section_extra import RANGES, SectionExtra
 from hanami_plugins.networks_section.section_layout import (
     GROUP,
     LANES,
@@ -48,10 +49,8 @@ from hanami_plugins.networks_section.section_memory import (
     AVERAGE,
     MIN_CAPACITY,
     NAME,
-    RANGES,
     SOURCE_ARRAYS,
     Expected,
-    SectionExtra,
     SectionMemory,
     aligned,
     averages_of,

@@ -10,8 +10,8 @@ from hanami_core.network import NetworkState, StateHead
 from hanami_plugins.networks_section.deep_graph import is_deep
 from hanami_plugins.networks_section.deep_memory import DeepMemory
 from hanami_plugins.networks_section.deep_reference import DeepReference
+from hanami_plugins.networks_section.section_extra import SectionExtra
 from hanami_plugins.networks_section.section_memory import (
-    SectionExtra,
     SectionMemory,
     averages_of,
     blocks_of,
