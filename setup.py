@@ -24,6 +24,7 @@ SERVER = [
     "argon2-cffi>=25.1",  # passphrase hashes
     "cryptography>=46",  # encrypts secrets that must be read back
     "falcon>=4.4,<5",
+    "graphql-core>=3.2,<3.3",  # parses, checks and answers GraphQL; the reference implementation in Python
     "gunicorn>=27,<28",
     "lark>=1.3",  # grammars of the template and of the policy file
     "msgspec>=0.22",  # request bodies: strict types, unknown fields refused
@@ -76,7 +77,7 @@ setup(
     packages=[package for root in ROOTS for package in find_packages(root)],
     package_data={
         "hanami_core": ["py.typed", "migrations/*.py"],
-        "hanami_plugins": ["py.typed", "*/*.html", "*/*.lark", "*/migrations/*.py"],
+        "hanami_plugins": ["py.typed", "*/*.graphql", "*/*.html", "*/*.lark", "*/migrations/*.py"],
         "hanami_server": ["py.typed", "sample/*", "plugin_template/**", "plugin_template/**/.gitignore"],
         "hanami_sdk": ["py.typed"],
         "hanami_cli": ["py.typed"],
@@ -117,6 +118,7 @@ setup(
                 "api_inference",
                 "api_v1_0alpha",
                 "auth_jwt",
+                "backendai_admin",
                 "blobs_files",
                 "checkpoints",
                 "clusters",

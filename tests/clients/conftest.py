@@ -1,4 +1,4 @@
-"""A server with a trained cluster, for clients of the Open Inference Protocol."""
+"""A server with a trained cluster, for clients of the Open Inference Protocol, and the client of Backend.AI."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import pytest
 from hanami_sdk import Client, Cluster, hanami_token
 from hanami_server.demo.scenario import TEMPLATE
 from hanami_server.local import LocalServer
+from tests.clients.backendai import backendai_client, backendai_environment
 from tests.faults.victims import idx_digits
+
+__all__ = ["INPUT", "OUTPUT", "SIDE", "backendai_client", "backendai_environment"]
 
 SIDE = 12
 INPUT, OUTPUT = "picture_hex", "label_hex"

@@ -18,6 +18,7 @@ from hanami_plugins.api_backendai.sentences import SENTENCES as SENTENCES_OF_BAC
 from hanami_plugins.api_control_v1.sentences import SENTENCES as SENTENCES_OF_V04
 from hanami_plugins.api_inference.sentences import SENTENCES as SENTENCES_OF_INFERENCE
 from hanami_plugins.api_v1_0alpha.sentences import SENTENCES
+from hanami_plugins.backendai_admin.sentences import SENTENCES as SENTENCES_OF_GRAPHQL
 from tests.contracts.test_house import PACKAGES, sources
 
 CODE = re.compile(r"[a-z][a-z0-9_]*")
@@ -41,6 +42,7 @@ def sentences_at(place: str) -> Mapping[str, str]:
     """Return the sentences of the Api that answers what is raised at a place: for features, those of the native one."""
     own = {"api_control_v1": SENTENCES_OF_V04, "api_inference": SENTENCES_OF_INFERENCE}
     own["api_backendai"] = SENTENCES_OF_BACKENDAI
+    own["backendai_admin"] = SENTENCES_OF_BACKENDAI | SENTENCES_OF_GRAPHQL
     return own.get(place.split("/")[1], SENTENCES)
 
 

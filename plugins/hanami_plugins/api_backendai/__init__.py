@@ -19,10 +19,23 @@ from hanami_core.schedules import Schedule
 from hanami_core.settings import Setting
 from hanami_core.storage.database import RecordGuard
 from hanami_plugins.api_backendai import accounts, manager, notes, schemes, site, web_sessions
-from hanami_plugins.api_backendai.api import BackendApi, CookiePrefix
+from hanami_plugins.api_backendai.api import NAME, BackendApi, CookiePrefix
+from hanami_plugins.api_backendai.identifiers import group_uuid, user_uuid
 from hanami_plugins.api_backendai.models import ManagerNote, UsedSignature, WebSession
+from hanami_plugins.api_backendai.notes import excluded_hosts, refuse_if_frozen
+from hanami_plugins.api_backendai.schemes import ACCESS_KEY
+from hanami_plugins.api_backendai.site import DEFAULT
 
-__all__ = ["BackendApi"]
+__all__ = [
+    "ACCESS_KEY",
+    "DEFAULT",
+    "NAME",
+    "BackendApi",
+    "excluded_hosts",
+    "group_uuid",
+    "refuse_if_frozen",
+    "user_uuid",
+]
 
 requires = ("api_v1_0alpha", "auth_jwt", "hosts", "keypairs", "logs", "projects")
 
@@ -56,7 +69,7 @@ def hanami_record_guards() -> list[RecordGuard]:
 @hookimpl
 def hanami_placement(request: PlacementRequest) -> str | None:
     """Keep new clusters from hosts that an admin has excluded, if another one can have them."""
-    excluded = set(notes.read(notes.EXCLUDED, list[str], []))
+    excluded = excluded_hosts()
     allowed = [host.name for host in request.possible if host.name not in excluded]
     return min(allowed, key=lambda name: request.loads[name]) if excluded and allowed else None
 

@@ -19,6 +19,7 @@ from hanami_plugins.api_backendai.problems import BASE, FIELD, INVALID, problem_
 from hanami_plugins.api_backendai.schemes import (
     COOKIE,
     COOKIE_SCHEME,
+    READING,
     SIGNATURE,
     expect_valid_form,
     note_used,
@@ -64,8 +65,11 @@ class BackendApi(Api):
         return convert(route.request, values | {name: str(value) for name, value in call.params.items()})
 
     def answer(self, call: Call, route: Route, result: object) -> None:
-        """Render the result of a route; a signature that has changed something is not accepted again."""
-        if route.verb == "write":
+        """Render the result of a route; a signature that could have changed something is not accepted again.
+
+        It does not cover the body: whoever has listened to a question could send a change with its signature.
+        """
+        if call.req.method not in READING:
             note_used(call.req, self._clock.now())
         super().answer(call, route, result)
 

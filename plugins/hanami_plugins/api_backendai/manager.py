@@ -159,7 +159,7 @@ def operate(call: Call, request: SchedulerOperation) -> None:
     for name in request.args:
         if name not in known:
             raise NotFound("host_missing", uuid=name)
-    excluded = set(notes.read(notes.EXCLUDED, list[str], []))
+    excluded = notes.excluded_hosts()
     changed = excluded | set(request.args) if request.op == EXCLUDE else excluded - set(request.args)
     notes.write(notes.EXCLUDED, sorted(changed))
 

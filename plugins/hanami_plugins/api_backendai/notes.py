@@ -16,6 +16,7 @@ __all__ = [
     "EXCLUDED",
     "FROZEN",
     "Announcement",
+    "excluded_hosts",
     "is_frozen",
     "read",
     "refuse_if_frozen",
@@ -53,6 +54,11 @@ def write(name: str, value: object) -> None:
     with atomic():
         row = ManagerNote.insert(name=name, value=text)
         row.on_conflict(conflict_target=[ManagerNote.name], update={ManagerNote.value: text}).execute()
+
+
+def excluded_hosts() -> set[str]:
+    """Return the names of the compute hosts that get no new clusters."""
+    return set(read(EXCLUDED, list[str], []))
 
 
 def is_frozen() -> bool:

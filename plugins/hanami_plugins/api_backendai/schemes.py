@@ -25,6 +25,7 @@ __all__ = [
     "ACCESS_KEY",
     "COOKIE",
     "COOKIE_SCHEME",
+    "READING",
     "SIGNATURE",
     "CookieScheme",
     "SignatureScheme",

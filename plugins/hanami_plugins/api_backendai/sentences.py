@@ -7,6 +7,8 @@ from hanami_plugins import api_v1_0alpha
 __all__ = ["SENTENCES"]
 
 SENTENCES = api_v1_0alpha.SENTENCES | {
+    "access_denied": "The policy of this server does not allow you to do this",
+    "admins_only": "Only administrators may do this",
     "auth_params_invalid": "Authorization failed: {reason}",
     "credential_invalid": "The access key, the signature or the login is not valid",
     "credential_missing": "The request is neither signed nor sent with the cookie of a login",
