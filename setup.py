@@ -34,6 +34,7 @@ SERVER = [
     "peewee>=4.5,<5",
     "prometheus-client>=0.22,<1",  # the text of /metrics
     "pyjwt>=2.15,<3",
+    "pyyaml>=6",  # session templates of Backend.AI are YAML
     "setproctitle>=1.3",  # copies of one process have names in lists of processes
     "structlog>=25",  # readable lines of what is logged, on a terminal
     "websockets>=17,<18",  # the sidecar's side of a socket; it overrides parts that may change
@@ -46,6 +47,7 @@ LINT = [
     "ruff>=0.14",
     "types-docopt",
     "types-protobuf",
+    "types-pyyaml",
     "types-requests",
 ]
 
@@ -119,6 +121,8 @@ setup(
                 "api_v1_0alpha",
                 "auth_jwt",
                 "backendai_admin",
+                "backendai_dotfiles",
+                "backendai_templates",
                 "blobs_files",
                 "checkpoints",
                 "clusters",

@@ -33,7 +33,20 @@ from hanami_core.identity import Principal
 from hanami_core.queue import Task
 from hanami_core.runtime import CORE_MODELS, Runtime
 from hanami_core.storage.database import Record, atomic, compare_and_set, hold, proxy
-from hanami_plugins import auth_jwt, checkpoints, clusters, datasets, keypairs, projects, quotas, tasks, uploads, users
+from hanami_plugins import (
+    auth_jwt,
+    backendai_dotfiles,
+    backendai_templates,
+    checkpoints,
+    clusters,
+    datasets,
+    keypairs,
+    projects,
+    quotas,
+    tasks,
+    uploads,
+    users,
+)
 from hanami_plugins.api_backendai import schemes, web_sessions
 from hanami_plugins.clusters import Cluster
 from hanami_plugins.tasks import Binding, ResultColumn
@@ -47,6 +60,7 @@ __all__ = ["runtime"]
 WRITE = re.compile(r'^(?:UPDATE|DELETE FROM) "(\w+)"')
 READ = re.compile(r'(?:FROM|JOIN) "(\w+)"')
 COLUMN = re.compile(r'"\w+"\."(\w+)"')
+SESSION_TEMPLATE = "{api_version: v1, kind: taskTemplate, metadata: {name: a}, spec: {kernel: {image: python}}}"
 RELATIVE = re.compile(r' SET "(\w+)" = \(?"\w+"\."\1"(?: [+-] \?\))? WHERE ')
 """A value that is made of what the row has then, such as a count, whatever was read before."""
 
@@ -261,6 +275,14 @@ def scenario(runtime: Runtime) -> Iterator[None]:
     yield keypairs.delete_keypair(owner, pair.access_key)
     keypairs.create_keypair(runtime, admin, user_id=user)
     yield
+    home = backendai_dotfiles.of_user(runtime, user)
+    yield backendai_dotfiles.create_dotfile(home, ".netrc", "first", "600") and None
+    yield backendai_dotfiles.update_dotfile(home, ".netrc", "second", "600")
+    yield backendai_dotfiles.delete_dotfile(home, ".netrc")
+    stored = backendai_templates.create_template(runtime, owner, room, SESSION_TEMPLATE)
+    yield
+    yield backendai_templates.update_template(runtime, owner, stored.uuid, SESSION_TEMPLATE)
+    yield backendai_templates.delete_template(runtime, owner, stored.uuid)
     cookie = web_sessions.begin(runtime, Principal(user, "1.0", room, "a place"))
     yield
     yield web_sessions.end(cookie) and None

@@ -19,6 +19,8 @@ from hanami_plugins.api_control_v1.sentences import SENTENCES as SENTENCES_OF_V0
 from hanami_plugins.api_inference.sentences import SENTENCES as SENTENCES_OF_INFERENCE
 from hanami_plugins.api_v1_0alpha.sentences import SENTENCES
 from hanami_plugins.backendai_admin.sentences import SENTENCES as SENTENCES_OF_GRAPHQL
+from hanami_plugins.backendai_dotfiles.sentences import SENTENCES as SENTENCES_OF_DOTFILES
+from hanami_plugins.backendai_templates.sentences import SENTENCES as SENTENCES_OF_TEMPLATES
 from tests.contracts.test_house import PACKAGES, sources
 
 CODE = re.compile(r"[a-z][a-z0-9_]*")
@@ -43,6 +45,8 @@ def sentences_at(place: str) -> Mapping[str, str]:
     own = {"api_control_v1": SENTENCES_OF_V04, "api_inference": SENTENCES_OF_INFERENCE}
     own["api_backendai"] = SENTENCES_OF_BACKENDAI
     own["backendai_admin"] = SENTENCES_OF_BACKENDAI | SENTENCES_OF_GRAPHQL
+    own["backendai_dotfiles"] = SENTENCES_OF_BACKENDAI | SENTENCES_OF_DOTFILES
+    own["backendai_templates"] = SENTENCES_OF_BACKENDAI | SENTENCES_OF_TEMPLATES
     return own.get(place.split("/")[1], SENTENCES)
 
 

@@ -55,7 +55,7 @@ class SignedClient:
             "Authorization": credential,
         }
 
-    def call(self, method: str, path: str, headers: dict[str, str] | None = None, **fields: object) -> Any:
+    def call(self, method: str, path: str, /, headers: dict[str, str] | None = None, **fields: object) -> Any:
         """Send fields as JSON and return the result."""
         target = f"/backendai{path}"
         given = self.headers(method, target) if headers is None else headers

@@ -31,6 +31,7 @@ REST: dict[str, Any] = {
     "limit": 5,
     "lease": 600,
     "is_active": True,
+    "payload": "{api_version: v1, kind: taskTemplate, metadata: {name: stolen}, spec: {kernel: {image: python}}}",
 }
 """Right values of required fields that name nothing."""
 

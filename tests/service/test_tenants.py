@@ -43,6 +43,8 @@ ANONYMOUS = {
 }
 TENSORS = {"/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer"}
 """What reads its body itself, which is not JSON alone."""
+INSIDE_SESSIONS = ("backendai_dotfiles.", "backendai_group_dotfiles.", "backendai_domain_dotfiles.")
+"""Actions whose paths are those of files in sessions, which the server keeps as a text and never opens."""
 STRANGER = ("stranger", "a long passphrase")
 
 
@@ -54,7 +56,7 @@ def all_routes(data_dir: Path) -> list[tuple[str, str]]:
         methods = [(m.method, route.path) for route in found for m in route.methods if not m.internal]
     finally:
         runtime.close()
-    return sorted(method for method in methods if method[0] in ("GET", "POST", "PUT", "DELETE"))
+    return sorted(method for method in methods if method[0] in ("GET", "POST", "PUT", "PATCH", "DELETE"))
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +195,8 @@ def test_request_structs_hold_no_path_and_accept_no_unknown_field(tmp_path: Path
         assert route.request is not None, bound.path
         assert route.request.__struct_config__.forbid_unknown_fields
         for name in route.request.__struct_fields__:
+            if name == "path" and route.action.startswith(INSIDE_SESSIONS):
+                continue
             assert not {"path", "file", "url", "location", "directory"} & (set(name.split("_")) - {"file"}), (
                 route.path,
                 name,
