@@ -133,6 +133,7 @@ setup(
                 "export_numpy",
                 "export_onnx",
                 "export_parquet",
+                "folders",
                 "format_csv",
                 "format_mnist",
                 "host_numba",

@@ -28,6 +28,7 @@ NOUNS = {
     "cluster": "networks that grow while they learn",
     "task": "training and querying clusters",
     "checkpoint": "saved states of clusters",
+    "folder": "files of any kind, for you or for a project",
     "host": "compute processes in which clusters live",
     "logs": "audit log and error log",
     "measurements": "power, temperature and clock speed of the server",
@@ -42,12 +43,15 @@ LOCAL = {"completion": "tab completion for your shell"}
 # Options without a value. Any other option that stands before the noun takes the next word with it.
 SWITCHES = (
     "--all",
+    "--cloneable",
+    "--group",
     "--help",
     "--insecure",
     "--is_admin",
     "--is_project_admin",
     "--json_output",
     "--no-shuffle",
+    "--recursive",
     "--shared",
     "--unequal",
     "--version",

@@ -12,7 +12,7 @@ from hanami_cli.connection import Connection
 from hanami_cli.errors import CliError
 from hanami_cli.text import one_line
 from hanami_cli.views import Listing
-from hanami_sdk import checkpoint, cluster, dataset
+from hanami_sdk import checkpoint, cluster, dataset, folder
 from hanami_sdk.hanami_exceptions import HanamiException
 from hanami_sdk.names import is_uuid, only_one
 
@@ -24,6 +24,7 @@ LISTS: Mapping[str, Callable[..., bytes]] = MappingProxyType(
         "checkpoint": checkpoint.list_checkpoints,
         "cluster": cluster.list_clusters,
         "dataset": dataset.list_datasets,
+        "folder": folder.list_folders,
     }
 )
 

@@ -25,6 +25,7 @@ from typing import Any
 
 from hanami_sdk._client import Client
 from hanami_sdk._direct import DirectIO
+from hanami_sdk._folder_models import Folder, FolderEntry
 from hanami_sdk._history import History
 from hanami_sdk._machine import Machine, Measurement, Processor, ProcessorCore
 from hanami_sdk._models import (
@@ -69,6 +70,8 @@ __all__ = [
     "Dataset",
     "DirectIO",
     "DirectIOException",
+    "Folder",
+    "FolderEntry",
     "HanamiException",
     "History",
     "Host",

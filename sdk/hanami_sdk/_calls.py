@@ -115,7 +115,7 @@ class OneShot:
         """Seconds to keep trying to resume an upload when its connection breaks."""
         return DEFAULT_SECONDS
 
-    def get(self, path: str, **query: object) -> Any:
+    def get(self, path: str, /, **query: object) -> Any:
         """Send a GET request and return its JSON value."""
         return _http.parse(get(self.token, self.address, path, self.verify, **query))
 
@@ -127,11 +127,16 @@ class OneShot:
         """Send a PUT request and return its JSON value."""
         return _http.parse(put(self.token, self.address, path, self.verify, **body))
 
-    def delete(self, path: str, **query: object) -> Any:
+    def put_bytes(self, path: str, content: bytes, /, **query: object) -> Any:
+        """Send a PUT request with bytes as its body and return its JSON value."""
+        url = _http.join(self.address, generation().prefix + path) + f"?{_http.query_text(query)}"
+        return _http.parse(_http.send("PUT", url, token=self.token, body=content, verify=self.verify))
+
+    def delete(self, path: str, /, **query: object) -> Any:
         """Send a DELETE request and return its JSON value."""
         return _http.parse(delete(self.token, self.address, path, self.verify, **query))
 
-    def open_stream(self, path: str, headers: Mapping[str, str], **query: object) -> requests.Response:
+    def open_stream(self, path: str, headers: Mapping[str, str], /, **query: object) -> requests.Response:
         """Send a GET request with more headers; the answer, whatever its status, is read while it arrives."""
         url = _http.join(self.address, generation().prefix + path) + f"?{_http.query_text(query)}"
         return _http.open_stream(url, headers, token=self.token, verify=self.verify)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from hanami_sdk._accounts import AccountMethods
 from hanami_sdk._checkpoints import CheckpointMethods
+from hanami_sdk._folders import FolderMethods
 from hanami_sdk._keypairs import KeyPairMethods
 from hanami_sdk._machine import MachineMethods
 from hanami_sdk._predictions import PredictionMethods
 
 
-class Client(PredictionMethods, CheckpointMethods, AccountMethods, KeyPairMethods, MachineMethods):
+class Client(PredictionMethods, CheckpointMethods, FolderMethods, AccountMethods, KeyPairMethods, MachineMethods):
     """A server and a user.
 
     It logs in with the first call and renews its token before it expires, or when the server refuses it. It may be used
-    from several threads. Methods take objects such as `Cluster`, or their UUIDs. Datasets, clusters and checkpoints may
-    also be given by name, as long as the user sees only one with that name: a name costs one more request.
+    from several threads. Methods take objects such as `Cluster`, or their UUIDs. Datasets, clusters, checkpoints
+    and folders may also be given by name, as long as the user sees only one with that name: a name costs one more
+    request.
 
     Args:
         address: `http://HOST:PORT` or `https://HOST:PORT`.

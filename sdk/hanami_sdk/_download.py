@@ -112,7 +112,7 @@ class _Arrival:
             try:
                 if self._go_on(before):
                     return
-            except _failures() as error:
+            except failures() as error:
                 if self._file.seek(0, os.SEEK_END) > before:
                     backoff.renew()
                 if not backoff.pause():
@@ -165,7 +165,8 @@ class _Arrival:
             self._progress(done, total)
 
 
-def _failures() -> tuple[type[Exception], ...]:
+def failures() -> tuple[type[Exception], ...]:
+    """Return what is raised when a connection broke off."""
     from requests import RequestException
 
     return ConnectionFailedException, RequestException, ConnectionError

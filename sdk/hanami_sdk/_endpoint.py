@@ -23,7 +23,7 @@ class Endpoint(Protocol):
     def retry(self) -> float:
         """Seconds to go on trying when a connection broke off."""
 
-    def get(self, path: str, **query: object) -> Any:
+    def get(self, path: str, /, **query: object) -> Any:
         """Send a GET request and return its JSON value."""
 
     def post(self, path: str, body: Mapping[str, object]) -> Any:
@@ -32,10 +32,13 @@ class Endpoint(Protocol):
     def put(self, path: str, body: Mapping[str, object]) -> Any:
         """Send a PUT request and return its JSON value."""
 
-    def delete(self, path: str, **query: object) -> Any:
+    def put_bytes(self, path: str, content: bytes, /, **query: object) -> Any:
+        """Send a PUT request with bytes as its body and return its JSON value."""
+
+    def delete(self, path: str, /, **query: object) -> Any:
         """Send a DELETE request and return its JSON value."""
 
-    def open_stream(self, path: str, headers: Mapping[str, str], **query: object) -> requests.Response:
+    def open_stream(self, path: str, headers: Mapping[str, str], /, **query: object) -> requests.Response:
         """Send a GET request with more headers; the answer, whatever its status, is read while it arrives."""
 
     def open_socket(self, target: str, uuid: str, refusal: type[HanamiException]) -> Socket:

@@ -24,6 +24,7 @@ _CREATING = (
     "/cluster",
     "/cluster/save",
     "/cluster/load",
+    "/folder",
     "/project",
     "/task/request",
     "/task/train",
@@ -119,7 +120,7 @@ def send(
     url: str,
     *,
     token: str = "",
-    body: str | None = None,
+    body: str | bytes | None = None,
     verify: bool | str = True,
     timeout: float | None = None,
     session: requests.Session | None = None,
@@ -132,7 +133,7 @@ def send(
         method: HTTP method.
         url: complete URL with query.
         token: goes into `X-Auth-Token` if it is not empty.
-        body: JSON text of POST and PUT.
+        body: JSON text of POST and PUT, or bytes that are sent as they are.
         verify: check the certificate; a path names a file of trusted certificates.
         timeout: seconds to wait for the connection and for each part of the answer; None takes the default.
         session: connections to use again; None opens a new one.
@@ -148,7 +149,7 @@ def send(
     response = (session or requests).request(
         method,
         url,
-        data=None if body is None else body.encode(),
+        data=body.encode() if isinstance(body, str) else body,
         headers=_headers(token, body) | ({KEY_HEADER: key} if key else {}),
         verify=verify,
         timeout=_default_timeout if timeout is None else timeout,
@@ -210,9 +211,11 @@ def open_stream(
     return response
 
 
-def _headers(token: str, body: str | None) -> dict[str, str]:
+def _headers(token: str, body: str | bytes | None) -> dict[str, str]:
     headers = {"X-Auth-Token": token} if token else {}
-    return headers if body is None else headers | {"Content-Type": "application/json"}
+    if body is None:
+        return headers
+    return headers | {"Content-Type": "application/json" if isinstance(body, str) else "application/octet-stream"}
 
 
 def send_over(

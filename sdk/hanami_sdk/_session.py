@@ -163,7 +163,7 @@ class Session:
             self._accept(self.put("/token", {"project_id": project_id}))
             self._project = project_id
 
-    def get(self, path: str, **query: object) -> Any:
+    def get(self, path: str, /, **query: object) -> Any:
         """Send a GET request.
 
         Args:
@@ -183,7 +183,11 @@ class Session:
         """Send a PUT request with a JSON body; result as for `get`."""
         return self._call("PUT", path, body=body)
 
-    def delete(self, path: str, **query: object) -> Any:
+    def put_bytes(self, path: str, content: bytes, /, **query: object) -> Any:
+        """Send a PUT request with bytes as its body; result as for `get`."""
+        return self._call("PUT", path, query=query, body=content)
+
+    def delete(self, path: str, /, **query: object) -> Any:
         """Send a DELETE request; arguments and result as for `get`."""
         return self._call("DELETE", path, query=query)
 
@@ -211,7 +215,7 @@ class Session:
         self._fresh_token()
         return {name: self._identity[name] for name in ("id", "name", "is_admin") if name in self._identity}
 
-    def open_stream(self, path: str, headers: Mapping[str, str], **query: object) -> requests.Response:
+    def open_stream(self, path: str, headers: Mapping[str, str], /, **query: object) -> requests.Response:
         """Send a GET request with more headers; the answer, whatever its status, is read while it arrives."""
         url = _http.join(self._address, API + path) + f"?{_http.query_text(query)}"
 
@@ -298,10 +302,10 @@ class Session:
         token: str = "",
         *,
         query: Mapping[str, object] | None = None,
-        body: Mapping[str, object] | None = None,
+        body: Mapping[str, object] | bytes | None = None,
     ) -> Any:
         url = _http.join(self._address, API + path) + (f"?{_http.query_text(query)}" if query else "")
-        text = None if body is None else _http.json_text(body)
+        text = body if body is None or isinstance(body, bytes) else _http.json_text(body)
         content = _http.send_over(
             self._pool(),
             method,

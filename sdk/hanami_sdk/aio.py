@@ -124,11 +124,11 @@ class AsyncClient:
         """Close all connections."""
         await self.close()
 
-    async def get(self, path: str, **query: object) -> Any:
+    async def get(self, path: str, /, **query: object) -> Any:
         """Send a GET request; arguments and result are those of `Client.get`."""
         return await asyncio.to_thread(self.client.get, path, **query)
 
-    async def delete(self, path: str, **query: object) -> Any:
+    async def delete(self, path: str, /, **query: object) -> Any:
         """Send a DELETE request; arguments and result are those of `Client.get`."""
         return await asyncio.to_thread(self.client.delete, path, **query)
 
@@ -233,6 +233,7 @@ class AsyncClient:
     switch_project = _coroutine(Client.switch_project)
     post = _coroutine(Client.post)
     put = _coroutine(Client.put)
+    put_bytes = _coroutine(Client.put_bytes)
 
     upload = _coroutine(Client.upload)
     upload_mnist = _coroutine(Client.upload_mnist)
@@ -281,6 +282,15 @@ class AsyncClient:
     task = _coroutine(Client.task)
     tasks = _coroutine(Client.tasks)
     delete_task = _coroutine(Client.delete_task)
+
+    create_folder = _coroutine(Client.create_folder)
+    folders = _coroutine(Client.folders)
+    folder = _coroutine(Client.folder)
+    delete_folder = _coroutine(Client.delete_folder)
+    folder_files = _coroutine(Client.folder_files)
+    upload_file = _coroutine(Client.upload_file)
+    download_file = _coroutine(Client.download_file)
+    delete_file = _coroutine(Client.delete_file)
 
     create_user = _coroutine(Client.create_user)
     users = _coroutine(Client.users)

@@ -81,7 +81,7 @@ def test_server_and_core_name_no_feature() -> None:
     names = {point.name for point in installed_plugins() if point.distribution == "hanami"}
     # Words that are also plain vocabulary of the contracts: a package "datasets" of core, a list of hosts, and so on.
     vocabulary = {"datasets", "hosts", "tasks", "users", "projects", "clusters", "checkpoints", "uploads"}
-    vocabulary |= {"logs", "measurements", "metrics"}
+    vocabulary |= {"folders", "logs", "measurements", "metrics"}
     pattern = re.compile(r"hanami_plugins|\b(" + "|".join(sorted(names - vocabulary)) + r")\b")
     found = [
         f"{path.name}:{number}: {line.strip()}"

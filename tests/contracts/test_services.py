@@ -31,7 +31,19 @@ from tests.contracts.test_house import sources
 from tests.kernels import KERNELS
 from tests.whole import Whole
 
-FACES = ("auth_jwt", "checkpoints", "clusters", "datasets", "keypairs", "logs", "projects", "tasks", "uploads", "users")
+FACES = (
+    "auth_jwt",
+    "checkpoints",
+    "clusters",
+    "datasets",
+    "folders",
+    "keypairs",
+    "logs",
+    "projects",
+    "tasks",
+    "uploads",
+    "users",
+)
 WIRE = re.compile(r"\bCall\b|\bfalcon\b|\b([Dd]ict|Mapping)\b(?!\[)|\b([Dd]ict|Mapping)\[str, (Any|object)\]")
 """Types of a wire, also where they are imported for checkers alone."""
 WIRE_MODULES = re.compile(r"falcon\b|hanami_core\.http\b|.*\.(bodies|routes)$")

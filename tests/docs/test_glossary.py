@@ -21,6 +21,7 @@ HOUSE = (
     "cycle",
     "direct mode",
     "fence",
+    "folder",
     "fork server",
     "growth",
     "hexagon",

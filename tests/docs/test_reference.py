@@ -29,6 +29,7 @@ MODULES = (
     "cluster",
     "task",
     "checkpoint",
+    "folder",
     "hosts",
     "measurements",
     "logs",

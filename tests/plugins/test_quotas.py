@@ -65,8 +65,8 @@ def test_everybody_sees_what_they_have_and_may_have(whole: Whole) -> None:
     token = whole.member("tsugumi")
     whole.call("POST", "cluster", token, name="cluster")
     found = whole.call("GET", "quota", token).json["quotas"]
-    assert [(one["kind"], one["id"]) for one in found] == [("user", "tsugumi")] * 7 + [("project", "test_project")] * 7
-    assert [one["resource"] for one in found[:6]] == ["disk", "checkpoints", "clusters", "datasets", "tasks", "sockets"]
+    assert [(one["kind"], one["id"]) for one in found] == [("user", "tsugumi")] * 8 + [("project", "test_project")] * 8
+    assert [one["resource"] for one in found[:5]] == ["disk", "checkpoints", "clusters", "datasets", "folders"]
     assert found[2] == {
         "kind": "user",
         "id": "tsugumi",
@@ -75,7 +75,7 @@ def test_everybody_sees_what_they_have_and_may_have(whole: Whole) -> None:
         "limit": 1000,
         "is_default": True,
     }
-    assert found[5]["used"] is None
+    assert found[6]["used"] is None
 
 
 def test_clusters_are_limited_and_deleting_makes_room(whole: Whole) -> None:

@@ -82,7 +82,7 @@ class Known(Recorder):
             self.others.append((method, path, query or body))
         return WHOLE | {"next": None}
 
-    def open_stream(self, path: str, headers: Mapping[str, str], **query: object) -> Any:
+    def open_stream(self, path: str, headers: Mapping[str, str], /, **query: object) -> Any:
         self.others.append(("GET", path, query))
         raise NotFoundException
 

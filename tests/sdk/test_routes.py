@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hanami_sdk import Client, NotFoundException, Task
+from hanami_sdk import Client, NotFoundException, Task, _folders
 from hanami_sdk._download import Download
 from tests.sdk.fake_server import C, D, P
 from tests.whole import Whole
@@ -26,7 +26,9 @@ WHOLE = {
     "entries": [],
     "id": "x",
     "info": {"hostname": "h"},
+    "files": 0,
     "name": "x",
+    "offset": 4,
     "outputs": {},
     "power": {"seconds": [], "minutes": [], "hours": [], "days": []},
     "projects": [],
@@ -34,7 +36,11 @@ WHOLE = {
     "report": {"rows": 1},
     "state": "finished",
     "temperature": {"seconds": [], "minutes": [], "hours": [], "days": []},
+    "ownership": "user",
+    "storage": "files",
     "thread_map": {},
+    "usage_mode": "general",
+    "used": 0,
     "token": "t",
     "type": "cpu",
     "uuid": C,
@@ -61,16 +67,16 @@ class Recorder(Client):
         token: str = "",
         *,
         query: Mapping[str, object] | None = None,
-        body: Mapping[str, object] | None = None,
+        body: Mapping[str, object] | bytes | None = None,
     ) -> Any:
-        given = {**(query or {}), **(body or {})}
+        given = {**(query or {}), **(body if isinstance(body, Mapping) else {})}
         self.sent.setdefault((method, API + path), set()).update(given)
         return WHOLE | {"next": "1" if "limit" in given and "after" not in given else None}
 
     def open_socket(self, *_: Any) -> Any:
         return _Socket()
 
-    def open_stream(self, path: str, headers: Mapping[str, str], **query: object) -> Any:
+    def open_stream(self, path: str, headers: Mapping[str, str], /, **query: object) -> Any:
         self.sent.setdefault(("GET", API + path), set()).update(query)
         raise NotFoundException
 
@@ -115,6 +121,14 @@ def upload_checkpoint(client: Client) -> None:
         client.upload_checkpoint(file.name, "from elsewhere")
 
 
+def upload_file(client: Client) -> None:
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(b"1234")
+        file.flush()
+        client.upload_file(C, file.name, "a")
+    _folders.arrived(client, "t")
+
+
 CALLS: dict[str, Callable[[Client], Any]] = {
     "activate_keypair": lambda client: client.activate_keypair("a"),
     "add_to_project": lambda client: client.add_to_project("ada_", "proj", "member", is_project_admin=True),
@@ -130,6 +144,7 @@ CALLS: dict[str, Callable[[Client], Any]] = {
     "context": lambda client: client.context(),
     "create_cluster": lambda client: client.create_cluster("net", "version: 1", lease=60),
     "create_keypair": lambda client: client.create_keypair("nightly", user_id="ada_", project_id="proj"),
+    "create_folder": lambda client: client.create_folder("texts", quota=5),
     "create_project": lambda client: client.create_project("proj", "Proj"),
     "create_user": lambda client: client.create_user("ada_", "Ada", "x", is_admin=True),
     "dataset": lambda client: client.dataset(D),
@@ -141,17 +156,23 @@ CALLS: dict[str, Callable[[Client], Any]] = {
     "delete_cluster": lambda client: client.delete_cluster(C),
     "delete_dataset": lambda client: client.delete_dataset(D),
     "delete_keypair": lambda client: client.delete_keypair("a"),
+    "delete_file": lambda client: client.delete_file(C, "a", recursive=True),
+    "delete_folder": lambda client: client.delete_folder(C),
     "delete_project": lambda client: client.delete_project("proj"),
     "delete_task": lambda client: client.delete_task("t", C),
     "delete_user": lambda client: client.delete_user("ada_"),
     "download_checkpoint": lambda client: nothing(client.download_checkpoint, P),
     "download_dataset": lambda client: (nothing(client.download_dataset, D), rest_of_dataset(client)),
+    "download_file": lambda client: nothing(client.download_file, C, "a"),
     "direct": lambda client: client.direct(C).__enter__(),
     "error_log": lambda client: client.error_log(1, "ada_"),
     "export": lambda client: nothing(client.export, P, "onnx"),
     "find_checkpoint": lambda client: missing(client.find_checkpoint),
     "find_cluster": lambda client: missing(client.find_cluster),
     "find_dataset": lambda client: missing(client.find_dataset),
+    "folder": lambda client: client.folder(C),
+    "folder_files": lambda client: client.folder_files(C, "a"),
+    "folders": lambda client: client.folders(),
     "get_or_create_cluster": lambda client: client.get_or_create_cluster("net", "version: 1"),
     "get_or_create_dataset": lambda client: (
         client.get_or_create_dataset("digits", "mnist", {"input": b"1", "label": b"1"}),
@@ -182,6 +203,7 @@ CALLS: dict[str, Callable[[Client], Any]] = {
     "predict": lambda client: client.predict(C, [[1.0]]),
     "projects": lambda client: client.projects(),
     "put": lambda client: None,
+    "put_bytes": lambda client: None,
     "quotas": lambda client: (client.quotas("ada_"), client.quotas(project_id="proj")),
     "remove_from_project": lambda client: client.remove_from_project("ada_", "proj"),
     "request": lambda client: client.request(C, LINKS, {"y": "answer"}, time_length=2),
@@ -192,7 +214,7 @@ CALLS: dict[str, Callable[[Client], Any]] = {
     "restore": lambda client: client.restore(C, P),
     "rows": lambda client: [
         list(client.rows(f"/{noun}/all", 2, **({"cluster_uuid": C} if noun == "task" else {})))
-        for noun in ("checkpoint", "cluster", "dataset", "host", "keypair", "project", "task", "user")
+        for noun in ("checkpoint", "cluster", "dataset", "folder", "host", "keypair", "project", "task", "user")
     ],
     "save": lambda client: client.save(C, "point"),
     "set_checkpoint_visibility": lambda client: client.set_checkpoint_visibility(P, "shared"),
@@ -224,6 +246,7 @@ CALLS: dict[str, Callable[[Client], Any]] = {
         sample_weight=(D, "weight"),
     ),
     "upload_checkpoint": upload_checkpoint,
+    "upload_file": upload_file,
     "upload": lambda client: client.upload("numbers", "csv", {"input": b"1"}),
     "upload_csv": lambda client: client.upload_csv("numbers", b"1", lease=60),
     "upload_mnist": lambda client: client.upload_mnist("digits", b"1", b"1", lease=60),
@@ -259,7 +282,7 @@ def offered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Calls]:
 
 def _fields(document: dict[str, Any], operation: dict[str, Any]) -> Iterator[str]:
     yield from (one["name"] for one in operation.get("parameters", ()) if one["in"] != "header")
-    if "requestBody" in operation:
+    if "application/json" in operation.get("requestBody", {}).get("content", {}):
         reference = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
         yield from document["components"]["schemas"][reference.rpartition("/")[2]]["properties"]
 

@@ -73,6 +73,7 @@ def things(server: LocalServer, small_digits: tuple[Path, Path]) -> Iterator[dic
             "task": task.uuid,
             "result": result.uuid,
             "checkpoint": checkpoint.uuid,
+            "folder": admin.create_folder("hostile").uuid,
             "host": admin.hosts()[0].uuid,
         }
         for created in (cluster, fresh):

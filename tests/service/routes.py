@@ -14,7 +14,7 @@ from tests.service.wire import NOBODY
 
 __all__ = ["every_route", "fields_of", "names_something", "only_for_admins"]
 
-NOUNS = ("cluster", "dataset", "task", "checkpoint", "request_result")
+NOUNS = ("cluster", "dataset", "task", "checkpoint", "folder", "request_result")
 REST: dict[str, Any] = {
     "name": "stolen",
     "role": "member",
@@ -32,6 +32,9 @@ REST: dict[str, Any] = {
     "lease": 600,
     "is_active": True,
     "payload": "{api_version: v1, kind: taskTemplate, metadata: {name: stolen}, spec: {kernel: {image: python}}}",
+    "path": "file",
+    "size": 5,
+    "token": "t",
 }
 """Right values of required fields that name nothing."""
 

@@ -5,12 +5,11 @@ Owns the commands for quotas, and how a limit is written. Must not know the wire
 
 from __future__ import annotations
 
-import re
-
 from hanami_cli.arguments import COMMON_OPTIONS, Arguments
 from hanami_cli.connection import Connection
 from hanami_cli.errors import UsageError
 from hanami_cli.nouns import run_noun
+from hanami_cli.sizes import size_of
 from hanami_cli.views import Listing, Message, View
 from hanami_sdk import quota
 
@@ -43,7 +42,6 @@ Examples:
 
 FIELDS = ("kind", "id", "resource", "used", "limit", "is_default")
 UNLIMITED = -1
-UNITS = {"": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 HOLDERS = {"user": "USER_ID", "project": "PROJECT_ID"}
 
 
@@ -82,8 +80,7 @@ def _holder(arguments: Arguments) -> list[str | None]:
 def _limit(text: str) -> int:
     if text == "none":
         return UNLIMITED
-    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kMGT]B)?", text)
-    amount = None if found is None else float(found[1]) * UNITS[found[2] or ""]
-    if amount is None or amount % 1:
+    amount = size_of(text)
+    if amount is None:
         raise UsageError(f'invalid argument "{text}" for "LIMIT": not a number, a size such as 20GB, or none')
-    return int(amount)
+    return amount

@@ -175,7 +175,7 @@ class Api:
         """
         assert route.request is not None, "the handler reads the request itself"
         values: dict[str, object] = query_fields(call.req.query_string, route.request)
-        if call.req.method in ("POST", "PUT", "PATCH"):
+        if call.req.method in ("POST", "PUT", "PATCH") and not route.raw_body:
             values = body_fields(call.req, limit) | values
         call.req.context.fields = values
         return convert(route.request, values | {name: _plain(value) for name, value in call.params.items()})

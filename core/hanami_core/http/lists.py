@@ -73,7 +73,7 @@ class Listing(TableAnswer):
     next: Annotated[str | UnsetType | None, Meta(examples=["42"])] = UNSET
 
 
-def rows_like(kind: object, **columns: object) -> Any:
+def rows_like(kind: object, /, **columns: object) -> Any:
     """Return a type of answers as a list, with a row as its example.
 
     Args:

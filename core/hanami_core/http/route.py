@@ -63,6 +63,8 @@ class Route:
         example: optional fields that the worked example of a request contains besides the required ones; their values
             are the examples of the fields.
         described: struct that documents describe the fields by if `request` is None.
+        raw_body: whether the body is content of any kind, which the handler reads from ``call.body``; all fields then
+            stand in the path and the query.
         status: status of the answer, such as 201; a handler with several statuses sets ``call.resp.status``. The
             default is 200, or 204 if there is no content.
     """
@@ -87,6 +89,7 @@ class Route:
     example: tuple[str, ...] = ()
     described: type[msgspec.Struct] | None = None
     sealer: Sealer | None = field(default=None, compare=False)
+    raw_body: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a route that breaks the rules."""
@@ -106,6 +109,10 @@ class Route:
             ),
             (self.sealer is None or self.keyed, "only the answers of a keyed route are kept, and can be sealed"),
             (set(self.example) <= self._field_names(), "example must name fields of the request"),
+            (
+                not (self.raw_body and self.request is None),
+                "a route with a raw body needs a request struct for its query",
+            ),
             (self.status is None or 200 <= self.status < 400, "status must be that of an answer, not of an error"),
         )
         for holds, message in rules:

@@ -37,7 +37,17 @@ _SLASHES = re.compile(r"/{2,}")
 _STATUSES = {402: 401, 403: 401, 405: 400, 412: 409, 413: 400, 415: 400, 422: 400, 429: 401, 507: 500}
 
 # What is full contradicts what is there: 401 would end the login of a client, 500 be taken for a defect.
-_STATUSES_OF_CODES = {"quota_exhausted": 409, "quota_space_exhausted": 409, "storage_reserved": 503}
+_STATUSES_OF_CODES = {
+    "folder_quota_exhausted": 409,
+    "folder_storage_full": 503,
+    "quota_exhausted": 409,
+    "quota_space_exhausted": 409,
+    "storage_reserved": 503,
+}
+
+
+def _has_fields_in_body(route: Route) -> bool:
+    return route.request is not None and not route.raw_body
 
 
 class FirstMessage(msgspec.Struct, forbid_unknown_fields=True):
@@ -76,7 +86,7 @@ class NativeApi(Api):
             raise BadRequest("path_too_short", path=request.path)
         request.context.query = parse_query(request.query_string)
         request.context.body = {}
-        if request.method in WITH_BODY and (route is None or route.request is not None):
+        if request.method in WITH_BODY and (route is None or _has_fields_in_body(route)):
             request.context.body = decode_body(body_of(request, limit))
         request.context.fields = {**request.context.body, **request.context.query}
 

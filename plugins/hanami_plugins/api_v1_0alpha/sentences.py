@@ -353,7 +353,40 @@ EXPORTS = {
     "network_without_formula": "The network cannot be exported: {reason}",
 }
 
-FEATURES = EXPORTS | DATASETS | CLUSTERS | TASKS | PREDICTIONS | FRAMES | NETWORKS
+FOLDERS = {
+    "folder_exists": "There is a folder '{name}' already",
+    "folder_hidden": "Folder '{name}' begins with a dot, so it is for its owner only",
+    "folder_invitation_missing": "Invitation with UUID '{uuid}' not found",
+    "folder_missing": "Folder with UUID '{uuid}' not found",
+    "folder_name_invalid": (
+        "'{name}' cannot be the name of a folder: up to {limit} letters, digits and _ . - are allowed,"
+        " a letter or digit first, or after a dot, and last"
+    ),
+    "folder_name_missing": "Folder '{name}' not found",
+    "folder_name_reserved": "'{name}' cannot be the name of a folder, because it is reserved",
+    "folder_not_cloneable": "Folder with UUID '{uuid}' may not be copied",
+    "folder_not_managed": "Only the owner of the folder and admins may do this",
+    "folder_not_shared": "Folder with UUID '{uuid}' is not shared with you, so you cannot leave it",
+    "folder_of_other_kind": "Folder with UUID '{uuid}' does not belong to a {wanted}",
+    "folder_of_project": "Only admins of the project '{project}' may create folders for it",
+    "folder_path_directory": "{path} is a directory",
+    "folder_path_exists": "{path}: something of that name is there already",
+    "folder_path_inside_itself": "{path}: a directory cannot be moved into itself",
+    "folder_path_invalid": "'{path}' cannot be a path in a folder: {reason}",
+    "folder_path_missing": "{path} not found in the folder",
+    "folder_path_no_directory": "{path}: a part of it is not a directory",
+    "folder_path_special": "{path} is neither a file nor a directory",
+    "folder_permission": "You have the permission '{held}' in this folder, this needs '{needed}'",
+    "folder_quota_exhausted": "The folder has {used} of {limit}, another {needed} do not fit",
+    "folder_storage_full": "The storage of the folder has {left} left, {needed} do not fit",
+    "folder_storage_missing": "No plugin of the server brings the storage '{storage}', in which the folder lies",
+    "folder_storage_unknown": "There is no storage '{storage}', known are: {known}",
+    "folder_upload_missing": "Upload with UUID '{uuid}' not found",
+    "folder_upload_offset": "The upload continues at byte {offset}",
+    "folder_upload_too_long": "There are more than the {size} bytes that were announced",
+}
+
+FEATURES = FOLDERS | EXPORTS | DATASETS | CLUSTERS | TASKS | PREDICTIONS | FRAMES | NETWORKS
 SENTENCES = (
     REQUESTS | FIELDS | IDENTITY | USERS | PROJECTS | QUOTAS | KEYPAIRS | LOGS | HOSTS | MACHINE | OPENAPI | FEATURES
 )

@@ -42,6 +42,9 @@ CONVERTED: dict[str, Schema] = {
     "uuid": {"type": "string", "format": "uuid"},
 }
 """Parameters of paths that are not plain texts, by converter."""
+BYTES: Schema = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+"""Content of a body that is not made of fields."""
+
 KEY: Schema = {
     "name": HEADER,
     "in": "header",
@@ -188,7 +191,9 @@ def _operation(found: Described) -> Schema:
     if route.anonymous:
         operation["security"] = []
     given = _path_parameters(found)
-    if route.method in BODIES:
+    if route.raw_body:
+        operation["requestBody"] = {"required": True, "content": BYTES}
+    if route.method in BODIES and not route.raw_body:
         if (body := _request_body(found)) is not None:
             operation["requestBody"] = body
     else:
@@ -267,7 +272,7 @@ def _sample(found: Described, operation: Schema) -> str:
             query[parameter["name"]] = value
     content = operation.get("requestBody", {}).get("content", {})
     body = content.get("application/json", {}).get("example")
-    return curl(found.bound, path, query, body, saves=route.response in FILES)
+    return curl(found.bound, path, query, body, saves=route.response in FILES, sends=route.raw_body)
 
 
 def _error(text: str, media: str) -> Schema:

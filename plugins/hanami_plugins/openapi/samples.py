@@ -15,7 +15,9 @@ __all__ = ["curl"]
 Scheme = Mapping[str, Any]
 
 
-def curl(bound: BoundRoute, path: str, query: Mapping[str, object], body: object, *, saves: bool) -> str:
+def curl(
+    bound: BoundRoute, path: str, query: Mapping[str, object], body: object, *, saves: bool, sends: bool = False
+) -> str:
     """Return a call as a command of curl.
 
     Args:
@@ -24,6 +26,7 @@ def curl(bound: BoundRoute, path: str, query: Mapping[str, object], body: object
         query: fields of the query.
         body: what is sent as JSON, None for nothing.
         saves: whether the answer is a file.
+        sends: whether the body is a file.
     """
     pairs = "&".join(f"{quote(name)}={quote(_text(value))}" for name, value in query.items())
     target = f"{_address(bound, path)}?{pairs}" if pairs else _address(bound, path)
@@ -35,6 +38,8 @@ def curl(bound: BoundRoute, path: str, query: Mapping[str, object], body: object
         words += _credential(bound.api)
     if body is not None:
         words += ["-d", shlex.quote(json.dumps(body, ensure_ascii=False))]
+    if sends:
+        words += ["--data-binary", "@FILE"]
     return " ".join(words)
 
 

@@ -24,10 +24,15 @@ __all__ = ["UNLIMITED", "QuotaState", "get_quotas", "reset_quotas", "set_quota"]
 requires = ("projects", "users")
 
 DEFAULTS = {
-    "disk": (50_000_000_000, 200_000_000_000, "Bytes on the disk: tables, states, checkpoints, announced files"),
+    "disk": (
+        50_000_000_000,
+        200_000_000_000,
+        "Bytes on the disk: tables, states, checkpoints, files, announced files",
+    ),
     "datasets": (2_000, 10_000, "Datasets"),
     "clusters": (1_000, 5_000, "Clusters"),
     "checkpoints": (2_000, 10_000, "Checkpoints"),
+    "folders": (1_000, 5_000, "Folders"),
     "tasks": (1_000, 5_000, "Tasks that wait or run"),
     "sockets": (256, 512, "Websockets that are open on one host"),
     "running_tasks": (UNLIMITED, UNLIMITED, "Tasks that one host runs at the same time"),
