@@ -35,6 +35,7 @@ REST: dict[str, Any] = {
     "path": "file",
     "size": 5,
     "token": "t",
+    "offset": 0,
 }
 """Right values of required fields that name nothing."""
 

@@ -41,7 +41,8 @@ def routes(server: LocalServer) -> list[BoundRoute]:
 
 
 def with_body(routes: list[BoundRoute]) -> list[BoundRoute]:
-    return [one for one in routes if one.route.method in ("POST", "PUT")]
+    """Return those whose fields stand in a body of JSON."""
+    return [one for one in routes if one.route.method in ("POST", "PUT") and not one.route.raw_body]
 
 
 def send(wire: Wire, one: BoundRoute, fields: dict[str, Any], token: str | None = None, path: str = "") -> Answer:
