@@ -1,4 +1,7 @@
-"""How a size is written on a command line: a number of bytes, or one with a unit, such as 20GB."""
+"""How a size is written on a command line: a number of bytes, or one with a unit, such as 20GB.
+
+Must not know what has the size.
+"""
 
 from __future__ import annotations
 

@@ -17,6 +17,9 @@ __all__ = ["Flag", "Line", "Scan", "complaint", "flags_of", "is_group", "lines_o
 
 Flags = Mapping[str, "Flag"]
 
+_OPTIONAL = re.compile(r"\[[A-Z_]+\]")
+"""A positional argument that may be left out."""
+
 
 @dataclass(frozen=True)
 class Flag:
@@ -47,6 +50,17 @@ class Line:
     own: frozenset[Flag]
     repeatable: frozenset[Flag]
     rivals: tuple[frozenset[Flag], ...]
+
+    @property
+    def most(self) -> int:
+        """The largest number of positional arguments, with those that may be left out."""
+        return len(self.arguments) + len(_OPTIONAL.findall(self.text))
+
+    @property
+    def accepted(self) -> str:
+        """How many positional arguments fit."""
+        least = len(self.arguments)
+        return str(least) if self.most == least else f"{least} to {self.most}"
 
 
 @dataclass(frozen=True)
@@ -188,8 +202,8 @@ def _misfit(line: Line, scanned: Scan, special: frozenset[Flag]) -> str:
     count = len(scanned.words) - len(line.words)
     if foreign := [flag.name for flag in scanned.given if flag in special]:
         return f"unknown flag: --{foreign[0]}"
-    if count != len(line.arguments):
-        return f"accepts {len(line.arguments)} arg(s), received {count}"
+    if not len(line.arguments) <= count <= line.most:
+        return f"accepts {line.accepted} arg(s), received {count}"
     if missing := [f'"{flag.name}"' for flag in line.required if flag not in scanned.given]:
         return f"required flag(s) {', '.join(missing)} not set"
     for rivals in line.rivals:

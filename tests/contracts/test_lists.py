@@ -16,6 +16,7 @@ from hanami_core.queue import Task
 from hanami_plugins.checkpoints.models import Checkpoint
 from hanami_plugins.clusters import Cluster
 from hanami_plugins.datasets import RESULT, Dataset
+from hanami_plugins.folders import Folder
 from hanami_plugins.keypairs import KeyPair
 from hanami_plugins.projects import Project
 from hanami_plugins.users import User
@@ -40,8 +41,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
         fill(whole, User, COUNT - 1, id=lambda n: f"user{n}", name="name", creator_id="asdf", passphrase_hash="")
         owner = {"owner_id": "asdf", "owner_uid": "1", "project_id": "admin", "place": ""}
         fill(whole, KeyPair, COUNT, access_key=lambda n: f"AKIA{n}", sealed="", **owner)
+        kept = {"ownership": "user", "usage_mode": "general", "permission": "rw", "storage": "files"}
+        fill(whole, Folder, COUNT, **owned, **kept)
         KeyPair.delete().where(KeyPair.access_key == "AKIA3").execute()
-        for model in (Dataset, Cluster, Checkpoint, Task, Project, User):
+        for model in (Dataset, Cluster, Checkpoint, Task, Project, User, Folder):
             list(model.active())[3].mark_deleted()
         yield whole
 
@@ -69,7 +72,7 @@ def pages(whole: Whole, route: BoundRoute, limit: int) -> list[Any]:
 
 def test_every_list_declares_pages(whole: Whole) -> None:
     found = lists(whole)
-    assert Counter(route.api.name for route in found) == {"native": 8, "control_v1": 8}
+    assert Counter(route.api.name for route in found) == {"native": 9, "control_v1": 8}
     for route in found:
         assert issubclass(route.route.request, Paging), route.path
         assert route.route.response.__origin__ is Listing

@@ -62,14 +62,14 @@ def test_everything_that_creates_takes_keys(whole: Whole) -> None:
 
 
 def test_routes_that_create_are_keyed(whole: Whole) -> None:
-    """Logins and places of users answer with tokens, which are secrets, and checks create nothing.
+    """Logins, places of users and announcements of files answer with tokens, which are secrets; checks create nothing.
 
     Clients of Backend.AI send no keys; what they have signed is carried out once.
     """
     mine = (bound for bound in whole.runtime.routes if bound.api.name != "backendai")
     posts = [bound for bound in mine if bound.route.method == "POST"]
     without = {bound.route.action for bound in posts if not bound.route.keyed}
-    assert without == {"tokens.create", "memberships.add", "datasets.check", "clusters.predict"}
+    assert without == {"tokens.create", "memberships.add", "datasets.check", "clusters.predict", "folders.announce"}
 
 
 def test_a_key_belongs_to_its_call(whole: Whole) -> None:

@@ -292,7 +292,7 @@ def test_an_admin_manages_users(whole: Whole, admin: SignedClient) -> None:
         ({"full_name": "Ann Lu"}, "'full_name' cannot be changed"),
         ({"role": "superadmin"}, "'role' cannot be changed"),
         ({"status": "inactive"}, "'status' cannot be set"),
-        ({"group_ids": ["nowhere"]}, "There is no group nowhere"),
+        ({"group_ids": ["nowhere"]}, "There is no group 'nowhere'"),
     ):
         assert reason in refused(admin, MODIFY_USER, email="ann@example.org", props=props)
     purge = 'mutation { it: purge_user(email: "ann@example.org", props: {purge_shared_vfolders: %s}) { ok msg } }'

@@ -93,7 +93,13 @@ class TestTokens(AuthenticatorConformance):
 class TestNativeApi(ApiConformance):
     name = "native"
     statuses: ClassVar = {403: 401, 405: 400, 412: 409, 413: 400, 415: 400, 422: 400, 429: 401, 507: 500}
-    codes: ClassVar = {"quota_exhausted": 409, "quota_space_exhausted": 409, "storage_reserved": 503}
+    codes: ClassVar = {
+        "quota_exhausted": 409,
+        "quota_space_exhausted": 409,
+        "storage_reserved": 503,
+        "folder_quota_exhausted": 409,
+        "folder_storage_full": 503,
+    }
     document = "/openapi.json"
 
     @pytest.fixture

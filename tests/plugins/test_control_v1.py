@@ -67,7 +67,13 @@ def old(app: NativeApp) -> Old:
 class TestControlApi(ApiConformance):
     name = "control_v1"
     statuses: ClassVar = {403: 401, 405: 400, 412: 409, 413: 400, 415: 400, 422: 400, 429: 401, 507: 500}
-    codes: ClassVar = {"quota_exhausted": 409, "quota_space_exhausted": 409, "storage_reserved": 503}
+    codes: ClassVar = {
+        "quota_exhausted": 409,
+        "quota_space_exhausted": 409,
+        "storage_reserved": 503,
+        "folder_quota_exhausted": 409,
+        "folder_storage_full": 503,
+    }
     document = "/openapi.json?api=control_v1"
 
     @pytest.fixture

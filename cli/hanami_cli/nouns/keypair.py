@@ -35,7 +35,7 @@ Options:
 {COMMON_OPTIONS}
 Examples:
     hanamictl keypair create --description "nightly builds"
-    hanamictl keypair create -j > keypair.json
+    hanamictl keypair create -j
     hanamictl keypair deactivate AKIAIOSFODNN7EXAMPLE
 """
 

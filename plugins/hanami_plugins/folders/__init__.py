@@ -24,7 +24,7 @@ from hanami_plugins.folders.cloning import KIND, FolderClone, clone_folder
 from hanami_plugins.folders.contents import delete_files, list_files, make_directory, move_file, rename_file
 from hanami_plugins.folders.downloads import FolderDownload, begin_download, open_archive, open_download, open_file
 from hanami_plugins.folders.files import FilesBackend
-from hanami_plugins.folders.hooks import Hooks
+from hanami_plugins.folders.hooks import FolderHooks
 from hanami_plugins.folders.models import (
     PERMISSIONS,
     USAGE_MODES,
@@ -126,9 +126,9 @@ def hanami_settings() -> list[Setting]:
 
 
 @hookimpl
-def hanami_hookspecs() -> type[Hooks]:
+def hanami_hookspecs() -> type[FolderHooks]:
     """Let other plugins bring storages."""
-    return Hooks
+    return FolderHooks
 
 
 @hookimpl

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from hanami_core.settings import Settings
     from hanami_plugins.folders.storages import FolderBackend
 
-__all__ = ["Hooks"]
+__all__ = ["FolderHooks"]
 
 
-class Hooks:
+class FolderHooks:
     """Hooks of this plugin."""
 
     @staticmethod

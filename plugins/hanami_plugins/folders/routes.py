@@ -77,7 +77,7 @@ class DirectoryOf(FolderByUuid, forbid_unknown_fields=True, kw_only=True):
     path: Directory = ""
 
 
-class FileOf(FolderByUuid, forbid_unknown_fields=True):
+class PathInFolder(FolderByUuid, forbid_unknown_fields=True):
     """A file of a folder.
 
     Attributes:
@@ -87,7 +87,7 @@ class FileOf(FolderByUuid, forbid_unknown_fields=True):
     path: InFolder
 
 
-class DeleteFile(FileOf, forbid_unknown_fields=True, kw_only=True):
+class DeleteFile(PathInFolder, forbid_unknown_fields=True, kw_only=True):
     """A file or a directory of a folder.
 
     Attributes:
@@ -97,7 +97,7 @@ class DeleteFile(FileOf, forbid_unknown_fields=True, kw_only=True):
     recursive: bool = False
 
 
-class AnnounceFile(FileOf, forbid_unknown_fields=True):
+class AnnounceFile(PathInFolder, forbid_unknown_fields=True):
     """A file that will be uploaded.
 
     Attributes:
@@ -212,7 +212,7 @@ def routes() -> list[Route]:
         Route("DELETE", PREFIX, "folders.delete", FolderByUuid, Empty, delete),
         Route("GET", f"{PREFIX}/all", "folders.list", Paging, FolderRow, list_all),
         Route("GET", f"{PREFIX}/files", "folders.files", DirectoryOf, FileRow, list_files),
-        Route("GET", f"{PREFIX}/file", "folders.download", FileOf, Download, download),
+        Route("GET", f"{PREFIX}/file", "folders.download", PathInFolder, Download, download),
         Route("DELETE", f"{PREFIX}/file", "folders.delete_file", DeleteFile, Empty, delete_file),
         Route("POST", upload, "folders.announce", AnnounceFile, UploadToken, announce),
         Route("GET", upload, "folders.progress", WantedUpload, UploadState, progress),
@@ -274,7 +274,7 @@ def list_files(call: Call, request: DirectoryOf) -> Listing:
     return Listing(list(FILE_HEADER), [[one.name, one.kind, one.size, Moment(one.modified)] for one in found])
 
 
-def download(call: Call, request: FileOf) -> Download:
+def download(call: Call, request: PathInFolder) -> Download:
     """Return a file of a folder.
 
     A client whose connection broke off asks for the rest with `Range` and `If-Range`: `ETag` names the content.
