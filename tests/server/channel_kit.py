@@ -73,7 +73,7 @@ class Client:
 
     async def read(self) -> bytes:
         """Return the content of the next frame; that of a close frame begins with its code."""
-        return await asyncio.wait_for(asyncio.to_thread(self._read), 10)
+        return await asyncio.wait_for(asyncio.to_thread(self._read), 60)
 
     def _read(self) -> bytes:
         size = self.raw.recv(2, socket.MSG_WAITALL)[1]
@@ -106,6 +106,6 @@ async def talking(listener, **limits):
     finally:
         channel.detach()
         raw.close()
-        await asyncio.wait_for(listener.gone.wait(), 10)
-        await asyncio.wait_for(listener.released.wait(), 10)
+        await asyncio.wait_for(listener.gone.wait(), 60)
+        await asyncio.wait_for(listener.released.wait(), 60)
         listener.threads.shutdown()

@@ -35,7 +35,7 @@ def run(receive, scenario, blocking=False, **limits):
         listener = Listener(Session(receive), blocking)
         async with talking(listener, **limits) as client:
             client.listener = listener
-            result = await asyncio.wait_for(scenario(client), 30)
+            result = await asyncio.wait_for(scenario(client), 120)
         return result, listener.reported
 
     return asyncio.run(whole())
