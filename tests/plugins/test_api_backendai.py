@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from hanami_core.testing.apis import ApiConformance
 from hanami_core.testing.authenticators import AuthenticatorConformance
 from hanami_core.testing.requests import ClientRequest, Credential
+from hanami_plugins.api_backendai import group_uuid
 from hanami_plugins.api_backendai.problems import BY_CODE
 from hanami_plugins.api_backendai.schemes import COOKIE
 from hanami_plugins.api_backendai.signature import Signed, is_current, parse_authorization, sign
@@ -281,6 +282,12 @@ def test_keys_open_no_other_api(app: NativeApp, keys: tuple[str, str]) -> None:
     assert send(app, signed(request, keys)).status_code == 401
     with_token = asked("GET", "/config/vfolder-types").carrying(x_auth_token=app.token)
     assert problem(send(app, with_token)) == (401, "auth-failed")
+
+
+def test_a_group_is_named_by_id_or_uuid(app: NativeApp, keys: tuple[str, str]) -> None:
+    for group in ("default", "admin", group_uuid("admin")):
+        answer = call(app, keys, "GET", "/scaling-groups", query=f"group={group}")
+        assert answer.json == {"scaling_groups": [{"name": "default"}]}
 
 
 def test_problems(app: NativeApp, keys: tuple[str, str]) -> None:

@@ -20,12 +20,11 @@ from hanami_core.settings import Setting
 from hanami_core.storage.database import RecordGuard
 from hanami_plugins.api_backendai import accounts, manager, notes, schemes, site, web_sessions
 from hanami_plugins.api_backendai.api import NAME, BackendApi, CookiePrefix, route
-from hanami_plugins.api_backendai.identifiers import group_uuid, user_uuid
+from hanami_plugins.api_backendai.identifiers import DEFAULT, group_uuid, user_uuid
 from hanami_plugins.api_backendai.models import ManagerNote, UsedSignature, WebSession
 from hanami_plugins.api_backendai.notes import excluded_hosts, refuse_if_frozen
 from hanami_plugins.api_backendai.owners import group_of, hold_user, lasting_mark, owner_access, require_domain
 from hanami_plugins.api_backendai.schemes import ACCESS_KEY
-from hanami_plugins.api_backendai.site import DEFAULT
 
 __all__ = [
     "ACCESS_KEY",

@@ -9,9 +9,8 @@ from msgspec import Meta
 
 from hanami_core.access import Access, Actor
 from hanami_core.errors import BadRequest, Unauthorized
-from hanami_core.events import LoginFailed, LoginSucceeded
 from hanami_core.http import Call, Empty, Route, RouteGroup
-from hanami_core.identity import Account, IdentityProvider, Principal, membership_of
+from hanami_core.identity import Account, Principal
 from hanami_core.runtime import Runtime
 from hanami_plugins import auth_jwt, keypairs
 from hanami_plugins.api_backendai import web_sessions
@@ -89,13 +88,13 @@ def routes() -> list[Route]:
 def log_in(call: Call, request: LogIn) -> dict[str, Any]:
     """Log in; the cookie of the answer counts below `/func`, until it expires or the user logs out."""
     try:
-        account = _verified(call, request.username, request.password)
-        principal = Principal.of(account, membership_of(_provider(call), account))
+        login = auth_jwt.login(call.runtime, request.username, request.password, call.address)
     except Unauthorized:
         return {"authenticated": False, "data": FAILED}
-    cookie = web_sessions.begin(call.runtime, principal)
+    account = login.account
+    cookie = web_sessions.begin(call.runtime, Principal.of(account, login.membership))
     call.resp.set_cookie(COOKIE, cookie, path=PREFIX, secure=_is_encrypted(call), http_only=True, same_site="Strict")
-    pair = keypairs.list_keypairs(_access(call, account)).where(keypairs.KeyPair.owner_id == account.id).first()
+    pair = keypairs.list_keypairs(_access(call, login)).where(keypairs.KeyPair.owner_id == account.id).first()
     data = {"access_key": "" if pair is None else pair.access_key, "role": _role(account), "status": "active"}
     return {"authenticated": True, "data": data}
 
@@ -121,9 +120,9 @@ def authorize(call: Call, request: Authorize) -> dict[str, Any]:
     """Return a pair of keys for a passphrase; a user without any gets one."""
     if request.type != "keypair":
         raise BadRequest("field_invalid", field="type", reason="it must be 'keypair'")
-    account = _verified(call, request.username, request.password)
-    keys = _keys(call.runtime, _access(call, account))
-    return {"data": keys | {"role": _role(account), "status": "active"}}
+    login = auth_jwt.login(call.runtime, request.username, request.password, call.address)
+    keys = _keys(call.runtime, _access(call, login))
+    return {"data": keys | {"role": _role(login.account), "status": "active"}}
 
 
 def _keys(runtime: Runtime, access: Access) -> dict[str, str]:
@@ -137,9 +136,9 @@ def _keys(runtime: Runtime, access: Access) -> dict[str, str]:
     return {"access_key": new.pair.access_key, "secret_key": new.secret_key}
 
 
-def _access(call: Call, account: Account) -> Access:
+def _access(call: Call, login: auth_jwt.Login) -> Access:
     """Return what a user may do who has just proven who it is."""
-    principal = Principal.of(account, membership_of(_provider(call), account))
+    principal = Principal.of(login.account, login.membership)
     action = call.runtime.routes.named("keypairs.list")
     assert action is not None
     return Access(principal.actor(call.runtime.identity, ""), action, call.runtime.plugins.access_rules)
@@ -152,24 +151,6 @@ def update_password(call: Call, request: UpdatePassword) -> dict[str, Any]:
     actor = call.actor
     auth_jwt.change_passphrase(call.runtime, actor, request.old_password, request.new_password, call.address)
     return {}
-
-
-def _verified(call: Call, user_id: str, secret: str) -> Account:
-    runtime = call.runtime
-    try:
-        account = _provider(call).verify(user_id, secret, call.address)
-    except Exception as error:
-        code = getattr(error, "code", "")
-        runtime.emit(LoginFailed(actor=None, user_id=user_id, address=call.address, code=code))
-        raise
-    runtime.emit(LoginSucceeded(actor=None, user_id=user_id, address=call.address))
-    return account
-
-
-def _provider(call: Call) -> IdentityProvider:
-    if call.runtime.identity is None:
-        raise Unauthorized("login_denied")
-    return call.runtime.identity
 
 
 def _by_cookie(call: Call) -> Actor | None:

@@ -1,6 +1,6 @@
-"""UUIDs of what this server calls by names: clients of Backend.AI know users and groups by UUIDs.
+"""How clients of Backend.AI name what this server has: users and groups by UUIDs, the only one of its kind `default`.
 
-They follow from the names, so that they are the same in all processes and after each restart, and no table keeps them.
+UUIDs follow from the names, so that they are the same in all processes and after each restart, and no table keeps them.
 """
 
 from __future__ import annotations
@@ -8,7 +8,10 @@ from __future__ import annotations
 import uuid
 from functools import lru_cache
 
-__all__ = ["group_uuid", "user_uuid"]
+__all__ = ["DEFAULT", "group_uuid", "user_uuid"]
+
+DEFAULT = "default"
+"""Name of the only group of hosts, and of the only domain."""
 
 NAMESPACE = uuid.UUID("5f0f6a3e-6d5b-5c0e-9f3a-2f1d7c1e9b64")
 MOST_KEPT = 1 << 14

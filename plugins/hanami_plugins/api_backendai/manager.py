@@ -11,7 +11,7 @@ from msgspec import Meta
 from hanami_core.errors import BadRequest, NotFound
 from hanami_core.http import Call, Empty, Route, RouteGroup
 from hanami_core.queue import ACTIVE, Task
-from hanami_core.storage.database import atomic
+from hanami_core.storage.database import atomic, exclusive
 from hanami_plugins import hosts
 from hanami_plugins.api_backendai import notes
 from hanami_plugins.api_backendai.api import route
@@ -159,6 +159,11 @@ def operate(call: Call, request: SchedulerOperation) -> None:
     for name in request.args:
         if name not in known:
             raise NotFound("host_missing", uuid=name)
+    with exclusive("api_backendai/excluded"):
+        _exclude(request)
+
+
+def _exclude(request: SchedulerOperation) -> None:
     excluded = notes.excluded_hosts()
     changed = excluded | set(request.args) if request.op == EXCLUDE else excluded - set(request.args)
     notes.write(notes.EXCLUDED, sorted(changed))

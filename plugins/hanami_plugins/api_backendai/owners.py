@@ -14,9 +14,8 @@ from hanami_core.identity import ProjectMembership
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import ACTIVE, hold
 from hanami_plugins import keypairs, projects, users
-from hanami_plugins.api_backendai.identifiers import group_uuid
+from hanami_plugins.api_backendai.identifiers import DEFAULT, group_uuid
 from hanami_plugins.api_backendai.schemes import ACCESS_KEY, SIGNATURE
-from hanami_plugins.api_backendai.site import DEFAULT
 
 __all__ = ["group_of", "hold_user", "lasting_mark", "owner_access", "require_domain"]
 

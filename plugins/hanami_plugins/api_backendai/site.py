@@ -7,14 +7,14 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from hanami_core.errors import NotFound, Unavailable
+from hanami_core.errors import Unavailable
 from hanami_core.http import Call, Empty, Route, RouteGroup
-from hanami_plugins import hosts, logs, projects
+from hanami_plugins import logs
 from hanami_plugins.api_backendai.api import NAME, route
+from hanami_plugins.api_backendai.identifiers import DEFAULT
+from hanami_plugins.api_backendai.owners import group_of
 
 GROUP = RouteGroup("backendai_site", "See what the installation has.", 920)
-DEFAULT = "default"
-"""Name of the only group of hosts, and of the domain."""
 LACKING = (
     ("GET", "/config/docker-registries"),
     ("GET", "/license"),
@@ -94,16 +94,13 @@ def routes() -> list[Route]:
 
 def scaling_groups(call: Call, request: OfGroup) -> ScalingGroups:
     """List the groups of compute hosts that a project can use: all hosts are in one."""
-    known = {one.project_id for one in projects.list_memberships(call.access)}
-    if request.group != DEFAULT and request.group not in known:
-        raise NotFound("project_missing", id=request.group)
+    group_of(call.runtime, call.access, request.group)
     return ScalingGroups([{"name": DEFAULT}])
 
 
 def resource_slots(call: Call, request: Empty) -> dict[str, str]:
     """List the kinds of resources and their units."""
-    gpus = any(host.kind != "cpu" for host in hosts.list_hosts(call.runtime))
-    return {"cpu": "count", "mem": "bytes"} | ({"cuda.device": "count"} if gpus else {})
+    return {"cpu": "count", "mem": "bytes"}
 
 
 def folder_types(call: Call, request: Empty) -> list[str]:

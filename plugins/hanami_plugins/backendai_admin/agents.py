@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["RESOLVERS"]
 
 ALIVE, LOST = "ALIVE", "LOST"
-CPU, GPU, MEMORY = "cpu", "cuda.device", "mem"
+CPU, MEMORY = "cpu", "mem"
 FIELDS = {
     "id": Kind.TEXT,
     "status": Kind.TEXT,
@@ -53,8 +53,8 @@ def _node(host: hosts.ListedHost, running: int, excluded: bool) -> Node:
     told = host.description
     is_alive = told is not None and told.healthy
     used = 0 if told is None else told.memory - told.free_memory
-    available = {} if told is None else _slots(host.kind, told.threads, told.memory)
-    occupied = {} if told is None else _slots(host.kind, min(running, told.threads), used)
+    available = {} if told is None else _slots(told.threads, told.memory)
+    occupied = {} if told is None else _slots(min(running, told.threads), used)
     stat = {} if told is None else {MEMORY: _metric(used, told.memory)}
     return {
         "id": host.name,
@@ -79,11 +79,9 @@ def _node(host: hosts.ListedHost, running: int, excluded: bool) -> Node:
     }
 
 
-def _slots(kind: str, processors: int, memory: int) -> dict[str, str]:
-    """Return amounts of resources as texts, which is how clients have them; the processor of a GPU is one device."""
-    if kind == "cpu":
-        return {CPU: str(processors), MEMORY: str(memory)}
-    return {GPU: str(min(processors, 1)), MEMORY: str(memory)}
+def _slots(processors: int, memory: int) -> dict[str, str]:
+    """Return amounts of resources as texts, which is how clients have them."""
+    return {CPU: str(processors), MEMORY: str(memory)}
 
 
 def _metric(current: int, capacity: int) -> dict[str, str]:

@@ -11,7 +11,7 @@ from hanami_core.errors import BadRequest, NotFound
 from hanami_core.http.fields import convert
 from hanami_core.ids import Id, Name
 from hanami_plugins import projects, users
-from hanami_plugins.api_backendai import DEFAULT, group_uuid, user_uuid
+from hanami_plugins.api_backendai import DEFAULT, group_uuid, require_domain, user_uuid
 from hanami_plugins.backendai_admin.mutations import mutation
 from hanami_plugins.backendai_admin.pages import Node
 from hanami_plugins.backendai_admin.parts import GraphqlCaller, Resolver, caller_of
@@ -75,7 +75,7 @@ def group_id_of(caller: GraphqlCaller, wanted: str) -> str:
 
 def group(_: object, info: GraphQLResolveInfo, id: str, domain_name: str | None = None) -> Node | None:
     """Return a group by its UUID, None if the caller sees none."""
-    caller_of(info).require_domain(domain_name)
+    require_domain(domain_name)
     return next((one for one in visible_groups(caller_of(info)) if one["id"] == id), None)
 
 
@@ -83,13 +83,13 @@ def groups(
     _: object, info: GraphQLResolveInfo, domain_name: str | None = None, is_active: bool | None = None
 ) -> list[Node]:
     """Return all groups that the caller sees."""
-    caller_of(info).require_domain(domain_name)
+    require_domain(domain_name)
     return [] if is_active is False else visible_groups(caller_of(info))
 
 
 def groups_by_name(_: object, info: GraphQLResolveInfo, name: str, domain_name: str | None = None) -> list[Node]:
     """Return the group with a name, if the caller sees one."""
-    caller_of(info).require_domain(domain_name)
+    require_domain(domain_name)
     return [one for one in visible_groups(caller_of(info)) if one["name"] == name]
 
 

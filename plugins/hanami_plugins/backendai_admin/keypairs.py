@@ -11,7 +11,7 @@ from hanami_core.errors import Conflict
 from hanami_core.storage.database import ACTIVE
 from hanami_plugins import keypairs as service
 from hanami_plugins import users as directory
-from hanami_plugins.api_backendai import DEFAULT, user_uuid
+from hanami_plugins.api_backendai import DEFAULT, require_domain, user_uuid
 from hanami_plugins.backendai_admin.language import Kind
 from hanami_plugins.backendai_admin.mutations import mutation
 from hanami_plugins.backendai_admin.pages import Node, page_of_rows
@@ -48,7 +48,7 @@ def visible_pairs(
     caller: GraphqlCaller, email: str | None = None, is_active: bool | None = None, domain_name: str | None = None
 ) -> Any:
     """Select the pairs that the caller sees and that are meant, with name and rights of their users."""
-    caller.require_domain(domain_name)
+    require_domain(domain_name)
     caller.require_self(email)
     owner = (User.id == KeyPair.owner_id) & (User.status == ACTIVE)
     query = service.list_keypairs(caller.access).join(User, peewee.JOIN.LEFT_OUTER, on=owner)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from hanami_core import hookspec
 from hanami_core.access import Access
-from hanami_core.errors import Forbidden, NotFound, VisibleError
+from hanami_core.errors import Forbidden, VisibleError
 from hanami_core.runtime import Runtime
-from hanami_plugins.api_backendai import ACCESS_KEY, DEFAULT
+from hanami_plugins.api_backendai import ACCESS_KEY
 
 if TYPE_CHECKING:
     from graphql import GraphQLResolveInfo
@@ -74,11 +74,6 @@ class GraphqlCaller:
     def access_key(self) -> str | None:
         """Access key that has signed the request, None after a login by cookie."""
         return self.access.actor.attributes.get(ACCESS_KEY)
-
-    def require_domain(self, name: str | None) -> None:
-        """Raise `NotFound` if a domain is named that is not the only one."""
-        if name not in (None, "", DEFAULT):
-            raise NotFound("domain_missing", name=name)
 
     def require_self(self, user_id: str | None) -> None:
         """Raise `Forbidden` if anybody but an admin names somebody else."""

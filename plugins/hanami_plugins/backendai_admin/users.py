@@ -13,7 +13,7 @@ from hanami_core.http.fields import convert
 from hanami_core.ids import Name, UserId
 from hanami_plugins import projects
 from hanami_plugins import users as directory
-from hanami_plugins.api_backendai import DEFAULT, user_uuid
+from hanami_plugins.api_backendai import DEFAULT, require_domain, user_uuid
 from hanami_plugins.backendai_admin.groups import MEMBER, group_id_of, reference
 from hanami_plugins.backendai_admin.language import Kind
 from hanami_plugins.backendai_admin.mutations import mutation
@@ -106,7 +106,7 @@ def visible_users(
     is_active: bool | None = None,
 ) -> peewee.ModelSelect[User]:
     """Select the users that the caller sees and that are meant: anybody but an admin sees only themselves."""
-    caller.require_domain(domain_name)
+    require_domain(domain_name)
     query = directory.list_users(caller.access) if caller.is_admin else User.active().where(User.id == caller.user_id)
     if is_active is False or status not in (None, "", STATUS):
         query = query.where(peewee.SQL("0 = 1"))
