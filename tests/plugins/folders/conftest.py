@@ -6,10 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from hanami_core.access import Access
 from hanami_core.runtime import Runtime
+from hanami_plugins import folders
 from hanami_plugins.folders import Folder, FolderInvitation, FolderPermission, FolderUpload
 from hanami_plugins.folders.opening import storage_of
 from hanami_plugins.quotas.models import Quota
+from tests.plugins.folders.kit import GRACE, of
 from tests.whole import Whole
 
 
@@ -42,3 +45,13 @@ def whole(shared: Whole) -> Iterator[Whole]:
 @pytest.fixture
 def runtime(whole: Whole) -> Runtime:
     return whole.runtime
+
+
+@pytest.fixture
+def grace(runtime: Runtime) -> Access:
+    return of(runtime, GRACE)
+
+
+@pytest.fixture
+def folder(runtime: Runtime, grace: Access) -> Folder:
+    return folders.create_folder(runtime, grace, "texts")

@@ -9,7 +9,7 @@ from hanami_core.runtime import Runtime
 from hanami_plugins import folders
 from hanami_plugins.folders import Folder
 
-__all__ = ["ALAN", "BOSS", "CHIEF", "EVE", "GRACE", "content", "of", "send"]
+__all__ = ["ALAN", "BOSS", "CHIEF", "EVE", "GRACE", "content", "invited", "of", "send"]
 
 GRACE = Actor("grace", "Grace", "room", "member")
 ALAN = Actor("alan", "Alan", "room", "member")
@@ -37,3 +37,12 @@ def content(runtime: Runtime, access: Access, folder: Folder, path: str) -> byte
 
 def joined(pieces: Iterable[bytes]) -> bytes:
     return b"".join(pieces)
+
+
+def invited(runtime: Runtime, folder: Folder, permission: str) -> Access:
+    """Invite Alan to a folder of Grace, and return what he may do once he has accepted."""
+    folders.invite(runtime, of(runtime, GRACE), folder.uuid, ["alan"], permission)
+    access = of(runtime, ALAN)
+    [(invitation, _)] = folders.list_invitations(access)
+    folders.accept_invitation(access, invitation.uuid)
+    return access
