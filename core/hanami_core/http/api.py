@@ -238,10 +238,15 @@ class Api:
         response.content_type = PROBLEM
         response.text = None
         response.data = self._encoder.encode(problem)
-        if isinstance(error, TooManyRequests | Unavailable) and "retry_after" in error.parameters:
-            response.set_header("Retry-After", str(error.parameters["retry_after"]))
+        self.advise(response, error)
         if isinstance(error, Unauthorized) and self.schemes:
             response.set_header("WWW-Authenticate", ", ".join(self.schemes))
+
+    @staticmethod
+    def advise(response: falcon.Response, error: VisibleError) -> None:
+        """Set the headers that tell when to try again, or by which methods; for Apis that render errors their way."""
+        if isinstance(error, TooManyRequests | Unavailable) and "retry_after" in error.parameters:
+            response.set_header("Retry-After", str(error.parameters["retry_after"]))
         if isinstance(error, MethodNotAllowed):
             response.set_header("Allow", str(error.parameters.get("allowed", "")))
 

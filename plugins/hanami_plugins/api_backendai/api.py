@@ -11,7 +11,7 @@ from typing import Any
 import falcon
 import msgspec
 
-from hanami_core.errors import InternalError, MethodNotAllowed, TooManyRequests, Unavailable, VisibleError
+from hanami_core.errors import InternalError, VisibleError
 from hanami_core.http import Api, ApiDescription, Call, Route
 from hanami_core.http.fields import body_fields, convert, query_fields
 from hanami_core.runtime import Runtime
@@ -85,10 +85,7 @@ class BackendApi(Api):
         response.content_type = PROBLEM_TYPE
         response.text = None
         response.data = msgspec.json.encode(body)
-        if isinstance(error, TooManyRequests | Unavailable) and "retry_after" in error.parameters:
-            response.set_header("Retry-After", str(error.parameters["retry_after"]))
-        if isinstance(error, MethodNotAllowed):
-            response.set_header("Allow", str(error.parameters.get("allowed", "")))
+        self.advise(response, error)
 
     def sentence(self, error: VisibleError, route: Route | None = None) -> str:
         """Return the text of an error."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from hanami_core.errors import InternalError, MethodNotAllowed, TooManyRequests, Unauthorized, Unavailable, VisibleError
+from hanami_core.errors import InternalError, Unauthorized, VisibleError
 from hanami_core.http import Api, ApiDescription, Route
 from hanami_plugins.api_inference.sentences import SENTENCES
 
@@ -36,12 +36,9 @@ class InferenceApi(Api):
         response.content_type = "application/json"
         response.text = None
         response.data = msgspec.json.encode({"error": self.sentence(error, route)})
-        if isinstance(error, TooManyRequests | Unavailable) and "retry_after" in error.parameters:
-            response.set_header("Retry-After", str(error.parameters["retry_after"]))
+        self.advise(response, error)
         if isinstance(error, Unauthorized):
             response.set_header("WWW-Authenticate", "Bearer")
-        if isinstance(error, MethodNotAllowed):
-            response.set_header("Allow", str(error.parameters.get("allowed", "")))
 
     def sentence(self, error: VisibleError, route: Route | None = None) -> str:
         """Return the text of an error."""
