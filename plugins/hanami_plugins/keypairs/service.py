@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import peewee
 
 from hanami_core.access import Access
-from hanami_core.errors import Conflict, NotFound
+from hanami_core.errors import Conflict, NotFound, Unauthorized
 from hanami_core.events import ProjectDeleted, UserDeleted
-from hanami_core.identity import Account, ProjectMembership
+from hanami_core.identity import Account, ProjectMembership, membership_of
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import ACTIVE, compare_and_set, exclusive, hold
 from hanami_plugins.keypairs.credentials import SECRETS
@@ -89,13 +89,12 @@ def create_keypair(
 
 
 def _membership(runtime: Runtime, account: Account, project_id: str | None) -> ProjectMembership:
-    found = [] if runtime.identity is None else runtime.identity.memberships(account)
-    membership = next((one for one in found if project_id in (None, one.project_id)), None)
-    if membership is None and project_id is None:
-        raise Conflict("no_project_assigned", user=account.id)
-    if membership is None:
-        raise NotFound("project_not_assigned", user=account.id, project=project_id)
-    return membership
+    assert runtime.identity is not None, "it has found the account"
+    try:
+        return membership_of(runtime.identity, account, project_id)
+    except Unauthorized as error:
+        kind = Conflict if project_id is None else NotFound
+        raise kind(error.code, **error.parameters) from error
 
 
 def _require_room(runtime: Runtime, owner_id: str) -> None:
