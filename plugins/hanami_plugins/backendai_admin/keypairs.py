@@ -14,7 +14,7 @@ from hanami_plugins import users as directory
 from hanami_plugins.api_backendai import DEFAULT, require_domain, user_uuid
 from hanami_plugins.backendai_admin.language import Kind
 from hanami_plugins.backendai_admin.mutations import mutation
-from hanami_plugins.backendai_admin.pages import Node, page_of_rows
+from hanami_plugins.backendai_admin.pages import Node, paged
 from hanami_plugins.backendai_admin.parts import GraphqlCaller, Resolver, caller_of
 from hanami_plugins.backendai_admin.properties import given, require_fixed
 from hanami_plugins.backendai_admin.rows import FilterColumn
@@ -125,20 +125,6 @@ def keypairs(_: object, info: GraphQLResolveInfo, **meant: Any) -> list[Node]:
     return nodes(list(visible_pairs(caller_of(info), **meant)))
 
 
-def keypair_list(
-    _: object,
-    info: GraphQLResolveInfo,
-    limit: int,
-    offset: int,
-    filter: str | None = None,
-    order: str | None = None,
-    **meant: Any,
-) -> Node:
-    """Return a page of the pairs that are meant."""
-    query = visible_pairs(caller_of(info), **meant)
-    return page_of_rows(query, COLUMNS, nodes, limit=limit, offset=offset, filter=filter, order=order)
-
-
 # -- mutations ---------------------------------------------------------------------------------------------------------
 
 
@@ -189,7 +175,7 @@ def delete_keypair(caller: GraphqlCaller, access_key: str) -> None:
 RESOLVERS: dict[str, Resolver] = {
     "Query.keypair": keypair,
     "Query.keypairs": keypairs,
-    "Query.keypair_list": keypair_list,
+    "Query.keypair_list": paged(visible_pairs, COLUMNS, nodes),
     "Mutation.create_keypair": create_keypair,
     "Mutation.modify_keypair": modify_keypair,
     "Mutation.delete_keypair": delete_keypair,

@@ -6,7 +6,7 @@ Lists of other plugins' parts are made with the same functions.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import peewee
 
@@ -14,9 +14,13 @@ from hanami_core.errors import BadRequest
 from hanami_core.storage.database import Record
 from hanami_plugins.backendai_admin import items, rows
 from hanami_plugins.backendai_admin.language import Kind, parse_filter, parse_order
+from hanami_plugins.backendai_admin.parts import Resolver, caller_of
 from hanami_plugins.backendai_admin.rows import Columns
 
-__all__ = ["MOST", "Node", "page_of_items", "page_of_rows"]
+if TYPE_CHECKING:
+    from graphql import GraphQLResolveInfo
+
+__all__ = ["MOST", "Node", "page_of_items", "page_of_rows", "paged"]
 
 Node = dict[str, Any]
 """An object of an answer: its fields by name."""
@@ -58,6 +62,26 @@ def page_of_rows(
     if order:
         query = query.order_by(*rows.order_by(parse_order(order, columns), columns), query.model.sequence)
     return {"items": nodes(list(query.limit(limit).offset(offset))), "total_count": total}
+
+
+def paged(
+    select: Callable[..., peewee.ModelSelect[R]], columns: Columns, nodes: Callable[[Sequence[R]], Sequence[Node]]
+) -> Resolver:
+    """Return the resolver of a page of what ``select(caller, **arguments)`` selects, see `page_of_rows`."""
+
+    def resolve(
+        _source: object,
+        info: GraphQLResolveInfo,
+        limit: int,
+        offset: int,
+        filter: str | None = None,
+        order: str | None = None,
+        **meant: Any,
+    ) -> Node:
+        query = select(caller_of(info), **meant)
+        return page_of_rows(query, columns, nodes, limit=limit, offset=offset, filter=filter, order=order)
+
+    return resolve
 
 
 def page_of_items(

@@ -17,7 +17,7 @@ from hanami_plugins.api_backendai import DEFAULT, require_domain, user_uuid
 from hanami_plugins.backendai_admin.groups import MEMBER, group_id_of, reference
 from hanami_plugins.backendai_admin.language import Kind
 from hanami_plugins.backendai_admin.mutations import mutation
-from hanami_plugins.backendai_admin.pages import Node, page_of_rows
+from hanami_plugins.backendai_admin.pages import Node, paged
 from hanami_plugins.backendai_admin.parts import GraphqlCaller, Resolver, caller_of
 from hanami_plugins.backendai_admin.properties import given, require_fixed, require_unchanged
 from hanami_plugins.backendai_admin.rows import FilterColumn
@@ -146,20 +146,6 @@ def users(_: object, info: GraphQLResolveInfo, **meant: Any) -> list[Node]:
     return nodes(list(visible_users(caller_of(info), **meant)))
 
 
-def user_list(
-    _: object,
-    info: GraphQLResolveInfo,
-    limit: int,
-    offset: int,
-    filter: str | None = None,
-    order: str | None = None,
-    **meant: Any,
-) -> Node:
-    """Return a page of the users that are meant."""
-    query = visible_users(caller_of(info), **meant)
-    return page_of_rows(query, COLUMNS, nodes, limit=limit, offset=offset, filter=filter, order=order)
-
-
 # -- mutations ---------------------------------------------------------------------------------------------------------
 
 
@@ -234,7 +220,7 @@ RESOLVERS: dict[str, Resolver] = {
     "Query.user": user,
     "Query.user_from_uuid": user_from_uuid,
     "Query.users": users,
-    "Query.user_list": user_list,
+    "Query.user_list": paged(visible_users, COLUMNS, nodes),
     "Mutation.create_user": create_user,
     "Mutation.modify_user": modify_user,
     "Mutation.delete_user": delete_user,
