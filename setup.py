@@ -122,6 +122,7 @@ setup(
                 "auth_jwt",
                 "backendai_admin",
                 "backendai_dotfiles",
+                "backendai_folders",
                 "backendai_templates",
                 "blobs_files",
                 "checkpoints",

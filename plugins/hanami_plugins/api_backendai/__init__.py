@@ -19,24 +19,38 @@ from hanami_core.schedules import Schedule
 from hanami_core.settings import Setting
 from hanami_core.storage.database import RecordGuard
 from hanami_plugins.api_backendai import accounts, manager, notes, schemes, site, web_sessions
-from hanami_plugins.api_backendai.api import NAME, BackendApi, CookiePrefix, route
+from hanami_plugins.api_backendai.api import NAME, PREFIX, BackendApi, CookiePrefix, route
 from hanami_plugins.api_backendai.identifiers import DEFAULT, group_uuid, user_uuid
 from hanami_plugins.api_backendai.models import ManagerNote, UsedSignature, WebSession
 from hanami_plugins.api_backendai.notes import excluded_hosts, refuse_if_frozen
-from hanami_plugins.api_backendai.owners import group_of, hold_user, lasting_mark, owner_access, require_domain
+from hanami_plugins.api_backendai.owners import (
+    access_in_group,
+    group_of,
+    hold_user,
+    lasting_mark,
+    owner_access,
+    owner_of_key,
+    require_domain,
+)
+from hanami_plugins.api_backendai.problems import INVALID, Problem
 from hanami_plugins.api_backendai.schemes import ACCESS_KEY
 
 __all__ = [
     "ACCESS_KEY",
     "DEFAULT",
+    "INVALID",
     "NAME",
+    "PREFIX",
     "BackendApi",
+    "Problem",
+    "access_in_group",
     "excluded_hosts",
     "group_of",
     "group_uuid",
     "hold_user",
     "lasting_mark",
     "owner_access",
+    "owner_of_key",
     "refuse_if_frozen",
     "require_domain",
     "route",

@@ -5,7 +5,8 @@ Must not know what any route does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import falcon
@@ -15,7 +16,7 @@ from hanami_core.errors import InternalError, VisibleError
 from hanami_core.http import Api, ApiDescription, Call, Route
 from hanami_core.http.fields import body_fields, convert, query_fields
 from hanami_core.runtime import Runtime
-from hanami_plugins.api_backendai.problems import BASE, FIELD, INVALID, problem_of
+from hanami_plugins.api_backendai.problems import BASE, Problem, problem_of
 from hanami_plugins.api_backendai.schemes import (
     COOKIE,
     COOKIE_SCHEME,
@@ -26,13 +27,28 @@ from hanami_plugins.api_backendai.schemes import (
 )
 from hanami_plugins.api_backendai.sentences import SENTENCES
 
-__all__ = ["NAME", "PREFIX", "BackendApi", "CookiePrefix", "route"]
+__all__ = ["NAME", "PREFIX", "BackendApi", "BackendRoute", "CookiePrefix", "route"]
 
 NAME = "backendai"
 PREFIX, COOKIE_PREFIX = "/backendai", "/backendai/func"
 PROBLEM_TYPE = "application/problem+json"
 
 Gate = Callable[[Route], object]
+Refusal = Callable[[falcon.Request, falcon.Response, str], object]
+
+
+@dataclass(frozen=True)
+class BackendRoute(Route):
+    """A route of this API.
+
+    Args:
+        problems: kinds of problems for codes of errors, as far as this route's are others than those of the API.
+        refused: called with request, answer and text after an error was rendered; changes what released clients of
+            this route cannot bear.
+    """
+
+    problems: Mapping[str, Problem] = field(default_factory=dict, hash=False)
+    refused: Refusal | None = field(default=None, compare=False)
 
 
 class BackendApi(Api):
@@ -60,7 +76,9 @@ class BackendApi(Api):
     def read(self, call: Call, route: Route, limit: int) -> msgspec.Struct:
         """Return the fields of a request, which are in its body, whatever the method, or else in its query."""
         assert route.request is not None, "the handler reads the request itself"
-        values: dict[str, Any] = query_fields(call.req.query_string, route.request) | body_fields(call.req, limit)
+        values: dict[str, Any] = query_fields(call.req.query_string, route.request)
+        if not route.raw_body:
+            values |= body_fields(call.req, limit)
         call.req.context.fields = values
         return convert(route.request, values | {name: str(value) for name, value in call.params.items()})
 
@@ -77,15 +95,18 @@ class BackendApi(Api):
         self, request: falcon.Request, response: falcon.Response, error: VisibleError, route: Route | None = None
     ) -> None:
         """Render an error as a problem, which always has a type and a title."""
-        problem, text = problem_of(error), self.sentence(error, route)
+        own = route if isinstance(route, BackendRoute) else None
+        problem, text = problem_of(error, {} if own is None else own.problems), self.sentence(error, route)
         body: dict[str, Any] = {"type": BASE + problem.slug, "title": problem.title, "msg": text}
-        if problem is INVALID:
-            body["data"] = {str(error.parameters[FIELD]): text}
+        if problem.field:
+            body["data"] = {problem.field: text}
         response.status = problem.status
         response.content_type = PROBLEM_TYPE
         response.text = None
         response.data = msgspec.json.encode(body)
         self.advise(response, error)
+        if own is not None and own.refused is not None:
+            own.refused(request, response, text)
 
     def sentence(self, error: VisibleError, route: Route | None = None) -> str:
         """Return the text of an error."""
@@ -131,4 +152,4 @@ def route(
     **more: Any,
 ) -> Route:
     """Return a route of this API."""
-    return Route(method, path, action, request, response, handler, roles, api=NAME, **more)
+    return BackendRoute(method, path, action, request, response, handler, roles, api=NAME, **more)

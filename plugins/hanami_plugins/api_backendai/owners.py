@@ -5,6 +5,8 @@ Other plugins with routes of this API ask here, so that all of them decide alike
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import peewee
 
 from hanami_core.access import Access
@@ -17,30 +19,34 @@ from hanami_plugins import keypairs, projects, users
 from hanami_plugins.api_backendai.identifiers import DEFAULT, group_uuid
 from hanami_plugins.api_backendai.schemes import ACCESS_KEY, SIGNATURE
 
-__all__ = ["group_of", "hold_user", "lasting_mark", "owner_access", "require_domain"]
+__all__ = ["access_in_group", "group_of", "hold_user", "lasting_mark", "owner_access", "owner_of_key", "require_domain"]
 
 
 def owner_access(call: Call, access_key: str | None) -> Access:
+    """Return what the owner of an access key may do in a call, see `owner_of_key`."""
+    return owner_of_key(call.runtime, call.access, access_key)
+
+
+def owner_of_key(runtime: Runtime, access: Access, access_key: str | None) -> Access:
     """Return what the owner of an access key may do, or the caller if it is empty or that of the caller.
 
     Raises:
         Forbidden: if the key is not one of the caller's, who is no administrator.
         NotFound: if no pair with that key identifies anybody.
     """
-    access = call.access
     if not access_key or access_key == access.actor.attributes.get(ACCESS_KEY):
         return access
-    pair = keypairs.credential(call.runtime, access_key)
+    pair = keypairs.credential(runtime, access_key)
     # Who may not act for others learns nothing about which keys exist.
     if not access.actor.is_admin and (pair is None or pair.principal.user_id != access.actor.user_id):
         raise Forbidden("owner_denied")
     try:
-        actor = None if pair is None else pair.principal.actor(call.runtime.identity, SIGNATURE)
+        actor = None if pair is None else pair.principal.actor(runtime.identity, SIGNATURE)
     except Unauthorized:
         actor = None
     if actor is None:
         raise NotFound("keypair_missing", access_key=access_key)
-    return Access(actor, access.action, call.runtime.plugins.access_rules)
+    return Access(actor, access.action, runtime.plugins.access_rules)
 
 
 def require_domain(domain: str | None) -> None:
@@ -72,6 +78,24 @@ def group_of(runtime: Runtime, access: Access, group: str | None) -> ProjectMemb
     if not group or group == DEFAULT:
         return ProjectMembership(actor.project_id, actor.role, actor.is_project_admin or actor.is_admin, "")
     raise NotFound("group_missing", id=group)
+
+
+def access_in_group(call: Call, group: str | None) -> Access:
+    """Return what the caller may do in a group, see `group_of`.
+
+    Raises:
+        NotFound: if the caller is no member of such a project, and no administrator.
+        Forbidden: if the call is not allowed to the role that the caller has there.
+    """
+    actor, place = call.actor, group_of(call.runtime, call.access, group)
+    if place.project_id == actor.project_id:
+        return call.access
+    there = replace(
+        actor, project_id=place.project_id, role=place.role, is_project_admin=place.is_project_admin, principal=None
+    )
+    access = Access(there, call.access.action, call.runtime.plugins.access_rules)
+    access.require()
+    return access
 
 
 def lasting_mark(runtime: Runtime, user_id: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from hanami_core.access import ACCESS_DENIED, ADMINS_ONLY
@@ -18,17 +19,21 @@ from hanami_core.errors import (
     VisibleError,
 )
 
-__all__ = ["BASE", "Problem", "problem_of"]
+__all__ = ["BASE", "FIELD", "INVALID", "Problem", "problem_of"]
 
 BASE = "https://api.backend.ai/probs/"
 
 
 class Problem(NamedTuple):
-    """A kind of problem: the end of its type, the status of the answer, and a title for people."""
+    """A kind of problem: the end of its type, the status of the answer, and a title for people.
+
+    `field` names the field of the request that is wrong, if the error does not.
+    """
 
     slug: str
     status: int
     title: str
+    field: str = ""
 
 
 BY_CODE = {
@@ -56,13 +61,13 @@ FIELD = "field"
 """Parameter of errors that are about one field of a request."""
 
 
-def problem_of(error: VisibleError) -> Problem:
-    """Return the kind of problem that an error is."""
-    known = BY_CODE.get(error.code)
+def problem_of(error: VisibleError, own: Mapping[str, Problem]) -> Problem:
+    """Return the kind of problem that an error is; `own` are those of a route, by the code of the error."""
+    known = own.get(error.code) or BY_CODE.get(error.code)
     if known is not None:
         return known
     if isinstance(error, BadRequest) and FIELD in error.parameters:
-        return INVALID
+        return INVALID._replace(field=str(error.parameters[FIELD]))
     for kind, problem in BY_KIND:
         if isinstance(error, kind):
             return problem

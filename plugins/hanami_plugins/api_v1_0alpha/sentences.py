@@ -354,6 +354,7 @@ EXPORTS = {
 }
 
 FOLDERS = {
+    "folder_clone_missing": "You have no copy of a folder that a task with UUID '{uuid}' makes",
     "folder_exists": "There is a folder '{name}' already",
     "folder_hidden": "Folder '{name}' begins with a dot, so it is for its owner only",
     "folder_invitation_missing": "Invitation with UUID '{uuid}' not found",

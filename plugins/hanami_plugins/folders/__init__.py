@@ -20,7 +20,7 @@ from hanami_core.schedules import Schedule
 from hanami_core.settings import Setting
 from hanami_plugins.folders import permissions, routes, upkeep
 from hanami_plugins.folders.archives import FolderArchive
-from hanami_plugins.folders.cloning import KIND, FolderClone, clone_folder
+from hanami_plugins.folders.cloning import KIND, FolderClone, clone_folder, follow_clone
 from hanami_plugins.folders.contents import delete_files, list_files, make_directory, move_file, rename_file
 from hanami_plugins.folders.downloads import FolderDownload, begin_download, open_archive, open_download, open_file
 from hanami_plugins.folders.files import FilesBackend
@@ -32,6 +32,9 @@ from hanami_plugins.folders.models import (
     FolderInvitation,
     FolderPermission,
     FolderUpload,
+    Ownership,
+    Permission,
+    UsageMode,
 )
 from hanami_plugins.folders.opening import SETTING, STORAGES, StorageInfo, gather, list_storages
 from hanami_plugins.folders.service import (
@@ -60,6 +63,7 @@ from hanami_plugins.folders.storages import FolderBackend, FolderEntry, FolderFi
 from hanami_plugins.folders.tokens import TRANSFER_TOKENS, TransferTokens
 from hanami_plugins.folders.upkeep import measure
 from hanami_plugins.folders.uploads import UploadTicket, append, begin_upload, upload_offset, withdraw_upload
+from hanami_plugins.folders.usage import StorageUsage, storage_usage
 
 __all__ = [
     "PERMISSIONS",
@@ -76,8 +80,12 @@ __all__ = [
     "FolderPermission",
     "FolderStorage",
     "FolderUsage",
+    "Ownership",
+    "Permission",
     "StorageInfo",
+    "StorageUsage",
     "UploadTicket",
+    "UsageMode",
     "accept_invitation",
     "append",
     "begin_download",
@@ -88,6 +96,7 @@ __all__ = [
     "delete_files",
     "delete_folder",
     "find_folder",
+    "follow_clone",
     "get_folder",
     "invite",
     "leave_folder",
@@ -106,6 +115,7 @@ __all__ = [
     "rename_folder",
     "set_options",
     "share",
+    "storage_usage",
     "unshare",
     "upload_offset",
     "what_may_be_done",

@@ -10,9 +10,9 @@ import msgspec
 
 from hanami_core.access import Access
 from hanami_core.admission import DISK, Claim
-from hanami_core.errors import Forbidden, InsufficientStorage, LeaseLost, TaskError
+from hanami_core.errors import Forbidden, InsufficientStorage, LeaseLost, NotFound, TaskError
 from hanami_core.ids import new_uuid
-from hanami_core.queue import ABORTED, FAILED, Job, Task, TaskKind
+from hanami_core.queue import ABORTED, FAILED, OPEN, Job, Task, TaskKind
 from hanami_core.runtime import Runtime
 from hanami_core.sizes import size_text
 from hanami_core.storage.database import ACTIVE, atomic, compare_and_set
@@ -23,10 +23,14 @@ from hanami_plugins.folders.permissions import may_manage, require
 from hanami_plugins.folders.service import add_row, check_name, forget_folder
 from hanami_plugins.folders.storages import FolderStorage, FolderUsage
 
-__all__ = ["KIND", "FolderClone", "clone_folder"]
+__all__ = ["KIND", "FolderClone", "clone_folder", "follow_clone"]
 
 RETRIES = 2
 """How often copying is tried again after it failed for a reason that lies not in the folder, such as a full disk."""
+
+
+LOOK_SECONDS = 1.0
+"""How long somebody who follows a copy waits before looking at it again."""
 
 
 class FolderClone(NamedTuple):
@@ -96,6 +100,32 @@ def _result(uuid: str, task: str) -> FolderClone:
         ended = Task.get_or_none(Task.uuid == task)
         raise TaskError(ended.error if ended is not None and ended.error else "the copy failed")
     return FolderClone(folder, None if folder.state == READY else task)
+
+
+def follow_clone(runtime: Runtime, access: Access, task: str) -> Iterator[Task]:
+    """Return the task that makes a copy for the actor, again and again, until it has ended; the last one has.
+
+    Raises:
+        NotFound: if there is no such task of the actor.
+    """
+    found = _task(access, task)
+    return _states(runtime, found)
+
+
+def _task(access: Access, uuid: str) -> Task:
+    mine = (Task.uuid == uuid) & (Task.kind == KIND.name) & (Task.owner_id == access.actor.user_id)
+    found: Task | None = Task.get_or_none(mine)
+    if found is None:
+        raise NotFound("folder_clone_missing", uuid=uuid)
+    return found
+
+
+def _states(runtime: Runtime, task: Task) -> Iterator[Task]:
+    while task.state in OPEN:
+        yield task
+        runtime.queue.wait(task.uuid, LOOK_SECONDS)
+        task = Task.get(Task.uuid == task.uuid)
+    yield task
 
 
 def run(job: Job) -> None:

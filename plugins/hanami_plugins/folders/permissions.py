@@ -32,7 +32,7 @@ from hanami_plugins.folders.models import (
     Permission,
 )
 
-__all__ = ["MISSING", "may_manage", "permission_of", "require", "require_manager", "rules"]
+__all__ = ["MISSING", "may_manage", "meant_for", "permission_of", "require", "require_manager", "rules"]
 
 MISSING = "folder_missing"
 
@@ -47,6 +47,14 @@ def rules(actor: Actor, verb: Verb) -> list[Rule]:
         return found if managers else [*found, Rule(False, "folder of the project", project)]
     shared = Folder.uuid.in_(_shared_with(actor)) & ((Folder.ownership == USER) | here)
     return [*found, Rule(True, "folder of the project", project & here), Rule(True, "shared by invitation", shared)]
+
+
+def meant_for(actor: Actor) -> peewee.Expression:
+    """Return the condition that a folder is an actor's own, that of the project, or was shared with the actor."""
+    own = (Folder.ownership == USER) & (Folder.owner_id == actor.user_id)
+    project = (Folder.ownership == PROJECT) & (Folder.project_id == actor.project_id)
+    condition: peewee.Expression = own | project | Folder.uuid.in_(_shared_with(actor))
+    return condition
 
 
 def _shared_with(actor: Actor) -> Any:

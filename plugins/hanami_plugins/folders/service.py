@@ -32,7 +32,15 @@ from hanami_plugins.folders.models import (
     UsageMode,
 )
 from hanami_plugins.folders.opening import named, storage_of
-from hanami_plugins.folders.permissions import MISSING, active, may_manage, permission_of, require, require_manager
+from hanami_plugins.folders.permissions import (
+    MISSING,
+    active,
+    may_manage,
+    meant_for,
+    permission_of,
+    require,
+    require_manager,
+)
 
 __all__ = [
     "NAME_PATTERN",
@@ -165,9 +173,10 @@ def find_folder(access: Access, name: str) -> Folder:
     raise NotFound("folder_name_missing", name=name)
 
 
-def list_folders(access: Access) -> peewee.ModelSelect[Folder]:
-    """Select the folders that the actor sees, oldest first."""
-    return access.visible(Folder, "read")
+def list_folders(access: Access, *, as_admin: bool = True) -> peewee.ModelSelect[Folder]:
+    """Select the folders that the actor sees, oldest first; unless `as_admin`, without those that only admins see."""
+    visible = access.visible(Folder, "read")
+    return visible if as_admin else visible.where(meant_for(access.actor))
 
 
 def what_may_be_done(access: Access, folder: Folder) -> FolderAccess:
