@@ -20,6 +20,7 @@ from hanami_plugins.api_inference.sentences import SENTENCES as SENTENCES_OF_INF
 from hanami_plugins.api_v1_0alpha.sentences import SENTENCES
 from hanami_plugins.backendai_admin.sentences import SENTENCES as SENTENCES_OF_GRAPHQL
 from hanami_plugins.backendai_dotfiles.sentences import SENTENCES as SENTENCES_OF_DOTFILES
+from hanami_plugins.backendai_folders.sentences import SENTENCES as SENTENCES_OF_VIRTUAL_FOLDERS
 from hanami_plugins.backendai_templates.sentences import SENTENCES as SENTENCES_OF_TEMPLATES
 from tests.contracts.test_house import PACKAGES, sources
 
@@ -46,6 +47,7 @@ def sentences_at(place: str) -> Mapping[str, str]:
     own["api_backendai"] = SENTENCES_OF_BACKENDAI
     own["backendai_admin"] = SENTENCES_OF_BACKENDAI | SENTENCES_OF_GRAPHQL
     own["backendai_dotfiles"] = SENTENCES_OF_BACKENDAI | SENTENCES_OF_DOTFILES
+    own["backendai_folders"] = SENTENCES_OF_BACKENDAI | SENTENCES_OF_VIRTUAL_FOLDERS
     own["backendai_templates"] = SENTENCES_OF_BACKENDAI | SENTENCES_OF_TEMPLATES
     return own.get(place.split("/")[1], SENTENCES)
 

@@ -123,7 +123,9 @@ def test_every_call_is_a_command(any_document: dict[str, Any]) -> None:
         assert (sample["lang"], words[0]) == ("Shell", "curl")
         (target,) = (word for word in words if word.startswith("$"))
         assert re.fullmatch(r"\$(API|\{API%/v1\.0alpha\})(/[^{}\s]*)?", target), path
-        assert ("-X" in words) == (method in ("PATCH", "PUT", "DELETE") or (method == "POST" and "-d" not in words))
+        assert ("-X" in words) == (
+            method in ("PATCH", "PUT", "DELETE", "OPTIONS") or (method == "POST" and "-d" not in words)
+        )
         if any_document["security"] and operation.get("security") != []:
             assert any(word.endswith(": $TOKEN") for word in words)
 

@@ -29,6 +29,11 @@ OPEN = {
     ("POST", "/backendai/server/login"),
     ("POST", "/backendai/server/login-check"),
     ("POST", "/backendai/server/logout"),
+    ("OPTIONS", "/backendai/storage/upload"),
+    ("HEAD", "/backendai/storage/upload"),
+    ("GET", "/backendai/storage/download"),
+    ("PATCH", "/backendai/storage/upload"),
+    ("DELETE", "/backendai/storage/upload"),
 }
 """All that needs no login."""
 

@@ -42,7 +42,7 @@ Quota = Annotated[str | int, Meta(examples=["10g"])]
 Count = Annotated[int, Meta(examples=[3])]
 
 
-class CreateFolder(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+class CreateVirtualFolder(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A new folder.
 
     Attributes:
@@ -135,7 +135,7 @@ class ListedFolder(NewFolder, kw_only=True):
         last_used: when its files were changed last, in UTC.
         user_email: id of its user.
         group_name: id of its group, null for the folder of a user.
-        max_files: 0, for any number.
+        max_files: always 0: their number has no limit.
     """
 
     is_owner: Annotated[bool, Meta(examples=[True])]
@@ -199,7 +199,7 @@ def routes() -> list[Route]:
     """Return the routes."""
     one, new_name, target = folder_route, renamed(name="new_name"), renamed(name="target_name", host="target_host")
     return GROUP.of(
-        one("POST", FOLDERS, "create", CreateFolder, NewFolder, create, status=201),
+        one("POST", FOLDERS, "create", CreateVirtualFolder, NewFolder, create, status=201),
         one("GET", FOLDERS, "list", ListFolders, list[ListedFolder], list_all),
         one("DELETE", FOLDERS, "delete_by_id", DeleteById, None, delete_by_id, "admin"),
         one("GET", FOLDER, "get", ByFolder, FolderInfo, get),
@@ -210,7 +210,7 @@ def routes() -> list[Route]:
     )
 
 
-def create(call: Call, request: CreateFolder) -> NewFolder:
+def create(call: Call, request: CreateVirtualFolder) -> NewFolder:
     """Create an empty folder; those of a group are created by its admins."""
     if request.unmanaged_path:
         raise Forbidden("folder_path_of_host")

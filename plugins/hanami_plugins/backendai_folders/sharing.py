@@ -39,7 +39,7 @@ EXAMPLE_INVITATION = {
 }
 
 
-class Invite(ByFolder, forbid_unknown_fields=True):
+class InviteToFolder(ByFolder, forbid_unknown_fields=True):
     """An invitation.
 
     Attributes:
@@ -81,7 +81,7 @@ class ByInvitation(msgspec.Struct, forbid_unknown_fields=True):
     inv_id: FolderId
 
 
-class Share(ByFolder, forbid_unknown_fields=True):
+class ShareFolder(ByFolder, forbid_unknown_fields=True):
     """A permission in a group folder that some members get.
 
     Attributes:
@@ -93,7 +93,7 @@ class Share(ByFolder, forbid_unknown_fields=True):
     permission: AnyPermission = "rw"
 
 
-class Unshare(ByFolder, forbid_unknown_fields=True):
+class UnshareFolder(ByFolder, forbid_unknown_fields=True):
     """Users whose permission ends.
 
     Attributes:
@@ -137,17 +137,17 @@ def routes() -> list[Route]:
     """Return the routes."""
     one = folder_route
     return GROUP.of(
-        one("POST", f"{FOLDER}/invite", "invite", Invite, Invited, invite, status=201),
+        one("POST", f"{FOLDER}/invite", "invite", InviteToFolder, Invited, invite, status=201),
         one("GET", f"{INVITATIONS}/list", "invitations", Empty, Invitations, list_invitations),
         one("POST", f"{INVITATIONS}/accept", "accept", ByInvitation, Empty, accept),
         one("DELETE", f"{INVITATIONS}/delete", "decline", ByInvitation, Empty, decline),
-        one("POST", f"{FOLDER}/share", "share", Share, Shared, share, status=201),
-        one("DELETE", f"{FOLDER}/unshare", "unshare", Unshare, Unshared, unshare),
+        one("POST", f"{FOLDER}/share", "share", ShareFolder, Shared, share, status=201),
+        one("DELETE", f"{FOLDER}/unshare", "unshare", UnshareFolder, Unshared, unshare),
         one("POST", f"{FOLDER}/leave", "leave", ByFolder, Left, leave),
     )
 
 
-def invite(call: Call, request: Invite) -> Invited:
+def invite(call: Call, request: InviteToFolder) -> Invited:
     """Invite users to a folder of your own."""
     permission = cast(folders.Permission, request.perm)
     found = folders.invite(call.runtime, call.access, named(call, request.name), request.user_ids, permission)
@@ -185,14 +185,14 @@ def decline(call: Call, request: ByInvitation) -> Empty:
     return Empty()
 
 
-def share(call: Call, request: Share) -> Shared:
+def share(call: Call, request: ShareFolder) -> Shared:
     """Give members a permission of their own in a group folder."""
     permission = cast(folders.Permission, request.permission)
     users = folders.share(call.runtime, call.access, named(call, request.name), request.emails, permission)
     return Shared(users)
 
 
-def unshare(call: Call, request: Unshare) -> Unshared:
+def unshare(call: Call, request: UnshareFolder) -> Unshared:
     """Take from users what they were permitted by name."""
     return Unshared(folders.unshare(call.access, named(call, request.name), request.emails))
 

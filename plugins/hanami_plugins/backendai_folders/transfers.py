@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from msgspec import Meta
 
-from hanami_core.errors import BadRequest, PreconditionFailed, UnsupportedMedia
-from hanami_core.http import Call, Download, Empty, Route
+from hanami_core.errors import BadRequest, Conflict, InsufficientStorage, PreconditionFailed, UnsupportedMedia
+from hanami_core.http import Call, Download, Empty, Route, Stream
+from hanami_core.storage.failures import storage_failure
 from hanami_plugins import folders
 from hanami_plugins.api_backendai import PREFIX
 from hanami_plugins.backendai_folders.answers import ByFolder, InFolder, named
@@ -30,6 +31,7 @@ __all__ = ["routes"]
 UPLOAD, DOWNLOAD = "/storage/upload", "/storage/download"
 TUS = "1.0.0"
 PIECE_TYPE = "application/offset+octet-stream"
+TOO_LONG, WRONG_OFFSET = "folder_upload_too_long", "folder_upload_offset"
 LARGEST_PIECE = 1 << 40
 EXAMPLE_TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJvcCI6InVwbG9hZCJ9.c2lnbmF0dXJl"  # noqa: S105 - an example
 
@@ -128,16 +130,40 @@ def describe(call: Call, request: Empty) -> None:
 def progress(call: Call, request: ByToken) -> None:
     """Tell how many bytes of an upload have arrived; an interrupted one continues there."""
     arrived, size = folders.upload_offset(call.runtime, request.token)
+    if arrived == size:
+        _complete(call, request.token, size)
     _tell(call, arrived)
     call.resp.set_headers({"Upload-Length": str(size), "Cache-Control": "no-store"})
+
+
+def _complete(call: Call, token: str, size: int) -> None:
+    """Put a file that has arrived into its folder, if that failed; clients think that it is there."""
+    try:
+        folders.append(call.runtime, token, size, ())
+    except Conflict as error:
+        if error.code != WRONG_OFFSET:  # so it is there already
+            raise
 
 
 def receive(call: Call, request: ByToken) -> None:
     """Take a piece of a file; with the last one, the file is in the folder.
 
-    If the connection breaks off, what has arrived is kept.
+    If the connection breaks off, what has arrived is kept. If there is no room any more, or the file is longer than
+    announced, the upload ends.
     """
-    _tell(call, folders.append(call.runtime, request.token, _offset(call.req), call.body))
+    try:
+        arrived = folders.append(call.runtime, request.token, _offset(call.req), call.body)
+    except Exception as error:
+        if _is_final(error):
+            # Nobody can come back for it, and until its time is over it would take room that is needed.
+            folders.withdraw_upload(call.runtime, request.token)
+        raise
+    _tell(call, arrived)
+
+
+def _is_final(error: Exception) -> bool:
+    too_long = isinstance(error, BadRequest) and error.code == TOO_LONG
+    return too_long or isinstance(storage_failure(error) or error, InsufficientStorage)
 
 
 def _offset(request: falcon.Request) -> int:
@@ -179,13 +205,15 @@ def end_client(request: falcon.Request, response: falcon.Response, text: str) ->
 # -- downloads ---------------------------------------------------------------------------------------------------------
 
 
-def send(call: Call, request: ByToken) -> Download:
+def send(call: Call, request: ByToken) -> Download | Stream:
     """Send a file, or a directory as an archive.
 
     A client whose connection broke off asks for the rest of a file with `Range` and `If-Range`: `ETag` names the
     content.
     """
     found = folders.open_download(call.runtime, request.token)
+    if not found.tag:  # an archive, which is made while it is sent
+        return Stream(found.read(0, found.size), "application/x-tar", found.size, found.name)
     return Download(found.size, found.tag, found.read, name=found.name, done=found.close)
 
 

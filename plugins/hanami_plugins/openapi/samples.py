@@ -30,8 +30,9 @@ def curl(
     """
     pairs = "&".join(f"{quote(name)}={quote(_text(value))}" for name, value in query.items())
     target = f"{_address(bound, path)}?{pairs}" if pairs else _address(bound, path)
-    words = ["curl", "-sO" if saves else "-s"]
-    if bound.route.method != ("GET" if body is None else "POST"):
+    head = bound.route.method == "HEAD"
+    words = ["curl", "-sO" if saves else "-sI" if head else "-s"]
+    if not head and bound.route.method != ("GET" if body is None else "POST"):
         words += ["-X", bound.route.method]
     words.append(f'"{target}"')
     if not bound.route.anonymous:
