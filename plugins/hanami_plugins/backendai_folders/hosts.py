@@ -189,7 +189,7 @@ def host_named(call: Call, name: str) -> folders.StorageInfo:
     for one in folders.list_storages(call.runtime, call.access):
         if one.name == name:
             return one
-    raise NotFound("host_lacking", name=name)
+    raise NotFound("folder_host_missing", name=name)
 
 
 def fstab(call: Call, request: OfAgent) -> Fstab:

@@ -32,6 +32,9 @@ UPLOAD, DOWNLOAD = "/storage/upload", "/storage/download"
 TUS = "1.0.0"
 PIECE_TYPE = "application/offset+octet-stream"
 TOO_LONG, WRONG_OFFSET = "folder_upload_too_long", "folder_upload_offset"
+RELEASED = "aiohttp/3."
+"""In the header ``User-Agent`` of released clients."""
+LONGEST_REASON = 500
 LARGEST_PIECE = 1 << 40
 EXAMPLE_TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJvcCI6InVwbG9hZCJ9.c2lnbmF0dXJl"  # noqa: S105 - an example
 
@@ -196,9 +199,9 @@ def withdraw(call: Call, request: ByToken) -> None:
 
 def end_client(request: falcon.Request, response: falcon.Response, text: str) -> None:
     """Let a released client fail at once, and show why: it stops at an offset that is no number."""
-    if "aiohttp/3." in (request.user_agent or ""):
+    if RELEASED in (request.user_agent or ""):
         response.status, response.data, response.content_type = 204, None, None
-        response.set_header("Upload-Offset", text.encode("ascii", "backslashreplace").decode())
+        response.set_header("Upload-Offset", text[:LONGEST_REASON].encode("unicode_escape").decode("ascii"))
     response.set_header("Tus-Resumable", TUS)
 
 

@@ -160,16 +160,22 @@ def get_folder(access: Access, uuid: str) -> Folder:
 def find_folder(access: Access, name: str) -> Folder:
     """Return the folder that an actor calls by a name: an own one, else one of the project, else a shared one.
 
+    For an admin it can also be the only one of that name among those of other projects. What belongs to another user
+    and is not shared has no name for anybody, so that no admin hits it unawares.
+
     Raises:
-        NotFound: if the actor sees none of that name.
+        NotFound: if there is no such folder that the actor sees.
     """
     actor = access.actor
-    found = list(access.visible(Folder, "read").where(Folder.name == name))
+    named = access.visible(Folder, "read").where(Folder.name == name)
+    found = list(named.where(meant_for(actor)))
     own = [one for one in found if one.ownership == USER and one.owner_id == actor.user_id]
     project = [one for one in found if one.ownership == PROJECT and one.project_id == actor.project_id]
-    invited = {row.folder for row in FolderPermission.select().where(FolderPermission.user_id == actor.user_id)}
-    for folder in (*own, *project, *(one for one in found if one.uuid in invited), *found):
+    for folder in (*own, *project, *found):
         return folder
+    elsewhere = list(named.where(Folder.ownership == PROJECT))
+    if len(elsewhere) == 1:
+        return elsewhere[0]
     raise NotFound("folder_name_missing", name=name)
 
 

@@ -17,7 +17,7 @@ from hanami_core.errors import InsufficientStorage
 from hanami_plugins import folders
 from hanami_plugins.folders import Folder, FolderUpload, cloning
 from hanami_plugins.folders.opening import storage_of
-from tests.plugins.backendai_kit import SignedClient, new_keys
+from tests.plugins.backendai_kit import Keys, SignedClient, new_keys
 from tests.plugins.folders.kit import CHIEF, GRACE, of
 from tests.whole import Whole
 
@@ -27,12 +27,16 @@ PIECE = {"Content-Type": "application/offset+octet-stream", "Tus-Resumable": "1.
 
 
 @pytest.fixture(scope="module")
-def known(shared: Whole) -> Callable[[str], SignedClient]:
+def pairs(shared: Whole) -> dict[str, Keys]:
+    """Pairs of keys by user; the chief is the admin."""
+    users = ("grace", "alan", "boss", "eve")
+    return {name: new_keys(shared, shared.login(name)) for name in users} | {"chief": new_keys(shared)}
+
+
+@pytest.fixture(scope="module")
+def known(shared: Whole, pairs: dict[str, Keys]) -> Callable[[str], SignedClient]:
     """Return what returns the client of a user."""
-    clients = {name: SignedClient(shared, new_keys(shared, shared.login(name))) for name in ("grace", "alan", "boss")}
-    clients |= {"eve": SignedClient(shared, new_keys(shared, shared.login("eve")))}
-    clients |= {"chief": SignedClient(shared, new_keys(shared))}
-    return clients.__getitem__
+    return lambda name: SignedClient(shared, pairs[name])
 
 
 @pytest.fixture
@@ -206,6 +210,20 @@ def test_a_stranger_finds_nothing(known: Callable[[str], SignedClient]) -> None:
         assert problem(refused) == (404, "object-not-found"), path
         assert refused.json["title"] == "No such virtual folder."
     assert answered(eve.call("GET", "/folders")) == []
+
+
+@pytest.mark.usefixtures("texts")
+def test_no_admin_hits_what_is_not_theirs_by_its_name(
+    client: SignedClient, known: Callable[[str], SignedClient]
+) -> None:
+    for name in ("chief", "boss"):
+        refused = known(name).call("DELETE", "/folders/texts")
+        assert problem(refused) == (404, "object-not-found")
+    answered(known("chief").call("POST", "/folders", name="theirs", group="attic"), 201)
+    answered(known("chief").call("GET", "/folders/theirs"))
+    answered(known("chief").call("POST", "/folders", name="theirs", group="room"), 201)
+    assert problem(known("chief").call("DELETE", "/folders/theirs")) == (404, "object-not-found")
+    assert len(answered(known("chief").call("GET", "/folders", all=True))) == 3
 
 
 def test_admins_delete_by_id_and_see_all(
@@ -454,8 +472,17 @@ def test_a_released_client_is_told_at_once_why_its_upload_fails(whole: Whole, cl
     assert (refused.status_code, refused.content) == (204, b"")
     text = refused.headers["upload-offset"]
     assert text.startswith("Folder with UUID")
+    assert text.isascii()
     with pytest.raises(ValueError, match="not found"):
         int(text)
+
+
+@pytest.mark.usefixtures("texts")
+def test_the_reason_fits_into_a_header(whole: Whole, client: SignedClient) -> None:
+    token = announce(client, "a\nb 花", 4)
+    answered(client.call("POST", "/folders/texts/mkdir", path="a\nb 花"), 201)
+    text = patch(whole, token, 0, b"0123", **RELEASED).headers["upload-offset"]
+    assert text == "'a\\nb \\u82b1' is a directory"
 
 
 @pytest.mark.usefixtures("texts")
@@ -660,7 +687,9 @@ def listed(client: SignedClient, fields: str = "name", **variables: Any) -> list
     return list(found["items"])
 
 
-def test_graphql_lists_folders(whole: Whole, client: SignedClient, known: Callable[[str], SignedClient]) -> None:
+def test_graphql_lists_folders(
+    whole: Whole, client: SignedClient, known: Callable[[str], SignedClient], pairs: dict[str, Keys]
+) -> None:
     boss, chief, eve = known("boss"), known("chief"), known("eve")
     for name, fields in (("texts", {"quota": "5m"}), ("books", {"cloneable": True})):
         answered(client.call("POST", "/folders", name=name, **fields), 201)
@@ -672,14 +701,12 @@ def test_graphql_lists_folders(whole: Whole, client: SignedClient, known: Callab
     assert listed(client, group=common["group"]) == [{"name": "common"}]
     assert listed(eve) == []
     assert len(listed(chief)) == 3
-    key = client._keys.access_key
+    key = pairs["grace"].access_key
     assert [one["name"] for one in listed(chief, key=key)] == ["texts", "books", "common"]
     assert listed(chief, key=key, filter='ownership_type == "group"') == [{"name": "common"}]
     assert listed(client, key=key) == listed(client)
     assert "Only administrators" in eve.error(LIST % "name", key=key)
-    assert "not found" in eve.error(LIST % "name", group=common["group"]) or "no group" in eve.error(
-        LIST % "name", group=common["group"]
-    )
+    assert "There is no group" in eve.error(LIST % "name", group=common["group"])
     send(whole, client, "file", b"123")
     every = "id host name user group creator unmanaged_path usage_mode permission ownership_type max_files max_size "
     every += "created_at last_used num_files cur_size cloneable"
