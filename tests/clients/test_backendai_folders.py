@@ -150,6 +150,19 @@ def test_groups_have_folders(backendai_client: BackendaiClient, keys: dict[str, 
     done(client, "vfolder", "delete", "common", keys=boss)
 
 
+def test_a_clone_that_takes_long_is_followed(backendai_client: BackendaiClient, tmp_path: Path) -> None:
+    with LocalServer(tmp_path / "data", "--set", "folders.wait=0") as impatient:
+        with Client(impatient.address, impatient.user, impatient.passphrase) as native:
+            pair = native.create_keypair()
+            native.create_folder("first", cloneable=True)
+        own = ClientKeys(pair.access_key, pair.secret_key)
+        clone = ("vfolder", "clone", "first", "second", "files")
+        ended = backendai_client.run(*clone, keys=own, BACKEND_ENDPOINT=f"{impatient.address}/backendai")
+        assert ended.returncode == 0, ended.stderr
+        assert "Cloning the vfolder..." in ended.stderr
+        assert "✔ Cloning the vfolder is complete." in ended.stderr
+
+
 def test_admins_see_all_folders_and_their_storages(
     backendai_client: BackendaiClient, keys: dict[str, ClientKeys]
 ) -> None:
