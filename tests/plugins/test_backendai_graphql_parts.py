@@ -117,6 +117,9 @@ def test_without_the_plugin_the_rest_works(tmp_path: Path) -> None:
         paths = {bound.path for bound in runtime.routes}
         assert "/backendai/manager/status" in paths
         assert "/backendai/admin/gql" not in paths
-        assert [plugin.name for plugin in plugins.plugins.values() if not plugin.works] == ["backendai_admin"]
+        assert [plugin.name for plugin in plugins.plugins.values() if not plugin.works] == [
+            "backendai_admin",
+            "backendai_folders",
+        ]
     finally:
         runtime.close()
