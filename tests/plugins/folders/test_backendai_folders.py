@@ -6,12 +6,14 @@ import io
 import json
 import os
 import tarfile
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from falcon.testing import create_environ
 
 from hanami_core.errors import InsufficientStorage
 from hanami_plugins import folders
@@ -347,6 +349,40 @@ def test_a_directory_comes_as_an_archive(whole: Whole, client: SignedClient) -> 
         200,
         "attachment; filename*=UTF-8''texts.tar",
     )
+
+
+class Zeros:
+    """A body of so many bytes, which nobody has in memory."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+
+    def read(self, size: int) -> bytes:
+        size = min(size, self._left)
+        self._left -= size
+        return bytes(size)
+
+
+def sent(whole: Whole, environ: dict[str, Any]) -> int:
+    """Return how many bytes answer a call, whose pieces are thrown away."""
+    return sum(map(len, whole.http.app(environ, lambda *_: None)))
+
+
+@pytest.mark.usefixtures("texts")
+def test_nothing_large_is_in_memory(whole: Whole, client: SignedClient) -> None:
+    size, upload, given = 64 << 20, announce(client, "big", 64 << 20), PIECE | {"Upload-Offset": "0"}
+    tracemalloc.start()
+    try:
+        target = {"path": "/backendai/storage/upload", "query_string": f"token={upload}"}
+        environ = create_environ(method="PATCH", headers=given | {"Content-Length": str(size)}, **target)
+        assert sent(whole, environ | {"wsgi.input": Zeros(size)}) == 0
+        for path, archive, more in (("big", False, 0), (".", True, 512)):
+            asked = client.call("POST", "/folders/texts/request-download", path=path, archive=archive)
+            query = f"token={answered(asked)['token']}"
+            assert sent(whole, create_environ("/backendai/storage/download", query)) >= size + more
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.usefixtures("texts")
