@@ -48,8 +48,8 @@ def _events(states: Iterator[Task]) -> Iterator[ServerEvent | None]:
         if now == told:
             yield None
         elif task.state in ENDS:
-            failure = task.failure
-            yield ServerEvent({"task_id": task.uuid, "message": failure or MESSAGES[task.state]}, ENDS[task.state])
+            reason = task.failure if task.state == FAILED else None
+            yield ServerEvent({"task_id": task.uuid, "message": reason or MESSAGES[task.state]}, ENDS[task.state])
         else:
             yield ServerEvent(_progress(task), "bgtask_updated")
         told = now

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,9 @@ from hanami_plugins import folders
 from hanami_plugins.folders import Folder, FolderInvitation, FolderPermission, FolderUpload
 from hanami_plugins.folders.opening import storage_of
 from hanami_plugins.quotas.models import Quota
+from tests.plugins.backendai_kit import Keys, SignedClient, new_keys
 from tests.plugins.folders.kit import GRACE, of
+from tests.plugins.folders.wire import answered
 from tests.whole import Whole
 
 
@@ -55,3 +58,29 @@ def grace(runtime: Runtime) -> Access:
 @pytest.fixture
 def folder(runtime: Runtime, grace: Access) -> Folder:
     return folders.create_folder(runtime, grace, "texts")
+
+
+# -- clients of Backend.AI -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def pairs(shared: Whole) -> dict[str, Keys]:
+    """Pairs of keys by user; the chief is the admin."""
+    users = ("grace", "alan", "boss", "eve")
+    return {name: new_keys(shared, shared.login(name)) for name in users} | {"chief": new_keys(shared)}
+
+
+@pytest.fixture(scope="module")
+def known(shared: Whole, pairs: dict[str, Keys]) -> Callable[[str], SignedClient]:
+    """Return what returns the client of a user."""
+    return lambda name: SignedClient(shared, pairs[name])
+
+
+@pytest.fixture
+def client(whole: Whole, known: Callable[[str], SignedClient]) -> SignedClient:
+    return known("grace")
+
+
+@pytest.fixture
+def texts(client: SignedClient) -> dict[str, Any]:
+    return answered(client.call("POST", "/folders", name="texts"), 201)
