@@ -90,6 +90,7 @@ def access_in_group(call: Call, group: str | None) -> Access:
     actor, place = call.actor, group_of(call.runtime, call.access, group)
     if place.project_id == actor.project_id:
         return call.access
+    # The principal is that of the membership whose key has signed.
     there = replace(
         actor, project_id=place.project_id, role=place.role, is_project_admin=place.is_project_admin, principal=None
     )

@@ -19,6 +19,7 @@ from hanami_plugins.folders import Folder
 
 __all__ = [
     "EXAMPLE_ID",
+    "MEBIBYTE",
     "AnyId",
     "AnyPermission",
     "ByFolder",
@@ -28,10 +29,12 @@ __all__ = [
     "InFolder",
     "NewFolder",
     "Users",
+    "common",
     "created",
     "hex_of",
     "mebibytes",
     "named",
+    "seen",
     "size_of",
     "uuid_of",
 ]

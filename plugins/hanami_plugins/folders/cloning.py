@@ -103,7 +103,7 @@ def _result(uuid: str, task: str) -> FolderClone:
 
 
 def follow_clone(runtime: Runtime, access: Access, task: str) -> Iterator[Task]:
-    """Return the task that makes a copy for the actor, again and again, until it has ended; the last one has.
+    """Return the task that makes a copy for the actor, again and again, until it has ended or is removed.
 
     Raises:
         NotFound: if there is no such task of the actor.
@@ -124,7 +124,10 @@ def _states(runtime: Runtime, task: Task) -> Iterator[Task]:
     while task.state in OPEN:
         yield task
         runtime.queue.wait(task.uuid, LOOK_SECONDS)
-        task = Task.get(Task.uuid == task.uuid)
+        found = Task.get_or_none(Task.uuid == task.uuid)
+        if found is None:
+            return
+        task = found
     yield task
 
 
