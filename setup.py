@@ -129,6 +129,7 @@ setup(
                 "clusters",
                 "database_sqlite",
                 "datasets",
+                "datasets_folders",
                 "direct_io",
                 "export_csv",
                 "export_numpy",

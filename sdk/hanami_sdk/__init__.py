@@ -25,7 +25,7 @@ from typing import Any
 
 from hanami_sdk._client import Client
 from hanami_sdk._direct import DirectIO
-from hanami_sdk._folder_models import Folder, FolderEntry
+from hanami_sdk._folder_models import Folder, FolderEntry, FolderInvitation, FolderPermission
 from hanami_sdk._history import History
 from hanami_sdk._machine import Machine, Measurement, Processor, ProcessorCore
 from hanami_sdk._models import (
@@ -72,6 +72,8 @@ __all__ = [
     "DirectIOException",
     "Folder",
     "FolderEntry",
+    "FolderInvitation",
+    "FolderPermission",
     "HanamiException",
     "History",
     "Host",

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from hanami_sdk._accounts import AccountMethods
 from hanami_sdk._checkpoints import CheckpointMethods
-from hanami_sdk._folders import FolderMethods
+from hanami_sdk._folder_sharing import FolderSharingMethods
 from hanami_sdk._keypairs import KeyPairMethods
 from hanami_sdk._machine import MachineMethods
 from hanami_sdk._predictions import PredictionMethods
 
 
-class Client(PredictionMethods, CheckpointMethods, FolderMethods, AccountMethods, KeyPairMethods, MachineMethods):
+class Client(
+    PredictionMethods, CheckpointMethods, FolderSharingMethods, AccountMethods, KeyPairMethods, MachineMethods
+):
     """A server and a user.
 
     It logs in with the first call and renews its token before it expires, or when the server refuses it. It may be used

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from hanami_sdk._dataset_folders import export_dataset, import_dataset
 from hanami_sdk._download import Download
 from hanami_sdk._endpoint import Endpoint
+from hanami_sdk._folder_models import FolderLike
 from hanami_sdk._html import ShownList
 from hanami_sdk._http import item, rows
 from hanami_sdk._models import Dataset, DatasetLike, ResultLike, build
@@ -48,6 +50,7 @@ class DatasetMethods(Session):
         progress: Progress | None = None,
         *,
         lease: int | None = None,
+        folder: FolderLike | None = None,
     ) -> Dataset:
         """Upload images and labels in the format of MNIST.
 
@@ -59,6 +62,8 @@ class DatasetMethods(Session):
             progress: called with the number of bytes done and the total.
             lease: seconds after which the dataset goes if no task is to read it and nobody renews the lease
                 (`lease_dataset`); None lets it stay.
+            folder: folder of the server, its UUID or name; the files are then paths in it, which are not unpacked, and
+                nothing is sent, so there is no progress.
 
         Returns:
             The dataset, with the columns `picture` and `label`.
@@ -69,10 +74,17 @@ class DatasetMethods(Session):
             ConnectionFailedException: the connection broke off. The upload is deleted, as on all errors; but once the
                 server has received everything and parses it, it is deleted only if the server rejects it.
         """
-        return self._upload(name, "mnist", {"input": images, "label": labels}, progress, lease, idx=True)
+        parts = {"input": images, "label": labels}
+        return self._upload(name, "mnist", parts, progress, lease, idx=True, folder=folder)
 
     def upload_csv(
-        self, name: str, path: Part, progress: Progress | None = None, *, lease: int | None = None
+        self,
+        name: str,
+        path: Part,
+        progress: Progress | None = None,
+        *,
+        lease: int | None = None,
+        folder: FolderLike | None = None,
     ) -> Dataset:
         """Upload a CSV file whose first line names the columns.
 
@@ -81,6 +93,7 @@ class DatasetMethods(Session):
             path: path, bytes, or an open binary file.
             progress: called with the number of bytes done and the total.
             lease: as for `upload_mnist`.
+            folder: as for `upload_mnist`.
 
         Returns:
             The dataset, with one column for each of the file.
@@ -88,7 +101,7 @@ class DatasetMethods(Session):
         Raises:
             HanamiException: as for `upload_mnist`.
         """
-        return self._upload(name, "csv", {"input": path}, progress, lease)
+        return self._upload(name, "csv", {"input": path}, progress, lease, folder=folder)
 
     def upload(
         self,
@@ -98,6 +111,7 @@ class DatasetMethods(Session):
         progress: Progress | None = None,
         *,
         lease: int | None = None,
+        folder: FolderLike | None = None,
     ) -> Dataset:
         """Upload a dataset of any format that the server has.
 
@@ -107,6 +121,7 @@ class DatasetMethods(Session):
             parts: path, bytes, or open binary file by the name of the part, mostly `{"input": path}`.
             progress: called with the number of bytes done and the total.
             lease: as for `upload_mnist`.
+            folder: as for `upload_mnist`.
 
         Returns:
             The dataset.
@@ -114,7 +129,7 @@ class DatasetMethods(Session):
         Raises:
             HanamiException: as for `upload_mnist`.
         """
-        return self._upload(name, format, parts, progress, lease)
+        return self._upload(name, format, parts, progress, lease, folder=folder)
 
     def _upload(
         self,
@@ -124,9 +139,13 @@ class DatasetMethods(Session):
         progress: Progress | None,
         lease: int | None = None,
         idx: bool = False,
+        folder: FolderLike | None = None,
         **more: object,
     ) -> Dataset:
         fields = {} if lease is None else {"lease": lease}
+        if folder is not None:
+            uuid = import_dataset(self, name, format, self._uuid("folder", folder), parts, **fields, **more)
+            return self.dataset(uuid)
         with open_sources(parts, idx=idx) as sources:
             upload = Upload.announce(self, name, format, sources, fields=fields, more=more)
             with given_up_on(BaseException, lambda: self.delete_dataset(upload.uuid)):
@@ -144,6 +163,7 @@ class DatasetMethods(Session):
         progress: Progress | None = None,
         *,
         timeout: float | None = None,
+        folder: FolderLike | None = None,
     ) -> Dataset:
         """Return the dataset with a name; upload it if it does not exist. An existing dataset is not changed.
 
@@ -159,6 +179,7 @@ class DatasetMethods(Session):
             parts: its files, as for `upload` and `upload_mnist`.
             progress: called with the bytes done and the bytes of all, if it is uploaded.
             timeout: seconds to wait for the upload of somebody else; None waits forever.
+            folder: as for `upload_mnist`.
 
         Raises:
             BadRequestException: the server refused name, sizes or content.
@@ -176,7 +197,8 @@ class DatasetMethods(Session):
                 if refused is not None:
                     raise refused from None
                 try:
-                    return self._upload(name, format, parts, progress, idx=format == "mnist", unique=True)
+                    how: dict[str, Any] = {"idx": format == "mnist", "folder": folder, "unique": True}
+                    return self._upload(name, format, parts, progress, **how)
                 except ConflictException as error:  # somebody else has just announced it, or there is no room
                     refused = error
                     continue
@@ -300,6 +322,8 @@ class DatasetMethods(Session):
         path: str | os.PathLike[str],
         format: str = "csv",
         progress: Progress | None = None,
+        *,
+        folder: FolderLike | None = None,
     ) -> None:
         """Write the table of a dataset, or the result of a request, to a file.
 
@@ -309,14 +333,22 @@ class DatasetMethods(Session):
             format: `csv`, `npz` (an array for each column), `npy` (one array of all values), `parquet`, or another
                 that the server has a plugin for.
             progress: called with the bytes done and 0: how many there will be is not known.
+            folder: folder of the server, its UUID or name; the path is then one in it, and nothing is received, so
+                there is no progress.
 
         Raises:
-            BadRequestException: the server does not know the format.
-            NotFoundException: there is no such dataset for this user.
+            BadRequestException: the server does not know the format, or could not write to the folder.
+            NotFoundException: there is no such dataset or folder for this user.
+            UnauthorizedException: the user may not write to the folder.
+            ConflictException: a quota is exhausted, or a directory has the path in the folder.
             ConnectionFailedException: the connection was lost for too long.
             OSError: the file cannot be written.
         """
-        download(self, self._uuid("dataset", dataset), path, format, progress)
+        uuid = self._uuid("dataset", dataset)
+        if folder is None:
+            download(self, uuid, path, format, progress)
+        else:
+            export_dataset(self, uuid, self._uuid("folder", folder), path, format)
 
     def dataset_content(self, dataset: ResultLike, column: str, rows: int = 1, offset: int = 0) -> list[list[float]]:
         """Return values of one column.

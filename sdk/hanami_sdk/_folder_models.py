@@ -62,5 +62,44 @@ class FolderEntry(Shown):
     modified_at: str
 
 
+@dataclass(frozen=True, slots=True)
+class FolderInvitation(Shown):
+    """The offer to use a folder of somebody else.
+
+    Attributes:
+        uuid: UUID.
+        folder_uuid: UUID of the folder.
+        inviter_id: id of the user who has sent it.
+        invitee_id: id of the user who is invited.
+        permission: what the user will be permitted: `ro`, `rw` or `wd`.
+        created_at: when it was sent, in UTC.
+        folder_name: name of the folder; only in lists.
+    """
+
+    uuid: str
+    folder_uuid: str
+    inviter_id: str
+    invitee_id: str
+    permission: str
+    created_at: str = ""
+    folder_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FolderPermission(Shown):
+    """What somebody may do with the files of a folder that is shared with them.
+
+    Attributes:
+        user_id: id of the user.
+        permission: `ro` to read, `rw` to write, `wd` to delete.
+    """
+
+    user_id: str
+    permission: str
+
+
+InvitationLike: TypeAlias = FolderInvitation | str
+"""An object or its UUID."""
+
 FolderLike: TypeAlias = Folder | str
 """An object, its UUID or its name."""

@@ -205,3 +205,81 @@ class FolderMethods(Session):
         """
         more = {"recursive": "true"} if recursive else {}
         self.delete(FILE_PATH, uuid=self._uuid("folder", folder), path=path, **more)
+
+    def make_directory(self, folder: FolderLike, path: str, *, parents: bool = True, exist_ok: bool = False) -> None:
+        """Create a directory in a folder.
+
+        Args:
+            folder: folder, UUID or name.
+            path: path in the folder.
+            parents: whether the directories around it are created as well.
+            exist_ok: whether it may exist already.
+
+        Raises:
+            NotFoundException: there is no such folder for this user, or the directory around it is missing.
+            UnauthorizedException: the user may not write to it.
+            ConflictException: something has the path.
+        """
+        body = {"uuid": self._uuid("folder", folder), "path": path, "parents": parents, "exist_ok": exist_ok}
+        self.post("/folder/directory", body)
+
+    def rename_file(self, folder: FolderLike, path: str, name: str) -> None:
+        """Give a file or directory of a folder another name where it is.
+
+        Args:
+            folder: folder, UUID or name.
+            path: path in the folder.
+            name: new name.
+
+        Raises:
+            NotFoundException: there is no such folder for this user, or no such file.
+            UnauthorizedException: the user may not write to it.
+            ConflictException: the name is taken.
+        """
+        self.put(f"{FILE_PATH}/name", {"uuid": self._uuid("folder", folder), "path": path, "name": name})
+
+    def move_file(self, folder: FolderLike, path: str, target: str) -> None:
+        """Move a file or directory of a folder.
+
+        Args:
+            folder: folder, UUID or name.
+            path: path in the folder.
+            target: new path in the folder, or that of a directory that it is moved into.
+
+        Raises:
+            NotFoundException: there is no such folder for this user, or no such file.
+            UnauthorizedException: the user may not write to it.
+            ConflictException: something has the path.
+        """
+        self.put(f"{FILE_PATH}/path", {"uuid": self._uuid("folder", folder), "path": path, "target_path": target})
+
+    def rename_folder(self, folder: FolderLike, name: str) -> Folder:
+        """Give a folder another name.
+
+        Args:
+            folder: folder, UUID or name.
+            name: new name.
+
+        Raises:
+            NotFoundException: there is no such folder for this user.
+            UnauthorizedException: the user does not manage it.
+            ConflictException: the name is taken.
+        """
+        return build(Folder, self.put("/folder/name", {"uuid": self._uuid("folder", folder), "name": name}))
+
+    def set_folder_options(
+        self, folder: FolderLike, *, permission: str | None = None, cloneable: bool | None = None
+    ) -> Folder:
+        """Change what others may do with a folder; None leaves an option unchanged.
+
+        Args:
+            folder: folder, UUID or name.
+            permission: what members of the project may do with files of a folder of the project: `ro`, `rw` or `wd`.
+            cloneable: whether others who see it may copy it.
+
+        Raises:
+            NotFoundException: there is no such folder for this user.
+            UnauthorizedException: the user does not manage it.
+        """
+        body = {"uuid": self._uuid("folder", folder), "permission": permission, "cloneable": cloneable}
+        return build(Folder, self.put("/folder/options", body))

@@ -137,7 +137,7 @@ class Upload:
                 lost = True
                 state = self._state_after(error, backoff)
         if state == DECODING:
-            self._wait()
+            wait_until_decoded(self.endpoint, self.uuid, self.progress_path)
 
     def _state_after(self, error: Exception, backoff: Backoff) -> str:
         """Return the state of the dataset after a request failed with `error`."""
@@ -148,23 +148,6 @@ class Upload:
                     break
                 return state_of(answer)
         raise error
-
-    def _wait(self) -> None:
-        backoff = Backoff(self.endpoint.retry)
-        for pause in pauses(None, f"the end of the upload {self.uuid}"):
-            try:
-                answer = self.endpoint.get(self.progress_path, uuid=self.uuid)
-            except _failures():
-                if not backoff.pause():
-                    raise
-                continue
-            backoff.renew()
-            state = state_of(answer)
-            if state == UPLOADING:
-                raise InternalServerErrorException(answer.get("error", ""))
-            if state == READY:
-                return
-            time.sleep(pause)
 
 
 @contextmanager
@@ -178,6 +161,30 @@ def given_up_on(kind: type[BaseException], give_up: Callable[[], object]) -> Ite
         with suppress(Exception):  # the reason of the failure is what the user must see
             give_up()
         raise
+
+
+def wait_until_decoded(endpoint: Endpoint, uuid: str, progress_path: str = PROGRESS_PATH) -> None:
+    """Wait until the server has read the files of a dataset, or of another thing, however long that takes.
+
+    Raises:
+        BadRequestException: the server refuses the files.
+        InternalServerErrorException: the server could not read them.
+    """
+    backoff = Backoff(endpoint.retry)
+    for pause in pauses(None, f"the end of the upload {uuid}"):
+        try:
+            answer = endpoint.get(progress_path, uuid=uuid)
+        except _failures():
+            if not backoff.pause():
+                raise
+            continue
+        backoff.renew()
+        state = state_of(answer)
+        if state == UPLOADING:
+            raise InternalServerErrorException(answer.get("error", ""))
+        if state == READY:
+            return
+        time.sleep(pause)
 
 
 def state_of(progress: Mapping[str, Any]) -> str:

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hanami_sdk import _calls
+from hanami_sdk._dataset_folders import export_dataset as _export_dataset
+from hanami_sdk._dataset_folders import import_dataset as _import_dataset
 from hanami_sdk._datasets import compared as _compared
 from hanami_sdk._datasets import download as _download
 from hanami_sdk._direct import in_thread
@@ -48,6 +50,8 @@ def upload_mnist_files(
     input_file_path: Part,
     label_file_path: Part,
     verify_connection: bool = True,
+    *,
+    folder: str | None = None,
 ) -> str:
     """Upload images and labels in the format of MNIST.
 
@@ -58,6 +62,8 @@ def upload_mnist_files(
         input_file_path: path of the IDX file with the images; one that ends in `.gz` is unpacked.
         label_file_path: path of the IDX file with the labels.
         verify_connection: check the certificate.
+        folder: UUID of a folder of the server; the files are then paths in it, which are not unpacked, and nothing is
+            sent.
 
     Returns:
         UUID of the dataset.
@@ -68,10 +74,18 @@ def upload_mnist_files(
         UploadException: the server refused a chunk.
     """
     parts = {"input": input_file_path, "label": label_file_path}
-    return _upload(_calls.OneShot(token, address, verify_connection), name, "mnist", parts, idx=True)
+    return _upload(_calls.OneShot(token, address, verify_connection), name, "mnist", parts, idx=True, folder=folder)
 
 
-def upload_csv_files(token: str, address: str, name: str, input_file_path: Part, verify_connection: bool = True) -> str:
+def upload_csv_files(
+    token: str,
+    address: str,
+    name: str,
+    input_file_path: Part,
+    verify_connection: bool = True,
+    *,
+    folder: str | None = None,
+) -> str:
     """Upload a CSV file whose first line names the columns.
 
     Args:
@@ -80,6 +94,7 @@ def upload_csv_files(token: str, address: str, name: str, input_file_path: Part,
         name: name of the dataset.
         input_file_path: path of the file.
         verify_connection: check the certificate.
+        folder: as for `upload_mnist_files`.
 
     Returns:
         UUID of the dataset.
@@ -88,7 +103,7 @@ def upload_csv_files(token: str, address: str, name: str, input_file_path: Part,
         HanamiException: as for `upload_mnist_files`.
     """
     endpoint = _calls.OneShot(token, address, verify_connection)
-    return _upload(endpoint, name, "csv", {"input": input_file_path})
+    return _upload(endpoint, name, "csv", {"input": input_file_path}, folder=folder)
 
 
 def upload_files(
@@ -100,6 +115,7 @@ def upload_files(
     verify_connection: bool = True,
     *,
     progress: Progress | None = None,
+    folder: str | None = None,
 ) -> str:
     """Upload a dataset of any format that the server has.
 
@@ -111,6 +127,7 @@ def upload_files(
         parts: path, bytes, or open binary file by the name of the part, mostly `{"input": path}`.
         verify_connection: check the certificate.
         progress: called with the number of bytes done and the total.
+        folder: as for `upload_mnist_files`.
 
     Returns:
         UUID of the dataset.
@@ -118,7 +135,8 @@ def upload_files(
     Raises:
         HanamiException: as for `upload_mnist_files`.
     """
-    return _upload(_calls.OneShot(token, address, verify_connection), name, format, parts, progress)
+    endpoint = _calls.OneShot(token, address, verify_connection)
+    return _upload(endpoint, name, format, parts, progress, folder=folder)
 
 
 def _upload(
@@ -128,7 +146,10 @@ def _upload(
     parts: Mapping[str, Part],
     progress: Progress | None = None,
     idx: bool = False,
+    folder: str | None = None,
 ) -> str:
+    if folder is not None:
+        return _import_dataset(endpoint, name, format, folder, parts)
     with open_sources(parts, idx=idx) as sources:
         upload = Upload.announce(endpoint, name, format, sources, _calls.generation().upload_path)
         upload.run(sources, progress)
@@ -434,6 +455,7 @@ def download_dataset(
     verify_connection: bool = True,
     *,
     progress: Progress | None = None,
+    folder: str | None = None,
 ) -> None:
     """Write the table of a dataset, or the result of a request, to a file.
 
@@ -445,10 +467,15 @@ def download_dataset(
         format: `csv`, `npz`, `npy`, `parquet`, or another that the server has a plugin for.
         verify_connection: check the certificate.
         progress: called with the bytes done and 0: how many there will be is not known.
+        folder: UUID of a folder of the server; the path is then one in it, and nothing is received.
 
     Raises:
-        BadRequestException: the server does not know the format.
-        NotFoundException: there is no such dataset for this user.
+        BadRequestException: the server does not know the format, or could not write to the folder.
+        NotFoundException: there is no such dataset or folder for this user.
         OSError: the file cannot be written.
     """
-    _download(_calls.OneShot(token, address, verify_connection), dataset_uuid, path, format, progress)
+    endpoint = _calls.OneShot(token, address, verify_connection)
+    if folder is None:
+        _download(endpoint, dataset_uuid, path, format, progress)
+    else:
+        _export_dataset(endpoint, dataset_uuid, folder, path, format)

@@ -22,6 +22,11 @@ __all__ = [
     "get_folder",
     "list_files",
     "list_folders",
+    "make_directory",
+    "move_file",
+    "rename_file",
+    "rename_folder",
+    "set_options",
     "upload_file",
 ]
 
@@ -225,3 +230,153 @@ def download_file(
         ConnectionFailedException: the connection was lost for too long.
     """
     _folders.download(_calls.OneShot(token, address, verify_connection), folder_uuid, path, target, progress)
+
+
+def make_directory(
+    token: str,
+    address: str,
+    folder_uuid: str,
+    path: str,
+    verify_connection: bool = True,
+    *,
+    parents: bool = True,
+    exist_ok: bool = False,
+) -> bytes:
+    """Create a directory in a folder.
+
+    Args:
+        token: token.
+        address: address of the server.
+        folder_uuid: UUID of the folder.
+        path: path in the folder.
+        verify_connection: check the certificate.
+        parents: whether the directories around it are created as well.
+        exist_ok: whether it may exist already.
+
+    Returns:
+        `{}`
+
+    Raises:
+        NotFoundException: there is no such folder for this user, or the directory around it is missing.
+        UnauthorizedException: the user may not write to it.
+        ConflictException: something has the path.
+    """
+    body = {"uuid": folder_uuid, "path": path, "parents": parents, "exist_ok": exist_ok}
+    return _calls.post(token, address, "/folder/directory", verify_connection, **body)
+
+
+def rename_file(
+    token: str,
+    address: str,
+    folder_uuid: str,
+    path: str,
+    name: str,
+    verify_connection: bool = True,
+) -> bytes:
+    """Give a file or directory of a folder another name where it is.
+
+    Args:
+        token: token.
+        address: address of the server.
+        folder_uuid: UUID of the folder.
+        path: path in the folder.
+        name: new name.
+        verify_connection: check the certificate.
+
+    Returns:
+        `{}`
+
+    Raises:
+        NotFoundException: there is no such folder for this user, or no such file.
+        UnauthorizedException: the user may not write to it.
+        ConflictException: the name is taken.
+    """
+    body = {"uuid": folder_uuid, "path": path, "name": name}
+    return _calls.put(token, address, "/folder/file/name", verify_connection, **body)
+
+
+def move_file(
+    token: str,
+    address: str,
+    folder_uuid: str,
+    path: str,
+    target_path: str,
+    verify_connection: bool = True,
+) -> bytes:
+    """Move a file or directory of a folder.
+
+    Args:
+        token: token.
+        address: address of the server.
+        folder_uuid: UUID of the folder.
+        path: path in the folder.
+        target_path: new path in the folder, or that of a directory that it is moved into.
+        verify_connection: check the certificate.
+
+    Returns:
+        `{}`
+
+    Raises:
+        NotFoundException: there is no such folder for this user, or no such file.
+        UnauthorizedException: the user may not write to it.
+        ConflictException: something has the path.
+    """
+    body = {"uuid": folder_uuid, "path": path, "target_path": target_path}
+    return _calls.put(token, address, "/folder/file/path", verify_connection, **body)
+
+
+def rename_folder(
+    token: str,
+    address: str,
+    folder_uuid: str,
+    name: str,
+    verify_connection: bool = True,
+) -> bytes:
+    """Give a folder another name.
+
+    Args:
+        token: token.
+        address: address of the server.
+        folder_uuid: UUID of the folder.
+        name: new name.
+        verify_connection: check the certificate.
+
+    Returns:
+        What `get_folder` returns.
+
+    Raises:
+        NotFoundException: there is no such folder for this user.
+        UnauthorizedException: the user does not manage it.
+        ConflictException: the name is taken.
+    """
+    return _calls.put(token, address, "/folder/name", verify_connection, uuid=folder_uuid, name=name)
+
+
+def set_options(
+    token: str,
+    address: str,
+    folder_uuid: str,
+    verify_connection: bool = True,
+    *,
+    permission: str | None = None,
+    cloneable: bool | None = None,
+) -> bytes:
+    """Change what others may do with a folder; None leaves an option unchanged.
+
+    Args:
+        token: token.
+        address: address of the server.
+        folder_uuid: UUID of the folder.
+        verify_connection: check the certificate.
+        permission: what members of the project may do with files of a folder of the project: `ro`, `rw` or `wd`.
+        cloneable: whether others who see it may copy it.
+
+    Returns:
+        What `get_folder` returns.
+
+    Raises:
+        NotFoundException: there is no such folder for this user.
+        UnauthorizedException: the user does not manage it.
+    """
+    body = {"uuid": folder_uuid, "permission": permission, "cloneable": cloneable}
+    return _calls.put(token, address, "/folder/options", verify_connection, **body)

@@ -19,7 +19,7 @@ from hanami_plugins.datasets import RESULT, Dataset
 from hanami_plugins.folders import Folder
 from hanami_plugins.keypairs import KeyPair
 from hanami_plugins.projects import Project
-from hanami_plugins.users import User
+from hanami_plugins.users import User, user_uuid
 from tests.whole import Whole, fill
 
 COUNT = 7
@@ -38,7 +38,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
         uuid = Cluster.get().uuid
         fill(whole, Task, COUNT, **owned, kind="train", partition=uuid, payload="{}", total_cycles=1)
         fill(whole, Project, COUNT, id=lambda n: f"project{n}", name="name", creator_id="asdf")
-        fill(whole, User, COUNT - 1, id=lambda n: f"user{n}", name="name", creator_id="asdf", passphrase_hash="")
+        named = {"id": lambda n: f"user{n}", "uuid": lambda n: user_uuid(f"user{n}"), "name": "name"}
+        fill(whole, User, COUNT - 1, **named, creator_id="asdf", passphrase_hash="")
         owner = {"owner_id": "asdf", "owner_uid": "1", "project_id": "admin", "place": ""}
         fill(whole, KeyPair, COUNT, access_key=lambda n: f"AKIA{n}", sealed="", **owner)
         kept = {"ownership": "user", "usage_mode": "general", "permission": "rw", "storage": "files"}

@@ -20,7 +20,7 @@ from hanami_server.health import LIVE_PATH, READY_PATH
 from tests.whole import Whole
 
 UUID, ACCESS_KEY = "00000000-0000-4000-8000-000000000000", "AKIAIOSFODNN7EXAMPLE"
-CANDIDATES = ("shared", "abcd", "TASK", "1", "QUJDREVGR0hJ", UUID, ACCESS_KEY, "a.b.c", "")
+CANDIDATES = ("shared", "abcd", "rw", "TASK", "1", "QUJDREVGR0hJ", UUID, ACCESS_KEY, "a.b.c", "")
 WRONG_IN_BODY = {"string": 5, "integer": "x", "number": "x", "boolean": "x", "array": 5, "object": 5}
 WRONG_IN_QUERY = {"string": "!" * 5000, "integer": "x", "number": "x", "boolean": "x"}
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import peewee
 
 from hanami_core.queue import Partition, Task, partitions
+from hanami_plugins.users import User, user_uuid
 from tests.core.test_base_columns import first_edition, insert
 from tests.whole import Whole
 
@@ -32,3 +33,13 @@ def test_lanes_of_the_first_edition_become_partitions(tmp_path: Path) -> None:
         assert {t.partition for t in Task.select()} == set(states)
         assert {t.attempts for t in Task.select()} == {0}
         assert partitions.doubtful() == []
+
+
+def test_users_of_the_first_edition_can_be_found_by_uuid(tmp_path: Path) -> None:
+    db = first_edition(tmp_path)
+    for id, status in (("ada", "deleted"), ("ada", "active"), ("grace", "active")):
+        insert(db, "user", id=id, status=status, name=id)
+    db.close()
+    with Whole(tmp_path):
+        found = {user.id: user.uuid for user in User.active().where(User.id.in_(("ada", "grace")))}
+        assert found == {id: user_uuid(id) for id in ("ada", "grace")}

@@ -30,6 +30,7 @@ MODULES = (
     "task",
     "checkpoint",
     "folder",
+    "folder_sharing",
     "hosts",
     "measurements",
     "logs",

@@ -17,9 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hanami_core.errors import BadRequest
+from hanami_core.plugin_host import PluginState
 from hanami_plugins import backendai_templates as templates
 from hanami_plugins.api_v1_0alpha.testing import NativeApp
-from hanami_plugins.backendai_templates import documents, payloads
+from hanami_plugins.backendai_templates import documents, passwords, payloads
 from tests.plugins.backendai_kit import SignedClient, member_keys, new_keys
 
 PATH = "/template/session"
@@ -56,6 +57,7 @@ SMALL: dict[str, Any] = {
     "spec": {"kernel": {"image": "python"}},
 }
 SHORT = json.dumps(SMALL)
+PASSWORD = "hunter2-of-git"
 
 
 @pytest.fixture
@@ -290,3 +292,80 @@ def test_they_end_with_user_and_project(app: NativeApp, admin: SignedClient, mem
     assert app.call("DELETE", "user", id="katherine").status_code == 200
     assert app.call("DELETE", "project", id=PROJECT).status_code == 200
     assert [UUID(one.uuid).hex for one in templates.SessionTemplate.select()] == [kept]
+
+
+def with_password(password: str = PASSWORD) -> dict[str, Any]:
+    git = {"repository": "https://git.example/x", "credential": {"username": "k", "password": password}}
+    return changed("spec.kernel.git", git)
+
+
+def without_password() -> dict[str, Any]:
+    document = with_password()
+    del document["spec"]["kernel"]["git"]["credential"]["password"]
+    return document
+
+
+def stored(data: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in sorted(data.rglob("*")) if file.is_file())
+
+
+def test_a_git_password_is_stored_encrypted(app: NativeApp, member: SignedClient, tmp_path: Path) -> None:
+    document = with_password()
+    id = create(member, json.dumps(document))
+    assert get(member, id, format="json").json == document
+    assert PASSWORD.encode() not in stored(tmp_path)
+    other = with_password("another-" + PASSWORD)
+    assert member.call("PUT", f"{PATH}/{id}", payload=json.dumps(other)).status_code == 200
+    assert get(member, id, format="json").json == other
+    assert PASSWORD.encode() not in stored(tmp_path)
+    assert member.call("PUT", f"{PATH}/{id}", payload=SHORT).status_code == 200
+    assert get(member, id, format="json").json == SMALL
+    (row,) = templates.SessionTemplate.select()
+    assert row.password == ""
+
+
+def test_a_git_password_is_shown_to_its_owner_alone(app: NativeApp, admin: SignedClient) -> None:
+    keys = member_keys(app, "dorothy", PROJECT)
+    owner = SignedClient(app, keys)
+    id = create(owner, json.dumps(with_password()))
+    assert get(owner, id, format="json").json == with_password()
+    assert get(admin, id, owner_access_key=keys.access_key, format="json").json == with_password()
+    assert get(admin, id, format="json").json == without_password()
+    for client, wide in ((owner, False), (admin, True)):
+        assert [one["template"] for one in client.call("GET", PATH, all=wide).json] == [without_password()]
+
+
+def test_passwords_of_another_key_are_told(app: NativeApp, member: SignedClient, tmp_path: Path) -> None:
+    first, second = (create(member, json.dumps(with_password())) for _ in range(2))
+    rows = {UUID(row.uuid).hex: row for row in templates.SessionTemplate.select()}
+    templates.SessionTemplate.update(password=rows[first].password).where(
+        templates.SessionTemplate.uuid == rows[second].uuid
+    ).execute()
+    assert get(member, first).status_code == 200
+    assert get(member, second).status_code == 503
+    assert len(member.call("GET", PATH, all=False).json) == 2
+    (finding,) = passwords.unreadable(app.runtime)
+    assert finding.where == f"session template {rows[second].uuid}"
+
+
+def test_passwords_stored_plain_are_encrypted_at_the_next_start(tmp_path: Path) -> None:
+    with NativeApp(tmp_path / "data") as app:
+        member = SignedClient(app, member_keys(app, "katherine", PROJECT))
+        create(member, json.dumps(with_password()))
+        plain = json.dumps(with_password())
+        templates.SessionTemplate.update(document=plain, password="").execute()
+    with NativeApp(tmp_path / "data"):
+        (row,) = templates.SessionTemplate.select()
+        assert PASSWORD not in row.document
+        assert row.password
+        assert documents.outline(row.document) == without_password()
+
+
+def test_a_lost_key_is_not_replaced(tmp_path: Path) -> None:
+    with NativeApp(tmp_path / "data") as app:
+        create(SignedClient(app, member_keys(app, "katherine", PROJECT)), json.dumps(with_password()))
+    file = tmp_path / "data" / "backendai_templates.key"
+    file.unlink()
+    with NativeApp(tmp_path / "data") as app:
+        assert app.runtime.plugins.plugins["backendai_templates"].state is PluginState.BROKEN
+    assert not file.exists()

@@ -9,8 +9,9 @@ from typing import ClassVar
 import msgspec
 import pytest
 
+from hanami_core.http import BoundRoute
 from hanami_core.testing.requests import ClientRequest, Credential, header, open_socket
-from hanami_core.testing.routes import Example, RouteConformance
+from hanami_core.testing.routes import Example, RouteConformance, routes_of
 from hanami_core.testing.targets import TargetConformance
 from hanami_plugins.api_v1_0alpha.testing import NativeApp
 from hanami_plugins.direct_io import EXPECTED, TRAIN
@@ -155,6 +156,83 @@ class TestDatasets(NativeRoutes):
             "POST /dataset/upload/csv": {"name": "more", "input_data_size": 5},
             "POST /dataset/upload/mnist": {"name": "more", **sizes},
             "DELETE /dataset": {"uuid": uuid},
+        }
+
+
+def filled_folder(app: NativeApp) -> str:
+    """Return a folder with a file."""
+    uuid = app.call("POST", "folder", name="texts", cloneable=True).json["uuid"]
+    upload = app.call("POST", "folder/upload", uuid=uuid, path="a.csv", size=len(CSV)).json["token"]
+    target, headers = f"{app.prefix}/folder/upload", {TOKEN: app.token}
+    app.http.simulate_put(target, params={"token": upload, "offset": 0}, body=CSV, headers=headers)
+    return str(uuid)
+
+
+class TestFolders(NativeRoutes):
+    plugin = "folders"
+
+    @pytest.fixture
+    def routes(self, app: NativeApp) -> list[BoundRoute]:
+        """All but the one whose body is a piece of a file, which the suite does not send."""
+        return [bound for bound in routes_of(app.runtime, self.plugin) if not bound.route.raw_body]
+
+    @pytest.fixture
+    def examples(self, app: NativeApp) -> Mapping[str, Example]:
+        mine, theirs = filled_folder(app), app.member("mia_", "digits")
+        shared = app.call("POST", "folder", name="shared", ownership="group").json["uuid"]
+        given = app.call("POST", "folder", theirs, name="given").json["uuid"]
+        fields = {"uuid": given, "user_id": "asdf", "permission": "ro"}
+        left = app.call("POST", "folder", theirs, name="left").json["uuid"]
+        for folder in (given, left):
+            uuid = app.call("POST", "folder/invitation", theirs, **fields | {"uuid": folder}).json["uuid"]
+            if folder == left:
+                assert app.call("PUT", "folder/invitation", uuid=uuid).status_code == 200
+            else:
+                invitation = uuid
+        refused = app.call("POST", "folder/invitation", uuid=mine, user_id="mia_", permission="ro").json["uuid"]
+        upload = app.call("POST", "folder/upload", uuid=mine, path="x", size=5).json["token"]
+        copied = app.call("POST", "folder/clone", uuid=mine, name="another").json["task_uuid"]
+        return {
+            "POST /folder": {"name": "books"},
+            "GET /folder": {"uuid": mine},
+            "GET /folder/all": {"limit": 1},
+            "PUT /folder/name": {"uuid": mine, "name": "renamed"},
+            "PUT /folder/options": {"uuid": mine, "cloneable": True},
+            "GET /folder/files": {"uuid": mine},
+            "GET /folder/file": {"uuid": mine, "path": "a.csv"},
+            "POST /folder/directory": {"uuid": mine, "path": "d/e"},
+            "PUT /folder/file/name": {"uuid": mine, "path": "a.csv", "name": "b.csv"},
+            "PUT /folder/file/path": {"uuid": mine, "path": "b.csv", "target_path": "d"},
+            "POST /folder/upload": {"uuid": mine, "path": "y", "size": 5},
+            "GET /folder/upload": {"token": upload},
+            "DELETE /folder/invitation": {"uuid": refused},
+            "POST /folder/invitation": {"uuid": mine, "user_id": "mia_", "permission": "rw"},
+            "GET /folder/invitation": {"sent": "true"},
+            "PUT /folder/invitation": {"uuid": invitation},
+            "PUT /folder/permission": {"uuid": shared, "user_id": "asdf", "permission": "ro"},
+            "GET /folder/permission": {"uuid": shared},
+            "DELETE /folder/permission": {"uuid": shared, "user_id": "asdf"},
+            "PUT /folder/leave": {"uuid": left},
+            "POST /folder/clone": {"uuid": mine, "name": "copy"},
+            "GET /folder/clone": {"task_uuid": copied},
+            "DELETE /folder/file": {"uuid": mine, "path": "d", "recursive": "true"},
+            "DELETE /folder": {"uuid": mine},
+        }
+
+
+class TestDatasetsFolders(NativeRoutes):
+    plugin = "datasets_folders"
+
+    @pytest.fixture
+    def examples(self, app: NativeApp) -> Mapping[str, Example]:
+        folder = filled_folder(app)
+        asked = {"format": "csv", "folder_uuid": folder, "files": {"input": "a.csv"}}
+        made = app.call("POST", "dataset/import", name="first", **asked).json["uuid"]
+        written = app.call("POST", "dataset/export", uuid=made, folder_uuid=folder, path="b.csv").json["task_uuid"]
+        return {
+            "POST /dataset/import": {"name": "numbers", **asked},
+            "POST /dataset/export": {"uuid": made, "folder_uuid": folder, "path": "c.npy", "format": "npy"},
+            "GET /dataset/export": {"task_uuid": written},
         }
 
 

@@ -57,7 +57,7 @@ def test_all_of_each_module(name: str) -> None:
 
 def test_modules_of_the_released_sdk_and_of_its_manual() -> None:
     expected = "checkpoint cluster dataset direct_io hanami_exceptions hanami_request hanami_token hosts logs"
-    new = {"aio", "folder", "keypair", "measurements", "names", "quota", "sklearn", "v04"}
+    new = {"aio", "folder", "folder_sharing", "keypair", "measurements", "names", "quota", "sklearn", "v04"}
     top = {name for name in PUBLIC if "." not in name}
     assert {*expected.split(), "project", "request_result", "task", "user"} == top - new
 

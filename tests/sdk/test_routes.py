@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 
 from hanami_sdk import Client, NotFoundException, Task, _folders
+from hanami_sdk._dataset_folders import EXPORT_PATH
 from hanami_sdk._download import Download
+from hanami_sdk._folder_sharing import CLONE_PATH
+from hanami_sdk._work import wait_for_work
 from tests.sdk.fake_server import C, D, P
 from tests.whole import Whole
 
@@ -27,6 +30,9 @@ WHOLE = {
     "id": "x",
     "info": {"hostname": "h"},
     "files": 0,
+    "folder_uuid": C,
+    "invitee_id": "ada_",
+    "inviter_id": "asdf",
     "name": "x",
     "offset": 4,
     "outputs": {},
@@ -37,12 +43,15 @@ WHOLE = {
     "state": "finished",
     "temperature": {"seconds": [], "minutes": [], "hours": [], "days": []},
     "ownership": "user",
+    "permission": "rw",
     "storage": "files",
     "thread_map": {},
     "usage_mode": "general",
     "used": 0,
     "token": "t",
+    "task_uuid": "t",
     "type": "cpu",
+    "user_id": "ada_",
     "uuid": C,
     "uuid_input_file": "f",
     "uuid_label_file": "f",
@@ -129,7 +138,31 @@ def upload_file(client: Client) -> None:
     _folders.arrived(client, "t")
 
 
+def export_to_folder(client: Client) -> None:
+    client.download_dataset(D, "a", "npy", folder=C)
+    wait_for_work(client, EXPORT_PATH, {"task_uuid": "t", "state": "active"}, "an export")
+
+
+def clone_folder(client: Client) -> None:
+    client.clone_folder(C, "copy", storage="files", usage_mode="data", permission="ro")
+    wait_for_work(client, CLONE_PATH, {"task_uuid": "t", "state": "queued"}, "a copy")
+
+
 CALLS: dict[str, Callable[[Client], Any]] = {
+    "accept_invitation": lambda client: client.accept_invitation(C),
+    "clone_folder": clone_folder,
+    "decline_invitation": lambda client: client.decline_invitation(C),
+    "folder_invitations": lambda client: client.folder_invitations(sent=True),
+    "folder_permissions": lambda client: client.folder_permissions(C),
+    "invite_to_folder": lambda client: client.invite_to_folder(C, "ada_", "rw"),
+    "leave_folder": lambda client: client.leave_folder(C),
+    "make_directory": lambda client: client.make_directory(C, "a", exist_ok=True),
+    "move_file": lambda client: client.move_file(C, "a", "b"),
+    "rename_file": lambda client: client.rename_file(C, "a", "b"),
+    "rename_folder": lambda client: client.rename_folder(C, "books"),
+    "set_folder_options": lambda client: client.set_folder_options(C, permission="ro", cloneable=True),
+    "share_folder": lambda client: client.share_folder(C, "ada_", "ro"),
+    "unshare_folder": lambda client: client.unshare_folder(C, "ada_"),
     "activate_keypair": lambda client: client.activate_keypair("a"),
     "add_to_project": lambda client: client.add_to_project("ada_", "proj", "member", is_project_admin=True),
     "audit_log": lambda client: client.audit_log(1, "ada_"),
@@ -162,7 +195,11 @@ CALLS: dict[str, Callable[[Client], Any]] = {
     "delete_task": lambda client: client.delete_task("t", C),
     "delete_user": lambda client: client.delete_user("ada_"),
     "download_checkpoint": lambda client: nothing(client.download_checkpoint, P),
-    "download_dataset": lambda client: (nothing(client.download_dataset, D), rest_of_dataset(client)),
+    "download_dataset": lambda client: (
+        nothing(client.download_dataset, D),
+        rest_of_dataset(client),
+        export_to_folder(client),
+    ),
     "download_file": lambda client: nothing(client.download_file, C, "a"),
     "direct": lambda client: client.direct(C).__enter__(),
     "error_log": lambda client: client.error_log(1, "ada_"),
@@ -177,6 +214,7 @@ CALLS: dict[str, Callable[[Client], Any]] = {
     "get_or_create_dataset": lambda client: (
         client.get_or_create_dataset("digits", "mnist", {"input": b"1", "label": b"1"}),
         client.get_or_create_dataset("numbers", "csv", {"input": b"1"}),
+        client.get_or_create_dataset("numbers", "csv", {"input": "a"}, folder=C),
     ),
     "get": lambda client: None,
     "history": lambda client: client.history("t"),
@@ -248,7 +286,10 @@ CALLS: dict[str, Callable[[Client], Any]] = {
     "upload_checkpoint": upload_checkpoint,
     "upload_file": upload_file,
     "upload": lambda client: client.upload("numbers", "csv", {"input": b"1"}),
-    "upload_csv": lambda client: client.upload_csv("numbers", b"1", lease=60),
+    "upload_csv": lambda client: (
+        client.upload_csv("numbers", b"1", lease=60),
+        client.upload_csv("numbers", "a", lease=60, folder=C),
+    ),
     "upload_mnist": lambda client: client.upload_mnist("digits", b"1", b"1", lease=60),
     "user": lambda client: client.user("ada_"),
     "users": lambda client: client.users(),

@@ -44,8 +44,14 @@ ANONYMOUS = {
     ("PATCH", "/backendai/storage/upload"),
     ("DELETE", "/backendai/storage/upload"),
 }
-INSIDE = {f"/v1.0alpha/folder/{name}" for name in ("file", "files", "upload")}
-"""Routes whose field `path` is one inside of a folder; what may stand there is tested with the plugin."""
+INSIDE = {
+    f"/v1.0alpha/{name}"
+    for name in (
+        *("folder/directory", "folder/file", "folder/file/name", "folder/file/path", "folder/files", "folder/upload"),
+        "dataset/export",
+    )
+}
+"""Routes whose paths are those inside of a folder; what may stand there is tested with the plugin."""
 TENSORS = {"/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer"}
 """What reads its body itself, which is not JSON alone."""
 INSIDE_FOLDERS = "backendai_folders."
@@ -204,7 +210,7 @@ def test_request_structs_hold_no_path_and_accept_no_unknown_field(tmp_path: Path
         assert route.request is not None, bound.path
         assert route.request.__struct_config__.forbid_unknown_fields
         for name in route.request.__struct_fields__:
-            if name == "path" and (route.action.startswith(INSIDE_SESSIONS) or bound.path in INSIDE):
+            if name in ("path", "target_path") and (route.action.startswith(INSIDE_SESSIONS) or bound.path in INSIDE):
                 continue
             if route.action.startswith(INSIDE_FOLDERS) and name in ("path", "target_path", *NEVER_OPENED):
                 continue

@@ -31,7 +31,8 @@ HELP = f"""
 Datasets are tables of numbers with named columns, created from uploaded files.
 
 Usage:
-    hanamictl dataset create FORMAT NAME -i PATH [-l PATH] [--part PART=PATH]... [--lease SECONDS] [options]
+    hanamictl dataset create FORMAT NAME -i PATH [-l PATH] [--part PART=PATH]... [--folder FOLDER] [--lease SECONDS]
+        [options]
     hanamictl dataset get DATASET [options]
     hanamictl dataset list [--tag TAG] [options]
     hanamictl dataset delete DATASET [options]
@@ -42,19 +43,21 @@ Usage:
     hanamictl dataset lease DATASET SECONDS [options]
     hanamictl dataset keep DATASET [options]
     hanamictl dataset content DATASET -c COLUMN -n COUNT [-o COUNT] [options]
-    hanamictl dataset download DATASET PATH [-f FORMAT] [options]
+    hanamictl dataset download DATASET PATH [-f FORMAT] [--folder FOLDER] [options]
 
-DATASET is a UUID or a unique name.
+DATASET is a UUID or a unique name, so is FOLDER.
 VISIBILITY is private (owner and admins only), shared (everyone in the project) or public (everyone).
 FORMAT is mnist (takes -i and -l; files may be .gz), csv (takes -i), or another format that a plugin of the server adds.
 For a download, it is csv, npz, npy, parquet, or another one added by a plugin.
 A dataset with a lease is deleted after SECONDS without use; `lease` renews the lease, `keep` ends it.
+With --folder, paths are those of files in a folder of the server, which reads and writes them itself.
 `check` shows the accuracy; `compare` also shows error measures, precision, recall and a confusion matrix.
 
 Options:
     -i PATH, --input PATH                           file with the input
     -l PATH, --label PATH                           file with the labels
     --part PART=PATH                                file for another part of the format; may be repeated
+    --folder FOLDER                                 folder of the server that the files lie in
     --lease SECONDS                                 delete it after SECONDS without use
     -r DATASET, --reference DATASET                 dataset with the correct answers
     --unequal                                       ignore the rows that only one of the two has
@@ -72,6 +75,7 @@ Examples:
     hanamictl dataset create mnist -i train-images-idx3-ubyte.gz -l train-labels-idx1-ubyte.gz digits
     hanamictl dataset check -r 6f2bbcd2-7081-4b08-ae1d-16e6cd6f54c4 d40c0c06-bd28-49a4-b872-6a70c4750bb9
     hanamictl dataset download exam exam.parquet -f parquet
+    hanamictl dataset create csv -i train.csv --folder irises irises
     hanamictl dataset content -c guess -o 100 -n 10 exam --output csv
 """
 
@@ -112,8 +116,9 @@ def run(argv: list[str]) -> int:
 
 def _create(connection: Connection, arguments: Arguments) -> View:
     form, parts, lease = arguments.text("FORMAT"), _parts(arguments), arguments.whole("--lease")
+    folder = _folder(connection, arguments)
     with connection.client() as client, progress(lines=False) as report, _hint(form):
-        uuid = _upload(client, form, arguments.text("NAME"), parts, partial(_report, report), lease)
+        uuid = _upload(client, form, arguments.text("NAME"), parts, partial(_report, report), lease, folder)
         answer = client.get("/dataset", uuid=uuid)
     return Record(as_object(answer), FIELDS)
 
@@ -141,11 +146,12 @@ def _upload(
     parts: Mapping[str, str],
     report: Callable[[int, int], None],
     lease: int | None,
+    folder: str | None,
 ) -> str:
     """Return the UUID of the new dataset. The SDK knows of mnist that its files may be compressed."""
     if form == "mnist":
-        return client.upload_mnist(name, parts["input"], parts["label"], report, lease=lease).uuid
-    return client.upload(name, form, parts, report, lease=lease).uuid
+        return client.upload_mnist(name, parts["input"], parts["label"], report, lease=lease, folder=folder).uuid
+    return client.upload(name, form, parts, report, lease=lease, folder=folder).uuid
 
 
 def _get(connection: Connection, arguments: Arguments) -> View:
@@ -207,10 +213,17 @@ def _content(connection: Connection, arguments: Arguments) -> View:
 
 
 def _download(connection: Connection, arguments: Arguments) -> View:
-    uuid, path = _dataset(connection, arguments), arguments.text("PATH")
+    uuid, path, folder = _dataset(connection, arguments), arguments.text("PATH"), _folder(connection, arguments)
     with connection.client() as client, progress(lines=False) as report:
-        client.download_dataset(uuid, path, arguments.text("--format"), partial(report, "downloading"))
-    return Message(f"successfully downloaded dataset '{arguments.text('DATASET')}' to {path}")
+        form = arguments.text("--format")
+        client.download_dataset(uuid, path, form, partial(report, "downloading"), folder=folder)
+    place = path if folder is None else f"'{path}' in folder '{arguments.text('--folder')}'"
+    return Message(f"successfully downloaded dataset '{arguments.text('DATASET')}' to {place}")
+
+
+def _folder(connection: Connection, arguments: Arguments) -> str | None:
+    name = arguments.optional("--folder")
+    return None if name is None else uuid_of(connection, "folder", name)
 
 
 def _dataset(connection: Connection, arguments: Arguments, name: str = "DATASET") -> str:
@@ -218,7 +231,7 @@ def _dataset(connection: Connection, arguments: Arguments, name: str = "DATASET"
 
 
 def _parts(arguments: Arguments) -> dict[str, str]:
-    """Return the paths by the names of the parts.
+    """Return the paths by the names of the parts; those of local files are looked at.
 
     Raises:
         UsageError: a known format gets other parts than it has.
@@ -228,6 +241,8 @@ def _parts(arguments: Arguments) -> dict[str, str]:
     parts = {name: path for name, path in named.items() if path is not None}
     parts.update(map(_part, arguments.texts("--part")))
     _check_known(arguments.text("FORMAT"), tuple(parts))
+    if arguments.optional("--folder") is not None:
+        return parts
     return {name: check_readable(path) for name, path in parts.items()}
 
 

@@ -1,12 +1,14 @@
 """How clients of Backend.AI name what this server has: users and groups by UUIDs, the only one of its kind `default`.
 
-UUIDs follow from the names, so that they are the same in all processes and after each restart, and no table keeps them.
+UUIDs follow from the names, so that they are the same in all processes and after each restart.
 """
 
 from __future__ import annotations
 
 import uuid
 from functools import lru_cache
+
+from hanami_plugins import users
 
 __all__ = ["DEFAULT", "group_uuid", "user_uuid"]
 
@@ -20,7 +22,7 @@ MOST_KEPT = 1 << 14
 @lru_cache(MOST_KEPT)
 def user_uuid(user_id: str) -> str:
     """Return the UUID of a user."""
-    return str(uuid.uuid5(NAMESPACE, f"user/{user_id}"))
+    return users.user_uuid(user_id)
 
 
 @lru_cache(MOST_KEPT)

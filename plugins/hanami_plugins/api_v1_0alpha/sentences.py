@@ -355,7 +355,13 @@ EXPORTS = {
 
 FOLDERS = {
     "folder_clone_missing": "You have no copy of a folder that a task with UUID '{uuid}' makes",
+    "folder_clone_stopped": "The copying was stopped",
     "folder_exists": "There is a folder '{name}' already",
+    "folder_export_missing": "Export by task with UUID '{uuid}' not found",
+    "folder_export_stopped": "The export was stopped",
+    "folder_file_changed": "'{path}' was changed while it was read",
+    "folder_file_empty": "Given item '{field}': '{path}' is an empty file",
+    "folder_file_too_big": "Given item '{field}': '{path}' has {size} bytes, at most {limit} are allowed",
     "folder_hidden": "Folder '{name}' begins with a dot, so it is for its owner only",
     "folder_invitation_missing": "Invitation with UUID '{uuid}' not found",
     "folder_missing": "Folder with UUID '{uuid}' not found",
@@ -385,6 +391,12 @@ FOLDERS = {
     "folder_upload_missing": "Upload with UUID '{uuid}' not found",
     "folder_upload_offset": "The upload continues at byte {offset}",
     "folder_upload_too_long": "There are more than the {size} bytes that were announced",
+    "folder_user_no_member": "User with id '{user}' does not exist, or is no member of the project of the folder",
+    "folder_user_not_invited": (
+        "User with id '{user}' cannot be invited: there is no such user, or the user is invited already or has the"
+        " folder already"
+    ),
+    "folder_user_without_permission": "Folder with UUID '{uuid}' is not shared with the user with id '{user}'",
 }
 
 FEATURES = FOLDERS | EXPORTS | DATASETS | CLUSTERS | TASKS | PREDICTIONS | FRAMES | NETWORKS

@@ -136,8 +136,7 @@ def user_from_uuid(
     caller = caller_of(info)
     own = user_uuid(caller.user_id)
     caller.require_self(None if user_id in (None, own) else "")
-    wanted = user_id or own
-    found = [row for row in visible_users(caller, domain_name=domain_name) if user_uuid(row.id) == wanted]
+    found = list(visible_users(caller, domain_name=domain_name).where(User.uuid == (user_id or own)))
     return nodes(found)[0] if found else None
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import peewee
 
 from hanami_core import hookimpl
+from hanami_core.checks import Check
 from hanami_core.events import Event, ProjectDeleted, UserDeleted
 from hanami_core.http import Route
 from hanami_core.runtime import Runtime
 from hanami_core.settings import Setting
-from hanami_plugins.backendai_templates import routes, service
+from hanami_plugins.backendai_templates import passwords, routes, service
 from hanami_plugins.backendai_templates.documents import TaskTemplate
 from hanami_plugins.backendai_templates.models import SessionTemplate
 from hanami_plugins.backendai_templates.service import (
@@ -35,7 +36,7 @@ __all__ = [
     "update_template",
 ]
 
-requires = ("api_backendai", "projects")
+requires = ("api_backendai", "keypairs", "projects")
 
 
 @hookimpl
@@ -48,6 +49,20 @@ def hanami_settings() -> list[Setting]:
 def hanami_models() -> list[type[peewee.Model]]:
     """Add the table of templates."""
     return [SessionTemplate]
+
+
+@hookimpl
+def hanami_startup(runtime: Runtime) -> None:
+    """Read the key that git passwords are encrypted with."""
+    runtime.stash[passwords.VAULT] = passwords.open_vault(runtime)
+    if runtime.role.prepares:
+        passwords.seal_plain(runtime)
+
+
+@hookimpl
+def hanami_checks(runtime: Runtime) -> list[Check]:
+    """Look for git passwords that cannot be decrypted."""
+    return [Check("git passwords of session templates", lambda: passwords.unreadable(runtime))]
 
 
 @hookimpl

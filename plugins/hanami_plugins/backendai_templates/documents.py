@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from hanami_core.errors import BadRequest
 
-__all__ = ["TaskTemplate", "read", "written"]
+__all__ = ["GitCredential", "TaskTemplate", "outline", "read", "written"]
 
 T = TypeVar("T")
 
@@ -114,6 +114,15 @@ def read(value: Any) -> TaskTemplate:
 def written(template: TaskTemplate) -> Any:
     """Return a template as plain values, which `read` accepts."""
     return msgspec.to_builtins(template)
+
+
+def outline(document: str) -> Any:
+    """Return what a stored document says as plain values, without a git password."""
+    template = msgspec.json.decode(document, type=TaskTemplate)
+    values, git = written(template), template.spec.kernel.git
+    if git is not None and git.credential is not None:
+        del values["spec"]["kernel"]["git"]["credential"]["password"]
+    return values
 
 
 def _unwrapped(value: dict[str, Any]) -> tuple[Any, tuple[str, ...]]:

@@ -16,7 +16,8 @@ class SessionTemplate(BaseModel):
     """A template of a user, for sessions in a project.
 
     `owner_mark` and `project_mark` tell both from later ones with the same ids; `document` is a
-    `hanami_plugins.backendai_templates.documents.TaskTemplate` as JSON; `created_at` is in seconds since 1970.
+    `hanami_plugins.backendai_templates.documents.TaskTemplate` as JSON, in which a git password is empty; `password` is
+    that, encrypted, or empty if there is none. `created_at` is in seconds since 1970.
     """
 
     sequence = peewee.AutoField()
@@ -28,3 +29,4 @@ class SessionTemplate(BaseModel):
     project_mark = peewee.CharField(64)
     name = peewee.CharField(256)
     document = peewee.TextField()
+    password = peewee.TextField(default="")

@@ -136,7 +136,7 @@ class ListedTemplate(msgspec.Struct, kw_only=True):
         group_name: id of the project.
         domain_name: name of the domain.
         type: `user`.
-        template: what it says.
+        template: what it says, without a git password.
     """
 
     name: Annotated[str, Meta(examples=["nightly"])]
@@ -197,9 +197,15 @@ def list_all(call: Call, request: ListTemplates) -> list[ListedTemplate]:
 
 
 def get(call: Call, request: GetTemplate) -> Page:
-    """Return a template as text, which can be stored again."""
-    found = service.get_template(call.runtime, owner_access(call, request.owner_access_key), request.id)
-    text = payloads.dump(documents.written(service.read_document(found)), request.format)
+    """Return a template as text, which can be stored again.
+
+    A git password is shown to the owner of the template only.
+    """
+    access = owner_access(call, request.owner_access_key)
+    found = service.get_template(call.runtime, access, request.id)
+    own = found.owner_id == access.actor.user_id
+    values = documents.written(service.read_document(call.runtime, found)) if own else documents.outline(found.document)
+    text = payloads.dump(values, request.format)
     return Page(text.encode(), MEDIA_TYPES[request.format])
 
 
@@ -226,7 +232,7 @@ def _listed(call: Call, one: SessionTemplate) -> ListedTemplate:
         group=group_uuid(one.project_id),
         user_email=one.owner_id,
         group_name=one.project_id,
-        template=documents.written(service.read_document(one)),
+        template=documents.outline(one.document),
     )
 
 

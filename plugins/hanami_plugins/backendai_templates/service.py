@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import uuid
 
-import msgspec
 import peewee
 
 from hanami_core.access import Access
 from hanami_core.errors import Conflict, NotFound
-from hanami_core.ids import normalised
+from hanami_core.ids import new_uuid, normalised
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import ACTIVE, compare_and_set, exclusive, hold
 from hanami_plugins import projects
 from hanami_plugins.api_backendai import hold_user, lasting_mark
-from hanami_plugins.backendai_templates import documents, payloads
+from hanami_plugins.backendai_templates import documents, passwords, payloads
 from hanami_plugins.backendai_templates.models import SessionTemplate
 
 __all__ = [
@@ -52,13 +51,15 @@ def create_template(runtime: Runtime, access: Access, project_id: str, payload: 
         if list_templates(runtime, access).count() >= limit:
             raise Conflict("session_templates_exhausted", limit=limit)
         hold_user(owner_id)
+        uuid = new_uuid()
         return SessionTemplate.create(
+            uuid=uuid,
             owner_id=owner_id,
             owner_mark=mark,
             project_id=project_id,
             project_mark=_held_project(project_id),
             name=normalised(template.metadata.name),
-            document=_stored(template),
+            **passwords.columns(runtime, uuid, template),
         )
 
 
@@ -89,9 +90,13 @@ def get_template(runtime: Runtime, access: Access, id: str) -> SessionTemplate:
     return found
 
 
-def read_document(template: SessionTemplate) -> documents.TaskTemplate:
-    """Return what a template says."""
-    return msgspec.json.decode(template.document, type=documents.TaskTemplate)
+def read_document(runtime: Runtime, template: SessionTemplate) -> documents.TaskTemplate:
+    """Return what a template says, with the git password if there is one.
+
+    Raises:
+        Unavailable: if that was encrypted with another key than that of the data directory.
+    """
+    return passwords.complete(runtime, template)
 
 
 def update_template(runtime: Runtime, access: Access, id: str, payload: str) -> None:
@@ -103,7 +108,7 @@ def update_template(runtime: Runtime, access: Access, id: str, payload: str) -> 
     """
     template = documents.read(payloads.parse(payload))
     name, mine = normalised(template.metadata.name), _reachable(runtime, access, id)
-    if not compare_and_set(SessionTemplate, mine, name=name, document=_stored(template)):
+    if not compare_and_set(SessionTemplate, mine, name=name, **passwords.columns(runtime, _uuid(id), template)):
         raise NotFound("session_template_missing", id=id)
 
 
@@ -153,10 +158,6 @@ def _held_project(project_id: str) -> str:
     if mark and not hold(model, (model.sequence == int(mark)) & (model.status == ACTIVE)):
         raise NotFound("project_missing", id=project_id)
     return mark
-
-
-def _stored(template: documents.TaskTemplate) -> str:
-    return msgspec.json.encode(template).decode()
 
 
 def _uuid(id: str) -> str:

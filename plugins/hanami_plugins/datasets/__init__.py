@@ -21,16 +21,23 @@ from hanami_core.schedules import Schedule
 from hanami_core.settings import Setting
 from hanami_core.storage.database import Record
 from hanami_plugins.datasets import decode, leases, routes, service
+from hanami_plugins.datasets.arrivals import (
+    WAITING,
+    DecodingFailed,
+    finalise_dataset,
+    queue_decoding,
+    wait_for_table,
+    wait_for_task,
+)
 from hanami_plugins.datasets.comparison import Comparison, Errors, Pair
-from hanami_plugins.datasets.downloads import TableFile, open_file
+from hanami_plugins.datasets.decode import partition_of
+from hanami_plugins.datasets.downloads import TableFile, open_file, open_table_file
 from hanami_plugins.datasets.leases import renew_lease
 from hanami_plugins.datasets.models import DECODING, REFUSED, Dataset
 from hanami_plugins.datasets.service import (
     LARGE_ANSWERS,
     RESULT,
-    WAITING,
     DatasetUploadProgress,
-    DecodingFailed,
     Description,
     add_result,
     check,
@@ -39,7 +46,6 @@ from hanami_plugins.datasets.service import (
     create_dataset,
     delete_dataset,
     describe,
-    finalise_dataset,
     get_dataset,
     list_datasets,
     open_table,
@@ -74,12 +80,17 @@ __all__ = [
     "list_datasets",
     "open_file",
     "open_table",
+    "open_table_file",
+    "partition_of",
+    "queue_decoding",
     "renew_lease",
     "results",
     "seal_result",
     "set_labels",
     "set_visibility",
     "upload_progress",
+    "wait_for_table",
+    "wait_for_task",
 ]
 
 requires = ("uploads",)

@@ -12,9 +12,10 @@ from hanami_core.access import Access
 from hanami_core.exports import TableExport, chosen
 from hanami_core.runtime import Runtime
 from hanami_core.storage.blobs import Blob
+from hanami_plugins.datasets.models import Dataset
 from hanami_plugins.datasets.service import get_dataset, open_table
 
-__all__ = ["TableFile", "open_file"]
+__all__ = ["TableFile", "open_file", "open_table_file"]
 
 _DISTRIBUTION = "hanami"
 
@@ -55,7 +56,11 @@ def open_file(runtime: Runtime, access: Access, uuid: str, format_name: str, off
         Unprocessable: if the format cannot hold the table.
         CorruptFile: if the table is not what was stored.
     """
-    dataset = get_dataset(access, uuid)
+    return open_table_file(runtime, get_dataset(access, uuid), format_name, offset)
+
+
+def open_table_file(runtime: Runtime, dataset: Dataset, format_name: str, offset: int = 0) -> TableFile:
+    """Return the table of a dataset in a format, for plugins that decide themselves; raises what `open_file` raises."""
     kind = chosen(runtime.exports, TableExport, format_name)
     with ExitStack() as stack:
         table = stack.enter_context(open_table(runtime, dataset))

@@ -19,7 +19,7 @@ from hanami_core.http.sharing import OwnedAnswer, OwnedRow, owned_answer, visibi
 from hanami_core.ids import EXAMPLE_UUID, AnyName, AnyProject, AnyUser, Name, Uuid
 from hanami_core.plugin_host import Contribution, location
 from hanami_core.runtime import Runtime
-from hanami_plugins.datasets import downloads, service, tables
+from hanami_plugins.datasets import arrivals, downloads, service, tables
 from hanami_plugins.datasets.leases import renew_lease
 from hanami_plugins.datasets.models import DECODING, REFUSED, Dataset
 from hanami_plugins.datasets.service import LARGE_ANSWERS, MISSING
@@ -304,7 +304,7 @@ def upload_routes(dataset_format: DatasetFormat, max_size: int) -> list[Route]:
     def finish(call: Call, request: Any) -> dict[str, Any]:
         """Finalise an upload: the files become the dataset's table."""
         files = {part: getattr(request, f"uuid_{part}_file") for part in parts}
-        dataset = service.finalise_dataset(call.runtime, call.access, name, request.uuid, files)
+        dataset = arrivals.finalise_dataset(call.runtime, call.access, name, request.uuid, files)
         return {"uuid": dataset.uuid} | ({"state": DECODING} if dataset.state == DECODING else {})
 
     return [

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -22,7 +21,7 @@ from hanami_core import decoding
 from hanami_core.access import Access
 from hanami_core.admission import DISK, Claim
 from hanami_core.datasets import Table
-from hanami_core.errors import BadRequest, Conflict, HanamiError, InvalidFile, NotFound
+from hanami_core.errors import BadRequest, Conflict, NotFound
 from hanami_core.ids import new_uuid
 from hanami_core.labels import set_labels as label
 from hanami_core.places import Places
@@ -35,13 +34,12 @@ from hanami_core.storage.database import ACTIVE, atomic, exclusive
 from hanami_plugins import uploads
 from hanami_plugins.datasets import comparison, decode, tables
 from hanami_plugins.datasets.comparison import Comparison, Pair, pair
-from hanami_plugins.datasets.models import DECODING, REFUSED, UPLOADING, Dataset
+from hanami_plugins.datasets.models import DECODING, Dataset
 from hanami_plugins.uploads import Upload
 
 __all__ = [
     "RESULT",
     "DatasetUploadProgress",
-    "DecodingFailed",
     "Description",
     "add_result",
     "check",
@@ -50,7 +48,6 @@ __all__ = [
     "create_dataset",
     "delete_dataset",
     "describe",
-    "finalise_dataset",
     "get_dataset",
     "list_datasets",
     "open_table",
@@ -66,18 +63,12 @@ MISSING = "dataset_missing"
 RESULT = "result"
 """Format of datasets that were not uploaded."""
 
-WAITING: StashKey[threading.Semaphore] = StashKey("datasets.waiting")
-"""Requests that may wait for a table at the same time."""
 LARGEST_MATRIX = 1_000_000
 """Entries of a confusion matrix, that of 1000 classes."""
 LARGE_ANSWERS: StashKey[Places] = StashKey("datasets.large_answers")
 """Requests for so many values that only a few may be answered at the same time."""
 
 log = logging.getLogger("hanami.datasets")
-
-
-class DecodingFailed(HanamiError):
-    """A table could not be made for a reason that lies not in the files."""
 
 
 # -- from files to a table ---------------------------------------------------------------------------------------------
@@ -95,7 +86,8 @@ def create_dataset(
 ) -> tuple[Dataset, dict[str, Upload]]:
     """Add a dataset that waits for its files.
 
-    The actor sends them over a websocket, or through `uploads.open_upload`, and then calls `finalise_dataset`.
+    The actor sends them over a websocket, or through `uploads.open_upload`, and then calls
+    `arrivals.finalise_dataset`.
 
     Args:
         runtime: the process' runtime.
@@ -137,72 +129,6 @@ def _check_parts(runtime: Runtime, format_name: str, parts: Iterable[str]) -> No
         raise BadRequest("format_unknown", format=format_name, known=", ".join(runtime.formats))
     if set(parts) != set(known.parts):
         raise BadRequest("format_parts", format=format_name, parts=", ".join(known.parts))
-
-
-def finalise_dataset(
-    runtime: Runtime, access: Access, format_name: str, uuid: str, files: Mapping[str, str]
-) -> Dataset:
-    """Have the uploaded files of a dataset turned into its table; `files` holds the uuid of each part's file.
-
-    Returns when the dataset is ready, or is still being decoded after `datasets.wait`: its state says which, and
-    `upload_progress` then tells how far it is. Whoever calls again meanwhile waits for the same.
-
-    Raises:
-        NotFound: if the dataset or one of its files does not exist, or not any more.
-        BadRequest: if a file is not complete; dataset and files stay as they are.
-        InvalidFile: if a file breaks a rule of the format; the same holds.
-        DecodingFailed: if something failed that lies not in the files, which stay as they are.
-    """
-    dataset, found = _sources(access, format_name, uuid, files)
-    if dataset.state != DECODING:
-        for part, upload in found.items():
-            _require_complete(runtime, part, upload)
-    with atomic():
-        # Meanwhile the dataset may have been deleted, or finalised by another request.
-        dataset, found = _sources(access, format_name, uuid, files)
-        task = dataset.decoding
-        if dataset.state != DECODING:
-            task = decode.enqueue(runtime, access, dataset, found)
-            uploads.touch(dataset.uuid)
-    _wait(runtime, str(task))
-    dataset = access.get(Dataset, uuid, MISSING, "write")
-    if dataset.state == REFUSED:
-        raise InvalidFile(dataset.error)
-    if dataset.state == UPLOADING:
-        raise DecodingFailed(dataset.error)
-    return dataset
-
-
-def _wait(runtime: Runtime, task: str) -> None:
-    """Wait for a task, but not with all threads that answer requests."""
-    waiting = runtime.stash[WAITING]
-    if waiting.acquire(blocking=False):
-        try:
-            runtime.queue.wait(task, runtime.settings["datasets.wait"])
-        finally:
-            waiting.release()
-
-
-def _sources(
-    access: Access, format_name: str, uuid: str, files: Mapping[str, str]
-) -> tuple[Dataset, dict[str, Upload]]:
-    dataset = access.get(Dataset, uuid, MISSING, "write")
-    if dataset.format != format_name:
-        raise BadRequest("dataset_of_other_format", uuid=uuid, format=dataset.format)
-    found = {}
-    for part, file in files.items():
-        upload = uploads.upload_for(dataset.uuid, part, file)
-        if upload is None:
-            raise NotFound("file_missing", part=part.capitalize(), uuid=file)
-        found[part] = upload
-    return dataset, found
-
-
-def _require_complete(runtime: Runtime, part: str, upload: Upload) -> None:
-    missing = uploads.missing(runtime, upload)
-    if missing:
-        named = {"part": part.capitalize(), "uuid": upload.uuid}
-        raise BadRequest("file_incomplete", **named, missing=missing, size=upload.size)
 
 
 # -- datasets ----------------------------------------------------------------------------------------------------------

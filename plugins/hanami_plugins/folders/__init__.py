@@ -20,9 +20,16 @@ from hanami_core.schedules import Schedule
 from hanami_core.settings import Setting
 from hanami_plugins.folders import permissions, routes, upkeep
 from hanami_plugins.folders.archives import FolderArchive
-from hanami_plugins.folders.cloning import KIND, FolderClone, clone_folder, follow_clone
+from hanami_plugins.folders.cloning import KIND, CloneProgress, FolderClone, clone_folder, follow_clone, get_clone
 from hanami_plugins.folders.contents import delete_files, list_files, make_directory, move_file, rename_file
-from hanami_plugins.folders.downloads import FolderDownload, begin_download, open_archive, open_download, open_file
+from hanami_plugins.folders.downloads import (
+    FolderDownload,
+    begin_download,
+    open_archive,
+    open_download,
+    open_file,
+    open_stored,
+)
 from hanami_plugins.folders.files import FilesBackend
 from hanami_plugins.folders.hooks import FolderHooks
 from hanami_plugins.folders.models import (
@@ -62,12 +69,21 @@ from hanami_plugins.folders.sharing import (
 from hanami_plugins.folders.storages import FolderBackend, FolderEntry, FolderFile, FolderStorage, FolderUsage
 from hanami_plugins.folders.tokens import TRANSFER_TOKENS, TransferTokens
 from hanami_plugins.folders.upkeep import measure
-from hanami_plugins.folders.uploads import UploadTicket, append, begin_upload, upload_offset, withdraw_upload
+from hanami_plugins.folders.uploads import (
+    UploadTicket,
+    append,
+    begin_upload,
+    check_target,
+    upload_offset,
+    withdraw_upload,
+)
 from hanami_plugins.folders.usage import StorageUsage, storage_usage
+from hanami_plugins.folders.writing import drop_work, put_file
 
 __all__ = [
     "PERMISSIONS",
     "USAGE_MODES",
+    "CloneProgress",
     "Folder",
     "FolderAccess",
     "FolderArchive",
@@ -90,13 +106,16 @@ __all__ = [
     "append",
     "begin_download",
     "begin_upload",
+    "check_target",
     "clone_folder",
     "close_invitation",
     "create_folder",
     "delete_files",
     "delete_folder",
+    "drop_work",
     "find_folder",
     "follow_clone",
+    "get_clone",
     "get_folder",
     "invite",
     "leave_folder",
@@ -111,6 +130,8 @@ __all__ = [
     "open_archive",
     "open_download",
     "open_file",
+    "open_stored",
+    "put_file",
     "rename_file",
     "rename_folder",
     "set_options",

@@ -23,7 +23,7 @@ from hanami_plugins.folders.permissions import may_manage, require
 from hanami_plugins.folders.service import add_row, check_name, forget_folder
 from hanami_plugins.folders.storages import FolderStorage, FolderUsage
 
-__all__ = ["KIND", "FolderClone", "clone_folder", "follow_clone"]
+__all__ = ["KIND", "CloneProgress", "FolderClone", "clone_folder", "follow_clone", "get_clone"]
 
 RETRIES = 2
 """How often copying is tried again after it failed for a reason that lies not in the folder, such as a full disk."""
@@ -34,10 +34,20 @@ LOOK_SECONDS = 1.0
 
 
 class FolderClone(NamedTuple):
-    """A copy, which is complete unless `task` names the task that still makes it."""
+    """A copy, which is complete unless `task` names the task that still makes it; `made_by` names it in any case."""
 
     folder: Folder
     task: str | None
+    made_by: str
+
+
+class CloneProgress(NamedTuple):
+    """A copy that a task makes, with the state of the task, and why that failed."""
+
+    folder: str
+    task: str
+    state: str
+    error: TaskError | None
 
 
 class Clone(msgspec.Struct, forbid_unknown_fields=True):
@@ -99,7 +109,22 @@ def _result(uuid: str, task: str) -> FolderClone:
     if folder.status != ACTIVE:
         ended = Task.get_or_none(Task.uuid == task)
         raise TaskError(ended.error if ended is not None and ended.error else "the copy failed")
-    return FolderClone(folder, None if folder.state == READY else task)
+    return FolderClone(folder, None if folder.state == READY else task, task)
+
+
+def get_clone(access: Access, task: str) -> CloneProgress:
+    """Return what has become of a copy that the actor has begun.
+
+    Raises:
+        NotFound: if the actor has begun no such copy, or it ended long ago.
+    """
+    mine = (Task.owner_id == access.actor.user_id) & (Task.kind == KIND.name)
+    row: Task | None = Task.active().where((Task.uuid == task.lower()) & mine).first()
+    if row is None:
+        raise NotFound("folder_clone_missing", uuid=task)
+    target = msgspec.json.decode(row.payload, type=Clone).target
+    error = (row.failure or TaskError("folder_clone_stopped")) if row.state in (FAILED, ABORTED) else None
+    return CloneProgress(target, str(row.uuid), str(row.state), error)
 
 
 def follow_clone(runtime: Runtime, access: Access, task: str) -> Iterator[Task]:

@@ -11,13 +11,14 @@ from hanami_core.access import Access
 from hanami_core.runtime import Runtime
 from hanami_plugins.folders.archives import FolderArchive, archive
 from hanami_plugins.folders.contents import printable
+from hanami_plugins.folders.models import Folder
 from hanami_plugins.folders.opening import explained, storage_of
 from hanami_plugins.folders.paths import ROOT, parse_path, path_text
-from hanami_plugins.folders.permissions import require
+from hanami_plugins.folders.permissions import existing, require
 from hanami_plugins.folders.storages import FolderFile
 from hanami_plugins.folders.tokens import TRANSFER_TOKENS, access_of, claims_for
 
-__all__ = ["FolderDownload", "begin_download", "open_archive", "open_download", "open_file"]
+__all__ = ["FolderDownload", "begin_download", "open_archive", "open_download", "open_file", "open_stored"]
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,16 @@ def open_file(runtime: Runtime, access: Access, uuid: str, path: str) -> FolderD
         BadRequest: if the path breaks a rule.
         Conflict: if it is not a file.
     """
-    folder, where = require(access, uuid, "ro"), parse_path(path)
+    return _opened(runtime, require(access, uuid, "ro"), path)
+
+
+def open_stored(runtime: Runtime, uuid: str, path: str) -> FolderDownload:
+    """Open a file of a folder for work that was permitted when it was queued; raises what `open_file` raises."""
+    return _opened(runtime, existing(uuid), path)
+
+
+def _opened(runtime: Runtime, folder: Folder, path: str) -> FolderDownload:
+    where = parse_path(path)
     with explained(where):
         file: FolderFile = storage_of(runtime, folder.storage).open(folder.uuid, where)
     return FolderDownload(printable(where[-1]), file.size, file.tag, file.read, file.close)

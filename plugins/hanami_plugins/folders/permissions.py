@@ -21,7 +21,7 @@ from typing import Any, cast
 import peewee
 
 from hanami_core.access import Access, Actor, Rule, Verb
-from hanami_core.errors import Forbidden
+from hanami_core.errors import Forbidden, NotFound
 from hanami_plugins.folders.models import (
     PERMISSIONS,
     PROJECT,
@@ -32,7 +32,16 @@ from hanami_plugins.folders.models import (
     Permission,
 )
 
-__all__ = ["MISSING", "may_manage", "meant_for", "permission_of", "require", "require_manager", "rules"]
+__all__ = [
+    "MISSING",
+    "existing",
+    "may_manage",
+    "meant_for",
+    "permission_of",
+    "require",
+    "require_manager",
+    "rules",
+]
 
 MISSING = "folder_missing"
 
@@ -100,6 +109,18 @@ def require_manager(access: Access, uuid: str) -> Folder:
     folder = access.get(Folder, uuid, MISSING, "read")
     if not may_manage(access, folder):
         raise Forbidden("folder_not_managed", uuid=folder.uuid)
+    return folder
+
+
+def existing(uuid: str) -> Folder:
+    """Return a folder without asking who wants it.
+
+    Raises:
+        NotFound: if there is none, or it is not complete.
+    """
+    folder: Folder | None = Folder.get_or_none(active(uuid))
+    if folder is None:
+        raise NotFound(MISSING, uuid=uuid)
     return folder
 
 

@@ -16,6 +16,7 @@ import peewee
 from hanami_core.access import Access
 from hanami_core.admission import DISK, Claim
 from hanami_core.errors import BadRequest, Conflict, InsufficientStorage, NotFound
+from hanami_core.ids import new_uuid
 from hanami_core.runtime import Runtime
 from hanami_core.sizes import size_text
 from hanami_core.storage.database import ACTIVE, DELETED, atomic, compare_and_set, exclusive, hold
@@ -26,7 +27,19 @@ from hanami_plugins.folders.permissions import MISSING, active, require
 from hanami_plugins.folders.storages import FolderStorage, WrongOffset
 from hanami_plugins.folders.tokens import TRANSFER_TOKENS, access_of, claims_for
 
-__all__ = ["UploadTicket", "append", "begin_upload", "drop_late", "upload_offset", "withdraw_upload"]
+__all__ = [
+    "UploadTicket",
+    "announce",
+    "append",
+    "begin_upload",
+    "check_target",
+    "complete",
+    "drop",
+    "drop_late",
+    "require_place",
+    "upload_offset",
+    "withdraw_upload",
+]
 
 GONE = "folder_upload_missing"
 
@@ -50,33 +63,52 @@ def begin_upload(runtime: Runtime, access: Access, uuid: str, path: str, size: i
         InsufficientStorage: if it does not fit into the folder or the storage.
         VisibleError: if a plugin says that the owner or the project has too much on the disk.
     """
-    folder, where = require(access, uuid, "rw"), parse_path(path)
-    storage = storage_of(runtime, folder.storage)
-    _require_place(storage, folder, where)
-    seconds = int(runtime.settings["folders.upload_time"])
+    folder, where = check_target(runtime, access, uuid, path)
+    storage, seconds = storage_of(runtime, folder.storage), int(runtime.settings["folders.upload_time"])
     with exclusive(f"folders.uploads/{access.actor.user_id}"):
         _require_turn(runtime, access)
-        if not hold(Folder, active(folder.uuid)):
-            raise NotFound(MISSING, uuid=uuid)
-        upload = FolderUpload.create(
-            name=where[-1],
-            owner_id=folder.owner_id,
-            project_id=folder.project_id,
-            folder=folder.uuid,
-            storage=folder.storage,
-            path=path_text(where),
-            size=size,
-            sender_id=access.actor.user_id,
-            ends_at=runtime.clock.now() + seconds,
-        )
-        _require_room(runtime, storage, upload)
+        upload = announce(runtime, folder, where, size, access.actor.user_id, new_uuid())
     if not size:
-        _complete(runtime, storage, upload)
+        complete(runtime, storage, upload)
     claims = claims_for(access, "upload", folder.uuid, upload=upload.uuid)
     return UploadTicket(runtime.stash[TRANSFER_TOKENS].issue(claims, seconds), upload.uuid, seconds)
 
 
-def _require_place(storage: FolderStorage, folder: Folder, path: FolderPath) -> None:
+def check_target(runtime: Runtime, access: Access, uuid: str, path: str) -> tuple[Folder, FolderPath]:
+    """Return the folder and the path of a file that the actor may put there, whatever its size.
+
+    Raises:
+        NotFound: if there is no such folder that the actor sees.
+        Forbidden: if the actor may not write.
+        BadRequest: if the path breaks a rule.
+        Conflict: if a directory has the path, or a file lies in the middle of it.
+    """
+    folder, where = require(access, uuid, "rw"), parse_path(path)
+    require_place(storage_of(runtime, folder.storage), folder, where)
+    return folder, where
+
+
+def announce(runtime: Runtime, folder: Folder, where: FolderPath, size: int, sender_id: str, uuid: str) -> FolderUpload:
+    """Add the row of an upload that fits, in the caller's section, which takes the uploads of a sender in turn."""
+    if not hold(Folder, active(folder.uuid)):
+        raise NotFound(MISSING, uuid=folder.uuid)
+    upload = FolderUpload.create(
+        uuid=uuid,
+        name=where[-1],
+        owner_id=folder.owner_id,
+        project_id=folder.project_id,
+        folder=folder.uuid,
+        storage=folder.storage,
+        path=path_text(where),
+        size=size,
+        sender_id=sender_id,
+        ends_at=runtime.clock.now() + int(runtime.settings["folders.upload_time"]),
+    )
+    _require_room(runtime, storage_of(runtime, folder.storage), upload)
+    return upload
+
+
+def require_place(storage: FolderStorage, folder: Folder, path: FolderPath) -> None:
     """Refuse a path that no file can get, before anything is sent."""
     with explained(path):
         try:
@@ -151,7 +183,7 @@ def append(runtime: Runtime, token: str, offset: int, pieces: Iterable[bytes]) -
     except ValueError as error:
         raise BadRequest("folder_upload_too_long", size=upload.size) from error
     if arrived == upload.size:
-        _complete(runtime, storage, upload)
+        complete(runtime, storage, upload)
     return arrived
 
 
@@ -169,7 +201,7 @@ def _wrong_offset(upload: FolderUpload, offset: int) -> Conflict:
     return Conflict("folder_upload_offset", uuid=upload.uuid, offset=offset)
 
 
-def _complete(runtime: Runtime, storage: FolderStorage, upload: FolderUpload) -> None:
+def complete(runtime: Runtime, storage: FolderStorage, upload: FolderUpload) -> None:
     """Put the file of an upload at its path, together with what the rows tell of it."""
     where = parse_path(upload.path)
     waits = (FolderUpload.uuid == upload.uuid) & (FolderUpload.status == ACTIVE)
@@ -201,11 +233,13 @@ def upload_offset(runtime: Runtime, token: str) -> tuple[int, int]:
 def withdraw_upload(runtime: Runtime, token: str) -> None:
     """Give an upload up; what has arrived of it goes. Raises what `append` raises."""
     upload = _upload(runtime, token)
-    _drop(runtime, upload)
+    drop(runtime, upload)
 
 
-def _drop(runtime: Runtime, upload: FolderUpload) -> bool:
-    waits = (FolderUpload.uuid == upload.uuid) & (FolderUpload.status == ACTIVE)
+def drop(runtime: Runtime, upload: FolderUpload) -> bool:
+    """Remove an upload with what has arrived of it, and return whether it was open until now."""
+    # By its sequence, because work that is done again gives its upload the same name.
+    waits = (FolderUpload.sequence == upload.sequence) & (FolderUpload.status == ACTIVE)
     if not FolderUpload.delete().where(waits).execute():
         return False
     storage_of(runtime, upload.storage).discard(upload.uuid)
@@ -215,4 +249,4 @@ def _drop(runtime: Runtime, upload: FolderUpload) -> bool:
 def drop_late(runtime: Runtime) -> list[str]:
     """Give up uploads whose tokens are not valid any more, and return their uuids."""
     late = FolderUpload.active().where(FolderUpload.ends_at < runtime.clock.now())
-    return [str(upload.uuid) for upload in late if _drop(runtime, upload)]
+    return [str(upload.uuid) for upload in late if drop(runtime, upload)]

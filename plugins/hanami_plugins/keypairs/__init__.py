@@ -44,6 +44,7 @@ __all__ = [
     "KeyPair",
     "KeyPairPrincipal",
     "NewKeyPair",
+    "Vault",
     "activate_keypair",
     "create_keypair",
     "credential",
@@ -79,7 +80,7 @@ def hanami_startup(runtime: Runtime) -> None:
     file = runtime.settings.data_dir / f"{KEY_NAME}.key"
     if not file.exists() and (count := _encrypted(runtime)):
         raise StartupError(f"{file} is missing, but secret keys ({count}) are encrypted with it; put it back")
-    vault = Vault(secret_key(runtime, KEY_NAME))
+    vault = Vault(secret_key(runtime, KEY_NAME), KEY_NAME)
     runtime.stash[VAULT], runtime.stash[SECRETS], runtime.stash[USAGE] = vault, Secrets(vault), Usage(runtime)
 
 

@@ -1,4 +1,4 @@
-"""Encrypts secrets with the key ``keypairs.key`` of the data directory. Must not know what they open."""
+"""Encrypts secrets with a key of the data directory. Must not know what they open."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ class Vault:
     The name under which something is sealed is its associated data, so nothing can stand in for something else.
     """
 
-    def __init__(self, key: bytes) -> None:
-        """Use the bytes of a key file."""
-        self._cipher = AESGCM(hmac.digest(key, b"hanami keypairs", "sha256"))
+    def __init__(self, key: bytes, key_name: str) -> None:
+        """Use the bytes of the key file ``KEY_NAME.key``."""
+        self._cipher = AESGCM(hmac.digest(key, f"hanami {key_name}".encode(), "sha256"))
+        self._file = f"{key_name}.key"
 
     def seal(self, content: bytes, name: str) -> bytes:
         """Return the nonce, and behind it the content encrypted."""
@@ -44,8 +45,8 @@ class Vault:
         try:
             return self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], name.encode())
         except (InvalidTag, ValueError):
-            log.error("%s cannot be decrypted with %s.key of the data directory", name, KEY_NAME)
-            raise Unavailable("secret_sealed_otherwise", name=name, file=f"{KEY_NAME}.key") from None
+            log.error("%s cannot be decrypted with %s of the data directory", name, self._file)
+            raise Unavailable("secret_sealed_otherwise", name=name, file=self._file) from None
 
 
 VAULT: StashKey[Vault] = StashKey("keypairs.vault")

@@ -31,6 +31,7 @@ __all__ = [
     "path",
     "place_of",
     "progress",
+    "receive",
     "remove_orphans",
     "touch",
     "upload_for",
@@ -84,6 +85,11 @@ def open_upload(runtime: Runtime, access: Access, uuid: str) -> Receiver:
     upload = Upload.active().where(own & (Upload.uuid == uuid.lower())).first()
     if upload is None:
         raise NotFound("upload_missing", uuid=uuid)
+    return receive(runtime, upload)
+
+
+def receive(runtime: Runtime, upload: Upload) -> Receiver:
+    """Return what takes the pieces of an upload, for a plugin that sends a file itself; see `open_upload`."""
     return Receiver(place_of(runtime, upload), runtime.reserve.size // 2)
 
 

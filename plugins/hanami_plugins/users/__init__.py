@@ -29,7 +29,7 @@ from hanami_plugins.users.accounts import (
 )
 from hanami_plugins.users.buckets import SharedBuckets
 from hanami_plugins.users.directory import UserDirectory
-from hanami_plugins.users.models import Membership, User
+from hanami_plugins.users.models import Membership, User, user_uuid
 from hanami_plugins.users.passphrases import CONCURRENT_HASHES, passphrases
 from hanami_plugins.users.service import (
     change_passphrase,
@@ -59,6 +59,7 @@ __all__ = [
     "memberships",
     "native",
     "set_passphrase",
+    "user_uuid",
 ]
 
 essential = True

@@ -20,7 +20,7 @@ from hanami_core.identity import Account, ProjectMembership
 from hanami_core.ids import Name, UserId
 from hanami_core.storage.database import ACTIVE, OwnedRecord, atomic, compare_and_set, exclusive, hold
 from hanami_core.storage.prepared import Prepared
-from hanami_plugins.users.models import Membership, User, login_mark
+from hanami_plugins.users.models import Membership, User, login_mark, user_uuid
 from hanami_plugins.users.passphrases import passphrases
 
 __all__ = [
@@ -108,7 +108,8 @@ def add_user(
     digest = _hash(passphrase)
     try:
         with atomic():
-            user = User.create(id=id, name=name, passphrase_hash=digest, is_admin=is_admin, creator_id=creator_id)
+            names = {"id": id, "uuid": user_uuid(id), "name": name}
+            user = User.create(**names, passphrase_hash=digest, is_admin=is_admin, creator_id=creator_id)
             # Last, because until then the former user could still be about to add something.
             count = left(id)
             if count:

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import uuid
+
 import peewee
 
 from hanami_core.ids import new_uuid
 from hanami_core.storage.database import ACTIVE, BaseModel, NameField, Record
 
+NAMESPACE = uuid.UUID("5f0f6a3e-6d5b-5c0e-9f3a-2f1d7c1e9b64")
+
+
+def user_uuid(user_id: str) -> str:
+    """Return the UUID by which some protocols name a user. It follows from the id, so a later user of it has the same.
+
+    RFC 9562, version 5.
+    """
+    return str(uuid.uuid5(NAMESPACE, f"user/{user_id}"))
+
 
 class User(Record):
-    """A user. `id` is unique among active rows; `passphrase_hash` never leaves the plugin."""
+    """A user. `id` is unique among active rows; `passphrase_hash` never leaves the plugin.
+
+    `uuid` is `user_uuid` of the id, so that it can be looked up.
+    """
 
     id = peewee.CharField(256)
     name = NameField()
@@ -17,6 +32,7 @@ class User(Record):
     is_admin = peewee.BooleanField(default=False)
     passphrase_hash = peewee.CharField(256)
     token_epoch = peewee.IntegerField(default=0)
+    uuid = peewee.CharField(36)
 
     @property
     def login_mark(self) -> str:
@@ -46,3 +62,4 @@ class Membership(BaseModel):
 
 
 User.add_index(User.id, unique=True, where=User.status == ACTIVE)
+User.add_index(User.uuid, unique=True, where=User.status == ACTIVE)

@@ -19,7 +19,6 @@ from hanami_plugins.datasets import (
     WAITING,
     Dataset,
     decode,
-    service,
 )
 from tests.plugins.data import MEMBER, OTHER, Site, tree
 from tests.plugins.datasets.kit import CSV, SlowDecoder, ready, refused, sent, stored
@@ -135,7 +134,7 @@ def test_what_goes_on_failing_leaves_the_upload_as_it_is(
 
     with monkeypatch.context() as patch:
         patch.setattr(decoding, "decode", failing)
-        with pytest.raises(service.DecodingFailed, match=r"^Too many open files$"):
+        with pytest.raises(datasets.DecodingFailed, match=r"^Too many open files$"):
             site.finish("csv", announced)
     assert tree(tmp_path) == before
     progress = site.call("GET", "/progress", uuid=announced["uuid"])

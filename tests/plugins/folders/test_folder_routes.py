@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.server.harness import until
 from tests.whole import Whole
 
 
@@ -108,3 +109,131 @@ def test_a_stranger_finds_nothing_and_tokens_need_a_login(whole: Whole, grace: s
     assert put_piece(whole, "", upload, 0, b"0").status_code == 401
     assert put_piece(whole, grace, upload + "x", 0, b"0").status_code == 401
     assert put_piece(whole, grace, upload, 0, b"012345678").status_code == 400
+
+
+# -- names, places and sharing -----------------------------------------------------------------------------------------
+
+
+def test_directories_and_files_get_other_names_and_places(whole: Whole, grace: str, folder: str) -> None:
+    send(whole, grace, folder, "file", b"1")
+    for path, status in (("a/b", 200), ("a/b", 409), ("file/x", 409)):
+        assert whole.call("POST", "folder/directory", grace, uuid=folder, path=path).status_code == status
+    again = {"uuid": folder, "path": "a/b", "exist_ok": True}
+    assert whole.call("POST", "folder/directory", grace, **again).status_code == 200
+    alone = {"uuid": folder, "path": "x/y", "parents": False}
+    assert whole.call("POST", "folder/directory", grace, **alone).status_code == 404
+    assert whole.call("PUT", "folder/file/name", grace, uuid=folder, path="file", name="other").json == {}
+    refused = whole.call("PUT", "folder/file/name", grace, uuid=folder, path="other", name="a/b")
+    assert (refused.status_code, refused.text) == (
+        400,
+        "'a/b' cannot be a path in a folder: it must be a single name",
+    )
+    assert whole.call("PUT", "folder/file/path", grace, uuid=folder, path="other", target_path="a/b").json == {}
+    assert whole.call("GET", "folder/file", grace, uuid=folder, path="a/b/other").content == b"1"
+    assert whole.call("PUT", "folder/file/path", grace, uuid=folder, path="a", target_path="a/b/c").status_code == 409
+
+
+def test_a_folder_gets_another_name_and_other_options(whole: Whole, grace: str, folder: str) -> None:
+    assert whole.call("PUT", "folder/name", grace, uuid=folder, name="books").json["name"] == "books"
+    assert whole.call("PUT", "folder/name", grace, uuid=folder, name="a/b").status_code == 400
+    assert whole.call("PUT", "folder/options", grace, uuid=folder, cloneable=True).json["cloneable"] is True
+    assert whole.call("PUT", "folder/options", grace, uuid=folder, permission="all").status_code == 400
+    assert whole.call("GET", "folder", grace, uuid=folder).json["cloneable"] is True
+
+
+def invite(whole: Whole, token: str, folder: str, user: str = "alan", permission: str = "ro") -> Any:
+    return whole.call("POST", "folder/invitation", token, uuid=folder, user_id=user, permission=permission)
+
+
+def rows(answer: Any) -> list[dict[str, Any]]:
+    return [dict(zip(answer.json["header"], row, strict=True)) for row in answer.json["body"]]
+
+
+def test_a_folder_is_shared_by_invitation(whole: Whole, grace: str, folder: str) -> None:
+    alan, eve = whole.login("alan"), whole.login("eve")
+    assert invite(whole, eve, folder).status_code == 404
+    sent = invite(whole, grace, folder).json
+    wanted = {"folder_uuid": folder, "inviter_id": "grace", "invitee_id": "alan", "permission": "ro"}
+    assert {name: sent[name] for name in wanted} == wanted
+    refused = invite(whole, grace, folder)
+    assert (refused.status_code, refused.text.startswith("User with id 'alan' cannot be invited")) == (409, True)
+    assert invite(whole, grace, folder, "nobody").status_code == 409
+    listed = [
+        rows(whole.call("GET", "folder/invitation", alan)),
+        rows(whole.call("GET", "folder/invitation", grace, sent="true")),
+    ]
+    assert listed == [[sent | {"folder_name": "texts"}]] * 2
+    assert rows(whole.call("GET", "folder/invitation", grace)) == []
+    assert whole.call("GET", "folder", alan, uuid=folder).status_code == 404
+    for other in (eve, grace):
+        assert whole.call("PUT", "folder/invitation", other, uuid=sent["uuid"]).status_code == 404
+    assert whole.call("DELETE", "folder/invitation", eve, uuid=sent["uuid"]).status_code == 404
+    accepted = whole.call("PUT", "folder/invitation", alan, uuid=sent["uuid"]).json
+    assert (accepted["uuid"], accepted["permission"]) == (folder, "ro")
+    assert whole.call("GET", "folder/permission", alan, uuid=folder).status_code == 401
+    assert rows(whole.call("GET", "folder/permission", grace, uuid=folder)) == [{"user_id": "alan", "permission": "ro"}]
+    assert whole.call("PUT", "folder/leave", grace, uuid=folder).status_code == 409
+    assert whole.call("PUT", "folder/leave", alan, uuid=folder).json == {}
+    assert whole.call("GET", "folder", alan, uuid=folder).status_code == 404
+
+
+def test_invitations_are_declined_and_cancelled(whole: Whole, grace: str, folder: str) -> None:
+    alan = whole.login("alan")
+    for token in (alan, grace):
+        uuid = invite(whole, grace, folder).json["uuid"]
+        assert whole.call("DELETE", "folder/invitation", token, uuid=uuid).json == {}
+        assert whole.call("PUT", "folder/invitation", alan, uuid=uuid).status_code == 404
+    assert rows(whole.call("GET", "folder/invitation", alan)) == []
+
+
+def test_an_owner_takes_back_what_was_shared(whole: Whole, grace: str, folder: str) -> None:
+    alan = whole.login("alan")
+    uuid = invite(whole, grace, folder).json["uuid"]
+    whole.call("PUT", "folder/invitation", alan, uuid=uuid)
+    assert whole.call("DELETE", "folder/permission", alan, uuid=folder, user_id="alan").status_code == 401
+    assert whole.call("DELETE", "folder/permission", grace, uuid=folder, user_id="alan").json == {}
+    gone = whole.call("DELETE", "folder/permission", grace, uuid=folder, user_id="alan")
+    assert (gone.status_code, gone.text) == (
+        404,
+        f"Folder with UUID '{folder}' is not shared with the user with id 'alan'",
+    )
+
+
+def test_admins_of_a_project_share_its_folders_with_members(whole: Whole, grace: str, folder: str) -> None:
+    boss = whole.login("boss")
+    group = whole.call("POST", "folder", boss, name="group", ownership="group", permission="ro").json["uuid"]
+    wanted = {"uuid": group, "user_id": "grace", "permission": "wd"}
+    assert whole.call("PUT", "folder/permission", grace, **wanted).status_code == 401
+    assert whole.call("PUT", "folder/permission", boss, **wanted).json == wanted
+    assert whole.call("GET", "folder", grace, uuid=group).json["permission"] == "wd"
+    refused = whole.call("PUT", "folder/permission", boss, **wanted | {"user_id": "eve"})
+    said = "User with id 'eve' does not exist, or is no member of the project of the folder"
+    assert (refused.status_code, refused.text) == (409, said)
+    other_kind = whole.call("PUT", "folder/permission", grace, **wanted | {"uuid": folder})
+    assert other_kind.status_code == 400
+    assert invite(whole, boss, group).status_code == 400
+
+
+def test_a_folder_is_copied(whole: Whole, grace: str, folder: str) -> None:
+    send(whole, grace, folder, "d/file", b"123")
+    copy = whole.call("POST", "folder/clone", grace, uuid=folder, name="copy", usage_mode="data").json
+    assert copy["state"] == "finished"
+    assert whole.call("GET", "folder/clone", grace, task_uuid=copy["task_uuid"]).json == copy
+    found = whole.call("GET", "folder", grace, uuid=copy["uuid"]).json
+    assert (found["name"], found["usage_mode"], found["used"]) == ("copy", "data", 3)
+    assert whole.call("GET", "folder/file", grace, uuid=copy["uuid"], path="d/file").content == b"123"
+    alan = whole.login("alan")
+    assert whole.call("GET", "folder/clone", alan, task_uuid=copy["task_uuid"]).status_code == 404
+    assert (
+        whole.call("PUT", "folder/invitation", alan, uuid=invite(whole, grace, folder).json["uuid"]).status_code == 200
+    )
+    refused = whole.call("POST", "folder/clone", alan, uuid=folder, name="mine")
+    assert (refused.status_code, refused.text) == (401, f"Folder with UUID '{folder}' may not be copied")
+
+
+def test_a_long_copy_is_followed(whole: Whole, grace: str, folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(whole.runtime.settings._resolved, "folders.wait", 0.0)
+    begun = whole.call("POST", "folder/clone", grace, uuid=folder, name="copy").json
+    asked = {"task_uuid": begun["task_uuid"]}
+    until(lambda: whole.call("GET", "folder/clone", grace, **asked).json["state"] == "finished")
+    assert whole.call("GET", "folder", grace, uuid=begun["uuid"]).status_code == 200
