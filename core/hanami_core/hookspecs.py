@@ -354,7 +354,7 @@ def hanami_placement(runtime: Runtime, request: PlacementRequest) -> str | None:
 
     :param runtime: the process' runtime.
     :param request: template, actor and hosts; `PlacementRequest.possible` are the hosts that can run the template.
-    :returns: the name of a host that can run the template, or None to leave the choice to others.
+    :returns: the name of a host that can run the template and has no `outage`, or None to leave the choice to others.
     :failure: logged; other plugins or the setting decide.
 
     Example::

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,7 +22,7 @@ import peewee
 from hanami_core import localsocket
 from hanami_core.admission import Claim
 from hanami_core.clock import Clock, SystemClock
-from hanami_core.compute import ComputeHost, HostContext, NetworkRules, rules
+from hanami_core.compute import ComputeHost, HostContext, HostDescription, NetworkRules, rules
 from hanami_core.compute.descriptions import Describer
 from hanami_core.compute.identity import host_uuids
 from hanami_core.datasets import DatasetFormat
@@ -266,6 +266,17 @@ class Runtime:
             )
         )
         self._describer = Describer(self.settings.data_dir, self.compute)
+        self.watch_host(self._remark_on_host)
+
+    def watch_host(self, listener: Callable[[HostDescription], None]) -> None:
+        """Call a function every few seconds with the description of this sidecar's host, in a thread."""
+        assert self._describer is not None, "only a sidecar has a host"
+        self._describer.listen(listener)
+
+    def _remark_on_host(self, description: HostDescription) -> None:
+        """Show with the plugin of a host why the host cannot run networks."""
+        text = "" if description.healthy else f"{description.name}: {description.reason}"
+        self.plugins.remark(self.hosts.owner(description.name).name, text, description.name)
 
     def _guard(self, record: OwnedRecord) -> None:
         """Show a resource that is about to be added to all who may be against it."""

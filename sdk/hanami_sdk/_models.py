@@ -304,10 +304,11 @@ class Host(Shown):
         uuid: UUID.
         type: `cpu`, or a type that a plugin adds.
         name: such as `cpu0`; empty if the server does not say.
-        state: `ready`, what the host is preparing, or its problem; empty if the server does not say.
+        state: `ready`, what the host is preparing, or `unavailable` and why; empty if the server does not say.
         threads: number of threads that compute at the same time, None if the host does not say.
         memory: bytes that networks could use if there was nothing else.
         free_memory: bytes of these that are left.
+        model: what the host computes with, such as the name of a card; empty if it does not say.
     """
 
     uuid: str
@@ -317,6 +318,7 @@ class Host(Shown):
     threads: int | None = None
     memory: int | None = None
     free_memory: int | None = None
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)

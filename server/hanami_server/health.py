@@ -1,8 +1,8 @@
 """The two resources that tell an operator's tools how the server is; they need no login.
 
 ``live`` means that this process answers. ``ready`` means that a real request ran through every compute host just now,
-that the storage could be written, and that no cheap check of a plugin found anything. Must not know how a sidecar, or a
-plugin, finds that out.
+that the storage could be written, and that no cheap check of a plugin found anything. A host that gets clusters only on
+request may fail: the others serve. Must not know how a sidecar, or a plugin, finds that out.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import falcon
 import msgspec
 
 from hanami_core.checks import Check
+from hanami_core.compute import is_on_request
 from hanami_core.disclosure import without_paths
 from hanami_core.runtime import Runtime
 from hanami_core.storage.probing import storage_checks
@@ -64,11 +65,13 @@ class ReadinessResource:
         self._checks = CheapChecks(runtime, storage_checks(runtime))
 
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer 200 if every host answers a request and no check finds anything, else 503 with the reasons."""
+        """Answer 200 if every host answers that must, and no check finds anything, else 503 with the reasons."""
         with ThreadPoolExecutor(max_workers=8) as threads:
             hosts = dict(zip(self._runtime.hosts, threads.map(self._host, self._runtime.hosts), strict=True))
         findings = self._checks.findings()
-        ready = bool(hosts) and all(host["ready"] for host in hosts.values()) and not findings
+        spare = {name for name, host in self._runtime.hosts.items() if is_on_request(host)}
+        needed = [host for name, host in hosts.items() if name not in spare] or list(hosts.values())
+        ready = bool(hosts) and all(host["ready"] for host in needed) and not findings
         # Anybody may read it.
         findings = [without_paths(text) for text in findings]
         for host in hosts.values():

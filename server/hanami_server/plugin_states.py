@@ -39,6 +39,7 @@ class PluginInfo(msgspec.Struct):
     essential: bool
     failures: int
     warnings: list[str] = []
+    remarks: list[str] = []
 
 
 class ProcessStates(msgspec.Struct):
@@ -68,6 +69,7 @@ def _describe(plugin: Plugin) -> PluginInfo:
         essential=plugin.essential,
         failures=plugin.failures,
         warnings=list(plugin.warnings),
+        remarks=list(plugin.remarks.values()),
     )
 
 

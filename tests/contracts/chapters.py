@@ -160,6 +160,7 @@ CHAPTERS = (
                 "ComputeHost",
                 "HostContext",
                 "HostDescription",
+                "OnRequest",
                 "NetworkRules",
                 "LiveNetwork",
                 "Rows",

@@ -24,12 +24,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import peewee
 import pytest
 
 from hanami_core.access import Access, Actor
 from hanami_core.admission import Holder
+from hanami_core.compute import HostDescription
 from hanami_core.identity import Principal
+from hanami_core.localsocket import run_directory
 from hanami_core.queue import Task
 from hanami_core.runtime import CORE_MODELS, Runtime
 from hanami_core.storage.database import Record, atomic, compare_and_set, hold, proxy
@@ -251,6 +254,11 @@ def scenario(runtime: Runtime) -> Iterator[None]:
     yield work(runtime)
     yield clusters.move_cluster(runtime, owner, cluster.uuid, runtime.host_uuids["cpu0"]) and None
     yield work(runtime)
+    Cluster.update(host="gone").where(Cluster.uuid == cluster.uuid).execute()
+    unwell = HostDescription("gone", "cpu", "", 0, 0, 1, healthy=False, reason="it broke")
+    (run_directory(runtime.settings.data_dir) / "gone.host").write_bytes(msgspec.json.encode(unwell))
+    yield
+    yield clusters.move_cluster(runtime, owner, cluster.uuid, runtime.host_uuids["cpu0"]) and None
     yield clusters.set_visibility(owner, cluster.uuid, "shared") and None
     yield datasets.set_visibility(owner, dataset.uuid, "shared") and None
     yield checkpoints.set_visibility(owner, saved.uuid, "shared") and None

@@ -14,7 +14,7 @@ from hanami_core import hookimpl
 from hanami_core.access import Actor
 from hanami_core.compute import descriptions
 from hanami_core.compute.placement import Candidate, HostLoad, PlacementRequest, check, place
-from hanami_core.errors import BadRequest, Conflict, SettingsError
+from hanami_core.errors import BadRequest, Conflict, SettingsError, Unavailable
 from hanami_core.network import Input, Output, Position, Settings, Template, in_a_line
 from hanami_core.plugin_host import EntryPoint
 from hanami_core.queue import Partition, Task
@@ -108,6 +108,49 @@ def test_a_host_by_its_name(whole: Whole) -> None:
         settled(whole, "mine0", growing("section"))
     with pytest.raises(Conflict, match=r"placement host missing \(.*host gpu0\)"):
         settled(whole, "gpu0", LINE)
+
+
+def described(whole: Whole, name: str, reason: str = "") -> None:
+    """Let a host of the other kind be described, as one that is out of order if there is a reason."""
+    host: Any = whole.runtime.hosts[name]
+    host.reason = reason
+    told = descriptions.Describer(whole.runtime.settings.data_dir, host)
+    assert told.wait()
+    told._end.set()
+
+
+def test_a_host_that_is_there_on_request_is_chosen_by_its_name_only(
+    whole: Whole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mine.MineHost, "on_request", True)
+    busy(whole, "cpu0", 3, 2)
+    busy(whole, "cpu1", 3, 1)
+    assert settled(whole, "least_loaded", None) == "cpu1"
+    assert settled(whole, "first", None) == "cpu0"
+    assert settled(whole, "mine0", None) == "mine0"
+    assert settled(whole, "first", growing("mine")) == "mine0", "no other one can run it"
+
+
+def test_no_cluster_goes_to_a_host_that_is_out_of_order(whole: Whole) -> None:
+    busy(whole, "cpu0", 1, 1)
+    busy(whole, "cpu1", 1, 1)
+    described(whole, "mine0")
+    assert settled(whole, "least_loaded", None) == "mine0"
+    described(whole, "mine0", "the device is gone")
+    assert settled(whole, "least_loaded", None) == "cpu0"
+    for setting, template in (("mine0", None), ("first", growing("mine"))):
+        with pytest.raises(Unavailable, match=r"host unhealthy \(host mine0.*: the device is gone"):
+            settled(whole, setting, template)
+
+
+def test_a_plugin_that_places_a_cluster_on_a_host_that_is_out_of_order_is_overruled(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Whole(tmp_path, MINE, chosen_by("mine0")) as whole:
+        assert settled(whole, "first", None) == "mine0"
+        described(whole, "mine0", "the device is gone")
+        assert settled(whole, "first", None) == "cpu0"
+    assert "a plugin placed a cluster on a host that cannot run it" in caplog.text
 
 
 def test_what_no_host_runs_is_refused_with_the_reasons_of_each_kind(whole: Whole) -> None:

@@ -17,7 +17,13 @@ def test_a_task_that_is_claimed_while_the_runner_stops_is_handed_back(bench: Ben
     claim, reached, broken = bench.queue.claim, threading.Event(), list[str]()
     limits = {"queue.lease": 10.0, "queue.silence": 10.0}
     database = SimpleNamespace(disconnect=lambda: None)
-    given = {"queue": bench.queue, "settings": limits, "database": database, "admit": lambda claim: None}
+    given = {
+        "queue": bench.queue,
+        "settings": limits,
+        "database": database,
+        "admit": lambda claim: None,
+        "compute": None,
+    }
     runtime = SimpleNamespace(**given)
     runner = TaskRunner(cast("Runtime", runtime), "cpu0", 1, broken.append)
 

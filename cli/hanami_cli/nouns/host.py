@@ -25,7 +25,7 @@ Example:
     hanamictl host list
 """
 
-FIELDS = ("uuid", "type", "name", "state", "threads", "memory", "free_memory")
+FIELDS = ("uuid", "type", "name", "state", "threads", "memory", "free_memory", "model")
 
 
 def run(argv: list[str]) -> int:

@@ -6,7 +6,14 @@ processes know hosts and rule sets by what they say of themselves; only the side
 networks.
 """
 
-from hanami_core.compute.hosts import ComputeHost, HostContext, HostDescription
+from hanami_core.compute.hosts import (
+    ComputeHost,
+    HostContext,
+    HostDescription,
+    OnRequest,
+    is_healthy,
+    is_on_request,
+)
 from hanami_core.compute.networks import (
     Columns,
     LiveNetwork,
@@ -25,9 +32,12 @@ __all__ = [
     "HostDescription",
     "LiveNetwork",
     "NetworkRules",
+    "OnRequest",
     "Rows",
     "Run",
     "TakesWeights",
     "Values",
+    "is_healthy",
+    "is_on_request",
     "takes_weights",
 ]

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -59,6 +59,8 @@ class Describer:
         self._host = host
         self._end = threading.Event()
         self._written = threading.Event()
+        self._last: HostDescription | None = None
+        self._listeners: list[Callable[[HostDescription], None]] = []
         self._thread = threading.Thread(target=self._run, name="describe-host", daemon=True)
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._thread.start()
@@ -67,12 +69,19 @@ class Describer:
         """Return whether the host has told how it is, at the latest after so many seconds."""
         return self._written.wait(timeout)
 
+    def listen(self, listener: Callable[[HostDescription], None]) -> None:
+        """Call a function with the last description, if there is one, and in the thread with every later one."""
+        self._listeners.append(listener)
+        if self._last is not None:
+            listener(self._last)
+
     def stop(self) -> None:
-        """End the thread; nobody believes the host any more."""
+        """End the thread; nobody believes the host any more, unless its next process is to say something better."""
         self._end.set()
         # A host that hangs must not keep its process from ending.
         self._thread.join(PATIENCE)
-        self._path.unlink(missing_ok=True)
+        if self._last is None or not self._last.needs_restart:
+            self._path.unlink(missing_ok=True)
 
     def _run(self) -> None:
         while True:
@@ -86,7 +95,11 @@ class Describer:
                 return
 
     def _write(self) -> None:
+        description = self._host.describe()
         temporary = self._path.with_suffix(".host-new")
-        temporary.write_bytes(msgspec.json.encode(self._host.describe()))
+        temporary.write_bytes(msgspec.json.encode(description))
         temporary.replace(self._path)
         self._written.set()
+        self._last = description
+        for listener in list(self._listeners):
+            listener(description)

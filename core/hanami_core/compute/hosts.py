@@ -56,9 +56,15 @@ class HostDescription(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         uuid: uuid of the host, as clients see it.
         memory: bytes that networks could use if there was nothing else; `free_memory` are the bytes that are left.
         threads: maximum number of threads that compute at the same time; on a GPU, the number of multiprocessors.
-        healthy: whether the host can run networks.
+        healthy: whether the host can run networks. While it cannot, tasks that need it wait, and no new cluster goes
+            there.
         reason: why it cannot.
         preparing: what the host is still preparing in the background, such as kernels; empty when everything is ready.
+        model: what the host computes with, such as the name of a card.
+        network_memory: bytes that all networks on the host can have together at the moment, for a host with memory of
+            its own; None for one that shares the machine's, which the settings divide.
+        needs_restart: whether only another process can make the host work, now that it can be done: its sidecar ends,
+            and the next one starts the host anew.
     """
 
     name: str
@@ -70,6 +76,9 @@ class HostDescription(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     healthy: bool = True
     reason: str = ""
     preparing: str = ""
+    model: str = ""
+    network_memory: int | None = None
+    needs_restart: bool = False
 
 
 @runtime_checkable
@@ -95,6 +104,31 @@ class ComputeHost(Protocol):
 
         Report problems of a host in `HostDescription.healthy`; do not raise them.
         """
+
+
+@runtime_checkable
+class OnRequest(Protocol):
+    """A host that need not get every new cluster."""
+
+    @property
+    def on_request(self) -> bool:
+        """Whether clusters go there only if somebody names the host, or no other one can run them.
+
+        For hosts that pay for some clusters and not for most. The server is ready without them.
+        """
+
+
+def is_on_request(host: ComputeHost) -> bool:
+    """Tell whether clusters go to a host only if somebody names it, or no other one can run them."""
+    return isinstance(host, OnRequest) and host.on_request
+
+
+def is_healthy(host: ComputeHost) -> bool:
+    """Tell whether a started host can run networks now; one that cannot describe itself is believed."""
+    try:
+        return host.describe().healthy
+    except Exception:
+        return True
 
 
 def name_of(host: ComputeHost) -> str:

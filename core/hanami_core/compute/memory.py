@@ -1,7 +1,8 @@
 """How much memory a network may take: estimated by its rule set, and refused before anything is taken.
 
 The product counts, not its factors: a width and a number of blocks that are fine by themselves may not be together. So
-whoever creates a network, opens one or fits it to data asks first.
+whoever creates a network, opens one or fits it to data asks first. A host may have memory of its own; then a network
+has to fit into that, too.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from hanami_core.compute import descriptions
+from hanami_core.compute.hosts import ComputeHost
 from hanami_core.compute.networks import NetworkRules
 from hanami_core.errors import Unprocessable
 from hanami_core.machine_memory import memory
@@ -27,7 +30,9 @@ __all__ = [
     "needed",
     "require",
     "require_bytes",
+    "require_room",
     "require_task",
+    "room",
     "task_limit",
 ]
 
@@ -96,16 +101,38 @@ def declared_sizes(template: Template) -> tuple[dict[str, int], dict[str, int]]:
 
 
 def require(
-    runtime: Runtime, template: Template, host_kind: str, inputs: Mapping[str, int], outputs: Mapping[str, int]
+    runtime: Runtime, template: Template, host: ComputeHost, inputs: Mapping[str, int], outputs: Mapping[str, int]
 ) -> None:
-    """Raise unless there may be a network with these numbers of values on a kind of host.
+    """Raise unless there may be a network with these numbers of values on a host.
 
     Raises:
         Unprocessable: if it would take too much memory.
         BadRequest: if no rule set runs the template there.
     """
-    rules = runtime.rules_for(template, host_kind)
-    require_bytes(needed(rules, template, inputs, outputs), limit(runtime.settings))
+    size = needed(runtime.rules_for(template, host.kind), template, inputs, outputs)
+    require_bytes(size, limit(runtime.settings))
+    require_room(runtime, host, size)
+
+
+def room(runtime: Runtime, host: ComputeHost) -> int | None:
+    """Return the bytes that all networks on a host can have together; None if it has no memory of its own.
+
+    None as well if the host has not said so lately: whoever opens a network there finds out.
+    """
+    here = runtime.compute is not None and runtime.compute.name == host.name
+    description = host.describe() if here else descriptions.load(runtime.settings.data_dir, host.name)
+    return None if description is None else description.network_memory
+
+
+def require_room(runtime: Runtime, host: ComputeHost, size: int) -> None:
+    """Raise unless so many bytes fit into a host's own memory.
+
+    Raises:
+        Unprocessable: if they do not.
+    """
+    most = room(runtime, host)
+    if most is not None and size > most:
+        raise Unprocessable("host_memory_short", host=host.name, needed=size_text(size), free=size_text(most))
 
 
 def require_bytes(size: int, most: int) -> None:

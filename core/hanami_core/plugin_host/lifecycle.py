@@ -275,6 +275,21 @@ class Lifecycle:
             plugin.where = place(error)
         self._tell()
 
+    def remark(self, name: str, text: str, about: str = "") -> None:
+        """Let the list of plugins show something that an operator should know, such as what a plugin lacks.
+
+        A plugin does so for itself, at any time. Core does it for compute hosts that cannot run networks.
+
+        Args:
+            name: name of the plugin.
+            text: the remark, in one line; empty to take it back.
+            about: what it is about, as it replaces an earlier remark about the same.
+        """
+        plugin = self.plugins[name]
+        if plugin.remarks.get(about, "") != text:
+            plugin.remarks = {**plugin.remarks, about: text} if text else _without(plugin.remarks, about)
+            self._tell()
+
     def broken(self) -> str:
         """Return what does not work and why, for the end of a sentence."""
         broken = [f"{plugin.name}: {plugin.reason}" for plugin in self.plugins.values() if not plugin.works]
@@ -349,6 +364,10 @@ class Lifecycle:
                 log.error("plugin %s failed in %s", plugin.name, call, exc_info=trace, extra=_why(error))
             failed(plugin, error)
             return None
+
+
+def _without(remarks: Mapping[str, str], about: str) -> dict[str, str]:
+    return {key: text for key, text in remarks.items() if key != about}
 
 
 def _why(error: BaseException) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import ModuleType
 from typing import Generic, TypeVar
@@ -35,7 +35,7 @@ class Plugin:
 
     If it is not active, ``reason`` says why, and ``where``, as ``file:line``, what raised. `failures` counts the calls
     after the start that failed without harming anything else. `warnings` list what the plugin uses that a later version
-    will not have.
+    will not have. `remarks` are what an operator should know of it although nothing is broken, by what they are about.
     """
 
     name: str
@@ -50,6 +50,7 @@ class Plugin:
     essential: bool = False
     failures: int = 0
     warnings: tuple[str, ...] = ()
+    remarks: dict[str, str] = field(default_factory=dict)
 
     @property
     def works(self) -> bool:

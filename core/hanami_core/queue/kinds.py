@@ -31,6 +31,8 @@ class TaskKind:
             an answer and is never retried.
         crashes: how often in a row, without stored progress in between, the process may die while it runs a task before
             the task is considered the cause and fails.
+        needs_host: whether tasks wait while the compute host of their partition says that it cannot run networks. False
+            for a kind that can do without.
         priority: among the first tasks of several partitions, those of the highest priority run first.
         exempt: whether limits on the number of tasks neither refuse nor delay a task, because something else depends on
             it.
@@ -46,6 +48,7 @@ class TaskKind:
     runs_on: Literal["host", "worker"] = "host"
     retries: int = 0
     crashes: int = 1
+    needs_host: bool = True
     priority: int = 0
     exempt: bool = False
     ended: Callable[[Runtime, Task], None] | None = None

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from hanami_core import localsocket
 from hanami_core.admission import RUNNING, Claim, HolderKind
+from hanami_core.compute import is_healthy
 from hanami_core.disclosure import without_paths
 from hanami_core.errors import ClientError, LeaseLost, Unavailable, VisibleError, contained
 from hanami_core.ids import new_uuid
@@ -179,21 +180,31 @@ class TaskRunner:
         return True
 
     def _may_run(self, tasks: Sequence[Task], candidate: PartitionHead) -> bool:
-        """Tell whether a task may run beside others: there is room, and its owner may have one more that runs."""
+        """Tell whether a task may run beside others: there is room, and its owner may have one more that runs.
+
+        The host must be able to run it, too; until then it waits.
+        """
         user, project = candidate.owner_id, candidate.project_id
+        kind = self._runtime.queue.kind(candidate.kind)
+        if kind.needs_host and not self._is_healthy():
+            return False
         has: dict[HolderKind, int] = {
             "user": sum(task.owner_id == user for task in tasks),
             "project": sum(task.project_id == project for task in tasks),
         }
         if len(tasks) >= self._slots and has["user"]:
             return False
-        if self._runtime.queue.kind(candidate.kind).exempt:
+        if kind.exempt:
             return True
         try:
             self._runtime.admit(Claim(user, project, RUNNING, has=has))
         except VisibleError:
             return False
         return True
+
+    def _is_healthy(self) -> bool:
+        compute = self._runtime.compute
+        return compute is None or is_healthy(compute)
 
     def _check(self, future: Future[None]) -> None:
         if future.exception() is not None:

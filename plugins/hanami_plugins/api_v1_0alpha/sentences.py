@@ -91,7 +91,9 @@ IDENTITY = {
     "project_not_assigned": "User with id '{user}' is not assigned to the project with id '{project}'.",
     "signature_invalid": f"{REFUSED}invalid signature",
     "first_message_unknown": "The first message is not understood",
+    "host_failed": "Host '{host}' failed: {reason}",
     "host_unavailable": "Host '{host}' is not available",
+    "host_unhealthy": "Host '{host}' cannot run networks at the moment: {reason}",
     "socket_failed": "Internal error",
     "target_unknown": "Unknown target '{target}'",
     "socket_token_invalid": "Token invalid",
@@ -325,6 +327,7 @@ NETWORKS = {
         "the network would need {needed}, but all networks of the host together may have {limit} and have {used}, "
         "try again in {retry_after} seconds"
     ),
+    "host_memory_short": "the network would need {needed} of the memory of '{host}', which has {free} for it",
     "user_memory_exhausted": (
         "the network would need {needed}, but the open networks of its owner may have {limit} and have {used}, "
         "try again in {retry_after} seconds"

@@ -109,7 +109,7 @@ class UpdateOptions(ByFolder, forbid_unknown_fields=True, kw_only=True):
     permission: AnyPermission | None = None
 
 
-class CloneFolder(ByFolder, forbid_unknown_fields=True, kw_only=True):
+class CloneByName(ByFolder, forbid_unknown_fields=True, kw_only=True):
     """A clone of a folder.
 
     Attributes:
@@ -206,7 +206,7 @@ def routes() -> list[Route]:
         one("DELETE", FOLDER, "delete", ByFolder, None, delete),
         one("POST", f"{FOLDER}/rename", "rename", RenameFolder, None, rename, status=201, problems=new_name),
         one("POST", f"{FOLDER}/update-options", "options", UpdateOptions, None, update_options, status=201),
-        one("POST", f"{FOLDER}/clone", "clone", CloneFolder, NewFolder, clone, status=201, problems=target),
+        one("POST", f"{FOLDER}/clone", "clone", CloneByName, NewFolder, clone, status=201, problems=target),
     )
 
 
@@ -274,7 +274,7 @@ def update_options(call: Call, request: UpdateOptions) -> None:
     folders.set_options(call.access, named(call, request.name), permission=permission, cloneable=request.cloneable)
 
 
-def clone(call: Call, request: CloneFolder) -> NewFolder:
+def clone(call: Call, request: CloneByName) -> NewFolder:
     """Copy a folder to a new one of your own; one that takes long goes on as a task."""
     made = folders.clone_folder(
         call.runtime,

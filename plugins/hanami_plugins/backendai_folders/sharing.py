@@ -61,7 +61,7 @@ class Invited(msgspec.Struct):
     invited_ids: Users
 
 
-class Invitations(msgspec.Struct):
+class PendingInvitations(msgspec.Struct):
     """Invitations.
 
     Attributes:
@@ -81,7 +81,7 @@ class ByInvitation(msgspec.Struct, forbid_unknown_fields=True):
     inv_id: FolderId
 
 
-class ShareFolder(ByFolder, forbid_unknown_fields=True):
+class ShareByName(ByFolder, forbid_unknown_fields=True):
     """A permission in a group folder that some members get.
 
     Attributes:
@@ -138,10 +138,10 @@ def routes() -> list[Route]:
     one = folder_route
     return GROUP.of(
         one("POST", f"{FOLDER}/invite", "invite", InviteToFolder, Invited, invite, status=201),
-        one("GET", f"{INVITATIONS}/list", "invitations", Empty, Invitations, list_invitations),
+        one("GET", f"{INVITATIONS}/list", "invitations", Empty, PendingInvitations, list_invitations),
         one("POST", f"{INVITATIONS}/accept", "accept", ByInvitation, Empty, accept),
         one("DELETE", f"{INVITATIONS}/delete", "decline", ByInvitation, Empty, decline),
-        one("POST", f"{FOLDER}/share", "share", ShareFolder, Shared, share, status=201),
+        one("POST", f"{FOLDER}/share", "share", ShareByName, Shared, share, status=201),
         one("DELETE", f"{FOLDER}/unshare", "unshare", UnshareFolder, Unshared, unshare),
         one("POST", f"{FOLDER}/leave", "leave", ByFolder, Left, leave),
     )
@@ -154,9 +154,9 @@ def invite(call: Call, request: InviteToFolder) -> Invited:
     return Invited([one.invitee_id for one in found])
 
 
-def list_invitations(call: Call, request: Empty) -> Invitations:
+def list_invitations(call: Call, request: Empty) -> PendingInvitations:
     """List the invitations that you have got and not yet answered."""
-    return Invitations([_shown(*one) for one in folders.list_invitations(call.access)])
+    return PendingInvitations([_shown(*one) for one in folders.list_invitations(call.access)])
 
 
 def _shown(one: FolderInvitation, folder: Folder) -> dict[str, Any]:
@@ -185,7 +185,7 @@ def decline(call: Call, request: ByInvitation) -> Empty:
     return Empty()
 
 
-def share(call: Call, request: ShareFolder) -> Shared:
+def share(call: Call, request: ShareByName) -> Shared:
     """Give members a permission of their own in a group folder."""
     permission = cast(folders.Permission, request.permission)
     users = folders.share(call.runtime, call.access, named(call, request.name), request.emails, permission)

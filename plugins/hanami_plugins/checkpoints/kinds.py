@@ -88,7 +88,7 @@ def restore(job: Job) -> None:
     assert runtime.compute is not None, "tasks run in sidecars"
     with runtime.blobs.open(blob) as path, path.open("rb") as file:
         state = NetworkState.read(file)
-    memory.require(runtime, state.head.template, runtime.compute.kind, state.head.inputs, state.head.outputs)
+    memory.require(runtime, state.head.template, runtime.compute, state.head.inputs, state.head.outputs)
     # Opened to see whether the host can; the cluster opens it again when somebody needs it.
     network = runtime.rules_for(state.head.template, runtime.compute.kind).open(state, runtime.compute)
     with closing(network), runtime.stash[LIVE].replacing(uuid), job.commit(1, final=True):

@@ -39,6 +39,7 @@ from hanami_plugins.clusters.lineage import (
 from hanami_plugins.clusters.live import LIVE, LiveClusters
 from hanami_plugins.clusters.live_cluster import Attachment, ClusterState, LiveCluster
 from hanami_plugins.clusters.models import Cluster, Training
+from hanami_plugins.clusters.moving import move_cluster
 from hanami_plugins.clusters.service import (
     MISSING,
     SETTLE_SECONDS,
@@ -52,7 +53,6 @@ from hanami_plugins.clusters.service import (
     holder_of,
     interfaces,
     list_clusters,
-    move_cluster,
     read_state,
     readable,
     replace_state,
@@ -158,7 +158,7 @@ def hanami_shutdown(runtime: Runtime) -> None:
 def hanami_task_kinds() -> list[TaskKind]:
     """Add the move between hosts and the return to task mode."""
     return [
-        TaskKind("switch_host", kinds.switch_host, permitted=writable),
+        TaskKind("switch_host", kinds.switch_host, permitted=writable, needs_host=False),
         TaskKind("settle", kinds.settle, survives_owner=True, exempt=True),
     ]
 

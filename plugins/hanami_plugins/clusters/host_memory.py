@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
-from hanami_core.compute.memory import LEAST, limit
+from hanami_core.compute.memory import LEAST, limit, room
 from hanami_core.errors import Unavailable, Unprocessable
 from hanami_core.machine_memory import memory
-from hanami_core.settings import Settings
+from hanami_core.runtime import Runtime
 from hanami_core.sizes import size_text
 from hanami_core.storage.database import OwnedRecord
 
@@ -46,22 +47,30 @@ _NOTHING = _Held(NetworkOwner("", ""), 0)
 class HostMemory:
     """The memory of one sidecar. Keys stand for networks; any thread may call."""
 
-    def __init__(self, of_all: int, of_user: int, of_project: int) -> None:
-        """Limit the networks of all, of each user and of each project to so many bytes."""
+    def __init__(
+        self, of_all: int, of_user: int, of_project: int, room: Callable[[], int | None] = lambda: None
+    ) -> None:
+        """Limit the networks of all, of each user and of each project to so many bytes.
+
+        `room` tells how many all may have at the moment on a host with memory of its own.
+        """
         self._of_all, self._of_user, self._of_project = of_all, of_user, of_project
+        self._room = room
         self._reclaims: list[Callable[[], object]] = []
         self._held: dict[object, _Held] = {}
         self._lock = threading.Lock()
 
     @classmethod
-    def of(cls, settings: Settings) -> HostMemory:
-        """Take the limits from the settings.
+    def of(cls, runtime: Runtime) -> HostMemory:
+        """Take the limits from the settings, and from the host if it has memory of its own.
 
-        If they name none, all have three quarters of the machine, a user has as much as one network may, and a project
-        as much as all.
+        If the settings name none, all have three quarters of the machine, a user has as much as one network may, and a
+        project as much as all.
         """
+        settings = runtime.settings
         of_all = int(settings[HOST_SETTING]) or max(LEAST, memory().total * 3 // 4)
-        return cls(of_all, int(settings[USER_SETTING]) or limit(settings), int(settings[PROJECT_SETTING]) or of_all)
+        of_project = int(settings[PROJECT_SETTING]) or of_all
+        return cls(of_all, int(settings[USER_SETTING]) or limit(settings), of_project, partial(_room, runtime))
 
     def reclaims(self, reclaim: Callable[[], object]) -> None:
         """Call a function that lets go of networks which nobody needs, whenever there is no room for another one."""
@@ -78,7 +87,7 @@ class HostMemory:
         """
         if self._take(key, owner, size) is None:
             return
-        limits = {USER_SETTING: self._of_user, PROJECT_SETTING: self._of_project, HOST_SETTING: self._of_all}
+        limits = {USER_SETTING: self._of_user, PROJECT_SETTING: self._of_project, HOST_SETTING: self._of_host()}
         setting = min(limits, key=lambda name: limits[name])
         if size > limits[setting]:
             most = size_text(limits[setting])
@@ -90,7 +99,12 @@ class HostMemory:
         if refusal is not None:
             raise refusal
 
+    def _of_host(self) -> int:
+        room = self._room()
+        return self._of_all if room is None else min(self._of_all, room)
+
     def _take(self, key: object, owner: NetworkOwner, size: int) -> Unavailable | None:
+        of_host = self._of_host()
         with self._lock:
             before = self._held.get(key, _NOTHING).size
             others = [held for other, held in self._held.items() if other != key]
@@ -99,7 +113,7 @@ class HostMemory:
             for code, used, most in (
                 ("user_memory_exhausted", of_user, self._of_user),
                 ("project_memory_exhausted", of_project, self._of_project),
-                ("host_memory_exhausted", sum(held.size for held in others), self._of_all),
+                ("host_memory_exhausted", sum(held.size for held in others), of_host),
             ):
                 if size > before and used + size > most:
                     numbers = {"needed": size_text(size), "used": size_text(used), "limit": size_text(most)}
@@ -122,3 +136,7 @@ class HostMemory:
         """Forget a network; doing it again is fine."""
         with self._lock:
             self._held.pop(key, None)
+
+
+def _room(runtime: Runtime) -> int | None:
+    return None if runtime.compute is None else room(runtime, runtime.compute)

@@ -67,7 +67,7 @@ class LiveClusters:
         self._live: dict[str, LiveCluster] = {}
         self._attached: dict[str, set[Attachment]] = {}
         self._registry = locks.new_lock(Rank.REGISTRY)
-        self.memory = HostMemory.of(runtime.settings)
+        self.memory = HostMemory.of(runtime)
         self.memory.reclaims(partial(self.evict_idle, 0.0))
         self._stripes = tuple(locks.new_lock(Rank.STRIPE) for _ in range(STRIPES))
         self._keeper = Keeper(self, runtime)
@@ -387,7 +387,7 @@ class LiveClusters:
         own = template if template is not None and not row.template else template_of(row)
         rules = self._runtime.rules_for(own, compute.kind)
         known = interfaces(row)
-        memory.require(self._runtime, own, compute.kind, *known)
+        memory.require(self._runtime, own, compute, *known)
         live.estimate = memory.needed(rules, own, *known)
         owner, told = NetworkOwner.of(row), json.loads(row.metrics).get("memory")
         size = (live.estimate if row.blob else 0) if told is None else int(told)
@@ -409,6 +409,8 @@ class LiveClusters:
         """Take the memory by which a network grows that is fitted to numbers of values; the caller holds its lock."""
         needed = memory.needed(rules, template, inputs, outputs)
         memory.require_bytes(needed, memory.limit(self._runtime.settings))
+        if self._runtime.compute is not None:
+            memory.require_room(self._runtime, self._runtime.compute, needed)
         more = max(0, needed - live.estimate)
         self.memory.take(live, owner, self.memory.held(live) + more)
         live.estimate = needed

@@ -21,6 +21,7 @@ from hanami_plugins.clusters import service
 from hanami_plugins.clusters.leases import renew_lease
 from hanami_plugins.clusters.lineage import TrainingAnswer, lineage_of
 from hanami_plugins.clusters.models import DIRECT_MODE, TASK_MODE, Cluster
+from hanami_plugins.clusters.moving import move_cluster
 from hanami_plugins.clusters.service import MISSING, Mode
 
 PREFIX = "/cluster"
@@ -269,5 +270,5 @@ def switch_host(call: Call, request: SwitchHost) -> dict[str, object]:
     hexagons = len(service.template_of(cluster).hexagons)
     if request.hexagon_id is not None and request.hexagon_id >= hexagons:
         raise NotFound("hexagon_missing", uuid=cluster.uuid, hexagon=request.hexagon_id)
-    moved = service.move_cluster(call.runtime, call.access, request.cluster_uuid, request.host_uuid)
+    moved = move_cluster(call.runtime, call.access, request.cluster_uuid, request.host_uuid)
     return owned_answer(moved) | ({} if moved.pending is None else {"task_uuid": moved.pending.uuid})

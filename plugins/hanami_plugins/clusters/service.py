@@ -30,7 +30,7 @@ from hanami_core.sharing import Visibility
 from hanami_core.sharing import set_visibility as share
 from hanami_core.storage.database import ACTIVE, after_commit, atomic, compare_and_set, exclusive, relaxed
 from hanami_plugins.clusters import direct_lease
-from hanami_plugins.clusters.growth import require_growth, runs_where_it_is
+from hanami_plugins.clusters.growth import runs_where_it_is
 from hanami_plugins.clusters.lineage import forget_lineage
 from hanami_plugins.clusters.models import DIRECT_MODE, TASK_MODE, Cluster
 from hanami_plugins.clusters.notices import notify
@@ -38,10 +38,10 @@ from hanami_plugins.clusters.notices import notify
 __all__ = [
     "MISSING",
     "SETTLE_SECONDS",
-    "HostMove",
     "Mode",
     "Nothing",
     "after_task",
+    "changed",
     "clean_up",
     "create_cluster",
     "delete_cluster",
@@ -51,7 +51,6 @@ __all__ = [
     "holder_of",
     "interfaces",
     "list_clusters",
-    "move_cluster",
     "read_state",
     "remove",
     "replace_state",
@@ -72,12 +71,6 @@ SETTLE_SECONDS = 10.0
 CHUNK = 500
 
 log = logging.getLogger("hanami.clusters")
-
-
-class HostMove(msgspec.Struct, forbid_unknown_fields=True):
-    """Payload of the task that moves a cluster."""
-
-    host: str
 
 
 class Nothing(msgspec.Struct, forbid_unknown_fields=True):
@@ -124,7 +117,7 @@ def _placed(runtime: Runtime, actor: Actor, text: str) -> tuple[Template | None,
     except BadRequest as error:
         raise TemplateError("template_invalid", reason=str(error)) from error
     if template is not None:
-        memory.require(runtime, template, host.kind, *memory.declared_sizes(template))
+        memory.require(runtime, template, host, *memory.declared_sizes(template))
     return template, host
 
 
@@ -251,7 +244,7 @@ def require_memory(
     host = runtime.hosts.get(cluster.host)
     if host is not None:
         known = interfaces(cluster)
-        memory.require(runtime, template, host.kind, _wider(known[0], inputs), _wider(known[1], outputs))
+        memory.require(runtime, template, host, _wider(known[0], inputs), _wider(known[1], outputs))
 
 
 def _wider(known: Mapping[str, int], new: Mapping[str, int]) -> dict[str, int]:
@@ -398,7 +391,7 @@ def set_mode(runtime: Runtime, access: Access, uuid: str, new: Mode, *, shared: 
             settled = next((task for task in open_tasks if task.kind == "settle"), None)
         _tell_host(runtime, cluster)
     cluster.mode = new
-    return _changed(runtime, cluster, settled)
+    return changed(runtime, cluster, settled)
 
 
 def _check_direct(cluster: Cluster, open_tasks: Sequence[Task], shared: bool | None) -> None:
@@ -435,7 +428,7 @@ def holder_of(partition: str) -> dict[str, str] | None:
     return None if cluster is None else direct_lease.holder(cluster)
 
 
-def _changed(runtime: Runtime, cluster: Cluster, task: Task | None, *, waits: bool = True) -> Cluster:
+def changed(runtime: Runtime, cluster: Cluster, task: Task | None, *, waits: bool = True) -> Cluster:
     """Return a cluster after the task that changes it, or with that task as `pending` if it takes long."""
     if task is not None:
         state = runtime.queue.outcome(task.uuid, SETTLE_SECONDS) if waits else task.state
@@ -446,39 +439,3 @@ def _changed(runtime: Runtime, cluster: Cluster, task: Task | None, *, waits: bo
 def _tell_host(runtime: Runtime, cluster: Cluster) -> None:
     """Let the sidecar of a cluster know, after the current transaction, that its row has changed."""
     after_commit(lambda: notify(runtime.settings.data_dir, cluster.host, cluster.uuid))
-
-
-def move_cluster(runtime: Runtime, access: Access, uuid: str, host_uuid: str) -> Cluster:
-    """Move a cluster to another host; one that is idle is there when this returns, or has the move as `pending`.
-
-    Raises:
-        NotFound: if there is no such cluster that the actor may change, or no such host.
-        Conflict: if the cluster has no network or is in direct mode, or the host has no rules for it.
-        ServiceError: if the cluster was idle, and could not be moved.
-        Unprocessable: if the network would take too much memory there.
-    """
-    cluster = get_cluster(access, uuid, "write")
-    template = template_of(cluster)
-    host = _host(runtime, host_uuid)
-    require_growth(runtime, cluster, template, host)
-    memory.require(runtime, template, host.kind, *interfaces(cluster))
-    with atomic():
-        # First, because from then on nobody changes the mode.
-        payload = HostMove(host.name)
-        task = runtime.queue.enqueue(
-            "switch_host", cluster.uuid, access.actor, cluster.name, payload, 1, action=access.action
-        )
-        if get_cluster(access, uuid, "write").mode == DIRECT_MODE:
-            raise Conflict("cluster_in_direct_mode", uuid=cluster.uuid)
-        idle = len(runtime.queue.open_tasks(cluster.uuid)) == 1
-    pending = _changed(runtime, cluster, task, waits=idle).pending
-    cluster = Cluster.get(Cluster.uuid == cluster.uuid)
-    cluster.pending = pending
-    return cluster
-
-
-def _host(runtime: Runtime, host_uuid: str) -> ComputeHost:
-    names = [name for name, uuid in runtime.host_uuids.items() if uuid == host_uuid.lower() and name in runtime.hosts]
-    if not names:
-        raise NotFound("host_missing", uuid=host_uuid)
-    return runtime.hosts[names[0]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hanami_core import hookimpl
+from hanami_core.compute import HostDescription
 from hanami_core.http import Call, Listing, Paging, Route, RouteGroup, paged, rows_like
 from hanami_core.ids import EXAMPLE_UUID
 from hanami_core.runtime import Runtime
@@ -13,7 +14,7 @@ __all__ = ["ListedHost", "list_hosts"]
 
 GROUP = RouteGroup("hosts", "See which compute hosts clusters can run on.", 800)
 LIST_HEADER = ("uuid", "type")
-DETAILS_HEADER = (*LIST_HEADER, "name", "state", "threads", "memory", "free_memory")
+DETAILS_HEADER = (*LIST_HEADER, "name", "state", "threads", "memory", "free_memory", "model")
 UNKNOWN, READY = "unknown", "ready"
 
 
@@ -21,8 +22,9 @@ class ListHosts(Paging, forbid_unknown_fields=True, kw_only=True):
     """The requested part of the hosts.
 
     Attributes:
-        details: whether rows have more columns: `name`, `state` (`ready`, what it prepares, why no cluster can run
-            there, or `unknown` if it does not answer), `threads`, and `memory` and `free_memory` in bytes.
+        details: whether rows have more columns: `name`, `state` (`ready`, what it prepares, `unavailable` and why, or
+            `unknown` if it does not answer), `threads`, `memory` and `free_memory` in bytes, and `model`, what it
+            computes with, such as the name of a card; empty if it does not say.
     """
 
     details: bool = False
@@ -50,6 +52,12 @@ def _row(host: ListedHost) -> list[object]:
 def _detailed_row(host: ListedHost) -> list[object]:
     found = host.description
     if found is None:
-        return [*_row(host), host.name, UNKNOWN, None, None, None]
-    state = found.reason if not found.healthy else f"prepares {found.preparing}" if found.preparing else READY
-    return [*_row(host), host.name, state, found.threads, found.memory, found.free_memory]
+        return [*_row(host), host.name, UNKNOWN, None, None, None, ""]
+    numbers = found.threads, found.memory, found.free_memory
+    return [*_row(host), host.name, _state(found), *numbers, found.model]
+
+
+def _state(found: HostDescription) -> str:
+    if not found.healthy:
+        return f"unavailable: {found.reason}"
+    return f"prepares {found.preparing}" if found.preparing else READY

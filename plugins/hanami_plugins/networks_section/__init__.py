@@ -24,6 +24,7 @@ from hanami_plugins.networks_section.deep_layout import (
 from hanami_plugins.networks_section.deep_memory import DeepMemory, chosen
 from hanami_plugins.networks_section.deep_reference import DeepReference
 from hanami_plugins.networks_section.interfaces import fitted
+from hanami_plugins.networks_section.ranges import Ranges
 from hanami_plugins.networks_section.references import average_of, reference_of, resized
 from hanami_plugins.networks_section.schedule import (
     AVERAGE_PERIOD,
@@ -86,8 +87,10 @@ from hanami_plugins.networks_section.section_memory import (
     MAX_OUTPUTS,
     SectionMemory,
     aligned,
+    blocks_of,
     lane_starts,
     starts,
+    with_limits,
 )
 from hanami_plugins.networks_section.section_reference import ReferenceNetwork
 from hanami_plugins.networks_section.section_rules import SectionRules
@@ -155,6 +158,7 @@ __all__ = [
     "Floats",
     "Ints",
     "QuadAnswers",
+    "Ranges",
     "ReferenceNetwork",
     "Scratch",
     "SectionExtra",
@@ -167,6 +171,7 @@ __all__ = [
     "aligned",
     "average_of",
     "average_share",
+    "blocks_of",
     "check_rows",
     "chosen",
     "deep_layout",
@@ -188,4 +193,5 @@ __all__ = [
     "starts",
     "steps_of",
     "weights",
+    "with_limits",
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from hanami_plugins.networks_synapse import synapse_memory
 from hanami_plugins.networks_synapse.arithmetic import LN_POLYNOMIAL, LOG2_E, ROOT_OF_HALF
-from hanami_plugins.networks_synapse.arrays import LANES, for_neurons, zeros
+from hanami_plugins.networks_synapse.arrays import LANES, for_blocks, for_neurons, for_rows, room, zeros
 from hanami_plugins.networks_synapse.synapse_layout import (
     ABLE,
     ALWAYS,
@@ -57,6 +57,7 @@ from hanami_plugins.networks_synapse.synapse_layout import (
     NEW_ACTIVITY,
     NEXT,
     NO_LIMIT,
+    NO_MEMORY,
     NONE,
     OUTPUT,
     OWNER,
@@ -149,6 +150,7 @@ __all__ = [
     "NEXT",
     "NONE",
     "NO_LIMIT",
+    "NO_MEMORY",
     "OUTPUT",
     "OWNER",
     "PLACE",
@@ -188,7 +190,10 @@ __all__ = [
     "SynapseRules",
     "decode",
     "encode",
+    "for_blocks",
     "for_neurons",
+    "for_rows",
+    "room",
     "synapse_memory",
     "zeros",
 ]

@@ -119,7 +119,7 @@ class Readers:
             raise Conflict(NEVER_TRAINED, uuid=row.uuid)
         template = template_of(row)
         rules = self._runtime.rules_for(template, compute.kind)
-        memory.require(self._runtime, template, compute.kind, *interfaces(row))
+        memory.require(self._runtime, template, compute, *interfaces(row))
         size = json.loads(row.metrics).get("memory", memory.needed(rules, template, *interfaces(row)))
         self._memory.take(reader, MemoryOwner.of(row), int(size), reclaim=True)
         return rules.open(read_state(self._runtime, row, template), compute)

@@ -68,6 +68,7 @@ class Listed:
     essential: bool
     running: bool
     warnings: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
     processes: dict[str, dict[str, object]] = field(default_factory=dict)
 
 
@@ -160,6 +161,7 @@ def _merge(processes: dict[str, list[PluginInfo]], *, running: bool) -> list[Lis
     for process, plugins in processes.items():
         for plugin in plugins:
             listed = found.setdefault((plugin.name, plugin.distribution), _listed(plugin, running))
+            listed.remarks += [remark for remark in plugin.remarks if remark not in listed.remarks]
             listed.processes[process] = {key: getattr(plugin, key) for key in ("state", "reason", "where", "failures")}
     for listed in found.values():
         _take_worst(listed)
@@ -211,7 +213,7 @@ def _note_changes(plugins: list[Listed], data_dir: Path) -> None:
 def _row(plugin: Listed) -> list[str]:
     hooks = " ".join(hook.removeprefix("hanami_") for hook in plugin.hooks)
     reason = f"{plugin.reason} ({Path(plugin.where).name})" if plugin.where else plugin.reason
-    reason = "; ".join(filter(None, (reason, *plugin.warnings)))
+    reason = "; ".join(filter(None, (reason, *plugin.warnings, *plugin.remarks)))
     return [plugin.name, plugin.distribution, plugin.version, plugin.state, hooks, reason]
 
 

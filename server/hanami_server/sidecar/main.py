@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -11,6 +12,7 @@ import sys
 from functools import partial
 from typing import Any, NoReturn
 
+from hanami_core.compute import HostDescription
 from hanami_core.errors import HanamiError
 from hanami_core.host_calls import HostCallServer
 from hanami_core.metrics import Metric, Sample
@@ -81,6 +83,7 @@ async def _serve(runtime: Runtime, host: str, options: Options) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
+    runtime.watch_host(partial(_end_for_host, loop, stopped))
     before = predecessor(options.data_dir, f"sidecar {host}")
     runner = TaskRunner(runtime, host, _slots(runtime), process_control.abort, before)
     connections, delay = ConnectionManager(runtime, host), LoopDelay(loop)
@@ -103,6 +106,16 @@ async def _serve(runtime: Runtime, host: str, options: Options) -> None:
     await _stop(runner, connections)
     watchdog.stop()
     delay.stop()
+
+
+def _end_for_host(loop: asyncio.AbstractEventLoop, stopped: asyncio.Event, description: HostDescription) -> None:
+    """End the process as if it was told to, if another one can do what its host no longer can; called in a thread."""
+    if description.needs_restart:
+        log.warning(
+            "sidecar makes room for another one", extra={"host": description.name, "reason": description.reason}
+        )
+        with contextlib.suppress(RuntimeError):  # it ends already
+            loop.call_soon_threadsafe(stopped.set)
 
 
 async def _stop(runner: TaskRunner, connections: ConnectionManager) -> None:

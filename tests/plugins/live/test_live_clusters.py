@@ -17,7 +17,8 @@ from hanami_core.storage.blobs import Blob
 from hanami_core.storage.database import atomic
 from hanami_plugins.checkpoints.kinds import RestorePayload
 from hanami_plugins.clusters import Cluster, LiveClusters
-from hanami_plugins.clusters.service import HostMove, delete_cluster
+from hanami_plugins.clusters.moving import HostMove
+from hanami_plugins.clusters.service import delete_cluster
 from hanami_plugins.tasks import kinds as task_kinds
 from hanami_plugins.tasks.plans import ResultColumn, TaskPlan
 from tests.plugins.engine_kit import rows

@@ -18,7 +18,8 @@ from hanami_plugins.checkpoints.kinds import RestorePayload
 from hanami_plugins.clusters import Cluster, LiveClusters
 from hanami_plugins.clusters.live_cluster import TRANSITIONS, ClusterState, IllegalTransition, LiveCluster
 from hanami_plugins.clusters.locks import Rank
-from hanami_plugins.clusters.service import HostMove, Nothing, delete_cluster
+from hanami_plugins.clusters.moving import HostMove
+from hanami_plugins.clusters.service import Nothing, delete_cluster
 from tests.plugins.live.kit import Talk, access, change, fresh, run, to_tasks
 from tests.plugins.live.lock_order import CheckedLock
 
