@@ -54,6 +54,7 @@ LINT = [
 DEV = [
     *LINT,
     "hypothesis>=6.130",
+    "nvidia-cuda-nvrtc-cu12>=12.8; sys_platform == 'linux'",  # compiles kernels for GPUs where there is none
     "onnx>=1.17",  # networks as ONNX models
     "onnxruntime>=1.20",  # runs them beside the service
     "pyarrow>=20",  # the example of a third-party plugin reads Parquet
@@ -79,7 +80,15 @@ setup(
     packages=[package for root in ROOTS for package in find_packages(root)],
     package_data={
         "hanami_core": ["py.typed", "migrations/*.py"],
-        "hanami_plugins": ["py.typed", "*/*.graphql", "*/*.html", "*/*.lark", "*/migrations/*.py"],
+        "hanami_plugins": [
+            "py.typed",
+            "*/*.graphql",
+            "*/*.html",
+            "*/*.lark",
+            "*/kernels/*.cu",
+            "*/kernels/*.cuh",
+            "*/migrations/*.py",
+        ],
         "hanami_server": ["py.typed", "sample/*", "plugin_template/**", "plugin_template/**/.gitignore"],
         "hanami_sdk": ["py.typed"],
         "hanami_cli": ["py.typed"],
@@ -91,8 +100,8 @@ setup(
         "plugins": PLUGINS,
         "parquet": ["pyarrow>=20"],
         "sklearn": ["numpy>=2.0", "scikit-learn>=1.6"],
-        "cuda12": [*SERVER, "cupy-cuda12x>=13"],
-        "cuda13": [*SERVER, "cupy-cuda13x>=13"],
+        "cuda12": [*SERVER, "cupy-cuda12x[ctk]>=13"],
+        "cuda13": [*SERVER, "cupy-cuda13x[ctk]>=13"],
         "lint": [*SERVER, *PLUGINS, *LINT],
         "dev": [*SERVER, *PLUGINS, *DEV],
     },
@@ -138,6 +147,7 @@ setup(
                 "folders",
                 "format_csv",
                 "format_mnist",
+                "host_cupy",
                 "host_numba",
                 "hosts",
                 "keypairs",

@@ -25,7 +25,7 @@ def server(make_server: Callable[..., LocalServer]) -> LocalServer:
     return make_server(**LOGIN)
 
 
-FIRST = ("service", "faults", "docs", "server", "fuzz", "plugins")
+FIRST = ("service", "faults", "docs", "server", "fuzz", "gpu", "plugins")
 """Directories with files that take long, by how long. At the end of a run only short ones are left to share out."""
 
 

@@ -6,6 +6,7 @@ Its networks answer with the mean of what they were trained with, in steps of ``
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -28,24 +29,45 @@ class MineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MineHost:
-    """Counts its open networks and all that it had, so that a test sees which were not closed."""
+    """Counts its open networks and all that it had, so that a test sees which were not closed.
+
+    A test may let it be out of order for a `reason`, or take clusters on request. One of another process says of itself
+    what stands in a file of its data directory, see `pretend`.
+    """
 
     kind = "mine"
+    on_request = False
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.uuid = ""
         self.networks = self.opened = 0
         self.reason = ""
+        self._told: Path | None = None
 
     def start(self, context: HostContext) -> None:
         self.uuid = context.uuid
+        self._told = _told(context.data_dir, self.name)
 
     def stop(self) -> None:
         self.uuid = ""
 
     def describe(self) -> HostDescription:
-        return HostDescription(self.name, self.kind, self.uuid, 1 << 20, 1 << 19, 1, not self.reason, self.reason)
+        found = HostDescription(self.name, self.kind, self.uuid, 1 << 20, 1 << 19, 1, not self.reason, self.reason)
+        if self._told is None or not self._told.exists():
+            return found
+        return msgspec.structs.replace(found, **msgspec.json.decode(self._told.read_bytes()))
+
+
+def pretend(data_dir: Path, name: str, **fields: object) -> None:
+    """Let a host of a server describe itself with other values of some fields of `HostDescription`."""
+    path = _told(data_dir, name)
+    path.with_suffix(".part").write_bytes(msgspec.json.encode(fields))
+    path.with_suffix(".part").replace(path)
+
+
+def _told(data_dir: Path, name: str) -> Path:
+    return data_dir / f"{name}.told"
 
 
 class MineNetwork:
