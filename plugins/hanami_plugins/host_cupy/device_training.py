@@ -11,7 +11,7 @@ from hanami_plugins.host_cupy.batches import SLICE, entries_of
 from hanami_plugins.host_cupy.device import Device
 from hanami_plugins.host_cupy.section_arrays import SectionArrays
 from hanami_plugins.host_cupy.section_shapes import ROW, TILE, resident_shapes, streamed_shape
-from hanami_plugins.host_cupy.task_tables import TaskTable
+from hanami_plugins.host_cupy.task_tables import Part, TaskTable
 from hanami_plugins.networks_section import Floats
 
 __all__ = ["NO_CYCLE", "DeviceTraining", "Words"]
@@ -61,6 +61,8 @@ class DeviceTraining:
         self._table, self._weights = table, weights
         self._entries: list[Any] = []
         self._settled = done
+        self._part: Part | None = None
+        """Keeps the rows of the present chunk, which the table drops when another task is further on."""
         interfaces = len(arrays.outputs)
         self.resident = resident_shapes(device, arrays.padded, arrays.neurons, arrays.width, interfaces)
         self.streamed = None if self.resident else streamed_shape(device, arrays.padded, arrays.width)
@@ -125,7 +127,7 @@ class DeviceTraining:
 
     def begin_chunk(self) -> int:
         """Let the jobs be about the next chunk, and return how many cycles it has. Call it in `Device.use`."""
-        part = self._table.part(self.done)
+        part = self._part = self._table.part(self.done)
         cycles = min(self.chunk, part.last - self.done, self.total - self.done)
         offset, rows, train = self.done - part.first, self.rows_job, self.train_job
         rows[ROWS] = part.inputs.data.ptr + offset * part.inputs.strides[0]
@@ -157,6 +159,7 @@ class DeviceTraining:
         with self.device.use():
             record = self.device.download(self.arrays.record)
             self.arrays.record[2:] = 0
+        self.device.synchronize()  # trainings have a stream of their own
         counted = float(record[2])
         return (float(record[3]) / counted, float(record[4]) / counted) if counted else None
 
