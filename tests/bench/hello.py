@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+
 import falcon
 
 __all__ = ["app"]
+
+PIECE = 1 << 18
 
 
 class Hello:
@@ -23,6 +28,26 @@ class Echo:
         resp.media = {"outputs": [row[:10] for row in req.get_media()["inputs"]]}
 
 
+class File:
+    """Stores what it is sent in a file, and sends it back."""
+
+    path = os.environ.get("HANAMI_BENCH_FILE", "")
+
+    def on_put(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Write a piece to its place, and to the disk."""
+        place = req.get_param_as_int("at", required=True)
+        with open(self.path, "r+b" if place else "wb") as file:
+            file.seek(place)
+            shutil.copyfileobj(req.bounded_stream, file, PIECE)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer the file."""
+        resp.set_stream(open(self.path, "rb"), os.path.getsize(self.path))  # noqa: SIM115
+
+
 app: falcon.App[falcon.Request, falcon.Response] = falcon.App()
 app.add_route("/", Hello())
 app.add_route("/rows", Echo())
+app.add_route("/file", File())

@@ -5,12 +5,13 @@ The measure of that is what a bare Falcon application under plain gunicorn does 
 
 from __future__ import annotations
 
+import os
 import selectors
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import quantiles
@@ -97,7 +98,7 @@ def measure(address: tuple[str, int], head: str, seconds_used: Callable[[], floa
 
 
 @contextmanager
-def hello() -> Iterator[tuple[str, int]]:
+def hello(environment: Mapping[str, str] | None = None) -> Iterator[tuple[str, int]]:
     """Run a bare Falcon application under plain gunicorn with one worker, and give its address."""
     with socket.create_server(("127.0.0.1", 0), backlog=CLIENTS) as listener:
         number = listener.fileno()
@@ -113,7 +114,7 @@ def hello() -> Iterator[tuple[str, int]]:
             "60",
         ]
         command += ["--keep-alive", "60", "--no-control-socket", "--log-level", "warning", "tests.bench.hello:app"]
-        with subprocess.Popen(command, pass_fds=[number]) as process:
+        with subprocess.Popen(command, pass_fds=[number], env=os.environ | dict(environment or {})) as process:
             try:
                 yield listener.getsockname()
             finally:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import peewee
@@ -32,6 +33,8 @@ from hanami_plugins.backendai_admin.parts import GraphqlCaller
 __all__ = ["Answer", "changes", "executed", "refusal_of", "understood"]
 
 MOST_ERRORS = 10
+REMEMBERED, REMEMBERED_LENGTH = 64, 4096
+"""Documents that are remembered, and the characters of one at most."""
 
 Answer = dict[str, Any]
 """``data``, or ``errors`` beside ``data`` that is None."""
@@ -43,14 +46,25 @@ log = logging.getLogger("hanami.backendai_admin")
 def understood(schema: GraphQLSchema, text: str) -> DocumentNode:
     """Return a document that fits the schema.
 
+    Released clients send the same few texts again and again, and to understand one takes longer than to answer it.
+
     Raises:
         GraphQLError: if it cannot be read, is too large, or does not fit.
     """
+    return (_remembered if len(text) <= REMEMBERED_LENGTH else _understood)(schema, text)
+
+
+def _understood(schema: GraphQLSchema, text: str) -> DocumentNode:
     document = parsed(text)
     errors = validate(schema, document, max_errors=MOST_ERRORS)
     if errors:
         raise errors[0]
     return document
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _remembered(schema: GraphQLSchema, text: str) -> DocumentNode:
+    return _understood(schema, text)
 
 
 def changes(document: DocumentNode, operation_name: str | None) -> bool:
