@@ -127,7 +127,7 @@ class Body:
         self._limit = limit
         self._read = 0
 
-    def read(self, size: int = 1 << 16) -> bytes:
+    def read(self, size: int = 1 << 18) -> bytes:
         """Return up to `size` bytes; no bytes at the end of the body.
 
         Raises:
