@@ -10,6 +10,7 @@ import pytest
 from msgspec import structs
 
 from hanami_core.errors import InsufficientStorage
+from hanami_core.ids import new_uuid
 from hanami_plugins import folders
 from hanami_plugins.folders import Folder, cloning
 from tests.plugins.backendai_kit import Keys, SignedClient
@@ -20,7 +21,7 @@ from tests.plugins.folders.wire import (
     problem,
     send,
 )
-from tests.whole import Whole
+from tests.whole import Whole, fill
 
 
 def test_a_folder_is_created_shown_renamed_and_deleted(client: SignedClient) -> None:
@@ -324,3 +325,20 @@ def test_no_odd_value_breaks_anything(whole: Whole, known: Callable[[str], Signe
                 assert answer.status_code < 500, (bound.key, field, value, answer.text)
                 tried += 1
     assert tried > 500
+
+
+def test_ten_thousand_folders_are_listed_page_by_page(whole: Whole, client: SignedClient) -> None:
+    answered(client.call("POST", "/folders", name="first"), 201)
+    row = Folder.get(Folder.name == "first").__data__
+    fill(
+        whole,
+        Folder,
+        9_999,
+        **{key: value for key, value in row.items() if key not in ("sequence", "uuid", "name")},
+        uuid=lambda _: new_uuid(),
+        name=lambda number: f"folder-{number:05}",
+    )
+    query = "query($offset: Int!) { vfolder_list(limit: 100, offset: $offset) { total_count items { name } } }"
+    found = client.data(query, offset=9_950)["vfolder_list"]
+    assert found["total_count"] == 10_000
+    assert [one["name"] for one in found["items"]] == [f"folder-{number:05}" for number in range(9_949, 9_999)]
