@@ -24,12 +24,15 @@ from rich.table import Table
 from hanami_sdk import Client
 from hanami_server.demo import digits, scenario
 from hanami_server.local import LocalServer
-from tests.bench import bricks, cli, engine, loop, many, neighbours, pages, predict, recovery, rest
+from tests.bench import backendai, bricks, cli, engine, loop, many, neighbours, pages, predict, recovery, rest
 from tests.bench.contest import report, result
 
 ROOT = Path(__file__).parents[2]
 SEEDS = 3
-PARTS = ("service", "bricks", "predict", "rest", "loop", "cli", "engine", "many", "neighbours", "recovery", "contest")
+PARTS = (
+    *("service", "bricks", "predict", "rest", "backendai", "loop", "cli", "engine", "many", "neighbours", "recovery"),
+    "contest",
+)
 
 # Times and rates are those of the processor that docs/benchmarks.md names; ratios hold on any.
 TARGETS = {
@@ -51,6 +54,9 @@ TARGETS = {
     "v04_train_by_demo": ("≤", 2.7),
     "v04_direct_io_by_echo": ("≤", 2.0),
     "rest_by_hello": ("≥", 0.5),
+    "backendai_ps_by_native": ("≤", 3.0),
+    "backendai_upload_by_copy": ("≥", 0.5),
+    "backendai_download_by_copy": ("≥", 0.5),
     "request_frames_by_echo": ("≤", 2.0),
     "train_frames_by_echo": ("≤", 2.0),
     "help_by_python": ("≤", 5.0),
@@ -183,6 +189,9 @@ def main() -> None:
     if "cli" in parts:
         figures["cli"] = cli.run()
         show("command line", figures["cli"])
+    if "backendai" in parts:
+        figures["backendai"] = backendai.run()
+        show("clients of Backend.AI", figures["backendai"])
     if "loop" in parts:
         figures["loop"] = loop.run()
         show("a neighbour of the event loop", figures["loop"])
