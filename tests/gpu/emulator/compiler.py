@@ -19,6 +19,7 @@ FLAGS = (
     "-ffp-contract=off",
     "-fno-strict-aliasing",
     "-fno-stack-protector",
+    "-fstack-clash-protection",  # a fiber that needs more stack than it has meets the guard page, and nothing behind it
     "-fPIC",
     "-Wall",
     "-Wextra",
