@@ -173,7 +173,7 @@ def test_a_clone_that_takes_long_is_followed(
     send(whole, client, "file", b"123")
     with monkeypatch.context() as patched:
         patched.setattr(whole.runtime.queue, "wait", lambda uuid, timeout: "queued")
-        patched.setattr(cloning, "_result", lambda uuid, task: folders.FolderClone(Folder.get(uuid=uuid), task))
+        patched.setattr(cloning, "_result", lambda uuid, task: folders.FolderClone(Folder.get(uuid=uuid), task, task))
         made = answered(client.call("POST", "/folders/texts/clone", target_name="copy"), 201)
     target = f"/events/background-task?task_id={made['bgtask_id']}"
     assert problem(known("eve").call("GET", target)) == (404, "object-not-found")
