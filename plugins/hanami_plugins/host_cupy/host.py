@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from hanami_core.compute import ComputeHost, HostContext, HostDescription
 from hanami_core.compute.placement import unhealthy
 from hanami_core.errors import ServiceError
@@ -70,11 +72,9 @@ class CudaHost:
         device = self._device
         total = free = held = 0
         if device is not None and device.lost is None:
-            try:
+            with contextlib.suppress(ServiceError):  # it is lost from now on
                 device.release(SHORT)
                 (total, free), held = device.memory(), device.held()
-            except ServiceError:
-                pass  # it is lost from now on
         healthy = device is not None and device.lost is None
         return HostDescription(
             name=self.name,
