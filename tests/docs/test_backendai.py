@@ -80,6 +80,7 @@ def page(desk: Path, server: LocalServer, backendai_environment: Path) -> Iterat
         client.create_user("dorothy", "Dorothy", server.passphrase)
     path = os.pathsep.join([os.environ["PATH"], str(backendai_environment / "bin")])
     with_client = {"PATH": path, "PYTHONUNBUFFERED": "1", "COLUMNS": "200", "LC_ALL": "C.UTF-8", "HOME": str(desk)}
+    with_client["PYTHONWARNINGS"] = ""  # The client is old and warns of what it calls.
     shell = Shell(desk, {**os.environ, **with_client})
     yield Page(shell, server.address)
     shell.close()
