@@ -16,7 +16,7 @@ VARIANTS: dict[str, tuple[dict[str, int], ...]] = {
     "synapse_train.cu": tuple(
         {"CLUSTER": shape.cluster, "THREADS": shape.threads, "AT_HAND": shape.at_hand} for _, shape in SHAPES
     ),
-    "section_streamed.cu": ({"HS": 8}, {"HS": 16}),
+    "section_streamed.cu": ({"EACH": 1}, {"EACH": 7}),
 }
 """Macros of the files that are compiled with some: the smallest, the usual and the largest values."""
 

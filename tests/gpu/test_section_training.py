@@ -106,6 +106,19 @@ def test_a_network_becomes_what_the_reference_becomes(host: CudaHost, way: str, 
     assert 0 < network.metrics()["running_accuracy"] <= 1
 
 
+def test_all_rows_of_a_batch_are_learned_when_they_mean_something_else(host: CudaHost, way: str) -> None:
+    """Batches are big while a network knows its rows; with other labels more of them fail than there is room for."""
+    rows = easy_rows(1500)
+    network = opened(host, RULES.create(line(), 7), rows)
+    network.train(rows, ALWAYS)
+    assert network.metrics()["failure_rate"] < 0.2
+    other = easy_rows(192)
+    other = replace(other, outputs=(Columns("out", np.roll(other.outputs[0].values, 1, axis=1)),))
+    before = network.state()
+    network.train(other, ALWAYS)
+    close(network.state(), learned(batched(before), other), 5e-3)
+
+
 def test_values_are_bytes_or_floats_below_zero_and_far_apart(host: CudaHost, way: str) -> None:
     """Ranges, floors and limits are those of the reference for floats, whatever they are."""
     random = np.random.default_rng(3)

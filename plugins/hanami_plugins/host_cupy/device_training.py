@@ -10,7 +10,7 @@ import numpy.typing as npt
 from hanami_plugins.host_cupy.batches import SLICE, entries_of
 from hanami_plugins.host_cupy.device import Device
 from hanami_plugins.host_cupy.section_arrays import SectionArrays
-from hanami_plugins.host_cupy.section_shapes import ROW, TILE, resident_shapes, streamed_shape
+from hanami_plugins.host_cupy.section_shapes import ROW, STREAMED_WIDTH, TILE, resident_shapes, streamed_shape
 from hanami_plugins.host_cupy.task_tables import Part, TaskTable
 from hanami_plugins.networks_section import Floats
 
@@ -94,11 +94,11 @@ class DeviceTraining:
         xp, shape, arrays = self.device.array_module, self.streamed, self.arrays
         if shape is None:
             return None, None
-        slices, outputs = arrays.neurons // shape.width, arrays.width
+        slices, outputs = arrays.neurons // STREAMED_WIDTH, arrays.width
         blocks = min(slices, self.device.multiprocessors)
-        hidden = slices * TILE * (shape.width + 1)
+        hidden = arrays.neurons * TILE
         scratch = xp.zeros(STATES_AND_VERDICTS + (1 + blocks) * outputs * ROW + hidden, np.float32)
-        return scratch, xp.empty((slices, arrays.padded, shape.width), np.float32)
+        return scratch, xp.empty((slices, arrays.padded // 16, 2, 8, 4, 2, 2), np.float32)
 
     def _rows_job(self) -> Words:
         arrays, pointer = self.arrays, self.arrays.pointer

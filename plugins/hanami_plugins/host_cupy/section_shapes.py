@@ -6,7 +6,17 @@ from typing import NamedTuple
 
 from hanami_plugins.host_cupy.device import Device
 
-__all__ = ["MOST_OUTPUTS", "ROW", "THREADS", "TILE", "BlockShape", "resident_shapes", "streamed_shape"]
+__all__ = [
+    "MOST_OUTPUTS",
+    "PARTS",
+    "ROW",
+    "STREAMED_WIDTH",
+    "THREADS",
+    "TILE",
+    "BlockShape",
+    "resident_shapes",
+    "streamed_shape",
+]
 
 THREADS = 256
 TILE = 64
@@ -14,8 +24,11 @@ TILE = 64
 ROW = 72
 """Numbers between two outputs of a batch."""
 PARTS = 8
-STREAMED_ROWS = {16: 64 + 32, 8: 64 + 32}
-"""Rows that a block of so many hidden neurons holds while weights stream: of a batch, and of the one before."""
+"""Parts of the sources, one for each warp of a block."""
+STREAMED_WIDTH = 16
+"""Hidden neurons that a block has at a time while weights stream."""
+STREAMED_ROWS = 64 + 32
+"""Rows that a block holds meanwhile: of a batch, and of the one before."""
 MOST_OUTPUTS = 32
 """Outputs up to which the kernels that keep what is said in shared memory are used."""
 CLUSTERS = (8, 4, 2, 1)
@@ -47,10 +60,11 @@ def _resident_bytes(sources: int, width: int, outputs: int, interfaces: int) -> 
     return 4 * (sources * width + values + _region(width) + outputs * width + width + (4 * ROW + 1) * outputs + lists)
 
 
-def _streamed_bytes(sources: int, width: int, outputs: int) -> int:
-    values = STREAMED_ROWS[width] * _row(sources)
+def _streamed_bytes(sources: int, outputs: int) -> int:
+    width, values = STREAMED_WIDTH, STREAMED_ROWS * _row(sources)
+    hidden = PARTS * TILE * width + TILE * (width + 1) + TILE // 2 * width
     lists = TILE + 1 + 3 * TILE
-    return 4 * (sources * width + values + _region(width) + outputs * width + width + 2 * ROW * outputs + lists)
+    return 4 * (values + hidden + 2 * (outputs + 1) * width + 2 * ROW * outputs + lists)
 
 
 def resident_shapes(device: Device, sources: int, neurons: int, outputs: int, interfaces: int) -> list[BlockShape]:
@@ -82,8 +96,5 @@ def streamed_shape(device: Device, sources: int, outputs: int) -> BlockShape | N
     """Return the shape in which the weights of a network stream through the chip, or None if rows are too long."""
     if outputs > MOST_OUTPUTS:
         return None
-    for width in STREAMED_ROWS:
-        shared = _streamed_bytes(sources, width, outputs)
-        if shared <= device.shared_memory:
-            return BlockShape(1, width, shared)
-    return None
+    shared = _streamed_bytes(sources, outputs)
+    return BlockShape(1, STREAMED_WIDTH, shared) if shared <= device.shared_memory else None

@@ -11,7 +11,7 @@ import numpy as np
 from hanami_plugins.host_cupy.batches import SLICE, batch_size
 from hanami_plugins.host_cupy.device import Device
 from hanami_plugins.host_cupy.device_training import SEGMENT, DeviceTraining, Words
-from hanami_plugins.host_cupy.section_shapes import ROW, THREADS, TILE, BlockShape
+from hanami_plugins.host_cupy.section_shapes import PARTS, ROW, STREAMED_WIDTH, THREADS, TILE, BlockShape
 
 __all__ = ["prepare_rows", "train_general", "train_resident", "train_streamed"]
 
@@ -25,6 +25,9 @@ STATES = 32
 AT, FAILED_AT, AVERAGES = 0, 4, 5
 SCRATCH = 22
 FAILURE = 0
+TO_SLICES = (4, 0, 1, 6, 3, 5, 2)
+"""From (tiles, halves of a tile, upper four, source, slices, upper eight, neuron) to the order of `stream_weights`."""
+FROM_SLICES = (1, 2, 6, 4, 0, 5, 3)
 
 
 def prepare_rows(device: Device, trainings: Sequence[DeviceTraining]) -> list[int]:
@@ -58,24 +61,25 @@ def train_streamed(device: Device, training: DeviceTraining) -> None:
     """Train the prepared chunk of a network whose weights go through the chip once for each batch."""
     arrays, shape = training.arrays, training.streamed
     assert shape is not None
-    slices, outputs = arrays.neurons // shape.width, arrays.width
+    slices, outputs = arrays.neurons // STREAMED_WIDTH, arrays.width
     blocks = min(slices, device.multiprocessors)
-    scratch, weights = training.scratch, training.sliced
+    scratch, sliced = training.scratch, training.sliced
     begin = np.zeros(STATES, np.float32)
     begin[AVERAGES : AVERAGES + 5] = device.download(arrays.record[:5])
     scratch[:STATES] = device.upload(begin)
-    weights[:] = arrays.weights.reshape(arrays.padded, slices, shape.width).transpose(1, 0, 2)
+    weights = arrays.weights.reshape(arrays.padded // 16, 2, 2, 4, slices, 2, 8)
+    sliced[:] = weights.transpose(TO_SLICES)
     job = training.train_job.copy()
-    job[0], job[SCRATCH] = weights.data.ptr, scratch.data.ptr
+    job[0], job[SCRATCH] = sliced.data.ptr, scratch.data.ptr
     jobs, last, turn = device.upload(job), int(job[15]), 0
-    defines = {"HS": shape.width}
+    defines = {"EACH": -(-arrays.padded // (16 * PARTS))}
     stream, judge = (device.kernel("section_streamed.cu", name, defines) for name in ("stream_weights", "judge_batch"))
     at = 0
     while at < last:
         for _ in range(-(-(last - at) // TILE) + 1):
             stream((blocks,), (THREADS,), (jobs, np.int32(turn)), shape.shared)
             turn = 1 - turn
-            judge((TILE,), (THREADS,), (jobs, np.int32(turn), np.int32(blocks)), 2 * outputs * ROW * 4)
+            judge((TILE,), (WARP * outputs,), (jobs, np.int32(turn), np.int32(blocks)), 2 * outputs * ROW * 4)
         state = device.download(scratch[16 * turn : 16 * turn + 16])
         at = int(state.view(np.int32)[AT])
         if state.view(np.int32)[FAILED_AT]:
@@ -83,7 +87,7 @@ def train_streamed(device: Device, training: DeviceTraining) -> None:
     record = state[AVERAGES : AVERAGES + 5].copy()
     record[1] = state.view(np.int32)[FAILED_AT]
     arrays.record[:5] = device.upload(record)
-    arrays.weights[:] = weights.transpose(1, 0, 2).reshape(arrays.padded, arrays.neurons)
+    weights[:] = sliced.transpose(FROM_SLICES)
 
 
 def train_general(device: Device, training: DeviceTraining) -> None:

@@ -127,6 +127,23 @@ DEVICE void load_matrix_across(unsigned to[4], const void *row)
                  : "r"(place) : "memory");
 }
 
+// Four numbers of global memory, asked for where this stands, and not later; and the way back.
+DEVICE float4 load_four(const float4 *address)
+{
+    float4 four;
+    asm volatile("ld.global.v4.f32 {%0, %1, %2, %3}, [%4];"
+                 : "=f"(four.x), "=f"(four.y), "=f"(four.z), "=f"(four.w)
+                 : "l"(address));
+    return four;
+}
+
+DEVICE void store_four(float4 *address, float4 four)
+{
+    asm volatile("st.global.v4.f32 [%0], {%1, %2, %3, %4};" ::"l"(address), "f"(four.x), "f"(four.y), "f"(four.z),
+                 "f"(four.w)
+                 : "memory");
+}
+
 // Brings a line of global memory near, into the cache that all blocks share.
 DEVICE void prefetch(const float *address)
 {

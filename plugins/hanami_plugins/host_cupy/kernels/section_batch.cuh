@@ -326,9 +326,9 @@ DEVICE void note_steps(int *learned, float *steps, const Verdict *verdict, Batch
 }
 
 // Gradients of the hidden neurons of a block in the learned cycles, in halves: (rounded / 2 x HS), two cycles in a word.
-// rows: which row of h each cycle has.
-DEVICE void go_back(unsigned *gradient, const float *h, const float *readout, const float *steps, const int *rows,
-                    int outputs, int rounded)
+// rows: which row of h each cycle has, `width` numbers apart.
+DEVICE void go_back(unsigned *gradient, const float *h, int width, const float *readout, const float *steps,
+                    const int *rows, int outputs, int rounded)
 {
     const int j = threadIdx.x % HS;
     for (int pair = threadIdx.x / HS; pair < rounded / 2; pair += THREADS / HS) {
@@ -339,22 +339,22 @@ DEVICE void go_back(unsigned *gradient, const float *h, const float *readout, co
             first += step.x * readout[q * HS + j];
             second += step.y * readout[q * HS + j];
         }
-        if (!(h[rows[2 * pair] * (HS + 1) + j] > 0.0f)) first = 0;
-        if (!(h[rows[2 * pair + 1] * (HS + 1) + j] > 0.0f)) second = 0;
+        if (!(h[rows[2 * pair] * width + j] > 0.0f)) first = 0;
+        if (!(h[rows[2 * pair + 1] * width + j] > 0.0f)) second = 0;
         gradient[place(pair, j)] = halves(fminf(fmaxf(first * UNIT, -65504.0f), 65504.0f),
                                           fminf(fmaxf(second * UNIT, -65504.0f), 65504.0f));
     }
 }
 
 // Moves the read-out and the biases of a block.
-DEVICE void move_readout(float *readout, float *bias, const unsigned *gradient, const float *h, const float *steps,
-                         const int *rows, int outputs, int rounded)
+DEVICE void move_readout(float *readout, float *bias, const unsigned *gradient, const float *h, int width,
+                         const float *steps, const int *rows, int outputs, int rounded)
 {
     const int tid = threadIdx.x, j = tid % HS;
     for (int q = tid / HS; q < outputs; q += THREADS / HS) {
         float sum = 0;
 #pragma unroll 8
-        for (int l = 0; l < rounded; l++) sum += steps[q * ROW + l] * h[rows[l] * (HS + 1) + j];
+        for (int l = 0; l < rounded; l++) sum += steps[q * ROW + l] * h[rows[l] * width + j];
         readout[q * HS + j] += sum;
     }
     const int i = THREADS - 1 - tid;

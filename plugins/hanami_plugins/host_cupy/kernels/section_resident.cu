@@ -139,7 +139,7 @@ KERNEL void __launch_bounds__(THREADS, 1) train_resident(const unsigned long lon
         // The rows of the next batch come while the weights move: now those whose slots are free, then the others.
         const int first_rows = choose_slots(next_slots, kept, n);
         if (batch.count)
-            go_back(gradient, h, readout, steps, learned_rows, outputs, batch.rounded);
+            go_back(gradient, h, HS + 1, readout, steps, learned_rows, outputs, batch.rounded);
         __syncthreads();
         copy_rows(x, table, entries, entry, next_slots, 0, first_rows, sources);
         if (batch.count) {
@@ -150,7 +150,7 @@ KERNEL void __launch_bounds__(THREADS, 1) train_resident(const unsigned long lon
                 for (int l = 0; l < batch.rounded; l++) sum += steps[q * ROW + l];
                 readout_bias[q] += sum;
             }
-            move_readout(readout, bias, gradient, h, steps, learned_rows, outputs, batch.rounded);
+            move_readout(readout, bias, gradient, h, HS + 1, steps, learned_rows, outputs, batch.rounded);
             for (int begin = 0; begin < batch.rounded; begin += 16 * STEPS) {
                 const int rows = batch.rounded - begin < 16 * STEPS ? batch.rounded - begin : 16 * STEPS;
                 move_weights(w, x, gradient + begin / 2 * HS, learned + begin, sources, rows);
