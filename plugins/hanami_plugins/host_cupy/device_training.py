@@ -10,6 +10,7 @@ import numpy.typing as npt
 from hanami_plugins.host_cupy.batches import SLICE, entries_of
 from hanami_plugins.host_cupy.device import Device
 from hanami_plugins.host_cupy.section_arrays import SectionArrays
+from hanami_plugins.host_cupy.section_jobs import COUNTED, LOSS, RIGHT, RowsJob, TrainJob
 from hanami_plugins.host_cupy.section_shapes import ROW, STREAMED_WIDTH, TILE, resident_shapes, streamed_shape
 from hanami_plugins.host_cupy.task_tables import Part, TaskTable
 from hanami_plugins.networks_section import Floats
@@ -26,10 +27,6 @@ CHUNK = 8192
 SHARE = 8
 """Prepared rows may take one part in so many of the memory that is free."""
 NO_CYCLE = np.iinfo(np.int32).max
-
-# Fields of the jobs of `section_rows.cu` and `section_batch.cuh` that change from chunk to chunk.
-ROWS, CYCLES, BORDERS, ROWS_BEGIN, RISEN = 0, 3, 8, 14, 16
-EXPECTED, ENTRIES, SHARES, LAST, TRAIN_BEGIN = 7, 8, 9, 15, 16
 
 
 class DeviceTraining:
@@ -83,7 +80,7 @@ class DeviceTraining:
         records[:] = self.arrays.record
         broken.fill(NO_CYCLE)
         self.arrays.record, self.broken = records, broken
-        self.rows_job[13], self.train_job[4] = broken.data.ptr, records.data.ptr
+        self.rows_job[RowsJob.BROKEN], self.train_job[TrainJob.RECORD] = broken.data.ptr, records.data.ptr
 
     def leave_board(self) -> None:
         """Take the record home."""
@@ -102,45 +99,48 @@ class DeviceTraining:
 
     def _rows_job(self) -> Words:
         arrays, pointer = self.arrays, self.arrays.pointer
-        return np.array(
-            [
-                *(0, 0, 0, 0, arrays.size, arrays.padded),
-                *(pointer("floors"), pointer("limits"), pointer("borders"), pointer("births")),
-                *(self.maxima.data.ptr, self.table.data.ptr, self.factors.data.ptr, self.broken.data.ptr),
-                *(0, int(self.general), pointer("risen")),
-            ],
-            np.uint64,
-        )
+        job = np.zeros(len(RowsJob), np.uint64)
+        job[RowsJob.SOURCES], job[RowsJob.PADDED] = arrays.size, arrays.padded
+        job[RowsJob.FLOORS], job[RowsJob.LIMITS] = pointer("floors"), pointer("limits")
+        job[RowsJob.BORDERS], job[RowsJob.RISEN] = pointer("borders"), pointer("risen")
+        job[RowsJob.BIRTHS] = pointer("births")
+        job[RowsJob.MAXIMA], job[RowsJob.TABLE] = self.maxima.data.ptr, self.table.data.ptr
+        job[RowsJob.FACTORS], job[RowsJob.BROKEN] = self.factors.data.ptr, self.broken.data.ptr
+        job[RowsJob.WIDE] = int(self.general)
+        return job
 
     def _train_job(self, rates: tuple[np.float32, np.float32]) -> Words:
         arrays, pointer = self.arrays, self.arrays.pointer
-        first_rate, last_rate = (int(np.float32(rate).view(np.uint32)) for rate in rates)
-        return np.array(
-            [
-                *(pointer(name) for name in ("weights", "bias", "readout", "readout_bias", "record")),
-                *(self.table.data.ptr, self.factors.data.ptr, 0, 0, 0, pointer("groups")),
-                *(len(arrays.outputs), arrays.width, arrays.padded, 0, 0, 0),
-                *(self.total, first_rate, last_rate, self.most, arrays.neurons, 0),
-            ],
-            np.uint64,
-        )
+        job = np.zeros(len(TrainJob), np.uint64)
+        job[TrainJob.WEIGHTS], job[TrainJob.BIAS] = pointer("weights"), pointer("bias")
+        job[TrainJob.READOUT], job[TrainJob.READOUT_BIAS] = pointer("readout"), pointer("readout_bias")
+        job[TrainJob.RECORD] = pointer("record")
+        job[TrainJob.TABLE], job[TrainJob.FACTORS] = self.table.data.ptr, self.factors.data.ptr
+        job[TrainJob.GROUPS], job[TrainJob.GROUP_COUNT] = pointer("groups"), len(arrays.outputs)
+        job[TrainJob.OUTPUTS], job[TrainJob.SOURCES] = arrays.width, arrays.padded
+        job[TrainJob.NEURONS] = arrays.neurons
+        job[TrainJob.TOTAL], job[TrainJob.MOST] = self.total, self.most
+        job[[TrainJob.FIRST_RATE, TrainJob.LAST_RATE]] = np.array(rates, np.float32).view(np.uint32)
+        return job
 
     def begin_chunk(self) -> int:
         """Let the jobs be about the next chunk, and return how many cycles it has. Call it in `Device.use`."""
         part = self._part = self._table.part(self.done)
         cycles = min(self.chunk, part.last - self.done, self.total - self.done)
         offset, rows, train = self.done - part.first, self.rows_job, self.train_job
-        rows[ROWS] = part.inputs.data.ptr + offset * part.inputs.strides[0]
-        rows[1], rows[2] = int(part.inputs.dtype == np.float32), part.inputs.strides[0]
-        rows[CYCLES], rows[ROWS_BEGIN] = cycles, self.done - self._settled
-        rows[BORDERS], rows[RISEN] = self.arrays.pointer("borders"), self.arrays.pointer("risen")
-        train[EXPECTED] = part.expected.data.ptr + offset * part.expected.strides[0]
-        train[LAST], train[TRAIN_BEGIN] = cycles, self.done
+        rows[RowsJob.ROWS] = part.inputs.data.ptr + offset * part.inputs.strides[0]
+        rows[RowsJob.FLOATS] = int(part.inputs.dtype == np.float32)
+        rows[RowsJob.STRIDE] = part.inputs.strides[0]
+        rows[RowsJob.CYCLES], rows[RowsJob.BEGIN] = cycles, self.done - self._settled
+        rows[RowsJob.BORDERS] = self.arrays.pointer("borders")
+        rows[RowsJob.RISEN] = self.arrays.pointer("risen")
+        train[TrainJob.EXPECTED] = part.expected.data.ptr + offset * part.expected.strides[0]
+        train[TrainJob.LAST], train[TrainJob.BEGIN] = cycles, self.done
         if self._weights.size:
             entries, shares = entries_of(self._weights, self.done, self.done + cycles)
             self._entries = [self.device.upload(entries), self.device.upload(shares)]
-            train[ENTRIES], train[SHARES] = (array.data.ptr for array in self._entries)
-            train[LAST] = len(entries)
+            train[TrainJob.ENTRIES], train[TrainJob.SHARES] = (array.data.ptr for array in self._entries)
+            train[TrainJob.LAST] = len(entries)
         return cycles
 
     def end_chunk(self, cycles: int) -> None:
@@ -158,10 +158,10 @@ class DeviceTraining:
         """Return mean loss and share of right answers since the last call, None if nothing was answered."""
         with self.device.use():
             record = self.device.download(self.arrays.record)
-            self.arrays.record[2:] = 0
+            self.arrays.record[COUNTED:] = 0
         self.device.synchronize()  # trainings have a stream of their own
-        counted = float(record[2])
-        return (float(record[3]) / counted, float(record[4]) / counted) if counted else None
+        counted = float(record[COUNTED])
+        return (float(record[LOSS]) / counted, float(record[RIGHT]) / counted) if counted else None
 
     def settle(self) -> None:
         """Give rows to the sources that were born since the last time."""

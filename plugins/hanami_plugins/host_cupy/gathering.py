@@ -19,7 +19,7 @@ from hanami_core.compute.placement import unhealthy
 from hanami_core.errors import ServiceError
 from hanami_plugins.host_cupy.device import Device
 from hanami_plugins.host_cupy.device_training import NO_CYCLE, DeviceTraining
-from hanami_plugins.host_cupy.section_arrays import RECORD
+from hanami_plugins.host_cupy.section_jobs import BROKEN, RECORD
 from hanami_plugins.host_cupy.section_ways import prepare_rows, train_general, train_resident, train_streamed
 from hanami_plugins.host_cupy.task_tables import TaskTables
 
@@ -31,7 +31,6 @@ IDLE = 5.0
 """Seconds without work after which the thread ends."""
 MOST = 4096
 """Trainings at the same time."""
-BROKEN = 1
 
 
 class _Turn:

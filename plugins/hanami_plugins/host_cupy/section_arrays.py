@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from hanami_core.network import NetworkState, StateHead
 from hanami_plugins.host_cupy.device import Device
+from hanami_plugins.host_cupy.section_jobs import FAILURE, RECORD
 from hanami_plugins.networks_section import (
     WIDTH,
     Floats,
@@ -32,8 +33,6 @@ NO_ROW = -1
 NEVER = np.iinfo(np.int32).max
 """Cycle of the birth of a source that was not born in this task."""
 CHANGING = ("weights", "bias", "readout", "readout_bias", "floors", "limits", "borders", "risen", "births", "record")
-RECORD = 8
-"""Numbers of a record, see `section_resident.cu`."""
 
 
 def padded(sources: int) -> int:
@@ -52,8 +51,8 @@ class SectionArrays:
         floors, limits, borders: (sources) on the device.
         risen: (sources) borders as they are after the rows that are being trained.
         births: (sources) int32, cycle of the birth in this task, `NEVER` if there was none.
-        record: see `section_resident.cu`.
-        groups: (interfaces, 3) int32, see there.
+        record: (RECORD).
+        groups: (interfaces, 3) int32, see `section_batch.cuh`.
         row_of_source: (sources) on the processor, without those that were born in this task.
     """
 
@@ -85,7 +84,7 @@ class SectionArrays:
             self.risen = self.borders.copy()
             self.births = xp.full(self.size, NEVER, np.int32)
             record = np.zeros(RECORD, np.float32)
-            record[0] = extra.failure
+            record[FAILURE] = extra.failure
             self.record = device.upload(record)
             self.groups = device.upload(self._groups(extra))
 
@@ -184,7 +183,7 @@ class SectionArrays:
     def failure(self) -> float:
         """Moving average of cycles that were not answered with confidence."""
         with self.device.use():
-            return float(self.device.download(self.record[:1])[0])
+            return float(self.device.download(self.record)[FAILURE])
 
     def state(self, head: StateHead) -> NetworkState:
         """Return a copy of everything, with a head."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from hanami_core.compute import Columns, Rows
 from hanami_plugins.host_cupy.device import Device
-from hanami_plugins.networks_synapse import FACE, SynapseMemory, encode
+from hanami_plugins.networks_synapse import FACE, FACE_FIRST, SynapseMemory, encode
 
 __all__ = ["SEGMENT", "DeviceRows"]
 
@@ -62,7 +62,7 @@ class DeviceRows:
         inner = encode(columns.values[first:last], kind)
         address, stride = self._bring(inner)
         number = list(memory.outputs).index(columns.name)
-        lane = int(memory.net.outputs.reshape(-1, FACE)[number, 1])
+        lane = int(memory.net.outputs.reshape(-1, FACE)[number, FACE_FIRST])
         return address, stride, inner.shape[1], inner.itemsize, lane, number
 
     def _bring(self, values: Any) -> tuple[int, int]:

@@ -1,7 +1,6 @@
 """The two compiled entry points of deep section growth: `train_deep` and `answer_deep`.
 
-`deep_layout` describes their arguments, `deep_reference` is the definition of what they compute. A table of inputs
-begins with the places at which the segments of each hexagon begin, and the end of the last one.
+`deep_layout` describes their arguments, `deep_reference` is the definition of what they compute.
 """
 
 from __future__ import annotations
@@ -46,20 +45,17 @@ from hanami_plugins.networks_section import (
     BROKEN,
     CONFIDENT,
     DONE,
-    ENTRIES,
     FAILURE,
     FAILURE_DECAY,
     FARTHEST,
     FULL,
-    GROUP,
-    ORIGINS,
-    PLACE,
-    SOURCES,
+    STATUS_CYCLE,
     WIDTH,
     WRONG,
     ZERO,
     CycleSpan,
     DeepAnswers,
+    DeepInputs,
     DeepNet,
     DeepScratch,
     SectionNet,
@@ -78,9 +74,9 @@ weight_of, steps_of, share_of = inlined(weights.weight_of), inlined(weights.step
 @compiled
 def append_hidden(net: DeepNet, hexagon: int, hidden: Array, h: int, rows: Array, values: Array, end: int) -> int:
     """Append the active neurons that feed a hexagon to its lists and return their new end."""
-    begin = net.places[hexagon * PLACE + ORIGINS]
-    for row in range(0, net.places[hexagon * PLACE + ORIGINS + 1] - begin, LANES):
-        value = load(hidden, h + np.int64(net.origins[begin + row]))
+    origins = net.places[hexagon].origins
+    for row in range(0, origins.end - origins.begin, LANES):
+        value = load(hidden, h + np.int64(net.origins[origins.begin + row]))
         end += append_positive(value, net.labels, row, values, rows, end)
     return end
 
@@ -107,19 +103,19 @@ def add_lanes(target: Array, to: int, source: Array, at: int, lanes: int) -> Non
 
 
 @kernel
-def answer_deep(net: DeepNet, answers: DeepAnswers, inputs: Array, first: int, last: int) -> int:
+def answer_deep(net: DeepNet, answers: DeepAnswers, inputs: DeepInputs, first: int, last: int) -> int:
     """Write the outputs of the cycles ``first .. last - 1`` to ``answers.results``; the network stays as it is.
 
     Returns `last`, or a cycle whose inputs are not finite.
     """
-    lanes, hexagons = net.readout_bias.size, net.places.size // PLACE
+    lanes, hexagons = net.readout_bias.size, net.places.size
     width = net.bias.size // hexagons
     for cycle in range(first, last):
         for i in range(0, lanes, LANES):
             store(answers.results, (cycle - first) * lanes + i, load(net.readout_bias, i))
     for begin in range(first, last, BATCH):
         for k in range(hexagons):
-            mine, segments = part(net, k), inputs[inputs[k] : inputs[k + 1]]
+            mine, segments = part(net, k), inputs.segments[inputs.bounds[k] : inputs.bounds[k + 1]]
             for cycle in range(begin, min(begin + BATCH, last)):
                 h, to = (cycle - begin) * net.bias.size, (cycle - first) * lanes
                 count, _, flags = read_row(mine, segments, cycle, answers.rows, answers.values, ZERO)
@@ -140,29 +136,32 @@ def answer_deep(net: DeepNet, answers: DeepAnswers, inputs: Array, first: int, l
 
 
 @compiled
-def read_cycle(net: DeepNet, scratch: DeepScratch, inputs: Array, cycle: int) -> tuple[float, int]:
+def read_cycle(net: DeepNet, scratch: DeepScratch, inputs: DeepInputs, cycle: int) -> tuple[float, int]:
     """Read the inputs of a cycle for each hexagon; return the highest energy and all flags."""
     energy: Any = f32(0)
     flags = 0
-    for k in range(net.places.size // PLACE):
-        scratch.counts[2 * k] = 0
-        if inputs[k] == inputs[k + 1]:
+    for k in range(net.places.size):
+        counts, segments = scratch.counts[k], inputs.segments[inputs.bounds[k] : inputs.bounds[k + 1]]
+        counts.inputs = 0
+        if segments.size == 0:
             continue
-        segments = inputs[inputs[k] : inputs[k + 1]]
-        at = net.places[k * PLACE + ENTRIES]
+        at = net.places[k].entries.begin
         count, square, found = read_row(part(net, k), segments, cycle, scratch.rows, scratch.values, at)
-        scratch.counts[2 * k] = count
+        counts.inputs = count
         energy, flags = max(energy, square), flags | found
     return energy, flags
 
 
 @compiled
-def visit_inputs(net: DeepNet, sources: Sources, inputs: Array, cycle: int, step: int) -> int:
+def visit_inputs(net: DeepNet, sources: Sources, inputs: DeepInputs, cycle: int, step: int) -> int:
     """Give birth to the rows of a cycle's new sources in all hexagons, or raise borders: `BIRTHS` or `BORDERS`."""
-    for k in range(net.places.size // PLACE):
-        begin, end = net.places[k * PLACE + SOURCES], net.places[k * PLACE + SOURCES + 1]
-        mine = Sources(sources.keys[begin:end], sources.scale[k : k + 1], sources.count[k : k + 1], sources.lanes)
-        if visit_sources(part(net, k), mine, inputs[inputs[k] : inputs[k + 1]], cycle, step) == FULL:
+    for k in range(net.places.size):
+        span = net.places[k].sources
+        mine = Sources(
+            sources.keys[span.begin : span.end], sources.scale[k : k + 1], sources.count[k : k + 1], sources.lanes
+        )
+        segments = inputs.segments[inputs.bounds[k] : inputs.bounds[k + 1]]
+        if visit_sources(part(net, k), mine, segments, cycle, step) == FULL:
             return FULL
     return DONE
 
@@ -170,14 +169,14 @@ def visit_inputs(net: DeepNet, sources: Sources, inputs: Array, cycle: int, step
 @compiled
 def forward_cycle(net: DeepNet, scratch: DeepScratch) -> None:
     """Run a cycle that was read forward; leave the sums of the outputs in ``scratch.deltas``."""
-    lanes, hexagons = net.readout_bias.size, net.places.size // PLACE
+    lanes, hexagons = net.readout_bias.size, net.places.size
     width = net.bias.size // hexagons
     for i in range(0, lanes, LANES):
         store(scratch.deltas, i, load(net.readout_bias, i))
     for k in range(hexagons):
-        at = net.places[k * PLACE + ENTRIES]
-        end = append_hidden(net, k, scratch.hidden, ZERO, scratch.rows, scratch.values, at + scratch.counts[2 * k])
-        scratch.counts[2 * k + 1] = end - at
+        counts, at = scratch.counts[k], net.places[k].entries.begin
+        end = append_hidden(net, k, scratch.hidden, ZERO, scratch.rows, scratch.values, at + counts.inputs)
+        counts.all = end - at
         p = 2 * k * lanes
         run_hexagon(
             part(net, k), scratch.rows, scratch.values, at, end - at, scratch.hidden, k * width, scratch.partials, p
@@ -192,11 +191,11 @@ def learn_neurons(mine: SectionNet, block: int, steps: Array, hidden: Array, gra
     zero = splat(f32(0))
     for j in range(0, WIDTH, LANES):
         active, back = load(hidden, h + j), load(gradient, h + j)
-        for g in range(0, mine.groups.size, GROUP):
-            start, size, lane = mine.groups[g], mine.groups[g + 1], mine.groups[g + 2]
-            for q in range(size):
-                step = splat(element(steps, lane + q))
-                w = (block * outputs + start + q) * WIDTH + j
+        for g in range(mine.groups.size):
+            group = mine.groups[g]
+            for q in range(group.count):
+                step = splat(element(steps, group.lane + q))
+                w = (block * outputs + group.first + q) * WIDTH + j
                 weight = load(mine.readout, w)
                 back = multiply_add(step, weight, back)
                 store(mine.readout, w, multiply_add(step, active, weight))
@@ -227,9 +226,10 @@ def learn_links(
 @compiled
 def learn_hexagon(net: DeepNet, mine: SectionNet, scratch: DeepScratch, hexagon: int) -> None:
     """Learn a cycle in a hexagon whose followers have learned it."""
-    h, at = hexagon * mine.bias.size, net.places[hexagon * PLACE + ENTRIES]
-    middle, end = at + scratch.counts[2 * hexagon], at + scratch.counts[2 * hexagon + 1]
-    origins = net.origins[net.places[hexagon * PLACE + ORIGINS] :]
+    place, counts = net.places[hexagon], scratch.counts[hexagon]
+    h, at = hexagon * mine.bias.size, place.entries.begin
+    middle, end = at + counts.inputs, at + counts.all
+    origins = net.origins[place.origins.begin :]
     for block in range(mine.bias.size // WIDTH):
         base, g = base_of(mine, block), h + block * WIDTH
         learn_neurons(mine, block, scratch.deltas, scratch.hidden, scratch.gradient, g)
@@ -247,13 +247,15 @@ def learn_cycle(net: DeepNet, scratch: DeepScratch, rate: float) -> None:
         store(net.readout_bias, i, add(load(net.readout_bias, i), step))
     for i in range(0, net.bias.size, LANES):
         store(scratch.gradient, i, zero)
-    hexagons = net.places.size // PLACE
+    hexagons = net.places.size
     for k in range(hexagons):
         learn_hexagon(net, part(net, hexagons - 1 - k), scratch, hexagons - 1 - k)
 
 
 @compiled
-def grow_cycle(net: DeepNet, sources: Sources, scratch: DeepScratch, inputs: Array, cycle: int) -> tuple[float, int]:
+def grow_cycle(
+    net: DeepNet, sources: Sources, scratch: DeepScratch, inputs: DeepInputs, cycle: int
+) -> tuple[float, int]:
     """Read a cycle and let the network grow by it; returns the energy and a status.
 
     All births come before the first border is raised: if there is no room left, the caller makes room and begins the
@@ -272,12 +274,12 @@ def grow_cycle(net: DeepNet, sources: Sources, scratch: DeepScratch, inputs: Arr
 
 @kernel
 def train_deep(
-    net: DeepNet, sources: Sources, scratch: DeepScratch, inputs: Array, outputs: Array, job: CycleSpan
+    net: DeepNet, sources: Sources, scratch: DeepScratch, inputs: DeepInputs, outputs: Array, job: CycleSpan
 ) -> int:
     """Train the cycles ``job.first .. job.last - 1``, one by one.
 
-    Returns a status, with a cycle in ``scratch.status[1]``: `DONE`; `FULL` if all before that cycle is done and room
-    for rows is needed; `BROKEN` if values of that cycle are not finite, which leaves the network in between.
+    Returns a status, with a cycle in ``scratch.status[STATUS_CYCLE]``: `DONE`; `FULL` if all before that cycle is done
+    and room for rows is needed; `BROKEN` if values of that cycle are not finite, which leaves the network in between.
     """
     lanes, cycle, step = net.readout_bias.size, job.first, ZERO
     status = DONE
@@ -304,5 +306,5 @@ def train_deep(
         if step == steps or not failed:
             cycle += 1
             step = ZERO
-    scratch.status[1] = cycle
+    scratch.status[STATUS_CYCLE] = cycle
     return status

@@ -13,15 +13,16 @@ from hanami_plugins.host_numba.deep_kernels import answer_deep, train_deep
 from hanami_plugins.host_numba.section_network import SectionNetwork
 from hanami_plugins.networks_section import (
     BATCH,
-    ENTRIES,
-    PLACE,
-    SEGMENT,
+    COUNTS,
+    STATUS,
     CycleSpan,
     DeepAnswers,
+    DeepInputs,
     DeepMemory,
     DeepNet,
     DeepScratch,
     Ints,
+    Records,
     aligned,
     chosen,
 )
@@ -36,12 +37,12 @@ class DeepNetwork(SectionNetwork):
     def _load(self, state: NetworkState) -> DeepMemory:
         return DeepMemory(state)
 
-    def _one_table(self) -> Ints:
+    def _one_table(self) -> DeepInputs:  # type: ignore[override]
         inputs = self._memory.inputs
-        return _table([self._one.segments(list(chosen(part.inputs, inputs))) for part in self._memory.hexagons])
+        return _inputs([self._one.segments(list(chosen(part.inputs, inputs))) for part in self._memory.hexagons])
 
-    def _plan(self, rows: Rows) -> segments.Plan:
-        """Return a plan whose inputs are a table for each hexagon, preceded by the places of these tables."""
+    def _plan(self, rows: Rows) -> segments.Plan[DeepInputs]:
+        """Return a plan whose inputs are those of each hexagon."""
         memory = self._memory
         plan = segments.plan(rows, memory.inputs, memory.outputs)
         plans = []
@@ -50,28 +51,27 @@ class DeepNetwork(SectionNetwork):
             # In template order, so that the order of a task's columns does not decide how sums are rounded.
             columns = sorted((c for c in rows.inputs if c.name in sizes), key=lambda c: hexagon.inputs.index(c.name))
             plans.append(segments.plan(Rows(tuple(columns), (), rows.time_length), sizes, {}))
-        tables = [[tuple(segment) for segment in part.inputs.reshape(-1, SEGMENT).tolist()] for part in plans]
         arrays = tuple(array for part in (plan, *plans) for array in part.arrays)
-        return segments.Plan(_table(tables), plan.outputs, arrays, plan.weights)
+        return segments.Plan(_inputs([part.inputs for part in plans]), plan.outputs, arrays, plan.weights)
 
     def _scratch(self, length: int, threads: int) -> DeepScratch:  # type: ignore[override]
         net, hexagons = self._memory.net, len(self._memory.hexagons)
-        entries = int(net.places[-PLACE + ENTRIES + 1])
+        entries = int(net.places["entries"]["end"][-1])
         return DeepScratch(
             rows=aligned(entries, np.int32),
             values=aligned(entries),
-            counts=np.zeros(2 * hexagons, np.int64),
+            counts=np.zeros(hexagons, COUNTS),
             hidden=aligned(net.bias.size),
             gradient=aligned(net.bias.size),
             partials=aligned(2 * hexagons * net.readout_bias.size),
             deltas=aligned(net.readout_bias.size),
-            status=np.zeros(2, np.int64),
+            status=np.zeros(STATUS, np.int64),
         )
 
     def _answers(self, rows: int) -> DeepAnswers:  # type: ignore[override]
         net, hexagons = self._memory.net, len(self._memory.hexagons)
-        places = net.places.reshape(hexagons, PLACE)
-        entries = int((places[:, ENTRIES + 1] - places[:, ENTRIES]).max())
+        found = net.places["entries"]
+        entries = int((found["end"] - found["begin"]).max())
         return DeepAnswers(
             rows=aligned(entries, np.int32),
             values=aligned(entries),
@@ -80,7 +80,7 @@ class DeepNetwork(SectionNetwork):
             results=aligned(rows * net.readout_bias.size),
         )
 
-    def _train_cycles(self, scratch: Any, sync: Ints, plan: segments.Plan, job: CycleSpan) -> tuple[int, int]:
+    def _train_cycles(self, scratch: Any, sync: Ints, plan: segments.Plan[Any], job: CycleSpan) -> tuple[int, int]:
         memory = self._memory
         return 1, train_deep(memory.net, memory.sources, scratch, plan.inputs, plan.outputs, job)
 
@@ -91,11 +91,6 @@ class DeepNetwork(SectionNetwork):
         return train_deep(net, self._memory.sources, scratch, self._one_inputs, self._one.outputs, job)
 
 
-def _table(parts: list[list[tuple[int, ...]]]) -> Ints:
-    """Return tables one after the other, preceded by where each begins and the last one ends."""
-    begin, places = len(parts) + 1, []
-    for part in parts:
-        places.append(begin)
-        begin += SEGMENT * len(part)
-    numbers = [number for part in parts for segment in part for number in segment]
-    return np.array([*places, begin, *numbers], np.int64)
+def _inputs(parts: list[Records]) -> DeepInputs:
+    """Return the inputs of hexagons as the kernels take them."""
+    return DeepInputs(np.concatenate(parts), np.cumsum([0, *map(len, parts)], dtype=np.int64))

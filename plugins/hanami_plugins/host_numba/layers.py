@@ -37,11 +37,9 @@ from hanami_plugins.networks_section import (
     ENERGY_HIGH,
     ENERGY_LOW,
     GRADED_FACTOR,
-    GROUP,
     LOSS,
     SCORE_DECAY,
     SCORED,
-    SEGMENT,
     SMOOTHING,
     SOFTMAX,
     WIDTH,
@@ -108,13 +106,13 @@ def read_out_block(net: SectionNet, block: int, hidden: Array, at: int, partials
     """Write what a block adds to each output before squashing to ``partials[to:]``."""
     outputs = net.readout.size // net.bias.size
     h0, h1, h2, h3 = load(hidden, at), load(hidden, at + 16), load(hidden, at + 32), load(hidden, at + 48)
-    for g in range(0, net.groups.size, GROUP):
-        start, size, lane = net.groups[g], net.groups[g + 1], net.groups[g + 2]
-        for q in range(size):
-            w = (block * outputs + start + q) * WIDTH
+    for g in range(net.groups.size):
+        group = net.groups[g]
+        for q in range(group.count):
+            w = (block * outputs + group.first + q) * WIDTH
             low = multiply_add(h0, load(net.readout, w), multiply(h1, load(net.readout, w + 16)))
             high = multiply_add(h2, load(net.readout, w + 32), multiply(h3, load(net.readout, w + 48)))
-            partials[to + lane + q] = lane_sum(add(low, high))
+            partials[to + group.lane + q] = lane_sum(add(low, high))
 
 
 @inlined
@@ -145,10 +143,11 @@ def sigmoid(x: Array, at: int, end: int) -> None:
 @compiled
 def squash(groups: Array, x: Array, at: int) -> None:
     """Turn sums into probabilities, output interface by output interface."""
-    for g in range(0, groups.size, GROUP):
-        start = at + groups[g + 2]
-        end = start + groups[g + 1]
-        if groups[g + 3] == SOFTMAX:
+    for g in range(groups.size):
+        group = groups[g]
+        start = at + group.lane
+        end = start + group.count
+        if group.squashing == SOFTMAX:
             softmax(x, start, end)
         else:
             sigmoid(x, start, end)
@@ -174,18 +173,17 @@ def subtract_expected(groups: Array, outputs: Array, cycle: int, x: Array, at: i
     """
     worst = f32(0)
     zero, one, factor = splat(f32(0)), splat(f32(1)), splat(f32(GRADED_FACTOR))
-    for g in range(0, groups.size, GROUP):
-        s = g // GROUP * SEGMENT
-        size, count, kind = groups[g + 1], outputs[s + 2], outputs[s + 3]
-        address = outputs[s] + cycle * outputs[s + 1]
-        smoothing = f32(SMOOTHING) if groups[g + 3] == SOFTMAX else f32(0)
-        keep, spread = splat(f32(1) - smoothing), splat(smoothing / f32(size))
-        for i in range(0, size, LANES):
-            to = at + groups[g + 2] + i
-            if count == 0:
+    for g in range(groups.size):
+        group, segment = groups[g], outputs[g]
+        address = segment.address + cycle * segment.stride
+        smoothing = f32(SMOOTHING) if group.squashing == SOFTMAX else f32(0)
+        keep, spread = splat(f32(1) - smoothing), splat(smoothing / f32(group.count))
+        for i in range(0, group.count, LANES):
+            to = at + group.lane + i
+            if segment.count == 0:
                 store(x, to, zero)
                 continue
-            expected = read_lanes(address + i * kind, kind, count - i)
+            expected = read_lanes(address + i * segment.itemsize, segment.itemsize, segment.count - i)
             answer = load(x, to)
             store(x, to, subtract(answer, multiply_add(expected, keep, spread)))
             distance = maximum(subtract(answer, expected), subtract(expected, answer))
@@ -202,13 +200,14 @@ def is_right(groups: Array, x: Array, at: int) -> bool:
     gradient of another class with the same probability is.
     """
     zero = splat(f32(0))
-    for g in range(0, groups.size, GROUP):
-        start = at + groups[g + 2]
+    for g in range(groups.size):
+        group = groups[g]
+        start = at + group.lane
         highest, lowest = load(x, start), subtract(zero, load(x, start))
-        for i in range(start + LANES, start + groups[g + 1], LANES):
+        for i in range(start + LANES, start + group.count, LANES):
             highest, lowest = maximum(highest, load(x, i)), maximum(lowest, subtract(zero, load(x, i)))
         high, low = lane_maximum(highest), lane_maximum(lowest)
-        softmax_ = groups[g + 3] == SOFTMAX
+        softmax_ = group.squashing == SOFTMAX
         if (softmax_ and high + low > f32(1 - SMOOTHING)) or (not softmax_ and max(high, low) >= f32(WRONG)):
             return False
     return True
@@ -257,11 +256,11 @@ def learn_readout(
     for j in range(0, WIDTH, LANES):
         active = load(hidden, h + j)
         back = zero
-        for g in range(0, net.groups.size, GROUP):
-            start, size, lane = net.groups[g], net.groups[g + 1], net.groups[g + 2]
-            for q in range(size):
-                step = splat(element(steps, at + lane + q))
-                w = (block * outputs + start + q) * WIDTH + j
+        for g in range(net.groups.size):
+            group = net.groups[g]
+            for q in range(group.count):
+                step = splat(element(steps, at + group.lane + q))
+                w = (block * outputs + group.first + q) * WIDTH + j
                 weight = load(net.readout, w)
                 back = multiply_add(step, weight, back)
                 store(net.readout, w, multiply_add(step, active, weight))

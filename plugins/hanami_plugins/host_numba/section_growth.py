@@ -42,7 +42,9 @@ from hanami_plugins.networks_section import (
     FULL,
     GOLDEN,
     LARGEST,
-    SEGMENT,
+    STATUS_CYCLE,
+    STATUS_GROWTH,
+    STATUS_WAITS,
     WIDTH,
     Scratch,
     SectionNet,
@@ -60,9 +62,9 @@ UNREADABLE = 2
 
 
 @inlined
-def read_lanes(address: int, kind: int, left: int) -> Vector:
+def read_lanes(address: int, itemsize: int, left: int) -> Vector:
     """Return up to 16 values at an address as float32; lanes from `left` on are 0 and not touched in memory."""
-    if kind == BYTES:
+    if itemsize == BYTES:
         if left >= LANES:
             return read_bytes(address)
         return read_first_bytes(address, left)
@@ -72,10 +74,10 @@ def read_lanes(address: int, kind: int, left: int) -> Vector:
 
 
 @inlined
-def read_above_floors(net: SectionNet, address: int, kind: int, source: int, left: int) -> Vector:
+def read_above_floors(net: SectionNet, address: int, itemsize: int, source: int, left: int) -> Vector:
     """Return values as `read_lanes` does, each less the floor of its source; lanes from `left` on are 0."""
     floors = read_lanes(net.floors.ctypes.data + source * FLOATS, FLOATS, left)
-    return subtract(read_lanes(address, kind, left), floors)
+    return subtract(read_lanes(address, itemsize, left), floors)
 
 
 @compiled
@@ -90,11 +92,12 @@ def read_row(
     one, zero = splat(f32(1)), splat(f32(0))
     over, energy, broken = zero, zero, zero
     end = at
-    for s in range(0, segments.size, SEGMENT):
-        count, kind, source = segments[s + 2], segments[s + 3], segments[s + 4]
-        address = segments[s] + cycle * segments[s + 1]
+    for s in range(segments.size):
+        segment = segments[s]
+        count, itemsize, source = segment.count, segment.itemsize, segment.source
+        address = segment.address + cycle * segment.stride
         for i in range(0, count, LANES):
-            raw = read_above_floors(net, address + i * kind, kind, source + i, count - i)
+            raw = read_above_floors(net, address + i * itemsize, itemsize, source + i, count - i)
             over = maximum(over, subtract(minimum(raw, load(net.limits, source + i)), load(net.borders, source + i)))
             broken = multiply_add(raw, zero, broken)
             value = maximum(minimum(multiply(raw, load(net.inverse, source + i)), one), zero)
@@ -135,11 +138,12 @@ def give_birth(net: SectionNet, sources: Sources, source: int) -> None:
 def visit_sources(net: SectionNet, sources: Sources, segments: Array, cycle: int, step: int) -> int:
     """Give birth to the rows of a cycle's new sources, or raise the borders to its values: `BIRTHS` or `BORDERS`."""
     capacity = net.weights.size // net.bias.size
-    for s in range(0, segments.size, SEGMENT):
-        count, kind, source = segments[s + 2], segments[s + 3], segments[s + 4]
-        address = segments[s] + cycle * segments[s + 1]
+    for s in range(segments.size):
+        segment = segments[s]
+        count, itemsize, source = segment.count, segment.itemsize, segment.source
+        address = segment.address + cycle * segment.stride
         for i in range(0, count, LANES):
-            store(sources.lanes, 0, read_above_floors(net, address + i * kind, kind, source + i, count - i))
+            store(sources.lanes, 0, read_above_floors(net, address + i * itemsize, itemsize, source + i, count - i))
             for lane in range(min(LANES, count - i)):
                 one = source + i + lane
                 value = min(sources.lanes[lane], net.limits[one])
@@ -207,22 +211,22 @@ def prepare_slice(
     Whether the threads wait too long for each other is decided by one of them, before anything has changed.
     """
     if thread == 0:
-        scratch.status[2] = is_crowded(sync, threads)
+        scratch.status[STATUS_WAITS] = is_crowded(sync, threads)
     found = 0
     for cycle in range(first + thread, last, threads):
         found |= keep_row(net, scratch, segments, cycle, cycle - first)
     sync[thread * LINE + NOTE] = found
     wait_for_all(sync, thread, threads)
-    if scratch.status[2] != 0:
+    if scratch.status[STATUS_WAITS] != 0:
         return CROWDED
     for other in range(threads):
         found |= sync[other * LINE + NOTE]
     if found & UNREADABLE:
-        scratch.status[1] = first_unreadable(scratch, first)
+        scratch.status[STATUS_CYCLE] = first_unreadable(scratch, first)
         return BROKEN
     if found == 0:
         return DONE
     if thread == 0:
-        scratch.status[0] = grow(net, sources, scratch, segments, first, last)
+        scratch.status[STATUS_GROWTH] = grow(net, sources, scratch, segments, first, last)
     wait_for_all(sync, thread, threads)
-    return int(scratch.status[0])
+    return int(scratch.status[STATUS_GROWTH])

@@ -39,6 +39,7 @@ from hanami_plugins.networks_section import (
     FAILURE_DECAY,
     FARTHEST,
     ONE,
+    STATUS_CYCLE,
     TILE,
     WIDTH,
     WRONG,
@@ -207,7 +208,7 @@ def learn_slice(
             delta = deltas + c * lanes
             sum_outputs(net, scratch, (turn * CHUNK + c) * blocks * lanes, mine, delta)
             if not is_finite(scratch.deltas, delta, lanes):
-                scratch.status[1] = cycle + c
+                scratch.status[STATUS_CYCLE] = cycle + c
                 return BROKEN, failure
             squash(net.groups, scratch.deltas, delta)
             distance = subtract_expected(net.groups, outputs, cycle + c, scratch.deltas, delta)
@@ -252,9 +253,9 @@ def train_rows(
 ) -> int:
     """Train the cycles ``job.first .. job.last - 1``, slice by slice; all threads call it with the same arguments.
 
-    Returns a status, with a cycle in ``scratch.status[1]``: `DONE`; `FULL` or `CROWDED` if all before that cycle is
-    done and room for rows is needed, or threads wait for each other too long; `BROKEN` if values of that cycle are not
-    finite, which leaves the network in between.
+    Returns a status, with a cycle in ``scratch.status[STATUS_CYCLE]``: `DONE`; `FULL` or `CROWDED` if all before that
+    cycle is done and room for rows is needed, or threads wait for each other too long; `BROKEN` if values of that cycle
+    are not finite, which leaves the network in between.
     """
     if thread == 0:
         start_clock(sync)
@@ -274,7 +275,7 @@ def train_rows(
     wait_for_all(sync, thread, threads)
     if thread == 0:
         if status != BROKEN:
-            scratch.status[1] = cycle
+            scratch.status[STATUS_CYCLE] = cycle
         net.record[FAILURE] = failure
         for i in range(lanes):
             net.readout_bias[i] = scratch.biases[i]

@@ -31,11 +31,14 @@ from hanami_plugins.networks_section import (
     LEARNED,
     LOSS,
     SCORED,
+    STATUS,
+    STATUS_CYCLE,
     STREAM_RATE,
     WIDTH,
     Answers,
     CycleSpan,
     Ints,
+    Records,
     Scratch,
     SectionMemory,
     SectionNet,
@@ -86,7 +89,7 @@ class SectionNetwork:
     def _use(self, memory: SectionMemory) -> None:
         self._memory = memory
         self._one = segments.OneRow(memory.inputs, memory.outputs)
-        self._one_inputs = self._one_table()
+        self._one_inputs: Any = self._one_table()
         self._one_scratch = self._scratch(1, 1)
         self._one_sync = aligned(LINE, np.int64)
         self._one_answers = self._answers(1)
@@ -96,10 +99,10 @@ class SectionNetwork:
     def _load(self, state: NetworkState) -> SectionMemory:
         return SectionMemory(state)
 
-    def _one_table(self) -> Ints:
+    def _one_table(self) -> Records:
         return self._one.inputs
 
-    def _plan(self, rows: Rows) -> segments.Plan:
+    def _plan(self, rows: Rows) -> segments.Plan[Any]:
         return segments.plan(rows, self._memory.inputs, self._memory.outputs)
 
     def _scratch(self, length: int, threads: int) -> Scratch:
@@ -118,7 +121,7 @@ class SectionNetwork:
             deltas=aligned(threads * CHUNK * lanes),
             learned=np.zeros(threads * CHUNK, np.int64),
             biases=aligned(threads * lanes),
-            status=np.zeros(3, np.int64),
+            status=np.zeros(STATUS, np.int64),
         )
 
     def _answers(self, rows: int) -> Answers:
@@ -221,7 +224,7 @@ class SectionNetwork:
             self._use(self._load(before))
             raise
 
-    def _train(self, plan: segments.Plan, run: Run, total: int) -> None:
+    def _train(self, plan: segments.Plan[Any], run: Run, total: int) -> None:
         memory = self._memory
         length = slice_length(memory.work)
         scratch, sync = self._scratch(length, self._team.size), aligned(LINE * self._team.size, np.int64)
@@ -241,7 +244,7 @@ class SectionNetwork:
             if done > before and not run.step(done):
                 return
 
-    def _train_cycles(self, scratch: Scratch, sync: Ints, plan: segments.Plan, job: CycleSpan) -> tuple[int, int]:
+    def _train_cycles(self, scratch: Scratch, sync: Ints, plan: segments.Plan[Any], job: CycleSpan) -> tuple[int, int]:
         """Run a training kernel; returns the number of its threads and its status."""
         memory, team = self._memory, self._team
         parts = memory.blocks if memory.work >= THREAD_WORK else 1
@@ -263,7 +266,7 @@ class SectionNetwork:
 
     def _reached(self, status: int, scratch: Scratch) -> int:
         """Do what a training kernel asks for and return the cycle that it has come to."""
-        cycle = int(scratch.status[1])
+        cycle = int(scratch.status[STATUS_CYCLE])
         if status == BROKEN:
             raise FloatingPointError(f"values of cycle {cycle} are not finite")
         if status == FULL:
@@ -285,7 +288,7 @@ class SectionNetwork:
         with self._team.joined():
             self._request(plan.inputs, results, run, total)
 
-    def _way_to_answer(self, inputs: Ints) -> Way:
+    def _way_to_answer(self, inputs: Any) -> Way:
         memory, net = self._memory, self._answering()
         if memory.settings.precision == "int8":
             taken = snapshot.take(net, memory.size, inputs)
@@ -293,7 +296,7 @@ class SectionNetwork:
                 return Way(answer_quads, taken, partial(snapshot.answers, taken))
         return Way(self._answer_kernel, net, self._answers)
 
-    def _request(self, inputs: Ints, results: Mapping[str, Values], run: Run, total: int) -> None:
+    def _request(self, inputs: Any, results: Mapping[str, Values], run: Run, total: int) -> None:
         unit = slice_length(self._memory.work, ANSWER_WORK)
         pace = Pace(max(1, RESULT_LANES // max(1, self._memory.lanes) // unit))
         way = self._way_to_answer(inputs)
@@ -311,7 +314,7 @@ class SectionNetwork:
                 return
 
     def _answer(
-        self, way: Way, inputs: Ints, answers: list[Any], results: Mapping[str, Values], first: int, last: int
+        self, way: Way, inputs: Any, answers: list[Any], results: Mapping[str, Values], first: int, last: int
     ) -> None:
         # A share is what the memory of a thread has room for; a thread that works alone takes one after the other.
         share = -(-(last - first) // self._team.size)

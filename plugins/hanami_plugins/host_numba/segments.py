@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ from hanami_plugins.networks_section import (
     LANES,
     SEGMENT,
     Floats,
-    Ints,
+    Records,
     aligned,
     check_rows,
     is_one_hot,
@@ -29,19 +29,24 @@ from hanami_plugins.networks_section import (
 TYPES = (np.dtype(np.uint8), np.dtype(np.float32))
 NO_WEIGHTS: Floats = np.zeros(0, np.float32)
 """Weights of cycles that all count 1."""
+NOTHING = (0, 0, 0, 0, 0)
+"""Segment of an output that is not trained."""
+
+
+Inputs = TypeVar("Inputs")
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Segments of the inputs and outputs of a task, and the arrays that they point to; weights of its cycles."""
+class Plan(Generic[Inputs]):
+    """Where the inputs and outputs of a task lie, and the arrays that they point to; weights of its cycles."""
 
-    inputs: Ints
-    outputs: Ints
+    inputs: Inputs
+    outputs: Records
     arrays: tuple[npt.NDArray[Any], ...]
     weights: Floats
 
 
-def plan(rows: Rows, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> Plan:
+def plan(rows: Rows, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> Plan[Records]:
     """Return the segments of a task for a network with these numbers of values.
 
     An input may be shorter than the network's, its missing values count as zero. An output without columns is not
@@ -60,8 +65,8 @@ def plan(rows: Rows, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> P
         for array in (arrays[columns.name],)
     ]
     trained = {columns.name for columns in rows.outputs}
-    expected = [(*_segment(arrays[name]), 0) if name in trained else (0,) * SEGMENT for name in outputs]
-    return Plan(_table(table), _table(expected), tuple(arrays.values()), _weights(rows))
+    expected = [(*_segment(arrays[name]), 0) if name in trained else NOTHING for name in outputs]
+    return Plan(np.array(table, SEGMENT), np.array(expected, SEGMENT), tuple(arrays.values()), _weights(rows))
 
 
 def _weights(rows: Rows) -> Floats:
@@ -71,10 +76,6 @@ def _weights(rows: Rows) -> Floats:
     if rows.weights.shape != (rows.cycles,):
         raise ValueError(f"there are {rows.weights.shape} weights of {rows.cycles} cycles")
     return np.require(rows.weights, np.float32, ["C", "A", "W", "E"])
-
-
-def _table(rows: Sequence[tuple[int, ...]]) -> Ints:
-    return np.array(rows, np.int64).reshape(-1)
 
 
 def _segment(array: npt.NDArray[Any], first_row: int = 0) -> tuple[int, int, int, int]:
@@ -103,17 +104,18 @@ class OneRow:
         self._expected: Floats = aligned(sum(outputs.values()) + LANES)
         size = sum(inputs.values())
         self.values = self._values[:size]
-        self.inputs = _table([(self._values.ctypes.data, 0, size, FLOATS, 0)])
-        self.outputs = _table([(0,) * SEGMENT for _ in outputs])
+        self.inputs = np.array([(self._values.ctypes.data, 0, size, FLOATS, 0)], SEGMENT)
+        self.outputs = np.zeros(len(outputs), SEGMENT)
 
-    def segments(self, names: Sequence[str]) -> list[tuple[int, ...]]:
+    def segments(self, names: Sequence[str]) -> Records:
         """Return segments of some inputs, whose values are counted from the first of them on."""
         sizes = {name: self._inputs[name] for name in names}
         address = self._values.ctypes.data
-        return [
+        found = [
             (address + self._input_starts[name] * FLOATS, 0, sizes[name], FLOATS, start)
             for name, start in starts(sizes).items()
         ]
+        return np.array(found, SEGMENT)
 
     def set_inputs(self, inputs: Mapping[str, Values]) -> None:
         """Take over the inputs of a cycle; what is missing counts as zero."""
@@ -138,7 +140,7 @@ class OneRow:
                 raise BadRequest("interface_width", **named, expected=sizes.get(name, 0), size=len(values))
         result = {}
         for number, name in enumerate(sizes):
-            self.outputs[number * SEGMENT : (number + 1) * SEGMENT] = 0
+            self.outputs[number] = NOTHING
             if name in outputs:
                 result[name] = self._set_output(number, name, outputs[name])
         return result
@@ -147,5 +149,5 @@ class OneRow:
         start, size = self._output_starts[name], self._outputs[name]
         self._expected[start : start + size] = values
         address = self._expected.ctypes.data + start * FLOATS
-        self.outputs[number * SEGMENT : (number + 1) * SEGMENT] = address, 0, size, FLOATS, 0
+        self.outputs[number] = address, 0, size, FLOATS, 0
         return is_one_hot(self._expected[None, start : start + size], name, 0)

@@ -20,7 +20,7 @@ from hanami_plugins.host_numba.simd import (
     splat,
     store,
 )
-from hanami_plugins.networks_section import SEGMENT, WIDTH, ZERO, QuadAnswers, Snapshot
+from hanami_plugins.networks_section import WIDTH, ZERO, QuadAnswers, Snapshot
 
 f32 = np.float32
 Array = Any
@@ -29,9 +29,10 @@ Array = Any
 @compiled
 def read_quads(snapshot: Snapshot, answers: QuadAnswers, segments: Array, cycle: int) -> int:
     """Write the values of a cycle, clipped at their borders, to `answers`; return how many quads are not zero."""
-    for s in range(0, segments.size, SEGMENT):
-        count, source = segments[s + 2], segments[s + 4]
-        address = segments[s] + cycle * segments[s + 1]
+    for s in range(segments.size):
+        segment = segments[s]
+        count, source = segment.count, segment.source
+        address = segment.address + cycle * segment.stride
         for i in range(0, count, LANES):
             limits, to = snapshot.limits.ctypes.data + source + i, answers.values.ctypes.data + source + i
             clip_bytes(address + i, limits, to, count - i)

@@ -22,12 +22,13 @@ from hanami_plugins.host_numba.simd import (
 from hanami_plugins.host_numba.synapse_forward import AHEAD, fetch_row, reach
 from hanami_plugins.host_numba.synapse_growth import cell
 from hanami_plugins.host_numba.synapse_vectors import all_below, bigger_magnitude, peek, where_above
-from hanami_plugins.networks_section import SEGMENT
 from hanami_plugins.networks_synapse import (
     BLOCK,
     COUNT,
     EPSILON,
     FACE,
+    FACE_COUNT,
+    FACE_FIRST,
     FIRST_BLOCK,
     GROUP,
     GROUPS,
@@ -52,7 +53,11 @@ from hanami_plugins.networks_synapse import (
     SOURCE,
     START,
     SYNAPSES,
+    WALK,
+    WALK_BEGIN,
+    WALK_END,
     WALKS,
+    WEIGHT,
     WIDTH,
     Feed,
     Neurons,
@@ -72,7 +77,7 @@ def learn_links(net: SynapseNet, neurons: Neurons, interface: int, share: float)
     counts.
     """
     sound = True
-    lane, count = net.outputs[interface * FACE + 1], net.outputs[interface * FACE + 2]
+    lane, count = net.outputs[interface * FACE + FACE_FIRST], net.outputs[interface * FACE + FACE_COUNT]
     for output in range(lane, lane + count):
         value = neurons.values[output]
         step = (value - neurons.expected[output]) * value * (f32(1) - value) * share
@@ -97,7 +102,7 @@ def error(net: SynapseNet, neurons: Neurons, feed: Feed, hexagon: int, share: fl
         neurons.deltas[block * WIDTH : block * WIDTH + WIDTH] = f32(0)
         block = i64(net.blocks[block * BLOCK + NEXT])
     interface = net.hexagons[hexagon * HEXAGON + INTERFACE]
-    if interface != NONE and feed.expected[interface * SEGMENT + 2] > 0:
+    if interface != NONE and feed.expected[interface].count > 0:
         sound = learn_links(net, neurons, interface, share)
     return sound
 
@@ -129,10 +134,10 @@ def learn_section(synapses: Array, deltas: Array, row: int, first: int, to: int,
         at = row * ROW + group * GROUP
         left = subtract(vector, load(synapses, at))
         delta = where_above(left, epsilon, load(deltas, to + group * LANES))
-        weight = load(synapses, at + 32)
+        weight = load(synapses, at + WEIGHT)
         flow = multiply_add(delta, weight, flow)
         weight = multiply_add(delta, rate, weight)
-        store(synapses, at + 32, weight)
+        store(synapses, at + WEIGHT, weight)
         largest = bigger_magnitude(largest, weight)
         group = (group + 1) & (GROUPS - 1)
         if group == first or q - peek(synapses, row * ROW + group * GROUP) <= f32(EPSILON):
@@ -150,7 +155,7 @@ def rate_section(net: SynapseNet, neurons: Neurons, row: int, q: float, output: 
         if q - net.synapses[at] <= f32(EPSILON) or activity == 0 or activity >= LASTING_ACTIVITY:
             continue
         potential = neurons.potentials[begin + (start + i) % WIDTH]
-        if (potential > threshold) == (net.synapses[at + 32] > f32(0)):
+        if (potential > threshold) == (net.synapses[at + WEIGHT] > f32(0)):
             net.activity[row * SYNAPSES + i] = activity + 1
 
 
@@ -159,7 +164,7 @@ def clear_removed(net: SynapseNet, row: int) -> None:
     """Undo what learning did to synapses that were removed, whose weight stays 0."""
     for i in range(net.marks[row * MARK + COUNT]):
         if net.activity[row * SYNAPSES + i] == 0:
-            net.synapses[cell(net.marks, row, i) + 32] = f32(0)
+            net.synapses[cell(net.marks, row, i) + WEIGHT] = f32(0)
 
 
 @compiled
@@ -200,6 +205,7 @@ def backward(net: SynapseNet, neurons: Neurons, feed: Feed, share: float) -> boo
         while block != NONE:
             scale(net, neurons, block, role == OUTPUT)
             block = i64(net.blocks[block * BLOCK + NEXT])
-        begin, end = neurons.cursor[WALKS + 2 * hexagon], neurons.cursor[WALKS + 2 * hexagon + 1]
+        walk = WALKS + hexagon * WALK
+        begin, end = neurons.cursor[walk + WALK_BEGIN], neurons.cursor[walk + WALK_END]
         sound = learn_sections(net, neurons, begin, end, role == OUTPUT) and sound
     return sound

@@ -13,7 +13,7 @@ from hanami_core.compute import Rows, Values
 from hanami_core.errors import BadRequest
 from hanami_core.network import Template
 from hanami_plugins.host_numba import segments
-from hanami_plugins.networks_section import FLOATS, SEGMENT, lane_starts, starts
+from hanami_plugins.networks_section import FLOATS, SEGMENT, Records, lane_starts, starts
 from hanami_plugins.networks_synapse import INNER_OUTPUTS, LANES, Feed, Ints, encode, zeros
 
 
@@ -27,23 +27,23 @@ class Source:
     """Data of a task. The feeds that come from it hold raw addresses: `plan` keeps the arrays behind them alive."""
 
     rows: Rows
-    plan: segments.Plan
+    plan: segments.Plan[Records]
     inputs: Mapping[str, int]
     kinds: Mapping[str, str]
 
     def feed(self, first: int, last: int) -> tuple[Feed, list[npt.NDArray[Any]]]:
         """Return the feed for some cycles, and arrays that it needs as long as it is used."""
-        expected, kept = self.plan.outputs.reshape(-1, SEGMENT).copy(), []
+        expected, kept = self.plan.outputs.copy(), []
         values = {columns.name: columns.values for columns in self.rows.outputs}
-        for segment, (name, kind) in zip(expected, self.kinds.items(), strict=True):
+        for number, (name, kind) in enumerate(self.kinds.items()):
             if name in values and kind != "plain":
                 inner = encode(values[name][first:last], kind)
                 # A kernel adds the cycle's number in the task times the stride to the address.
-                segment[0] = inner.ctypes.data - first * inner.strides[0]
-                segment[1:4] = inner.strides[0], inner.shape[1], inner.itemsize
+                address = inner.ctypes.data - first * inner.strides[0]
+                expected[number] = address, inner.strides[0], inner.shape[1], inner.itemsize, 0
                 kept.append(inner)
-        table, ranges = by_input(self.plan.inputs, self.inputs)
-        return Feed(table, ranges, expected.reshape(-1), self.plan.weights), kept
+        table, bounds = by_input(self.plan.inputs, self.inputs)
+        return Feed(table, bounds, expected, self.plan.weights), kept
 
 
 def source(rows: Rows, inputs: Mapping[str, int], outputs: Mapping[str, int], template: Template) -> Source:
@@ -56,16 +56,14 @@ def source(rows: Rows, inputs: Mapping[str, int], outputs: Mapping[str, int], te
     return Source(rows, segments.plan(rows, inputs, outputs), inputs, {name: kinds[name] for name in outputs})
 
 
-def by_input(table: Ints, inputs: Mapping[str, int]) -> tuple[Ints, Ints]:
-    """Return segments in the order of the inputs and with the kernels' sources, and the range of each input in it."""
-    rows = table.reshape(-1, SEGMENT)
+def by_input(segments_: Records, inputs: Mapping[str, int]) -> tuple[Records, Ints]:
+    """Return segments in the order of the inputs and with the kernels' sources, and the `Feed.bounds` of them."""
     begins, places = (np.array(list(found(inputs).values()), np.int64) for found in (starts, lane_starts))
-    numbers = np.searchsorted(begins, rows[:, 4], side="right") - 1
+    numbers = np.searchsorted(begins, segments_["source"], side="right") - 1
     order = np.argsort(numbers, kind="stable")
-    rows = rows[order]
-    rows[:, 4] += (places - begins)[numbers[order]]
-    bounds = np.searchsorted(numbers[order], np.arange(len(inputs) + 1))
-    return rows.reshape(-1), np.stack([bounds[:-1], bounds[1:]], axis=1).astype(np.int64).reshape(-1)
+    found, numbers = segments_[order], numbers[order]
+    found["source"] += (places - begins)[numbers]
+    return found, np.searchsorted(numbers, np.arange(len(inputs) + 1)).astype(np.int64)
 
 
 class OneCycle:
@@ -83,8 +81,8 @@ class OneCycle:
             (self._values.ctypes.data + start * FLOATS, 0, inputs[name], FLOATS, start)
             for name, start in self._starts.items()
         ]
-        segments_, ranges = by_input(np.array(table, np.int64).reshape(-1), inputs)
-        self.feed = Feed(segments_, ranges, np.zeros(len(outputs) * SEGMENT, np.int64), segments.NO_WEIGHTS)
+        found, bounds = by_input(np.array(table, SEGMENT), inputs)
+        self.feed = Feed(found, bounds, np.zeros(len(outputs), SEGMENT), segments.NO_WEIGHTS)
 
     def set_inputs(self, inputs: Mapping[str, Values]) -> None:
         """Take over the inputs of a cycle; what is missing counts as zero.
@@ -119,10 +117,9 @@ class OneCycle:
                 raise BadRequest("interface_width", kind="output", interface=name, expected=known, size=len(values))
             if not np.isfinite(values).all():
                 raise FloatingPointError(f"values of output '{name}' are not finite")
-        table = self.feed.expected.reshape(-1, SEGMENT)
-        table[:] = 0
-        for segment, name in zip(table, self._outputs, strict=True):
+        for number, name in enumerate(self._outputs):
+            self.feed.expected[number] = segments.NOTHING
             if name in arrays:
                 inner = encode(arrays[name][None], self._kinds[name])[0]
                 self._expected[name][: len(inner)] = inner
-                segment[:] = self._expected[name].ctypes.data, 0, len(inner), FLOATS, 0
+                self.feed.expected[number] = self._expected[name].ctypes.data, 0, len(inner), FLOATS, 0

@@ -36,7 +36,6 @@ from hanami_plugins.host_numba.synapse_vectors import (
     where_above,
     where_not_zero,
 )
-from hanami_plugins.networks_section import SEGMENT
 from hanami_plugins.networks_synapse import (
     ABLE,
     BLOCK,
@@ -44,6 +43,9 @@ from hanami_plugins.networks_synapse import (
     CYCLES,
     EPSILON,
     FACE,
+    FACE_COUNT,
+    FACE_FIRST,
+    FACE_NUMBER,
     FIRST_BLOCK,
     FOR_LINK,
     GROUP,
@@ -61,12 +63,14 @@ from hanami_plugins.networks_synapse import (
     NONE,
     RANGE,
     ROW,
+    SHARE,
     SLOPE,
     SLOTS,
     START,
     TOLERATED,
     TOP,
     TOTAL,
+    WEIGHT,
     WIDTH,
     Feed,
     Neurons,
@@ -96,14 +100,14 @@ def read_input(net: SynapseNet, neurons: Neurons, feed: Feed, interface: int, cy
     """
     zero = splat(f32(0))
     broken, wanted = zero, zero
-    begin, count = net.inputs[interface * FACE + 1], net.inputs[interface * FACE + 2]
+    begin, count = net.inputs[interface * FACE + FACE_FIRST], net.inputs[interface * FACE + FACE_COUNT]
     neurons.potentials[begin : begin + count] = f32(0)
-    for segment in range(feed.ranges[2 * interface], feed.ranges[2 * interface + 1]):
-        s = segment * SEGMENT
-        size, kind, source = feed.segments[s + 2], feed.segments[s + 3], feed.segments[s + 4]
-        address = feed.segments[s] + cycle * feed.segments[s + 1]
+    for s in range(feed.bounds[interface], feed.bounds[interface + 1]):
+        segment = feed.segments[s]
+        size, itemsize, source = segment.count, segment.itemsize, segment.source
+        address = segment.address + cycle * segment.stride
         for i in range(0, size, LANES):
-            raw = read_lanes(address + i * kind, kind, size - i)
+            raw = read_lanes(address + i * itemsize, itemsize, size - i)
             broken = multiply_add(raw, zero, broken)
             value = maximum(raw, zero)
             wanted = maximum(multiply(value, load(neurons.fresh, source + i)), wanted)
@@ -120,13 +124,13 @@ def read_expected(net: SynapseNet, neurons: Neurons, feed: Feed, cycle: int) -> 
     zero = splat(f32(0))
     broken = zero
     for number in range(net.outputs.size // FACE):
-        lane, s = net.outputs[number * FACE + 1], number * SEGMENT
-        size, kind = feed.expected[s + 2], feed.expected[s + 3]
-        address = feed.expected[s] + cycle * feed.expected[s + 1]
+        lane, segment = net.outputs[number * FACE + FACE_FIRST], feed.expected[number]
+        size, itemsize = segment.count, segment.itemsize
+        address = segment.address + cycle * segment.stride
         if size == 0:
-            neurons.expected[lane : lane + net.outputs[number * FACE + 2]] = f32(0)
+            neurons.expected[lane : lane + net.outputs[number * FACE + FACE_COUNT]] = f32(0)
         for i in range(0, size, LANES):
-            values = read_lanes(address + i * kind, kind, size - i)
+            values = read_lanes(address + i * itemsize, itemsize, size - i)
             broken = multiply_add(values, zero, broken)
             store(neurons.expected, lane + i, values)
     return lane_sum(broken) == f32(0)
@@ -160,14 +164,14 @@ def reach(heads: Array, row: int, potential: float) -> float:
 def coverage(synapses: Array, at: int, q: Vector) -> Vector:
     """Return how far the potential covers each of 16 synapses, 0 to 1."""
     left = subtract(q, load(synapses, at))
-    covered = minimum(multiply(left, load(synapses, at + 16)), splat(f32(1)))
+    covered = minimum(multiply(left, load(synapses, at + SHARE)), splat(f32(1)))
     return where_above(left, splat(f32(EPSILON)), covered)
 
 
 @inlined
 def contribute(synapses: Array, sums: Array, at: int, to: int, covered: Vector) -> None:
     """Add what 16 synapses contribute to the input of their neurons."""
-    store(sums, to, multiply_add(covered, load(synapses, at + 32), load(sums, to)))
+    store(sums, to, multiply_add(covered, load(synapses, at + WEIGHT), load(sums, to)))
 
 
 @inlined
@@ -228,8 +232,8 @@ def fetch_row(net: SynapseNet, neurons: Neurons, k: int) -> None:
     row = peek(neurons.walk_rows, k)
     begin = row * ROW + (peek(net.marks, row * MARK + START) >> 4) * GROUP
     fetch(net.synapses, begin)
-    fetch(net.synapses, begin + 16)
-    fetch(net.synapses, begin + 32)
+    fetch(net.synapses, begin + SHARE)
+    fetch(net.synapses, begin + WEIGHT)
 
 
 @compiled
@@ -312,7 +316,8 @@ def squash(net: SynapseNet, neurons: Neurons, block: int) -> None:
 @compiled
 def try_link(net: SynapseNet, neurons: Neurons, hexagon: int, interface: int, output: int, link: int) -> None:
     """Link an output, with some luck, to a random neuron that got input."""
-    draw = derive(net.keys[FOR_LINK], net.counts[CYCLES], net.outputs[interface * FACE + 3], output * LINKS + link)
+    number = net.outputs[interface * FACE + FACE_NUMBER]
+    draw = derive(net.keys[FOR_LINK], net.counts[CYCLES], number, output * LINKS + link)
     if draw % u32(LINK_CHANCE) != u32(0):
         return
     draw = scramble(draw)
@@ -324,7 +329,7 @@ def try_link(net: SynapseNet, neurons: Neurons, hexagon: int, interface: int, ou
     potential = neurons.potentials[net.base + neuron]
     if potential != f32(0.5):
         weight = f32(scramble(draw)) * f32(2.0**-31)
-        place = (net.outputs[interface * FACE + 1] + output) * LINKS + link
+        place = (net.outputs[interface * FACE + FACE_FIRST] + output) * LINKS + link
         net.links[place] = neuron
         net.link_weights[place] = -weight if potential < f32(0.5) else weight
 
@@ -335,7 +340,7 @@ def answer(net: SynapseNet, neurons: Neurons, hexagon: int, train: bool) -> None
     interface = net.hexagons[hexagon * HEXAGON + INTERFACE]
     if interface == NONE:
         return
-    lane, count = net.outputs[interface * FACE + 1], net.outputs[interface * FACE + 2]
+    lane, count = net.outputs[interface * FACE + FACE_FIRST], net.outputs[interface * FACE + FACE_COUNT]
     for output in range(count):
         total = f32(0)
         for link in range(LINKS):

@@ -19,6 +19,10 @@ from hanami_plugins.networks_synapse import (
     ENTRIES,
     EPSILON,
     FACE,
+    FACE_COUNT,
+    FACE_FIRST,
+    FACE_HEXAGON,
+    FACE_KIND,
     FIRST_BLOCK,
     FOR_SECTION,
     FOR_SPLIT,
@@ -47,6 +51,7 @@ from hanami_plugins.networks_synapse import (
     ROLE,
     ROOM,
     ROW,
+    SHARE,
     SHRINK_DIVISOR,
     SLOTS,
     SOURCE,
@@ -62,6 +67,7 @@ from hanami_plugins.networks_synapse import (
     USED_BLOCKS,
     USED_ROWS,
     USED_SYNAPSES,
+    WEIGHT,
     WIDTH,
     Neurons,
     SynapseNet,
@@ -99,7 +105,7 @@ def derive(key: Any, a: int, b: int, c: int) -> Any:
 
 @inlined
 def cell(marks: Array, row: int, i: int) -> int:
-    """Return where the begin of synapse `i` of a row is; 1 / border is 16 and the weight 32 numbers later."""
+    """Return where the begin of synapse `i` of a row is; its `SHARE` and `WEIGHT` are so many numbers later."""
     neuron = (marks[row * MARK + START] + i) & (WIDTH - 1)
     return row * ROW + (neuron >> 4) * GROUP + (neuron & 15)
 
@@ -119,8 +125,8 @@ def add_synapse(net: SynapseNet, row: int, begin: float, border: float, share: f
     i = net.marks[row * MARK + COUNT]
     at = cell(net.marks, row, i)
     net.synapses[at] = begin
-    net.synapses[at + 16] = share
-    net.synapses[at + 32] = new_weight(net, row, i)
+    net.synapses[at + SHARE] = share
+    net.synapses[at + WEIGHT] = new_weight(net, row, i)
     net.borders[row * SYNAPSES + i] = border
     if net.activity.size:
         net.activity[row * SYNAPSES + i] = NEW_ACTIVITY
@@ -188,12 +194,12 @@ def shrink(net: SynapseNet, neurons: Neurons, row: int, q: float) -> None:
             break
         at = cell(net.marks, row, i)
         net.synapses[at] = begin
-        covered = left * net.synapses[at + 16]
+        covered = left * net.synapses[at + SHARE]
         if left > f32(EPSILON) and f32(0.5) - tolerance < covered < f32(0.5) + tolerance:
             border = net.borders[row * SYNAPSES + i] / f32(SHRINK_DIVISOR)
             net.borders[row * SYNAPSES + i] = border
-            net.synapses[at + 16] = f32(1) / border
-            net.synapses[at + 32] /= f32(SHRINK_DIVISOR)
+            net.synapses[at + SHARE] = f32(1) / border
+            net.synapses[at + WEIGHT] /= f32(SHRINK_DIVISOR)
             tolerance /= f32(TOLERANCE_DIVISOR)
         begin += net.borders[row * SYNAPSES + i]
     net.heads[head + TOLERATED] = tolerance
@@ -286,8 +292,8 @@ def clear_row(net: SynapseNet, row: int, kind: int) -> None:
     for i in range(SYNAPSES):
         at = cell(net.marks, row, i)
         net.synapses[at] = f32(NO_LIMIT)
-        net.synapses[at + 16] = f32(0)
-        net.synapses[at + 32] = f32(0)
+        net.synapses[at + SHARE] = f32(0)
+        net.synapses[at + WEIGHT] = f32(0)
         net.borders[row * SYNAPSES + i] = f32(0)
     if kind == MATCH:
         net.heads[head + TOTAL] = f32(-ALWAYS)
@@ -329,7 +335,7 @@ def give_sections(net: SynapseNet, neurons: Neurons, hexagon: int) -> int:
     about = hexagon * HEXAGON
     if net.hexagons[about + ROLE] == INPUT:
         face = net.hexagons[about + INTERFACE] * FACE
-        begin, count, kind = net.inputs[face + 1], net.inputs[face + 2], net.inputs[face + 3]
+        begin, count, kind = net.inputs[face + FACE_FIRST], net.inputs[face + FACE_COUNT], net.inputs[face + FACE_KIND]
         return serve(net, neurons, hexagon, FIRST, begin, count, kind)
     block = net.hexagons[about + FIRST_BLOCK]
     number = FIRST
@@ -358,9 +364,9 @@ def hexagon_of(net: SynapseNet, source: int) -> int:
     if source >= net.base:
         return i64(net.blocks[(source - net.base) // WIDTH * BLOCK + OWNER])
     face = 0
-    while source >= net.inputs[face + 1] + net.inputs[face + 2]:
+    while source >= net.inputs[face + FACE_FIRST] + net.inputs[face + FACE_COUNT]:
         face += FACE
-    return net.inputs[face]
+    return net.inputs[face + FACE_HEXAGON]
 
 
 @compiled

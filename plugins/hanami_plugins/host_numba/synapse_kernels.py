@@ -34,6 +34,8 @@ from hanami_plugins.networks_synapse import (
     DIVERGED,
     DONE,
     FACE,
+    FACE_COUNT,
+    FACE_FIRST,
     FIRST_BLOCK,
     FULL,
     HEXAGON,
@@ -46,6 +48,9 @@ from hanami_plugins.networks_synapse import (
     REDUCTION_PERIOD,
     ROLE,
     SPLITS,
+    WALK,
+    WALK_BEGIN,
+    WALK_END,
     WALKS,
     WANTED,
     WIDTH,
@@ -68,7 +73,8 @@ weight_of, steps_of, share_of = inlined(weights.weight_of), inlined(weights.step
 @compiled
 def visit_blocks(net: SynapseNet, neurons: Neurons, hexagon: int, role: int, train: bool) -> int:
     """Let a hexagon take its input; return whether one of its neurons wants its first section."""
-    end = neurons.cursor[WALKS + 2 * hexagon]
+    walk = WALKS + hexagon * WALK
+    end = neurons.cursor[walk + WALK_BEGIN]
     block = net.hexagons[hexagon * HEXAGON + FIRST_BLOCK]
     wanted = 0
     while block != NONE:
@@ -82,7 +88,7 @@ def visit_blocks(net: SynapseNet, neurons: Neurons, hexagon: int, role: int, tra
         else:
             squash(net, neurons, block)
         block = i64(net.blocks[block * BLOCK + NEXT])
-    neurons.cursor[WALKS + 2 * hexagon + 1] = end
+    neurons.cursor[walk + WALK_END] = end
     return wanted
 
 
@@ -91,9 +97,9 @@ def visit(net: SynapseNet, neurons: Neurons, feed: Feed, hexagon: int, cycle: in
     """Let a hexagon have its turn; return whether one of its sources wants its first section, or `UNREADABLE`."""
     about = hexagon * HEXAGON
     role, block = net.hexagons[about + ROLE], net.hexagons[about + FIRST_BLOCK]
-    walk = WALKS + 2 * hexagon
-    neurons.cursor[walk] = neurons.cursor[walk - 1] if hexagon > 0 else 0
-    neurons.cursor[walk + 1] = neurons.cursor[walk]
+    walk = WALKS + hexagon * WALK
+    begin = neurons.cursor[walk - WALK + WALK_END] if hexagon > 0 else 0
+    neurons.cursor[walk + WALK_BEGIN] = neurons.cursor[walk + WALK_END] = begin
     if role == INPUT:
         interface = net.hexagons[about + INTERFACE]
         return read_input(net, neurons, feed, interface, cycle) if interface != NONE else 0
@@ -164,7 +170,7 @@ def answer_all(net: SynapseNet, neurons: Neurons, feed: Feed, first: int, last: 
     """Answer cycles of a task into `results` (cycles, lanes); return the cycle that was reached."""
     lanes = 0
     for number in range(net.outputs.size // FACE):
-        lanes = net.outputs[number * FACE + 1] + net.outputs[number * FACE + 2]
+        lanes = net.outputs[number * FACE + FACE_FIRST] + net.outputs[number * FACE + FACE_COUNT]
     for cycle in range(first, last):
         for hexagon in range(net.hexagons.size // HEXAGON):
             if visit(net, neurons, feed, i64(hexagon), i64(cycle), ASKS) == UNREADABLE:

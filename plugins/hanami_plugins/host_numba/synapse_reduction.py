@@ -9,6 +9,7 @@ import numpy as np
 from hanami_plugins.host_numba.simd import compiled
 from hanami_plugins.host_numba.synapse_growth import cell
 from hanami_plugins.networks_synapse import (
+    BINARY,
     BLOCK,
     COUNT,
     FREE,
@@ -23,6 +24,7 @@ from hanami_plugins.networks_synapse import (
     NONE,
     OWNER,
     PLACE,
+    SHARE,
     SLOTS,
     SOURCE,
     SYNAPSES,
@@ -30,6 +32,7 @@ from hanami_plugins.networks_synapse import (
     TOTAL,
     USED_BLOCKS,
     USED_SYNAPSES,
+    WEIGHT,
     Neurons,
     SynapseNet,
 )
@@ -63,8 +66,8 @@ def lower_activity(net: SynapseNet, row: int) -> bool:
         if activity == 1:
             removed = True
             net.counts[USED_SYNAPSES] -= 1
-            net.synapses[cell(net.marks, row, i) + 16] = f32(0)
-            net.synapses[cell(net.marks, row, i) + 32] = f32(0)
+            net.synapses[cell(net.marks, row, i) + SHARE] = f32(0)
+            net.synapses[cell(net.marks, row, i) + WEIGHT] = f32(0)
             if net.marks[row * MARK + KIND] != MATCH:
                 net.borders[row * SYNAPSES + i] = f32(0)
     return removed
@@ -79,7 +82,7 @@ def drop_end(net: SynapseNet, row: int) -> int:
         net.synapses[cell(net.marks, row, count)] = f32(NO_LIMIT)
         net.borders[row * SYNAPSES + count] = f32(0)
     net.marks[row * MARK + COUNT] = count
-    if net.marks[row * MARK + KIND] < 2:
+    if net.marks[row * MARK + KIND] < BINARY:
         begin = f32(0)
         for i in range(count):
             net.synapses[cell(net.marks, row, i)] = begin

@@ -11,20 +11,17 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from hanami_plugins.networks_section.section_layout import Floats, Ints, SectionNet
+from hanami_plugins.networks_section.section_layout import Floats, Ints, Records, SectionNet
 
 BATCH = 32
 """Cycles that requests take through a hexagon before they come to the next one."""
 
-PLACE = 12
-"""Numbers of `DeepNet.places` for each hexagon. Two each, begin and end:"""
-WEIGHTS = 0
-READOUT = 2
-SOURCES = 4
-READS = 6
-ORIGINS = 8
-ENTRIES = 10
-"""Part of the lists of active sources, with room for 16 more than there can be."""
+SPAN = np.dtype([("begin", np.int64), ("end", np.int64)])
+PLACE = np.dtype([(name, SPAN) for name in ("weights", "readout", "sources", "reads", "origins", "entries")])
+"""Where the part of a hexagon lies in the arrays of `DeepNet`; `entries` is its part of the lists of active sources,
+with room for 16 more than there can be."""
+COUNTS = np.dtype([("inputs", np.int64), ("all", np.int64)])
+"""How many sources of a hexagon are active: values of inputs, and these with hidden neurons."""
 
 
 class DeepNet(NamedTuple):
@@ -40,11 +37,11 @@ class DeepNet(NamedTuple):
         limits: (sources) for each hexagon, how far a border may rise.
         inverse: (sources) for each hexagon, 1 / border.
         row_of_source: (sources) for each hexagon.
-        reads: numbers of each output that is read from a hexagon, see `GROUP`.
-        groups: numbers of each output.
+        reads: the outputs that are read from each hexagon, see `GROUP`.
+        groups: all outputs.
         origins: (hidden neurons that feed it) for each hexagon, int32, where each of them lies in `hidden`; a row is a
             place in this list, and 16 places in a row are neighbours.
-        places: (hexagons, PLACE).
+        places: (hexagons), see `PLACE`.
         labels: (most hidden neurons that feed a hexagon) 0, 1, 2, … as int32.
         record: moving averages, see `section_layout.SectionNet`.
     """
@@ -58,10 +55,10 @@ class DeepNet(NamedTuple):
     limits: Floats
     inverse: Floats
     row_of_source: npt.NDArray[np.int32]
-    reads: Ints
-    groups: Ints
+    reads: Records
+    groups: Records
     origins: npt.NDArray[np.int32]
-    places: Ints
+    places: Records
     labels: npt.NDArray[np.int32]
     record: Floats
 
@@ -72,22 +69,34 @@ class DeepScratch(NamedTuple):
     Attributes:
         rows: (entries) rows of the active sources of each hexagon, inputs before hidden neurons.
         values: (entries) their values.
-        counts: (hexagons, 2) how many of them are inputs, and how many they are together.
+        counts: (hexagons) how many they are, see `COUNTS`.
         hidden: (hexagons, blocks, 64) values of the hidden neurons.
         gradient: (hexagons, blocks, 64).
         partials: (hexagons, lanes) what a block adds to the outputs.
         deltas: (lanes).
-        status: (2) unused; cycle that the kernel's status is about.
+        status: (STATUS) of it `STATUS_CYCLE`, the cycle that the kernel's status is about.
     """
 
     rows: npt.NDArray[np.int32]
     values: Floats
-    counts: Ints
+    counts: Records
     hidden: Floats
     gradient: Floats
     partials: Floats
     deltas: Floats
     status: Ints
+
+
+class DeepInputs(NamedTuple):
+    """Where the inputs of a task lie in memory.
+
+    Attributes:
+        segments: those of each hexagon, one hexagon after the other, see `SEGMENT`.
+        bounds: (hexagons + 1) where the segments of each hexagon begin, and the end of the last one.
+    """
+
+    segments: Records
+    bounds: Ints
 
 
 class DeepAnswers(NamedTuple):
@@ -110,20 +119,19 @@ class DeepAnswers(NamedTuple):
 
 def part(net: DeepNet, hexagon: int) -> SectionNet:
     """Return views of the part of a hexagon. Kernels use it too."""
-    place = hexagon * PLACE
-    places = net.places
-    width = net.bias.size // (places.size // PLACE)
-    begin, end = places[place + SOURCES], places[place + SOURCES + 1]
+    place = net.places[hexagon]
+    width = net.bias.size // net.places.size
+    begin, end = place["sources"]["begin"], place["sources"]["end"]
     return SectionNet(
-        net.weights[places[place + WEIGHTS] : places[place + WEIGHTS + 1]],
+        net.weights[place["weights"]["begin"] : place["weights"]["end"]],
         net.bias[hexagon * width : (hexagon + 1) * width],
-        net.readout[places[place + READOUT] : places[place + READOUT + 1]],
+        net.readout[place["readout"]["begin"] : place["readout"]["end"]],
         net.readout_bias,
         net.floors[begin:end],
         net.borders[begin:end],
         net.limits[begin:end],
         net.inverse[begin:end],
         net.row_of_source[begin:end],
-        net.reads[places[place + READS] : places[place + READS + 1]],
+        net.reads[place["reads"]["begin"] : place["reads"]["end"]],
         net.record,
     )

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -39,9 +38,11 @@ from hanami_plugins.networks_section.section_layout import (
     LANES,
     LARGEST,
     NO_ROW,
+    SIGMOID,
     WIDTH,
     Floats,
     Ints,
+    Records,
     SectionNet,
     Sources,
 )
@@ -133,7 +134,7 @@ class DeepMemory(SectionMemory):
 
     def _build(self, arrays: Arrays, spare: int = 0) -> DeepNet:  # type: ignore[override]
         places = self._places(arrays, spare)
-        size = self._room(places, 4)
+        size = int(places["sources"]["end"][-1])
         none = aligned(0)
         linked = max(len(hexagon.hidden) for hexagon in self.hexagons) * self.neurons
         frame = DeepNet(
@@ -146,7 +147,7 @@ class DeepMemory(SectionMemory):
             reads=np.concatenate([self._reads(hexagon) for hexagon in self.hexagons]),
             groups=self._groups(),
             origins=np.concatenate([self._origins(hexagon) for hexagon in self.hexagons]),
-            places=places.reshape(-1),
+            places=places,
             labels=np.arange(linked + LANES, dtype=np.int32),
             record=none,
         )
@@ -155,41 +156,37 @@ class DeepMemory(SectionMemory):
                 _fill_sources(part(frame, number), *(arrays[f"{number}.{name}"] for name in SOURCE_ARRAYS))
         return self._learned(frame, arrays, self.extra.failure)
 
-    @staticmethod
-    def _room(places: Ints, column: int) -> int:
-        return int(places.reshape(-1, PLACE)[-1, column + 1])
-
-    def _places(self, arrays: Arrays, spare: int) -> Ints:
-        """Return where the part of each hexagon lies in each array, see `deep_layout`."""
+    def _places(self, arrays: Arrays, spare: int) -> Records:
+        """Return where the part of each hexagon lies in each array, see `deep_layout.PLACE`."""
         sizes = [self._part_sizes(number, arrays, spare) for number in range(len(self.hexagons))]
-        ends = [list(accumulate(column)) for column in zip(*sizes, strict=True)]
-        places = np.zeros((len(sizes), PLACE), np.int64)
-        for column, (lengths, last) in enumerate(zip(zip(*sizes, strict=True), ends, strict=True)):
-            places[:, 2 * column] = np.array(last) - lengths
-            places[:, 2 * column + 1] = last
+        places = np.zeros(len(sizes), PLACE)
+        for name in sizes[0]:
+            lengths = [size[name] for size in sizes]
+            places[name]["end"] = np.cumsum(lengths)
+            places[name]["begin"] = places[name]["end"] - lengths
         return places
 
-    def _part_sizes(self, number: int, arrays: Arrays, spare: int) -> tuple[int, ...]:
+    def _part_sizes(self, number: int, arrays: Arrays, spare: int) -> dict[str, int]:
         hexagon = self.hexagons[number]
         hidden, inputs = len(hexagon.hidden) * self.neurons, chosen(hexagon.inputs, self.inputs)
         born = arrays[f"{number}.weights"].shape[1] - hidden + spare
         capacity = hidden + (max(MIN_CAPACITY, 1 << max(born - 1, 0).bit_length()) if hexagon.inputs else 0)
         outputs = chosen(hexagon.outputs, self.outputs)
         sources = _rounded(sum(inputs.values())) + LANES
-        return (
-            self.neurons * capacity,
-            self.neurons * sum(outputs.values()),
-            sources,
-            GROUP * len(outputs),
-            hidden,
-            hidden + sources,
-        )
+        return {
+            "weights": self.neurons * capacity,
+            "readout": self.neurons * sum(outputs.values()),
+            "sources": sources,
+            "reads": len(outputs),
+            "origins": hidden,
+            "entries": hidden + sources,
+        }
 
     def _learned(self, frame: DeepNet, arrays: Arrays, failure: float) -> DeepNet:  # type: ignore[override]
         net = frame._replace(
-            weights=aligned(self._room(frame.places, 0)),
+            weights=aligned(int(frame.places["weights"]["end"][-1])),
             bias=aligned(len(self.hexagons) * self.neurons),
-            readout=aligned(self._room(frame.places, 2)),
+            readout=aligned(int(frame.places["readout"]["end"][-1])),
             readout_bias=self._in_lanes(arrays["readout_bias"]),
             record=new_record(failure),
         )
@@ -204,10 +201,9 @@ class DeepMemory(SectionMemory):
         parts = [source * self.neurons + np.arange(self.neurons, dtype=np.int32) for source in hexagon.hidden]
         return np.concatenate([np.zeros(0, np.int32), *parts])
 
-    def _reads(self, hexagon: Hexagon) -> Ints:
+    def _reads(self, hexagon: Hexagon) -> Records:
         outputs, lanes = chosen(hexagon.outputs, self.outputs), lane_starts(self.outputs)
-        rows = [(start, outputs[name], lanes[name], 0) for name, start in starts(outputs).items()]
-        return np.array(rows, np.int64).reshape(-1)
+        return np.array([(start, outputs[n], lanes[n], SIGMOID) for n, start in starts(outputs).items()], GROUP)
 
     def _build_sources(self, arrays: Arrays) -> Sources:
         keys, sizes = [], [sum(chosen(hexagon.inputs, self.inputs).values()) for hexagon in self.hexagons]

@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
+Records = npt.NDArray[np.void]
+"""An array whose elements have named fields, see `SEGMENT`, `GROUP` and `deep_layout.PLACE`."""
 
 WIDTH = 64
 """Hidden neurons of a block, and weights of a section."""
@@ -58,16 +60,16 @@ ENERGY_HIGH = 150.0
 # Encodings
 # ---------------------------------------------------------------------------------------------------------------------
 
-SEGMENT = 5
-"""Numbers that describe a segment, a run of values of a row: address in memory of cycle 0, bytes to the next cycle,
-number of values, bytes of a value (`BYTES` or `FLOATS`), source of the first value."""
+SEGMENT = np.dtype([(name, np.int64) for name in ("address", "stride", "count", "itemsize", "source")])
+"""A run of values of a row: address in memory of cycle 0, bytes to the next cycle, number of values, bytes of a value
+(`BYTES` or `FLOATS`), source of the first value."""
 BYTES = 1
 """A segment holds uint8."""
 FLOATS = 4
 """A segment holds float32."""
 
-GROUP = 4
-"""Numbers that describe an output interface: first output, number of outputs, first lane, `SIGMOID` or `SOFTMAX`."""
+GROUP = np.dtype([(name, np.int64) for name in ("first", "count", "lane", "squashing")])
+"""An output interface: first output, number of outputs, first lane, `SIGMOID` or `SOFTMAX`."""
 SIGMOID = 0
 SOFTMAX = 1
 
@@ -86,12 +88,18 @@ ONE: Any = np.int64(1)
 BIRTHS: Any = np.int64(0)
 BORDERS: Any = np.int64(1)
 
-# Places in a network's record.
+# Numbers of `SectionNet.record`.
 FAILURE = 0
 SCORED = 1
 LOSS = 2
 ACCURACY = 3
 RECORD = 4
+
+# Numbers of `Scratch.status`, beside what a training kernel returns.
+STATUS_GROWTH = 0
+STATUS_CYCLE = 1
+STATUS_WAITS = 2
+STATUS = 3
 
 # What a training kernel reports.
 DONE = 0
@@ -114,7 +122,7 @@ class SectionNet(NamedTuple):
         limits: (sources + 16) how far a border may rise, see `ranges`.
         inverse: (sources + 16) 1 / border, 0 if the source was never active.
         row_of_source: (sources + 16) int32, `NO_ROW` if the source was never active.
-        groups: numbers of each output interface, see `GROUP`.
+        groups: the output interfaces, see `GROUP`.
         record: `FAILURE`, the moving average of cycles that were not answered with confidence, which learning goes by;
             for people, and in no state: how many cycles count, and moving averages of `LOSS` and `ACCURACY`.
     """
@@ -128,7 +136,7 @@ class SectionNet(NamedTuple):
     limits: Floats
     inverse: Floats
     row_of_source: npt.NDArray[np.int32]
-    groups: Ints
+    groups: Records
     record: Floats
 
 
@@ -163,7 +171,8 @@ class Scratch(NamedTuple):
         deltas: (threads, CHUNK, lanes) gradients of the outputs in each cycle of a chunk, then steps by them.
         learned: (threads, CHUNK) the cycles of a chunk that are to be learned.
         biases: (threads, lanes) each thread's copy of the read-out biases.
-        status: (3) result of growth; cycle that the kernel's status is about; whether other threads wait too long.
+        status: (STATUS) result of growth; cycle that the kernel's status is about; whether threads wait too long for
+            each other.
     """
 
     rows: npt.NDArray[np.int32]

@@ -44,6 +44,7 @@ from hanami_plugins.networks_section.section_layout import (
     WIDTH,
     Floats,
     Ints,
+    Records,
     SectionNet,
     Sources,
 )
@@ -239,13 +240,13 @@ class SectionMemory:
         parts = [initial.keys(self.seed, side, places[name], size, *target) for name, size in sizes.items()]
         return np.concatenate([np.zeros(0, np.uint32), *parts])
 
-    def _groups(self) -> Ints:
-        lanes = lane_starts(self.outputs)
-        groups = np.zeros((len(self.outputs), GROUP), np.int64)
-        for row, (name, start) in zip(groups, starts(self.outputs).items(), strict=True):
-            squashing = SOFTMAX if self.extra.squashing.get(name) == "softmax" else SIGMOID
-            row[:] = start, self.outputs[name], lanes[name], squashing
-        return groups.reshape(-1)
+    def _groups(self) -> Records:
+        lanes, squashing = lane_starts(self.outputs), self.extra.squashing
+        groups = [
+            (start, self.outputs[name], lanes[name], SOFTMAX if squashing.get(name) == "softmax" else SIGMOID)
+            for name, start in starts(self.outputs).items()
+        ]
+        return np.array(groups, GROUP)
 
     # Changing
 

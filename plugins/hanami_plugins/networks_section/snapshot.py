@@ -19,10 +19,9 @@ from hanami_plugins.networks_section.section_layout import (
     BYTES,
     LANES,
     NO_ROW,
-    SEGMENT,
     WIDTH,
     Floats,
-    Ints,
+    Records,
     SectionNet,
 )
 from hanami_plugins.networks_section.section_memory import aligned
@@ -69,10 +68,10 @@ class QuadAnswers(NamedTuple):
     results: Floats
 
 
-def take(net: SectionNet, sources: int, inputs: Ints) -> Snapshot | None:
+def take(net: SectionNet, sources: int, inputs: Records) -> Snapshot | None:
     """Return a snapshot for inputs given as segments, or None if not all values are the bytes that it is made for."""
     floors, borders = net.floors[:sources], net.borders[:sources]
-    if (inputs.reshape(-1, SEGMENT)[:, 3] != BYTES).any() or not takes_bytes(floors, borders):
+    if (inputs["itemsize"] != BYTES).any() or not takes_bytes(floors, borders):
         return None
     whole, scale = rounded_weights(net, sources)
     quads = whole.reshape(-1, QUAD, net.bias.size).transpose(0, 2, 1)

@@ -27,6 +27,7 @@ from hanami_plugins.networks_synapse.synapse_layout import (
     START,
     SYNAPSES,
     TOTAL,
+    WALK,
     WALKS,
     WIDTH,
     Floats,
@@ -90,7 +91,7 @@ def for_neurons(net: SynapseNet) -> Neurons:
         walk_rows=zeros(rows + LANES, np.int32),
         walk_potentials=zeros(rows + LANES),
         splits=zeros(rows, np.int32),
-        cursor=zeros(WALKS + 2 * (net.hexagons.size // HEXAGON), np.int64),
+        cursor=zeros(WALKS + net.hexagons.size // HEXAGON * WALK, np.int64),
     )
 
 

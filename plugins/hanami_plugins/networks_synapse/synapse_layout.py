@@ -21,6 +21,7 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 Ints32 = npt.NDArray[np.int32]
 Bytes = npt.NDArray[np.uint8]
+Records = npt.NDArray[np.void]
 
 # ---------------------------------------------------------------------------------------------------------------------
 # The rules
@@ -94,6 +95,10 @@ GROUP = 48
 
 Synapses are kept by the neuron that they point to, so a section begins somewhere in its row and goes round.
 """
+SHARE = 16
+"""From the begin of a synapse to its 1 / border."""
+WEIGHT = 32
+"""From the begin of a synapse to its weight."""
 GROUPS = SYNAPSES // 16
 """Groups of a row."""
 ROW = GROUPS * GROUP
@@ -135,9 +140,15 @@ INNER = 0
 INPUT = 1
 OUTPUT = 2
 
-# Numbers of `SynapseNet.inputs`: hexagon, first source, values, kind.
-# Numbers of `SynapseNet.outputs`: hexagon, first lane, outputs, number in the template.
+# Numbers of `SynapseNet.inputs` and `SynapseNet.outputs`. The first one of an input is a source, of an output a lane.
 FACE = 4
+FACE_HEXAGON = 0
+FACE_FIRST = 1
+FACE_COUNT = 2
+FACE_KIND = 3
+"""Of an input: the kind of its sections."""
+FACE_NUMBER = 3
+"""Of an output: its number in the template."""
 
 # Numbers of `SynapseNet.counts`.
 USED_ROWS = 0
@@ -147,7 +158,7 @@ USED_SYNAPSES = 3
 ABLE = 4
 CYCLES = 5
 
-# Numbers of `Neurons.cursor`; the range of each hexagon in the walk comes last.
+# Numbers of `Neurons.cursor`; where the part of each hexagon in the walk begins and ends comes last.
 AT_HEXAGON = 0
 AT_PHASE = 1
 SPLITS = 2
@@ -156,6 +167,9 @@ AT_CYCLE = 4
 WANTED = 5
 AT_STEP = 6
 WALKS = 8
+WALK = 2
+WALK_BEGIN = 0
+WALK_END = 1
 
 # What a training kernel reports.
 DONE = 0
@@ -247,13 +261,13 @@ class Feed(NamedTuple):
     """Where a task's values lie in memory.
 
     Attributes:
-        segments: see `SEGMENT` of `networks_section`, ordered by input.
-        ranges: (inputs, 2) segments of each input.
+        segments: see `SEGMENT` of `networks_section`, input after input.
+        bounds: (inputs + 1) where the segments of each input begin, and the end of the last one.
         expected: one segment for each output; 0 values for outputs that are not trained.
         weights: how much each cycle counts, empty if all count 1.
     """
 
-    segments: Ints
-    ranges: Ints
-    expected: Ints
+    segments: Records
+    bounds: Ints
+    expected: Records
     weights: Floats
