@@ -15,9 +15,9 @@ from hanami_core.testing.hosts import host_context
 from hanami_plugins.host_numba.host import CpuHost
 from hanami_plugins.host_numba.streams import see_row
 from hanami_plugins.networks_section import ranges
+from hanami_plugins.networks_section.network_arrays import inverse_of
 from hanami_plugins.networks_section.ranges import Ranges, after_row
 from hanami_plugins.networks_section.section_layout import LARGEST
-from hanami_plugins.networks_section.section_memory import inverse_of
 from tests.kernels import KERNELS
 from tests.plugins.engine_kit import (
     ALWAYS,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import pytest
@@ -49,7 +49,10 @@ outputs:
 """
 
 
-def fully_grown(kind: type[SectionMemory], template: Any, weights: dict[str, int]) -> SectionMemory:
+Memory = TypeVar("Memory", SectionMemory, DeepMemory)
+
+
+def fully_grown(kind: type[Memory], template: Any, weights: dict[str, int]) -> Memory:
     """Return a network all of whose sources have been active."""
     state = kind(CpuSectionRules().create(template, 1)).resized(INPUTS, OUTPUTS).state()
     for name, rows in weights.items():

@@ -26,9 +26,10 @@ class CpuSectionRules(SectionRules):
         self.check(state)
         if is_deep(state.head.template):
             team = team_of(host, "deep")
-            from hanami_plugins.host_numba.deep_network import DeepNetwork
+            from hanami_plugins.host_numba.deep_computation import DeepComputation
+            from hanami_plugins.host_numba.section_network import SectionNetwork
 
-            return DeepNetwork(state, team)
+            return SectionNetwork(state, team, DeepComputation)
         team = team_of(host, SECTION)
         from hanami_plugins.host_numba import section_warm
         from hanami_plugins.host_numba.section_network import SectionNetwork

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -12,8 +11,8 @@ from hanami_core.compute import Rows, Run, Values
 from hanami_core.errors import BadRequest
 from hanami_core.network import NetworkState, StateHead
 from hanami_plugins.host_numba import segments
-from hanami_plugins.host_numba.section_kernels import answer_rows, train_rows
-from hanami_plugins.host_numba.snapshot_kernel import answer_quads
+from hanami_plugins.host_numba.computation import Computation, Way
+from hanami_plugins.host_numba.section_computation import SectionComputation
 from hanami_plugins.host_numba.streams import see_row
 from hanami_plugins.host_numba.sync import LINE
 from hanami_plugins.host_numba.team import Pace, Team, Trial
@@ -21,26 +20,20 @@ from hanami_plugins.networks_section import (
     ACCURACY,
     AVERAGE_PERIOD,
     BROKEN,
-    CHUNK,
     CROWDED,
     DONE,
     FAILURE,
     FULL,
-    LANES,
     LAST_RATE,
     LEARNED,
     LOSS,
     SCORED,
-    STATUS,
     STATUS_CYCLE,
     STREAM_RATE,
     WIDTH,
-    Answers,
     CycleSpan,
+    DeepNet,
     Ints,
-    Records,
-    Scratch,
-    SectionMemory,
     SectionNet,
     aligned,
     average_share,
@@ -49,94 +42,41 @@ from hanami_plugins.networks_section import (
     one_hot_outputs,
     ranges,
     slice_length,
-    snapshot,
 )
 
 ANSWER_WORK = 1 << 30
 """Multiplications that are dealt out at once for answers; many rows at a time make the best of loaded weights."""
 THREAD_WORK = 1 << 15
 """Multiplications of a cycle for which a second thread pays."""
-CHUNK_VALUES = 1 << 15
-"""Values that an answering thread keeps of the rows that it answers together, a few at least: what a cache holds."""
 RESULT_LANES = 1 << 20
 """Values that an answering thread keeps before they are handed out."""
-
-
-class Way(NamedTuple):
-    """How a request is answered: the kernel, what it is given, and what makes its memory for so many cycles."""
-
-    kernel: Callable[..., int]
-    net: Any
-    memory: Callable[[int], Any]
 
 
 class SectionNetwork:
     """A network that grows by sections. Results do not depend on threads, interruptions or the machine's load.
 
-    SectionMemory, kernels and what they are given are those of a single hidden hexagon; `deep_network` replaces them.
+    A `Computation` holds what it knows and calls the kernels: one for networks with a single hidden hexagon, or one for
+    those with several.
     """
 
-    _answer_kernel: Any = staticmethod(answer_rows)
-
-    def __init__(self, state: NetworkState, team: Team) -> None:
+    def __init__(self, state: NetworkState, team: Team, computation: type[Computation] = SectionComputation) -> None:
         """Bring a checked state to life."""
         self._closed: StateHead
         self._team = team
         self._trial = Trial()
         self._outliers = 0
-        self._use(self._load(state))
+        self._use(computation.of(state))
 
-    def _use(self, memory: SectionMemory) -> None:
-        self._memory = memory
-        self._one = segments.OneRow(memory.inputs, memory.outputs)
-        self._one_inputs: Any = self._one_table()
-        self._one_scratch = self._scratch(1, 1)
+    def _use(self, computation: Computation) -> None:
+        self._computation, self._memory = computation, computation.memory
+        inputs, outputs = self._memory.inputs, self._memory.outputs
+        self._one = segments.OneRow(inputs, outputs)
+        self._one_inputs = computation.inputs_of(self._one)
+        self._one_scratch = computation.scratch(1, 1)
         self._one_sync = aligned(LINE, np.int64)
-        self._one_answers = self._answers(1)
-        lanes = lane_starts(memory.outputs)
-        self._ranges = {name: slice(lanes[name], lanes[name] + size) for name, size in memory.outputs.items()}
-
-    def _load(self, state: NetworkState) -> SectionMemory:
-        return SectionMemory(state)
-
-    def _one_table(self) -> Records:
-        return self._one.inputs
-
-    def _plan(self, rows: Rows) -> segments.Plan[Any]:
-        return segments.plan(rows, self._memory.inputs, self._memory.outputs)
-
-    def _scratch(self, length: int, threads: int) -> Scratch:
-        memory = self._memory
-        entries, hidden, lanes = length * (memory.size + LANES), memory.blocks * WIDTH, memory.lanes
-        threads = min(threads, memory.blocks)
-        return Scratch(
-            rows=aligned(entries, np.int32),
-            values=aligned(entries),
-            counts=np.zeros(length, np.int64),
-            energy=aligned(length),
-            flags=np.zeros(length, np.int64),
-            hidden=aligned(CHUNK * hidden),
-            gradient=aligned(hidden),
-            partials=aligned(2 * CHUNK * memory.blocks * lanes),
-            deltas=aligned(threads * CHUNK * lanes),
-            learned=np.zeros(threads * CHUNK, np.int64),
-            biases=aligned(threads * lanes),
-            status=np.zeros(STATUS, np.int64),
-        )
-
-    def _answers(self, rows: int) -> Answers:
-        memory = self._memory
-        entries, hidden = memory.size + LANES, memory.blocks * WIDTH
-        parts = memory.blocks * memory.lanes
-        chunk = max(1, min(rows, CHUNK, CHUNK_VALUES // (2 * entries + hidden + parts)))
-        return Answers(
-            rows=aligned(chunk * entries, np.int32),
-            values=aligned(chunk * entries),
-            counts=np.zeros(chunk, np.int64),
-            hidden=aligned(chunk * hidden),
-            partials=aligned(chunk * parts),
-            results=aligned(rows * memory.lanes),
-        )
+        self._one_answers = computation.answers(1)
+        lanes = lane_starts(outputs)
+        self._ranges = {name: slice(lanes[name], lanes[name] + size) for name, size in outputs.items()}
 
     @property
     def head(self) -> StateHead:
@@ -156,7 +96,7 @@ class SectionNetwork:
         that was farthest from what was expected. The latter two are there once the network has trained in this process,
         and ``outlier_rows`` if rows of its last task have a value far from all others, which counts as the nearest one.
         """
-        memory, record = self._memory, self._answering().record
+        memory, record = self._memory, self._memory.answering().record
         outliers = {"outlier_rows": self._outliers} if self._outliers else {}
         sections = memory.rows * memory.blocks
         return (
@@ -190,7 +130,7 @@ class SectionNetwork:
         """
         memory = self._memory.resized(inputs, outputs)
         if memory is not self._memory:
-            self._use(memory)
+            self._use(self._computation.with_memory(memory))
 
     # Tasks
 
@@ -205,7 +145,7 @@ class SectionNetwork:
                 far apart; nothing has changed then.
             FloatingPointError: if values of a cycle are not finite; the network is then what it was before the call.
         """
-        memory, plan = self._memory, self._plan(rows)
+        memory, plan = self._memory, self._computation.plan(rows)
         if not rows.outputs:
             raise BadRequest("training_without_outputs")
         one_hot = one_hot_outputs(rows, lambda: run.step(run.start))
@@ -221,13 +161,13 @@ class SectionNetwork:
             with self._team.joined():
                 self._train(plan, run, rows.cycles)
         except FloatingPointError:
-            self._use(self._load(before))
+            self._use(self._computation.of(before))
             raise
 
     def _train(self, plan: segments.Plan[Any], run: Run, total: int) -> None:
         memory = self._memory
         length = slice_length(memory.work)
-        scratch, sync = self._scratch(length, self._team.size), aligned(LINE * self._team.size, np.int64)
+        scratch, sync = self._computation.scratch(length, self._team.size), aligned(LINE * self._team.size, np.int64)
         rate = first_rate(memory.cycles - run.start + total)
         pace = Pace(total)
         done = run.start
@@ -244,17 +184,16 @@ class SectionNetwork:
             if done > before and not run.step(done):
                 return
 
-    def _train_cycles(self, scratch: Scratch, sync: Ints, plan: segments.Plan[Any], job: CycleSpan) -> tuple[int, int]:
+    def _train_cycles(self, scratch: Any, sync: Ints, plan: segments.Plan[Any], job: CycleSpan) -> tuple[int, int]:
         """Run a training kernel; returns the number of its threads and its status."""
-        memory, team = self._memory, self._team
-        parts = memory.blocks if memory.work >= THREAD_WORK else 1
+        computation, memory, team = self._computation, self._memory, self._team
+        parts = computation.parts if memory.work >= THREAD_WORK else 1
         sync[:] = 0
         statuses: list[int] = team.run(
             self._trial.parts(parts),
-            train_rows,
+            computation.train,
             sync,
             memory.net,
-            memory.sources,
             scratch,
             plan.inputs,
             plan.outputs,
@@ -264,7 +203,7 @@ class SectionNetwork:
             team.note(crowded=statuses[0] == CROWDED)
         return len(statuses), statuses[0]
 
-    def _reached(self, status: int, scratch: Scratch) -> int:
+    def _reached(self, status: int, scratch: Any) -> int:
         """Do what a training kernel asks for and return the cycle that it has come to."""
         cycle = int(scratch.status[STATUS_CYCLE])
         if status == BROKEN:
@@ -281,25 +220,17 @@ class SectionNetwork:
             FloatingPointError: if inputs of a cycle are not finite; later results may be missing then.
         """
         memory, total = self._memory, rows.cycles
-        plan = self._plan(Rows(rows.inputs, (), rows.time_length))
+        plan = self._computation.plan(Rows(rows.inputs, (), rows.time_length))
         for name, result in results.items():
             if result.shape != (total, memory.outputs.get(name)) or result.dtype != np.float32:
                 raise BadRequest("results_shape", interface=name, rows=total)
         with self._team.joined():
             self._request(plan.inputs, results, run, total)
 
-    def _way_to_answer(self, inputs: Any) -> Way:
-        memory, net = self._memory, self._answering()
-        if memory.settings.precision == "int8":
-            taken = snapshot.take(net, memory.size, inputs)
-            if taken is not None:
-                return Way(answer_quads, taken, partial(snapshot.answers, taken))
-        return Way(self._answer_kernel, net, self._answers)
-
     def _request(self, inputs: Any, results: Mapping[str, Values], run: Run, total: int) -> None:
         unit = slice_length(self._memory.work, ANSWER_WORK)
         pace = Pace(max(1, RESULT_LANES // max(1, self._memory.lanes) // unit))
-        way = self._way_to_answer(inputs)
+        way = self._computation.way_to_answer(self._memory.answering(), inputs)
         answers: list[Any] = []
         done = run.start
         while done < total:
@@ -382,11 +313,11 @@ class SectionNetwork:
             active, beyond = active + found[0], beyond + found[1]
         return 2 * beyond <= active
 
-    def _train_single(self, net: SectionNet, rate: float) -> int:
+    def _train_single(self, net: SectionNet | DeepNet, rate: float) -> int:
         job = CycleSpan(0, 1, 1, 1, np.float32(rate), np.float32(rate), segments.NO_WEIGHTS)
-        one, sources = self._one, self._memory.sources
-        self._one_sync[:] = 0
-        return train_rows(0, 1, self._one_sync, net, sources, self._one_scratch, self._one_inputs, one.outputs, job)
+        scratch, sync = self._one_scratch, self._one_sync
+        sync[:] = 0
+        return self._computation.train(0, 1, sync, net, scratch, self._one_inputs, self._one.outputs, job)
 
     def _move_average(self) -> None:
         memory = self._memory
@@ -401,17 +332,9 @@ class SectionNetwork:
     def _end_stream(self) -> None:
         """Go on with whatever answered better, the present weights or their average."""
         memory = self._memory
-        memory.net = self._answering()
+        memory.net = self._memory.answering()
         memory.average = None
         memory.extra.stream = 0
-
-    def _answering(self) -> SectionNet:
-        """Return the weights that have failed less of late.
-
-        Averages are better in the long run; the present weights are if the stream has just become another one.
-        """
-        average, present = self._memory.average, self._memory.net
-        return average if average is not None and average.record[FAILURE] < present.record[FAILURE] else present
 
     def request_one(self, inputs: Mapping[str, Values]) -> dict[str, Values]:
         """Answer a single cycle and change nothing; an output that was never trained has no values.
@@ -422,6 +345,6 @@ class SectionNetwork:
         """
         self._one.set_inputs(inputs)
         results = self._one_answers.results
-        if self._answer_kernel(self._answering(), self._one_answers, self._one_inputs, 0, 1) != 1:
+        if self._computation.answer_kernel(self._memory.answering(), self._one_answers, self._one_inputs, 0, 1) != 1:
             raise FloatingPointError("values of cycle 0 are not finite")
         return {name: results[values].copy() for name, values in self._ranges.items()}

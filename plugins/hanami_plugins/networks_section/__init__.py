@@ -22,6 +22,16 @@ from hanami_plugins.networks_section.deep_layout import (
 from hanami_plugins.networks_section.deep_memory import DeepMemory, chosen
 from hanami_plugins.networks_section.deep_reference import DeepReference
 from hanami_plugins.networks_section.interfaces import fitted
+from hanami_plugins.networks_section.network_arrays import (
+    AVERAGE,
+    LEARNED,
+    aligned,
+    blocks_of,
+    lane_starts,
+    starts,
+    with_limits,
+)
+from hanami_plugins.networks_section.network_memory import MAX_INPUTS, MAX_OUTPUTS, NetworkMemory
 from hanami_plugins.networks_section.ranges import Ranges
 from hanami_plugins.networks_section.references import average_of, reference_of, resized
 from hanami_plugins.networks_section.schedule import (
@@ -82,18 +92,7 @@ from hanami_plugins.networks_section.section_layout import (
     SectionNet,
     Sources,
 )
-from hanami_plugins.networks_section.section_memory import (
-    AVERAGE,
-    LEARNED,
-    MAX_INPUTS,
-    MAX_OUTPUTS,
-    SectionMemory,
-    aligned,
-    blocks_of,
-    lane_starts,
-    starts,
-    with_limits,
-)
+from hanami_plugins.networks_section.section_memory import SectionMemory
 from hanami_plugins.networks_section.section_reference import ReferenceNetwork
 from hanami_plugins.networks_section.section_rules import SectionRules
 from hanami_plugins.networks_section.section_settings import SectionSettings
@@ -160,6 +159,7 @@ __all__ = [
     "DeepScratch",
     "Floats",
     "Ints",
+    "NetworkMemory",
     "QuadAnswers",
     "Ranges",
     "Records",

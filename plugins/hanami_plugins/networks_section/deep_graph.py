@@ -11,8 +11,8 @@ from functools import lru_cache
 from hanami_core.network import Template, Topology
 from hanami_core.network.bits import closure, members, set_of
 from hanami_core.network.topology import REMEMBERED
+from hanami_plugins.networks_section.network_arrays import blocks_of
 from hanami_plugins.networks_section.section_layout import WIDTH
-from hanami_plugins.networks_section.section_memory import blocks_of
 
 MAX_WEIGHTS = 1 << 27
 """Most weights between hidden neurons, half a gigabyte."""

@@ -31,6 +31,23 @@ from hanami_core.network import NetworkState, StateHead, Template
 from hanami_plugins.networks_section import deep_graph, initial
 from hanami_plugins.networks_section.deep_graph import Hexagon
 from hanami_plugins.networks_section.deep_layout import PLACE, DeepNet, part
+from hanami_plugins.networks_section.network_arrays import (
+    AVERAGE,
+    MIN_CAPACITY,
+    SOURCE_ARRAYS,
+    aligned,
+    averages_of,
+    blocks_of,
+    inverse_of,
+    lane_starts,
+    new_record,
+    ranges_of,
+    rows_of,
+    set_ranges,
+    spread,
+    starts,
+)
+from hanami_plugins.networks_section.network_memory import NAME, Arrays, NetworkMemory
 from hanami_plugins.networks_section.ranges import Surveyed, after_survey
 from hanami_plugins.networks_section.section_extra import RANGES, SectionExtra
 from hanami_plugins.networks_section.section_layout import (
@@ -46,29 +63,7 @@ from hanami_plugins.networks_section.section_layout import (
     SectionNet,
     Sources,
 )
-from hanami_plugins.networks_section.section_memory import (
-    AVERAGE,
-    MIN_CAPACITY,
-    NAME,
-    SOURCE_ARRAYS,
-    Expected,
-    SectionMemory,
-    aligned,
-    averages_of,
-    blocks_of,
-    check_arrays,
-    check_growth,
-    inverse_of,
-    lane_starts,
-    new_record,
-    ranges_of,
-    rows_of,
-    set_ranges,
-    spread,
-    starts,
-)
-
-Arrays = Mapping[str, npt.NDArray[Any]]
+from hanami_plugins.networks_section.state_checks import Expected, check_arrays, check_growth
 
 
 def empty_state(template: Template, seed: int) -> NetworkState:
@@ -100,15 +95,12 @@ def chosen(names: tuple[str, ...], sizes: Mapping[str, int]) -> dict[str, int]:
     return {name: sizes[name] for name in names if name in sizes}
 
 
-class DeepMemory(SectionMemory):
-    """Arrays of a deep network for the kernels, and what else the network is.
+class DeepMemory(NetworkMemory[DeepNet]):
+    """A network of several hidden hexagons, each of which is a part that looks like a network of its own.
 
     Attributes:
         hexagons: hidden hexagons in processing order.
     """
-
-    net: DeepNet  # type: ignore[assignment]
-    average: DeepNet | None  # type: ignore[assignment]
 
     def __init__(self, state: NetworkState) -> None:
         """Copy a state that `check` accepts."""
@@ -132,7 +124,7 @@ class DeepMemory(SectionMemory):
 
     # Building
 
-    def _build(self, arrays: Arrays, spare: int = 0) -> DeepNet:  # type: ignore[override]
+    def _build(self, arrays: Arrays, spare: int = 0) -> DeepNet:
         places = self._places(arrays, spare)
         size = int(places["sources"]["end"][-1])
         none = aligned(0)
@@ -182,7 +174,7 @@ class DeepMemory(SectionMemory):
             "entries": hidden + sources,
         }
 
-    def _learned(self, frame: DeepNet, arrays: Arrays, failure: float) -> DeepNet:  # type: ignore[override]
+    def _learned(self, frame: DeepNet, arrays: Arrays, failure: float) -> DeepNet:
         net = frame._replace(
             weights=aligned(int(frame.places["weights"]["end"][-1])),
             bias=aligned(len(self.hexagons) * self.neurons),
@@ -255,22 +247,15 @@ class DeepMemory(SectionMemory):
             old, new = (part(net, number).weights.reshape(self.blocks, -1, WIDTH) for net in (self.average, self.net))
             old[:, first:last] = new[:, first:last]
 
-    def resized(self, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> DeepMemory:
-        """Return the network with its interfaces fitted to numbers of values, see `LiveNetwork.resize`."""
-        new_inputs = self._sizes("input", [item.name for item in self.template.inputs], self.inputs, inputs)
-        new_outputs = self._sizes("output", [item.name for item in self.template.outputs], self.outputs, outputs)
-        if new_inputs == self.inputs and new_outputs == self.outputs:
-            return self
-        state = self.state()
-        prefixes = ("", AVERAGE) if self.average is not None else ("",)
+    def _resize(
+        self,
+        arrays: dict[str, npt.NDArray[Any]],
+        inputs: Mapping[str, int],
+        outputs: Mapping[str, int],
+        prefixes: tuple[str, ...],
+    ) -> None:
         for number in range(len(self.hexagons)):
-            self._resize_part(state.arrays, number, new_inputs, new_outputs, prefixes)
-        bias = np.zeros(sum(new_outputs.values()))
-        for prefix in prefixes:
-            name = f"{prefix}readout_bias"
-            state.arrays[name] = spread(state.arrays[name], self.outputs, new_outputs, bias)
-        state.head.inputs, state.head.outputs = new_inputs, new_outputs
-        return DeepMemory(state)
+            self._resize_part(arrays, number, inputs, outputs, prefixes)
 
     def _resize_part(
         self,
@@ -303,18 +288,15 @@ class DeepMemory(SectionMemory):
 
     # Reading
 
-    def state(self) -> NetworkState:
-        """Return a copy of everything."""
-        arrays = self._copies(self.net, "")
+    def _grown(self) -> dict[str, npt.NDArray[Any]]:
+        arrays: dict[str, npt.NDArray[Any]] = {}
         for number, hexagon in enumerate(self.hexagons):
             if hexagon.inputs:
                 size, mine = sum(chosen(hexagon.inputs, self.inputs).values()), part(self.net, number)
                 arrays |= {f"{number}.{name}": getattr(mine, name)[:size].copy() for name in SOURCE_ARRAYS}
-        if self.average is not None:
-            arrays |= self._copies(self.average, AVERAGE)
-        return NetworkState(self.head(), arrays)
+        return arrays
 
-    def _copies(self, net: DeepNet, prefix: str) -> dict[str, npt.NDArray[Any]]:  # type: ignore[override]
+    def _copies(self, net: DeepNet, prefix: str) -> dict[str, npt.NDArray[Any]]:
         arrays: dict[str, npt.NDArray[Any]] = {f"{prefix}readout_bias": self._out_of_lanes(net.readout_bias)}
         for number, rows in enumerate(self.sources.count):
             mine = part(net, number)

@@ -35,9 +35,9 @@ import numpy.typing as npt
 from hanami_core.network import Template
 from hanami_plugins.networks_section import deep_graph, initial
 from hanami_plugins.networks_section.deep_memory import hidden_rows
+from hanami_plugins.networks_section.network_arrays import SOURCE_ARRAYS, blocks_of, starts
 from hanami_plugins.networks_section.ranges import Surveyed
 from hanami_plugins.networks_section.section_layout import LARGEST, NO_ROW, WIDTH, CycleSpan, Floats
-from hanami_plugins.networks_section.section_memory import SOURCE_ARRAYS, blocks_of, starts
 from hanami_plugins.networks_section.section_reference import Arrays, ReferenceNetwork
 from hanami_plugins.networks_section.weights import share_of, steps_of, weight_of
 

@@ -19,9 +19,9 @@ from hanami_core.network import NetworkState
 from hanami_core.network.formula import Floats, Formula, Operation
 from hanami_plugins.networks_section import deep_graph, snapshot
 from hanami_plugins.networks_section.deep_memory import chosen
+from hanami_plugins.networks_section.network_arrays import AVERAGE, averages_of, inverse_of, starts
 from hanami_plugins.networks_section.section_extra import SectionExtra
 from hanami_plugins.networks_section.section_layout import NO_ROW
-from hanami_plugins.networks_section.section_memory import AVERAGE, averages_of, inverse_of, starts
 from hanami_plugins.networks_section.section_settings import SectionSettings
 
 __all__ = ["formula_of"]

@@ -10,13 +10,9 @@ from hanami_core.network import NetworkState, StateHead
 from hanami_plugins.networks_section.deep_graph import is_deep
 from hanami_plugins.networks_section.deep_memory import DeepMemory
 from hanami_plugins.networks_section.deep_reference import DeepReference
+from hanami_plugins.networks_section.network_arrays import averages_of, blocks_of, with_limits
 from hanami_plugins.networks_section.section_extra import SectionExtra
-from hanami_plugins.networks_section.section_memory import (
-    SectionMemory,
-    averages_of,
-    blocks_of,
-    with_limits,
-)
+from hanami_plugins.networks_section.section_memory import SectionMemory
 from hanami_plugins.networks_section.section_reference import ReferenceNetwork
 
 __all__ = ["average_of", "reference_of", "resized"]

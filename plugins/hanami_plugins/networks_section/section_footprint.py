@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 from hanami_core.network import Template
 from hanami_plugins.networks_section import deep_graph
+from hanami_plugins.networks_section.network_arrays import MIN_CAPACITY, blocks_of
 from hanami_plugins.networks_section.section_layout import CHUNK, LANES, WIDTH
-from hanami_plugins.networks_section.section_memory import MIN_CAPACITY, blocks_of
 
 __all__ = ["section_bytes"]
 

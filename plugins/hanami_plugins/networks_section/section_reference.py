@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hanami_plugins.networks_section import initial
+from hanami_plugins.networks_section.network_arrays import LEARNED, SOURCE_ARRAYS, inverse_of
 from hanami_plugins.networks_section.ranges import Ranges, Surveyed, after_row, after_survey, look
 from hanami_plugins.networks_section.section_layout import (
     CHUNK,
@@ -31,7 +32,6 @@ from hanami_plugins.networks_section.section_layout import (
     CycleSpan,
     Floats,
 )
-from hanami_plugins.networks_section.section_memory import LEARNED, SOURCE_ARRAYS, inverse_of
 from hanami_plugins.networks_section.weights import light_cycles, share_of, steps_of, weight_of
 
 f32 = np.float32

@@ -8,7 +8,7 @@ from hanami_core.errors import CorruptFile, TemplateError
 from hanami_core.network import NetworkState, Template, Topology
 from hanami_core.network.bits import members
 from hanami_core.network.formula import Formula
-from hanami_plugins.networks_section import deep_graph, deep_memory, section_memory
+from hanami_plugins.networks_section import deep_graph, deep_memory, network_memory, section_memory
 from hanami_plugins.networks_section.formula import formula_of
 from hanami_plugins.networks_section.section_footprint import section_bytes
 from hanami_plugins.networks_section.section_settings import SectionSettings
@@ -26,7 +26,7 @@ class SectionRules:
     What computes networks adds the kind of its hosts, and how it opens a network on one of them.
     """
 
-    name = section_memory.NAME
+    name = network_memory.NAME
     settings = SectionSettings
     takes_weights = True
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from hanami_plugins.networks_section.network_arrays import aligned
 from hanami_plugins.networks_section.section_layout import (
     BYTES,
     LANES,
@@ -24,7 +25,6 @@ from hanami_plugins.networks_section.section_layout import (
     Records,
     SectionNet,
 )
-from hanami_plugins.networks_section.section_memory import aligned
 
 QUAD = 4
 """Sources whose values and weights lie in 32 bits side by side."""
