@@ -173,12 +173,13 @@ class Api:
         Raises:
             BadRequest: naming the field and the rule that it breaks.
         """
-        assert route.request is not None, "the handler reads the request itself"
-        values: dict[str, object] = query_fields(call.req.query_string, route.request)
+        struct: type[msgspec.Struct] | None = route.request
+        assert struct is not None, "the handler reads the request itself"
+        values: dict[str, object] = query_fields(call.req.query_string, struct)
         if call.req.method in ("POST", "PUT", "PATCH") and not route.raw_body:
             values = body_fields(call.req, limit) | values
         call.req.context.fields = values
-        return convert(route.request, values | {name: _plain(value) for name, value in call.params.items()})
+        return convert(struct, values | {name: _plain(value) for name, value in call.params.items()})
 
     # -- answers ------------------------------------------------------------------------------------------------------
 

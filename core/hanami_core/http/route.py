@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Generic
 
 import msgspec
 
@@ -26,11 +26,24 @@ NATIVE = "native"
 
 _ACTION = re.compile(r"[a-z_]+\.[a-z_]+")
 
-Handler = Callable[[Call, Any], Any]
+if TYPE_CHECKING:
+    from typing import Any
+
+    from typing_extensions import TypeVar
+
+    # What a handler is called with: the struct of a route, or Falcon's request. Whoever takes routes of all kinds
+    # says `Route` alone.
+    Request = TypeVar("Request", bound=msgspec.Struct, default=Any)
+else:
+    from typing import TypeVar
+
+    Request = TypeVar("Request")
+
+Handler = Callable[[Call, Request], object]
 
 
 @dataclass(frozen=True)
-class Route:
+class Route(Generic[Request]):
     """One method of one path.
 
     Args:
@@ -72,9 +85,9 @@ class Route:
     method: str
     path: str
     action: str
-    request: type[msgspec.Struct] | None
-    response: Any
-    handler: Handler
+    request: type[Request] | None
+    response: object
+    handler: Handler[Request]
     roles: tuple[str, ...] = ("admin", "member")
     anonymous: bool = False
     api: str = NATIVE

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import falcon
 import msgspec
 
 from hanami_core.errors import InternalError, VisibleError
-from hanami_core.http import Api, ApiDescription, Call, Route
+from hanami_core.http import Api, ApiDescription, Call, Handler, Route
 from hanami_core.http.fields import body_fields, convert, query_fields
 from hanami_core.runtime import Runtime
 from hanami_plugins.api_backendai.problems import BASE, Problem, problem_of
@@ -30,6 +30,7 @@ from hanami_plugins.api_backendai.sentences import SENTENCES
 __all__ = ["NAME", "PREFIX", "BackendApi", "BackendRoute", "CookiePrefix", "route"]
 
 NAME = "backendai"
+R = TypeVar("R", bound=msgspec.Struct)
 PREFIX, COOKIE_PREFIX = "/backendai", "/backendai/func"
 PROBLEM_TYPE = "application/problem+json"
 
@@ -38,7 +39,7 @@ Refusal = Callable[[falcon.Request, falcon.Response, str], object]
 
 
 @dataclass(frozen=True)
-class BackendRoute(Route):
+class BackendRoute(Route[R]):
     """A route of this API.
 
     Args:
@@ -75,12 +76,13 @@ class BackendApi(Api):
 
     def read(self, call: Call, route: Route, limit: int) -> msgspec.Struct:
         """Return the fields of a request, which are in its body, whatever the method, or else in its query."""
-        assert route.request is not None, "the handler reads the request itself"
-        values: dict[str, Any] = query_fields(call.req.query_string, route.request)
+        struct: type[msgspec.Struct] | None = route.request
+        assert struct is not None, "the handler reads the request itself"
+        values: dict[str, object] = query_fields(call.req.query_string, struct)
         if not route.raw_body:
             values |= body_fields(call.req, limit)
         call.req.context.fields = values
-        return convert(route.request, values | {name: str(value) for name, value in call.params.items()})
+        return convert(struct, values | {name: str(value) for name, value in call.params.items()})
 
     def answer(self, call: Call, route: Route, result: object) -> None:
         """Render the result of a route; a signature that could have changed something is not accepted again.
@@ -145,11 +147,11 @@ def route(
     method: str,
     path: str,
     action: str,
-    request: type[msgspec.Struct],
-    response: Any,
-    handler: Callable[..., object],
+    request: type[R],
+    response: object,
+    handler: Handler[R],
     roles: tuple[str, ...] = ("admin", "member"),
     **more: Any,
-) -> Route:
+) -> Route[R]:
     """Return a route of this API."""
     return BackendRoute(method, path, action, request, response, handler, roles, api=NAME, **more)

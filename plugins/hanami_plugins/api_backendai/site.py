@@ -115,7 +115,7 @@ def errors(call: Call, request: ErrorPage) -> ErrorEntries:
     return ErrorEntries([_entry(one) for one in found], logs.count_errors(call.access))
 
 
-def lacking(call: Call, request: None) -> None:
+def lacking(call: Call, request: object) -> None:
     """Tell that this server does not have the function."""
     raise Unavailable("not_implemented", name=call.req.path)
 

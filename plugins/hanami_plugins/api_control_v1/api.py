@@ -6,21 +6,22 @@ does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TypeVar
 
 import falcon
+import msgspec
 
 from hanami_core.access import Action
-from hanami_core.http import ApiDescription, Route
+from hanami_core.http import ApiDescription, Handler, Route
 from hanami_plugins.api_control_v1.sentences import SENTENCES
 from hanami_plugins.api_v1_0alpha import NativeApi
 
 __all__ = ["ATTRIBUTES", "NAME", "ControlApi", "ShortPrefix", "for_admins", "route"]
 
 NAME = "control_v1"
+R = TypeVar("R", bound=msgspec.Struct)
 PREFIX, SHORT_PREFIX = "/control/v1", "/v1"
 SERVER = "ToriiGateway"
 ATTRIBUTES = {"generation": "v0.4"}
@@ -82,14 +83,14 @@ def route(
     method: str,
     path: str,
     action: str,
-    request: Any,
+    request: type[R],
     response: object,
-    handler: Callable[..., object],
+    handler: Handler[R],
     roles: tuple[str, ...] = ("admin", "member"),
     *,
     keyed: bool = False,
     example: tuple[str, ...] = (),
-) -> Route:
+) -> Route[R]:
     """Return a route of this API that admins and members may call."""
     return Route(method, path, action, request, response, handler, roles, api=NAME, keyed=keyed, example=example)
 

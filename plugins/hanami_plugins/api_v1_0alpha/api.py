@@ -92,11 +92,12 @@ class NativeApi(Api):
 
     def read(self, call: Call, route: Route, limit: int) -> msgspec.Struct:
         """Return the fields of body, query and path, the last ones winning."""
-        assert route.request is not None, "the handler reads the request itself"
+        struct: type[msgspec.Struct] | None = route.request
+        assert struct is not None, "the handler reads the request itself"
         context = call.req.context
-        values: dict[str, object] = merge(context.body, context.query, field_types(route.request))
+        values: dict[str, object] = merge(context.body, context.query, field_types(struct))
         try:
-            return validate(route.request, values | {name: str(value) for name, value in call.params.items()})
+            return validate(struct, values | {name: str(value) for name, value in call.params.items()})
         except RecursionError:
             raise BadRequest("nested_too_deeply") from None
 

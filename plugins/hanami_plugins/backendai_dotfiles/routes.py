@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import Meta
 
-from hanami_core.http import Call, Empty, Route, RouteGroup
+from hanami_core.http import Call, Empty, Handler, Route, RouteGroup
 from hanami_plugins.api_backendai import DEFAULT, group_of, owner_access, require_domain, route
 from hanami_plugins.backendai_dotfiles import service
 from hanami_plugins.backendai_dotfiles.models import LONGEST_PATH
 from hanami_plugins.backendai_dotfiles.owners import DotfileOwner, of_installation, of_project, of_user
 from hanami_plugins.backendai_dotfiles.sentences import SENTENCES
 
+R = TypeVar("R", bound=msgspec.Struct)
 GROUP = RouteGroup("backendai_dotfiles", "Store small files that sessions begin with.", 940)
 EXAMPLE_KEY = "AKIAIOSFODNN7EXAMPLE"
 
@@ -209,7 +209,7 @@ def routes() -> list[Route]:
 
 
 def _routes(path: str, noun: str, file: type[Written], files: type[Asked], by_path: type[Named]) -> list[Route]:
-    def one(method: str, verb: str, request: type[msgspec.Struct], response: Any, handler: Callable[..., Any]) -> Route:
+    def one(method: str, verb: str, request: type[R], response: object, handler: Handler[R]) -> Route[R]:
         return route(method, path, f"{noun}.{verb}", request, response, handler, errors=SENTENCES)
 
     return [

@@ -132,7 +132,7 @@ class UmountHost(msgspec.Struct, forbid_unknown_fields=True):
 def routes() -> list[Route]:
     """Return the routes."""
     one, mounts = folder_route, f"{FOLDERS}/_/mounts"
-    found = [
+    found: list[Route] = [
         one("GET", f"{FOLDERS}/_/perf-metric", "metric", ByHost, HostMetric, metric, "admin"),
         one("GET", f"{FOLDERS}/_/fstab", "fstab", OfAgent, Fstab, fstab, "admin"),
         one("GET", mounts, "mounts", Empty, Mounts, list_mounts, "admin"),

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, TypeVar, cast
 
 import msgspec
 from msgspec import Meta
 
 from hanami_core.clock import Moment
 from hanami_core.errors import Forbidden
-from hanami_core.http import Call, Route, RouteGroup
+from hanami_core.http import Call, Handler, Route, RouteGroup
 from hanami_plugins import folders
 from hanami_plugins.api_backendai import DEFAULT, access_in_group, route
 from hanami_plugins.backendai_folders.answers import (
@@ -33,6 +32,7 @@ from hanami_plugins.folders import Folder
 
 __all__ = ["FOLDER", "FOLDERS", "GROUP", "folder_route", "routes"]
 
+R = TypeVar("R", bound=msgspec.Struct)
 GROUP = RouteGroup("backendai_folders", "Keep files in virtual folders.", 960)
 FOLDERS = "/folders"
 FOLDER = f"{FOLDERS}/{{name}}"
@@ -175,12 +175,12 @@ def folder_route(
     method: str,
     path: str,
     verb: str,
-    request: type[msgspec.Struct],
-    response: Any,
-    handler: Callable[..., object],
+    request: type[R],
+    response: object,
+    handler: Handler[R],
     *roles: str,
     **more: Any,
-) -> Route:
+) -> Route[R]:
     """Return a route about folders, for everybody or for `roles`."""
     more = {"errors": SENTENCES, "problems": PROBLEMS} | more
     return route(

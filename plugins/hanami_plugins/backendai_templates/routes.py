@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
 
 from hanami_core.clock import Moment
-from hanami_core.http import Call, Page, Route, RouteGroup
+from hanami_core.http import Call, Handler, Page, Route, RouteGroup
 from hanami_plugins.api_backendai import (
     DEFAULT,
     group_of,
@@ -24,6 +23,7 @@ from hanami_plugins.backendai_templates import documents, payloads, service
 from hanami_plugins.backendai_templates.models import SessionTemplate
 from hanami_plugins.backendai_templates.sentences import SENTENCES
 
+R = TypeVar("R", bound=msgspec.Struct)
 GROUP = RouteGroup("backendai_templates", "Write down once what sessions are to be like.", 950)
 PATH = "/template/session"
 MEDIA_TYPES = {"yaml": "application/yaml; charset=utf-8", "json": "application/json"}
@@ -165,9 +165,7 @@ class TemplateChanged(msgspec.Struct):
 def routes() -> list[Route]:
     """Return the routes."""
 
-    def one(
-        method: str, path: str, verb: str, request: type[msgspec.Struct], response: Any, handler: Callable[..., Any]
-    ) -> Route:
+    def one(method: str, path: str, verb: str, request: type[R], response: object, handler: Handler[R]) -> Route[R]:
         return route(method, path, f"backendai_templates.{verb}", request, response, handler, errors=SENTENCES)
 
     return GROUP.of(
