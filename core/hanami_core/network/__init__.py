@@ -1,5 +1,6 @@
 """The network's definition: template, topology, state. No compute and no grammar."""
 
+from hanami_core.network.operations import Array
 from hanami_core.network.state import NetworkState, StateHead
 from hanami_core.network.template import (
     Axon,
@@ -13,6 +14,7 @@ from hanami_core.network.template import (
 from hanami_core.network.topology import Topology
 
 __all__ = [
+    "Array",
     "Axon",
     "Input",
     "NetworkState",

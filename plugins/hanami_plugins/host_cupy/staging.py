@@ -7,7 +7,8 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+
+from hanami_core.network import Array
 
 __all__ = ["Staging"]
 
@@ -24,7 +25,7 @@ class Staging:
         self._lock = Lock()
         self._buffers: list[Any] = []
 
-    def upload(self, table: npt.NDArray[Any]) -> Any:
+    def upload(self, table: Array) -> Any:
         """Return a copy of a table on the device, which may have gaps between its rows. Call it in `Device.use`.
 
         Args:

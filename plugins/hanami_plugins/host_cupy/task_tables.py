@@ -9,9 +9,9 @@ from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from hanami_core.compute import Columns, Rows
+from hanami_core.network import Array
 from hanami_plugins.host_cupy.device import Device
 from hanami_plugins.networks_section import one_hot_outputs, ranges, starts
 
@@ -156,5 +156,5 @@ def _identity(columns: Columns) -> tuple[object, ...]:
     return columns.name, place, address, values.shape, values.strides, values.dtype.str
 
 
-def _address(array: npt.NDArray[Any]) -> int:
+def _address(array: Array) -> int:
     return int(array.ctypes.data)

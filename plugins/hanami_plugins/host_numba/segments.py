@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from hanami_core.compute import Columns, Rows, Values
 from hanami_core.errors import BadRequest
+from hanami_core.network import Array
 from hanami_plugins.networks_section import (
     FLOATS,
     LANES,
@@ -42,7 +42,7 @@ class Plan(Generic[Inputs]):
 
     inputs: Inputs
     outputs: Records
-    arrays: tuple[npt.NDArray[Any], ...]
+    arrays: tuple[Array, ...]
     weights: Floats
 
 
@@ -78,12 +78,12 @@ def _weights(rows: Rows) -> Floats:
     return np.require(rows.weights, np.float32, ["C", "A", "W", "E"])
 
 
-def _segment(array: npt.NDArray[Any], first_row: int = 0) -> tuple[int, int, int, int]:
+def _segment(array: Array, first_row: int = 0) -> tuple[int, int, int, int]:
     stride = array.strides[0]
     return array.ctypes.data + first_row * stride, stride, array.shape[1], array.itemsize
 
 
-def _readable(columns: Columns) -> npt.NDArray[Any]:
+def _readable(columns: Columns) -> Array:
     values = columns.values
     if values.ndim != 2 or values.dtype not in TYPES:
         raise BadRequest("values_no_table", interface=columns.name)

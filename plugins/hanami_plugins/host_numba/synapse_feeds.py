@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from hanami_core.compute import Rows, Values
 from hanami_core.errors import BadRequest
-from hanami_core.network import Template
+from hanami_core.network import Array, Template
 from hanami_plugins.host_numba import segments
 from hanami_plugins.networks_section import FLOATS, SEGMENT, Records, lane_starts, starts
 from hanami_plugins.networks_synapse import INNER_OUTPUTS, LANES, Feed, Ints, encode, zeros
@@ -31,7 +29,7 @@ class Source:
     inputs: Mapping[str, int]
     kinds: Mapping[str, str]
 
-    def feed(self, first: int, last: int) -> tuple[Feed, list[npt.NDArray[Any]]]:
+    def feed(self, first: int, last: int) -> tuple[Feed, list[Array]]:
         """Return the feed for some cycles, and arrays that it needs as long as it is used."""
         expected, kept = self.plan.outputs.copy(), []
         values = {columns.name: columns.values for columns in self.rows.outputs}

@@ -20,14 +20,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from hanami_core.errors import CorruptFile
-from hanami_core.network import NetworkState, StateHead, Template
+from hanami_core.network import Array, NetworkState, StateHead, Template
 from hanami_plugins.networks_section import deep_graph, initial
 from hanami_plugins.networks_section.deep_graph import Hexagon
 from hanami_plugins.networks_section.deep_layout import PLACE, DeepNet, part
@@ -69,7 +68,7 @@ from hanami_plugins.networks_section.state_checks import Expected, check_arrays,
 def empty_state(template: Template, seed: int) -> NetworkState:
     """Return the state of a network that has seen nothing."""
     blocks = blocks_of(template)
-    arrays: dict[str, npt.NDArray[Any]] = {"readout_bias": np.zeros(0, np.float32)}
+    arrays: dict[str, Array] = {"readout_bias": np.zeros(0, np.float32)}
     for number, hexagon in enumerate(deep_graph.hexagons(template)):
         arrays[f"{number}.weights"] = hidden_rows(seed, number, hexagon, blocks)
         arrays[f"{number}.bias"] = np.zeros((blocks, WIDTH), np.float32)
@@ -211,7 +210,7 @@ class DeepMemory(NetworkMemory[DeepNet]):
 
     # Changing
 
-    def _mine(self, hexagon: Hexagon, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def _mine(self, hexagon: Hexagon, values: Array) -> Array:
         """Return those of the values of all sources that belong to inputs of a hexagon."""
         begins = starts(self.inputs)
         parts = [values[begins[n] : begins[n] + size] for n, size in chosen(hexagon.inputs, self.inputs).items()]
@@ -249,7 +248,7 @@ class DeepMemory(NetworkMemory[DeepNet]):
 
     def _resize(
         self,
-        arrays: dict[str, npt.NDArray[Any]],
+        arrays: dict[str, Array],
         inputs: Mapping[str, int],
         outputs: Mapping[str, int],
         prefixes: tuple[str, ...],
@@ -259,7 +258,7 @@ class DeepMemory(NetworkMemory[DeepNet]):
 
     def _resize_part(
         self,
-        arrays: dict[str, npt.NDArray[Any]],
+        arrays: dict[str, Array],
         number: int,
         inputs: Mapping[str, int],
         outputs: Mapping[str, int],
@@ -288,16 +287,16 @@ class DeepMemory(NetworkMemory[DeepNet]):
 
     # Reading
 
-    def _grown(self) -> dict[str, npt.NDArray[Any]]:
-        arrays: dict[str, npt.NDArray[Any]] = {}
+    def _grown(self) -> dict[str, Array]:
+        arrays: dict[str, Array] = {}
         for number, hexagon in enumerate(self.hexagons):
             if hexagon.inputs:
                 size, mine = sum(chosen(hexagon.inputs, self.inputs).values()), part(self.net, number)
                 arrays |= {f"{number}.{name}": getattr(mine, name)[:size].copy() for name in SOURCE_ARRAYS}
         return arrays
 
-    def _copies(self, net: DeepNet, prefix: str) -> dict[str, npt.NDArray[Any]]:
-        arrays: dict[str, npt.NDArray[Any]] = {f"{prefix}readout_bias": self._out_of_lanes(net.readout_bias)}
+    def _copies(self, net: DeepNet, prefix: str) -> dict[str, Array]:
+        arrays: dict[str, Array] = {f"{prefix}readout_bias": self._out_of_lanes(net.readout_bias)}
         for number, rows in enumerate(self.sources.count):
             mine = part(net, number)
             weights = mine.weights.reshape(self.blocks, -1, WIDTH)[:, :rows]

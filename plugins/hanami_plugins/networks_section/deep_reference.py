@@ -27,12 +27,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from hanami_core.network import Template
+from hanami_core.network import Array, Template
 from hanami_plugins.networks_section import deep_graph, initial
 from hanami_plugins.networks_section.deep_memory import hidden_rows
 from hanami_plugins.networks_section.network_arrays import SOURCE_ARRAYS, blocks_of, starts
@@ -124,7 +123,7 @@ class DeepReference(ReferenceNetwork):
             first += size
         self.readout_bias = np.zeros(first, f32)
 
-    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+    def arrays(self) -> dict[str, Array]:
         """Return all arrays, no copies, by their names in a state."""
         parts = [(number, hexagon.arrays()) for number, hexagon in enumerate(self.hexagons)]
         named = {f"{number}.{name}": array for number, arrays in parts for name, array in arrays.items()}

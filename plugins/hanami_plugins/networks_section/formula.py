@@ -8,14 +8,13 @@ zero. So all section networks are dense layers: `section_reference` and `deep_re
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from hanami_core.errors import Unprocessable
-from hanami_core.network import NetworkState
+from hanami_core.network import Array, NetworkState
 from hanami_core.network.formula import Floats, Formula, Operation
 from hanami_plugins.networks_section import deep_graph, snapshot
 from hanami_plugins.networks_section.deep_memory import chosen
@@ -26,7 +25,7 @@ from hanami_plugins.networks_section.section_settings import SectionSettings
 
 __all__ = ["formula_of"]
 
-Arrays = Mapping[str, npt.NDArray[Any]]
+Arrays = Mapping[str, Array]
 
 
 class _Part(NamedTuple):
@@ -101,7 +100,7 @@ def _sums(formula: Formula, parts: list[_Part], bias: Floats, outputs: Mapping[s
 def _hidden(formula: Formula, part: _Part, before: list[int]) -> int:
     """Add the neurons of a hexagon, given those of the hexagons before it."""
     arrays, feeds = part.arrays, [before[number] for number in part.hidden]
-    weights: npt.NDArray[Any] = arrays["weights"]
+    weights: Array = arrays["weights"]
     below = weights.shape[1] if "row_of_source" not in arrays else weights.shape[1] - _born(arrays)
     rows = [np.arange(below)]
     place = 0
@@ -140,7 +139,7 @@ def _scaled(formula: Formula, number: int, floors: Floats, borders: Floats) -> i
     return formula.step("unit", formula.step("multiply", above, formula.constant(inverse_of(borders))))
 
 
-def _dense(weights: npt.NDArray[Any], rows: npt.NDArray[Any]) -> Floats:
+def _dense(weights: Array, rows: Array) -> Floats:
     """Return the weights from all sources to all neurons, with zeros for sources without a row."""
     result: Floats = np.zeros((len(rows), len(weights), weights.shape[2]), np.float32)
     known = rows != NO_ROW

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from hanami_core.network import NetworkState, Template
+from hanami_core.network import Array, NetworkState, Template
 from hanami_plugins.networks_section.ranges import Ranges
 from hanami_plugins.networks_section.section_layout import (
     FAILURE,
@@ -34,7 +33,7 @@ AVERAGE = "average_"
 _CACHE_LINE = 64
 
 
-def aligned(size: int, dtype: npt.DTypeLike = np.float32, fill: float = 0) -> npt.NDArray[Any]:
+def aligned(size: int, dtype: npt.DTypeLike = np.float32, fill: float = 0) -> Array:
     """Return a flat array that begins at a cache line."""
     bytes_needed = size * np.dtype(dtype).itemsize
     memory = np.empty(bytes_needed + _CACHE_LINE, np.uint8)
@@ -44,7 +43,7 @@ def aligned(size: int, dtype: npt.DTypeLike = np.float32, fill: float = 0) -> np
     return array
 
 
-def padded(array: npt.NDArray[Any], dtype: npt.DTypeLike, fill: float = 0, padding: int = LANES) -> npt.NDArray[Any]:
+def padded(array: Array, dtype: npt.DTypeLike, fill: float = 0, padding: int = LANES) -> Array:
     """Return a flat aligned copy with some more elements at its end."""
     result = aligned(array.size + padding, dtype, fill)
     result[: array.size] = array.reshape(-1)
@@ -66,12 +65,12 @@ def lane_starts(sizes: Mapping[str, int]) -> dict[str, int]:
 
 
 def spread(
-    array: npt.NDArray[Any],
+    array: Array,
     old: Mapping[str, int],
     new: Mapping[str, int],
-    empty: npt.NDArray[Any],
+    empty: Array,
     axis: int = 0,
-) -> npt.NDArray[Any]:
+) -> Array:
     """Return `empty` with the values of each interface at their new place."""
     result = np.moveaxis(empty.astype(array.dtype), axis, 0)
     values = np.moveaxis(array, axis, 0)
@@ -94,12 +93,12 @@ def blocks_of(template: Template) -> int:
     return template.settings.of(SectionSettings).blocks
 
 
-def averages_of(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+def averages_of(arrays: Mapping[str, Array]) -> dict[str, Array]:
     """Return the averages of a state under the names of what they are averages of."""
     return {name.removeprefix(AVERAGE): array for name, array in arrays.items() if name.startswith(AVERAGE)}
 
 
-def rows_of(arrays: Mapping[str, npt.NDArray[Any]], name: str) -> int:
+def rows_of(arrays: Mapping[str, Array], name: str) -> int:
     """Return the number of rows of an array of weights that may not be one."""
     weights = arrays.get(name)
     return weights.shape[1] if weights is not None and weights.ndim == 3 else NO_ROW
@@ -125,7 +124,7 @@ def set_ranges(net: SectionNet, ranges: Ranges) -> None:
     net.inverse[:] = inverse_of(net.borders)
 
 
-def with_limits(state: NetworkState) -> dict[str, npt.NDArray[Any]]:
+def with_limits(state: NetworkState) -> dict[str, Array]:
     """Return the arrays of a state; in one that has no limits, each border is at its limit."""
     known = {
         f"{name.removesuffix(BORDERS)}{LIMITS}": np.where(borders > 0, borders, np.float32(LARGEST))

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, Generic, Self, TypeVar
+from typing import Generic, Self, TypeVar
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from hanami_core.errors import BadRequest
-from hanami_core.network import Input, NetworkState, Output, StateHead
+from hanami_core.network import Array, Input, NetworkState, Output, StateHead
 from hanami_plugins.networks_section import initial
 from hanami_plugins.networks_section.deep_layout import DeepNet
 from hanami_plugins.networks_section.interfaces import fitted
@@ -49,7 +49,7 @@ from hanami_plugins.networks_section.section_settings import SectionSettings
 NAME = "section"
 MAX_INPUTS = 1 << 22
 MAX_OUTPUTS = 1 << 16
-Arrays = Mapping[str, npt.NDArray[Any]]
+Arrays = Mapping[str, Array]
 Net = TypeVar("Net", SectionNet, DeepNet)
 
 
@@ -119,7 +119,7 @@ class NetworkMemory(ABC, Generic[Net]):
     def _build_sources(self, arrays: Arrays) -> Sources:
         """Return what growth needs."""
 
-    def _in_lanes(self, values: npt.NDArray[Any]) -> Floats:
+    def _in_lanes(self, values: Array) -> Floats:
         """Return the biases of the outputs with each output interface at its lanes."""
         lanes = lane_starts(self.outputs)
         result: Floats = aligned(sum(size + -size % LANES for size in self.outputs.values()), fill=UNUSED)
@@ -200,7 +200,7 @@ class NetworkMemory(ABC, Generic[Net]):
     @abstractmethod
     def _resize(
         self,
-        arrays: dict[str, npt.NDArray[Any]],
+        arrays: dict[str, Array],
         inputs: Mapping[str, int],
         outputs: Mapping[str, int],
         prefixes: tuple[str, ...],
@@ -243,9 +243,9 @@ class NetworkMemory(ABC, Generic[Net]):
         return NetworkState(self.head(), arrays)
 
     @abstractmethod
-    def _copies(self, net: Net, prefix: str) -> dict[str, npt.NDArray[Any]]:
+    def _copies(self, net: Net, prefix: str) -> dict[str, Array]:
         """Return copies of the arrays that are `LEARNED`, in the shapes of a state."""
 
     @abstractmethod
-    def _grown(self) -> dict[str, npt.NDArray[Any]]:
+    def _grown(self) -> dict[str, Array]:
         """Return copies of the arrays with a value for each source, `SOURCE_ARRAYS`, in the shapes of a state."""

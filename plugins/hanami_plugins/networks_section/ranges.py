@@ -26,6 +26,7 @@ import numpy.typing as npt
 
 from hanami_core.compute import Rows
 from hanami_core.errors import BadRequest
+from hanami_core.network import Array
 from hanami_plugins.networks_section.section_layout import LARGEST, Floats
 
 Flags = npt.NDArray[np.bool_]
@@ -82,7 +83,7 @@ class Surveyed(NamedTuple):
     rows: int
     outliers: int = 0
 
-    def of(self, choose: Callable[[npt.NDArray[Any]], npt.NDArray[Any]]) -> Surveyed:
+    def of(self, choose: Callable[[Array], Array]) -> Surveyed:
         """Return what `choose` leaves of the sources."""
         smallest, biggest, varies, sure = (choose(part) for part in self[:4])
         return Surveyed(smallest, biggest, varies, sure, self.rows)
@@ -204,7 +205,7 @@ class Marked:
 
 
 def look(
-    values: npt.NDArray[Any], name: str, tick: Callable[[], bool], marked: Marked | None = None
+    values: Array, name: str, tick: Callable[[], bool], marked: Marked | None = None
 ) -> tuple[Floats, Floats, Flags, Flags] | None:
     """Return smallest and biggest value of each column, whether it varies, and whether its range is sure.
 
@@ -228,7 +229,7 @@ def look(
     return *found, found[0] < found[1], sure
 
 
-def _sample(values: npt.NDArray[Any]) -> Floats:
+def _sample(values: Array) -> Floats:
     """Return some rows, at most `SURVEYED_VALUES` values."""
     count = min(len(values), SAMPLE, max(2 * ENOUGH, SURVEYED_VALUES // values.shape[1]))
     sample: Floats = values[np.linspace(0, len(values) - 1, count).astype(np.int64)]
@@ -271,9 +272,7 @@ class Fences(NamedTuple):
     marked: Marked
 
 
-def _extremes(
-    values: npt.NDArray[Any], tick: Callable[[], bool], fences: Fences | None = None
-) -> tuple[Floats, Floats] | None:
+def _extremes(values: Array, tick: Callable[[], bool], fences: Fences | None = None) -> tuple[Floats, Floats] | None:
     """Return the smallest and the biggest value of each column, or of some columns those that are not outliers."""
     width = values.shape[1]
     low, high = np.zeros(width, np.float32), np.zeros(width, np.float32)

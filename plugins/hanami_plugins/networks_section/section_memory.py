@@ -19,13 +19,11 @@ capacity. Arrays of a state, with S sources (values of all inputs), R rows, B bl
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
-from hanami_core.network import NetworkState, StateHead, Template
+from hanami_core.network import Array, NetworkState, StateHead, Template
 from hanami_plugins.networks_section import initial
 from hanami_plugins.networks_section.network_arrays import (
     AVERAGE,
@@ -107,7 +105,7 @@ class SectionMemory(NetworkMemory[SectionNet]):
         )
         return self._learned(frame, arrays, self.extra.failure)
 
-    def _learned(self, frame: SectionNet, arrays: Mapping[str, npt.NDArray[Any]], failure: float) -> SectionNet:
+    def _learned(self, frame: SectionNet, arrays: Mapping[str, Array], failure: float) -> SectionNet:
         """Return `frame` with the arrays that are `LEARNED`, given in the shapes of a state."""
         rows = arrays["weights"].shape[1]
         capacity = max(MIN_CAPACITY, 1 << max(rows - 1, 0).bit_length())
@@ -121,7 +119,7 @@ class SectionMemory(NetworkMemory[SectionNet]):
             record=new_record(failure),
         )
 
-    def _build_sources(self, arrays: Mapping[str, npt.NDArray[Any]]) -> Sources:
+    def _build_sources(self, arrays: Mapping[str, Array]) -> Sources:
         return Sources(
             keys=self._keys(initial.INPUT, self.inputs),
             scale=np.array([initial.row_scale(self.size)], np.float32),
@@ -161,7 +159,7 @@ class SectionMemory(NetworkMemory[SectionNet]):
 
     def _resize(
         self,
-        arrays: dict[str, npt.NDArray[Any]],
+        arrays: dict[str, Array],
         inputs: Mapping[str, int],
         outputs: Mapping[str, int],
         prefixes: tuple[str, ...],
@@ -178,7 +176,7 @@ class SectionMemory(NetworkMemory[SectionNet]):
 
     # Reading
 
-    def _copies(self, net: SectionNet, prefix: str) -> dict[str, npt.NDArray[Any]]:
+    def _copies(self, net: SectionNet, prefix: str) -> dict[str, Array]:
         return {
             f"{prefix}weights": net.weights.reshape(self.blocks, -1, WIDTH)[:, : self.rows].copy(),
             f"{prefix}bias": net.bias.reshape(self.blocks, WIDTH).copy(),
@@ -186,7 +184,7 @@ class SectionMemory(NetworkMemory[SectionNet]):
             f"{prefix}readout_bias": self._out_of_lanes(net.readout_bias),
         }
 
-    def _grown(self) -> dict[str, npt.NDArray[Any]]:
+    def _grown(self) -> dict[str, Array]:
         return {name: getattr(self.net, name)[: self.size].copy() for name in SOURCE_ARRAYS}
 
 
@@ -197,7 +195,7 @@ def check(state: NetworkState) -> None:
     check_growth(arrays["borders"], arrays["row_of_source"], 0, arrays["weights"].shape[1])
 
 
-def _expected_arrays(head: StateHead, arrays: Mapping[str, npt.NDArray[Any]]) -> list[Expected]:
+def _expected_arrays(head: StateHead, arrays: Mapping[str, Array]) -> list[Expected]:
     blocks, sources, outputs = blocks_of(head.template), sum(head.inputs.values()), sum(head.outputs.values())
     rows = rows_of(arrays, "weights")
     learned: dict[str, tuple[int, ...]] = {

@@ -7,11 +7,11 @@ resizing belong to `section_memory` and to hosts. `references` makes such a netw
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from hanami_core.network import Array
 from hanami_plugins.networks_section import initial
 from hanami_plugins.networks_section.network_arrays import LEARNED, SOURCE_ARRAYS, inverse_of
 from hanami_plugins.networks_section.ranges import Ranges, Surveyed, after_row, after_survey, look
@@ -35,7 +35,7 @@ from hanami_plugins.networks_section.section_layout import (
 from hanami_plugins.networks_section.weights import light_cycles, share_of, steps_of, weight_of
 
 f32 = np.float32
-Arrays = Mapping[str, npt.NDArray[Any]]
+Arrays = Mapping[str, Array]
 Chunk = Sequence[tuple[int, npt.NDArray[np.int32], Floats]]
 """Cycles with the rows and values of their active sources."""
 NO_WEIGHTS: Floats = np.zeros(0, f32)
@@ -82,7 +82,7 @@ class ReferenceNetwork:
         """Names of the arrays that a state has of the network, which are those of attributes."""
         return (*LEARNED, *SOURCE_ARRAYS)
 
-    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+    def arrays(self) -> dict[str, Array]:
         """Return all arrays, no copies, by their names in a state."""
         return {name: getattr(self, name) for name in self.stored}
 

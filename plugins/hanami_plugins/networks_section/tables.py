@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from hanami_core.compute import Columns, Rows
 from hanami_core.errors import BadRequest
+from hanami_core.network import Array
 
 __all__ = ["check_rows", "is_one_hot", "one_hot_outputs"]
 
@@ -60,7 +59,7 @@ def one_hot_outputs(rows: Rows, tick: Callable[[], bool]) -> dict[str, bool] | N
     return result
 
 
-def is_one_hot(values: npt.NDArray[Any], name: str, first: int) -> bool:
+def is_one_hot(values: Array, name: str, first: int) -> bool:
     """Tell whether all rows have a single 1 and else 0; refuse values that are not between 0 and 1.
 
     Args:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from hanami_core.network import Array
 from hanami_plugins.networks_synapse.synapse_layout import (
     ALWAYS,
     BINARY,
@@ -36,12 +36,12 @@ from hanami_plugins.networks_synapse.synapse_layout import (
     SynapseNet,
 )
 
-Arrays = dict[str, npt.NDArray[Any]]
+Arrays = dict[str, Array]
 LANES = 16
 _CACHE_LINE = 64
 
 
-def zeros(size: int, dtype: npt.DTypeLike = np.float32) -> npt.NDArray[Any]:
+def zeros(size: int, dtype: npt.DTypeLike = np.float32) -> Array:
     """Return a flat array that begins at a cache line. Memory that is never written takes no room."""
     needed = size * np.dtype(dtype).itemsize
     memory = np.zeros(needed + _CACHE_LINE, np.uint8)
@@ -95,7 +95,7 @@ def for_neurons(net: SynapseNet) -> Neurons:
     )
 
 
-def load_synapses(net: SynapseNet, arrays: Mapping[str, npt.NDArray[Any]], marks: Ints32) -> int:
+def load_synapses(net: SynapseNet, arrays: Mapping[str, Array], marks: Ints32) -> int:
     """Fill the first rows of a network with the synapses of a state; return how many were not removed.
 
     Args:
@@ -123,9 +123,7 @@ def load_synapses(net: SynapseNet, arrays: Mapping[str, npt.NDArray[Any]], marks
     return int(np.count_nonzero(alive))
 
 
-def responses(
-    arrays: Mapping[str, npt.NDArray[Any]], sections: slice, kinds: npt.NDArray[Any]
-) -> tuple[Floats, Floats, Floats]:
+def responses(arrays: Mapping[str, Array], sections: slice, kinds: Array) -> tuple[Floats, Floats, Floats]:
     """Return how the neurons of a block respond to some sections of a state, each array of the shape (sections, 128).
 
     Args:
@@ -150,13 +148,13 @@ def responses(
     return begins, shares, weights
 
 
-def _by_neuron(values: Floats, start: npt.NDArray[Any]) -> Floats:
+def _by_neuron(values: Floats, start: Array) -> Floats:
     """Return values of the synapses of sections in the order of the neurons that they point to."""
     order = (np.arange(SYNAPSES) - start[:, None].astype(np.int64)) % SYNAPSES
     return np.take_along_axis(values, order, axis=1)
 
 
-def _begins(borders: Floats, used: npt.NDArray[np.bool_], kinds: npt.NDArray[Any]) -> tuple[Floats, Floats]:
+def _begins(borders: Floats, used: npt.NDArray[np.bool_], kinds: Array) -> tuple[Floats, Floats]:
     """Return where each synapse begins and the total of each section, summed one by one as the kernels do."""
     sums = np.add.accumulate(borders, axis=1, dtype=np.float32)
     begins = np.concatenate([np.zeros((len(sums), 1), np.float32), sums[:, :-1]], axis=1)
@@ -169,7 +167,7 @@ def _begins(borders: Floats, used: npt.NDArray[np.bool_], kinds: npt.NDArray[Any
     return begins, total
 
 
-def _shares(borders: Floats, alive: npt.NDArray[np.bool_], kinds: npt.NDArray[Any]) -> Floats:
+def _shares(borders: Floats, alive: npt.NDArray[np.bool_], kinds: Array) -> Floats:
     shares = np.zeros_like(borders)
     shares[alive] = ALWAYS
     graded = alive & (kinds < BINARY)[:, None]

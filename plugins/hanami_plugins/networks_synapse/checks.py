@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from hanami_core.errors import CorruptFile
-from hanami_core.network import NetworkState, StateHead
+from hanami_core.network import Array, NetworkState, StateHead
 from hanami_plugins.networks_section import MAX_INPUTS, MAX_OUTPUTS
 from hanami_plugins.networks_synapse.synapse_layout import (
     LARGEST_WEIGHT,
@@ -24,7 +23,7 @@ from hanami_plugins.networks_synapse.synapse_layout import (
 )
 from hanami_plugins.networks_synapse.synapse_memory import NAME, SynapseExtra, inner_sizes
 
-Arrays = Mapping[str, npt.NDArray[Any]]
+Arrays = Mapping[str, Array]
 
 
 def check(state: NetworkState) -> None:
@@ -96,7 +95,7 @@ def _length(arrays: Arrays, name: str) -> int:
     return 0 if array is None else array.size
 
 
-def _within(array: npt.NDArray[Any], low: float, high: float) -> bool:
+def _within(array: Array, low: float, high: float) -> bool:
     return bool(((array >= low) & (array <= high)).all())
 
 
@@ -119,7 +118,7 @@ def _places(head: StateHead, arrays: Arrays) -> list[tuple[str, bool]]:
     ]
 
 
-def _sound_origins(head: StateHead, origins: npt.NDArray[Any], owners: npt.NDArray[Any], outputs: list[int]) -> bool:
+def _sound_origins(head: StateHead, origins: Array, owners: Array, outputs: list[int]) -> bool:
     sizes = np.array([head.inputs.get(item.name, 0) for item in head.template.inputs])
     places, numbers = origins[:, 0], origins[:, 1]
     if not _within(places, -len(sizes), len(owners) - 1):
@@ -130,7 +129,7 @@ def _sound_origins(head: StateHead, origins: npt.NDArray[Any], owners: npt.NDArr
     return bool((numbers >= 0).all() and (numbers < limits).all() and not np.isin(owners[places[inner]], outputs).any())
 
 
-def _sound_links(head: StateHead, links: npt.NDArray[Any], owners: npt.NDArray[Any]) -> bool:
+def _sound_links(head: StateHead, links: Array, owners: Array) -> bool:
     if not _within(links, NONE, len(owners) * WIDTH - 1):
         return False
     hexagons = {item.name: item.hexagon for item in head.template.outputs}

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hanami_core.errors import Unprocessable
-from hanami_core.network import NetworkState
+from hanami_core.network import Array, NetworkState
 from hanami_core.network.formula import Formula, Graph
 from hanami_plugins.networks_section import starts
 from hanami_plugins.networks_synapse import formula_steps as steps
@@ -37,7 +37,7 @@ __all__ = ["formula_of"]
 OFF = -1e38
 """Instead of the potential of a section whose source is not active: nothing begins there, not even what always is."""
 
-Arrays = Mapping[str, npt.NDArray[Any]]
+Arrays = Mapping[str, Array]
 
 
 class _Synapses(NamedTuple):

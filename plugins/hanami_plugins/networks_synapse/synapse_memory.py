@@ -32,7 +32,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hanami_core.errors import BadRequest
-from hanami_core.network import NetworkState, StateHead, Template
+from hanami_core.network import Array, NetworkState, StateHead, Template
 from hanami_plugins.networks_section import MAX_INPUTS, MAX_OUTPUTS, fitted, lane_starts, starts
 from hanami_plugins.networks_synapse import arrays as allocate
 from hanami_plugins.networks_synapse import draws
@@ -85,7 +85,7 @@ NAME = "synapse"
 LANES = 16
 FEWEST_ROWS = 64
 FEWEST_BLOCKS = 4
-Arrays = dict[str, npt.NDArray[Any]]
+Arrays = dict[str, Array]
 
 
 class SynapseExtra(msgspec.Struct, forbid_unknown_fields=True):
@@ -374,7 +374,7 @@ def _spans(begins: Mapping[str, int], sizes: Mapping[str, int]) -> Ints:
     return np.concatenate([np.zeros(0, np.int64), *parts])
 
 
-def _spread(array: npt.NDArray[Any], old: Mapping[str, int], new: Mapping[str, int], fill: float) -> npt.NDArray[Any]:
+def _spread(array: Array, old: Mapping[str, int], new: Mapping[str, int], fill: float) -> Array:
     """Return the values of each interface at their new place, with `fill` where there are none yet."""
     result = np.full((sum(new.values()), *array.shape[1:]), fill, array.dtype)
     old_starts, new_starts = starts(old), starts(new)

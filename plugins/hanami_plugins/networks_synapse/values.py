@@ -6,11 +6,9 @@ integer, most significant bit first).
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
+from hanami_core.network import Array
 from hanami_plugins.networks_synapse.synapse_layout import Bytes, Floats
 
 INNER_OUTPUTS = {"plain": 1, "bool": 1, "float": 32, "int": 64}
@@ -18,7 +16,7 @@ INNER_OUTPUTS = {"plain": 1, "bool": 1, "float": 32, "int": 64}
 LARGEST_INT = float(np.nextafter(np.float32(2.0**64), np.float32(0)))
 
 
-def encode(values: npt.NDArray[Any], kind: str) -> Floats | Bytes:
+def encode(values: Array, kind: str) -> Floats | Bytes:
     """Return the inner outputs that values of the shape (rows, n) ask for, one row each; plain values stay as they are.
 
     An int is the integer part of the value; what is below 0 counts as 0.

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from hanami_core.compute import Columns, Rows, memory
+from hanami_core.network import Array
 from hanami_core.runtime import Runtime
 
 __all__ = ["Gathered", "gathering"]
@@ -31,9 +31,7 @@ PIECE = 4 << 20
 class Gathered:
     """Room for as many rows as an epoch has."""
 
-    def __init__(
-        self, rows: Rows, count: int, places: list[npt.NDArray[Any]], weigh: Weigh | None, weights: npt.NDArray[Any]
-    ) -> None:
+    def __init__(self, rows: Rows, count: int, places: list[Array], weigh: Weigh | None, weights: Array) -> None:
         """Use rows, and a place for each of their columns and one for the weights, if rows are weighed."""
         self._sources = [_windows(item.values, rows.time_length, rows.cycles) for item in rows.inputs]
         self._sources += [item.values[: rows.cycles] for item in rows.outputs]
@@ -60,7 +58,7 @@ class Gathered:
         return True
 
 
-def _windows(values: npt.NDArray[Any], length: int, cycles: int) -> npt.NDArray[Any]:
+def _windows(values: Array, length: int, cycles: int) -> Array:
     if length == 1:
         return values[:cycles]
     return np.lib.stride_tricks.sliding_window_view(values, length, axis=0).transpose(0, 2, 1)[:cycles]
@@ -82,7 +80,7 @@ def gathering(runtime: Runtime, rows: Rows, count: int, weigh: Weigh | None = No
     with ExitStack() as files:
         if in_file:
             runtime.reserve.require(sum(sizes))
-        places: list[npt.NDArray[Any]] = []
+        places: list[Array] = []
         for width, kind, size in zip(widths, types, sizes, strict=True):
             if in_file and size:
                 path = files.enter_context(runtime.blobs.staging())

@@ -7,16 +7,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from hanami_core.compute import Columns, Rows, Run
 from hanami_core.datasets import Table, TableWriter
 from hanami_core.decoding import DecodeResult
 from hanami_core.errors import TaskError
+from hanami_core.network import Array
 from hanami_core.queue import FINISHED, Job, Task
 from hanami_core.runtime import Runtime
 from hanami_plugins.clusters import LIVE, Cluster, LiveCluster, Told, add_training, report_metrics
@@ -208,7 +207,7 @@ def _lesson(runtime: Runtime, plan: TaskPlan) -> Iterator[Lesson]:
         yield Lesson(rows, _sample(tables, plan.weights), others, _sample(tables, judges.weights))
 
 
-def _sample(tables: Mapping[str, Table], feed: TableBinding | None) -> npt.NDArray[Any] | None:
+def _sample(tables: Mapping[str, Table], feed: TableBinding | None) -> Array | None:
     return None if feed is None else tables[feed.blob].column(feed.column)[:, 0]
 
 

@@ -10,12 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
-
-import numpy.typing as npt
 
 from hanami_core.compute import LiveNetwork, Rows, Run
 from hanami_core.errors import BadRequest
+from hanami_core.network import Array
 from hanami_core.queue import Job
 from hanami_plugins.clusters import LiveCluster
 from hanami_plugins.tasks.gathering import Gathered, gathering
@@ -38,9 +36,9 @@ class Lesson:
     """
 
     rows: Rows
-    sample: npt.NDArray[Any] | None = None
+    sample: Array | None = None
     judged: Rows | None = None
-    judged_sample: npt.NDArray[Any] | None = None
+    judged_sample: Array | None = None
 
 
 @dataclass

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from hanami_core.compute import Rows
 from hanami_core.errors import BadRequest
+from hanami_core.network import Array
 from hanami_plugins.tasks.plans import BALANCED, Fit
 
 __all__ = ["BYTES_OF_WEIGHT", "Weighing", "check_class_weight", "weighing"]
@@ -68,9 +68,7 @@ class Weighing:
         scale: what makes the mean 1.
     """
 
-    def __init__(
-        self, rows: Rows, sample: npt.NDArray[Any] | None, factors: Sequence[Floats] = (), scale: float = 1.0
-    ) -> None:
+    def __init__(self, rows: Rows, sample: Array | None, factors: Sequence[Floats] = (), scale: float = 1.0) -> None:
         self._rows, self._sample, self.factors, self._scale = rows, sample, factors, scale
 
     def __call__(self, picked: Ints) -> npt.NDArray[np.float32]:
@@ -108,7 +106,7 @@ class Weighing:
         return weights
 
 
-def classes_of(expected: npt.NDArray[Any], interface: str, picked: Ints) -> Ints:
+def classes_of(expected: Array, interface: str, picked: Ints) -> Ints:
     """Return the class of each row of expected values.
 
     Raises:
@@ -123,7 +121,7 @@ def classes_of(expected: npt.NDArray[Any], interface: str, picked: Ints) -> Ints
 
 
 def weighing(
-    fit: Fit, rows: Rows, sample: npt.NDArray[Any] | None, picks: Picks, count: int, go_on: Callable[[], bool]
+    fit: Fit, rows: Rows, sample: Array | None, picks: Picks, count: int, go_on: Callable[[], bool]
 ) -> Weighing | None:
     """Return the weights of the rows of a training, or None if `go_on` said no before all of them were seen.
 
