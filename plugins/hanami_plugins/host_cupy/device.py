@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 
 from hanami_core.compute.placement import unhealthy
+from hanami_core.network import Array
+from hanami_plugins.host_cupy.device_types import ArrayModule, DeviceArray
 from hanami_plugins.host_cupy.errors import DeviceError, first_line, translated
 from hanami_plugins.host_cupy.kernels import DeviceKernel, source
 from hanami_plugins.host_cupy.locks import DeviceLock
@@ -36,7 +38,7 @@ TRIALS = 1024
 class Device:
     """One GPU of this process."""
 
-    def __init__(self, xp: Any, number: int) -> None:
+    def __init__(self, xp: ArrayModule, number: int) -> None:
         """Describe device `number` of CuPy; `open` is how to get one that works."""
         self.array_module = xp
         self.number = number
@@ -80,7 +82,7 @@ class Device:
         return device
 
     @classmethod
-    def _found(cls, xp: Any, number: int) -> Device:
+    def _found(cls, xp: ArrayModule, number: int) -> Device:
         count = xp.cuda.runtime.getDeviceCount()
         if number >= count:
             raise DeviceError(f"there is no device {number}, CUDA shows {count}")
@@ -167,19 +169,20 @@ class Device:
                 self._kernels[key] = DeviceKernel(self.array_module.RawKernel(source(file), name, options))
             return self._kernels[key]
 
-    def upload(self, array: Any) -> Any:
+    def upload(self, array: Array) -> DeviceArray:
         """Return a copy of a NumPy array on the device, of the same type, in rows. Call it in `use`."""
         return self.array_module.array(array, order="C")
 
-    def upload_rows(self, table: Any) -> Any:
+    def upload_rows(self, table: Array) -> DeviceArray:
         """Return a copy of a table on the device that may have gaps between its rows. Call it in `use`."""
         return self._staging.upload(table)
 
-    def download(self, array: Any) -> Any:
+    def download(self, array: DeviceArray) -> Array:
         """Wait for the device and return a copy of one of its arrays as a NumPy array. Call it in `use`."""
-        return self.array_module.asnumpy(array)
+        found: Array = self.array_module.asnumpy(array)
+        return found
 
-    def add_product(self, out: Any, a: Any, b: Any) -> None:
+    def add_product(self, out: DeviceArray, a: DeviceArray, b: DeviceArray) -> None:
         """Add the product of two matrices to a third in place; factors may be rounded to TF32, 10 bits after the point.
 
         All are of float32, each with rows or columns that lie close: parts and transposes of matrices are fine.
@@ -191,7 +194,7 @@ class Device:
         """
         multiply(self.array_module, out, a, b, add=True, exact=False)
 
-    def product(self, a: Any, b: Any, exact: bool = True) -> Any:
+    def product(self, a: DeviceArray, b: DeviceArray, exact: bool = True) -> DeviceArray:
         """Return the product of two matrices of float32 in a new one, see `add_product`; `exact` rounds no factor."""
         out = self.array_module.empty((a.shape[0], b.shape[1]), np.float32)
         multiply(self.array_module, out, a, b, add=False, exact=exact)
@@ -257,7 +260,7 @@ class Device:
             return 0
 
 
-def _array_module(cache: Path | None) -> Any:
+def _array_module(cache: Path | None) -> ArrayModule:
     """Import CuPy, which reads its environment when it is imported."""
     prepare(cache)
     try:

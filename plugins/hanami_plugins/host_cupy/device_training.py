@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
 from hanami_plugins.host_cupy.batches import SLICE, entries_of
 from hanami_plugins.host_cupy.device import Device
+from hanami_plugins.host_cupy.device_types import DeviceArray
 from hanami_plugins.host_cupy.section_arrays import SectionArrays
 from hanami_plugins.host_cupy.section_jobs import COUNTED, LOSS, RIGHT, RowsJob, TrainJob
 from hanami_plugins.host_cupy.section_shapes import ROW, STREAMED_WIDTH, TILE, resident_shapes, streamed_shape
@@ -56,7 +55,7 @@ class DeviceTraining:
         self.device, self.arrays, self.done, self.total = device, arrays, done, total
         self.most = most
         self._table, self._weights = table, weights
-        self._entries: list[Any] = []
+        self._entries: list[DeviceArray] = []
         self._settled = done
         self._part: Part | None = None
         """Keeps the rows of the present chunk, which the table drops when another task is further on."""
@@ -75,7 +74,7 @@ class DeviceTraining:
         self.scratch, self.sliced = self._room_to_stream()
         self.rows_job, self.train_job = self._rows_job(), self._train_job(rates)
 
-    def use_board(self, records: Any, broken: Any) -> None:
+    def use_board(self, records: DeviceArray, broken: DeviceArray) -> None:
         """Keep record and broken cycle in arrays that many networks share, so that they are read at once."""
         records[:] = self.arrays.record
         broken.fill(NO_CYCLE)
@@ -86,7 +85,7 @@ class DeviceTraining:
         """Take the record home."""
         self.arrays.record = self.arrays.record.copy()
 
-    def _room_to_stream(self) -> tuple[Any, Any]:
+    def _room_to_stream(self) -> tuple[DeviceArray, DeviceArray]:
         """Return scratch memory of `stream_weights`, and room for the weights slice by slice."""
         xp, shape, arrays = self.device.array_module, self.streamed, self.arrays
         if shape is None:
@@ -150,7 +149,7 @@ class DeviceTraining:
         self.done += cycles
 
     @property
-    def entries(self) -> Any | None:
+    def entries(self) -> DeviceArray | None:
         """The cycles of the chunk's entries, or None if they are the cycles one after the other."""
         return self._entries[0] if self._entries else None
 

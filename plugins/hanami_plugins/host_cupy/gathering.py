@@ -11,7 +11,6 @@ import contextlib
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from hanami_core.compute.placement import unhealthy
 from hanami_core.errors import ServiceError
 from hanami_plugins.host_cupy.device import Device
 from hanami_plugins.host_cupy.device_training import NO_CYCLE, DeviceTraining
+from hanami_plugins.host_cupy.device_types import DeviceArray
 from hanami_plugins.host_cupy.section_jobs import BROKEN, RECORD
 from hanami_plugins.host_cupy.section_ways import prepare_rows, train_general, train_resident, train_streamed
 from hanami_plugins.host_cupy.task_tables import TaskTables
@@ -59,8 +59,8 @@ class Gatherer:
         self._thread: threading.Thread | None = None
         self._free = list(range(MOST))
         self._room = threading.Semaphore(MOST)
-        self._records: Any = None
-        self._broken: Any = None
+        self._records: DeviceArray = None
+        self._broken: DeviceArray = None
         self._slots: dict[DeviceTraining, int] = {}
 
     def join(self, training: DeviceTraining) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+
+from hanami_plugins.host_cupy.device_types import ArrayModule, DeviceArray
 
 __all__ = ["multiply"]
 
@@ -13,7 +13,7 @@ _FLOAT = 0
 """CUDA_R_32F."""
 
 
-def multiply(xp: Any, out: Any, a: Any, b: Any, *, add: bool, exact: bool) -> None:
+def multiply(xp: ArrayModule, out: DeviceArray, a: DeviceArray, b: DeviceArray, *, add: bool, exact: bool) -> None:
     """Set ``out`` to ``a @ b``, or add that to it; all are matrices of float32.
 
     cuBLAS knows matrices in columns only. One in rows is to it the transpose of one in columns, so it is asked for
@@ -61,7 +61,7 @@ def multiply(xp: Any, out: Any, a: Any, b: Any, *, add: bool, exact: bool) -> No
     )
 
 
-def _lying(xp: Any, blas: Any, matrix: Any) -> tuple[Any, int, int]:
+def _lying(xp: ArrayModule, blas: ArrayModule, matrix: DeviceArray) -> tuple[DeviceArray, int, int]:
     """Return a matrix as cuBLAS takes it: itself or a copy, whether it is to be flipped, and how far its rows lie."""
     stride = _stride(matrix)
     if stride is not None:
@@ -72,7 +72,7 @@ def _lying(xp: Any, blas: Any, matrix: Any) -> tuple[Any, int, int]:
     return _lying(xp, blas, xp.ascontiguousarray(matrix))
 
 
-def _stride(matrix: Any) -> int | None:
+def _stride(matrix: DeviceArray) -> int | None:
     """Return how many numbers a row begins after the one before it, or None if the rows do not lie close."""
     rows, columns = matrix.shape
     row, column = (int(stride) // int(matrix.itemsize) for stride in matrix.strides)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from hanami_core.compute import Rows, Run, Values
 from hanami_plugins.host_cupy.device import Device
+from hanami_plugins.host_cupy.device_types import DeviceArray
 from hanami_plugins.host_cupy.section_arrays import SectionArrays
 from hanami_plugins.host_cupy.task_tables import TaskTable
 from hanami_plugins.networks_section import Floats, SectionExtra, starts
@@ -51,7 +51,7 @@ def answer_rows(
             return
 
 
-def _sums(device: Device, arrays: SectionArrays, inputs: Any, first: int) -> Floats:
+def _sums(device: Device, arrays: SectionArrays, inputs: DeviceArray, first: int) -> Floats:
     """Return what the outputs sum up to for some rows on the device."""
     xp, rows = device.array_module, int(inputs.shape[0])
     values = xp.empty((rows, arrays.padded), f32)

@@ -8,13 +8,13 @@ a birth is a number and nothing else.
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from hanami_core.network import NetworkState, StateHead
 from hanami_plugins.host_cupy.device import Device
+from hanami_plugins.host_cupy.device_types import DeviceArray
 from hanami_plugins.host_cupy.section_jobs import FAILURE, RECORD
 from hanami_plugins.networks_section import (
     WIDTH,
@@ -210,5 +210,5 @@ class SectionArrays:
 
     def pointer(self, name: str) -> int:
         """Return the address of an array on the device."""
-        array: Any = getattr(self, name)
+        array: DeviceArray = getattr(self, name)
         return int(array.data.ptr)

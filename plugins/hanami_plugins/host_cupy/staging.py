@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import importlib
 from threading import Lock
-from typing import Any
 
 import numpy as np
 
 from hanami_core.network import Array
+from hanami_plugins.host_cupy.device_types import ArrayModule, DeviceArray
 
 __all__ = ["Staging"]
 
@@ -19,13 +19,13 @@ STAGE = 8 << 20
 class Staging:
     """Two buffers in pinned memory, made when they are first needed."""
 
-    def __init__(self, array_module: Any) -> None:
+    def __init__(self, array_module: ArrayModule) -> None:
         """Take no memory yet."""
         self._xp = array_module
         self._lock = Lock()
-        self._buffers: list[Any] = []
+        self._buffers: list[DeviceArray] = []
 
-    def upload(self, table: Array) -> Any:
+    def upload(self, table: Array) -> DeviceArray:
         """Return a copy of a table on the device, which may have gaps between its rows. Call it in `Device.use`.
 
         Args:

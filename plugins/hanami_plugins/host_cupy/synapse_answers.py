@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from hanami_plugins.host_cupy.device_types import DeviceArray
 from hanami_plugins.host_cupy.synapse_arrays import THREADS, SynapseArrays
 from hanami_plugins.host_cupy.synapse_rows import DeviceRows
 
@@ -20,7 +19,7 @@ MOST_SCRATCH = 1 << 30
 NEVER = np.iinfo(np.int32).max
 
 
-def potentials(arrays: SynapseArrays, cycles: int) -> Any:
+def potentials(arrays: SynapseArrays, cycles: int) -> DeviceArray:
     """Return room for the potentials of up to so many cycles, in which inputs are 0. Call it in `Device.use`.
 
     There is a part of it for each block of threads, which answers a tile and then another one.
@@ -30,7 +29,7 @@ def potentials(arrays: SynapseArrays, cycles: int) -> Any:
     return arrays.device.array_module.zeros((blocks, arrays.sources, TILE), np.float32)
 
 
-def answer(arrays: SynapseArrays, rows: DeviceRows, room: Any) -> tuple[Any, Any]:
+def answer(arrays: SynapseArrays, rows: DeviceRows, room: DeviceArray) -> tuple[DeviceArray, DeviceArray]:
     """Answer all cycles of some rows. Call it in `Device.use`; the device may still be at work when it returns.
 
     Args:

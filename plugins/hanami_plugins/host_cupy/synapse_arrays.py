@@ -8,12 +8,12 @@ plan of the slots that requests read.
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from hanami_plugins.host_cupy.device import Device
+from hanami_plugins.host_cupy.device_types import DeviceArray
 from hanami_plugins.networks_synapse import (
     CYCLES,
     HEXAGON,
@@ -60,13 +60,13 @@ class SynapseArrays:
         lists = self._lists(sources)
         self.unborn = int(fresh.sum())
         with device.use():
-            self.net: dict[str, Any] = {
+            self.net: dict[str, DeviceArray] = {
                 name: device.upload(array)
                 for name, array in (net._asdict() | lists | {"fresh": fresh}).items()
                 if name not in _ON_PROCESSOR
             }
             self.potentials = device.upload(memory.neurons.potentials[:sources])
-        self._plan: Any = None
+        self._plan: DeviceArray = None
 
     def _lists(self, sources: int) -> dict[str, Ints32]:
         """Return lists of the sections of each source and of the links to each neuron, in ascending order."""
@@ -150,7 +150,7 @@ class SynapseArrays:
 
     # Changing
 
-    def plan(self) -> Any:
+    def plan(self) -> DeviceArray:
         """Return the plan of the slots, made when it is first asked for after a change. Call it in `Device.use`."""
         if self._plan is None:
             slots = int(self.memory.net.counts[USED_BLOCKS]) * SLOTS
@@ -164,7 +164,7 @@ class SynapseArrays:
             )
         return self._plan
 
-    def changed(self, counts: npt.NDArray[np.int64], cycles: int, unborn: int, potentials: Any) -> None:
+    def changed(self, counts: npt.NDArray[np.int64], cycles: int, unborn: int, potentials: DeviceArray) -> None:
         """Take note of what training has changed beside the arrays themselves.
 
         Args:

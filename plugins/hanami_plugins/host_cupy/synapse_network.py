@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from hanami_core.compute import Columns, Rows, Run, Values
 from hanami_core.errors import BadRequest
 from hanami_core.network import NetworkState, StateHead
 from hanami_plugins.host_cupy.device import Device
+from hanami_plugins.host_cupy.device_types import DeviceArray
 from hanami_plugins.host_cupy.synapse_answers import NEVER, answer, potentials
 from hanami_plugins.host_cupy.synapse_arrays import SynapseArrays
 from hanami_plugins.host_cupy.synapse_batches import SLICE, BatchPlan, grown_size
@@ -44,8 +45,8 @@ class _Asked(NamedTuple):
     first: int
     last: int
     rows: DeviceRows
-    results: Any
-    broken: Any
+    results: DeviceArray
+    broken: DeviceArray
 
 
 class CudaSynapseNetwork:
@@ -209,7 +210,7 @@ class CudaSynapseNetwork:
             if not run.step(now.last):
                 return
 
-    def _ask(self, rows: Rows, first: int, last: int, room: Any) -> _Asked:
+    def _ask(self, rows: Rows, first: int, last: int, room: DeviceArray) -> _Asked:
         with self._device.use():
             there = DeviceRows(self._device, rows, (first, last), self._arrays.memory)
             return _Asked(first, last, there, *answer(self._arrays, there, room))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from hanami_core.compute import Columns, Rows
+from hanami_core.network import Array
 from hanami_plugins.host_cupy.device import Device
+from hanami_plugins.host_cupy.device_types import DeviceArray
 from hanami_plugins.networks_synapse import FACE, FACE_FIRST, SynapseMemory, encode
 
 __all__ = ["SEGMENT", "DeviceRows"]
@@ -43,7 +44,7 @@ class DeviceRows:
             memory: the network.
         """
         self._device = device
-        self._kept: list[Any] = []
+        self._kept: list[DeviceArray] = []
         first, last = span
         self.cycles = last - first
         inputs, hexagons = [], {item.name: item.hexagon for item in memory.template.inputs}
@@ -65,10 +66,10 @@ class DeviceRows:
         lane = int(memory.net.outputs.reshape(-1, FACE)[number, FACE_FIRST])
         return address, stride, inner.shape[1], inner.itemsize, lane, number
 
-    def _bring(self, values: Any) -> tuple[int, int]:
+    def _bring(self, values: Array) -> tuple[int, int]:
         there = self._device.upload(values)
         self._kept.append(there)
         return int(there.data.ptr), values.shape[1] * values.itemsize
 
-    def _table(self, segments: Sequence[tuple[int, ...]]) -> Any:
+    def _table(self, segments: Sequence[tuple[int, ...]]) -> DeviceArray:
         return self._device.upload(np.array(segments, np.int64).reshape(-1, SEGMENT))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from hanami_core.errors import BadRequest
+from hanami_core.network import Array
 from hanami_plugins.host_cupy.device import Device
+from hanami_plugins.host_cupy.device_types import DeviceArray
 from hanami_plugins.host_cupy.synapse_arrays import SynapseArrays
 from hanami_plugins.host_cupy.synapse_batches import TILE, BatchPlan
 from hanami_plugins.host_cupy.synapse_room import MOST_BLOCKS, MOST_HEXAGONS, has_room, roomier
@@ -56,7 +58,7 @@ class _Task(NamedTuple):
     rows: DeviceRows
     first: int
     schedule: BatchPlan
-    given: Mapping[str, Any]
+    given: Mapping[str, DeviceArray]
     cycles: int
 
 
@@ -70,9 +72,9 @@ class SynapseTraining:
     def __init__(self, arrays: SynapseArrays) -> None:
         """Begin with a network."""
         self.arrays = arrays
-        self._scratch: dict[str, Any] = {}
+        self._scratch: dict[str, DeviceArray] = {}
         self._task: _Task | None = None
-        self._record: Any = None
+        self._record: DeviceArray = None
 
     @property
     def _device(self) -> Device:
@@ -181,7 +183,7 @@ class SynapseTraining:
     def _shape(self) -> TrainingShape:
         return next(shape for least, shape in SHAPES if self._device.shared_memory >= least)
 
-    def _check(self, record: Any, task: _Task, batch: int) -> None:
+    def _check(self, record: Array, task: _Task, batch: int) -> None:
         first, schedule = task.first, task.schedule
         broken = min(int(record[BROKEN]), int(record[MEANINGLESS]))
         if broken != NEVER:
@@ -195,7 +197,7 @@ class SynapseTraining:
         if record[STATUS] == EXHAUSTED:
             raise BadRequest("sections_exhausted", sections=int(self.arrays.counts()[USED_ROWS]), cycle=cycle)
 
-    def _settle(self, record: Any, task: _Task, batch: int) -> None:
+    def _settle(self, record: Array, task: _Task, batch: int) -> None:
         """Take note of what a launch has done."""
         schedule = task.schedule
         if batch == 0:

@@ -13,6 +13,7 @@ import numpy as np
 from hanami_core.compute import Columns, Rows
 from hanami_core.network import Array
 from hanami_plugins.host_cupy.device import Device
+from hanami_plugins.host_cupy.device_types import DeviceArray
 from hanami_plugins.networks_section import one_hot_outputs, ranges, starts
 
 __all__ = ["Part", "Seen", "TaskTable", "TaskTables"]
@@ -33,8 +34,8 @@ class Part(NamedTuple):
     """
 
     first: int
-    inputs: Any
-    expected: Any
+    inputs: DeviceArray
+    expected: DeviceArray
 
     @property
     def last(self) -> int:
@@ -93,7 +94,7 @@ class TaskTable:
             found = self._part = Part(first, self._inputs_of(first, last), self._expected_of(first, last))
         return found
 
-    def _inputs_of(self, first: int, last: int) -> Any:
+    def _inputs_of(self, first: int, last: int) -> DeviceArray:
         xp, rows, size = self._device.array_module, self._rows, sum(self._inputs.values())
         if rows.time_length == 1 and len(rows.inputs) == 1 and rows.inputs[0].values.shape[1] == size:
             return self._device.upload_rows(rows.inputs[0].values[first:last])
@@ -107,7 +108,7 @@ class TaskTable:
                 table[:, place : place + width] = values[moment : moment + last - first]
         return table
 
-    def _expected_of(self, first: int, last: int) -> Any:
+    def _expected_of(self, first: int, last: int) -> DeviceArray:
         table = np.full((last - first, sum(self._outputs.values())), np.nan, np.float32)
         begins = starts(self._outputs)
         for columns in self._rows.outputs:
