@@ -19,9 +19,8 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 from hanami_core.datasets import TableWriter
 from hanami_core.disclosure import HIDDEN_PATH, without_paths
@@ -38,6 +37,30 @@ IDLE = 60.0
 ANSWERS = 3
 """Descriptor that a copy answers on."""
 _MAX_TEXT = 2000
+
+
+class DecodeJob(TypedDict):
+    """What a copy is to do.
+
+    Attributes:
+        module: import name of the plugin that provides the format.
+        format: name of the format.
+        files: path of the file of each part of the format.
+        output: path of the table that it writes.
+        memory: bytes that it may use.
+        seconds: seconds of processor time that it may use.
+        size: bytes that it may write to a file.
+        path: where Python looks for modules.
+    """
+
+    module: str
+    format: str
+    files: dict[str, str]
+    output: str
+    memory: int
+    seconds: int
+    size: int
+    path: list[str]
 
 
 class _RunningJob(NamedTuple):
@@ -84,9 +107,7 @@ def _serve(control: socket.socket, selector: selectors.BaseSelector) -> int:
                 _kill(running.pid)
 
 
-def _begin(
-    control: socket.socket, selector: selectors.BaseSelector, job: Mapping[str, Any], answers: int, line: int
-) -> None:
+def _begin(control: socket.socket, selector: selectors.BaseSelector, job: DecodeJob, answers: int, line: int) -> None:
     """Let a copy do a job, and tell its number, or the reason why there is none."""
     this = os.getpid()
     try:
@@ -140,14 +161,14 @@ def _only(answers: int) -> int:
     return ANSWERS
 
 
-def _work(job: Mapping[str, Any], answers: int) -> int:
+def _work(job: DecodeJob, answers: int) -> int:
     sys.path[:] = job["path"]
     _limit(job)
     os.write(answers, json.dumps(_perform(job)).encode())
     return 0
 
 
-def _limit(job: Mapping[str, Any]) -> None:
+def _limit(job: DecodeJob) -> None:
     _cap(resource.RLIMIT_CORE, 0)
     _cap(resource.RLIMIT_FSIZE, job["size"])
     _cap(resource.RLIMIT_CPU, job["seconds"], 5)  # SIGXCPU comes before SIGKILL, and tells what was too much
@@ -160,7 +181,7 @@ def _cap(kind: int, soft: int, slack: int = 0) -> None:
     resource.setrlimit(kind, (min(soft, hard), hard))
 
 
-def _perform(job: Mapping[str, Any]) -> dict[str, str]:
+def _perform(job: DecodeJob) -> dict[str, str]:
     try:
         _decode(job)
     except BadRequest as error:
@@ -181,11 +202,11 @@ def _perform(job: Mapping[str, Any]) -> dict[str, str]:
     return {}
 
 
-def _paths(job: Mapping[str, Any]) -> list[str]:
+def _paths(job: DecodeJob) -> list[str]:
     return [*map(str, job["files"].values()), str(job["output"])]
 
 
-def _decode(job: Mapping[str, Any]) -> None:
+def _decode(job: DecodeJob) -> None:
     plugin = importlib.import_module(job["module"])
     formats = {item.name: item for item in plugin.hanami_dataset_formats()}
     with contextlib.ExitStack() as stack:

@@ -22,10 +22,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from hanami_core.datasets import Table
 from hanami_core.errors import CorruptFile, InvalidFile
+
+if TYPE_CHECKING:
+    from hanami_core.decoder import DecodeJob
 
 _STEP = 0.25
 """Seconds between two looks at how far a decoding process has come."""
@@ -88,7 +91,7 @@ def decode(
         OSError: if the disk is full or defective; the files are not the cause.
         Stopped: if `step` returns False.
     """
-    job = {
+    job: DecodeJob = {
         "module": module,
         "format": name,
         "files": {part: str(path.resolve()) for part, path in files.items()},
@@ -123,7 +126,7 @@ def shape_of(table: Table) -> DecodeResult:
     return DecodeResult(len(table.values), table.columns, table.values.dtype.name)
 
 
-def _run(job: Mapping[str, Any], seconds: float, step: Callable[[int], bool]) -> dict[str, str]:
+def _run(job: DecodeJob, seconds: float, step: Callable[[int], bool]) -> dict[str, str]:
     with _decoder.begun(job) as (pid, answers, line):
         try:
             answer, status = _answer(pid, answers, line, job["files"].values(), time.monotonic() + seconds, step)
@@ -181,7 +184,7 @@ class _Decoder:
         self._owner = 0
 
     @contextlib.contextmanager
-    def begun(self, job: Mapping[str, Any]) -> Iterator[tuple[int, int, socket.socket]]:
+    def begun(self, job: DecodeJob) -> Iterator[tuple[int, int, socket.socket]]:
         """Yield number, answers and line of a process that does a job; it has ended afterwards.
 
         Raises:

@@ -10,27 +10,27 @@ import itertools
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from hanami_server.handoff import Handoff, send_handoff
 from hanami_server.paths import adoption_path
 from hanami_server.request_buffer import LARGEST_HEAD
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 __all__ = ["HandoffMiddleware", "request_head"]
 
 PATIENCE = 0.1
 """Seconds that a thread waits for others to be taken, of which each takes a sidecar a millisecond."""
 
-Environ = dict[str, Any]
-Application = Callable[[Environ, Any], Iterable[bytes]]
-
 
 class HandoffMiddleware:
     """WSGI middleware around the application."""
 
-    def __init__(self, application: Application, data_dir: Path, hosts: Iterable[str], threads: int) -> None:
+    def __init__(self, application: WSGIApplication, data_dir: Path, hosts: Iterable[str], threads: int) -> None:
         """Serve `application`; websockets go to the sidecars of `hosts`, which take turns.
 
         While a sidecar hangs, half of the `threads` that answer requests are left to those who want something else.
@@ -41,7 +41,7 @@ class HandoffMiddleware:
         self._turn = itertools.count()
         self._waiting = threading.Semaphore(max(1, threads // 2))
 
-    def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         if not _wants_websocket(environ):
             return self._application(environ, start_response)
@@ -88,7 +88,7 @@ class _Dummy:
         self._peer.close()
 
 
-def _wants_websocket(environ: Mapping[str, Any]) -> bool:
+def _wants_websocket(environ: WSGIEnvironment) -> bool:
     return "websocket" in environ.get("HTTP_UPGRADE", "").lower()
 
 
@@ -108,10 +108,10 @@ def _read_ahead(environ: Mapping[str, object]) -> bytes:
     return bytes(unreader.take_buffered()) if unreader is not None else b""
 
 
-def _unavailable(start_response: object) -> Iterable[bytes]:
+def _unavailable(start_response: StartResponse) -> Iterable[bytes]:
     return _plain(start_response, "503 Service Unavailable", b"no compute host is ready")
 
 
-def _plain(start_response: Any, status: str, text: bytes) -> Iterable[bytes]:
+def _plain(start_response: StartResponse, status: str, text: bytes) -> Iterable[bytes]:
     start_response(status, [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(text)))])
     return [text]

@@ -6,20 +6,23 @@ Must not know any Api.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 __all__ = ["named"]
 
-Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
+Write = Callable[[bytes], object]
 
 
-def named(application: Application) -> Application:
+def named(application: WSGIApplication) -> WSGIApplication:
     """Return the application, with its header ``Server`` in the place of gunicorn's."""
 
-    def call(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def call(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         response = getattr(start_response, "__self__", None)
 
-        def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+        def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Write:
             name = next((value for key, value in headers if key.lower() == "server"), None)
             if name is None or response is None:
                 return start_response(status, headers, *more)

@@ -60,6 +60,9 @@ from hanami_core.testing.storage import bound_to, make_core_tables, storage_cont
 __all__ = ["DatabaseConformance"]
 
 T = TypeVar("T")
+Beside = Callable[[Callable[[], Any]], Future[Any]]
+"""Runs a function in a thread with its own connection, and returns the result to come."""
+
 
 _WAIT = 30.0
 
@@ -108,7 +111,7 @@ class DatabaseConformance:
             yield opened
 
     @pytest.fixture
-    def beside(self, database: Database) -> Iterator[Callable[[Callable[[], Any]], Future[Any]]]:
+    def beside(self, database: Database) -> Iterator[Beside]:
         """Return a function that runs another function in a thread with its own connection."""
         with ThreadPoolExecutor(8, initializer=lambda: None) as threads:
 
@@ -231,7 +234,7 @@ class DatabaseConformance:
                 raise RuntimeError
         assert {row.name for row in Amount.select()} == {"shared", "kept"}
 
-    def test_nobody_sees_what_is_not_committed(self, database: Database, beside: Any) -> None:
+    def test_nobody_sees_what_is_not_committed(self, database: Database, beside: Beside) -> None:
         """Readers go on meanwhile; afterwards they see it."""
         with atomic():
             Amount.update(value=1).execute()
@@ -239,7 +242,7 @@ class DatabaseConformance:
             assert beside(lambda: Amount.get().value).result(_WAIT) == 0
         assert beside(lambda: Amount.get().value).result(_WAIT) == 1
 
-    def test_of_several_who_expect_the_same_one_may_change_it(self, database: Database, beside: Any) -> None:
+    def test_of_several_who_expect_the_same_one_may_change_it(self, database: Database, beside: Beside) -> None:
         """The others wait for it, then find something else."""
         at_once = threading.Barrier(8)
 
@@ -250,7 +253,7 @@ class DatabaseConformance:
 
         assert sorted(future.result(_WAIT) for future in [beside(change) for _ in range(8)]) == [False] * 7 + [True]
 
-    def test_a_condition_is_examined_again_after_waiting(self, database: Database, beside: Any) -> None:
+    def test_a_condition_is_examined_again_after_waiting(self, database: Database, beside: Beside) -> None:
         """Who waits for another transaction does not decide by what was there before."""
         begun = threading.Event()
 
@@ -266,7 +269,7 @@ class DatabaseConformance:
         assert future.result(_WAIT) is False
         assert Amount.get().value == 1
 
-    def test_who_takes_a_row_away_waits_for_whoever_holds_it(self, database: Database, beside: Any) -> None:
+    def test_who_takes_a_row_away_waits_for_whoever_holds_it(self, database: Database, beside: Beside) -> None:
         """And finds what that one has written; whoever comes later finds no row to hold."""
         row, begun = ConformanceSample.create(**SAMPLE), threading.Event()
 
@@ -290,7 +293,7 @@ class DatabaseConformance:
         with atomic():
             assert not held()
 
-    def test_a_unit_is_one_transaction(self, database: Database, beside: Any) -> None:
+    def test_a_unit_is_one_transaction(self, database: Database, beside: Beside) -> None:
         """Its parts are seen together, or what it has committed on its way, and what fails is taken back."""
 
         def seen() -> int:
@@ -310,7 +313,9 @@ class DatabaseConformance:
         assert seen() == 2
 
     @pytest.mark.parametrize("kept", [True, False])
-    def test_who_takes_the_same_key_waits_for_whoever_has_it(self, database: Database, beside: Any, kept: bool) -> None:
+    def test_who_takes_the_same_key_waits_for_whoever_has_it(
+        self, database: Database, beside: Beside, kept: bool
+    ) -> None:
         """And has it if the other one takes everything back, as after the end of its process."""
         begun = threading.Event()
 
@@ -342,7 +347,7 @@ class DatabaseConformance:
 
     # -- sections -----------------------------------------------------------------------------------------------------
 
-    def test_a_section_belongs_to_one_thread(self, database: Database, beside: Any) -> None:
+    def test_a_section_belongs_to_one_thread(self, database: Database, beside: Beside) -> None:
         """What is read in it is not old when it is written."""
         futures = [beside(lambda: raise_amount(0, "shared", 10)) for _ in range(8)]
         assert [future.result(_WAIT) for future in futures] == [0] * 8
@@ -355,7 +360,7 @@ class DatabaseConformance:
         assert in_processes(2, backend, context, raise_amount, "shared", 50) == [0, 1]
         assert Amount.get().value == 100
 
-    def test_a_section_is_a_transaction(self, database: Database, beside: Any) -> None:
+    def test_a_section_is_a_transaction(self, database: Database, beside: Beside) -> None:
         """It is all or nothing, others may read meanwhile, and it can be entered again after an error."""
         with pytest.raises(RuntimeError), exclusive("some"):
             Amount.update(value=1).execute()
@@ -377,7 +382,7 @@ class DatabaseConformance:
             for names in ([int(name) for key, name, _ in claimed if key == wanted] for claimed in claims):
                 assert names == sorted(names)
 
-    def test_a_task_that_was_overtaken_does_not_begin(self, database: Database, beside: Any) -> None:
+    def test_a_task_that_was_overtaken_does_not_begin(self, database: Database, beside: Beside) -> None:
         """A worker that has read which task is next waits for whoever puts another one before it; one of them runs."""
         overtake, claim = overtaking()
         begun = threading.Event()
@@ -394,7 +399,7 @@ class DatabaseConformance:
 
     # -- what follows -------------------------------------------------------------------------------------------------
 
-    def test_actions_wait_for_the_commit(self, database: Database, beside: Any) -> None:
+    def test_actions_wait_for_the_commit(self, database: Database, beside: Beside) -> None:
         """They see it committed, come in order, and not at all if it is rolled back."""
         seen: list[object] = []
         with atomic():
@@ -413,7 +418,7 @@ class DatabaseConformance:
         after_commit(lambda: seen.append("at once"))
         assert seen == [1, "second", "at once"]
 
-    def test_relaxed_writes_are_seen_like_others(self, database: Database, beside: Any) -> None:
+    def test_relaxed_writes_are_seen_like_others(self, database: Database, beside: Beside) -> None:
         """They may only get lost in a power cut."""
         with relaxed():
             Amount.update(value=1).execute()
@@ -424,7 +429,7 @@ class DatabaseConformance:
             Amount.update(value=Amount.value + 1).execute()
         assert beside(lambda: Amount.get().value).result(_WAIT) == 3
 
-    def test_the_data_version_changes_with_every_commit(self, database: Database, beside: Any) -> None:
+    def test_the_data_version_changes_with_every_commit(self, database: Database, beside: Beside) -> None:
         """One's own and those of others; and with nothing else. A database that cannot tell has none."""
         if data_version() is None:
             pytest.skip("the database cannot tell")

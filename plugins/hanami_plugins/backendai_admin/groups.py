@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -15,7 +15,7 @@ from hanami_plugins.api_backendai import DEFAULT, group_uuid, require_domain, us
 from hanami_plugins.backendai_admin.mutations import mutation
 from hanami_plugins.backendai_admin.pages import Node
 from hanami_plugins.backendai_admin.parts import GraphqlCaller, Resolver, caller_of
-from hanami_plugins.backendai_admin.properties import given, require_fixed, require_unchanged
+from hanami_plugins.backendai_admin.properties import Props, given, require_fixed, require_unchanged
 
 if TYPE_CHECKING:
     from graphql import GraphQLResolveInfo
@@ -105,7 +105,7 @@ FIXED: dict[str, object] = {
 
 
 @mutation
-def create_group(caller: GraphqlCaller, name: str, props: dict[str, Any]) -> Node:
+def create_group(caller: GraphqlCaller, name: str, props: Props) -> Node:
     """Create a project; its name is the description of the group."""
     require_fixed(props, **FIXED)
     new = convert(NewGroup, {"name": name, "description": given(props, "description") or name})
@@ -113,7 +113,7 @@ def create_group(caller: GraphqlCaller, name: str, props: dict[str, Any]) -> Nod
 
 
 @mutation
-def modify_group(caller: GraphqlCaller, gid: str, props: dict[str, Any]) -> None:
+def modify_group(caller: GraphqlCaller, gid: str, props: Props) -> None:
     """Add users to a project, or remove them."""
     caller.access.require_admin()
     project_id = group_id_of(caller, gid)

@@ -16,7 +16,7 @@ from hanami_plugins.backendai_admin.language import Kind
 from hanami_plugins.backendai_admin.mutations import mutation
 from hanami_plugins.backendai_admin.pages import Node, paged
 from hanami_plugins.backendai_admin.parts import GraphqlCaller, Resolver, caller_of
-from hanami_plugins.backendai_admin.properties import given, require_fixed
+from hanami_plugins.backendai_admin.properties import Props, given, require_fixed
 from hanami_plugins.backendai_admin.rows import FilterColumn
 from hanami_plugins.keypairs import KeyPair
 from hanami_plugins.users import User
@@ -129,7 +129,7 @@ def keypairs(_: object, info: GraphQLResolveInfo, **meant: Any) -> list[Node]:
 
 
 @mutation
-def create_keypair(caller: GraphqlCaller, user_id: str, props: dict[str, Any]) -> Node:
+def create_keypair(caller: GraphqlCaller, user_id: str, props: Props) -> Node:
     """Create a pair for a user."""
     require_fixed(props, resource_policy=DEFAULT, rate_limit=RATE_LIMIT)
     owner = directory.find_user(user_id)
@@ -143,7 +143,7 @@ def create_keypair(caller: GraphqlCaller, user_id: str, props: dict[str, Any]) -
     return {"keypair": _node(new.pair, name, is_admin=is_admin, secret_key=new.secret_key)}
 
 
-def _require_rights(props: dict[str, Any], owner: User) -> None:
+def _require_rights(props: Props, owner: User) -> None:
     """Raise `Conflict` if a pair is to have the rights of an admin and its user has not.
 
     Commands that ask for nothing say that it is to have none: it has those of its user anyway.
@@ -153,7 +153,7 @@ def _require_rights(props: dict[str, Any], owner: User) -> None:
 
 
 @mutation
-def modify_keypair(caller: GraphqlCaller, access_key: str, props: dict[str, Any]) -> None:
+def modify_keypair(caller: GraphqlCaller, access_key: str, props: Props) -> None:
     """Activate or deactivate a pair."""
     pair = service.get_keypair(caller.access, access_key)
     require_fixed(props, resource_policy=DEFAULT, rate_limit=RATE_LIMIT)

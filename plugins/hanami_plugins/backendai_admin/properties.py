@@ -7,7 +7,7 @@ from typing import Any
 
 from hanami_core.errors import Conflict
 
-__all__ = ["given", "require_fixed", "require_unchanged"]
+__all__ = ["Props", "given", "require_fixed", "require_unchanged"]
 
 Props = Mapping[str, Any]
 

@@ -19,7 +19,7 @@ from hanami_plugins.backendai_admin.language import Kind
 from hanami_plugins.backendai_admin.mutations import mutation
 from hanami_plugins.backendai_admin.pages import Node, paged
 from hanami_plugins.backendai_admin.parts import GraphqlCaller, Resolver, caller_of
-from hanami_plugins.backendai_admin.properties import given, require_fixed, require_unchanged
+from hanami_plugins.backendai_admin.properties import Props, given, require_fixed, require_unchanged
 from hanami_plugins.backendai_admin.rows import FilterColumn
 from hanami_plugins.users import Membership, User
 
@@ -149,7 +149,7 @@ def users(_: object, info: GraphQLResolveInfo, **meant: Any) -> list[Node]:
 
 
 @mutation
-def create_user(caller: GraphqlCaller, email: str, props: dict[str, Any]) -> Node:
+def create_user(caller: GraphqlCaller, email: str, props: Props) -> Node:
     """Create a user and make them a member of groups."""
     caller.access.require_admin()
     require_fixed(props, domain_name=DEFAULT, status=STATUS, need_password_change=False, description=None)
@@ -172,7 +172,7 @@ def create_user(caller: GraphqlCaller, email: str, props: dict[str, Any]) -> Nod
     return {"user": nodes([row])[0]}
 
 
-def _role(props: dict[str, Any]) -> str:
+def _role(props: Props) -> str:
     role = given(props, "role") or USER
     if role not in (SUPERADMIN, ADMIN, USER):
         raise BadRequest("field_invalid", field="role", reason=f"it must be '{SUPERADMIN}', '{ADMIN}' or '{USER}'")
@@ -180,7 +180,7 @@ def _role(props: dict[str, Any]) -> str:
 
 
 @mutation
-def modify_user(caller: GraphqlCaller, email: str, props: dict[str, Any]) -> None:
+def modify_user(caller: GraphqlCaller, email: str, props: Props) -> None:
     """Change the passphrase of a user, or the groups; nothing else of a user can be changed."""
     caller.access.require_admin()
     row = directory.get_user(caller.access, email)
@@ -209,7 +209,7 @@ def delete_user(caller: GraphqlCaller, email: str) -> None:
 
 
 @mutation
-def purge_user(caller: GraphqlCaller, email: str, props: dict[str, Any]) -> None:
+def purge_user(caller: GraphqlCaller, email: str, props: Props) -> None:
     """Delete a user; what belongs to the user stays, and has to be deleted first."""
     require_fixed(props, purge_shared_vfolders=False)
     directory.delete_user(caller.runtime, caller.access, email)
