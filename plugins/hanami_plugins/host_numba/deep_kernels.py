@@ -193,9 +193,10 @@ def learn_neurons(mine: SectionNet, block: int, steps: Array, hidden: Array, gra
         active, back = load(hidden, h + j), load(gradient, h + j)
         for g in range(mine.groups.size):
             group = mine.groups[g]
+            first, lane = group.first, group.lane
             for q in range(group.count):
-                step = splat(element(steps, group.lane + q))
-                w = (block * outputs + group.first + q) * WIDTH + j
+                step = splat(element(steps, lane + q))
+                w = (block * outputs + first + q) * WIDTH + j
                 weight = load(mine.readout, w)
                 back = multiply_add(step, weight, back)
                 store(mine.readout, w, multiply_add(step, active, weight))

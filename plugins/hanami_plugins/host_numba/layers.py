@@ -108,11 +108,12 @@ def read_out_block(net: SectionNet, block: int, hidden: Array, at: int, partials
     h0, h1, h2, h3 = load(hidden, at), load(hidden, at + 16), load(hidden, at + 32), load(hidden, at + 48)
     for g in range(net.groups.size):
         group = net.groups[g]
+        first, lane = group.first, group.lane
         for q in range(group.count):
-            w = (block * outputs + group.first + q) * WIDTH
+            w = (block * outputs + first + q) * WIDTH
             low = multiply_add(h0, load(net.readout, w), multiply(h1, load(net.readout, w + 16)))
             high = multiply_add(h2, load(net.readout, w + 32), multiply(h3, load(net.readout, w + 48)))
-            partials[to + group.lane + q] = lane_sum(add(low, high))
+            partials[to + lane + q] = lane_sum(add(low, high))
 
 
 @inlined
@@ -175,15 +176,16 @@ def subtract_expected(groups: Array, outputs: Array, cycle: int, x: Array, at: i
     zero, one, factor = splat(f32(0)), splat(f32(1)), splat(f32(GRADED_FACTOR))
     for g in range(groups.size):
         group, segment = groups[g], outputs[g]
+        count, itemsize = segment.count, segment.itemsize
         address = segment.address + cycle * segment.stride
         smoothing = f32(SMOOTHING) if group.squashing == SOFTMAX else f32(0)
         keep, spread = splat(f32(1) - smoothing), splat(smoothing / f32(group.count))
         for i in range(0, group.count, LANES):
             to = at + group.lane + i
-            if segment.count == 0:
+            if count == 0:
                 store(x, to, zero)
                 continue
-            expected = read_lanes(address + i * segment.itemsize, segment.itemsize, segment.count - i)
+            expected = read_lanes(address + i * itemsize, itemsize, count - i)
             answer = load(x, to)
             store(x, to, subtract(answer, multiply_add(expected, keep, spread)))
             distance = maximum(subtract(answer, expected), subtract(expected, answer))
@@ -258,9 +260,10 @@ def learn_readout(
         back = zero
         for g in range(net.groups.size):
             group = net.groups[g]
+            first, lane = group.first, group.lane
             for q in range(group.count):
-                step = splat(element(steps, at + group.lane + q))
-                w = (block * outputs + group.first + q) * WIDTH + j
+                step = splat(element(steps, at + lane + q))
+                w = (block * outputs + first + q) * WIDTH + j
                 weight = load(net.readout, w)
                 back = multiply_add(step, weight, back)
                 store(net.readout, w, multiply_add(step, active, weight))
