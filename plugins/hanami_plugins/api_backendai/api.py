@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import falcon
 import msgspec
 
-from hanami_core.errors import InternalError, VisibleError
+from hanami_core.errors import VisibleError
 from hanami_core.http import Api, ApiDescription, Call, Handler, Route
 from hanami_core.http.fields import body_fields, convert, query_fields
 from hanami_core.runtime import Runtime
@@ -109,12 +109,6 @@ class BackendApi(Api):
         self.advise(response, error)
         if own is not None and own.refused is not None:
             own.refused(request, response, text)
-
-    def sentence(self, error: VisibleError, route: Route | None = None) -> str:
-        """Return the text of an error."""
-        if isinstance(error, InternalError):
-            return f"internal error {error.parameters.get('identity', '')}".strip()
-        return super().sentence(error, route)
 
     @property
     def description(self) -> ApiDescription:

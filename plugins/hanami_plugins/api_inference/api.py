@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from hanami_core.errors import InternalError, Unauthorized, VisibleError
+from hanami_core.errors import Unauthorized, VisibleError
 from hanami_core.http import Api, ApiDescription, Route
 from hanami_plugins.api_inference.sentences import SENTENCES
 
@@ -39,12 +39,6 @@ class InferenceApi(Api):
         self.advise(response, error)
         if isinstance(error, Unauthorized):
             response.set_header("WWW-Authenticate", "Bearer")
-
-    def sentence(self, error: VisibleError, route: Route | None = None) -> str:
-        """Return the text of an error."""
-        if isinstance(error, InternalError):
-            return f"internal error {error.parameters.get('identity', '')}".strip()
-        return super().sentence(error, route)
 
     @property
     def description(self) -> ApiDescription:
