@@ -21,8 +21,7 @@ from hanami_plugins.networks_section import (
     CycleSpan,
     Floats,
     ReferenceNetwork,
-    share_of,
-    steps_of,
+    steps_and_shares,
 )
 
 __all__ = ["BATCH_FAILURES", "MOST_STEPS", "SLICE", "BatchReference", "batch_size", "entries_of"]
@@ -51,14 +50,10 @@ def entries_of(weights: Floats, first: int, last: int) -> tuple[npt.NDArray[np.i
         For each entry its cycle, counted from `first`, and what it weighs: negative if the cycle was there before, and
         does not count in averages once more.
     """
-    cycles: list[int] = []
-    shares: list[float] = []
-    for cycle, weight in enumerate(weights[first:last]):
-        steps = int(steps_of(weight))
-        share = float(share_of(weight, steps))
-        cycles += [cycle] * steps
-        shares += [share] + [-share] * (steps - 1)
-    return np.array(cycles, np.int32), np.array(shares, f32)
+    steps, shares = steps_and_shares(weights[first:last])
+    entries = -np.repeat(shares, steps)
+    entries[np.cumsum(steps) - steps] = shares
+    return np.repeat(np.arange(len(steps), dtype=np.int32), steps), entries
 
 
 class BatchReference(ReferenceNetwork):

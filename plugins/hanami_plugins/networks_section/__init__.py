@@ -98,7 +98,7 @@ from hanami_plugins.networks_section.section_rules import SectionRules
 from hanami_plugins.networks_section.section_settings import SectionSettings
 from hanami_plugins.networks_section.snapshot import QuadAnswers, Snapshot
 from hanami_plugins.networks_section.tables import check_rows, is_one_hot, one_hot_outputs
-from hanami_plugins.networks_section.weights import share_of, steps_of
+from hanami_plugins.networks_section.weights import share_of, steps_and_shares, steps_of
 
 __all__ = [
     "ACCURACY",
@@ -195,6 +195,7 @@ __all__ = [
     "slice_length",
     "snapshot",
     "starts",
+    "steps_and_shares",
     "steps_of",
     "weights",
     "with_limits",

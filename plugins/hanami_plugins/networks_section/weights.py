@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from hanami_plugins.networks_section.section_layout import HEAVY, MOST_STEPS
+from hanami_plugins.networks_section.section_layout import HEAVY, MOST_STEPS, Floats, Ints
 
 f32 = np.float32
 i64: Any = np.int64
@@ -32,6 +32,12 @@ def steps_of(weight: Any) -> Any:
 def share_of(weight: Any, steps: Any) -> Any:
     """Return what each of these steps counts."""
     return min(weight / f32(steps), f32(HEAVY))
+
+
+def steps_and_shares(weights: Floats) -> tuple[Ints, Floats]:
+    """Return `steps_of` and `share_of` of many cycles at once."""
+    steps = np.maximum(np.ceil(np.minimum(weights / f32(HEAVY), f32(MOST_STEPS))), f32(1))
+    return steps.astype(np.int64), np.minimum(weights / steps, f32(HEAVY))
 
 
 def light_cycles(weights: Array, cycle: int, most: int) -> Any:
