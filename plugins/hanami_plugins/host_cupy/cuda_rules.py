@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from hanami_core.compute import ComputeHost, LiveNetwork
 from hanami_core.network import NetworkState, Template
-from hanami_plugins.host_cupy.host import CudaHost, device_of
-from hanami_plugins.host_cupy.section_shapes import TILE
+from hanami_plugins.host_cupy.host import gpu
 from hanami_plugins.networks_section import SectionRules, SectionSettings, is_deep
 
 __all__ = ["CudaSectionRules"]
@@ -35,8 +34,8 @@ class CudaSectionRules(SectionRules):
             ServiceError: if the device does not work.
         """
         self.check(state)
-        device = device_of(host)
+        found = gpu(host)
         from hanami_plugins.host_cupy.gathering import gatherer_of
         from hanami_plugins.host_cupy.section_network import CudaSectionNetwork
 
-        return CudaSectionNetwork(state, gatherer_of(device), host.batch if isinstance(host, CudaHost) else TILE)
+        return CudaSectionNetwork(state, gatherer_of(found.device), found.batch)

@@ -12,7 +12,7 @@ from hanami_plugins.host_cupy.errors import DeviceError
 from hanami_plugins.host_cupy.section_shapes import TILE
 from hanami_plugins.host_cupy.trials import Trials
 
-__all__ = ["CudaHost", "device_of"]
+__all__ = ["CudaHost", "device_of", "gpu"]
 
 SHORT = 1 / 16
 """Part of a device's memory below which unused memory is given back while networks are at work."""
@@ -109,13 +109,22 @@ class CudaHost:
         self._device, self._trials, self._outage = None, None, "it was stopped"
 
 
+def gpu(host: ComputeHost) -> CudaHost:
+    """Return a host that networks are opened on.
+
+    Raises:
+        TypeError: if it is none of ours.
+    """
+    if not isinstance(host, CudaHost):
+        raise TypeError(f"host {host.name} is no GPU of this plugin")
+    return host
+
+
 def device_of(host: ComputeHost) -> Device:
-    """Return the device of a host that networks are opened on.
+    """Return the device of a host.
 
     Raises:
         Unavailable: if it does not work, with the reason.
         TypeError: if the host is none of ours.
     """
-    if not isinstance(host, CudaHost):
-        raise TypeError(f"host {host.name} is no GPU of this plugin")
-    return host.device
+    return gpu(host).device

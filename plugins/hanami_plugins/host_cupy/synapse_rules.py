@@ -6,8 +6,7 @@ import numpy as np
 
 from hanami_core.compute import ComputeHost, LiveNetwork
 from hanami_core.network import NetworkState, Template, Topology
-from hanami_plugins.host_cupy.host import CudaHost, device_of
-from hanami_plugins.host_cupy.synapse_batches import TILE
+from hanami_plugins.host_cupy.host import gpu
 from hanami_plugins.host_cupy.synapse_room import MOST_HEXAGONS
 from hanami_plugins.networks_synapse import NO_MEMORY, SynapseRules
 
@@ -45,10 +44,10 @@ class CudaSynapseRules(SynapseRules):
             ServiceError: if the device does not work.
         """
         self.check(state)
-        device = device_of(host)
+        found = gpu(host)
         from hanami_plugins.host_cupy.synapse_network import CudaSynapseNetwork
 
-        return CudaSynapseNetwork(state, device, host.batch if isinstance(host, CudaHost) else TILE)
+        return CudaSynapseNetwork(state, found.device, found.batch)
 
 
 def _forward_only(template: Template) -> bool:
