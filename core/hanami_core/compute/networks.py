@@ -46,6 +46,15 @@ class Rows:
     time_length: int = 1
     weights: Values | None = None
 
+    @classmethod
+    def single(cls, inputs: Mapping[str, Values], outputs: Mapping[str, Values] | None = None) -> Rows:
+        """Return a single cycle as the rows of a task."""
+        given, expected = (
+            tuple(Columns(name, np.asarray(values, np.float32)[None]) for name, values in side.items())
+            for side in (inputs, outputs or {})
+        )
+        return cls(given, expected)
+
     @property
     def cycles(self) -> int:
         """Number of cycles that the rows allow, not negative."""

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from msgspec.structs import replace
 
-from hanami_core.compute import Columns, Rows, Run, Values
+from hanami_core.compute import Rows, Run, Values
 from hanami_core.errors import BadRequest
 from hanami_core.network import NetworkState, StateHead
 from hanami_plugins.host_cupy.device_training import DeviceTraining
@@ -23,24 +23,14 @@ from hanami_plugins.host_cupy.section_answers import answer_rows
 from hanami_plugins.host_cupy.section_arrays import SectionArrays
 from hanami_plugins.host_cupy.task_tables import TaskTable
 from hanami_plugins.networks_section import (
-    AVERAGE,
-    AVERAGE_PERIOD,
     LAST_RATE,
-    STREAM_RATE,
     WIDTH,
-    CycleSpan,
     Floats,
-    ReferenceNetwork,
-    SectionExtra,
-    average_of,
-    average_share,
+    StreamNetwork,
     check_rows,
     first_rate,
-    one_hot_outputs,
     ranges,
-    reference_of,
     resized,
-    starts,
 )
 
 __all__ = ["CudaSectionNetwork"]
@@ -62,57 +52,46 @@ class CudaSectionNetwork:
         self._use(state)
 
     def _use(self, state: NetworkState) -> None:
-        self._head, self._extra = replace(state.head), SectionExtra.of(state.head)
+        self._stream: StreamNetwork | None = StreamNetwork(state)
+        self._head, self._extra = self._stream.head, self._stream.extra
         self._arrays = None
-        self._present: ReferenceNetwork | None = reference_of(state)
-        self._average = average_of(state)
 
     # Where the network is
 
-    def _here(self) -> ReferenceNetwork:
-        """Return the network in the memory of the processor, which changes it there."""
-        if self._present is None:
+    def _here(self) -> StreamNetwork:
+        """Return the network in the memory of the processor; it stays on the device until it changes here."""
+        if self._stream is None:
+            arrays = self._arrays
             self._use(self.state())
-        self._arrays = None
-        assert self._present is not None
-        return self._present
+            self._arrays = arrays
+        assert self._stream is not None
+        return self._stream
 
     def _there(self) -> SectionArrays:
         """Return the network on the device."""
         if self._arrays is None:
-            answering, head = self._answering(), self.head
+            answering, head = self._here().answering(), self.head
             arrays = {name: array.copy() for name, array in answering.arrays().items()}
             head.extra["failure"] = float(answering.failure)
             self._arrays = SectionArrays(self._device, NetworkState(head, arrays))
         return self._arrays
-
-    def _answering(self) -> ReferenceNetwork:
-        """Return the network that has failed less of late, in the memory of the processor."""
-        average, present = self._average, self._present
-        assert present is not None
-        return average if average is not None and average.failure < present.failure else present
 
     @property
     def head(self) -> StateHead:
         """Description of the network as it is now, or was when it was closed."""
         if self._closed is not None:
             return self._closed
-        if self._present is not None:
-            self._extra.failure = float(self._present.failure)
-        if self._average is not None:
-            self._extra.average_failure = float(self._average.failure)
+        if self._stream is not None:
+            return self._stream.described()
         return replace(self._head, extra=msgspec.to_builtins(self._extra))
 
     def state(self) -> NetworkState:
         """Return a copy of everything, as any host of the rule set stores it."""
-        if self._present is None:
-            assert self._arrays is not None
-            self._extra.failure = self._arrays.failure
-            return self._arrays.state(self.head)
-        arrays = self._present.arrays()
-        if self._average is not None:
-            arrays |= {AVERAGE + name: array for name, array in self._average.learned().items()}
-        return NetworkState(self.head, {name: array.copy() for name, array in arrays.items()})
+        if self._stream is not None:
+            return self._stream.state()
+        assert self._arrays is not None
+        self._extra.failure = self._arrays.failure
+        return self._arrays.state(self.head)
 
     def metrics(self) -> dict[str, float]:
         """Return sizes, and how well the cycles of the last task or of the last few hundred were answered.
@@ -121,11 +100,11 @@ class CudaSectionNetwork:
         tasks: ``running_accuracy`` is the share of cycles answered right and ``running_loss`` the cross-entropy in
         nats, since the task told last how far it is; ``outlier_rows`` are rows with a value far from all others.
         """
-        if self._present is not None:
-            arrays = self._present.arrays()
+        if self._stream is not None:
+            arrays = self._stream.present.arrays()
             rows, blocks = arrays["weights"].shape[1], arrays["weights"].shape[0]
             memory, readout = sum(array.nbytes for array in arrays.values()), arrays["readout"].size
-            failure = float(self._present.failure)
+            failure = float(self._stream.present.failure)
         else:
             assert self._arrays is not None
             rows, blocks, memory = self._arrays.rows, self._arrays.blocks, self._arrays.bytes
@@ -145,7 +124,7 @@ class CudaSectionNetwork:
     def close(self) -> None:
         """Let go of everything but the head."""
         self._closed = self.head
-        self._arrays = self._present = self._average = None
+        self._arrays = self._stream = None
 
     def resize(self, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> None:
         """Fit the interfaces to numbers of values.
@@ -187,7 +166,7 @@ class CudaSectionNetwork:
                 arrays.set_squashing(self._extra)
             if run.start == 0:  # a run that goes on has the ranges of its beginning
                 arrays.set_ranges(ranges.after_survey(arrays.ranges(), seen.ranges))
-            self._present, self._outliers = None, seen.ranges.outliers
+            self._stream, self._outliers = None, seen.ranges.outliers
             self._train(arrays, table, rows, run)
         except FloatingPointError:
             go_back()
@@ -195,13 +174,13 @@ class CudaSectionNetwork:
 
     def _memory(self) -> Callable[[], None]:
         """Return what makes the network again what it is now."""
-        head, extra = replace(self._head), copy.deepcopy(self._extra)
-        present, average, arrays = self._present, self._average, self._arrays
-        copied = None if arrays is None or present is not None else arrays.copied()
+        head, extra, stream = replace(self._head), copy.deepcopy(self._extra), copy.copy(self._stream)
+        if stream is not None:
+            stream.head, stream.extra = head, extra
+        copied = None if self._arrays is None or stream is not None else self._arrays.copied()
 
         def go_back() -> None:
-            self._head, self._extra, self._present, self._average = head, extra, present, average
-            self._arrays = copied
+            self._head, self._extra, self._stream, self._arrays = head, extra, stream, copied
 
         return go_back
 
@@ -239,8 +218,9 @@ class CudaSectionNetwork:
         answer_rows(self._device, self._there(), self._extra, rows, results, run)
 
     def _end_stream(self) -> None:
-        if self._average is not None:
-            self._present, self._average, self._arrays = self._answering(), None, None
+        if self._stream is not None and self._stream.average is not None:
+            self._arrays = None
+            self._stream.end()
         self._extra.stream = 0
 
     # Streams
@@ -252,40 +232,8 @@ class CudaSectionNetwork:
             BadRequest: if arrays do not fit.
             FloatingPointError: if an input is not finite; nothing has changed then.
         """
-        rows = _one_row(inputs, outputs)
-        check_rows(rows, self._head.inputs, self._head.outputs)
-        one_hot = one_hot_outputs(rows, lambda: True)
-        if not one_hot:
-            raise BadRequest("training_without_outputs")
-        values = self._values(inputs)
-        self._here()
-        if self._extra.see_outputs(one_hot):
-            self._use(self.state())
-        present = self._here()
-        self._head.cycles += 1
-        self._extra.stream += 1
-        expected = np.full(sum(self._head.outputs.values()), np.nan, f32)
-        for name, begin in starts(self._head.outputs).items():
-            if name in outputs:
-                expected[begin : begin + len(outputs[name])] = outputs[name]
-        # The average learns nothing from the row: it grows by it, and counts whether it answers well.
-        for network, rate in ((present, STREAM_RATE), (self._average, 0)):
-            if network is not None:
-                active, beyond = network.see_row(values)
-                if 2 * beyond <= active:  # else the row is broken, or the first one of another kind
-                    span = CycleSpan(0, 1, 1, 1, f32(rate), f32(rate), NO_WEIGHTS)
-                    with np.errstate(over="ignore", invalid="ignore"):  # the network looks at its sums itself
-                        network.learn(values[None], expected[None], span)
-        if self._extra.stream % AVERAGE_PERIOD == 0:
-            self._move_average(present)
-
-    def _move_average(self, present: ReferenceNetwork) -> None:
-        if self._average is None:
-            self._average = copy.deepcopy(present)
-            return
-        share, learned = average_share(self._extra.stream), present.learned()
-        for name, array in self._average.learned().items():
-            array += share * (learned[name] - array)
+        stream, self._arrays = self._here(), None
+        stream.train_one(inputs, outputs)
 
     def request_one(self, inputs: Mapping[str, Values]) -> dict[str, Values]:
         """Answer a single cycle and change nothing, on the processor.
@@ -294,30 +242,4 @@ class CudaSectionNetwork:
             BadRequest: if arrays do not fit.
             FloatingPointError: if an input is not finite.
         """
-        check_rows(_one_row(inputs, {}), self._head.inputs, {})
-        values = self._values(inputs)
-        if self._present is None:
-            arrays, state = self._arrays, self.state()
-            self._use(state)
-            self._arrays = arrays
-        answer = self._answering().answer(values[None])[0]
-        return {
-            name: answer[begin : begin + self._head.outputs[name]] for name, begin in starts(self._head.outputs).items()
-        }
-
-    def _values(self, inputs: Mapping[str, Values]) -> Floats:
-        table = np.zeros(sum(self._head.inputs.values()), f32)
-        for name, begin in starts(self._head.inputs).items():
-            values = inputs.get(name, ())
-            table[begin : begin + len(values)] = values
-        if not np.isfinite(table).all():
-            raise FloatingPointError(f"values of cycle {self._head.cycles} are not finite")
-        return table
-
-
-def _one_row(inputs: Mapping[str, Values], outputs: Mapping[str, Values]) -> Rows:
-    given, expected = (
-        tuple(Columns(name, np.asarray(values, f32)[None]) for name, values in side.items())
-        for side in (inputs, outputs)
-    )
-    return Rows(given, expected)
+        return self._here().request_one(inputs)

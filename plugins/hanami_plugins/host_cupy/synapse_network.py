@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hanami_core.compute import Columns, Rows, Run, Values
+from hanami_core.compute import Rows, Run, Values
 from hanami_core.errors import BadRequest
 from hanami_core.network import NetworkState, StateHead
 from hanami_plugins.host_cupy.device import Device
@@ -160,7 +160,7 @@ class CudaSynapseNetwork:
                 then what it was up to `SAVE_PERIOD` cycles before.
             ServiceError: if the device fails.
         """
-        rows, memory = _one_row(inputs, outputs), self._arrays.memory
+        rows, memory = Rows.single(inputs, outputs), self._arrays.memory
         check_rows(rows, memory.inputs, memory.outputs)
         if not outputs:
             raise BadRequest("training_without_outputs")
@@ -235,16 +235,8 @@ class CudaSynapseNetwork:
             FloatingPointError: if an input is not finite.
             ServiceError: if the device fails.
         """
-        rows = _one_row(inputs, {})
+        rows = Rows.single(inputs)
         check_rows(rows, self._arrays.memory.inputs, {})
         with self._device.use():
             room = potentials(self._arrays, 1)
         return {name: values[0] for name, values in self._answers(self._ask(rows, 0, 1, room)).items()}
-
-
-def _one_row(inputs: Mapping[str, Values], outputs: Mapping[str, Values]) -> Rows:
-    given, expected = (
-        tuple(Columns(name, np.asarray(values, f32)[None]) for name, values in side.items())
-        for side in (inputs, outputs)
-    )
-    return Rows(given, expected)

@@ -97,6 +97,7 @@ from hanami_plugins.networks_section.section_reference import ReferenceNetwork
 from hanami_plugins.networks_section.section_rules import SectionRules
 from hanami_plugins.networks_section.section_settings import SectionSettings
 from hanami_plugins.networks_section.snapshot import QuadAnswers, Snapshot
+from hanami_plugins.networks_section.stream_network import StreamNetwork
 from hanami_plugins.networks_section.tables import check_rows, is_one_hot, one_hot_outputs
 from hanami_plugins.networks_section.weights import share_of, steps_and_shares, steps_of
 
@@ -172,6 +173,7 @@ __all__ = [
     "SectionSettings",
     "Snapshot",
     "Sources",
+    "StreamNetwork",
     "aligned",
     "average_of",
     "average_share",

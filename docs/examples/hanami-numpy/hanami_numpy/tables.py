@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from hanami_core.compute import Columns, Rows, Values
+from hanami_core.compute import Rows, Values
 from hanami_plugins.networks_section import starts
 
 
@@ -37,12 +37,3 @@ def outputs_of(rows: Rows, sizes: Mapping[str, int], first: int, last: int) -> V
         place = begins[columns.name]
         table[:, place : place + sizes[columns.name]] = columns.values[first:last]
     return table
-
-
-def one_row(inputs: Mapping[str, Values], outputs: Mapping[str, Values]) -> Rows:
-    """Return a single cycle as the rows of a task."""
-    given, expected = (
-        tuple(Columns(name, np.asarray(values, np.float32)[None]) for name, values in side.items())
-        for side in (inputs, outputs)
-    )
-    return Rows(given, expected)
