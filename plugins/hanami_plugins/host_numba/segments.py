@@ -105,7 +105,10 @@ class OneRow:
         size = sum(inputs.values())
         self.values = self._values[:size]
         self.inputs = np.array([(self._values.ctypes.data, 0, size, FLOATS, 0)], SEGMENT)
-        self.outputs = np.zeros(len(outputs), SEGMENT)
+        address = self._expected.ctypes.data
+        found = [(address + start * FLOATS, 0, 0, FLOATS, 0) for start in self._output_starts.values()]
+        self.outputs = np.array(found, SEGMENT)
+        self._trained = self.outputs["count"]
 
     def segments(self, names: Sequence[str]) -> Records:
         """Return segments of some inputs, whose values are counted from the first of them on."""
@@ -129,7 +132,8 @@ class OneRow:
             if count > size:
                 raise BadRequest("interface_width", kind="input", interface=name, expected=size, size=count)
             self._values[start : start + count] = values
-            self._values[start + count : start + size] = 0
+            if count < size:
+                self._values[start + count : start + size] = 0
 
     def set_outputs(self, outputs: Mapping[str, Values]) -> dict[str, bool]:
         """Take over what is expected of a cycle; return for each output whether its values are one-hot."""
@@ -139,15 +143,11 @@ class OneRow:
                 named = {"kind": "output", "interface": name}
                 raise BadRequest("interface_width", **named, expected=sizes.get(name, 0), size=len(values))
         result = {}
-        for number, name in enumerate(sizes):
-            self.outputs[number] = NOTHING
+        for number, (name, size) in enumerate(sizes.items()):
+            self._trained[number] = 0
             if name in outputs:
-                result[name] = self._set_output(number, name, outputs[name])
+                start = self._output_starts[name]
+                self._expected[start : start + size] = outputs[name]
+                self._trained[number] = size
+                result[name] = is_one_hot(self._expected[None, start : start + size], name, 0)
         return result
-
-    def _set_output(self, number: int, name: str, values: Values) -> bool:
-        start, size = self._output_starts[name], self._outputs[name]
-        self._expected[start : start + size] = values
-        address = self._expected.ctypes.data + start * FLOATS
-        self.outputs[number] = address, 0, size, FLOATS, 0
-        return is_one_hot(self._expected[None, start : start + size], name, 0)

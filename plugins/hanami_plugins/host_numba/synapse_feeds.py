@@ -80,7 +80,9 @@ class OneCycle:
             for name, start in self._starts.items()
         ]
         found, bounds = by_input(np.array(table, SEGMENT), inputs)
-        self.feed = Feed(found, bounds, np.zeros(len(outputs), SEGMENT), segments.NO_WEIGHTS)
+        expected = [(array.ctypes.data, 0, 0, FLOATS, 0) for array in self._expected.values()]
+        self.feed = Feed(found, bounds, np.array(expected, SEGMENT), segments.NO_WEIGHTS)
+        self._trained = self.feed.expected["count"]
 
     def set_inputs(self, inputs: Mapping[str, Values]) -> None:
         """Take over the inputs of a cycle; what is missing counts as zero.
@@ -99,7 +101,8 @@ class OneCycle:
             if not np.isfinite(values).all():
                 raise FloatingPointError(f"values of input '{name}' are not finite")
             self._values[start : start + len(values)] = values
-            self._values[start + len(values) : start + size] = 0
+            if len(values) < size:
+                self._values[start + len(values) : start + size] = 0
 
     def set_outputs(self, outputs: Mapping[str, Values]) -> None:
         """Take over what is expected of a cycle; an output without values is not trained.
@@ -116,8 +119,8 @@ class OneCycle:
             if not np.isfinite(values).all():
                 raise FloatingPointError(f"values of output '{name}' are not finite")
         for number, name in enumerate(self._outputs):
-            self.feed.expected[number] = segments.NOTHING
+            self._trained[number] = 0
             if name in arrays:
                 inner = encode(arrays[name][None], self._kinds[name])[0]
                 self._expected[name][: len(inner)] = inner
-                self.feed.expected[number] = self._expected[name].ctypes.data, 0, len(inner), FLOATS, 0
+                self._trained[number] = len(inner)
