@@ -9,10 +9,11 @@ import functools
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
 
 from hanami_sdk import _http, hanami_request
 from hanami_sdk._http import API
+from hanami_sdk._json import Json
 from hanami_sdk._retry import DEFAULT_SECONDS
 from hanami_sdk._upload import UPLOAD_PATH
 from hanami_sdk.hanami_exceptions import BadRequestException, HanamiException
@@ -115,24 +116,24 @@ class OneShot:
         """Seconds to keep trying to resume an upload when its connection breaks."""
         return DEFAULT_SECONDS
 
-    def get(self, path: str, /, **query: object) -> Any:
+    def get(self, path: str, /, **query: object) -> Json:
         """Send a GET request and return its JSON value."""
         return _http.parse(get(self.token, self.address, path, self.verify, **query))
 
-    def post(self, path: str, body: Mapping[str, object]) -> Any:
+    def post(self, path: str, body: Mapping[str, object]) -> Json:
         """Send a POST request and return its JSON value."""
         return _http.parse(post(self.token, self.address, path, self.verify, **body))
 
-    def put(self, path: str, body: Mapping[str, object]) -> Any:
+    def put(self, path: str, body: Mapping[str, object]) -> Json:
         """Send a PUT request and return its JSON value."""
         return _http.parse(put(self.token, self.address, path, self.verify, **body))
 
-    def put_bytes(self, path: str, content: bytes, /, **query: object) -> Any:
+    def put_bytes(self, path: str, content: bytes, /, **query: object) -> Json:
         """Send a PUT request with bytes as its body and return its JSON value."""
         url = _http.join(self.address, generation().prefix + path) + f"?{_http.query_text(query)}"
         return _http.parse(_http.send("PUT", url, token=self.token, body=content, verify=self.verify))
 
-    def delete(self, path: str, /, **query: object) -> Any:
+    def delete(self, path: str, /, **query: object) -> Json:
         """Send a DELETE request and return its JSON value."""
         return _http.parse(delete(self.token, self.address, path, self.verify, **query))
 

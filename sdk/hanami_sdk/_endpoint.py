@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from hanami_sdk._json import Json
 
 if TYPE_CHECKING:
     import requests
@@ -23,19 +25,19 @@ class Endpoint(Protocol):
     def retry(self) -> float:
         """Seconds to go on trying when a connection broke off."""
 
-    def get(self, path: str, /, **query: object) -> Any:
+    def get(self, path: str, /, **query: object) -> Json:
         """Send a GET request and return its JSON value."""
 
-    def post(self, path: str, body: Mapping[str, object]) -> Any:
+    def post(self, path: str, body: Mapping[str, object]) -> Json:
         """Send a POST request and return its JSON value."""
 
-    def put(self, path: str, body: Mapping[str, object]) -> Any:
+    def put(self, path: str, body: Mapping[str, object]) -> Json:
         """Send a PUT request and return its JSON value."""
 
-    def put_bytes(self, path: str, content: bytes, /, **query: object) -> Any:
+    def put_bytes(self, path: str, content: bytes, /, **query: object) -> Json:
         """Send a PUT request with bytes as its body and return its JSON value."""
 
-    def delete(self, path: str, /, **query: object) -> Any:
+    def delete(self, path: str, /, **query: object) -> Json:
         """Send a DELETE request and return its JSON value."""
 
     def open_stream(self, path: str, headers: Mapping[str, str], /, **query: object) -> requests.Response:

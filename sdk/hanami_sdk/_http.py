@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 from uuid import uuid4
 
+from hanami_sdk._json import Json
 from hanami_sdk._retry import call_with_retries
 from hanami_sdk.hanami_exceptions import ConnectionFailedException, HanamiException, from_status
 
@@ -76,7 +77,7 @@ def json_text(body: object) -> str:
     return json.dumps(body, separators=(",", ":"), allow_nan=False)
 
 
-def parse(content: bytes) -> Any:
+def parse(content: bytes) -> Json:
     """Return the JSON value of an answer."""
     try:
         return json.loads(content)
@@ -84,7 +85,7 @@ def parse(content: bytes) -> Any:
         raise HanamiException(f"the answer is not JSON: {error}") from error
 
 
-def item(answer: Any, name: str) -> Any:
+def item(answer: Json, name: str) -> Json:
     """Return a field of an answer that must be there."""
     try:
         return answer[name]

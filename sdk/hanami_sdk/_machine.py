@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from hanami_sdk._html import Shown
 from hanami_sdk._http import item
+from hanami_sdk._json import JsonObject
 from hanami_sdk._models import build
 from hanami_sdk._session import Session
 
@@ -34,7 +33,7 @@ class Measurement(Shown):
         return self.seconds[-1] if self.seconds else 0.0
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Measurement:
+    def from_json(cls, data: JsonObject) -> Measurement:
         """Return the values of an answer."""
         return build(cls, {name: tuple(values) for name, values in data.items()})
 
@@ -62,7 +61,7 @@ class ProcessorCore(Shown):
     threads: tuple[int, ...] = ()
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> ProcessorCore:
+    def from_json(cls, data: JsonObject) -> ProcessorCore:
         """Return the core of an answer."""
         return build(cls, {**data, "threads": tuple(item(thread, "id") for thread in data.get("threads", ()))})
 
@@ -84,7 +83,7 @@ class Processor(Shown):
     cores: tuple[ProcessorCore, ...] = ()
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Processor:
+    def from_json(cls, data: JsonObject) -> Processor:
         """Return the processor of an answer."""
         return build(cls, {**data, "cores": tuple(map(ProcessorCore.from_json, data.get("cores", ())))})
 
@@ -104,7 +103,7 @@ class Machine(Shown):
     packages: tuple[Processor, ...] = ()
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Machine:
+    def from_json(cls, data: JsonObject) -> Machine:
         """Return the machine of an answer."""
         return build(cls, {**data, "packages": tuple(map(Processor.from_json, data.get("packages", ())))})
 

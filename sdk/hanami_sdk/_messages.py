@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from functools import cache, lru_cache
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
 
 Values: TypeAlias = Iterable[float]
 """Numbers, a buffer of numbers such as `array('f')`, or an array of any shape (read row by row)."""
@@ -52,7 +55,7 @@ def classes() -> _Classes:
     return _Classes(*(GetMessageClass(pool.FindMessageTypeByName(name)) for name in names))
 
 
-def _file() -> Any:
+def _file() -> FileDescriptorProto:
     from google.protobuf.descriptor_pb2 import FieldDescriptorProto as Field
     from google.protobuf.descriptor_pb2 import FileDescriptorProto
 
@@ -75,7 +78,7 @@ def _file() -> Any:
     return file
 
 
-def _file_of_v04() -> Any:
+def _file_of_v04() -> FileDescriptorProto:
     from google.protobuf.descriptor_pb2 import FieldDescriptorProto as Field
     from google.protobuf.descriptor_pb2 import FileDescriptorProto
 
@@ -90,13 +93,15 @@ def _file_of_v04() -> Any:
     return file
 
 
-def _add_enum(file: Any, name: str, *values: str) -> None:
+def _add_enum(file: FileDescriptorProto, name: str, *values: str) -> None:
     enum = file.enum_type.add(name=name)
     for number, value in enumerate(values):
         enum.value.add(name=value, number=number)
 
 
-def _add_field(message: Any, number: int, name: str, kind: object, **more: Any) -> None:
+def _add_field(
+    message: DescriptorProto, number: int, name: str, kind: FieldDescriptorProto.Type.ValueType, **more: Any
+) -> None:
     label = more.pop("label", 1)  # optional
     message.field.add(name=name, number=number, type=kind, label=label, **more)
 
@@ -154,14 +159,16 @@ def pack(values: Values) -> bytes:
     return packed.tobytes()
 
 
-def decode_values(message: bytes) -> Any:
+def decode_values(message: bytes) -> Sequence[float]:
     """Return the values of a `ClusterIO_Message`, a sequence of float."""
-    return _decode(classes().cluster_io, message).values
+    values: Sequence[float] = _decode(classes().cluster_io, message).values
+    return values
 
 
-def decode_brick_values(message: bytes) -> Any:
+def decode_brick_values(message: bytes) -> Sequence[float]:
     """Return the values of a `ClusterIO_Message` of v0.4, a sequence of float."""
-    return _decode(classes().brick_io, message).values
+    values: Sequence[float] = _decode(classes().brick_io, message).values
+    return values
 
 
 def encode_chunk(position: int, data: bytes) -> bytes:

@@ -5,11 +5,12 @@ Times are UTC, `YYYY-MM-DD HH:MM:SS`, as the server gives them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, TypeAlias, TypeVar
 
 from hanami_sdk._html import Shown
+from hanami_sdk._json import JsonObject
 from hanami_sdk.hanami_exceptions import HanamiException
 
 T = TypeVar("T")
@@ -73,7 +74,7 @@ class Dataset(Shown):
         return Column(self.uuid, column)
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Dataset:
+    def from_json(cls, data: JsonObject) -> Dataset:
         """Return the dataset of an answer."""
         columns = {name: _column_range(position) for name, position in (data.get("description") or {}).items()}
         rows = {"number_of_rows": data["rows"]} if "rows" in data else {}
@@ -111,7 +112,7 @@ class Training(Shown):
     imported: bool = False
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Training:
+    def from_json(cls, data: JsonObject) -> Training:
         """Return a training of an answer."""
         datasets = tuple((one["uuid"], one["name"]) for one in data.get("datasets", ()))
         return build(cls, {**data, "datasets": datasets})
@@ -374,7 +375,7 @@ class User(Shown):
     created_at: str = ""
 
     @classmethod
-    def from_json(cls, data: Mapping[str, object]) -> User:
+    def from_json(cls, data: JsonObject) -> User:
         """Return the user of an answer."""
         return build(cls, {**data, "projects": memberships(data.get("projects", ()))})
 
@@ -447,11 +448,11 @@ def build(kind: type[T], data: Mapping[str, object]) -> T:
     return kind(**known)
 
 
-def _is_required(entry: Any) -> bool:
+def _is_required(entry: Field[object]) -> bool:
     return entry.default is MISSING and entry.default_factory is MISSING
 
 
-def memberships(entries: Any) -> tuple[Membership, ...]:
+def memberships(entries: Iterable[JsonObject]) -> tuple[Membership, ...]:
     """Return the projects of a user."""
     return tuple(build(Membership, entry) for entry in entries)
 
@@ -462,18 +463,18 @@ def _column_range(position: Mapping[str, int]) -> range:
     return range(start, position.get("column_end", position.get("end_column", start)))
 
 
-def _tuples(data: Mapping[str, Any]) -> dict[str, tuple[object, ...]]:
+def _tuples(data: JsonObject) -> dict[str, tuple[object, ...]]:
     trainings = tuple(map(Training.from_json, data.get("trainings", ())))
     return {"trainings": trainings, "tags": tuple(data.get("tags", ()))}
 
 
-def _names_of_datasets(data: Mapping[str, Any]) -> tuple[str, ...]:
+def _names_of_datasets(data: JsonObject) -> tuple[str, ...]:
     listed = data.get("dataset")
     # No name has a comma.
     return tuple(listed.split(", ")) if listed else tuple(one["name"] for one in data.get("datasets") or ())
 
 
-def _fraction(data: Mapping[str, Any]) -> float:
+def _fraction(data: JsonObject) -> float:
     if "percentage" in data:
         return float(data["percentage"])
     total = data.get("total_number_of_cycles") or 0

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from hanami_sdk import _http
 from hanami_sdk._forks import separate
 from hanami_sdk._http import API
+from hanami_sdk._json import Json, JsonObject
 from hanami_sdk._retry import DEFAULT_SECONDS
 from hanami_sdk.hanami_exceptions import (
     BadRequestException,
@@ -163,7 +164,7 @@ class Session:
             self._accept(self.put("/token", {"project_id": project_id}))
             self._project = project_id
 
-    def get(self, path: str, /, **query: object) -> Any:
+    def get(self, path: str, /, **query: object) -> Json:
         """Send a GET request.
 
         Args:
@@ -175,19 +176,19 @@ class Session:
         """
         return self._call("GET", path, query=query)
 
-    def post(self, path: str, body: Mapping[str, object]) -> Any:
+    def post(self, path: str, body: Mapping[str, object]) -> Json:
         """Send a POST request with a JSON body; result as for `get`."""
         return self._call("POST", path, body=body)
 
-    def put(self, path: str, body: Mapping[str, object]) -> Any:
+    def put(self, path: str, body: Mapping[str, object]) -> Json:
         """Send a PUT request with a JSON body; result as for `get`."""
         return self._call("PUT", path, body=body)
 
-    def put_bytes(self, path: str, content: bytes, /, **query: object) -> Any:
+    def put_bytes(self, path: str, content: bytes, /, **query: object) -> Json:
         """Send a PUT request with bytes as its body; result as for `get`."""
         return self._call("PUT", path, query=query, body=content)
 
-    def delete(self, path: str, /, **query: object) -> Any:
+    def delete(self, path: str, /, **query: object) -> Json:
         """Send a DELETE request; arguments and result as for `get`."""
         return self._call("DELETE", path, query=query)
 
@@ -210,7 +211,7 @@ class Session:
                 return
             after = {"after": answer["next"]}
 
-    def identity(self) -> Mapping[str, Any]:
+    def identity(self) -> JsonObject:
         """Return what the server said about the user at the last login: `id`, `name` and `is_admin`."""
         self._fresh_token()
         return {name: self._identity[name] for name in ("id", "name", "is_admin") if name in self._identity}
@@ -233,7 +234,7 @@ class Session:
             lambda token: Socket.open(self._address, token, target, uuid, refusal, self._verify, self._timeout)
         )
 
-    def _get_in_detail(self, path: str, **query: object) -> Any:
+    def _get_in_detail(self, path: str, **query: object) -> Json:
         """Send a GET request with the field `details`, or without it to servers of OpenHanami, which do not know it."""
         if self._tells_details:
             try:
@@ -273,7 +274,7 @@ class Session:
     def _lease(self, noun: str, uuid: str, seconds: int | None) -> None:
         self.put(f"/{noun}/lease", {"uuid": uuid, "lease": seconds})
 
-    def _call(self, method: str, path: str, **content: Any) -> Any:
+    def _call(self, method: str, path: str, **content: Any) -> Json:
         return self._with_token(lambda token: self._send(method, path, token, **content))
 
     def _with_token(self, action: Callable[[str], R]) -> R:
@@ -290,7 +291,7 @@ class Session:
                 self.login()
             return self._token
 
-    def _accept(self, answer: Any) -> None:
+    def _accept(self, answer: JsonObject) -> None:
         self._token = str(_http.item(answer, "token"))
         self._identity = {**self._identity, **answer}  # not every answer with a token tells all of the user
         self._renew_at = time.monotonic() + renewal_age(self._token)
@@ -303,7 +304,7 @@ class Session:
         *,
         query: Mapping[str, object] | None = None,
         body: Mapping[str, object] | bytes | None = None,
-    ) -> Any:
+    ) -> Json:
         url = _http.join(self._address, API + path) + (f"?{_http.query_text(query)}" if query else "")
         text = body if body is None or isinstance(body, bytes) else _http.json_text(body)
         content = _http.send_over(

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from hanami_sdk._endpoint import Endpoint
 from hanami_sdk._http import item, knows_not
+from hanami_sdk._json import JsonObject
 from hanami_sdk._messages import decode_response, encode_chunk
 from hanami_sdk._retry import Backoff
 from hanami_sdk._sources import Source, open_sources
@@ -187,7 +188,7 @@ def wait_until_decoded(endpoint: Endpoint, uuid: str, progress_path: str = PROGR
         time.sleep(pause)
 
 
-def state_of(progress: Mapping[str, Any]) -> str:
+def state_of(progress: JsonObject) -> str:
     """Return the state that a server's answer to a question for the progress tells of.
 
     Raises:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import Any
 
 from hanami_sdk._download import failures
 from hanami_sdk._endpoint import Endpoint
 from hanami_sdk._http import item
+from hanami_sdk._json import JsonObject
 from hanami_sdk._retry import Backoff
 from hanami_sdk._waiting import pauses
 from hanami_sdk.hanami_exceptions import BadRequestException
@@ -16,7 +15,7 @@ from hanami_sdk.hanami_exceptions import BadRequestException
 _GOING_ON = ("queued", "active")
 
 
-def wait_for_work(endpoint: Endpoint, path: str, answer: Mapping[str, Any], title: str) -> None:
+def wait_for_work(endpoint: Endpoint, path: str, answer: JsonObject, title: str) -> None:
     """Wait until the work that an answer tells of has ended, however long that takes.
 
     Args:

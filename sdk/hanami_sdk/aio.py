@@ -26,6 +26,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from hanami_sdk._client import Client
 from hanami_sdk._direct import DirectIO
+from hanami_sdk._json import Json
 from hanami_sdk._messages import Values
 from hanami_sdk._models import ClusterLike, Dataset, Task
 from hanami_sdk._predictions import Validation
@@ -124,11 +125,11 @@ class AsyncClient:
         """Close all connections."""
         await self.close()
 
-    async def get(self, path: str, /, **query: object) -> Any:
+    async def get(self, path: str, /, **query: object) -> Json:
         """Send a GET request; arguments and result are those of `Client.get`."""
         return await asyncio.to_thread(self.client.get, path, **query)
 
-    async def delete(self, path: str, /, **query: object) -> Any:
+    async def delete(self, path: str, /, **query: object) -> Json:
         """Send a DELETE request; arguments and result are those of `Client.get`."""
         return await asyncio.to_thread(self.client.delete, path, **query)
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from typing import Any
 
+from hanami_sdk._json import JsonObject
 from hanami_sdk.hanami_exceptions import ConflictException, NotFoundException
 
 __all__ = ["is_uuid", "only_one", "uuid_of"]
@@ -54,7 +54,7 @@ def only_one(noun: str, name: str, rows: Iterable[Mapping[str, object]]) -> str:
     return str(found[0]["uuid"])
 
 
-def _told(noun: str, known: list[Mapping[str, Any]]) -> str:
+def _told(noun: str, known: list[JsonObject]) -> str:
     names = sorted({str(row.get("name")) for row in known})
     return f"only {_listed([repr(name) for name in names])}" if names else f"nor any other {noun}"
 
