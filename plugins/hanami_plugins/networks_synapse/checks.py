@@ -120,7 +120,7 @@ def _places(head: StateHead, arrays: Arrays) -> list[tuple[str, bool]]:
 
 def _sound_origins(head: StateHead, origins: Array, owners: Array, outputs: list[int]) -> bool:
     sizes = np.array([head.inputs.get(item.name, 0) for item in head.template.inputs])
-    places, numbers = origins[:, 0], origins[:, 1]
+    places, numbers = origins.T
     if not _within(places, -len(sizes), len(owners) - 1):
         return False
     inner = places >= 0

@@ -99,7 +99,7 @@ def _memory_of(state: NetworkState) -> str | None:
 
 def _source_hexagons(state: NetworkState) -> Ints:
     """Return the hexagon that each section has its source in."""
-    places = state.arrays["section_origin"][:, 0].astype(np.int64)
+    places, _ = state.arrays["section_origin"].T.astype(np.int64)
     inputs = np.array([item.hexagon for item in state.head.template.inputs], np.int64)
     owners = state.arrays["block_hexagon"].astype(np.int64)
     hexagons: Ints = inputs[np.maximum(-1 - places, 0)]
@@ -194,7 +194,7 @@ def _of_block(state: NetworkState, block: int) -> _Synapses:
 
 def _kinds(state: NetworkState) -> Ints:
     kinds = np.array([KINDS[item.mode] for item in state.head.template.inputs])
-    places = state.arrays["section_origin"][:, 0].astype(np.int64)
+    places, _ = state.arrays["section_origin"].T.astype(np.int64)
     return np.where(places >= 0, HIDDEN, kinds[np.maximum(-1 - places, 0)]).astype(np.int64)
 
 

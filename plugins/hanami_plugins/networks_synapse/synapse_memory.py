@@ -242,9 +242,10 @@ class SynapseMemory:
     def _sources(self, origins: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
         """Return the sources that origins of a state stand for."""
         firsts = np.array([self.places.get(item.name, 0) for item in self.template.inputs], np.int64)
-        places, numbers = origins[:, 0].astype(np.int64), origins[:, 1].astype(np.int64)
+        places, numbers = origins.T.astype(np.int64)
         inputs = np.maximum(-1 - places, 0)
-        return np.where(places >= 0, self.base + places * WIDTH, firsts[inputs]) + numbers
+        sources: Ints = np.where(places >= 0, self.base + places * WIDTH, firsts[inputs]) + numbers
+        return sources
 
     def _kinds(self, sources: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         kinds = np.zeros(len(sources), np.int64)
@@ -360,12 +361,12 @@ class SynapseMemory:
 
     def _origins(self, sources: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
         neurons = sources - self.base
-        origins = np.stack([neurons // WIDTH, neurons % WIDTH], axis=1)
-        places = {item.name: number for number, item in enumerate(self.template.inputs)}
+        places, numbers = neurons // WIDTH, neurons % WIDTH
+        inputs = {item.name: number for number, item in enumerate(self.template.inputs)}
         for name, begin in self.places.items():
             here = (sources >= begin) & (sources < begin + self.inputs[name])
-            origins[here, 0], origins[here, 1] = -1 - places[name], sources[here] - begin
-        return origins.astype(np.int32)
+            places[here], numbers[here] = -1 - inputs[name], sources[here] - begin
+        return np.stack([places, numbers], axis=1).astype(np.int32)
 
 
 def _spans(begins: Mapping[str, int], sizes: Mapping[str, int]) -> Ints:
