@@ -10,10 +10,10 @@ from hanami_core.network import NetworkState
 from hanami_plugins.host_numba.segments import OneRow, Plan
 from hanami_plugins.networks_section import CycleSpan, Ints, NetworkMemory, Records
 
-__all__ = ["Computation", "Way"]
+__all__ = ["AnswerStrategy", "Computation"]
 
 
-class Way(NamedTuple):
+class AnswerStrategy(NamedTuple):
     """How a request is answered: the kernel, what it is given, and what makes its memory for so many cycles."""
 
     kernel: Callable[..., int]
@@ -68,5 +68,5 @@ class Computation(Protocol):
     def answers(self, rows: int) -> Any:
         """Return memory of the answering kernel for so many cycles."""
 
-    def way_to_answer(self, net: Any, inputs: Any) -> Way:
+    def answer_strategy(self, net: Any, inputs: Any) -> AnswerStrategy:
         """Return how inputs are answered with the weights of `net`."""

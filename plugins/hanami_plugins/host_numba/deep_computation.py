@@ -9,7 +9,7 @@ import numpy as np
 from hanami_core.compute import Rows
 from hanami_core.network import NetworkState
 from hanami_plugins.host_numba import segments
-from hanami_plugins.host_numba.computation import Way
+from hanami_plugins.host_numba.computation import AnswerStrategy
 from hanami_plugins.host_numba.deep_kernels import answer_deep, train_deep
 from hanami_plugins.networks_section import (
     BATCH,
@@ -109,9 +109,9 @@ class DeepComputation:
             results=aligned(rows * net.readout_bias.size),
         )
 
-    def way_to_answer(self, net: DeepNet, inputs: DeepInputs) -> Way:
+    def answer_strategy(self, net: DeepNet, inputs: DeepInputs) -> AnswerStrategy:
         """Return how inputs are answered."""
-        return Way(self.answer_kernel, net, self.answers)
+        return AnswerStrategy(self.answer_kernel, net, self.answers)
 
 
 def _inputs(parts: list[Records]) -> DeepInputs:

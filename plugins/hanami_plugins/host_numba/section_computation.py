@@ -10,7 +10,7 @@ import numpy as np
 from hanami_core.compute import Rows
 from hanami_core.network import NetworkState
 from hanami_plugins.host_numba import segments
-from hanami_plugins.host_numba.computation import Way
+from hanami_plugins.host_numba.computation import AnswerStrategy
 from hanami_plugins.host_numba.section_kernels import answer_rows, train_rows
 from hanami_plugins.host_numba.snapshot_kernel import answer_quads
 from hanami_plugins.networks_section import (
@@ -115,10 +115,10 @@ class SectionComputation:
             results=aligned(rows * memory.lanes),
         )
 
-    def way_to_answer(self, net: SectionNet, inputs: Records) -> Way:
+    def answer_strategy(self, net: SectionNet, inputs: Records) -> AnswerStrategy:
         """Return how inputs are answered: from weights of 8 bits, if the template wants it and they are bytes."""
         if self.memory.settings.precision == "int8":
             taken = snapshot.take(net, self.memory.size, inputs)
             if taken is not None:
-                return Way(answer_quads, taken, partial(snapshot.answers, taken))
-        return Way(self.answer_kernel, net, self.answers)
+                return AnswerStrategy(answer_quads, taken, partial(snapshot.answers, taken))
+        return AnswerStrategy(self.answer_kernel, net, self.answers)

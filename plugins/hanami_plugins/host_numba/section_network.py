@@ -11,7 +11,7 @@ from hanami_core.compute import Rows, Run, Values
 from hanami_core.errors import BadRequest
 from hanami_core.network import NetworkState, StateHead
 from hanami_plugins.host_numba import segments
-from hanami_plugins.host_numba.computation import Computation, Way
+from hanami_plugins.host_numba.computation import AnswerStrategy, Computation
 from hanami_plugins.host_numba.section_computation import SectionComputation
 from hanami_plugins.host_numba.streams import see_row
 from hanami_plugins.host_numba.sync import LINE
@@ -230,22 +230,28 @@ class SectionNetwork:
     def _request(self, inputs: Any, results: Mapping[str, Values], run: Run, total: int) -> None:
         unit = slice_length(self._memory.work, ANSWER_WORK)
         pace = Pace(max(1, RESULT_LANES // max(1, self._memory.lanes) // unit))
-        way = self._computation.way_to_answer(self._memory.answering(), inputs)
+        strategy = self._computation.answer_strategy(self._memory.answering(), inputs)
         answers: list[Any] = []
         done = run.start
         while done < total:
             last = min(total, done + pace.units * unit * self._team.size)
             if not answers or answers[0].results.size < pace.units * unit * self._memory.lanes:
-                answers = [way.memory(pace.units * unit) for _ in range(self._team.size)]
+                answers = [strategy.memory(pace.units * unit) for _ in range(self._team.size)]
             pace.start()
-            self._answer(way, inputs, answers, results, done, last)
+            self._answer(strategy, inputs, answers, results, done, last)
             pace.stop(-(-(last - done) // (unit * self._team.size)))
             done = last
             if not run.step(done):
                 return
 
     def _answer(
-        self, way: Way, inputs: Any, answers: list[Any], results: Mapping[str, Values], first: int, last: int
+        self,
+        strategy: AnswerStrategy,
+        inputs: Any,
+        answers: list[Any],
+        results: Mapping[str, Values],
+        first: int,
+        last: int,
     ) -> None:
         # A share is what the memory of a thread has room for; a thread that works alone takes one after the other.
         share = -(-(last - first) // self._team.size)
@@ -254,7 +260,7 @@ class SectionNetwork:
 
         def work(thread: int, threads: int) -> None:
             for number in range(thread, len(shares), threads):
-                reached[number] = way.kernel(way.net, answers[number], inputs, *shares[number])
+                reached[number] = strategy.kernel(strategy.net, answers[number], inputs, *shares[number])
 
         self._team.run(len(shares), work)
         for cycle, (_, end) in zip(reached, shares, strict=True):
