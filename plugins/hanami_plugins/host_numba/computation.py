@@ -2,27 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, Self
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, Self
 
 from hanami_core.compute import Rows
 from hanami_core.network import NetworkState
-from hanami_plugins.host_numba.segments import OneRow, Plan
-from hanami_plugins.networks_section import CycleSpan, Ints, NetworkMemory, Records
+from hanami_plugins.host_numba.segments import OneRow
+from hanami_plugins.networks_section import CycleSpan, Floats, Ints, NetworkMemory
 
-__all__ = ["AnswerStrategy", "Computation"]
+__all__ = ["Answerer", "Computation", "TaskComputation", "Trainer"]
 
 
-class AnswerStrategy(NamedTuple):
-    """How a request is answered: the kernel, what it is given, and what makes its memory for so many cycles."""
+class Trainer(Protocol):
+    """A training kernel with the memory and the rows that it is given."""
 
-    kernel: Callable[..., int]
-    net: Any
-    memory: Callable[[int], Any]
+    def run(self, thread: int, threads: int, sync: Ints, job: CycleSpan, *, average: bool = False) -> int:
+        """Train in one of some threads, the network or the average of its stream; returns the kernel's status."""
+
+    @property
+    def cycle(self) -> int:
+        """The cycle that the status is about."""
+
+
+class Answerer(Protocol):
+    """An answering kernel with the memory and the rows that it is given, for one thread."""
+
+    @property
+    def results(self) -> Floats:
+        """Outputs of the cycles of the last run, shape (cycles, lanes), with room for more."""
+
+    def run(self, first: int, last: int) -> int:
+        """Answer the cycles ``first .. last - 1``; returns `last`, or a cycle whose inputs are not finite."""
+
+
+class TaskComputation(Protocol):
+    """Rows of a task as the kernels take them."""
+
+    @property
+    def weights(self) -> Floats:
+        """How much each cycle counts, empty if all count 1."""
+
+    def training(self, length: int, threads: int) -> Trainer:
+        """Return what trains the rows in slices of so many cycles."""
+
+    def answering(self) -> Callable[[int], Answerer]:
+        """Return what makes, for each thread, what answers so many of the rows at a time."""
 
 
 class Computation(Protocol):
-    """Kernels, the network that they work on, and how they are given its arrays and the rows of a task."""
+    """A network in memory, and the kernels of its kind."""
 
     @property
     def memory(self) -> NetworkMemory[Any]:
@@ -32,41 +60,19 @@ class Computation(Protocol):
     def parts(self) -> int:
         """Among how many threads a cycle of a training can be split."""
 
-    @property
-    def answer_kernel(self) -> Callable[..., int]:
-        """What answers with all bits of the weights."""
-
     @classmethod
     def of(cls, state: NetworkState) -> Self:
         """Bring a checked state to memory."""
 
-    def with_memory(self, memory: Any) -> Self:
-        """Return the same for another network of the same kind."""
+    def resized(self, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> Self:
+        """Return the same with the network's interfaces fitted to numbers of values, see `LiveNetwork.resize`."""
 
-    def plan(self, rows: Rows) -> Plan[Any]:
-        """Return where the rows of a task lie."""
+    def task(self, rows: Rows) -> TaskComputation:
+        """Return rows of a task as the kernels take them.
 
-    def inputs_of(self, one: OneRow) -> Any:
-        """Return where the inputs of a single cycle lie, as `plan` returns those of a task."""
+        Raises:
+            BadRequest: if a name is unknown or used twice, or the values do not fit.
+        """
 
-    def scratch(self, length: int, threads: int) -> Any:
-        """Return memory of the training kernel for slices of so many cycles."""
-
-    def train(
-        self,
-        thread: int,
-        threads: int,
-        sync: Ints,
-        net: Any,
-        scratch: Any,
-        inputs: Any,
-        outputs: Records,
-        job: CycleSpan,
-    ) -> int:
-        """Run the training kernel in one of some threads; returns its status."""
-
-    def answers(self, rows: int) -> Any:
-        """Return memory of the answering kernel for so many cycles."""
-
-    def answer_strategy(self, net: Any, inputs: Any) -> AnswerStrategy:
-        """Return how inputs are answered with the weights of `net`."""
+    def single(self, one: OneRow) -> TaskComputation:
+        """Return the same for single cycles, whose values change between two runs."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from hanami_core.compute import Rows, Run, Values
 from hanami_core.errors import BadRequest
 from hanami_core.network import NetworkState, StateHead
 from hanami_plugins.host_numba import segments
-from hanami_plugins.host_numba.computation import AnswerStrategy, Computation
+from hanami_plugins.host_numba.computation import Answerer, Computation, TaskComputation, Trainer
 from hanami_plugins.host_numba.section_computation import SectionComputation
 from hanami_plugins.host_numba.streams import see_row
 from hanami_plugins.host_numba.sync import LINE
@@ -28,13 +27,10 @@ from hanami_plugins.networks_section import (
     LEARNED,
     LOSS,
     SCORED,
-    STATUS_CYCLE,
     STREAM_RATE,
     WIDTH,
     CycleSpan,
-    DeepNet,
     Ints,
-    SectionNet,
     aligned,
     average_share,
     first_rate,
@@ -71,10 +67,9 @@ class SectionNetwork:
         self._computation, self._memory = computation, computation.memory
         inputs, outputs = self._memory.inputs, self._memory.outputs
         self._one = segments.OneRow(inputs, outputs)
-        self._one_inputs = computation.inputs_of(self._one)
-        self._one_scratch = computation.scratch(1, 1)
+        single = computation.single(self._one)
+        self._one_training, self._one_answering = single.training(1, 1), single.answering()(1)
         self._one_sync = aligned(LINE, np.int64)
-        self._one_answers = computation.answers(1)
         lanes = lane_starts(outputs)
         self._ranges = {name: slice(lanes[name], lanes[name] + size) for name, size in outputs.items()}
 
@@ -128,9 +123,9 @@ class SectionNetwork:
         Raises:
             BadRequest: if a name is unknown or a size is impossible; nothing has changed then.
         """
-        memory = self._memory.resized(inputs, outputs)
-        if memory is not self._memory:
-            self._use(self._computation.with_memory(memory))
+        computation = self._computation.resized(inputs, outputs)
+        if computation is not self._computation:
+            self._use(computation)
 
     # Tasks
 
@@ -145,7 +140,7 @@ class SectionNetwork:
                 far apart; nothing has changed then.
             FloatingPointError: if values of a cycle are not finite; the network is then what it was before the call.
         """
-        memory, plan = self._memory, self._computation.plan(rows)
+        memory, task = self._memory, self._computation.task(rows)
         if not rows.outputs:
             raise BadRequest("training_without_outputs")
         one_hot = one_hot_outputs(rows, lambda: run.step(run.start))
@@ -159,24 +154,24 @@ class SectionNetwork:
         self._memory.see_outputs(one_hot)
         try:
             with self._team.joined():
-                self._train(plan, run, rows.cycles)
+                self._train(task, run, rows.cycles)
         except FloatingPointError:
             self._use(self._computation.of(before))
             raise
 
-    def _train(self, plan: segments.Plan[Any], run: Run, total: int) -> None:
+    def _train(self, task: TaskComputation, run: Run, total: int) -> None:
         memory = self._memory
         length = slice_length(memory.work)
-        scratch, sync = self._computation.scratch(length, self._team.size), aligned(LINE * self._team.size, np.int64)
+        training, sync = task.training(length, self._team.size), aligned(LINE * self._team.size, np.int64)
         rate = first_rate(memory.cycles - run.start + total)
         pace = Pace(total)
         done = run.start
         while done < total:
             last = min(total, (done // length + self._trial.units(pace.units)) * length)
-            job = CycleSpan(done, last, total, length, rate, np.float32(LAST_RATE), plan.weights)
+            job = CycleSpan(done, last, total, length, rate, np.float32(LAST_RATE), task.weights)
             pace.start()
-            threads, status = self._train_cycles(scratch, sync, plan, job)
-            before, done = done, self._reached(status, scratch)
+            threads, status = self._train_cycles(training, sync, job)
+            before, done = done, self._reached(status, training.cycle)
             seconds = pace.stop(-(-(done - before) // length))
             if done > before:
                 self._trial.note(threads > 1, seconds / (done - before))
@@ -184,28 +179,18 @@ class SectionNetwork:
             if done > before and not run.step(done):
                 return
 
-    def _train_cycles(self, scratch: Any, sync: Ints, plan: segments.Plan[Any], job: CycleSpan) -> tuple[int, int]:
+    def _train_cycles(self, training: Trainer, sync: Ints, job: CycleSpan) -> tuple[int, int]:
         """Run a training kernel; returns the number of its threads and its status."""
-        computation, memory, team = self._computation, self._memory, self._team
-        parts = computation.parts if memory.work >= THREAD_WORK else 1
+        team = self._team
+        parts = self._computation.parts if self._memory.work >= THREAD_WORK else 1
         sync[:] = 0
-        statuses: list[int] = team.run(
-            self._trial.parts(parts),
-            computation.train,
-            sync,
-            memory.net,
-            scratch,
-            plan.inputs,
-            plan.outputs,
-            job,
-        )
+        statuses: list[int] = team.run(self._trial.parts(parts), training.run, sync, job)
         if len(statuses) > 1:
             team.note(crowded=statuses[0] == CROWDED)
         return len(statuses), statuses[0]
 
-    def _reached(self, status: int, scratch: Any) -> int:
+    def _reached(self, status: int, cycle: int) -> int:
         """Do what a training kernel asks for and return the cycle that it has come to."""
-        cycle = int(scratch.status[STATUS_CYCLE])
         if status == BROKEN:
             raise FloatingPointError(f"values of cycle {cycle} are not finite")
         if status == FULL:
@@ -220,39 +205,31 @@ class SectionNetwork:
             FloatingPointError: if inputs of a cycle are not finite; later results may be missing then.
         """
         memory, total = self._memory, rows.cycles
-        plan = self._computation.plan(Rows(rows.inputs, (), rows.time_length))
+        task = self._computation.task(Rows(rows.inputs, (), rows.time_length))
         for name, result in results.items():
             if result.shape != (total, memory.outputs.get(name)) or result.dtype != np.float32:
                 raise BadRequest("results_shape", interface=name, rows=total)
         with self._team.joined():
-            self._request(plan.inputs, results, run, total)
+            self._request(task, results, run, total)
 
-    def _request(self, inputs: Any, results: Mapping[str, Values], run: Run, total: int) -> None:
+    def _request(self, task: TaskComputation, results: Mapping[str, Values], run: Run, total: int) -> None:
         unit = slice_length(self._memory.work, ANSWER_WORK)
         pace = Pace(max(1, RESULT_LANES // max(1, self._memory.lanes) // unit))
-        strategy = self._computation.answer_strategy(self._memory.answering(), inputs)
-        answers: list[Any] = []
+        answering = task.answering()
+        answers: list[Answerer] = []
         done = run.start
         while done < total:
             last = min(total, done + pace.units * unit * self._team.size)
             if not answers or answers[0].results.size < pace.units * unit * self._memory.lanes:
-                answers = [strategy.memory(pace.units * unit) for _ in range(self._team.size)]
+                answers = [answering(pace.units * unit) for _ in range(self._team.size)]
             pace.start()
-            self._answer(strategy, inputs, answers, results, done, last)
+            self._answer(answers, results, done, last)
             pace.stop(-(-(last - done) // (unit * self._team.size)))
             done = last
             if not run.step(done):
                 return
 
-    def _answer(
-        self,
-        strategy: AnswerStrategy,
-        inputs: Any,
-        answers: list[Any],
-        results: Mapping[str, Values],
-        first: int,
-        last: int,
-    ) -> None:
+    def _answer(self, answers: list[Answerer], results: Mapping[str, Values], first: int, last: int) -> None:
         # A share is what the memory of a thread has room for; a thread that works alone takes one after the other.
         share = -(-(last - first) // self._team.size)
         shares = [(begin, min(begin + share, last)) for begin in range(first, last, share)]
@@ -260,7 +237,7 @@ class SectionNetwork:
 
         def work(thread: int, threads: int) -> None:
             for number in range(thread, len(shares), threads):
-                reached[number] = strategy.kernel(strategy.net, answers[number], inputs, *shares[number])
+                reached[number] = answers[number].run(*shares[number])
 
         self._team.run(len(shares), work)
         for cycle, (_, end) in zip(reached, shares, strict=True):
@@ -299,14 +276,14 @@ class SectionNetwork:
         """Learn the row that was taken over."""
         memory = self._memory
         rows_before = memory.sources.count.copy()
-        while (status := self._train_single(memory.net, STREAM_RATE)) == FULL:
+        while (status := self._train_single(STREAM_RATE)) == FULL:
             memory.make_room()
         if status != DONE:
             raise FloatingPointError(f"values of cycle {memory.cycles - 1} are not finite")
         if memory.average is not None:
             memory.share_rows(rows_before)
             # A rate of 0 changes no weight: the call measures how often the average fails.
-            self._train_single(memory.average, 0.0)
+            self._train_single(0.0, average=True)
 
     def _is_believed(self, values: Values) -> bool:
         """Let ranges go by a row of a stream; tell whether most of its values lie within them.
@@ -319,11 +296,10 @@ class SectionNetwork:
             active, beyond = active + found[0], beyond + found[1]
         return 2 * beyond <= active
 
-    def _train_single(self, net: SectionNet | DeepNet, rate: float) -> int:
+    def _train_single(self, rate: float, *, average: bool = False) -> int:
         job = CycleSpan(0, 1, 1, 1, np.float32(rate), np.float32(rate), segments.NO_WEIGHTS)
-        scratch, sync = self._one_scratch, self._one_sync
-        sync[:] = 0
-        return self._computation.train(0, 1, sync, net, scratch, self._one_inputs, self._one.outputs, job)
+        self._one_sync[:] = 0
+        return self._one_training.run(0, 1, self._one_sync, job, average=average)
 
     def _move_average(self) -> None:
         memory = self._memory
@@ -350,7 +326,7 @@ class SectionNetwork:
             FloatingPointError: if an input is not finite.
         """
         self._one.set_inputs(inputs)
-        results = self._one_answers.results
-        if self._computation.answer_kernel(self._memory.answering(), self._one_answers, self._one_inputs, 0, 1) != 1:
+        if self._one_answering.run(0, 1) != 1:
             raise FloatingPointError("values of cycle 0 are not finite")
+        results = self._one_answering.results
         return {name: results[values].copy() for name, values in self._ranges.items()}
