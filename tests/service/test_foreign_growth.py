@@ -117,6 +117,31 @@ def test_a_network_goes_only_where_its_template_grows_in_the_same_way(client: Cl
     client.delete_cluster(cluster)
 
 
+def test_a_checkpoint_is_not_restored_where_its_network_cannot_grow(client: Client) -> None:
+    table = client.upload_csv("table", b"value,kind\n1,1\n2,0\n3,1\n")
+    bindings = {"value": table["value"]}, {"kind": table["kind"]}
+    foreign = client.create_cluster("of mine", TEMPLATE.format(2))
+    client.train(foreign, *bindings)
+    checkpoint = client.save(foreign, "kept")
+    cluster = client.create_cluster("on the processor", TEMPLATE.replace("    growth: mine\n    depth: {}\n", ""))
+    if client.cluster(cluster).host != "cpu0":
+        client.switch_host(cluster, client.hosts()[0])
+    client.train(cluster, *bindings)
+    before = client.cluster(cluster)
+    with pytest.raises(ConflictException) as refused:
+        client.restore(cluster, checkpoint)
+    assert "grows by 'mine', which host 'cpu0' of the cluster cannot run" in str(refused.value)
+    assert str(refused.value).endswith("hosts that can: mine0, mine1")
+    assert client.cluster(cluster) == before
+    assert [task.kind for task in client.tasks(cluster)] == ["train"]
+    empty = client.create_cluster("waits for a checkpoint")
+    client.restore(empty, checkpoint)
+    placed = client.cluster(empty)
+    assert (placed.host[:4], placed.cycles) == ("mine", 3)
+    for one in (foreign, cluster, empty):
+        client.delete_cluster(one)
+
+
 def test_a_placement_that_names_nothing_is_one_clear_line(server: LocalServer) -> None:
     elsewhere = LocalServer(server.data_dir.parent / "elsewhere", "--set", "compute.placement=gpu0")
     with pytest.raises(StartupError, match=r"compute\.placement must be .* not 'gpu0'; hosts are: cpu0, mine0"):

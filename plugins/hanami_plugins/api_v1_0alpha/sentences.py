@@ -205,6 +205,8 @@ CLUSTERS = {
     "checkpoint_damaged": "The stored state of checkpoint with uuid '{uuid}' is damaged or lost, delete it",
     "checkpoint_finalised_elsewhere": "Checkpoint with uuid '{uuid}' is finalised by another request",
     "checkpoint_missing": "Checkpoint with uuid '{uuid}' not found",
+    "checkpoint_refused_by_host": "Checkpoint with uuid '{uuid}' holds a network that grows by '{growth}', which host "
+    "'{host}' of the cluster cannot run; hosts that can: {hosts}",
     "cluster_exists": "Cluster with name '{name}' already exist.",
     "cluster_in_direct_mode": "Cluster with uuid '{uuid}' is in direct mode, switch it to task mode first",
     "cluster_missing": "Cluster with uuid '{uuid}' not found",

@@ -17,6 +17,7 @@ from hanami_core.sharing import Visibility
 from hanami_core.sharing import set_visibility as share
 from hanami_core.storage.database import atomic
 from hanami_plugins.checkpoints.arrivals import MISSING, give_up
+from hanami_plugins.checkpoints.growth import require_growth
 from hanami_plugins.checkpoints.kinds import RestorePayload, SavePayload, claims_of
 from hanami_plugins.checkpoints.models import Checkpoint
 from hanami_plugins.clusters import SETTLE_SECONDS, Cluster, copy_lineage, forget_lineage, get_cluster, template_of
@@ -62,9 +63,12 @@ def restore(runtime: Runtime, access: Access, cluster: str, checkpoint: str) -> 
 
     Raises:
         NotFound: if there is no such cluster that the actor may change, or no such checkpoint that it may see.
-        Conflict: if either was deleted meanwhile.
+        Conflict: if either was deleted meanwhile, or the cluster has a network and its host no rule set for
+            that of the checkpoint.
         ServiceError: if the cluster was idle, and could not be restored.
+        Unavailable: if the store of the checkpoint cannot be reached now.
     """
+    require_growth(runtime, access, get_cluster(access, cluster, "write"), get_checkpoint(access, checkpoint))
     with atomic():
         row = get_cluster(access, cluster, "write")
         found = get_checkpoint(access, checkpoint)

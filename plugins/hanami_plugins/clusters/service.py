@@ -41,6 +41,7 @@ __all__ = [
     "Mode",
     "Nothing",
     "after_task",
+    "assign_host",
     "changed",
     "clean_up",
     "create_cluster",
@@ -212,12 +213,17 @@ def first_template(
     """
     template = in_a_line(inputs, outputs)
     if not runs_where_it_is(runtime, cluster, template):
-        _assign_host(runtime, cluster, place(runtime, actor, template))
+        assign_host(runtime, cluster, place(runtime, actor, template))
     return template
 
 
-def _assign_host(runtime: Runtime, cluster: Cluster, host: ComputeHost) -> None:
-    """Give a cluster that has no network a host that can run its first one."""
+def assign_host(runtime: Runtime, cluster: Cluster, host: ComputeHost) -> None:
+    """Give a cluster that has no network a host that can run its first one.
+
+    Raises:
+        Conflict: if it has open tasks, which would have to go there too.
+        NotFound: if it was deleted meanwhile, or has a network by now.
+    """
     with atomic():
         # First, because from then on nobody adds a task.
         runtime.queue.move_partition(cluster.uuid, host.name)
