@@ -52,6 +52,40 @@ def test_any_bytes_are_an_object_or_refused(body):
         assert isinstance(decode_body(body), dict)
 
 
+LIMIT = (1 << 63) - 1
+NUMBERS = st.integers(-LIMIT - 2, LIMIT + 2) | st.sampled_from([LIMIT, LIMIT + 1, -LIMIT, -LIMIT - 1]) | st.floats(0, 1)
+VALUES = st.recursive(
+    NUMBERS | st.text('[]{}"\\ab1', max_size=6) | st.booleans() | st.none(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text('[]{}"\\a', max_size=3), inner, max_size=3),
+)
+
+
+def refused_for(value: object, depth: int = 1) -> set[str]:
+    """Return what is wrong with a value; `depth` is the number of objects and lists around it."""
+    if type(value) is int and abs(value) > LIMIT:
+        return {"out of range"}
+    if not isinstance(value, dict | list):
+        return set()
+    if depth == 63:
+        return {"nested too deeply"}
+    inner = value.values() if isinstance(value, dict) else value
+    return set().union(*(refused_for(one, depth + 1) for one in inner))
+
+
+@given(VALUES, st.integers(0, 70), st.sampled_from(["list", "object"]))
+def test_a_body_is_refused_for_its_numbers_and_its_depth_alone(value, levels, kind):
+    for _ in range(levels):
+        value = [value] if kind == "list" else {"a": value}
+    wrong = refused_for(value)
+    body = json.dumps({"a": value}, ensure_ascii=False).encode()
+    if not wrong:
+        assert decode_body(body) == {"a": value}
+        return
+    with pytest.raises(BadRequest) as error:
+        decode_body(body)
+    assert any(text in NativeApi().sentence(error.value) for text in wrong)
+
+
 def test_a_body_is_read_up_to_its_announced_end():
     assert read_body(io.BytesIO(b"abcdef"), 3, chunked=False, limit=10) == b"abc"
     assert read_body(io.BytesIO(b"abcdef"), None, chunked=True, limit=10) == b"abcdef"

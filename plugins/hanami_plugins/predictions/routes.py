@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import msgspec
-import numpy as np
 from msgspec import Meta
 
 from hanami_core.errors import BadRequest
 from hanami_core.http import Call, Route, RouteGroup
 from hanami_core.ids import Uuid
+from hanami_plugins.predictions.matrices import matrix
 from hanami_plugins.predictions.questions import Values
 from hanami_plugins.predictions.service import predict
 
@@ -70,5 +70,4 @@ def _array(rows: Table) -> Values:
     if len(set(widths)) > 1:
         row = next(number for number, width in enumerate(widths) if width != widths[0])
         raise BadRequest("prediction_ragged", row=row, width=widths[row], expected=widths[0])
-    with np.errstate(over="ignore"):  # what does not fit becomes infinite and is refused as such
-        return np.array(rows, np.float32).reshape(len(rows), -1) if rows else np.empty((0, 0), np.float32)
+    return matrix(rows, widths[0] if widths else 0)
