@@ -22,7 +22,7 @@ import peewee
 
 from hanami_core.errors import Forbidden, NotFound
 from hanami_core.storage.database import OwnedRecord, Record
-from hanami_core.storage.prepared import first
+from hanami_core.storage.prepared import first_active
 
 if TYPE_CHECKING:
     from hanami_core.identity import Principal
@@ -142,20 +142,21 @@ class Access:
 
         With `deleted`, deleted rows are included, for clients that follow changes.
         """
+        rows = model.select().order_by(model.sequence) if deleted else model.active()
+        return rows.where(*self._conditions(model, verb))
+
+    def _conditions(self, model: type[Record], verb: Verb | None) -> list[Any]:
+        """Return what the rows of `model` that the actor may read or write have in common."""
         action = replace(self.action, resource=model, verb=verb or self.action.verb)
         rules = [rule for rule in self._rules(action) if rule.where is not None]
-        rows = model.select().order_by(model.sequence) if deleted else model.active()
-        query = rows.where(_any_of([rule.where for rule in rules if rule.allow]))
-        for rule in rules:
-            if not rule.allow:
-                query = query.where(~rule.where)
-        return query
+        allowed = _any_of([rule.where for rule in rules if rule.allow])
+        return [allowed, *(~rule.where for rule in rules if not rule.allow)]
 
     def get(self, model: type[M], identity: str, missing: str, verb: Verb | None = None) -> M:
         """Return one visible row, or raise `NotFound` with the code `missing` and the identity under its own name."""
         column = getattr(model, model.identity)
         wanted = identity.lower() if issubclass(model, OwnedRecord) else identity
-        row = first(self.visible(model, verb).where(column == wanted))
+        row = first_active(model, [*self._conditions(model, verb), column == wanted])
         if row is None:
             raise NotFound(missing, **{model.identity: identity})
         return row

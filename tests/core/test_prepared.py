@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hanami_core.storage import prepared
 from hanami_core.storage.contract import Database
 from hanami_core.storage.database import Record
-from hanami_core.storage.prepared import tuples
+from hanami_core.storage.prepared import first_active, tuples
 from hanami_core.testing.storage import bound_to
 
 NAMES = ["ada", "emmy", "alan", "", "' OR 1 = 1 --", "ü"]
@@ -87,6 +87,15 @@ def query(columns: list[str], conditions: list[Any], limit: int | None) -> peewe
 def test_rows_are_those_of_the_query(columns: list[str], conditions: list[Any], limit: int | None) -> None:
     asked = query(columns, conditions, limit)
     assert list(tuples(asked)) == list(asked.clone().tuples())
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(CONDITIONS, max_size=3))
+def test_the_first_row_is_that_of_the_query(conditions: list[Any]) -> None:
+    expected = query(["sequence"], conditions, None).objects().first()
+    found = first_active(Guest, conditions)
+    assert (found and found.__data__) == (expected and Guest.get_by_id(expected.sequence).__data__)
+    assert found is None or not found.is_dirty()
 
 
 def joined() -> Any:

@@ -5,17 +5,18 @@ Must not know what is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 import peewee
 
-from hanami_core.storage.database import BlobField, NameField, proxy
+from hanami_core.storage.database import ACTIVE, BlobField, NameField, Record, proxy
 
-__all__ = ["Prepared", "first", "tuples"]
+__all__ = ["Prepared", "first", "first_active", "tuples"]
 
 Q = TypeVar("Q", bound=peewee.Model)
+R = TypeVar("R", bound=Record)
 Row = tuple[Any, ...]
 Convert = Callable[[Any], Any]
 
@@ -120,6 +121,7 @@ class _Placeholder(str):
 # -- queries of a shape that has come before --------------------------------------------------------------------------
 
 _texts: dict[Hashable, _Text] = {}
+_firsts: dict[Hashable, _Text] = {}
 
 
 class _Unusual(Exception):
@@ -154,12 +156,38 @@ def first(query: peewee.ModelSelect[Q]) -> Q | None:
     It is what `query.first()` returns, found by a text that is kept, see `tuples`.
     """
     row = next(tuples(query.limit(1)), None)
-    if row is None:
-        return None
-    model: Any = query.model
+    return None if row is None else _made(query.model, row)
+
+
+def first_active(model: type[R], conditions: Sequence[object]) -> R | None:
+    """Return the oldest row that is not deleted and meets all conditions, or None if there is none.
+
+    It is what ``model.active().where(*conditions).first()`` returns, and no query is made if one of the same shape has
+    come before: that takes longer than the database does.
+    """
+    values: list[object] = [ACTIVE]
+    try:
+        shape = type(proxy.obj), model, tuple(_condition(condition, values) for condition in conditions)
+    except _Unusual:
+        return first(model.active().where(*conditions))
+    values.append(1)
+    text = _firsts.get(shape)
+    if text is None:
+        text = _text(model.active().where(*conditions).limit(1))
+        if text.parameters != values:
+            return first(model.active().where(*conditions))
+        if len(_firsts) >= _MOST_TEXTS:
+            _firsts.clear()
+        _firsts[shape] = text
+    row = next(text.ask(values), None)
+    return None if row is None else _made(model, row)
+
+
+def _made(model: Any, row: Row) -> Any:
+    """Return the object of a row with all columns of its model."""
     found = model(__no_default__=True, **dict(zip(model._meta.sorted_field_names, row, strict=True)))
     found._dirty.clear()
-    return cast(Q, found)
+    return found
 
 
 def _shape(query: Any, values: list[object]) -> Hashable:
