@@ -32,6 +32,7 @@ __all__ = ["HostCallServer", "HostCalls"]
 LARGEST = 1 << 30
 """Bytes of a question or an answer."""
 SIZE_BYTES = 4
+PIECE = 1 << 16
 CONNECTIONS = 128
 """Callers that a sidecar answers at the same time; the next one waits."""
 KEPT = 16
@@ -214,15 +215,25 @@ def _send(connection: socket.socket, content: bytes) -> None:
 
 
 def _receive(connection: socket.socket) -> bytes:
-    size = int.from_bytes(_exactly(connection, SIZE_BYTES), "big")
+    """Return the next message; a small one takes one look at the socket."""
+    data = connection.recv(PIECE)
+    while data and len(data) < SIZE_BYTES:
+        more = connection.recv(PIECE)
+        data = data + more if more else b""
+    if not data:
+        raise ConnectionResetError("the other side has ended")
+    size = int.from_bytes(data[:SIZE_BYTES], "big")
     if size > LARGEST:
         raise ConnectionError("a message is too large")
-    return _exactly(connection, size)
+    if len(data) > SIZE_BYTES + size:
+        raise ConnectionError("a message is longer than it says")
+    return data[SIZE_BYTES:] if len(data) == SIZE_BYTES + size else _rest(connection, data[SIZE_BYTES:], size)
 
 
-def _exactly(connection: socket.socket, size: int) -> bytes:
+def _rest(connection: socket.socket, begin: bytes, size: int) -> bytes:
     data = bytearray(size)
-    view, done = memoryview(data), 0
+    view, done = memoryview(data), len(begin)
+    view[:done] = begin
     while done < size:
         count = connection.recv_into(view[done:])
         if not count:

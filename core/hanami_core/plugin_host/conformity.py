@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from types import FunctionType
 
 __all__ = ["faults", "location"]
@@ -33,6 +34,7 @@ def location(thing: object) -> str:
     return f"{file}:{first + decorators}" if file else ""
 
 
+@cache
 def _members(contract: type) -> dict[str, object]:
     """Return the public members of a protocol and of those that it extends."""
     found: dict[str, object] = {}

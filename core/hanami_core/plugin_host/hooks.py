@@ -30,8 +30,8 @@ class Implementation(NamedTuple):
 
     def given(self, offered: Mapping[str, object]) -> dict[str, object]:
         """Return what it is called with."""
-        wanted = (*self.arguments, *(name for name in self.wishes if name in offered))
-        return {name: offered[name] for name in wanted}
+        given = {name: offered[name] for name in self.arguments}
+        return given | {name: offered[name] for name in self.wishes if name in offered} if self.wishes else given
 
 
 class Extension(NamedTuple):
