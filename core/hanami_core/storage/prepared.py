@@ -185,8 +185,9 @@ def first_active(model: type[R], conditions: Sequence[object]) -> R | None:
 
 def _made(model: Any, row: Row) -> Any:
     """Return the object of a row with all columns of its model."""
-    found = model(__no_default__=True, **dict(zip(model._meta.sorted_field_names, row, strict=True)))
-    found._dirty.clear()
+    found = model(__no_default__=True)
+    # At once, and not by one descriptor after the other, which would note each of them as changed.
+    found.__data__.update(zip(model._meta.sorted_field_names, row, strict=True))
     return found
 
 
