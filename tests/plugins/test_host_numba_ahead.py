@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,7 @@ from pathlib import Path
 import numba.core.config
 from hanami_core.testing.hosts import host_context
 from hanami_plugins.host_numba import host
-host.Ahead = lambda known: None
+host.Ahead = lambda known, **more: None
 host.CpuHost("cpu0", 1).start(host_context(Path(sys.argv[1]), background=True))
 print(numba.core.config.CACHE_DIR)
 """
@@ -103,7 +104,7 @@ def test_kernels_are_compiled_again_when_the_host_or_a_rule_set_changes(tmp_path
 
 
 def test_kernels_that_nobody_has_used_for_long_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host_module, "Ahead", lambda cache: None)
+    monkeypatch.setattr(host_module, "Ahead", lambda cache, **more: None)
     old, recent, other = (tmp_path / name for name in ("kernels-old", "kernels-recent", "something"))
     for directory, days in ((old, 100), (recent, 80), (other, 100)):
         directory.mkdir()
@@ -124,9 +125,22 @@ def test_what_is_compiled_ahead_is_told(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("*.compiled"))
 
 
+def test_what_clusters_wait_for_is_told_by_rule_set(tmp_path: Path) -> None:
+    host = CpuHost("cpu0", 1)
+    host.start(host_context(tmp_path, background=True))
+    assert host.describe().awaited == {}
+    with ThreadPoolExecutor(2) as pool:
+        waits = [pool.submit(host.wait_for, part) for part in ("deep", "synapse")]
+        while len(host.describe().awaited) < 2:
+            assert not any(one.done() for one in waits)
+        assert host.describe().awaited["section"].startswith("compiles its kernels, for ")
+        host.stop()
+    assert host.describe().awaited == {}
+
+
 @pytest.mark.long
 def test_one_part_is_compiled_ahead_without_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host_module, "Ahead", lambda cache: Ahead(cache, ["deep"]))
+    monkeypatch.setattr(host_module, "Ahead", lambda cache, **more: Ahead(cache, ["deep"]))
     host = CpuHost("cpu0", 1)
     host.start(host_context(tmp_path, background=True))
     assert host.describe().preparing == "kernels: deep"

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from hanami_core.compute import HostDescription
+from hanami_core.compute.descriptions import Describer
 from hanami_core.errors import BadRequest
 from hanami_core.queue import Task
 from hanami_core.queue.models import fault_of
@@ -61,6 +63,44 @@ def test_details_tell_why_a_task_failed(app: NativeApp, cluster: str) -> None:
     found = rows(app, cluster, details="true")[0]
     Task.update(error="", fault="").where(*of_first).execute()
     assert found["error"] == "output 'out' has a value that is not between 0 and 1 in cycle 7"
+
+
+class Preparing:
+    """A host that says what networks wait for."""
+
+    name, kind = "cpu0", "cpu"
+
+    def __init__(self, awaited: dict[str, str]) -> None:
+        self._awaited = awaited
+
+    def describe(self) -> HostDescription:
+        return HostDescription("cpu0", "cpu", "", 1, 1, 1, preparing="kernels", awaited=self._awaited)
+
+
+@pytest.mark.parametrize(
+    ("growth", "state", "cycle", "waiting"),
+    [
+        ("section", "active", 0, "it waits for host 'cpu0', which compiles its kernels, for 7 seconds by now"),
+        ("synapse", "active", 0, ""),
+        ("section", "active", 1, ""),
+        ("section", "queued", 0, ""),
+    ],
+)
+def test_a_task_that_has_begun_tells_what_its_host_prepares_for_it(
+    app: NativeApp, cluster: str, growth: str, state: str, cycle: int, waiting: str
+) -> None:
+    first = Task.active().where((Task.partition == cluster) & (Task.kind == "train")).get()
+    before = {"state": first.state, "current_cycle": first.current_cycle}
+    Task.update(state=state, current_cycle=cycle).where(Task.uuid == first.uuid).execute()
+    told = Describer(app.runtime.settings.data_dir, Preparing({growth: "compiles its kernels, for 7 seconds by now"}))
+    try:
+        assert told.wait()
+        assert rows(app, cluster, details="true")[0]["waiting"] == waiting
+        answer = app.call("GET", "task", uuid=first.uuid, cluster_uuid=cluster).json
+        assert answer.get("waiting", "") == waiting
+    finally:
+        told.stop()
+        Task.update(**before).where(Task.uuid == first.uuid).execute()
 
 
 def test_one_task_tells_its_datasets_by_the_names_that_they_had(app: NativeApp, cluster: str) -> None:

@@ -21,6 +21,8 @@ __all__ = ["Describer", "load", "load_all"]
 
 INTERVAL = 5.0
 """Seconds between two descriptions of a host."""
+PREPARING_INTERVAL = 1.0
+"""The same while it prepares something that somebody may wait for."""
 FRESH = 3 * INTERVAL
 """Age up to which a description is believed."""
 PATIENCE = 0.5
@@ -91,7 +93,7 @@ class Describer:
                 log.exception("a host could not be described", extra={"host": self._host.name})
                 with contextlib.suppress(OSError):
                     self._path.unlink(missing_ok=True)
-            if self._end.wait(INTERVAL):
+            if self._end.wait(PREPARING_INTERVAL if self._last is not None and self._last.preparing else INTERVAL):
                 return
 
     def _write(self) -> None:

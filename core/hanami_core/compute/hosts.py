@@ -60,6 +60,8 @@ class HostDescription(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             there.
         reason: why it cannot.
         preparing: what the host is still preparing in the background, such as kernels; empty when everything is ready.
+        awaited: of that, what networks wait for at the moment, by the name of their rule set, as the end of a sentence
+            that says what the host does: ``compiles its kernels, for 7 seconds by now``.
         model: what the host computes with, such as the name of a card.
         network_memory: bytes that all networks on the host can have together at the moment, for a host with memory of
             its own; None for one that shares the machine's, which the settings divide.
@@ -76,6 +78,7 @@ class HostDescription(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     healthy: bool = True
     reason: str = ""
     preparing: str = ""
+    awaited: dict[str, str] = {}
     model: str = ""
     network_memory: int | None = None
     needs_restart: bool = False

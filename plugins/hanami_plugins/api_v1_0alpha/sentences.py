@@ -219,6 +219,7 @@ CLUSTERS = {
         "Can not switch cluster to 'DIRECT': user '{user}' has done that already, at {since}; share it ('shared'), "
         "wait until all clients have left, or switch it to 'TASK' first, which ends their work"
     ),
+    "task_waits_for_host": "it waits for host '{host}', which {reason}",
     "task_waits_for_clients": (
         "it waits until the cluster is no longer in direct mode, to which user '{user}' has switched it at {since}"
     ),

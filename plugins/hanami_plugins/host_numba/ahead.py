@@ -26,6 +26,8 @@ PARTS = {
     "synapse": "hanami_plugins.host_numba.synapse_warm",
 }
 """Parts by their names, and what compiles each of them. Most clusters need the first one, which is compiled first."""
+BESIDE = ("synapse",)
+"""Parts that are compiled beside the others if there are processors for that."""
 NICENESS = 10
 """Of a process that compiles what nobody waits for yet."""
 
@@ -35,23 +37,33 @@ log = logging.getLogger("hanami.compute")
 class Ahead:
     """The processes that compile, if there is something to compile."""
 
-    def __init__(self, cache: Path, parts: Sequence[str] = tuple(PARTS)) -> None:
-        """Start one; `cache` is where kernels are kept."""
+    def __init__(self, cache: Path, parts: Sequence[str] = tuple(PARTS), *, beside: Sequence[str] = ()) -> None:
+        """Start one, and another one for the parts `beside`; `cache` is where kernels are kept."""
         self._cache = cache
         self._missing = {part: threading.Event() for part in parts if not is_compiled(cache, part)}
         self._processes: list[subprocess.Popen[str]] = []
         self._watchers: list[threading.Thread] = []
         self._hurried: set[str] = set()
+        self._awaited: dict[str, float] = {}
         self._lock = threading.Lock()
         self._stopped = False
         if self._missing:
             log.info("kernels are compiled, once on this machine", extra={"parts": " ".join(self._missing)})
-            self._start(tuple(self._missing))
+            for together in (set(self._missing) - set(beside), set(beside)):
+                if share := [part for part in self._missing if part in together]:
+                    self._start(share)
 
     @property
     def left(self) -> list[str]:
         """Parts that are still being compiled."""
         return [part for part, done in self._missing.items() if not done.is_set()]
+
+    @property
+    def awaited(self) -> dict[str, float]:
+        """Of those, the ones that clusters wait for, and for how many seconds the first of them has."""
+        now, left = time.monotonic(), self.left
+        with self._lock:
+            return {part: now - since for part, since in self._awaited.items() if part in left}
 
     def wait(self, part: str) -> None:
         """Return when a part is in the cache, or will not come there. It is compiled at once, whatever else is."""
@@ -62,6 +74,7 @@ class Ahead:
         with self._lock:
             hurries = part not in self._hurried
             self._hurried.add(part)
+            self._awaited.setdefault(part, time.monotonic())
         if hurries:
             self._start((part,), hurry=True)
         done.wait()

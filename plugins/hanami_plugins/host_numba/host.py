@@ -19,9 +19,11 @@ from typing import Any
 from hanami_core import machine_memory as machine
 from hanami_core.compute import ComputeHost, HostContext, HostDescription
 from hanami_plugins import networks_section, networks_synapse
-from hanami_plugins.host_numba.ahead import SECTION, Ahead, is_compiled, note_compiled
+from hanami_plugins.host_numba.ahead import BESIDE, SECTION, Ahead, is_compiled, note_compiled
 from hanami_plugins.host_numba.team import Team, processors
 
+GROWTH = {"deep": SECTION}
+"""The rule set that needs a part of the kernels, if the part does not have its name."""
 UNUSED = 90 * 24 * 3600
 """Seconds after which kernels that no host has started with are removed from the cache."""
 
@@ -62,7 +64,7 @@ class CpuHost:
             importlib.import_module("hanami_plugins.host_numba.section_warm").up()
             note_compiled(used, SECTION)
         if background:
-            self._ahead = Ahead(known)
+            self._ahead = Ahead(known, beside=BESIDE if processors() > 1 else ())
 
     def wait_for(self, part: str) -> None:
         """Return when kernels that are compiled in the background are in the cache."""
@@ -80,17 +82,26 @@ class CpuHost:
             free_memory=memory.free,
             threads=self.team.size,
             preparing=self._preparing(),
+            awaited=self._awaited(),
         )
 
     def _preparing(self) -> str:
         left = self._ahead.left if self._ahead else []
         return f"kernels: {', '.join(left)}" if left else ""
 
+    def _awaited(self) -> dict[str, str]:
+        waits = self._ahead.awaited if self._ahead else {}
+        return {GROWTH.get(part, part): f"compiles its kernels, for {_seconds(waits[part])} by now" for part in waits}
+
     def stop(self) -> None:
         """Stop compiling. Threads end with the last network that works with them."""
         if self._ahead:
             self._ahead.stop()
         vars(self).pop("team", None)
+
+
+def _seconds(count: float) -> str:
+    return "1 second" if round(count) == 1 else f"{count:.0f} seconds"
 
 
 def team_of(host: ComputeHost, part: str) -> Team:

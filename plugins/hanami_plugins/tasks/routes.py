@@ -14,6 +14,7 @@ from hanami_core.errors import TaskError
 from hanami_core.http import Call, Empty, Listing, Paging, Route, RouteGroup, listing, rows_like
 from hanami_core.ids import EXAMPLE_UUID, AnyName, AnyUuid, Name, Uuid
 from hanami_core.queue import Task
+from hanami_core.runtime import Runtime
 from hanami_plugins import clusters
 from hanami_plugins.tasks import service
 from hanami_plugins.tasks.bodies import Source, bindings, column, name_of_result, results
@@ -161,7 +162,7 @@ class OfCluster(Paging, forbid_unknown_fields=True, kw_only=True):
     Attributes:
         cluster_uuid: UUID of the cluster.
         details: whether rows have more columns: `name`, `kind`, `dataset` (names of the datasets that the task reads,
-            separated by commas), `error` (why it failed) and `waiting` (what else a queued task waits for).
+            separated by commas), `error` (why it failed) and `waiting` (what else it waits for).
     """
 
     cluster_uuid: Uuid
@@ -295,13 +296,14 @@ def create_train(call: Call, request: CreateTrain) -> dict[str, object]:
         equal_rows=request.equal_rows,
         fit=request.fit(),
     )
-    return answer(task)
+    return answer(call.runtime, task)
 
 
 def create_request(call: Call, request: CreateRequest) -> dict[str, object]:
     """Queue a request: the cluster answers the rows of a dataset. Whoever sees a cluster may query it."""
     inputs, wanted = bindings(request.inputs, "inputs"), results(request.results)
     return answer(
+        call.runtime,
         service.request(
             call.runtime,
             call.access,
@@ -311,7 +313,7 @@ def create_request(call: Call, request: CreateRequest) -> dict[str, object]:
             wanted,
             dataset=name_of_result(request.results, request.name),
             time_length=request.time_length,
-        )
+        ),
     )
 
 
@@ -322,7 +324,7 @@ def get(call: Call, request: WantedTask) -> dict[str, object]:
     told = {} if best is None else {"epochs": best.epochs, "best_epoch": best.epoch}
     if outliers := service.outlier_rows(task):
         told["outlier_rows"] = outliers
-    return answer(task) | told | (_details(task) if request.details else {})
+    return answer(call.runtime, task) | told | (_details(task) if request.details else {})
 
 
 def _details(task: Task) -> dict[str, object]:
@@ -350,7 +352,8 @@ def list_all(call: Call, request: OfCluster) -> Listing:
     look = cache(clusters.holder_of)  # all of them wait for the same
 
     def row(task: Task) -> list[object]:
-        return _detailed_row(task, service.holder_of(task, look))
+        waiting = _waiting(service.holder_of(task, look)) or _prepared(call.runtime, task)
+        return _detailed_row(task, waiting)
 
     return listing(DETAILS_HEADER, tasks, request, row)
 
@@ -360,16 +363,21 @@ def _row(task: Task) -> list[object]:
     return [task.uuid, task.state, f"{task.fraction:.6f}", *moments]
 
 
-def _detailed_row(task: Task, holder: Mapping[str, str] | None) -> list[object]:
+def _detailed_row(task: Task, waiting: TaskError | None) -> list[object]:
     names = dict.fromkeys(source.name for source in service.sources_of(task))
-    return [*_row(task), task.name, task.kind, ", ".join(names), task.failure or "", _waiting(holder) or ""]
+    return [*_row(task), task.name, task.kind, ", ".join(names), task.failure or "", waiting or ""]
 
 
 def _waiting(holder: Mapping[str, str] | None) -> TaskError | None:
     return None if holder is None else TaskError("task_waits_for_clients", **holder)
 
 
-def answer(task: Task) -> dict[str, object]:
+def _prepared(runtime: Runtime, task: Task) -> TaskError | None:
+    found = service.preparation_for(runtime, task)
+    return None if found is None else TaskError("task_waits_for_host", host=found[0], reason=found[1])
+
+
+def answer(runtime: Runtime, task: Task) -> dict[str, object]:
     """Return a task as clients see it."""
     result = {
         "current_cycle": task.current_cycle,
@@ -383,6 +391,7 @@ def answer(task: Task) -> dict[str, object]:
     }
     failure = task.failure
     more: dict[str, object] = {} if failure is None else {"error": failure}
-    if (waiting := _waiting(service.holder_of(task))) is not None:
+    waiting = _waiting(service.holder_of(task)) or _prepared(runtime, task)
+    if waiting is not None:
         more["waiting"] = waiting
     return result | more | ({"attempts": task.attempts} if task.attempts > 1 else {})

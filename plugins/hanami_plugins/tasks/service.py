@@ -13,8 +13,10 @@ import peewee
 
 from hanami_core.access import Access
 from hanami_core.admission import DISK, Claim
-from hanami_core.errors import Conflict, NotFound
-from hanami_core.queue import FINISHED, OPEN, QUEUED, Task, TaskEntry, entries_of
+from hanami_core.compute import descriptions
+from hanami_core.errors import BadRequest, Conflict, NotFound
+from hanami_core.network import Template
+from hanami_core.queue import ACTIVE, FINISHED, OPEN, QUEUED, Task, TaskEntry, entries_of
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import atomic
 from hanami_plugins import clusters
@@ -32,6 +34,7 @@ __all__ = [
     "holder_of",
     "list_tasks",
     "outlier_rows",
+    "preparation_for",
     "request",
     "sources_of",
     "task_history",
@@ -175,6 +178,35 @@ def holder_of(task: Task, look: Look = clusters.holder_of) -> dict[str, str] | N
     `look` is what tells who holds a cluster; of a whole list one that remembers.
     """
     return look(str(task.partition)) if task.state == QUEUED else None
+
+
+def preparation_for(runtime: Runtime, task: Task) -> tuple[str, str] | None:
+    """Return the host that a task which has begun waits for and what that prepares for it, None if it waits for none.
+
+    Networks of one rule set wait for the same, so only those of the task's are looked at.
+    """
+    if task.state != ACTIVE or task.current_cycle:
+        return None
+    cluster = Cluster.get_or_none(Cluster.uuid == task.partition)
+    host = None if cluster is None else runtime.hosts.get(cluster.host)
+    found = None if host is None else descriptions.load(runtime.settings.data_dir, host.name)
+    if cluster is None or host is None or found is None or not found.awaited:
+        return None
+    template = clusters.template_of(cluster) if cluster.template else _made_by(task)
+    try:
+        awaited = None if template is None else found.awaited.get(runtime.rules_for(template, host.kind).name)
+    except BadRequest:  # it has gone to another host meanwhile
+        return None
+    return None if awaited is None else (host.name, awaited)
+
+
+def _made_by(task: Task) -> Template | None:
+    """Return the template that a task gives to its cluster."""
+    return msgspec.json.decode(task.payload, type=_Making).template
+
+
+class _Making(msgspec.Struct):
+    template: Template | None = None
 
 
 def task_history(access: Access, uuid: str) -> list[TaskEntry]:
