@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
+from array import array
 
 import falcon
+
+from tests.bench import hop
 
 __all__ = ["app"]
 
@@ -26,6 +30,26 @@ class Echo:
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer a JSON object."""
         resp.media = {"outputs": [row[:10] for row in req.get_media()["inputs"]]}
+
+
+class Hop:
+    """Reads rows as `Echo` does, and lets another process answer the first one."""
+
+    def __init__(self) -> None:
+        self._kept: list[socket.socket] = []
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer a JSON object."""
+        row = array("f", req.get_media()["inputs"][0])
+        try:
+            connection = self._kept.pop()
+        except IndexError:
+            connection = socket.socket(socket.AF_UNIX)
+            connection.connect(os.environ[hop.PLACE])
+        connection.sendall(row.tobytes())
+        answer = array("f", connection.recv(hop.ROW))
+        self._kept.append(connection)
+        resp.media = {"outputs": [answer.tolist()]}
 
 
 class File:
@@ -50,4 +74,5 @@ class File:
 app: falcon.App[falcon.Request, falcon.Response] = falcon.App()
 app.add_route("/", Hello())
 app.add_route("/rows", Echo())
+app.add_route("/hop", Hop())
 app.add_route("/file", File())

@@ -1,8 +1,8 @@
 """What a prediction over HTTP costs: one row from one client, many clients, and a hundred rows.
 
 The measures of that are a bare Falcon application under plain gunicorn with the same number of threads, which says
-hello or reads the same rows and answers some of them, and the kernel without a server, all on the same machine in the
-same run.
+hello, reads the same rows and answers some of them, or lets another process answer, and the kernel without a server,
+all on the same machine in the same run.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from hanami_sdk import Client, hanami_token
 from hanami_server.demo import digits
 from hanami_server.demo.scenario import TEMPLATE
 from hanami_server.local import LocalServer
+from tests.bench import hop
 from tests.bench.engine import CLASSES, PIXELS, new_network, read_idx, seconds
 from tests.bench.rest import FLAGS, REPEATS, hello, measure
 
@@ -34,7 +35,12 @@ def run(directory: Path) -> dict[str, Any]:
     """Measure with the MNIST files of a directory."""
     files, pictures = digits.find(directory), read_idx(directory, "t10k-images-idx3-ubyte", 16)
     rows = pictures[: BATCH * PIXELS].reshape(BATCH, PIXELS)
-    with TemporaryDirectory() as base, LocalServer(Path(base) / "data", *FLAGS) as server, hello() as bare:
+    with (
+        TemporaryDirectory() as base,
+        LocalServer(Path(base) / "data", *FLAGS) as server,
+        hop.running(Path(base)) as place_of_hop,
+        hello(place_of_hop) as bare,
+    ):
         with Client(server.address, server.user, server.passphrase) as client:
             data = client.upload_mnist("digits", files.train_images, files.train_labels)
             cluster = client.create_cluster("digits", TEMPLATE)
@@ -49,14 +55,18 @@ def run(directory: Path) -> dict[str, Any]:
         head = f"POST /v1.0alpha/cluster/predict HTTP/1.1\r\nX-Auth-Token: {token}\r\nContent-Length: {len(body)}"
         found = [measure(address, head, server.processor_seconds, body) for _ in range(REPEATS)]
         hellos = [measure(bare, "GET / HTTP/1.1", lambda: 0.0) for _ in range(REPEATS)]
-        head = f"POST /rows HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
-        echoes = [measure(bare, head, lambda: 0.0, body) for _ in range(REPEATS)]
-    best, fastest, echo = (max(each, key=lambda one: one["requests_per_second"]) for each in (found, hellos, echoes))
+        head = "POST {} HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: " + str(len(body))
+        echoes = [measure(bare, head.format("/rows"), lambda: 0.0, body) for _ in range(REPEATS)]
+        hops = [measure(bare, head.format("/hop"), lambda: 0.0, body) for _ in range(REPEATS)]
+    runs = found, hellos, echoes, hops
+    best, fastest, echo, hopped = (max(each, key=lambda one: one["requests_per_second"]) for each in runs)
     return {
         "predict_row_ms_p50": 1e3 * one,
         "predict_requests_per_second": best["requests_per_second"],
         "predict_by_hello": best["requests_per_second"] / fastest["requests_per_second"],
         "predict_by_echo": best["requests_per_second"] / echo["requests_per_second"],
+        "predict_by_hop": best["requests_per_second"] / hopped["requests_per_second"],
+        "predict_processor_ms": best["processor_ms"],
         "predict_batch_ms_p50": 1e3 * many,
         "predict_batch_by_kernel": many / kernel(rows),
     }
