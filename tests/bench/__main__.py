@@ -211,7 +211,7 @@ def main() -> None:
         figures["contest"] = [asdict(one) | {"seconds_to_goal": one.seconds_to_goal} for one in results]
         figures["ratios"] = result.ratios(results)
         if arguments.docs:
-            report.write_docs(results, ROOT / "docs", arguments.rounds, os.cpu_count() or 0)
+            report.write_docs(results, ROOT / "docs", arguments.rounds, os.cpu_count() or 0, figures.get("predict"))
             report.plot(results, ROOT / "docs" / "benchmarks.png")
     if not genuine:
         print("bricks, predict, engine and contest are left out: they need the genuine MNIST files, see --data")

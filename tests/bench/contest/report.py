@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,24 @@ small product over two threads suffers most; its runs with one thread are steadi
 |---|--:|--:|
 {ratios}
 """
+PREDICTIONS = """
+## Predictions over HTTP
+
+One worker of the server, 8 clients, and one image of 784 numbers as JSON in each request. A bare Falcon application
+under plain gunicorn, measured in the same run, says hello, reads the same numbers and answers ten of them, or lets
+another process answer through a Unix socket, as the server lets the process of the host. The server checks token,
+policy, cluster and every number besides.
+
+| | measured |
+|---|--:|
+| one image, median of one client in ms | {predict_row_ms_p50:.2f} |
+| requests a second | {predict_requests_per_second:,.0f} |
+| compared with a bare endpoint that says hello | {predict_by_hello:.2f} × |
+| that reads the numbers | {predict_by_echo:.2f} × |
+| that lets another process answer | {predict_by_hop:.2f} × |
+| 100 images, median of one client in ms | {predict_batch_ms_p50:.1f} |
+"""
+"""The part of the page about `tests.bench.predict`, if that was measured as well."""
 
 
 def cells(result: Result, results: list[Result]) -> list[str]:
@@ -77,13 +96,17 @@ def print_table(results: list[Result]) -> None:
         console.print(f"{ratio:7.1f} x as fast as {NAMES[name]} (target {RATIOS[name]:.0f} x, {met})")
 
 
-def write_docs(results: list[Result], directory: Path, rounds: int, cores: int) -> None:
+def write_docs(
+    results: list[Result], directory: Path, rounds: int, cores: int, predictions: Mapping[str, float] | None = None
+) -> None:
     """Write the page of the documents."""
     lines = [HEADER, ("---", *("--:",) * (len(HEADER) - 1)), *(cells(result, results) for result in results)]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     found = ratios(results)
     rows = "\n".join(f"| {NAMES[name]} | {ratio:.1f} × | ≥ {RATIOS[name]:.0f} × |" for name, ratio in found.items())
     text = TEXT.format(cores=cores, table=table, rounds=rounds, ratios=rows)
+    if predictions:
+        text += PREDICTIONS.format(**predictions)
     (directory / "benchmarks.md").write_text(text, encoding="utf-8")
 
 
