@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
-from hanami_server.local import LocalServer
 from tests.lengths import LONG
-from tests.local import LOGIN
+from tests.local import LocalServer
 
 settings.register_profile("hanami", deadline=None, print_blob=True)
 settings.load_profile("hanami")
@@ -20,9 +19,10 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture(scope="session")
-def server(make_server: Callable[..., LocalServer]) -> LocalServer:
-    """A server for all tests that do not harm it. Most of them log in, which costs as much as all else that they do."""
-    return make_server(**LOGIN)
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+    """A server for all tests that do not harm it. As many processes answer REST as do for users."""
+    with LocalServer(tmp_path_factory.mktemp("server") / "data", "--set=http.workers=0") as running:
+        yield running
 
 
 FIRST = ("service", "faults", "docs", "server", "fuzz", "gpu", "plugins")

@@ -5,19 +5,21 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import BinaryIO
 
 from hanami_server import local
+from tests import warm
+from tests.lengths import LONG
 
-__all__ = ["LOGIN", "LocalServer"]
+__all__ = ["LocalServer"]
 
 DATABASE = "hanami.db"
-LOGIN = {"users.argon2_time": 1, "users.argon2_memory": 1024}
-"""What a login costs that costs next to nothing."""
-USUAL = {"http.workers": 1, **LOGIN}
+USUAL = {"http.workers": 1, "users.argon2_time": 1, "users.argon2_memory": 1024}
 
 
 class LocalServer(local.LocalServer):
@@ -42,6 +44,10 @@ class LocalServer(local.LocalServer):
         self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         shutil.copyfile(_made(self.user, self.passphrase, os.environ.get("PYTHONPATH")), self.data_dir / DATABASE)
         (self.data_dir / DATABASE).chmod(0o600)
+
+    def _launch(self, argv: list[str], log: BinaryIO) -> subprocess.Popen[bytes] | warm.Process:
+        """Start a copy of a process that has loaded all, if one will do."""
+        return (None if LONG else warm.start(argv, log)) or super()._launch(argv, log)
 
 
 @cache

@@ -30,7 +30,7 @@ from hanami_server import logs, privacy
 from hanami_server.process import parse
 from hanami_server.starting import LONGEST, Forget, Started, StartProcess
 
-__all__ = ["main"]
+__all__ = ["load", "main"]
 
 LOADED = (
     "hanami_core.runtime",
@@ -55,7 +55,7 @@ def main(argv: list[str]) -> NoReturn:
     logs.configure(options.log_level, "fork server")
     control = socket.socket(fileno=os.dup(0))
     _put(os.open(os.devnull, os.O_RDONLY), 0)
-    _load(options.data_dir)
+    load(options.data_dir)
     others = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
     if others:
         fields = {"threads": " ".join(others)}
@@ -67,7 +67,7 @@ def main(argv: list[str]) -> NoReturn:
     sys.exit(run())
 
 
-def _load(data_dir: Path) -> None:
+def load(data_dir: Path) -> None:
     """Import what processes need. What fails here fails again in each of them, where it is told."""
     for module in LOADED:
         importlib.import_module(module)

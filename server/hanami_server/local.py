@@ -15,7 +15,7 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from hanami_core.errors import StartupError
 from hanami_server.paths import state_path
@@ -84,31 +84,24 @@ class LocalServer:
     def resume(self) -> None:
         """Serve what is in the data directory, and wait until the server is ready."""
         begin = time.monotonic()
-        command = [
-            sys.executable,
-            "-c",
-            _PROGRAM,
-            "serve",
-            "--data-dir",
-            str(self.data_dir),
-            "--port",
-            "0",
-            *self._flags,
-        ]
         with open(self.log, "wb", opener=_private) as log:
-            self._process = subprocess.Popen(
-                command,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                preexec_fn=functools.partial(die_with, os.getpid()),
-            )
+            self._process = self._launch(["serve", "--data-dir", str(self.data_dir), "--port", "0", *self._flags], log)
         while not self._ready():
             if self._process.poll() is not None or time.monotonic() - begin > START_SECONDS:
                 self.stop()
                 raise StartupError(f"the server did not start: {self._last_words()}")
             time.sleep(0.02)
         self.ready_seconds = time.monotonic() - begin
+
+    def _launch(self, argv: list[str], log: BinaryIO) -> subprocess.Popen[bytes]:
+        """Start ``hanami`` with a command line; the process ends with this one."""
+        return subprocess.Popen(
+            [sys.executable, "-c", _PROGRAM, *argv],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=functools.partial(die_with, os.getpid()),
+        )
 
     def _ready(self) -> bool:
         try:
