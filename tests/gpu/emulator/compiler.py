@@ -8,6 +8,7 @@ import re
 import subprocess
 import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 INCLUDE = Path(__file__).parent / "include"
@@ -58,6 +59,7 @@ class Compiled:
     """Threads of a block, at most."""
 
 
+@cache
 def compiled(source: str, name: str, defines: tuple[str, ...] = ()) -> Compiled:
     """Return a kernel of a source, compiled unless that was done before.
 

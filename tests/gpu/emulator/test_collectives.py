@@ -45,7 +45,7 @@ SHUFFLES: dict[str, Callable[[Any], Any]] = {
 
 
 @in_every_order
-@pytest.mark.parametrize("dtype", ["f4", "i4", "u4", "u8"])
+@pytest.mark.parametrize("dtype", ["f4", *(pytest.param(word, marks=pytest.mark.long) for word in ("i4", "u4")), "u8"])
 @pytest.mark.parametrize("expression", SHUFFLES)
 def test_shuffles(expression: str, dtype: str, order: str) -> None:
     out, given = _by_lane(expression, dtype, order)
