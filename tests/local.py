@@ -14,7 +14,6 @@ from typing import BinaryIO
 
 from hanami_server import local
 from tests import warm
-from tests.lengths import LONG
 
 __all__ = ["LocalServer"]
 
@@ -47,7 +46,7 @@ class LocalServer(local.LocalServer):
 
     def _launch(self, argv: list[str], log: BinaryIO) -> subprocess.Popen[bytes] | warm.Process:
         """Start a copy of a process that has loaded all, if one will do."""
-        return (None if LONG else warm.start(argv, log)) or super()._launch(argv, log)
+        return warm.start(argv, log, os.environ) or super()._launch(argv, log)
 
 
 @cache

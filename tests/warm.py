@@ -23,27 +23,32 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from setproctitle import setproctitle
+
 from hanami_server import fork_server, process_control
 from hanami_server.starting import LONGEST, Starter
+from tests.lengths import LONG
 
 __all__ = ["Process", "start"]
 
+ROOT = str(Path(__file__).parents[1])
+PROGRAM = "import sys; sys.path.append({0!r}); from tests.warm import main; sys.path.remove({0!r}); sys.exit(main({1}))"
+FORK_SERVER = (sys.executable, "-P", "-m", "hanami_server.fork_server")
 PATH = "PYTHONPATH"
 OF_INTERPRETERS = ("LD_", "MALLOC_", "NUMBA_", "OMP_", "OPENBLAS_", "PYTHON")
 """Beginnings of the names of variables that must be set before a process starts, or before it imports something."""
 AT_FIRST = dict(os.environ)
 
 
-def start(argv: list[str], log: BinaryIO) -> Process | None:
+def start(argv: list[str], log: BinaryIO, environment: Mapping[str, str]) -> Process | None:
     """Start ``hanami`` with a command line, or return None if that takes a fresh process. It ends with this one."""
-    environment = dict(os.environ)
     added = _folders(environment) - _folders(AT_FIRST)
-    if _of_interpreter(environment) != _of_interpreter(AT_FIRST) or any(map(_customizes, added)):
+    if LONG or _of_interpreter(environment) != _of_interpreter(AT_FIRST) or any(map(_customizes, added)):
         return None
-    order = {"argv": argv, "environment": environment, "folder": os.getcwd()}
+    order = {"argv": argv, "environment": dict(environment), "folder": os.getcwd()}
     socket.send_fds(_template(), [json.dumps(order).encode()], [log.fileno()])
-    number, handles, _, _ = socket.recv_fds(_template(), LONGEST, 1)
-    return Process(int(number), handles[0])
+    number, descriptors, _, _ = socket.recv_fds(_template(), LONGEST, 2)
+    return Process(int(number), *descriptors)
 
 
 def _of_interpreter(environment: Mapping[str, str]) -> dict[str, str]:
@@ -65,7 +70,7 @@ def _template() -> socket.socket:
     """Return the connection to the process that is copied."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
-        process = subprocess.Popen([sys.executable, "-P", __file__, str(os.getpid())], stdin=theirs)
+        process = subprocess.Popen([sys.executable, "-P", "-c", PROGRAM.format(ROOT, os.getpid())], stdin=theirs)
     atexit.register(process.wait)
     atexit.register(ours.close)
     return ours
@@ -74,11 +79,12 @@ def _template() -> socket.socket:
 class Process:
     """As much of `subprocess.Popen` as servers use, for a process that another one has started."""
 
-    def __init__(self, pid: int, handle: int) -> None:
-        """Know a process by its number and by a descriptor of it."""
+    def __init__(self, pid: int, handle: int, told: int) -> None:
+        """Know a process by its number, a descriptor of it, and one from which its exit code can be read."""
         self.pid = pid
         self.returncode: int | None = None
-        self._handle = handle
+        self.handle = handle
+        self._told = told
 
     def poll(self) -> int | None:
         """Return None as long as it runs."""
@@ -87,24 +93,25 @@ class Process:
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        """Return when it has ended."""
+        """Return its exit code when it has ended."""
         if self.returncode is None:
             ended = select.poll()
-            ended.register(self._handle, select.POLLIN)
+            ended.register(self._told, select.POLLIN)
             if not ended.poll(None if timeout is None else timeout * 1000.0):
                 raise subprocess.TimeoutExpired([str(self.pid)], timeout or 0.0)
-            os.close(self._handle)
             self.returncode = self._code()
+            os.close(self.handle)
         return self.returncode
 
     def _code(self) -> int:
-        return 0  # known to the process that has started it only
+        with open(self._told) as told:
+            return int(told.read() or -signal.SIGKILL)
 
     def send_signal(self, number: int) -> None:
         """Send a signal, if it still runs."""
         if self.poll() is None:
             with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._handle, number)
+                signal.pidfd_send_signal(self.handle, number)
 
     def kill(self) -> None:
         """End it at once."""
@@ -113,6 +120,11 @@ class Process:
 
 class Child(Process):
     """The same for a process that this one has started."""
+
+    def __init__(self, pid: int) -> None:
+        """Know a process by its number."""
+        handle = os.pidfd_open(pid)
+        super().__init__(pid, handle, handle)
 
     def _code(self) -> int:
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
@@ -129,12 +141,14 @@ def main(parent: int) -> int:
     _load()
     waiting = select.poll()
     waiting.register(control, select.POLLIN)
-    servers: dict[int, Child] = {}
+    servers: dict[int, tuple[Child, int]] = {}
     while True:
         for ready, _ in waiting.poll():
             if ready != control.fileno():
                 waiting.unregister(ready)
-                servers.pop(ready).wait()
+                ended, tell = servers.pop(ready)
+                with contextlib.suppress(BrokenPipeError), open(tell, "w") as stream:
+                    stream.write(str(ended.wait()))
                 continue
             order, descriptors, _, _ = socket.recv_fds(control, LONGEST, 1)
             if not order:
@@ -142,14 +156,16 @@ def main(parent: int) -> int:
             pid = os.fork()
             if pid == 0:
                 control.close()
-                for handle in servers:
+                for handle, (_, tell) in servers.items():
                     os.close(handle)
+                    os.close(tell)
                 return _serve(**json.loads(order), log=descriptors[0])
             os.close(descriptors[0])
-            handle = os.pidfd_open(pid)
-            servers[handle] = Child(pid, handle)
-            waiting.register(handle, select.POLLIN)
-            socket.send_fds(control, [str(pid).encode()], [handle])
+            server, (told, tell) = Child(pid), os.pipe()
+            servers[server.handle] = server, tell
+            waiting.register(server.handle, select.POLLIN)
+            socket.send_fds(control, [str(pid).encode()], [server.handle, told])
+            os.close(told)
 
 
 def _load() -> None:
@@ -179,7 +195,7 @@ def _serve(argv: list[str], environment: dict[str, str], folder: str, log: int) 
     os.dup2(log, 1)
     _replace(log, 2)
     _keep_fork_server()
-    fork_server.setproctitle(" ".join(("hanami", *argv)))
+    setproctitle(" ".join(("hanami", *argv)))
     return main(argv)
 
 
@@ -190,17 +206,19 @@ def _keep_fork_server() -> None:
     if pid == 0:
         ours.close()
         os.setpgid(0, 0)
-        argv = json.loads(theirs.recv(LONGEST) or "null")
-        os.dup2(theirs.fileno(), 0)
-        theirs.close()
-        sys.exit(0 if argv is None else fork_server.main(argv))
+        command = json.loads(theirs.recv(LONGEST) or "null")
+        if command is None:
+            sys.exit()
+        _replace(theirs.detach(), 0)
+        setproctitle(" ".join(command))
+        fork_server.main(command[len(FORK_SERVER) :])
     theirs.close()
     begin = Starter._begin
 
     def begin_with_copy(starter: Any) -> None:
         Starter._begin = begin  # type: ignore[method-assign]
-        starter._socket, starter._process = ours, Child(pid, os.pidfd_open(pid))
-        ours.send(json.dumps(starter._command[4:]).encode())
+        starter._socket, starter._process = ours, Child(pid)
+        ours.send(json.dumps(starter._command).encode())
 
     Starter._begin = begin_with_copy  # type: ignore[method-assign]
 
@@ -208,7 +226,3 @@ def _keep_fork_server() -> None:
 def _replace(descriptor: int, number: int) -> None:
     os.dup2(descriptor, number)
     os.close(descriptor)
-
-
-if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1])))

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from hanami_plugins.host_cupy.kernels import source
 from tests.gpu.emulator.compiler import compiled
 from tests.gpu.nvrtc import CompileFailed, compile_source
-from tests.gpu.sources import FILES, VARIANTS, all_variants, names
+from tests.gpu.sources import FILES, VARIANTS, all_variants, names, variants
 
 CAPABILITIES = (80, 90)
 WITH_CLUSTERS = 90
+
+
+def _marks(
+    file: str, macros: dict[str, int], *sizes: Callable[..., dict[str, int]]
+) -> tuple[pytest.MarkDecorator, ...]:
+    """Leave all but the smallest or the largest macros of a file to the long suite."""
+    usual = [size(variants(file), key=lambda one: tuple(one.values())) for size in sizes]
+    return () if macros in usual else (pytest.mark.long,)
+
+
 TARGETS = [
-    (file, macros, capability)
+    pytest.param(file, macros, capability, marks=_marks(file, macros, min if capability == CAPABILITIES[0] else max))
     for file, macros in all_variants()
     for capability in CAPABILITIES
     if macros.get("CLUSTER", 1) == 1 or capability >= WITH_CLUSTERS
@@ -33,7 +45,9 @@ def test_a_source_compiles_for_devices(file: str, macros: dict[str, int], capabi
         assert f".text.{name}\0".encode() in program
 
 
-@pytest.mark.parametrize(("file", "macros"), all_variants(), ids=_name)
+@pytest.mark.parametrize(
+    ("file", "macros"), [pytest.param(*each, marks=_marks(*each, min, max)) for each in all_variants()], ids=_name
+)
 def test_a_source_compiles_for_the_emulator(file: str, macros: dict[str, int]) -> None:
     for name in names(file):
         assert compiled(

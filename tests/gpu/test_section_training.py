@@ -21,6 +21,7 @@ from hanami_plugins.host_cupy.cuda_rules import CudaSectionRules
 from hanami_plugins.host_cupy.host import CudaHost
 from hanami_plugins.networks_section import CycleSpan, ReferenceNetwork, first_rate, reference_of
 from tests.gpu.emulator.switchboard import Switchboard
+from tests.lengths import choose
 
 RULES = CudaSectionRules()
 WAYS = ("resident", "streamed", "general")
@@ -179,8 +180,8 @@ def test_batches_of_one_grow_and_learn_like_the_processor(host: CudaHost) -> Non
 
 
 def test_networks_become_the_same_beside_others(host: CudaHost) -> None:
-    """Twenty tasks at once, of which some are stopped: each network is, to the bit, what it is alone."""
-    rows = [easy_rows(1200 + 100 * number, seed=number) for number in range(20)]
+    """Many tasks at once: each network is, to the bit, what it is alone."""
+    rows = [easy_rows(1200 + 100 * number, seed=number) for number in range(choose(6, 20))]
     alone = []
     for number, own in enumerate(rows):
         network = opened(host, RULES.create(line(), number), own)

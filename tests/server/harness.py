@@ -19,6 +19,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests import warm
+
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 30.0
 PAUSE = 0.01
@@ -96,7 +98,7 @@ class ServerProcess:
         self.flags = {"http.port": 0, **(flags or {})}
         self.port = 0
         self.log = data_dir.parent / f"{data_dir.name}.log"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | warm.Process | None = None
 
     def __enter__(self) -> ServerProcess:
         return self if self.process is not None else self.start()
@@ -107,9 +109,11 @@ class ServerProcess:
     def start(self) -> ServerProcess:
         """Start the server and wait until a request ran through every host."""
         pairs = [f"--set={name}={value}" for name, value in self.flags.items()]
-        command = [*self.wrapper, *PROGRAM, "serve", "--data-dir", str(self.data_dir), *pairs]
+        argv = ["serve", "--data-dir", str(self.data_dir), *pairs]
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = (None if self.wrapper else warm.start(argv, log, self.env)) or subprocess.Popen(
+                [*self.wrapper, *PROGRAM, *argv], env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
         try:
             until(self._ready, START_TIMEOUT, "the server is not ready")
         except BaseException:

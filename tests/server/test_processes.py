@@ -16,6 +16,8 @@ from hanami_core import localsocket
 from hanami_server.paths import control_path
 from tests.server.harness import PROGRAM, START_TIMEOUT, ServerProcess, alive, descendants, hanami, until
 
+pytestmark = pytest.mark.usefixtures("fresh")
+
 
 def serve(env, data_dir, *options):
     return hanami("serve", "--data-dir", str(data_dir), *options, env=env)

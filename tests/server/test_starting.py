@@ -13,6 +13,8 @@ from hanami_server.process import Options, arguments
 from hanami_server.starting import Starter
 from tests.server.harness import ServerProcess, alive, descendants, hanami, until
 
+pytestmark = pytest.mark.usefixtures("fresh")
+
 PROGRAM = """
 import os, sys
 
@@ -157,3 +159,7 @@ def test_processes_that_lost_their_parents_do_not_stay_as_zombies(start_server):
     assert parent(orphan) == server.pid
     os.kill(orphan, signal.SIGKILL)
     until(lambda: not Path(f"/proc/{orphan}").exists())
+
+
+def test_the_api_loads_no_compute_library(start_server):
+    assert start_server().request("GET", "/v1/modules", token="good")[1]["numba"] is False

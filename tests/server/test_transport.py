@@ -333,10 +333,6 @@ def test_a_large_answer_arrives(server):
     assert len(server.request("GET", "/v1/large?count=30000000", token="good")[1]["text"]) == 30_000_000
 
 
-def test_the_api_loads_no_compute_library(server):
-    assert server.request("GET", "/v1/modules", token="good")[1]["numba"] is False
-
-
 def test_no_connection_is_forgotten(start_server):
     """After all clients have gone, the worker has as many open files as before."""
     server = start_server()

@@ -25,6 +25,9 @@ LOGS = {"audit_log", "error_log"}
 RESTLESS = {"run", "cache", "server.log", "measurements.json", "measurements.tmp"}
 """What changes in a data directory while nobody asks for anything, beside the database."""
 
+Holdings = tuple[dict[str, str], dict[str, int]]
+"""A digest of each table but the logs, and the size of each file."""
+
 
 class Answer(NamedTuple):
     """What came back."""
@@ -98,8 +101,8 @@ def receive(connection: socket.socket) -> Answer:
     return Answer(response.status, response.read().decode())
 
 
-def holdings(data_dir: Path) -> tuple[dict[str, str], dict[str, int]]:
-    """Return a digest of each table but the logs, and the size of each file."""
+def holdings(data_dir: Path) -> Holdings:
+    """Return what a server holds."""
     with contextlib.closing(sqlite3.connect(data_dir / "hanami.db")) as db:
         names = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type='table'")]
         rows = {name: _digest(db, name) for name in names if name not in LOGS}
@@ -108,7 +111,7 @@ def holdings(data_dir: Path) -> tuple[dict[str, str], dict[str, int]]:
     return rows, {str(file.relative_to(data_dir)): file.stat().st_size for file in files}
 
 
-def settled(data_dir: Path) -> tuple[dict[str, str], dict[str, int]]:
+def settled(data_dir: Path) -> Holdings:
     """Return what there is as soon as nothing changes any more: a file goes a moment after the row that named it."""
     last = holdings(data_dir)
 
