@@ -6,9 +6,9 @@ A test that is marked ``long`` runs there only, and something shorter that fails
 from __future__ import annotations
 
 import os
-from typing import TypeVar
+from typing import Any, TypeVar
 
-__all__ = ["LONG", "choose"]
+__all__ = ["LONG", "choose", "seldom"]
 
 LONG = bool(os.environ.get("HANAMI_TEST_LONG"))
 
@@ -18,3 +18,10 @@ T = TypeVar("T")
 def choose(short: T, long: T) -> T:
     """Return what the usual suite tries, or what the long one does."""
     return long if LONG else short
+
+
+def seldom(*values: Any) -> Any:
+    """Return values of parameters that the long suite alone tries; others show the same defects."""
+    import pytest  # servers that start as copies load this module, and no test
+
+    return pytest.param(*values, marks=pytest.mark.long)

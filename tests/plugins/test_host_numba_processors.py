@@ -13,6 +13,7 @@ import pytest
 from hanami_core.testing.hosts import host_context
 from hanami_plugins.host_numba.host import CpuHost
 from tests.kernels import KERNELS
+from tests.lengths import choose, seldom
 from tests.plugins.engine_kit import ALWAYS, RULES, answers, blobs, chain, rows, with_int8
 from tests.plugins.test_host_numba_deep import line
 
@@ -28,11 +29,11 @@ PROCESSORS = {
 
 
 def digests(cache: Path) -> list[str]:
-    """Return what a flat and a deep network are after some training, and what they answer."""
+    """Return what networks are after some training, and what they answer."""
     host = CpuHost("cpu0", 1)
     host.start(host_context(cache))
     found = []
-    for template in (with_int8(chain(blocks=3)), line(4, 2)):
+    for template in choose((chain(blocks=3),), (with_int8(chain(blocks=3)), line(4, 2))):
         live = RULES.open(RULES.create(template, 1), host)
         live.resize({"in": 40}, {"out": 5})
         live.train(rows(*blobs(2000)), ALWAYS)
@@ -44,7 +45,7 @@ def digests(cache: Path) -> list[str]:
 
 
 @pytest.mark.skipif("x86_64" not in os.uname().machine, reason="names of processors are those of one family")
-@pytest.mark.parametrize("name", ["any", pytest.param("avx2", marks=pytest.mark.long)])
+@pytest.mark.parametrize("name", ["any", seldom("avx2")])
 def test_another_processor_computes_the_same(name: str) -> None:
     code = (
         "import sys\n"

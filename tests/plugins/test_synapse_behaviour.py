@@ -18,6 +18,7 @@ from hanami_plugins import host_numba
 from hanami_plugins.host_numba.host import CpuHost
 from hanami_plugins.networks_synapse import draws, synapse_memory, values
 from tests.bench.engine import CLASSES, PIXELS, accuracy, digits
+from tests.lengths import seldom
 from tests.plugins.synapse import ALWAYS, HOST, RULES, ask, line, network, rows
 
 pytestmark = pytest.mark.slow
@@ -176,8 +177,20 @@ def test_requests_carry_over_from_row_to_row_and_leave_nothing() -> None:
     assert (resumed[30:] == answers[30:]).all()
 
 
-@pytest.mark.parametrize("settings", [Settings(), SPIKING, Settings(enable_reduction=True)])
-@pytest.mark.parametrize("mode", ["plain", "binary", "match"])
+@pytest.mark.parametrize(
+    ("settings", "mode"),
+    [
+        (Settings(), "plain"),
+        seldom(Settings(), "binary"),
+        seldom(Settings(), "match"),
+        seldom(SPIKING, "plain"),
+        (SPIKING, "binary"),
+        seldom(SPIKING, "match"),
+        seldom(Settings(enable_reduction=True), "plain"),
+        seldom(Settings(enable_reduction=True), "binary"),
+        (Settings(enable_reduction=True), "match"),
+    ],
+)
 def test_an_interrupted_training_ends_the_same(settings: Settings, mode: str) -> None:
     data = random_rows(330, 7)
     template = line(4, settings, mode)

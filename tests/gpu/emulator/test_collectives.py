@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.gpu.emulator.kit import ORDERS, run
+from tests.lengths import seldom
 
 LANES = np.arange(32)
 in_every_order = pytest.mark.parametrize("order", ORDERS)
@@ -45,7 +46,7 @@ SHUFFLES: dict[str, Callable[[Any], Any]] = {
 
 
 @in_every_order
-@pytest.mark.parametrize("dtype", ["f4", *(pytest.param(word, marks=pytest.mark.long) for word in ("i4", "u4")), "u8"])
+@pytest.mark.parametrize("dtype", ["f4", seldom("i4"), seldom("u4"), "u8"])
 @pytest.mark.parametrize("expression", SHUFFLES)
 def test_shuffles(expression: str, dtype: str, order: str) -> None:
     out, given = _by_lane(expression, dtype, order)
