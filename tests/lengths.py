@@ -20,8 +20,8 @@ def choose(short: T, long: T) -> T:
     return long if LONG else short
 
 
-def seldom(*values: Any) -> Any:
+def seldom(*values: Any, id: str | None = None) -> Any:
     """Return values of parameters that the long suite alone tries; others show the same defects."""
     import pytest  # servers that start as copies load this module, and no test
 
-    return pytest.param(*values, marks=pytest.mark.long)
+    return pytest.param(*values, marks=pytest.mark.long, id=id)

@@ -2,7 +2,7 @@
 
 Loading takes most of a start, and is the same for all of them. A copy becomes the supervisor, and a copy of that the
 fork server, from which all others come as they always do. A test that changes what an interpreter depends on gets fresh
-processes, and in ``tox -e long`` all tests do.
+processes, and in ``tox -e long`` and the campaigns of faults all tests do.
 """
 
 from __future__ import annotations
@@ -38,12 +38,13 @@ PATH = "PYTHONPATH"
 OF_INTERPRETERS = ("LD_", "MALLOC_", "NUMBA_", "OMP_", "OPENBLAS_", "PYTHON")
 """Beginnings of the names of variables that must be set before a process starts, or before it imports something."""
 AT_FIRST = dict(os.environ)
+ALL_FRESH = LONG or "HANAMI_FAULT_SHARE" in os.environ
 
 
 def start(argv: list[str], log: BinaryIO, environment: Mapping[str, str]) -> Process | None:
     """Start ``hanami`` with a command line, or return None if that takes a fresh process. It ends with this one."""
     added = _folders(environment) - _folders(AT_FIRST)
-    if LONG or _of_interpreter(environment) != _of_interpreter(AT_FIRST) or any(map(_customizes, added)):
+    if ALL_FRESH or _of_interpreter(environment) != _of_interpreter(AT_FIRST) or any(map(_customizes, added)):
         return None
     order = {"argv": argv, "environment": dict(environment), "folder": os.getcwd()}
     socket.send_fds(_template(), [json.dumps(order).encode()], [log.fileno()])
