@@ -19,6 +19,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -40,6 +41,8 @@ OF_INTERPRETERS = ("LD_", "MALLOC_", "NUMBA_", "OMP_", "OPENBLAS_", "PYTHON")
 AT_FIRST = dict(os.environ)
 ALL_FRESH = LONG or "HANAMI_FAULT_SHARE" in os.environ
 
+_ORDERS = threading.Lock()
+
 
 def start(argv: list[str], log: BinaryIO, environment: Mapping[str, str]) -> Process | None:
     """Start ``hanami`` with a command line, or return None if that takes a fresh process. It ends with this one."""
@@ -47,8 +50,9 @@ def start(argv: list[str], log: BinaryIO, environment: Mapping[str, str]) -> Pro
     if ALL_FRESH or _of_interpreter(environment) != _of_interpreter(AT_FIRST) or any(map(_customizes, added)):
         return None
     order = {"argv": argv, "environment": dict(environment), "folder": os.getcwd()}
-    socket.send_fds(_template(), [json.dumps(order).encode()], [log.fileno()])
-    number, descriptors, _, _ = socket.recv_fds(_template(), LONGEST, 2)
+    with _ORDERS:
+        socket.send_fds(_template(), [json.dumps(order).encode()], [log.fileno()])
+        number, descriptors, _, _ = socket.recv_fds(_template(), LONGEST, 2)
     return Process(int(number), *descriptors)
 
 
@@ -86,6 +90,7 @@ class Process:
         self.returncode: int | None = None
         self.handle = handle
         self._told = told
+        self._lock = threading.Lock()
 
     def poll(self) -> int | None:
         """Return None as long as it runs."""
@@ -100,9 +105,15 @@ class Process:
             ended.register(self._told, select.POLLIN)
             if not ended.poll(None if timeout is None else timeout * 1000.0):
                 raise subprocess.TimeoutExpired([str(self.pid)], timeout or 0.0)
-            self.returncode = self._code()
-            os.close(self.handle)
+            self._take_note()
+        assert self.returncode is not None
         return self.returncode
+
+    def _take_note(self) -> None:
+        with self._lock:
+            if self.returncode is None:
+                self.returncode = self._code()
+                os.close(self.handle)
 
     def _code(self) -> int:
         with open(self._told) as told:
