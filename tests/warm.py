@@ -1,8 +1,9 @@
 """Starts servers of tests as copies of a process that has loaded what every server loads.
 
 Loading takes most of a start, and is the same for all of them. A copy becomes the supervisor, and a copy of that the
-fork server, from which all others come as they always do. A test that changes what an interpreter depends on gets fresh
-processes, and in ``tox -e long`` and the campaigns of faults all tests do.
+fork server, from which all others come as they always do, see `tests.warm_template`. A test that changes what an
+interpreter depends on gets fresh processes, and in ``tox -e long`` and the campaigns of faults all tests do. Processes
+that should load little import this module, so it imports nothing of the product.
 """
 
 from __future__ import annotations
@@ -10,8 +11,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
-import gc
-import importlib
 import json
 import os
 import select
@@ -22,23 +21,27 @@ import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from setproctitle import setproctitle
-
-from hanami_server import fork_server, process_control
-from hanami_server.starting import LONGEST, Starter
 from tests.lengths import LONG
 
-__all__ = ["Process", "start"]
+__all__ = ["LONGEST", "Child", "Process", "folders", "start"]
 
 ROOT = str(Path(__file__).parents[1])
-PROGRAM = "import sys; sys.path.append({0!r}); from tests.warm import main; sys.path.remove({0!r}); sys.exit(main({1}))"
-FORK_SERVER = (sys.executable, "-P", "-m", "hanami_server.fork_server")
+PROGRAM = """
+import sys
+sys.path.append({0!r})
+from tests.warm_template import main
+sys.path.remove({0!r})
+sys.exit(main({1}))
+"""
+LONGEST = 1 << 20
+"""Bytes of a message."""
 PATH = "PYTHONPATH"
 OF_INTERPRETERS = ("LD_", "MALLOC_", "NUMBA_", "OMP_", "OPENBLAS_", "PYTHON")
 """Beginnings of the names of variables that must be set before a process starts, or before it imports something."""
-AT_FIRST = dict(os.environ)
+AT_FIRST = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+"""What this process began with, but for what `tests.conftest` takes out of its environment."""
 ALL_FRESH = LONG or "HANAMI_FAULT_SHARE" in os.environ
 
 _ORDERS = threading.Lock()
@@ -46,7 +49,7 @@ _ORDERS = threading.Lock()
 
 def start(argv: list[str], log: BinaryIO, environment: Mapping[str, str]) -> Process | None:
     """Start ``hanami`` with a command line, or return None if that takes a fresh process. It ends with this one."""
-    added = _folders(environment) - _folders(AT_FIRST)
+    added = set(folders(environment)) - set(folders(AT_FIRST))
     if ALL_FRESH or _of_interpreter(environment) != _of_interpreter(AT_FIRST) or any(map(_customizes, added)):
         return None
     order = {"argv": argv, "environment": dict(environment), "folder": os.getcwd()}
@@ -61,8 +64,9 @@ def _of_interpreter(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name.startswith(OF_INTERPRETERS) and name != PATH}
 
 
-def _folders(environment: Mapping[str, str]) -> set[str]:
-    return {folder for folder in environment.get(PATH, "").split(os.pathsep) if folder}
+def folders(environment: Mapping[str, str]) -> list[str]:
+    """Return where an interpreter looks for modules first."""
+    return [folder for folder in environment.get(PATH, "").split(os.pathsep) if folder]
 
 
 def _customizes(folder: str) -> bool:
@@ -140,101 +144,3 @@ class Child(Process):
 
     def _code(self) -> int:
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-
-
-# -- the process that is copied ----------------------------------------------------------------------------------------
-
-
-def main(parent: int) -> int:
-    """Load all, and start servers as long as anybody may want one; a copy returns with the exit code of its server."""
-    process_control.die_with(parent)
-    control = socket.socket(fileno=os.dup(0))
-    _replace(os.open(os.devnull, os.O_RDWR), 0)
-    _load()
-    waiting = select.poll()
-    waiting.register(control, select.POLLIN)
-    servers: dict[int, tuple[Child, int]] = {}
-    while True:
-        for ready, _ in waiting.poll():
-            if ready != control.fileno():
-                waiting.unregister(ready)
-                ended, tell = servers.pop(ready)
-                with contextlib.suppress(BrokenPipeError), open(tell, "w") as stream:
-                    stream.write(str(ended.wait()))
-                continue
-            order, descriptors, _, _ = socket.recv_fds(control, LONGEST, 1)
-            if not order:
-                return 0
-            pid = os.fork()
-            if pid == 0:
-                control.close()
-                for handle, (_, tell) in servers.items():
-                    os.close(handle)
-                    os.close(tell)
-                return _serve(**json.loads(order), log=descriptors[0])
-            os.close(descriptors[0])
-            server, (told, tell) = Child(pid), os.pipe()
-            servers[server.handle] = server, tell
-            waiting.register(server.handle, select.POLLIN)
-            socket.send_fds(control, [str(pid).encode()], [server.handle, told])
-            os.close(told)
-
-
-def _load() -> None:
-    """Import what servers import, and what Numba imports when it meets the first kernel."""
-    from numba.core.registry import cpu_target
-
-    for module in ("hanami_cli.hanami", "hanami_server.commands", "hanami_server.supervisor"):
-        importlib.import_module(module)
-    fork_server.load(Path())
-    cpu_target.typing_context.refresh()
-    cpu_target.target_context.refresh()
-    gc.collect()
-    gc.freeze()
-
-
-def _serve(argv: list[str], environment: dict[str, str], folder: str, log: int) -> int:
-    """Be ``hanami`` in an environment, and write to a log."""
-    from hanami_cli.hanami import main
-
-    template = os.getppid()
-    os.setsid()
-    process_control.die_with(template)
-    sys.path[:0] = [folder for folder in environment.get(PATH, "").split(os.pathsep) if folder not in sys.path]
-    os.environ.clear()
-    os.environ.update(environment)
-    os.chdir(folder)
-    os.dup2(log, 1)
-    _replace(log, 2)
-    _keep_fork_server()
-    setproctitle(" ".join(("hanami", *argv)))
-    return main(argv)
-
-
-def _keep_fork_server() -> None:
-    """Make the first fork server: a copy that waits for its command line, and holds nothing that is opened later."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    pid = os.fork()
-    if pid == 0:
-        ours.close()
-        os.setpgid(0, 0)
-        command = json.loads(theirs.recv(LONGEST) or "null")
-        if command is None:
-            sys.exit()
-        _replace(theirs.detach(), 0)
-        setproctitle(" ".join(command))
-        fork_server.main(command[len(FORK_SERVER) :])
-    theirs.close()
-    begin = Starter._begin
-
-    def begin_with_copy(starter: Any) -> None:
-        Starter._begin = begin  # type: ignore[method-assign]
-        starter._socket, starter._process = ours, Child(pid)
-        ours.send(json.dumps(starter._command).encode())
-
-    Starter._begin = begin_with_copy  # type: ignore[method-assign]
-
-
-def _replace(descriptor: int, number: int) -> None:
-    os.dup2(descriptor, number)
-    os.close(descriptor)
