@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from tests import warm
 from tests.lengths import LONG
 from tests.local import LocalServer
 
@@ -25,12 +26,25 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def fresh() -> Iterator[None]:
+    """Servers that a module starts load what they need, as those of users do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(warm, "start", lambda *_: None)
+        yield
+
+
 FIRST = ("service", "faults", "docs", "server", "fuzz", "gpu", "plugins")
 """Directories with files that take long, by how long. At the end of a run only short ones are left to share out."""
+WHOLE = {"app", "home", "site", "whole"}
+"""Fixtures that open the whole application."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is long, unless all of it is to run, and begin with the directories that take longest."""
+    for item in items:
+        if WHOLE.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("whole")
     left = [] if LONG else [item for item in items if item.get_closest_marker("long")]
     if left:
         config.hook.pytest_deselected(items=left)

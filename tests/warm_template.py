@@ -78,14 +78,18 @@ def _serve(argv: list[str], environment: dict[str, str], folder: str, log: int) 
     os.setsid()
     process_control.die_with(template)
     sys.path[:0] = [folder for folder in folders(environment) if folder not in sys.path]
-    os.environ.clear()
-    os.environ.update(environment)
+    _put_environment(environment)
     os.chdir(folder)
     os.dup2(log, 1)
     _replace(log, 2)
     _keep_fork_server()
     setproctitle(" ".join(("hanami", *argv)))
     return main(argv)
+
+
+def _put_environment(environment: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
 
 
 def _keep_fork_server() -> None:
@@ -95,10 +99,12 @@ def _keep_fork_server() -> None:
     if pid == 0:
         ours.close()
         os.setpgid(0, 0)
-        command = json.loads(theirs.recv(LONGEST) or "null")
-        if command is None:
+        order = theirs.recv(LONGEST)
+        if not order:
             sys.exit()
+        command, environment = json.loads(order)
         _replace(theirs.detach(), 0)
+        _put_environment(environment)
         setproctitle(" ".join(command))
         fork_server.main(command[len(FORK_SERVER) :])
     theirs.close()
@@ -107,7 +113,7 @@ def _keep_fork_server() -> None:
     def begin_with_copy(starter: Any) -> None:
         Starter._begin = begin  # type: ignore[method-assign]
         starter._socket, starter._process = ours, Child(pid)
-        ours.send(json.dumps(starter._command).encode())
+        ours.send(json.dumps([starter._command, dict(os.environ)]).encode())
 
     Starter._begin = begin_with_copy  # type: ignore[method-assign]
 

@@ -65,6 +65,7 @@ def memory_of(pid: int, name: str) -> str:
     return Path(f"/proc/{pid}/{name}").read_bytes().decode(errors="replace")
 
 
+@pytest.mark.usefixtures("fresh")
 def test_secrets_leave_the_environment_and_cores_are_off(env: dict[str, str], tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     data_dir.mkdir()

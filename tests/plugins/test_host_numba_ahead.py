@@ -20,6 +20,8 @@ from hanami_plugins.host_numba.ahead import Ahead
 from hanami_plugins.host_numba.host import CpuHost
 from tests.kernels import KERNELS
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("host_numba", *host_numba.requires)
 COUNT_COMPILED = """

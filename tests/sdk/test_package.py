@@ -86,6 +86,7 @@ for name in {names!r}:
 """
 
 
+@pytest.mark.slow
 def test_each_module_imports_alone() -> None:
     """One process for all, which forgets the package after each."""
     assert run(IMPORT_EACH.format(names=MODULES)) == ""

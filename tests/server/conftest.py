@@ -12,7 +12,6 @@ from falcon import testing
 from hanami_core.plugin_host import EntryPoint, PluginHost
 from hanami_core.runtime import Runtime
 from hanami_core.testing.prepared import prepare
-from tests import warm
 from tests.server import harness
 
 HERE = Path(__file__).parent
@@ -26,14 +25,6 @@ PLUGINS = {
 GROUPS = {"hanami.plugins": PLUGINS, "hanami.cli": {"server": "hanami_server.commands"}}
 
 StartServer = Callable[..., harness.ServerProcess]
-
-
-@pytest.fixture(scope="module")
-def fresh() -> Iterator[None]:
-    """Servers that a module starts load what they need, as those of users do."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(warm, "start", lambda *_: None)
-        yield
 
 
 @pytest.fixture(scope="session")

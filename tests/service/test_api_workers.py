@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from hanami_sdk import Client
 from tests.local import LocalServer
 from tests.service.processes import command_line, family, own_memory
+
+pytestmark = pytest.mark.usefixtures("fresh")
 
 
 def test_as_many_processes_as_cores_answer_rest_in_little_memory(tmp_path: Path) -> None:
