@@ -72,10 +72,17 @@ def open_on() -> dict[str, Callable[[NetworkState], LiveNetwork]]:
 TEMPLATES = {"flat": line, "deep": deep}
 TRAININGS = (train, train_with_weights, train_far_from_zero, stream)
 Opened = dict[str, Callable[[NetworkState], LiveNetwork]]
-cases = pytest.mark.parametrize("training", TRAININGS, ids=lambda training: training.__name__)
-shapes = pytest.mark.parametrize("shape", TEMPLATES)
 HOSTS = (("cpu", "numpy"), ("numpy", "cpu"))
-origins = pytest.mark.parametrize(("origin", "other"), HOSTS)
+moves = pytest.mark.parametrize(
+    ("shape", "training", "origin", "other"),
+    [
+        (seldom if (turn + place) % 2 else pytest.param)(
+            *(shape, training, *hosts), id=f"{shape}-{training.__name__}-{hosts[0]}"
+        )
+        for turn, (shape, training) in enumerate(itertools.product(TEMPLATES, TRAININGS))
+        for place, hosts in enumerate(HOSTS)
+    ],
+)
 
 
 def fresh(open_on: Opened, kind: str, shape: str) -> LiveNetwork:
@@ -98,9 +105,7 @@ def moved(open_on: Opened, network: LiveNetwork, kind: str) -> LiveNetwork:
     return open_on[kind](NetworkState.read(file))
 
 
-@shapes
-@cases
-@origins
+@moves
 def test_a_moved_network_is_the_same_and_answers_the_same(
     open_on: Opened, shape: str, training: Callable[[LiveNetwork], None], origin: str, other: str
 ) -> None:
@@ -113,16 +118,7 @@ def test_a_moved_network_is_the_same_and_answers_the_same(
     np.testing.assert_allclose(there.request_one(one)["out"], network.request_one(one)["out"], rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize(
-    ("shape", "training", "origin", "other"),
-    [
-        (seldom if (turn + place) % 2 else pytest.param)(
-            *(shape, training, *hosts), id=f"{shape}-{training.__name__}-{hosts[0]}"
-        )
-        for turn, (shape, training) in enumerate(itertools.product(TEMPLATES, TRAININGS))
-        for place, hosts in enumerate(HOSTS)
-    ],
-)
+@moves
 def test_a_moved_network_learns_what_it_would_have_learned(
     open_on: Opened, shape: str, training: Callable[[LiveNetwork], None], origin: str, other: str
 ) -> None:

@@ -18,6 +18,7 @@ from hanami_plugins.datasets import add_result, seal_result
 from hanami_plugins.export_csv import lines
 from hanami_plugins.export_numpy.arrays import npy, npz
 from hanami_plugins.export_parquet import row_groups
+from tests.lengths import seldom
 from tests.plugins.home_kit import Home
 from tests.whole import Whole
 
@@ -122,8 +123,19 @@ def test_what_can_not_be_had_is_refused(whole: Whole, dataset: str) -> None:
     assert (answer.status_code, answer.text) == (400, "Given item 'offset' is smaller than 0")
 
 
-@pytest.mark.parametrize("parts", [lines, npy, npz, row_groups])
-@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+@pytest.mark.parametrize(
+    ("parts", "kind"),
+    [
+        (lines, np.float32),
+        (npy, np.uint8),
+        (npz, np.float32),
+        (row_groups, np.uint8),
+        seldom(lines, np.uint8),
+        seldom(npy, np.float32),
+        seldom(npz, np.uint8),
+        seldom(row_groups, np.float32),
+    ],
+)
 def test_memory_does_not_grow_with_the_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parts: Any, kind: Any
 ) -> None:
