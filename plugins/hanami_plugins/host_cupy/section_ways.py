@@ -11,6 +11,7 @@ import numpy as np
 from hanami_plugins.host_cupy.batches import SLICE, batch_size
 from hanami_plugins.host_cupy.device import Device
 from hanami_plugins.host_cupy.device_training import SEGMENT, DeviceTraining, Words
+from hanami_plugins.host_cupy.section_jobs import BROKEN, FAILURE, TrainJob
 from hanami_plugins.host_cupy.section_shapes import PARTS, ROW, STREAMED_WIDTH, THREADS, TILE, BlockShape
 
 __all__ = ["prepare_rows", "train_general", "train_resident", "train_streamed"]
@@ -23,8 +24,6 @@ WARP = 32
 # Scratch memory of `stream_weights`: its states at its begin, and the numbers of a state.
 STATES = 32
 AT, FAILED_AT, AVERAGES = 0, 4, 5
-SCRATCH = 22
-FAILURE = 0
 TO_SLICES = (4, 0, 1, 6, 3, 5, 2)
 """From (tiles, halves of a tile, upper four, source, slices, upper eight, neuron) to the order of `stream_weights`."""
 FROM_SLICES = (1, 2, 6, 4, 0, 5, 3)
@@ -70,8 +69,8 @@ def train_streamed(device: Device, training: DeviceTraining) -> None:
     weights = arrays.weights.reshape(arrays.padded // 16, 2, 2, 4, slices, 2, 8)
     sliced[:] = weights.transpose(TO_SLICES)
     job = training.train_job.copy()
-    job[0], job[SCRATCH] = sliced.data.ptr, scratch.data.ptr
-    jobs, last, turn = device.upload(job), int(job[15]), 0
+    job[TrainJob.WEIGHTS], job[TrainJob.SCRATCH] = sliced.data.ptr, scratch.data.ptr
+    jobs, last, turn = device.upload(job), int(job[TrainJob.LAST]), 0
     defines = {"EACH": -(-arrays.padded // (16 * PARTS))}
     stream, judge = (device.kernel("section_streamed.cu", name, defines) for name in ("stream_weights", "judge_batch"))
     at = 0
@@ -85,7 +84,7 @@ def train_streamed(device: Device, training: DeviceTraining) -> None:
         if state.view(np.int32)[FAILED_AT]:
             break
     record = state[AVERAGES : AVERAGES + 5].copy()
-    record[1] = state.view(np.int32)[FAILED_AT]
+    record[BROKEN] = state.view(np.int32)[FAILED_AT]
     arrays.record[:5] = device.upload(record)
     weights[:] = sliced.transpose(FROM_SLICES)
 
@@ -95,7 +94,7 @@ def train_general(device: Device, training: DeviceTraining) -> None:
     arrays, xp = training.arrays, device.array_module
     job = device.upload(training.train_job)
     judge = device.kernel("section_general.cu", "judge_sums")
-    entries, last = training.entries, int(training.train_job[15])
+    entries, last = training.entries, int(training.train_job[TrainJob.LAST])
     sums, wanted = (xp.zeros((arrays.width, ROW), np.float32) for _ in range(2))
     for first in range(0, last, SLICE):
         end = min(first + SLICE, last)
