@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,7 @@ def test_it_compiles_in_the_background_until_it_is_stopped(monkeypatch: pytest.M
     said: list[str] = []
 
     class Ahead:
-        def __init__(self, cache: Path) -> None:
+        def __init__(self, cache: Path, *, beside: Sequence[str]) -> None:
             said.append(f"compiling into {cache.parent.name}")
 
         def wait(self, part: str) -> None:
