@@ -80,7 +80,7 @@ def test_a_second_server_on_a_port_is_refused(first: LocalServer, tmp_path: Path
     port = running(first).port
     other = LocalServer(tmp_path / "data", *QUICK)
     with other:
-        pass
+        settled(other.data_dir)  # what a server writes at its first start is there when it ends
     before, mine = settled(other.data_dir), settled(first.data_dir)
     with Campaign("F26", "a second server on the port of another one") as campaign:
         for _ in range(times(1, 10)):
