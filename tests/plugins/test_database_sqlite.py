@@ -14,6 +14,8 @@ import peewee
 import pytest
 
 from hanami_core.errors import StartupError
+from hanami_plugins.database_sqlite import patient
+from hanami_plugins.database_sqlite.patient import Connection, PatientSqlite
 from hanami_plugins.database_sqlite.read_only import ReadOnlySqlite
 
 WRITER = """
@@ -119,3 +121,30 @@ def test_a_file_without_a_log_at_all_is_read(file: Path) -> None:
     with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as database:
         database.execute("create table note (number integer)")
     assert look(file) == 0
+
+
+def test_whoever_waits_long_for_a_lock_looks_as_often_as_others(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("create table note (number integer)")
+    other.execute("begin immediate")
+    pauses: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 500:
+            other.execute("commit")
+
+    monkeypatch.setattr(patient.time, "sleep", sleep)
+    database = PatientSqlite(str(file), timeout=60.0, factory=Connection, lock_type="IMMEDIATE")
+    with contextlib.closing(other), contextlib.closing(database), database.atomic():
+        database.execute_sql("insert into note values (1)")
+    assert pauses == [0.001] * 500
+
+
+def test_a_lock_that_does_not_end_is_waited_for_as_long_as_it_may_take(file: Path) -> None:
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("begin immediate")
+    database = PatientSqlite(str(file), timeout=60.0, factory=Connection, lock_type="IMMEDIATE")
+    with contextlib.closing(other), contextlib.closing(database), database.hurried(0.05):
+        with pytest.raises(peewee.OperationalError, match="locked"):
+            database.begin()

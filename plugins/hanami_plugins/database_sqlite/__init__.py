@@ -96,7 +96,9 @@ class SqliteDatabase(Database):
             return 0
         before = self._number("freelist_count")
         # A script, because the statement must be stepped for each page and `execute` does so once.
-        self.driver.connection().executescript(f"PRAGMA incremental_vacuum({int(most)})")  # type: ignore[no-untyped-call]
+        script = f"PRAGMA incremental_vacuum({int(most)})"
+        connection = self.driver.connection()  # type: ignore[no-untyped-call]
+        self.driver.patiently(lambda: connection.executescript(script))
         return before - self._number("freelist_count")
 
     def _number(self, pragma: str) -> int:

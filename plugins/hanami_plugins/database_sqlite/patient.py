@@ -1,4 +1,7 @@
-"""How long a writer waits for another one, and what an error of SQLite means.
+"""How a writer waits for another one, and what an error of SQLite means.
+
+A writer looks for the lock every millisecond. SQLite itself would look more and more seldom, so that of
+many writers those who have waited for long are the last to get it.
 
 One process waits for a lock as long as the setting says. If it was not had even then, somebody outside of the server
 holds it, and to wait as long with each call would take all threads that answer requests, those of readers too: from
@@ -13,9 +16,10 @@ import math
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import peewee
 
@@ -24,9 +28,13 @@ from hanami_core.storage.failures import full, unavailable
 
 __all__ = ["Connection", "PatientSqlite", "failure_of"]
 
+T = TypeVar("T")
+
 LONGEST = 5.0
 MOMENT = 0.25
 """Seconds that a call waits for a lock which was not had in the whole time."""
+INTERVAL = 0.001
+"""Seconds between two looks for a lock."""
 BUSY_SECONDS = 2
 NO_ROOM = 1 << 16
 """Bytes of free disk below which a write that failed is taken to have found no room."""
@@ -43,14 +51,14 @@ _DISK = (
 
 
 class Connection(sqlite3.Connection):
-    """A connection that can be told from every other one of the process, and that knows how long it waits."""
+    """A connection that can be told from every other one of the process, and that knows whether SQLite waits in it."""
 
     _numbers = itertools.count()
 
     def __init__(self, *args: object, **options: Any) -> None:
         super().__init__(*args, **options)  # type: ignore[arg-type]
         self.number = next(self._numbers)
-        self.patience = float(options.get("timeout", LONGEST))
+        self.waits = True
 
 
 class _Limit(threading.local):
@@ -71,8 +79,7 @@ class PatientSqlite(peewee.SqliteDatabase):
 
     def begin(self, lock_type: str | None = None) -> None:
         """Begin a transaction, which takes the lock of writers."""
-        with self._noted():
-            super().begin(lock_type)
+        self.patiently(lambda: super(PatientSqlite, self).begin(lock_type))
         self._blocked = False
 
     def rollback(self) -> None:
@@ -81,8 +88,7 @@ class PatientSqlite(peewee.SqliteDatabase):
             super().rollback()
 
     def _execute_cursor(self, sql: str, params: object = None) -> object:
-        with self._noted():
-            return super()._execute_cursor(sql, params)  # type: ignore[misc]
+        return self.patiently(lambda: super(PatientSqlite, self)._execute_cursor(sql, params))  # type: ignore[misc]
 
     @contextlib.contextmanager
     def hurried(self, seconds: float) -> Iterator[None]:
@@ -93,22 +99,24 @@ class PatientSqlite(peewee.SqliteDatabase):
         finally:
             self._limit.seconds = math.inf
 
-    @contextlib.contextmanager
-    def _noted(self) -> Iterator[None]:
-        """Wait as long as it makes sense, and learn from it."""
-        self._wait_for(MOMENT if self._blocked else min(self._longest, self._limit.seconds))
-        try:
-            yield
-        except peewee.OperationalError as error:
-            if _number_of(error) in _BUSY and self._limit.seconds == math.inf:
-                self._blocked = True
-            raise
-
-    def _wait_for(self, seconds: float) -> None:
+    def patiently(self, action: Callable[[], T]) -> T:
+        """Do something that needs a lock, again and again but only as long as it makes sense, and learn from it."""
         connection = self.connection()  # type: ignore[no-untyped-call]
-        if connection.patience != seconds:
-            connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
-            connection.patience = seconds
+        if connection.waits:
+            connection.execute("PRAGMA busy_timeout = 0")
+            connection.waits = False
+        end = 0.0
+        while True:
+            try:
+                return action()
+            except (peewee.OperationalError, sqlite3.OperationalError) as error:
+                if _number_of(error) not in _BUSY:
+                    raise
+                end = end or time.monotonic() + (MOMENT if self._blocked else min(self._longest, self._limit.seconds))
+                if connection.in_transaction or time.monotonic() >= end:
+                    self._blocked |= self._limit.seconds == math.inf
+                    raise
+            time.sleep(INTERVAL)
 
 
 def _number_of(error: Exception) -> int:
