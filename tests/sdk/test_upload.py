@@ -330,7 +330,7 @@ def test_documented_functions_go_on_too(server: FakeServer) -> None:
 
 def test_upload_gives_up_when_nothing_arrives_any_more(server: FakeServer) -> None:
     Flaky(server, *[0] * 1000)
-    with Client(server.address, "asdf", "asdfasdf", retry=0.3) as client:
+    with Client(server.address, "asdf", "asdfasdf", retry=1.0) as client:
         with pytest.raises(ConnectionFailedException):
             client.upload_csv("numbers", IMAGES)
     assert len(server.openings) > 2
