@@ -60,7 +60,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
 
 
 def child(server: LocalServer, name: str) -> int:
-    return int(json.loads((server.data_dir / "run" / "server.json").read_text())["children"][name])
+    """Return the number of a process of a server, 0 while a new one has not begun."""
+    return int(json.loads((server.data_dir / "run" / "server.json").read_text())["children"].get(name, 0))
 
 
 def test_a_decoding_survives_the_death_of_its_worker(server: LocalServer) -> None:
@@ -80,7 +81,7 @@ def test_a_decoding_survives_the_death_of_its_worker(server: LocalServer) -> Non
 
     os.kill(worker, signal.SIGKILL)
     until(lambda: not any(map(alive, decoders)), 2, "a decoder outlives its worker")
-    until(lambda: descendants(child(server, "worker")))
+    until(lambda: (new := child(server, "worker")) and descendants(new))
     (server.data_dir / "go").touch()
     thread.join(30)
     assert names == [uuid]
