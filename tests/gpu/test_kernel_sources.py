@@ -98,7 +98,8 @@ KERNEL void __launch_bounds__(256) words(float *RESTRICT out, const float *RESTR
     load_matrix(a, tile + 4 * (threadIdx.x % 32));
     load_matrix_across(b_of, tile + 4 * (threadIdx.x % 32));
     mma_f16(c, a, b_of);
-    prefetch(in + 1024);
+    const float4 four = load_four((const float4 *)in);
+    if (count > 3) store_four((float4 *)out, four);
     c[0] += float_of(half_of(c[1])) + halves(c[0], c[1]);
     out[threadIdx.x] = c[0] + rest[threadIdx.x] + min(count, 3);
     cluster_sync();

@@ -144,12 +144,6 @@ DEVICE void store_four(float4 *address, float4 four)
                  : "memory");
 }
 
-// Brings a line of global memory near, into the cache that all blocks share.
-DEVICE void prefetch(const float *address)
-{
-    asm volatile("prefetch.global.L2 [%0];" ::"l"(address));
-}
-
 // Copies 16 bytes from global to shared memory in the background; both addresses are multiples of 16.
 DEVICE void copy_async(float *shared_address, const float *global_address)
 {

@@ -136,88 +136,6 @@ DEVICE void copy_rows(float *x, const float *table, const int *chosen, int entry
     copy_async_commit();
 }
 
-// Hidden neurons of a block for a batch: h (TILE x (HS + 1)). Each warp multiplies all cycles with its part of the
-// sources; then the parts are added up, 8 neurons at a time. `parts` may overlap with h.
-DEVICE void forward(const float *w, const float *x, const int *slots, const float *bias, float *parts, float *h,
-                    int sources, int n)
-{
-    const int tid = threadIdx.x, warp = tid >> 5, lane = tid & 31, g = lane >> 2, t = lane & 3;
-    const int steps = sources / 16, begin = steps * warp / PARTS, stop = steps * (warp + 1) / PARTS;
-    const int stride = 4 * (sources / 8 + 1), tiles = (n + 15) / 16;
-    const float *row[TILE / 16];
-    float sums[TILE / 16][TILES][4];
-#pragma unroll
-    for (int m = 0; m < TILE / 16; m++) {
-        row[m] = x + slots[m * 16 + (lane & 15)] * stride + (lane >> 4) * 4;
-#pragma unroll
-        for (int j = 0; j < TILES; j++)
-#pragma unroll
-            for (int i = 0; i < 4; i++) sums[m][j][i] = 0;
-    }
-#pragma unroll 2
-    for (int step = begin; step < stop; step++) {
-        unsigned b[TILES][2];
-#pragma unroll
-        for (int j = 0; j < TILES; j++) {
-            const int k = step * 16 + t, column = j * 8 + g;
-            b[j][0] = halves(w[place(k, column)], w[place(k + 4, column)]);
-            b[j][1] = halves(w[place(k + 8, column)], w[place(k + 12, column)]);
-        }
-#pragma unroll
-        for (int m = 0; m < TILE / 16; m++)
-            if (m < tiles) {
-                unsigned a[4];
-                load_matrix(a, row[m] + step * 8);
-#pragma unroll
-                for (int j = 0; j < TILES; j++) mma_f16(sums[m][j], a, b[j]);
-            }
-    }
-    float kept[TILES][2];
-#pragma unroll
-    for (int j = 0; j < TILES; j++) {
-#pragma unroll
-        for (int m = 0; m < TILE / 16; m++) {
-            float *to = parts + (warp * TILE + m * 16 + g) * 8 + 2 * t;
-            const float2 upper = {sums[m][j][0], sums[m][j][1]}, lower = {sums[m][j][2], sums[m][j][3]};
-            *(float2 *)to = upper;
-            *(float2 *)(to + 64) = lower;
-        }
-        __syncthreads();
-#pragma unroll
-        for (int i = 0; i < 2; i++) {
-            const float *from = parts + tid + i * THREADS;
-            float sum = from[0];
-#pragma unroll
-            for (int part = 1; part < PARTS; part++) sum += from[part * TILE * 8];
-            kept[j][i] = fmaxf(sum + bias[j * 8 + tid % 8], 0.0f);
-        }
-        __syncthreads();
-    }
-#pragma unroll
-    for (int j = 0; j < TILES; j++)
-#pragma unroll
-        for (int i = 0; i < 2; i++) h[(tid / 8 + i * (THREADS / 8)) * (HS + 1) + j * 8 + tid % 8] = kept[j][i];
-    __syncthreads();
-}
-
-// What the hidden neurons of a block say to output q about cycle s.
-DEVICE float said_by(const float *h, const float *readout, int s, int q)
-{
-    float sums[TILES];
-#pragma unroll
-    for (int u = 0; u < TILES; u++) {
-        const float *from = h + s * (HS + 1) + u * 8;
-        const float4 near = *(const float4 *)(readout + q * HS + u * 8), far = *(const float4 *)(readout + q * HS + u * 8 + 4);
-        sums[u] = (from[0] * near.x + from[1] * near.y) + (from[2] * near.z + from[3] * near.w) +
-                  ((from[4] * far.x + from[5] * far.y) + (from[6] * far.z + from[7] * far.w));
-    }
-#pragma unroll
-    for (int width = 1; width < TILES; width *= 2)
-#pragma unroll
-        for (int u = 0; u < TILES; u += 2 * width) sums[u] += sums[u + width];
-    return sums[0];
-}
-
 // Turns the sums z of the outputs of a cycle into gradients and judges it; 4 threads for each cycle, `part` is one of
 // them, and all threads of a warp call it. Outputs lie `ROW` apart.
 DEVICE void judge(Verdict *verdict, float *z, const float *wanted, const int *groups, int group_count, int is_there,
@@ -310,21 +228,6 @@ DEVICE Batch tally(const Verdict *verdict, const float *powers, float *totals, f
     return batch;
 }
 
-// Notes the cycles that are learned, and their steps; up to a multiple of 16 there are more that do nothing.
-DEVICE void note_steps(int *learned, float *steps, const Verdict *verdict, Batch batch, int at, int slot, const float *z,
-                       float rate, int outputs)
-{
-    const int part = threadIdx.x & 3;
-    if (verdict->fails) {
-        if (part == 0) learned[at] = slot;
-        for (int q = part; q < outputs; q += 4) steps[q * ROW + at] = -rate * batch.scale * z[q * ROW];
-    }
-    if (threadIdx.x < 16 && batch.count + (int)threadIdx.x < batch.rounded) {
-        learned[batch.count + threadIdx.x] = 0;
-        for (int q = 0; q < outputs; q++) steps[q * ROW + batch.count + threadIdx.x] = 0;
-    }
-}
-
 // Gradients of the hidden neurons of a block in the learned cycles, in halves: (rounded / 2 x HS), two cycles in a word.
 // rows: which row of h each cycle has, `width` numbers apart.
 DEVICE void go_back(unsigned *gradient, const float *h, int width, const float *readout, const float *steps,
@@ -366,54 +269,6 @@ DEVICE void move_readout(float *readout, float *bias, const unsigned *gradient, 
             sum += float_of(both & 0xFFFFu) + float_of(both >> 16);
         }
         bias[i] += sum / UNIT;
-    }
-}
-
-// Moves the weights of a block by up to 16 STEPS cycles: a warp for 16 sources at a time.
-// slots: where the values of each cycle lie.
-DEVICE void move_weights(float *w, const float *x, const unsigned *gradient, const int *slots, int sources, int rounded)
-{
-    const int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3;
-    const int stride = 4 * (sources / 8 + 1), steps = rounded / 16;
-    unsigned b[STEPS][TILES][2];
-    const float *row[STEPS];
-#pragma unroll
-    for (int step = 0; step < STEPS; step++) {
-        const int first = step < steps ? step : 0;
-        row[step] = x + slots[first * 16 + (lane & 7) + (lane >> 4) * 8] * stride + (lane >> 3 & 1) * 4;
-#pragma unroll
-        for (int j = 0; j < TILES; j++) {
-            b[step][j][0] = gradient[place(first * 8 + t, j * 8 + g)];
-            b[step][j][1] = gradient[place(first * 8 + t + 4, j * 8 + g)];
-        }
-    }
-    const int source = (g >> 1) + 4 * (g & 1);
-    for (int tile = warp; tile < sources / 16; tile += THREADS / 32) {
-        float sums[TILES][4];
-#pragma unroll
-        for (int j = 0; j < TILES; j++)
-#pragma unroll
-            for (int i = 0; i < 4; i++) sums[j][i] = 0;
-#pragma unroll
-        for (int step = 0; step < STEPS; step++)
-            if (step < steps) {
-                unsigned a[4];
-                load_matrix_across(a, row[step] + tile * 8);
-#pragma unroll
-                for (int j = 0; j < TILES; j++) mma_f16(sums[j], a, b[step][j]);
-            }
-#pragma unroll
-        for (int j = 0; j < TILES; j++) {
-            float2 *upper = (float2 *)(w + place(tile * 16 + source, j * 8 + 2 * t));
-            float2 *lower = (float2 *)(w + place(tile * 16 + source + 8, j * 8 + 2 * t));
-            float2 near = *upper, far = *lower;
-            near.x += sums[j][0] / UNIT;
-            near.y += sums[j][1] / UNIT;
-            far.x += sums[j][2] / UNIT;
-            far.y += sums[j][3] / UNIT;
-            *upper = near;
-            *lower = far;
-        }
     }
 }
 

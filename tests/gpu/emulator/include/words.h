@@ -103,7 +103,6 @@ static unsigned char *address_in_peer(void *address, unsigned rank, int line)
 #define mma_f16(c, a, b) mma_half_with_warp(c, a, b, __LINE__)
 #define load_matrix(to, row) load_with_warp(WARP_LOAD, to, row, __LINE__)
 #define load_matrix_across(to, row) load_with_warp(WARP_LOAD_ACROSS, to, row, __LINE__)
-#define prefetch(address) ((void)(address))
 #define load_four(address) (*(address))
 #define store_four(address, four) ((void)(*(address) = (four)))
 
