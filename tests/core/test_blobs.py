@@ -9,7 +9,7 @@ import pytest
 from hanami_core.errors import CorruptFile, StartupError, StoreMissing, Unavailable
 from hanami_core.storage import blob_stores
 from hanami_core.storage import blobs as blobs_module
-from hanami_core.storage.blob_stores import BlobStores
+from hanami_core.storage.blob_stores import BlobStores, LocalFile
 from hanami_core.storage.blobs import Blob, Blobs
 from hanami_core.storage.contract import StorageContext
 from hanami_core.storage.database import atomic
@@ -142,6 +142,32 @@ def test_a_missing_blob_is_noticed(blobs: Blobs) -> None:
     for unknown in (name, "f" * 36):
         with pytest.raises(CorruptFile, match=f"blob {unknown} is missing"):
             blobs.open(unknown)
+
+
+def test_a_blob_that_is_deleted_before_its_file_is_opened_is_missing(blobs: Blobs) -> None:
+    name = add(blobs)
+    lease = blobs.open(name)
+    blobs.release(name)
+    with pytest.raises(CorruptFile, match=f"blob {name} is missing"), lease as path, path.open("rb"):
+        pass
+
+
+def test_a_blob_that_is_deleted_before_it_is_compared_is_missing(blobs: Blobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, fetch = add(blobs), blobs.store.fetch
+
+    def fetch_too_late(blob: str) -> LocalFile:
+        file = fetch(blob)
+        blobs.release(blob)
+        return file
+
+    monkeypatch.setattr(blobs.store, "fetch", fetch_too_late)
+    with pytest.raises(CorruptFile, match=f"blob {name} is missing"):
+        blobs.open(name)
+
+
+def test_a_file_that_is_missing_for_another_reason_is_not_the_blob(blobs: Blobs, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), blobs.open(add(blobs)):
+        (tmp_path / "another").read_bytes()
 
 
 def test_the_last_reference_removes_the_file_after_the_commit(blobs: Blobs) -> None:

@@ -65,12 +65,14 @@ class Sealed(NamedTuple):
 class BlobLease:
     """The right to read a blob's file, which stays unchanged meanwhile. A context manager that returns the path.
 
-    If you map the file into memory, keep the lease as long as you use the map.
+    If you map the file into memory, keep the lease as long as you use the map. Open it at once: if the last reference
+    to the blob goes before that, the file goes as well, and the block ends with `CorruptFile`.
     """
 
-    def __init__(self, file: LocalFile) -> None:
+    def __init__(self, blob: str, file: LocalFile) -> None:
         """Hold a file that was fetched from a store."""
         self.path = file.path
+        self._blob = blob
         self._file: LocalFile | None = file
 
     def release(self) -> None:
@@ -84,8 +86,14 @@ class BlobLease:
         return self.path
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        """Give the file back."""
+        """Give the file back.
+
+        Raises:
+            CorruptFile: if the file was deleted before it was opened.
+        """
         self.release()
+        if isinstance(error, FileNotFoundError) and error.filename == str(self.path):
+            raise CorruptFile(f"blob {self._blob} is missing") from error
 
 
 class Blobs:
@@ -200,19 +208,19 @@ class Blobs:
             Unavailable: if the store cannot be reached now.
         """
         row, file = self._fetch(blob)
-        with _given_back_if_it_fails(file):
+        with _given_back_if_it_fails(file), _missing_is_corrupt(blob):
             mark = file.mark()
             if mark is None or self._verified.get(blob) != mark:
                 _compare(row, file.path)
                 # Only what did not change while it was read is known to be what was read.
                 if mark is not None and file.mark() == mark:
                     self._verified.add(blob, mark)
-        return BlobLease(file)
+        return BlobLease(blob, file)
 
     def verify(self, blob: str) -> None:
         """Read a blob again and compare it with its row, even if it was verified before. Raises what `open` raises."""
         row, file = self._fetch(blob)
-        with _given_back_if_it_fails(file):
+        with _given_back_if_it_fails(file), _missing_is_corrupt(blob):
             _compare(row, file.path)
         file.release()
 
@@ -223,9 +231,8 @@ class Blobs:
         if row.store not in self.stores:
             raise StoreMissing(f"blob {blob} lies in the blob store '{row.store}', which no plugin brings")
         try:
-            return row, self.stores[row.store].fetch(blob)
-        except FileNotFoundError as error:
-            raise CorruptFile(f"blob {blob} is missing") from error
+            with _missing_is_corrupt(blob):
+                return row, self.stores[row.store].fetch(blob)
         except OSError as error:
             log.warning("blob cannot be fetched", extra={"blob": blob, "store": row.store, "reason": str(error)})
             reason = without_paths(str(error))
@@ -367,6 +374,15 @@ def _given_back_if_it_fails(file: LocalFile) -> Iterator[None]:
     except BaseException:
         file.release()
         raise
+
+
+@contextlib.contextmanager
+def _missing_is_corrupt(blob: str) -> Iterator[None]:
+    """Tell of a file that is not there, or that was deleted meanwhile, by the name of its blob."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise CorruptFile(f"blob {blob} is missing") from error
 
 
 def _compare(row: Blob, path: Path) -> None:
