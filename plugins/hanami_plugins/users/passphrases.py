@@ -25,8 +25,11 @@ CONCURRENT_HASHES = 2
 """A hash takes tens of MiB and all of a core; more at once would let logins starve everything else."""
 WAITING_HASHES = 16
 """Hashes that wait for each of these. Whoever waits holds a thread, which the requests of others would need."""
-STEPS_BACK = 1
-"""Behind those who answer, beside those who compute: a login has its share of a machine on which others train."""
+STEPS_BACK = 3
+"""Behind those who answer and those who compute: a flood of logins takes what they leave.
+
+A login beside trainings on all processors still has a tenth of one, and takes half a second instead of a twentieth.
+"""
 
 T = TypeVar("T")
 
