@@ -6,7 +6,7 @@ import importlib
 import warnings
 from collections.abc import Callable, Mapping
 
-__all__ = ["LIVES", "Deprecated", "former_names"]
+__all__ = ["LIVES", "Deprecated", "former_attributes", "former_names"]
 
 LIVES = 2
 """Minor versions in which something still works after the one that deprecates it."""
@@ -45,5 +45,22 @@ def former_names(module: str, since: str, names: Mapping[str, str]) -> Callable[
             raise AttributeError(f"module '{module}' has no attribute '{name}'")
         warnings.warn(Deprecated(since, names[name]), stacklevel=2)
         return getattr(importlib.import_module(module), names[name])
+
+    return find
+
+
+def former_attributes(since: str, names: Mapping[str, str]) -> Callable[[object, str], object]:
+    """Return a ``__getattr__`` for a class whose objects then answer to former names of attributes, with a warning.
+
+    Args:
+        since: the version that deprecates the former names, ``major.minor``.
+        names: what is meant today, by former name.
+    """
+
+    def find(self: object, name: str) -> object:
+        if name not in names:
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'", name=name, obj=self)
+        warnings.warn(Deprecated(since, names[name]), stacklevel=2)
+        return getattr(self, names[name])
 
     return find

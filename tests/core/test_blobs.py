@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from hanami_core.deprecation import Deprecated
 from hanami_core.errors import CorruptFile, StartupError, StoreMissing, Unavailable
 from hanami_core.storage import blob_stores
 from hanami_core.storage import blobs as blobs_module
@@ -21,9 +22,9 @@ from hanami_plugins.blobs_files import FileBackend, FileBlobStore
 def add(blobs: Blobs, content: bytes = b"content") -> str:
     with blobs.staging() as path:
         path.write_bytes(content)
-        blobs.seal(path)
+        blobs.finalise(path)
         with atomic():
-            return blobs.adopt(path)
+            return blobs.link(path)
 
 
 def content(blobs: Blobs, name: str) -> bytes:
@@ -66,7 +67,7 @@ def test_a_named_staged_file_replaces_the_one_that_was_left_behind(blobs: Blobs)
         assert path.read_bytes() == b""
         path.write_bytes(b"content")
         with atomic():
-            name = blobs.adopt(path)
+            name = blobs.link(path)
     assert list(blobs.store.staged()) == []
     assert blobs.open(name).path.read_bytes() == b"content"
 
@@ -172,36 +173,44 @@ def test_a_file_that_is_missing_for_another_reason_is_not_the_blob(blobs: Blobs,
 
 def test_the_last_reference_removes_the_file_after_the_commit(blobs: Blobs) -> None:
     name = add(blobs)
-    blobs.retain(name)
-    blobs.release(name)
+    blobs.incref(name)
+    blobs.decref(name)
     assert file_of(blobs, name).exists()
     with atomic():
-        blobs.release(name)
+        blobs.decref(name)
         assert file_of(blobs, name).exists()
     assert not file_of(blobs, name).exists()
     assert Blob.select().count() == 0
 
 
-def test_a_blob_that_is_gone_is_not_retained(blobs: Blobs) -> None:
+def test_the_former_names_of_methods_work_with_a_warning(blobs: Blobs) -> None:
+    for former, name in (("seal", "finalise"), ("adopt", "link"), ("retain", "incref"), ("release", "decref")):
+        with pytest.warns(Deprecated, match=f"deprecated since 0.1, gone in 0.4; use {name}"):
+            assert getattr(blobs, former) == getattr(blobs, name)
+    with pytest.raises(AttributeError, match="'Blobs' object has no attribute 'seel'"):
+        getattr(blobs, "seel")  # noqa: B009
+
+
+def test_a_blob_that_is_gone_gets_no_reference(blobs: Blobs) -> None:
     name = add(blobs)
-    blobs.release(name)
+    blobs.decref(name)
     with pytest.raises(CorruptFile, match=f"blob {name} is missing"):
-        blobs.retain(name)
+        blobs.incref(name)
 
 
-def test_releasing_a_blob_that_is_gone_is_told(blobs: Blobs, caplog: pytest.LogCaptureFixture) -> None:
+def test_removing_a_reference_to_a_blob_that_is_gone_is_told(blobs: Blobs, caplog: pytest.LogCaptureFixture) -> None:
     kept, name = add(blobs), add(blobs)
-    blobs.release(name)
+    blobs.decref(name)
     assert not caplog.records
-    blobs.release(name)
+    blobs.decref(name)
     assert [(record.message, vars(record)["blob"]) for record in caplog.records] == [("released blob is missing", name)]
     assert content(blobs, kept) == b"content"
 
 
-def test_a_rolled_back_release_keeps_the_file(blobs: Blobs) -> None:
+def test_a_reference_whose_removal_is_rolled_back_keeps_the_file(blobs: Blobs) -> None:
     name = add(blobs)
     with pytest.raises(RuntimeError), atomic():
-        blobs.release(name)
+        blobs.decref(name)
         raise RuntimeError("rolled back")
     assert content(blobs, name) == b"content"
 
@@ -210,19 +219,19 @@ def test_a_release_in_a_rolled_back_savepoint_keeps_the_file(blobs: Blobs) -> No
     name = add(blobs)
     with atomic():
         with pytest.raises(RuntimeError), atomic():
-            blobs.release(name)
+            blobs.decref(name)
             raise RuntimeError("rolled back")
     assert content(blobs, name) == b"content"
 
 
-@pytest.mark.parametrize("seal", [True, False])
-def test_a_failed_transaction_leaves_nothing_behind(blobs: Blobs, seal: bool) -> None:
+@pytest.mark.parametrize("finalised", [True, False])
+def test_a_failed_transaction_leaves_nothing_behind(blobs: Blobs, finalised: bool) -> None:
     with pytest.raises(RuntimeError), blobs.staging() as path:
         path.write_bytes(b"content")
-        if seal:
-            blobs.seal(path)
+        if finalised:
+            blobs.finalise(path)
         with atomic():
-            blobs.adopt(path)
+            blobs.link(path)
             raise RuntimeError("rolled back")
     assert list(blobs.store.blobs()) == []
     assert list(blobs.store.staged()) == []
@@ -237,7 +246,7 @@ def test_a_store_that_fails_half_way_leaves_nothing_behind(blobs: Blobs, monkeyp
 
     monkeypatch.setattr(blobs.store, "commit", fail)
     with pytest.raises(OSError, match="full"), blobs.staging() as path:
-        blobs.seal(path)
+        blobs.finalise(path)
     assert list(blobs.store.blobs()) == list(blobs.store.staged()) == []
 
 
@@ -356,7 +365,7 @@ def test_a_blob_is_read_from_the_store_that_it_lies_in(
     both = stores(context, "caching")
     assert (content(both, near), content(both, far)) == (b"near", b"far")
     assert both.names() == {near: "files", far: "caching"}
-    both.release(near)
+    both.decref(near)
     assert not file_of(blobs, near).exists()
     assert read(caching, far) == b"far"
     both.close()
@@ -371,7 +380,7 @@ def test_a_blob_of_a_store_that_is_gone_names_it(
         alone.open(name)
     assert list(alone.check()) == [("caching", "no plugin brings the blob store 'caching'")]
     assert alone.recover(set()) == []
-    alone.release(name)
+    alone.decref(name)
     assert Blob.select().count() == 0
     assert [vars(record)["blob"] for record in caplog.records] == [name]
     assert read(caching, name) == b"content"
@@ -393,7 +402,7 @@ def test_a_store_that_can_not_be_reached_is_told(
     with pytest.raises(StartupError, match="blob store 'caching' cannot be read: no route to the bucket"):
         far.recover(set())
     assert list(far.check()) == [("caching", "no route to the bucket")]
-    far.release(name)
+    far.decref(name)
     assert [record.message for record in caplog.records] == ["blob cannot be fetched", "blob not removed"]
 
 

@@ -170,7 +170,7 @@ def test_a_task_keeps_its_blobs_until_it_ends(bench: Bench) -> None:
     names = [add(bench.blobs) for _ in range(3)]
     tasks = [bench.add("a", blobs=(name,)) for name in names]
     for name in names:
-        bench.blobs.release(name)
+        bench.blobs.decref(name)
     assert Blob.select().count() == 3
     with atomic():
         bench.queue.abort("a", [tasks[0].uuid])
@@ -187,11 +187,11 @@ def test_a_task_keeps_its_blobs_until_it_ends(bench: Bench) -> None:
 def test_a_task_may_hand_on_what_it_holds_when_it_ends(bench: Bench) -> None:
     name = add(bench.blobs)
     bench.add("a", blobs=(name,))
-    bench.blobs.release(name)
+    bench.blobs.decref(name)
     task = bench.queue.claim("cpu0", "cpu0/1")
     assert task is not None
     with bench.queue.commit(task, 5, final=True):
-        bench.blobs.retain(name)
+        bench.blobs.incref(name)
     with bench.blobs.open(name) as path:
         assert path.read_bytes() == b"content"
     assert Blob.get(Blob.uuid == name).references == 1
@@ -200,7 +200,7 @@ def test_a_task_may_hand_on_what_it_holds_when_it_ends(bench: Bench) -> None:
 def test_a_task_whose_end_fails_keeps_what_it_holds(bench: Bench) -> None:
     name = add(bench.blobs)
     bench.add("a", blobs=(name,))
-    bench.blobs.release(name)
+    bench.blobs.decref(name)
     task = bench.queue.claim("cpu0", "cpu0/1")
     assert task is not None
     with pytest.raises(ZeroDivisionError), bench.queue.commit(task, 5, final=True):

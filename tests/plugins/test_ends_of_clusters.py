@@ -33,7 +33,7 @@ def cluster(whole: Whole) -> Cluster:
     with whole.runtime.blobs.staging() as path:
         path.write_bytes(b"a network")
         with atomic():
-            Cluster.update(blob=whole.runtime.blobs.adopt(path)).where(Cluster.uuid == uuid).execute()
+            Cluster.update(blob=whole.runtime.blobs.link(path)).where(Cluster.uuid == uuid).execute()
     return Cluster.get(Cluster.uuid == uuid)
 
 

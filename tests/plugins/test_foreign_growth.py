@@ -137,9 +137,9 @@ def test_a_restore_closes_the_network_that_it_looked_at(whole: Whole, sidecar: R
     with sidecar.blobs.staging() as path:
         with path.open("wb") as file:
             state.write(file)
-        sidecar.blobs.seal(path)
+        sidecar.blobs.finalise(path)
         with atomic():
-            blob = sidecar.blobs.adopt(path)
+            blob = sidecar.blobs.link(path)
             sidecar.queue.enqueue("restore", cluster, ACTOR, "t", RestorePayload(blob), 1, blobs=[blob])
     task = sidecar.queue.claim("mine0", "mine0/here")
     assert task is not None

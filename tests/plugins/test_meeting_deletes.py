@@ -35,24 +35,24 @@ def blob(whole: Whole) -> str:
     with whole.runtime.blobs.staging() as path:
         path.write_bytes(b"a network")
         with atomic():
-            name = whole.runtime.blobs.adopt(path)
+            name = whole.runtime.blobs.link(path)
             owned = {"name": "loaded it", "owner_id": "other", "project_id": "elsewhere"}
             Cluster.create(**owned, template="", host="cpu0", seed=1, blob=name)
     return name
 
 
 def checkpoint(whole: Whole, blob: str) -> dict[str, str]:
-    return {"uuid": Checkpoint.create(**OWNED, blob=whole.runtime.blobs.retain(blob)).uuid}
+    return {"uuid": Checkpoint.create(**OWNED, blob=whole.runtime.blobs.incref(blob)).uuid}
 
 
 def cluster(whole: Whole, blob: str) -> dict[str, str]:
-    row = Cluster.create(**OWNED, template="", host="cpu0", seed=1, blob=whole.runtime.blobs.retain(blob))
+    row = Cluster.create(**OWNED, template="", host="cpu0", seed=1, blob=whole.runtime.blobs.incref(blob))
     whole.runtime.queue.create_partition(row.uuid, "cpu0")
     return {"uuid": row.uuid}
 
 
 def dataset(whole: Whole, blob: str) -> dict[str, str]:
-    return {"uuid": Dataset.create(**OWNED, format="csv", blob=whole.runtime.blobs.retain(blob)).uuid}
+    return {"uuid": Dataset.create(**OWNED, format="csv", blob=whole.runtime.blobs.incref(blob)).uuid}
 
 
 def user(whole: Whole, blob: str) -> dict[str, str]:

@@ -34,7 +34,7 @@ def plan(runtime: Runtime) -> TaskPlan:
             table.begin({"a": 2, "b": 1}, np.float32)
             table.append(np.arange(9).reshape(3, 3))
         with atomic():
-            blob = runtime.blobs.adopt(staged)
+            blob = runtime.blobs.link(staged)
     return TaskPlan((TableBinding("in", blob, "a"),), (TableBinding("out", blob, "b"),))
 
 

@@ -185,7 +185,7 @@ def patient(env, data_dir) -> Path:
         "for text in ('one', 'two'):\n"
         "    with runtime.blobs.staging() as path:\n"
         "        path.write_text(text)\n"
-        "        ask('insert into keeper values (?)', [runtime.blobs.adopt(path)])\n"
+        "        ask('insert into keeper values (?)', [runtime.blobs.link(path)])\n"
         "runtime.close()\n"
     )
     subprocess.run([sys.executable, "-P", "-c", code, str(data_dir)], env=env, check=True)

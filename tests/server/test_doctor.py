@@ -41,12 +41,12 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
         whole.member("tsugumi")
         with whole.runtime.blobs.staging() as path, atomic():
             path.write_text("a network")
-            blob = whole.runtime.blobs.adopt(path)
+            blob = whole.runtime.blobs.link(path)
             owned = {"owner_id": "tsugumi", "project_id": "test_project", "template": "", "seed": 1, "host": "cpu0"}
             cluster = Cluster.create(**owned, name="digits", uuid=CLUSTER, blob=blob)
             whole.runtime.queue.create_partition(cluster.uuid, cluster.host)
             owned = {"owner_id": "tsugumi", "project_id": "test_project", "name": "best", "uuid": CHECKPOINT}
-            Checkpoint.create(**owned, blob=whole.runtime.blobs.retain(blob))
+            Checkpoint.create(**owned, blob=whole.runtime.blobs.incref(blob))
     return folder
 
 

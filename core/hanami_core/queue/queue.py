@@ -170,7 +170,7 @@ class TaskQueue:
     def _retain(self, blobs: Sequence[str]) -> None:
         try:
             for blob in blobs:
-                self._blobs.retain(blob)
+                self._blobs.incref(blob)
         except CorruptFile as error:
             raise Conflict("task_source_missing") from error
 
@@ -294,7 +294,7 @@ class TaskQueue:
         """Do what the end of a task brings along, in the transaction that ended it."""
         task.state, task.error = state, error
         for blob in json.loads(task.blobs):
-            self._blobs.release(blob)
+            self._blobs.decref(blob)
         ended = self.kind(task.kind).ended
         if ended is not None and self._runtime is not None:
             try:

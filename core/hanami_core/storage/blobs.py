@@ -1,8 +1,8 @@
 """Blobs: immutable files with a hash and a reference count, in step with the database.
 
-A blob is first a staged file. `Blobs.seal` hashes it and lets the store make it durable under its final, unique name;
-`Blobs.adopt`, called inside of the transaction that stores the reference, inserts its row. A crash before the commit
-leaves a file without a row, which `Blobs.recover` sets aside, and never a row without a file.
+A blob is first a staged file. `Blobs.finalise` hashes it and lets the store make it durable under its final, unique
+name; `Blobs.link`, called inside of the transaction that stores the reference, inserts its row. A crash before the
+commit leaves a file without a row, which `Blobs.recover` sets aside, and never a row without a file.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from collections.abc import Callable, Hashable, Iterator
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import peewee
 
+from hanami_core.deprecation import former_attributes
 from hanami_core.disclosure import without_paths
 from hanami_core.errors import CorruptFile, HanamiError, StartupError, StoreMissing, Unavailable
 from hanami_core.ids import new_uuid
@@ -54,7 +55,7 @@ def bytes_of(rows: peewee.ModelSelect[R], column: peewee.Field) -> int:
     return int(found.scalar() or 0)
 
 
-class Sealed(NamedTuple):
+class FinalisedFile(NamedTuple):
     """A durable file that has no row yet."""
 
     uuid: str
@@ -99,13 +100,18 @@ class BlobLease:
 class Blobs:
     """Blobs of one server."""
 
+    if not TYPE_CHECKING:  # so that mistyped names are still found
+        __getattr__ = former_attributes(
+            "0.1", {"seal": "finalise", "adopt": "link", "retain": "incref", "release": "decref"}
+        )
+
     def __init__(self, stores: BlobStores, reserve: int = 0) -> None:
         """Use some stores, and leave so many bytes of the disk free; the database is the process' own."""
         self._reserve = reserve
         self.stores = stores
         self._lost = LostAndFound(stores.context.data_dir, stores.context.clock)
         self._verified = _Verified(REMEMBERED)
-        self._sealed: dict[Path, Sealed] = {}
+        self._finalised: dict[Path, FinalisedFile] = {}
 
     @property
     def store(self) -> BlobStore:
@@ -114,7 +120,7 @@ class Blobs:
 
     @contextlib.contextmanager
     def staging(self, name: str = "") -> Iterator[Path]:
-        """Provide a staged file that is gone afterwards unless it was adopted.
+        """Provide a staged file that is gone afterwards unless it was linked.
 
         Work that is repeated after its process died should use the same `name` each time: the new file then replaces
         the one that was left behind.
@@ -130,41 +136,41 @@ class Blobs:
             yield path
         finally:
             path.unlink(missing_ok=True)
-            sealed = self._sealed.pop(path, None)
-            if sealed is not None:
-                self.store.delete(sealed.uuid)
+            finalised = self._finalised.pop(path, None)
+            if finalised is not None:
+                self.store.delete(finalised.uuid)
 
-    def seal(self, staged: Path) -> None:
-        """Hash a staged file and make it durable, so that `adopt` is quick inside a transaction."""
-        sealed = Sealed(new_uuid(), staged.stat().st_size, _sha256(staged))
+    def finalise(self, staged: Path) -> None:
+        """Hash a staged file and make it durable, so that `link` is quick inside a transaction."""
+        finalised = FinalisedFile(new_uuid(), staged.stat().st_size, _sha256(staged))
         try:
-            self.store.commit(staged, sealed.uuid)
+            self.store.commit(staged, finalised.uuid)
         except BaseException:
             # It may have failed half-way and left something in the store; recovery removes what stays even so.
             with contextlib.suppress(Exception):
-                self.store.delete(sealed.uuid)
+                self.store.delete(finalised.uuid)
             raise
-        self._sealed[staged] = sealed
+        self._finalised[staged] = finalised
 
     def size_of(self, staged: Path) -> int:
-        """Return the size of a staged file in bytes, whether sealed or not."""
-        sealed = self._sealed.get(staged)
-        return staged.stat().st_size if sealed is None else sealed.size
+        """Return the size of a staged file in bytes, whether finalised or not."""
+        finalised = self._finalised.get(staged)
+        return staged.stat().st_size if finalised is None else finalised.size
 
-    def adopt(self, staged: Path) -> str:
-        """Turn a staged file into a blob with one reference and return its name; seals it if necessary.
+    def link(self, staged: Path) -> str:
+        """Turn a staged file into a blob with one reference and return its name; finalises it if necessary.
 
         The caller's transaction must also store that reference. If the transaction fails, leaving `staging` removes
         the file.
         """
-        if staged not in self._sealed:
-            self.seal(staged)
-        sealed = self._sealed[staged]
-        Blob.create(**sealed._asdict(), references=1, store=self.stores.chosen)
-        after_commit(lambda: self._sealed.pop(staged, None))
-        return sealed.uuid
+        if staged not in self._finalised:
+            self.finalise(staged)
+        finalised = self._finalised[staged]
+        Blob.create(**finalised._asdict(), references=1, store=self.stores.chosen)
+        after_commit(lambda: self._finalised.pop(staged, None))
+        return finalised.uuid
 
-    def retain(self, blob: str) -> str:
+    def incref(self, blob: str) -> str:
         """Add a reference, in the caller's transaction.
 
         Raises:
@@ -174,10 +180,10 @@ class Blobs:
             raise CorruptFile(f"blob {blob} is missing")
         return blob
 
-    def release(self, blob: str | None) -> None:
+    def decref(self, blob: str | None) -> None:
         """Remove a reference, in the caller's transaction; the last one removes the blob after the commit.
 
-        To exchange one reference for another, retain the new one first: both may be to the same blob.
+        To exchange one reference for another, add the new one first: both may be to the same blob.
         """
         if not blob:
             return

@@ -79,7 +79,7 @@ def run(job: Job) -> None:
         if header is None:
             return
         seed = examine(runtime, staged, header).seed
-        runtime.blobs.seal(staged)
+        runtime.blobs.finalise(staged)
         with job.commit(job.task.total_cycles, final=True):
             _become_checkpoint(job, work.arrival, staged, header, seed)
 
@@ -152,7 +152,7 @@ def _become_checkpoint(job: Job, uuid: str, staged: Path, header: Header, seed: 
     size = runtime.blobs.size_of(staged)
     runtime.admit(Claim(arrival.owner_id, arrival.project_id, DISK, size))
     found = {"seed": seed, "cycles": header.cycles, "imported": True, **columns_of(header.lineage)}
-    Checkpoint.create(name=arrival.name, blob=runtime.blobs.adopt(staged), size=size, **found, **owned)
+    Checkpoint.create(name=arrival.name, blob=runtime.blobs.link(staged), size=size, **found, **owned)
     take_over(uuid, header.lineage)
     runtime.emit(CheckpointSaved(actor=None, cluster_uuid="", **owned))
 

@@ -55,7 +55,7 @@ def claims_of(blob: str | None) -> list[tuple[str, int]]:
 
 def _add_checkpoint(job: Job, live: LiveCluster) -> None:
     task, cluster = job.task, Cluster.get(Cluster.uuid == live.uuid)
-    blob = job.runtime.blobs.retain(str(cluster.blob))
+    blob = job.runtime.blobs.incref(str(cluster.blob))
     claims = claims_of(blob)
     for resource, amount in claims:
         job.runtime.admit(Claim(task.owner_id, task.project_id, resource, amount))
@@ -93,7 +93,7 @@ def restore(job: Job) -> None:
     network = runtime.rules_for(state.head.template, runtime.compute.kind).open(state, runtime.compute)
     with closing(network), runtime.stash[LIVE].replacing(uuid), job.commit(1, final=True):
         # The task's reference may be the only one left by now; the cluster needs one of its own before that ends.
-        runtime.blobs.retain(blob)
+        runtime.blobs.incref(blob)
         replace_state(runtime, uuid, blob, state.head, network.metrics())
 
 

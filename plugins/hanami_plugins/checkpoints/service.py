@@ -156,4 +156,4 @@ def delete_checkpoint(runtime: Runtime, access: Access, uuid: str) -> None:
         if not checkpoint.mark_deleted():
             raise NotFound(missing, uuid=uuid)
         forget_lineage(checkpoint.uuid)
-        runtime.blobs.release(checkpoint.blob)
+        runtime.blobs.decref(checkpoint.blob)

@@ -282,7 +282,7 @@ class LiveClusters:
         with job.commit(cursor, final=True):
             if self._wanted(live):
                 # The task's reference may be the only one; the cluster needs one of its own before that ends.
-                self._runtime.blobs.retain(blob)
+                self._runtime.blobs.incref(blob)
                 replace_state(self._runtime, live.uuid, blob, head, metrics)
         self.evict(live)
 
@@ -318,11 +318,11 @@ class LiveClusters:
             with self._runtime.blobs.staging() as path:
                 with path.open("wb") as file:
                     known.state.write(file)
-                self._runtime.blobs.seal(path)
+                self._runtime.blobs.finalise(path)
                 with commit:
                     # Since it was looked up, the cluster may have been deleted.
                     if self._wanted(live):
-                        blob = self._runtime.blobs.adopt(path)
+                        blob = self._runtime.blobs.link(path)
                         # Before the commit, so that nobody who reads the row takes this network for an old one.
                         live.version = replace_state(self._runtime, live.uuid, blob, known.state.head, known.metrics)
                         if also is not None:

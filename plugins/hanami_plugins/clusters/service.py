@@ -278,7 +278,7 @@ def read_state(runtime: Runtime, cluster: Cluster, template: Template) -> Networ
 def replace_state(runtime: Runtime, uuid: str, blob: str, head: StateHead, metrics: Mapping[str, float]) -> int:
     """Make a blob the stored state of a cluster, in the caller's transaction, and return the new version.
 
-    The caller has adopted or retained `blob` for the cluster; the reference to the former state is released here.
+    The caller has linked `blob` for the cluster, or added a reference; the one to the former state is removed here.
 
     Raises:
         LeaseLost: if somebody else has replaced the state meanwhile.
@@ -298,7 +298,7 @@ def replace_state(runtime: Runtime, uuid: str, blob: str, head: StateHead, metri
     }
     if not compare_and_set(Cluster, _holds(cluster) & (Cluster.version == cluster.version), **values):
         raise LeaseLost(f"the state of cluster {uuid} was replaced by somebody else")
-    runtime.blobs.release(cluster.blob)
+    runtime.blobs.decref(cluster.blob)
     return int(cluster.version) + 1
 
 
@@ -348,7 +348,7 @@ def clean_up(runtime: Runtime, uuid: str) -> None:
         return
     forget_lineage(uuid)
     if compare_and_set(Cluster, _holds(cluster), blob=None):
-        runtime.blobs.release(cluster.blob)
+        runtime.blobs.decref(cluster.blob)
 
 
 def after_task(runtime: Runtime, task: Task) -> None:

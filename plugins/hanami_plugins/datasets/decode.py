@@ -68,13 +68,13 @@ def run(job: Job) -> None:
             shape = decoding.decode(module, dataset.format, paths, staged, _limits(runtime), job.step)
         except decoding.Stopped:
             return
-        runtime.blobs.seal(staged)
+        runtime.blobs.finalise(staged)
         with job.commit(job.task.total_cycles, final=True):
             # The table takes the place of the files.
             uploads.discard(runtime, dataset.uuid)
             claim = Claim(dataset.owner_id, dataset.project_id, DISK, runtime.blobs.size_of(staged))
             runtime.admit(claim)
-            _become_ready(job, dataset, runtime.blobs.adopt(staged), shape)
+            _become_ready(job, dataset, runtime.blobs.link(staged), shape)
 
 
 def _become_ready(job: Job, dataset: Dataset, blob: str, shape: decoding.DecodeResult) -> None:

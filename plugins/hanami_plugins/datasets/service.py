@@ -198,7 +198,7 @@ def remove(runtime: Runtime, dataset: Dataset) -> None:
     if not dataset.mark_deleted():
         raise NotFound(MISSING, uuid=dataset.uuid)
     uploads.discard(runtime, dataset.uuid)
-    runtime.blobs.release(dataset.blob)
+    runtime.blobs.decref(dataset.blob)
 
 
 class DatasetUploadProgress(NamedTuple):
@@ -372,7 +372,7 @@ def seal_result(runtime: Runtime, staged: Path) -> decoding.DecodeResult:
         CorruptFile: if the staged file is not a table.
     """
     shape = decoding.shape_of(Table.open(staged))
-    runtime.blobs.seal(staged)
+    runtime.blobs.finalise(staged)
     return shape
 
 
@@ -394,6 +394,6 @@ def add_result(
     owned = {"uuid": uuid, "name": name, "owner_id": owner_id, "project_id": project_id}
     runtime.admit(Claim(owner_id, project_id, Dataset.resource))
     runtime.admit(Claim(owner_id, project_id, DISK, runtime.blobs.size_of(staged)))
-    dataset = Dataset.create(**owned, format=RESULT, **decode.described(runtime.blobs.adopt(staged), shape))
+    dataset = Dataset.create(**owned, format=RESULT, **decode.described(runtime.blobs.link(staged), shape))
     decode.tell_ready(runtime, dataset)
     return dataset

@@ -132,12 +132,12 @@ class Validation:
     def _note(self, values: Mapping[str, object], blob: str) -> None:
         """Hold the blob of the best network, in the transaction that stores it."""
         blobs, task = self._job.runtime.blobs, self._job.task.uuid
-        blobs.retain(blob)
+        blobs.incref(blob)
         if self._best is None:
             BestEpoch.create(task=task, blob=blob, **values)
             return
         self._change(blob=blob, **values)
-        blobs.release(str(self._best.blob))
+        blobs.decref(str(self._best.blob))
 
     def _change(self, **values: object) -> None:
         assert self._best is not None
@@ -163,5 +163,5 @@ def release_best(runtime: Runtime, task: Task) -> BestEpoch | None:
     """Let go of the best state of a task that has ended, and return which one that was, if it has one."""
     best: BestEpoch | None = BestEpoch.active().where(BestEpoch.task == task.uuid).first()
     if best is not None and best.mark_deleted():
-        runtime.blobs.release(str(best.blob))
+        runtime.blobs.decref(str(best.blob))
     return best

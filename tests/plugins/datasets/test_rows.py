@@ -69,7 +69,7 @@ def test_a_table_that_a_task_keeps_outlives_its_dataset(site: Site) -> None:
     uuid = site.upload("csv", input=CSV)
     blob = Dataset.get(Dataset.uuid == uuid).blob
     with atomic():
-        site.runtime.blobs.retain(blob)
+        site.runtime.blobs.incref(blob)
     site.call("DELETE", "", uuid=uuid)
     with site.runtime.blobs.open(blob) as path:
         assert path.exists()

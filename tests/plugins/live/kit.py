@@ -130,14 +130,14 @@ class Pause:
 
     def __init__(self, runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
         self.reached, self.go_on = threading.Event(), threading.Event()
-        seal = runtime.blobs.seal
+        finalise = runtime.blobs.finalise
 
         def waiting(staged: Path) -> None:
-            seal(staged)
+            finalise(staged)
             self.reached.set()
             assert self.go_on.wait(10)
 
-        monkeypatch.setattr(runtime.blobs, "seal", waiting)
+        monkeypatch.setattr(runtime.blobs, "finalise", waiting)
 
 
 def cycles(runtime: Runtime, cluster: Cluster) -> int:

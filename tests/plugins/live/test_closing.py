@@ -104,7 +104,7 @@ def test_one_that_was_restored_over_is_closed(
     run(runtime, cluster, "settle", Nothing(), "mine0")
     blob = str(fresh(cluster).blob)
     with atomic():
-        runtime.blobs.retain(blob)
+        runtime.blobs.incref(blob)
     before = talk.live
     run(runtime, cluster, "restore", RestorePayload(blob), "mine0")
     assert host.networks == 0

@@ -82,7 +82,7 @@ def test_a_state_that_is_being_stored_does_not_replace_a_checkpoint(
     talk.train(2)
     clusters._keeper.flush()
     with atomic():
-        checkpoint = runtime.blobs.retain(str(fresh(cluster).blob))
+        checkpoint = runtime.blobs.incref(str(fresh(cluster).blob))
     talk.train(5)
     to_tasks(runtime, cluster)
     pause = Pause(runtime, monkeypatch)

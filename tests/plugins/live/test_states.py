@@ -70,7 +70,7 @@ def test_life_takes_every_step_of_the_table(
     to_tasks(runtime, cluster)
     clusters.look(talk.attachment).result(5)  # direct → resting
     run(runtime, cluster, "save", Nothing())  # resting → working → resting
-    checkpoint = runtime.blobs.retain(str(fresh(cluster).blob))
+    checkpoint = runtime.blobs.incref(str(fresh(cluster).blob))
     change(cluster, mode="DIRECT")
     talk.train()
     to_tasks(runtime, cluster)

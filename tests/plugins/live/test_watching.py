@@ -151,7 +151,7 @@ def restored(runtime: Runtime, clusters: LiveClusters, cluster: Cluster, talk: T
     to_tasks(clusters._runtime, cluster)
     run(runtime, cluster, "settle", Nothing())
     with atomic():
-        checkpoint = runtime.blobs.retain(str(fresh(cluster).blob))
+        checkpoint = runtime.blobs.incref(str(fresh(cluster).blob))
     run(runtime, cluster, "restore", RestorePayload(checkpoint))
     change(cluster, mode="DIRECT")
     return talk

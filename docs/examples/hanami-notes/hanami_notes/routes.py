@@ -122,7 +122,7 @@ def delete(call: Call, request: OneNote) -> None:
     with changing() as revision:
         note = call.get(Note, request.uuid, MISSING)
         note.mark_deleted()
-        call.runtime.blobs.release(note.blob)
+        call.runtime.blobs.decref(note.blob)
         note.blob, note.revision = None, revision
         note.save()
 
@@ -137,11 +137,11 @@ def attach(call: Call, request: falcon.Request) -> Shown:
     with blobs.staging() as path:
         with path.open("wb") as file:
             file.writelines(call.body)
-        blobs.seal(path)
+        blobs.finalise(path)
         with changing() as revision:
             note = call.get(Note, uuid, MISSING)
-            blobs.release(note.blob)
-            note.blob, note.revision = blobs.adopt(path), revision
+            blobs.decref(note.blob)
+            note.blob, note.revision = blobs.link(path), revision
             note.save()
     return _shown(call, note)
 

@@ -149,15 +149,15 @@ def blobs(make_app: Callable[..., Any], bucket: TinyBucket) -> Blobs:
     return found
 
 
-def adopt(blobs: Blobs, content: bytes) -> str:
+def linked(blobs: Blobs, content: bytes) -> str:
     with blobs.staging() as path:
         path.write_bytes(content)
         with atomic():
-            return blobs.adopt(path)
+            return blobs.link(path)
 
 
 def test_a_damaged_object_is_never_served_and_a_mended_one_is(blobs: Blobs, bucket: TinyBucket) -> None:
-    blob = adopt(blobs, b"content")
+    blob = linked(blobs, b"content")
     bucket.objects[blob] = b"c0ntent"
     with pytest.raises(CorruptFile, match=f"blob {blob} was changed after it had been stored"):
         blobs.open(blob)
@@ -168,7 +168,7 @@ def test_a_damaged_object_is_never_served_and_a_mended_one_is(blobs: Blobs, buck
 
 def test_a_damaged_copy_is_not_kept(make_app: Callable[..., Any], bucket: TinyBucket) -> None:
     blobs = make_app(storage__blobs="objects", objectstore__url=bucket.url).runtime.blobs
-    blob = adopt(blobs, b"content")
+    blob = linked(blobs, b"content")
     bucket.objects[blob] = b"c0ntent"
     for _ in range(2):
         with pytest.raises(CorruptFile):
@@ -182,12 +182,12 @@ def test_a_damaged_copy_is_not_kept(make_app: Callable[..., Any], bucket: TinyBu
 def test_a_bucket_that_is_out_of_reach_is_told(make_app: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
     with TinyBucket() as bucket:
         blobs = make_app(storage__blobs="objects", objectstore__url=bucket.url).runtime.blobs
-        blob = adopt(blobs, b"content")
+        blob = linked(blobs, b"content")
     with pytest.raises(Unavailable, match=r"store unavailable \(store objects\): .*Connection refused"):
         blobs.open(blob)
     with pytest.raises(StartupError, match=r"blob store 'objects' cannot be read: .*Connection refused"):
         blobs.recover(set())
     assert ["Connection refused" in problem for _, problem in blobs.check()] == [True]
     with atomic():
-        blobs.release(blob)
+        blobs.decref(blob)
     assert "blob not removed" in caplog.text
