@@ -60,7 +60,7 @@ def require_domain(domain: str | None) -> None:
 
 
 def group_of(runtime: Runtime, access: Access, group: str | None) -> ProjectMembership:
-    """Return the place of an actor in a group, which is given by the id or the UUID of a project.
+    """Return the membership of an actor in a group, which is given by the id or the UUID of a project.
 
     Without a name, or with `default`, it is the project that the actor works in.
 
@@ -87,12 +87,16 @@ def access_in_group(call: Call, group: str | None) -> Access:
         NotFound: if the caller is no member of such a project, and no administrator.
         Forbidden: if the call is not allowed to the role that the caller has there.
     """
-    actor, place = call.actor, group_of(call.runtime, call.access, group)
-    if place.project_id == actor.project_id:
+    actor, membership = call.actor, group_of(call.runtime, call.access, group)
+    if membership.project_id == actor.project_id:
         return call.access
     # The principal is that of the membership whose key has signed.
     there = replace(
-        actor, project_id=place.project_id, role=place.role, is_project_admin=place.is_project_admin, principal=None
+        actor,
+        project_id=membership.project_id,
+        role=membership.role,
+        is_project_admin=membership.is_project_admin,
+        principal=None,
     )
     access = Access(there, call.access.action, call.runtime.plugins.access_rules)
     access.require()

@@ -369,7 +369,7 @@ def _places(found: Iterable[Membership | ProjectMembership]) -> list[ControlMemb
 
 
 def assign(call: Call, request: ControlAssign) -> ControlUserAnswer | ControlTokenAnswer:
-    """Give a user a place in a project, or, with `project_id` alone, switch the caller to a project."""
+    """Make a user a member of a project, or, with `project_id` alone, switch the caller to a project."""
     if not (request.id or request.role or request.is_project_admin):
         return _token(auth_jwt.switch_project(call.runtime, call.actor, request.project_id))
     call.access.require_admin()

@@ -1,7 +1,7 @@
 """Logins with signed tokens (JWT, HS256).
 
-A token names a user and a place of that user in a project. It grants nothing by itself: each call loads both from the
-database, so that a token ends with the user, the place, or the passphrase that it was issued for.
+A token names a user and a membership of that user in a project. It grants nothing by itself: each call loads both from
+the database, so that a token ends with the user, the membership, or the passphrase that it was issued for.
 """
 
 from __future__ import annotations

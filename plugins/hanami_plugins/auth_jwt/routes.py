@@ -202,7 +202,7 @@ def change_passphrase(call: Call, request: ChangePassphrase) -> Changed:
 
 
 def assign(call: Call, request: Assign) -> native.UserAnswer | TokenAnswer:
-    """Give a user a place in a project, or switch the caller to a project.
+    """Make a user a member of a project, or switch the caller to a project.
 
     With `project_id` alone it does what `PUT token` does: the answer is a token for one of the caller's own projects.
     Everything else is for admins, needs `id` and `role`, and is answered with the user.

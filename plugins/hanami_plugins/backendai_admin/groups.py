@@ -57,7 +57,7 @@ def visible_groups(caller: GraphqlCaller) -> list[Node]:
             _node(users.ADMIN_PROJECT, None),
             *(_node(row.id, row) for row in projects.list_projects(caller.access)),
         ]
-    own = [place.project_id for place in projects.list_memberships(caller.access)]
+    own = [one.project_id for one in projects.list_memberships(caller.access)]
     return [_node(project_id, projects.find_project(project_id)) for project_id in own]
 
 

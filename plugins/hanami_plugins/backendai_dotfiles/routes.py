@@ -262,5 +262,5 @@ def _owner(call: Call, request: Written | Asked | Named) -> tuple[DotfileOwner, 
     require_domain(request.domain)
     if isinstance(request, DomainFile | DomainFiles | ByDomainPath):
         return of_installation(), call.actor.is_admin
-    place = group_of(call.runtime, call.access, request.group)
-    return of_project(place.project_id), place.is_project_admin
+    membership = group_of(call.runtime, call.access, request.group)
+    return of_project(membership.project_id), membership.is_project_admin

@@ -181,8 +181,8 @@ def create(call: Call, request: CreateTemplate) -> CreatedTemplate:
     """Store a template."""
     require_domain(request.domain_name)
     access = owner_access(call, request.owner_access_key)
-    place = group_of(call.runtime, access, request.group_name)
-    new = service.create_template(call.runtime, access, place.project_id, request.payload)
+    membership = group_of(call.runtime, access, request.group_name)
+    new = service.create_template(call.runtime, access, membership.project_id, request.payload)
     return CreatedTemplate(_hex(new.uuid), _hex(user_uuid(new.owner_id)))
 
 

@@ -96,11 +96,11 @@ def require_project(record: OwnedRecord) -> None:
     here, owner = Project.id == record.project_id, owner_at_work(record)
     if not hold(Project, here & (Project.status == ACTIVE)) and Project.select().where(here).exists():
         raise Conflict("project_deleted", id=record.project_id)
-    # Users of another directory have their places there.
-    place = owner.principal.place if owner is not None and owner.principal is not None else ""
-    if owner is None or not place or find_user(owner.user_id) is None:
+    # Users of another directory have their memberships there.
+    membership = owner.principal.place if owner is not None and owner.principal is not None else ""
+    if owner is None or not membership or find_user(owner.user_id) is None:
         return
-    if not hold(Membership, Membership.uuid == place):
+    if not hold(Membership, Membership.uuid == membership):
         raise Conflict("project_not_assigned", user=record.owner_id, project=record.project_id)
 
 

@@ -56,7 +56,7 @@ _ACCOUNT = Prepared(
 _MEMBERSHIPS = Prepared(
     lambda user_id: Membership.select().where(Membership.user_id == user_id).order_by(Membership.sequence)
 )
-_PLACES = Prepared(
+_MEMBERSHIPS = Prepared(
     lambda user_id: (
         Membership.select(Membership.project_id, Membership.role, Membership.is_project_admin, Membership.uuid)
         .where(Membership.user_id == user_id)
@@ -261,7 +261,7 @@ def effective_memberships(user_id: str, *, is_admin: bool) -> list[ProjectMember
 
     A global admin's default is a project that is not stored.
     """
-    stored = [ProjectMembership(*place) for place in _PLACES.tuples(user_id)]
+    stored = [ProjectMembership(*row) for row in _MEMBERSHIPS.tuples(user_id)]
     own = ProjectMembership(ADMIN_PROJECT, ADMIN_PROJECT, is_project_admin=True, uuid="")
     return [own, *stored] if is_admin else stored
 

@@ -1,4 +1,4 @@
-"""Tables of users and of their places in projects."""
+"""Tables of users and of their memberships in projects."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def login_mark(sequence: int, epoch: int) -> str:
 
 
 class Membership(BaseModel):
-    """A user's place in a project. `uuid` tells it from an earlier place in the same project."""
+    """The membership of a user in a project. `uuid` tells it from an earlier one in the same project."""
 
     sequence = peewee.AutoField()
     uuid = peewee.CharField(36, unique=True, default=new_uuid)
@@ -56,7 +56,7 @@ class Membership(BaseModel):
     is_project_admin = peewee.BooleanField(default=False)
 
     class Meta:
-        """One place in each project."""
+        """One membership in each project."""
 
         indexes = ((("user_id", "project_id"), True),)
 
