@@ -31,7 +31,7 @@ LEVELS = ("debug", "info", "warning", "error")
 MOST_WORKERS = 4
 """Processes that answer REST on a machine with many cores, unless a setting says otherwise."""
 
-log = logging.getLogger("hanami.preparation")
+log = logging.getLogger("hanami.bootstrap")
 
 
 def prepare(options: Options) -> LaunchSpec:
@@ -84,7 +84,7 @@ def _spec(runtime: Runtime) -> LaunchSpec:
 def main(argv: list[str]) -> int:
     """Prepare and print the spec; return the exit code."""
     options = parse(argv)
-    logs.configure("warning", "preparation")
+    logs.configure("warning", "bootstrap")
     try:
         spec = prepare(options)
     except HanamiError as error:

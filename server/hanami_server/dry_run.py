@@ -34,7 +34,7 @@ from hanami_server.plugin_states import PluginInfo, info
 
 __all__ = ["DryRun", "StartTried", "dry_run", "main"]
 
-STARTS = {"preparation": Role.MIGRATE} | {str(role): role for role in Role if role.writes and not role.prepares}
+STARTS = {"bootstrap": Role.MIGRATE} | {str(role): role for role in Role if role.writes and not role.prepares}
 COPIED = ("hanami.toml", "plugins.json")
 LARGEST_COPY = 16 << 20
 CALLS = 6

@@ -37,7 +37,7 @@ __all__ = ["ServerState", "Supervisor", "bind", "read_state", "serve"]
 BACKLOG = 2048
 PATIENCE = 4.0
 SLOW = 20.0
-"""Seconds after which the operator is told that the preparation takes long."""
+"""Seconds after which the operator is told that the bootstrap takes long."""
 FINAL_PATIENCE = 0.5
 OVERSLEPT = 1.0
 """Seconds by which this process may wake up late; beyond that, it was stopped itself, and perhaps all with it."""
@@ -108,13 +108,13 @@ def _prepare(options: Options, starter: Starter) -> LaunchSpec:
         spec, errors = printed.read(), told.read().decode(errors="replace")
     if code or not spec:
         advice = "; 'hanami plugins' tells whether a plugin does that" if code < 0 else ""
-        raise StartupError(errors.strip() or f"the preparation {in_words(code)}{advice}")
+        raise StartupError(errors.strip() or f"the bootstrap {in_words(code)}{advice}")
     sys.stderr.write(errors)
     return msgspec.json.decode(spec, type=LaunchSpec)
 
 
 def _run_bootstrap(options: Options, starter: Starter, descriptors: Mapping[str, int]) -> int:
-    """Return the exit code of the preparation, or that of a plugin's module that ends whatever imports it."""
+    """Return the exit code of the bootstrap, or that of a plugin's module that ends whatever imports it."""
     try:
         pid = starter.start("hanami_server.bootstrap", arguments(options), descriptors, patience=None)
     except OSError:
@@ -125,7 +125,7 @@ def _run_bootstrap(options: Options, starter: Starter, descriptors: Mapping[str,
 
 
 def _tell_slow() -> None:
-    log.warning("the preparation takes long; 'hanami plugins' tells whether a plugin hangs")
+    log.warning("the bootstrap takes long; 'hanami plugins' tells whether a plugin hangs")
 
 
 def bind(host: str, port: int) -> socket.socket:

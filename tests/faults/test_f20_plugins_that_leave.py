@@ -47,8 +47,8 @@ def test_a_route_that_calls_exit_answers_500(server: ServerProcess) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "reason"),
     [
-        ("crashes", "ctypes.string_at(0)", "the preparation was ended by SIGSEGV; 'hanami plugins' tells"),
-        ("vanishes", "os._exit(4)", "preparation failed with exit code 4"),
+        ("crashes", "ctypes.string_at(0)", "the bootstrap was ended by SIGSEGV; 'hanami plugins' tells"),
+        ("vanishes", "os._exit(4)", "bootstrap failed with exit code 4"),
     ],
 )
 def test_a_start_that_a_plugin_ends_says_so_and_the_plugin_can_be_disabled(

@@ -136,9 +136,9 @@ def test_a_plugin_that_starts_threads_when_it_is_imported_has_them_in_each_proce
 @pytest.mark.parametrize(
     ("end", "text"),
     [
-        ("os._exit(0)", "the preparation failed with exit code 0"),
-        ("os._exit(3)", "the preparation failed with exit code 3"),
-        ("os.kill(os.getpid(), 9)", "the preparation was ended by SIGKILL; 'hanami plugins' tells whether"),
+        ("os._exit(0)", "the bootstrap failed with exit code 0"),
+        ("os._exit(3)", "the bootstrap failed with exit code 3"),
+        ("os.kill(os.getpid(), 9)", "the bootstrap was ended by SIGKILL; 'hanami plugins' tells whether"),
     ],
 )
 def test_a_plugin_that_ends_whoever_imports_it_keeps_the_server_from_starting(env, tmp_path, end, text):
