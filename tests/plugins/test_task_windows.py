@@ -11,7 +11,7 @@ from hanami_plugins.tasks.windows import Means, rows_of
 
 
 @given(st.integers(1, 30), st.integers(1, 4), st.integers(0, 5), st.integers(1, 6))
-def test_a_row_of_a_feed_is_a_window_of_the_column(rows: int, width: int, first: int, count: int) -> None:
+def test_a_row_of_a_binding_is_a_window_of_the_column(rows: int, width: int, first: int, count: int) -> None:
     values = np.arange(rows * (width + 2), dtype=np.float32).reshape(rows, -1)[:, 1 : width + 1]
     if first + count > rows:
         return

@@ -18,12 +18,12 @@ class System:
     """A clock that each look at the connection moves, and what else the operating system tells."""
 
     def __init__(self) -> None:
-        self.now, self.looks, self.preemptions, self.crowded = 100.0, 0, 0, False
+        self.now, self.looks, self.preemptions, self.contended = 100.0, 0, 0, False
 
     def look(self) -> None:
         self.looks += 1
         self.now += LOOK
-        self.preemptions += self.crowded
+        self.preemptions += self.contended
 
 
 @pytest.fixture
@@ -73,9 +73,9 @@ def test_it_polls_while_answers_come_at_once(system: System) -> None:
 def test_it_rests_when_another_thread_needs_the_processor(system: System) -> None:
     waiting = BusyPoll()
     exchange(system, waiting, LOOK)
-    system.crowded = True
+    system.contended = True
     assert exchange(system, waiting, LOOK) == 1
-    system.crowded = False
+    system.contended = False
     assert exchange(system, waiting, LOOK) == 0
     system.now += REST_SECONDS
     assert exchange(system, waiting, LOOK) == 1

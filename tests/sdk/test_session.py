@@ -232,11 +232,11 @@ def test_pauses_grow_and_begin_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
     monkeypatch.setattr("hanami_sdk._retry.time.sleep", slept.append)
     monkeypatch.setattr("hanami_sdk._retry.random.uniform", lambda low, high: high)
-    patience = _retry.Backoff(60)
-    assert all(patience.pause() for _ in range(8))
+    backoff = _retry.Backoff(60)
+    assert all(backoff.pause() for _ in range(8))
     assert slept == [0.0, 0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0]
-    patience.renew()
-    assert patience.pause()
+    backoff.renew()
+    assert backoff.pause()
     assert slept[-1] == 0.0
 
 

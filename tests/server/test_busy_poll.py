@@ -19,18 +19,18 @@ LOOK = 0.0001
 
 @dataclass
 class System:
-    """What a selector waits for. `crowded` lets another thread need the processor at each look."""
+    """What a selector waits for. `contended` lets another thread need the processor at each look."""
 
     now: float = 100.0
     next_event: float = float("inf")
     preemptions: int = 0
-    crowded: bool = False
+    contended: bool = False
     waits: list[float | None] = field(default_factory=list)
 
     def select(self, timeout: float | None) -> list[str]:
         self.waits.append(timeout)
         self.now += LOOK
-        self.preemptions += self.crowded
+        self.preemptions += self.contended
         limit = float("inf") if timeout is None else self.now + timeout
         if self.next_event > limit:
             self.now = limit
@@ -94,9 +94,9 @@ def test_a_timeout_is_kept(system: System) -> None:
 def test_it_rests_when_another_thread_needs_the_processor(system: System) -> None:
     selector = BusyPollSelector(SECONDS)
     wait(system, selector, SECONDS / 2)
-    system.crowded = True
+    system.contended = True
     assert 0 in wait(system, selector, SECONDS / 2)
-    system.crowded = False
+    system.contended = False
     assert wait(system, selector, SECONDS / 2) == [None]
     system.now += REST_SECONDS
     assert set(wait(system, selector, SECONDS / 2)) == {0}

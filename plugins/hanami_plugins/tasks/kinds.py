@@ -207,8 +207,8 @@ def _lesson(runtime: Runtime, plan: TaskPlan) -> Iterator[Lesson]:
         yield Lesson(rows, _sample(tables, plan.weights), others, _sample(tables, judges.weights))
 
 
-def _sample(tables: Mapping[str, Table], feed: TableBinding | None) -> Array | None:
-    return None if feed is None else tables[feed.blob].column(feed.column)[:, 0]
+def _sample(tables: Mapping[str, Table], binding: TableBinding | None) -> Array | None:
+    return None if binding is None else tables[binding.blob].column(binding.column)[:, 0]
 
 
 @contextmanager
@@ -217,5 +217,8 @@ def _tables(runtime: Runtime, plan: TaskPlan) -> Iterator[Mapping[str, Table]]:
         yield {blob: Table.open(leases.enter_context(runtime.blobs.open(blob))) for blob in plan.blobs}
 
 
-def _columns(tables: Mapping[str, Table], feeds: tuple[TableBinding, ...]) -> tuple[Columns, ...]:
-    return tuple(Columns(feed.interface, rows_of(tables[feed.blob].column(feed.column), feed)) for feed in feeds)
+def _columns(tables: Mapping[str, Table], bindings: tuple[TableBinding, ...]) -> tuple[Columns, ...]:
+    return tuple(
+        Columns(binding.interface, rows_of(tables[binding.blob].column(binding.column), binding))
+        for binding in bindings
+    )

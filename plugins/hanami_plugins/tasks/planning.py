@@ -33,12 +33,12 @@ log = logging.getLogger("hanami.tasks")
 
 
 class _Checked(msgspec.Struct, frozen=True):
-    """A feed with the shape of its data: for how many cycles there are rows, and how many values a cycle takes.
+    """A binding with the shape of its data: for how many cycles there are rows, and how many values a cycle takes.
 
-    `copied` is how many bytes its task copies into memory; a feed without windows is only mapped.
+    `copied` is how many bytes its task copies into memory; a binding without windows is only mapped.
     """
 
-    feed: TableBinding
+    binding: TableBinding
     rows: int
     width: int
     copied: int
@@ -47,7 +47,7 @@ class _Checked(msgspec.Struct, frozen=True):
     @property
     def needed(self) -> int:
         """Rows of the table that there are cycles for; those before the first window and within the last one, too."""
-        return self.rows + self.feed.first + self.feed.rows - 1
+        return self.rows + self.binding.first + self.binding.rows - 1
 
 
 class _Columns(NamedTuple):
@@ -98,7 +98,7 @@ def plan_training(
         copied += BYTES_OF_WEIGHT * max((item.rows for item in judges.inputs), default=0)
     _check_memory(runtime, cluster, template, given, expected, time_length, copied)
     if fit is not None and fit.weighs:
-        check_class_weight(fit, {item.feed.interface: item.width for item in expected})
+        check_class_weight(fit, {item.binding.interface: item.width for item in expected})
         require_weights(runtime, cluster, template)
     plan = TaskPlan(
         _feeds_of(given),
@@ -114,7 +114,7 @@ def plan_training(
 
 
 def _feeds_of(checked: Iterable[_Checked]) -> tuple[TableBinding, ...]:
-    return tuple(item.feed for item in checked)
+    return tuple(item.binding for item in checked)
 
 
 def _judging(columns: _Columns) -> Judges:
@@ -122,7 +122,7 @@ def _judging(columns: _Columns) -> Judges:
 
 
 def _first(checked: Sequence[_Checked]) -> TableBinding | None:
-    return checked[0].feed if checked else None
+    return checked[0].binding if checked else None
 
 
 def _weights(runtime: Runtime, access: Access, fit: Fit | None, rows: Sequence[_Checked]) -> list[_Checked]:
@@ -150,12 +150,12 @@ def _judges(runtime: Runtime, access: Access, fit: Fit | None, trained: _Columns
     if fit is None or not isinstance(fit.validation, str):
         return _Columns((), (), ())
     with open_table(runtime, get_dataset(access, fit.validation)) as table:
-        weights = [item for item in trained.weights if item.feed.column in table.columns]
+        weights = [item for item in trained.weights if item.binding.column in table.columns]
     judges = []
     for part in (trained.inputs, trained.outputs, weights):
         bindings = [Binding(f.interface, fit.validation, f.column, f.first, f.rows) for f in _feeds_of(part)]
         judges.append([_feed(runtime, access, binding) for binding in bindings])
-        _check_widths(judges[-1], {item.feed.interface: item.width for item in part})
+        _check_widths(judges[-1], {item.binding.interface: item.width for item in part})
     found = _Columns(*judges)
     _cycles([*found.inputs, *found.outputs], time_length)
     return found
@@ -266,9 +266,9 @@ def _feed(runtime: Runtime, access: Access, item: Binding) -> _Checked:
             raise NotFound("column_missing", column=item.column, uuid=item.dataset)
         (start, end), rows = table.columns[item.column], len(table.values)
         copied = rows * (end - start) * table.values.itemsize if item.rows > 1 else 0
-    feed = TableBinding(item.interface, str(dataset.blob), item.column, item.first, item.rows)
+    binding = TableBinding(item.interface, str(dataset.blob), item.column, item.first, item.rows)
     source = SourceDataset(dataset.uuid, dataset.name)
-    return _Checked(feed, max(0, rows - item.first - item.rows + 1), (end - start) * item.rows, copied, source)
+    return _Checked(binding, max(0, rows - item.first - item.rows + 1), (end - start) * item.rows, copied, source)
 
 
 def _checked_results(results: Iterable[ResultColumn], names: list[str]) -> tuple[ResultColumn, ...]:
@@ -284,9 +284,9 @@ def _checked_results(results: Iterable[ResultColumn], names: list[str]) -> tuple
 
 def _check_widths(given: Iterable[_Checked], known: dict[str, int]) -> None:
     for item in given:
-        expected = known.get(item.feed.interface, item.width)
+        expected = known.get(item.binding.interface, item.width)
         if expected != item.width:
-            named = {"column": item.feed.column, "interface": item.feed.interface}
+            named = {"column": item.binding.column, "interface": item.binding.interface}
             raise BadRequest("column_width", **named, width=item.width, expected=expected)
 
 
@@ -300,15 +300,15 @@ def _check_memory(
     copied: int,
 ) -> None:
     memory.require_task(runtime.settings, copied)
-    inputs = {item.feed.interface: item.width * time_length for item in given}
-    require_memory(runtime, cluster, template, inputs, {item.feed.interface: item.width for item in expected})
+    inputs = {item.binding.interface: item.width * time_length for item in given}
+    require_memory(runtime, cluster, template, inputs, {item.binding.interface: item.width for item in expected})
 
 
 def _check_rows(cluster: Cluster, items: Sequence[_Checked], equal_rows: bool) -> None:
     longest, shortest = (choose(items, key=lambda item: item.needed) for choose in (max, min))
     if longest.needed == shortest.needed:
         return
-    named = {"column": shortest.feed.column, "other": longest.feed.column}
+    named = {"column": shortest.binding.column, "other": longest.binding.column}
     counts = {"rows": shortest.needed, "expected": longest.needed}
     if equal_rows:
         raise BadRequest("rows_unequal", **named, **counts)

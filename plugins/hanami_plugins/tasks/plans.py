@@ -136,5 +136,7 @@ class TaskPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def blobs(self) -> list[str]:
         """Tables that the task reads."""
         judges = self.judges or Judges((), ())
-        weights = [feed for feed in (self.weights, judges.weights) if feed is not None]
-        return sorted({feed.blob for feed in (*self.inputs, *self.outputs, *judges.inputs, *judges.outputs, *weights)})
+        weights = [binding for binding in (self.weights, judges.weights) if binding is not None]
+        return sorted(
+            {binding.blob for binding in (*self.inputs, *self.outputs, *judges.inputs, *judges.outputs, *weights)}
+        )

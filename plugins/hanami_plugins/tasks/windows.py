@@ -14,17 +14,17 @@ __all__ = ["Means", "rows_of"]
 Values = npt.NDArray[np.float32]
 
 
-def rows_of(values: npt.NDArray[np.generic], feed: TableBinding) -> npt.NDArray[np.generic]:
-    """Return the rows of a feed: row ``c`` holds `feed.rows` rows of `values` from row ``c + feed.first`` on.
+def rows_of(values: npt.NDArray[np.generic], binding: TableBinding) -> npt.NDArray[np.generic]:
+    """Return the rows of a binding: row ``c`` holds `binding.rows` rows of `values` from row ``c + binding.first`` on.
 
     Of several rows the values of the column are copied once, however many windows see them.
     """
-    values = values[feed.first :]
-    if feed.rows == 1:
+    values = values[binding.first :]
+    if binding.rows == 1:
         return values
     width = values.shape[1]
     flat = np.ascontiguousarray(values).reshape(-1)
-    return np.lib.stride_tricks.sliding_window_view(flat, feed.rows * width)[::width]
+    return np.lib.stride_tricks.sliding_window_view(flat, binding.rows * width)[::width]
 
 
 class Means:
