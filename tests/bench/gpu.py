@@ -194,7 +194,7 @@ def gathered(host: CudaHost, networks: list[LiveNetwork], rows: Rows) -> float:
         left = [training for training in left if training.done < training.total]
     taken = perf_counter() - begin
     for training in trainings:
-        training.settle()
+        training.allocate_rows()
         gatherer.leave(training)
     return taken
 

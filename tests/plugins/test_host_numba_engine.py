@@ -445,7 +445,7 @@ def test_impossible_sizes_are_refused(live: LiveNetwork, inputs: dict[str, int],
 
 
 def test_more_sources_than_there_was_room_for(host: CpuHost) -> None:
-    """Births run out of room in the middle of a slice, and the network is the same as with room from the begin."""
+    """Rows run out of room in the middle of a slice, and the network is the same as with room from the begin."""
     random = np.random.default_rng(1)
     values = np.where(random.random((300, 900)) < 0.02, random.integers(1, 255, (300, 900)), 0).astype(np.uint8)
     labels = one_hot(random.integers(0, 3, 300), 3)

@@ -92,7 +92,7 @@ def test_a_new_network_is_the_reference_exactly(host: CpuHost) -> None:
     live = network(host, {"in": 20}, {"out": 3}, seed=-5)
     values = np.arange(1, 21, dtype=np.uint8)[None]
     reference = ReferenceNetwork(-5, [20], [(3, True)], 2)
-    reference.give_birth(values[0].astype(np.float32))
+    reference.allocate_rows(values[0].astype(np.float32))
     np.testing.assert_array_equal(live.state().arrays["readout"], reference.readout)
     live.train(Rows((Columns("in", values),), (Columns("out", np.eye(3, dtype=np.uint8)[:1]),)), ALWAYS)
     # One step of learning is all that is between them.

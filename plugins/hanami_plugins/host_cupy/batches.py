@@ -6,7 +6,7 @@ those of single cycles). As many cycles come together as let a few of them fail,
 The size is chosen anew every `SLICE` cycles, so a run that goes on at the begin of a slice goes on as if it had never
 stopped. A cycle that weighs much is there several times, each time with a part of its weight.
 
-What is born and how far borders rise does not depend on batches, see `section_rows.cu`.
+Which rows are allocated and how far borders rise does not depend on batches, see `section_rows.cu`.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ class DeviceTraining:
         self.most = most
         self._table, self._weights = table, weights
         self._entries: list[DeviceArray] = []
-        self._settled = done
+        self._allocated = done
         self._part: Part | None = None
         """Keeps the rows of the present chunk, which the table drops when another task is further on."""
         interfaces = len(arrays.outputs)
@@ -102,7 +102,7 @@ class DeviceTraining:
         job[RowsJob.SOURCES], job[RowsJob.PADDED] = arrays.size, arrays.padded
         job[RowsJob.FLOORS], job[RowsJob.LIMITS] = pointer("floors"), pointer("limits")
         job[RowsJob.BORDERS], job[RowsJob.RISEN] = pointer("borders"), pointer("risen")
-        job[RowsJob.BIRTHS] = pointer("births")
+        job[RowsJob.ALLOCATED_AT] = pointer("allocated_at")
         job[RowsJob.MAXIMA], job[RowsJob.TABLE] = self.maxima.data.ptr, self.table.data.ptr
         job[RowsJob.FACTORS], job[RowsJob.BROKEN] = self.factors.data.ptr, self.broken.data.ptr
         job[RowsJob.WIDE] = int(self.general)
@@ -130,7 +130,7 @@ class DeviceTraining:
         rows[RowsJob.ROWS] = part.inputs.data.ptr + offset * part.inputs.strides[0]
         rows[RowsJob.FLOATS] = int(part.inputs.dtype == np.float32)
         rows[RowsJob.STRIDE] = part.inputs.strides[0]
-        rows[RowsJob.CYCLES], rows[RowsJob.BEGIN] = cycles, self.done - self._settled
+        rows[RowsJob.CYCLES], rows[RowsJob.BEGIN] = cycles, self.done - self._allocated
         rows[RowsJob.BORDERS] = self.arrays.pointer("borders")
         rows[RowsJob.RISEN] = self.arrays.pointer("risen")
         train[TrainJob.EXPECTED] = part.expected.data.ptr + offset * part.expected.strides[0]
@@ -162,7 +162,7 @@ class DeviceTraining:
         counted = float(record[COUNTED])
         return (float(record[LOSS]) / counted, float(record[RIGHT]) / counted) if counted else None
 
-    def settle(self) -> None:
-        """Give rows to the sources that were born since the last time."""
-        self.arrays.settle()
-        self._settled = self.done
+    def allocate_rows(self) -> None:
+        """Allocate the rows of sources that are new since the last time."""
+        self.arrays.allocate_rows()
+        self._allocated = self.done

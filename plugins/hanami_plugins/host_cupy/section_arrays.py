@@ -1,8 +1,8 @@
 """A section network on a device: all its arrays, dense over the sources, from and to a `NetworkState`.
 
 A state has rows of weights for the sources that were ever active. On the device each source has its row from the start,
-with the weights that it will be born with: values of unborn sources are 0, so nothing of them is read or changed, and
-a birth is a number and nothing else.
+with the weights that its row will have: values of sources without a row are 0, so nothing of them is read or changed,
+and an allocation is a number and nothing else.
 """
 
 from __future__ import annotations
@@ -31,8 +31,19 @@ __all__ = ["NEVER", "SectionArrays", "padded"]
 
 NO_ROW = -1
 NEVER = np.iinfo(np.int32).max
-"""Cycle of the birth of a source that was not born in this task."""
-CHANGING = ("weights", "bias", "readout", "readout_bias", "floors", "limits", "borders", "risen", "births", "record")
+"""Cycle in which a source got its row that got none in this task."""
+CHANGING = (
+    "weights",
+    "bias",
+    "readout",
+    "readout_bias",
+    "floors",
+    "limits",
+    "borders",
+    "risen",
+    "allocated_at",
+    "record",
+)
 
 
 def padded(sources: int) -> int:
@@ -50,10 +61,10 @@ class SectionArrays:
         readout_bias: (outputs).
         floors, limits, borders: (sources) on the device.
         risen: (sources) borders as they are after the rows that are being trained.
-        births: (sources) int32, cycle of the birth in this task, `NEVER` if there was none.
+        allocated_at: (sources) int32, cycle in which the row was allocated in this task, `NEVER` if it was not.
         record: (RECORD).
         groups: (interfaces, 3) int32, see `section_batch.cuh`.
-        row_of_source: (sources) on the processor, without those that were born in this task.
+        row_of_source: (sources) on the processor, without those whose rows were allocated in this task.
     """
 
     def __init__(self, device: Device, state: NetworkState) -> None:
@@ -72,9 +83,9 @@ class SectionArrays:
             self.weights = xp.zeros((self.padded, self.neurons), np.float32)
             self._begin_weights(state)
             rows = arrays["weights"].transpose(1, 0, 2).reshape(-1, self.neurons)
-            born = np.flatnonzero(self.row_of_source != NO_ROW)
-            if born.size:
-                self.weights[device.upload(born)] = device.upload(rows[self.row_of_source[born]])
+            allocated = np.flatnonzero(self.row_of_source != NO_ROW)
+            if allocated.size:
+                self.weights[device.upload(allocated)] = device.upload(rows[self.row_of_source[allocated]])
             self.bias = device.upload(arrays["bias"].reshape(-1))
             self.readout = device.upload(arrays["readout"].transpose(1, 0, 2).reshape(self.width, self.neurons))
             self.readout_bias = device.upload(arrays["readout_bias"])
@@ -82,7 +93,7 @@ class SectionArrays:
                 device.upload(arrays[name]) for name in ("floors", "limits", "borders")
             )
             self.risen = self.borders.copy()
-            self.births = xp.full(self.size, NEVER, np.int32)
+            self.allocated_at = xp.full(self.size, NEVER, np.int32)
             record = np.zeros(RECORD, np.float32)
             record[FAILURE] = extra.failure
             self.record = device.upload(record)
@@ -149,16 +160,16 @@ class SectionArrays:
             )
             self.risen = self.borders.copy()
 
-    def settle(self) -> None:
-        """Give rows to the sources that were born, in the order of their cycles and, in a cycle, of the sources."""
+    def allocate_rows(self) -> None:
+        """Allocate the rows of new sources, in the order of their cycles and, in a cycle, of the sources."""
         with self.device.use():
-            births = self.device.download(self.births)
-        if (births == NEVER).all():
+            allocated_at = self.device.download(self.allocated_at)
+        if (allocated_at == NEVER).all():
             return
         with self.device.use():
-            self.births.fill(NEVER)
-        born = np.flatnonzero((births != NEVER) & (self.row_of_source == NO_ROW))
-        order = born[np.argsort(births[born], kind="stable")]
+            self.allocated_at.fill(NEVER)
+        allocated = np.flatnonzero((allocated_at != NEVER) & (self.row_of_source == NO_ROW))
+        order = allocated[np.argsort(allocated_at[allocated], kind="stable")]
         first = int(self.row_of_source.max(initial=NO_ROW)) + 1
         self.row_of_source[order] = first + np.arange(len(order), dtype=np.int32)
 
@@ -175,8 +186,8 @@ class SectionArrays:
 
     @property
     def rows(self) -> int:
-        """Number of sources that were born."""
-        self.settle()
+        """Number of sources with a row."""
+        self.allocate_rows()
         return int((self.row_of_source != NO_ROW).sum())
 
     @property
@@ -187,9 +198,9 @@ class SectionArrays:
 
     def state(self, head: StateHead) -> NetworkState:
         """Return a copy of everything, with a head."""
-        self.settle()
-        born = np.flatnonzero(self.row_of_source != NO_ROW)
-        order = born[np.argsort(self.row_of_source[born])]
+        self.allocate_rows()
+        allocated = np.flatnonzero(self.row_of_source != NO_ROW)
+        order = allocated[np.argsort(self.row_of_source[allocated])]
         with self.device.use():
             download = self.device.download
             rows: Floats = np.zeros((0, self.neurons), np.float32)

@@ -27,7 +27,7 @@ class RowsJob(IntEnum):
     FLOORS = 6
     LIMITS = 7
     BORDERS = 8
-    BIRTHS = 9
+    ALLOCATED_AT = 9
     MAXIMA = 10
     TABLE = 11
     FACTORS = 12

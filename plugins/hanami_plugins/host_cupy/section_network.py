@@ -195,7 +195,7 @@ class CudaSectionNetwork:
             while True:
                 before = training.done
                 self._gatherer.advance(training)
-                training.settle()
+                training.allocate_rows()
                 self._head.cycles += training.done - before
                 self._score = training.score()
                 if not run.step(training.done) or training.done >= total:

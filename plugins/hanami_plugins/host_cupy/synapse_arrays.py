@@ -48,7 +48,7 @@ class SynapseArrays:
             ``full`` of `synapse_train.cu`.
         potentials: (sources) on the device, as the last training cycle has left them.
         memory: the network on the processor as it was when it was last there; its counts are always right.
-        unborn: sources that wait for their first section.
+        unallocated: sources that wait for their first section.
         open_links: links of outputs that are not there yet.
     """
 
@@ -58,7 +58,7 @@ class SynapseArrays:
         net, sources = memory.net, memory.base + memory.net.slot_rows.size // SLOTS * WIDTH
         fresh = (memory.neurons.fresh[:sources] > 0).astype(np.int32)
         lists = self._lists(sources)
-        self.unborn = int(fresh.sum())
+        self.unallocated = int(fresh.sum())
         with device.use():
             self.net: dict[str, DeviceArray] = {
                 name: device.upload(array)
@@ -164,18 +164,18 @@ class SynapseArrays:
             )
         return self._plan
 
-    def changed(self, counts: npt.NDArray[np.int64], cycles: int, unborn: int, potentials: DeviceArray) -> None:
+    def changed(self, counts: npt.NDArray[np.int64], cycles: int, unallocated: int, potentials: DeviceArray) -> None:
         """Take note of what training has changed beside the arrays themselves.
 
         Args:
             counts: see `SynapseNet`; the cycles in it do not count.
             cycles: training cycles since creation.
-            unborn: sources that wait for their first section.
+            unallocated: sources that wait for their first section.
             potentials: (sources) on the device.
         """
         self.memory.net.counts[:] = counts
         self.memory.net.counts[CYCLES] = cycles
-        self.unborn, self.potentials, self._plan = unborn, potentials, None
+        self.unallocated, self.potentials, self._plan = unallocated, potentials, None
 
     def copied(self) -> SynapseArrays:
         """Return a copy that changes of this one leave alone."""

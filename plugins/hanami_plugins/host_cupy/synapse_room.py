@@ -24,30 +24,30 @@ MOST_BLOCKS, MOST_HEXAGONS = 1280, 256
 """Of a network that a kernel can train."""
 
 
-def needed(memory: SynapseMemory, unborn: int) -> tuple[int, int]:
+def needed(memory: SynapseMemory, unallocated: int) -> tuple[int, int]:
     """Return the rows and blocks that a network must have room for before a batch, as `synapse_train.cu` asks for it.
 
     In a batch each section may be split, and each source may get its first section.
     """
     counts, hexagons = memory.net.counts, memory.net.hexagons.size // HEXAGON
     used = int(counts[USED_ROWS])
-    most = 2 * (used + unborn) + 256 * hexagons
+    most = 2 * (used + unallocated) + 256 * hexagons
     return used + most, int(counts[USED_BLOCKS]) + most // 256 + hexagons + 1
 
 
-def has_room(memory: SynapseMemory, unborn: int) -> bool:
+def has_room(memory: SynapseMemory, unallocated: int) -> bool:
     """Tell whether a network has room for whatever may grow in a batch."""
-    rows, blocks = needed(memory, unborn)
+    rows, blocks = needed(memory, unallocated)
     return rows <= memory.net.marks.size // MARK and blocks <= memory.net.slot_rows.size // SLOTS
 
 
-def roomier(memory: SynapseMemory, unborn: int) -> SynapseMemory:
+def roomier(memory: SynapseMemory, unallocated: int) -> SynapseMemory:
     """Return the network with room for many batches; the old one stays as it is.
 
     Raises:
         BadRequest: if the network has as many sections as a GPU can train.
     """
-    rows, blocks = needed(memory, unborn)
+    rows, blocks = needed(memory, unallocated)
     net = memory.net
     if blocks > MOST_BLOCKS:
         raise BadRequest("sections_exhausted", sections=int(net.counts[USED_ROWS]), cycle=memory.cycles)

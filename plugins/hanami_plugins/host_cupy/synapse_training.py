@@ -23,7 +23,7 @@ __all__ = ["SynapseTraining"]
 PARTS, HALF, PITCH = 8, 32, TILE + 1
 ROOM_WORDS, PART_WORDS = 2 * MOST_BLOCKS + 2 * MOST_HEXAGONS + 4, SLOTS // PARTS * (TILE + 7)
 """Of `synapse_train.cu`."""
-BROKEN, DIVERGED, OPEN_LINKS, UNBORN, STATUS, REACHED, MEANINGLESS, WANTED = 0, 1, 2, 3, 5, 6, 8, 9
+BROKEN, DIVERGED, OPEN_LINKS, UNALLOCATED, STATUS, REACHED, MEANINGLESS, WANTED = 0, 1, 2, 3, 5, 6, 8, 9
 NO_ROOM, EXHAUSTED = 1, 2
 NEVER = np.iinfo(np.int32).max
 NET = (
@@ -82,7 +82,7 @@ class SynapseTraining:
 
     def begin(self) -> None:
         """Make sure that there is room; inputs that are not given from now on are 0."""
-        if not has_room(self.arrays.memory, self.arrays.unborn):
+        if not has_room(self.arrays.memory, self.arrays.unallocated):
             self._make_room()
         arrays, xp = self.arrays, self._device.array_module
         neurons = arrays.blocks * WIDTH
@@ -100,7 +100,7 @@ class SynapseTraining:
             self._scratch["steps"].fill(0)
 
     def _make_room(self) -> None:
-        self.arrays = SynapseArrays(self._device, roomier(self.arrays.fetch(), self.arrays.unborn))
+        self.arrays = SynapseArrays(self._device, roomier(self.arrays.fetch(), self.arrays.unallocated))
         self._scratch = {}
 
     def start(self, rows: DeviceRows, first: int, schedule: BatchPlan) -> None:
@@ -151,7 +151,7 @@ class SynapseTraining:
         arrays, device, rows = self.arrays, self._device, task.rows
         record = np.zeros(WANTED + arrays.hexagons, np.int32)
         record[[BROKEN, MEANINGLESS]] = NEVER
-        record[OPEN_LINKS], record[UNBORN], record[REACHED] = arrays.open_links, arrays.unborn, batch
+        record[OPEN_LINKS], record[UNALLOCATED], record[REACHED] = arrays.open_links, arrays.unallocated, batch
         address = {name: 0 if array is None else int(array.data.ptr) for name, array in task.given.items()}
         scratch = {name: int(array.data.ptr) for name, array in self._scratch.items()}
         shape = self._shape()
@@ -208,4 +208,4 @@ class SynapseTraining:
             done = int(schedule.entries[end] if schedule.entries.size else end)
         with self._device.use():
             potentials = self._scratch["potentials"][:, end - begin - 1].copy()
-        self.arrays.changed(self.arrays.counts(), task.cycles + done, int(record[UNBORN]), potentials)
+        self.arrays.changed(self.arrays.counts(), task.cycles + done, int(record[UNALLOCATED]), potentials)

@@ -39,9 +39,8 @@ from hanami_plugins.host_numba.simd import (
     where_positive,
 )
 from hanami_plugins.networks_section import (
+    ALLOCATE_ROWS,
     BATCH,
-    BIRTHS,
-    BORDERS,
     BROKEN,
     CONFIDENT,
     DONE,
@@ -49,6 +48,7 @@ from hanami_plugins.networks_section import (
     FAILURE_DECAY,
     FARTHEST,
     FULL,
+    RAISE_BORDERS,
     STATUS_CYCLE,
     WIDTH,
     WRONG,
@@ -154,7 +154,7 @@ def read_cycle(net: DeepNet, scratch: DeepScratch, inputs: DeepInputs, cycle: in
 
 @compiled
 def visit_inputs(net: DeepNet, sources: Sources, inputs: DeepInputs, cycle: int, step: int) -> int:
-    """Give birth to the rows of a cycle's new sources in all hexagons, or raise borders: `BIRTHS` or `BORDERS`."""
+    """Allocate the rows of a cycle's new sources in all hexagons, or raise borders, as `step` says."""
     for k in range(net.places.size):
         span = net.places[k].sources
         mine = Sources(
@@ -259,16 +259,16 @@ def grow_cycle(
 ) -> tuple[float, int]:
     """Read a cycle and let the network grow by it; returns the energy and a status.
 
-    All births come before the first border is raised: if there is no room left, the caller makes room and begins the
+    Rows are allocated before the first border is raised: if there is no room left, the caller makes room and begins the
     cycle again.
     """
     energy, flags = read_cycle(net, scratch, inputs, cycle)
     if flags & UNREADABLE:
         return energy, BROKEN
     if flags != 0:
-        if visit_inputs(net, sources, inputs, cycle, BIRTHS) == FULL:
+        if visit_inputs(net, sources, inputs, cycle, ALLOCATE_ROWS) == FULL:
             return energy, FULL
-        visit_inputs(net, sources, inputs, cycle, BORDERS)
+        visit_inputs(net, sources, inputs, cycle, RAISE_BORDERS)
         energy, _ = read_cycle(net, scratch, inputs, cycle)
     return energy, DONE
 

@@ -32,8 +32,7 @@ from hanami_plugins.host_numba.simd import (
 )
 from hanami_plugins.host_numba.sync import LINE, NOTE, is_crowded, wait_for_all
 from hanami_plugins.networks_section import (
-    BIRTHS,
-    BORDERS,
+    ALLOCATE_ROWS,
     BROKEN,
     BYTES,
     CROWDED,
@@ -42,6 +41,7 @@ from hanami_plugins.networks_section import (
     FULL,
     GOLDEN,
     LARGEST,
+    RAISE_BORDERS,
     STATUS_CYCLE,
     STATUS_GROWTH,
     STATUS_WAITS,
@@ -120,7 +120,7 @@ def mix(x: Any) -> Any:
 
 
 @compiled
-def give_birth(net: SectionNet, sources: Sources, source: int) -> None:
+def allocate_row(net: SectionNet, sources: Sources, source: int) -> None:
     """Give a source its row: one section a block, with the weights of `initial.sections`."""
     row = sources.count[0]
     capacity = net.weights.size // net.bias.size
@@ -136,7 +136,7 @@ def give_birth(net: SectionNet, sources: Sources, source: int) -> None:
 
 @compiled
 def visit_sources(net: SectionNet, sources: Sources, segments: Array, cycle: int, step: int) -> int:
-    """Give birth to the rows of a cycle's new sources, or raise the borders to its values: `BIRTHS` or `BORDERS`."""
+    """Allocate the rows of a cycle's new sources, or raise the borders to its values, as `step` says."""
     capacity = net.weights.size // net.bias.size
     for s in range(segments.size):
         segment = segments[s]
@@ -149,13 +149,13 @@ def visit_sources(net: SectionNet, sources: Sources, segments: Array, cycle: int
                 value = min(sources.lanes[lane], net.limits[one])
                 if value <= net.borders[one]:
                     continue
-                if step == BORDERS:
+                if step == RAISE_BORDERS:
                     net.borders[one] = value
                     net.inverse[one] = min(f32(1) / value, f32(LARGEST))
                 elif net.row_of_source[one] < 0:
                     if sources.count[0] == capacity:
                         return FULL
-                    give_birth(net, sources, one)
+                    allocate_row(net, sources, one)
     return DONE
 
 
@@ -172,15 +172,15 @@ def keep_row(net: SectionNet, scratch: Scratch, segments: Array, cycle: int, k: 
 def grow(net: SectionNet, sources: Sources, scratch: Scratch, segments: Array, first: int, last: int) -> int:
     """Grow the network by the cycles of a slice, in their order, and read them again.
 
-    All births come before the first border is raised: if there is no room left, the caller makes room and starts the
+    Rows are allocated before the first border is raised: if there is no room left, the caller makes room and starts the
     slice again, and nothing of its order is lost.
     """
     for cycle in range(first, last):
-        if scratch.flags[cycle - first] != 0 and visit_sources(net, sources, segments, cycle, BIRTHS) == FULL:
+        if scratch.flags[cycle - first] != 0 and visit_sources(net, sources, segments, cycle, ALLOCATE_ROWS) == FULL:
             return FULL
     for cycle in range(first, last):
         if keep_row(net, scratch, segments, cycle, cycle - first) != 0:
-            visit_sources(net, sources, segments, cycle, BORDERS)
+            visit_sources(net, sources, segments, cycle, RAISE_BORDERS)
             keep_row(net, scratch, segments, cycle, cycle - first)
     return DONE
 

@@ -45,8 +45,7 @@ from hanami_plugins.networks_section.schedule import (
 from hanami_plugins.networks_section.section_extra import SectionExtra
 from hanami_plugins.networks_section.section_layout import (
     ACCURACY,
-    BIRTHS,
-    BORDERS,
+    ALLOCATE_ROWS,
     BROKEN,
     BYTES,
     CHUNK,
@@ -69,6 +68,7 @@ from hanami_plugins.networks_section.section_layout import (
     LARGEST,
     LOSS,
     ONE,
+    RAISE_BORDERS,
     SCORE_DECAY,
     SCORED,
     SEGMENT,
@@ -103,11 +103,10 @@ from hanami_plugins.networks_section.weights import share_of, steps_and_shares, 
 
 __all__ = [
     "ACCURACY",
+    "ALLOCATE_ROWS",
     "AVERAGE",
     "AVERAGE_PERIOD",
     "BATCH",
-    "BIRTHS",
-    "BORDERS",
     "BROKEN",
     "BYTES",
     "CHUNK",
@@ -135,6 +134,7 @@ __all__ = [
     "MAX_INPUTS",
     "MAX_OUTPUTS",
     "ONE",
+    "RAISE_BORDERS",
     "SCORED",
     "SCORE_DECAY",
     "SEGMENT",

@@ -160,8 +160,8 @@ class DeepMemory(NetworkMemory[DeepNet]):
     def _part_sizes(self, number: int, arrays: Arrays, spare: int) -> dict[str, int]:
         hexagon = self.hexagons[number]
         hidden, inputs = len(hexagon.hidden) * self.neurons, chosen(hexagon.inputs, self.inputs)
-        born = arrays[f"{number}.weights"].shape[1] - hidden + spare
-        capacity = hidden + (max(MIN_CAPACITY, 1 << max(born - 1, 0).bit_length()) if hexagon.inputs else 0)
+        allocated = arrays[f"{number}.weights"].shape[1] - hidden + spare
+        capacity = hidden + (max(MIN_CAPACITY, 1 << max(allocated - 1, 0).bit_length()) if hexagon.inputs else 0)
         outputs = chosen(hexagon.outputs, self.outputs)
         sources = _rounded(sum(inputs.values())) + LANES
         return {
@@ -239,7 +239,7 @@ class DeepMemory(NetworkMemory[DeepNet]):
             self.average = self._learned(self.net, averages_of(arrays), 0)._replace(record=average.record)
 
     def share_rows(self, before: Ints) -> None:
-        """Give the average the rows that were born since `Sources.count` was `before`."""
+        """Give the average the rows that were allocated since `Sources.count` was `before`."""
         if self.average is None:
             return
         for number, (first, last) in enumerate(zip(before, self.sources.count, strict=True)):

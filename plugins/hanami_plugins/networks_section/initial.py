@@ -1,6 +1,6 @@
 """Initial weights: a function of seed, place and nothing else. Plain NumPy, the same on every host.
 
-There is no random generator with a state, so it does not matter in which order, where or when rows are born.
+There is no random generator with a state, so it does not matter in which order, where or when rows are allocated.
 """
 
 from __future__ import annotations

@@ -179,7 +179,7 @@ class NetworkMemory(ABC, Generic[Net]):
 
     @abstractmethod
     def share_rows(self, before: Ints) -> None:
-        """Give the average the rows that were born since `Sources.count` was `before`."""
+        """Give the average the rows that were allocated since `Sources.count` was `before`."""
 
     def resized(self, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> Self:
         """Return the network with its interfaces fitted to numbers of values, see `LiveNetwork.resize`."""

@@ -85,8 +85,8 @@ GOLDEN = 0x9E3779B9
 # Numbers that kernels pass to each other. Numba would compile a function once more for each literal that it is given.
 ZERO: Any = np.int64(0)
 ONE: Any = np.int64(1)
-BIRTHS: Any = np.int64(0)
-BORDERS: Any = np.int64(1)
+ALLOCATE_ROWS: Any = np.int64(0)
+RAISE_BORDERS: Any = np.int64(1)
 
 # Numbers of `SectionNet.record`.
 FAILURE = 0

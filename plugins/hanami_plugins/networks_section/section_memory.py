@@ -151,7 +151,7 @@ class SectionMemory(NetworkMemory[SectionNet]):
         return net._replace(weights=weights)
 
     def share_rows(self, before: Ints) -> None:
-        """Give the average the rows that were born since `Sources.count` was `before`."""
+        """Give the average the rows that were allocated since `Sources.count` was `before`."""
         first = int(before[0])
         if self.average is not None and first < self.rows:
             old, new = (net.weights.reshape(self.blocks, -1, WIDTH) for net in (self.average, self.net))

@@ -163,9 +163,9 @@ class ReferenceNetwork:
     # Growth
 
     def grow(self, values: Floats) -> None:
-        """Give birth to the rows of sources that are active for the first time, and raise borders up to limits."""
+        """Allocate the rows of sources that are active for the first time, and raise borders up to limits."""
         above = np.minimum(values - self.floors, self.limits)
-        self.give_birth(above)
+        self.allocate_rows(above)
         np.maximum(self.borders, above, out=self.borders)
 
     @property
@@ -192,11 +192,11 @@ class ReferenceNetwork:
         self.floors, self.borders, self.limits = after_row(self.ranges, values)
         return int((away > 0).sum()), int((away > self.limits).sum())
 
-    def give_birth(self, values: Floats) -> None:
-        """Give birth to rows, in the order of the sources."""
-        born = np.flatnonzero((values > 0) & (self.row_of_source == NO_ROW))
-        self.row_of_source[born] = self.weights.shape[1] + np.arange(len(born))
-        rows = initial.sections(self._keys[born], len(self.bias), self._scale)
+    def allocate_rows(self, values: Floats) -> None:
+        """Allocate rows, in the order of the sources."""
+        allocated = np.flatnonzero((values > 0) & (self.row_of_source == NO_ROW))
+        self.row_of_source[allocated] = self.weights.shape[1] + np.arange(len(allocated))
+        rows = initial.sections(self._keys[allocated], len(self.bias), self._scale)
         self.weights = np.concatenate([self.weights, rows], axis=1)
 
     # Learning

@@ -1,6 +1,6 @@
 // Grows by the rows of a task and brings their values into the form that training reads. The cycles of a group are
-// looked at in segments, so that all of them are at once; what is born and how far borders rise is as if the cycles had
-// come one after the other. There is one job for each network.
+// looked at in segments, so that all of them are at once; which rows are allocated and how far borders rise is as if the
+// cycles had come one after the other. There is one job for each network.
 
 #define SEGMENT 64
 #define LARGEST 3.4028235e38f
@@ -18,12 +18,12 @@
 #define FLOORS 6
 #define LIMITS 7
 #define BORDERS 8
-#define BIRTHS 9
+#define ALLOCATED_AT 9
 #define MAXIMA 10
 #define TABLE 11
 #define FACTORS 12
 #define BROKEN 13
-#define BEGIN 14              // what is added to a cycle to tell births apart
+#define BEGIN 14              // cycles since rows were allocated last
 #define WIDE 15
 #define RISEN 16
 #define FIELDS 17
@@ -34,7 +34,7 @@ DEVICE float value_of(const unsigned long long *job, int cycle, int source)
     return job[FLOATS] ? ((const float *)row)[source] : (float)row[source];
 }
 
-// For each segment: the highest value above the floor of each source; for each source: the cycle of its birth.
+// For each segment: the highest value above the floor of each source; for each source: the cycle that allocates its row.
 KERNEL void survey(const unsigned long long *jobs)
 {
     const unsigned long long *job = jobs + (unsigned long long)blockIdx.z * FIELDS;
@@ -42,18 +42,18 @@ KERNEL void survey(const unsigned long long *jobs)
     const int begin = blockIdx.y * SEGMENT, end = begin + SEGMENT < cycles ? begin + SEGMENT : cycles;
     if (source >= sources || begin >= cycles) return;
     const float floor = ((const float *)job[FLOORS])[source], limit = ((const float *)job[LIMITS])[source];
-    const int unborn = ((const float *)job[BORDERS])[source] == 0.0f;
+    const int unallocated = ((const float *)job[BORDERS])[source] == 0.0f;
     float highest = 0;
-    int birth = -1;
+    int allocated_at = -1;
     for (int cycle = begin; cycle < end; cycle++) {
         const float value = value_of(job, cycle, source);
         if (!(fabsf(value) <= LARGEST)) atomicMin((int *)job[BROKEN], cycle);
         const float above = fminf(value - floor, limit);
-        if (above > 0.0f && birth < 0) birth = cycle;
+        if (above > 0.0f && allocated_at < 0) allocated_at = cycle;
         highest = fmaxf(highest, above);
     }
     ((float *)job[MAXIMA])[(long long)blockIdx.y * sources + source] = highest;
-    if (unborn && birth >= 0) atomicMin((int *)job[BIRTHS] + source, (int)job[BEGIN] + birth);
+    if (unallocated && allocated_at >= 0) atomicMin((int *)job[ALLOCATED_AT] + source, (int)job[BEGIN] + allocated_at);
 }
 
 // The range of a source while the cycles of a segment go by.

@@ -110,7 +110,7 @@
 #define BROKEN 0
 #define DIVERGED 1
 #define OPEN_LINKS 2
-#define UNBORN 3
+#define UNALLOCATED 3
 #define ANY_FULL 4
 #define STATUS 5
 #define REACHED 6
@@ -382,7 +382,7 @@ DEVICE void add_block(const Net *net, int hexagon)
         about[LAST_BLOCK] = block;
         about[BLOCK_COUNT] += 1;
         about[FREE] += SLOTS;
-        if (fresh) net->record[UNBORN] += WIDTH;
+        if (fresh) net->record[UNALLOCATED] += WIDTH;
     }
     __syncwarp();
 }
@@ -450,7 +450,7 @@ DEVICE void give_section(const Net *net, int hexagon, int number, int source, in
     place_section(net, target, source, sort, draw, cycle);
     if ((threadIdx.x & 31) == 0) {
         net->fresh[source] = 0;
-        net->record[UNBORN] -= 1;
+        net->record[UNALLOCATED] -= 1;
     }
     __syncwarp();
 }
@@ -1074,7 +1074,7 @@ DEVICE void learn(const Net *net, const Room *room, int visit, float rate, unsig
 // Whether there is room for whatever may grow in a batch.
 DEVICE int has_room(const Net *net)
 {
-    const long long used = net->counts[USED_ROWS], most = 2 * (used + net->record[UNBORN]) + 256 * net->hexagon_count;
+    const long long used = net->counts[USED_ROWS], most = 2 * (used + net->record[UNALLOCATED]) + 256 * net->hexagon_count;
     return used + most <= net->rows && net->counts[USED_BLOCKS] + most / 256 + net->hexagon_count + 1 <= net->block_room;
 }
 
