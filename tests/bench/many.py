@@ -21,7 +21,7 @@ import numpy as np
 from hanami_core.compute import Columns, Rows
 from hanami_core.testing.hosts import host_context
 from hanami_plugins.host_numba.host import CpuHost
-from hanami_plugins.host_numba.team import processors
+from hanami_plugins.host_numba.thread_pool import processors
 from hanami_sdk import Client, Cluster, Dataset
 from hanami_server.demo import digits, scenario
 from hanami_server.local import LocalServer

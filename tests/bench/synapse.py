@@ -51,7 +51,7 @@ def run_synapse(mnist_dir: Path) -> dict[str, Any]:
         for host in (one, two):
             asked = CpuSynapseRules().open(network.state(), host)
             taken = min(seconds(lambda asked=asked: answer(asked, test)) for _ in range(REPEATS))
-            figures[f"request_images_per_second_{host.team.size}_threads"] = test.cycles / taken
+            figures[f"request_images_per_second_{host.thread_pool.size}_threads"] = test.cycles / taken
         for epoch in (1, EPOCHS):
             figures[f"accuracy_{epoch}_epochs_percent"] = mean(found[epoch])
         return figures | network.metrics() | single_cycles(network, test, labels)

@@ -53,7 +53,7 @@ def test_threads_are_those_of_the_setting_but_not_more_than_processors(
     monkeypatch.setattr(host_module, "processors", lambda: 4)
     (host,) = hosts(1, setting)
     assert isinstance(host, CpuHost)
-    assert host.team.size == size
+    assert host.thread_pool.size == size
 
 
 def test_contracts_are_kept() -> None:

@@ -12,7 +12,7 @@ from hanami_core.errors import CorruptFile
 from hanami_core.network import Axon, Input, NetworkState, Output, Position, Settings, Template
 from hanami_core.testing.hosts import host_context
 from hanami_core.testing.networks import NetworkConformance
-from hanami_plugins.host_numba import team as team_module
+from hanami_plugins.host_numba import thread_pool as pool_module
 from hanami_plugins.host_numba.cpu_rules import CpuSectionRules
 from hanami_plugins.host_numba.host import CpuHost
 from hanami_plugins.networks_section import LAST_RATE, DeepReference, deep_graph, first_rate
@@ -272,7 +272,7 @@ def test_any_number_of_threads_answers_the_same(host: CpuHost) -> None:
     state = trained(host, line(5, 2)).state()
     for threads in (1, 2, 3):
         other = CpuHost("cpu0", 1)
-        other.team = team_module.Team(threads)
+        other.thread_pool = pool_module.ThreadPool(threads)
         live = RULES.open(state, other)
         said.append(answers(live, blobs(999, seed=2)[0]))
         live.train(rows(*blobs(300)), ALWAYS)

@@ -16,7 +16,7 @@ from hanami_core.testing.hosts import UUID, HostConformance, host_context
 from hanami_core.testing.networks import ALWAYS, easy_rows, line
 from hanami_plugins import host_numba
 from hanami_plugins.host_numba import host as host_module
-from hanami_plugins.host_numba.host import CpuHost, team_of
+from hanami_plugins.host_numba.host import CpuHost, thread_pool_of
 from tests.kernels import KERNELS
 from tests.mine import MineHost
 from tests.plugins.test_host_numba_deep import line as deep_line
@@ -43,7 +43,7 @@ class TestCpuHost(HostConformance):
 def test_it_has_the_threads_that_its_process_may_use() -> None:
     host = CpuHost("cpu0", 0)
     host.start(host_context(KERNELS, threads=3))
-    assert host.team.size == host.describe().threads == 3
+    assert host.thread_pool.size == host.describe().threads == 3
     narrow = CpuHost("cpu1", 2)
     narrow.start(host_context(KERNELS, threads=3))
     assert narrow.describe().threads == 2
@@ -65,17 +65,17 @@ def test_it_compiles_in_the_background_until_it_is_stopped(monkeypatch: pytest.M
     monkeypatch.setattr(host_module, "Ahead", Ahead)
     host = CpuHost("cpu0", 1)
     host.start(host_context(KERNELS))
-    assert team_of(host, "deep") is host.team
+    assert thread_pool_of(host, "deep") is host.thread_pool
     host.stop()
     assert said == []
     host.start(host_context(KERNELS, background=True))
-    assert team_of(host, "deep") is host.team
+    assert thread_pool_of(host, "deep") is host.thread_pool
     host.stop()
     assert said == [f"compiling into {KERNELS.name}", "waiting for deep", "stopped"]
 
 
 def test_networks_on_a_host_of_somebody_else_have_a_thread_of_their_own() -> None:
-    assert team_of(MineHost("mine0"), "deep").size == 1
+    assert thread_pool_of(MineHost("mine0"), "deep").size == 1
 
 
 @pytest.mark.parametrize(

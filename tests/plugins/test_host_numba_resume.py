@@ -10,7 +10,7 @@ import pytest
 from hanami_core.compute import Run
 from hanami_core.testing.hosts import host_context
 from hanami_plugins.host_numba import section_network
-from hanami_plugins.host_numba import team as team_module
+from hanami_plugins.host_numba import thread_pool as pool_module
 from hanami_plugins.host_numba.host import CpuHost
 from tests.kernels import KERNELS
 from tests.plugins.engine_kit import ALWAYS, CLASSES, WIDTH, answers, blobs, network, one_hot, reopened, rows, trained
@@ -37,7 +37,7 @@ def test_any_number_of_threads_makes_the_same_network(monkeypatch: pytest.Monkey
     digests, said = set(), []
     host = CpuHost("cpu0", 1)
     for threads in (1, 2, 3, 4):
-        host.team = team_module.Team(threads)
+        host.thread_pool = pool_module.ThreadPool(threads)
         live = trained(host, 3000, blocks=blocks)
         digests.add(live.state().digest())
         said.append(answers(live, blobs(999, seed=2)[0]))
@@ -48,7 +48,7 @@ def test_any_number_of_threads_makes_the_same_network(monkeypatch: pytest.Monkey
 def test_it_does_not_matter_how_much_a_call_does(host: CpuHost, monkeypatch: pytest.MonkeyPatch) -> None:
     digests = set()
     for seconds in (0.0, 0.0003, 10.0):
-        monkeypatch.setattr(team_module, "CALL_SECONDS", seconds)
+        monkeypatch.setattr(pool_module, "CALL_SECONDS", seconds)
         digests.add(trained(host, 2000).state().digest())
     assert len(digests) == 1
 

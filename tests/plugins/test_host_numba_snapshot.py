@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hanami_core.compute import Columns, LiveNetwork, Rows
 from hanami_core.network import NetworkState
 from hanami_core.testing.hosts import host_context
-from hanami_plugins.host_numba import team as team_module
+from hanami_plugins.host_numba import thread_pool as pool_module
 from hanami_plugins.host_numba.cpu_rules import CpuSynapseRules
 from hanami_plugins.host_numba.host import CpuHost
 from hanami_plugins.networks_section import reference_of
@@ -93,7 +93,7 @@ def test_a_request_changes_nothing_on_any_number_of_threads(host: CpuHost) -> No
     said = []
     for threads in (1, 2, 3):
         other = CpuHost("cpu0", 1)
-        other.team = team_module.Team(threads)
+        other.thread_pool = pool_module.ThreadPool(threads)
         said.append(answers(RULES.open(small.state(), other), asked))
     assert all((said[0] == one).all() for one in said)
     assert small.state().digest() == before

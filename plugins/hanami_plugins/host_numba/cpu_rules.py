@@ -5,7 +5,7 @@ from __future__ import annotations
 from hanami_core.compute import ComputeHost, LiveNetwork
 from hanami_core.network import NetworkState
 from hanami_plugins.host_numba.ahead import SECTION
-from hanami_plugins.host_numba.host import team_of
+from hanami_plugins.host_numba.host import thread_pool_of
 from hanami_plugins.networks_section import SectionRules, is_deep
 from hanami_plugins.networks_synapse import SynapseRules
 
@@ -25,17 +25,17 @@ class CpuSectionRules(SectionRules):
         """
         self.check(state)
         if is_deep(state.head.template):
-            team = team_of(host, "deep")
+            pool = thread_pool_of(host, "deep")
             from hanami_plugins.host_numba.deep_computation import DeepComputation
             from hanami_plugins.host_numba.section_network import SectionNetwork
 
-            return SectionNetwork(state, team, DeepComputation)
-        team = team_of(host, SECTION)
+            return SectionNetwork(state, pool, DeepComputation)
+        pool = thread_pool_of(host, SECTION)
         from hanami_plugins.host_numba import section_warm
         from hanami_plugins.host_numba.section_network import SectionNetwork
 
         section_warm.up()
-        return SectionNetwork(state, team)
+        return SectionNetwork(state, pool)
 
 
 class CpuSynapseRules(SynapseRules):
@@ -53,6 +53,6 @@ class CpuSynapseRules(SynapseRules):
         from hanami_plugins.host_numba import synapse_warm
         from hanami_plugins.host_numba.synapse_network import SynapseNetwork
 
-        team = team_of(host, self.name)
+        pool = thread_pool_of(host, self.name)
         synapse_warm.up()
-        return SynapseNetwork(state, team)
+        return SynapseNetwork(state, pool)

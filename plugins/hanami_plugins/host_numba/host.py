@@ -20,7 +20,7 @@ from hanami_core import machine_memory as machine
 from hanami_core.compute import ComputeHost, HostContext, HostDescription
 from hanami_plugins import networks_section, networks_synapse
 from hanami_plugins.host_numba.ahead import BESIDE, SECTION, Ahead, is_compiled, note_compiled
-from hanami_plugins.host_numba.team import Team, processors
+from hanami_plugins.host_numba.thread_pool import ThreadPool, processors
 
 GROWTH = {"deep": SECTION}
 """The rule set that needs a part of the kernels, if the part does not have its name."""
@@ -41,10 +41,10 @@ class CpuHost:
         self._ahead: Ahead | None = None
 
     @cached_property
-    def team(self) -> Team:
+    def thread_pool(self) -> ThreadPool:
         """Threads that the networks of this host share."""
         available = processors() if self._context is None else self._context.threads
-        return Team(min(self._threads or available, available))
+        return ThreadPool(min(self._threads or available, available))
 
     def start(self, context: HostContext) -> None:
         """Import Numba, and load the kernels of most clusters if they are in the cache.
@@ -80,7 +80,7 @@ class CpuHost:
             uuid=self._context.uuid if self._context else "",
             memory=memory.total,
             free_memory=memory.free,
-            threads=self.team.size,
+            threads=self.thread_pool.size,
             preparing=self._preparing(),
             awaited=self._awaited(),
         )
@@ -97,22 +97,22 @@ class CpuHost:
         """Stop compiling. Threads end with the last network that works with them."""
         if self._ahead:
             self._ahead.stop()
-        vars(self).pop("team", None)
+        vars(self).pop("thread_pool", None)
 
 
 def _seconds(count: float) -> str:
     return "1 second" if round(count) == 1 else f"{count:.0f} seconds"
 
 
-def team_of(host: ComputeHost, part: str) -> Team:
+def thread_pool_of(host: ComputeHost, part: str) -> ThreadPool:
     """Return the threads for a network on a host, when the part of the kernels that it needs is compiled.
 
     A host of somebody else that is a processor too has one thread for each of our networks.
     """
     if not isinstance(host, CpuHost):
-        return Team(1)
+        return ThreadPool(1)
     host.wait_for(part)
-    return host.team
+    return host.thread_pool
 
 
 def _fingerprint() -> str:

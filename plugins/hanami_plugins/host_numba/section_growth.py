@@ -35,12 +35,12 @@ from hanami_plugins.networks_section import (
     ALLOCATE_ROWS,
     BROKEN,
     BYTES,
-    CROWDED,
     DONE,
     FLOATS,
     FULL,
     GOLDEN,
     LARGEST,
+    OVERSUBSCRIBED,
     RAISE_BORDERS,
     STATUS_CYCLE,
     STATUS_GROWTH,
@@ -218,7 +218,7 @@ def prepare_slice(
     sync[thread * LINE + NOTE] = found
     wait_for_all(sync, thread, threads)
     if scratch.status[STATUS_WAITS] != 0:
-        return CROWDED
+        return OVERSUBSCRIBED
     for other in range(threads):
         found |= sync[other * LINE + NOTE]
     if found & UNREADABLE:

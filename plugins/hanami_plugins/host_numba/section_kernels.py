@@ -253,9 +253,9 @@ def train_rows(
 ) -> int:
     """Train the cycles ``job.first .. job.last - 1``, slice by slice; all threads call it with the same arguments.
 
-    Returns a status, with a cycle in ``scratch.status[STATUS_CYCLE]``: `DONE`; `FULL` or `CROWDED` if all before that
-    cycle is done and room for rows is needed, or threads wait for each other too long; `BROKEN` if values of that cycle
-    are not finite, which leaves the network in between.
+    Returns a status, with a cycle in ``scratch.status[STATUS_CYCLE]``: `DONE`; `FULL` or `OVERSUBSCRIBED` if all before
+    that cycle is done and room for rows is needed, or threads wait for each other too long; `BROKEN` if values of that
+    cycle are not finite, which leaves the network in between.
     """
     if thread == 0:
         start_clock(sync)

@@ -14,18 +14,18 @@ from hanami_plugins.host_numba.computation import Answerer, Computation, TaskCom
 from hanami_plugins.host_numba.section_computation import SectionComputation
 from hanami_plugins.host_numba.streams import see_row
 from hanami_plugins.host_numba.sync import LINE
-from hanami_plugins.host_numba.team import Pace, Team, Trial
+from hanami_plugins.host_numba.thread_pool import Autotuner, CallSizer, ThreadPool
 from hanami_plugins.networks_section import (
     ACCURACY,
     AVERAGE_PERIOD,
     BROKEN,
-    CROWDED,
     DONE,
     FAILURE,
     FULL,
     LAST_RATE,
     LEARNED,
     LOSS,
+    OVERSUBSCRIBED,
     SCORED,
     STREAM_RATE,
     WIDTH,
@@ -55,11 +55,13 @@ class SectionNetwork:
     those with several.
     """
 
-    def __init__(self, state: NetworkState, team: Team, computation: type[Computation] = SectionComputation) -> None:
+    def __init__(
+        self, state: NetworkState, pool: ThreadPool, computation: type[Computation] = SectionComputation
+    ) -> None:
         """Bring a checked state to life."""
         self._closed: StateHead
-        self._team = team
-        self._trial = Trial()
+        self._thread_pool = pool
+        self._autotuner = Autotuner()
         self._outliers = 0
         self._use(computation.of(state))
 
@@ -153,7 +155,7 @@ class SectionNetwork:
         self._end_stream()
         self._memory.see_outputs(one_hot)
         try:
-            with self._team.joined():
+            with self._thread_pool.joined():
                 self._train(task, run, rows.cycles)
         except FloatingPointError:
             self._use(self._computation.of(before))
@@ -162,31 +164,31 @@ class SectionNetwork:
     def _train(self, task: TaskComputation, run: Run, total: int) -> None:
         memory = self._memory
         length = slice_length(memory.work)
-        training, sync = task.training(length, self._team.size), aligned(LINE * self._team.size, np.int64)
+        training, sync = task.training(length, self._thread_pool.size), aligned(LINE * self._thread_pool.size, np.int64)
         rate = first_rate(memory.cycles - run.start + total)
-        pace = Pace(total)
+        sizer = CallSizer(total)
         done = run.start
         while done < total:
-            last = min(total, (done // length + self._trial.units(pace.units)) * length)
+            last = min(total, (done // length + self._autotuner.units(sizer.units)) * length)
             job = CycleSpan(done, last, total, length, rate, np.float32(LAST_RATE), task.weights)
-            pace.start()
+            sizer.start()
             threads, status = self._train_cycles(training, sync, job)
             before, done = done, self._reached(status, training.cycle)
-            seconds = pace.stop(-(-(done - before) // length))
+            seconds = sizer.stop(-(-(done - before) // length))
             if done > before:
-                self._trial.note(threads > 1, seconds / (done - before))
+                self._autotuner.note(threads > 1, seconds / (done - before))
             memory.cycles += done - before
             if done > before and not run.step(done):
                 return
 
     def _train_cycles(self, training: Trainer, sync: Ints, job: CycleSpan) -> tuple[int, int]:
         """Run a training kernel; returns the number of its threads and its status."""
-        team = self._team
+        pool = self._thread_pool
         parts = self._computation.parts if self._memory.work >= THREAD_WORK else 1
         sync[:] = 0
-        statuses: list[int] = team.run(self._trial.parts(parts), training.run, sync, job)
+        statuses: list[int] = pool.run(self._autotuner.parts(parts), training.run, sync, job)
         if len(statuses) > 1:
-            team.note(crowded=statuses[0] == CROWDED)
+            pool.note(oversubscribed=statuses[0] == OVERSUBSCRIBED)
         return len(statuses), statuses[0]
 
     def _reached(self, status: int, cycle: int) -> int:
@@ -209,29 +211,29 @@ class SectionNetwork:
         for name, result in results.items():
             if result.shape != (total, memory.outputs.get(name)) or result.dtype != np.float32:
                 raise BadRequest("results_shape", interface=name, rows=total)
-        with self._team.joined():
+        with self._thread_pool.joined():
             self._request(task, results, run, total)
 
     def _request(self, task: TaskComputation, results: Mapping[str, Values], run: Run, total: int) -> None:
         unit = slice_length(self._memory.work, ANSWER_WORK)
-        pace = Pace(max(1, RESULT_LANES // max(1, self._memory.lanes) // unit))
+        sizer = CallSizer(max(1, RESULT_LANES // max(1, self._memory.lanes) // unit))
         answering = task.answering()
         answers: list[Answerer] = []
         done = run.start
         while done < total:
-            last = min(total, done + pace.units * unit * self._team.size)
-            if not answers or answers[0].results.size < pace.units * unit * self._memory.lanes:
-                answers = [answering(pace.units * unit) for _ in range(self._team.size)]
-            pace.start()
+            last = min(total, done + sizer.units * unit * self._thread_pool.size)
+            if not answers or answers[0].results.size < sizer.units * unit * self._memory.lanes:
+                answers = [answering(sizer.units * unit) for _ in range(self._thread_pool.size)]
+            sizer.start()
             self._answer(answers, results, done, last)
-            pace.stop(-(-(last - done) // (unit * self._team.size)))
+            sizer.stop(-(-(last - done) // (unit * self._thread_pool.size)))
             done = last
             if not run.step(done):
                 return
 
     def _answer(self, answers: list[Answerer], results: Mapping[str, Values], first: int, last: int) -> None:
         # A share is what the memory of a thread has room for; a thread that works alone takes one after the other.
-        share = -(-(last - first) // self._team.size)
+        share = -(-(last - first) // self._thread_pool.size)
         shares = [(begin, min(begin + share, last)) for begin in range(first, last, share)]
         reached = [0] * len(shares)
 
@@ -239,7 +241,7 @@ class SectionNetwork:
             for number in range(thread, len(shares), threads):
                 reached[number] = answers[number].run(*shares[number])
 
-        self._team.run(len(shares), work)
+        self._thread_pool.run(len(shares), work)
         for cycle, (_, end) in zip(reached, shares, strict=True):
             if cycle != end:
                 raise FloatingPointError(f"values of cycle {cycle} are not finite")

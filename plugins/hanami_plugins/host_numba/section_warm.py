@@ -9,7 +9,7 @@ import numpy as np
 from hanami_core.compute import Columns, LiveNetwork, Rows, Run
 from hanami_core.network import Input, Output, Position, Settings, Template
 from hanami_plugins.host_numba.section_network import SectionNetwork
-from hanami_plugins.host_numba.team import Team
+from hanami_plugins.host_numba.thread_pool import ThreadPool
 from hanami_plugins.networks_section import section_memory
 
 
@@ -18,7 +18,7 @@ def up() -> None:
     """Train and ask a network of one input and one output."""
     hexagons = (Position(1, 1, 1), Position(2, 1, 1))
     template = Template(Settings(), hexagons, (Input("in", 0),), (Output("out", 1),))
-    use(SectionNetwork(section_memory.empty_state(template, 0), Team(1)))
+    use(SectionNetwork(section_memory.empty_state(template, 0), ThreadPool(1)))
 
 
 def use(network: LiveNetwork) -> None:

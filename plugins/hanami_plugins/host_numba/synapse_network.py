@@ -15,7 +15,7 @@ from hanami_core.errors import BadRequest
 from hanami_core.network import NetworkState, StateHead
 from hanami_plugins.host_numba.synapse_feeds import OneCycle, Source, output_kinds, source
 from hanami_plugins.host_numba.synapse_kernels import answer_cycles, train_cycles
-from hanami_plugins.host_numba.team import Pace, Team
+from hanami_plugins.host_numba.thread_pool import CallSizer, ThreadPool
 from hanami_plugins.networks_section import lane_starts
 from hanami_plugins.networks_synapse import (
     AT_CYCLE,
@@ -48,10 +48,10 @@ SAVE_PERIOD = 1024
 class SynapseNetwork:
     """A network that grows by synapses. Results do not depend on threads, interruptions or the machine's load."""
 
-    def __init__(self, state: NetworkState, team: Team) -> None:
+    def __init__(self, state: NetworkState, pool: ThreadPool) -> None:
         """Bring a checked state to life."""
         self._closed: StateHead
-        self._team = team
+        self._thread_pool = pool
         self._use(SynapseMemory(state))
 
     def _use(self, memory: SynapseMemory) -> None:
@@ -126,14 +126,14 @@ class SynapseNetwork:
             raise
 
     def _train(self, data: Source, run: Run, total: int) -> None:
-        pace = Pace(self._most)
+        sizer = CallSizer(self._most)
         done = run.start
         while done < total:
-            last = min(total, done + pace.units * UNIT)
+            last = min(total, done + sizer.units * UNIT)
             feed, _kept = data.feed(done, last)
-            pace.start()
+            sizer.start()
             self._train_cycles(feed, done, last)
-            pace.stop(-(-(last - done) // UNIT))
+            sizer.stop(-(-(last - done) // UNIT))
             done = last
             if not run.step(done):
                 return
@@ -191,16 +191,16 @@ class SynapseNetwork:
             ):
                 raise BadRequest("results_shape", interface=name, rows=total)
         feed, _kept = data.feed(0, 0)
-        pace, threads = Pace(self._most), self._team.size if self._forgetful() else 1
+        sizer, threads = CallSizer(self._most), self._thread_pool.size if self._forgetful() else 1
         neurons = self._private(threads)
         # What an interrupted request has left in its neurons is gone, so it has to begin again.
         done = run.start if self._forgetful() else 0
         while done < total:
-            last = min(total, done + pace.units * UNIT * threads)
-            pace.start()
+            last = min(total, done + sizer.units * UNIT * threads)
+            sizer.start()
             raw = self._answer(feed, neurons, done, last)
             self._decode(raw, results, done, last)
-            pace.stop(-(-(last - done) // (UNIT * threads)))
+            sizer.stop(-(-(last - done) // (UNIT * threads)))
             done = last
             if not run.step(max(done, run.start)):
                 return
@@ -238,7 +238,7 @@ class SynapseNetwork:
                 part = raw[begin - first : end - first].reshape(-1)
                 reached[number] = answer_cycles(net, neurons[number], feed, begin, end, part)
 
-        self._team.run(len(shares), work)
+        self._thread_pool.run(len(shares), work)
         for cycle, (_, end) in zip(reached, shares, strict=True):
             if cycle != end:
                 raise FloatingPointError(f"values of cycle {cycle} are not finite")

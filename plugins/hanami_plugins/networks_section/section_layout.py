@@ -105,7 +105,7 @@ STATUS = 3
 DONE = 0
 FULL = 1
 BROKEN = 2
-CROWDED = 3
+OVERSUBSCRIBED = 3
 
 
 class SectionNet(NamedTuple):

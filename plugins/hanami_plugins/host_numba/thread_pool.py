@@ -31,7 +31,7 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class Pace:
+class CallSizer:
     """Finds the amount of work that takes `CALL_SECONDS`."""
 
     def __init__(self, most: int) -> None:
@@ -52,7 +52,7 @@ class Pace:
         return seconds
 
 
-class Trial:
+class Autotuner:
     """Finds out whether a network's cycles take less time if several threads share each of them.
 
     That depends on the network, and on how long processors take to exchange what one of them has written, which is ten
@@ -93,17 +93,18 @@ class Trial:
         return self._calls % TRIAL_CALLS == TRIAL
 
 
-class Team:
+class ThreadPool:
     """Threads that run the same function together, the caller's thread being one of them.
 
-    Networks of a host share its team, each one that is at work gets an equal part of its threads. Members wait for each
-    other inside of kernels, so a call only gets threads that nobody else has: two half teams would wait for ever.
+    Networks of a host share its thread pool, each one that is at work gets an equal part of it. Threads of a call wait
+    for each other inside of kernels, so a call only gets threads that nobody else has: two that had half of what they
+    need would wait for ever.
     """
 
     def __init__(self, size: int) -> None:
         """Keep `size - 1` threads in reserve; none is started before it is needed."""
         self.size = max(1, size)
-        self._pool = ThreadPoolExecutor(max(1, self.size - 1), "kernel")
+        self._executor = ThreadPoolExecutor(max(1, self.size - 1), "kernel")
         self._lock = Lock()
         self._free = self.size - 1
         self._users = 0
@@ -117,7 +118,7 @@ class Team:
         """
         helpers = self._take(parts)
         try:
-            others = [self._pool.submit(function, thread, 1 + helpers, *args) for thread in range(1, 1 + helpers)]
+            others = [self._executor.submit(function, thread, 1 + helpers, *args) for thread in range(1, 1 + helpers)]
             return [function(0, 1 + helpers, *args), *(other.result() for other in others)]
         finally:
             with self._lock:
@@ -141,8 +142,8 @@ class Team:
             with self._lock:
                 self._users -= 1
 
-    def note(self, crowded: bool) -> None:
+    def note(self, oversubscribed: bool) -> None:
         """Note whether threads waited too long for each other, which is when another process uses the processors."""
-        if crowded:
+        if oversubscribed:
             self._alone_until = monotonic() + self._alone
-        self._alone = min(2 * self._alone, ALONE_LIMIT) if crowded else ALONE_SECONDS
+        self._alone = min(2 * self._alone, ALONE_LIMIT) if oversubscribed else ALONE_SECONDS
