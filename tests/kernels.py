@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from hanami_core.settings import cache_directory
 from hanami_core.testing.hosts import host_context
-from hanami_plugins.host_numba.ahead import PARTS
+from hanami_plugins.host_numba.background_compiler import PARTS
 from hanami_plugins.host_numba.host import CpuHost
 
 __all__ = ["KERNELS"]

@@ -14,9 +14,9 @@ import pytest
 
 from hanami_core.testing.hosts import host_context
 from hanami_plugins import host_numba
-from hanami_plugins.host_numba import ahead
+from hanami_plugins.host_numba import background_compiler
 from hanami_plugins.host_numba import host as host_module
-from hanami_plugins.host_numba.ahead import Ahead
+from hanami_plugins.host_numba.background_compiler import BackgroundCompiler
 from hanami_plugins.host_numba.host import CpuHost
 from tests.kernels import KERNELS
 
@@ -45,7 +45,7 @@ from pathlib import Path
 import numba.core.config
 from hanami_core.testing.hosts import host_context
 from hanami_plugins.host_numba import host
-host.Ahead = lambda known, **more: None
+host.BackgroundCompiler = lambda known, **more: None
 host.CpuHost("cpu0", 1).start(host_context(Path(sys.argv[1]), background=True))
 print(numba.core.config.CACHE_DIR)
 """
@@ -106,7 +106,7 @@ def test_kernels_are_compiled_again_when_the_host_or_a_rule_set_changes(tmp_path
 
 
 def test_kernels_that_nobody_has_used_for_long_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host_module, "Ahead", lambda cache, **more: None)
+    monkeypatch.setattr(host_module, "BackgroundCompiler", lambda cache, **more: None)
     old, recent, other = (tmp_path / name for name in ("kernels-old", "kernels-recent", "something"))
     for directory, days in ((old, 100), (recent, 80), (other, 100)):
         directory.mkdir()
@@ -142,7 +142,7 @@ def test_what_clusters_wait_for_is_told_by_rule_set(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_one_part_is_compiled_ahead_without_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host_module, "Ahead", lambda cache, **more: Ahead(cache, ["deep"]))
+    monkeypatch.setattr(host_module, "BackgroundCompiler", lambda cache, **more: BackgroundCompiler(cache, ["deep"]))
     host = CpuHost("cpu0", 1)
     host.start(host_context(tmp_path, background=True))
     assert host.describe().preparing == "kernels: deep"
@@ -154,16 +154,16 @@ def test_one_part_is_compiled_ahead_without_the_others(tmp_path: Path, monkeypat
 
 
 def test_what_is_there_needs_no_process(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for part in ahead.PARTS:
+    for part in background_compiler.PARTS:
         (cache / f"{part}.compiled").touch()
     monkeypatch.setattr(subprocess, "Popen", None)
-    done = Ahead(cache)
+    done = BackgroundCompiler(cache)
     done.wait("deep")
     done.stop()
 
 
 def test_it_stops_at_once(cache: Path) -> None:
-    busy = Ahead(cache)
+    busy = BackgroundCompiler(cache)
     (process,) = busy._processes
     busy.stop()
     assert process.poll() is not None
@@ -171,7 +171,7 @@ def test_it_stops_at_once(cache: Path) -> None:
 
 
 def test_it_ends_with_the_process_that_started_it(cache: Path) -> None:
-    busy = Ahead(cache)
+    busy = BackgroundCompiler(cache)
     (process,) = busy._processes
     assert process.stdin is not None
     process.stdin.close()
@@ -181,14 +181,14 @@ def test_it_ends_with_the_process_that_started_it(cache: Path) -> None:
 
 def test_one_that_can_not_compile_keeps_nobody_waiting(cache: Path) -> None:
     begin = time.monotonic()
-    broken = Ahead(cache, ["nonsense"])
+    broken = BackgroundCompiler(cache, ["nonsense"])
     broken.wait("nonsense")
     assert time.monotonic() - begin < 60
     broken.stop()
 
 
 def test_it_says_nothing(cache: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    ahead = Ahead(cache, ["unknown"])
-    ahead.wait("unknown")
+    compiler = BackgroundCompiler(cache, ["unknown"])
+    compiler.wait("unknown")
     assert "RuntimeWarning" not in capfd.readouterr().err
-    ahead.stop()
+    compiler.stop()

@@ -52,7 +52,7 @@ def test_it_has_the_threads_that_its_process_may_use() -> None:
 def test_it_compiles_in_the_background_until_it_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
 
-    class Ahead:
+    class BackgroundCompiler:
         def __init__(self, cache: Path, *, beside: Sequence[str]) -> None:
             said.append(f"compiling into {cache.parent.name}")
 
@@ -62,7 +62,7 @@ def test_it_compiles_in_the_background_until_it_is_stopped(monkeypatch: pytest.M
         def stop(self) -> None:
             said.append("stopped")
 
-    monkeypatch.setattr(host_module, "Ahead", Ahead)
+    monkeypatch.setattr(host_module, "BackgroundCompiler", BackgroundCompiler)
     host = CpuHost("cpu0", 1)
     host.start(host_context(KERNELS))
     assert thread_pool_of(host, "deep") is host.thread_pool

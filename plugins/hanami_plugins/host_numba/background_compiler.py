@@ -34,7 +34,7 @@ NICENESS = 10
 log = logging.getLogger("hanami.compute")
 
 
-class Ahead:
+class BackgroundCompiler:
     """The processes that compile, if there is something to compile."""
 
     def __init__(self, cache: Path, parts: Sequence[str] = tuple(PARTS), *, beside: Sequence[str] = ()) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hanami_core.compute import ComputeHost, LiveNetwork
 from hanami_core.network import NetworkState
-from hanami_plugins.host_numba.ahead import SECTION
+from hanami_plugins.host_numba.background_compiler import SECTION
 from hanami_plugins.host_numba.host import thread_pool_of
 from hanami_plugins.networks_section import SectionRules, is_deep
 from hanami_plugins.networks_synapse import SynapseRules

@@ -19,7 +19,13 @@ from typing import Any
 from hanami_core import machine_memory as machine
 from hanami_core.compute import ComputeHost, HostContext, HostDescription
 from hanami_plugins import networks_section, networks_synapse
-from hanami_plugins.host_numba.ahead import BESIDE, SECTION, Ahead, is_compiled, note_compiled
+from hanami_plugins.host_numba.background_compiler import (
+    BESIDE,
+    SECTION,
+    BackgroundCompiler,
+    is_compiled,
+    note_compiled,
+)
 from hanami_plugins.host_numba.thread_pool import ThreadPool, processors
 
 GROWTH = {"deep": SECTION}
@@ -38,7 +44,7 @@ class CpuHost:
         self.name = name
         self._threads = threads
         self._context: HostContext | None = None
-        self._ahead: Ahead | None = None
+        self._compiler: BackgroundCompiler | None = None
 
     @cached_property
     def thread_pool(self) -> ThreadPool:
@@ -49,9 +55,9 @@ class CpuHost:
     def start(self, context: HostContext) -> None:
         """Import Numba, and load the kernels of most clusters if they are in the cache.
 
-        What is missing there is compiled by a process of its own, see `ahead`, and clusters wait for what they need. A
-        host that may prepare nothing in the background compiles the kernels of most clusters itself. A cache that can
-        not be written is copied to a temporary directory, so that what was compiled into it is used.
+        What is missing there is compiled in the background, see `BackgroundCompiler`, and clusters wait for what they
+        need. A host that may prepare nothing in the background compiles the kernels of most clusters itself. A cache
+        that can not be written is copied to a temporary directory, so that what was compiled into it is used.
         """
         self._context = context
         config: Any = importlib.import_module("numba.core.config")
@@ -64,12 +70,12 @@ class CpuHost:
             importlib.import_module("hanami_plugins.host_numba.section_warm").up()
             note_compiled(used, SECTION)
         if background:
-            self._ahead = Ahead(known, beside=BESIDE if processors() > 1 else ())
+            self._compiler = BackgroundCompiler(known, beside=BESIDE if processors() > 1 else ())
 
     def wait_for(self, part: str) -> None:
         """Return when kernels that are compiled in the background are in the cache."""
-        if self._ahead:
-            self._ahead.wait(part)
+        if self._compiler:
+            self._compiler.wait(part)
 
     def describe(self) -> HostDescription:
         """Return the threads of the host, and the memory that it shares with all others on the machine."""
@@ -86,17 +92,17 @@ class CpuHost:
         )
 
     def _preparing(self) -> str:
-        left = self._ahead.left if self._ahead else []
+        left = self._compiler.left if self._compiler else []
         return f"kernels: {', '.join(left)}" if left else ""
 
     def _awaited(self) -> dict[str, str]:
-        waits = self._ahead.awaited if self._ahead else {}
+        waits = self._compiler.awaited if self._compiler else {}
         return {GROWTH.get(part, part): f"compiles its kernels, for {_seconds(waits[part])} by now" for part in waits}
 
     def stop(self) -> None:
         """Stop compiling. Threads end with the last network that works with them."""
-        if self._ahead:
-            self._ahead.stop()
+        if self._compiler:
+            self._compiler.stop()
         vars(self).pop("thread_pool", None)
 
 
