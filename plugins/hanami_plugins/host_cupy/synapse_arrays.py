@@ -16,7 +16,7 @@ from hanami_plugins.host_cupy.device import Device
 from hanami_plugins.host_cupy.device_types import DeviceArray
 from hanami_plugins.networks_synapse import (
     CYCLES,
-    HEXAGON,
+    HEXAGON_STRIDE,
     LINKS,
     NONE,
     SLOTS,
@@ -93,7 +93,7 @@ class SynapseArrays:
     @property
     def hexagons(self) -> int:
         """Number of hexagons."""
-        return self.memory.net.hexagons.size // HEXAGON
+        return self.memory.net.hexagons.size // HEXAGON_STRIDE
 
     @property
     def blocks(self) -> int:

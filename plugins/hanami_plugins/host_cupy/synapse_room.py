@@ -6,8 +6,8 @@ from typing import Any
 
 from hanami_core.errors import BadRequest
 from hanami_plugins.networks_synapse import (
-    HEXAGON,
-    MARK,
+    HEXAGON_STRIDE,
+    MARK_STRIDE,
     SLOTS,
     USED_BLOCKS,
     USED_ROWS,
@@ -29,7 +29,7 @@ def needed(memory: SynapseMemory, unallocated: int) -> tuple[int, int]:
 
     In a batch each section may be split, and each source may get its first section.
     """
-    counts, hexagons = memory.net.counts, memory.net.hexagons.size // HEXAGON
+    counts, hexagons = memory.net.counts, memory.net.hexagons.size // HEXAGON_STRIDE
     used = int(counts[USED_ROWS])
     most = 2 * (used + unallocated) + 256 * hexagons
     return used + most, int(counts[USED_BLOCKS]) + most // 256 + hexagons + 1
@@ -38,7 +38,7 @@ def needed(memory: SynapseMemory, unallocated: int) -> tuple[int, int]:
 def has_room(memory: SynapseMemory, unallocated: int) -> bool:
     """Tell whether a network has room for whatever may grow in a batch."""
     rows, blocks = needed(memory, unallocated)
-    return rows <= memory.net.marks.size // MARK and blocks <= memory.net.slot_rows.size // SLOTS
+    return rows <= memory.net.marks.size // MARK_STRIDE and blocks <= memory.net.slot_rows.size // SLOTS
 
 
 def roomier(memory: SynapseMemory, unallocated: int) -> SynapseMemory:

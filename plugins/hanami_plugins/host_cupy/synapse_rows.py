@@ -10,7 +10,7 @@ from hanami_core.compute import Columns, Rows
 from hanami_core.network import Array
 from hanami_plugins.host_cupy.device import Device
 from hanami_plugins.host_cupy.device_types import DeviceArray
-from hanami_plugins.networks_synapse import FACE, FACE_FIRST, SynapseMemory, encode
+from hanami_plugins.networks_synapse import INTERFACE_FIRST, INTERFACE_STRIDE, SynapseMemory, encode
 
 __all__ = ["SEGMENT", "DeviceRows"]
 
@@ -63,7 +63,7 @@ class DeviceRows:
         inner = encode(columns.values[first:last], kind)
         address, stride = self._bring(inner)
         number = list(memory.outputs).index(columns.name)
-        lane = int(memory.net.outputs.reshape(-1, FACE)[number, FACE_FIRST])
+        lane = int(memory.net.outputs.reshape(-1, INTERFACE_STRIDE)[number, INTERFACE_FIRST])
         return address, stride, inner.shape[1], inner.itemsize, lane, number
 
     def _bring(self, values: Array) -> tuple[int, int]:

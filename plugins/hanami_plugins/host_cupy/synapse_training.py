@@ -16,7 +16,7 @@ from hanami_plugins.host_cupy.synapse_arrays import SynapseArrays
 from hanami_plugins.host_cupy.synapse_batches import TILE, BatchPlan
 from hanami_plugins.host_cupy.synapse_room import MOST_BLOCKS, MOST_HEXAGONS, has_room, roomier
 from hanami_plugins.host_cupy.synapse_rows import DeviceRows
-from hanami_plugins.networks_synapse import MARK, RATE, SLOTS, USED_ROWS, WIDTH
+from hanami_plugins.networks_synapse import MARK_STRIDE, RATE, SLOTS, USED_ROWS, WIDTH
 
 __all__ = ["SynapseTraining"]
 
@@ -172,7 +172,7 @@ class SynapseTraining:
                 arrays.hexagons,
                 arrays.lanes,
                 arrays.memory.base,
-                arrays.memory.net.marks.size // MARK,
+                arrays.memory.net.marks.size // MARK_STRIDE,
                 arrays.blocks,
                 int(np.float32(RATE).view(np.uint32)),
             ]

@@ -23,24 +23,24 @@ from hanami_plugins.host_numba.synapse_forward import AHEAD, fetch_row, reach
 from hanami_plugins.host_numba.synapse_growth import cell
 from hanami_plugins.host_numba.synapse_vectors import all_below, bigger_magnitude, peek, where_above
 from hanami_plugins.networks_synapse import (
-    BLOCK,
+    BLOCK_STRIDE,
     COUNT,
     EPSILON,
-    FACE,
-    FACE_COUNT,
-    FACE_FIRST,
     FIRST_BLOCK,
     GROUP,
     GROUPS,
-    HEXAGON,
+    HEXAGON_STRIDE,
     HIDDEN,
     INPUT,
     INTERFACE,
+    INTERFACE_COUNT,
+    INTERFACE_FIRST,
+    INTERFACE_STRIDE,
     KIND,
     LARGEST_WEIGHT,
     LASTING_ACTIVITY,
     LINKS,
-    MARK,
+    MARK_STRIDE,
     NEXT,
     NONE,
     OUTPUT,
@@ -53,10 +53,10 @@ from hanami_plugins.networks_synapse import (
     SOURCE,
     START,
     SYNAPSES,
-    WALK,
     WALK_BEGIN,
     WALK_END,
-    WALKS,
+    WALK_STRIDE,
+    WALKS_OFFSET,
     WEIGHT,
     WIDTH,
     Feed,
@@ -77,7 +77,8 @@ def learn_links(net: SynapseNet, neurons: Neurons, interface: int, share: float)
     counts.
     """
     sound = True
-    lane, count = net.outputs[interface * FACE + FACE_FIRST], net.outputs[interface * FACE + FACE_COUNT]
+    lane = net.outputs[interface * INTERFACE_STRIDE + INTERFACE_FIRST]
+    count = net.outputs[interface * INTERFACE_STRIDE + INTERFACE_COUNT]
     for output in range(lane, lane + count):
         value = neurons.values[output]
         step = (value - neurons.expected[output]) * value * (f32(1) - value) * share
@@ -97,11 +98,11 @@ def learn_links(net: SynapseNet, neurons: Neurons, interface: int, share: float)
 def error(net: SynapseNet, neurons: Neurons, feed: Feed, hexagon: int, share: float) -> bool:
     """Leave the gradients of an output hexagon's neurons in their deltas; return whether all weights are sound."""
     sound = True
-    block = net.hexagons[hexagon * HEXAGON + FIRST_BLOCK]
+    block = net.hexagons[hexagon * HEXAGON_STRIDE + FIRST_BLOCK]
     while block != NONE:
         neurons.deltas[block * WIDTH : block * WIDTH + WIDTH] = f32(0)
-        block = i64(net.blocks[block * BLOCK + NEXT])
-    interface = net.hexagons[hexagon * HEXAGON + INTERFACE]
+        block = i64(net.blocks[block * BLOCK_STRIDE + NEXT])
+    interface = net.hexagons[hexagon * HEXAGON_STRIDE + INTERFACE]
     if interface != NONE and feed.expected[interface].count > 0:
         sound = learn_links(net, neurons, interface, share)
     return sound
@@ -147,10 +148,10 @@ def learn_section(synapses: Array, deltas: Array, row: int, first: int, to: int,
 @compiled
 def rate_section(net: SynapseNet, neurons: Neurons, row: int, q: float, output: bool) -> None:
     """Raise the activity of synapses that fit the state of their neurons: positive and active, or neither."""
-    begin = net.base + net.marks[row * MARK + PLACE] // SLOTS * WIDTH
-    start = net.marks[row * MARK + START]
+    begin = net.base + net.marks[row * MARK_STRIDE + PLACE] // SLOTS * WIDTH
+    start = net.marks[row * MARK_STRIDE + START]
     threshold = f32(0.5) if output else f32(0)
-    for i in range(net.marks[row * MARK + COUNT]):
+    for i in range(net.marks[row * MARK_STRIDE + COUNT]):
         at, activity = cell(net.marks, row, i), net.activity[row * SYNAPSES + i]
         if q - net.synapses[at] <= f32(EPSILON) or activity == 0 or activity >= LASTING_ACTIVITY:
             continue
@@ -162,7 +163,7 @@ def rate_section(net: SynapseNet, neurons: Neurons, row: int, q: float, output: 
 @compiled
 def clear_removed(net: SynapseNet, row: int) -> None:
     """Undo what learning did to synapses that were removed, whose weight stays 0."""
-    for i in range(net.marks[row * MARK + COUNT]):
+    for i in range(net.marks[row * MARK_STRIDE + COUNT]):
         if net.activity[row * SYNAPSES + i] == 0:
             net.synapses[cell(net.marks, row, i) + WEIGHT] = f32(0)
 
@@ -178,7 +179,7 @@ def learn_sections(net: SynapseNet, neurons: Neurons, begin: int, end: int, outp
         q = reach(net.heads, row, peek(neurons.walk_potentials, k))
         if q <= f32(EPSILON):
             continue
-        mark = row * MARK
+        mark = row * MARK_STRIDE
         if rating:
             rate_section(net, neurons, row, q, output)
         first, to = peek(net.marks, mark + START) >> 4, (peek(net.marks, mark + PLACE) >> SLOT_BITS) * WIDTH
@@ -195,17 +196,17 @@ def learn_sections(net: SynapseNet, neurons: Neurons, begin: int, end: int, outp
 def backward(net: SynapseNet, neurons: Neurons, feed: Feed, share: float) -> bool:
     """Learn from a cycle, in a step that counts as much as `share`; return whether all weights are sound."""
     sound = True
-    for hexagon in range(net.hexagons.size // HEXAGON - 1, -1, -1):
-        role = net.hexagons[hexagon * HEXAGON + ROLE]
-        block = net.hexagons[hexagon * HEXAGON + FIRST_BLOCK]
+    for hexagon in range(net.hexagons.size // HEXAGON_STRIDE - 1, -1, -1):
+        role = net.hexagons[hexagon * HEXAGON_STRIDE + ROLE]
+        block = net.hexagons[hexagon * HEXAGON_STRIDE + FIRST_BLOCK]
         if role == INPUT or block == NONE:
             continue
         if role == OUTPUT:
             sound = error(net, neurons, feed, hexagon, share) and sound
         while block != NONE:
             scale(net, neurons, block, role == OUTPUT)
-            block = i64(net.blocks[block * BLOCK + NEXT])
-        walk = WALKS + hexagon * WALK
+            block = i64(net.blocks[block * BLOCK_STRIDE + NEXT])
+        walk = WALKS_OFFSET + hexagon * WALK_STRIDE
         begin, end = neurons.cursor[walk + WALK_BEGIN], neurons.cursor[walk + WALK_END]
         sound = learn_sections(net, neurons, begin, end, role == OUTPUT) and sound
     return sound

@@ -38,27 +38,27 @@ from hanami_plugins.host_numba.synapse_vectors import (
 )
 from hanami_plugins.networks_synapse import (
     ABLE,
-    BLOCK,
+    BLOCK_STRIDE,
     BLOCKS,
     CYCLES,
     EPSILON,
-    FACE,
-    FACE_COUNT,
-    FACE_FIRST,
-    FACE_NUMBER,
     FIRST_BLOCK,
     FOR_LINK,
     GROUP,
     GROUPS,
-    HEAD,
-    HEXAGON,
+    HEAD_STRIDE,
+    HEXAGON_STRIDE,
     HIDDEN,
     INTERFACE,
+    INTERFACE_COUNT,
+    INTERFACE_FIRST,
+    INTERFACE_NUMBER,
+    INTERFACE_STRIDE,
     KIND,
     LINK_CHANCE,
     LINKS,
     LOWER,
-    MARK,
+    MARK_STRIDE,
     NEXT,
     NONE,
     RANGE,
@@ -100,7 +100,8 @@ def read_input(net: SynapseNet, neurons: Neurons, feed: Feed, interface: int, cy
     """
     zero = splat(f32(0))
     broken, wanted = zero, zero
-    begin, count = net.inputs[interface * FACE + FACE_FIRST], net.inputs[interface * FACE + FACE_COUNT]
+    begin = net.inputs[interface * INTERFACE_STRIDE + INTERFACE_FIRST]
+    count = net.inputs[interface * INTERFACE_STRIDE + INTERFACE_COUNT]
     neurons.potentials[begin : begin + count] = f32(0)
     for s in range(feed.bounds[interface], feed.bounds[interface + 1]):
         segment = feed.segments[s]
@@ -123,12 +124,12 @@ def read_expected(net: SynapseNet, neurons: Neurons, feed: Feed, cycle: int) -> 
     """Take over what the outputs should be; return whether all of it is finite."""
     zero = splat(f32(0))
     broken = zero
-    for number in range(net.outputs.size // FACE):
-        lane, segment = net.outputs[number * FACE + FACE_FIRST], feed.expected[number]
+    for number in range(net.outputs.size // INTERFACE_STRIDE):
+        lane, segment = net.outputs[number * INTERFACE_STRIDE + INTERFACE_FIRST], feed.expected[number]
         size, itemsize = segment.count, segment.itemsize
         address = segment.address + cycle * segment.stride
         if size == 0:
-            neurons.expected[lane : lane + net.outputs[number * FACE + FACE_COUNT]] = f32(0)
+            neurons.expected[lane : lane + net.outputs[number * INTERFACE_STRIDE + INTERFACE_COUNT]] = f32(0)
         for i in range(0, size, LANES):
             values = read_lanes(address + i * itemsize, itemsize, size - i)
             broken = multiply_add(values, zero, broken)
@@ -145,7 +146,7 @@ def read_expected(net: SynapseNet, neurons: Neurons, feed: Feed, cycle: int) -> 
 def gather(net: SynapseNet, neurons: Neurons, block: int, end: int) -> int:
     """Append the sections of a block whose sources have a potential to the walk; return where it ends."""
     first = block * SLOTS
-    for place in range(first, first + peek(net.blocks, block * BLOCK + TOP), LANES):
+    for place in range(first, first + peek(net.blocks, block * BLOCK_STRIDE + TOP), LANES):
         end += append_active(
             neurons.potentials, net.slot_sources, net.slot_rows, place, neurons.walk_potentials, neurons.walk_rows, end
         )
@@ -155,8 +156,8 @@ def gather(net: SynapseNet, neurons: Neurons, block: int, end: int) -> int:
 @inlined
 def reach(heads: Array, row: int, potential: float) -> float:
     """Return how much of its source's potential a section has to spend."""
-    q = potential - peek(heads, row * HEAD + LOWER)
-    limit = peek(heads, row * HEAD + RANGE)
+    q = potential - peek(heads, row * HEAD_STRIDE + LOWER)
+    limit = peek(heads, row * HEAD_STRIDE + RANGE)
     return q if q < limit else limit
 
 
@@ -200,10 +201,10 @@ def walk_and_grow(net: SynapseNet, neurons: Neurons, row: int, first: int, to: i
     """
     vector = splat(q)
     looking = True
-    if q - peek(net.heads, row * HEAD + TOTAL) > f32(EPSILON):
+    if q - peek(net.heads, row * HEAD_STRIDE + TOTAL) > f32(EPSILON):
         extend(net, neurons, row, q)
         looking = False
-    tolerance = peek(net.heads, row * HEAD + TOLERATED)
+    tolerance = peek(net.heads, row * HEAD_STRIDE + TOLERATED)
     low, high = splat(f32(0.5) - tolerance), splat(f32(0.5) + tolerance)
     begin = row * ROW + first * GROUP
     before = splat(f32(0))
@@ -230,7 +231,7 @@ def walk_and_grow(net: SynapseNet, neurons: Neurons, row: int, first: int, to: i
 def fetch_row(net: SynapseNet, neurons: Neurons, k: int) -> None:
     """Ask for what a step of the walk will need first."""
     row = peek(neurons.walk_rows, k)
-    begin = row * ROW + (peek(net.marks, row * MARK + START) >> 4) * GROUP
+    begin = row * ROW + (peek(net.marks, row * MARK_STRIDE + START) >> 4) * GROUP
     fetch(net.synapses, begin)
     fetch(net.synapses, begin + SHARE)
     fetch(net.synapses, begin + WEIGHT)
@@ -246,8 +247,8 @@ def walk_all(net: SynapseNet, neurons: Neurons, block: int, begin: int, end: int
         q = reach(net.heads, row, peek(neurons.walk_potentials, k))
         if q <= f32(EPSILON):
             continue
-        first = peek(net.marks, row * MARK + START) >> 4
-        if train and (peek(net.marks, row * MARK + KIND) != HIDDEN or peek(net.counts, ABLE) != 0):
+        first = peek(net.marks, row * MARK_STRIDE + START) >> 4
+        if train and (peek(net.marks, row * MARK_STRIDE + KIND) != HIDDEN or peek(net.counts, ABLE) != 0):
             walk_and_grow(net, neurons, row, first, to, q)
         else:
             walk(net.synapses, neurons.sums, row, first, to, q)
@@ -316,20 +317,20 @@ def squash(net: SynapseNet, neurons: Neurons, block: int) -> None:
 @compiled
 def try_link(net: SynapseNet, neurons: Neurons, hexagon: int, interface: int, output: int, link: int) -> None:
     """Link an output, with some luck, to a random neuron that got input."""
-    number = net.outputs[interface * FACE + FACE_NUMBER]
+    number = net.outputs[interface * INTERFACE_STRIDE + INTERFACE_NUMBER]
     draw = derive(net.keys[FOR_LINK], net.counts[CYCLES], number, output * LINKS + link)
     if draw % u32(LINK_CHANCE) != u32(0):
         return
     draw = scramble(draw)
-    block = net.hexagons[hexagon * HEXAGON + FIRST_BLOCK]
-    for _ in range(i64(draw % u32(net.hexagons[hexagon * HEXAGON + BLOCKS]))):
-        block = i64(net.blocks[block * BLOCK + NEXT])
+    block = net.hexagons[hexagon * HEXAGON_STRIDE + FIRST_BLOCK]
+    for _ in range(i64(draw % u32(net.hexagons[hexagon * HEXAGON_STRIDE + BLOCKS]))):
+        block = i64(net.blocks[block * BLOCK_STRIDE + NEXT])
     draw = scramble(draw)
     neuron = block * WIDTH + i64(draw % u32(WIDTH))
     potential = neurons.potentials[net.base + neuron]
     if potential != f32(0.5):
         weight = f32(scramble(draw)) * f32(2.0**-31)
-        place = (net.outputs[interface * FACE + FACE_FIRST] + output) * LINKS + link
+        place = (net.outputs[interface * INTERFACE_STRIDE + INTERFACE_FIRST] + output) * LINKS + link
         net.links[place] = neuron
         net.link_weights[place] = -weight if potential < f32(0.5) else weight
 
@@ -337,10 +338,11 @@ def try_link(net: SynapseNet, neurons: Neurons, hexagon: int, interface: int, ou
 @compiled
 def answer(net: SynapseNet, neurons: Neurons, hexagon: int, train: bool) -> None:
     """Compute the outputs of a hexagon; an output without links is 0."""
-    interface = net.hexagons[hexagon * HEXAGON + INTERFACE]
+    interface = net.hexagons[hexagon * HEXAGON_STRIDE + INTERFACE]
     if interface == NONE:
         return
-    lane, count = net.outputs[interface * FACE + FACE_FIRST], net.outputs[interface * FACE + FACE_COUNT]
+    lane = net.outputs[interface * INTERFACE_STRIDE + INTERFACE_FIRST]
+    count = net.outputs[interface * INTERFACE_STRIDE + INTERFACE_COUNT]
     for output in range(count):
         total = f32(0)
         for link in range(LINKS):

@@ -11,18 +11,13 @@ from hanami_plugins.networks_synapse import (
     ABLE,
     ALWAYS,
     BINARY,
-    BLOCK,
+    BLOCK_STRIDE,
     BLOCKS,
     COUNT,
     CYCLES,
     DONE,
     ENTRIES,
     EPSILON,
-    FACE,
-    FACE_COUNT,
-    FACE_FIRST,
-    FACE_HEXAGON,
-    FACE_KIND,
     FIRST_BLOCK,
     FOR_SECTION,
     FOR_SPLIT,
@@ -31,15 +26,20 @@ from hanami_plugins.networks_synapse import (
     FREE_ROWS,
     FULL,
     GROUP,
-    HEAD,
-    HEXAGON,
+    HEAD_STRIDE,
+    HEXAGON_STRIDE,
     HIDDEN,
     INPUT,
     INTERFACE,
+    INTERFACE_COUNT,
+    INTERFACE_FIRST,
+    INTERFACE_HEXAGON,
+    INTERFACE_KIND,
+    INTERFACE_STRIDE,
     KIND,
     LAST_BLOCK,
     LOWER,
-    MARK,
+    MARK_STRIDE,
     MATCH,
     NEW_ACTIVITY,
     NEXT,
@@ -106,14 +106,14 @@ def derive(key: Any, a: int, b: int, c: int) -> Any:
 @inlined
 def cell(marks: Array, row: int, i: int) -> int:
     """Return where the begin of synapse `i` of a row is; its `SHARE` and `WEIGHT` are so many numbers later."""
-    neuron = (marks[row * MARK + START] + i) & (WIDTH - 1)
+    neuron = (marks[row * MARK_STRIDE + START] + i) & (WIDTH - 1)
     return row * ROW + (neuron >> 4) * GROUP + (neuron & 15)
 
 
 @compiled
 def new_weight(net: SynapseNet, row: int, i: int) -> float:
     """Return the first weight of a synapse, see `draws.synapse`."""
-    s = derive(net.keys[FOR_SYNAPSE], net.counts[CYCLES], net.marks[row * MARK + PLACE], i)
+    s = derive(net.keys[FOR_SYNAPSE], net.counts[CYCLES], net.marks[row * MARK_STRIDE + PLACE], i)
     second = scramble(scramble(s))
     magnitude = f32(second) * f32(2.0**-31) / f32(10)
     return -magnitude if scramble(second) % u32(1000) < u32(500) else magnitude
@@ -122,7 +122,7 @@ def new_weight(net: SynapseNet, row: int, i: int) -> float:
 @compiled
 def add_synapse(net: SynapseNet, row: int, begin: float, border: float, share: float) -> None:
     """Append a synapse with a border and its `share`, which is 1 / border."""
-    i = net.marks[row * MARK + COUNT]
+    i = net.marks[row * MARK_STRIDE + COUNT]
     at = cell(net.marks, row, i)
     net.synapses[at] = begin
     net.synapses[at + SHARE] = share
@@ -130,7 +130,7 @@ def add_synapse(net: SynapseNet, row: int, begin: float, border: float, share: f
     net.borders[row * SYNAPSES + i] = border
     if net.activity.size:
         net.activity[row * SYNAPSES + i] = NEW_ACTIVITY
-    net.marks[row * MARK + COUNT] = i + 1
+    net.marks[row * MARK_STRIDE + COUNT] = i + 1
     net.counts[USED_SYNAPSES] += 1
 
 
@@ -144,16 +144,16 @@ def ask_for_split(net: SynapseNet, neurons: Neurons, row: int) -> None:
 @compiled
 def extend(net: SynapseNet, neurons: Neurons, row: int, q: float) -> None:
     """Let a section grow that has potential left behind its last synapse; a match section takes note of its value."""
-    if net.marks[row * MARK + KIND] == MATCH:
+    if net.marks[row * MARK_STRIDE + KIND] == MATCH:
         learn_value(net, neurons, row, q)
         return
-    if net.marks[row * MARK + COUNT] == SYNAPSES:
+    if net.marks[row * MARK_STRIDE + COUNT] == SYNAPSES:
         ask_for_split(net, neurons, row)
         return
-    total = net.heads[row * HEAD + TOTAL]
+    total = net.heads[row * HEAD_STRIDE + TOTAL]
     border = q - total
     add_synapse(net, row, total, border, f32(1) / border)
-    net.heads[row * HEAD + TOTAL] = total + border
+    net.heads[row * HEAD_STRIDE + TOTAL] = total + border
     net.counts[ABLE] = 1
 
 
@@ -163,7 +163,7 @@ def learn_value(net: SynapseNet, neurons: Neurons, row: int, q: float) -> None:
 
     A value behind the last one is appended; one between two others replaces the bigger one.
     """
-    count = net.marks[row * MARK + COUNT]
+    count = net.marks[row * MARK_STRIDE + COUNT]
     i = 0
     while i < count and net.borders[row * SYNAPSES + i] < q:
         i += 1
@@ -182,12 +182,12 @@ def learn_value(net: SynapseNet, neurons: Neurons, row: int, q: float) -> None:
 @compiled
 def shrink(net: SynapseNet, neurons: Neurons, row: int, q: float) -> None:
     """Shrink the synapse in which the potential ends, and go on with what that leaves."""
-    head = row * HEAD
+    head = row * HEAD_STRIDE
     tolerance = net.heads[head + TOLERATED]
     begin = f32(0)
     for i in range(SYNAPSES):
         left = q - begin
-        if i == net.marks[row * MARK + COUNT]:
+        if i == net.marks[row * MARK_STRIDE + COUNT]:
             if left > f32(EPSILON):
                 add_synapse(net, row, begin, left, f32(1) / left)
                 begin += left
@@ -205,7 +205,7 @@ def shrink(net: SynapseNet, neurons: Neurons, row: int, q: float) -> None:
     net.heads[head + TOLERATED] = tolerance
     net.heads[head + TOTAL] = begin
     net.counts[ABLE] = 1
-    if net.marks[row * MARK + COUNT] == SYNAPSES and q - begin > f32(EPSILON):
+    if net.marks[row * MARK_STRIDE + COUNT] == SYNAPSES and q - begin > f32(EPSILON):
         ask_for_split(net, neurons, row)
 
 
@@ -219,14 +219,14 @@ def add_block(net: SynapseNet, hexagon: int) -> None:
     """Give a hexagon another block, which is empty; there is room for it."""
     block = net.counts[USED_BLOCKS]
     net.counts[USED_BLOCKS] = block + 1
-    about = hexagon * HEXAGON
-    net.blocks[block * BLOCK + OWNER] = hexagon
-    net.blocks[block * BLOCK + NEXT] = NONE
+    about = hexagon * HEXAGON_STRIDE
+    net.blocks[block * BLOCK_STRIDE + OWNER] = hexagon
+    net.blocks[block * BLOCK_STRIDE + NEXT] = NONE
     last = net.hexagons[about + LAST_BLOCK]
     if last == NONE:
         net.hexagons[about + FIRST_BLOCK] = block
     else:
-        net.blocks[last * BLOCK + NEXT] = block
+        net.blocks[last * BLOCK_STRIDE + NEXT] = block
     net.hexagons[about + LAST_BLOCK] = block
     net.hexagons[about + BLOCKS] += 1
     net.hexagons[about + FREE] += SLOTS
@@ -235,31 +235,31 @@ def add_block(net: SynapseNet, hexagon: int) -> None:
 @inlined
 def has_room(net: SynapseNet, blocks: int) -> bool:
     """Tell whether the arrays have room for another section and some blocks."""
-    rows = net.marks.size // MARK
+    rows = net.marks.size // MARK_STRIDE
     no_row = net.counts[USED_ROWS] == rows and net.counts[FREE_ROWS] == 0
-    return not no_row and net.counts[USED_BLOCKS] + blocks <= net.blocks.size // BLOCK
+    return not no_row and net.counts[USED_BLOCKS] + blocks <= net.blocks.size // BLOCK_STRIDE
 
 
 @compiled
 def free_slot(net: SynapseNet, hexagon: int, number: int) -> int:
     """Return the lowest free slot (block * SLOTS + slot) from a block of a hexagon on, going round; one is free."""
-    block = net.hexagons[hexagon * HEXAGON + FIRST_BLOCK]
+    block = net.hexagons[hexagon * HEXAGON_STRIDE + FIRST_BLOCK]
     for _ in range(number):
-        block = i64(net.blocks[block * BLOCK + NEXT])
+        block = i64(net.blocks[block * BLOCK_STRIDE + NEXT])
     while True:
         for slot in range(SLOTS):
             if net.slot_rows[block * SLOTS + slot] == NONE:
                 return block * SLOTS + slot
-        block = i64(net.blocks[block * BLOCK + NEXT])
+        block = i64(net.blocks[block * BLOCK_STRIDE + NEXT])
         if block == NONE:
-            block = net.hexagons[hexagon * HEXAGON + FIRST_BLOCK]
+            block = net.hexagons[hexagon * HEXAGON_STRIDE + FIRST_BLOCK]
 
 
 @compiled
 def place_section(net: SynapseNet, hexagon: int, source: int, kind: int, draw: Any) -> int:
     """Put an empty section into a random block of a hexagon and return its row."""
     draw = scramble(draw)
-    place = free_slot(net, hexagon, i64(draw % u32(net.hexagons[hexagon * HEXAGON + BLOCKS])))
+    place = free_slot(net, hexagon, i64(draw % u32(net.hexagons[hexagon * HEXAGON_STRIDE + BLOCKS])))
     if net.counts[FREE_ROWS] > 0:
         net.counts[FREE_ROWS] -= 1
         row = i64(net.free_rows[net.counts[FREE_ROWS]])
@@ -269,9 +269,9 @@ def place_section(net: SynapseNet, hexagon: int, source: int, kind: int, draw: A
     block = place // SLOTS
     net.slot_rows[place] = row
     net.slot_sources[place] = source
-    net.blocks[block * BLOCK + TOP] = max(net.blocks[block * BLOCK + TOP], place % SLOTS + 1)
-    net.hexagons[hexagon * HEXAGON + FREE] -= 1
-    mark = row * MARK
+    net.blocks[block * BLOCK_STRIDE + TOP] = max(net.blocks[block * BLOCK_STRIDE + TOP], place % SLOTS + 1)
+    net.hexagons[hexagon * HEXAGON_STRIDE + FREE] -= 1
+    mark = row * MARK_STRIDE
     net.marks[mark + START] = i64(scramble(draw) % u32(WIDTH))
     net.marks[mark + COUNT] = 0
     net.marks[mark + SOURCE] = source
@@ -284,7 +284,7 @@ def place_section(net: SynapseNet, hexagon: int, source: int, kind: int, draw: A
 @compiled
 def clear_row(net: SynapseNet, row: int, kind: int) -> None:
     """Make a row that of a new section; a binary one has all its synapses at once."""
-    head = row * HEAD
+    head = row * HEAD_STRIDE
     net.heads[head + LOWER] = f32(0)
     net.heads[head + RANGE] = f32(NO_LIMIT)
     net.heads[head + TOLERATED] = f32(TOLERANCE)
@@ -308,8 +308,8 @@ def clear_row(net: SynapseNet, row: int, kind: int) -> None:
 def give_section(net: SynapseNet, neurons: Neurons, hexagon: int, number: int, source: int, kind: int) -> int:
     """Give a source its first section; `number` is the source's number in its hexagon."""
     draw = derive(net.keys[FOR_SECTION], net.counts[CYCLES], hexagon, number)
-    target = net.hexagons[hexagon * HEXAGON + TARGETS + i64(draw % u32(ENTRIES))]
-    lacks = net.hexagons[target * HEXAGON + FREE] < ROOM
+    target = net.hexagons[hexagon * HEXAGON_STRIDE + TARGETS + i64(draw % u32(ENTRIES))]
+    lacks = net.hexagons[target * HEXAGON_STRIDE + FREE] < ROOM
     if not has_room(net, i64(lacks)):
         return FULL
     if lacks:
@@ -325,17 +325,18 @@ def give_section(net: SynapseNet, neurons: Neurons, hexagon: int, number: int, s
 def wake_block(net: SynapseNet, neurons: Neurons, hexagon: int, block: int) -> None:
     """Let the neurons of a new block wait for their first section, if their hexagon can have any."""
     begin = net.base + block * WIDTH
-    value = f32(0) if net.hexagons[hexagon * HEXAGON + TARGETS] == NONE else f32(1)
+    value = f32(0) if net.hexagons[hexagon * HEXAGON_STRIDE + TARGETS] == NONE else f32(1)
     neurons.fresh[begin : begin + WIDTH] = value
 
 
 @compiled
 def give_sections(net: SynapseNet, neurons: Neurons, hexagon: int) -> int:
     """Give all active sources of a hexagon that wait for it their first section, in their order."""
-    about = hexagon * HEXAGON
+    about = hexagon * HEXAGON_STRIDE
     if net.hexagons[about + ROLE] == INPUT:
-        face = net.hexagons[about + INTERFACE] * FACE
-        begin, count, kind = net.inputs[face + FACE_FIRST], net.inputs[face + FACE_COUNT], net.inputs[face + FACE_KIND]
+        interface = net.hexagons[about + INTERFACE] * INTERFACE_STRIDE
+        begin, count = net.inputs[interface + INTERFACE_FIRST], net.inputs[interface + INTERFACE_COUNT]
+        kind = net.inputs[interface + INTERFACE_KIND]
         return serve(net, neurons, hexagon, FIRST, begin, count, kind)
     block = net.hexagons[about + FIRST_BLOCK]
     number = FIRST
@@ -343,7 +344,7 @@ def give_sections(net: SynapseNet, neurons: Neurons, hexagon: int) -> int:
         if serve(net, neurons, hexagon, number, net.base + block * WIDTH, ALL, INNER_SOURCES) == FULL:
             return FULL
         number += WIDTH
-        block = i64(net.blocks[block * BLOCK + NEXT])
+        block = i64(net.blocks[block * BLOCK_STRIDE + NEXT])
     return DONE
 
 
@@ -362,31 +363,31 @@ def serve(net: SynapseNet, neurons: Neurons, hexagon: int, number: int, begin: i
 def hexagon_of(net: SynapseNet, source: int) -> int:
     """Return the hexagon of a source."""
     if source >= net.base:
-        return i64(net.blocks[(source - net.base) // WIDTH * BLOCK + OWNER])
-    face = 0
-    while source >= net.inputs[face + FACE_FIRST] + net.inputs[face + FACE_COUNT]:
-        face += FACE
-    return net.inputs[face + FACE_HEXAGON]
+        return i64(net.blocks[(source - net.base) // WIDTH * BLOCK_STRIDE + OWNER])
+    interface = 0
+    while source >= net.inputs[interface + INTERFACE_FIRST] + net.inputs[interface + INTERFACE_COUNT]:
+        interface += INTERFACE_STRIDE
+    return net.inputs[interface + INTERFACE_HEXAGON]
 
 
 @compiled
 def split_section(net: SynapseNet, neurons: Neurons, row: int) -> int:
     """Give the upper part of a full section's range to a new section of the same source, if there is a place for it."""
-    mark, head = row * MARK, row * HEAD
+    mark, head = row * MARK_STRIDE, row * HEAD_STRIDE
     source, kind, place = net.marks[mark + SOURCE], net.marks[mark + KIND], net.marks[mark + PLACE]
     hexagon = hexagon_of(net, i64(source))
     draw = derive(net.keys[FOR_SPLIT], net.counts[CYCLES], place // SLOTS, place % SLOTS)
-    target = net.hexagons[hexagon * HEXAGON + TARGETS + i64(draw % u32(ENTRIES))]
-    if net.hexagons[target * HEXAGON + FREE] == 0:
+    target = net.hexagons[hexagon * HEXAGON_STRIDE + TARGETS + i64(draw % u32(ENTRIES))]
+    if net.hexagons[target * HEXAGON_STRIDE + FREE] == 0:
         return DONE
     if not has_room(net, 1):
         return FULL
     half = net.synapses[cell(net.marks, row, SYNAPSES // 2)]
     new = place_section(net, target, i64(source), i64(kind), draw)
-    net.heads[new * HEAD + LOWER] = net.heads[head + LOWER] + half
-    net.heads[new * HEAD + RANGE] = net.heads[head + RANGE] - half
+    net.heads[new * HEAD_STRIDE + LOWER] = net.heads[head + LOWER] + half
+    net.heads[new * HEAD_STRIDE + RANGE] = net.heads[head + RANGE] - half
     net.heads[head + RANGE] = half
-    if net.hexagons[target * HEXAGON + FREE] < ROOM:
+    if net.hexagons[target * HEXAGON_STRIDE + FREE] < ROOM:
         add_block(net, target)
         wake_block(net, neurons, target, net.counts[USED_BLOCKS] - 1)
     return DONE

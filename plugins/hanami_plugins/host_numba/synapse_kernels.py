@@ -28,30 +28,30 @@ from hanami_plugins.networks_synapse import (
     AT_PHASE,
     AT_SPLIT,
     AT_STEP,
-    BLOCK,
+    BLOCK_STRIDE,
     BROKEN,
     CYCLES,
     DIVERGED,
     DONE,
-    FACE,
-    FACE_COUNT,
-    FACE_FIRST,
     FIRST_BLOCK,
     FULL,
-    HEXAGON,
+    HEXAGON_STRIDE,
     INNER,
     INPUT,
     INTERFACE,
+    INTERFACE_COUNT,
+    INTERFACE_FIRST,
+    INTERFACE_STRIDE,
     NEXT,
     NONE,
     OUTPUT,
     REDUCTION_PERIOD,
     ROLE,
     SPLITS,
-    WALK,
     WALK_BEGIN,
     WALK_END,
-    WALKS,
+    WALK_STRIDE,
+    WALKS_OFFSET,
     WANTED,
     WIDTH,
     Feed,
@@ -73,9 +73,9 @@ weight_of, steps_of, share_of = inlined(weights.weight_of), inlined(weights.step
 @compiled
 def visit_blocks(net: SynapseNet, neurons: Neurons, hexagon: int, role: int, train: bool) -> int:
     """Let a hexagon take its input; return whether one of its neurons wants its first section."""
-    walk = WALKS + hexagon * WALK
+    walk = WALKS_OFFSET + hexagon * WALK_STRIDE
     end = neurons.cursor[walk + WALK_BEGIN]
-    block = net.hexagons[hexagon * HEXAGON + FIRST_BLOCK]
+    block = net.hexagons[hexagon * HEXAGON_STRIDE + FIRST_BLOCK]
     wanted = 0
     while block != NONE:
         neurons.sums[block * WIDTH : (block + 1) * WIDTH] = f32(0)
@@ -87,7 +87,7 @@ def visit_blocks(net: SynapseNet, neurons: Neurons, hexagon: int, role: int, tra
                 neurons.deltas[block * WIDTH : (block + 1) * WIDTH] = f32(0)
         else:
             squash(net, neurons, block)
-        block = i64(net.blocks[block * BLOCK + NEXT])
+        block = i64(net.blocks[block * BLOCK_STRIDE + NEXT])
     neurons.cursor[walk + WALK_END] = end
     return wanted
 
@@ -95,10 +95,10 @@ def visit_blocks(net: SynapseNet, neurons: Neurons, hexagon: int, role: int, tra
 @compiled
 def visit(net: SynapseNet, neurons: Neurons, feed: Feed, hexagon: int, cycle: int, train: bool) -> int:
     """Let a hexagon have its turn; return whether one of its sources wants its first section, or `UNREADABLE`."""
-    about = hexagon * HEXAGON
+    about = hexagon * HEXAGON_STRIDE
     role, block = net.hexagons[about + ROLE], net.hexagons[about + FIRST_BLOCK]
-    walk = WALKS + hexagon * WALK
-    begin = neurons.cursor[walk - WALK + WALK_END] if hexagon > 0 else 0
+    walk = WALKS_OFFSET + hexagon * WALK_STRIDE
+    begin = neurons.cursor[walk - WALK_STRIDE + WALK_END] if hexagon > 0 else 0
     neurons.cursor[walk + WALK_BEGIN] = neurons.cursor[walk + WALK_END] = begin
     if role == INPUT:
         interface = net.hexagons[about + INTERFACE]
@@ -118,7 +118,7 @@ def forward(net: SynapseNet, neurons: Neurons, feed: Feed, cycle: int) -> int:
     The cursor tells where to go on if there was no room for a section.
     """
     cursor = neurons.cursor
-    for hexagon in range(cursor[AT_HEXAGON], net.hexagons.size // HEXAGON):
+    for hexagon in range(cursor[AT_HEXAGON], net.hexagons.size // HEXAGON_STRIDE):
         cursor[AT_HEXAGON] = hexagon
         if cursor[AT_PHASE] == 0:
             cursor[WANTED] = visit(net, neurons, feed, i64(hexagon), i64(cycle), TRAINS)
@@ -128,7 +128,7 @@ def forward(net: SynapseNet, neurons: Neurons, feed: Feed, cycle: int) -> int:
         if cursor[WANTED] != 0 and give_sections(net, neurons, hexagon) == FULL:
             return FULL
         cursor[AT_PHASE] = 0
-    cursor[AT_HEXAGON] = net.hexagons.size // HEXAGON
+    cursor[AT_HEXAGON] = net.hexagons.size // HEXAGON_STRIDE
     for split in range(cursor[AT_SPLIT], cursor[SPLITS]):
         cursor[AT_SPLIT] = split
         if split_section(net, neurons, i64(neurons.splits[split])) == FULL:
@@ -169,10 +169,13 @@ def train_all(net: SynapseNet, neurons: Neurons, feed: Feed, first: int, last: i
 def answer_all(net: SynapseNet, neurons: Neurons, feed: Feed, first: int, last: int, results: Floats) -> int:
     """Answer cycles of a task into `results` (cycles, lanes); return the cycle that was reached."""
     lanes = 0
-    for number in range(net.outputs.size // FACE):
-        lanes = net.outputs[number * FACE + FACE_FIRST] + net.outputs[number * FACE + FACE_COUNT]
+    for number in range(net.outputs.size // INTERFACE_STRIDE):
+        lanes = (
+            net.outputs[number * INTERFACE_STRIDE + INTERFACE_FIRST]
+            + net.outputs[number * INTERFACE_STRIDE + INTERFACE_COUNT]
+        )
     for cycle in range(first, last):
-        for hexagon in range(net.hexagons.size // HEXAGON):
+        for hexagon in range(net.hexagons.size // HEXAGON_STRIDE):
             if visit(net, neurons, feed, i64(hexagon), i64(cycle), ASKS) == UNREADABLE:
                 return cycle
         for lane in range(lanes):

@@ -22,7 +22,7 @@ from hanami_plugins.networks_synapse import (
     BROKEN,
     DIVERGED,
     FULL,
-    HEXAGON,
+    HEXAGON_STRIDE,
     NONE,
     TARGETS,
     USED_BLOCKS,
@@ -208,7 +208,7 @@ class SynapseNetwork:
     def _forgetful(self) -> bool:
         """Tell whether a cycle depends on nothing that the one before has left."""
         net = self._memory.net
-        targets = net.hexagons.reshape(-1, HEXAGON)[:, TARGETS:]
+        targets = net.hexagons.reshape(-1, HEXAGON_STRIDE)[:, TARGETS:]
         onwards = (targets == NONE) | (targets > np.arange(len(targets))[:, None])
         return bool(net.cooldown == 0 and net.refractory == 1 and onwards.all())
 

@@ -10,15 +10,15 @@ from hanami_plugins.host_numba.simd import compiled
 from hanami_plugins.host_numba.synapse_growth import cell
 from hanami_plugins.networks_synapse import (
     BINARY,
-    BLOCK,
+    BLOCK_STRIDE,
     COUNT,
     FREE,
     FREE_ROWS,
-    HEAD,
-    HEXAGON,
+    HEAD_STRIDE,
+    HEXAGON_STRIDE,
     KIND,
     LASTING_ACTIVITY,
-    MARK,
+    MARK_STRIDE,
     MATCH,
     NO_LIMIT,
     NONE,
@@ -45,7 +45,7 @@ i64: Any = np.int64
 def reduce(net: SynapseNet, neurons: Neurons) -> None:
     """Lower the activity of all synapses that are not there to stay, and remove those that come to 0."""
     for block in range(net.counts[USED_BLOCKS]):
-        for place in range(block * SLOTS, block * SLOTS + net.blocks[block * BLOCK + TOP]):
+        for place in range(block * SLOTS, block * SLOTS + net.blocks[block * BLOCK_STRIDE + TOP]):
             row = i64(net.slot_rows[place])
             if row != NONE and lower_activity(net, row) and drop_end(net, row) == 0:
                 drop_section(net, neurons, row)
@@ -58,7 +58,7 @@ def lower_activity(net: SynapseNet, row: int) -> bool:
     A removed synapse keeps its place among the neurons, so that the others keep theirs, but consumes and adds nothing.
     """
     removed = False
-    for i in range(net.marks[row * MARK + COUNT]):
+    for i in range(net.marks[row * MARK_STRIDE + COUNT]):
         activity = net.activity[row * SYNAPSES + i]
         if activity == 0 or activity >= LASTING_ACTIVITY:
             continue
@@ -68,7 +68,7 @@ def lower_activity(net: SynapseNet, row: int) -> bool:
             net.counts[USED_SYNAPSES] -= 1
             net.synapses[cell(net.marks, row, i) + SHARE] = f32(0)
             net.synapses[cell(net.marks, row, i) + WEIGHT] = f32(0)
-            if net.marks[row * MARK + KIND] != MATCH:
+            if net.marks[row * MARK_STRIDE + KIND] != MATCH:
                 net.borders[row * SYNAPSES + i] = f32(0)
     return removed
 
@@ -76,29 +76,29 @@ def lower_activity(net: SynapseNet, row: int) -> bool:
 @compiled
 def drop_end(net: SynapseNet, row: int) -> int:
     """Give back the places of removed synapses at a section's end; return how many synapses it has now."""
-    count = net.marks[row * MARK + COUNT]
+    count = net.marks[row * MARK_STRIDE + COUNT]
     while count > 0 and net.activity[row * SYNAPSES + count - 1] == 0:
         count -= 1
         net.synapses[cell(net.marks, row, count)] = f32(NO_LIMIT)
         net.borders[row * SYNAPSES + count] = f32(0)
-    net.marks[row * MARK + COUNT] = count
-    if net.marks[row * MARK + KIND] < BINARY:
+    net.marks[row * MARK_STRIDE + COUNT] = count
+    if net.marks[row * MARK_STRIDE + KIND] < BINARY:
         begin = f32(0)
         for i in range(count):
             net.synapses[cell(net.marks, row, i)] = begin
             begin += net.borders[row * SYNAPSES + i]
-        net.heads[row * HEAD + TOTAL] = begin
+        net.heads[row * HEAD_STRIDE + TOTAL] = begin
     return count
 
 
 @compiled
 def drop_section(net: SynapseNet, neurons: Neurons, row: int) -> None:
     """Give back an empty section; a source that has no other one may get a new one."""
-    mark = row * MARK
+    mark = row * MARK_STRIDE
     place, source = net.marks[mark + PLACE], net.marks[mark + SOURCE]
     net.slot_rows[place] = NONE
     net.slot_sources[place] = net.base - 1
-    net.hexagons[net.blocks[place // SLOTS * BLOCK + OWNER] * HEXAGON + FREE] += 1
+    net.hexagons[net.blocks[place // SLOTS * BLOCK_STRIDE + OWNER] * HEXAGON_STRIDE + FREE] += 1
     net.free_rows[net.counts[FREE_ROWS]] = row
     net.counts[FREE_ROWS] += 1
     if not has_sections(net, source):
@@ -109,7 +109,7 @@ def drop_section(net: SynapseNet, neurons: Neurons, row: int) -> None:
 def has_sections(net: SynapseNet, source: int) -> bool:
     """Tell whether a source has sections."""
     for block in range(net.counts[USED_BLOCKS]):
-        for place in range(block * SLOTS, block * SLOTS + net.blocks[block * BLOCK + TOP]):
+        for place in range(block * SLOTS, block * SLOTS + net.blocks[block * BLOCK_STRIDE + TOP]):
             if net.slot_sources[place] == source:
                 return True
     return False

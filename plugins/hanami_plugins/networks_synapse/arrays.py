@@ -11,14 +11,14 @@ from hanami_core.network import Array
 from hanami_plugins.networks_synapse.synapse_layout import (
     ALWAYS,
     BINARY,
-    BLOCK,
+    BLOCK_STRIDE,
     COUNT,
     GROUPS,
-    HEAD,
-    HEXAGON,
+    HEAD_STRIDE,
+    HEXAGON_STRIDE,
     KIND,
     LINKS,
-    MARK,
+    MARK_STRIDE,
     MATCH,
     NO_LIMIT,
     NONE,
@@ -27,8 +27,8 @@ from hanami_plugins.networks_synapse.synapse_layout import (
     START,
     SYNAPSES,
     TOTAL,
-    WALK,
-    WALKS,
+    WALK_STRIDE,
+    WALKS_OFFSET,
     WIDTH,
     Floats,
     Ints32,
@@ -57,8 +57,8 @@ def room(least: int, used: int) -> int:
 def for_rows(rows: int, reduction: bool) -> Arrays:
     """Return the arrays of `SynapseNet` that hold sections."""
     return {
-        "heads": zeros(rows * HEAD),
-        "marks": zeros(rows * MARK, np.int32),
+        "heads": zeros(rows * HEAD_STRIDE),
+        "marks": zeros(rows * MARK_STRIDE, np.int32),
         "synapses": zeros(rows * ROW),
         "borders": zeros(rows * SYNAPSES),
         "activity": zeros(rows * SYNAPSES if reduction else 0, np.uint8),
@@ -71,13 +71,13 @@ def for_blocks(blocks: int, base: int) -> Arrays:
     return {
         "slot_rows": np.full(blocks * SLOTS, NONE, np.int32),
         "slot_sources": np.full(blocks * SLOTS, base - 1, np.int32),
-        "blocks": zeros(blocks * BLOCK, np.int32),
+        "blocks": zeros(blocks * BLOCK_STRIDE, np.int32),
     }
 
 
 def for_neurons(net: SynapseNet) -> Neurons:
     """Return memory for the cycles of a network."""
-    rows, blocks, lanes = net.marks.size // MARK, net.blocks.size // BLOCK, net.links.size // LINKS
+    rows, blocks, lanes = net.marks.size // MARK_STRIDE, net.blocks.size // BLOCK_STRIDE, net.links.size // LINKS
     sources = net.base + blocks * WIDTH + LANES
     return Neurons(
         potentials=zeros(sources),
@@ -91,7 +91,7 @@ def for_neurons(net: SynapseNet) -> Neurons:
         walk_rows=zeros(rows + LANES, np.int32),
         walk_potentials=zeros(rows + LANES),
         splits=zeros(rows, np.int32),
-        cursor=zeros(WALKS + net.hexagons.size // HEXAGON * WALK, np.int64),
+        cursor=zeros(WALKS_OFFSET + net.hexagons.size // HEXAGON_STRIDE * WALK_STRIDE, np.int64),
     )
 
 
@@ -101,7 +101,7 @@ def load_synapses(net: SynapseNet, arrays: Mapping[str, Array], marks: Ints32) -
     Args:
         net: has the sections in its first rows; their synapses are empty.
         arrays: of the state.
-        marks: shape (sections, `MARK`).
+        marks: shape (sections, `MARK_STRIDE`).
     """
     counts, kinds = marks[:, COUNT], marks[:, KIND]
     sections = len(counts)
@@ -115,7 +115,7 @@ def load_synapses(net: SynapseNet, arrays: Mapping[str, Array], marks: Ints32) -
         alive &= activity > 0
     groups = net.synapses.reshape(-1, GROUPS, 3, LANES)[:sections]
     begins, total = _begins(borders, used, kinds)
-    net.heads.reshape(-1, HEAD)[:sections, TOTAL] = total
+    net.heads.reshape(-1, HEAD_STRIDE)[:sections, TOTAL] = total
     weights = np.zeros_like(borders)
     weights[used] = arrays["synapse_weight"]
     for part, values in enumerate((begins, _shares(borders, alive, kinds), weights)):
@@ -177,7 +177,7 @@ def _shares(borders: Floats, alive: npt.NDArray[np.bool_], kinds: Array) -> Floa
 
 def save_synapses(net: SynapseNet, rows: Ints32) -> Arrays:
     """Return the arrays of a state that hold the synapses of some rows."""
-    marks = net.marks.reshape(-1, MARK)[rows]
+    marks = net.marks.reshape(-1, MARK_STRIDE)[rows]
     used = np.arange(SYNAPSES) < marks[:, COUNT, None]
     by_neuron = net.synapses.reshape(-1, GROUPS, 3, LANES)[rows, :, 2].reshape(len(rows), SYNAPSES)
     order = (np.arange(SYNAPSES) + marks[:, START, None].astype(np.int64)) % SYNAPSES

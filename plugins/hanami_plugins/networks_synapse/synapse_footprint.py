@@ -15,7 +15,7 @@ Sizes = Mapping[str, int]
 
 FLOAT = 4
 
-_IN_ROW = FLOAT * (synapse.HEAD + synapse.MARK + synapse.ROW + synapse.SYNAPSES + 4) + synapse.SYNAPSES
+_IN_ROW = FLOAT * (synapse.HEAD_STRIDE + synapse.MARK_STRIDE + synapse.ROW + synapse.SYNAPSES + 4) + synapse.SYNAPSES
 _IN_STATE = (2 * FLOAT + 1) * synapse.SYNAPSES + 8 * FLOAT
 SECTION_BYTES = _IN_ROW + _IN_STATE
 """What a synapse network takes for a section, and for its copy."""
@@ -29,7 +29,7 @@ def synapse_bytes(template: Template, inputs: Sizes, outputs: Sizes) -> int:
     hexagons = len(template.hexagons)
     sections = synapse.MAX_SECTIONS if inputs else 0
     blocks = room(4, 2 * sections // synapse.SLOTS + hexagons)
-    per_block = FLOAT * (2 * synapse.SLOTS + synapse.BLOCK + 5 * synapse.WIDTH) + synapse.WIDTH
+    per_block = FLOAT * (2 * synapse.SLOTS + synapse.BLOCK_STRIDE + 5 * synapse.WIDTH) + synapse.WIDTH
     lanes = sum(size + LANES for size in inner_sizes(template, outputs).values())
     values = 2 * sum(size + LANES for size in inputs.values()) + lanes * (2 * synapse.LINKS + 2)
     return sections * SECTION_BYTES + blocks * per_block + 2 * FLOAT * values

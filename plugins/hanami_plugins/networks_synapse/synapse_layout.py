@@ -104,15 +104,15 @@ GROUPS = SYNAPSES // 16
 ROW = GROUPS * GROUP
 NONE = -1
 
-# Numbers of `SynapseNet.heads`.
-HEAD = 4
+# Numbers of `SynapseNet.heads`. A stride is how many numbers one record has, here and below.
+HEAD_STRIDE = 4
 LOWER = 0
 RANGE = 1
 TOTAL = 2
 TOLERATED = 3
 
 # Numbers of `SynapseNet.marks`.
-MARK = 8
+MARK_STRIDE = 8
 START = 0
 COUNT = 1
 SOURCE = 2
@@ -120,13 +120,13 @@ KIND = 3
 PLACE = 4
 
 # Numbers of `SynapseNet.blocks`.
-BLOCK = 4
+BLOCK_STRIDE = 4
 NEXT = 0
 OWNER = 1
 TOP = 2
 
 # Numbers of `SynapseNet.hexagons`; the list of targets comes last.
-HEXAGON = 8 + ENTRIES
+HEXAGON_STRIDE = 8 + ENTRIES
 ROLE = 0
 INTERFACE = 1
 FIRST_BLOCK = 2
@@ -141,13 +141,13 @@ INPUT = 1
 OUTPUT = 2
 
 # Numbers of `SynapseNet.inputs` and `SynapseNet.outputs`. The first one of an input is a source, of an output a lane.
-FACE = 4
-FACE_HEXAGON = 0
-FACE_FIRST = 1
-FACE_COUNT = 2
-FACE_KIND = 3
+INTERFACE_STRIDE = 4
+INTERFACE_HEXAGON = 0
+INTERFACE_FIRST = 1
+INTERFACE_COUNT = 2
+INTERFACE_KIND = 3
 """Of an input: the kind of its sections."""
-FACE_NUMBER = 3
+INTERFACE_NUMBER = 3
 """Of an output: its number in the template."""
 
 # Numbers of `SynapseNet.counts`.
@@ -166,8 +166,8 @@ AT_SPLIT = 3
 AT_CYCLE = 4
 WANTED = 5
 AT_STEP = 6
-WALKS = 8
-WALK = 2
+WALKS_OFFSET = 8
+WALK_STRIDE = 2
 WALK_BEGIN = 0
 WALK_END = 1
 
@@ -182,19 +182,20 @@ class SynapseNet(NamedTuple):
     """Structure and weights; requests only read it.
 
     Attributes:
-        heads: (rows, HEAD) lower bound and range of the potential that belongs to a section, sum of its borders,
+        heads: (rows, HEAD_STRIDE) lower bound and range of the potential that belongs to a section, sum of its borders,
             tolerance.
-        marks: (rows, MARK) neuron of the first synapse, number of synapses, source, kind, block * SLOTS + slot.
+        marks: (rows, MARK_STRIDE) neuron of the first synapse, number of synapses, source, kind, block * SLOTS + slot.
         synapses: (rows, 8, GROUP).
         borders: (rows, SYNAPSES) in the order of the synapses.
         activity: (rows, SYNAPSES) in their order, empty without reduction; 0 is a synapse that was removed.
         free_rows: (rows) rows that were given back.
         slot_rows: (blocks, SLOTS) row or `NONE`.
         slot_sources: (blocks, SLOTS) source; a place that always is 0 for free slots.
-        blocks: (blocks, BLOCK) next block of the same hexagon or `NONE`, hexagon, slots that were ever used.
-        hexagons: (hexagons, HEXAGON) role, number of the interface, first and last block, blocks, free slots, targets.
-        inputs: (inputs, FACE).
-        outputs: (outputs, FACE).
+        blocks: (blocks, BLOCK_STRIDE) next block of the same hexagon or `NONE`, hexagon, slots that were ever used.
+        hexagons: (hexagons, HEXAGON_STRIDE) role, number of the interface, first and last block, blocks, free slots,
+            targets.
+        inputs: (inputs, INTERFACE_STRIDE).
+        outputs: (outputs, INTERFACE_STRIDE).
         links: (lanes, LINKS) neuron counted over all blocks, or `NONE`.
         link_weights: (lanes, LINKS).
         keys: (PURPOSES) keys of random numbers.

@@ -38,24 +38,24 @@ from hanami_plugins.networks_synapse import arrays as allocate
 from hanami_plugins.networks_synapse import draws
 from hanami_plugins.networks_synapse.synapse_layout import (
     ABLE,
-    BLOCK,
+    BLOCK_STRIDE,
     BLOCKS,
     COUNT,
     CYCLES,
-    FACE,
     FIRST_BLOCK,
     FREE,
-    HEAD,
-    HEXAGON,
+    HEAD_STRIDE,
+    HEXAGON_STRIDE,
     INNER,
     INPUT,
     INTERFACE,
+    INTERFACE_STRIDE,
     KIND,
     KINDS,
     LAST_BLOCK,
     LINKS,
     LOWER,
-    MARK,
+    MARK_STRIDE,
     MAX_SECTIONS,
     NEXT,
     NO_MEMORY,
@@ -190,11 +190,14 @@ class SynapseMemory:
         )
 
     def _faces(self) -> tuple[Ints, Ints, Ints]:
-        hexagons = np.zeros((len(self.template.hexagons), HEXAGON), np.int64)
+        hexagons = np.zeros((len(self.template.hexagons), HEXAGON_STRIDE), np.int64)
         hexagons[:, [INTERFACE, FIRST_BLOCK, LAST_BLOCK]] = NONE
         hexagons[:, ROLE] = INNER
         lanes = lane_starts(self.inner)
-        inputs, outputs = np.zeros((len(self.inputs), FACE), np.int64), np.zeros((len(self.outputs), FACE), np.int64)
+        inputs, outputs = (
+            np.zeros((len(self.inputs), INTERFACE_STRIDE), np.int64),
+            np.zeros((len(self.outputs), INTERFACE_STRIDE), np.int64),
+        )
         for item in self.template.inputs:
             hexagons[item.hexagon, ROLE] = INPUT
             if item.name in self.inputs:
@@ -210,7 +213,7 @@ class SynapseMemory:
         return hexagons, inputs, outputs
 
     def _load_blocks(self, owners: npt.NDArray[np.int32]) -> None:
-        hexagons, blocks = self.net.hexagons.reshape(-1, HEXAGON), self.net.blocks.reshape(-1, BLOCK)
+        hexagons, blocks = self.net.hexagons.reshape(-1, HEXAGON_STRIDE), self.net.blocks.reshape(-1, BLOCK_STRIDE)
         for block, hexagon in enumerate(owners):
             about = hexagons[hexagon]
             blocks[block, NEXT], blocks[block, OWNER] = NONE, hexagon
@@ -228,10 +231,10 @@ class SynapseMemory:
         places, rows = arrays["section_place"], np.arange(count)
         sources = self._sources(arrays["section_origin"])
         net.slot_rows[places], net.slot_sources[places] = rows, sources
-        blocks, about = places // SLOTS, net.blocks.reshape(-1, BLOCK)
+        blocks, about = places // SLOTS, net.blocks.reshape(-1, BLOCK_STRIDE)
         np.maximum.at(about[:, TOP], blocks, places % SLOTS + 1)
-        np.subtract.at(net.hexagons.reshape(-1, HEXAGON)[:, FREE], about[blocks, OWNER], 1)
-        heads, marks = net.heads.reshape(-1, HEAD)[:count], net.marks.reshape(-1, MARK)[:count]
+        np.subtract.at(net.hexagons.reshape(-1, HEXAGON_STRIDE)[:, FREE], about[blocks, OWNER], 1)
+        heads, marks = net.heads.reshape(-1, HEAD_STRIDE)[:count], net.marks.reshape(-1, MARK_STRIDE)[:count]
         marks[:, START] = arrays["section_start"]
         marks[:, COUNT], marks[:, PLACE] = arrays["section_size"], places
         marks[:, SOURCE], marks[:, KIND] = sources, self._kinds(sources)
@@ -249,7 +252,7 @@ class SynapseMemory:
 
     def _kinds(self, sources: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         kinds = np.zeros(len(sources), np.int64)
-        for _, begin, count, kind in self.net.inputs.reshape(-1, FACE):
+        for _, begin, count, kind in self.net.inputs.reshape(-1, INTERFACE_STRIDE):
             kinds[(sources >= begin) & (sources < begin + count)] = kind
         return kinds
 
@@ -270,10 +273,10 @@ class SynapseMemory:
         neurons.potentials[self._values_used()] = arrays["input_potential"]
         neurons.potentials[self.base : self.base + blocks * WIDTH] = arrays["neuron_potential"].reshape(-1)
         neurons.refractory[: blocks * WIDTH] = arrays["neuron_refractory"].reshape(-1)
-        growing = net.hexagons.reshape(-1, HEXAGON)[:, TARGETS] != NONE
-        for hexagon, begin, count, _ in net.inputs.reshape(-1, FACE):
+        growing = net.hexagons.reshape(-1, HEXAGON_STRIDE)[:, TARGETS] != NONE
+        for hexagon, begin, count, _ in net.inputs.reshape(-1, INTERFACE_STRIDE):
             neurons.fresh[begin : begin + count] = growing[hexagon]
-        owners = np.repeat(net.blocks.reshape(-1, BLOCK)[:blocks, OWNER], WIDTH)
+        owners = np.repeat(net.blocks.reshape(-1, BLOCK_STRIDE)[:blocks, OWNER], WIDTH)
         neurons.fresh[self.base : self.base + blocks * WIDTH] = growing[owners]
         neurons.fresh[net.slot_sources] = 0
 
@@ -286,7 +289,7 @@ class SynapseMemory:
             BadRequest: if the network has as many sections as are allowed.
         """
         net, cycle = self.net, self.cycles
-        rows, blocks = net.marks.size // MARK, net.blocks.size // BLOCK
+        rows, blocks = net.marks.size // MARK_STRIDE, net.blocks.size // BLOCK_STRIDE
         if net.counts[USED_ROWS] == rows:
             if rows >= MAX_SECTIONS:
                 raise BadRequest("sections_exhausted", sections=rows, cycle=cycle)
@@ -340,10 +343,10 @@ class SynapseMemory:
         net, neurons = self.net, self.neurons
         blocks, places = int(net.counts[USED_BLOCKS]), np.flatnonzero(net.slot_rows != NONE)
         rows = net.slot_rows[places]
-        marks, heads = net.marks.reshape(-1, MARK)[rows], net.heads.reshape(-1, HEAD)[rows]
+        marks, heads = net.marks.reshape(-1, MARK_STRIDE)[rows], net.heads.reshape(-1, HEAD_STRIDE)[rows]
         where = self._lanes_used()
         arrays: Arrays = {
-            "block_hexagon": net.blocks.reshape(-1, BLOCK)[:blocks, OWNER].copy(),
+            "block_hexagon": net.blocks.reshape(-1, BLOCK_STRIDE)[:blocks, OWNER].copy(),
             "section_place": places.astype(np.int32),
             "section_origin": self._origins(marks[:, SOURCE]),
             "section_start": marks[:, START].astype(np.uint8),

@@ -17,19 +17,21 @@
 #define SLOTS 512
 #define GROUP 48
 #define ROW 384
-#define HEAD 4
+#define HEAD_STRIDE 4
 #define NONE (-1)
 #define EPSILON 1e-5f
-#define BLOCK 4
+#define BLOCK_STRIDE 4
 #define NEXT 0
 #define TOP 2
-#define HEXAGON 94
+#define HEXAGON_STRIDE 94
 #define ROLE 0
 #define INTERFACE 1
 #define FIRST_BLOCK 2
 #define INPUT 1
 #define OUTPUT 2
-#define FACE 4
+#define INTERFACE_STRIDE 4
+#define INTERFACE_FIRST 1
+#define INTERFACE_COUNT 2
 #define LINKS 7
 
 // The words of a slot in a plan: row, source, lower bound and range of its section, and for each quarter of the block's
@@ -81,8 +83,8 @@ KERNEL void plan(const float *synapses, const float *heads, const int *slot_rows
         float *to = plans + (long long)slot * PLAN;
         to[0] = __int_as_float(row);
         to[1] = __int_as_float(slot_sources[slot]);
-        to[2] = row == NONE ? 0.0f : heads[(long long)row * HEAD];
-        to[3] = row == NONE ? 0.0f : heads[(long long)row * HEAD + 1];
+        to[2] = row == NONE ? 0.0f : heads[(long long)row * HEAD_STRIDE];
+        to[3] = row == NONE ? 0.0f : heads[(long long)row * HEAD_STRIDE + 1];
         for (int quarter = 0; quarter < 4; quarter++) to[4 + quarter] = first[quarter];
     }
 }
@@ -128,7 +130,7 @@ DEVICE void walk(const unsigned long long *job, int block, const float *potentia
     __shared__ int rows[2][CHUNK];
     __shared__ unsigned quads[2][4], quarters[2][4];
     const int tid = threadIdx.x, warp = tid >> 5, lane = tid & 31, section = tid >> 3, part = tid & 7;
-    const int top = ((const int *)job[BLOCKS])[block * BLOCK + TOP];
+    const int top = ((const int *)job[BLOCKS])[block * BLOCK_STRIDE + TOP];
     const float *plans = (const float *)job[SLOT_PLANS] + (long long)block * SLOTS * PLAN;
     const float *synapses = (const float *)job[SYNAPSES] + (2 * warp + (lane >> 4)) * GROUP + (lane & 15);
     for (int at = 0, turn = 0; at < top; at += CHUNK, turn ^= 1) {
@@ -205,12 +207,12 @@ DEVICE float fire(float sum, int role)
 }
 
 // The outputs of a hexagon; one without links is 0.
-DEVICE void answer_outputs(const unsigned long long *job, const long long *face, const float *potentials, int first,
-                           int cycles)
+DEVICE void answer_outputs(const unsigned long long *job, const long long *interface, const float *potentials,
+                           int first, int cycles)
 {
     const float *neurons = potentials + job[BASE] * TILE;
-    for (int i = threadIdx.x; i < (int)face[2] * TILE; i += THREADS) {
-        const int cycle = i % TILE, lane = (int)face[1] + i / TILE;
+    for (int i = threadIdx.x; i < (int)interface[INTERFACE_COUNT] * TILE; i += THREADS) {
+        const int cycle = i % TILE, lane = (int)interface[INTERFACE_FIRST] + i / TILE;
         const int *links = (const int *)job[LINKED] + lane * LINKS;
         const float *weights = (const float *)job[LINK_WEIGHTS] + lane * LINKS;
         float total = 0;
@@ -231,7 +233,7 @@ KERNEL void __launch_bounds__(THREADS, 8) answer(const unsigned long long *job)
         read_inputs(job, potentials, first, count);
         __syncthreads();
         for (int hexagon = 0; hexagon < (int)job[HEXAGON_COUNT]; hexagon++) {
-            const long long *about = (const long long *)job[HEXAGONS] + hexagon * HEXAGON;
+            const long long *about = (const long long *)job[HEXAGONS] + hexagon * HEXAGON_STRIDE;
             const int role = (int)about[ROLE];
             int block = role == INPUT ? NONE : (int)about[FIRST_BLOCK];
             while (block != NONE) {
@@ -244,11 +246,12 @@ KERNEL void __launch_bounds__(THREADS, 8) answer(const unsigned long long *job)
                 for (int quad = 0; quad < QUADS; quad++)
                     to[quad] = make_float4(fire(sums[4 * quad], role), fire(sums[4 * quad + 1], role),
                                            fire(sums[4 * quad + 2], role), fire(sums[4 * quad + 3], role));
-                block = ((const int *)job[BLOCKS])[block * BLOCK + NEXT];
+                block = ((const int *)job[BLOCKS])[block * BLOCK_STRIDE + NEXT];
                 __syncthreads();
             }
             if (role == OUTPUT && about[INTERFACE] != NONE) {
-                answer_outputs(job, (const long long *)job[OUTPUTS] + about[INTERFACE] * FACE, potentials, first, count);
+                answer_outputs(job, (const long long *)job[OUTPUTS] + about[INTERFACE] * INTERFACE_STRIDE, potentials,
+                               first, count);
                 __syncthreads();
             }
         }

@@ -64,22 +64,22 @@
 #define GROUP 48
 #define ROW 384
 #define NONE (-1)
-#define HEAD 4
+#define HEAD_STRIDE 4
 #define LOWER 0
 #define RANGE 1
 #define TOTAL 2
 #define TOLERATED 3
-#define MARK 8
+#define MARK_STRIDE 8
 #define START 0
 #define COUNT 1
 #define ORIGIN 2
 #define SORT 3
 #define PLACE 4
-#define BLOCK 4
+#define BLOCK_STRIDE 4
 #define NEXT 0
 #define OWNER 1
 #define TOP 2
-#define HEXAGON 94
+#define HEXAGON_STRIDE 94
 #define ROLE 0
 #define INTERFACE 1
 #define FIRST_BLOCK 2
@@ -90,7 +90,12 @@
 #define INNER 0
 #define INPUT 1
 #define OUTPUT 2
-#define FACE 4
+#define INTERFACE_STRIDE 4
+#define INTERFACE_HEXAGON 0
+#define INTERFACE_FIRST 1
+#define INTERFACE_COUNT 2
+#define INTERFACE_KIND 3         // of an input
+#define INTERFACE_NUMBER 3       // of an output
 #define USED_ROWS 0
 #define USED_BLOCKS 2
 #define USED_SYNAPSES 3
@@ -103,7 +108,7 @@
 #define SIZE 2
 #define BYTES 3
 #define PLACED 4
-#define FACED 5
+#define SEGMENT_INTERFACE 5
 
 // The numbers of a record; after them, for each hexagon whether a source of it wants its first section. BROKEN is a cycle
 // whose inputs are not finite, MEANINGLESS one of which that is so for what is expected.
@@ -197,7 +202,7 @@ DEVICE unsigned derive(unsigned key, unsigned a, unsigned b, unsigned c)
 
 DEVICE float new_weight(const Net *net, int row, int i, unsigned cycle)
 {
-    const unsigned draw = derive(net->keys[FOR_SYNAPSE], cycle, (unsigned)net->marks[row * MARK + PLACE], (unsigned)i);
+    const unsigned draw = derive(net->keys[FOR_SYNAPSE], cycle, (unsigned)net->marks[row * MARK_STRIDE + PLACE], (unsigned)i);
     const unsigned second = scramble(scramble(draw));
     const float magnitude = (float)second * 4.656612873077393e-10f / 10.0f;
     return scramble(second) % 1000u < 500u ? -magnitude : magnitude;
@@ -217,27 +222,27 @@ DEVICE long long cell(int row, int start, int i)
 // Appends a synapse; one thread does.
 DEVICE void add_synapse(const Net *net, int row, float begin, float border, float share, unsigned cycle)
 {
-    const int i = net->marks[row * MARK + COUNT];
-    float *at = net->synapses + cell(row, net->marks[row * MARK + START], i);
+    const int i = net->marks[row * MARK_STRIDE + COUNT];
+    float *at = net->synapses + cell(row, net->marks[row * MARK_STRIDE + START], i);
     at[0] = begin;
     at[16] = share;
     at[32] = new_weight(net, row, i, cycle);
     net->borders[(long long)row * SYNAPSES + i] = border;
-    net->marks[row * MARK + COUNT] = i + 1;
+    net->marks[row * MARK_STRIDE + COUNT] = i + 1;
     atomicAdd((unsigned long long *)net->counts + USED_SYNAPSES, 1ull);
     net->counts[ABLE] = 1;
 }
 
 DEVICE void ask_for_split(const Net *net, int row)
 {
-    net->full[net->marks[row * MARK + PLACE]] = 1;
+    net->full[net->marks[row * MARK_STRIDE + PLACE]] = 1;
     net->record[ANY_FULL] = 1;
 }
 
 // Makes a value one of those that a match section knows: a warp does.
 DEVICE void learn_value(const Net *net, int row, float q, unsigned cycle)
 {
-    const int lane = threadIdx.x & 31, count = net->marks[row * MARK + COUNT];
+    const int lane = threadIdx.x & 31, count = net->marks[row * MARK_STRIDE + COUNT];
     float *borders = net->borders + (long long)row * SYNAPSES;
     int i = 0;
     for (int k = 0; k < 4; k++) {
@@ -245,7 +250,7 @@ DEVICE void learn_value(const Net *net, int row, float q, unsigned cycle)
         i += __popc(__ballot_sync(ALL, at < count && borders[at] < q));
     }
     if (lane == 0) {
-        const int start = net->marks[row * MARK + START];
+        const int start = net->marks[row * MARK_STRIDE + START];
         if (i == SYNAPSES - 1) ask_for_split(net, row);
         else if (i == count) add_synapse(net, row, i > 0 ? borders[i - 1] : -ALWAYS, q, ALWAYS, cycle);
         else {
@@ -259,16 +264,16 @@ DEVICE void learn_value(const Net *net, int row, float q, unsigned cycle)
 DEVICE void extend(const Net *net, int row, float q, unsigned cycle)
 {
     const int lane = threadIdx.x & 31;
-    if (net->marks[row * MARK + SORT] == MATCH) {
+    if (net->marks[row * MARK_STRIDE + SORT] == MATCH) {
         learn_value(net, row, q, cycle);
         return;
     }
     if (lane != 0) return;
-    if (net->marks[row * MARK + COUNT] == SYNAPSES) {
+    if (net->marks[row * MARK_STRIDE + COUNT] == SYNAPSES) {
         ask_for_split(net, row);
         return;
     }
-    float *total = net->heads + row * HEAD + TOTAL;
+    float *total = net->heads + row * HEAD_STRIDE + TOTAL;
     const float border = q - *total;
     add_synapse(net, row, *total, border, 1.0f / border, cycle);
     *total += border;
@@ -277,8 +282,9 @@ DEVICE void extend(const Net *net, int row, float q, unsigned cycle)
 // Shrinks the synapse in which the potential ends, and goes on with what that leaves: a warp, each lane with 4 synapses.
 DEVICE void shrink(const Net *net, int row, float q, unsigned cycle)
 {
-    const int lane = threadIdx.x & 31, start = net->marks[row * MARK + START], count = net->marks[row * MARK + COUNT];
-    float *heads = net->heads + row * HEAD, *borders = net->borders + (long long)row * SYNAPSES;
+    const int *mark = net->marks + row * MARK_STRIDE;
+    const int lane = threadIdx.x & 31, start = mark[START], count = mark[COUNT];
+    float *heads = net->heads + row * HEAD_STRIDE, *borders = net->borders + (long long)row * SYNAPSES;
     float tolerance = heads[TOLERATED], begin = 0;
     float first[4], share[4], weight[4], border[4];
 #pragma unroll
@@ -343,7 +349,7 @@ DEVICE void shrink(const Net *net, int row, float q, unsigned cycle)
 DEVICE void grow(const Net *net, int row, float q, unsigned cycle)
 {
     const int lane = threadIdx.x & 31;
-    const float *heads = net->heads + row * HEAD;
+    const float *heads = net->heads + row * HEAD_STRIDE;
     const float low = 0.5f - heads[TOLERATED], high = 0.5f + heads[TOLERATED], total = heads[TOTAL];
     __syncwarp();  // one lane may change them
     if (q - total > EPSILON) {
@@ -368,17 +374,17 @@ DEVICE void grow(const Net *net, int row, float q, unsigned cycle)
 DEVICE void add_block(const Net *net, int hexagon)
 {
     const int lane = threadIdx.x & 31, block = (int)net->counts[USED_BLOCKS];
-    long long *about = net->hexagons + hexagon * HEXAGON;
+    long long *about = net->hexagons + hexagon * HEXAGON_STRIDE;
     const int fresh = about[TARGETS] != NONE;
     for (int neuron = lane; neuron < WIDTH; neuron += 32) net->fresh[net->base + block * WIDTH + neuron] = fresh;
     __syncwarp();
     if (lane == 0) {
         net->counts[USED_BLOCKS] = block + 1;
-        net->blocks[block * BLOCK + OWNER] = hexagon;
-        net->blocks[block * BLOCK + NEXT] = NONE;
-        net->blocks[block * BLOCK + TOP] = 0;
+        net->blocks[block * BLOCK_STRIDE + OWNER] = hexagon;
+        net->blocks[block * BLOCK_STRIDE + NEXT] = NONE;
+        net->blocks[block * BLOCK_STRIDE + TOP] = 0;
         if (about[LAST_BLOCK] == NONE) about[FIRST_BLOCK] = block;
-        else net->blocks[about[LAST_BLOCK] * BLOCK + NEXT] = block;
+        else net->blocks[about[LAST_BLOCK] * BLOCK_STRIDE + NEXT] = block;
         about[LAST_BLOCK] = block;
         about[BLOCK_COUNT] += 1;
         about[FREE] += SLOTS;
@@ -400,15 +406,16 @@ DEVICE void list_section(const Net *net, int source, int place)
 DEVICE int place_section(const Net *net, int hexagon, int source, int sort, unsigned draw, unsigned cycle)
 {
     const int lane = threadIdx.x & 31, row = (int)net->counts[USED_ROWS];
-    long long *about = net->hexagons + hexagon * HEXAGON;
+    long long *about = net->hexagons + hexagon * HEXAGON_STRIDE;
     draw = scramble(draw);
     int block = (int)about[FIRST_BLOCK];
-    for (int skip = (int)(draw % (unsigned)about[BLOCK_COUNT]); skip > 0; skip--) block = net->blocks[block * BLOCK + NEXT];
-    while (net->blocks[block * BLOCK + TOP] == SLOTS) {
-        block = net->blocks[block * BLOCK + NEXT];
+    for (int skip = (int)(draw % (unsigned)about[BLOCK_COUNT]); skip > 0; skip--)
+        block = net->blocks[block * BLOCK_STRIDE + NEXT];
+    while (net->blocks[block * BLOCK_STRIDE + TOP] == SLOTS) {
+        block = net->blocks[block * BLOCK_STRIDE + NEXT];
         if (block == NONE) block = (int)about[FIRST_BLOCK];
     }
-    const int slot = net->blocks[block * BLOCK + TOP], place = block * SLOTS + slot;
+    const int slot = net->blocks[block * BLOCK_STRIDE + TOP], place = block * SLOTS + slot;
     for (int i = lane; i < ROW; i += 32) net->synapses[(long long)row * ROW + i] = i % GROUP < 16 ? NO_LIMIT : 0.0f;
     for (int i = lane; i < SYNAPSES; i += 32) net->borders[(long long)row * SYNAPSES + i] = 0.0f;
     __syncwarp();
@@ -416,15 +423,15 @@ DEVICE int place_section(const Net *net, int hexagon, int source, int sort, unsi
         net->counts[USED_ROWS] = row + 1;
         net->slot_rows[place] = row;
         net->slot_sources[place] = source;
-        net->blocks[block * BLOCK + TOP] = slot + 1;
+        net->blocks[block * BLOCK_STRIDE + TOP] = slot + 1;
         about[FREE] -= 1;
-        int *mark = net->marks + row * MARK;
+        int *mark = net->marks + row * MARK_STRIDE;
         mark[START] = (int)(scramble(draw) % WIDTH);
         mark[COUNT] = 0;
         mark[ORIGIN] = source;
         mark[SORT] = sort;
         mark[PLACE] = place;
-        float *head = net->heads + row * HEAD;
+        float *head = net->heads + row * HEAD_STRIDE;
         head[LOWER] = 0;
         head[RANGE] = NO_LIMIT;
         head[TOTAL] = sort == MATCH ? -ALWAYS : sort == BINARY ? NO_LIMIT : 0.0f;
@@ -441,12 +448,12 @@ DEVICE int place_section(const Net *net, int hexagon, int source, int sort, unsi
 DEVICE void give_section(const Net *net, int hexagon, int number, int source, int sort, unsigned cycle)
 {
     const unsigned draw = derive(net->keys[FOR_SECTION], cycle, (unsigned)hexagon, (unsigned)number);
-    const int target = (int)net->hexagons[hexagon * HEXAGON + TARGETS + draw % ENTRIES];
+    const int target = (int)net->hexagons[hexagon * HEXAGON_STRIDE + TARGETS + draw % ENTRIES];
     if (net->counts[USED_ROWS] >= MAX_SECTIONS) {
         net->record[STATUS] = EXHAUSTED;
         return;
     }
-    if (net->hexagons[target * HEXAGON + FREE] < ROOM) add_block(net, target);
+    if (net->hexagons[target * HEXAGON_STRIDE + FREE] < ROOM) add_block(net, target);
     place_section(net, target, source, sort, draw, cycle);
     if ((threadIdx.x & 31) == 0) {
         net->fresh[source] = 0;
@@ -472,13 +479,14 @@ DEVICE void serve(const Net *net, int hexagon, int number, int begin, int count,
 // Gives all sources of a hexagon that wait for it, and are active in the first cycle, their first section.
 DEVICE void give_sections(const Net *net, int hexagon, unsigned cycle)
 {
-    const long long *about = net->hexagons + hexagon * HEXAGON;
+    const long long *about = net->hexagons + hexagon * HEXAGON_STRIDE;
     if (about[ROLE] == INPUT) {
-        const long long *face = net->inputs + about[INTERFACE] * FACE;
-        serve(net, hexagon, 0, (int)face[1], (int)face[2], (int)face[3], cycle);
+        const long long *interface = net->inputs + about[INTERFACE] * INTERFACE_STRIDE;
+        serve(net, hexagon, 0, (int)interface[INTERFACE_FIRST], (int)interface[INTERFACE_COUNT],
+              (int)interface[INTERFACE_KIND], cycle);
     } else {
         int number = 0;
-        for (int block = (int)about[FIRST_BLOCK]; block != NONE; block = net->blocks[block * BLOCK + NEXT]) {
+        for (int block = (int)about[FIRST_BLOCK]; block != NONE; block = net->blocks[block * BLOCK_STRIDE + NEXT]) {
             serve(net, hexagon, number, (int)net->base + block * WIDTH, WIDTH, HIDDEN, cycle);
             number += WIDTH;
         }
@@ -490,10 +498,10 @@ DEVICE void give_sections(const Net *net, int hexagon, unsigned cycle)
 // The hexagon of a source.
 DEVICE int hexagon_of(const Net *net, int source)
 {
-    if (source >= net->base) return net->blocks[(source - net->base) / WIDTH * BLOCK + OWNER];
-    const long long *face = net->inputs;
-    while (source >= face[1] + face[2]) face += FACE;
-    return (int)face[0];
+    if (source >= net->base) return net->blocks[(source - net->base) / WIDTH * BLOCK_STRIDE + OWNER];
+    const long long *interface = net->inputs;
+    while (source >= interface[INTERFACE_FIRST] + interface[INTERFACE_COUNT]) interface += INTERFACE_STRIDE;
+    return (int)interface[INTERFACE_HEXAGON];
 }
 
 // Gives the upper part of a full section's range to a new one of the same source, if there is a slot for it.
@@ -502,31 +510,31 @@ DEVICE void split(const Net *net, int place, unsigned cycle)
     const int row = net->slot_rows[place], source = net->slot_sources[place];
     const int hexagon = hexagon_of(net, source);
     const unsigned draw = derive(net->keys[FOR_SPLIT], cycle, (unsigned)(place / SLOTS), (unsigned)(place % SLOTS));
-    const int target = (int)net->hexagons[hexagon * HEXAGON + TARGETS + draw % ENTRIES];
-    if (net->hexagons[target * HEXAGON + FREE] == 0) return;
+    const int target = (int)net->hexagons[hexagon * HEXAGON_STRIDE + TARGETS + draw % ENTRIES];
+    if (net->hexagons[target * HEXAGON_STRIDE + FREE] == 0) return;
     if (net->counts[USED_ROWS] >= MAX_SECTIONS) {
         net->record[STATUS] = EXHAUSTED;
         return;
     }
-    const float half = net->synapses[cell(row, net->marks[row * MARK + START], SYNAPSES / 2)];
-    const int added = place_section(net, target, source, net->marks[row * MARK + SORT], draw, cycle);
+    const float half = net->synapses[cell(row, net->marks[row * MARK_STRIDE + START], SYNAPSES / 2)];
+    const int added = place_section(net, target, source, net->marks[row * MARK_STRIDE + SORT], draw, cycle);
     if ((threadIdx.x & 31) == 0) {
-        float *old = net->heads + row * HEAD, *head = net->heads + added * HEAD;
+        float *old = net->heads + row * HEAD_STRIDE, *head = net->heads + added * HEAD_STRIDE;
         head[LOWER] = old[LOWER] + half;
         head[RANGE] = old[RANGE] - half;
         old[RANGE] = half;
     }
     __syncwarp();
-    if (net->hexagons[target * HEXAGON + FREE] < ROOM) add_block(net, target);
+    if (net->hexagons[target * HEXAGON_STRIDE + FREE] < ROOM) add_block(net, target);
 }
 
 DEVICE void split_all(const Net *net, unsigned cycle)
 {
     const int lane = threadIdx.x & 31;
     for (int hexagon = 0; hexagon < (int)net->hexagon_count; hexagon++) {
-        int block = (int)net->hexagons[hexagon * HEXAGON + FIRST_BLOCK];
-        for (; block != NONE; block = net->blocks[block * BLOCK + NEXT]) {
-            const int top = net->blocks[block * BLOCK + TOP];
+        int block = (int)net->hexagons[hexagon * HEXAGON_STRIDE + FIRST_BLOCK];
+        for (; block != NONE; block = net->blocks[block * BLOCK_STRIDE + NEXT]) {
+            const int top = net->blocks[block * BLOCK_STRIDE + TOP];
             for (int slot = 0; slot < top; slot += 32) {
                 const int place = block * SLOTS + slot + lane, is_full = slot + lane < top && net->full[place];
                 if (is_full) net->full[place] = 0;
@@ -602,7 +610,8 @@ DEVICE void read_inputs(const Net *net, int entry, int cycles, unsigned rank)
                         atomicMin(net->record + BROKEN, cycle_of(net, entry + 4 * quad + k));
                 ((float4 *)(net->potentials + source * TILE))[quad] = make_float4(
                     fmaxf(value[j][0], 0.0f), fmaxf(value[j][1], 0.0f), fmaxf(value[j][2], 0.0f), fmaxf(value[j][3], 0.0f));
-                if (quad == 0 && value[j][0] > 0.0f && net->fresh[source]) net->record[WANTED + segment[FACED]] = 1;
+                if (quad == 0 && value[j][0] > 0.0f && net->fresh[source])
+                    net->record[WANTED + segment[SEGMENT_INTERFACE]] = 1;
             }
         }
     }
@@ -613,16 +622,16 @@ DEVICE void read_blocks(const Net *net, const Room *room)
 {
     const int count = (int)net->counts[USED_BLOCKS];
     int *owners = (int *)room->work;
-    for (int block = threadIdx.x; block < count; block += THREADS) owners[block] = net->blocks[block * BLOCK + OWNER];
+    for (int block = threadIdx.x; block < count; block += THREADS) owners[block] = net->blocks[block * BLOCK_STRIDE + OWNER];
     for (int hexagon = threadIdx.x; hexagon < (int)net->hexagon_count; hexagon += THREADS)
-        room->roles[hexagon] = (int)net->hexagons[hexagon * HEXAGON + ROLE];
+        room->roles[hexagon] = (int)net->hexagons[hexagon * HEXAGON_STRIDE + ROLE];
     __syncthreads();
     for (int block = threadIdx.x; block < count; block += THREADS) {
         int before = 0;
         for (int other = 0; other < count; other++)
             before += owners[other] < owners[block] || (owners[other] == owners[block] && other < block);
         room->blocks[before] = block;
-        room->tops[before] = net->blocks[block * BLOCK + TOP];
+        room->tops[before] = net->blocks[block * BLOCK_STRIDE + TOP];
     }
     for (int hexagon = threadIdx.x; hexagon <= (int)net->hexagon_count; hexagon += THREADS) {
         int before = 0;
@@ -671,9 +680,9 @@ DEVICE void read_sections(const Net *net, const Room *room, int visit, unsigned 
             source = net->slot_sources[place];
         }
         if (row != NONE) {
-            lower = net->heads[row * HEAD + LOWER];
-            range = net->heads[row * HEAD + RANGE];
-            sort = net->marks[row * MARK + SORT];
+            lower = net->heads[row * HEAD_STRIDE + LOWER];
+            range = net->heads[row * HEAD_STRIDE + RANGE];
+            sort = net->marks[row * MARK_STRIDE + SORT];
         }
         part.rows[i] = row;
         part.sources[i] = source;
@@ -838,8 +847,9 @@ DEVICE void fire(const Net *net, const Room *room, int hexagon, unsigned rank)
 DEVICE void try_links(const Net *net, int entry, int cycles, unsigned rank)
 {
     for (int number = 0; number < (int)net->wanted_count; number++) {
-        const long long *segment = net->wanted + number * SEGMENT, *face = net->outputs + segment[FACED] * FACE;
-        const long long *about = net->hexagons + face[0] * HEXAGON;
+        const long long *segment = net->wanted + number * SEGMENT;
+        const long long *interface = net->outputs + segment[SEGMENT_INTERFACE] * INTERFACE_STRIDE;
+        const long long *about = net->hexagons + interface[INTERFACE_HEXAGON] * HEXAGON_STRIDE;
         const int count = (int)segment[SIZE] * LINKS;
         if (about[FIRST_BLOCK] == NONE) continue;
         for (int at = rank * THREADS + threadIdx.x; at < count; at += CLUSTER * THREADS) {
@@ -848,12 +858,13 @@ DEVICE void try_links(const Net *net, int entry, int cycles, unsigned rank)
             for (int s = 0; s < cycles; s++) {
                 const int cycle = cycle_of(net, entry + s);
                 if (!(value_at(segment, cycle, at / LINKS) > 0.0f)) continue;
-                unsigned draw = derive(net->keys[FOR_LINK], (unsigned)(net->cycles + cycle), (unsigned)face[3], (unsigned)at);
+                unsigned draw = derive(net->keys[FOR_LINK], (unsigned)(net->cycles + cycle),
+                                       (unsigned)interface[INTERFACE_NUMBER], (unsigned)at);
                 if (draw % LINK_CHANCE) continue;
                 draw = scramble(draw);
                 int block = (int)about[FIRST_BLOCK];
                 for (int skip = (int)(draw % (unsigned)about[BLOCK_COUNT]); skip > 0; skip--)
-                    block = net->blocks[block * BLOCK + NEXT];
+                    block = net->blocks[block * BLOCK_STRIDE + NEXT];
                 draw = scramble(draw);
                 const int neuron = block * WIDTH + (int)(draw % WIDTH);
                 const float potential = net->potentials[(net->base + neuron) * TILE + s];
@@ -902,7 +913,7 @@ DEVICE void judge(const Net *net, const Room *room, int entry, int cycles, unsig
     for (int at = threadIdx.x; at < count; at += THREADS) {
         const int block = room->blocks[at / WIDTH];
         const long long neuron = block * WIDTH + at % WIDTH;
-        if (room->roles[net->blocks[block * BLOCK + OWNER]] != OUTPUT) continue;
+        if (room->roles[net->blocks[block * BLOCK_STRIDE + OWNER]] != OUTPUT) continue;
         float delta[TILE / CLUSTER];
 #pragma unroll
         for (int s = 0; s < own; s++) delta[s] = 0;
