@@ -59,7 +59,7 @@ from hanami_plugins.networks_synapse import (
     WALKS_OFFSET,
     WEIGHT,
     WIDTH,
-    Feed,
+    IOBinding,
     Neurons,
     SynapseNet,
 )
@@ -95,7 +95,7 @@ def learn_links(net: SynapseNet, neurons: Neurons, interface: int, share: float)
 
 
 @compiled
-def error(net: SynapseNet, neurons: Neurons, feed: Feed, hexagon: int, share: float) -> bool:
+def error(net: SynapseNet, neurons: Neurons, binding: IOBinding, hexagon: int, share: float) -> bool:
     """Leave the gradients of an output hexagon's neurons in their deltas; return whether all weights are sound."""
     sound = True
     block = net.hexagons[hexagon * HEXAGON_STRIDE + FIRST_BLOCK]
@@ -103,7 +103,7 @@ def error(net: SynapseNet, neurons: Neurons, feed: Feed, hexagon: int, share: fl
         neurons.deltas[block * WIDTH : block * WIDTH + WIDTH] = f32(0)
         block = i64(net.blocks[block * BLOCK_STRIDE + NEXT])
     interface = net.hexagons[hexagon * HEXAGON_STRIDE + INTERFACE]
-    if interface != NONE and feed.expected[interface].count > 0:
+    if interface != NONE and binding.expected[interface].count > 0:
         sound = learn_links(net, neurons, interface, share)
     return sound
 
@@ -193,7 +193,7 @@ def learn_sections(net: SynapseNet, neurons: Neurons, begin: int, end: int, outp
 
 
 @compiled
-def backward(net: SynapseNet, neurons: Neurons, feed: Feed, share: float) -> bool:
+def backward(net: SynapseNet, neurons: Neurons, binding: IOBinding, share: float) -> bool:
     """Learn from a cycle, in a step that counts as much as `share`; return whether all weights are sound."""
     sound = True
     for hexagon in range(net.hexagons.size // HEXAGON_STRIDE - 1, -1, -1):
@@ -202,7 +202,7 @@ def backward(net: SynapseNet, neurons: Neurons, feed: Feed, share: float) -> boo
         if role == INPUT or block == NONE:
             continue
         if role == OUTPUT:
-            sound = error(net, neurons, feed, hexagon, share) and sound
+            sound = error(net, neurons, binding, hexagon, share) and sound
         while block != NONE:
             scale(net, neurons, block, role == OUTPUT)
             block = i64(net.blocks[block * BLOCK_STRIDE + NEXT])

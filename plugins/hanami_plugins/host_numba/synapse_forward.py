@@ -72,7 +72,7 @@ from hanami_plugins.networks_synapse import (
     TOTAL,
     WEIGHT,
     WIDTH,
-    Feed,
+    IOBinding,
     Neurons,
     SynapseNet,
 )
@@ -93,7 +93,7 @@ AHEAD = 4
 
 
 @compiled
-def read_input(net: SynapseNet, neurons: Neurons, feed: Feed, interface: int, cycle: int) -> int:
+def read_input(net: SynapseNet, neurons: Neurons, binding: IOBinding, interface: int, cycle: int) -> int:
     """Take over the values of an input; those that are not above 0 count as 0.
 
     Returns whether a source wants its first section, or `UNREADABLE`.
@@ -103,8 +103,8 @@ def read_input(net: SynapseNet, neurons: Neurons, feed: Feed, interface: int, cy
     begin = net.inputs[interface * INTERFACE_STRIDE + INTERFACE_FIRST]
     count = net.inputs[interface * INTERFACE_STRIDE + INTERFACE_COUNT]
     neurons.potentials[begin : begin + count] = f32(0)
-    for s in range(feed.bounds[interface], feed.bounds[interface + 1]):
-        segment = feed.segments[s]
+    for s in range(binding.bounds[interface], binding.bounds[interface + 1]):
+        segment = binding.segments[s]
         size, itemsize, source = segment.count, segment.itemsize, segment.source
         address = segment.address + cycle * segment.stride
         for i in range(0, size, LANES):
@@ -120,12 +120,12 @@ def read_input(net: SynapseNet, neurons: Neurons, feed: Feed, interface: int, cy
 
 
 @compiled
-def read_expected(net: SynapseNet, neurons: Neurons, feed: Feed, cycle: int) -> bool:
+def read_expected(net: SynapseNet, neurons: Neurons, binding: IOBinding, cycle: int) -> bool:
     """Take over what the outputs should be; return whether all of it is finite."""
     zero = splat(f32(0))
     broken = zero
     for number in range(net.outputs.size // INTERFACE_STRIDE):
-        lane, segment = net.outputs[number * INTERFACE_STRIDE + INTERFACE_FIRST], feed.expected[number]
+        lane, segment = net.outputs[number * INTERFACE_STRIDE + INTERFACE_FIRST], binding.expected[number]
         size, itemsize = segment.count, segment.itemsize
         address = segment.address + cycle * segment.stride
         if size == 0:

@@ -54,8 +54,8 @@ from hanami_plugins.networks_synapse import (
     WALKS_OFFSET,
     WANTED,
     WIDTH,
-    Feed,
     Floats,
+    IOBinding,
     Neurons,
     SynapseNet,
 )
@@ -93,7 +93,7 @@ def visit_blocks(net: SynapseNet, neurons: Neurons, hexagon: int, role: int, tra
 
 
 @compiled
-def visit(net: SynapseNet, neurons: Neurons, feed: Feed, hexagon: int, cycle: int, train: bool) -> int:
+def visit(net: SynapseNet, neurons: Neurons, binding: IOBinding, hexagon: int, cycle: int, train: bool) -> int:
     """Let a hexagon have its turn; return whether one of its sources wants its first section, or `UNREADABLE`."""
     about = hexagon * HEXAGON_STRIDE
     role, block = net.hexagons[about + ROLE], net.hexagons[about + FIRST_BLOCK]
@@ -102,7 +102,7 @@ def visit(net: SynapseNet, neurons: Neurons, feed: Feed, hexagon: int, cycle: in
     neurons.cursor[walk + WALK_BEGIN] = neurons.cursor[walk + WALK_END] = begin
     if role == INPUT:
         interface = net.hexagons[about + INTERFACE]
-        return read_input(net, neurons, feed, interface, cycle) if interface != NONE else 0
+        return read_input(net, neurons, binding, interface, cycle) if interface != NONE else 0
     if block == NONE:
         return 0
     wanted = visit_blocks(net, neurons, hexagon, role, train)
@@ -112,7 +112,7 @@ def visit(net: SynapseNet, neurons: Neurons, feed: Feed, hexagon: int, cycle: in
 
 
 @compiled
-def forward(net: SynapseNet, neurons: Neurons, feed: Feed, cycle: int) -> int:
+def forward(net: SynapseNet, neurons: Neurons, binding: IOBinding, cycle: int) -> int:
     """Run a training cycle up to its outputs and let the network grow.
 
     The cursor tells where to go on if there was no room for a section.
@@ -121,7 +121,7 @@ def forward(net: SynapseNet, neurons: Neurons, feed: Feed, cycle: int) -> int:
     for hexagon in range(cursor[AT_HEXAGON], net.hexagons.size // HEXAGON_STRIDE):
         cursor[AT_HEXAGON] = hexagon
         if cursor[AT_PHASE] == 0:
-            cursor[WANTED] = visit(net, neurons, feed, i64(hexagon), i64(cycle), TRAINS)
+            cursor[WANTED] = visit(net, neurons, binding, i64(hexagon), i64(cycle), TRAINS)
             if cursor[WANTED] == UNREADABLE:
                 return BROKEN
             cursor[AT_PHASE] = 1
@@ -138,7 +138,7 @@ def forward(net: SynapseNet, neurons: Neurons, feed: Feed, cycle: int) -> int:
 
 
 @compiled
-def train_all(net: SynapseNet, neurons: Neurons, feed: Feed, first: int, last: int) -> int:
+def train_all(net: SynapseNet, neurons: Neurons, binding: IOBinding, first: int, last: int) -> int:
     """Train cycles of a task; `AT_CYCLE` of the cursor is the one that the result is about.
 
     A cycle that is learned in several steps comes again for each of them.
@@ -146,15 +146,15 @@ def train_all(net: SynapseNet, neurons: Neurons, feed: Feed, first: int, last: i
     reducing = net.activity.size > 0
     for cycle in range(first, last):
         neurons.cursor[AT_CYCLE] = cycle
-        weight = weight_of(feed.weights, cycle)
+        weight = weight_of(binding.weights, cycle)
         steps = steps_of(weight)
         while neurons.cursor[AT_STEP] < steps:
-            if not read_expected(net, neurons, feed, cycle):
+            if not read_expected(net, neurons, binding, cycle):
                 return BROKEN
-            status = forward(net, neurons, feed, cycle)
+            status = forward(net, neurons, binding, cycle)
             if status != DONE:
                 return status
-            if not backward(net, neurons, feed, share_of(weight, steps)):
+            if not backward(net, neurons, binding, share_of(weight, steps)):
                 return DIVERGED
             neurons.cursor[AT_STEP] += 1
         neurons.cursor[AT_STEP] = 0
@@ -166,7 +166,7 @@ def train_all(net: SynapseNet, neurons: Neurons, feed: Feed, first: int, last: i
 
 
 @compiled
-def answer_all(net: SynapseNet, neurons: Neurons, feed: Feed, first: int, last: int, results: Floats) -> int:
+def answer_all(net: SynapseNet, neurons: Neurons, binding: IOBinding, first: int, last: int, results: Floats) -> int:
     """Answer cycles of a task into `results` (cycles, lanes); return the cycle that was reached."""
     lanes = 0
     for number in range(net.outputs.size // INTERFACE_STRIDE):
@@ -176,7 +176,7 @@ def answer_all(net: SynapseNet, neurons: Neurons, feed: Feed, first: int, last: 
         )
     for cycle in range(first, last):
         for hexagon in range(net.hexagons.size // HEXAGON_STRIDE):
-            if visit(net, neurons, feed, i64(hexagon), i64(cycle), ASKS) == UNREADABLE:
+            if visit(net, neurons, binding, i64(hexagon), i64(cycle), ASKS) == UNREADABLE:
                 return cycle
         for lane in range(lanes):
             results[(cycle - first) * neurons.values.size + lane] = neurons.values[lane]
@@ -184,12 +184,12 @@ def answer_all(net: SynapseNet, neurons: Neurons, feed: Feed, first: int, last: 
 
 
 @kernel
-def train_cycles(net: SynapseNet, neurons: Neurons, feed: Feed, first: int, last: int) -> int:
+def train_cycles(net: SynapseNet, neurons: Neurons, binding: IOBinding, first: int, last: int) -> int:
     """Train cycles of a task, see `train_all`."""
-    return train_all(reference(net), reference(neurons), reference(feed), first, last)
+    return train_all(reference(net), reference(neurons), reference(binding), first, last)
 
 
 @kernel
-def answer_cycles(net: SynapseNet, neurons: Neurons, feed: Feed, first: int, last: int, results: Floats) -> int:
+def answer_cycles(net: SynapseNet, neurons: Neurons, binding: IOBinding, first: int, last: int, results: Floats) -> int:
     """Answer cycles of a task, see `answer_all`."""
-    return answer_all(reference(net), reference(neurons), reference(feed), first, last, results)
+    return answer_all(reference(net), reference(neurons), reference(binding), first, last, results)

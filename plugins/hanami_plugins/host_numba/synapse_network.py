@@ -13,7 +13,7 @@ import numpy as np
 from hanami_core.compute import Rows, Run, Values
 from hanami_core.errors import BadRequest
 from hanami_core.network import NetworkState, StateHead
-from hanami_plugins.host_numba.synapse_feeds import OneCycle, Source, output_kinds, source
+from hanami_plugins.host_numba.synapse_bindings import OneCycle, Source, output_kinds, source
 from hanami_plugins.host_numba.synapse_kernels import answer_cycles, train_cycles
 from hanami_plugins.host_numba.thread_pool import CallSizer, ThreadPool
 from hanami_plugins.networks_section import lane_starts
@@ -27,8 +27,8 @@ from hanami_plugins.networks_synapse import (
     TARGETS,
     USED_BLOCKS,
     USED_SYNAPSES,
-    Feed,
     Floats,
+    IOBinding,
     Neurons,
     SynapseMemory,
     SynapseNet,
@@ -130,17 +130,17 @@ class SynapseNetwork:
         done = run.start
         while done < total:
             last = min(total, done + sizer.units * UNIT)
-            feed, _kept = data.feed(done, last)
+            binding, _kept = data.binding(done, last)
             sizer.start()
-            self._train_cycles(feed, done, last)
+            self._train_cycles(binding, done, last)
             sizer.stop(-(-(last - done) // UNIT))
             done = last
             if not run.step(done):
                 return
 
-    def _train_cycles(self, feed: Feed, first: int, last: int) -> None:
+    def _train_cycles(self, binding: IOBinding, first: int, last: int) -> None:
         memory = self._memory
-        while (status := train_cycles(memory.net, memory.neurons, feed, first, last)) == FULL:
+        while (status := train_cycles(memory.net, memory.neurons, binding, first, last)) == FULL:
             first = int(memory.neurons.cursor[AT_CYCLE])
             memory.make_room()
         cycle = int(memory.neurons.cursor[AT_CYCLE])
@@ -165,7 +165,7 @@ class SynapseNetwork:
             self._saved, self._unsaved = self.state(), 0
         self._unsaved += 1
         try:
-            self._train_cycles(self._one.feed, 0, 1)
+            self._train_cycles(self._one.binding, 0, 1)
         except (FloatingPointError, BadRequest):
             self._use(SynapseMemory(self._saved))
             raise
@@ -190,7 +190,7 @@ class SynapseNetwork:
                 or result.dtype != np.float32
             ):
                 raise BadRequest("results_shape", interface=name, rows=total)
-        feed, _kept = data.feed(0, 0)
+        binding, _kept = data.binding(0, 0)
         sizer, threads = CallSizer(self._most), self._thread_pool.size if self._forgetful() else 1
         neurons = self._private(threads)
         # What an interrupted request has left in its neurons is gone, so it has to begin again.
@@ -198,7 +198,7 @@ class SynapseNetwork:
         while done < total:
             last = min(total, done + sizer.units * UNIT * threads)
             sizer.start()
-            raw = self._answer(feed, neurons, done, last)
+            raw = self._answer(binding, neurons, done, last)
             self._decode(raw, results, done, last)
             sizer.stop(-(-(last - done) // (UNIT * threads)))
             done = last
@@ -225,7 +225,7 @@ class SynapseNetwork:
                 neurons.refractory[:] = trained.refractory
         return self._asked[:count]
 
-    def _answer(self, feed: Feed, neurons: list[Neurons], first: int, last: int) -> Floats:
+    def _answer(self, binding: IOBinding, neurons: list[Neurons], first: int, last: int) -> Floats:
         net, lanes = self._memory.net, self._memory.lanes
         raw = np.empty((last - first, lanes), np.float32)
         share = -(-(last - first) // len(neurons))
@@ -236,7 +236,7 @@ class SynapseNetwork:
             for number in range(thread, len(shares), threads):
                 begin, end = shares[number]
                 part = raw[begin - first : end - first].reshape(-1)
-                reached[number] = answer_cycles(net, neurons[number], feed, begin, end, part)
+                reached[number] = answer_cycles(net, neurons[number], binding, begin, end, part)
 
         self._thread_pool.run(len(shares), work)
         for cycle, (_, end) in zip(reached, shares, strict=True):
@@ -257,7 +257,7 @@ class SynapseNetwork:
             FloatingPointError: if an input is not finite.
         """
         self._one.set_inputs(inputs)
-        answer_cycles(self._memory.net, self._private(1)[0], self._one.feed, 0, 1, self._one_result)
+        answer_cycles(self._memory.net, self._private(1)[0], self._one.binding, 0, 1, self._one_result)
         raw = self._one_result[None]
         results = {name: np.zeros((1, size), np.float32) for name, size in self._memory.outputs.items()}
         self._decode(raw, results, 0, 1)

@@ -258,7 +258,7 @@ class Neurons(NamedTuple):
     cursor: Ints
 
 
-class Feed(NamedTuple):
+class IOBinding(NamedTuple):
     """Where a task's values lie in memory.
 
     Attributes:

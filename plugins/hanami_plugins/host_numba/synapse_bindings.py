@@ -12,7 +12,7 @@ from hanami_core.errors import BadRequest
 from hanami_core.network import Array, Template
 from hanami_plugins.host_numba import segments
 from hanami_plugins.networks_section import FLOATS, SEGMENT, Records, lane_starts, starts
-from hanami_plugins.networks_synapse import INNER_OUTPUTS, LANES, Feed, Ints, encode, zeros
+from hanami_plugins.networks_synapse import INNER_OUTPUTS, LANES, Ints, IOBinding, encode, zeros
 
 
 def output_kinds(template: Template) -> dict[str, str]:
@@ -22,15 +22,15 @@ def output_kinds(template: Template) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Source:
-    """Data of a task. The feeds that come from it hold raw addresses: `plan` keeps the arrays behind them alive."""
+    """Data of a task. The bindings that come from it hold raw addresses: `plan` keeps the arrays behind them alive."""
 
     rows: Rows
     plan: segments.Plan[Records]
     inputs: Mapping[str, int]
     kinds: Mapping[str, str]
 
-    def feed(self, first: int, last: int) -> tuple[Feed, list[Array]]:
-        """Return the feed for some cycles, and arrays that it needs as long as it is used."""
+    def binding(self, first: int, last: int) -> tuple[IOBinding, list[Array]]:
+        """Return the binding for some cycles, and arrays that it needs as long as it is used."""
         expected, kept = self.plan.outputs.copy(), []
         values = {columns.name: columns.values for columns in self.rows.outputs}
         for number, (name, kind) in enumerate(self.kinds.items()):
@@ -41,7 +41,7 @@ class Source:
                 expected[number] = address, inner.strides[0], inner.shape[1], inner.itemsize, 0
                 kept.append(inner)
         table, bounds = by_input(self.plan.inputs, self.inputs)
-        return Feed(table, bounds, expected, self.plan.weights), kept
+        return IOBinding(table, bounds, expected, self.plan.weights), kept
 
 
 def source(rows: Rows, inputs: Mapping[str, int], outputs: Mapping[str, int], template: Template) -> Source:
@@ -55,7 +55,7 @@ def source(rows: Rows, inputs: Mapping[str, int], outputs: Mapping[str, int], te
 
 
 def by_input(segments_: Records, inputs: Mapping[str, int]) -> tuple[Records, Ints]:
-    """Return segments in the order of the inputs and with the kernels' sources, and the `Feed.bounds` of them."""
+    """Return segments in the order of the inputs and with the kernels' sources, and the `IOBinding.bounds` of them."""
     begins, places = (np.array(list(found(inputs).values()), np.int64) for found in (starts, lane_starts))
     numbers = np.searchsorted(begins, segments_["source"], side="right") - 1
     order = np.argsort(numbers, kind="stable")
@@ -65,7 +65,7 @@ def by_input(segments_: Records, inputs: Mapping[str, int]) -> tuple[Records, In
 
 
 class OneCycle:
-    """Buffers for a single cycle, and the feed that points to them."""
+    """Buffers for a single cycle, and the binding that points to them."""
 
     def __init__(self, inputs: Mapping[str, int], outputs: Mapping[str, int], template: Template) -> None:
         """Make buffers for a network with these numbers of values."""
@@ -81,8 +81,8 @@ class OneCycle:
         ]
         found, bounds = by_input(np.array(table, SEGMENT), inputs)
         expected = [(array.ctypes.data, 0, 0, FLOATS, 0) for array in self._expected.values()]
-        self.feed = Feed(found, bounds, np.array(expected, SEGMENT), segments.NO_WEIGHTS)
-        self._trained = self.feed.expected["count"]
+        self.binding = IOBinding(found, bounds, np.array(expected, SEGMENT), segments.NO_WEIGHTS)
+        self._trained = self.binding.expected["count"]
 
     def set_inputs(self, inputs: Mapping[str, Values]) -> None:
         """Take over the inputs of a cycle; what is missing counts as zero.
