@@ -1,9 +1,9 @@
 """Ranges: from where to where the values of a source count. Plain NumPy, no compute library.
 
-A source has a floor, the smallest value that it has had in training, and a border, the biggest one above its floor. So
-a column such as the year or a temperature in Kelvin, which never comes near 0, is seen in full, and so are negative
-values. The floor is 0 for bytes, and stays 0 for a source that has only ever had one value, so that what is always on
-is active.
+A source has a floor, the smallest value that it has had in training, and a border, the distance from there to the
+biggest one: minimum and range of min-max scaling. So a column such as the year or a temperature in Kelvin, which never
+comes near 0, is seen in full, and so are negative values. The floor is 0 for bytes, and stays 0 for a source that has
+only ever had one value, so that what is always on is active.
 
 A single value that is far too big or too small must not squeeze all others together for good. So a source has a limit
 too, above which its border does not rise:
