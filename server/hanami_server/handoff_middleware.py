@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hanami_server.handoff import Handoff, send_handoff
-from hanami_server.paths import adoption_path
+from hanami_server.paths import handoff_path
 from hanami_server.request_buffer import LARGEST_HEAD
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class HandoffMiddleware:
     def _paths(self) -> Iterator[Path]:
         first = next(self._turn)
         count = len(self._hosts)
-        return (adoption_path(self._data_dir, self._hosts[(first + i) % count]) for i in range(count))
+        return (handoff_path(self._data_dir, self._hosts[(first + i) % count]) for i in range(count))
 
 
 class _Dummy:

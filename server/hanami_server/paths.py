@@ -10,8 +10,8 @@ from pathlib import Path
 from hanami_core.localsocket import run_directory
 
 __all__ = [
-    "adoption_path",
     "control_path",
+    "handoff_path",
     "host_lock_path",
     "plugin_states_path",
     "process_lock_path",
@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 
-def adoption_path(data_dir: Path, host: str) -> Path:
+def handoff_path(data_dir: Path, host: str) -> Path:
     """Return the Unix socket at which the sidecar of a host takes over connections."""
     return run_directory(data_dir) / f"{host}.sock"
 

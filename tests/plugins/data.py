@@ -24,7 +24,7 @@ from hanami_core.testing.prepared import prepare
 from hanami_core.testing.sockets import RecordedConnection
 from hanami_core.testing.workers import worker
 from hanami_plugins.clusters import Cluster
-from hanami_plugins.datasets import add_result, seal_result
+from hanami_plugins.datasets import add_result, finalise_result
 from tests import direct
 from tests.server.harness import until
 
@@ -174,7 +174,7 @@ def stored(runtime: Runtime, **columns: np.ndarray) -> str:
         with TableWriter(path) as table:
             table.begin({name: values.shape[1] for name, values in columns.items()}, np.float32)
             table.append(np.concatenate(list(columns.values()), axis=1).astype(np.float32))
-        shape = seal_result(runtime, path)
+        shape = finalise_result(runtime, path)
         owned = {"owner_id": owner.owner_id, "project_id": owner.project_id}
         with atomic():
             uuid = new_uuid()

@@ -33,7 +33,7 @@ from hanami_core.queue import Task
 from hanami_core.storage.database import atomic
 from hanami_plugins.clusters import Cluster
 from hanami_plugins.clusters.service import Nothing
-from hanami_plugins.datasets import add_result, seal_result
+from hanami_plugins.datasets import add_result, finalise_result
 from tests.plugins.data import Site
 from tests.whole import Whole
 
@@ -173,7 +173,7 @@ def test_a_result_is_a_dataset_that_is_ready(whole: Whole, observer: Observer) -
         with TableWriter(staged) as table:
             table.begin({"a": 1}, np.uint8)
             table.append(np.zeros((1, 1), np.uint8))
-        shape = seal_result(whole.runtime, staged)
+        shape = finalise_result(whole.runtime, staged)
         with atomic():
             owned = {"uuid": uuid, "name": "answers", "owner_id": "asdf", "project_id": "admin"}
             add_result(whole.runtime, **owned, staged=staged, shape=shape)

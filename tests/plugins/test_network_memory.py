@@ -22,7 +22,7 @@ from hanami_core.settings import CORE_SETTINGS, Settings
 from hanami_core.storage.database import atomic
 from hanami_plugins import tasks
 from hanami_plugins.clusters import LiveCluster
-from hanami_plugins.datasets import add_result, seal_result
+from hanami_plugins.datasets import add_result, finalise_result
 from hanami_plugins.host_numba.cpu_rules import CpuSectionRules, CpuSynapseRules
 from hanami_plugins.networks_section.deep_memory import DeepMemory
 from hanami_plugins.networks_section.section_memory import SectionMemory
@@ -120,7 +120,7 @@ def table(whole: Whole, width: int, rows: int = 3) -> str:
         with TableWriter(staged) as writer:
             writer.begin({"a": width, "b": 1}, np.uint8)
             writer.append(np.zeros((rows, width + 1), np.uint8))
-        shape = seal_result(whole.runtime, staged)
+        shape = finalise_result(whole.runtime, staged)
         with atomic():
             owned = {"uuid": uuid, "name": "wide", "owner_id": "asdf", "project_id": "admin"}
             add_result(whole.runtime, **owned, staged=staged, shape=shape)

@@ -17,7 +17,7 @@ from hanami_core.errors import TooManyRequests
 from hanami_core.ids import new_uuid
 from hanami_core.storage.database import atomic
 from hanami_plugins.clusters import Cluster
-from hanami_plugins.datasets import Dataset, add_result, seal_result
+from hanami_plugins.datasets import Dataset, add_result, finalise_result
 from hanami_plugins.quotas.models import Quota
 from hanami_plugins.uploads import Upload
 from tests.whole import Whole
@@ -54,7 +54,7 @@ def give_table(whole: Whole, owner: str = "asdf", project: str = "admin") -> str
         with TableWriter(staged) as table:
             table.begin({"a": WIDTH}, np.float32)
             table.append(np.zeros((ROWS, WIDTH), np.float32))
-        shape = seal_result(whole.runtime, staged)
+        shape = finalise_result(whole.runtime, staged)
         with atomic():
             owned = {"uuid": uuid, "name": "answers", "owner_id": owner, "project_id": project}
             add_result(whole.runtime, **owned, staged=staged, shape=shape)

@@ -14,7 +14,7 @@ import pytest
 
 from hanami_core.datasets import Table, TableWriter
 from hanami_core.storage.database import atomic
-from hanami_plugins.datasets import add_result, seal_result
+from hanami_plugins.datasets import add_result, finalise_result
 from hanami_plugins.export_csv import lines
 from hanami_plugins.export_numpy.arrays import npy, npz
 from hanami_plugins.export_parquet import row_groups
@@ -48,7 +48,7 @@ def dataset(whole: Whole, values: np.ndarray) -> str:
         with TableWriter(staged) as table:
             table.begin(COLUMNS, np.float32)
             table.append(values)
-        shape = seal_result(whole.runtime, staged)
+        shape = finalise_result(whole.runtime, staged)
         with atomic():
             owned = {"owner_id": "asdf", "project_id": "admin"}
             add_result(whole.runtime, uuid=UUID, name="all sizes", staged=staged, shape=shape, **owned)

@@ -16,7 +16,7 @@ from hanami_core.ids import new_uuid
 from hanami_core.queue import Task
 from hanami_core.storage.database import atomic
 from hanami_plugins import tasks
-from hanami_plugins.datasets import add_result, seal_result
+from hanami_plugins.datasets import add_result, finalise_result
 from hanami_plugins.tasks import Binding
 from tests.whole import Whole
 
@@ -38,7 +38,7 @@ def table(whole: Whole, rows: int) -> str:
         with TableWriter(staged) as writer:
             writer.begin({"a": 2, "b": 1}, np.float32)
             writer.append(np.zeros((rows, 3), np.float32))
-        shape = seal_result(whole.runtime, staged)
+        shape = finalise_result(whole.runtime, staged)
         with atomic():
             owned = {"uuid": uuid, "name": "rows", "owner_id": "asdf", "project_id": "admin"}
             add_result(whole.runtime, **owned, staged=staged, shape=shape)

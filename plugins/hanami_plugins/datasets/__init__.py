@@ -46,11 +46,11 @@ from hanami_plugins.datasets.service import (
     create_dataset,
     delete_dataset,
     describe,
+    finalise_result,
     get_dataset,
     list_datasets,
     open_table,
     results,
-    seal_result,
     set_labels,
     set_visibility,
     upload_progress,
@@ -76,6 +76,7 @@ __all__ = [
     "delete_dataset",
     "describe",
     "finalise_dataset",
+    "finalise_result",
     "get_dataset",
     "list_datasets",
     "open_file",
@@ -85,7 +86,6 @@ __all__ = [
     "queue_decoding",
     "renew_lease",
     "results",
-    "seal_result",
     "set_labels",
     "set_visibility",
     "upload_progress",
@@ -158,4 +158,6 @@ def hanami_routes(runtime: Runtime) -> list[Route]:
 
 
 if not TYPE_CHECKING:  # so that mistyped names are still found
-    __getattr__ = former_names(__name__, "0.1", {"UploadProgress": "DatasetUploadProgress"})
+    __getattr__ = former_names(
+        __name__, "0.1", {"UploadProgress": "DatasetUploadProgress", "seal_result": "finalise_result"}
+    )

@@ -48,12 +48,12 @@ __all__ = [
     "create_dataset",
     "delete_dataset",
     "describe",
+    "finalise_result",
     "get_dataset",
     "list_datasets",
     "open_table",
     "remove",
     "results",
-    "seal_result",
     "set_labels",
     "set_visibility",
     "upload_progress",
@@ -365,7 +365,7 @@ def count_by_state() -> dict[str, int]:
     return dict(query.group_by(Dataset.state).tuples().iterator())
 
 
-def seal_result(runtime: Runtime, staged: Path) -> decoding.DecodeResult:
+def finalise_result(runtime: Runtime, staged: Path) -> decoding.DecodeResult:
     """Make a staged table (`Blobs.staging`) durable and return its shape, so that `add_result` is quick.
 
     Raises:
@@ -386,7 +386,7 @@ def add_result(
     staged: Path,
     shape: decoding.DecodeResult,
 ) -> Dataset:
-    """Add a dataset of a staged table, in the caller's transaction; `shape` is what `seal_result` returned.
+    """Add a dataset of a staged table, in the caller's transaction; `shape` is what `finalise_result` returned.
 
     Raises:
         VisibleError: if a plugin says that the owner has too many datasets, or too much on the disk.

@@ -9,6 +9,9 @@ how much a cycle counts.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from hanami_core.deprecation import former_names
 from hanami_plugins.networks_section import deep_layout, deep_memory, initial, ranges, section_memory, snapshot, weights
 from hanami_plugins.networks_section.deep_graph import is_deep
 from hanami_plugins.networks_section.deep_layout import (
@@ -202,3 +205,14 @@ __all__ = [
     "weights",
     "with_limits",
 ]
+
+if not TYPE_CHECKING:  # so that mistyped names are still found
+    __getattr__ = former_names(
+        __name__,
+        "0.1",
+        {
+            "BIRTHS": "ALLOCATE_ROWS",
+            "BORDERS": "RAISE_BORDERS",
+            "CROWDED": "OVERSUBSCRIBED",
+        },
+    )

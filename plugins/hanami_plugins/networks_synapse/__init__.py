@@ -7,6 +7,9 @@ imports from here what its kernels are given, and adds how they compute it, see 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from hanami_core.deprecation import former_names
 from hanami_plugins.networks_synapse import synapse_memory
 from hanami_plugins.networks_synapse.arithmetic import LN_POLYNOMIAL, LOG2_E, ROOT_OF_HALF
 from hanami_plugins.networks_synapse.arrays import LANES, for_blocks, for_neurons, for_rows, room, zeros
@@ -219,3 +222,24 @@ __all__ = [
 ]
 
 requires = ("networks_section",)
+
+if not TYPE_CHECKING:  # so that mistyped names are still found
+    __getattr__ = former_names(
+        __name__,
+        "0.1",
+        {
+            "Feed": "IOBinding",
+            "HEAD": "HEAD_STRIDE",
+            "MARK": "MARK_STRIDE",
+            "BLOCK": "BLOCK_STRIDE",
+            "HEXAGON": "HEXAGON_STRIDE",
+            "FACE": "INTERFACE_STRIDE",
+            "WALKS": "WALKS_OFFSET",
+            "WALK": "WALK_STRIDE",
+            "FACE_HEXAGON": "INTERFACE_HEXAGON",
+            "FACE_FIRST": "INTERFACE_FIRST",
+            "FACE_COUNT": "INTERFACE_COUNT",
+            "FACE_KIND": "INTERFACE_KIND",
+            "FACE_NUMBER": "INTERFACE_NUMBER",
+        },
+    )

@@ -19,7 +19,7 @@ from hanami_core.network import Array
 from hanami_core.queue import FINISHED, Job, Task
 from hanami_core.runtime import Runtime
 from hanami_plugins.clusters import LIVE, Cluster, LiveCluster, Told, add_training, report_metrics
-from hanami_plugins.datasets import add_result, seal_result
+from hanami_plugins.datasets import add_result, finalise_result
 from hanami_plugins.tasks.models import OUTLIERS
 from hanami_plugins.tasks.planning import require_weights
 from hanami_plugins.tasks.plans import TableBinding, TaskPlan
@@ -137,7 +137,7 @@ def request(job: Job) -> None:
         before = dict(live.network.head.inputs)
         live.fit(rows.sizes()[0], {})
         if _write_answers(job, plan, rows, live, path):
-            shape = seal_result(runtime, path)
+            shape = finalise_result(runtime, path)
             with job.commit(rows.cycles, final=True):
                 _add_result(job, plan, path, shape)
         if live.network.head.inputs != before:

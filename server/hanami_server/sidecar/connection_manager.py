@@ -25,7 +25,7 @@ from hanami_core.runtime import Runtime
 from hanami_core.sockets import SocketRequest, SocketSession
 from hanami_server import process_control
 from hanami_server.handoff import TAKEN, Handoff, receive_handoff, send_handoff
-from hanami_server.paths import adoption_path
+from hanami_server.paths import handoff_path
 from hanami_server.permits import Permits
 from hanami_server.sidecar import api_choice
 from hanami_server.sidecar.channel import Channel, ChannelLimits
@@ -86,7 +86,7 @@ class ConnectionManager:
 
     def start(self) -> None:
         """Begin to take over connections."""
-        path = adoption_path(self._runtime.settings.data_dir, self._host)
+        path = handoff_path(self._runtime.settings.data_dir, self._host)
         self._listener = localsocket.bind(socket.SOCK_STREAM, path)
         self._listener.listen(BACKLOG)
         self._listener.setblocking(False)
@@ -216,7 +216,7 @@ class ConnectionManager:
 
     async def _redirect(self, channel: Channel, outcome: Redirect) -> bool:
         """Offer a connection to another sidecar and tell whether it was taken."""
-        path = adoption_path(self._runtime.settings.data_dir, outcome.host)
+        path = handoff_path(self._runtime.settings.data_dir, outcome.host)
         # A duplicate, because the channel's own descriptor may be closed, and its number reused, at any moment.
         descriptor = os.dup(channel.descriptor)
         try:

@@ -16,7 +16,7 @@ from hanami_core.ids import new_uuid
 from hanami_core.storage.database import atomic
 from hanami_plugins.datasets import (
     add_result,
-    seal_result,
+    finalise_result,
 )
 from tests.plugins.data import MEMBER, Site
 from tests.server.harness import until
@@ -31,7 +31,7 @@ def stored(site: Site, columns: dict[str, int], values: Any, name: str = "result
         with TableWriter(staged) as table:
             table.begin(columns, dtype)
             table.append(np.array(values, dtype))
-        shape, owner = seal_result(site.runtime, staged), {"owner_id": "tsugumi", "project_id": "room"}
+        shape, owner = finalise_result(site.runtime, staged), {"owner_id": "tsugumi", "project_id": "room"}
         with atomic():
             dataset = add_result(site.runtime, uuid=new_uuid(), name=name, staged=staged, shape=shape, **owner)
     return dataset.uuid

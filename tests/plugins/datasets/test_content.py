@@ -19,8 +19,8 @@ from hanami_core.storage.database import atomic
 from hanami_plugins.datasets import (
     Dataset,
     add_result,
+    finalise_result,
     open_table,
-    seal_result,
 )
 from hanami_plugins.datasets.service import LARGE_ANSWERS
 from hanami_plugins.datasets.tables import as_json
@@ -145,7 +145,7 @@ def test_a_result_that_is_rolled_back_leaves_nothing(site: Site, tmp_path: Path)
         with TableWriter(staged) as table:
             table.begin({"a": 1}, np.uint8)
             table.append(np.zeros((1, 1)))
-        shape = seal_result(site.runtime, staged)
+        shape = finalise_result(site.runtime, staged)
         with pytest.raises(RuntimeError), atomic():
             add_result(site.runtime, uuid=UNKNOWN, name="x", owner_id="a", project_id="b", staged=staged, shape=shape)
             raise RuntimeError("rolled back")
@@ -166,7 +166,7 @@ def test_a_damaged_table_is_never_read(site: Site) -> None:
 
 def test_what_is_no_table_is_no_result(site: Site, tmp_path: Path) -> None:
     with site.runtime.blobs.staging() as staged, pytest.raises(CorruptFile):
-        seal_result(site.runtime, staged)
+        finalise_result(site.runtime, staged)
     assert tree(tmp_path) == set()
 
 
