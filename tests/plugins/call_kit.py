@@ -68,9 +68,9 @@ class Application:
     def settle(self) -> None:
         """Wait until no task can go on: only those of clusters in direct mode are left."""
         unfinished = Task.select().where(Task.state.in_(OPEN))
-        held = Task.select().join(Partition, on=(Task.partition == Partition.key))
-        held = held.where(Partition.paused & Partition.head.is_null() & (Task.state == "queued"))
-        until(lambda: unfinished.count() == held.count(), SECONDS, "tasks do not end")
+        paused = Task.select().join(Partition, on=(Task.partition == Partition.key))
+        paused = paused.where(Partition.paused & Partition.head.is_null() & (Task.state == "queued"))
+        until(lambda: unfinished.count() == paused.count(), SECONDS, "tasks do not end")
 
     def require_agreement(self) -> None:
         """Fail where rows, counts, files and the queue do not agree."""
