@@ -24,14 +24,14 @@ from rich.table import Table
 from hanami_sdk import Client
 from hanami_server.demo import digits, scenario
 from hanami_server.local import LocalServer
-from tests.bench import backendai, bricks, cli, engine, loop, many, neighbours, pages, predict, recovery, rest
+from tests.bench import backendai, bricks, cli, engine, first, loop, many, neighbours, pages, predict, recovery, rest
 from tests.bench.contest import report, result
 
 ROOT = Path(__file__).parents[2]
 SEEDS = 3
 PARTS = (
     *("service", "bricks", "predict", "rest", "backendai", "loop", "cli", "engine", "many", "neighbours", "recovery"),
-    "contest",
+    *("first", "contest"),
 )
 
 # Times and rates are those of the processor that docs/benchmarks.md names; ratios hold on any.
@@ -63,6 +63,8 @@ TARGETS = {
     "page_ms_admin": ("≤", 50.0),
     "page_ms_member": ("≤", 50.0),
     "first_training_ms": ("≤", 500.0),
+    "first_ready_seconds": ("≤", 4.0),
+    "first_synapse_progress_seconds": ("≤", 5.0),
     "task_mode_flood_ratio": ("≤", 2.0),
     "reopen_longest_frame_ms": ("≤", 20.0),
     "clusters_by_cores_percent": ("≥", 90.0),
@@ -206,6 +208,9 @@ def main() -> None:
     if "recovery" in parts:
         figures["recovery"] = recovery.run()
         recovery.show(figures["recovery"])
+    if "first" in parts:
+        figures["first"] = first.run()
+        show("nothing compiled yet", figures["first"])
     if "contest" in parts and genuine:
         results = measure_contest(directory, arguments.rounds, target.with_name("benchmarks.png"))
         figures["contest"] = [asdict(one) | {"seconds_to_goal": one.seconds_to_goal} for one in results]

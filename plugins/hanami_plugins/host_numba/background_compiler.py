@@ -1,13 +1,16 @@
-"""Compiles kernels in a process of its own, while the host already works.
+"""Compiles kernels in processes of their own, while the host already works.
 
 Compiling takes seconds, in which nobody should have to wait for a server that starts, nor for a session of another
 cluster. Only the first start on a machine has something to do; later ones find all in the cache.
+
+A part of the kernels may be compiled in steps, which processes share: each takes one that no other has begun.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import gc
 import importlib
 import logging
 import os
@@ -15,7 +18,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +33,8 @@ BESIDE = ("synapse",)
 """Parts that are compiled beside the others if there are processors for that."""
 NICENESS = 10
 """Of a process that compiles what nobody waits for yet."""
+LOWEST = 19
+"""Niceness of such a process from the moment on in which somebody waits for something else."""
 
 log = logging.getLogger("hanami.compute")
 
@@ -41,7 +46,7 @@ class BackgroundCompiler:
         """Start one, and another one for the parts `beside`; `cache` is where kernels are kept."""
         self._cache = cache
         self._missing = {part: threading.Event() for part in parts if not is_compiled(cache, part)}
-        self._processes: list[subprocess.Popen[str]] = []
+        self._processes: dict[subprocess.Popen[str], Sequence[str]] = {}
         self._watchers: list[threading.Thread] = []
         self._hurried: set[str] = set()
         self._awaited: dict[str, float] = {}
@@ -66,7 +71,7 @@ class BackgroundCompiler:
             return {part: now - since for part, since in self._awaited.items() if part in left}
 
     def wait(self, part: str) -> None:
-        """Return when a part is in the cache, or will not come there. It is compiled at once, whatever else is."""
+        """Return when a part is in the cache, or will not come there. What nobody waits for gives way to it."""
         done = self._missing.get(part)
         if done is None or done.is_set():
             return
@@ -76,6 +81,7 @@ class BackgroundCompiler:
             self._hurried.add(part)
             self._awaited.setdefault(part, time.monotonic())
         if hurries:
+            self._give_way()
             self._start((part,), hurry=True)
         done.wait()
 
@@ -83,13 +89,20 @@ class BackgroundCompiler:
         """End the processes, whatever they have come to."""
         with self._lock:
             self._stopped = True
-            processes, self._processes = self._processes, []
+            processes, self._processes = self._processes, {}
         for process in processes:
             process.kill()
         for watcher in self._watchers:
             watcher.join()
         for done in self._missing.values():
             done.set()
+
+    def _give_way(self) -> None:
+        """Let processes pass that compile what somebody waits for."""
+        with self._lock:
+            for process, parts in self._processes.items():
+                if self._hurried.isdisjoint(parts) and process.poll() is None:
+                    os.setpriority(os.PRIO_PROCESS, process.pid, LOWEST)
 
     def _start(self, parts: Sequence[str], *, hurry: bool = False) -> None:
         # The package has imported this module before it is run, which is not a reason to warn.
@@ -101,7 +114,7 @@ class BackgroundCompiler:
                 return
             # It ends with this process, because nobody writes to its input.
             process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-            self._processes.append(process)
+            self._processes[process] = parts
             watcher = threading.Thread(target=self._watch, args=(process, parts), name="compile", daemon=True)
             self._watchers.append(watcher)
             watcher.start()
@@ -127,17 +140,48 @@ class BackgroundCompiler:
 
 
 def is_compiled(cache: Path, part: str) -> bool:
-    """Tell whether all kernels of a part are in a cache."""
+    """Tell whether all kernels of a part, or of a step, are in a cache."""
     return _mark(cache, part).exists()
 
 
 def note_compiled(cache: Path, part: str) -> None:
-    """Note that all kernels of a part are in a cache."""
+    """Note that all kernels of a part, or of a step, are in a cache."""
     _mark(cache, part).touch()
 
 
 def _mark(cache: Path, part: str) -> Path:
     return cache / f"{part}.compiled"
+
+
+def _once(cache: Path, part: str, work: Callable[[], object], *, wait: bool = True) -> None:
+    """Compile something unless it is in the cache; if another process does, wait for it, or leave it to that one."""
+    with (cache / f"{part}.compiling").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        if not is_compiled(cache, part):
+            work()
+            note_compiled(cache, part)
+
+
+def _compile(cache: Path, part: str) -> None:
+    """Compile a part, beside other processes that do so."""
+    module = importlib.import_module(PARTS[part])
+    steps: Mapping[str, Sequence[str]] = getattr(module, "STEPS", {})
+
+    def take(step: str, *, wait: bool) -> None:
+        def work() -> None:
+            for before in steps[step]:
+                take(before, wait=True)
+            module.step(step)
+
+        _once(cache, f"{part}-{step}", work, wait=wait)
+
+    for wait in (False, True):
+        for step in steps:
+            take(step, wait=wait)
+    _once(cache, part, module.up)
 
 
 def _end_with_parent() -> None:
@@ -150,17 +194,17 @@ def _end_with_parent() -> None:
 def main(cache: Path, niceness: int, parts: Sequence[str]) -> None:
     """Compile parts that are not in the cache yet, and print the name of each that is; several processes do it once."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    # Numba makes coloured messages of thousands of types that do not fit, which nobody reads, and hardly any garbage.
+    os.environ["NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING"] = "1"
+    gc.disable()
     config: Any = importlib.import_module("numba.core.config")
     config.CACHE_DIR = str(cache)
     for part in parts:
         if part != SECTION:
             with contextlib.suppress(OSError):
-                os.nice(niceness - os.nice(0))
-        with (cache / f"{part}.compiling").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not is_compiled(cache, part):
-                importlib.import_module(PARTS[part]).up()
-                note_compiled(cache, part)
+                os.nice(max(0, niceness - os.nice(0)))
+        if not is_compiled(cache, part):
+            _compile(cache, part)
         print(part, flush=True)
 
 

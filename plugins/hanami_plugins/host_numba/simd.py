@@ -61,6 +61,11 @@ def compiled(function: Function) -> Function:
     return cast(Function, numba.njit(**_INNER)(function))
 
 
+def shared(function: Function) -> Function:
+    """Compile a part of kernels that is kept in the cache, so that processes share the work of compiling a kernel."""
+    return cast(Function, numba.njit(**_INNER, cache=True)(function))
+
+
 def inlined(function: Function) -> Function:
     """Compile a part of kernels that never stands alone."""
     return cast(Function, numba.njit(**_INNER, forceinline=True)(function))

@@ -15,6 +15,7 @@ from hanami_plugins.host_numba.simd import (
     load,
     multiply,
     multiply_add,
+    shared,
     splat,
     store,
     subtract,
@@ -192,7 +193,7 @@ def learn_sections(net: SynapseNet, neurons: Neurons, begin: int, end: int, outp
     return bool(all_below(largest, splat(f32(LARGEST_WEIGHT))))
 
 
-@compiled
+@shared
 def backward(net: SynapseNet, neurons: Neurons, binding: IOBinding, share: float) -> bool:
     """Learn from a cycle, in a step that counts as much as `share`; return whether all weights are sound."""
     sound = True

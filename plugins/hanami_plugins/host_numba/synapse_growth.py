@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from hanami_plugins.host_numba.simd import compiled, inlined
+from hanami_plugins.host_numba.simd import compiled, inlined, shared
 from hanami_plugins.networks_synapse import (
     ABLE,
     ALWAYS,
@@ -329,7 +329,7 @@ def wake_block(net: SynapseNet, neurons: Neurons, hexagon: int, block: int) -> N
     neurons.fresh[begin : begin + WIDTH] = value
 
 
-@compiled
+@shared
 def give_sections(net: SynapseNet, neurons: Neurons, hexagon: int) -> int:
     """Give all active sources of a hexagon that wait for it their first section, in their order."""
     about = hexagon * HEXAGON_STRIDE
@@ -370,7 +370,7 @@ def hexagon_of(net: SynapseNet, source: int) -> int:
     return net.inputs[interface + INTERFACE_HEXAGON]
 
 
-@compiled
+@shared
 def split_section(net: SynapseNet, neurons: Neurons, row: int) -> int:
     """Give the upper part of a full section's range to a new section of the same source, if there is a place for it."""
     mark, head = row * MARK_STRIDE, row * HEAD_STRIDE

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from hanami_plugins.host_numba.references import reference
-from hanami_plugins.host_numba.simd import compiled, inlined, kernel
+from hanami_plugins.host_numba.simd import compiled, inlined, kernel, shared
 from hanami_plugins.host_numba.synapse_backward import backward
 from hanami_plugins.host_numba.synapse_forward import (
     UNREADABLE,
@@ -92,7 +92,7 @@ def visit_blocks(net: SynapseNet, neurons: Neurons, hexagon: int, role: int, tra
     return wanted
 
 
-@compiled
+@shared
 def visit(net: SynapseNet, neurons: Neurons, binding: IOBinding, hexagon: int, cycle: int, train: bool) -> int:
     """Let a hexagon have its turn; return whether one of its sources wants its first section, or `UNREADABLE`."""
     about = hexagon * HEXAGON_STRIDE

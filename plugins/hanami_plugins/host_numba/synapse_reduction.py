@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from hanami_plugins.host_numba.simd import compiled
+from hanami_plugins.host_numba.simd import compiled, shared
 from hanami_plugins.host_numba.synapse_growth import cell
 from hanami_plugins.networks_synapse import (
     BINARY,
@@ -41,7 +41,7 @@ f32 = np.float32
 i64: Any = np.int64
 
 
-@compiled
+@shared
 def reduce(net: SynapseNet, neurons: Neurons) -> None:
     """Lower the activity of all synapses that are not there to stay, and remove those that come to 0."""
     for block in range(net.counts[USED_BLOCKS]):
