@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import subprocess
@@ -177,6 +178,39 @@ def test_it_ends_with_the_process_that_started_it(cache: Path) -> None:
     process.stdin.close()
     assert process.wait(20) == 0
     assert not list(cache.glob("*.compiled"))
+
+
+def test_what_nobody_waits_for_gives_way(cache: Path) -> None:
+    busy = Ahead(cache, ["section", "synapse"], beside=["synapse"])
+    (other,) = (process for process, parts in busy._processes.items() if parts == ["section"])
+    with ThreadPoolExecutor(1) as pool:
+        waits = pool.submit(busy.wait, "synapse")
+        while os.getpriority(os.PRIO_PROCESS, other.pid) != ahead.LOWEST:
+            assert not waits.done()
+        busy.stop()
+
+
+def test_a_step_that_another_process_has_begun_is_left_to_it(cache: Path) -> None:
+    done = []
+
+    def meanwhile() -> None:
+        ahead._once(cache, "step", lambda: done.append("twice"), wait=False)
+        done.append("once")
+
+    ahead._once(cache, "step", meanwhile)
+    ahead._once(cache, "step", lambda: done.append("again"))
+    assert done == ["once"]
+
+
+@pytest.mark.long
+def test_processes_share_the_steps_of_a_part(cache: Path) -> None:
+    sharers = Ahead(cache, ["synapse"], beside=["synapse"])
+    assert len(sharers._processes) == ahead.SHARERS
+    sharers.wait("synapse")
+    sharers.stop()
+    kernels = importlib.import_module("hanami_plugins.host_numba.synapse_warm")
+    assert {path.stem for path in cache.glob("synapse-*.compiled")} == {f"synapse-{step}" for step in kernels.STEPS}
+    assert len(list(cache.rglob("synapse_kernels.*_cycles*.nbc"))) == 2
 
 
 def test_one_that_can_not_compile_keeps_nobody_waiting(cache: Path) -> None:

@@ -20,7 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 SECTION = "section"
 PARTS = {
@@ -30,11 +30,14 @@ PARTS = {
 }
 """Parts by their names, and what compiles each of them. Most clusters need the first one, which is compiled first."""
 BESIDE = ("synapse",)
-"""Parts that are compiled beside the others if there are processors for that."""
+"""Parts that are compiled beside the others if there are processors for that, by `SHARERS` processes together."""
+SHARERS = 2
 NICENESS = 10
 """Of a process that compiles what nobody waits for yet."""
 LOWEST = 19
 """Niceness of such a process from the moment on in which somebody waits for something else."""
+PATIENCE = 6.0
+"""Seconds in which processes that compile nothing else should be ready: then one comes that others have to wait for."""
 
 log = logging.getLogger("hanami.compute")
 
@@ -43,20 +46,20 @@ class BackgroundCompiler:
     """The processes that compile, if there is something to compile."""
 
     def __init__(self, cache: Path, parts: Sequence[str] = tuple(PARTS), *, beside: Sequence[str] = ()) -> None:
-        """Start one, and another one for the parts `beside`; `cache` is where kernels are kept."""
+        """Start one, and some others for the parts `beside`; `cache` is where kernels are kept."""
         self._cache = cache
         self._missing = {part: threading.Event() for part in parts if not is_compiled(cache, part)}
         self._processes: dict[subprocess.Popen[str], Sequence[str]] = {}
         self._watchers: list[threading.Thread] = []
-        self._hurried: set[str] = set()
         self._awaited: dict[str, float] = {}
         self._lock = threading.Lock()
         self._stopped = False
         if self._missing:
             log.info("kernels are compiled, once on this machine", extra={"parts": " ".join(self._missing)})
-            for together in (set(self._missing) - set(beside), set(beside)):
+            for together, count in ((set(self._missing) - set(beside), 1), (set(beside), SHARERS)):
                 if share := [part for part in self._missing if part in together]:
-                    self._start(share)
+                    for _ in range(count):
+                        self._start(share)
 
     @property
     def left(self) -> list[str]:
@@ -77,12 +80,13 @@ class BackgroundCompiler:
             return
         log.info("a cluster waits for kernels that are being compiled", extra={"part": part})
         with self._lock:
-            hurries = part not in self._hurried
-            self._hurried.add(part)
+            first = part not in self._awaited
             self._awaited.setdefault(part, time.monotonic())
-        if hurries:
+            begun = [part] in self._processes.values()
+        if first:
             self._give_way()
-            self._start((part,), hurry=True)
+            if not (begun and done.wait(PATIENCE)):
+                self._start([part], hurry=True)
         done.wait()
 
     def stop(self) -> None:
@@ -101,7 +105,7 @@ class BackgroundCompiler:
         """Let processes pass that compile what somebody waits for."""
         with self._lock:
             for process, parts in self._processes.items():
-                if self._hurried.isdisjoint(parts) and process.poll() is None:
+                if self._awaited.keys().isdisjoint(parts) and process.poll() is None:
                     os.setpriority(os.PRIO_PROCESS, process.pid, LOWEST)
 
     def _start(self, parts: Sequence[str], *, hurry: bool = False) -> None:
@@ -127,9 +131,9 @@ class BackgroundCompiler:
             for line in process.stdout:
                 self._note(line.strip(), begin)
         with self._lock:
-            for part in parts:
-                if len(parts) == 1 or part not in self._hurried:
-                    self._missing[part].set()
+            self._processes.pop(process, None)
+            for part in set(parts).difference(*self._processes.values()):
+                self._missing[part].set()
 
     def _note(self, part: str, begin: float) -> None:
         done = self._missing.get(part)
@@ -197,6 +201,8 @@ def main(cache: Path, niceness: int, parts: Sequence[str]) -> None:
     # Numba makes coloured messages of thousands of types that do not fit, which nobody reads, and hardly any garbage.
     os.environ["NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING"] = "1"
     gc.disable()
+    # Nor do kernels need linear algebra, which Numba takes half a second to look for.
+    sys.modules.setdefault("scipy", cast(Any, None))
     config: Any = importlib.import_module("numba.core.config")
     config.CACHE_DIR = str(cache)
     for part in parts:

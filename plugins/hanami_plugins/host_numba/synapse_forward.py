@@ -22,6 +22,7 @@ from hanami_plugins.host_numba.simd import (
     minimum,
     multiply,
     multiply_add,
+    shared,
     splat,
     store,
     subtract,
@@ -119,7 +120,7 @@ def read_input(net: SynapseNet, neurons: Neurons, binding: IOBinding, interface:
     return i64(lane_maximum(wanted) > f32(0))
 
 
-@compiled
+@shared
 def read_expected(net: SynapseNet, neurons: Neurons, binding: IOBinding, cycle: int) -> bool:
     """Take over what the outputs should be; return whether all of it is finite."""
     zero = splat(f32(0))

@@ -12,6 +12,7 @@ from hanami_plugins.host_numba.references import TupleReference
 from hanami_plugins.host_numba.section_warm import use
 from hanami_plugins.host_numba.synapse_backward import backward
 from hanami_plugins.host_numba.synapse_bindings import OneCycle
+from hanami_plugins.host_numba.synapse_forward import read_expected
 from hanami_plugins.host_numba.synapse_growth import give_sections, split_section
 from hanami_plugins.host_numba.synapse_kernels import answer_cycles, train_cycles, visit
 from hanami_plugins.host_numba.synapse_network import SynapseNetwork
@@ -46,7 +47,11 @@ def step(name: str) -> None:
     parts: dict[str, list[tuple[Any, tuple[Any, ...]]]] = {
         "forward": [(visit, (net, neurons, given, int64, int64, boolean))],
         "growth": [(give_sections, (net, neurons, int64)), (split_section, (net, neurons, int64))],
-        "backward": [(backward, (net, neurons, given, float32)), (reduce, (net, neurons))],
+        "backward": [
+            (backward, (net, neurons, given, float32)),
+            (reduce, (net, neurons)),
+            (read_expected, (net, neurons, given, int64)),
+        ],
         "training": [(train_cycles, (*entry, int64, int64))],
         "answering": [(answer_cycles, (*entry, int64, int64, typeof(results)))],
     }
