@@ -36,7 +36,7 @@ NICENESS = 10
 """Of a process that compiles what nobody waits for yet."""
 LOWEST = 19
 """Niceness of such a process from the moment on in which somebody waits for something else."""
-PATIENCE = 6.0
+PATIENCE = 3.0
 """Seconds in which processes that compile nothing else should be ready: then one comes that others have to wait for."""
 
 log = logging.getLogger("hanami.compute")
@@ -106,7 +106,8 @@ class BackgroundCompiler:
         with self._lock:
             for process, parts in self._processes.items():
                 if self._awaited.keys().isdisjoint(parts) and process.poll() is None:
-                    os.setpriority(os.PRIO_PROCESS, process.pid, LOWEST)
+                    with contextlib.suppress(ProcessLookupError):
+                        os.setpriority(os.PRIO_PROCESS, process.pid, LOWEST)
 
     def _start(self, parts: Sequence[str], *, hurry: bool = False) -> None:
         # The package has imported this module before it is run, which is not a reason to warn.
