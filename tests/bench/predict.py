@@ -1,4 +1,4 @@
-"""What a prediction over HTTP costs: one row from one client, many clients, and a hundred rows.
+"""What a prediction over HTTP costs: one row from one client, many clients, and hundreds of rows as JSON and as bytes.
 
 The measures of that are a bare Falcon application under plain gunicorn with the same number of threads, which says
 hello, reads the same rows and answers some of them, or lets another process answer, and the kernel without a server,
@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
+import requests
 
 from hanami_core.compute import Columns, Rows, Run
 from hanami_sdk import Client, hanami_token
@@ -29,12 +30,15 @@ from tests.bench.rest import FLAGS, REPEATS, hello, measure
 __all__ = ["run"]
 
 BATCH, SINGLES = 100, 300
+BATCHES = BATCH, 1000
+"""Rows that are sent as bytes; of few rows, the way to the server takes longer than the kernel."""
 
 
 def run(directory: Path) -> dict[str, Any]:
     """Measure with the MNIST files of a directory."""
     files, pictures = digits.find(directory), read_idx(directory, "t10k-images-idx3-ubyte", 16)
-    rows = pictures[: BATCH * PIXELS].reshape(BATCH, PIXELS)
+    all_rows = pictures[: max(BATCHES) * PIXELS].reshape(-1, PIXELS)
+    rows = all_rows[:BATCH]
     with (
         TemporaryDirectory() as base,
         LocalServer(Path(base) / "data", *FLAGS) as server,
@@ -51,6 +55,7 @@ def run(directory: Path) -> dict[str, Any]:
         place = urlsplit(server.address)
         address = (str(place.hostname), int(place.port or 0))
         token = hanami_token.request_token(server.address, server.user, server.passphrase)
+        in_bytes = {count: send_bytes(server.address, token, cluster.uuid, all_rows[:count]) for count in BATCHES}
         body = json.dumps({"uuid": cluster.uuid, "inputs": single}, separators=(",", ":"))
         head = f"POST /v1.0alpha/cluster/predict HTTP/1.1\r\nX-Auth-Token: {token}\r\nContent-Length: {len(body)}"
         found = [measure(address, head, server.processor_seconds, body) for _ in range(REPEATS)]
@@ -69,7 +74,27 @@ def run(directory: Path) -> dict[str, Any]:
         "predict_processor_ms": best["processor_ms"],
         "predict_batch_ms_p50": 1e3 * many,
         "predict_batch_by_kernel": many / kernel(rows),
+        "predict_bytes_ms_p50": 1e3 * in_bytes[BATCH],
+    } | {f"predict_{count}_in_bytes_by_kernel": in_bytes[count] / kernel(all_rows[:count]) for count in BATCHES}
+
+
+def send_bytes(address: str, token: str, cluster: str, rows: Any) -> float:
+    """Return the seconds of a prediction whose rows and answers are bytes, by the Open Inference Protocol."""
+    values = rows.astype(np.float32).tobytes()
+    tensor = {"name": "picture_hex", "datatype": "FP32", "shape": rows.shape}
+    asked = {
+        "inputs": [tensor | {"parameters": {"binary_data_size": len(values)}}],
+        "parameters": {"binary_data_output": True},
     }
+    text = json.dumps(asked).encode()
+    headers = {"X-Auth-Token": token, "Inference-Header-Content-Length": str(len(text))}
+    with requests.Session() as session:
+
+        def ask() -> None:
+            answer = session.post(f"{address}/v2/models/{cluster}/infer", data=text + values, headers=headers)
+            answer.raise_for_status()
+
+        return median(seconds(ask) for _ in range(SINGLES // 3))
 
 
 def kernel(rows: Any) -> float:

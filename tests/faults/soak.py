@@ -51,10 +51,10 @@ MOST_DESCRIPTORS, MOST_MEMORY, MOST_DISK = 20, 16 << 20, 8 << 20
 
 @dataclass
 class Look:
-    """What a server has at a moment."""
+    """What a server has at a moment; memory by process, in bytes."""
 
     descriptors: int
-    memory: int
+    memory: dict[int, int]
     disk: int
 
     @classmethod
@@ -63,7 +63,7 @@ class Look:
         pids = family(server.pid)
         return cls(
             sum(_count(pid) for pid in pids),
-            sum(_memory(pid) for pid in pids),
+            {pid: _memory(pid) for pid in pids},
             sum(path.stat().st_size for path in server.data_dir.rglob("*") if path.is_file()),
         )
 
@@ -134,12 +134,21 @@ class Load:
 
 
 def grown(looks: list[Look]) -> dict[str, int]:
-    """Return what the last quarter needed more than the second one."""
+    """Return what the last quarter needed more than the second one.
+
+    Memory is that of the processes that were there all the time: how many decoders are at work is chance.
+    """
     size = max(1, len(looks) // 4)
     early, late = looks[size : 2 * size] or looks[:1], looks[-size:]
+    lasting = set.intersection(*(set(look.memory) for look in early + late))
+
+    def more(read: Callable[[Look], int]) -> int:
+        return int(median(map(read, late)) - median(map(read, early)))
+
     return {
-        name: int(median(getattr(look, name) for look in late) - median(getattr(look, name) for look in early))
-        for name in ("descriptors", "memory", "disk")
+        "descriptors": more(lambda look: look.descriptors),
+        "memory": more(lambda look: sum(look.memory[pid] for pid in lasting)),
+        "disk": more(lambda look: look.disk),
     }
 
 

@@ -181,11 +181,11 @@ def test_it_ends_with_the_process_that_started_it(cache: Path) -> None:
 
 
 def test_what_nobody_waits_for_gives_way(cache: Path) -> None:
-    busy = Ahead(cache, ["section", "synapse"], beside=["synapse"])
+    busy = BackgroundCompiler(cache, ["section", "synapse"], beside=["synapse"])
     (other,) = (process for process, parts in busy._processes.items() if parts == ["section"])
     with ThreadPoolExecutor(1) as pool:
         waits = pool.submit(busy.wait, "synapse")
-        while os.getpriority(os.PRIO_PROCESS, other.pid) != ahead.LOWEST:
+        while os.getpriority(os.PRIO_PROCESS, other.pid) != background_compiler.LOWEST:
             assert not waits.done()
         busy.stop()
 
@@ -194,18 +194,18 @@ def test_a_step_that_another_process_has_begun_is_left_to_it(cache: Path) -> Non
     done = []
 
     def meanwhile() -> None:
-        ahead._once(cache, "step", lambda: done.append("twice"), wait=False)
+        background_compiler._once(cache, "step", lambda: done.append("twice"), wait=False)
         done.append("once")
 
-    ahead._once(cache, "step", meanwhile)
-    ahead._once(cache, "step", lambda: done.append("again"))
+    background_compiler._once(cache, "step", meanwhile)
+    background_compiler._once(cache, "step", lambda: done.append("again"))
     assert done == ["once"]
 
 
 @pytest.mark.long
 def test_processes_share_the_steps_of_a_part(cache: Path) -> None:
-    sharers = Ahead(cache, ["synapse"], beside=["synapse"])
-    assert len(sharers._processes) == ahead.SHARERS
+    sharers = BackgroundCompiler(cache, ["synapse"], beside=["synapse"])
+    assert len(sharers._processes) == background_compiler.SHARERS
     sharers.wait("synapse")
     sharers.stop()
     kernels = importlib.import_module("hanami_plugins.host_numba.synapse_warm")
