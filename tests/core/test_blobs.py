@@ -148,7 +148,7 @@ def test_a_missing_blob_is_noticed(blobs: Blobs) -> None:
 def test_a_blob_that_is_deleted_before_its_file_is_opened_is_missing(blobs: Blobs) -> None:
     name = add(blobs)
     lease = blobs.open(name)
-    blobs.release(name)
+    blobs.decref(name)
     with pytest.raises(CorruptFile, match=f"blob {name} is missing"), lease as path, path.open("rb"):
         pass
 
@@ -158,7 +158,7 @@ def test_a_blob_that_is_deleted_before_it_is_compared_is_missing(blobs: Blobs, m
 
     def fetch_too_late(blob: str) -> LocalFile:
         file = fetch(blob)
-        blobs.release(blob)
+        blobs.decref(blob)
         return file
 
     monkeypatch.setattr(blobs.store, "fetch", fetch_too_late)

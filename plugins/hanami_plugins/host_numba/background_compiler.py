@@ -199,10 +199,8 @@ def _end_with_parent() -> None:
 def main(cache: Path, niceness: int, parts: Sequence[str]) -> None:
     """Compile parts that are not in the cache yet, and print the name of each that is; several processes do it once."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    # Numba makes coloured messages of thousands of types that do not fit, which nobody reads, and hardly any garbage.
-    os.environ["NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING"] = "1"
-    gc.disable()
-    # Nor do kernels need linear algebra, which Numba takes half a second to look for.
+    gc.disable()  # there is hardly any garbage
+    # Kernels need no linear algebra, which Numba takes half a second to look for.
     sys.modules.setdefault("scipy", cast(Any, None))
     config: Any = importlib.import_module("numba.core.config")
     config.CACHE_DIR = str(cache)
