@@ -28,7 +28,7 @@ WAITING_HASHES = 16
 STEPS_BACK = 3
 """Behind those who answer and those who compute: a flood of logins takes what they leave.
 
-A login beside trainings on all processors still has a tenth of one, and takes half a second instead of a twentieth.
+A login beside trainings on all processors still has a tenth of one.
 """
 
 T = TypeVar("T")
