@@ -35,9 +35,9 @@ SHARERS = 2
 NICENESS = 10
 """Of a process that compiles what nobody waits for yet."""
 LOWEST = 19
-"""Niceness of such a process from the moment on in which somebody waits for something else."""
+"""Niceness of such a process as soon as somebody waits for something else."""
 PATIENCE = 3.0
-"""Seconds in which processes that compile nothing else should be ready: then one comes that others have to wait for."""
+"""Seconds that a cluster waits for processes of low priority; then one of normal priority compiles beside them."""
 
 log = logging.getLogger("hanami.compute")
 
