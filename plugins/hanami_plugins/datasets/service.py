@@ -226,8 +226,9 @@ def upload_progress(runtime: Runtime, access: Access, uuid: str) -> DatasetUploa
     dataset = get_dataset(access, uuid)
     if not dataset.complete and not files:
         raise NotFound("upload_dropped", uuid=uuid)
-    complete = dataset.complete or not any(file.missing for file in files)
-    received = {file.uuid: file.leading for file in files}
+    if dataset.complete:  # its files may have gone since they were listed
+        return DatasetUploadProgress(True, {}, dataset.state, 0.0, dataset.error)
+    complete, received = not any(file.missing for file in files), {file.uuid: file.leading for file in files}
     return DatasetUploadProgress(complete, received, dataset.state, _percentage(dataset), dataset.error)
 
 

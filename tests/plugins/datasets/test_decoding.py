@@ -44,6 +44,25 @@ def test_a_slow_table_is_answered_for_and_told_of_by_progress(hasty: Site, slow:
     assert hasty.call("GET", "", uuid=uuid)["number_of_rows"] == 3
 
 
+def test_progress_does_not_tell_of_files_that_become_a_table_meanwhile(
+    hasty: Site, slow: SlowDecoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    announced = sent(hasty)
+    uuid = announced["uuid"]
+    hasty.finish("csv", announced)
+    assert slow.begun.wait(20)
+    listed = uploads.progress
+
+    def interrupted(*arguments: Any) -> Any:
+        files = listed(*arguments)
+        slow.go_on.set()
+        until(lambda: Dataset.get(Dataset.uuid == uuid).complete)
+        return files
+
+    monkeypatch.setattr(uploads, "progress", interrupted)
+    assert hasty.call("GET", "/progress", uuid=uuid) == {"complete": True, "received": {}, "uuid": uuid}
+
+
 def test_whoever_finalises_again_waits_for_the_same(site: Site, slow: SlowDecoder) -> None:
     announced = sent(site)
     answers: list[Any] = []
