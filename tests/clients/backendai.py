@@ -6,11 +6,18 @@ pytest's cache. What the client requires does not go together with what we requi
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import json
 import os
+import select
+import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import venv
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,6 +48,7 @@ REQUIREMENTS = (
 )
 """What the client needs, but for PyYAML, which it never imports and which has to be compiled."""
 SECONDS = 60.0
+TEMPLATE = Path(__file__).with_name("backendai_template.py")
 
 
 class ClientKeys(NamedTuple):
@@ -60,8 +68,11 @@ class BackendaiClient:
 
     def __init__(self, environment: Path, address: str, keys: ClientKeys, home: Path) -> None:
         """Use the client of an environment; it keeps its files in `home`."""
-        self.address, self.keys = address, keys
-        self._environment, self._home = environment, home
+        self.address, self.keys, self._home = address, keys, home
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            command = [environment / "bin/python", TEMPLATE]
+            self._template = subprocess.Popen(command, env=self._variables(keys), stdin=theirs, cwd=home)
 
     def run(
         self, *args: str, keys: ClientKeys | None = None, stdin: str | None = None, **variables: str
@@ -70,30 +81,46 @@ class BackendaiClient:
 
         It is killed if it does not end: the client waits for ever after some errors.
         """
-        return self._run([str(self._environment / "bin/backend.ai"), *args], keys, stdin, variables)
+        return self._run({"code": None, "args": args}, keys, stdin, variables)
 
     def python(self, code: str, keys: ClientKeys | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run a program that imports the client."""
-        return self._run([str(self._environment / "bin/python"), "-c", code], keys, None, variables)
+        return self._run({"code": code, "args": []}, keys, None, variables)
+
+    def close(self) -> None:
+        """End the process that commands are copies of."""
+        self._control.close()
+        self._template.wait()
 
     def _run(
-        self, command: list[str], keys: ClientKeys | None, stdin: str | None, variables: dict[str, str]
+        self, order: dict[str, object], keys: ClientKeys | None, stdin: str | None, variables: dict[str, str]
     ) -> subprocess.CompletedProcess[str]:
-        used = keys or self.keys
-        environment = {
+        message = json.dumps({**order, "variables": self._variables(keys or self.keys, **variables)})
+        with contextlib.ExitStack() as stack:
+            streams = [stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8")) for _ in range(3)]
+            streams[0].write(stdin or "")
+            streams[0].seek(0)
+            socket.send_fds(self._control, [message.encode()], [stream.fileno() for stream in streams])
+            pid = int(self._control.recv(16))
+            if not select.select([self._control], [], [], SECONDS)[0]:
+                os.kill(pid, signal.SIGKILL)
+            code = int(self._control.recv(16))
+            for stream in streams:
+                stream.seek(0)
+            return subprocess.CompletedProcess([str(order)], code, streams[1].read(), streams[2].read())
+
+    def _variables(self, keys: ClientKeys, **more: str) -> dict[str, str]:
+        return {
             "PATH": os.environ.get("PATH", ""),
             "HOME": str(self._home),
             "XDG_STATE_HOME": str(self._home / "state"),
             "LC_ALL": "C.UTF-8",
             "COLUMNS": "400",
             "BACKEND_ENDPOINT": self.address,
-            "BACKEND_ACCESS_KEY": used.access_key,
-            "BACKEND_SECRET_KEY": used.secret_key,
-            **variables,
+            "BACKEND_ACCESS_KEY": keys.access_key,
+            "BACKEND_SECRET_KEY": keys.secret_key,
+            **more,
         }
-        return subprocess.run(
-            command, env=environment, input=stdin or "", capture_output=True, text=True, timeout=SECONDS, cwd=self._home
-        )
 
 
 @pytest.fixture(scope="session")
@@ -130,10 +157,12 @@ def _made(directory: Path) -> Path:
 @pytest.fixture(scope="session")
 def backendai_client(
     backendai_environment: Path, server: LocalServer, tmp_path_factory: pytest.TempPathFactory
-) -> BackendaiClient:
+) -> Iterator[BackendaiClient]:
     """Return the client, with the keys of the admin of a server."""
     with Client(server.address, server.user, server.passphrase) as native:
         pair = native.create_keypair()
     keys = ClientKeys(pair.access_key, pair.secret_key)
     home = tmp_path_factory.mktemp("backendai")
-    return BackendaiClient(backendai_environment, f"{server.address}/backendai", keys, home)
+    client = BackendaiClient(backendai_environment, f"{server.address}/backendai", keys, home)
+    yield client
+    client.close()
