@@ -144,9 +144,9 @@ def _made(directory: Path) -> Path:
     with open(directory / "lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not complete.exists():
-            venv.create(environment, with_pip=True, clear=True)
+            venv.create(environment, clear=True)
             for packages in (("--no-deps", RELEASE), REQUIREMENTS):
-                command = [environment / "bin/python", "-m", "pip", "install", "--quiet", *packages]
+                command = [sys.executable, "-m", "pip", "--python", environment, "install", "--quiet", *packages]
                 done = subprocess.run(command, capture_output=True, text=True)
                 if done.returncode:
                     pytest.skip(f"the client of Backend.AI cannot be installed: {done.stderr.strip()[-300:]}")
