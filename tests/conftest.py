@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -38,6 +39,13 @@ FIRST = ("service", "faults", "docs", "server", "fuzz", "gpu", "plugins")
 """Directories with files that take long, by how long. At the end of a run only short ones are left to share out."""
 WHOLE = {"app", "home", "site", "whole"}
 """Fixtures that open the whole application."""
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector of garbage pass over the tests themselves; they live as long as the process."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -87,6 +87,7 @@ def test_a_task_that_is_aborted_keeps_what_it_has_measured(bench: Bench) -> None
     assert stored(task) == {1: {"loss": 1.0}}
 
 
+@pytest.mark.long
 def test_a_long_history_is_thinned_evenly(bench: Bench) -> None:
     task = bench.add("a")
     job = claim(bench)

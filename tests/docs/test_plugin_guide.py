@@ -73,6 +73,7 @@ def test_the_code_of_a_chapter_is_code_that_is_tested(heading: str, count: int, 
     assert [block for block in blocks if block not in tested and textwrap.indent(block, "    ") not in tested] == []
 
 
+@pytest.mark.long
 def test_its_own_suite_passes(plugin: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_hanami_tsv.py"]
     done = subprocess.run(command, cwd=plugin, capture_output=True, text=True)

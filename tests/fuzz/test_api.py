@@ -30,7 +30,7 @@ from hanami_plugins.datasets import Dataset
 from tests.lengths import choose
 from tests.whole import Whole
 
-CASES = int(os.environ.get("HANAMI_FUZZ_CASES", choose("2", "10")))
+CASES = int(os.environ.get("HANAMI_FUZZ_CASES", choose("1", "10")))
 """Requests to each operation that its description allows, and as many that it forbids."""
 CHECKS = [not_a_server_error, response_schema_conformance, content_type_conformance, status_code_conformance]
 OWNED = {"owner_id": "asdf", "project_id": "admin", "name": "a name"}

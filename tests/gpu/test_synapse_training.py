@@ -96,6 +96,7 @@ def deep() -> Template:
     return Template(Settings(max_connection_distance=2), positions, inputs, outputs)
 
 
+@pytest.mark.long
 def test_single_cycles_make_what_a_processor_makes(host: CudaHost) -> None:
     """Each draw, each border, each link is the same."""
     rows = easy_rows(150)
@@ -123,6 +124,7 @@ def test_batches_make_what_the_oracle_makes(host: CudaHost, monkeypatch: pytest.
     Compared(live, reference).assert_same()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_number_of_threads_changes_nothing(
     host: CudaHost, monkeypatch: pytest.MonkeyPatch, shape: TrainingShape
@@ -190,6 +192,7 @@ def test_all_kinds_of_inputs_and_outputs(host: CudaHost, mode: Any, kind: Any) -
     np.testing.assert_allclose(ask(live, asked, 2)["out"], ask(other, asked, 2)["out"], rtol=1e-4)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("processor")
 def test_full_sections_are_split(host: CudaHost) -> None:
     """A source whose values never repeat needs more than one section."""

@@ -93,6 +93,7 @@ def test_who_shares_renews_the_lease_and_holds_no_more(whole: Whole, cluster: st
     assert (after.direct_since, after.direct_by) == (before.direct_since, "asdf")
 
 
+@pytest.mark.long
 def test_a_task_tells_that_it_waits(whole: Whole, cluster: str) -> None:
     switch(whole, cluster)
     waiting = task(whole, cluster)

@@ -49,6 +49,7 @@ def failures(module: ModuleType, report: Path) -> dict[str, set[str]]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("module", MODULES, ids=name)
 def test_every_fault_is_found(module: ModuleType, report: Path) -> None:

@@ -95,6 +95,7 @@ def test_what_another_installation_has_compiled_is_compiled_here(tmp_path: Path)
     assert places[0] != places[1]
 
 
+@pytest.mark.long
 def test_kernels_are_compiled_again_when_the_host_or_a_rule_set_changes(tmp_path: Path) -> None:
     package = installed(tmp_path / "one")
     places = [where_kernels_go(package, tmp_path / "cache")]

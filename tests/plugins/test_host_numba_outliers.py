@@ -237,6 +237,7 @@ def test_an_input_that_comes_later_has_a_range_of_its_own(host: CpuHost) -> None
     np.testing.assert_array_equal(borders[WIDTH:], (values * np.float32(1e6)).max(axis=0))
 
 
+@pytest.mark.long
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(
     seed=st.integers(0, 2**32),

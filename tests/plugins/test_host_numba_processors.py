@@ -44,6 +44,7 @@ def digests(cache: Path) -> list[str]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.skipif("x86_64" not in os.uname().machine, reason="names of processors are those of one family")
 @pytest.mark.parametrize("name", ["any", seldom("avx2")])
 def test_another_processor_computes_the_same(name: str) -> None:

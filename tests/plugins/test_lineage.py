@@ -136,6 +136,7 @@ def test_lineage_goes_with_what_it_belongs_to(app: NativeApp, cluster: str) -> N
     assert not Training.select().count()
 
 
+@pytest.mark.long
 def test_a_restore_that_comes_to_nothing_leaves_nothing(app: NativeApp, cluster: str) -> None:
     point = save(app, cluster)
     app.runtime.queue.pause(cluster)

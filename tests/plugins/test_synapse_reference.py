@@ -140,6 +140,7 @@ def test_kernels_do_what_the_reference_does(
     pair.assert_same_answers(tables(5))
 
 
+@pytest.mark.long
 def test_full_sections_are_split() -> None:
     """A potential that rises with every cycle adds a synapse each time, until there is no room for another one."""
     pair = Pair(line(), {"in": 2}, {"out": 1})
@@ -151,6 +152,7 @@ def test_full_sections_are_split() -> None:
     pair.assert_same_answers({"in": values[::37]})
 
 
+@pytest.mark.long
 def test_full_match_sections_are_split() -> None:
     pair = Pair(line(mode="match"), {"in": 1}, {"out": 1})
     values = np.arange(1, 301, dtype=np.float32)[:, None]

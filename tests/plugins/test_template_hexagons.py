@@ -349,6 +349,7 @@ def render(template: Template, blank: str) -> str:
     return blank.join(words)
 
 
+@pytest.mark.long
 @given(templates(), st.sampled_from([" ", "\n", "\r\n", "\n \t\n"]))
 @settings(max_examples=200)
 def test_a_written_template_is_read_again(template: Template, blank: str) -> None:

@@ -111,6 +111,7 @@ def test_plugins_are_listed_with_what_is_known_of_them(env, data_dir):
     assert [line.split()[0] for line in lines] == sorted(PLUGINS)
 
 
+@pytest.mark.long
 def test_plugins_works_with_every_plugin_broken(wrecked, data_dir):
     listed = json.loads(run(wrecked, data_dir, "plugins", "--json").stdout)
     assert {plugin["state"] for plugin in listed} == {"broken"}

@@ -315,6 +315,7 @@ def test_it_looks_at_what_a_killed_server_has_left(env: dict[str, str], tmp_path
     assert traces(tmp_path) == before
 
 
+@pytest.mark.long
 def test_it_looks_beside_a_running_server_and_repairs_nothing_there(env: dict[str, str], tmp_path: Path) -> None:
     with ServerProcess(tmp_path, env, {"http.workers": 1}) as server:
         stray(tmp_path, "blobs/lost.txt")
@@ -357,6 +358,7 @@ def test_what_is_missing_is_told_and_not_made(data_dir: Path, name: str) -> None
     assert not (data_dir / name).exists()
 
 
+@pytest.mark.long
 def test_a_file_that_is_no_database_is_told_in_lines(data_dir: Path) -> None:
     (data_dir / "hanami.db").write_bytes(b"garbage" * 1000)
     done = hanami("doctor", "--data-dir", str(data_dir), env=ENV)

@@ -52,6 +52,7 @@ def listed(env: dict[str, str], data_dir: Path, *options: str) -> tuple[int, dic
     return done.returncode, {plugin["name"]: plugin for plugin in json.loads(done.stdout)}, done.stderr
 
 
+@pytest.mark.long
 def test_who_ends_a_process_or_does_not_return_is_named_and_can_be_disabled(tmp_path: Path) -> None:
     env, data_dir = distribution(tmp_path / "third", NASTY), tmp_path / "data"
     data_dir.mkdir()
@@ -83,6 +84,7 @@ def test_who_ends_a_process_or_does_not_return_is_named_and_can_be_disabled(tmp_
     }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("text", ["import absent\nessential = True", "essential: bool = True\nsys.exit(1)"])
 def test_an_essential_plugin_is_known_without_being_imported(tmp_path: Path, text: str) -> None:
     env, data_dir = distribution(tmp_path / "third", {"vital": text}), tmp_path / "data"
@@ -118,6 +120,7 @@ def test_a_timeout_is_a_number_of_seconds(env: dict[str, str], tmp_path: Path, s
     assert (done.returncode, done.stderr.strip()) == (1, f"--timeout {seconds}: expected a number of seconds")
 
 
+@pytest.mark.long
 def test_the_states_of_the_running_processes_are_listed(tmp_path: Path) -> None:
     plugins = {
         "apart": NASTY["apart"],

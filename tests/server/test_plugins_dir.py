@@ -63,6 +63,7 @@ def listed(folder: Path, env: dict[str, str], *options: str) -> dict[str, dict[s
     return {plugin["name"]: plugin for plugin in files}
 
 
+@pytest.mark.long
 def test_files_are_plugins_of_their_names(folder: Path, env: dict[str, str], tmp_path: Path) -> None:
     (folder / "json.py").write_text("raise RuntimeError('hides nothing')")
     (folder / "my-tabs.py").write_text("")

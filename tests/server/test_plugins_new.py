@@ -68,6 +68,7 @@ def test_each_passes_its_own_tests(folder: Path, tmp_path: Path) -> None:
     run([sys.executable, "-m", "pytest", "-q", *own, *(one / "tests" for one in made)], folder, PYTHONPATH=path)
 
 
+@pytest.mark.long
 def test_one_is_made_checked_installed_and_active(tmp_path: Path) -> None:
     done = hanami("plugins", "new", "format", "tabs", "--into", str(tmp_path), env=os.environ)
     assert (done.returncode, done.stderr) == (0, "")

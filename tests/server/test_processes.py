@@ -38,6 +38,7 @@ def test_a_signal_ends_everything(start_server, number):
         socket.create_connection(("127.0.0.1", server.port), 1).close()
 
 
+@pytest.mark.long
 def test_children_that_do_not_end_are_killed(start_server):
     server = start_server()
     processes = descendants(server.pid)

@@ -107,6 +107,7 @@ def test_processes_are_children_of_the_supervisor_and_have_names(start_server):
     assert command(children["api"]).startswith("gunicorn: master [hanami_server.api]")
 
 
+@pytest.mark.long
 def test_the_end_of_the_fork_server_harms_nobody(start_server):
     server = start_server()
     children, former = server.state()["children"], fork_server(server)
@@ -121,6 +122,7 @@ def test_the_end_of_the_fork_server_harms_nobody(start_server):
     assert server.stop() == 0
 
 
+@pytest.mark.long
 def test_a_plugin_that_starts_threads_when_it_is_imported_has_them_in_each_process(env, tmp_path):
     (tmp_path / "plugins").mkdir()
     (tmp_path / "plugins" / "listener.py").write_text(THREADS)

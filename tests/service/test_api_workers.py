@@ -14,6 +14,7 @@ from tests.service.processes import command_line, family, own_memory
 pytestmark = pytest.mark.usefixtures("fresh")
 
 
+@pytest.mark.long
 def test_as_many_processes_as_cores_answer_rest_in_little_memory(tmp_path: Path) -> None:
     with (
         LocalServer(tmp_path / "data", "--set=http.workers=0") as server,

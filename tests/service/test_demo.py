@@ -40,6 +40,7 @@ def test_missing_files_and_wrong_numbers_are_told_in_one_line(tmp_path: Path) ->
     assert "--epochs" in done.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_keep_leaves_the_server_running_until_interrupted(number: signal.Signals) -> None:
     command = [HANAMI, "demo", "--json", "--keep", "--epochs", "1"]

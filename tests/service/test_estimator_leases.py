@@ -49,6 +49,7 @@ def clusters(client: Client) -> set[str]:
     return {row.uuid for row in client.clusters()}
 
 
+@pytest.mark.long
 def test_what_a_crash_leaves_goes_and_a_process_that_lives_renews(quick: LocalServer, admin: Client) -> None:
     environment = os.environ | {
         "HANAMI_ADDRESS": quick.address,

@@ -58,6 +58,7 @@ def answers(client: Client, cluster: Cluster, table: object) -> list[list[float]
     return client.dataset_content(task.uuid, "answer", 3)
 
 
+@pytest.mark.long
 def test_a_cluster_of_it_is_trained_asked_saved_moved_and_restored(client: Client) -> None:
     table = client.upload_csv("table", b"value,kind\n1,1\n2,0\n3,1\n")
     cluster = client.create_cluster("of mine", TEMPLATE.format(2))

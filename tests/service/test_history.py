@@ -83,6 +83,7 @@ def test_histories_are_for_those_who_see_the_cluster(
         client.history(task)
 
 
+@pytest.mark.long
 def test_a_history_has_neither_gaps_nor_doubled_entries_when_its_process_is_killed(tmp_path: Path) -> None:
     with LocalServer(tmp_path / "data", *QUICK) as server, connect(server) as client:
         dataset = client.upload_mnist("digits", *idx_digits(ROWS))

@@ -204,6 +204,7 @@ def test_tasks_take_uuids_in_upper_case(wire: Wire, things: dict[str, str], clie
     assert all(client.wait(task).finished for task in client.tasks(things["cluster"]))
 
 
+@pytest.mark.long
 def test_nobody_announces_uploads_without_end(wire: Wire, member: str) -> None:
     announced: list[str] = []
     while (answer := wire.body("POST", "dataset/upload/csv", {"name": "many", "input_data_size": 5}, member))[0] == 200:

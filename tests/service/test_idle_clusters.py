@@ -49,6 +49,7 @@ def answers(client: Client, cluster: Cluster, dataset: Dataset) -> list[list[flo
     return client.dataset_content(task.uuid, "answer", 100)
 
 
+@pytest.mark.long
 def test_an_idle_cluster_leaves_the_memory_and_answers_as_before(
     server: LocalServer, client: Client, small_digits: tuple[Path, Path]
 ) -> None:

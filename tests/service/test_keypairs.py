@@ -211,6 +211,7 @@ def listed(server: LocalServer) -> dict[str, Any]:
     return {one["name"]: one for one in json.loads(done.stdout)}
 
 
+@pytest.mark.long
 def test_a_lost_or_wrong_key_is_told(
     server: LocalServer, client: Client, resumed: Callable[[bytes | None], None]
 ) -> None:

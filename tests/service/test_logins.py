@@ -310,6 +310,7 @@ def test_guesses_at_the_current_passphrase_count_too(guest: Guest) -> None:
     assert wire.query("GET", "cluster/all").status == 200
 
 
+@pytest.mark.long
 def test_many_logins_at_once_hold_up_nobody_else(tmp_path: Path) -> None:
     costly = {"users.argon2_time": 10, "users.argon2_memory": 65536, "http.workers": 1, "http.threads": 16}
     with LocalServer(tmp_path / "data", settings=costly) as server, contextlib.ExitStack() as stack:

@@ -149,12 +149,14 @@ def environment(**variables: str) -> dict[str, str]:
     return {**os.environ, **{f"HANAMI_ADMIN_{name}": value for name, value in admin.items()}, **variables}
 
 
+@pytest.mark.long
 def test_a_server_without_streams_serves(data_dir: Path) -> None:
     closed = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"]
     with ServerProcess(data_dir, environment(), wrapper=closed) as server:
         assert server.request("GET", "/health/ready")[0] == 200
 
 
+@pytest.mark.long
 def test_a_host_that_can_not_compile_says_why(data_dir: Path) -> None:
     done = hanami("plugins", "--data-dir", str(data_dir), env=environment(NUMBA_DISABLE_JIT="1"))
     assert "NUMBA_DISABLE_JIT is set, but the host needs compiled kernels; unset it" in done.stdout

@@ -168,6 +168,7 @@ def test_a_class_that_never_occurs(client: Client, network: Cluster) -> None:
     assert [kind(answer) for answer in ask(client, network, dataset, 300)] == [n % 2 for n in range(300)]
 
 
+@pytest.mark.long
 def test_a_single_row(client: Client, network: Cluster) -> None:
     dataset = client.upload_csv("odd table", csv_table([[3, -2, 0.5]], [1], classes=[0, 1]))
     learn(client, network, dataset, epochs=30)
@@ -217,6 +218,7 @@ def fresh(tmp_path: Path) -> Iterator[tuple[Client, Sidecar]]:
         sidecar.close()
 
 
+@pytest.mark.long
 def test_as_many_columns_as_a_table_may_have(fresh: tuple[Client, Sidecar]) -> None:
     client, sidecar = fresh
     width = MOST_COLUMNS - 2
@@ -237,6 +239,7 @@ def write_long_table(path: Path) -> None:
             file.writelines(lines)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(1200)
 def test_more_rows_than_anyone_wants_to_hold_in_memory(fresh: tuple[Client, Sidecar], tmp_path: Path) -> None:
     client, sidecar = fresh

@@ -13,6 +13,7 @@ import pytest
 from hanami_core.network import NetworkState
 from hanami_sdk import Client, Cluster, Dataset
 from hanami_server.demo.scenario import TEMPLATE
+from tests.lengths import seldom
 from tests.local import LocalServer
 from tests.service.conftest import SAMPLE
 
@@ -52,11 +53,15 @@ def twins(client: Client, name: str) -> tuple[Cluster, Cluster]:
 @pytest.mark.parametrize(
     ("kill", "count", "how"),
     [
-        (False, EPOCHS, {}),
-        (True, EPOCHS, {}),
-        (True, EPOCHS // 4, {"epochs": 2, "class_weight": {0: 30, 1: 0.1}, "validation": 0.1}),
+        seldom(False, EPOCHS, {}, id="stopped"),
+        pytest.param(True, EPOCHS, {}, id="killed"),
+        seldom(
+            True,
+            EPOCHS // 4,
+            {"epochs": 2, "class_weight": {0: 30, 1: 0.1}, "validation": 0.1},
+            id="killed with weights",
+        ),
     ],
-    ids=["stopped", "killed", "killed with weights"],
 )
 def test_a_queue_goes_on_after_a_restart_and_ends_bit_identical(
     own: LocalServer, kill: bool, count: int, how: dict[str, Any]

@@ -55,6 +55,7 @@ def begin(talk: Wire, admin: Client, cluster: Cluster, digits: Dataset) -> dict[
     return query
 
 
+@pytest.mark.long
 def test_a_running_task_that_is_deleted_stops(talk: Wire, admin: Client, own: Cluster, long_digits: Dataset) -> None:
     query = begin(talk, admin, own, long_digits)
     assert talk.query("DELETE", "task", **query) == (200, "{}")
@@ -94,6 +95,7 @@ def training(talk: Wire, admin: Client, long_digits: Dataset) -> Iterator[list[d
         talk.query("DELETE", "task", **query)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("holder", [{"user_id": "demo"}, {"project_id": "admin"}])
 def test_a_quota_lets_tasks_wait_that_would_take_more_than_a_share(
     talk: Wire, admin: Client, request: pytest.FixtureRequest, holder: dict[str, str]

@@ -265,6 +265,7 @@ def test_a_broken_target_ruins_nothing(client: Client) -> None:
         assert estimator.score(np.delete(X, 5, 0), np.delete(y, 5)) > 0.3
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", [seldom(8), 40])
 def test_partial_fit_learns_another_range_and_forgives_broken_rows(client: Client, size: int) -> None:
     train, test, train_y, test_y = IRIS
@@ -285,6 +286,7 @@ def test_partial_fit_learns_another_range_and_forgives_broken_rows(client: Clien
         assert estimator.score(test * 10, test_y) > 0.85
 
 
+@pytest.mark.long
 def test_a_regression_goes_on_with_bigger_targets(client: Client) -> None:
     X, y = load_diabetes(return_X_y=True)
     with HanamiRegressor(client=client, random_state=0) as estimator:

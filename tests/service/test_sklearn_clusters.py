@@ -79,6 +79,7 @@ def things(client: Client) -> tuple[set[str], set[str]]:
     return {row.uuid for row in client.clusters()}, {row.uuid for row in client.datasets()}
 
 
+@pytest.mark.long
 def test_a_copy_says_that_its_cluster_went_with_a_process(client: Client, start: Start, tmp_path: Path) -> None:
     before = things(client)
     process = start(file=str(tmp_path / "estimator"), wait=False)
@@ -100,6 +101,7 @@ def test_a_copy_says_that_its_cluster_went_with_a_process(client: Client, start:
     copy.close()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("wait", [True, False])
 def test_a_process_that_ends_takes_its_cluster_with_it(client: Client, start: Start, wait: bool) -> None:
     before = things(client)
@@ -157,6 +159,7 @@ def test_a_forked_process_asks_and_deletes_nothing(client: Client) -> None:
     assert (estimator.predict(X) == expected).all()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("scale", "format"), [("shift", "mnist"), seldom("shift", "csv"), seldom("split", "mnist"), ("split", "csv")]
 )
@@ -171,6 +174,7 @@ def test_partial_fit_learns_beyond_the_range_of_the_first_rows(client: Client, s
     assert estimator.score(test, test[:, 0] > 5) >= 0.95
 
 
+@pytest.mark.long
 def test_partial_fit_with_a_broken_row_keeps_its_scale(client: Client) -> None:
     rows = np.linspace(0, 10, 41).reshape(-1, 1)
     estimator = HanamiRegressor(client=client, random_state=0).partial_fit(rows[:17], rows[:17, 0])

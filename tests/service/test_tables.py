@@ -61,6 +61,7 @@ def learn(client: Client, cluster: Cluster, dataset: Dataset, output: str, epoch
     client.wait(tasks[-1])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "network", "epochs", "percent"),
     [
@@ -97,6 +98,7 @@ def test_a_table_as_it_was_exported(client: Client, network: Cluster) -> None:
     assert right >= 290
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("network", [("target", 2)], indirect=True)
 def test_a_number_is_predicted_in_its_own_unit(client: Client, network: Cluster) -> None:
     """The area of cells from their other measures, which says almost all about it."""

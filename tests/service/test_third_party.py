@@ -60,6 +60,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.long
 def test_its_own_tests_with_the_conformance_suite_pass(environ: None) -> None:
     run_own_tests("hanami-parquet")
 

@@ -51,6 +51,7 @@ def client(server: LocalServer) -> Iterator[Client]:
         yield admin
 
 
+@pytest.mark.long
 def test_its_own_tests_with_the_conformance_suites_pass(site: Path) -> None:
     run_own_tests(NAME)
 

@@ -143,6 +143,7 @@ def note(notes: Notes) -> str:
     return str(made.headers["Location"])
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_its_own_tests_with_the_conformance_suites_pass(site: Path) -> None:
     run_own_tests(NAME)

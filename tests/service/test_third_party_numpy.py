@@ -72,6 +72,7 @@ def answers(client: Client, cluster: Cluster, digits: Dataset) -> np.ndarray:
     return np.array(client.dataset_content(task.uuid, "answer", 200))
 
 
+@pytest.mark.long
 def test_its_own_tests_with_the_conformance_suites_pass(site: Path) -> None:
     run_own_tests(NAME)
 

@@ -68,6 +68,7 @@ def cached(server: LocalServer) -> list[Path]:
     return list((server.data_dir / "objectstore" / "cache").glob("*"))
 
 
+@pytest.mark.long
 def test_its_own_tests_with_the_conformance_suite_pass(site: Path) -> None:
     run_own_tests(NAME)
 
@@ -117,6 +118,7 @@ def test_nothing_wrong_is_served(client: Client, server: LocalServer, bucket: An
     until(lambda: not bucket.objects)
 
 
+@pytest.mark.long
 def test_without_the_plugin_it_is_told_which_store_is_missing(
     client: Client, server: LocalServer, bucket: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -82,6 +82,7 @@ def train(client: Client, cluster: Cluster, table: Dataset, *, wait: bool = True
     return client.train(cluster, {"value": table["value"]}, {"kind": table["kind"]}, wait=wait)
 
 
+@pytest.mark.long
 def test_tasks_wait_until_the_host_is_well(
     client: Client, cluster: Cluster, table: Dataset, tell: Callable[..., None]
 ) -> None:
@@ -96,6 +97,7 @@ def test_tasks_wait_until_the_host_is_well(
     client.delete_cluster(other)
 
 
+@pytest.mark.long
 def test_a_cluster_leaves_a_host_that_does_not_work_with_its_tasks_and_all_that_was_stored(
     client: Client, cluster: Cluster, table: Dataset, tell: Callable[..., None]
 ) -> None:
@@ -108,6 +110,7 @@ def test_a_cluster_leaves_a_host_that_does_not_work_with_its_tasks_and_all_that_
     assert (found.host, found.cycles) == ("mine1", 6)
 
 
+@pytest.mark.long
 def test_nobody_moves_to_a_host_that_does_not_work(client: Client, cluster: Cluster, tell: Callable[..., None]) -> None:
     tell("mine1", healthy=False, reason=GONE)
     with pytest.raises(HanamiException, match=f"Host 'mine1' cannot run networks at the moment: {GONE}"):
@@ -115,6 +118,7 @@ def test_nobody_moves_to_a_host_that_does_not_work(client: Client, cluster: Clus
     assert client.cluster(cluster).host == "mine0"
 
 
+@pytest.mark.long
 def test_operators_and_users_see_why(
     server: LocalServer, client: Client, site: Path, tell: Callable[..., None]
 ) -> None:
@@ -141,6 +145,7 @@ def test_a_host_that_needs_another_process_gets_one(
     assert client.cluster(cluster).cycles == 6
 
 
+@pytest.mark.long
 def test_what_does_not_fit_into_the_memory_of_a_host_is_refused_before_anything_moves(
     client: Client, cluster: Cluster, table: Dataset, tell: Callable[..., None]
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 from tests.gpu.emulator.kit import ORDERS, run
 from tests.lengths import seldom
 
+pytestmark = pytest.mark.long  # kernels are compared with their oracles always
 LANES = np.arange(32)
 in_every_order = pytest.mark.parametrize("order", ORDERS)
 

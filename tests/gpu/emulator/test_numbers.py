@@ -9,6 +9,8 @@ import pytest
 
 from tests.gpu.emulator.kit import ORDERS, run
 
+pytestmark = pytest.mark.long  # kernels are compared with their oracles always
+
 RANDOM = np.random.default_rng(5)
 FLOATS = np.concatenate([RANDOM.normal(size=60) * 10, [0, -0.0, 1e-3, -1e3]]).astype(np.float32)
 BITS = RANDOM.integers(0, 2**32, 64, dtype=np.uint32)

@@ -306,6 +306,7 @@ RIGHT: dict[str, object] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_no_odd_value_breaks_anything(whole: Whole, known: Callable[[str], SignedClient]) -> None:
     chief, tried = known("chief"), 0
@@ -327,6 +328,7 @@ def test_no_odd_value_breaks_anything(whole: Whole, known: Callable[[str], Signe
     assert tried > 500
 
 
+@pytest.mark.long
 def test_ten_thousand_folders_are_listed_page_by_page(whole: Whole, client: SignedClient) -> None:
     answered(client.call("POST", "/folders", name="first"), 201)
     row = Folder.get(Folder.name == "first").__data__
