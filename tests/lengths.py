@@ -1,6 +1,7 @@
 """How much is tried: enough for a change in the usual suite, all that is worth the time in ``tox -e long``.
 
-A test that is marked ``long`` runs there only, and something shorter that fails for the same defects runs always.
+A test that is marked ``long`` runs there only: it takes more than five seconds, and shorter ones run always that fail
+when what it is about breaks.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -395,15 +396,18 @@ def test_nothing_rests_on_an_earlier_look(
 # -- in the sources ---------------------------------------------------------------------------------------------------
 
 
-def writes(path: Path) -> Iterator[tuple[str, bool]]:
+@cache
+def writes(path: Path) -> list[tuple[str, bool]]:
     """Return the functions of a file that change or remove rows, and whether they look at how many that were."""
+    found = []
     for function in ast.walk(ast.parse(path.read_text())):
         if not isinstance(function, ast.FunctionDef):
             continue
         ignored = {id(node.value) for node in ast.walk(function) if isinstance(node, ast.Expr)}
         for node in ast.walk(function):
             if isinstance(node, ast.Call) and is_write(node):
-                yield function.name, id(node) not in ignored
+                found.append((function.name, id(node) not in ignored))
+    return found
 
 
 def is_write(node: ast.Call) -> bool:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from string import Formatter
 
@@ -91,12 +92,11 @@ def site_of(node: ast.AST, place: str) -> Site | None:
     return None
 
 
-def sites(path: Path) -> Iterator[Site]:
+@cache
+def sites(path: Path) -> list[Site]:
     """Return where a file raises errors that a client sees, except for codes that are variables."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        found = site_of(node, place_of(path))
-        if found is not None:
-            yield found
+    found = (site_of(node, place_of(path)) for node in ast.walk(ast.parse(path.read_text())))
+    return [site for site in found if site is not None]
 
 
 def files() -> list[Path]:

@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from statistics import median
 
@@ -105,16 +106,19 @@ def test_server_and_core_know_no_wire() -> None:
     assert found == []
 
 
-def imports_of_plugins(path: Path) -> Iterator[str]:
+@cache
+def imports_of_plugins(path: Path) -> list[str]:
     """Return what a file imports from plugins, as dotted names."""
+    found: list[str] = []
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "hanami_plugins":
             if node.module == "hanami_plugins":
-                yield from (f"hanami_plugins.{alias.name}" for alias in node.names)
+                found += (f"hanami_plugins.{alias.name}" for alias in node.names)
             else:
-                yield str(node.module)
+                found.append(str(node.module))
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name.startswith("hanami_plugins"))
+            found += (alias.name for alias in node.names if alias.name.startswith("hanami_plugins"))
+    return found
 
 
 def test_plugins_use_each_other_through_faces_that_they_require() -> None:

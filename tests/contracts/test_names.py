@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 
 from .test_house import module_name, sources
 
@@ -16,6 +17,7 @@ SHARED = {
 """Names that several classes still have, and why; a name that is no longer shared must go."""
 
 
+@cache
 def classes() -> dict[str, list[str]]:
     """Return where the classes of each name are. Migrations are left out: they repeat models as they once were."""
     found: dict[str, list[str]] = defaultdict(list)
