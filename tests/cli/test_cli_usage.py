@@ -12,6 +12,7 @@ from hanami_cli.errors import UsageError
 from hanami_cli.hanamictl import NOUNS, SWITCHES, main
 from hanami_cli.usage import Line, complaint, flags_of, lines_of
 from tests.cli.test_cli_reference import EXIT_CODES
+from tests.lengths import choose
 
 HELPS = {noun: import_module(f"hanami_cli.nouns.{noun}").HELP for noun in NOUNS}
 LINES = [pytest.param(noun, line, id=" ".join(line.words)) for noun in NOUNS for line in lines_of(HELPS[noun])]
@@ -36,7 +37,7 @@ def spellings(text, flag):
 def arrangements(text, line):
     """Return the line with its required options behind, before and between the words, in all spellings."""
     words = [*line.words, *(f"the-{name}" for name in line.arguments)]
-    for place in range(5):
+    for place in range(choose(2, 5)):
         variants = [list(spellings(text, flag)) for flag in line.required]
         options = list(chain.from_iterable(variant[place % len(variant)] for variant in variants))
         yield [*words, *options]
