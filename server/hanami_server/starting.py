@@ -29,6 +29,12 @@ PATIENCE = 20.0
 """Seconds in which a process must have been started. The first one waits until all plugins are loaded."""
 LEAVING = 1.0
 """Seconds in which it must have ended once it answers no more."""
+ENVIRONMENT = {"MALLOC_ARENA_MAX": "1"}
+"""Variables of all processes, unless they are set already.
+
+By default glibc has up to eight pools of memory for each core, and what is free in one of them is of no use to threads
+of another one. The longer threads had answered calls, the more free memory each process had.
+"""
 
 log = logging.getLogger("hanami.supervisor")
 
@@ -70,7 +76,9 @@ class Starter:
     def _begin(self) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            self._process = subprocess.Popen[bytes](self._command, stdin=theirs.fileno(), process_group=0)
+            self._process = subprocess.Popen[bytes](
+                self._command, stdin=theirs.fileno(), process_group=0, env={**ENVIRONMENT, **os.environ}
+            )
 
     @property
     def pid(self) -> int:

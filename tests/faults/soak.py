@@ -3,7 +3,8 @@
 ``python -m tests.faults.soak`` makes, trains, asks, saves, restores, streams to and deletes networks, and watches the
 descriptors and the memory of all processes and the size of the data directory. What is deleted or has ended leaves the
 database after a minute, so that it comes to its size within the first quarter. It ends with 1 if a call fails, or if
-something grows: what the last quarter needed, compared with the second one.
+something grows: what the last quarter needed, compared with the second one. It says of each process that was there all
+the time how much memory it has, and how much of that came on top.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import TypeVar
 
 from hanami_sdk import Client, Dataset
 from hanami_server.local import LocalServer
-from tests.service.processes import family, own_memory
+from tests.service.processes import family, own_memory, title
 
 R = TypeVar("R")
 
@@ -55,6 +56,7 @@ class Look:
 
     descriptors: int
     memory: dict[int, int]
+    titles: dict[int, str]
     disk: int
 
     @classmethod
@@ -64,7 +66,8 @@ class Look:
         return cls(
             sum(_count(pid) for pid in pids),
             {pid: _memory(pid) for pid in pids},
-            sum(path.stat().st_size for path in server.data_dir.rglob("*") if path.is_file()),
+            {pid: title(pid) for pid in pids},
+            sum(map(_size, server.data_dir.rglob("*"))),
         )
 
 
@@ -79,6 +82,13 @@ def _memory(pid: int) -> int:
     try:
         return own_memory(pid)
     except (OSError, StopIteration):
+        return 0
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except OSError:  # a file that has just been deleted
         return 0
 
 
@@ -133,23 +143,36 @@ class Load:
         return result
 
 
-def grown(looks: list[Look]) -> dict[str, int]:
-    """Return what the last quarter needed more than the second one.
+class Quarters:
+    """The second and the last quarter of what was seen."""
 
-    Memory is that of the processes that were there all the time: how many decoders are at work is chance.
-    """
-    size = max(1, len(looks) // 4)
-    early, late = looks[size : 2 * size] or looks[:1], looks[-size:]
-    lasting = set.intersection(*(set(look.memory) for look in early + late))
+    def __init__(self, looks: list[Look]) -> None:
+        """Choose them; memory is that of processes that were there all the time: how many decoders work is chance."""
+        size = max(1, len(looks) // 4)
+        self._early, self._late = looks[size : 2 * size] or looks[:1], looks[-size:]
+        self._lasting = set.intersection(*(set(look.memory) for look in self._early + self._late))
 
-    def more(read: Callable[[Look], int]) -> int:
-        return int(median(map(read, late)) - median(map(read, early)))
+    def grown(self) -> dict[str, int]:
+        """Return what the last one needed more than the second one."""
+        return {
+            "descriptors": self._more(lambda look: look.descriptors),
+            "memory": self._more(lambda look: sum(look.memory[pid] for pid in self._lasting)),
+            "disk": self._more(lambda look: look.disk),
+        }
 
-    return {
-        "descriptors": more(lambda look: look.descriptors),
-        "memory": more(lambda look: sum(look.memory[pid] for pid in lasting)),
-        "disk": more(lambda look: look.disk),
-    }
+    def processes(self) -> list[dict[str, object]]:
+        """Return the bytes of each lasting process in the last one, and how many of them came on top; most first."""
+        last = self._late[-1]
+        return [
+            {"title": last.titles[pid], "memory": last.memory[pid], "more": more}
+            for more, pid in sorted(((self._grown(pid), pid) for pid in self._lasting), reverse=True)
+        ]
+
+    def _grown(self, pid: int) -> int:
+        return self._more(lambda look: look.memory[pid])
+
+    def _more(self, read: Callable[[Look], int]) -> int:
+        return int(median(map(read, self._late)) - median(map(read, self._early)))
 
 
 def main() -> int:
@@ -171,10 +194,12 @@ def main() -> int:
             looks.append(Look.at(server))
         for client in clients:
             client.join()
-    more = grown(looks)
+    quarters = Quarters(looks)
+    more = quarters.grown()
     limits = {"descriptors": MOST_DESCRIPTORS, "memory": MOST_MEMORY, "disk": MOST_DISK}
     grew = [name for name, limit in limits.items() if more[name] > limit]
-    print(json.dumps({"minutes": seconds / 60, "calls": load.calls, "more": more, "errors": load.errors}, indent=2))
+    report = {"minutes": seconds / 60, "calls": load.calls, "more": more, "processes": quarters.processes()}
+    print(json.dumps(report | {"errors": load.errors}, indent=2))
     for name in grew:
         print(f"{name} grew by {more[name]}, {limits[name]} is allowed")
     return 1 if grew or load.errors else 0

@@ -28,6 +28,28 @@ import threading
 
 threading.Thread(target=threading.Event().wait, name="listens", daemon=True).start()
 """
+POOLS = """
+import ctypes, os, threading
+
+def main(argv):
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype = libc.fdopen.restype = ctypes.c_void_p
+    all_there = threading.Barrier(8)
+
+    def allocate():
+        libc.malloc(ctypes.c_size_t(1 << 16))
+        all_there.wait()
+
+    threads = [threading.Thread(target=allocate) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    stream = ctypes.c_void_p(libc.fdopen(int(argv[argv.index("--answer") + 1]), b"w"))
+    libc.malloc_info(0, stream)
+    libc.fclose(stream)
+    return 3
+"""
 
 
 def command(pid: int) -> str:
@@ -75,6 +97,18 @@ def test_a_copy_has_what_it_is_given(starter, tmp_path):
     for pid, answer, code in (first, second):
         assert (answer, code) == (f"read told {pid}", 3)
     assert first[0] != second[0]
+
+
+@pytest.mark.parametrize(("setting", "pools"), [(None, 1), ("3", 3)])
+def test_threads_allocate_from_one_pool_unless_the_environment_says_otherwise(tmp_path, monkeypatch, setting, pools):
+    (tmp_path / "program.py").write_text(POOLS)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
+    if setting is not None:
+        monkeypatch.setenv("MALLOC_ARENA_MAX", setting)
+    with Starter(Options(tmp_path, parent=os.getpid())) as started:
+        _, answer, _ = run(started, tmp_path)
+    assert answer.count("<heap nr=") == pools
 
 
 def test_who_does_not_answer_is_replaced(starter, tmp_path):

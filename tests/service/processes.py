@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-__all__ = ["command_line", "family", "own_memory"]
+__all__ = ["command_line", "family", "own_memory", "title"]
 
 
 def family(pid: int) -> list[int]:
@@ -27,3 +27,13 @@ def own_memory(pid: int) -> int:
     """Return the bytes of a process, without the pages of files, which the system takes back whenever it needs them."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("RssAnon:")).split()[1]) << 10
+
+
+def title(pid: int) -> str:
+    """Return what a process is called, without its options; nothing if it has ended."""
+    try:
+        words = command_line(pid).decode(errors="replace").replace("\0", " ").partition(" --")[0].split()
+    except OSError:
+        return ""
+    # What an interpreter runs is the last word.
+    return words[-1] if words and Path(words[0]).name.startswith("python") else " ".join(words)
