@@ -16,6 +16,12 @@ _CLASSES = "label"
 _BLOCK = 1 << 16
 _PIECE = 1 << 12
 """Values that become text without a pause; other threads of the process stand still meanwhile."""
+_GLANCE = 0.00002
+"""Seconds between two pieces; without them, the interpreter would be taken again before anybody else wakes up."""
+_CROWDED = 0.0003
+"""Seconds that this takes if others work meanwhile."""
+_CALL = 0.002
+"""Seconds that most calls take."""
 
 
 def excerpt(table: Table, column: str, offset: int, count: int, most: int) -> npt.NDArray[np.float32]:
@@ -45,7 +51,18 @@ def _texts(values: npt.NDArray[np.float32], piece: int = _PIECE) -> Iterator[byt
     for start in range(0, len(values), piece):
         yield msgspec.json.encode(values[start : start + piece].tolist())[1:-1]
         if len(values) > piece:
-            time.sleep(0)  # whoever waits for the interpreter gets it now
+            _let_others_go_on()
+
+
+def _let_others_go_on() -> None:
+    """Give the interpreter to whoever waits for it. If somebody did, leave it to them for as long as a call takes.
+
+    A call gives it up with every query and would get it back after the next piece only, dozens of times.
+    """
+    begin = time.perf_counter()
+    time.sleep(_GLANCE)
+    if time.perf_counter() - begin > _CROWDED:
+        time.sleep(_CALL)
 
 
 def accuracy(result: Table, reference: Table) -> float:
