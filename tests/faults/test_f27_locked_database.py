@@ -20,7 +20,7 @@ from hanami_core.storage.database import atomic
 from hanami_plugins.clusters import Cluster
 from hanami_plugins.clusters.service import Nothing
 from hanami_plugins.database_sqlite import LARGEST_LOG
-from tests.faults.kit import FILE_NAME, awaited, locked
+from tests.faults.kit import FILE_NAME, awaited, keyed, locked
 from tests.plugins.test_checkpoints import Site
 from tests.whole import Whole
 
@@ -51,6 +51,15 @@ def test_readers_do_not_wait_for_a_lock_and_writers_learn_of_it(whole: Whole, tm
     assert whole.call("POST", "cluster", name="after it").status_code == 200
     assert Cluster.select().count() == 2
     assert {plugin.state.value for plugin in whole.runtime.plugins.plugins.values()} == {"active"}
+
+
+def test_a_call_with_a_key_learns_of_a_lock_and_leaves_no_half_transaction(whole: Whole, tmp_path: Path) -> None:
+    with locked(tmp_path / FILE_NAME):
+        answer = keyed(whole, "key", "POST", "cluster", name="cluster")
+        assert (answer.status_code, answer.text) == (503, LOCKED)
+    first, again = (keyed(whole, "key", "POST", "cluster", name="cluster") for _ in range(2))
+    assert (first.status_code, again.text) == (200, first.text)
+    assert Cluster.select().count() == 1
 
 
 def test_readiness_knows_of_the_end_of_a_lock(whole: Whole, tmp_path: Path) -> None:

@@ -315,8 +315,9 @@ class Unit:
     def open(self) -> None:
         """Begin the transaction, if that was not done."""
         if self._transaction is None:
-            self._transaction = _Transaction(proxy.atomic())
-            self._transaction.begin()
+            transaction = _Transaction(proxy.atomic())
+            transaction.begin()
+            self._transaction = transaction  # one that did not begin has no end
             if not self.committed:
                 self._first()
 
