@@ -22,6 +22,7 @@ from hanami_core.process_control import birth, die_with
 
 __all__ = [
     "FAILED",
+    "TRIMMING",
     "abort",
     "adopt_orphans",
     "birth",
@@ -31,6 +32,7 @@ __all__ = [
     "most_connections",
     "raise_file_limit",
     "resident_bytes",
+    "return_memory",
 ]
 
 FAILED = 70
@@ -39,6 +41,8 @@ OWN, OF_THREAD = 64, 4
 _PR_SET_CHILD_SUBREAPER = 36
 NAMING = 1.0
 """Seconds in which whoever has got a lock file writes its number into it."""
+TRIMMING = 60.0
+"""Seconds between two times at which a process gives free memory back to the system, which takes milliseconds."""
 
 log = logging.getLogger("hanami.process")
 
@@ -121,3 +125,13 @@ def resident_bytes() -> int:
     """Return how much memory this process occupies."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def return_memory() -> None:
+    """Give free pages back to the system.
+
+    By itself glibc gives back only what is free at the end of the heap, and something is always left there.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # other C libraries have none
+    if trim is not None:
+        trim(0)

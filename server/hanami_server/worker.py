@@ -156,12 +156,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.poller.register(self.method_queue.fileno(), selectors.EVENT_READ, self.method_queue.run_callbacks)
         self._lead = Lead(self.tpool, self.cfg.threads, self._step)
         self._lead.start()
-        notified = 0.0
+        notified, trimmed = 0.0, time.monotonic()
         while not self._lead.watch():
             if self._lead.moves() and time.monotonic() - notified >= 1:
                 notified = time.monotonic()
                 self.notify()
                 self._look_for_hung_handlers(notified)
+                if notified - trimmed >= process_control.TRIMMING:
+                    trimmed = notified
+                    process_control.return_memory()
         self.tpool.shutdown(wait=False)
         self.poller.close()
         self.method_queue.close()

@@ -71,7 +71,8 @@ def _work(runtime: Runtime, options: Options, stopped: threading.Event) -> None:
     scheduler.start()
     announce(options)
     log.info("worker is ready")
-    stopped.wait()
+    while not stopped.wait(process_control.TRIMMING):
+        process_control.return_memory()
     log.info("worker stops")
     if not runner.stop(STOP_TASKS):
         log.warning("tasks were cut", extra={"tasks": runner.count})
