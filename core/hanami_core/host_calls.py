@@ -3,8 +3,11 @@
 A plugin offers a function by name when it starts in a sidecar (`HostCalls.offer`); any process asks for it by the name
 of the host (`HostCalls.ask`). What can wait belongs into the queue instead, which survives a crash.
 
-Owns the format on the Unix socket between them: a length of four bytes and a msgpack value each way. Must not know what
-is asked.
+A question is some pieces of bytes, and so is its answer. Large ones, such as the values of many rows, reach the other
+side without being copied in either process.
+
+Owns the format on the Unix socket between them, the same each way: a length of four bytes, a msgpack value of that
+length, which tells the sizes of the pieces, and the pieces. Must not know what is asked.
 """
 
 from __future__ import annotations
@@ -13,9 +16,9 @@ import contextlib
 import logging
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import msgspec
 
@@ -27,34 +30,41 @@ from hanami_core.storage.failures import storage_failure
 if TYPE_CHECKING:
     from hanami_core.runtime import Runtime
 
-__all__ = ["HostCallServer", "HostCalls"]
+__all__ = ["HostCallServer", "HostCalls", "Piece"]
 
 LARGEST = 1 << 30
 """Bytes of a question or an answer."""
+LARGEST_HEAD = 1 << 20
 SIZE_BYTES = 4
-PIECE = 1 << 16
+AT_ONCE = 1 << 16
+"""Bytes that are read at once, and of a message that is sent at once."""
 CONNECTIONS = 128
 """Callers that a sidecar answers at the same time; the next one waits."""
 KEPT = 16
 """Open connections to a host that a process keeps for its next questions."""
 
-Function = Callable[[bytes], bytes]
+Piece = bytes | bytearray | memoryview
+Function = Callable[[Sequence[Piece]], Sequence[Piece]]
+Sizes = list[Annotated[int, msgspec.Meta(ge=0)]]
 
 log = logging.getLogger("hanami.calls")
 
 
 class _HostRequest(msgspec.Struct, array_like=True):
+    sizes: Sizes
     name: str
-    body: bytes
 
 
 class _HostResponse(msgspec.Struct, array_like=True):
     """What came of it; of an error the status, the code and the parameters."""
 
-    body: bytes = b""
+    sizes: Sizes = []
     status: int = 0
     code: str = ""
     parameters: dict[str, str | int | float | bool | None] = {}
+
+
+Head = TypeVar("Head", _HostRequest, _HostResponse)
 
 
 class HostCalls:
@@ -79,31 +89,36 @@ class HostCalls:
             raise PluginError(f"two plugins offer the call {name}")
         self._offered[name] = function
 
-    def ask(self, host: str, name: str, body: bytes, timeout: float) -> bytes:
+    def ask(self, host: str, name: str, pieces: Sequence[Piece], timeout: float) -> Sequence[Piece]:
         """Return the answer of the sidecar of a host. A request may be sent twice, so it must not change anything.
 
         Args:
             host: name of the compute host.
             name: name under which the function was offered there.
-            body: the request.
+            pieces: the request; views of contiguous bytes are sent without a copy.
             timeout: maximum number of seconds to wait.
+
+        Returns:
+            The pieces of the answer, each at an address that is a multiple of 8.
 
         Raises:
             VisibleError: the one that the other side raised.
             Unavailable: if the host is not running, or does not answer in time.
         """
         if host == self.here:
-            return self._offered[name](body)
-        question = msgspec.msgpack.encode(_HostRequest(name, body))
+            return self._offered[name](pieces)
+        question = _HostRequest(list(map(len, pieces)), name)
         try:
-            answer = self._asked(host, question, timeout)
+            answer, found = self._asked(host, question, pieces, timeout)
         except (OSError, msgspec.MsgspecError) as error:
             raise Unavailable("host_unavailable", host=host, retry_after=1) from error
         if answer.status:
             raise BY_STATUS.get(answer.status, InternalError)(answer.code, **answer.parameters)
-        return answer.body
+        return found
 
-    def _asked(self, host: str, question: bytes, timeout: float) -> _HostResponse:
+    def _asked(
+        self, host: str, question: _HostRequest, pieces: Sequence[Piece], timeout: float
+    ) -> tuple[_HostResponse, list[Piece]]:
         """Put a question on a connection of an earlier one, or on a new one if that has ended meanwhile."""
         while True:
             with self._lock:
@@ -112,8 +127,8 @@ class HostCalls:
             connection = known or localsocket.connect(socket.SOCK_STREAM, localsocket.calls_path(self._data_dir, host))
             try:
                 connection.settimeout(timeout)
-                _send(connection, question)
-                answer = msgspec.msgpack.decode(_receive(connection), type=_HostResponse)
+                _send(connection, question, pieces)
+                answer = _receive(connection, _HostResponse)
             except BaseException as error:
                 connection.close()
                 if known is not None and isinstance(error, ConnectionError):
@@ -130,19 +145,30 @@ class HostCalls:
                 return
         connection.close()
 
-    def answer(self, question: bytes) -> bytes:
-        """Return the answer to a request, which may be an error."""
+    def answer(self, connection: socket.socket) -> None:
+        """Answer the requests of another process until it ends its connection.
+
+        Raises:
+            OSError: if the connection breaks off.
+            msgspec.MsgspecError: if what comes is no request.
+        """
+        with contextlib.suppress(ConnectionResetError):
+            while True:
+                question, pieces = _receive(connection, _HostRequest)
+                _send(connection, *self._answer(question.name, pieces))
+
+    def _answer(self, name: str, pieces: Sequence[Piece]) -> tuple[_HostResponse, Sequence[Piece]]:
+        """Return the answer to a request, which may be an error, and its pieces."""
         try:
-            asked = msgspec.msgpack.decode(question, type=_HostRequest)
-            answer = _HostResponse(self._offered[asked.name](asked.body))
+            found = self._offered[name](pieces)
+            return _HostResponse(list(map(len, found))), found
         except VisibleError as error:
-            answer = _HostResponse(status=error.status, code=error.code, parameters=_plain(error.parameters))
+            return _refusal(error), ()
         except BaseException as error:
             identity = new_uuid()
-            failure = storage_failure(contained(error)) or InternalError("internal_error", identity=identity)
             log.exception("a call of the host failed", extra={"identity": identity})
-            answer = _HostResponse(status=failure.status, code=failure.code, parameters=_plain(failure.parameters))
-        return msgspec.msgpack.encode(answer)
+            failure = storage_failure(contained(error)) or InternalError("internal_error", identity=identity)
+            return _refusal(failure), ()
 
     def close(self) -> None:
         """End all connections."""
@@ -151,6 +177,10 @@ class HostCalls:
             self._kept.clear()
         for connection in left:
             connection.close()
+
+
+def _refusal(error: VisibleError) -> _HostResponse:
+    return _HostResponse(status=error.status, code=error.code, parameters=_plain(error.parameters))
 
 
 def _plain(parameters: dict[str, object]) -> dict[str, str | int | float | bool | None]:
@@ -195,42 +225,57 @@ class HostCallServer:
     def _converse(self, connection: socket.socket) -> None:
         try:
             with connection:
-                for question in _questions(connection):
-                    _send(connection, self._runtime.host_calls.answer(question))
-        except OSError:
+                self._runtime.host_calls.answer(connection)
+        except (OSError, msgspec.MsgspecError):
             log.debug("a caller broke off")
         finally:
             self._runtime.database.disconnect()  # the thread is never used again
             self._places.release()
 
 
-def _questions(connection: socket.socket) -> Iterator[bytes]:
-    with contextlib.suppress(ConnectionResetError):
-        while True:
-            yield _receive(connection)
+def _send(connection: socket.socket, head: _HostRequest | _HostResponse, pieces: Sequence[Piece]) -> None:
+    """Send a message; a small one wakes the other side only once."""
+    text = msgspec.msgpack.encode(head)
+    parts: Sequence[Piece] = [len(text).to_bytes(SIZE_BYTES, "big") + text, *pieces]
+    if sum(head.sizes) <= AT_ONCE:
+        parts = [b"".join(parts)]
+    for part in parts:
+        connection.sendall(part)
 
 
-def _send(connection: socket.socket, content: bytes) -> None:
-    connection.sendall(len(content).to_bytes(SIZE_BYTES, "big") + content)
-
-
-def _receive(connection: socket.socket) -> bytes:
-    """Return the next message; a small one takes one look at the socket."""
-    data = connection.recv(PIECE)
-    while data and len(data) < SIZE_BYTES:
-        more = connection.recv(PIECE)
-        data = data + more if more else b""
-    if not data:
-        raise ConnectionResetError("the other side has ended")
-    size = int.from_bytes(data[:SIZE_BYTES], "big")
-    if size > LARGEST:
+def _receive(connection: socket.socket, kind: type[Head]) -> tuple[Head, list[Piece]]:
+    """Return the next message and its pieces; a small one takes one look at the socket."""
+    data = _at_least(connection, b"", SIZE_BYTES)
+    begin = SIZE_BYTES + int.from_bytes(data[:SIZE_BYTES], "big")
+    if begin > LARGEST_HEAD:
+        raise ConnectionError("the head of a message is too large")
+    data = _at_least(connection, data, begin)
+    head = msgspec.msgpack.decode(memoryview(data)[SIZE_BYTES:begin], type=kind)
+    if sum(head.sizes) > LARGEST:
         raise ConnectionError("a message is too large")
-    if len(data) > SIZE_BYTES + size:
+    rest, pieces = memoryview(data)[begin:], []
+    for size in head.sizes:
+        pieces.append(_piece(connection, rest[:size], size))
+        rest = rest[size:]
+    if rest:
         raise ConnectionError("a message is longer than it says")
-    return data[SIZE_BYTES:] if len(data) == SIZE_BYTES + size else _rest(connection, data[SIZE_BYTES:], size)
+    return head, pieces
 
 
-def _rest(connection: socket.socket, begin: bytes, size: int) -> bytes:
+def _at_least(connection: socket.socket, data: bytes, size: int) -> bytes:
+    """Return what has come and what comes, so many bytes or a few more."""
+    while len(data) < size:
+        more = connection.recv(AT_ONCE)
+        if not more:
+            raise ConnectionResetError("the other side has ended")
+        data += more
+    return data
+
+
+def _piece(connection: socket.socket, begin: memoryview, size: int) -> Piece:
+    """Return a piece of which the beginning has come."""
+    if len(begin) == size:
+        return bytes(begin)
     data = bytearray(size)
     view, done = memoryview(data), len(begin)
     view[:done] = begin
@@ -239,4 +284,4 @@ def _rest(connection: socket.socket, begin: bytes, size: int) -> bytes:
         if not count:
             raise ConnectionResetError("the other side has ended")
         done += count
-    return bytes(data)
+    return data

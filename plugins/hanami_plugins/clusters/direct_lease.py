@@ -82,7 +82,7 @@ def has_sessions(runtime: Runtime, cluster: Cluster) -> bool:
     end = time.monotonic() + LEAVING_SECONDS
     while True:
         try:
-            answer = runtime.host_calls.ask(str(cluster.host), CALL, str(cluster.uuid).encode(), ANSWER_SECONDS)
+            (answer,) = runtime.host_calls.ask(str(cluster.host), CALL, [str(cluster.uuid).encode()], ANSWER_SECONDS)
         except Unavailable:
             return False  # a host that is not there has no clients either
         if not msgspec.msgpack.decode(answer, type=int):

@@ -11,7 +11,7 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
@@ -21,6 +21,7 @@ import msgspec
 
 from hanami_core.compute import LiveNetwork, NetworkRules, memory
 from hanami_core.errors import NotFound, ServiceError
+from hanami_core.host_calls import Piece
 from hanami_core.network import NetworkState, Template
 from hanami_core.queue import Job
 from hanami_core.runtime import Runtime
@@ -107,10 +108,11 @@ class LiveClusters:
         if attachment.live.unsaved:
             self._keeper.hurry()
 
-    def count_sessions(self, question: bytes) -> bytes:
+    def count_sessions(self, question: Sequence[Piece]) -> list[Piece]:
         """Answer how many sessions a cluster has, for `HostCalls`."""
+        (uuid,) = question
         with self._registry:
-            return msgspec.msgpack.encode(len(self._attached.get(question.decode(), ())))
+            return [msgspec.msgpack.encode(len(self._attached.get(str(uuid, "utf-8"), ())))]
 
     def look(self, attachment: Attachment) -> Future[None]:
         """Begin to find out, in a thread, whether frames of a session are welcome and which network they go to now.

@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CALL", "Answer", "Matrix", "Question", "Values", "from_arrays", "to_arrays"]
+from hanami_core.host_calls import Piece
+
+__all__ = ["CALL", "Answer", "Question", "Shape", "Values", "pack", "shapes_of", "unpack"]
 
 CALL = "predictions.predict"
 """Name of the call of a host."""
 
 Values = npt.NDArray[np.float32]
-
-
-class Matrix(msgspec.Struct, array_like=True):
-    """Rows of values as bytes of float32, row by row."""
-
-    rows: int
-    columns: int
-    values: bytes
+Shape = tuple[int, int]
+"""Number of rows and of columns."""
 
 
 class Question(msgspec.Struct, array_like=True):
     """Rows for each input of a cluster; `version` is that of the stored state which the asker has seen."""
 
+    shapes: dict[str, Shape]
     cluster: str
     version: int
-    inputs: dict[str, Matrix]
 
 
 class Answer(msgspec.Struct, array_like=True):
@@ -38,19 +35,30 @@ class Answer(msgspec.Struct, array_like=True):
     `stored_at` is in seconds since 1970, None if it is not known.
     """
 
+    shapes: dict[str, Shape]
     version: int
     stored_at: float | None
-    outputs: dict[str, Matrix]
 
 
-def from_arrays(arrays: Mapping[str, Values]) -> dict[str, Matrix]:
-    """Return arrays as they travel."""
-    return {name: Matrix(len(array), array.shape[1], array.tobytes()) for name, array in arrays.items()}
+Head = TypeVar("Head", Question, Answer)
 
 
-def to_arrays(matrices: Mapping[str, Matrix]) -> dict[str, Values]:
-    """Return what `from_arrays` was given; the arrays are read-only."""
-    return {
-        name: np.frombuffer(matrix.values, np.float32).reshape(matrix.rows, matrix.columns)
-        for name, matrix in matrices.items()
+def shapes_of(arrays: Mapping[str, Values]) -> dict[str, Shape]:
+    """Return the shapes of arrays, each of rows."""
+    return {name: (len(array), array.shape[1]) for name, array in arrays.items()}
+
+
+def pack(head: Question | Answer, arrays: Mapping[str, Values]) -> list[Piece]:
+    """Return as they travel a question or an answer, and the arrays whose shapes it tells."""
+    values = (np.ascontiguousarray(array).reshape(-1).view(np.uint8).data for array in arrays.values())
+    return [msgspec.msgpack.encode(head), *values]
+
+
+def unpack(pieces: Sequence[Piece], kind: type[Head]) -> tuple[Head, dict[str, Values]]:
+    """Return what `pack` was given; the arrays may be read-only."""
+    head = msgspec.msgpack.decode(pieces[0], type=kind)
+    arrays = {
+        name: np.frombuffer(piece, np.float32).reshape(shape)
+        for (name, shape), piece in zip(head.shapes.items(), pieces[1:], strict=True)
     }
+    return head, arrays

@@ -9,20 +9,20 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import msgspec
 import numpy as np
 
 from hanami_core.compute import Columns, LiveNetwork, Rows, Run, memory
 from hanami_core.errors import BadRequest, Conflict, CorruptFile, NotFound
+from hanami_core.host_calls import Piece
 from hanami_core.runtime import Runtime
 from hanami_core.stash import StashKey
 from hanami_core.storage.database import ACTIVE
 from hanami_plugins.clusters import LIVE, MISSING, Cluster, MemoryOwner, interfaces, read_state, template_of
-from hanami_plugins.predictions.questions import Answer, Question, Values, from_arrays, to_arrays
+from hanami_plugins.predictions.questions import Answer, Question, Values, pack, shapes_of, unpack
 
 __all__ = ["READERS", "Readers"]
 
@@ -65,8 +65,8 @@ class Readers:
         self._idle: float = runtime.settings["clusters.idle"]
         threading.Thread(target=self._watch, name="readers", daemon=True).start()
 
-    def answer(self, question: bytes) -> bytes:
-        """Answer a `Question` with an `Answer`, both encoded.
+    def answer(self, question: Sequence[Piece]) -> list[Piece]:
+        """Answer a `Question` with an `Answer`, both packed.
 
         Raises:
             NotFound: if the cluster was deleted meanwhile.
@@ -74,14 +74,14 @@ class Readers:
             BadRequest: if an input is not finite.
             Unprocessable: if its network would take too much memory.
         """
-        asked = msgspec.msgpack.decode(question, type=Question)
+        asked, inputs = unpack(question, Question)
         with self._used(asked.cluster) as reader:
             if reader.network is None or reader.version < asked.version:
                 self._open(asked.cluster, reader)
             assert reader.network is not None
-            outputs = _predict(reader.network, to_arrays(asked.inputs))
-            answer = Answer(reader.version, reader.stored_at, from_arrays(outputs))
-        return msgspec.msgpack.encode(answer)
+            outputs = _predict(reader.network, inputs)
+            answer = Answer(shapes_of(outputs), reader.version, reader.stored_at)
+        return pack(answer, outputs)
 
     @contextmanager
     def _used(self, uuid: str) -> Iterator[_Reader]:

@@ -6,14 +6,13 @@ import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import msgspec
 import numpy as np
 
 from hanami_core.access import Access
 from hanami_core.errors import BadRequest, Conflict, Unprocessable
 from hanami_core.runtime import Runtime
 from hanami_plugins.clusters import Cluster, get_cluster, interfaces
-from hanami_plugins.predictions.questions import CALL, Answer, Question, Values, from_arrays, to_arrays
+from hanami_plugins.predictions.questions import CALL, Answer, Question, Values, pack, shapes_of, unpack
 
 __all__ = ["LIMIT", "TIMEOUT", "Prediction", "predict"]
 
@@ -93,8 +92,8 @@ def _check(inputs: Mapping[str, Values], known: Mapping[str, int]) -> None:
 
 
 def _asked(runtime: Runtime, row: Cluster, inputs: Mapping[str, Values]) -> Prediction:
-    question = msgspec.msgpack.encode(Question(row.uuid, row.version, from_arrays(inputs)))
+    question = pack(Question(shapes_of(inputs), row.uuid, row.version), inputs)
     found = runtime.host_calls.ask(row.host, CALL, question, runtime.settings[TIMEOUT])
-    answer = msgspec.msgpack.decode(found, type=Answer)
+    answer, outputs = unpack(found, Answer)
     age = None if answer.stored_at is None else max(0.0, time.time() - answer.stored_at)
-    return Prediction(to_arrays(answer.outputs), answer.version, age)
+    return Prediction(outputs, answer.version, age)
