@@ -50,7 +50,8 @@ class RequestBuffer:
 
         Args:
             largest_body: bytes of a body that is collected here.
-            streamed: tells by the first line of a request whether its handler reads the body itself.
+            streamed: tells by the first line of a request whether its handler reads the body itself, if it is larger
+                than that or nobody knows how large it is.
         """
         self.data = bytearray()
         self.state = FramingState.PARTIAL
@@ -109,16 +110,17 @@ class RequestBuffer:
 
     def _read_head(self, head: bytes) -> None:
         lengths, coded = _LENGTH.findall(head), _CODING.search(head)
-        if (coded or lengths) and self._streamed(head.partition(_CRLF)[0]):
+        known = len(lengths) == 1 and not coded and lengths[0].isdigit()
+        if known and len(lengths[0]) <= len(str(self._limit)) and int(lengths[0]) <= self._limit:
+            self._end = self._body + int(lengths[0])
+        elif (coded or lengths) and self._streamed(head.partition(_CRLF)[0]):
             self.state = FramingState.STREAMED
         elif coded and not lengths:
             self._chunk = self._body
-        elif len(lengths) != 1 or coded or not lengths[0].isdigit():
-            self.state = FramingState.WHOLE
-        elif len(lengths[0]) > len(str(self._limit)) or int(lengths[0]) > self._limit:
+        elif known:
             self._refuse(f"Body is larger than {self._limit} bytes")
         else:
-            self._end = self._body + int(lengths[0])
+            self.state = FramingState.WHOLE
         self.upgrades = bool(_UPGRADE.search(head))
         self.expects = self.state is FramingState.PARTIAL and bool(_EXPECT.search(head))
 

@@ -25,6 +25,7 @@ from typing import Any
 
 from gunicorn import http
 from gunicorn.http.errors import InvalidResponseHeader, InvalidResponseHeaderName, ParseException
+from gunicorn.http.message import Request
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from hanami_server import process_control
@@ -32,7 +33,7 @@ from hanami_server.buffered_socket import BufferedSocket, WaitSlots
 from hanami_server.client_address import ClientAddressResolver
 from hanami_server.fair_queue import FairQueue
 from hanami_server.lead import Lead, Term
-from hanami_server.metered import Metered
+from hanami_server.metered import Metered, StreamedRequest
 from hanami_server.request_buffer import FramingState, RequestBuffer
 
 __all__ = ["BufferedConnection", "Worker"]
@@ -113,11 +114,14 @@ class BufferedConnection(TConn):  # type: ignore[misc]
         """Let the thread that answers read the rest of the request, at no less than a certain speed."""
         self.streamed = True
         self.hand_over(timeout)
-        self.parser.unreader.sock = Metered(self.sock, timeout)
+        self.parser.mesg_class, self.parser.unreader.sock = StreamedRequest, Metered(self.sock, timeout)
 
     def take_back(self) -> FramingState:
         """Prepare the socket for the poller after a request was answered; a pipelined one may be there already."""
         self.sock.setblocking(False)
+        if self.streamed:
+            self.streamed = False
+            self.parser.mesg_class, self.parser.unreader.sock = Request, self.sock
         rest = self.parser.unreader.take_buffered()
         self.started = bool(rest)
         return self.buffer.feed(rest)
@@ -464,9 +468,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         try:
             request = next(conn.parser)
             conn.request = f"{request.method} {request.path}"
-            if conn.streamed:
-                # What the handler leaves of the body is not worth reading.
-                request.force_close()
             return bool(self._keepalive_after(conn, self.handle_request(request, conn)))
         except (StopIteration, http.errors.NoMoreData, OSError) as error:
             log.debug("connection closed", extra={"reason": repr(error)})

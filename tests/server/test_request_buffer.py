@@ -71,6 +71,24 @@ def test_what_is_too_large_is_refused_before_it_is_there(large):
     assert buffer.reason
 
 
+@pytest.mark.parametrize(
+    ("fields", "state"),
+    [
+        (b"Content-Length: 1000", FramingState.PARTIAL),
+        (b"Content-Length: 1001", FramingState.STREAMED),
+        (b"Content-Length: " + b"9" * 5000, FramingState.STREAMED),
+        (b"Content-Length: x", FramingState.STREAMED),
+        (b"Content-Length: 5\r\nContent-Length: 5", FramingState.STREAMED),
+        (b"Content-Length: 5\r\nTransfer-Encoding: chunked", FramingState.STREAMED),
+        (b"Transfer-Encoding: chunked", FramingState.STREAMED),
+        (b"Host: x", FramingState.WHOLE),
+    ],
+)
+def test_a_handler_reads_what_is_large_or_of_unknown_size(fields, state):
+    buffer = RequestBuffer(LIMIT, lambda line: line.startswith(b"POST /large "))
+    assert buffer.feed(b"POST /large HTTP/1.1\r\n" + fields + b"\r\n\r\n") is state
+
+
 def test_a_client_that_waits_for_100_continue_gets_it_once():
     head = b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
     buffer = RequestBuffer(LIMIT)

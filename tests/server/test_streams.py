@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,7 +53,8 @@ def test_a_large_body_is_never_in_memory(server: ServerProcess, method: str, pat
         connection.request(method, path, pieces(SIZE), headers, encode_chunked=chunked)
         answer = connection.getresponse()
         assert (answer.status, json.load(answer)) == (200, {"bytes": SIZE})
-        assert answer.headers["Connection"] == "close"
+        connection.request("GET", "/v1/modules", headers=TOKEN)
+        assert json.load(connection.getresponse())["pid"] == pid
     assert worker(server) == pid
     assert peak(pid) - before < 16 * MIB
 
@@ -67,7 +69,43 @@ def test_a_body_above_the_limit_of_its_route_is_refused(server: ServerProcess) -
 def test_nobody_sends_a_large_body_without_a_login(server: ServerProcess) -> None:
     with connected(server) as connection:
         connection.request("POST", "/v1/upload", b"x", {"Content-Length": str(SIZE)})
-        assert connection.getresponse().status == 401
+        answer = connection.getresponse()
+        assert (answer.status, answer.headers["Connection"]) == (401, "close")
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_bodies_follow_each_other_on_one_connection(server: ServerProcess, chunked: bool) -> None:
+    with connected(server) as connection:
+        connection.connect()
+        port = connection.sock.getsockname()
+        for size in (1, 3 * MIB, 5, 2 * MIB, 0, MIB):
+            body = iter([b"x" * size]) if chunked else b"x" * size
+            connection.request("POST", "/v1/upload", body, TOKEN, encode_chunked=chunked)
+            answer = connection.getresponse()
+            assert (answer.status, json.load(answer)) == (200, {"bytes": size})
+            assert connection.sock.getsockname() == port
+
+
+def test_a_request_may_come_right_behind_a_streamed_body(server: ServerProcess) -> None:
+    size = 2 * MIB
+    head = f"POST /v1/upload HTTP/1.1\r\nHost: x\r\nX-Auth-Token: good\r\nContent-Length: {size}\r\n\r\n".encode()
+    last = b"GET /v1/echo HTTP/1.1\r\nHost: x\r\nX-Auth-Token: good\r\nConnection: close\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        connection.sendall((head + bytes(size)) * 3 + last)
+        received = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+    assert received.count(b"HTTP/1.1 200 OK") == 4
+    assert received.count(b'{"bytes":%d}' % size) == 3
+
+
+def test_small_bodies_take_no_place_of_large_ones(server: ServerProcess) -> None:
+    large = b"POST /v1/upload HTTP/1.1\r\nHost: x\r\nX-Auth-Token: good\r\nContent-Length: %d\r\n\r\n" % SIZE
+    with contextlib.ExitStack() as held:
+        for _ in range(16):
+            begun = held.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30))
+            begun.sendall(large)
+        with connected(server) as connection:
+            connection.request("POST", "/v1/upload", b"x", TOKEN)
+            assert connection.getresponse().status == 200
 
 
 def test_events_are_sent_one_by_one(server: ServerProcess) -> None:
