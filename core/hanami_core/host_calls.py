@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import msgspec
+import numpy as np
 
 from hanami_core import localsocket
 from hanami_core.errors import BY_STATUS, InternalError, PluginError, Unavailable, VisibleError, contained
@@ -276,12 +277,11 @@ def _piece(connection: socket.socket, begin: memoryview, size: int) -> Piece:
     """Return a piece of which the beginning has come."""
     if len(begin) == size:
         return bytes(begin)
-    data = bytearray(size)
-    view, done = memoryview(data), len(begin)
+    view, done = np.empty(size, np.uint8).data, len(begin)  # a bytearray would be filled with zeros first
     view[:done] = begin
     while done < size:
         count = connection.recv_into(view[done:])
         if not count:
             raise ConnectionResetError("the other side has ended")
         done += count
-    return data
+    return view

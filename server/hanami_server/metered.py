@@ -1,7 +1,6 @@
-"""The receiving side of a request whose handler reads the body itself.
+"""The receiving side of a request whose handler reads the body itself: it must arrive at no less than a certain speed.
 
-It must arrive at no less than a certain speed, and what the handler leaves of it ends the connection. Must not know
-what the body is.
+Must not know what the body is.
 """
 
 from __future__ import annotations
@@ -9,30 +8,13 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from gunicorn.http.message import Request
-
 from hanami_server.buffered_socket import BufferedSocket
 
-__all__ = ["Metered", "StreamedRequest"]
+__all__ = ["Metered"]
 
 PIECE = 1 << 16
 SLOWEST_SENDER = 4096
 """Bytes a second at which the body of a streamed request must arrive at least, on average."""
-
-
-class StreamedRequest(Request):  # type: ignore[misc]
-    """A request after which the connection stays only if its body was read before the answer began.
-
-    The rest of it is not worth reading.
-    """
-
-    def should_close(self) -> bool:
-        """Tell whether the connection ends with the answer."""
-        reader = self.body.reader
-        # One of a known length counts the bytes that are left, one of chunks drops its parser after the last of them.
-        if reader.length if hasattr(reader, "length") else reader.parser:
-            self.force_close()  # gunicorn says so in the head of the answer, and asks again after the answer
-        return bool(super().should_close())
 
 
 class Metered:

@@ -76,6 +76,17 @@ class RequestBuffer:
                 self._find_end()
         return self.state
 
+    @property
+    def missing(self) -> int:
+        """How many bytes are to come at least, as far as that is known."""
+        return 0 if self._end is None else max(0, self._end - len(self.data))
+
+    @property
+    def parts(self) -> tuple[bytes, memoryview]:
+        """The head, and what stands behind it; all is head as long as its end was not found."""
+        begin = self._body or len(self.data)
+        return bytes(self.data[:begin]), memoryview(self.data)[begin:]
+
     def addresses(self, address: str) -> dict[str, str]:
         """Return what tells where the request comes from, by the names of WSGI, if its connection has an address."""
         fields = _FORWARDED.findall(bytes(self.data[: self._body]))

@@ -25,7 +25,6 @@ from typing import Any
 
 from gunicorn import http
 from gunicorn.http.errors import InvalidResponseHeader, InvalidResponseHeaderName, ParseException
-from gunicorn.http.message import Request
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from hanami_server import process_control
@@ -33,12 +32,15 @@ from hanami_server.buffered_socket import BufferedSocket, WaitSlots
 from hanami_server.client_address import ClientAddressResolver
 from hanami_server.fair_queue import FairQueue
 from hanami_server.lead import Lead, Term
-from hanami_server.metered import Metered, StreamedRequest
+from hanami_server.metered import Metered
+from hanami_server.request_body import BufferedRequest, Collected, StreamedRequest
 from hanami_server.request_buffer import FramingState, RequestBuffer
 
 __all__ = ["BufferedConnection", "Worker"]
 
-PIECE = 1 << 16
+PIECE, LARGEST_PIECE = 1 << 16, 1 << 20
+"""Bytes that are received at once: of anything, and of a body whose length is known."""
+LARGE_BODY = 1 << 14
 LINGER = 2.0
 NEWCOMER = 1.0
 """Seconds that a client which has just connected has for its first request in a process that is about to end."""
@@ -78,6 +80,7 @@ class BufferedConnection(TConn):  # type: ignore[misc]
         self.new_buffer = new_buffer
         self.buffer = new_buffer()
         self.streamed = False
+        self.collected: Collected | None = None
         self.polled = False
         self.deadline = 0.0
         self.started = False
@@ -101,28 +104,35 @@ class BufferedConnection(TConn):  # type: ignore[misc]
         """Tell whether the thread that answers has neither read nor sent anything for so long, nor waits for that."""
         return not self.sock.waits and now - max(self.began, self.sock.moved) > seconds
 
-    def hand_over(self, timeout: float) -> None:
-        """Prepare the socket for a thread, with all bytes that have arrived."""
+    def hand_over(self, timeout: float, *, streamed: bool = False) -> None:
+        """Prepare the socket for a thread, with all bytes that have arrived.
+
+        If it is streamed, the thread reads the rest of the request, which must arrive at no less than a certain speed.
+        """
+        self.streamed = streamed
         self.sock.settimeout(timeout)
         if self.parser is None:
             self.initialized = True
             self.parser = http.get_parser(self.cfg, self.sock, self.client)
-        self.parser.unreader.unread(bytes(self.buffer.data))
+        self.parser.mesg_class = StreamedRequest if streamed else BufferedRequest
+        source: BufferedSocket | Metered | Collected = Metered(self.sock, timeout) if streamed else self.sock
+        head, body = self.buffer.parts
+        if len(body) < LARGE_BODY or self.buffer.upgrades:
+            head, body = bytes(self.buffer.data), body[:0]
+        else:
+            source = self.collected = Collected(source, body)
+        self.parser.unreader.unread(head)
+        self.parser.unreader.sock = source
         self.buffer = self.new_buffer()
-
-    def stream(self, timeout: float) -> None:
-        """Let the thread that answers read the rest of the request, at no less than a certain speed."""
-        self.streamed = True
-        self.hand_over(timeout)
-        self.parser.mesg_class, self.parser.unreader.sock = StreamedRequest, Metered(self.sock, timeout)
 
     def take_back(self) -> FramingState:
         """Prepare the socket for the poller after a request was answered; a pipelined one may be there already."""
         self.sock.setblocking(False)
-        if self.streamed:
-            self.streamed = False
-            self.parser.mesg_class, self.parser.unreader.sock = Request, self.sock
+        self.parser.unreader.sock = self.sock
         rest = self.parser.unreader.take_buffered()
+        if self.collected:
+            rest += self.collected.rest
+        self.streamed, self.collected = False, None
         self.started = bool(rest)
         return self.buffer.feed(rest)
 
@@ -339,7 +349,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._forget(conn)  # a thread answers it, or an earlier event of the same round has dropped it
             return
         try:
-            data = conn.sock.recv(PIECE)
+            data = conn.sock.recv(min(max(conn.buffer.missing, PIECE), LARGEST_PIECE))
         except BlockingIOError:
             return
         except OSError:
@@ -382,7 +392,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._ready.append(conn.client_address, conn)
         elif state is FramingState.STREAMED and self._free_streams:
             self._free_streams -= 1
-            conn.stream(self._timeout)
+            conn.hand_over(self._timeout, streamed=True)
             self._ready.append(conn.client_address, conn)
         elif state is FramingState.STREAMED:
             _refuse(conn.sock, "too many large bodies at the same time, try again later", "503 Service Unavailable")

@@ -86,12 +86,15 @@ def test_bodies_follow_each_other_on_one_connection(server: ServerProcess, chunk
             assert connection.sock.getsockname() == port
 
 
-def test_a_request_may_come_right_behind_a_streamed_body(server: ServerProcess) -> None:
-    size = 2 * MIB
-    head = f"POST /v1/upload HTTP/1.1\r\nHost: x\r\nX-Auth-Token: good\r\nContent-Length: {size}\r\n\r\n".encode()
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("size", [1 << 10, 1 << 15, 1 << 19, 2 * MIB])
+def test_a_request_may_come_right_behind_a_body(server: ServerProcess, size: int, chunked: bool) -> None:
+    framing = b"Transfer-Encoding: chunked" if chunked else b"Content-Length: %d" % size
+    head = b"POST /v1/upload HTTP/1.1\r\nHost: x\r\nX-Auth-Token: good\r\n" + framing + b"\r\n\r\n"
+    body = b"%x\r\n" % size + bytes(size) + b"\r\n0\r\n\r\n" if chunked else bytes(size)
     last = b"GET /v1/echo HTTP/1.1\r\nHost: x\r\nX-Auth-Token: good\r\nConnection: close\r\n\r\n"
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
-        connection.sendall((head + bytes(size)) * 3 + last)
+        connection.sendall((head + body) * 3 + last)
         received = b"".join(iter(lambda: connection.recv(1 << 16), b""))
     assert received.count(b"HTTP/1.1 200 OK") == 4
     assert received.count(b'{"bytes":%d}' % size) == 3

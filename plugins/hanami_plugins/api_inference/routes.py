@@ -263,7 +263,8 @@ def _by_name(call: Call, name: str) -> Cluster:
 
 
 def _body(call: Call) -> tuple[bytes, int | None]:
-    body = b"".join(call.body)
+    reader = call.body
+    body = b"".join(iter(lambda: reader.read(LARGEST), b""))  # in pieces it would be copied more often
     given = call.req.get_header(HEADER_LENGTH)
     if given is None:
         return body, None

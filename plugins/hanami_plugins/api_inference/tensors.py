@@ -157,7 +157,7 @@ def rows_of(name: str, values: npt.NDArray[Any]) -> Values:
     if values.ndim < 2:
         raise BadRequest("tensor_dimensions", tensor=name)
     with np.errstate(over="ignore"):  # what does not fit becomes infinite and is refused as such
-        return values.reshape(len(values), math.prod(values.shape[1:])).astype(np.float32)
+        return values.reshape(len(values), math.prod(values.shape[1:])).astype(np.float32, copy=False)
 
 
 def from_rows(outputs: Iterable[tuple[str, Values, bool]]) -> tuple[list[Tensor], bytes]:
@@ -166,7 +166,7 @@ def from_rows(outputs: Iterable[tuple[str, Values, bool]]) -> tuple[list[Tensor]
     for name, values, binary in outputs:
         tensor = Tensor(name, list(values.shape), "FP32")
         if binary:
-            pieces.append(values.astype("<f4").tobytes())
+            pieces.append(values.astype("<f4", copy=False).tobytes())
             tensor.parameters = {BINARY_SIZE: len(pieces[-1])}
         else:
             tensor.data = values.ravel().tolist()

@@ -83,9 +83,9 @@ def _check(inputs: Mapping[str, Values], known: Mapping[str, int]) -> None:
             raise BadRequest("prediction_rows_missing", input=name)
         if given.shape[1] != width:
             raise BadRequest("prediction_width", input=name, width=given.shape[1], expected=width)
-        finite = np.isfinite(given).all(axis=1)
-        if not finite.all():
-            raise BadRequest("prediction_input_not_finite", input=name, row=int(np.argmin(finite)))
+        if not np.isfinite(given).all():
+            row = int(np.argmin(np.isfinite(given).all(axis=1)))
+            raise BadRequest("prediction_input_not_finite", input=name, row=row)
     counts = {name: len(given) for name, given in inputs.items()}
     if len(set(counts.values())) > 1:
         raise BadRequest("prediction_rows_differ", counts=", ".join(f"{name} {rows}" for name, rows in counts.items()))
