@@ -13,12 +13,16 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 __all__ = ["BufferedSocket", "WaitSlots"]
 
 AHEAD = 1 << 20
 """Bytes of earlier pieces that wait for the client before whoever makes the next one waits, too."""
+
+AT_ONCE = 64
+"""Pieces that are given to the kernel at once."""
 
 
 class WaitSlots:
@@ -52,6 +56,7 @@ class BufferedSocket(socket.socket):
         super().__init__(family, kind, protocol, sock.detach())
         self._slots = slots
         self._rest: deque[memoryview] = deque()
+        self._held = False
         self.unsent = 0
         self.moved = time.monotonic()
         self.waits = False
@@ -66,6 +71,10 @@ class BufferedSocket(socket.socket):
             self.moved = time.monotonic()
             self.waits = False
 
+    def hold(self) -> None:
+        """Keep what is sent next until more follows, or until `flush`: a head goes together with its body."""
+        self._held = True
+
     def sendall(self, data: Any, flags: int = 0, /) -> None:
         """Send what the client takes and keep the rest.
 
@@ -79,7 +88,9 @@ class BufferedSocket(socket.socket):
         if view.nbytes:
             self._rest.append(view)
             self.unsent += view.nbytes
-            self.flush()
+            if not self._held:
+                self.flush()
+            self._held = False
 
     def flush(self) -> bool:
         """Send what the client takes now and tell whether all is sent.
@@ -87,10 +98,11 @@ class BufferedSocket(socket.socket):
         Raises:
             OSError: if the connection is broken.
         """
+        self._held = False
         while self._rest:
             try:
-                # Not `send`, which would wait, because the socket has a timeout.
-                self._sent(os.write(self.fileno(), self._rest[0]))
+                # Not `sendmsg`, which would wait, because the socket has a timeout.
+                self._sent(os.writev(self.fileno(), list(islice(self._rest, AT_ONCE))))
             except BlockingIOError:
                 return False
         return True
@@ -111,7 +123,7 @@ class BufferedSocket(socket.socket):
     def _sent(self, count: int) -> None:
         self.unsent -= count
         self.moved = time.monotonic()
-        if count == len(self._rest[0]):
-            self._rest.popleft()
-        else:
+        while self._rest and count >= len(self._rest[0]):
+            count -= len(self._rest.popleft())
+        if count:
             self._rest[0] = self._rest[0][count:]

@@ -478,7 +478,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         try:
             request = next(conn.parser)
             conn.request = f"{request.method} {request.path}"
-            return bool(self._keepalive_after(conn, self.handle_request(request, conn)))
+            conn.sock.hold()
+            stays = self.handle_request(request, conn)
+            conn.sock.flush()
+            return bool(self._keepalive_after(conn, stays))
         except (StopIteration, http.errors.NoMoreData, OSError) as error:
             log.debug("connection closed", extra={"reason": repr(error)})
         except BaseException as error:  # a handler that calls sys.exit must not end everybody else's answers

@@ -45,6 +45,42 @@ def test_what_a_client_takes_is_sent_at_once(pair) -> None:
     assert read(client, 5) == b"hello"
 
 
+def test_a_head_goes_with_what_follows_it(pair) -> None:
+    sock, client = pair
+    sock.hold()
+    sock.sendall(b"head,")
+    assert sock.unsent == 5
+    sock.sendall(b"body,")
+    assert sock.unsent == 0
+    sock.sendall(b"more")
+    assert client.recv(10) == b"head,body,"
+    assert client.recv(10) == b"more"
+
+
+def test_a_head_that_nothing_follows_goes_at_the_end(pair) -> None:
+    sock, client = pair
+    sock.hold()
+    sock.sendall(b"head")
+    assert sock.flush()
+    assert client.recv(10) == b"head"
+    sock.sendall(b"more")
+    assert client.recv(10) == b"more"
+
+
+def test_many_small_pieces_are_kept_and_sent_in_order(pair) -> None:
+    sock, client = pair
+    sock.sendall(pattern(AHEAD))
+    pieces = [pattern(1 + number % 7, number) for number in range(300)]
+    for piece in pieces:
+        sock.sendall(piece)
+    found = bytearray()
+    while not sock.flush():
+        found += client.recv(1 << 20)
+    expected = pattern(AHEAD) + b"".join(pieces)
+    found += read(client, len(expected) - len(found))
+    assert bytes(found) == expected
+
+
 def test_the_rest_is_kept_in_order_and_sent_when_the_client_reads(pair) -> None:
     sock, client = pair
     data = [pattern(AHEAD // 2, begin) for begin in range(3)]
