@@ -28,8 +28,10 @@ class Implementation(NamedTuple):
     arguments: tuple[str, ...]
     wishes: tuple[str, ...]
 
-    def given(self, offered: Mapping[str, object]) -> dict[str, object]:
+    def given(self, offered: Mapping[str, object]) -> Mapping[str, object]:
         """Return what it is called with."""
+        if len(self.arguments) == len(offered):
+            return offered
         given = {name: offered[name] for name in self.arguments}
         return given | {name: offered[name] for name in self.wishes if name in offered} if self.wishes else given
 

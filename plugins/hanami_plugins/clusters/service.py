@@ -259,7 +259,7 @@ def _wider(known: Mapping[str, int], new: Mapping[str, int]) -> dict[str, int]:
 
 def interfaces(cluster: Cluster) -> tuple[dict[str, int], dict[str, int]]:
     """Return the known sizes of inputs and outputs; empty until data came."""
-    return json.loads(cluster.inputs), json.loads(cluster.outputs)
+    return msgspec.json.decode(cluster.inputs), msgspec.json.decode(cluster.outputs)
 
 
 def read_state(runtime: Runtime, cluster: Cluster, template: Template) -> NetworkState:

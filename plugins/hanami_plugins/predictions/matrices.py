@@ -7,6 +7,7 @@ floats are follows from the number of rows and columns (https://github.com/msgpa
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import msgspec
 import numpy as np
@@ -26,13 +27,17 @@ def matrix(rows: Sequence[list[float]], width: int) -> Values:
     """
     if not rows or not width:
         return np.empty((len(rows), width), np.float32)
-    head = _head(width)
-    row = np.dtype(
-        {"names": ["values"], "formats": [(_FLOAT, (width,))], "offsets": [head], "itemsize": head + 9 * width}
-    )
-    found = np.frombuffer(_ENCODER.encode(rows), row, offset=_head(len(rows)))["values"]["value"]
+    found = np.frombuffer(_ENCODER.encode(rows), _row(width), offset=_head(len(rows)))["values"]["value"]
     with np.errstate(over="ignore"):
         return found.astype(np.float32)
+
+
+@lru_cache(64)
+def _row(width: int) -> np.dtype[np.void]:
+    head = _head(width)
+    return np.dtype(
+        {"names": ["values"], "formats": [(_FLOAT, (width,))], "offsets": [head], "itemsize": head + 9 * width}
+    )
 
 
 def _head(length: int) -> int:
