@@ -151,7 +151,7 @@ class HostCalls:
 
         Raises:
             OSError: if the connection breaks off.
-            msgspec.MsgspecError: if what comes is no request.
+            MsgspecError: if what comes is no request.
         """
         with contextlib.suppress(ConnectionResetError):
             while True:
