@@ -65,7 +65,6 @@ def answers(client: Client, cluster: Cluster, table: Dataset) -> list[list[float
     return client.dataset_content(task.uuid, "answer", 4)
 
 
-@pytest.mark.long
 def test_hosts_are_listed_with_what_they_are(client: Client) -> None:
     first, second = client.hosts()
     assert (first.name, first.type) == ("cpu0", "cpu")
@@ -106,7 +105,6 @@ def test_a_kernel_that_fails_fails_one_task_and_nothing_else(
     assert client.cluster(cluster).cycles == 8, "the task that failed has left nothing"
 
 
-@pytest.mark.long
 def test_tasks_wait_for_a_device_that_is_gone(
     server: LocalServer, board: Switchboard, client: Client, cluster: Cluster, table: Dataset
 ) -> None:
@@ -123,7 +121,6 @@ def test_tasks_wait_for_a_device_that_is_gone(
     assert client.cluster(cluster).cycles == 8
 
 
-@pytest.mark.long
 def test_a_cluster_leaves_a_device_that_is_gone(
     server: LocalServer, board: Switchboard, client: Client, cluster: Cluster, table: Dataset
 ) -> None:
@@ -137,7 +134,6 @@ def test_a_cluster_leaves_a_device_that_is_gone(
     assert client.cluster(cluster).cycles == 8
 
 
-@pytest.mark.long
 def test_a_server_is_ready_without_its_gpu(
     server: LocalServer, board: Switchboard, client: Client, table: Dataset
 ) -> None:
@@ -150,7 +146,6 @@ def test_a_server_is_ready_without_its_gpu(
         assert answer.status == 200
 
 
-@pytest.mark.long
 def test_operators_see_why(server: LocalServer, board: Switchboard) -> None:
     board.lose("cudaErrorECCUncorrectable")
     described(server, healthy=False, reason="ECC")
@@ -166,7 +161,6 @@ def row(server: LocalServer) -> str:
     return next(line for line in shown.stdout.splitlines() if line.startswith("host_cupy "))
 
 
-@pytest.mark.long
 def test_what_does_not_fit_is_refused_before_anything_moves(
     server: LocalServer, board: Switchboard, client: Client
 ) -> None:
@@ -207,7 +201,6 @@ def test_the_memory_of_a_cluster_that_left_is_given_back(server: LocalServer, cl
     until(lambda: described(server, healthy=True).free_memory > 79 * GB)
 
 
-@pytest.mark.long
 def test_a_second_server_is_told_who_has_the_device(
     server: LocalServer, board: Switchboard, tmp_path: Path, client: Client, cluster: Cluster, table: Dataset
 ) -> None:

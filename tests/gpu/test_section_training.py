@@ -179,7 +179,6 @@ def test_batches_of_one_grow_and_learn_like_the_processor(host: CudaHost) -> Non
     assert (found.argmax(1) == expected.answer(table).argmax(1)).mean() > 0.95
 
 
-@pytest.mark.long
 def test_networks_become_the_same_beside_others(host: CudaHost) -> None:
     """Many tasks at once: each network is, to the bit, what it is alone."""
     rows = [easy_rows(1200 + 100 * number, seed=number) for number in range(choose(6, 20))]

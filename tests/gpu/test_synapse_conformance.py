@@ -24,7 +24,6 @@ def _few_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(synapse_batches, "SIZES", ((128, 1), (512, 8)))
 
 
-@pytest.mark.long
 @pytest.mark.usefixtures("board")
 class TestHost(HostConformance):
     """The host."""
