@@ -64,7 +64,6 @@ def refusal(live: DirectIO) -> str:
     return ""
 
 
-@pytest.mark.long
 def test_direct_io_meets_no_file_and_no_database(server: LocalServer) -> None:
     with Client(server.address, server.user, server.passphrase) as client:
         cluster, heavy = (client.create_cluster(name, TEMPLATE) for name in ("audited", "heavy"))
