@@ -104,6 +104,8 @@ class BackendaiClient:
             pid = int(self._control.recv(16))
             if not select.select([self._control], [], [], SECONDS)[0]:
                 os.kill(pid, signal.SIGKILL)
+                self._control.recv(16)
+                raise subprocess.TimeoutExpired(message, SECONDS)
             code = int(self._control.recv(16))
             for stream in streams:
                 stream.seek(0)

@@ -6,7 +6,6 @@ the streams of its command, and ends as the command does. Must not know what a c
 
 from __future__ import annotations
 
-import array
 import gc
 import importlib
 import json
@@ -14,6 +13,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 LONGEST = 1 << 20
@@ -31,10 +31,9 @@ def main() -> int:
     gc.freeze()
     control = socket.socket(fileno=os.dup(0))
     while True:
-        order, ancillary, _, _ = control.recvmsg(LONGEST, socket.CMSG_SPACE(3 * array.array("i").itemsize))
+        order, streams, _, _ = socket.recv_fds(control, LONGEST, 3)
         if not order:
             return 0
-        streams = array.array("i", b"".join(data for _, _, data in ancillary))
         pid = os.fork()
         if pid == 0:
             control.close()
@@ -46,7 +45,7 @@ def main() -> int:
         control.send(str(os.waitstatus_to_exitcode(status)).encode())
 
 
-def _run(command: Any, streams: array.array[int], code: str | None, args: list[str], variables: dict[str, str]) -> int:
+def _run(command: Any, streams: Iterable[int], code: str | None, args: list[str], variables: dict[str, str]) -> int:
     """Run a command, or a program if there is one."""
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
