@@ -224,10 +224,10 @@ def upload_progress(runtime: Runtime, access: Access, uuid: str) -> DatasetUploa
     # The dataset is read last: if it is finalised between the two queries, it is not taken for lost.
     files = uploads.progress(runtime, uuid.lower())
     dataset = get_dataset(access, uuid)
-    if not dataset.complete and not files:
-        raise NotFound("upload_dropped", uuid=uuid)
     if dataset.complete:  # its files may have gone since they were listed
         return DatasetUploadProgress(True, {}, dataset.state, 0.0, dataset.error)
+    if not files:
+        raise NotFound("upload_dropped", uuid=uuid)
     complete, received = not any(file.missing for file in files), {file.uuid: file.leading for file in files}
     return DatasetUploadProgress(complete, received, dataset.state, _percentage(dataset), dataset.error)
 
