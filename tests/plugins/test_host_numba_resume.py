@@ -125,7 +125,7 @@ def test_steps_come_often(host: CpuHost) -> None:
         rows(values, one_hot(random.integers(0, 2, 6000), 2)), Run(lambda cycle: moments.append(process_time()) is None)
     )
     live.request(rows(values), {}, Run(lambda cycle: moments.append(process_time()) is None))
-    assert max(np.diff(moments)) < 0.5  # of both threads together
+    assert max(np.diff(moments)) < 0.25
 
 
 def test_a_run_that_is_already_done_does_nothing(host: CpuHost) -> None:
