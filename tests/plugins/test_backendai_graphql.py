@@ -15,33 +15,20 @@ from hanami_plugins.backendai_admin.limits import MOST_CALLS, MOST_FIELDS, MOST_
 from hanami_plugins.clusters import Cluster
 from hanami_plugins.logs.models import AuditLog
 from tests.plugins.backendai_kit import SignedClient, member_keys, new_keys
+from tests.plugins.backendai_mutations import (
+    CREATE_GROUP,
+    CREATE_PAIR,
+    CREATE_USER,
+    MODIFY_GROUP,
+    MODIFY_PAIR,
+    MODIFY_USER,
+)
 from tests.whole import Whole
 
 SCHEMA = Path(__file__).parents[2] / "plugins/hanami_plugins/backendai_admin/schema.graphql"
 PASSPHRASE = "a long passphrase"
 USER = {"password": PASSPHRASE, "need_password_change": False, "domain_name": "default"}
 PAIR = {"resource_policy": "default", "rate_limit": 5000}
-
-CREATE_USER = """mutation($email: String!, $props: UserInput!) {
-    it: create_user(email: $email, props: $props) { ok msg user { email role groups { name } } }
-}"""
-MODIFY_USER = """mutation($email: String!, $props: ModifyUserInput!) {
-    it: modify_user(email: $email, props: $props) { ok msg }
-}"""
-CREATE_GROUP = """mutation($name: String!, $props: GroupInput!) {
-    it: create_group(name: $name, props: $props) { ok msg group { id name description } }
-}"""
-MODIFY_GROUP = """mutation($gid: UUID!, $props: ModifyGroupInput!) {
-    it: modify_group(gid: $gid, props: $props) { ok msg }
-}"""
-CREATE_PAIR = """mutation($user: String!, $props: KeyPairInput!) {
-    it: create_keypair(user_id: $user, props: $props) {
-        ok msg keypair { access_key secret_key is_active is_admin }
-    }
-}"""
-MODIFY_PAIR = """mutation($key: String!, $props: ModifyKeyPairInput!) {
-    it: modify_keypair(access_key: $key, props: $props) { ok msg }
-}"""
 
 
 @pytest.fixture(scope="module")
