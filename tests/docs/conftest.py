@@ -106,6 +106,10 @@ def sweep(client: Client) -> None:
         client.delete_dataset(dataset)
     for checkpoint in client.checkpoints():
         client.delete_checkpoint(checkpoint)
+    for pair in client.keypairs():
+        client.delete_keypair(pair.access_key)
+    for folder in client.folders():
+        client.delete_folder(folder)
     for user in client.users():
         if user.id != LOGIN[0]:
             client.delete_user(user.id)
