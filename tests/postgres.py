@@ -23,8 +23,13 @@ import pytest
 from hanami_core import hookimpl
 from hanami_core.settings import Setting
 from hanami_core.storage.contract import Database, StorageContext
+from hanami_core.storage.texts import KeepsTexts
 
 TRUSTED = "-c fsync=off -c listen_addresses='' -c unix_socket_directories={} -c max_connections=60"
+
+
+class PostgresDriver(KeepsTexts, peewee.PostgresqlDatabase):
+    """PostgreSQL whose statements are not written anew each time."""
 
 
 class PostgresDatabase(Database):
@@ -51,7 +56,7 @@ class PostgresBackend:
     def open(self, context: StorageContext) -> Database:
         settings = context.settings
         options = "-c default_transaction_read_only=on" if context.read_only else ""
-        driver = peewee.PostgresqlDatabase(
+        driver = PostgresDriver(
             settings["database_postgres.name"],
             host=settings["database_postgres.host"],
             user="postgres",

@@ -127,6 +127,7 @@ CHAPTERS = (
                 "commit_unit",
             ),
             "hanami_core.storage.contract": ("DatabaseBackend", "Database", "StorageContext"),
+            "hanami_core.storage.texts": ("KeepsTexts",),
         },
     ),
     Chapter(

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 import peewee
 
 from hanami_core.storage.database import ACTIVE, BlobField, NameField, Record, proxy
+from hanami_core.storage.shapes import PLAIN, Parameters, Unusual, condition_of, shape_of
 
 __all__ = ["Prepared", "first", "first_active", "tuples"]
 
@@ -21,21 +22,8 @@ Row = tuple[Any, ...]
 Convert = Callable[[Any], Any]
 
 _MOST_TEXTS = 1000
-_PLAIN: dict[type, type] = {
-    peewee.CharField: str,
-    BlobField: str,
-    peewee.TextField: str,
-    peewee.AutoField: int,
-    peewee.IntegerField: int,
-    peewee.BigIntegerField: int,
-    peewee.DoubleField: float,
-}
-"""Columns whose values reach the database as they are, and come back so."""
-_READ = {*_PLAIN, NameField}
+_READ = {*PLAIN, BlobField, NameField}
 """Columns whose values come back from the database as they are."""
-_HANDLED = {"_where", "_limit", "_order_by", "_returning", "_from_list", "_hash", "_cursor_wrapper", "_row_type"}
-_HANDLED |= {"model", "_join_ctx", "_is_default", "_database"}
-"""Attributes of a query that `_shape` looks at, or that do not change its text."""
 
 
 @dataclass(frozen=True)
@@ -124,20 +112,16 @@ _texts: dict[Hashable, _Text] = {}
 _firsts: dict[Hashable, _Text] = {}
 
 
-class _Unusual(Exception):
-    """A query whose text cannot be told from its shape."""
-
-
 def tuples(query: peewee.ModelSelect[Any]) -> Iterator[Row]:
     """Return the selected columns of all rows of a query.
 
     Two queries that differ in nothing but the values that columns are compared with share one text. What else a query
     may have, such as joins, is answered all the same, with a text of its own.
     """
-    values: list[object] = []
+    values = Parameters()
     try:
         shape = _shape(query, values)
-    except _Unusual:
+    except Unusual:
         return iter(query.tuples())
     text = _texts.get(shape)
     if text is None:
@@ -146,7 +130,7 @@ def tuples(query: peewee.ModelSelect[Any]) -> Iterator[Row]:
             if len(_texts) >= _MOST_TEXTS:
                 _texts.clear()
             _texts[shape] = text
-        values = text.parameters
+        return text.ask(text.parameters)
     return text.ask(values)
 
 
@@ -165,10 +149,10 @@ def first_active(model: type[R], conditions: Sequence[object]) -> R | None:
     It is what ``model.active().where(*conditions).first()`` returns, and no query is made if one of the same shape has
     come before: that takes longer than the database does.
     """
-    values: list[object] = [ACTIVE]
+    values = Parameters([ACTIVE])
     try:
-        shape = type(proxy.obj), model, tuple(_condition(condition, values) for condition in conditions)
-    except _Unusual:
+        shape = type(proxy.obj), model, tuple(condition_of(condition, values) for condition in conditions)
+    except Unusual:
         return first(model.active().where(*conditions))
     values.append(1)
     text = _firsts.get(shape)
@@ -191,39 +175,8 @@ def _made(model: Any, row: Row) -> Any:
     return found
 
 
-def _shape(query: Any, values: list[object]) -> Hashable:
-    """Return what the text of a query depends on, and add the values that it leaves out, in the order of the text."""
-    kind = type(query)
-    if kind is not peewee.ModelSelect or query._from_list != [query.model]:
-        raise _Unusual
-    if any(query.__dict__[name] for name in query.__dict__.keys() - _HANDLED):
-        raise _Unusual
-    columns = tuple(_column(column) for column in query._returning)
-    order = tuple(_column(column) for column in query._order_by or ())
-    where = None if query._where is None else _condition(query._where, values)
-    if query._limit is not None:
-        values.append(query._limit)
-    return type(proxy.obj), query.model, columns, where, order, query._limit is None
-
-
-def _column(column: object) -> Hashable:
-    if not isinstance(column, peewee.Field):
-        raise _Unusual
-    return column.model, column.column_name
-
-
-def _condition(node: Any, values: list[object]) -> Hashable:
-    kind = type(node)
-    if kind is peewee.Expression:
-        left = _condition(node.lhs, values)
-        if _PLAIN.get(type(node.lhs)) is type(node.rhs):
-            values.append(node.rhs)
-            return node.op, node.flat, left
-        return node.op, node.flat, left, _condition(node.rhs, values)
-    if kind in _PLAIN:
-        return _column(node)
-    if kind is peewee.SQL and not node.params:
-        return "", node.sql
-    if kind is peewee.Negated:
-        return "NOT", _condition(node.node, values)
-    raise _Unusual
+def _shape(query: Any, values: Parameters) -> Hashable:
+    """Return what text and cells of a query depend on; its columns must say how a cell becomes a value."""
+    if not all(isinstance(column, peewee.Field) for column in query._returning):
+        raise Unusual
+    return type(proxy.obj), shape_of(query, values)

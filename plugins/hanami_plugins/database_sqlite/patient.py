@@ -25,6 +25,7 @@ import peewee
 
 from hanami_core.errors import ServiceError, Unavailable
 from hanami_core.storage.failures import full, unavailable
+from hanami_core.storage.texts import KeepsTexts
 
 __all__ = ["Connection", "PatientSqlite", "failure_of"]
 
@@ -67,7 +68,7 @@ class _Limit(threading.local):
     seconds = math.inf
 
 
-class PatientSqlite(peewee.SqliteDatabase):
+class PatientSqlite(KeepsTexts, peewee.SqliteDatabase):
     """SQLite whose writers wait for others, but not all of them for ever."""
 
     def __init__(self, *args: Any, **options: Any) -> None:

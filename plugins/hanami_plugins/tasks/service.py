@@ -116,24 +116,35 @@ def request(
         VisibleError: if a plugin says that the actor has too many open tasks or datasets, or too much on the disk.
     """
     row = get_cluster(access, cluster)
+    if _is_guest(access, row):
+        # Whoever asks again and again is refused before that costs anything; what counts is looked at below.
+        _require_room(runtime, row, _waiting_guests(row) + 1)
     plan, cycles = plan_request(runtime, access, row, dataset or name, inputs, results, time_length, overlapping)
     sizes = interfaces(row)[1]
     values = cycles * sum(1 if overlapping else sizes.get(result.interface, 0) for result in plan.results)
     claims = Claim.of(access.actor, Dataset.resource), Claim.of(access.actor, DISK, values * BYTES_OF_VALUE)
     with atomic():
-        guest = not access.visible(Cluster, "write").where(Cluster.uuid == row.uuid).exists()
+        guest = _is_guest(access, row)
         task = _enqueue(runtime, access, "request", row, name, plan, cycles, *claims, yields=guest)
         if guest:
-            _leave_room(runtime.settings["tasks.guests"], row)
+            # The partition is locked by now, which orders those who add requests.
+            _require_room(runtime, row, _waiting_guests(row))
         return task
 
 
-def _leave_room(most: int, cluster: Cluster) -> None:
-    """Refuse one more request of a guest; called in the transaction that has added it, which orders those who do."""
-    waiting = Task.active().where(
-        (Task.partition == cluster.uuid) & Task.state.in_(OPEN) & (Task.owner_id != cluster.owner_id)
-    )
-    if waiting.count() > most:
+def _is_guest(access: Access, cluster: Cluster) -> bool:
+    """Tell whether somebody may only ask a cluster."""
+    return not access.visible(Cluster, "write").where(Cluster.uuid == cluster.uuid).exists()
+
+
+def _waiting_guests(cluster: Cluster) -> int:
+    mine = (Task.partition == cluster.uuid) & Task.state.in_(OPEN)
+    return int(Task.active().where(mine & (Task.owner_id != cluster.owner_id)).count())
+
+
+def _require_room(runtime: Runtime, cluster: Cluster, guests: int) -> None:
+    """Refuse one more request of a guest, of whom there would be so many."""
+    if guests > (most := runtime.settings["tasks.guests"]):
         raise Conflict("requests_exhausted", cluster=cluster.uuid, limit=most)
 
 
