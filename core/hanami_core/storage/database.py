@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import peewee
 
@@ -65,6 +65,13 @@ class BaseModel(peewee.Model):
 
         database = proxy
         legacy_table_names = False
+
+    @classmethod
+    def get_or_none(cls, *query: Any, **filters: Any) -> Self | None:
+        """Return the first row that meets all conditions, or None; peewee would write its text into an exception."""
+        rows = cls.select().where(*query) if query else cls.select()
+        found: Self | None = (rows.filter(**filters) if filters else rows).first()
+        return found
 
 
 class Record(BaseModel):
