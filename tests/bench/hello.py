@@ -32,6 +32,15 @@ class Echo:
         resp.media = {"outputs": [row[:10] for row in req.get_media()["inputs"]]}
 
 
+class Bytes:
+    """Reads a body of bytes and answers some of them, as many as a network with ten outputs would for its pictures."""
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer bytes."""
+        body = req.bounded_stream.read()
+        resp.data = body[: len(body) // 784 * 10]
+
+
 class Hop:
     """Reads rows as `Echo` does, and lets another process answer the first one."""
 
@@ -74,5 +83,6 @@ class File:
 app: falcon.App[falcon.Request, falcon.Response] = falcon.App()
 app.add_route("/", Hello())
 app.add_route("/rows", Echo())
+app.add_route("/bytes", Bytes())
 app.add_route("/hop", Hop())
 app.add_route("/file", File())
