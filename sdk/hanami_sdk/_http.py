@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlencode
 from uuid import uuid4
 
@@ -104,6 +104,13 @@ def join(address: str, path: str) -> str:
     return address.rstrip("/") + path
 
 
+class Content(NamedTuple):
+    """A body that is content of a media type."""
+
+    media_type: str
+    data: bytes
+
+
 def creates(method: str, path: str) -> bool:
     """Tell whether a call, by its path below the prefix, creates something: it must not be carried out twice."""
     return method == "POST" and (path in _CREATING or path.startswith(_CREATING_BELOW))
@@ -126,7 +133,7 @@ def send(
     url: str,
     *,
     token: str = "",
-    body: str | bytes | None = None,
+    body: str | bytes | Content | None = None,
     verify: bool | str = True,
     timeout: float | None = None,
     session: requests.Session | None = None,
@@ -139,7 +146,7 @@ def send(
         method: HTTP method.
         url: complete URL with query.
         token: goes into `X-Auth-Token` if it is not empty.
-        body: JSON text of POST and PUT, or bytes that are sent as they are.
+        body: JSON text of POST and PUT, or bytes that are sent as they are, perhaps with their media type.
         verify: check the certificate; a path names a file of trusted certificates.
         timeout: seconds to wait for the connection and for each part of the answer; None takes the default.
         session: connections to use again; None opens a new one.
@@ -155,7 +162,7 @@ def send(
     response = (session or requests).request(
         method,
         url,
-        data=body.encode() if isinstance(body, str) else body,
+        data=body.data if isinstance(body, Content) else body.encode() if isinstance(body, str) else body,
         headers=_headers(token, body) | ({KEY_HEADER: key} if key else {}),
         verify=verify,
         timeout=_default_timeout if timeout is None else timeout,
@@ -217,8 +224,10 @@ def open_stream(
     return response
 
 
-def _headers(token: str, body: str | bytes | None) -> dict[str, str]:
+def _headers(token: str, body: str | bytes | Content | None) -> dict[str, str]:
     headers = {"X-Auth-Token": token} if token else {}
+    if isinstance(body, Content):
+        return headers | {"Content-Type": body.media_type}
     if body is None:
         return headers
     return headers | {"Content-Type": "application/json" if isinstance(body, str) else "application/octet-stream"}

@@ -7,8 +7,10 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
+from hanami_sdk._arrays import NPY, NPZ, to_npy, to_npz
 from hanami_sdk._clusters import ClusterMethods
 from hanami_sdk._datasets import DatasetMethods
+from hanami_sdk._http import Content
 from hanami_sdk._leases import leases_of
 from hanami_sdk._models import ClusterLike, Dataset, Task, build
 from hanami_sdk._results import Prediction
@@ -125,12 +127,23 @@ class PredictionMethods(ClusterMethods, DatasetMethods):
             ConflictException: the cluster was never trained.
             NotFoundException: there is no such cluster for this user.
         """
+        uuid, path = self._uuid("cluster", cluster), "/cluster/predict"
+        content = _content(inputs)
+        if content is not None:
+            return build(Prediction, self._post_content(path, content, uuid=uuid))
         rows = (
             {name: rows_of(some) for name, some in inputs.items()} if isinstance(inputs, Mapping) else rows_of(inputs)
         )
-        return build(
-            Prediction, self.post("/cluster/predict", {"uuid": self._uuid("cluster", cluster), "inputs": rows})
-        )
+        return build(Prediction, self.post(path, {"uuid": uuid, "inputs": rows}))
+
+
+def _content(inputs: Numbers | Mapping[str, Numbers]) -> Content | None:
+    """Return rows as bytes, which are quicker to make and to read than a text; None if they have to be one."""
+    if not isinstance(inputs, Mapping):
+        array = to_npy(inputs)
+        return None if array is None else Content(NPY, array)
+    arrays = {name: array for name, rows in inputs.items() if (array := to_npy(rows)) is not None}
+    return Content(NPZ, to_npz(arrays)) if arrays and len(arrays) == len(inputs) else None
 
 
 def _free_name(taken: set[str]) -> str:

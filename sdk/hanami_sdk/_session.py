@@ -180,6 +180,10 @@ class Session:
         """Send a POST request with a JSON body; result as for `get`."""
         return self._call("POST", path, body=body)
 
+    def _post_content(self, path: str, content: _http.Content, /, **query: object) -> Json:
+        """Send a POST request with content of a media type; result as for `get`."""
+        return self._call("POST", path, query=query, body=content)
+
     def put(self, path: str, body: Mapping[str, object]) -> Json:
         """Send a PUT request with a JSON body; result as for `get`."""
         return self._call("PUT", path, body=body)
@@ -303,10 +307,10 @@ class Session:
         token: str = "",
         *,
         query: Mapping[str, object] | None = None,
-        body: Mapping[str, object] | bytes | None = None,
+        body: Mapping[str, object] | bytes | _http.Content | None = None,
     ) -> Json:
         url = _http.join(self._address, API + path) + (f"?{_http.query_text(query)}" if query else "")
-        text = body if body is None or isinstance(body, bytes) else _http.json_text(body)
+        text = body if body is None or isinstance(body, bytes | _http.Content) else _http.json_text(body)
         content = _http.send_over(
             self._pool(),
             method,

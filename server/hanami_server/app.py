@@ -134,9 +134,11 @@ class Dispatcher:
     def responder(self, bound: BoundRoute) -> Responder:
         """Return Falcon's responder for a route."""
         api, route = bound.api, bound.route
-        limit = self._limit if route.max_body is None else route.max_body
+        most = self._limit if route.max_body is None else route.max_body
 
         def respond(req: falcon.Request, resp: falcon.Response, /, **params: object) -> None:
+            content = route.content_of(req)
+            limit = most if content is None else content.max_body
             req.context.api, req.context.bound = api, bound
             resp.set_header("Server", api.server)
             if route.status is not None:

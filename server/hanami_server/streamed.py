@@ -20,7 +20,7 @@ class StreamedRoutes:
 
     def __init__(self, routes: RouteTable, collected: int) -> None:
         """Look for routes whose limit is above `collected` bytes."""
-        large = [bound for bound in routes if bound.route.max_body is not None and bound.route.max_body > collected]
+        large = [bound for bound in routes if (bound.route.largest_body or 0) > collected]
         self._patterns = {method: _pattern(large, method) for method in {bound.route.method for bound in large}}
 
     def match(self, line: bytes) -> bool:

@@ -49,6 +49,8 @@ CHAPTERS = (
                 "Handler",
                 "Call",
                 "Body",
+                "ContentBody",
+                "media_type",
                 "Empty",
                 "Paging",
                 "Listing",

@@ -44,7 +44,10 @@ def test_it_is_what_a_task_answers(
     assert np.array_equal(np.float32(answer.rows), expected)
     assert answer.outputs == {OUTPUT: answer.rows}
     for rows in (
+        pictures,
         np.array(pictures),
+        np.array(pictures, np.float32, order="F"),
+        [list(map(str, row)) for row in pictures],
         pa.table([list(column) for column in zip(*pictures, strict=True)], names=_names()),
     ):
         assert client.predict(cluster, rows).rows == answer.rows

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from hanami_core.deprecation import former_names
 from hanami_core.http.api import Api, ApiDescription, SocketOpening
 from hanami_core.http.call import Call, Download, Empty, Events, File, Page, ServerEvent, Stream
+from hanami_core.http.content import ContentBody, media_type
 from hanami_core.http.fields import Body, expect_digest, raw_target
 from hanami_core.http.groups import RouteGroup
 from hanami_core.http.lists import MOST_ROWS, Listing, Paging, TableAnswer, listing, paged, rows_like, table
@@ -23,6 +24,7 @@ __all__ = [
     "Body",
     "BoundRoute",
     "Call",
+    "ContentBody",
     "Download",
     "Empty",
     "Events",
@@ -40,6 +42,7 @@ __all__ = [
     "TableAnswer",
     "expect_digest",
     "listing",
+    "media_type",
     "paged",
     "raw_target",
     "rows_like",

@@ -12,6 +12,7 @@ import msgspec
 from hanami_core.access import Verb
 from hanami_core.errors import PluginError
 from hanami_core.http.call import Call, Download, Events, File, Page, Stream
+from hanami_core.http.content import ContentBody
 from hanami_core.http.groups import RouteGroup
 from hanami_core.http.paths import is_template
 from hanami_core.keys import Sealer
@@ -29,6 +30,7 @@ _ACTION = re.compile(r"[a-z_]+\.[a-z_]+")
 if TYPE_CHECKING:
     from typing import Any
 
+    import falcon
     from typing_extensions import TypeVar
 
     # What a handler is called with: the struct of a route, or Falcon's request. Whoever takes routes of all kinds
@@ -78,6 +80,7 @@ class Route(Generic[Request]):
         described: struct that documents describe the fields by if `request` is None.
         raw_body: whether the body is content of any kind, which the handler reads from ``call.body``; all fields then
             stand in the path and the query.
+        content: bodies of a kind that a call may have instead of fields; the handler then gets the struct of those.
         status: status of the answer, such as 201; a handler with several statuses sets ``call.resp.status``. The
             default is 200, or 204 if there is no content.
     """
@@ -103,6 +106,7 @@ class Route(Generic[Request]):
     described: type[msgspec.Struct] | None = None
     sealer: Sealer | None = field(default=None, compare=False)
     raw_body: bool = False
+    content: ContentBody | None = None
 
     def __post_init__(self) -> None:
         """Refuse a route that breaks the rules."""
@@ -125,6 +129,10 @@ class Route(Generic[Request]):
             (
                 not (self.raw_body and self.request is None),
                 "a route with a raw body needs a request struct for its query",
+            ),
+            (
+                self.content is None or (self.request is not None and not self.raw_body and not self.keyed),
+                "content can take the place of fields only, and no key is kept for it",
             ),
             (self.status is None or 200 <= self.status < 400, "status must be that of an answer, not of an error"),
         )
@@ -149,6 +157,16 @@ class Route(Generic[Request]):
     def fields(self) -> type[msgspec.Struct] | None:
         """Struct that describes the fields of a request, whoever reads them; None if nothing does."""
         return self.described if self.request is None else self.request
+
+    def content_of(self, request: falcon.Request) -> ContentBody | None:
+        """Return what the body of a request is, if it is content instead of fields."""
+        return self.content if self.content is not None and self.content.is_sent(request) else None
+
+    @property
+    def largest_body(self) -> int | None:
+        """Most bytes that a body may have, whatever it is; None for what the server's settings allow."""
+        limits = [self.max_body, None if self.content is None else self.content.max_body]
+        return max((limit for limit in limits if limit is not None), default=None)
 
     @property
     def success(self) -> int:

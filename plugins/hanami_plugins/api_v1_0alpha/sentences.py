@@ -285,6 +285,10 @@ TASKS = {
 }
 
 PREDICTIONS = {
+    "prediction_array_compressed": "the body must be an uncompressed .npz file, as numpy.savez writes it",
+    "prediction_array_dimensions": "the array must have rows and columns, but it has {dimensions} dimensions",
+    "prediction_array_invalid": "the body is not a file of NumPy: {reason}",
+    "prediction_array_kind": "the array must be made of numbers, not of {kind}",
     "prediction_input_missing": "'inputs' has no rows for '{input}', the cluster has the inputs: {known}",
     "prediction_input_not_finite": "'inputs': row {row} of '{input}' has a value that is not finite",
     "prediction_input_unknown": "'inputs': the cluster has no input '{input}', known are: {known}",

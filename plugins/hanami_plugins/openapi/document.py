@@ -42,7 +42,8 @@ CONVERTED: dict[str, Schema] = {
     "uuid": {"type": "string", "format": "uuid"},
 }
 """Parameters of paths that are not plain texts, by converter."""
-BYTES: Schema = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+CONTENT: Schema = {"schema": {"type": "string", "format": "binary"}}
+BYTES: Schema = {"application/octet-stream": CONTENT}
 """Content of a body that is not made of fields."""
 
 KEY: Schema = {
@@ -90,7 +91,7 @@ def describe(api: Api, routes: Iterable[BoundRoute], version: str) -> Schema:
     for bound, of_route in zip(ordered, types, strict=True):
         body = None if of_route[0] is None else next(schema_of)
         answers = [next(schema_of) for _ in of_route[1:]]
-        found = Described(bound, _fields(bound), body, answers, schemas)
+        found = Described(bound, _fields(bound.route.fields, bound.api), body, answers, schemas)
         # OpenAPI knows no converters of parameters.
         paths.setdefault(without_converters(bound.path), {})[bound.route.method.lower()] = _operation(found)
     about = api.description
@@ -128,12 +129,11 @@ def _types(bound: BoundRoute) -> list[object]:
     return [kind if kind is None or describable(kind, bound.api) else Any for kind in (body, *kinds)]
 
 
-def _fields(bound: BoundRoute) -> Schema:
+def _fields(fields: type[msgspec.Struct] | None, api: Api) -> Schema:
     # On their own: fields of queries and paths are parameters, so their structs have no place among the schemas.
-    fields = bound.route.fields
-    if fields is None or not describable(fields, bound.api):
+    if fields is None or not describable(fields, api):
         return {}
-    found, known = components([fields], bound.api)
+    found, known = components([fields], api)
     return member(found[0], known)
 
 
@@ -196,9 +196,15 @@ def _operation(found: Described) -> Schema:
     if route.method in BODIES and not route.raw_body:
         if (body := _request_body(found)) is not None:
             operation["requestBody"] = body
+        if route.content is not None:
+            of_kinds = dict.fromkeys(route.content.media_types, CONTENT)
+            operation["requestBody"] = {"required": True, "content": operation["requestBody"]["content"] | of_kinds}
+            # A call whose body are fields has all of them there.
+            fields = _fields(route.content.request, found.bound.api)
+            given += [one | {"required": False} for one in _query_parameters(fields)]
     else:
         known = {parameter["name"] for parameter in given}
-        given += [one for one in _query_parameters(found) if one["name"] not in known]
+        given += [one for one in _query_parameters(found.fields) if one["name"] not in known]
     if route.keyed:
         given.append(KEY)
     if given:
@@ -235,9 +241,8 @@ def _path_parameters(found: Described) -> list[Schema]:
     ]
 
 
-def _query_parameters(found: Described) -> list[Schema]:
-    required = found.fields.get("required", ())
-    properties = found.fields.get("properties", {})
+def _query_parameters(fields: Schema) -> list[Schema]:
+    required, properties = fields.get("required", ()), fields.get("properties", {})
     return [_parameter(name, "query", name in required, field) for name, field in properties.items()]
 
 

@@ -8,8 +8,9 @@ import msgspec
 from msgspec import Meta
 
 from hanami_core.errors import BadRequest
-from hanami_core.http import Call, Route, RouteGroup
+from hanami_core.http import Call, ContentBody, Route, RouteGroup, media_type
 from hanami_core.ids import Uuid
+from hanami_plugins.predictions.arrays import NPY, NPZ, from_npy, from_npz
 from hanami_plugins.predictions.matrices import matrix
 from hanami_plugins.predictions.questions import Values
 from hanami_plugins.predictions.service import predict
@@ -17,6 +18,8 @@ from hanami_plugins.predictions.service import predict
 GROUP = RouteGroup("predictions", "Let a trained cluster answer rows at once.", 500)
 ACTION = "clusters.predict"
 PATH = "/cluster/predict"
+
+LARGEST = 1 << 26
 
 Table = list[list[float]]
 
@@ -31,6 +34,16 @@ class Predict(msgspec.Struct, forbid_unknown_fields=True):
 
     uuid: Uuid
     inputs: Annotated[dict[str, Table] | Table, Meta(examples=[{"size_hex": [[1.4, 0.2], [4.7, 1.4]]}])]
+
+
+class PredictArrays(msgspec.Struct, forbid_unknown_fields=True):
+    """Rows that a cluster answers, as NumPy stores them: the body is the content of an ``.npy`` or ``.npz`` file.
+
+    Attributes:
+        uuid: UUID of the cluster, if the body is a file of NumPy.
+    """
+
+    uuid: Uuid
 
 
 class PredictionAnswer(msgspec.Struct):
@@ -49,20 +62,35 @@ class PredictionAnswer(msgspec.Struct):
     age: Annotated[float | None, Meta(examples=[12.5])]
 
 
+ARRAYS = ContentBody((NPY, NPZ), PredictArrays, LARGEST)
+
+
 def routes() -> list[Route]:
     """Return all routes."""
     return GROUP.of(
-        Route("POST", PATH, ACTION, Predict, PredictionAnswer, create, reads=True),
+        Route("POST", PATH, ACTION, Predict, PredictionAnswer, create, reads=True, content=ARRAYS),
     )
 
 
-def create(call: Call, request: Predict) -> dict[str, Any]:
-    """Predict: answer rows at once, also while the cluster is trained."""
-    given = request.inputs
-    inputs = {name: _array(rows) for name, rows in given.items()} if isinstance(given, dict) else _array(given)
+def create(call: Call, request: Predict | PredictArrays) -> dict[str, Any]:
+    """Predict: answer rows at once, also while the cluster is trained.
+
+    The body can be a file of NumPy instead of JSON, with `uuid` in the query: ``.npy`` for a cluster with one input,
+    or ``.npz`` with an array for each input.
+    """
+    inputs = _rows_of(request.inputs) if isinstance(request, Predict) else _read(call)
     found = predict(call.runtime, call.access, request.uuid, inputs)
     outputs = {name: values.tolist() for name, values in found.outputs.items()}
     return {"uuid": request.uuid.lower(), "outputs": outputs, "version": found.version, "age": found.age}
+
+
+def _read(call: Call) -> dict[str, Values] | Values:
+    content = b"".join(call.body)
+    return from_npz(content) if media_type(call.req) == NPZ else from_npy(content)
+
+
+def _rows_of(given: dict[str, Table] | Table) -> dict[str, Values] | Values:
+    return {name: _array(rows) for name, rows in given.items()} if isinstance(given, dict) else _array(given)
 
 
 def _array(rows: Table) -> Values:
