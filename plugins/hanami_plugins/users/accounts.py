@@ -54,9 +54,6 @@ _ACCOUNT = Prepared(
     )
 )
 _MEMBERSHIPS = Prepared(
-    lambda user_id: Membership.select().where(Membership.user_id == user_id).order_by(Membership.sequence)
-)
-_MEMBERSHIPS = Prepared(
     lambda user_id: (
         Membership.select(Membership.project_id, Membership.role, Membership.is_project_admin, Membership.uuid)
         .where(Membership.user_id == user_id)
