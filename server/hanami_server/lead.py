@@ -2,8 +2,8 @@
 
 Handing every piece of work to another thread costs more than most answers do. So the thread that polls also answers.
 The main thread watches it: when an answer takes longer than a few milliseconds, the lead goes to another thread and the
-first one finishes its work on its own. Nobody waits for slow work, and quick work changes no threads. Must not know
-what the work is.
+first one finishes its work on its own. Work that says it is about to wait (`hanami_core.pauses`) gives the lead away at
+once. Nobody waits for slow work, and quick work changes no threads. Must not know what the work is.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from functools import partial
+
+from hanami_core.pauses import told_of_waits
 
 __all__ = ["PATIENCE", "Lead", "Term"]
 
@@ -71,7 +74,8 @@ class Lead:
         if self._drowsy:
             self._awake.set()
         try:
-            yield
+            with told_of_waits(partial(self._give_way, term)):
+                yield
         finally:
             with self._lock:
                 term.since = None
@@ -90,11 +94,20 @@ class Lead:
             term = self._term
             late = term.since is not None and time.monotonic() - term.since >= PATIENCE
             if late and not self._ended:
-                term.over = True
-                self._left_behind += 1
-                self._term = Term()
-                self.start()
+                self._pass_on(term)
         return self._ended
+
+    def _give_way(self, term: Term) -> None:
+        """Pass the lead on at once from a thread that is about to wait, if there is another one that may work."""
+        with self._lock:
+            if not (term.over or self._ended) and self.free > 1:
+                self._pass_on(term)
+
+    def _pass_on(self, term: Term) -> None:
+        term.over = True
+        self._left_behind += 1
+        self._term = Term()
+        self.start()
 
     def moves(self) -> bool:
         """Tell whether the loop goes round, or works on something that the lead can be taken away from."""

@@ -29,6 +29,7 @@ CHAPTERS = (
             "hanami_core.clock": ("Clock", "SystemClock", "Moment", "stamp"),
             "hanami_core.processes": ("Process", "ProcessContext"),
             "hanami_core.schedules": ("Schedule",),
+            "hanami_core.pauses": ("about_to_wait",),
             "hanami_core.plugin_host": (
                 "PluginHost",
                 "Plugin",

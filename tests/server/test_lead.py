@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from hanami_core.pauses import about_to_wait, told_of_waits
 from hanami_server import lead as lead_module
 from hanami_server.lead import Lead, Term
 
@@ -84,6 +85,33 @@ def test_slow_work_is_finished_by_its_thread_while_others_go_on(loop: Loop) -> N
     second = threading.Event()
     loop.add(second.set)
     assert second.wait(10)
+
+
+def test_work_that_is_about_to_wait_gives_the_lead_away_although_nobody_watches() -> None:
+    loop, go, quick, kept, waiting = Loop(), *(threading.Event() for _ in range(4))
+    with ThreadPoolExecutor(MOST + 1) as executor:
+        loop.lead = Lead(executor, MOST, loop.step)
+        loop.lead.start()
+        loop.add(lambda: (about_to_wait(), about_to_wait(), go.wait()))
+        loop.add(quick.set)
+        assert quick.wait(10)
+        assert not go.is_set()
+        # The last one that may work keeps the lead, whatever it says.
+        loop.add(lambda: (about_to_wait(), waiting.set(), kept.wait()))
+        assert waiting.wait(10)
+        assert loop.lead.free == 1
+        for one in (go, kept):
+            one.set()
+        loop.stop = True
+
+
+def test_who_waits_elsewhere_tells_nobody() -> None:
+    about_to_wait()
+    told = []
+    with told_of_waits(lambda: told.append(1)):
+        about_to_wait()
+    about_to_wait()
+    assert told == [1]
 
 
 def test_no_more_than_most_work_and_somebody_leads_all_the_same(loop: Loop) -> None:

@@ -17,6 +17,7 @@ from hanami_core.clock import Clock
 from hanami_core.errors import Conflict, CorruptFile, LeaseLost, ServiceError
 from hanami_core.events import TaskEnded
 from hanami_core.ids import new_uuid
+from hanami_core.pauses import about_to_wait
 from hanami_core.queue import partitions
 from hanami_core.queue.claims import Claims, MayRun
 from hanami_core.queue.history import forget_entries
@@ -321,6 +322,7 @@ class TaskQueue:
             state = str(row[0]) if row else ABORTED
             if state not in OPEN or time.monotonic() >= end:
                 return state
+            about_to_wait()
             time.sleep(pause)
             pause = min(pause * 1.5, 0.05)
 

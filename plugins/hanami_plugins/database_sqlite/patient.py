@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 import peewee
 
 from hanami_core.errors import ServiceError, Unavailable
+from hanami_core.pauses import about_to_wait
 from hanami_core.storage.failures import full, unavailable
 from hanami_core.storage.texts import KeepsTexts
 
@@ -117,6 +118,7 @@ class PatientSqlite(KeepsTexts, peewee.SqliteDatabase):
                 if connection.in_transaction or time.monotonic() >= end:
                     self._blocked |= self._limit.seconds == math.inf
                     raise
+            about_to_wait()
             time.sleep(INTERVAL)
 
 

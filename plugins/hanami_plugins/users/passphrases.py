@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import argon2
 
+from hanami_core.pauses import about_to_wait
 from hanami_core.places import Places
 from hanami_core.priority import step_back
 from hanami_plugins.users.turns import Turns
@@ -82,6 +83,7 @@ class Passphrases:
         return self._made(compare)
 
     def _made(self, work: Callable[[], T]) -> T:
+        about_to_wait()
         with self._places.taken():
             return self._threads.submit(self._in_turn, work).result()
 
