@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import gc
 import importlib
 import json
@@ -10,8 +12,10 @@ import os
 import select
 import socket
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from setproctitle import setproctitle
 
@@ -23,7 +27,7 @@ FORK_SERVER = (sys.executable, "-P", "-m", "hanami_server.fork_server")
 
 
 def main(parent: int) -> int:
-    """Load all, and start servers as long as anybody may want one; a copy returns with the exit code of its server."""
+    """Load all, and start servers as long as anybody may want one; a copy ends with the exit code of its server."""
     process_control.die_with(parent)
     control = socket.socket(fileno=os.dup(0))
     _replace(os.open(os.devnull, os.O_RDWR), 0)
@@ -48,7 +52,7 @@ def main(parent: int) -> int:
                 for handle, (_, tell) in servers.items():
                     os.close(handle)
                     os.close(tell)
-                return _serve(**json.loads(order), log=descriptors[0])
+                _end_with(functools.partial(_serve, **json.loads(order), log=descriptors[0]))
             os.close(descriptors[0])
             server, (told, tell) = Child(pid), os.pipe()
             servers[server.handle] = server, tell
@@ -106,7 +110,7 @@ def _keep_fork_server() -> None:
         _replace(theirs.detach(), 0)
         _put_environment(environment)
         setproctitle(" ".join(command))
-        fork_server.main(command[len(FORK_SERVER) :])
+        _end_with(lambda: fork_server.main(command[len(FORK_SERVER) :]))
     theirs.close()
     begin = Starter._begin
 
@@ -116,6 +120,22 @@ def _keep_fork_server() -> None:
         ours.send(json.dumps([starter._command, dict(os.environ)]).encode())
 
     Starter._begin = begin_with_copy  # type: ignore[method-assign]
+
+
+def _end_with(run: Callable[[], object]) -> NoReturn:
+    """Run a program and end as it does, but leave it to the kernel to free what was loaded: that takes longest."""
+    try:
+        code = run()
+    except SystemExit as end:
+        code = end.code
+    if not isinstance(code, int | None):
+        sys.exit(str(code))
+    # What an interpreter does first when it ends.
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code or 0)
 
 
 def _replace(descriptor: int, number: int) -> None:
