@@ -2,8 +2,8 @@
 
 What a module imports whenever it is imported, itself or through others, is loaded before: from elsewhere, and of ours
 what does not need the module in turn. So nothing is there that would be missing otherwise, and where modules import
-each other in a circle, each of them comes first once. Modules that need the same share it: processes fork wherever
-that is no longer so.
+each other in a circle, each of them comes first once. Modules that need the same share it, of ours as well as from
+elsewhere: processes fork wherever that is no longer so.
 """
 
 from __future__ import annotations
@@ -93,12 +93,28 @@ def done(work: Callable[[], bool]) -> bool:
     return os.waitpid(pid, 0)[1] == 0
 
 
-def check(preloaded: Sequence[str], ways: Sequence[Way]) -> bool:
-    """Load libraries, then go all ways."""
-    for library in preloaded:
+def within(groups: Sequence[Group], group: Group | None) -> Iterator[Group]:
+    """Return groups that need all libraries of a group and more, but for those that are within others of them."""
+    needs = [(one, frozenset(one[0])) for one in groups]
+    for one, libraries in needs:
+        around = (other for other in needs if other[1] < libraries)
+        if max(around, key=lambda other: len(other[1]), default=(None,))[0] is group:
+            yield one
+
+
+def check_all(groups: Sequence[Group], group: Group | None = None) -> bool:
+    """Check the groups that are within one, each in a process of its own."""
+    ends = [done(partial(check, groups, one)) for one in within(groups, group)]
+    return all(ends)
+
+
+def check(groups: Sequence[Group], group: Group) -> bool:
+    """Load libraries, check groups that need more, then go all ways."""
+    libraries, ways = group
+    for library in libraries:
         __import__(library)
     gc.freeze()
-    return go(ways)
+    return check_all(groups, group) & go(ways)
 
 
 def go(ways: Iterable[Way]) -> bool:
@@ -107,13 +123,12 @@ def go(ways: Iterable[Way]) -> bool:
     This process goes the last way itself.
     """
     branches: dict[str, list[Way]] = defaultdict(list)
-    well = True
     for first, *rest in ways:
-        if rest:
-            branches[first].append(rest)
-        elif not done(partial(imported, first)):
-            print(f"cannot be imported alone: {first}", file=sys.stderr)
-            well = False
+        branches[first].append(rest)
+    well = True
+    for first in [first for first, rests in branches.items() if not any(rests)]:
+        del branches[first]
+        well &= done(partial(imported, first))
     while branches:
         first, rests = branches.popitem()
         follow = partial(go_on, first, rests)
@@ -123,20 +138,24 @@ def go(ways: Iterable[Way]) -> bool:
 
 def go_on(first: str, rests: Iterable[Way]) -> bool:
     """Import what all of these ways begin with, and go them."""
-    return imported(first) and go(rests)
+    return imported(first) and go(filter(None, rests))
 
 
 def imported(name: str) -> bool:
-    """Import a module."""
-    __import__(name)
+    """Import a module, and tell whether it can be."""
+    try:
+        __import__(name)
+    except BaseException:
+        traceback.print_exc()
+        print(f"cannot be imported alone: {name}", file=sys.stderr)
+        return False
     return True
 
 
 def main() -> None:
     """Read groups from the standard input and check them, each in a process of its own."""
     gc.disable()  # no process lives long enough to need it
-    failed = [group for group in json.load(sys.stdin) if not done(partial(check, *group))]
-    sys.exit(bool(failed))
+    sys.exit(not check_all(json.load(sys.stdin)))
 
 
 if __name__ == "__main__":
