@@ -1,4 +1,4 @@
-"""`hanamictl` for examples, as a fork of a process that has loaded it: that takes longer than most of what it does.
+"""Programs for examples, as forks of a process that has loaded them: that takes longer than most of what they do.
 
 The program that a shell finds is a script that asks for a fork. The fork reads its arguments, its environment and its
 streams from those of the script, whose exit code it decides.
@@ -17,9 +17,9 @@ import stat
 import subprocess
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 __all__ = ["programs"]
 
@@ -33,14 +33,45 @@ KEPT = 10
 """Where the script has its streams."""
 
 
+class Program(NamedTuple):
+    """The module whose `main` a program is, and what it imports when it runs: modules, and packages with all theirs."""
+
+    module: str
+    packages: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+
+
+KNOWN = {
+    "hanamictl": Program("hanami_cli.hanamictl", ("hanami_cli", "hanami_sdk")),
+    "backend.ai": Program(
+        "ai.backend.cli.__main__",
+        modules=("ai.backend.client.session", "ai.backend.client.cli.announcement", "ai.backend.client.cli.pagination"),
+    ),
+}
+
+
 @contextlib.contextmanager
-def programs(folder: Path) -> Iterator[Path]:
-    """Make `folder` one that a shell can look into for programs."""
-    command = [sys.executable, "-P", __file__]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
+def programs(
+    folder: Path,
+    name: str = "hanamictl",
+    python: Path = Path(sys.executable),
+    environment: Mapping[str, str] = os.environ,
+) -> Iterator[Path]:
+    """Make `folder` one that a shell can look into for a program.
+
+    Args:
+        folder: where it is to be found.
+        name: what it is called.
+        python: an interpreter that can import it.
+        environment: what is set when it is imported.
+    """
+    command = [python, "-P", __file__, name]
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env=dict(environment)
+    ) as process:
         try:
             assert process.stdout is not None
-            script = folder / "hanamictl"
+            script = folder / name
             script.write_text(SCRIPT.format(port=process.stdout.readline().strip()))
             script.chmod(0o755)
             yield folder
@@ -51,19 +82,18 @@ def programs(folder: Path) -> Iterator[Path]:
 # -- in that process ---------------------------------------------------------------------------------------------------
 
 
-def load() -> None:
+def load(program: Program) -> None:
     """Import what commands import."""
-    import hanami_cli
-    import hanami_sdk
-
-    for package in (hanami_cli, hanami_sdk):
-        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+    for name in (program.module, *program.modules):
+        importlib.import_module(name)
+    for name in program.packages:
+        for module in pkgutil.walk_packages(importlib.import_module(name).__path__, f"{name}."):
             with contextlib.suppress(ImportError):  # what needs a library that not everybody has
                 importlib.import_module(module.name)
     gc.freeze()  # so that forks share what was loaded
 
 
-def serve() -> NoReturn:
+def serve(program: Program) -> NoReturn:
     """Fork for everybody who asks."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a fork
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -72,18 +102,18 @@ def serve() -> NoReturn:
             asking, _ = listener.accept()
             if not os.fork():
                 listener.close()
-                obey(asking)
+                obey(program, asking)
             asking.close()
 
 
-def obey(asking: socket.socket) -> NoReturn:
+def obey(program: Program, asking: socket.socket) -> NoReturn:
     """Be the program for a script."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     script = Path("/proc", asking.makefile().readline().strip())
     code = 1
     try:
         become(script)
-        code = sys.modules["hanami_cli.hanamictl"].main()
+        code = run(program)
         sys.stdout.flush()
     except BaseException:
         traceback.print_exc()
@@ -92,14 +122,24 @@ def obey(asking: socket.socket) -> NoReturn:
     os._exit(code)
 
 
+def run(program: Program) -> int:
+    """Run the program, and return its exit code."""
+    try:
+        return sys.modules[program.module].main() or 0
+    except SystemExit as end:
+        if isinstance(end.code, int | None):
+            return end.code or 0
+        raise
+
+
 def become(script: Path) -> None:
     """Take over what makes a process this one and no other."""
     os.chdir(script / "cwd")
     os.environ.clear()
     pairs = (pair.partition(b"=") for pair in (script / "environ").read_bytes().split(b"\0") if pair)
     os.environb.update({name: value for name, _, value in pairs})
-    _, _, *arguments = (script / "cmdline").read_text().split("\0")
-    sys.argv[1:] = arguments[:-1]
+    _, path, *arguments = (script / "cmdline").read_text().split("\0")
+    sys.argv[:] = [path, *arguments[:-1]]
     for number in range(3):
         stream = reopened(script, KEPT + number)
         os.dup2(stream, number)
@@ -127,5 +167,6 @@ def reopened(script: Path, number: int) -> int:
 
 
 if __name__ == "__main__":
-    load()
-    serve()
+    chosen = KNOWN[sys.argv[1]]
+    load(chosen)
+    serve(chosen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -14,7 +15,9 @@ import pytest
 from hanami_sdk import Client
 from tests.clients.backendai import RELEASE, REQUIREMENTS, backendai_environment
 from tests.docs.conftest import LOGIN
+from tests.docs.programs import programs
 from tests.docs.reading import Shell, blocks, plain
+from tests.lengths import LONG
 from tests.local import LocalServer
 
 __all__ = ["backendai_environment"]
@@ -73,17 +76,24 @@ class Page:
 
 
 @pytest.fixture
-def page(desk: Path, server: LocalServer, backendai_environment: Path) -> Iterator[Page]:
+def page(
+    desk: Path, server: LocalServer, backendai_environment: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Page]:
     """A user and a file that the page takes for granted, on an empty server."""
     (desk / "bigdata.csv").write_bytes(bytes(1_000_000))
     with Client(server.address, *LOGIN) as client:
         client.create_user("dorothy", "Dorothy", server.passphrase)
-    path = os.pathsep.join([os.environ["PATH"], str(backendai_environment / "bin")])
-    with_client = {"PATH": path, "PYTHONUNBUFFERED": "1", "COLUMNS": "200", "LC_ALL": "C.UTF-8", "HOME": str(desk)}
-    with_client["PYTHONWARNINGS"] = ""  # The client is old and warns of what it calls.
-    shell = Shell(desk, {**os.environ, **with_client})
-    yield Page(shell, server.address)
-    shell.close()
+    variables = {"PYTHONUNBUFFERED": "1", "COLUMNS": "200", "LC_ALL": "C.UTF-8", "HOME": str(desk)}
+    variables["PYTHONWARNINGS"] = ""  # The client is old and warns of what it calls.
+    installed = {**os.environ, **variables}
+    with contextlib.ExitStack() as stack:
+        folder = backendai_environment / "bin"
+        if not LONG:
+            python, forks = folder / "python", tmp_path_factory.mktemp("backendai")
+            folder = stack.enter_context(programs(forks, "backend.ai", python, installed))
+        shell = Shell(desk, {**installed, "PATH": os.pathsep.join([os.environ["PATH"], str(folder)])})
+        stack.callback(shell.close)
+        yield Page(shell, server.address)
 
 
 def test_commands_show_what_the_page_shows(page: Page) -> None:
