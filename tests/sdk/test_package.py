@@ -86,7 +86,7 @@ for name in {names!r}:
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long  # tests/contracts/test_house.py tries modules of all packages
 def test_each_module_imports_alone() -> None:
     """One process for all, which forgets the package after each."""
     assert run(IMPORT_EACH.format(names=MODULES)) == ""
