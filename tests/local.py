@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
+from hanami_core.errors import StartupError
 from hanami_server import local
 from tests import warm
 
@@ -61,5 +62,17 @@ def _made(user: str, passphrase: str, plugins: str | None) -> Path:
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     server = local.LocalServer(directory / "data")
     server.user, server.passphrase = user, passphrase
-    server.make()
+    if not _initialized(server, directory / "log"):
+        server.make()
     return directory / "data" / DATABASE
+
+
+def _initialized(server: local.LocalServer, log: Path) -> bool:
+    """Make a data directory with a copy of a process that has loaded all, or return False if that will not do."""
+    admin = {f"HANAMI_ADMIN_{name}": server.user for name in ("ID", "NAME")}
+    admin["HANAMI_ADMIN_PASSPHRASE"] = server.passphrase
+    with log.open("wb") as stream:
+        process = warm.start(["init", "--data-dir", str(server.data_dir)], stream, {**os.environ, **admin})
+    if process is not None and process.wait():
+        raise StartupError(log.read_text())
+    return process is not None
