@@ -76,10 +76,11 @@ def _customizes(folder: str) -> bool:
 
 @functools.cache
 def _template() -> socket.socket:
-    """Return the connection to the process that is copied."""
+    """Return the connection to the process that is copied; what the test that needs it first has set is not for all."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
-        process = subprocess.Popen([sys.executable, "-P", "-c", PROGRAM.format(ROOT, os.getpid())], stdin=theirs)
+        command = [sys.executable, "-P", "-c", PROGRAM.format(ROOT, os.getpid())]
+        process = subprocess.Popen(command, stdin=theirs, env=AT_FIRST)
     atexit.register(process.wait)
     atexit.register(ours.close)
     return ours
