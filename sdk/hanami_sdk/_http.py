@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlencode
@@ -128,6 +129,26 @@ class Keys:
             self.understood = True
 
 
+def connections(address: str) -> requests.Session:
+    """Return connections to an address, by the proxies that the environment names.
+
+    It is asked once. Otherwise each call would look for proxies, and for a file with passwords that nobody needs here.
+    """
+    import requests
+
+    session = requests.Session()
+    session.proxies.update(requests.utils.get_environ_proxies(address, None))
+    session.trust_env = False
+    return session
+
+
+def _trusted(verify: bool | str) -> bool | str:
+    """Return what requests believes certificates by, where it does not ask the environment itself."""
+    if verify is not True:
+        return verify
+    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+
+
 def send(
     method: str,
     url: str,
@@ -164,7 +185,7 @@ def send(
         url,
         data=body.data if isinstance(body, Content) else body.encode() if isinstance(body, str) else body,
         headers=_headers(token, body) | ({KEY_HEADER: key} if key else {}),
-        verify=verify,
+        verify=_trusted(verify),
         timeout=_default_timeout if timeout is None else timeout,
         allow_redirects=False,  # a redirect would carry the token to another host
     )
@@ -210,7 +231,7 @@ def open_stream(
         "GET",
         url,
         headers={**_headers(token, None), "Accept-Encoding": "identity", **headers},
-        verify=verify,
+        verify=_trusted(verify),
         timeout=_default_timeout if timeout is None else timeout,
         allow_redirects=False,
         stream=True,

@@ -327,11 +327,9 @@ class Session:
         return _http.parse(content)
 
     def _pool(self) -> requests.Session:
-        import requests
-
         with self._lock:
             if self._connections is None:
-                self._connections = requests.Session()
+                self._connections = _http.connections(self._address)
             return self._connections
 
 

@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -194,6 +195,33 @@ def test_get_is_repeated_on_a_broken_connection(server: FakeServer, client: Clie
     server.answers["GET", HOSTS] = answer
     assert client.hosts() == []
     assert len(server.requests) == 2
+
+
+def test_a_proxy_of_the_environment_is_used(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.on("GET", "/host/all", {"header": [], "body": []})
+    monkeypatch.setenv("http_proxy", server.address)
+    with Client("http://hanami.invalid", "asdf", "asdfasdf", timeout=10) as client:
+        assert client.hosts() == []
+    assert [request.headers["host"] for request in server.requests] == ["hanami.invalid"]
+
+
+def test_a_server_that_needs_no_proxy_is_reached_without_it(
+    server: FakeServer, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.on("GET", "/host/all", {"header": [], "body": []})
+    monkeypatch.setenv("http_proxy", "http://proxy.invalid:1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    assert client.hosts() == []
+
+
+def test_passwords_of_other_programs_are_not_sent(
+    server: FakeServer, client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login somebody password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    server.on("GET", "/host/all", {"header": [], "body": []})
+    client.hosts()
+    assert [request.headers.get("authorization") for request in (*server.logins, *server.requests)] == [None, None]
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])
