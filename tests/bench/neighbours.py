@@ -41,7 +41,8 @@ from tests.service.wire import Wire
 
 __all__ = ["GOAL_MS", "GOAL_RATIO", "run", "show"]
 
-QUIET_SECONDS, SECONDS = 4.0, 8.0
+SECONDS = 16.0
+"""How long is asked without an attack, and as long with one: the slowest answers of a longer time are slower."""
 CALM_MS, CALM_SECONDS = 50.0, 20.0
 """What REST may take before the next attack is prepared, and how long that is waited for."""
 GOAL_RATIO, GOAL_MS = 2.0, 50.0
@@ -277,7 +278,7 @@ def measure(server: LocalServer, neighbour: Neighbour, case: Case, seconds: floa
     place = Place(server.address, "attacker", PASSPHRASE, neighbour.public.uuid)
     neighbour.wait_for_calm()
     with _process(case.attack, place) as orders:
-        quiet = ask(neighbour.probes(case.probes), QUIET_SECONDS)
+        quiet = ask(neighbour.probes(case.probes), seconds)
         with case.arranged(server) if case.arranged is not None else contextlib.nullcontext():
             orders.send("go")
             probes = neighbour.probes(case.probes)
