@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any, cast
 
-from hanami_core.queue import Task, TaskRunner
+from hanami_core.priority import LOWEST, STEP
+from hanami_core.queue import Job, Task, TaskKind, TaskRunner
 from hanami_core.runtime import Runtime
 from tests.core.queue_kit import Bench
+from tests.core.test_priority import priority
+
+
+def runner_of(bench: Bench, broken: list[str]) -> TaskRunner:
+    given = {
+        "queue": bench.queue,
+        "settings": {"queue.lease": 10.0, "queue.silence": 10.0},
+        "database": SimpleNamespace(disconnect=lambda: None),
+        "admit": lambda claim: None,
+        "compute": None,
+    }
+    return TaskRunner(cast("Runtime", SimpleNamespace(**given)), "cpu0", 1, broken.append)
 
 
 def test_a_task_that_is_claimed_while_the_runner_stops_is_handed_back(bench: Bench) -> None:
     bench.bring("train")
     task = bench.add("a")
     claim, reached, broken = bench.queue.claim, threading.Event(), list[str]()
-    limits = {"queue.lease": 10.0, "queue.silence": 10.0}
-    database = SimpleNamespace(disconnect=lambda: None)
-    given = {
-        "queue": bench.queue,
-        "settings": limits,
-        "database": database,
-        "admit": lambda claim: None,
-        "compute": None,
-    }
-    runtime = SimpleNamespace(**given)
-    runner = TaskRunner(cast("Runtime", runtime), "cpu0", 1, broken.append)
+    runner = runner_of(bench, broken)
 
     def slowly(*arguments: Any, **options: Any) -> Task | None:
         claimed = claim(*arguments, **options)
@@ -41,3 +45,39 @@ def test_a_task_that_is_claimed_while_the_runner_stops_is_handed_back(bench: Ben
     again = claim("cpu0", "the next one")
     assert again is not None
     assert (again.uuid, again.attempts) == (task.uuid, 1)
+
+
+def test_each_task_begins_with_the_same_priority(bench: Bench) -> None:
+    seen, broken, done = list[int](), list[str](), threading.Semaphore(0)
+
+    def run(job: Job) -> None:
+        seen.append(priority())
+        job.short = 0.0
+        job.step(1)
+        seen.append(priority())
+        with bench.queue.commit(job.task, 5, final=True):
+            pass
+        done.release()
+
+    bench.bring("train")
+    bench.kinds["train"] = TaskKind("train", run)
+    for name in ("first", "second"):
+        bench.add("a", name)
+    runner = runner_of(bench, broken)
+    runner.start()
+    for _ in range(2):
+        assert done.acquire(timeout=10)
+    assert runner.stop(10.0)
+    behind, further = (min(priority() + steps * STEP, LOWEST) for steps in (1, 2))
+    assert seen == [behind, further, behind, further]
+    assert broken == []
+
+
+def test_who_runs_a_job_alone_keeps_its_priority(bench: Bench) -> None:
+    bench.bring("train")
+    task = bench.add("a")
+    job = Job(cast("Runtime", SimpleNamespace(queue=bench.queue, clock=bench.clock)), task)
+    job._reported = job.alive
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(job.step, 1).result(10)
+        assert thread.submit(priority).result(10) == priority()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from hanami_core.priority import step_back
 from hanami_core.queue.history import History
 from hanami_core.queue.models import Task
 from hanami_core.storage.database import atomic
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PROGRESS_INTERVAL = 0.25
+LONGER = 4.0
+"""How many times as long a task takes until it leaves the processors to shorter ones even more."""
 
 
 @dataclass
@@ -29,7 +33,7 @@ class Job:
 
     `stop` is set when the process is about to end. After a `step` that returned False, `aborted` and `interrupted` say
     whether the task is no longer wanted or is to be continued by the next process. `alive` is the time of the last sign
-    of life.
+    of life. After `short` seconds, the thread of the task leaves the processors to shorter tasks.
     """
 
     runtime: Runtime
@@ -37,7 +41,9 @@ class Job:
     stop: threading.Event = field(default_factory=threading.Event)
     aborted: bool = False
     alive: float = field(default_factory=time.monotonic)
+    short: float = math.inf
     _reported: float = 0.0
+    _began: float = field(default_factory=time.monotonic)
     _history: History = field(init=False)
 
     def __post_init__(self) -> None:
@@ -65,6 +71,9 @@ class Job:
             LeaseLost: if the task belongs to another worker now.
         """
         self.alive = now = time.monotonic()
+        if now - self._began >= self.short:
+            step_back()
+            self.short *= LONGER
         if now - self._reported >= PROGRESS_INTERVAL:
             self._reported = now
             self.aborted = not self.runtime.queue.progress(self.task, cycle)

@@ -11,7 +11,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -40,6 +39,8 @@ STORAGE_PAUSE = 2.0
 """Seconds until a task that met storage which misbehaves is tried again."""
 SHARED = 2
 """So many times as many tasks run as there is room for, if they are those of others than who has that room."""
+SHORT = 0.5
+"""Seconds of a task that others do not notice; one that takes longer leaves the processors to those."""
 SILENCE = 30.0
 """Seconds between two reports about claims that go on failing."""
 LEAVING = 60.0
@@ -68,7 +69,7 @@ class TaskRunner:
         self._predecessor = predecessor
         self._owner = f"{host}/{new_uuid()}"
         self._slots = slots
-        self._threads = ThreadPoolExecutor(SHARED * slots, "task", step_back)
+        self._threads: set[threading.Thread] = set()
         self._own: list[threading.Thread] = []
         self._changed = threading.Condition()
         self._notified = 0
@@ -124,7 +125,9 @@ class TaskRunner:
             left = [running.job.task for running in self._running.values()]
         for task in left:
             self._guarded("task could not be handed back", self._runtime.queue.hand_back, task)
-        self._threads.shutdown(wait=done)
+        if done:
+            for thread in list(self._threads):
+                thread.join()
         for thread in self._own:
             thread.join(max(0.0, deadline - time.monotonic()))
         return done and not any(thread.is_alive() for thread in self._own)
@@ -168,7 +171,7 @@ class TaskRunner:
             return False
         if task is None:
             return False
-        job = Job(self._runtime, task, self._stop)
+        job = Job(self._runtime, task, self._stop, short=SHORT)
         with self._changed:
             stops = self._stop.is_set()  # `stop` waits only for what is noted by now
             if not stops:
@@ -176,7 +179,9 @@ class TaskRunner:
         if stops:
             self._guarded("task could not be handed back", self._runtime.queue.hand_back, task)
             return False
-        self._threads.submit(self._run, job).add_done_callback(self._check)
+        thread = threading.Thread(target=self._work, args=(job,), name="task")
+        self._threads.add(thread)
+        thread.start()
         return True
 
     def _may_run(self, tasks: Sequence[Task], candidate: PartitionHead) -> bool:
@@ -206,12 +211,18 @@ class TaskRunner:
         compute = self._runtime.compute
         return compute is None or is_healthy(compute)
 
-    def _check(self, future: Future[None]) -> None:
-        if future.exception() is not None:
-            log.error("task thread failed", exc_info=future.exception())
-            self._broken("task thread failed")
-
     # -- running ------------------------------------------------------------------------------------------------------
+
+    def _work(self, job: Job) -> None:
+        """Run a task in a thread of its own, because a thread that has stepped back never comes forward again."""
+        try:
+            step_back()
+            self._run(job)
+        except BaseException:
+            log.exception("task thread failed")
+            self._broken("task thread failed")
+        finally:
+            self._threads.discard(threading.current_thread())
 
     def _run(self, job: Job) -> None:
         job.alive = time.monotonic()
