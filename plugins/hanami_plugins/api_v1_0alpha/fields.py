@@ -56,6 +56,8 @@ def _is_harmless(body: bytes) -> bool:
     if _LONG_NUMBER in body.translate(_AS_ZEROS):
         return False
     structure = body.translate(None, _NO_STRUCTURE)
+    if len(structure) < DEEPEST:
+        return True
     if b"\\" in structure:  # which may hide the end of a text
         return False
     levels = accumulate(map(_STEPS.__getitem__, _TEXTS.sub(b"", structure)))

@@ -43,13 +43,13 @@ def validate(struct: type[S], values: Mapping[str, object]) -> S:
         BadRequest: for the first rule that is broken.
     """
     fields = _fields(struct)
-    for name in sorted(values):
-        if name not in fields:
-            raise BadRequest("field_unknown", field=name)
-    for name in sorted(fields):
-        if name not in values and fields[name].required:
+    for name in sorted(values.keys() - fields.keys()):
+        raise BadRequest("field_unknown", field=name)
+    for name in _required(struct):
+        if name not in values:
             raise BadRequest("field_missing", field=name)
-    values = {name: _in_one_form(value, fields[name].type) for name, value in values.items()}
+    names = _names(struct)
+    values = {name: _in_one_form(value) if name in names else value for name, value in values.items()}
     for name in sorted(values):
         _check(name, values[name], fields[name].type)
     try:
@@ -79,6 +79,21 @@ def _fields(struct: type[msgspec.Struct]) -> dict[str, inspection.Field]:
     return {field.encode_name: msgspec.structs.replace(field, type=value_type(field.type)) for field in info.fields}
 
 
+@cache
+def _required(struct: type[msgspec.Struct]) -> list[str]:
+    """Return the fields that a request must have, in alphabetical order."""
+    return sorted(name for name, field in _fields(struct).items() if field.required)
+
+
+@cache
+def _names(struct: type[msgspec.Struct]) -> frozenset[str]:
+    """Return the fields that hold a name of something."""
+    kinds = {name: _without_null(field.type) for name, field in _fields(struct).items()}
+    return frozenset(
+        name for name, kind in kinds.items() if isinstance(kind, inspection.StrType) and kind.pattern == NAME_PATTERN
+    )
+
+
 def _expected(kind: inspection.Type) -> tuple[str, type | None]:
     for cls, name, python in _TYPE_NAMES:
         if isinstance(kind, cls):
@@ -86,11 +101,9 @@ def _expected(kind: inspection.Type) -> tuple[str, type | None]:
     return "", None
 
 
-def _in_one_form(value: object, kind: inspection.Type) -> object:
-    kind = _without_null(kind)
-    is_name = isinstance(kind, inspection.StrType) and kind.pattern == NAME_PATTERN
+def _in_one_form(value: object) -> object:
     # A longer text is refused as it is.
-    return normalised(value) if is_name and isinstance(value, str) and len(value) <= LONGEST_NAME else value
+    return normalised(value) if isinstance(value, str) and len(value) <= LONGEST_NAME else value
 
 
 def _check(name: str, value: Any, kind: inspection.Type) -> None:
