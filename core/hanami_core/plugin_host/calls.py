@@ -374,8 +374,6 @@ def _table(plugin: Plugin, model: type) -> str:
 
 
 def _checked(answer: object, kind: type[T], hook: str) -> list[T]:
-    if type(answer) is list and not answer:  # the most frequent one
-        return []
     items = list(answer) if isinstance(answer, Iterable) else _reject(answer, kind, hook)
     for item in items:
         is_class = isinstance(item, type) and kind is not type

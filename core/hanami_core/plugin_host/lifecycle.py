@@ -343,19 +343,13 @@ class Lifecycle:
         for implementation in self._table.implementations(hook):
             plugin = implementation.plugin
             if plugin is only or (only is None and plugin.works):
-                given, function = implementation.given(arguments), implementation.mark.function
-                self._observer(plugin.name, hook)
-                try:
-                    if self._traces:
-                        answer = traced(plugin.name, hook, given, partial(_ask, function, given, check))
-                    else:
-                        answer = _ask(function, given, check)
-                except KeyboardInterrupt:
-                    raise
-                except BaseException as error:
-                    _tell(plugin, hook, error, failed)
-                else:
-                    yield plugin, answer
+                given = implementation.given(arguments)
+                work = partial(_ask, implementation.mark.function, given, check)
+                if self._traces:
+                    work = partial(traced, plugin.name, hook, given, work)
+                done = self._attempt(plugin, hook, work, failed)
+                if done is not None:
+                    yield plugin, done.item
 
     def _attempt(self, plugin: Plugin, call: str, work: Callable[[], T], failed: Failed) -> Contribution[T] | None:
         """Call something of a plugin; whatever it raises, also the end of the process, is told to `failed`."""
@@ -365,16 +359,11 @@ class Lifecycle:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            _tell(plugin, call, error, failed)
+            if not isinstance(error, (*ANSWERS, PluginError)):
+                trace = error if storage_failure(error) is None else None
+                log.error("plugin %s failed in %s", plugin.name, call, exc_info=trace, extra=_why(error))
+            failed(plugin, error)
             return None
-
-
-def _tell(plugin: Plugin, call: str, error: BaseException, failed: Failed) -> None:
-    """Log what a plugin has raised, unless that is an answer, and tell `failed`."""
-    if not isinstance(error, (*ANSWERS, PluginError)):
-        trace = error if storage_failure(error) is None else None
-        log.error("plugin %s failed in %s", plugin.name, call, exc_info=trace, extra=_why(error))
-    failed(plugin, error)
 
 
 def _without(remarks: Mapping[str, str], about: str) -> dict[str, str]:
