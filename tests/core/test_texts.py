@@ -98,6 +98,12 @@ STATEMENTS = st.one_of(
     st.builds(lambda town: House.insert(town=town).on_conflict_ignore(), TEXTS),
     st.builds(lambda one, two: House.insert_many([{"town": one}, {"town": two}]), TEXTS, TEXTS),
 )
+LISTS = st.lists(NUMBERS, max_size=4)
+STATEMENTS |= st.builds(
+    lambda several, kind: Guest.select(Guest.id).where(Guest.age.in_(kind(several))),
+    LISTS,
+    st.sampled_from([list, tuple, set, frozenset, iter, lambda several: range(len(several))]),
+)
 TEXT_OF: dict[Hashable, str] = {}
 
 
@@ -155,6 +161,12 @@ def test_a_default_is_made_for_each_row(keeper: Keeper) -> None:
         Numbered.insert(town=town).execute()
         Numbered.create(town=town)
     assert len({row.number for row in Numbered.select()}) == 2 * len(TOWNS)
+
+
+@pytest.mark.parametrize("ages", [{1, 2}, frozenset([1, 2]), range(1, 3), (age for age in (1, 2)), [1, 2], (1, 2)])
+def test_several_values_may_be_any_collection(ages: Any) -> None:
+    found = {row.age for row in Guest.select().where(Guest.age.in_(ages))}
+    assert found == {1, 2}
 
 
 def test_a_selection_that_occurs_twice_has_a_text_of_its_own() -> None:

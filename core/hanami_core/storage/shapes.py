@@ -26,6 +26,8 @@ PLAIN: dict[type, type] = {
 }
 """Columns whose values reach the database as they are, and come back so."""
 _LISTS = (peewee.OP.IN, peewee.OP.NOT_IN)
+_SINGLE = (str, int, float, bytes, type(None))
+"""Values that are one parameter."""
 _SELECTED = {"_where", "_limit", "_offset", "_order_by", "_returning", "_from_list", "_group_by", "_alias"}
 _SELECTED |= {"_simple_distinct", "_is_default"}
 """Attributes of a selection that are part of its shape."""
@@ -99,8 +101,10 @@ def _expression(node: peewee.Expression, values: Parameters) -> Hashable:
 
 
 def _value(given: Any, convert: Callable[[Any], Any] | None) -> object:
+    if not isinstance(given, _SINGLE):  # such as a set, of which peewee makes several
+        raise Unusual
     value = given if convert is None else convert(given)
-    if isinstance(value, peewee.Node | type | list | tuple | set | frozenset) or isinstance(given, peewee.Node):
+    if isinstance(value, peewee.Node):
         raise Unusual
     return value
 
