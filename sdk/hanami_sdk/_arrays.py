@@ -10,7 +10,6 @@ from array import array
 from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
-from zipfile import ZipFile
 
 __all__ = ["NPY", "NPZ", "to_npy", "to_npz"]
 
@@ -26,6 +25,8 @@ _FLOATS = "<f4" if sys.byteorder == "little" else ">f4"
 
 def to_npz(arrays: Mapping[str, bytes]) -> bytes:
     """Return a file with several arrays, each given as the content of an ``.npy`` file."""
+    from zipfile import ZipFile
+
     file = BytesIO()
     with ZipFile(file, "w") as archive:
         for name, content in arrays.items():
