@@ -17,9 +17,8 @@ from hypothesis.extra import numpy as npst
 from hanami_core.errors import BadRequest
 from hanami_plugins.api_v1_0alpha.testing import NativeApp
 from hanami_plugins.predictions.arrays import NPY, NPZ, from_npy, from_npz
-from tests.plugins.test_native_routes import feed, ready, trained, uploaded
-
-ROWS = [[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]]
+from tests.plugins.test_native_routes import trained
+from tests.plugins.test_predictions import ROWS, with_two_inputs
 
 
 @pytest.fixture(scope="module")
@@ -70,11 +69,7 @@ def test_one_dimension_is_one_row(app: NativeApp, cluster: str) -> None:
 
 
 def test_several_inputs_come_by_name(app: NativeApp) -> None:
-    dataset = uploaded(app)
-    cluster = app.call("POST", "cluster", name="two inputs").json["uuid"]
-    inputs = [feed(dataset, "first", "a"), feed(dataset, "second", "a")]
-    fields = {"inputs": inputs, "outputs": [feed(dataset, "out", "a")]}
-    ready(app, app.call("POST", "task/train", name="once", cluster_uuid=cluster, **fields).json["uuid"])
+    cluster = with_two_inputs(app)
     first, second = np.array(ROWS), np.array(ROWS)[::-1]
     answer = send(app, cluster, npz(first=first, second=second), NPZ)
     expected = by_json(app, cluster, {"first": first.tolist(), "second": second.tolist()})
@@ -95,6 +90,15 @@ def tall(rows: int) -> bytes:
     return npy(np.zeros((1, 2), "<f4")).replace(b"(1, 2)", b"(%d, 2)" % rows)
 
 
+def far() -> bytes:
+    """Return an archive whose part begins where no file of this size ends."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("in.npy", npy(np.zeros((1, 2))))
+        archive.filelist[0].header_offset = (1 << 64) - 1
+    return file.getvalue()
+
+
 def pickled() -> bytes:
     file = io.BytesIO()
     np.save(file, np.array([[object()]]), allow_pickle=True)
@@ -104,8 +108,12 @@ def pickled() -> bytes:
 @pytest.mark.parametrize(
     ("content", "kind", "reason"),
     [
-        (b"", NPY, "the body is not a file of NumPy: it does not begin as one"),
-        (b"[[1.0, 0.0]]", NPY, "the body is not a file of NumPy: it does not begin as one"),
+        (b"", NPY, "the body is not a file of NumPy: its head cannot be read"),
+        (b"[[1.0, 0.0]]", NPY, "the body is not a file of NumPy: its head cannot be read"),
+        (npy(np.zeros((1, 2))).replace(b"NUMPY\x01", b"NUMPY\x09"), NPY, "its version is unknown"),
+        (npy(np.zeros((1, 2))).replace(b"NUMPY\x01", b"NUMPY\x03"), NPY, "its version is unknown"),
+        (npy(np.zeros((2, 1))).replace(b"(2, 1),", b"(-2,-1)"), NPY, "its length is not that of its shape"),
+        (far(), NPZ, "the body is not a file of NumPy"),
         (npy(np.zeros((1, 2)))[:9], NPY, "its head cannot be read"),
         (npy(np.zeros((1, 2)))[:-1], NPY, "its length is not that of its shape"),
         (tall(9), NPY, "its length is not that of its shape"),

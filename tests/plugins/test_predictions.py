@@ -126,12 +126,18 @@ def test_who_may_not_see_a_cluster_may_not_ask_it(app: NativeApp, cluster: str) 
     assert app.call("POST", "cluster/predict", stranger, **fields).status_code == 200
 
 
-def test_names_are_needed_where_there_are_several(app: NativeApp) -> None:
+def with_two_inputs(app: NativeApp) -> str:
+    """Train a cluster with the inputs `first` and `second` and return its UUID."""
     dataset = uploaded(app)
-    cluster = app.call("POST", "cluster", name="two inputs").json["uuid"]
+    cluster = str(app.call("POST", "cluster", name="two inputs").json["uuid"])
     inputs = [feed(dataset, "first", "a"), feed(dataset, "second", "a")]
     fields = {"inputs": inputs, "outputs": [feed(dataset, "out", "a")]}
     ready(app, app.call("POST", "task/train", name="once", cluster_uuid=cluster, **fields).json["uuid"])
+    return cluster
+
+
+def test_names_are_needed_where_there_are_several(app: NativeApp) -> None:
+    cluster = with_two_inputs(app)
     unnamed = app.call("POST", "cluster/predict", uuid=cluster, inputs=ROWS).text
     assert unnamed == "'inputs' must have rows by name, because the cluster has several inputs: first, second"
     one = ask(app, cluster, first=ROWS).text

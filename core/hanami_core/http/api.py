@@ -173,11 +173,9 @@ class Api:
         Raises:
             BadRequest: naming the field and the rule that it breaks.
         """
-        content = route.content_of(call.req)
-        struct: type[msgspec.Struct] | None = route.request if content is None else content.request
-        assert struct is not None, "the handler reads the request itself"
+        struct = route.struct_of(call.req)
         values: dict[str, object] = query_fields(call.req.query_string, struct)
-        if call.req.method in ("POST", "PUT", "PATCH") and not route.raw_body and content is None:
+        if call.req.method in ("POST", "PUT", "PATCH") and route.body_has_fields(call.req):
             values = body_fields(call.req, limit) | values
         call.req.context.fields = values
         return convert(struct, values | {name: _plain(value) for name, value in call.params.items()})

@@ -162,6 +162,17 @@ class Route(Generic[Request]):
         """Return what the body of a request is, if it is content instead of fields."""
         return self.content if self.content is not None and self.content.is_sent(request) else None
 
+    def body_has_fields(self, request: falcon.Request) -> bool:
+        """Tell whether the body of a request, if it has one, consists of fields."""
+        return self.request is not None and not self.raw_body and self.content_of(request) is None
+
+    def struct_of(self, request: falcon.Request) -> type[msgspec.Struct]:
+        """Return the struct of the fields of a request, wherever they are."""
+        content = self.content_of(request)
+        struct: type[msgspec.Struct] | None = self.request if content is None else content.request
+        assert struct is not None, "the handler reads the request itself"
+        return struct
+
     @property
     def largest_body(self) -> int | None:
         """Most bytes that a body may have, whatever it is; None for what the server's settings allow."""

@@ -76,10 +76,9 @@ class BackendApi(Api):
 
     def read(self, call: Call, route: Route, limit: int) -> msgspec.Struct:
         """Return the fields of a request, which are in its body, whatever the method, or else in its query."""
-        struct: type[msgspec.Struct] | None = route.request
-        assert struct is not None, "the handler reads the request itself"
+        struct = route.struct_of(call.req)
         values: dict[str, object] = query_fields(call.req.query_string, struct)
-        if not route.raw_body:
+        if route.body_has_fields(call.req):
             values |= body_fields(call.req, limit)
         call.req.context.fields = values
         return convert(struct, values | {name: str(value) for name, value in call.params.items()})

@@ -46,10 +46,6 @@ _STATUSES_OF_CODES = {
 }
 
 
-def _has_fields_in_body(route: Route, request: falcon.Request) -> bool:
-    return route.request is not None and not route.raw_body and route.content_of(request) is None
-
-
 class FirstMessage(msgspec.Struct, forbid_unknown_fields=True):
     """What a websocket's client says first: who it is and what it wants."""
 
@@ -86,15 +82,13 @@ class NativeApi(Api):
             raise BadRequest("path_too_short", path=request.path)
         request.context.query = parse_query(request.query_string)
         request.context.body = {}
-        if request.method in WITH_BODY and (route is None or _has_fields_in_body(route, request)):
+        if request.method in WITH_BODY and (route is None or route.body_has_fields(request)):
             request.context.body = decode_body(body_of(request, limit))
         request.context.fields = {**request.context.body, **request.context.query}
 
     def read(self, call: Call, route: Route, limit: int) -> msgspec.Struct:
         """Return the fields of body, query and path, the last ones winning."""
-        content = route.content_of(call.req)
-        struct: type[msgspec.Struct] | None = route.request if content is None else content.request
-        assert struct is not None, "the handler reads the request itself"
+        struct = route.struct_of(call.req)
         context = call.req.context
         values: dict[str, object] = merge(context.body, context.query, field_types(struct))
         try:

@@ -43,8 +43,8 @@ def validate(struct: type[S], values: Mapping[str, object]) -> S:
         BadRequest: for the first rule that is broken.
     """
     fields = _fields(struct)
-    for name in sorted(values.keys() - fields.keys()):
-        raise BadRequest("field_unknown", field=name)
+    if unknown := values.keys() - fields.keys():
+        raise BadRequest("field_unknown", field=min(unknown))
     for name in _required(struct):
         if name not in values:
             raise BadRequest("field_missing", field=name)
