@@ -108,11 +108,12 @@ def pickled() -> bytes:
 @pytest.mark.parametrize(
     ("content", "kind", "reason"),
     [
-        (b"", NPY, "the body is not a file of NumPy: its head cannot be read"),
-        (b"[[1.0, 0.0]]", NPY, "the body is not a file of NumPy: its head cannot be read"),
-        (npy(np.zeros((1, 2))).replace(b"NUMPY\x01", b"NUMPY\x09"), NPY, "its version is unknown"),
-        (npy(np.zeros((1, 2))).replace(b"NUMPY\x01", b"NUMPY\x03"), NPY, "its version is unknown"),
-        (npy(np.zeros((2, 1))).replace(b"(2, 1),", b"(-2,-1)"), NPY, "its length is not that of its shape"),
+        (b"", NPY, "the body is not a file of NumPy: it does not begin as one"),
+        (b"[[1.0, 0.0]]", NPY, "the body is not a file of NumPy: it does not begin as one"),
+        (npy(np.zeros((1, 2))).replace(b"NUMPY\x01", b"NUMPY\x09"), NPY, "its head cannot be read"),
+        (npy(np.zeros((1, 2))).replace(b"NUMPY\x01", b"NUMPY\x03"), NPY, "its head cannot be read"),
+        (npy(np.zeros((2, 1))).replace(b"(2, 1),", b"(-2,-1)"), NPY, "its head cannot be read"),
+        (npy(np.zeros((1, 2))).replace(b"v\x00{", b"\x0b\x00{"), NPY, "its head cannot be read"),
         (far(), NPZ, "the body is not a file of NumPy"),
         (npy(np.zeros((1, 2)))[:9], NPY, "its head cannot be read"),
         (npy(np.zeros((1, 2)))[:-1], NPY, "its length is not that of its shape"),
