@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from hanami_core import tensorfile
 from hanami_core.errors import CorruptFile, InvalidFile
+from hanami_core.syncing import open_steadily
 
 MAX_COLUMNS = 100_000
 MAX_VALUES = 1 << 40
@@ -52,7 +53,7 @@ class TableWriter:
 
     def __init__(self, path: Path) -> None:
         """Create the file."""
-        self._file = path.open("wb")
+        self._file = open_steadily(path)
         self._columns: dict[str, int] = {}
         self._dtype: np.dtype[Any] = np.dtype(np.float32)
         self._reserved = 0

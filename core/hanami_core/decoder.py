@@ -25,6 +25,7 @@ from typing import NamedTuple, TypedDict
 from hanami_core.datasets import TableWriter
 from hanami_core.disclosure import HIDDEN_PATH, without_paths
 from hanami_core.errors import BadRequest
+from hanami_core.priority import step_back
 from hanami_core.process_control import die_with
 from hanami_core.storage.disk import is_storage_error
 
@@ -163,6 +164,7 @@ def _only(answers: int) -> int:
 
 def _work(job: DecodeJob, answers: int) -> int:
     sys.path[:] = job["path"]
+    step_back()
     _limit(job)
     os.write(answers, json.dumps(_perform(job)).encode())
     return 0

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PROGRESS_INTERVAL = 0.25
-LONGER = 4.0
+LONGER = 10.0
 """How many times as long a task takes until it leaves the processors to shorter ones even more."""
 
 

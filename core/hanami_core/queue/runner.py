@@ -20,7 +20,6 @@ from hanami_core.compute import is_healthy
 from hanami_core.disclosure import without_paths
 from hanami_core.errors import ClientError, LeaseLost, Unavailable, VisibleError, contained
 from hanami_core.ids import new_uuid
-from hanami_core.priority import step_back
 from hanami_core.queue.claims import ALONE_SECONDS, PartitionHead
 from hanami_core.queue.job import Job
 from hanami_core.queue.kinds import TaskKind
@@ -39,7 +38,7 @@ STORAGE_PAUSE = 2.0
 """Seconds until a task that met storage which misbehaves is tried again."""
 SHARED = 2
 """So many times as many tasks run as there is room for, if they are those of others than who has that room."""
-SHORT = 0.5
+SHORT = 0.05
 """Seconds of a task that others do not notice; one that takes longer leaves the processors to those."""
 SILENCE = 30.0
 """Seconds between two reports about claims that go on failing."""
@@ -216,7 +215,6 @@ class TaskRunner:
     def _work(self, job: Job) -> None:
         """Run a task in a thread of its own, because a thread that has stepped back never comes forward again."""
         try:
-            step_back()
             self._run(job)
         except BaseException:
             log.exception("task thread failed")

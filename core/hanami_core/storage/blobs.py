@@ -28,6 +28,7 @@ from hanami_core.storage.aside import LostAndFound
 from hanami_core.storage.blob_stores import BlobStore, BlobStores, LocalFile
 from hanami_core.storage.database import BaseModel, OwnedRecord, after_commit, compare_and_set
 from hanami_core.storage.disk import require_room
+from hanami_core.syncing import remove
 
 __all__ = ["Blob", "BlobLease", "Blobs", "bytes_of"]
 
@@ -135,7 +136,8 @@ class Blobs:
             require_room(path.parent, self._reserve)
             yield path
         finally:
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                remove(path)
             finalised = self._finalised.pop(path, None)
             if finalised is not None:
                 self.store.delete(finalised.uuid)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from hanami_core.ids import new_uuid
 from hanami_core.runtime import Runtime
 from hanami_core.storage.blob_stores import BlobBackend, BlobStore, LocalFile, PlainFile
 from hanami_core.storage.contract import StorageContext
-from hanami_core.syncing import sync
+from hanami_core.syncing import remove, sync
 
 __all__ = ["FileBackend", "FileBlobStore"]
 
@@ -54,7 +55,8 @@ class FileBlobStore:
 
     def delete(self, blob: str) -> None:
         """Remove a blob."""
-        self.path(blob).unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            remove(self.path(blob))
 
     def blobs(self) -> Iterator[str]:
         """Iterate over all blobs."""

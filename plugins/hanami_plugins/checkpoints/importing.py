@@ -28,6 +28,7 @@ from hanami_core.events import CheckpointSaved
 from hanami_core.network import NetworkState, StateHead
 from hanami_core.queue import ABORTED, FAILED, Job, Task, TaskKind
 from hanami_core.runtime import Runtime
+from hanami_core.syncing import open_steadily
 from hanami_core.tensorfile import read_header
 from hanami_plugins import uploads
 from hanami_plugins.checkpoints.models import IMPORTING, REFUSED, UPLOADING, Arrival, Checkpoint
@@ -89,7 +90,7 @@ def _unpack(runtime: Runtime, job: Job, path: Path, staged: Path) -> Header | No
     with path.open("rb") as source:
         header = read_prelude(source, path.stat().st_size).header
         runtime.reserve.require(header.size)
-        with staged.open("wb") as target:
+        with open_steadily(staged) as target:
             return header if copy_body(source, target, header, job.step) else None
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, NamedTuple
 
 from hanami_core.errors import Conflict, VisibleError
+from hanami_core.priority import step_back
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import reset
 from hanami_plugins.clusters.live_cluster import LiveCluster
@@ -25,6 +27,8 @@ __all__ = ["Keeper"]
 LONGEST_WAIT = 1.0
 """Seconds that one network which is being stored by somebody else keeps all others waiting."""
 END_SECONDS = 5.0
+REST = 9.0
+"""Unless somebody asks for it, a network is not stored again for so many times as long as that took."""
 AGAIN_SECONDS = 0.05
 """Seconds until a network that somebody waits for is looked at again, because another thread stores it."""
 
@@ -85,14 +89,15 @@ class Keeper:
                 self._wishes.append(wish)
 
     def _keep(self) -> None:
+        step_back()
         idle: float = self._runtime.settings["clusters.idle"]
         pause = min(self._runtime.settings["clusters.store"], idle)
         while not self._ended:
-            self._hurry.wait(AGAIN_SECONDS if self._wishes else pause)
+            hurried = self._hurry.wait(AGAIN_SECONDS if self._wishes else pause) or bool(self._wishes)
             self._hurry.clear()
             if not self._ended:
                 try:
-                    self.flush()
+                    self.flush(all=hurried)
                     self._clusters.evict_idle(idle)
                 except BaseException:
                     log.exception("storing live clusters failed")
@@ -100,13 +105,17 @@ class Keeper:
                 self._answer()
         self._runtime.database.disconnect()
 
-    def flush(self) -> None:
-        """Store all networks that frames have trained."""
-        for live in self._clusters.unsaved():
+    def flush(self, *, all: bool = True) -> None:
+        """Store the networks that frames have trained, or those whose last store is long enough ago."""
+        now = time.monotonic()
+        for live in [live for live in self._clusters.unsaved() if all or live.rests_until <= now]:
             known = live.unstorable is not None
             if live.storing.acquire(timeout=LONGEST_WAIT):
                 try:
+                    begin = time.monotonic()
                     self._clusters.store_beside_frames(live)
+                    end = time.monotonic()
+                    live.rests_until = end + REST * (end - begin)
                 except BaseException:
                     if not known:
                         log.exception("storing a live cluster failed", extra={"cluster": live.uuid})

@@ -28,6 +28,7 @@ from hanami_core.runtime import Runtime
 from hanami_core.stash import StashKey
 from hanami_core.storage.database import ACTIVE, atomic, compare_and_set
 from hanami_core.storage.failures import storage_failure
+from hanami_core.syncing import open_steadily
 from hanami_plugins.clusters import locks
 from hanami_plugins.clusters.host_memory import HostMemory, NetworkOwner
 from hanami_plugins.clusters.keeper import Keeper
@@ -318,7 +319,7 @@ class LiveClusters:
             size = sum(array.nbytes for array in known.state.arrays.values())
             self._runtime.reserve.require(size, urgent=True)
             with self._runtime.blobs.staging() as path:
-                with path.open("wb") as file:
+                with open_steadily(path) as file:
                     known.state.write(file)
                 self._runtime.blobs.finalise(path)
                 with commit:

@@ -58,9 +58,10 @@ class LiveCluster:
 
     `network`, and the names of its `inputs` and `outputs`, are there once it is open. `state` is changed by `move`
     alone, under the lock of the registry; a frame reads it once more under `lock`, before the network learns. `changes`
-    counts what was learned, `stored` is what it was in the stored state. `version` is never behind that of the
-    cluster's row, but for networks that were evicted. `works` counts the tasks that have begun to work with the
-    network; who has looked at the row finds out by it whether a task has come in between. `light` is for those who run
+    counts what was learned, `stored` is what it was in the stored state; until `rests_until` it is stored again only if
+    somebody asks. `version` is never behind that of the cluster's row, but for networks that were evicted. `works`
+    counts the tasks that have begun to work with the network; who has looked at the row finds out by it whether a task
+    has come in between. `light` is for those who run
     frames: by what a frame does, how many values it may have to be a light one. `require` raises if a network with some
     numbers of values would take too much memory; `estimate` is what it may take with those that it has. `unstorable`
     tells why the last attempt to store the network failed, until one succeeds. `lost` tells of an evicted network that
@@ -72,6 +73,7 @@ class LiveCluster:
     state: ClusterState = ClusterState.OPENING
     changes: int = 0
     stored: int = 0
+    rests_until: float = 0.0
     works: int = 0
     used: float = field(default_factory=time.monotonic)
     light: dict[Any, float] = field(default_factory=dict)

@@ -27,6 +27,8 @@ LEAST_SECONDS = 1e-6
 """Time of a frame that a clock may find to take none."""
 OUTLIER = 4.0
 """A measurement counts as at most so many times those before it."""
+STEPS_BACK = 2
+"""So far heavy frames leave the processors to others: as far as tasks that are not short any more."""
 
 
 class FrameThreads:
@@ -34,7 +36,7 @@ class FrameThreads:
 
     def __init__(self, threads: int) -> None:
         """Use at most so many threads."""
-        self._pool = ThreadPoolExecutor(threads, "frames", step_back)
+        self._pool = ThreadPoolExecutor(threads, "frames", step_back, (STEPS_BACK,))
         self._lock = threading.Lock()
         self._queues: dict[str, deque[Callable[[], None]]] = {}
 

@@ -11,6 +11,7 @@ import os
 import stat
 
 from hanami_core.ids import new_uuid
+from hanami_core.syncing import remove
 from hanami_plugins.folders import descriptors
 from hanami_plugins.folders.storages import FolderUsage
 
@@ -78,5 +79,5 @@ def _take(place: int, opened: int, name: str, pending: list[str]) -> FolderUsage
 
 
 def _unlink(parent: int, name: str, found: os.stat_result) -> FolderUsage:
-    os.unlink(name, dir_fd=parent)
+    remove(name, parent)
     return FolderUsage(1, found.st_size) if stat.S_ISREG(found.st_mode) else FolderUsage()

@@ -15,7 +15,7 @@ from pathlib import Path
 from hanami_core.folders import private
 from hanami_core.storage.disk import require_room
 from hanami_core.storage.reserve import Reserve
-from hanami_core.syncing import sync
+from hanami_core.syncing import Unsynced, sync
 from hanami_plugins.folders import descriptors
 from hanami_plugins.folders.storages import WrongOffset
 
@@ -43,10 +43,12 @@ class StagedFiles:
     def append(self, name: str, offset: int, pieces: Iterable[bytes], size: int) -> int:
         """Append pieces and return the size; what was written is durable even if `pieces` raises."""
         with self._opened(name, create=not offset) as opened:
+            unsynced = Unsynced()
             try:
                 for piece in pieces:
                     fitting = piece[: size - offset]
                     offset = self._write(opened, name, offset, fitting)
+                    unsynced.add(opened, len(fitting))
                     if len(fitting) < len(piece):
                         raise ValueError(f"the file has more than {size} bytes")
                 with self._locked(opened, name, offset):

@@ -8,6 +8,7 @@ the data was synced to the disk; then records follow that count for ever.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -20,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hanami_core.storage.disk import require_room
-from hanami_core.syncing import sync
+from hanami_core.syncing import Unsynced, remove, sync
 
 MAX_RECORDS = 1 << 20
 """Most records in a journal. Pieces that follow each other share one, so only a scattered upload comes near it."""
@@ -79,7 +80,8 @@ class UploadFiles:
     def remove(self) -> None:
         """Remove the files; a receiver that still has them open refuses all further pieces."""
         self.journal.unlink(missing_ok=True)
-        self.data.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            remove(self.data)
 
 
 def _merged(pieces: Pieces) -> Pieces:
@@ -103,6 +105,7 @@ class Receiver:
         # Two descriptors, because Linux ignores the position of a write to a file that was opened for appending.
         self._append = os.open(place.journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self._journal = os.open(place.journal, os.O_RDWR | os.O_CLOEXEC)
+        self._unsynced = Unsynced()
         self._record = -1
         self._end = -1
 
@@ -123,6 +126,7 @@ class Receiver:
             raise OSError("the upload is too scattered")
         require_room(self._place.data.parent, self._reserve)
         _write(self._data, data, position)
+        self._unsynced.add(self._data, len(data))
         self._note(position, end)
 
     def _note(self, position: int, end: int) -> None:

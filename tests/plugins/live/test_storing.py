@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,7 +15,7 @@ from hanami_core.checks import Finding
 from hanami_core.errors import Conflict, InsufficientStorage
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import atomic
-from hanami_plugins.clusters import Cluster, LiveClusters
+from hanami_plugins.clusters import Cluster, LiveCluster, LiveClusters, keeper
 from hanami_plugins.clusters.service import Nothing, read_state, template_of
 from tests.faults.kit import faulty
 from tests.plugins.live.kit import Talk, answer, fresh, request, run, to_tasks, told
@@ -57,6 +58,27 @@ def test_a_flush_is_answered_when_everything_is_stored(runtime: Runtime, talk: T
     assert (fresh(cluster).version, stored_cycles(runtime, cluster)) == (1, 3)
     assert flush(talk) == '{"success": true}'
     assert fresh(cluster).version == 1
+    talk.close()
+
+
+def test_a_network_that_takes_long_to_store_is_stored_less_often(
+    talk: Talk, cluster: Cluster, clusters: LiveClusters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, store = [0.0], clusters.store_beside_frames
+
+    def slowly(live: LiveCluster) -> None:
+        now[0] += 2.0
+        store(live)
+
+    monkeypatch.setattr(keeper, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(clusters, "store_beside_frames", slowly)
+    for seconds, version in ((0.0, 1), (17.9, 1), (0.2, 2), (17.9, 2)):
+        now[0] += seconds
+        talk.train()
+        clusters._keeper.flush(all=False)
+        assert fresh(cluster).version == version
+    assert flush(talk) == '{"success": true}'
+    assert fresh(cluster).version == 3
     talk.close()
 
 
