@@ -8,14 +8,17 @@ what their rows count as, `OwnedRecord.bytes_held` what they keep on the disk. W
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from functools import lru_cache, reduce
+from typing import Any, Literal, NamedTuple
 
 import peewee
 
 from hanami_core.access import Actor
-from hanami_core.storage.database import OwnedRecord
+from hanami_core.storage.database import OwnedRecord, proxy
+from hanami_core.storage.prepared import Prepared
 
 __all__ = ["DISK", "RUNNING", "SOCKETS", "UNCOUNTED", "Claim", "Holder", "HolderKind", "held", "resources_of"]
 
@@ -83,8 +86,28 @@ def held(models: Iterable[type[peewee.Model]], holder: Holder, resource: str) ->
     """Return how much of a resource somebody has, as far as the database knows."""
     owned = _owned(models)
     if resource == DISK:
-        return sum(model.bytes_held(holder.owns(model)) for model in owned)
+        at_once, others = _bytes_of(tuple(owned), holder.kind)
+        found = at_once.tuples(holder.id) if at_once is not None else [(0,)]
+        return int(found[0][0]) + sum(model.bytes_held(holder.owns(model)) for model in others)
     return sum(model.count_held(holder.owns(model)) for model in owned if model.resource == resource)
+
+
+@lru_cache(maxsize=64)
+def _bytes_of(
+    owned: tuple[type[OwnedRecord], ...], kind: HolderKind
+) -> tuple[Prepared[Any] | None, list[type[OwnedRecord]]]:
+    """Return a query of the bytes that models tell of by `bytes_query`, and the models that tell otherwise."""
+    usual = OwnedRecord.bytes_held.__func__  # type: ignore[attr-defined]
+    others = [model for model in owned if model.bytes_held.__func__ is not usual]  # type: ignore[attr-defined]
+
+    def query(holder_id: str) -> Any:
+        holder = Holder(kind, holder_id)
+        parts = (model.bytes_query(holder.owns(model)) for model in owned if model not in others)
+        sizes = [peewee.fn.COALESCE(part, 0) for part in parts if part is not None]
+        return peewee.Select(columns=[reduce(operator.add, sizes)]).bind(proxy.obj)
+
+    has_bytes = any(model.bytes_query(Holder(kind, "").owns(model)) is not None for model in owned)
+    return Prepared(query) if has_bytes else None, others
 
 
 def _owned(models: Iterable[type[peewee.Model]]) -> list[type[OwnedRecord]]:

@@ -50,10 +50,9 @@ class Blob(BaseModel):
     store = peewee.CharField(64)
 
 
-def bytes_of(rows: peewee.ModelSelect[R], column: peewee.Field) -> int:
-    """Return the size of all blobs together that a column of some rows names."""
-    found = rows.order_by().join(Blob, on=(Blob.uuid == column)).select(peewee.fn.SUM(Blob.size))
-    return int(found.scalar() or 0)
+def bytes_of(rows: peewee.ModelSelect[R], column: peewee.Field) -> peewee.ModelSelect[R]:
+    """Return the query of the size of all blobs together that a column of some rows names."""
+    return rows.order_by().join(Blob, on=(Blob.uuid == column)).select(peewee.fn.SUM(Blob.size))
 
 
 class FinalisedFile(NamedTuple):

@@ -155,7 +155,16 @@ class OwnedRecord(Record):
     @classmethod
     def bytes_held(cls, mine: peewee.Expression) -> int:
         """Return how many bytes on the disk belong to the rows that meet a condition."""
-        return 0
+        query = cls.bytes_query(mine)
+        return 0 if query is None else int(query.scalar() or 0)
+
+    @classmethod
+    def bytes_query(cls, mine: peewee.Expression) -> peewee.ModelSelect[Any] | None:
+        """Return the query of that number, so that those of all models are asked at once; None if there are no bytes.
+
+        Those of a model that replaces `bytes_held` instead are asked on their own.
+        """
+        return None
 
     def save(self, force_insert: bool = False, only: object = None) -> int:
         """Store the row; a new one only if no guard refuses it."""

@@ -47,8 +47,8 @@ class _Text:
 
 def _text(query: Any) -> _Text:
     text, parameters = query.sql()
-    columns = enumerate(query._returning)
-    return _Text(text, parameters, [(n, column.python_value) for n, column in columns if type(column) not in _READ])
+    fields = ((n, column) for n, column in enumerate(query._returning) if isinstance(column, peewee.Field))
+    return _Text(text, parameters, [(n, column.python_value) for n, column in fields if type(column) not in _READ])
 
 
 class Prepared(Generic[Q]):
@@ -56,12 +56,12 @@ class Prepared(Generic[Q]):
 
     Args:
         build: returns the query for given values, which must be texts; called once for a kind of database. It selects
-            columns of its model and nothing else.
+            columns of its model and nothing else, unless it is only asked for `tuples`.
     """
 
     def __init__(self, build: Callable[..., peewee.ModelSelect[Q]]) -> None:
         self._build = build
-        self._known: dict[type, tuple[type[Q], _Text]] = {}
+        self._known: dict[type, tuple[Any, _Text]] = {}
 
     def all(self, *values: str) -> list[Q]:
         """Return all rows for the given values."""
@@ -77,11 +77,11 @@ class Prepared(Generic[Q]):
         _, text = self._prepared(len(values))
         return list(text.ask(_filled(text, values)))
 
-    def _prepared(self, count: int) -> tuple[type[Q], _Text]:
+    def _prepared(self, count: int) -> tuple[Any, _Text]:
         kind = type(proxy.obj)
         if kind not in self._known:
             query = self._build(*map(_Placeholder, range(count)))
-            self._known[kind] = query.model, _checked(_text(query), count)
+            self._known[kind] = getattr(query, "model", None), _checked(_text(query), count)
         return self._known[kind]
 
 

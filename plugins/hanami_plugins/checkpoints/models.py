@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import peewee
 
 from hanami_core.labels import LabelledRecord
@@ -35,7 +37,7 @@ class Checkpoint(LabelledRecord):
     imported = peewee.BooleanField(default=False)
 
     @classmethod
-    def bytes_held(cls, mine: peewee.Expression) -> int:
+    def bytes_query(cls, mine: peewee.Expression) -> peewee.ModelSelect[Any]:
         """Return the size of the saved states."""
         return bytes_of(cls.active().where(mine), cls.blob)
 

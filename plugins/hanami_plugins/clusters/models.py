@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import peewee
 
 from hanami_core.leases import LeasedRecord
@@ -64,7 +66,7 @@ class Cluster(LeasedRecord):
         return {(host, mode): count for host, mode, count in rows}
 
     @classmethod
-    def bytes_held(cls, mine: peewee.Expression) -> int:
+    def bytes_query(cls, mine: peewee.Expression) -> peewee.ModelSelect[Any]:
         """Return the size of the stored states."""
         return bytes_of(cls.active().where(mine), cls.blob)
 

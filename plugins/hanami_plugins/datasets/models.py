@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import peewee
 
 from hanami_core.leases import LeasedRecord
@@ -36,6 +38,6 @@ class Dataset(LeasedRecord):
         return self.blob is not None
 
     @classmethod
-    def bytes_held(cls, mine: peewee.Expression) -> int:
+    def bytes_query(cls, mine: peewee.Expression) -> peewee.ModelSelect[Any]:
         """Return the size of the tables."""
         return bytes_of(cls.active().where(mine), cls.blob)

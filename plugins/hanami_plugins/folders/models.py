@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Literal
+from typing import Any, Literal
 
 import peewee
 
@@ -70,9 +70,9 @@ class Folder(OwnedRecord):
     cloning = peewee.CharField(36, null=True)
 
     @classmethod
-    def bytes_held(cls, mine: peewee.Expression) -> int:
+    def bytes_query(cls, mine: peewee.Expression) -> peewee.ModelSelect[Any]:
         """Return the size of all files."""
-        return int(cls.active().where(mine).order_by().select(peewee.fn.SUM(cls.used)).scalar() or 0)
+        return cls.active().where(mine).order_by().select(peewee.fn.SUM(cls.used))
 
 
 Folder.add_index(
@@ -131,6 +131,6 @@ class FolderUpload(OwnedRecord):
     state = peewee.CharField(10, default=OPEN)
 
     @classmethod
-    def bytes_held(cls, mine: peewee.Expression) -> int:
+    def bytes_query(cls, mine: peewee.Expression) -> peewee.ModelSelect[Any]:
         """Return what the files take when they have arrived."""
-        return int(cls.active().where(mine).order_by().select(peewee.fn.SUM(cls.size)).scalar() or 0)
+        return cls.active().where(mine).order_by().select(peewee.fn.SUM(cls.size))

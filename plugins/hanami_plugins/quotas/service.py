@@ -16,11 +16,18 @@ from hanami_core.errors import BadRequest, InsufficientStorage, NotFound, TooMan
 from hanami_core.runtime import Runtime
 from hanami_core.sizes import size_text
 from hanami_core.storage.database import exclusive
+from hanami_core.storage.prepared import Prepared
 from hanami_plugins.projects import find_project
 from hanami_plugins.quotas.models import Quota
 from hanami_plugins.users import ADMIN_PROJECT, find_user
 
 __all__ = ["UNLIMITED", "QuotaState", "admit", "forget", "get_quotas", "reset_quotas", "set_quota"]
+
+_AMOUNT = Prepared(
+    lambda kind, holder, resource: Quota.select(Quota.amount).where(
+        (Quota.holder_kind == kind) & (Quota.holder_id == holder) & (Quota.resource == resource)
+    )
+)
 
 UNLIMITED = -1
 """As a limit: there is none."""
@@ -71,8 +78,8 @@ def _refusal(holder: Holder, claim: Claim, used: int, limit: int) -> Insufficien
 
 
 def _limit(runtime: Runtime, holder: Holder, resource: str) -> int:
-    row = Quota.select(Quota.amount).where(_of(holder) & (Quota.resource == resource)).tuples().first()
-    return _default(runtime, holder, resource) if row is None else int(row[0])
+    rows = _AMOUNT.tuples(holder.kind, holder.id, resource)
+    return int(rows[0][0]) if rows else _default(runtime, holder, resource)
 
 
 def _default(runtime: Runtime, holder: Holder, resource: str) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import peewee
 
 from hanami_core.storage.database import OwnedRecord
@@ -20,6 +22,6 @@ class Upload(OwnedRecord):
     mark = peewee.DoubleField(default=0.0)
 
     @classmethod
-    def bytes_held(cls, mine: peewee.Expression) -> int:
+    def bytes_query(cls, mine: peewee.Expression) -> peewee.ModelSelect[Any]:
         """Return what the files take when they have arrived."""
-        return int(cls.active().where(mine).order_by().select(peewee.fn.SUM(cls.size)).scalar() or 0)
+        return cls.active().where(mine).order_by().select(peewee.fn.SUM(cls.size))
