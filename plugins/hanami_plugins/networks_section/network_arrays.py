@@ -36,10 +36,12 @@ _CACHE_LINE = 64
 def aligned(size: int, dtype: npt.DTypeLike = np.float32, fill: float = 0) -> Array:
     """Return a flat array that begins at a cache line."""
     bytes_needed = size * np.dtype(dtype).itemsize
-    memory = np.empty(bytes_needed + _CACHE_LINE, np.uint8)
+    # Zeros take no memory until they are replaced.
+    memory = np.zeros(bytes_needed + _CACHE_LINE, np.uint8)
     start = -memory.ctypes.data % _CACHE_LINE
     array = memory[start : start + bytes_needed].view(dtype)
-    array.fill(fill)
+    if fill:
+        array.fill(fill)
     return array
 
 
