@@ -27,8 +27,6 @@ __all__ = ["Keeper"]
 LONGEST_WAIT = 1.0
 """Seconds that one network which is being stored by somebody else keeps all others waiting."""
 END_SECONDS = 5.0
-REST = 9.0
-"""Unless somebody asks for it, a network is not stored again for so many times as long as that took."""
 AGAIN_SECONDS = 0.05
 """Seconds until a network that somebody waits for is looked at again, because another thread stores it."""
 
@@ -112,10 +110,7 @@ class Keeper:
             known = live.unstorable is not None
             if live.storing.acquire(timeout=LONGEST_WAIT):
                 try:
-                    begin = time.monotonic()
                     self._clusters.store_beside_frames(live)
-                    end = time.monotonic()
-                    live.rests_until = end + REST * (end - begin)
                 except BaseException:
                     if not known:
                         log.exception("storing a live cluster failed", extra={"cluster": live.uuid})

@@ -41,6 +41,8 @@ from hanami_plugins.clusters.watcher import Watcher
 __all__ = ["LIVE", "LiveClusters"]
 
 STRIPES = 64
+REST = 9.0
+"""A network is not stored again for so many times as long as that took, unless somebody waits for it."""
 CLOSE_SECONDS = 0.5
 """How long the end of the process waits for a frame that has a network."""
 
@@ -314,7 +316,7 @@ class LiveClusters:
         commit: AbstractContextManager[Any],
         also: Callable[[str], None] | None = None,
     ) -> None:
-        before = live.version
+        before, begin = live.version, time.monotonic()
         try:
             size = sum(array.nbytes for array in known.state.arrays.values())
             self._runtime.reserve.require(size, urgent=True)
@@ -334,6 +336,7 @@ class LiveClusters:
             live.version = before
             raise
         live.stored, live.unstorable = known.changes, None
+        live.rests_until = (end := time.monotonic()) + REST * (end - begin)
         self._note_memory(live, known.metrics)
 
     def _wanted(self, live: LiveCluster) -> bool:

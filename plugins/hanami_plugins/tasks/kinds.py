@@ -114,7 +114,8 @@ class _Keeper:
         if time.monotonic() - self._reported >= REPORT_SECONDS:
             report_metrics(self._live.uuid, self._live.network.metrics())
             self._reported = time.monotonic()
-        if go_on and time.monotonic() - self._stored >= self._interval:
+        now = time.monotonic()
+        if go_on and now - self._stored >= self._interval and now >= self._live.rests_until:
             self._job.runtime.stash[LIVE].store(self._live, self._job, cycle)
             self._stored = time.monotonic()
             self._interval = self._job.runtime.settings["queue.store"]
