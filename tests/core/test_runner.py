@@ -12,6 +12,7 @@ from hanami_core.queue import Job, Task, TaskKind, TaskRunner
 from hanami_core.runtime import Runtime
 from tests.core.queue_kit import Bench
 from tests.core.test_priority import priority
+from tests.server.harness import until
 
 
 def runner_of(bench: Bench, broken: list[str]) -> TaskRunner:
@@ -47,14 +48,36 @@ def test_a_task_that_is_claimed_while_the_runner_stops_is_handed_back(bench: Ben
     assert (again.uuid, again.attempts) == (task.uuid, 1)
 
 
+def test_short_tasks_share_a_thread_which_ends_with_the_runner(bench: Bench) -> None:
+    threads, broken, done = list[threading.Thread](), list[str](), threading.Semaphore(0)
+
+    def run(job: Job) -> None:
+        threads.append(threading.current_thread())
+        with bench.queue.commit(job.task, 5, final=True):
+            pass
+
+    bench.bring("train")
+    bench.kinds["train"] = TaskKind("train", run, ended=lambda runtime, task: done.release())
+    runner = runner_of(bench, broken)
+    runner.start()
+    for number in range(3):
+        bench.add("a", f"task {number}")
+        runner.notify()
+        assert done.acquire(timeout=10)
+        until(lambda: not runner.count, 10)
+    assert runner.stop(10.0)
+    assert len(set(threads)) == 1
+    assert not threads[0].is_alive()
+    assert broken == []
+
+
 def test_each_task_begins_with_the_same_priority(bench: Bench) -> None:
     seen, broken, done = list[int](), list[str](), threading.Semaphore(0)
+    behind = min(priority() + STEP, LOWEST)
 
     def run(job: Job) -> None:
         seen.append(priority())
-        job.short = 0.0
-        job.step(1)
-        seen.append(priority())
+        until(lambda: priority() == behind, 10)
         with bench.queue.commit(job.task, 5, final=True):
             pass
         done.release()
@@ -68,7 +91,7 @@ def test_each_task_begins_with_the_same_priority(bench: Bench) -> None:
     for _ in range(2):
         assert done.acquire(timeout=10)
     assert runner.stop(10.0)
-    assert seen == [priority(), min(priority() + STEP, LOWEST)] * 2
+    assert seen == [priority(), priority()]
     assert broken == []
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -12,9 +11,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from hanami_core.priority import step_back
 from hanami_core.queue.history import History
 from hanami_core.queue.models import Task
+from hanami_core.queue.rotation import Rotation
 from hanami_core.storage.database import atomic
 
 if TYPE_CHECKING:
@@ -23,8 +22,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PROGRESS_INTERVAL = 0.25
-LONGER = 10.0
-"""How many times as long a task takes until it leaves the processors to shorter ones even more."""
+LONG = 0.5
+"""Seconds after which a task takes turns with others that take long."""
 
 
 @dataclass
@@ -33,7 +32,7 @@ class Job:
 
     `stop` is set when the process is about to end. After a `step` that returned False, `aborted` and `interrupted` say
     whether the task is no longer wanted or is to be continued by the next process. `alive` is the time of the last sign
-    of life. After `short` seconds, the thread of the task leaves the processors to shorter tasks.
+    of life. One that takes long takes turns with others of its `rotation`.
     """
 
     runtime: Runtime
@@ -41,7 +40,7 @@ class Job:
     stop: threading.Event = field(default_factory=threading.Event)
     aborted: bool = False
     alive: float = field(default_factory=time.monotonic)
-    short: float = math.inf
+    rotation: Rotation | None = None
     _reported: float = 0.0
     _began: float = field(default_factory=time.monotonic)
     _history: History = field(init=False)
@@ -67,13 +66,18 @@ class Job:
     def step(self, cycle: int) -> bool:
         """Report progress, at most four times a second, and return whether to continue.
 
+        A long task waits here until it is its turn to compute.
+
         Raises:
             LeaseLost: if the task belongs to another worker now.
         """
+        turns = self.rotation if time.monotonic() - self._began >= LONG else None
+        while self._report(cycle) and turns is not None and not turns.step(self.task.uuid, PROGRESS_INTERVAL):
+            pass
+        return not (self.aborted or self.interrupted)
+
+    def _report(self, cycle: int) -> bool:
         self.alive = now = time.monotonic()
-        if now - self._began >= self.short:
-            step_back()
-            self.short *= LONGER
         if now - self._reported >= PROGRESS_INTERVAL:
             self._reported = now
             self.aborted = not self.runtime.queue.progress(self.task, cycle)

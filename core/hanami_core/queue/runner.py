@@ -10,6 +10,7 @@ import logging
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -24,6 +25,8 @@ from hanami_core.queue.claims import ALONE_SECONDS, PartitionHead
 from hanami_core.queue.job import Job
 from hanami_core.queue.kinds import TaskKind
 from hanami_core.queue.models import Task
+from hanami_core.queue.pace import Pace
+from hanami_core.queue.rotation import Rotation
 from hanami_core.storage.database import reset
 from hanami_core.storage.failures import in_words, storage_failure
 
@@ -38,10 +41,10 @@ STORAGE_PAUSE = 2.0
 """Seconds until a task that met storage which misbehaves is tried again."""
 SHARED = 2
 """So many times as many tasks run as there is room for, if they are those of others than who has that room."""
-SHORT = 0.05
-"""Seconds of a task that others do not notice; one that takes longer leaves the processors to those."""
 SILENCE = 30.0
 """Seconds between two reports about claims that go on failing."""
+IDLE = 1.0
+"""Seconds that a thread waits for another task, which spares that one a connection to the database."""
 LEAVING = 60.0
 """Seconds that a task has to notice that it is no longer wanted."""
 
@@ -52,7 +55,13 @@ class TaskRunner:
     """The tasks that one process runs for one host, or for `WORKERS`."""
 
     def __init__(
-        self, runtime: Runtime, host: str, slots: int, broken: Callable[[str], None], predecessor: str = ""
+        self,
+        runtime: Runtime,
+        host: str,
+        slots: int,
+        broken: Callable[[str], None],
+        predecessor: str = "",
+        threads: int | None = None,
     ) -> None:
         """Run up to `slots` tasks of `host` at the same time, and one of each user for whom those leave no room.
 
@@ -60,7 +69,8 @@ class TaskRunner:
 
         `broken` is called if the runner cannot go on, or a task does not come back: then only the end of the process
         frees what the task holds. `predecessor` tells how the process ended whose place this one has taken, as the rest
-        of a sentence, if that is known.
+        of a sentence, if that is known. Of long tasks, `threads` compute at the same time, and all take turns; None
+        does not limit them.
         """
         self._runtime = runtime
         self._host = host
@@ -70,10 +80,14 @@ class TaskRunner:
         self._slots = slots
         self._threads: set[threading.Thread] = set()
         self._own: list[threading.Thread] = []
+        self._idle = 0
+        self._handed: deque[Job] = deque()
         self._changed = threading.Condition()
         self._notified = 0
         self._running: dict[str, _Running] = {}
         self._stop = threading.Event()
+        self._pace = Pace()
+        self._rotation = None if threads is None else Rotation(threads)
         self._listener: socket.socket | None = None
         self._silent_until = 0.0
 
@@ -84,7 +98,7 @@ class TaskRunner:
 
     def start(self) -> None:
         """Begin to claim tasks."""
-        for work in (self._dispatch, self._watch):
+        for work in (self._dispatch, self._watch, self._pace.run):
             self._begin(work.__name__, self._guard, work)
 
     def listen(self) -> None:
@@ -116,6 +130,7 @@ class TaskRunner:
         """
         deadline = time.monotonic() + timeout
         self._stop.set()
+        self._pace.stop()
         self.notify()
         if self._listener is not None:
             self._listener.shutdown(socket.SHUT_RDWR)
@@ -170,7 +185,7 @@ class TaskRunner:
             return False
         if task is None:
             return False
-        job = Job(self._runtime, task, self._stop, short=SHORT)
+        job = Job(self._runtime, task, self._stop, rotation=self._rotation)
         with self._changed:
             stops = self._stop.is_set()  # `stop` waits only for what is noted by now
             if not stops:
@@ -178,10 +193,27 @@ class TaskRunner:
         if stops:
             self._guarded("task could not be handed back", self._runtime.queue.hand_back, task)
             return False
+        self._hand(job)
+        return True
+
+    def _hand(self, job: Job) -> None:
+        """Give a task to a thread that waits for one, or to a new one."""
+        with self._changed:
+            if self._idle > len(self._handed):
+                self._handed.append(job)
+                self._changed.notify_all()
+                return
         thread = threading.Thread(target=self._work, args=(job,), name="task")
         self._threads.add(thread)
         thread.start()
-        return True
+
+    def _handed_next(self) -> Job | None:
+        """Wait a while for another task."""
+        with self._changed:
+            self._idle += 1
+            self._changed.wait_for(lambda: self._handed or self._stop.is_set(), IDLE)
+            self._idle -= 1
+            return self._handed.popleft() if self._handed else None
 
     def _may_run(self, tasks: Sequence[Task], candidate: PartitionHead) -> bool:
         """Tell whether a task may run beside others: there is room, and its owner may have one more that runs.
@@ -212,10 +244,13 @@ class TaskRunner:
 
     # -- running ------------------------------------------------------------------------------------------------------
 
-    def _work(self, job: Job) -> None:
-        """Run a task in a thread of its own, because a thread that has stepped back never comes forward again."""
+    def _work(self, job: Job | None) -> None:
+        """Run tasks in this thread, until one takes long: then it has left the processors to others for ever."""
         try:
-            self._run(job)
+            while job is not None:
+                with self._pace.kept() as work:
+                    self._run(job)
+                job = None if work.steps else self._handed_next()
         except BaseException:
             log.exception("task thread failed")
             self._broken("task thread failed")
@@ -227,6 +262,8 @@ class TaskRunner:
         try:
             self._run_kind(job, self._runtime.queue.kind(str(job.task.kind)))
         finally:
+            if self._rotation is not None:
+                self._rotation.leave(job.task.uuid)
             with self._changed:
                 del self._running[job.task.uuid]
             self.notify()

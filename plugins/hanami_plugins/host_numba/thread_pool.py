@@ -10,6 +10,8 @@ from threading import Lock
 from time import monotonic, perf_counter
 from typing import Any
 
+from hanami_core.priority import niceness
+
 CALL_SECONDS = 0.01
 """Time that a call of a kernel should take: long against a call's cost, short against what a caller waits for."""
 LONGEST_LEAP = 4
@@ -98,13 +100,14 @@ class ThreadPool:
 
     Networks of a host share its thread pool, each one that is at work gets an equal part of it. Threads of a call wait
     for each other inside of kernels, so a call only gets threads that nobody else has: two that had half of what they
-    need would wait for ever.
+    need would wait for ever. They have the priority of the caller's thread; as none can get a higher one later, there
+    are threads for each priority.
     """
 
     def __init__(self, size: int) -> None:
         """Keep `size - 1` threads in reserve; none is started before it is needed."""
         self.size = max(1, size)
-        self._executor = ThreadPoolExecutor(max(1, self.size - 1), "kernel")
+        self._executors: dict[int, ThreadPoolExecutor] = {}
         self._lock = Lock()
         self._free = self.size - 1
         self._users = 0
@@ -118,11 +121,17 @@ class ThreadPool:
         """
         helpers = self._take(parts)
         try:
-            others = [self._executor.submit(function, thread, 1 + helpers, *args) for thread in range(1, 1 + helpers)]
+            others = [self._threads().submit(function, thread, 1 + helpers, *args) for thread in range(1, 1 + helpers)]
             return [function(0, 1 + helpers, *args), *(other.result() for other in others)]
         finally:
             with self._lock:
                 self._free += helpers
+
+    def _threads(self) -> ThreadPoolExecutor:
+        """Return threads of the caller's priority; each inherits that of the thread that starts it."""
+        level = niceness()
+        with self._lock:
+            return self._executors.setdefault(level, ThreadPoolExecutor(max(1, self.size - 1), f"kernel-{level}"))
 
     def _take(self, parts: int) -> int:
         with self._lock:

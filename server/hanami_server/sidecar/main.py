@@ -85,7 +85,9 @@ async def _serve(runtime: Runtime, host: str, options: Options) -> None:
         loop.add_signal_handler(number, stopped.set)
     runtime.watch_host(partial(_end_for_host, loop, stopped))
     before = predecessor(options.data_dir, f"sidecar {host}")
-    runner = TaskRunner(runtime, host, _slots(runtime), process_control.abort, before)
+    assert runtime.compute is not None
+    threads = runtime.compute.describe().threads
+    runner = TaskRunner(runtime, host, _slots(runtime), process_control.abort, before, threads)
     connections, delay = ConnectionManager(runtime, host), LoopDelay(loop)
     watchdog = Watchdog(loop, connections.hung)
     control = Control(control_path(options.data_dir, host), _operations(runtime, runner, connections, delay))
