@@ -100,14 +100,15 @@ def _bytes_of(
     usual = OwnedRecord.bytes_held.__func__  # type: ignore[attr-defined]
     others = [model for model in owned if model.bytes_held.__func__ is not usual]  # type: ignore[attr-defined]
 
-    def query(holder_id: str) -> Any:
+    def sizes(holder_id: str) -> list[peewee.Function]:
         holder = Holder(kind, holder_id)
         parts = (model.bytes_query(holder.owns(model)) for model in owned if model not in others)
-        sizes = [peewee.fn.COALESCE(part, 0) for part in parts if part is not None]
-        return peewee.Select(columns=[reduce(operator.add, sizes)]).bind(proxy.obj)
+        return [peewee.fn.COALESCE(part, 0) for part in parts if part is not None]
 
-    has_bytes = any(model.bytes_query(Holder(kind, "").owns(model)) is not None for model in owned)
-    return Prepared(query) if has_bytes else None, others
+    def query(holder_id: str) -> Any:
+        return peewee.Select(columns=[reduce(operator.add, sizes(holder_id))]).bind(proxy.obj)
+
+    return Prepared(query) if sizes("") else None, others
 
 
 def _owned(models: Iterable[type[peewee.Model]]) -> list[type[OwnedRecord]]:

@@ -6,6 +6,7 @@ from threading import Thread
 
 import pytest
 
+from hanami_core.priority import LOWEST, STEP, niceness, step_back
 from hanami_core.testing.hosts import host_context
 from hanami_plugins.host_numba import section_network
 from hanami_plugins.host_numba import thread_pool as pool_module
@@ -55,6 +56,21 @@ def test_a_crowded_team_leaves_work_to_one_thread_for_a_while(monkeypatch: pytes
     assert pool.run(2, lambda thread, threads: (thread, threads)) == [(0, 1)]
     monkeypatch.setattr(pool_module, "monotonic", lambda: 1e9)
     assert len(pool.run(2, lambda thread, threads: thread)) == 2
+
+
+def test_all_threads_of_a_call_have_the_priority_of_the_caller() -> None:
+    pool, found = pool_module.ThreadPool(3), list[list[int]]()
+
+    def work(steps: int) -> None:
+        if steps:
+            step_back(steps)
+        found.append(pool.run(3, lambda thread, threads: niceness()))
+
+    for steps in (2, 0, 1):
+        thread = Thread(target=work, args=(steps,))
+        thread.start()
+        thread.join(10)
+    assert found == [[min(niceness() + steps * STEP, LOWEST)] * 3 for steps in (2, 0, 1)]
 
 
 def calls(tuner: pool_module.Autotuner, shared: float, alone: float, count: int, threads: int = 2) -> list[int]:

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hanami_core.admission import SOCKETS, Claim
+from hanami_core.admission import DISK, SOCKETS, Claim, Holder, held
 from hanami_core.datasets import TableWriter
 from hanami_core.errors import TooManyRequests
 from hanami_core.ids import new_uuid
-from hanami_core.storage.database import atomic
+from hanami_core.storage.database import OwnedRecord, atomic
 from hanami_plugins.clusters import Cluster
 from hanami_plugins.datasets import Dataset, add_result, finalise_result
 from hanami_plugins.quotas.models import Quota
@@ -24,6 +24,10 @@ from tests.whole import Whole
 
 GB = 1_000_000_000
 ROWS, WIDTH = 10, 100
+
+
+class Bare(OwnedRecord):
+    """Rows that keep nothing on the disk."""
 
 
 @pytest.fixture
@@ -134,6 +138,21 @@ def test_tables_count_by_their_bytes(whole: Whole) -> None:
     with pytest.raises(Exception, match="quota space exhausted"):
         give_table(whole)
     assert Dataset.select().count() == 1
+
+
+def test_models_tell_of_their_bytes_by_a_query_by_a_number_or_not_at_all(
+    whole: Whole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give_table(whole)
+    size = quota_of(whole, "disk")["used"]
+    assert size > 4 * ROWS * WIDTH
+    mine, models = Holder("user", "asdf"), whole.runtime.all_models()
+    assert held(models, mine, DISK) == size
+    # The cluster replaces `bytes_held`, as models of plugins may that were written before there was a query.
+    monkeypatch.setattr(Cluster, "bytes_held", classmethod(lambda cls, mine: 1000))
+    assert held([*models, Bare], mine, DISK) == size + 1000
+    assert held([Cluster, Bare], mine, DISK) == 1000
+    assert held([Bare], mine, DISK) == 0
 
 
 def test_open_tasks_are_limited(whole: Whole) -> None:

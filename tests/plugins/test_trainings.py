@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,9 +15,9 @@ import pytest
 from hanami_core.network import NetworkState
 from hanami_core.queue import Job, Task
 from hanami_core.storage.blobs import Blob
-from hanami_plugins.clusters import LIVE, Cluster, read_state, template_of
+from hanami_plugins.clusters import LIVE, Cluster, live, read_state, template_of
 from hanami_plugins.datasets import Dataset
-from hanami_plugins.tasks import gathering
+from hanami_plugins.tasks import gathering, kinds
 from hanami_plugins.tasks.models import BestEpoch
 from tests.plugins.data import stored
 from tests.plugins.test_checkpoints import Site
@@ -295,3 +298,20 @@ def test_a_training_may_be_cut_off_wherever_it_is(trainer: Trainer) -> None:
         digests.append((trainer.state(cluster).digest(), best.epoch, best.epochs))
     assert len(set(digests)) == 1
     assert digests[0][1] == 2
+
+
+def test_a_network_that_takes_long_to_store_is_stored_less_often(
+    trainer: Trainer, dataset: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = itertools.count()
+    clock = SimpleNamespace(monotonic=lambda: float(next(seconds)), time=time.time)  # nothing takes less than a second
+    monkeypatch.setattr(kinds, "time", clock)
+    monkeypatch.setattr(live, "time", clock)
+    versions = list[int]()
+    for rest in (0.0, 50.0):
+        monkeypatch.setattr(live, "REST", rest)
+        cluster = trainer.empty(f"rests {rest}")
+        trainer.begin(cluster, dataset, epochs=40)
+        assert trainer.run().state == "finished"
+        versions.append(Cluster.get(Cluster.uuid == cluster).version)
+    assert versions[0] > 2 * versions[1] > 2
