@@ -27,6 +27,8 @@ proxy = peewee.DatabaseProxy()
 
 ACTIVE = "active"
 DELETED = "deleted"
+_ACTIVE = peewee.SQL(f"'{ACTIVE}'")
+"""Part of the text of a statement. With a parameter, SQLite plans it anew each time: an index of active rows may fit."""
 
 M = TypeVar("M", bound="Record")
 
@@ -92,9 +94,9 @@ class Record(BaseModel):
     def active(cls: type[M], *fields: object) -> peewee.ModelSelect[M]:
         """Select rows that are not deleted, oldest first."""
         if fields:
-            return cls.select(*fields).where(cls.status == ACTIVE).order_by(cls.sequence)
+            return cls.select(*fields).where(cls.status == _ACTIVE).order_by(cls.sequence)
         if "_active" not in cls.__dict__:  # not that of the base class
-            cls._active = cls.select().where(cls.status == ACTIVE).order_by(cls.sequence)
+            cls._active = cls.select().where(cls.status == _ACTIVE).order_by(cls.sequence)
         found: peewee.ModelSelect[M] = cls._active.clone()
         return found
 

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import peewee
 
-from hanami_core.storage.database import ACTIVE, BlobField, NameField, Record, proxy
+from hanami_core.storage.database import BlobField, NameField, Record, proxy
 from hanami_core.storage.shapes import PLAIN, Parameters, Unusual, condition_of, shape_of
 
 __all__ = ["Prepared", "first", "first_active", "tuples"]
@@ -149,7 +149,7 @@ def first_active(model: type[R], conditions: Sequence[object]) -> R | None:
     It is what ``model.active().where(*conditions).first()`` returns, and no query is made if one of the same shape has
     come before: that takes longer than the database does.
     """
-    values = Parameters([ACTIVE])
+    values = Parameters()
     try:
         shape = type(proxy.obj), model, tuple(condition_of(condition, values) for condition in conditions)
     except Unusual:
