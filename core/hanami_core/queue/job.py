@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
@@ -13,7 +13,6 @@ import msgspec
 
 from hanami_core.queue.history import History
 from hanami_core.queue.models import Task
-from hanami_core.queue.rotation import Rotation
 from hanami_core.storage.database import atomic
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ class Job:
 
     `stop` is set when the process is about to end. After a `step` that returned False, `aborted` and `interrupted` say
     whether the task is no longer wanted or is to be continued by the next process. `alive` is the time of the last sign
-    of life. One that takes long takes turns with others of its `rotation`.
+    of life. Once the task takes long, `turn` waits so many seconds until it may compute, and tells whether it may.
     """
 
     runtime: Runtime
@@ -40,7 +39,7 @@ class Job:
     stop: threading.Event = field(default_factory=threading.Event)
     aborted: bool = False
     alive: float = field(default_factory=time.monotonic)
-    rotation: Rotation | None = None
+    turn: Callable[[float], bool] | None = None
     _reported: float = 0.0
     _began: float = field(default_factory=time.monotonic)
     _history: History = field(init=False)
@@ -71,8 +70,8 @@ class Job:
         Raises:
             LeaseLost: if the task belongs to another worker now.
         """
-        turns = self.rotation if time.monotonic() - self._began >= LONG else None
-        while self._report(cycle) and turns is not None and not turns.step(self.task.uuid, PROGRESS_INTERVAL):
+        turn = self.turn if time.monotonic() - self._began >= LONG else None
+        while self._report(cycle) and turn is not None and not turn(PROGRESS_INTERVAL):
             pass
         return not (self.aborted or self.interrupted)
 

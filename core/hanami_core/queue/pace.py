@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 from hanami_core.priority import step_back
 
-__all__ = ["AFTER", "Pace", "Work"]
+__all__ = ["AFTER", "Pace", "PacedWork"]
 
 AFTER = (0.05, 0.5, 5.0, 50.0)
 """Seconds of work after each of which a thread steps back once more."""
 
 
 @dataclass
-class Work:
+class PacedWork:
     """What a thread has done since when, and how often it has stepped back meanwhile."""
 
     begun: float
@@ -36,13 +36,13 @@ class Pace:
     def __init__(self) -> None:
         """Begin without any thread."""
         self._changed = threading.Condition()
-        self._works: dict[int, Work] = {}
+        self._works: dict[int, PacedWork] = {}
         self._ended = False
 
     @contextlib.contextmanager
-    def kept(self) -> Iterator[Work]:
+    def kept(self) -> Iterator[PacedWork]:
         """Watch the calling thread. One that has stepped back should end after the block: it never comes forward."""
-        thread, work = threading.get_native_id(), Work(time.monotonic())
+        thread, work = threading.get_native_id(), PacedWork(time.monotonic())
         with self._changed:
             self._works[thread] = work
             self._changed.notify()

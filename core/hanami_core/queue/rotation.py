@@ -24,7 +24,7 @@ CALM, LONGEST_CALM = 0.25, 8.0
 
 
 @dataclass
-class _Turn:
+class _Computing:
     """A task that computes: since when, when it was last seen, and what it had used of a processor by then."""
 
     since: float
@@ -39,7 +39,7 @@ class Rotation:
         """Let so many compute at the same time, and fewer if others need the processors."""
         self._most = self._room = max(1, most)
         self._changed = threading.Condition()
-        self._turns: dict[object, _Turn] = {}
+        self._turns: dict[object, _Computing] = {}
         self._waiting: deque[object] = deque()
         self._calm = CALM
         self._changed_at = 0.0
@@ -62,7 +62,7 @@ class Rotation:
             if not self._changed.wait_for(lambda: self._is_next(task), patience):
                 return False
             self._waiting.remove(task)
-            self._turns[task] = _Turn(now := time.monotonic(), now, time.thread_time())
+            self._turns[task] = _Computing(now := time.monotonic(), now, time.thread_time())
             self._changed.notify_all()
             return True
 
@@ -74,7 +74,7 @@ class Rotation:
                 self._waiting.remove(task)
             self._changed.notify_all()
 
-    def _is_over(self, turn: _Turn) -> bool:
+    def _is_over(self, turn: _Computing) -> bool:
         free = self._room - self._computing()
         return free < 0 or (len(self._waiting) > free and turn.seen - turn.since >= TURN)
 
@@ -85,7 +85,7 @@ class Rotation:
         oldest = time.monotonic() - ABSENT
         return sum(turn.seen >= oldest for turn in self._turns.values())
 
-    def _look_around(self, turn: _Turn) -> None:
+    def _look_around(self, turn: _Computing) -> None:
         """Make room for others on the processors, or take it back."""
         now, used = time.monotonic(), time.thread_time()
         passed = now - turn.seen

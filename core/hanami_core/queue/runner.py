@@ -185,7 +185,8 @@ class TaskRunner:
             return False
         if task is None:
             return False
-        job = Job(self._runtime, task, self._stop, rotation=self._rotation)
+        turn = None if self._rotation is None else partial(self._rotation.step, task.uuid)
+        job = Job(self._runtime, task, self._stop, turn=turn)
         with self._changed:
             stops = self._stop.is_set()  # `stop` waits only for what is noted by now
             if not stops:

@@ -28,7 +28,7 @@ proxy = peewee.DatabaseProxy()
 ACTIVE = "active"
 DELETED = "deleted"
 _ACTIVE = peewee.SQL(f"'{ACTIVE}'")
-"""Part of the text of a statement. With a parameter, SQLite plans it anew each time: an index of active rows may fit."""
+"""Part of the text of statements. A parameter would let SQLite plan anew each time: an index of active rows may fit."""
 
 M = TypeVar("M", bound="Record")
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from hanami_core.checks import Finding
 from hanami_core.errors import Conflict, InsufficientStorage
 from hanami_core.runtime import Runtime
 from hanami_core.storage.database import atomic
-from hanami_plugins.clusters import Cluster, LiveCluster, LiveClusters, keeper
+from hanami_plugins.clusters import Cluster, LiveClusters, keeper, live
 from hanami_plugins.clusters.service import Nothing, read_state, template_of
 from tests.faults.kit import faulty
 from tests.plugins.live.kit import Talk, answer, fresh, request, run, to_tasks, told
@@ -64,14 +65,15 @@ def test_a_flush_is_answered_when_everything_is_stored(runtime: Runtime, talk: T
 def test_a_network_that_takes_long_to_store_is_stored_less_often(
     talk: Talk, cluster: Cluster, clusters: LiveClusters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now, store = [0.0], clusters.store_beside_frames
+    now, replace_state = [0.0], live.replace_state
 
-    def slowly(live: LiveCluster) -> None:
+    def slowly(*arguments: Any) -> int:
         now[0] += 2.0
-        store(live)
+        return replace_state(*arguments)
 
-    monkeypatch.setattr(keeper, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    monkeypatch.setattr(clusters, "store_beside_frames", slowly)
+    for module in (live, keeper):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(live, "replace_state", slowly)
     for seconds, version in ((0.0, 1), (17.9, 1), (0.2, 2), (17.9, 2)):
         now[0] += seconds
         talk.train()
