@@ -14,6 +14,7 @@ import signal
 import stat
 import threading
 import time
+from collections import deque
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -24,9 +25,9 @@ PIECE = 4 << 20
 PAUSE = 0.01
 """Seconds between two pieces of a file that is removed."""
 SCARCE = 4
-"""A file is removed in one go if the disk has less room than so many such files take."""
-
-_removing = threading.Lock()
+"""A file is removed in one go if the disk has less room than so many times as much as removals have yet to give."""
+MOST = 16
+"""Files that give their room back in pieces, one after another."""
 
 
 def sync(*paths: Path) -> None:
@@ -50,7 +51,7 @@ class Unsynced:
         self._size = 0
 
     def add(self, descriptor: int, size: int) -> None:
-        """Note that so many bytes were written, and bring all to the disk if that is more than a piece.
+        """Note that so many bytes were written, and bring all to the disk if that is a piece or more.
 
         Raises:
             OSError: if the disk does not take them.
@@ -85,8 +86,8 @@ def open_steadily(path: Path) -> BinaryIO:
 def remove(path: Path | str, folder: int | None = None) -> None:
     """Remove a file, in an open folder if one is given.
 
-    A large one that nobody reads any more gives its room back in the next seconds, a piece at a time; at once where
-    room is scarce.
+    A large one that nobody reads any more gives its room back a piece at a time, 400 MB in a second; at once where room
+    is scarce, or if many others are on their way.
 
     Raises:
         OSError: if it does not exist, or cannot be removed.
@@ -94,10 +95,8 @@ def remove(path: Path | str, folder: int | None = None) -> None:
     descriptor = _opened(path, folder)
     try:
         os.unlink(path, dir_fd=folder)
-        if descriptor is not None:
-            with contextlib.suppress(RuntimeError):  # no thread can be started
-                threading.Thread(target=_give_back, args=(descriptor,), name="removal", daemon=True).start()
-                descriptor = None
+        if descriptor is not None and _removals.add(descriptor):
+            descriptor = None
     finally:
         if descriptor is not None:
             os.close(descriptor)
@@ -106,32 +105,80 @@ def remove(path: Path | str, folder: int | None = None) -> None:
 def _opened(path: Path | str, folder: int | None) -> int | None:
     """Open a file if it is worth being given back in pieces."""
     found = os.stat(path, dir_fd=folder, follow_symlinks=False)
-    if found.st_size <= 2 * PIECE or not stat.S_ISREG(found.st_mode):
+    if _room_of(found) <= 2 * PIECE or not stat.S_ISREG(found.st_mode):
         return None
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+        return os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     except OSError:
         return None
-    disk = os.fstatvfs(descriptor)
-    if disk.f_bavail * disk.f_frsize < SCARCE * found.st_size:
-        os.close(descriptor)
-        return None
-    return descriptor
+
+
+def _room_of(found: os.stat_result) -> int:
+    """Return how many bytes of the disk a file takes."""
+    return found.st_blocks * 512
+
+
+class _Removals:
+    """Removed files that have yet to give their room back, and the thread that lets them, while there are any."""
+
+    def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: deque[tuple[int, int]] = deque()
+        self._runs = False
+
+    def add(self, descriptor: int) -> bool:
+        """Take a file that was removed and is open here, and tell whether it was taken."""
+        with contextlib.suppress(OSError, RuntimeError), self._lock:  # such as that no thread can be started
+            room, disk = _room_of(os.fstat(descriptor)), os.fstatvfs(descriptor)
+            pending = room + sum(other for _, other in self._waiting)
+            if disk.f_bavail * disk.f_frsize < SCARCE * pending or len(self._waiting) >= MOST:
+                return False
+            if not self._runs:
+                threading.Thread(target=self._run, name="removal", daemon=True).start()
+                self._runs = True
+            self._waiting.append((descriptor, room))
+            return True
+        return False
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    self._runs = False
+                    return
+                descriptor, _ = self._waiting[0]
+            _give_back(descriptor)
+            with self._lock:
+                self._waiting.popleft()  # before it is closed, when the number may come to be that of another file
+                os.close(descriptor)
+
+    def forget(self) -> None:
+        """Begin anew in a copy of the process, which has no thread for the files and must not keep them open."""
+        for descriptor, _ in self._waiting:
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+        self._begin()
 
 
 def _give_back(descriptor: int) -> None:
     """Shorten a removed file piece by piece, unless it has another name or somebody else has it open."""
-    try:
-        with _removing, contextlib.suppress(OSError):
-            found = os.fstat(descriptor)
-            if found.st_nlink:
+    with contextlib.suppress(OSError):
+        found = os.fstat(descriptor)
+        if found.st_nlink:
+            return
+        # The system grants a lease to the only one who has the file open, maps included, and takes it back when
+        # somebody else opens it; it would end the process by SIGIO then.
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        for size in range(found.st_size - PIECE, 0, -PIECE):
+            if fcntl.fcntl(descriptor, fcntl.F_GETLEASE) != fcntl.F_WRLCK:
                 return
-            # The system grants a lease to the only one who has the file open, maps included, and would end the process
-            # by SIGIO if somebody came late.
-            fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
-            fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
-            for size in range(found.st_size - PIECE, 0, -PIECE):
-                os.ftruncate(descriptor, size)
-                time.sleep(PAUSE)
-    finally:
-        os.close(descriptor)
+            os.ftruncate(descriptor, size)
+            time.sleep(PAUSE)
+
+
+_removals = _Removals()
+os.register_at_fork(after_in_child=_removals.forget)

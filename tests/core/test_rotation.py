@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
-from types import SimpleNamespace
+from time import sleep
 
 import pytest
 from hypothesis import settings
@@ -14,30 +14,42 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from hanami_core.queue import rotation as rotation_module
 from hanami_core.queue.rotation import ABSENT, CALM, TURN, Rotation
+from tests.server.harness import until
 
 
 class Time:
-    """A clock, and the part of it that a thread gets of a processor."""
+    """A clock, and how long a thread has waited for a processor."""
 
-    def __init__(self) -> None:
-        self.now = self.used = 100.0
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.now, self.delay = 100.0, 0.0
+        patch.setattr(rotation_module, "time", self)
+        patch.setattr(rotation_module, "_delay", lambda: self.delay)
 
     def monotonic(self) -> float:
         return self.now
 
-    def thread_time(self) -> float:
-        return self.used
-
     def work(self, seconds: float, share: float = 1.0) -> None:
+        """Let time pass in which a thread gets a part of a processor, and waits for it otherwise."""
         self.now += seconds
-        self.used += share * seconds
+        self.delay += (1 - share) * seconds
 
 
 @pytest.fixture
 def time(monkeypatch: pytest.MonkeyPatch) -> Time:
-    time = Time()
-    monkeypatch.setattr(rotation_module, "time", time)
-    return time
+    return Time(monkeypatch)
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(4) as threads:
+        yield threads
+
+
+def waiting(rotation: Rotation, threads: ThreadPoolExecutor, task: str) -> Future[bool]:
+    """Let a task wait for its turn in a thread."""
+    future = threads.submit(rotation.step, task, 10.0)
+    until(lambda: task in rotation._waiting, 10)
+    return future
 
 
 def test_as_many_compute_as_there_are_threads(time: Time) -> None:
@@ -47,14 +59,39 @@ def test_as_many_compute_as_there_are_threads(time: Time) -> None:
     assert rotation.step("c", 0.0)
 
 
-def test_who_has_had_a_turn_lets_the_next_one_compute(time: Time) -> None:
-    rotation, computed = Rotation(1), ""
-    for _ in range(12):
-        for task in "abc":
-            if rotation.step(task, 0.0):
-                computed += task
-                time.work(TURN)
-    assert {computed.count(task) for task in "abc"} <= {3, 4, 5}
+def test_who_has_had_a_turn_lets_the_next_one_compute(time: Time, threads: ThreadPoolExecutor) -> None:
+    rotation = Rotation(1)
+    assert rotation.step("a", 0.0)
+    futures = {task: waiting(rotation, threads, task) for task in "bc"}
+    for computing, following in pairwise("abcab"):
+        time.work(TURN / 2)
+        assert rotation.step(computing, 0.0)
+        time.work(TURN)
+        assert not rotation.step(computing, 0.0)
+        assert futures.pop(following).result(10)
+        futures[computing] = waiting(rotation, threads, computing)
+    rotation.leave("b")
+    assert futures["c"].result(10)
+    rotation.leave("c")
+    assert futures["a"].result(10)
+
+
+def test_who_does_not_wait_any_more_is_passed_over(time: Time, threads: ThreadPoolExecutor) -> None:
+    rotation = Rotation(1)
+    assert rotation.step("a", 0.0)
+    assert not rotation.step("first", 0.0)  # its task was aborted, and has yet to end
+    future = waiting(rotation, threads, "b")
+    time.work(TURN)
+    assert not rotation.step("a", 0.0)
+    assert future.result(10)
+    time.work(TURN)
+    assert rotation.step("b", 0.0)  # nobody waits
+    second = waiting(rotation, threads, "second")
+    first = waiting(rotation, threads, "first")
+    rotation.leave("b")
+    assert first.result(10)  # it has kept its place
+    rotation.leave("first")
+    assert second.result(10)
 
 
 def test_who_is_alone_goes_on(time: Time) -> None:
@@ -102,14 +139,20 @@ def test_another_one_is_tried_less_often_if_there_was_no_room_for_it(time: Time)
     assert max(pauses) > 4 * CALM
 
 
-def test_a_waiting_task_is_told_at_once(time: Time) -> None:
-    rotation, found = Rotation(1), list[bool]()
+def test_a_waiting_task_is_told_at_once(time: Time, threads: ThreadPoolExecutor) -> None:
+    rotation = Rotation(1)
     assert rotation.step("a", 0.0)
-    thread = threading.Thread(target=lambda: found.append(rotation.step("b", 10.0)))
-    thread.start()
+    future = waiting(rotation, threads, "b")
     rotation.leave("a")
-    thread.join(10)
-    assert found == [True]
+    assert future.result(5)
+
+
+def test_a_thread_that_sleeps_does_not_wait_for_a_processor() -> None:
+    rotation = Rotation(4)
+    for _ in range(4):
+        assert rotation.step("a", 0.0)
+        sleep(TURN)
+    assert rotation._room == 4
 
 
 class Tasks(RuleBasedStateMachine):
@@ -117,9 +160,8 @@ class Tasks(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.time = Time()
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(rotation_module, "time", SimpleNamespace(**{n: getattr(self.time, n) for n in NAMES}))
+        self.time = Time(self.patch)
         self.rotation = Rotation(2)
         self.computing: dict[int, float] = {}
 
@@ -148,13 +190,5 @@ class Tasks(RuleBasedStateMachine):
         assert len(recent) <= 2
 
 
-NAMES = ("monotonic", "thread_time")
 TestTasks = Tasks.TestCase
 TestTasks.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)
-
-
-@pytest.fixture(autouse=True)
-def no_thread_left() -> Iterator[None]:
-    before = threading.active_count()
-    yield
-    assert threading.active_count() == before

@@ -6,6 +6,7 @@ import mmap
 import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hanami_core import syncing
-from hanami_core.syncing import PIECE, open_steadily, remove
+from hanami_core.syncing import MOST, PIECE, open_steadily, remove
+from tests.server.harness import until
 
 LARGE = 3 * PIECE + 12_345
 CONTENT = np.arange(LARGE, dtype=np.uint8).tobytes()
@@ -111,6 +113,67 @@ def test_another_name_of_a_removed_file_keeps_it(large: Path) -> None:
     wait_for_removals()
     assert not large.exists()
     assert other.read_bytes() == CONTENT
+
+
+def test_many_files_are_removed_by_one_thread_and_keep_few_descriptors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go = threading.Event()
+    monkeypatch.setattr(syncing, "time", SimpleNamespace(sleep=lambda seconds: go.wait(10)))
+    before = len(os.listdir("/proc/self/fd"))
+    for number in range(2 * MOST):
+        path = tmp_path / str(number)
+        with path.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, LARGE)
+        remove(path)
+    assert [thread.name for thread in threading.enumerate()].count("removal") == 1
+    assert len(os.listdir("/proc/self/fd")) <= before + MOST
+    go.set()
+    wait_for_removals()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_whoever_opens_a_removed_file_late_ends_the_removal(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paused, go = threading.Event(), threading.Event()
+
+    def sleep(seconds: float) -> None:
+        paused.set()
+        assert go.wait(10)
+
+    monkeypatch.setattr(syncing, "time", SimpleNamespace(sleep=sleep))
+    with watched(large) as descriptor, ThreadPoolExecutor(1) as threads:
+        remove(large)
+        assert paused.wait(10)
+        late = threads.submit(os.open, f"/proc/self/fd/{descriptor}", os.O_RDONLY)
+        until(lambda: "READ" in Path("/proc/locks").read_text() or "BREAKING" in Path("/proc/locks").read_text(), 10)
+        go.set()
+        os.close(late.result(10))
+        wait_for_removals()
+        assert os.fstat(descriptor).st_size == LARGE - PIECE
+
+
+def test_a_copy_of_the_process_does_not_keep_removed_files(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paused, go = threading.Event(), threading.Event()
+
+    def sleep(seconds: float) -> None:
+        paused.set()
+        assert go.wait(10)
+
+    monkeypatch.setattr(syncing, "time", SimpleNamespace(sleep=sleep))
+    inode = large.stat().st_ino
+    remove(large)
+    assert paused.wait(10)
+    pid = os.fork()
+    if pid == 0:
+        inodes = [os.stat(f"/proc/self/fd/{name}").st_ino for name in os.listdir("/proc/self/fd") if _is_open(name)]
+        os._exit(int(inode in inodes))
+    go.set()
+    assert os.waitpid(pid, 0)[1] == 0
+    wait_for_removals()
+
+
+def _is_open(name: str) -> bool:
+    return os.path.exists(f"/proc/self/fd/{name}")
 
 
 @pytest.mark.parametrize("reason", ["small", "no room", "a link", "no thread"])

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hanami_core import syncing
 from hanami_core.access import Actor
 from hanami_core.clock import SystemClock
 from hanami_core.errors import NotFound
@@ -259,6 +260,25 @@ def test_a_scattered_upload_is_refused_in_the_end(place: UploadFiles, monkeypatc
     receiver.write(21, b"y")
     receiver.close()
     assert place.missing() == 1000 - 4
+
+
+def test_what_could_not_be_synced_never_counts_for_ever(
+    tmp_path: Path, place: UploadFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(syncing, "PIECE", 20)
+    receiver = Receiver(place)
+    receiver.write(0, bytes(10))
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="Input/output error"):
+        patched.setattr(os, "fdatasync", lose)  # the system tells of it once
+        receiver.write(10, bytes(10))
+    with pytest.raises(OSError, match="Input/output error"):
+        receiver.write(20, bytes(10))
+    receiver.close()
+    assert len(UploadFiles(tmp_path / "uploads", "file", 1000, "another boot").received()) == 0
+
+
+def lose(descriptor: int) -> None:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
 def test_after_a_power_cut_only_what_was_synced_counts(tmp_path: Path, place: UploadFiles) -> None:

@@ -71,9 +71,9 @@ class Job:
             LeaseLost: if the task belongs to another worker now.
         """
         turn = self.turn if time.monotonic() - self._began >= LONG else None
-        while self._report(cycle) and turn is not None and not turn(PROGRESS_INTERVAL):
+        while (going := self._report(cycle)) and turn is not None and not turn(PROGRESS_INTERVAL):
             pass
-        return not (self.aborted or self.interrupted)
+        return going
 
     def _report(self, cycle: int) -> bool:
         self.alive = now = time.monotonic()

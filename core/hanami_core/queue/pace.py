@@ -14,7 +14,7 @@ from hanami_core.priority import step_back
 __all__ = ["AFTER", "Pace", "PacedWork"]
 
 AFTER = (0.05, 0.5, 5.0, 50.0)
-"""Seconds of work after each of which a thread steps back once more."""
+"""Seconds after each of which a thread that still works steps back once more; waiting counts as well."""
 
 
 @dataclass

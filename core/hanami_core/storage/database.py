@@ -164,7 +164,8 @@ class OwnedRecord(Record):
     def bytes_query(cls, mine: peewee.Expression) -> peewee.ModelSelect[Any] | None:
         """Return the query of that number, so that those of all models are asked at once; None if there are no bytes.
 
-        Those of a model that replaces `bytes_held` instead are asked on their own.
+        It is made once, so it must depend on nothing but the condition. A model that replaces `bytes_held` instead is
+        asked on its own.
         """
         return None
 

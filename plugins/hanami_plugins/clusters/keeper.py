@@ -64,11 +64,13 @@ class Keeper:
         self._hurry = threading.Event()
         self._ended = False
         self._wishes: deque[_Wish] = deque()
+        self._urgent: deque[LiveCluster] = deque()
         self._thread = threading.Thread(target=self._keep, name="live-clusters", daemon=True)
         self._thread.start()
 
-    def hurry(self) -> None:
-        """Store now what is to be stored."""
+    def hurry(self, live: LiveCluster) -> None:
+        """Store a network now, if there is something to store."""
+        self._urgent.append(live)
         self._hurry.set()
 
     def request(self, live: LiveCluster) -> Future[None]:
@@ -76,7 +78,7 @@ class Keeper:
         wish = _Wish(live, live.changes, Future())
         wish.future.set_running_or_notify_cancel()  # whoever asks may go away, but cannot take the wish back
         self._wishes.append(wish)
-        self.hurry()
+        self.hurry(live)
         return wish.future
 
     def _answer(self) -> None:
@@ -91,11 +93,11 @@ class Keeper:
         idle: float = self._runtime.settings["clusters.idle"]
         pause = min(self._runtime.settings["clusters.store"], idle)
         while not self._ended:
-            hurried = self._hurry.wait(AGAIN_SECONDS if self._wishes else pause) or bool(self._wishes)
+            self._hurry.wait(AGAIN_SECONDS if self._wishes else pause)
             self._hurry.clear()
             if not self._ended:
                 try:
-                    self.flush(all=hurried)
+                    self.flush(all=False)
                     self._clusters.evict_idle(idle)
                 except BaseException:
                     log.exception("storing live clusters failed")
@@ -104,9 +106,14 @@ class Keeper:
         self._runtime.database.disconnect()
 
     def flush(self, *, all: bool = True) -> None:
-        """Store the networks that frames have trained, or those whose last store is long enough ago."""
+        """Store the networks that frames have trained; of those that rest, only the ones that somebody waits for."""
+        urgent = {wish.live for wish in list(self._wishes)}
+        while self._urgent:
+            urgent.add(self._urgent.popleft())
         now = time.monotonic()
-        for live in [live for live in self._clusters.unsaved() if all or live.rests_until <= now]:
+        for live in self._clusters.unsaved():
+            if not (all or live in urgent or live.rests_until <= now):
+                continue
             known = live.unstorable is not None
             if live.storing.acquire(timeout=LONGEST_WAIT):
                 try:

@@ -41,8 +41,9 @@ from hanami_plugins.clusters.watcher import Watcher
 __all__ = ["LIVE", "LiveClusters"]
 
 STRIPES = 64
-REST = 9.0
-"""A network is not stored again for so many times as long as that took, unless somebody waits for it."""
+REST, LONGEST_REST = 9.0, 60.0
+"""A network is not stored again for so many times as long as writing it took, and no more than so many seconds, unless
+somebody waits for it."""
 CLOSE_SECONDS = 0.5
 """How long the end of the process waits for a frame that has a network."""
 
@@ -109,7 +110,7 @@ class LiveClusters:
         if last:
             self._watcher.note_left(uuid)
         if attachment.live.unsaved:
-            self._keeper.hurry()
+            self._keeper.hurry(attachment.live)
 
     def count_sessions(self, question: Sequence[Piece]) -> list[Piece]:
         """Answer how many sessions a cluster has, for `HostCalls`."""
@@ -324,6 +325,7 @@ class LiveClusters:
                 with open_steadily(path) as file:
                     known.state.write(file)
                 self._runtime.blobs.finalise(path)
+                end = time.monotonic()
                 with commit:
                     # Since it was looked up, the cluster may have been deleted.
                     if self._wanted(live):
@@ -336,7 +338,7 @@ class LiveClusters:
             live.version = before
             raise
         live.stored, live.unstorable = known.changes, None
-        live.rests_until = (end := time.monotonic()) + REST * (end - begin)
+        live.rests_until = end + min(REST * (end - begin), LONGEST_REST)
         self._note_memory(live, known.metrics)
 
     def _wanted(self, live: LiveCluster) -> bool:

@@ -61,11 +61,10 @@ class LiveCluster:
     counts what was learned, `stored` is what it was in the stored state; until `rests_until` it is stored again only if
     somebody asks. `version` is never behind that of the cluster's row, but for networks that were evicted. `works`
     counts the tasks that have begun to work with the network; who has looked at the row finds out by it whether a task
-    has come in between. `light` is for those who run
-    frames: by what a frame does, how many values it may have to be a light one. `require` raises if a network with some
-    numbers of values would take too much memory; `estimate` is what it may take with those that it has. `unstorable`
-    tells why the last attempt to store the network failed, until one succeeds. `lost` tells of an evicted network that
-    something was not stored.
+    has come in between. `light` is for those who run frames: by what a frame does, how many values it may have to be a
+    light one. `require` raises if a network with some numbers of values would take too much memory; `estimate` is what
+    it may take with those that it has. `unstorable` tells why the last attempt to store the network failed, until one
+    succeeds. `lost` tells of an evicted network that something was not stored.
     """
 
     uuid: str

@@ -94,6 +94,7 @@ def open_regular(parent: int, name: str) -> int:
     """Open a file for reading and return its descriptor; nothing but a regular file is ever opened.
 
     Raises:
+        FileNotFoundError: if there is none.
         IsADirectoryError: if it is a directory.
         NotAFile: if it is a link or something special.
     """
@@ -105,7 +106,11 @@ def open_regular(parent: int, name: str) -> int:
         if not stat.S_ISREG(mode):
             raise NotAFile(errno.EINVAL, "not a regular file", name)
         # The very file that was looked at, whatever has its name by now.
-        return os.open(f"/proc/self/fd/{found}", os.O_RDONLY | os.O_CLOEXEC)
+        opened = os.open(f"/proc/self/fd/{found}", os.O_RDONLY | os.O_CLOEXEC)
+        if not os.fstat(opened).st_nlink:  # it was removed meanwhile, and may be shorter already
+            os.close(opened)
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+        return opened
     finally:
         os.close(found)
 

@@ -131,7 +131,9 @@ class ThreadPool:
         """Return threads of the caller's priority; each inherits that of the thread that starts it."""
         level = niceness()
         with self._lock:
-            return self._executors.setdefault(level, ThreadPoolExecutor(max(1, self.size - 1), f"kernel-{level}"))
+            if level not in self._executors:
+                self._executors[level] = ThreadPoolExecutor(max(1, self.size - 1), f"kernel-{level}")
+            return self._executors[level]
 
     def _take(self, parts: int) -> int:
         with self._lock:

@@ -9,6 +9,7 @@ the data was synced to the disk; then records follow that count for ever.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import logging
 import os
@@ -105,7 +106,7 @@ class Receiver:
         # Two descriptors, because Linux ignores the position of a write to a file that was opened for appending.
         self._append = os.open(place.journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self._journal = os.open(place.journal, os.O_RDWR | os.O_CLOEXEC)
-        self._unsynced = Unsynced()
+        self._unsynced, self._damaged = Unsynced(), False
         self._record = -1
         self._end = -1
 
@@ -125,8 +126,15 @@ class Receiver:
         if position != self._end and journal.st_size >= MAX_RECORDS * _RECORD.size:
             raise OSError("the upload is too scattered")
         require_room(self._place.data.parent, self._reserve)
+        if self._damaged:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
         _write(self._data, data, position)
-        self._unsynced.add(self._data, len(data))
+        try:
+            self._unsynced.add(self._data, len(data))
+        except OSError:
+            # The system tells of lost data only once, and what was noted since the last sync must not count for ever.
+            self._damaged = True
+            raise
         self._note(position, end)
 
     def _note(self, position: int, end: int) -> None:
@@ -141,7 +149,7 @@ class Receiver:
     def close(self) -> None:
         """Sync what was written and release the files."""
         try:
-            if self._record >= 0 and os.fstat(self._journal).st_nlink:
+            if self._record >= 0 and not self._damaged and os.fstat(self._journal).st_nlink:
                 self._settle()
         except OSError:
             log.exception("upload not synced", extra={"upload": self._place.data.name})

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -19,7 +19,8 @@ from hanami_core.storage.database import atomic
 from hanami_plugins.clusters import Cluster, LiveClusters, keeper, live
 from hanami_plugins.clusters.service import Nothing, read_state, template_of
 from tests.faults.kit import faulty
-from tests.plugins.live.kit import Talk, answer, fresh, request, run, to_tasks, told
+from tests.plugins.live.kit import ACTOR, Talk, answer, fresh, request, run, to_tasks, told
+from tests.server.harness import until
 
 FLUSH = '{"flush": true}'
 
@@ -63,17 +64,18 @@ def test_a_flush_is_answered_when_everything_is_stored(runtime: Runtime, talk: T
 
 
 def test_a_network_that_takes_long_to_store_is_stored_less_often(
-    talk: Talk, cluster: Cluster, clusters: LiveClusters, monkeypatch: pytest.MonkeyPatch
+    runtime: Runtime, talk: Talk, cluster: Cluster, clusters: LiveClusters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now, replace_state = [0.0], live.replace_state
+    now, blobs = [0.0], runtime.blobs
+    finalise = blobs.finalise
 
-    def slowly(*arguments: Any) -> int:
+    def slowly(path: Path) -> None:
         now[0] += 2.0
-        return replace_state(*arguments)
+        finalise(path)
 
     for module in (live, keeper):
         monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    monkeypatch.setattr(live, "replace_state", slowly)
+    monkeypatch.setattr(blobs, "finalise", slowly)
     for seconds, version in ((0.0, 1), (17.9, 1), (0.2, 2), (17.9, 2)):
         now[0] += seconds
         talk.train()
@@ -81,6 +83,26 @@ def test_a_network_that_takes_long_to_store_is_stored_less_often(
         assert fresh(cluster).version == version
     assert flush(talk) == '{"success": true}'
     assert fresh(cluster).version == 3
+    talk.close()
+
+
+def test_a_flush_stores_the_network_that_it_is_about_and_lets_others_rest(
+    runtime: Runtime, talk: Talk, cluster: Cluster, clusters: LiveClusters
+) -> None:
+    with atomic():
+        owned = {"owner_id": ACTOR.user_id, "project_id": ACTOR.project_id}
+        other = Cluster.create(
+            name="other", template=cluster.template, seed=1, host="cpu0", mode="DIRECT", metrics="{}", **owned
+        )
+        runtime.queue.create_partition(other.uuid, "cpu0", paused=True)
+    beside = Talk(clusters, other)
+    for each in (talk, beside):
+        each.train()
+        each.live.rests_until = math.inf
+    assert flush(talk) == '{"success": true}'
+    assert (talk.live.unsaved, beside.live.unsaved) == (False, True)
+    beside.session.close()
+    until(lambda: not beside.live.unsaved, 10)
     talk.close()
 
 
