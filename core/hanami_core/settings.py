@@ -104,6 +104,9 @@ CORE_SETTINGS = (
     Setting("http.streams", int, 8, "Streamed answers that one of these processes sends at the same time", 1, 1024),
     Setting("http.connections", int, 1000, "Maximum open connections of one of these processes", 32, 65536),
     Setting("http.proxies", str, "", "Proxies whose X-Forwarded-For is trusted; addresses or networks"),
+    Setting(
+        "http.keys", float, 86_400.0, "Seconds for which a call with an Idempotency-Key is executed only once", 1.0
+    ),
     Setting("http.origins", str, "", "Origins whose scripts may call the API, such as https://example.org; * for all"),
     Setting("compute.cache", str, "", "Directory for compiled code; empty means the user's cache directory"),
     Setting("compute.placement", str, "first", "Host for new clusters: first (that can), least_loaded, or a name"),

@@ -46,7 +46,12 @@ inputs:
 outputs:
     y: 3,1,1
 """
-RETENTION = "--set=retention.days=0.0007", "--set=retention.interval=5", "--set=logs.audit_rows=1000"
+RETENTION = (
+    "--set=retention.days=0.0007",
+    "--set=retention.interval=5",
+    "--set=logs.audit_rows=1000",
+    "--set=http.keys=60",
+)
 MOST_DESCRIPTORS, MOST_MEMORY, MOST_DISK = 20, 16 << 20, 8 << 20
 """What may come on top from the second quarter to the last one."""
 

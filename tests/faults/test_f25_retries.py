@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from hanami_core.http.keyed import KEPT_SECONDS, KeyedCall, forget
+from hanami_core.http.keyed import KeyedCall, forget
 from hanami_core.queue import Task
 from hanami_plugins.checkpoints import service as checkpoints
 from hanami_plugins.clusters import Cluster
@@ -137,7 +137,9 @@ def test_keys_go_after_a_day(whole: Whole) -> None:
     keyed(whole, "old", "POST", "cluster", name="older")
     keyed(whole, "new", "POST", "cluster", name="newer")
     old = KeyedCall.select().order_by(KeyedCall.created_at).first()
-    KeyedCall.update(created_at=old.created_at - KEPT_SECONDS - 1.0).where(KeyedCall.key == old.key).execute()
+    kept = whole.runtime.settings["http.keys"]
+    assert kept == 24 * 3600
+    KeyedCall.update(created_at=old.created_at - kept - 1.0).where(KeyedCall.key == old.key).execute()
     forget(whole.runtime)
     assert KeyedCall.select().count() == 1
     assert keyed(whole, "new", "POST", "cluster", name="newer").status_code == 200

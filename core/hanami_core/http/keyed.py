@@ -34,15 +34,14 @@ if TYPE_CHECKING:
     from hanami_core.http.routing import BoundRoute
     from hanami_core.runtime import Runtime
 
-__all__ = ["CLEAN_UP", "HEADER", "KEPT_SECONDS", "LONGEST", "REPLAYED", "KeyedCall", "acknowledge", "forget", "once"]
+__all__ = ["CLEAN_UP", "HEADER", "LONGEST", "REPLAYED", "KeyedCall", "acknowledge", "forget", "once"]
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 """Header of the answer to whatever comes with a key: ``true`` if it was stored before. So clients learn of keys."""
 BUSY_SECONDS = 1
 LONGEST = 255
-KEPT_SECONDS = 86_400.0
-CLEAN_UP_SECONDS = 900.0
+CLEAN_UP_SECONDS = 60.0
 
 
 _VARIABLE = "HTTP_IDEMPOTENCY_KEY"
@@ -205,7 +204,8 @@ class _Keyed:
 
 def forget(runtime: Runtime) -> None:
     """Remove the keys that were kept long enough."""
-    KeyedCall.delete().where(KeyedCall.created_at < runtime.clock.now() - KEPT_SECONDS).execute()
+    oldest = runtime.clock.now() - runtime.settings["http.keys"]
+    KeyedCall.delete().where(KeyedCall.created_at < oldest).execute()
 
 
 CLEAN_UP = Schedule("core.keyed_calls", CLEAN_UP_SECONDS, forget)
