@@ -83,20 +83,24 @@ def open_steadily(path: Path) -> BinaryIO:
     return cast(BinaryIO, io.BufferedWriter(_SteadyFile(path)))
 
 
-def remove(path: Path | str, folder: int | None = None) -> None:
+def remove(path: Path | str, folder: int | None = None, *, missing_ok: bool = False) -> None:
     """Remove a file, in an open folder if one is given.
 
     A large one that nobody reads any more gives its room back a piece at a time, 400 MB in a second; at once where room
     is scarce, or if many others are on their way.
 
     Raises:
-        OSError: if it does not exist, or cannot be removed.
+        OSError: if it cannot be removed, or does not exist and that is not `missing_ok`.
     """
-    descriptor = _opened(path, folder)
+    descriptor = None
     try:
+        descriptor = _opened(path, folder)
         os.unlink(path, dir_fd=folder)
         if descriptor is not None and _removals.add(descriptor):
             descriptor = None
+    except FileNotFoundError:
+        if not missing_ok:
+            raise
     finally:
         if descriptor is not None:
             os.close(descriptor)

@@ -41,6 +41,18 @@ def wait_for_removals() -> None:
             thread.join(10)
 
 
+def held_removals(monkeypatch: pytest.MonkeyPatch) -> tuple[threading.Event, threading.Event]:
+    """Hold removals after their first piece; return what tells that one is there, and what lets it go on."""
+    paused, go = threading.Event(), threading.Event()
+
+    def sleep(seconds: float) -> None:
+        paused.set()
+        assert go.wait(10)
+
+    monkeypatch.setattr(syncing, "time", SimpleNamespace(sleep=sleep))
+    return paused, go
+
+
 @pytest.fixture
 def large(tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "large"
@@ -134,13 +146,7 @@ def test_many_files_are_removed_by_one_thread_and_keep_few_descriptors(
 
 
 def test_whoever_opens_a_removed_file_late_ends_the_removal(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    paused, go = threading.Event(), threading.Event()
-
-    def sleep(seconds: float) -> None:
-        paused.set()
-        assert go.wait(10)
-
-    monkeypatch.setattr(syncing, "time", SimpleNamespace(sleep=sleep))
+    paused, go = held_removals(monkeypatch)
     with watched(large) as descriptor, ThreadPoolExecutor(1) as threads:
         remove(large)
         assert paused.wait(10)
@@ -153,13 +159,7 @@ def test_whoever_opens_a_removed_file_late_ends_the_removal(large: Path, monkeyp
 
 
 def test_a_copy_of_the_process_does_not_keep_removed_files(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    paused, go = threading.Event(), threading.Event()
-
-    def sleep(seconds: float) -> None:
-        paused.set()
-        assert go.wait(10)
-
-    monkeypatch.setattr(syncing, "time", SimpleNamespace(sleep=sleep))
+    paused, go = held_removals(monkeypatch)
     inode = large.stat().st_ino
     remove(large)
     assert paused.wait(10)
@@ -213,13 +213,7 @@ def test_a_file_in_an_open_folder_is_removed(large: Path) -> None:
 
 
 def test_who_removes_a_large_file_does_not_wait_for_it(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    waiting, go = threading.Event(), threading.Event()
-
-    def sleep(seconds: float) -> None:
-        waiting.set()
-        assert go.wait(10)
-
-    monkeypatch.setattr(syncing, "time", SimpleNamespace(sleep=sleep))
+    waiting, go = held_removals(monkeypatch)
     with watched(large) as descriptor:
         remove(large)
         assert waiting.wait(10)

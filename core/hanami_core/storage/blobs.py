@@ -135,8 +135,7 @@ class Blobs:
             require_room(path.parent, self._reserve)
             yield path
         finally:
-            with contextlib.suppress(FileNotFoundError):
-                remove(path)
+            remove(path, missing_ok=True)
             finalised = self._finalised.pop(path, None)
             if finalised is not None:
                 self.store.delete(finalised.uuid)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,8 +54,7 @@ class FileBlobStore:
 
     def delete(self, blob: str) -> None:
         """Remove a blob."""
-        with contextlib.suppress(FileNotFoundError):
-            remove(self.path(blob))
+        remove(self.path(blob), missing_ok=True)
 
     def blobs(self) -> Iterator[str]:
         """Iterate over all blobs."""

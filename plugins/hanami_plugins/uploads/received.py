@@ -8,7 +8,6 @@ the data was synced to the disk; then records follow that count for ever.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import hashlib
 import logging
@@ -81,8 +80,7 @@ class UploadFiles:
     def remove(self) -> None:
         """Remove the files; a receiver that still has them open refuses all further pieces."""
         self.journal.unlink(missing_ok=True)
-        with contextlib.suppress(FileNotFoundError):
-            remove(self.data)
+        remove(self.data, missing_ok=True)
 
 
 def _merged(pieces: Pieces) -> Pieces:

@@ -86,8 +86,10 @@ async def _serve(runtime: Runtime, host: str, options: Options) -> None:
     runtime.watch_host(partial(_end_for_host, loop, stopped))
     before = predecessor(options.data_dir, f"sidecar {host}")
     assert runtime.compute is not None
-    threads = runtime.compute.describe().threads
-    runner = TaskRunner(runtime, host, _slots(runtime), process_control.abort, before, threads)
+    slots = _slots(runtime)
+    # A device that is not there yet tells of one thread; the tasks that it gets later must not take turns one by one.
+    threads = max(slots - 1, runtime.compute.describe().threads)
+    runner = TaskRunner(runtime, host, slots, process_control.abort, before, threads)
     connections, delay = ConnectionManager(runtime, host), LoopDelay(loop)
     watchdog = Watchdog(loop, connections.hung)
     control = Control(control_path(options.data_dir, host), _operations(runtime, runner, connections, delay))
